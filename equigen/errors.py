@@ -1,0 +1,143 @@
+"""The tree of errors: every failure that a user can meet, each class with its exit code.
+
+    EquigenError                 1  something failed
+    ├── UsageError               2  a wrong flag
+    │   └── ConfigError          2  a wrong setting, or one that is missing
+    ├── InputError               2  a file that can't be read as what it should be
+    │   └── MissingInputError    2  a file that an earlier stage makes isn't there
+    ├── CredentialsError         2  the service refuses who we say we are
+    ├── LockedError              1  another run works on the dataset
+    ├── LedgerError              1  the ledger can't be used
+    ├── StorageError             1  the disk refuses to be written
+    ├── FetchError               1  an answer could not be had
+    │   ├── ConnectionFailedError    no connection, cut off, timed out
+    │   ├── HttpStatusError          the server answered, with a status that isn't success
+    │   ├── BadBodyError             status 200, but the body isn't what was asked for
+    │   ├── TooLargeError            the body is larger than `max_bytes`
+    │   ├── CertificateError         the host can't prove that it is who it says
+    │   └── RefusedAddressError      an address that can't or must not be asked
+    ├── HostRestsError           3  a host gives nothing more for now: go on later
+    ├── StoppedError           130  the run was told to stop while it waited
+    └── PictureError             1  bytes that are not a good picture
+"""
+
+from typing import ClassVar
+
+EXIT_DONE = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_PARTLY = 3
+EXIT_INTERRUPTED = 130
+
+
+class EquigenError(Exception):
+    """The root: its message says what, where, what was expected, what came, and what to do next."""
+
+    exit_code: ClassVar[int] = EXIT_FAILED
+
+
+class UsageError(EquigenError):
+    """A flag, or a combination of flags, that makes no sense."""
+
+    exit_code = EXIT_USAGE
+
+
+class ConfigError(UsageError):
+    """A setting that is wrong, unknown or missing."""
+
+
+class InputError(EquigenError):
+    """A file that can't be read as what it should be; it was left untouched."""
+
+    exit_code = EXIT_USAGE
+
+
+class MissingInputError(InputError):
+    """A file or folder that an earlier stage makes is not there."""
+
+
+class CredentialsError(EquigenError):
+    """A service refuses the credentials, or asks for some where none are set."""
+
+    exit_code = EXIT_USAGE
+
+
+class LockedError(EquigenError):
+    """Another run holds the dataset's lock."""
+
+
+class LedgerError(EquigenError):
+    """The ledger is from a newer version, damaged, or not a ledger."""
+
+
+class StorageError(EquigenError):
+    """The file system refused to read or write: full, read-only, no permission."""
+
+
+class FetchError(EquigenError):
+    """An answer could not be had from a host, however often it was tried."""
+
+    def __init__(self, message: str, *, url: str, tries: int = 1) -> None:
+        """Keep the `url` that was asked (it never holds credentials) and how often it was."""
+        super().__init__(message)
+        self.url = url
+        self.tries = tries
+
+
+class ConnectionFailedError(FetchError):
+    """No connection, or one that was cut off or went silent."""
+
+
+class HttpStatusError(FetchError):
+    """The server answered with a status other than success."""
+
+    def __init__(
+        self, message: str, *, url: str, status: int, retry_after_s: float = 0
+    ) -> None:
+        """Keep the HTTP `status` and the server's `Retry-After` in seconds, 0 without one."""
+        super().__init__(message, url=url)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class BadBodyError(FetchError):
+    """The answer says success, but its body is torn, short, or not what was asked for."""
+
+
+class TooLargeError(FetchError):
+    """The body is larger than the `max_bytes` that it was asked with."""
+
+
+class CertificateError(FetchError):
+    """The host's certificate doesn't hold: TLS is always checked."""
+
+
+class RefusedAddressError(FetchError):
+    """An address that is none, isn't http or https, or that a redirect must not lead to."""
+
+
+class HostRestsError(EquigenError):
+    """A host gives nothing more for now: its quota of the day is spent, or it asked for a rest."""
+
+    exit_code = EXIT_PARTLY
+
+    def __init__(self, message: str, *, host: str, resumes_at_s: float) -> None:
+        """Keep the `host` and the Unix time in seconds from which it can be asked again."""
+        super().__init__(message)
+        self.host = host
+        self.resumes_at_s = resumes_at_s
+
+
+class StoppedError(EquigenError):
+    """The run was told to stop while it waited for a host."""
+
+    exit_code = EXIT_INTERRUPTED
+
+
+class PictureError(EquigenError):
+    """Bytes that are not a picture, or not one that the dataset takes."""
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        """Keep the `reason` as one short word or two, as it stands in the ledger."""
+        super().__init__(message)
+        self.reason = reason

@@ -1,0 +1,108 @@
+"""What is to be done for each cover that the dataset wants, given what became of it before."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from equigen.rules.pictures import is_placeholder
+
+OK = "ok"
+# Statuses that asking again doesn't change by itself; `failed` is the one that may.
+_SETTLED = frozenset({"missing", "refused", "broken"})
+
+
+class Action(StrEnum):
+    """What a cover needs."""
+
+    NOTHING = "nothing"
+    MOVE = "move"
+    COPY = "copy"
+    FETCH = "fetch"
+    LEAVE = "leave"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger knows of a file: whose picture it is, how that ended, and why."""
+
+    path: str
+    picture: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file that the dataset wants, and the picture that belongs in it."""
+
+    path: str
+    picture: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do for one wanted file.
+
+    `source` is the path to move or copy from. `reason` says why a cover is left, and is empty for
+    all other actions.
+    """
+
+    wanted: Wanted
+    action: Action
+    source: str = ""
+    reason: str = ""
+
+
+def decide(
+    wanted: Iterable[Wanted],
+    known: Mapping[str, Known],
+    *,
+    is_there: Callable[[str], bool],
+    retry_failed: bool,
+) -> list[Decision]:
+    """Decide for each wanted file, in order; each path comes once.
+
+    `known` is by path; `is_there(path)` tells whether the file of a good cover still lies where
+    the ledger says. A picture that is there under another name is not fetched again: the file is
+    moved where nobody else wants it, and copied otherwise. With `retry_failed`, covers that the
+    host has not, or that were no good, are fetched again.
+    """
+    by_path = {item.path: item for item in wanted}
+    good: dict[str, str] = {}
+    for path in sorted(known):
+        cover = known[path]
+        if cover.status == OK and cover.picture and cover.picture not in good and is_there(path):
+            good[cover.picture] = path
+    moved: set[str] = set()
+    decisions = []
+    for item in by_path.values():
+        decision = _decide_one(item, known, good, is_there, retry_failed=retry_failed)
+        if decision.action is Action.COPY and decision.source not in by_path:
+            if decision.source not in moved:
+                decision = Decision(item, Action.MOVE, decision.source)
+                moved.add(decision.source)
+                good[item.picture] = item.path
+        decisions.append(decision)
+    return decisions
+
+
+def _decide_one(
+    item: Wanted,
+    known: Mapping[str, Known],
+    good: Mapping[str, str],
+    is_there: Callable[[str], bool],
+    *,
+    retry_failed: bool,
+) -> Decision:
+    if is_placeholder(item.url):
+        return Decision(item, Action.LEAVE, reason="no picture")
+    cover = known.get(item.path)
+    same = cover is not None and cover.picture == item.picture
+    if same and cover is not None and cover.status == OK and is_there(item.path):
+        return Decision(item, Action.NOTHING)
+    if item.picture in good:
+        return Decision(item, Action.COPY, good[item.picture])
+    if same and cover is not None and cover.status in _SETTLED and not retry_failed:
+        return Decision(item, Action.LEAVE, reason=cover.reason)
+    return Decision(item, Action.FETCH)

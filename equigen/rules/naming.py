@@ -1,0 +1,46 @@
+"""Names of files and folders: readable, unique, and valid on every system."""
+
+import hashlib
+import re
+import unicodedata
+
+from pathvalidate import sanitize_filename
+
+MAX_NAME_BYTES = 255
+_COVER_SUFFIX = ".jpg"
+_TAG_HEX_DIGITS = 8
+# Invisible marks that turn or hide text (bidirectional overrides, zero-width spaces, BOM): they
+# make one name look like another.
+_INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff<>:"/\\|?*\u2028\u2029]+')
+
+
+def cover_name(artist: str, title: str, *, album_id: str, picture: str) -> str:
+    """Return the file name of an album's cover: "Artist - Title [1a2b3c4d].jpg".
+
+    The tag in brackets is a digest of all four values, so that the name is the same whatever the
+    order of the rows and differs for albums whose names look alike, also on file systems that
+    fold case or Unicode forms. At most 255 bytes of UTF-8; long names are cut between characters.
+    """
+    identity = "\0".join((artist, title, album_id, picture))
+    digest = hashlib.blake2b(identity.encode("utf-8", "replace"), digest_size=_TAG_HEX_DIGITS // 2)
+    tag = f" [{digest.hexdigest()}]{_COVER_SUFFIX}"
+    words = " - ".join(part for part in (_readable(artist), _readable(title)) if part)
+    return (_cut(words, MAX_NAME_BYTES - len(tag)) or "_") + tag
+
+
+def folder_name(genre: str) -> str:
+    """Return a genre's folder as one path segment; "_" where nothing of the name can stay."""
+    safe = sanitize_filename(_readable(genre), platform="universal", replacement_text="_")
+    return _cut(safe, MAX_NAME_BYTES) or "_"
+
+
+def _readable(text: str) -> str:
+    normal = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
+    # A leading dot hides a file, and the library that deals the sets skips hidden ones; Windows
+    # drops dots and spaces at the end.
+    return " ".join(_UNSAFE.sub("_", normal).split()).lstrip(". ").rstrip(". ")
+
+
+def _cut(text: str, max_bytes: int) -> str:
+    return text.encode()[:max_bytes].decode("utf-8", "ignore").rstrip(". ")

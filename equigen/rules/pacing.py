@@ -1,0 +1,93 @@
+"""How fast one host may be asked: a moving window, the server's own count, and rests."""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+WINDOW_S = 60.0
+# The server's clock and ours don't tick together: leave the window a little later than it ends.
+_WINDOW_MARGIN_S = 0.5
+# The server's count lags by an answer and was seen to jump by two.
+_RESERVE = 1
+# With nothing left and nothing of our own in the window, somebody else uses the quota: look again
+# after as long as this.
+_PROBE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class HostPolicy:
+    """How one host wants to be asked; 0 means no limit.
+
+    `per_minute` is requests in any 60 s; `per_day` is requests a UTC day; `concurrency` is
+    requests under way at a time. `headers` go to this host alone, on every request, and are
+    treated as secrets. `ratelimit_prefix` names the headers in which the server counts for us:
+    "X-Discogs-Ratelimit" stands for itself (the limit) and "-Remaining".
+    """
+
+    per_minute: int = 0
+    per_day: int = 0
+    concurrency: int = 8
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ratelimit_prefix: str = ""
+
+
+def policy_for(host: str, policies: Mapping[str, HostPolicy]) -> HostPolicy:
+    """Return the policy whose pattern ("i.discogs.com", "*.archive.org", "*") fits the host.
+
+    The longest fitting pattern wins; without one, the defaults of `HostPolicy` hold.
+    """
+    fitting = [pattern for pattern in policies if fnmatchcase(host, pattern)]
+    return policies[max(fitting, key=len)] if fitting else HostPolicy()
+
+
+@dataclass(slots=True)
+class Pace:
+    """What is known of one host's patience. Times are seconds of one monotonic clock."""
+
+    per_minute: int = 0
+    _sent_s: deque[float] = field(default_factory=deque)
+    _left: int | None = None
+    _under_way: int = 0
+    _told_s: float = 0.0
+    _rest_until_s: float = 0.0
+
+    def wait_s(self, now_s: float) -> float:
+        """Return how long to wait before the next request; 0 means it may go now."""
+        if now_s < self._rest_until_s:
+            return self._rest_until_s - now_s
+        self._forget_before(now_s - WINDOW_S - _WINDOW_MARGIN_S)
+        if self.per_minute and len(self._sent_s) >= self.per_minute:
+            return self._oldest_leaves_in_s(now_s)
+        if self._left is not None and self._left <= _RESERVE:
+            if self._sent_s:
+                return self._oldest_leaves_in_s(now_s)
+            return max(0.0, self._told_s + _PROBE_S - now_s)
+        return 0.0
+
+    def sent(self, now_s: float) -> None:
+        """Take note that a request goes out."""
+        self._sent_s.append(now_s)
+        self._under_way += 1
+        if self._left is not None:
+            self._left -= 1
+
+    def answered(self, now_s: float, *, remaining: int | None = None) -> None:
+        """Take note of an answer, or of none; `remaining` is what the server says is left."""
+        self._under_way -= 1
+        if remaining is not None:
+            # Requests under way may or may not be counted in it yet: take them as not.
+            self._left, self._told_s = remaining - self._under_way, now_s
+
+    def rest(self, until_s: float) -> None:
+        """Send nothing before `until_s`."""
+        self._rest_until_s = max(self._rest_until_s, until_s)
+
+    def _forget_before(self, time_s: float) -> None:
+        while self._sent_s and self._sent_s[0] <= time_s:
+            self._sent_s.popleft()
+            if self._left is not None:
+                self._left += 1
+
+    def _oldest_leaves_in_s(self, now_s: float) -> float:
+        return self._sent_s[0] + WINDOW_S + _WINDOW_MARGIN_S - now_s

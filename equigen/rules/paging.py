@@ -1,0 +1,134 @@
+"""Which result pages are asked for, in which order, and how far ahead of their use.
+
+A label's pages are walked year by year, from the newest down. Where a query has more results than
+the service gives out, it is cut into slices (Discogs: by country, then by format) until each is
+below that. Answers are used strictly in this order, whatever order they come in, so that one
+catalogue gives one dataset; but pages that are certain to be used are asked for early.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from equigen.rules.labels import Label
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a source is asked: one label in one year, or a slice of it.
+
+    `country` and `format` are "" where the query isn't cut by them.
+    """
+
+    label: Label
+    year: int
+    country: str = ""
+    format: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PageRef:
+    """One page of a query's results; pages count from 1."""
+
+    query: Query
+    page: int
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How many results and pages a query has, as its first page tells."""
+
+    items: int
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The order of all pages, as far as the answers that came so far tell.
+
+    `reach` is how many results of a query the service gives out, `page_size` how many a page.
+    `slices(query)` cuts a query, and returns nothing where it can't be cut any further.
+    `extent(query)` is what its first page told, None before that came; `rows_left(ref)` is how
+    many rows of a page are not used yet, None before it came.
+    """
+
+    years: Sequence[int]
+    reach: int
+    page_size: int
+    slices: Callable[[Query], Sequence[Query]]
+    extent: Callable[[Query], Extent | None]
+    rows_left: Callable[[PageRef], int | None]
+
+    def pages(self, label: Label) -> Iterator[PageRef]:
+        """Yield the label's pages in order; each must have come before the next is asked for."""
+        for year in self.years:
+            yield from self._walk(Query(label, year))
+
+    def out_of_reach(self, label: Label) -> int:
+        """Return how many results of the label lie in queries that can be cut no further."""
+        return sum(self._kept_back(Query(label, year)) for year in self.years)
+
+    def ahead(self, label: Label, *, missing: int) -> Iterator[PageRef]:
+        """Yield pages that did not come yet and that the label will need, in order.
+
+        `missing` is how many albums the label may still take. A page is yielded
+        only if all rows before it could not fill the label, so none is asked for in vain; the one
+        guess is that a year has at most twice the results of the year after it.
+        """
+        before, last_items = 0, None
+        for year in self.years:
+            if before >= missing:
+                return
+            root = Query(label, year)
+            extent = self.extent(root)
+            if extent is None:
+                if self.rows_left(PageRef(root, 1)) is None:
+                    yield PageRef(root, 1)
+                if last_items is None:
+                    return
+                before += 2 * last_items + self.page_size
+                continue
+            last_items = extent.items
+            all_needed = before + extent.items < missing
+            unknown_slice = False
+            rows_before_year = before
+            for ref in self._walk(root):
+                if before >= missing and not all_needed:
+                    return
+                rows = self.rows_left(ref)
+                before += self.page_size if rows is None else rows
+                if rows is None:
+                    yield ref
+                if self.extent(ref.query) is None:
+                    unknown_slice = True
+                    if not all_needed:
+                        return
+            if unknown_slice:
+                before = rows_before_year + extent.items
+
+    def _walk(self, query: Query) -> Iterator[PageRef]:
+        yield PageRef(query, 1)
+        extent = self.extent(query)
+        if extent is None:
+            return
+        slices = self.slices(query) if extent.items > self.reach else ()
+        for part in slices:
+            yield from self._walk(part)
+        if slices and self._items_of(slices) >= extent.items:
+            return
+        # Not cut, or some results lie in no slice: what the query itself gives out.
+        for page in range(2, min(extent.pages, self.reach // self.page_size) + 1):
+            yield PageRef(query, page)
+
+    def _items_of(self, queries: Sequence[Query]) -> int:
+        """Count the queries' results; more than enough while one of them is unknown."""
+        extents = [self.extent(query) for query in queries]
+        return sum(extent.items if extent else self.reach for extent in extents)
+
+    def _kept_back(self, query: Query) -> int:
+        extent = self.extent(query)
+        if extent is None or extent.items <= self.reach:
+            return 0
+        slices = self.slices(query)
+        if not slices:
+            return extent.items - self.reach
+        return sum(self._kept_back(part) for part in slices)

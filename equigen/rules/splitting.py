@@ -1,0 +1,36 @@
+"""The sets of a dataset, and what must change for the files on disk to show them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+SETS = ("train", "val", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Which files to take out of which set and which to put in, as (set, path) in path order."""
+
+    remove: tuple["Place", ...]
+    add: tuple["Place", ...]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A file in a set; `path` is "Genre/name.jpg"."""
+
+    set_name: str
+    path: str
+
+
+def changes(wanted: Mapping[str, str], there: Iterable[Place], *, stale: Iterable[Place]) -> Changes:
+    """Tell how to get from the files that are there to the sets that are wanted.
+
+    `wanted` maps each path to its set. `stale` are files that are in the right set but don't show
+    the picture as it is now. Carried out removals first, no file is ever in two sets.
+    """
+    present, old = set(there), set(stale)
+    right = {Place(set_name, path) for path, set_name in wanted.items()}
+    return Changes(
+        remove=tuple(sorted((present - right) | (present & old))),
+        add=tuple(sorted(right - (present - old))),
+    )

@@ -1,0 +1,82 @@
+"""The dataset's columns, and an album as it goes from a source into a row."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+# The first six, in this order and with these names, are what other tools read and write.
+REQUIRED_COLUMNS = ("artist", "album", "album_index", "genre", "year", "image_url")
+COLUMNS = (*REQUIRED_COLUMNS, "album_id", "genres", "styles", "country", "formats")
+
+_LIST_SEPARATOR = "|"
+# What would break a row or a line-based tool: the C0 and C1 controls (tab, newline, NUL, ...) and
+# Unicode's own line and paragraph separators.
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a source says of one album, before it is known whether the dataset takes it.
+
+    `year` is four digits, or "" where the source doesn't know it. `image_url` is "" where there
+    is no picture. `album_id` names the source and its own identity, such as "discogs:m123".
+    """
+
+    artist: str
+    title: str
+    year: str
+    image_url: str
+    album_id: str
+    genres: tuple[str, ...]
+    styles: tuple[str, ...]
+    country: str
+    formats: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Album:
+    """One row: a listing that the dataset took, as the `album_index`-th of its label."""
+
+    listing: Listing
+    album_index: int
+    genre: str
+    year: str
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the row's cells, in the order of `COLUMNS`."""
+        listing = self.listing
+        return (
+            listing.artist,
+            listing.title,
+            str(self.album_index),
+            self.genre,
+            self.year,
+            listing.image_url,
+            listing.album_id,
+            join_list(listing.genres),
+            join_list(listing.styles),
+            listing.country,
+            join_list(listing.formats),
+        )
+
+
+def safe_text(text: str) -> str:
+    """Return `text` fit for a cell: one line of Unicode NFC without control characters.
+
+    Runs of tabs, newlines, NULs and other controls become one space; lone surrogates, which have
+    no UTF-8, become U+FFFD. White space at the ends goes; inner spaces stay as they are.
+    """
+    text = _SURROGATES.sub("\ufffd", _UNSAFE.sub(" ", text))
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def join_list(values: Sequence[str]) -> str:
+    """Write several values into one cell; the inverse of `split_list`."""
+    return _LIST_SEPARATOR.join(value.replace(_LIST_SEPARATOR, "/") for value in values)
+
+
+def split_list(cell: str) -> tuple[str, ...]:
+    """Read a cell of several values."""
+    return tuple(cell.split(_LIST_SEPARATOR)) if cell else ()
