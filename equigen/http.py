@@ -1,0 +1,407 @@
+"""The one HTTP client: it alone waits and retries; rates, rests, timeouts and secrets hold here.
+
+Every host has a gate: so many requests a minute and a day, so many at a time, and the server's own
+count where it sends one. What can help is tried again with exponential backoff and jitter; what
+can't is an error at once. Redirects are followed by hand, so that each hop passes its own host's
+gate and headers meant for one host never reach another.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
+from typing import Protocol, Self, TypeVar
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+
+from equigen.errors import (
+    BadBodyError,
+    CertificateError,
+    ConnectionFailedError,
+    FetchError,
+    HostRestsError,
+    HttpStatusError,
+    RefusedAddressError,
+    StoppedError,
+    TooLargeError,
+)
+from equigen.rules.pacing import WINDOW_S, HostPolicy, Pace, policy_for
+
+_CHUNK_BYTES = 64 * 1024
+_POOL_SIZE = 64
+_TOO_MANY_REQUESTS = 429
+_WORTH_RETRYING = frozenset({408, 425, _TOO_MANY_REQUESTS, *range(500, 600)})
+# A body may come slowly, but not for ever: this many read timeouts in all.
+_SLOWEST_BODY_IN_READ_TIMEOUTS = 10
+_FIRST_BACKOFF_S = 0.5
+# Discogs counts over a moving minute and says nothing about when: look again later than after a
+# fault, so that all tries together outlast that minute.
+_FIRST_BACKOFF_TOO_MANY_S = 2.5
+_DEFAULT_MAX_BYTES = 50_000_000
+_OK = 200
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long and how often the client tries.
+
+    `tries` counts the first one; `max_wait_s` bounds each pause, and a host that asks for a longer
+    one is left alone (`HostRestsError`).
+    """
+
+    connect_timeout_s: float = 10
+    read_timeout_s: float = 30
+    tries: int = 6
+    max_wait_s: float = 120
+    max_redirects: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete answer with status 200; `url` is where it came from after all redirects."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class RequestCounter(Protocol):
+    """Remembers how many requests a host got on a UTC day, across runs; the ledger is one."""
+
+    def requests_on(self, host: str, day: str) -> int:
+        """Return the day's count."""
+        ...
+
+    def count_request(self, host: str, day: str) -> None:
+        """Add one to it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What time it is and how to wait, in seconds: `steady` never jumps, `unix` is the date.
+
+    Without a `sleep` of its own, the client waits in a way that `stop` can cut short.
+    """
+
+    steady: Callable[[], float] = time.monotonic
+    unix: Callable[[], float] = time.time
+    sleep: Callable[[float], None] | None = None
+
+
+@dataclass(slots=True)
+class _Gate:
+    """What stands before one host."""
+
+    host: str
+    policy: HostPolicy
+    pace: Pace
+    slots: threading.BoundedSemaphore
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Client:
+    """Fetches over HTTP for all stages; may be used from several threads at once.
+
+    `policies` are by host pattern; `counter` keeps the requests of the day where a policy limits
+    them. Close it, or use it as a context.
+    """
+
+    def __init__(
+        self,
+        policies: Mapping[str, HostPolicy],
+        *,
+        user_agent: str,
+        patience: Patience | None = None,
+        counter: RequestCounter | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._policies = policies
+        self._patience = patience or Patience()
+        self._counter = counter
+        self._clock = clock or Clock()
+        self._sleep = self._clock.sleep or self._wait_unless_stopped
+        self._stopped = threading.Event()
+        self._gates: dict[str, _Gate] = {}
+        self._proxies: dict[str, dict[str, str]] = {}
+        self._gates_lock = threading.Lock()
+        self._random = random.Random()  # noqa: S311  (spreads retries; nothing secret)
+        self._session = requests.Session()
+        self._session.headers.update({"User-Agent": user_agent})
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        adapter = HTTPAdapter(pool_connections=_POOL_SIZE, pool_maxsize=_POOL_SIZE)
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+        # The environment's CA bundle and proxies count, but are looked up once (a bundle takes
+        # longer to load than a cover), and a .netrc never adds credentials.
+        bundle = self._session.merge_environment_settings("https://localhost", {}, None, None, None)
+        self._session.verify = bundle["verify"]
+        self._session.trust_env = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._session.close()
+
+    def stop(self) -> None:
+        """End all waits, now and later, with `StoppedError`; what is under way is finished."""
+        self._stopped.set()
+
+    def get(
+        self,
+        url: str,
+        read: Callable[[Answer], T],
+        *,
+        params: Sequence[tuple[str, str]] = (),
+        max_bytes: int = _DEFAULT_MAX_BYTES,
+    ) -> T:
+        """Fetch `url` and return what `read` makes of the answer.
+
+        A `BadBodyError` that `read` raises (torn JSON, say) counts as a fault of the transfer and
+        is tried again like a cut connection.
+
+        Raises:
+            HttpStatusError: any status but 200, after the tries that could help.
+            ConnectionFailedError, BadBodyError: no whole answer, after all tries.
+            TooLargeError: more than `max_bytes` came or were announced.
+            CertificateError, RefusedAddressError: the address can't or must not be asked.
+            HostRestsError: the day's quota is spent, or the host asks for a longer rest than
+                `max_wait_s`.
+            StoppedError: `stop` was called while it waited.
+
+        """
+        try:
+            full_url = requests.Request("GET", url, params=list(params)).prepare().url or url
+        except (requests.RequestException, ValueError) as err:
+            msg = f"{url}: not an address that can be asked: {err}. Expected http:// or https://."
+            raise RefusedAddressError(msg, url=url) from err
+        retrying = Retrying(
+            retry=retry_if_exception(_is_worth_retrying),
+            stop=stop_after_attempt(self._patience.tries),
+            wait=self._backoff_s,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        try:
+            return retrying(lambda: read(self._follow(full_url, max_bytes)))
+        except FetchError as err:
+            err.tries = int(retrying.statistics.get("attempt_number", 1))
+            raise
+
+    def _follow(self, url: str, max_bytes: int) -> Answer:
+        start = urlsplit(url)
+        for _ in range(self._patience.max_redirects + 1):
+            gate = self._gate(url)
+            with gate.slots:
+                self._admit(gate)
+                remaining = None
+                try:
+                    with closing(self._send(gate, url)) as response:
+                        _log.info("GET %s: %d", _shown(url), response.status_code)
+                        remaining = _remaining(gate.policy, response.headers)
+                        location = response.headers.get("Location", "")
+                        if not (response.is_redirect and location):
+                            return self._whole(gate, url, response, max_bytes)
+                finally:
+                    with gate.lock:
+                        gate.pace.answered(self._clock.steady(), remaining=remaining)
+            url = self._redirected(gate, url, location, start.scheme)
+        msg = (
+            f"{_shown(start.geturl())}: more than {self._patience.max_redirects} redirects, the"
+            f" last to {_shown(url)}. The host is set up wrongly; nothing to mend here."
+        )
+        raise RefusedAddressError(msg, url=start.geturl())
+
+    def _send(self, gate: _Gate, url: str) -> requests.Response:
+        timeouts_s = (self._patience.connect_timeout_s, self._patience.read_timeout_s)
+        try:
+            return self._session.get(
+                url,
+                headers=dict(gate.policy.headers),
+                allow_redirects=False,
+                stream=True,
+                timeout=timeouts_s,
+                proxies=self._proxies[gate.host],
+            )
+        except requests.exceptions.SSLError as err:
+            msg = f"{_shown(url)}: the certificate doesn't hold: {_root(err)}. It is always checked."
+            raise CertificateError(msg, url=url) from err
+        except (requests.ConnectionError, requests.Timeout) as err:
+            msg = f"{_shown(url)}: no answer: {_root(err)}. Check the network, then run again."
+            raise ConnectionFailedError(msg, url=url) from err
+        except (requests.RequestException, ValueError) as err:
+            msg = f"{_shown(url)}: can't be asked: {_root(err)}. Expected an http(s) address."
+            raise RefusedAddressError(msg, url=url) from err
+
+    def _whole(
+        self, gate: _Gate, url: str, response: requests.Response, max_bytes: int
+    ) -> Answer:
+        if response.status_code != _OK:
+            raise self._status_error(gate, url, response)
+        announced = response.headers.get("Content-Length", "")
+        if announced.isdigit() and int(announced) > max_bytes:
+            raise _too_large(url, max_bytes)
+        limit_s = self._patience.read_timeout_s * _SLOWEST_BODY_IN_READ_TIMEOUTS
+        give_up_s = self._clock.steady() + limit_s
+        body = bytearray()
+        try:
+            for chunk in response.iter_content(_CHUNK_BYTES):
+                body += chunk
+                if len(body) > max_bytes:
+                    raise _too_large(url, max_bytes)
+                if self._clock.steady() > give_up_s:
+                    msg = f"{_shown(url)}: the body wasn't whole after {limit_s:.0f} s. Run again."
+                    raise ConnectionFailedError(msg, url=url)
+        except requests.exceptions.ContentDecodingError as err:
+            msg = f"{_shown(url)}: the body can't be unpacked: {_root(err)}. Run again."
+            raise BadBodyError(msg, url=url) from err
+        except requests.RequestException as err:
+            msg = f"{_shown(url)}: cut off after {len(body)} bytes: {_root(err)}. Run again."
+            raise ConnectionFailedError(msg, url=url) from err
+        return Answer(url, response.headers, bytes(body))
+
+    def _status_error(
+        self, gate: _Gate, url: str, response: requests.Response
+    ) -> HttpStatusError | HostRestsError:
+        status = response.status_code
+        pause_s = _retry_after_s(response.headers.get("Retry-After", ""), self._clock.unix())
+        if pause_s > 0:
+            with gate.lock:
+                gate.pace.rest(self._clock.steady() + pause_s)
+        if pause_s > self._patience.max_wait_s:
+            return _rests(gate.host, self._clock.unix() + pause_s, f"it answered {status}")
+        told = response.raw.read(300, decode_content=True) if response.raw else b""
+        said = " ".join(told.decode("utf-8", "replace").split())
+        msg = f"{_shown(url)}: expected status 200, got {status} {response.reason or ''}: {said!r}."
+        return HttpStatusError(msg, url=url, status=status, retry_after_s=pause_s)
+
+    def _redirected(self, gate: _Gate, url: str, location: str, first_scheme: str) -> str:
+        target = urljoin(url, location)
+        parts = urlsplit(target)
+        trouble = ""
+        if parts.scheme not in {"http", "https"}:
+            trouble = "only http and https are followed"
+        elif gate.policy.headers and (parts.hostname != gate.host or parts.scheme != first_scheme):
+            trouble = "credentials don't follow to another host"
+        if trouble:
+            msg = f"{_shown(url)}: redirects to {_shown(target)}, but {trouble}."
+            raise RefusedAddressError(msg, url=url)
+        return target
+
+    def _gate(self, url: str) -> _Gate:
+        host = urlsplit(url).hostname or ""
+        with self._gates_lock:
+            if host not in self._gates:
+                policy = policy_for(host, self._policies)
+                slots = threading.BoundedSemaphore(policy.concurrency)
+                self._gates[host] = _Gate(host, policy, Pace(policy.per_minute), slots)
+                self._proxies[host] = (
+                    {} if host in _LOOPBACK else dict(get_environ_proxies(url, no_proxy=None))
+                )
+            return self._gates[host]
+
+    def _admit(self, gate: _Gate) -> None:
+        while True:
+            with gate.lock:
+                now_s = self._clock.steady()
+                wait_s = gate.pace.wait_s(now_s)
+                if wait_s <= 0:
+                    self._count(gate)
+                    gate.pace.sent(now_s)
+                    return
+            if wait_s > max(self._patience.max_wait_s, 2 * WINDOW_S):
+                raise _rests(gate.host, self._clock.unix() + wait_s, "it asked for a rest")
+            self._sleep(wait_s)
+
+    def _count(self, gate: _Gate) -> None:
+        per_day = gate.policy.per_day
+        if not per_day or self._counter is None:
+            return
+        today = datetime.fromtimestamp(self._clock.unix(), UTC)
+        day = today.date().isoformat()
+        if self._counter.requests_on(gate.host, day) >= per_day:
+            midnight = today.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+            raise _rests(gate.host, midnight.timestamp(), f"its {per_day} requests a day are spent")
+        self._counter.count_request(gate.host, day)
+
+    def _backoff_s(self, state: RetryCallState) -> float:
+        err = state.outcome.exception() if state.outcome else None
+        first_s = _FIRST_BACKOFF_S
+        if isinstance(err, HttpStatusError):
+            if err.retry_after_s:
+                return err.retry_after_s
+            if err.status == _TOO_MANY_REQUESTS:
+                first_s = _FIRST_BACKOFF_TOO_MANY_S
+        backoff_s: float = first_s * 2 ** (state.attempt_number - 1) * self._random.uniform(1, 1.5)
+        return min(backoff_s, self._patience.max_wait_s)
+
+    def _wait_unless_stopped(self, wait_s: float) -> None:
+        if self._stopped.wait(wait_s):
+            msg = "stopped while waiting for a host; what was done is kept"
+            raise StoppedError(msg)
+
+
+def _is_worth_retrying(err: BaseException) -> bool:
+    if isinstance(err, HttpStatusError):
+        return err.status in _WORTH_RETRYING
+    return isinstance(err, (ConnectionFailedError, BadBodyError))
+
+
+def _remaining(policy: HostPolicy, headers: Mapping[str, str]) -> int | None:
+    if not policy.ratelimit_prefix:
+        return None
+    value = headers.get(f"{policy.ratelimit_prefix}-Remaining", "")
+    return int(value) if value.isdigit() else None
+
+
+def _retry_after_s(value: str, now_s: float) -> float:
+    # Seconds or an HTTP date: https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
+    if value.strip().isdigit():
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now_s)
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+
+
+def _rests(host: str, resumes_at_s: float, why: str) -> HostRestsError:
+    when = datetime.fromtimestamp(resumes_at_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    msg = f"{host}: {why}. Run the same command again after {when}; what was done is kept."
+    return HostRestsError(msg, host=host, resumes_at_s=resumes_at_s)
+
+
+def _too_large(url: str, max_bytes: int) -> TooLargeError:
+    msg = f"{_shown(url)}: larger than the {max_bytes} bytes that `max_bytes` allows."
+    return TooLargeError(msg, url=url)
+
+
+def _shown(url: str) -> str:
+    # A query may hold a foreign signature or key (not ours: those travel in headers).
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()[:300]
+
+
+def _root(err: BaseException) -> str:
+    # requests wraps urllib3, which wraps the reason that a person can read.
+    inner = err.args[0] if err.args else err
+    reason = getattr(inner, "reason", inner)
+    return " ".join(str(reason).split(">:")[-1].split())[:200]

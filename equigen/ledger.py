@@ -1,0 +1,358 @@
+"""The ledger: one SQLite file beside the TSV that remembers what was done, across all stops.
+
+Which result pages were asked for and how far they are used, which albums were ever taken, what
+became of each cover, which set each is in, and how many requests each host got today. Every
+method is one transaction: a killed process leaves it done or not done.
+"""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+from equigen.errors import LedgerError
+from equigen.rules.selection import Identity
+from equigen.schema import Album, Listing
+
+LEDGER_NAME = "equigen_ledger.sqlite"
+_APPLICATION_ID = 0x45714733  # "EqG3", to tell a ledger from any other SQLite file
+_VERSION = 1
+_REFRESH_KEY = "refresh_since"
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE pages (
+    query TEXT NOT NULL, page INTEGER NOT NULL, year INTEGER NOT NULL,
+    items INTEGER NOT NULL, pages INTEGER NOT NULL,
+    listings TEXT,              -- JSON, NULL once all are used
+    others INTEGER NOT NULL, rows_left INTEGER NOT NULL,
+    asked_at TEXT NOT NULL,
+    PRIMARY KEY (query, page)
+) WITHOUT ROWID;
+CREATE TABLE albums (
+    seq INTEGER PRIMARY KEY, album_id TEXT NOT NULL, artist TEXT NOT NULL, title TEXT NOT NULL,
+    picture TEXT NOT NULL, genre TEXT NOT NULL, album_index INTEGER NOT NULL,
+    cells TEXT                  -- JSON, NULL once the row is in the TSV
+);
+CREATE TABLE covers (
+    path TEXT PRIMARY KEY, picture TEXT NOT NULL, url TEXT NOT NULL,
+    status TEXT NOT NULL, reason TEXT NOT NULL, http_status INTEGER NOT NULL,
+    tries INTEGER NOT NULL, size_bytes INTEGER NOT NULL, width_px INTEGER NOT NULL,
+    height_px INTEGER NOT NULL, sha256 TEXT NOT NULL, fetched_at TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX covers_by_picture ON covers (picture);
+CREATE TABLE sets (path TEXT PRIMARY KEY, set_name TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE requests (
+    host TEXT NOT NULL, day TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (host, day)
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPage:
+    """A result page as it came: its listings, and how many of them, from the end, are unused.
+
+    `items` and `pages` are what the page said of its whole query; `others` counts results that
+    are no albums. `listings` is empty once nothing is left to use.
+    """
+
+    query: str
+    page: int
+    year: int
+    items: int
+    pages: int
+    listings: tuple[Listing, ...]
+    others: int
+    rows_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """What became of one album's cover.
+
+    `path` is below the images folder, with slashes. `status` is "ok", "missing" (the host has
+    none), "refused" (not a picture the dataset takes), "broken" (it doesn't decode) or "failed"
+    (trying again can help); `reason` says why. `http_status` is 0 where no answer came. What is
+    known of the file is 0 or "" for all but "ok". `fetched_at` is UTC in ISO 8601.
+    """
+
+    path: str
+    picture: str
+    url: str
+    status: str
+    reason: str = ""
+    http_status: int = 0
+    tries: int = 1
+    size_bytes: int = 0
+    width_px: int = 0
+    height_px: int = 0
+    sha256: str = ""
+    fetched_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An album that was taken at some time; `pending` where its row isn't in the TSV yet."""
+
+    identity: Identity
+    album_index: int
+    pending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRow:
+    """The cells of an album that was taken but isn't in the TSV yet, in the schema's order."""
+
+    seq: int
+    album_id: str
+    cells: tuple[str, ...]
+
+
+class Ledger:
+    """An open ledger; may be used from several threads. Close it, or use it as a context."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Open the ledger at `path`; a missing one is made, unless it is only to be read.
+
+        Raises:
+            LedgerError: it is from a newer version, damaged, or not a ledger at all.
+
+        """
+        self._path = path
+        self._lock = threading.RLock()
+        with self._translated():
+            where = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+            self._db = sqlite3.connect(
+                where, uri=True, check_same_thread=False, isolation_level=None, timeout=30
+            )
+            try:
+                self._set_up(read_only=read_only)
+            except BaseException:
+                self._db.close()
+                raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+    # Pages
+
+    def page_extents(self) -> Iterator[StoredPage]:
+        """Yield all pages that were asked for, without their listings."""
+        sql = "SELECT query, page, year, items, pages, others, rows_left FROM pages"
+        with self._rows(sql) as rows:
+            for query, page, year, items, pages, others, rows_left in rows:
+                yield StoredPage(query, page, year, items, pages, (), others, rows_left)
+
+    def listings(self, query: str, page: int) -> list[Listing]:
+        """Return the listings of a page that are not used yet, in their order."""
+        sql = "SELECT listings, rows_left FROM pages WHERE query = ? AND page = ?"
+        with self._rows(sql, (query, page)) as rows:
+            for listings, rows_left in rows:
+                if listings and rows_left:
+                    return [_listing(item) for item in json.loads(listings)[-rows_left:]]
+        return []
+
+    def store_page(self, page: StoredPage, *, asked_at: str) -> None:
+        """Keep an answer until it is used, so that it is never asked for again."""
+        listings = json.dumps([list(asdict(item).values()) for item in page.listings])
+        with self._transaction() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO pages VALUES (?,?,?,?,?,?,?,?,?)",
+                (page.query, page.page, page.year, page.items, page.pages, listings,
+                 page.others, page.rows_left, asked_at),
+            )  # fmt: skip
+
+    def use_page(
+        self, query: str, page: int, *, rows_left: int, taken: Sequence[tuple[Album, Identity]]
+    ) -> None:
+        """Take albums from a page and note how many of its rows are left, both or neither."""
+        rows = [
+            (who.album_id, who.artist, who.title, who.picture, who.genre, album.album_index,
+             json.dumps(album.cells()))
+            for album, who in taken
+        ]  # fmt: skip
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT INTO albums (album_id, artist, title, picture, genre, album_index, cells)"
+                " VALUES (?,?,?,?,?,?,?)",
+                rows,
+            )
+            db.execute(
+                "UPDATE pages SET rows_left = ?1, listings = iif(?1, listings, NULL)"
+                " WHERE query = ?2 AND page = ?3",
+                (rows_left, query, page),
+            )
+
+    def start_refresh(self, since: int) -> None:
+        """Let the pages of `since` and later be asked for again, once.
+
+        A refresh that was cut off goes on instead: what it asked for already stays.
+        """
+        with self._transaction() as db:
+            row = db.execute("SELECT value FROM meta WHERE key = ?", (_REFRESH_KEY,)).fetchone()
+            under_way = int(row[0]) if row else None
+            if under_way is not None and under_way <= since:
+                return
+            newest = 9999 if under_way is None else under_way - 1
+            db.execute("DELETE FROM pages WHERE year BETWEEN ? AND ?", (since, newest))
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_REFRESH_KEY, str(since)))
+
+    def end_refresh(self) -> None:
+        """Note that all pages are there again, so that the next refresh starts anew."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM meta WHERE key = ?", (_REFRESH_KEY,))
+
+    # Albums
+
+    def taken(self) -> Iterator[Taken]:
+        """Yield all albums ever taken, in the order in which they were."""
+        sql = (
+            "SELECT album_id, artist, title, picture, genre, album_index, cells IS NOT NULL"
+            " FROM albums ORDER BY seq"
+        )
+        with self._rows(sql) as rows:
+            for *identity, album_index, pending in rows:
+                yield Taken(Identity(*identity), album_index, bool(pending))
+
+    def pending_rows(self) -> list[PendingRow]:
+        """Return the albums whose rows are not in the TSV yet, in order."""
+        sql = "SELECT seq, album_id, cells FROM albums WHERE cells IS NOT NULL ORDER BY seq"
+        with self._rows(sql) as rows:
+            return [PendingRow(seq, album_id, tuple(json.loads(c))) for seq, album_id, c in rows]
+
+    def mark_written(self, rows: Iterable[PendingRow]) -> None:
+        """Note that these rows are in the TSV now."""
+        with self._transaction() as db:
+            db.executemany("UPDATE albums SET cells = NULL WHERE seq = ?", [(r.seq,) for r in rows])
+
+    # Covers and sets
+
+    def covers(self) -> dict[str, Cover]:
+        """Return what is known of each cover, by its path."""
+        with self._rows(f"SELECT {_COVER_COLUMNS} FROM covers ORDER BY path") as rows:  # noqa: S608  (our own column names)
+            return {row[0]: Cover(*row) for row in rows}
+
+    def record_cover(self, cover: Cover, *, moved_from: str = "") -> None:
+        """Note what became of a cover, in place of what was known; drop its row at an old path."""
+        values = tuple(getattr(cover, field.name) for field in fields(Cover))
+        with self._transaction() as db:
+            if moved_from:
+                db.execute("DELETE FROM covers WHERE path = ?", (moved_from,))
+            db.execute("INSERT OR REPLACE INTO covers VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", values)
+
+    def sets(self) -> dict[str, str]:
+        """Return the set ("train", "val", "test") of each cover, by its path."""
+        with self._rows("SELECT path, set_name FROM sets") as rows:
+            return dict(rows)
+
+    def record_sets(self, sets: Mapping[str, str]) -> None:
+        """Replace what is known of all covers' sets."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM sets")
+            db.executemany("INSERT INTO sets VALUES (?, ?)", sets.items())
+
+    # Requests a day, and single values
+
+    def requests_on(self, host: str, day: str) -> int:
+        """Return how many requests a host got on a UTC day (YYYY-MM-DD)."""
+        sql = "SELECT count FROM requests WHERE host = ? AND day = ?"
+        with self._rows(sql, (host, day)) as rows:
+            return next((int(count) for (count,) in rows), 0)
+
+    def count_request(self, host: str, day: str) -> None:
+        """Count one more request to a host on a UTC day."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO requests VALUES (?, ?, 1)"
+                " ON CONFLICT (host, day) DO UPDATE SET count = count + 1",
+                (host, day),
+            )
+
+    def value(self, key: str) -> str:
+        """Return a single remembered value, "" where there is none."""
+        with self._rows("SELECT value FROM meta WHERE key = ?", (key,)) as rows:
+            return next((str(value) for (value,) in rows), "")
+
+    def remember(self, key: str, value: str) -> None:
+        """Remember a single value in place of what it was."""
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    # How it is done
+
+    def _set_up(self, *, read_only: bool) -> None:
+        version = self._pragma("user_version")
+        empty = not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if not empty and self._pragma("application_id") != _APPLICATION_ID:
+            msg = (
+                f"{self._path}: this SQLite file is not EquiGen's ledger. Expected one that"
+                " `equigen fetch` or `download` made. Move it away and run again."
+            )
+            raise LedgerError(msg)
+        if version > _VERSION:
+            msg = (
+                f"{self._path}: the ledger has format {version}, from a newer EquiGen; this one"
+                f" reads up to {_VERSION}. Upgrade EquiGen; nothing was changed."
+            )
+            raise LedgerError(msg)
+        if read_only:
+            return
+        self._db.execute("PRAGMA journal_mode = WAL")
+        # Safe against a killed process; a power cut may cost the last transactions, never the file.
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        if empty:
+            script = f"PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {_VERSION};"
+            self._db.executescript(f"BEGIN; {_SCHEMA} {script} COMMIT;")
+
+    def _pragma(self, name: str) -> int:
+        return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._translated():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    @contextmanager
+    def _rows(self, sql: str, values: Sequence[object] = ()) -> Iterator[Iterator[Any]]:
+        with self._lock, self._translated():
+            cursor = self._db.execute(sql, values)
+            try:
+                yield iter(cursor)
+            finally:
+                cursor.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as err:
+            msg = (
+                f"{self._path}: the ledger can't be used: {err}. Expected a readable and writable"
+                " SQLite file. If it is damaged, move it away: the TSV and the covers stay."
+            )
+            raise LedgerError(msg) from err
+
+
+_COVER_COLUMNS = ", ".join(field.name for field in fields(Cover))
+
+
+def _listing(values: list[Any]) -> Listing:
+    cells: list[Any] = [tuple(v) if isinstance(v, list) else v for v in values]
+    return Listing(*cells)

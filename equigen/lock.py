@@ -1,0 +1,55 @@
+"""One run at a time on a dataset."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from equigen.errors import LockedError
+from equigen.files import translating_os_errors
+
+_LOCK_NAME = ".equigen.lock"
+_HOLDER_NAME = ".equigen.lock.holder"
+
+
+@contextmanager
+def dataset_lock(directory: Path, *, stage: str, now: datetime) -> Iterator[None]:
+    """Hold the dataset's lock; a killed process lets go of it by itself.
+
+    Raises:
+        LockedError: another run holds it; the message says which, and since when.
+        StorageError: the folder can't be made or written.
+
+    """
+    with translating_os_errors(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(directory / _LOCK_NAME, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise LockedError(_held(directory)) from None
+    holder = directory / _HOLDER_NAME
+    try:
+        since = now.strftime("%Y-%m-%d %H:%M:%S UTC")
+        with translating_os_errors(holder):
+            holder.write_text(json.dumps({"stage": stage, "pid": os.getpid(), "since": since}))
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _held(directory: Path) -> str:
+    try:
+        holder = json.loads((directory / _HOLDER_NAME).read_text())
+        who = f"`equigen {holder['stage']}` (process {holder['pid']}, since {holder['since']})"
+    except (OSError, ValueError, KeyError):
+        who = "another run that has just started"
+    return (
+        f"{directory}: {who} holds the lock of this dataset. Nothing was touched. Wait for it to"
+        " end, or stop it, then run again."
+    )
