@@ -1,0 +1,76 @@
+"""What a stage is given: settings, paths, the date, and how to talk while it works."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from equigen.config import Config, Settings
+from equigen.ledger import LEDGER_NAME
+
+
+class Bar(Protocol):
+    """Progress of long work, as a stage sees it."""
+
+    def advance(self, count: int = 1, **figures: object) -> None:
+        """Note that `count` more units are done; `figures` stand beside the bar."""
+        ...
+
+    def expect(self, total: int) -> None:
+        """Change how many units there are."""
+        ...
+
+
+class BarMaker(Protocol):
+    """Opens a bar: shown on a terminal, silent elsewhere."""
+
+    def __call__(self, description: str, total: int, unit: str) -> AbstractContextManager[Bar]:
+        """Open a bar of `total` units."""
+        ...
+
+
+def utc_now() -> datetime:
+    """Return the date and time in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One run's surroundings. `say` talks to the user on stderr; results are returned instead."""
+
+    config: Config
+    bar: BarMaker
+    say: Callable[[str], None]
+    now: Callable[[], datetime] = utc_now
+
+    @property
+    def settings(self) -> Settings:
+        """The checked settings."""
+        return self.config.settings
+
+    @property
+    def directory(self) -> Path:
+        """The dataset's folder."""
+        return self.config.directory
+
+    @property
+    def tsv(self) -> Path:
+        """The dataset itself."""
+        return self.directory / self.settings.dataset.tsv
+
+    @property
+    def images(self) -> Path:
+        """The folder of the covers, one folder a genre."""
+        return self.directory / self.settings.dataset.images
+
+    @property
+    def split(self) -> Path:
+        """The folder of the sets."""
+        return self.directory / self.settings.dataset.split
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger's file."""
+        return self.directory / LEDGER_NAME

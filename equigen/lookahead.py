@@ -1,0 +1,139 @@
+"""Result pages, asked for ahead of their use and kept in the ledger as soon as they come."""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import datetime
+
+from equigen.errors import HttpStatusError
+from equigen.http import Answer, Client
+from equigen.ledger import Ledger, StoredPage
+from equigen.rules.paging import Extent, PageRef, Query
+from equigen.rules.selection import Identity
+from equigen.schema import Album, Listing
+from equigen.sources import Page, Source
+
+_WORKERS = 8
+_NOT_FOUND = 404
+# Enough that no worker waits for the main thread, few enough that a stop loses little time.
+_MOST_UNDER_WAY = 2 * _WORKERS
+
+
+class Lookahead:
+    """Gives out pages in the order in which they are asked of it, while it fetches later ones.
+
+    A page that came is in the ledger before anything else happens to it, and is never asked for
+    again. Close it, or answers under way are lost. `answers` counts the pages that came, `others`
+    the results on them that are no albums.
+    """
+
+    def __init__(
+        self, client: Client, source: Source, ledger: Ledger, *, now: Callable[[], datetime]
+    ) -> None:
+        self.answers = 0
+        self.others = 0
+        self._client, self._source, self._ledger, self._now = client, source, ledger, now
+        self._keys: dict[Query, str] = {}
+        self._rows_left: dict[tuple[str, int], int] = {}
+        self._extents: dict[str, Extent] = {}
+        self._under_way: dict[PageRef, Future[StoredPage]] = {}
+        self._failed: dict[PageRef, BaseException] = {}
+        self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="fetch")
+        for page in ledger.page_extents():
+            self._note(page)
+
+    def close(self) -> None:
+        """Ask for nothing more; answers under way are still waited for and kept."""
+        self._client.stop()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def extent(self, query: Query) -> Extent | None:
+        """Return how many results a query has; None before its first page came."""
+        return self._extents.get(self._key(query))
+
+    def rows_left(self, ref: PageRef) -> int | None:
+        """Return how many rows of a page are not used yet; None before it came."""
+        return self._rows_left.get((self._key(ref.query), ref.page))
+
+    def listings(self, ref: PageRef, *, ahead: Callable[[], Iterable[PageRef]]) -> list[Listing]:
+        """Return the rows of a page that are not used yet, waiting for it where it must come.
+
+        `ahead` names, in order, further pages that will be needed; it is asked anew after every
+        answer, and as many as the workers can take are fetched at the same time.
+
+        Raises:
+            FetchError, HostRestsError, StoppedError: the page could not be had.
+
+        """
+        while self.rows_left(ref) is None:
+            if ref in self._failed:
+                raise self._failed.pop(ref)
+            self._ask(ref)
+            for later in ahead():
+                if len(self._under_way) >= _MOST_UNDER_WAY:
+                    break
+                self._ask(later)
+            wait(self._under_way.values(), return_when=FIRST_COMPLETED)
+            self._collect()
+        return self._ledger.listings(self._key(ref.query), ref.page)
+
+    def use(self, ref: PageRef, *, rows_left: int, taken: Sequence[Album]) -> None:
+        """Note for ever which albums were taken from a page and that `rows_left` are unused."""
+        key = self._key(ref.query)
+        who = [Identity.of(album.listing, album.genre) for album in taken]
+        self._ledger.use_page(
+            key, ref.page, rows_left=rows_left, taken=list(zip(taken, who, strict=True))
+        )
+        self._rows_left[key, ref.page] = rows_left
+
+    def _key(self, query: Query) -> str:
+        if query not in self._keys:
+            self._keys[query] = self._source.key(query)
+        return self._keys[query]
+
+    def _ask(self, ref: PageRef) -> None:
+        if ref not in self._under_way and ref not in self._failed:
+            self._under_way[ref] = self._pool.submit(self._fetch, ref, self._key(ref.query))
+
+    def _collect(self) -> None:
+        for ref, future in list(self._under_way.items()):
+            if not future.done():
+                continue
+            del self._under_way[ref]
+            # A page that fails ahead of its turn is no trouble before its turn comes.
+            if err := future.exception():
+                self._failed[ref] = err
+            else:
+                self.answers += 1
+                self.others += future.result().others
+                self._note(future.result())
+
+    def _note(self, page: StoredPage) -> None:
+        self._rows_left[page.query, page.page] = page.rows_left
+        if page.page == 1:
+            self._extents[page.query] = Extent(page.items, page.pages)
+
+    def _fetch(self, ref: PageRef, key: str) -> StoredPage:
+        request = self._source.request(ref.query, ref.page)
+
+        def read(answer: Answer) -> Page:
+            return self._source.read(ref.query, answer.body, url=answer.url)
+
+        try:
+            page = self._client.get(request.url, read, params=request.params)
+        except HttpStatusError as err:
+            if ref.page == 1 or err.status != _NOT_FOUND:
+                raise
+            # Results went away since the first page counted them: this one has none.
+            page = Page(items=0, pages=0, listings=(), others=0)
+        stored = StoredPage(
+            query=key,
+            page=ref.page,
+            year=ref.query.year,
+            items=page.items,
+            pages=page.pages,
+            listings=page.listings,
+            others=page.others,
+            rows_left=len(page.listings),
+        )
+        self._ledger.store_page(stored, asked_at=self._now().isoformat(timespec="seconds"))
+        return stored

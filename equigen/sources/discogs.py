@@ -1,0 +1,187 @@
+"""Albums from the Discogs API: https://www.discogs.com/developers/#page:database,header:database-search."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import urlsplit
+
+from equigen import __version__
+from equigen.config import DISCOGS_API_URL, Config
+from equigen.errors import BadBodyError, ConfigError
+from equigen.rules.pacing import HostPolicy
+from equigen.rules.paging import Query
+from equigen.rules.places import COUNTRIES, FORMATS
+from equigen.schema import Listing, safe_text
+from equigen.sources import Page, Request
+
+_PAGE_SIZE = 100
+# However many `items` a search reports, results beyond this are refused.
+_REACH = 10_000
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_TITLE_SEPARATOR = " - "
+_KINDS: Mapping[str, str] = MappingProxyType({"master": "m", "release": "r"})
+
+
+@dataclass(frozen=True, slots=True)
+class Discogs:
+    """The search of the Discogs database; see `equigen.sources.Source` for what it promises."""
+
+    base_url: str
+    entity: str
+    user_agent: str
+    policies: Mapping[str, HostPolicy]
+    reach: int = _REACH
+    page_size: int = _PAGE_SIZE
+
+    def key(self, query: Query) -> str:
+        """Return the query as it is asked, without host, page and page size."""
+        return json.dumps(["discogs", *self._params(query)], ensure_ascii=False)
+
+    def slices(self, query: Query) -> Sequence[Query]:
+        """Cut a query by country, and one of a country by format."""
+        if not query.country:
+            return [replace(query, country=country) for country in COUNTRIES]
+        if not query.format:
+            return [replace(query, format=name) for name in FORMATS]
+        return ()
+
+    def request(self, query: Query, page: int) -> Request:
+        """Return how a page is asked for: `format=album`, 100 a page."""
+        paging = (("per_page", str(_PAGE_SIZE)), ("page", str(page)))
+        return Request(f"{self.base_url}/database/search", (*self._params(query), *paging))
+
+    def read(self, query: Query, body: bytes, *, url: str) -> Page:
+        """Turn a search answer into a page; foreign or missing fields never break it.
+
+        Raises:
+            BadBodyError: the body isn't JSON, or has no list of results.
+
+        """
+        try:
+            answer = json.loads(body)
+        except (ValueError, RecursionError) as err:
+            what = f"{len(body)} bytes that are not JSON ({err})"
+            raise _unexpected(url, what) from err
+        results = answer.get("results") if isinstance(answer, dict) else None
+        if not isinstance(results, list):
+            raise _unexpected(url, "JSON without a list of results")
+        listings = [listing for result in results if (listing := _listing(result))]
+        if query.format:
+            # Asked by two formats at once, the service may heed one: what is no album stays out.
+            listings = [item for item in listings if _is_album(item)]
+        items = _whole_number(answer.get("pagination"), "items", default=len(results))
+        pages = _whole_number(answer.get("pagination"), "pages", default=1)
+        return Page(
+            items=items,
+            pages=min(pages, math.ceil(items / _PAGE_SIZE)) if items else pages,
+            listings=tuple(listings),
+            others=len(results) - len(listings),
+        )
+
+    def _params(self, query: Query) -> list[tuple[str, str]]:
+        asked = [
+            ("type", "" if self.entity == "all" else self.entity),
+            ("genre", query.label.genre),
+            ("style", query.label.style),
+            ("year", str(query.year)),
+            ("format", "album"),
+            ("format", query.format),
+            ("country", query.country),
+        ]
+        return [(name, value) for name, value in asked if value]
+
+
+def open_source(config: Config) -> Discogs:
+    """Open the Discogs API as the settings say.
+
+    Raises:
+        ConfigError: the real service is asked, but no user agent or no credentials are set.
+
+    """
+    settings = config.settings.discogs
+    authorization = config.credentials.discogs_authorization()
+    host = urlsplit(settings.base_url).hostname or ""
+    if host not in _LOOPBACK and not settings.user_agent:
+        msg = (
+            "discogs.user_agent: Discogs answers only programs that say who they are, and none is"
+            ' set. Expected a name of your own such as "MyCovers/1.0 +https://example.org/me".'
+            " Put it into config.toml."
+        )
+        raise ConfigError(msg)
+    if settings.base_url == DISCOGS_API_URL and not authorization:
+        msg = (
+            "DISCOGS_TOKEN: Discogs searches only for those who have an account, and no credentials"
+            " are set. Make a token at https://www.discogs.com/settings/developers and put"
+            " DISCOGS_TOKEN=... (or DISCOGS_KEY and DISCOGS_SECRET) into .env."
+        )
+        raise ConfigError(msg)
+    policy = HostPolicy(
+        per_minute=settings.requests_per_minute,
+        concurrency=8,
+        headers={"Authorization": authorization} if authorization else {},
+        ratelimit_prefix="X-Discogs-Ratelimit",
+    )
+    user_agent = settings.user_agent or f"EquiGen/{__version__}"
+    return Discogs(settings.base_url, settings.entity, user_agent, {host: policy})
+
+
+def _listing(result: object) -> Listing | None:
+    if not isinstance(result, dict):
+        return None
+    kind = _KINDS.get(_text(result.get("type")))
+    number, name = result.get("id"), result.get("title")
+    if not kind or not isinstance(number, int) or not isinstance(name, str):
+        return None
+    artist, separator, title = safe_text(name).partition(_TITLE_SEPARATOR)
+    if not separator:
+        artist = artist.removesuffix(" -")
+    names = [item.get("name") for item in _list(result, "formats") if isinstance(item, dict)]
+    return Listing(
+        artist=artist.strip(),
+        title=title.strip(),
+        year=_year(result.get("year")),
+        image_url=safe_text(_text(result.get("cover_image"))),
+        album_id=f"discogs:{kind}{number}",
+        genres=_texts(_list(result, "genre")),
+        styles=_texts(_list(result, "style")),
+        country=safe_text(_text(result.get("country"))),
+        formats=tuple(dict.fromkeys((*_texts(_list(result, "format")), *_texts(names)))),
+    )
+
+
+def _is_album(listing: Listing) -> bool:
+    return any("album" in name.casefold() for name in listing.formats)
+
+
+def _year(value: object) -> str:
+    text = str(value).strip() if isinstance(value, (str, int)) else ""
+    return text if len(text) == len("1999") and text.isdecimal() and text.isascii() else ""
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _texts(values: Sequence[object]) -> tuple[str, ...]:
+    return tuple(safe_text(value) for value in values if isinstance(value, str) and value)
+
+
+def _list(result: Mapping[str, Any], name: str) -> list[Any]:
+    value = result.get(name)
+    return value if isinstance(value, list) else []
+
+
+def _whole_number(pagination: object, name: str, *, default: int) -> int:
+    value = pagination.get(name) if isinstance(pagination, dict) else None
+    return value if isinstance(value, int) and value >= 0 else default
+
+
+def _unexpected(url: str, got: str) -> BadBodyError:
+    msg = (
+        f"{url}: expected a page of search results, got {got}. Discogs answers like this to"
+        " programs it doesn't know: check discogs.user_agent, then run again."
+    )
+    return BadBodyError(msg, url=url)

@@ -1,0 +1,51 @@
+"""Take the marks of Discogs' bookkeeping off artists' names.
+
+"Prince (2)" becomes "Prince", "Björk*" becomes "Björk", white space is folded, Unicode is NFC. A
+name that would become empty stays. Running it twice changes nothing more, and a file that needs no
+change is not rewritten.
+
+\b
+Example:
+  equigen clean
+"""
+
+from typing import Final
+
+from equigen.context import Context
+from equigen.files import reading_tsv, write_tsv
+from equigen.lock import dataset_lock
+from equigen.rules.cleaning import clean_artist
+from equigen.summary import Summary
+
+ORDER: Final = 30
+SETTINGS: Final = ()
+
+
+def run(context: Context) -> Summary:
+    """Clean the TSV in place.
+
+    Raises:
+        MissingInputError, InputError: there is no TSV, or it is broken; it stays untouched.
+
+    """
+    with dataset_lock(context.directory, stage="clean", now=context.now()):
+        rows = changed = 0
+        with reading_tsv(context.tsv) as tsv:
+            artist = tsv.index("artist")
+            for row in tsv:
+                rows += 1
+                changed += clean_artist(row[artist]) != row[artist]
+        if changed:
+            with reading_tsv(context.tsv) as tsv:
+                cleaned = (
+                    [*row[:artist], clean_artist(row[artist]), *row[artist + 1 :]] for row in tsv
+                )
+                write_tsv(context.tsv, tsv.columns, cleaned)
+    return Summary(
+        stage="clean",
+        unit="rows",
+        rows_in=rows,
+        rows_out=rows,
+        facts={"changed": changed},
+        notes=[f"{changed:,} artist names changed"],
+    )

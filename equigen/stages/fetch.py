@@ -1,0 +1,310 @@
+"""Fetch album metadata into the TSV, until every label is full.
+
+Goes on where it stopped: no result page is asked for twice. With --refresh, this year's and last
+year's pages (or those --since a year) are asked for again, and only what is new is added.
+
+\b
+Examples:
+  equigen fetch
+  equigen fetch --label Jazz --label Blues --genre-limit 500
+  equigen fetch --refresh --since 2024
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Final
+
+import typer
+
+from equigen.context import Bar, Context
+from equigen.errors import (
+    CredentialsError,
+    FetchError,
+    HttpStatusError,
+    MissingInputError,
+    UsageError,
+)
+from equigen.files import Tsv, reading_tsv, write_tsv
+from equigen.http import Client, Patience
+from equigen.ledger import Ledger, PendingRow
+from equigen.lock import dataset_lock
+from equigen.lookahead import Lookahead
+from equigen.rules.cleaning import clean_artist
+from equigen.rules.labels import Label
+from equigen.rules.paging import PageRef, Plan
+from equigen.rules.pictures import picture_key
+from equigen.rules.selection import Identity, Selection, Skip
+from equigen.schema import COLUMNS, Album
+from equigen.sources import open_source
+from equigen.summary import Summary, Table
+
+ORDER: Final = 20
+SETTINGS: Final = (
+    "fetch.source",
+    "fetch.genre_limit",
+    "fetch.world_limit",
+    "fetch.from_year",
+    "fetch.to_year",
+    "fetch.labels",
+    "discogs.entity",
+)
+
+_LABEL_FULL = "left for later (label is full)"
+_REFUSED = frozenset({401, 403})
+_NOT_ALBUM = "not an album"
+
+
+def run(
+    context: Context,
+    *,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Ask again where something new can be.")
+    ] = False,
+    since: Annotated[
+        int | None, typer.Option(help="First year that --refresh asks again. [default: last year]")
+    ] = None,
+) -> Summary:
+    """Fetch until all labels are full or exhausted; see the module's text.
+
+    Raises:
+        CredentialsError: the service refuses the credentials.
+        FetchError: not one page could be had. (A label that fails alone is left for the next run.)
+        HostRestsError: the service asks for a longer rest; what came is in the TSV.
+
+    """
+    if since is not None and not refresh:
+        msg = "--since: it belongs to --refresh, which is missing. Add --refresh."
+        raise UsageError(msg)
+    settings = context.settings
+    this_year = context.now().year
+    source = open_source(settings.fetch.source, context.config)
+    patience = Patience(**settings.http.model_dump())
+    with (
+        dataset_lock(context.directory, stage="fetch", now=context.now()),
+        Ledger(context.ledger) as ledger,
+        Client(source.policies, user_agent=source.user_agent, patience=patience) as client,
+    ):
+        if refresh:
+            ledger.start_refresh(this_year - 1 if since is None else since)
+        selection = _known_albums(context, ledger)
+        lookahead = Lookahead(client, source, ledger, now=context.now)
+        newest = settings.fetch.from_year or this_year
+        plan = Plan(
+            years=range(newest, settings.fetch.to_year - 1, -1),
+            reach=source.reach,
+            page_size=source.page_size,
+            slices=source.slices,
+            extent=lookahead.extent,
+            rows_left=lookahead.rows_left,
+        )
+        labels = settings.fetch.chosen_labels()
+        work = _Work(context, ledger, lookahead, plan, selection, labels)
+        try:
+            work.fill_all()
+        finally:
+            lookahead.close()
+            _write_pending(context, ledger)
+        if not work.failed:
+            ledger.end_refresh()
+            ledger.remember("last_fetch", context.now().isoformat(timespec="seconds"))
+    return work.summary()
+
+
+@dataclass(slots=True)
+class _Work:
+    context: Context
+    ledger: Ledger
+    lookahead: Lookahead
+    plan: Plan
+    selection: Selection
+    labels: tuple[Label, ...]
+    taken: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    failed: dict[str, FetchError] = field(default_factory=dict)
+    read: int = 0
+
+    def fill_all(self) -> None:
+        """Fill label after label; one that fails is left, the others go on."""
+        missing = sum(self.selection.missing(label) for label in self.labels)
+        with self.context.bar("fetch", missing, "album") as bar:
+            for position, label in enumerate(self.labels):
+                try:
+                    self._fill(label, position, bar)
+                except FetchError as err:
+                    self._refuse_hopeless(err)
+                    self.failed[label.name] = err
+                    self.context.say(f"{label.name}: left for the next run. {err}")
+                _write_pending(self.context, self.ledger)
+                missing -= self.selection.missing(label)
+                bar.expect(missing)
+
+    def _fill(self, label: Label, position: int, bar: Bar) -> None:
+        for ref in self.plan.pages(label):
+            if not self.selection.missing(label):
+                return
+            if self.lookahead.rows_left(ref) == 0:
+                continue
+            self._use(ref, label, position, bar)
+
+    def _use(self, ref: PageRef, label: Label, position: int, bar: Bar) -> None:
+        """Take what the label still needs from one page, in the page's order."""
+        listings = self.lookahead.listings(ref, ahead=lambda: self._ahead(position))
+        taken: list[Album] = []
+        used = 0
+        for listing in listings:
+            if not self.selection.missing(label):
+                break
+            used += 1
+            verdict = self.selection.judge(listing, label, year_asked=ref.query.year)
+            if isinstance(verdict, Skip):
+                self.dropped[verdict] += 1
+            else:
+                taken.append(verdict)
+        rows_left = len(listings) - used
+        self.lookahead.use(ref, rows_left=rows_left, taken=taken)
+        self.read += len(listings)
+        self.dropped[_LABEL_FULL] += rows_left
+        self.taken[label.name] += len(taken)
+        bar.advance(len(taken), label=label.name, year=ref.query.year)
+
+    def _ahead(self, position: int) -> Iterator[PageRef]:
+        for label in self.labels[position:]:
+            yield from self.plan.ahead(label, missing=self.selection.missing(label))
+
+    def _refuse_hopeless(self, err: FetchError) -> None:
+        if isinstance(err, HttpStatusError) and err.status in _REFUSED:
+            msg = (
+                f"{err} The service refuses who we say we are. Check DISCOGS_TOKEN (or DISCOGS_KEY"
+                " and DISCOGS_SECRET) in .env, and discogs.user_agent."
+            )
+            raise CredentialsError(msg) from err
+        if not self.lookahead.answers:
+            raise err
+
+    def summary(self) -> Summary:
+        """Account for every result that came."""
+        not_albums = {_NOT_ALBUM: self.lookahead.others} if self.lookahead.others else {}
+        dropped = {**self.dropped, **not_albums}
+        states = {label.name: self._state(label) for label in self.labels}
+        taken = sum(self.taken.values())
+        kept_back = {
+            label.name: count for label in self.labels if (count := self.plan.out_of_reach(label))
+        }
+        notes = [
+            f"{name}: {count:,} results are more than the service gives out for one query"
+            for name, count in kept_back.items()
+        ]
+        if self.dropped[Skip.PLACEHOLDER] and not taken and self.read:
+            notes.append("No result had a picture: without credentials Discogs leaves them out.")
+        return Summary(
+            stage="fetch",
+            unit="results",
+            rows_in=self.read + self.lookahead.others,
+            rows_out=taken,
+            dropped=dropped,
+            facts={
+                "requests": self.lookahead.answers,
+                "labels": [
+                    {
+                        "label": label.name,
+                        "taken": self.taken[label.name],
+                        "albums": self.selection.count(label),
+                        "limit": label.limit,
+                        "state": states[label.name],
+                    }
+                    for label in self.labels
+                ],
+                "failed": {name: str(err) for name, err in self.failed.items()},
+            },
+            table=Table(
+                ("label", "new", "albums", "limit", "state"),
+                tuple(
+                    (
+                        label.name,
+                        self.taken[label.name],
+                        self.selection.count(label),
+                        label.limit,
+                        states[label.name],
+                    )
+                    for label in self.labels
+                ),
+            ),
+            notes=notes,
+            partly=bool(self.failed),
+        )
+
+    def _state(self, label: Label) -> str:
+        if label.name in self.failed:
+            return "left for the next run"
+        return "no more to be had" if self.selection.missing(label) else "full"
+
+
+def _known_albums(context: Context, ledger: Ledger) -> Selection:
+    """Start from what people see, the TSV, then from what the ledger remembers beyond it."""
+    selection = Selection()
+    if context.tsv.exists():
+        with reading_tsv(context.tsv) as tsv:
+            artist, title, number, genre, url = (
+                tsv.index(name) for name in ("artist", "album", "album_index", "genre", "image_url")
+            )
+            identity_at = tsv.index("album_id")
+            for row in tsv:
+                identity = Identity(
+                    album_id=row[identity_at] if identity_at >= 0 else "",
+                    artist=clean_artist(row[artist]),
+                    title=row[title],
+                    picture=picture_key(row[url]) if row[url] else "",
+                    genre=row[genre],
+                )
+                index = int(row[number]) if row[number].isdecimal() else 0
+                selection.remember(identity, album_index=index, in_dataset=True)
+    for taken in ledger.taken():
+        if selection.knows(taken.identity.album_id):
+            continue
+        if not taken.pending and not context.tsv.exists():
+            raise _tsv_is_gone(context)
+        selection.remember(
+            taken.identity, album_index=taken.album_index, in_dataset=taken.pending
+        )
+    return selection
+
+
+def _write_pending(context: Context, ledger: Ledger) -> None:
+    """Bring the rows that the ledger holds into the TSV; those already there only once."""
+    pending = ledger.pending_rows()
+    if not pending and context.tsv.exists():
+        return
+    if not context.tsv.exists():
+        write_tsv(context.tsv, COLUMNS, (row.cells for row in pending))
+    else:
+        with reading_tsv(context.tsv) as tsv:
+            added = [name for name in COLUMNS if name not in tsv.columns]
+            columns = (*tsv.columns, *added)
+            write_tsv(context.tsv, columns, _joined(tsv, columns, pending))
+    ledger.mark_written(pending)
+
+
+def _joined(
+    tsv: Tsv, columns: tuple[str, ...], pending: Sequence[PendingRow]
+) -> Iterator[Sequence[str]]:
+    there: set[str] = set()
+    identity_at = tsv.index("album_id")
+    empty = [""] * (len(columns) - len(tsv.columns))
+    for row in tsv:
+        if identity_at >= 0:
+            there.add(row[identity_at])
+        yield [*row, *empty]
+    for new in pending:
+        # A run killed between writing the file and noting it has written the row already.
+        if new.album_id not in there:
+            cells = dict(zip(COLUMNS, new.cells, strict=True))
+            yield [cells.get(name, "") for name in columns]
+
+
+def _tsv_is_gone(context: Context) -> MissingInputError:
+    msg = (
+        f"{context.tsv}: no such file, but {context.ledger.name} beside it remembers albums that"
+        " were written to it. Put the file back, or remove the ledger to start anew."
+    )
+    return MissingInputError(msg)

@@ -1,0 +1,225 @@
+"""Deal the covers into train, val and test by split-folders.
+
+The sets are those of `splitfolders.ratio(images, output, seed=..., ratio=...)`. A second run into
+the same folder changes only what must change: no file is ever in two sets, and none stays whose
+picture is gone.
+
+\b
+Examples:
+  equigen split
+  equigen split --link hardlink --seed 7
+"""
+
+import contextlib
+import io
+import os
+import random
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import splitfolders
+import typer
+
+from equigen.context import Context
+from equigen.errors import ConfigError, MissingInputError
+from equigen.files import translating_os_errors
+from equigen.ledger import Ledger
+from equigen.lock import dataset_lock
+from equigen.rules.splitting import SETS, Changes, Place, changes
+from equigen.summary import Summary, Table
+
+ORDER: Final = 70
+SETTINGS: Final = ("split.ratio", "split.seed")
+
+_LINK_KEY = "split_link"
+
+
+class Link(StrEnum):
+    """How a cover gets into its set: `move` leaves it nowhere else."""
+
+    COPY = "copy"
+    SYMLINK = "symlink"
+    HARDLINK = "hardlink"
+    MOVE = "move"
+
+
+class Group(StrEnum):
+    """Which albums stay together in one set: `none` deals each album by itself."""
+
+    NONE = "none"
+
+
+def run(
+    context: Context,
+    *,
+    link: Annotated[Link, typer.Option(help="How covers get into their sets.")] = Link.COPY,
+    group: Annotated[Group, typer.Option(help="Which albums stay in one set.")] = Group.NONE,
+) -> Summary:
+    """Split the images folder.
+
+    Raises:
+        MissingInputError: there are no covers yet.
+        ConfigError: the split folder and the images folder lie in each other.
+        StorageError: the disk refuses.
+
+    """
+    images, split = context.images, context.split
+    _refuse_nesting(images, split)
+    with (
+        dataset_lock(context.directory, stage="split", now=context.now()),
+        Ledger(context.ledger) as ledger,
+    ):
+        if ledger.value(_LINK_KEY) == Link.MOVE:
+            _gather(images, split)
+        wanted = _deal(context)
+        # Before the first file moves: should the run be killed, the next one gathers them again.
+        ledger.remember(_LINK_KEY, link)
+        there = list(_files(split))
+        stale = [
+            place
+            for place in there
+            if wanted.get(place.path) == place.set_name
+            and not _shows(images / place.path, split / place.set_name / place.path, link)
+        ]
+        plan = changes(wanted, there, stale=stale)
+        _carry_out(context, plan, link)
+        ledger.record_sets(wanted)
+    sizes = Counter((path.partition("/")[0], set_name) for path, set_name in wanted.items())
+    by_genre: list[tuple[str | int, ...]] = [
+        (genre, *(sizes[genre, name] for name in SETS))
+        for genre in sorted({genre for genre, _ in sizes})
+    ]
+    totals = Counter(wanted.values())
+    return Summary(
+        stage="split",
+        unit="covers",
+        rows_in=len(wanted),
+        rows_out=sum(totals[name] for name in SETS),
+        facts={
+            "sets": {name: totals[name] for name in SETS},
+            "group": str(group),
+            "link": str(link),
+            "added": len(plan.add),
+            "removed": len(plan.remove),
+            "folder": str(split),
+        },
+        table=Table(("genre", *SETS), (*by_genre, ("total", *(totals[name] for name in SETS)))),
+    )
+
+
+def _refuse_nesting(images: Path, split: Path) -> None:
+    one, other = images.resolve(), split.resolve()
+    if one == other or one in other.parents or other in one.parents:
+        msg = (
+            f"dataset.split: {split} and the images folder {images} lie in each other; expected two"
+            " folders side by side. Mend dataset.split or dataset.images."
+        )
+        raise ConfigError(msg)
+
+
+def _deal(context: Context) -> dict[str, str]:
+    """Ask split-folders itself which cover goes where: it lays out links, which are then read."""
+    images, settings = context.images, context.settings.split
+    if not images.is_dir() or not any(True for _ in _pictures(images)):
+        msg = f"{images}: no covers there. `equigen download` makes them: run that first."
+        raise MissingInputError(msg)
+    state = random.getstate()  # split-folders seeds the generator that the whole process shares
+    with translating_os_errors(context.split):
+        beside = tempfile.TemporaryDirectory(prefix=".split-plan-", dir=context.directory)
+    with beside as plan, contextlib.redirect_stderr(io.StringIO()):
+        try:
+            with translating_os_errors(context.split):
+                splitfolders.ratio(
+                    str(images),
+                    output=plan,
+                    seed=settings.seed,
+                    ratio=settings.ratio,
+                    move="symlink",
+                )
+        finally:
+            random.setstate(state)
+        return {place.path: place.set_name for place in _files(Path(plan))}
+
+
+def _pictures(folder: Path) -> Iterator[Path]:
+    for genre in folder.iterdir():
+        if genre.is_dir():
+            yield from (f for f in genre.iterdir() if f.is_file() and not f.name.startswith("."))
+
+
+def _files(split: Path) -> Iterator[Place]:
+    for name in SETS:
+        folder = split / name
+        if folder.is_dir():
+            for genre in folder.iterdir():
+                if genre.is_dir() and not genre.is_symlink():
+                    yield from (Place(name, f"{genre.name}/{f.name}") for f in genre.iterdir())
+
+
+def _shows(picture: Path, file: Path, link: Link) -> bool:
+    """Tell whether `file` is what `link` would make of `picture` now."""
+    try:
+        match link:
+            case Link.SYMLINK:
+                return file.is_symlink() and file.readlink() == _relative(picture, file)
+            case Link.HARDLINK:
+                return not file.is_symlink() and file.samefile(picture)
+            case Link.COPY:
+                one, other = file.lstat(), picture.stat()
+                alike = (one.st_size, int(one.st_mtime)) == (other.st_size, int(other.st_mtime))
+                return alike and not file.is_symlink() and not file.samefile(picture)
+            case Link.MOVE:
+                return False
+    except OSError:
+        return False
+
+
+def _relative(picture: Path, file: Path) -> Path:
+    return Path(os.path.relpath(picture, file.parent))
+
+
+def _gather(images: Path, split: Path) -> None:
+    """Bring the covers that an earlier split moved back to where they came from."""
+    for place in list(_files(split)):
+        file, home = split / place.set_name / place.path, images / place.path
+        if not home.exists() and not file.is_symlink() and not file.name.startswith("."):
+            with translating_os_errors(home):
+                home.parent.mkdir(parents=True, exist_ok=True)
+                shutil.move(file, home)
+
+
+def _carry_out(context: Context, plan: Changes, link: Link) -> None:
+    images, split = context.images, context.split
+    with translating_os_errors(split):
+        for place in plan.remove:
+            (split / place.set_name / place.path).unlink()
+        genres = {folder.name for folder in images.iterdir() if folder.is_dir()}
+        for name in SETS:
+            for genre in genres:
+                (split / name / genre).mkdir(parents=True, exist_ok=True)
+            for folder in (split / name).iterdir():
+                if folder.is_dir() and folder.name not in genres and not any(folder.iterdir()):
+                    folder.rmdir()
+        with context.bar("split", len(plan.add), "cover") as bar:
+            for place in plan.add:
+                _put(images / place.path, split / place.set_name / place.path, link)
+                bar.advance()
+
+
+def _put(picture: Path, target: Path, link: Link) -> None:
+    beside = target.with_name(".new-split")
+    match link:
+        case Link.COPY:
+            shutil.copy2(picture, beside)
+            beside.replace(target)
+        case Link.SYMLINK:
+            target.symlink_to(_relative(picture, target))
+        case Link.HARDLINK:
+            target.hardlink_to(picture)
+        case Link.MOVE:
+            shutil.move(picture, target)

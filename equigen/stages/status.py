@@ -1,0 +1,119 @@
+"""Tell where the dataset stands and what to run next.
+
+Reads the TSV and the ledger and changes nothing; may be run while another stage works.
+
+\b
+Examples:
+  equigen status
+  equigen status --json
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final
+
+from equigen.context import Context
+from equigen.covers import wanted_covers
+from equigen.ledger import Ledger
+from equigen.rules.covering import OK
+from equigen.rules.labels import folders_by_genre
+from equigen.rules.pictures import is_placeholder
+from equigen.rules.splitting import SETS
+from equigen.summary import Summary, Table
+
+ORDER: Final = 90
+SETTINGS: Final = ()
+
+
+def run(context: Context) -> Summary:
+    """Report, without touching anything.
+
+    Raises:
+        InputError: the TSV is broken.
+        LedgerError: the ledger can't be read.
+
+    """
+    found = _look(context)
+    next_step = found.next_step()
+    facts = {
+        "directory": str(context.directory),
+        "covers": found.covers,
+        "missing": found.missing,
+        "failed": dict(found.failed),
+        "sets": {name: found.sets[name] for name in SETS},
+        "in_no_set": found.covers - found.sets.total(),
+        "not_in_tsv_yet": found.pending,
+        "last_fetch": found.last_fetch,
+        "refresh_under_way": found.refresh_under_way,
+        "next": next_step,
+    }
+    rows: list[tuple[str | int, ...]] = [
+        ("rows", found.rows),
+        ("covers there", found.covers),
+        ("covers missing", found.missing),
+        *((f"failed: {reason}", count) for reason, count in found.failed.most_common()),
+        *((f"in {name}", found.sets[name]) for name in SETS),
+        ("last fetch", found.last_fetch or "never"),
+    ]
+    if found.pending:
+        rows.append(("fetched, not in the TSV yet", found.pending))
+    return Summary(
+        stage="status",
+        unit="rows",
+        rows_in=found.rows,
+        rows_out=found.rows,
+        facts=facts,
+        table=Table((str(context.directory), ""), tuple(rows)),
+        notes=[f"next: {next_step}"],
+    )
+
+
+@dataclass(slots=True)
+class _Found:
+    rows: int = 0
+    covers: int = 0
+    missing: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    sets: Counter[str] = field(default_factory=Counter)
+    pending: int = 0
+    last_fetch: str = ""
+    refresh_under_way: bool = False
+
+    def next_step(self) -> str:
+        """Name the command that brings the dataset on."""
+        if not self.rows or self.pending or self.refresh_under_way or not self.last_fetch:
+            return "equigen fetch"
+        if self.missing:
+            return "equigen download"
+        if self.sets.total() < self.covers:
+            return "equigen split"
+        return "nothing: the dataset is complete (`equigen fetch --refresh` looks for new albums)"
+
+
+def _look(context: Context) -> _Found:
+    found = _Found()
+    known, sets = {}, {}
+    if context.ledger.exists():
+        with Ledger(context.ledger, read_only=True) as ledger:
+            known, sets = ledger.covers(), ledger.sets()
+            found.pending = len(ledger.pending_rows())
+            found.last_fetch = ledger.value("last_fetch")
+            found.refresh_under_way = bool(ledger.value("refresh_since"))
+    if not context.tsv.exists():
+        return found
+    folders = folders_by_genre(context.settings.fetch.known_labels())
+    for row in wanted_covers(context.tsv, folders):
+        found.rows += 1
+        cover = known.get(row.path)
+        if cover and cover.picture == row.picture and cover.status == OK:
+            found.covers += 1
+            if row.path in sets:
+                found.sets[sets[row.path]] += 1
+        elif cover and cover.picture == row.picture:
+            found.failed[cover.reason] += 1
+            found.missing += cover.status == "failed"
+        elif is_placeholder(row.url):
+            found.failed["no picture"] += 1
+        else:
+            found.missing += 1
+    return found
