@@ -1,0 +1,234 @@
+"""The command line: one thin command a stage; the only place that prints.
+
+Commands are made from the stages and recipes that `members` finds: the parameters of `run` become
+flags, and so do the settings that the module names in `SETTINGS`. Results go to stdout, talk to
+stderr; errors become one line and an exit code.
+"""
+
+import inspect
+import json
+import logging
+import signal
+import sys
+import types
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import typer
+from typer.core import TyperCommand
+from typer.main import get_command
+
+from equigen import __version__
+from equigen.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_PARTLY, EquigenError
+from equigen.members import Member, members
+
+_EPILOG = "Settings come from flags, the environment, .env and config.toml, in this order."
+_HANDED_IN = ("context", "stage")  # parameters of `run` that are no flags
+_SINGULAR = {"labels": "label"}  # settings that are lists: their flag is given once a value
+
+_ConfigFlag = Annotated[
+    Path | None, typer.Option(help="Settings file. [default: config.toml]", show_default=False)
+]
+_QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="One line at the end, no bars.")]
+_VerboseFlag = Annotated[bool, typer.Option("--verbose", "-v", help="Tell of each request.")]
+_JsonFlag = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Common:
+    """The flags that every command has; they may also stand before its name."""
+
+    config: Path | None = None
+    quiet: bool = False
+    verbose: bool = False
+    json: bool = False
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    program = get_command(_root)
+    for member in members():
+        program.add_command(_LazyCommand(member))  # type: ignore[attr-defined]
+    program.main(prog_name="equigen")
+
+
+_root = typer.Typer(
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001  (typer calls it so)
+    if wanted:
+        print(f"equigen {__version__}")
+        raise typer.Exit
+
+
+@_root.callback(epilog=_EPILOG)
+def _equigen(
+    ctx: typer.Context,
+    *,
+    config: _ConfigFlag = None,
+    quiet: _QuietFlag = False,
+    verbose: _VerboseFlag = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Build genre-balanced album-cover datasets for machine learning.
+
+    Try `equigen demo` first: it needs no account and no network. With an account: `equigen init`,
+    then `equigen run`, or the stages one after another.
+    """
+    del version
+    ctx.obj = _Common(config, quiet, verbose)
+
+
+class _LazyCommand(TyperCommand):
+    """Stands in the list of commands; the module behind it is loaded when it is used."""
+
+    def __init__(self, member: Member) -> None:
+        super().__init__(member.name, help=member.promise)
+        self._member = member
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  (typer's signature)
+        """Parse the arguments by the real command."""
+        return _command(self._member).make_context(*args, **kwargs)
+
+
+def _command(member: Member) -> Any:  # noqa: ANN401  (typer has no public name for it)
+    """Make the real command of a stage or recipe."""
+    module = member.load()
+    own = {
+        name: parameter
+        for name, parameter in inspect.signature(module.run, eval_str=True).parameters.items()
+        if name not in _HANDED_IN
+    }
+    settings = {_flag_name(path): path for path in module.SETTINGS}
+
+    def callback(ctx: typer.Context, **values: Any) -> None:  # noqa: ANN401
+        before = ctx.obj or _Common()
+        common = _Common(
+            config=values.pop("config") or before.config,
+            quiet=values.pop("quiet") or before.quiet,
+            verbose=values.pop("verbose") or before.verbose,
+            json=values.pop("json"),
+        )
+        flags: dict[str, dict[str, object]] = {}
+        for name, path in settings.items():
+            value = values.pop(name)
+            if value not in (None, []):
+                table, _, key = path.partition(".")
+                flags.setdefault(table, {})[key] = value
+        raise typer.Exit(_execute(member, module, common, flags, values))
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        inspect.Parameter("ctx", keyword, annotation=typer.Context),
+        *(parameter.replace(kind=keyword) for parameter in own.values()),
+        *(
+            inspect.Parameter(name, keyword, annotation=_setting_type(path), default=None)
+            for name, path in settings.items()
+        ),
+        inspect.Parameter("config", keyword, annotation=_ConfigFlag, default=None),
+        inspect.Parameter("quiet", keyword, annotation=_QuietFlag, default=False),
+        inspect.Parameter("verbose", keyword, annotation=_VerboseFlag, default=False),
+        inspect.Parameter("json", keyword, annotation=_JsonFlag, default=False),
+    ]
+    callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    callback.__annotations__ = {p.name: p.annotation for p in parameters}
+    app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
+    app.command(
+        member.name,
+        help=module.__doc__,
+        epilog=_EPILOG,
+        context_settings={"help_option_names": ["--help", "-h"]},
+    )(callback)
+    return get_command(app)
+
+
+def _flag_name(path: str) -> str:
+    key = path.partition(".")[2]
+    return _SINGULAR.get(key, key)
+
+
+def _setting_type(path: str) -> object:
+    """Return the flag of a setting: its help comes from the setting, its checks as well."""
+    from equigen.config import Settings  # noqa: PLC0415  (the list of commands needs no pydantic)
+
+    table, _, key = path.partition(".")
+    fields = type(Settings.model_fields[table].default).model_fields
+    several = key in _SINGULAR
+    option = typer.Option(
+        f"--{_flag_name(path).replace('_', '-')}",
+        help=f"{fields[key].description} [{path}]",
+        show_default=False,
+        metavar=_metavar(fields[key].annotation),
+    )
+    return Annotated[list[str] if several else str, option] if several else Annotated[
+        str | None, option
+    ]
+
+
+def _metavar(annotation: object) -> str:
+    kinds = get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+    return "N" if int in kinds else "VALUE"
+
+
+def _execute(
+    member: Member,
+    module: types.ModuleType,
+    common: _Common,
+    flags: dict[str, dict[str, object]],
+    values: dict[str, object],
+) -> int:
+    """Run a stage or recipe, print what it returns, and return the exit code."""
+    from equigen.config import load  # noqa: PLC0415  (as above)
+    from equigen.context import Context  # noqa: PLC0415
+    from equigen.terminal import BarMaker, as_text, in_one_line  # noqa: PLC0415
+
+    def say(line: str) -> None:
+        if not common.quiet:
+            print(line, file=sys.stderr)
+
+    if common.verbose:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    try:
+        context = Context(
+            load(common.config, flags=flags), BarMaker(shown=not common.quiet), say=say
+        )
+        outcome = module.run(context, *_stages(module), **values)
+        summaries = []
+        for summary in outcome if isinstance(outcome, Iterator) else [outcome]:
+            summaries.append(summary)
+            if not (common.quiet or common.json):
+                print(as_text(summary), flush=True)
+        partly = any(summary.partly for summary in summaries)
+        if common.json:
+            each = [summary.as_json() for summary in summaries]
+            whole = {"stages": each, "complete": not partly}
+            print(json.dumps(whole if isinstance(outcome, Iterator) else each[0], indent=2))
+        elif common.quiet:
+            print(in_one_line(member.name, summaries))
+    except EquigenError as err:
+        print(f"equigen {member.name}: {err}", file=sys.stderr)
+        return err.exit_code
+    except KeyboardInterrupt:
+        print(f"equigen {member.name}: stopped. What was done is kept; run it again to go on.",
+              file=sys.stderr)  # fmt: skip
+        return EXIT_INTERRUPTED
+    return EXIT_PARTLY if partly else EXIT_DONE
+
+
+def _stages(module: types.ModuleType) -> Sequence[Callable[[str], Callable[..., Any]]]:
+    """Return what a recipe is handed beyond the context: how to get at a stage."""
+    if "stage" not in inspect.signature(module.run).parameters:
+        return ()
+    runs = {member.name: member for member in members()}
+    return (lambda name: runs[name].load().run,)

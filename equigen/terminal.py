@@ -1,0 +1,89 @@
+"""How results and progress look on a terminal; nothing here prints by itself."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+from equigen.context import Bar
+from equigen.summary import Summary, Table
+
+
+class _TqdmBar:
+    """A tqdm bar behind the few words that stages use."""
+
+    def __init__(self, bar: "tqdm[None]") -> None:
+        self._bar = bar
+
+    def advance(self, count: int = 1, **figures: object) -> None:
+        """Move on; figures stand behind the bar."""
+        if figures and not self._bar.disable:
+            self._bar.set_postfix(figures, refresh=False)
+        self._bar.update(count)
+
+    def expect(self, total: int) -> None:
+        """Change the total."""
+        self._bar.total = total
+        self._bar.refresh()
+
+
+class BarMaker:
+    """Makes bars on stderr; where `shown` is false or stderr is no terminal, silent ones."""
+
+    def __init__(self, *, shown: bool) -> None:
+        self._shown = shown and sys.stderr.isatty()
+
+    @contextmanager
+    def __call__(self, description: str, total: int, unit: str) -> Iterator[Bar]:
+        """Open a bar with rate and time left."""
+        with tqdm(
+            desc=description,
+            total=total,
+            unit=unit,
+            unit_scale=False,
+            dynamic_ncols=True,
+            smoothing=0.1,
+            disable=not self._shown,
+        ) as bar:
+            yield _TqdmBar(bar)
+
+
+def as_text(summary: Summary) -> str:
+    """Return a summary as people read it: its table, its notes, then one line that accounts."""
+    parts = []
+    if summary.table:
+        parts.append(aligned(summary.table))
+    parts.extend(summary.notes)
+    parts.append(summary.line())
+    return "\n".join(parts)
+
+
+def in_one_line(command: str, summaries: Sequence[Summary]) -> str:
+    """Return all that a command did in one line, for logs and cron mails."""
+    if len(summaries) == 1:
+        return summaries[0].line()
+    stages = ", ".join(f"{each.stage} {each.rows_out:,} {each.unit}" for each in summaries)
+    partly = " (partly done: run again for the rest)" if any(s.partly for s in summaries) else ""
+    return f"{command}: {stages}{partly}"
+
+
+def aligned(table: Table) -> str:
+    """Return a table with text on the left and numbers, grouped by thousands, on the right."""
+    shown = [table.columns, *([_cell(value) for value in row] for row in table.rows)]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    numeric = [
+        all(isinstance(row[at], int) for row in table.rows) for at in range(len(table.columns))
+    ]
+    lines = []
+    for row in shown:
+        cells = [
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, numeric, strict=True)
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _cell(value: str | int) -> str:
+    return f"{value:,}" if isinstance(value, int) else value
