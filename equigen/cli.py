@@ -8,13 +8,14 @@ stderr; errors become one line and an exit code.
 import inspect
 import json
 import logging
+import re
 import signal
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, get_origin
 
 import typer
 from typer.core import TyperCommand
@@ -125,7 +126,7 @@ def _command(member: Member) -> Any:  # noqa: ANN401  (typer has no public name 
             value = values.pop(name)
             if value not in (None, []):
                 table, _, key = path.partition(".")
-                flags.setdefault(table, {})[key] = value
+                flags.setdefault(table, {})[key] = value.split(",") if _is_tuple(path) else value
         raise typer.Exit(_execute(member, module, common, flags, values))
 
     keyword = inspect.Parameter.KEYWORD_ONLY
@@ -146,11 +147,16 @@ def _command(member: Member) -> Any:  # noqa: ANN401  (typer has no public name 
     app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
     app.command(
         member.name,
-        help=module.__doc__,
+        help=_help(module),
         epilog=_EPILOG,
         context_settings={"help_option_names": ["--help", "-h"]},
     )(callback)
     return get_command(app)
+
+
+def _help(module: types.ModuleType) -> str:
+    # A backspace alone on a line keeps the paragraph below it as it is, line by line.
+    return re.sub(r"\n(Examples?:\n)", r"\n\b\n\1", module.__doc__ or "")
 
 
 def _flag_name(path: str) -> str:
@@ -160,25 +166,26 @@ def _flag_name(path: str) -> str:
 
 def _setting_type(path: str) -> object:
     """Return the flag of a setting: its help comes from the setting, its checks as well."""
+    field = _setting(path)
+    several = _flag_name(path) in _SINGULAR.values()
+    option = typer.Option(
+        f"--{_flag_name(path).replace('_', '-')}",
+        help=f"{field.description} [{path}]",
+        show_default=False,
+        metavar="N,N,N" if _is_tuple(path) else "VALUE",
+    )
+    return Annotated[list[str] if several else str | None, option]
+
+
+def _setting(path: str) -> Any:  # noqa: ANN401  (pydantic's FieldInfo, not imported for help)
     from equigen.config import Settings  # noqa: PLC0415  (the list of commands needs no pydantic)
 
     table, _, key = path.partition(".")
-    fields = type(Settings.model_fields[table].default).model_fields
-    several = key in _SINGULAR
-    option = typer.Option(
-        f"--{_flag_name(path).replace('_', '-')}",
-        help=f"{fields[key].description} [{path}]",
-        show_default=False,
-        metavar=_metavar(fields[key].annotation),
-    )
-    return Annotated[list[str] if several else str, option] if several else Annotated[
-        str | None, option
-    ]
+    return type(Settings.model_fields[table].default).model_fields[key]
 
 
-def _metavar(annotation: object) -> str:
-    kinds = get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
-    return "N" if int in kinds else "VALUE"
+def _is_tuple(path: str) -> bool:
+    return get_origin(_setting(path).annotation) is tuple
 
 
 def _execute(

@@ -307,7 +307,9 @@ class Config:
         return self.folder / self.settings.dataset.directory.expanduser()
 
 
-def load(path: Path | None = None, *, flags: Mapping[str, Mapping[str, Any]] | None = None) -> Config:
+def load(
+    path: Path | None = None, *, flags: Mapping[str, Mapping[str, Any]] | None = None
+) -> Config:
     """Read all layers of settings and check them.
 
     `path` is config.toml; without one, that of the working directory is used where there is one.
@@ -337,7 +339,7 @@ def load(path: Path | None = None, *, flags: Mapping[str, Mapping[str, Any]] | N
     except Exception as err:  # pydantic-settings' own error for JSON that can't be parsed
         if type(err).__name__ != "SettingsError":
             raise
-        msg = f"environment: {err}. Lists and tables are written as JSON, for example [0.7, 0.15, 0.15]."
+        msg = f"environment: {err}. Lists are written as JSON, for example [0.7, 0.15, 0.15]."
         raise ConfigError(msg) from None
     return Config(settings, credentials, folder=file.parent)
 
@@ -346,7 +348,9 @@ def _read_toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except tomllib.TOMLDecodeError as err:
-        msg = f"{file}: this is not TOML: {err}. Mend that line; config.example.toml shows the form."
+        msg = (
+            f"{file}: this is not TOML: {err}. Mend that line; config.example.toml shows the form."
+        )
         raise ConfigError(msg) from None
     except (UnicodeDecodeError, OSError) as err:
         msg = f"{file}: can't be read: {err}. Expected a TOML file in UTF-8."

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from equigen.config import Settings
@@ -23,7 +22,7 @@ def example_toml() -> str:
 
 def _tables(settings: Settings) -> Iterator[str]:
     for name in Settings.model_fields:
-        table: BaseModel = getattr(settings, name)
+        table = getattr(settings, name)
         yield f"[{name}]"
         subtables = []
         for key, info in type(table).model_fields.items():

@@ -1,24 +1,24 @@
 """The tree of errors: every failure that a user can meet, each class with its exit code.
 
-    EquigenError                 1  something failed
-    ├── UsageError               2  a wrong flag
-    │   └── ConfigError          2  a wrong setting, or one that is missing
-    ├── InputError               2  a file that can't be read as what it should be
-    │   └── MissingInputError    2  a file that an earlier stage makes isn't there
-    ├── CredentialsError         2  the service refuses who we say we are
-    ├── LockedError              1  another run works on the dataset
-    ├── LedgerError              1  the ledger can't be used
-    ├── StorageError             1  the disk refuses to be written
-    ├── FetchError               1  an answer could not be had
-    │   ├── ConnectionFailedError    no connection, cut off, timed out
-    │   ├── HttpStatusError          the server answered, with a status that isn't success
-    │   ├── BadBodyError             status 200, but the body isn't what was asked for
-    │   ├── TooLargeError            the body is larger than `max_bytes`
-    │   ├── CertificateError         the host can't prove that it is who it says
-    │   └── RefusedAddressError      an address that can't or must not be asked
-    ├── HostRestsError           3  a host gives nothing more for now: go on later
-    ├── StoppedError           130  the run was told to stop while it waited
-    └── PictureError             1  bytes that are not a good picture
+EquigenError                 1  something failed
+├── UsageError               2  a wrong flag
+│   └── ConfigError          2  a wrong setting, or one that is missing
+├── InputError               2  a file that can't be read as what it should be
+│   └── MissingInputError    2  a file that an earlier stage makes isn't there
+├── CredentialsError         2  the service refuses who we say we are
+├── LockedError              1  another run works on the dataset
+├── LedgerError              1  the ledger can't be used
+├── StorageError             1  the disk refuses to be written
+├── FetchError               1  an answer could not be had
+│   ├── ConnectionFailedError    no connection, cut off, timed out
+│   ├── HttpStatusError          the server answered, with a status that isn't success
+│   ├── BadBodyError             status 200, but the body isn't what was asked for
+│   ├── TooLargeError            the body is larger than `max_bytes`
+│   ├── CertificateError         the host can't prove that it is who it says
+│   └── RefusedAddressError      an address that can't or must not be asked
+├── HostRestsError           3  a host gives nothing more for now: go on later
+├── StoppedError           130  the run was told to stop while it waited
+└── PictureError             1  bytes that are not a good picture
 """
 
 from typing import ClassVar
@@ -91,9 +91,7 @@ class ConnectionFailedError(FetchError):
 class HttpStatusError(FetchError):
     """The server answered with a status other than success."""
 
-    def __init__(
-        self, message: str, *, url: str, status: int, retry_after_s: float = 0
-    ) -> None:
+    def __init__(self, message: str, *, url: str, status: int, retry_after_s: float = 0) -> None:
         """Keep the HTTP `status` and the server's `Retry-After` in seconds, 0 without one."""
         super().__init__(message, url=url)
         self.status = status

@@ -139,7 +139,7 @@ class Client:
         self._gates: dict[str, _Gate] = {}
         self._proxies: dict[str, dict[str, str]] = {}
         self._gates_lock = threading.Lock()
-        self._random = random.Random()  # noqa: S311  (spreads retries; nothing secret)
+        self._random = random.Random()
         self._session = requests.Session()
         self._session.headers.update({"User-Agent": user_agent})
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -243,7 +243,9 @@ class Client:
                 proxies=self._proxies[gate.host],
             )
         except requests.exceptions.SSLError as err:
-            msg = f"{_shown(url)}: the certificate doesn't hold: {_root(err)}. It is always checked."
+            msg = (
+                f"{_shown(url)}: the certificate doesn't hold: {_root(err)}. It is always checked."
+            )
             raise CertificateError(msg, url=url) from err
         except (requests.ConnectionError, requests.Timeout) as err:
             msg = f"{_shown(url)}: no answer: {_root(err)}. Check the network, then run again."
@@ -252,9 +254,7 @@ class Client:
             msg = f"{_shown(url)}: can't be asked: {_root(err)}. Expected an http(s) address."
             raise RefusedAddressError(msg, url=url) from err
 
-    def _whole(
-        self, gate: _Gate, url: str, response: requests.Response, max_bytes: int
-    ) -> Answer:
+    def _whole(self, gate: _Gate, url: str, response: requests.Response, max_bytes: int) -> Answer:
         if response.status_code != _OK:
             raise self._status_error(gate, url, response)
         announced = response.headers.get("Content-Length", "")

@@ -16,6 +16,9 @@ Image.MAX_IMAGE_PIXELS = None
 _FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
 _JPEGS = frozenset({"JPEG", "MPO"})
 _SIXTEEN_BIT = "I;16"
+# Two of the reasons that a `PictureError` gives; callers tell them from the rest.
+BROKEN = "broken"
+NOT_A_PICTURE = "not a picture"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +35,9 @@ def check_picture(body: bytes, *, min_size_px: int, max_pixels: int) -> Picture:
     """Decode the whole picture and return it as a JPEG.
 
     The type is taken from the bytes. A JPEG keeps its bytes, so nothing is lost; any other becomes
-    a JPEG of quality 95: the first frame, turned as its EXIF says, on white where it is transparent,
-    in 8 bits a channel. `min_size_px` bounds the shorter side, `max_pixels` the area, which is
-    checked before anything is decoded.
+    a JPEG of quality 95: the first frame, turned as its EXIF says, on white where it is
+    transparent, in 8 bits a channel. `min_size_px` bounds the shorter side, `max_pixels` the area,
+    which is checked before anything is decoded.
 
     Raises:
         PictureError: its `reason` is "empty", "not a picture", "too many pixels", "too small" or
@@ -42,29 +45,35 @@ def check_picture(body: bytes, *, min_size_px: int, max_pixels: int) -> Picture:
 
     """
     if not body:
-        raise _refused("empty", "0 bytes")
+        reason = "empty"
+        raise _refused(reason, "0 bytes")
     try:
         with Image.open(io.BytesIO(body), formats=_FORMATS) as image:
-            width_px, height_px = image.size
-            if width_px * height_px > max_pixels:
-                size = f"{width_px}x{height_px}, more than {max_pixels} pixels"
-                raise _refused("too many pixels", size)
-            if min(image.size) < min_size_px:
-                size = f"{width_px}x{height_px}, smaller than {min_size_px} pixels"
-                raise _refused("too small", size)
+            _check_size(image.size, min_size_px=min_size_px, max_pixels=max_pixels)
             image.load()
             if image.format in _JPEGS:
-                data = body
+                data, size_px = body, image.size
             else:
                 upright = ImageOps.exif_transpose(image)
-                data, (width_px, height_px) = _as_jpeg(upright), upright.size
+                data, size_px = _as_jpeg(upright), upright.size
     except UnidentifiedImageError:
-        raise _refused("not a picture", f"{len(body)} bytes that start {body[:16]!r}") from None
+        what = f"{len(body)} bytes that start {body[:16]!r}"
+        raise _refused(NOT_A_PICTURE, what) from None
     except PictureError:
         raise
     except Exception as err:  # whatever a decoder says of damaged bytes: it has no common root
-        raise _refused("broken", f"{type(err).__name__}: {err}") from err
-    return Picture(data, width_px, height_px, hashlib.sha256(data).hexdigest())
+        raise _refused(BROKEN, f"{type(err).__name__}: {err}") from err
+    return Picture(data, *size_px, sha256=hashlib.sha256(data).hexdigest())
+
+
+def _check_size(size_px: tuple[int, int], *, min_size_px: int, max_pixels: int) -> None:
+    shown = f"{size_px[0]}x{size_px[1]} pixels"
+    if size_px[0] * size_px[1] > max_pixels:
+        reason = "too many pixels"
+        raise _refused(reason, f"{shown}, more than {max_pixels} in all")
+    if min(size_px) < min_size_px:
+        reason = "too small"
+        raise _refused(reason, f"{shown}, less than {min_size_px} on a side")
 
 
 def _as_jpeg(image: Image.Image) -> bytes:

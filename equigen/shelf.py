@@ -1,6 +1,5 @@
 """The files of the covers, and what the ledger says of each."""
 
-import os
 import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -75,7 +74,7 @@ class Shelf:
             file.parent.mkdir(parents=True, exist_ok=True)
             try:
                 beside.write_bytes(data)
-                os.replace(beside, file)
+                beside.replace(file)
             except BaseException:
                 beside.unlink(missing_ok=True)
                 raise

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """Figures to show: a title for each column, and rows of text and numbers."""
@@ -56,4 +57,6 @@ class Summary:
         reasons = ", ".join(f"{n:,} {why}" for why, n in self.dropped.items() if n)
         dropped = f"; dropped {sum(self.dropped.values()):,}: {reasons}" if reasons else ""
         more = " (partly done: run again for the rest)" if self.partly else ""
-        return f"{self.stage}: {self.rows_in:,} {self.unit} in, {self.rows_out:,} out{dropped}{more}"
+        return (
+            f"{self.stage}: {self.rows_in:,} {self.unit} in, {self.rows_out:,} out{dropped}{more}"
+        )

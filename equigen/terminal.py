@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from tqdm import tqdm
 
@@ -13,7 +14,7 @@ from equigen.summary import Summary, Table
 class _TqdmBar:
     """A tqdm bar behind the few words that stages use."""
 
-    def __init__(self, bar: "tqdm[None]") -> None:
+    def __init__(self, bar: "tqdm[Any]") -> None:
         self._bar = bar
 
     def advance(self, count: int = 1, **figures: object) -> None:
@@ -37,6 +38,7 @@ class BarMaker:
     @contextmanager
     def __call__(self, description: str, total: int, unit: str) -> Iterator[Bar]:
         """Open a bar with rate and time left."""
+        bar: tqdm[Any]
         with tqdm(
             desc=description,
             total=total,

@@ -3,7 +3,6 @@
 Starts a Discogs-compatible server on this machine with a made-up catalogue, runs the real stages
 against it, and leaves a dataset of invented albums in a folder.
 
-\b
 Examples:
   equigen demo
   equigen demo --directory /tmp/covers --albums 10
@@ -58,7 +57,9 @@ def run(
     _clear(folder)
     with Sandbox() as sandbox:
         demo = replace(context, config=_config(folder, sandbox, albums))
-        context.say(f"A made-up Discogs answers at {sandbox.base_url}; nothing leaves this machine.")
+        context.say(
+            f"A made-up Discogs answers at {sandbox.base_url}; nothing leaves this machine."
+        )
         for name in STAGES:
             yield stage(name)(demo)
     context.say(f"The dataset is in {folder}")

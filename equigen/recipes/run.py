@@ -3,7 +3,6 @@
 Made for cron: goes on where it stopped, and with --refresh looks for new albums first. Ends with 3
 where something is left for a later run, such as the covers beyond a host's quota of the day.
 
-\b
 Examples:
   equigen run
   equigen run --refresh --quiet

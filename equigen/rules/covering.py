@@ -78,11 +78,11 @@ def decide(
     decisions = []
     for item in by_path.values():
         decision = _decide_one(item, known, good, is_there, retry_failed=retry_failed)
-        if decision.action is Action.COPY and decision.source not in by_path:
-            if decision.source not in moved:
-                decision = Decision(item, Action.MOVE, decision.source)
-                moved.add(decision.source)
-                good[item.picture] = item.path
+        unwanted = decision.source not in by_path and decision.source not in moved
+        if decision.action is Action.COPY and unwanted:
+            decision = Decision(item, Action.MOVE, decision.source)
+            moved.add(decision.source)
+            good[item.picture] = item.path
         decisions.append(decision)
     return decisions
 

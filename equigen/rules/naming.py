@@ -22,7 +22,7 @@ def cover_name(artist: str, title: str, *, album_id: str, picture: str) -> str:
     order of the rows and differs for albums whose names look alike, also on file systems that
     fold case or Unicode forms. At most 255 bytes of UTF-8; long names are cut between characters.
     """
-    identity = "\0".join((artist, title, album_id, picture))
+    identity = f"{artist}\0{title}\0{album_id}\0{picture}"
     digest = hashlib.blake2b(identity.encode("utf-8", "replace"), digest_size=_TAG_HEX_DIGITS // 2)
     tag = f" [{digest.hexdigest()}]{_COVER_SUFFIX}"
     words = " - ".join(part for part in (_readable(artist), _readable(title)) if part)

@@ -80,30 +80,39 @@ class Plan:
                 return
             root = Query(label, year)
             extent = self.extent(root)
-            if extent is None:
-                if self.rows_left(PageRef(root, 1)) is None:
-                    yield PageRef(root, 1)
-                if last_items is None:
-                    return
-                before += 2 * last_items + self.page_size
+            if extent is not None:
+                yield from self._needed(root, extent, room=missing - before)
+                before += self._rows_at_most(root, extent)
+                last_items = extent.items
                 continue
-            last_items = extent.items
-            all_needed = before + extent.items < missing
-            unknown_slice = False
-            rows_before_year = before
-            for ref in self._walk(root):
-                if before >= missing and not all_needed:
-                    return
-                rows = self.rows_left(ref)
-                before += self.page_size if rows is None else rows
-                if rows is None:
-                    yield ref
-                if self.extent(ref.query) is None:
-                    unknown_slice = True
-                    if not all_needed:
-                        return
-            if unknown_slice:
-                before = rows_before_year + extent.items
+            yield PageRef(root, 1)
+            if last_items is None:
+                return
+            before += 2 * last_items + self.page_size
+
+    def _needed(self, root: Query, extent: Extent, *, room: int) -> Iterator[PageRef]:
+        """Yield the year's pages that did not come and that `room` albums can't do without."""
+        all_needed = extent.items < room
+        before = 0
+        for ref in self._walk(root):
+            if before >= room and not all_needed:
+                return
+            rows = self.rows_left(ref)
+            if rows is None:
+                yield ref
+            if self.extent(ref.query) is None and not all_needed:
+                return
+            before += self.page_size if rows is None else rows
+
+    def _rows_at_most(self, root: Query, extent: Extent) -> int:
+        """Return how many rows the year can still give."""
+        rows = 0
+        for ref in self._walk(root):
+            if self.extent(ref.query) is None:
+                return extent.items
+            left = self.rows_left(ref)
+            rows += self.page_size if left is None else left
+        return rows
 
     def _walk(self, query: Query) -> Iterator[PageRef]:
         yield PageRef(query, 1)

@@ -9,7 +9,9 @@ _S3_PREFIX = "s3://"
 # A signed path: /SIGNATURE/rs:fit/g:sm/q:90/h:600/w:600/<base64, cut by slashes>.jpeg
 _SIGNED_PATH = re.compile(r"(?:/[a-z]+:[^/]*)+/(?P<code>[A-Za-z0-9_\-/]+={0,2})\.[a-z]+$")
 # Names of Discogs' own files: R-release, A-artist, L-label, M-master.
-_DISCOGS_FILE = re.compile(r"/(?P<name>[RALM]-\d+[^/]*?\.(?:jpe?g|png|gif|webp))(?:\.jpe?g)?$", re.I)
+_DISCOGS_FILE = re.compile(
+    r"/(?P<name>[RALM]-\d+[^/]*?\.(?:jpe?g|png|gif|webp))(?:\.jpe?g)?$", re.IGNORECASE
+)
 _DISCOGS_HOST = re.compile(r"(?:^|\.)discogs\.com$")
 _PLACEHOLDER_FILE = re.compile(r"/(?:spacer\.gif|default-release[^/]*\.png)$", re.IGNORECASE)
 _EMPTY_HOST = "st.discogs.com"

@@ -101,22 +101,30 @@ class Selection:
         Does not look at the quota: ask `missing` before. A year that the source doesn't know
         becomes `year_asked`.
         """
-        if any(_CASSETTE in value.casefold() for value in listing.formats):
-            return Skip.CASSETTE
-        if is_placeholder(listing.image_url):
-            return Skip.PLACEHOLDER
-        if label.name == "Blues" and any(
-            style.casefold() == _RHYTHM_AND_BLUES for style in listing.styles
-        ):
-            return Skip.RHYTHM_AND_BLUES
         identity = Identity.of(listing, label.genre_name)
+        if skip := _unfit(listing, label) or self._taken(identity):
+            return skip
+        album_index = self._last_index[identity.genre] + 1
+        self.remember(identity, album_index=album_index, in_dataset=True)
+        year = listing.year or str(year_asked)
+        return Album(listing, album_index=album_index, genre=identity.genre, year=year)
+
+    def _taken(self, identity: Identity) -> Skip | None:
         if identity.album_id in self._ids or (identity.artist, identity.title) in self._albums:
             return Skip.KNOWN_ALBUM
         if identity.picture in self._pictures:
             return Skip.KNOWN_PICTURE
         if self._owners.get(identity.artist, identity.genre) != identity.genre:
             return Skip.OTHER_LABEL
-        album_index = self._last_index[identity.genre] + 1
-        self.remember(identity, album_index=album_index, in_dataset=True)
-        year = listing.year or str(year_asked)
-        return Album(listing, album_index=album_index, genre=identity.genre, year=year)
+        return None
+
+
+def _unfit(listing: Listing, label: Label) -> Skip | None:
+    if any(_CASSETTE in value.casefold() for value in listing.formats):
+        return Skip.CASSETTE
+    if is_placeholder(listing.image_url):
+        return Skip.PLACEHOLDER
+    styles = {style.casefold() for style in listing.styles}
+    if label.name == "Blues" and _RHYTHM_AND_BLUES in styles:
+        return Skip.RHYTHM_AND_BLUES
+    return None

@@ -22,7 +22,9 @@ class Place:
     path: str
 
 
-def changes(wanted: Mapping[str, str], there: Iterable[Place], *, stale: Iterable[Place]) -> Changes:
+def changes(
+    wanted: Mapping[str, str], there: Iterable[Place], *, stale: Iterable[Place]
+) -> Changes:
     """Tell how to get from the files that are there to the sets that are wanted.
 
     `wanted` maps each path to its set. `stale` are files that are in the right set but don't show

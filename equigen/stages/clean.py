@@ -4,7 +4,6 @@
 name that would become empty stays. Running it twice changes nothing more, and a file that needs no
 change is not rewritten.
 
-\b
 Example:
   equigen clean
 """

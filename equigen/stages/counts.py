@@ -2,7 +2,6 @@
 
 Reads the TSV, or with --images a folder of pictures that has one folder a genre.
 
-\b
 Examples:
   equigen counts
   equigen counts --by decade --json

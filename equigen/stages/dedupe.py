@@ -1,9 +1,9 @@
 """Drop rows that repeat an album or a picture.
 
-The first of each artist and album stays, then the first of each picture, in file order. Discogs pictures are told apart by the stable part of their
-path, since their URLs are signed anew; other pictures by URL.
+The first of each artist and album stays, then the first of each picture, in file order. Discogs
+pictures are told apart by the stable part of their path, since their URLs are signed anew; other
+pictures by URL.
 
-\b
 Example:
   equigen dedupe
 """
@@ -48,6 +48,4 @@ def run(context: Context) -> Summary:
 def _verdicts(tsv: Tsv) -> list[Duplicate | None]:
     artist, title, url = (tsv.index(name) for name in ("artist", "album", "image_url"))
     finder = DuplicateFinder()
-    return [
-        finder.check(artist=row[artist], title=row[title], image_url=row[url]) for row in tsv
-    ]
+    return [finder.check(artist=row[artist], title=row[title], image_url=row[url]) for row in tsv]

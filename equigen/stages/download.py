@@ -4,7 +4,6 @@ A cover is there when its bytes are known to decode, not when a file exists. Goe
 stopped. Covers that a host doesn't have, or that are no good pictures, are not asked for again
 unless --retry-failed is given.
 
-\b
 Examples:
   equigen download
   equigen download --retry-failed
@@ -25,6 +24,7 @@ from equigen.context import Bar, Context
 from equigen.covers import wanted_covers
 from equigen.errors import (
     BadBodyError,
+    CertificateError,
     EquigenError,
     FetchError,
     HostRestsError,
@@ -35,7 +35,7 @@ from equigen.errors import (
     TooLargeError,
 )
 from equigen.http import Answer, Client, Patience
-from equigen.images import Picture, check_picture
+from equigen.images import BROKEN, Picture, check_picture
 from equigen.ledger import Cover, Ledger
 from equigen.lock import dataset_lock
 from equigen.rules.covering import OK, Action, Decision, Known, Wanted, decide
@@ -49,7 +49,7 @@ SETTINGS: Final = ("download.min_size_px", "download.max_pixels", "download.max_
 
 _WAITING = "waiting: the host rests"
 _FAILED = "failed"
-_BROKEN = "broken"
+_REFUSED = "refused"
 _HTTP_OK = 200
 # Statuses with which a host says that it has no such picture, now or ever.
 _MISSING = frozenset({400, 404, 410})
@@ -88,18 +88,16 @@ def run(
         rows = list(wanted_covers(context.tsv, folders))
         wanted = [Wanted(row.path, row.picture, row.url) for row in rows]
         shelf = Shelf(context, ledger)
-        shelf.put_away({item.path for item in wanted})
         decisions = decide(
             wanted,
             {path: Known(path, c.picture, c.status, c.reason) for path, c in shelf.covers.items()},
             is_there=shelf.has,
             retry_failed=retry_failed,
         )
-        with Client(
-            policies, user_agent=user_agent, patience=patience, counter=ledger
-        ) as client:
+        with Client(policies, user_agent=user_agent, patience=patience, counter=ledger) as client:
             work = _Work(context, shelf, client, policies)
             work.carry_out(decisions)
+        shelf.put_away({item.path for item in wanted})
         endings = work.endings
     good = sum(1 for row in rows if endings[row.path] == OK)
     dropped = Counter(endings[row.path] for row in rows if endings[row.path] != OK)
@@ -211,6 +209,22 @@ class _Work:
                 bar.advance(ok=self.fetched)
 
     def _do(self, host: str, job: _Job) -> None:
+        """Fetch one picture; whatever comes of it stands in the ledger afterwards."""
+        try:
+            picture = self._fetch(job)
+        except HttpStatusError as err:
+            status = "missing" if err.status in _MISSING else _FAILED
+            self._fail(job, status, f"HTTP {err.status}", err)
+            self._count_refusal(host, err.status)
+        except (PictureError, FetchError) as err:
+            fault = _fault(err)
+            self._fail(job, fault.status, fault.reason, err)
+        else:
+            self._keep(job, picture)
+            with self._lock:
+                self._refusals[host] = 0
+
+    def _fetch(self, job: _Job) -> Picture:
         settings = self.context.settings.download
         seen: set[bytes] = set()
 
@@ -221,31 +235,12 @@ class _Work:
                 )
             except PictureError as err:
                 # Torn on the way, a second try helps; the same bytes again are the host's own.
-                if err.reason != _BROKEN or answer.body in seen:
+                if err.reason != BROKEN or answer.body in seen:
                     raise
                 seen.add(answer.body)
                 raise BadBodyError(str(err), url=answer.url) from err
 
-        try:
-            picture = self.client.get(job.url, read, max_bytes=settings.max_bytes)
-        except PictureError as err:
-            self._fail(job, "broken" if err.reason == _BROKEN else "refused", err.reason, err)
-        except TooLargeError as err:
-            self._fail(job, "refused", "too large", err)
-        except RefusedAddressError as err:
-            self._fail(job, "refused", "bad address", err)
-        except HttpStatusError as err:
-            status = "missing" if err.status in _MISSING else _FAILED
-            self._fail(job, status, f"HTTP {err.status}", err)
-            self._count_refusal(host, err.status)
-        except BadBodyError as err:
-            self._fail(job, _FAILED, "torn on the way", err)
-        except FetchError as err:
-            self._fail(job, _FAILED, "no connection", err)
-        else:
-            self._keep(job, picture)
-            with self._lock:
-                self._refusals[host] = 0
+        return self.client.get(job.url, read, max_bytes=settings.max_bytes)
 
     def _keep(self, job: _Job, picture: Picture) -> None:
         for path in job.paths:
@@ -302,3 +297,26 @@ class _Work:
 
     def _now(self) -> str:
         return self.context.now().isoformat(timespec="seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """What stands in the ledger of a cover that could not be had."""
+
+    status: str
+    reason: str
+
+
+def _fault(err: PictureError | FetchError) -> _Fault:
+    match err:
+        case PictureError(reason=reason):
+            return _Fault(BROKEN if reason == BROKEN else _REFUSED, reason)
+        case TooLargeError():
+            return _Fault(_REFUSED, "too large")
+        case RefusedAddressError():
+            return _Fault(_REFUSED, "bad address")
+        case BadBodyError():
+            return _Fault(_FAILED, "torn on the way")
+        case CertificateError():
+            return _Fault(_FAILED, "bad certificate")
+    return _Fault(_FAILED, "no connection")

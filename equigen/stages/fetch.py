@@ -3,7 +3,6 @@
 Goes on where it stopped: no result page is asked for twice. With --refresh, this year's and last
 year's pages (or those --since a year) are asked for again, and only what is new is added.
 
-\b
 Examples:
   equigen fetch
   equigen fetch --label Jazz --label Blues --genre-limit 500
@@ -264,9 +263,7 @@ def _known_albums(context: Context, ledger: Ledger) -> Selection:
             continue
         if not taken.pending and not context.tsv.exists():
             raise _tsv_is_gone(context)
-        selection.remember(
-            taken.identity, album_index=taken.album_index, in_dataset=taken.pending
-        )
+        selection.remember(taken.identity, album_index=taken.album_index, in_dataset=taken.pending)
     return selection
 
 

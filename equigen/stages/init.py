@@ -3,7 +3,6 @@
 Nothing is overwritten. The .env can be read by you alone, and .gitignore keeps it out of version
 control.
 
-\b
 Examples:
   equigen init
   equigen init my-covers
@@ -46,10 +45,14 @@ def run(
         StorageError: the disk refuses.
 
     """
-    config, dotenv, gitignore = (directory / name for name in (CONFIG_NAME, DOTENV_NAME, _GITIGNORE))
+    config, dotenv, gitignore = (
+        directory / name for name in (CONFIG_NAME, DOTENV_NAME, _GITIGNORE)
+    )
     for file in (config, dotenv):
         if file.exists():
-            msg = f"{file}: is there already, and init overwrites nothing. Edit it, or move it away."
+            msg = (
+                f"{file}: is there already, and init overwrites nothing. Edit it, or move it away."
+            )
             raise UsageError(msg)
     with translating_os_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
@@ -71,7 +74,6 @@ def run(
         facts={"files": [str(config), str(dotenv)]},
         notes=[
             f"Wrote {config} and {dotenv}.",
-            f"Put your Discogs token into {dotenv} and a user_agent into {config}, then run"
-            " `equigen run`.",
+            f"Put a token into {dotenv} and a user_agent into {config}, then run `equigen run`.",
         ],
     )

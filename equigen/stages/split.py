@@ -4,7 +4,6 @@ The sets are those of `splitfolders.ratio(images, output, seed=..., ratio=...)`.
 the same folder changes only what must change: no file is ever in two sets, and none stays whose
 picture is gone.
 
-\b
 Examples:
   equigen split
   equigen split --link hardlink --seed 7

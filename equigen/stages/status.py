@@ -2,7 +2,6 @@
 
 Reads the TSV and the ledger and changes nothing; may be run while another stage works.
 
-\b
 Examples:
   equigen status
   equigen status --json

@@ -1,0 +1,32 @@
+# `make demo` builds a small dataset in ./equigen_demo; `make test` runs every check. Both set up
+# .venv by themselves and need nothing but Python 3.11+ and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Made anew whenever what it is made from changes.
+READY := $(VENV)/.ready
+
+.PHONY: demo test format clean
+
+demo: $(READY)
+	$(BIN)/equigen demo
+
+test: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) equigen_demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
