@@ -1,0 +1,14 @@
+"""Fixtures for all tests."""
+
+import os
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the user's own settings, credentials and proxies out of the environment."""
+    for name in list(os.environ):
+        proxy = name.lower().endswith("_proxy")
+        if name.startswith(("EQUIGEN_", "DISCOGS_")) or proxy:
+            monkeypatch.delenv(name)
