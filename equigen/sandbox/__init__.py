@@ -1,0 +1,1 @@
+"""A Discogs-compatible server on loopback, with a made-up catalogue."""

@@ -1,0 +1,134 @@
+"""What the service answers to one request, short of the network."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+from equigen.sandbox.covers import draw_cover
+from equigen.sandbox.entry import Kind
+from equigen.sandbox.exchange import Reply
+from equigen.sandbox.objects import item_of
+from equigen.sandbox.pictures import PICTURES_PATH, SPACER_PATH, BadAddressError, read_path
+from equigen.sandbox.search import DEFAULT_PER_PAGE, SearchRefusedError, search_page
+from equigen.sandbox.shelf import Shelf
+
+SANDBOX_KEY = "sandbox-key"
+SANDBOX_SECRET = "sandbox-secret"  # noqa: S105 - opens nothing but this server
+
+_THUMB_SIZE_PX = 150
+_SPACER = (
+    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00"
+    b",\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+)
+_NO_USER_AGENT = b"<html><body><h1>403 Forbidden</h1>Please send a User-Agent.</body></html>"
+_KINDS: Mapping[str, Kind] = {"masters": "master", "releases": "release"}
+_NOT_FOUND = {"master": "Master Release not found.", "release": "Release not found."}
+
+
+def is_picture_path(path: str) -> bool:
+    """Say whether a path belongs to the picture host, which knows no rate limit and no login."""
+    return path.startswith((PICTURES_PATH, "/images/"))
+
+
+def is_authenticated(authorization: str, token: str) -> bool:
+    """Say whether an Authorization header holds the token, or the sandbox's key and secret."""
+    scheme, _, rest = authorization.partition(" ")
+    if scheme.casefold() != "discogs":
+        return False
+    pairs = dict(part.strip().partition("=")[::2] for part in rest.split(","))
+    return pairs.get("token") == token or (
+        pairs.get("key") == SANDBOX_KEY and pairs.get("secret") == SANDBOX_SECRET
+    )
+
+
+def refuse_user_agent(user_agent: str) -> Reply | None:
+    """Return the answer to a missing or a library's User-Agent, None where it is welcome.
+
+    The service answers the former with a page, the latter with nothing at all and status 200.
+    """
+    if not user_agent.strip():
+        return Reply(403, {"Content-Type": "text/html"}, _NO_USER_AGENT)
+    if user_agent.startswith("python-requests/"):
+        return Reply(200, {"Content-Type": "application/json"}, b"")
+    return None
+
+
+def answer_json(status: int, body: object) -> Reply:
+    """Return an answer with a JSON body, its non-ASCII letters as they are."""
+    encoded = json.dumps(body, ensure_ascii=False).encode()
+    return Reply(status, {"Content-Type": "application/json"}, encoded)
+
+
+def answer_search(
+    shelf: Shelf,
+    query: Mapping[str, Sequence[str]],
+    *,
+    base_url: str,
+    authenticated: bool,
+    signing_key: bytes,
+    result_limit: int,
+) -> Reply:
+    """Answer GET /database/search; a `page` or `per_page` that is no number counts as unset."""
+    filters = {name: query[name] for name in query if name not in {"page", "per_page"}}
+    try:
+        body = search_page(
+            shelf.entries,
+            filters,
+            page=_number(query, "page", 1),
+            per_page=_number(query, "per_page", DEFAULT_PER_PAGE),
+            base_url=base_url,
+            authenticated=authenticated,
+            signing_key=signing_key,
+            result_limit=result_limit,
+        )
+    except SearchRefusedError as refusal:
+        return answer_json(refusal.status, refusal.body)
+    return answer_json(200, body)
+
+
+def answer_item(
+    shelf: Shelf, path: str, *, base_url: str, signing_key: bytes, cover_size_px: int
+) -> Reply:
+    """Answer GET /masters/ID and GET /releases/ID, and any other path with 404."""
+    folder, _, number = path.removeprefix("/").partition("/")
+    if folder not in _KINDS:
+        return answer_json(404, {"message": "The requested resource was not found."})
+    kind = _KINDS[folder]
+    entry = shelf.by_id.get((kind, int(number))) if number.isdecimal() else None
+    if entry is None:
+        return answer_json(404, {"message": _NOT_FOUND[kind]})
+    item = item_of(entry, base_url=base_url, signing_key=signing_key, cover_size_px=cover_size_px)
+    return answer_json(200, item)
+
+
+def answer_picture(shelf: Shelf, path: str, *, signing_key: bytes, cover_size_px: int) -> Reply:
+    """Answer a picture's address: its bytes, 403 for a wrong signature, 404 for a lost picture."""
+    if path == SPACER_PATH:
+        return _picture("image/gif", _SPACER)
+    try:
+        asked = read_path(path, signing_key)
+    except BadAddressError as error:
+        return Reply(403, {"Content-Type": "text/plain"}, str(error).encode())
+    entry = shelf.by_picture.get(asked.picture)
+    if entry is None:
+        return Reply(404, {"Content-Type": "text/plain"}, b"no such picture")
+    size_px = _THUMB_SIZE_PX if asked.is_thumb else cover_size_px
+    return _picture(
+        "image/jpeg", _drawn(asked.picture, entry.look, entry.artist, entry.title, size_px)
+    )
+
+
+def _picture(content_type: str, body: bytes) -> Reply:
+    etag = hashlib.sha256(body).hexdigest()[:32]
+    return Reply(200, {"Content-Type": content_type, "ETag": f'"{etag}"'}, body)
+
+
+@lru_cache(maxsize=512)
+def _drawn(picture: str, look: str, artist: str, title: str, size_px: int) -> bytes:
+    return draw_cover(picture, look, artist, title, size_px)
+
+
+def _number(query: Mapping[str, Sequence[str]], name: str, default: int) -> int:
+    text = next(iter(query.get(name, ())), "")
+    return int(text) if text.isdecimal() else default

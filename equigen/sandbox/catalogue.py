@@ -1,0 +1,184 @@
+"""The invented catalogue: albums for all 24 labels, and the rows that make real data hard."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from random import Random
+from types import MappingProxyType
+
+from equigen.sandbox.chance import dice
+from equigen.sandbox.entry import Entry
+from equigen.sandbox.flavours import Flavour, fill
+from equigen.sandbox.flavours_far import FAR
+from equigen.sandbox.flavours_roots import ROOTS
+from equigen.sandbox.flavours_stage import STAGE
+from equigen.sandbox.flavours_warm import WARM
+from equigen.sandbox.oddities import make_oddities
+
+__all__ = ["FLAVOURS", "Entry", "make_catalogue"]
+
+FLAVOURS: Mapping[str, Flavour] = MappingProxyType(
+    {flavour.label: flavour for flavour in (*ROOTS, *STAGE, *WARM, *FAR)}
+)
+
+# Ids: oddities stay below, every album has a block of its own above. So an album keeps its ids
+# and its picture however many albums are made, and a larger catalogue holds the smaller one.
+_FIRST_ALBUM_ID = 100_000
+_IDS_PER_ALBUM = 16
+_MOST_RELEASES = 3
+_TRIES_FOR_A_NEW_NAME = 40
+_SIDE_STYLE_SHARE = 0.3
+
+_FORMATS: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
+    {
+        "Shellac": (("Shellac", '10"', "78 RPM", "Album"),),
+        "Vinyl": (
+            ("Vinyl", "LP", "Album"),
+            ("Vinyl", "LP", "Album", "Stereo"),
+            ("Vinyl", "LP", "Album", "Reissue"),
+            ("Vinyl", "LP", "Album", "Mono"),
+        ),
+        "CD": (("CD", "Album"), ("CD", "Album", "Reissue"), ("CD", "Album", "Digipak")),
+        "File": (("File", "FLAC", "Album"), ("File", "MP3", "Album")),
+    }
+)
+_LAST_SHELLAC_YEAR = 1947
+_FIRST_CD_YEAR = 1983
+_FIRST_FILE_YEAR = 2003
+
+
+def make_catalogue(
+    seed: int = 1337, albums_per_label: int = 24, newest_year: int = 2026
+) -> tuple[Entry, ...]:
+    """Return the catalogue that these arguments stand for, the same in every run.
+
+    Each label has `albums_per_label` masters that a dataset would take, with up to three releases
+    each, a few releases that have no master, and a sprinkling of rows it would refuse; the
+    hand-made oddities come last. A larger `albums_per_label` adds albums and changes none.
+    """
+    entries: list[Entry] = []
+    headings: set[str] = set()
+    for label_index, flavour in enumerate(FLAVOURS.values()):
+        for album_index in range(albums_per_label):
+            serial = album_index * len(FLAVOURS) + label_index
+            rng = dice(f"{seed}/{flavour.label}/{album_index}")
+            first_id = _FIRST_ALBUM_ID + serial * _IDS_PER_ALBUM
+            master = _make_master(flavour, rng, first_id, newest_year, headings)
+            entries.append(master)
+            entries.extend(_releases_of(master, rng, newest_year))
+            entries.extend(_sprinkle(master, flavour, album_index, rng, newest_year))
+    entries.extend(make_oddities(newest_year))
+    return tuple(entries)
+
+
+def _make_master(
+    flavour: Flavour, rng: Random, master_id: int, newest_year: int, headings: set[str]
+) -> Entry:
+    """Draw one album whose "Artist - Album" is not among `headings` yet, and add it there."""
+    styles = rng.choice(flavour.styles)
+    side_style = rng.choice(flavour.side_styles)
+    if rng.random() < _SIDE_STYLE_SHARE and side_style not in styles:
+        styles = (*styles, side_style)
+    year = _draw_year(flavour.earliest_year, newest_year, rng)
+    format_name = _draw_format_name(year, rng)
+    entry = Entry(
+        id=master_id,
+        kind="master",
+        artist="",
+        title="",
+        year=year,
+        genres=rng.choice(flavour.genres),
+        styles=styles,
+        formats=rng.choice(_FORMATS[format_name]),
+        format_name=format_name,
+        country=rng.choice(flavour.countries),
+        master_id=None,
+        picture=_picture_name(master_id + 1, rng),
+        look=flavour.label,
+    )
+    entry = _named(entry, flavour, rng)
+    for volume in range(2, _TRIES_FOR_A_NEW_NAME):
+        if entry.heading.casefold() not in headings:
+            break
+        entry = _named(entry, flavour, rng)
+        if volume > _TRIES_FOR_A_NEW_NAME // 2:
+            entry = replace(entry, title=f"{entry.title} {rng.randrange(2, 10_000)}")
+    headings.add(entry.heading.casefold())
+    return entry
+
+
+def _named(entry: Entry, flavour: Flavour, rng: Random) -> Entry:
+    return replace(
+        entry,
+        artist=fill(rng.choice(flavour.artists), flavour.words, rng),
+        title=fill(rng.choice(flavour.titles), flavour.words, rng),
+    )
+
+
+def _draw_year(earliest: int, newest: int, rng: Random) -> int:
+    # The exponent crowds the years towards the newest, as on Discogs.
+    return newest - int((newest - earliest + 1) * rng.random() ** 1.6)
+
+
+def _draw_format_name(year: int, rng: Random) -> str:
+    if year <= _LAST_SHELLAC_YEAR:
+        return "Shellac"
+    if year < _FIRST_CD_YEAR:
+        return "Vinyl"
+    if year < _FIRST_FILE_YEAR:
+        return rng.choice(("CD", "CD", "Vinyl"))
+    return rng.choice(("CD", "Vinyl", "File"))
+
+
+def _picture_name(release_id: int, rng: Random) -> str:
+    uploaded_s = rng.randrange(1_040_000_000, 1_790_000_000)
+    return f"R-{release_id}-{uploaded_s}-{rng.randrange(1000, 10_000)}.jpeg"
+
+
+def _releases_of(master: Entry, rng: Random, newest_year: int) -> Iterator[Entry]:
+    """Yield the pressings of a master: the first has its very picture, the rest their own."""
+    for number in range(rng.randrange(_MOST_RELEASES + 1)):
+        first = number == 0
+        year = master.year or newest_year
+        format_name = master.format_name if first else rng.choice(("CD", "Vinyl"))
+        release_id = master.id + 1 + number
+        yield replace(
+            master,
+            id=release_id,
+            kind="release",
+            year=year if first else min(newest_year, year + rng.randrange(12)),
+            formats=master.formats if first else rng.choice(_FORMATS[format_name]),
+            format_name=format_name,
+            master_id=master.id,
+            picture=master.picture if first else _picture_name(release_id, rng),
+        )
+
+
+def _sprinkle(
+    master: Entry, flavour: Flavour, album_index: int, rng: Random, newest_year: int
+) -> Iterator[Entry]:
+    """Yield now and then a row beside an album: one more to take, or one to refuse."""
+    extra_id = master.id + _MOST_RELEASES + 1
+    extra = _named(master, flavour, rng)
+    extra = replace(
+        extra,
+        id=extra_id,
+        year=_draw_year(flavour.earliest_year, newest_year, rng),
+        picture=_picture_name(extra_id, rng),
+    )
+    match album_index % 12:
+        case 1 | 7:
+            yield replace(extra, kind="release", master_id=None)
+        case 3:
+            yield replace(extra, picture=None)
+        case 4:
+            yield replace(extra, formats=("Cassette", "Album"), format_name="Cassette")
+        case 5:
+            yield replace(extra, year=None)
+        case 6:
+            yield replace(extra, artist="Various")
+        case 9:
+            yield replace(extra, artist=f"{extra.artist} ({rng.randrange(2, 9)})")
+        case 10:
+            yield replace(extra, artist=f"{master.artist}*")
+        case _:
+            return

@@ -1,0 +1,1 @@
+"""The styles in which covers are drawn: one file a label, found by its name."""

@@ -1,0 +1,253 @@
+"""The sandbox: a Discogs-compatible server on loopback."""
+
+import secrets
+import socket
+import socketserver
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self, cast
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from equigen.sandbox.allowance import Allowance
+from equigen.sandbox.answers import (
+    answer_item,
+    answer_json,
+    answer_picture,
+    answer_search,
+    is_authenticated,
+    is_picture_path,
+    refuse_user_agent,
+)
+from equigen.sandbox.catalogue import make_catalogue
+from equigen.sandbox.entry import Entry
+from equigen.sandbox.exchange import HANG_UP, Hit, Hook, Reply
+from equigen.sandbox.search import RESULT_LIMIT
+from equigen.sandbox.shelf import shelve
+
+__all__ = ["Hit", "Hook", "Reply", "Sandbox"]
+
+_POLL_S = 0.02
+_STOP_TIMEOUT_S = 10.0
+
+
+class Sandbox:
+    """Serves a catalogue in the manner of Discogs while the `with` block lasts.
+
+    Attributes:
+        base_url: where it listens, without a trailing slash; empty before the block.
+        token: what `Authorization: Discogs token=...` must hold.
+        log: every request answered so far, oldest first; append, clear and copy are atomic.
+        hook: what sees each request and may replace its answer; may be exchanged at any time.
+
+    """
+
+    def __init__(  # noqa: PLR0913 - each is one knob of the service, all have defaults
+        self,
+        entries: Sequence[Entry] | None = None,
+        *,
+        token: str = "sandbox-token",  # noqa: S107 - opens nothing but this server
+        latency_s: float = 0.0,
+        requests_per_minute: int = 6000,
+        clock: Callable[[], float] = time.monotonic,
+        hook: Hook | None = None,
+        signing_key: bytes | None = None,
+        result_limit: int = RESULT_LIMIT,
+        cover_size_px: int = 300,
+    ) -> None:
+        """Take the catalogue (the default one when None) and how the service shall behave.
+
+        Pictures are signed with `signing_key`, a fresh random one by default. `result_limit` is
+        how many results search can be paged to. Pictures are not counted by the rate limit.
+        """
+        self.base_url = ""
+        self.token = token
+        self.log: list[Hit] = []
+        self.hook = hook
+        self._shelf = shelve(make_catalogue() if entries is None else entries)
+        self._latency_s = latency_s
+        self._clock = clock
+        self._allowance = Allowance(requests_per_minute, clock)
+        self._signing_key = secrets.token_bytes(16) if signing_key is None else signing_key
+        self._result_limit = result_limit
+        self._cover_size_px = cover_size_px
+        self._stopping = threading.Event()
+        self._server: _Server | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The catalogue being served; may be replaced at any time."""
+        return self._shelf.entries
+
+    @entries.setter
+    def entries(self, entries: Sequence[Entry]) -> None:
+        self._shelf = shelve(entries)
+
+    def __enter__(self) -> Self:
+        """Start to listen, and return at once."""
+        server = _Server(("127.0.0.1", 0), self)
+        self.base_url = f"http://127.0.0.1:{server.server_address[1]}"
+        self._stopping.clear()
+        self._server = server
+        self._thread = threading.Thread(
+            target=server.serve_forever, args=(_POLL_S,), name="sandbox", daemon=True
+        )
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop listening, hang up on everyone, and wait for the last thread."""
+        self._stopping.set()
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.hang_up()
+            self._server.server_close()
+        if self._thread is not None:
+            self._thread.join(_STOP_TIMEOUT_S)
+
+    def wait(self, seconds: float) -> None:
+        """Wait in a request's thread, but not past the end of the `with` block."""
+        if seconds > 0:
+            self._stopping.wait(seconds)
+
+    def reply_to(self, hit: Hit) -> Reply:
+        """Return the answer to one request, after the hook had its say, and log it."""
+        hit = replace(hit, time_s=self._clock())
+        reply = self._picture(hit) if is_picture_path(hit.path) else self._api(hit)
+        hit = replace(hit, status=reply.status)
+        injected = self.hook(hit) if self.hook is not None else None
+        if injected is not None:
+            reply = injected
+        self.log.append(replace(hit, status=reply.status))
+        return replace(reply, delay_s=reply.delay_s + self._latency_s)
+
+    def _picture(self, hit: Hit) -> Reply:
+        return answer_picture(
+            self._shelf,
+            hit.path,
+            signing_key=self._signing_key,
+            cover_size_px=self._cover_size_px,
+        )
+
+    def _api(self, hit: Hit) -> Reply:
+        refusal = refuse_user_agent(hit.headers.get("user-agent", ""))
+        if refusal is not None:
+            return refusal
+        verdict = self._allowance.ask()
+        if not verdict.allowed:
+            reply = answer_json(429, {"message": "You are making requests too quickly."})
+        elif hit.path == "/database/search":
+            reply = answer_search(
+                self._shelf,
+                hit.query,
+                base_url=self.base_url,
+                authenticated=is_authenticated(hit.headers.get("authorization", ""), self.token),
+                signing_key=self._signing_key,
+                result_limit=self._result_limit,
+            )
+        else:
+            reply = answer_item(
+                self._shelf,
+                hit.path,
+                base_url=self.base_url,
+                signing_key=self._signing_key,
+                cover_size_px=self._cover_size_px,
+            )
+        return replace(reply, headers={**reply.headers, **verdict.headers})
+
+
+class _Server(ThreadingHTTPServer):
+    """Listens, and remembers open connections so as to be able to hang up on them."""
+
+    daemon_threads = True
+    request_queue_size = 1024
+
+    def __init__(self, address: tuple[str, int], sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self._open: set[socket.socket] = set()
+        self._changed = threading.Condition()
+        super().__init__(address, _Handler)
+
+    def server_bind(self) -> None:
+        # HTTPServer would look up the name of 127.0.0.1, which takes seconds on some machines.
+        socketserver.TCPServer.server_bind(self)
+
+    def process_request(
+        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
+    ) -> None:
+        with self._changed:
+            self._open.add(cast("socket.socket", request))
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
+        super().shutdown_request(request)
+        with self._changed:
+            self._open.discard(cast("socket.socket", request))
+            self._changed.notify_all()
+
+    def hang_up(self) -> None:
+        """Close every connection and wait until their threads are through."""
+        with self._changed:
+            for connection in self._open:
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    continue  # its client was faster
+            self._changed.wait_for(lambda: not self._open, _STOP_TIMEOUT_S)
+
+    def handle_error(
+        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
+    ) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Turns bytes into a `Hit`, and a `Reply` into bytes."""
+
+    protocol_version = "HTTP/1.1"
+    server_version = "EquigenSandbox"
+    disable_nagle_algorithm = True
+    wbufsize = 1 << 16
+    server: _Server
+
+    def do_GET(self) -> None:
+        """Answer one GET."""
+        address = urlsplit(self.path)
+        hit = Hit(
+            method=self.command,
+            path=unquote(address.path),
+            query=parse_qs(address.query, keep_blank_values=True),
+            headers={name.lower(): value for name, value in self.headers.items()},
+            status=0,
+            time_s=0.0,
+        )
+        reply = self.server.sandbox.reply_to(hit)
+        self.server.sandbox.wait(reply.delay_s)
+        self._send(reply)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Stay quiet: the sandbox keeps its own log."""
+
+    def _send(self, reply: Reply) -> None:
+        self.close_connection |= reply.close or reply.cut_after is not None
+        if reply.status == HANG_UP:
+            self.close_connection = True
+            return
+        self.send_response(reply.status)
+        for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
+            self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(reply.body[: reply.cut_after])
