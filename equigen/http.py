@@ -291,7 +291,7 @@ class Client:
             return _rests(gate.host, self._clock.unix() + pause_s, f"it answered {status}")
         told = response.raw.read(300, decode_content=True) if response.raw else b""
         said = " ".join(told.decode("utf-8", "replace").split())
-        msg = f"{_shown(url)}: expected status 200, got {status} {response.reason or ''}: {said!r}."
+        msg = f"{_shown(url)}: expected status 200, got {status} {response.reason or ''}: {said}"
         return HttpStatusError(msg, url=url, status=status, retry_after_s=pause_s)
 
     def _redirected(self, gate: _Gate, url: str, location: str, first_scheme: str) -> str:

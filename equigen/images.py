@@ -13,7 +13,13 @@ _WHITE = (255, 255, 255)
 # `max_pixels` decides, for each call; Pillow's own bound is for the whole process.
 Image.MAX_IMAGE_PIXELS = None
 # What covers come in. Formats that start other programs (EPS) or hold anything at all are left out.
-_FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
+Image.init()
+_FORMATS: list[str] = [
+    name
+    for name in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
+    if name in Image.OPEN  # Pillow can be built without some
+]
+# A JPEG that holds several pictures, as phones make them, opens as MPO.
 _JPEGS = frozenset({"JPEG", "MPO"})
 _SIXTEEN_BIT = "I;16"
 # Two of the reasons that a `PictureError` gives; callers tell them from the rest.

@@ -19,6 +19,8 @@ from equigen.rules.selection import Identity
 from equigen.schema import Album, Listing
 
 LEDGER_NAME = "equigen_ledger.sqlite"
+# How covers last got into their sets, under the key of `Ledger.value`; "move" took them away.
+SPLIT_LINK = "split_link"
 _APPLICATION_ID = 0x45714733  # "EqG3", to tell a ledger from any other SQLite file
 _VERSION = 1
 _REFRESH_KEY = "refresh_since"

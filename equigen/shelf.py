@@ -7,7 +7,7 @@ from pathlib import Path
 from equigen.context import Context
 from equigen.errors import StorageError
 from equigen.files import translating_os_errors
-from equigen.ledger import Cover, Ledger
+from equigen.ledger import SPLIT_LINK, Cover, Ledger
 from equigen.rules.covering import OK, Action, Decision
 
 
@@ -28,11 +28,16 @@ class Shelf:
 
     def __post_init__(self) -> None:
         self.covers = self.ledger.covers()
-        self._sets = self.ledger.sets()
+        if self.ledger.value(SPLIT_LINK) == "move":
+            self._sets = self.ledger.sets()
 
     def has(self, path: str) -> bool:
         """Tell whether the good cover at `path` is still there, as large as it was."""
-        return self._find(path) is not None
+        return any(self._fits(place, self.covers[path]) for place in self._homes(path))
+
+    def has_aside(self, path: str) -> bool:
+        """Tell whether the good cover at `path` was set aside."""
+        return self._fits(self._aside(path), self.covers[path])
 
     def put_away(self, wanted: set[str]) -> None:
         """Set aside the files of good covers that no row wants."""
@@ -91,13 +96,15 @@ class Shelf:
         return [f"{self.set_aside:,} covers whose rows are gone lie in {self._aside('')} now"]
 
     def _find(self, path: str) -> Path | None:
-        cover = self.covers.get(path)
-        if cover is None:
-            return None
-        places = [self.context.images / path, self._aside(path)]
-        if path in self._sets:
-            places.append(self.context.split / self._sets[path] / path)
+        places = [*self._homes(path), self._aside(path)]
+        cover = self.covers[path]
         return next((place for place in places if self._fits(place, cover)), None)
+
+    def _homes(self, path: str) -> list[Path]:
+        homes = [self.context.images / path]
+        if path in self._sets:
+            homes.append(self.context.split / self._sets[path] / path)
+        return homes
 
     def _fits(self, file: Path, cover: Cover) -> bool:
         try:

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import socket
-import socketserver
 import subprocess
 import sys
 import threading
@@ -188,6 +187,7 @@ def make_context(
     folder: Path,
     *,
     base_url: str = "http://127.0.0.1:9",
+    dataset: Mapping[str, Any] | None = None,
     fetch: Mapping[str, Any] | None = None,
     discogs: Mapping[str, Any] | None = None,
     download: Mapping[str, Any] | None = None,
@@ -198,7 +198,7 @@ def make_context(
 ) -> Context:
     """Return a context whose dataset lies in `folder`, with no limit of our own on requests."""
     settings = defaults(
-        dataset=DatasetSettings(directory=folder),
+        dataset=DatasetSettings(**{"directory": folder, **(dataset or {})}),
         discogs=DiscogsSettings(
             **{"base_url": base_url, "requests_per_minute": 0, **(discogs or {})}
         ),
@@ -293,6 +293,5 @@ __all__ = [
     "realdata",
     "sandbox_env",
     "silent_bar",
-    "socketserver",
     "write_rows",
 ]

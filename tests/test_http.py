@@ -73,9 +73,7 @@ FAULTS = {
     "a body shorter than its Content-Length": Script(body=b'{"cut": ', announce=500),
     "a connection reset": Script(raw=reset),
     "a connection closed without a word": Script(raw=lambda connection: connection.close()),
-    "a body that can't be unpacked": Script(
-        body=b"not gzip", headers={"Content-Encoding": "gzip"}
-    ),
+    "a body that can't be unpacked": Script(body=b"not gzip", headers={"Content-Encoding": "gzip"}),
 }
 
 
@@ -306,7 +304,7 @@ def test_cookies_are_not_kept() -> None:
 
 
 def test_parameters_are_encoded_as_values() -> None:
-    """ "Rhythm & Blues" is one value."""
+    """A value with an ampersand, such as "Rhythm & Blues", is one value."""
     with ScriptedServer(Script()) as server, make_client() as client:
         client.get(f"{server.url}/s", body, params=[("style", "Rhythm & Blues"), ("q", "é+ä")])
     assert server.seen[0].path == "/s?style=Rhythm+%26+Blues&q=%C3%A9%2B%C3%A4"
@@ -331,17 +329,18 @@ def test_the_servers_own_count_is_obeyed() -> None:
     time = FakeTime()
     sent_s: list[float] = []
 
-    def count(connection: socket.socket) -> None:
+    def answer(connection: socket.socket) -> None:
         now_s = time.now_s()
         recent = [each for each in sent_s if each > now_s - 60]
         sent_s.append(now_s)
         left = 25 - len(recent) - 1
         status = "200 OK" if left >= 0 else "429 Too Many Requests"
-        headers = f"X-Discogs-Ratelimit-Remaining: {max(left, 0)}\r\nContent-Length: 2\r\nConnection: close"
-        connection.sendall(f"HTTP/1.1 {status}\r\n{headers}\r\n\r\n{{}}".encode())
+        count = f"X-Discogs-Ratelimit-Remaining: {max(left, 0)}"
+        end = "Content-Length: 2\r\nConnection: close\r\n\r\n{}"
+        connection.sendall(f"HTTP/1.1 {status}\r\n{count}\r\n{end}".encode())
 
     policy = HostPolicy(ratelimit_prefix="X-Discogs-Ratelimit", concurrency=1)
-    with ScriptedServer(Script(raw=count)) as server:
+    with ScriptedServer(Script(raw=answer)) as server:
         with make_client(time, policy=policy, tries=1) as client:
             for _ in range(80):
                 client.get(server.url, body)
@@ -351,8 +350,12 @@ def test_the_servers_own_count_is_obeyed() -> None:
 def test_concurrency_is_never_above_the_setting() -> None:
     """However many threads ask, a host sees no more than its policy at a time."""
     barrier = threading.Barrier(3, timeout=5)
+
+    def wait_for_three() -> None:
+        barrier.wait()
+
     with ScriptedServer(Script()) as server:
-        server.before_answer = lambda: None if barrier.wait() is None else None
+        server.before_answer = wait_for_three
         policy = HostPolicy(concurrency=3)
         with make_client(policy=policy) as client, ThreadPoolExecutor(12) as pool:
             list(pool.map(lambda _: client.get(server.url, body), range(12)))

@@ -59,27 +59,32 @@ def decide(
     known: Mapping[str, Known],
     *,
     is_there: Callable[[str], bool],
+    is_aside: Callable[[str], bool],
     retry_failed: bool,
 ) -> list[Decision]:
     """Decide for each wanted file, in order; each path comes once.
 
     `known` is by path; `is_there(path)` tells whether the file of a good cover still lies where
-    the ledger says. A picture that is there under another name is not fetched again: the file is
-    moved where nobody else wants it, and copied otherwise. With `retry_failed`, covers that the
-    host has not, or that were no good, are fetched again.
+    the ledger says, `is_aside(path)` whether it was set aside when no row wanted it. A picture that
+    is there under another name is not fetched again: the file is moved where nobody else wants it,
+    and copied otherwise. With `retry_failed`, covers that the host has not, or that were no good,
+    are fetched again.
     """
     by_path = {item.path: item for item in wanted}
     good: dict[str, str] = {}
     for path in sorted(known):
         cover = known[path]
-        if cover.status == OK and cover.picture and cover.picture not in good and is_there(path):
+        if cover.status != OK or not cover.picture or cover.picture in good:
+            continue
+        if is_there(path) or is_aside(path):
             good[cover.picture] = path
     moved: set[str] = set()
     decisions = []
     for item in by_path.values():
         decision = _decide_one(item, known, good, is_there, retry_failed=retry_failed)
-        unwanted = decision.source not in by_path and decision.source not in moved
-        if decision.action is Action.COPY and unwanted:
+        # Its own file, set aside before, or one that no row wants under its old name.
+        free = decision.source == item.path or decision.source not in by_path
+        if decision.action is Action.COPY and free and decision.source not in moved:
             decision = Decision(item, Action.MOVE, decision.source)
             moved.add(decision.source)
             good[item.picture] = item.path

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 from equigen.rules.labels import Label
 
+# A year is guessed to have at most twice the results of the year after it, and these more.
+_FEW = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -70,9 +73,9 @@ class Plan:
     def ahead(self, label: Label, *, missing: int) -> Iterator[PageRef]:
         """Yield pages that did not come yet and that the label will need, in order.
 
-        `missing` is how many albums the label may still take. A page is yielded
-        only if all rows before it could not fill the label, so none is asked for in vain; the one
-        guess is that a year has at most twice the results of the year after it.
+        `missing` is how many albums the label may still take. A page is yielded only if all rows
+        before it could not fill the label, so none is asked for in vain; the one guess is that a
+        year that wasn't asked for yet has not many more than twice the results of the one before.
         """
         before, last_items = 0, None
         for year in self.years:
@@ -88,7 +91,7 @@ class Plan:
             yield PageRef(root, 1)
             if last_items is None:
                 return
-            before += 2 * last_items + self.page_size
+            before += 2 * last_items + _FEW
 
     def _needed(self, root: Query, extent: Extent, *, room: int) -> Iterator[PageRef]:
         """Yield the year's pages that did not come and that `room` albums can't do without."""

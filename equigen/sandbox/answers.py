@@ -73,7 +73,7 @@ def answer_search(
     filters = {name: query[name] for name in query if name not in {"page", "per_page"}}
     try:
         body = search_page(
-            shelf.entries,
+            shelf.candidates(filters),
             filters,
             page=_number(query, "page", 1),
             per_page=_number(query, "per_page", DEFAULT_PER_PAGE),

@@ -15,6 +15,8 @@ DEFAULT_PER_PAGE = 50
 MOST_PER_PAGE = 100
 RESULT_LIMIT = 10_000
 
+SEARCHED = frozenset({"genre", "style", "format", "country", "year", "type"})
+
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -127,7 +129,18 @@ def search_page(  # noqa: PLR0913 - the service's own knobs
 
 def matches(entry: Entry, params: Mapping[str, Sequence[str]]) -> bool:
     """Say whether an entry satisfies every value of every param that filters."""
-    values: dict[str, tuple[str, ...]] = {
+    values = searched_values(entry)
+    return all(
+        any(words_of(wanted) <= words_of(value) for value in values[name])
+        for name, wanted_values in params.items()
+        if name in values
+        for wanted in wanted_values
+    )
+
+
+def searched_values(entry: Entry) -> dict[str, tuple[str, ...]]:
+    """Return what each param that filters is compared with."""
+    return {
         "genre": entry.genres,
         "style": entry.styles,
         "format": (*entry.formats, entry.format_name),
@@ -135,12 +148,6 @@ def matches(entry: Entry, params: Mapping[str, Sequence[str]]) -> bool:
         "year": () if entry.year is None else (str(entry.year),),
         "type": (entry.kind, "all"),
     }
-    return all(
-        any(words_of(wanted) <= words_of(value) for value in values[name])
-        for name, wanted_values in params.items()
-        if name in values
-        for wanted in wanted_values
-    )
 
 
 @lru_cache(maxsize=4096)

@@ -1,7 +1,6 @@
 """Albums from the Discogs API: https://www.discogs.com/developers/#page:database,header:database-search."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -76,7 +75,7 @@ class Discogs:
         pages = _whole_number(answer.get("pagination"), "pages", default=1)
         return Page(
             items=items,
-            pages=min(pages, math.ceil(items / _PAGE_SIZE)) if items else pages,
+            pages=pages,
             listings=tuple(listings),
             others=len(results) - len(listings),
         )

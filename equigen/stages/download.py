@@ -92,6 +92,7 @@ def run(
             wanted,
             {path: Known(path, c.picture, c.status, c.reason) for path, c in shelf.covers.items()},
             is_there=shelf.has,
+            is_aside=shelf.has_aside,
             retry_failed=retry_failed,
         )
         with Client(policies, user_agent=user_agent, patience=patience, counter=ledger) as client:

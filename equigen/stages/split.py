@@ -27,15 +27,13 @@ import typer
 from equigen.context import Context
 from equigen.errors import ConfigError, MissingInputError
 from equigen.files import translating_os_errors
-from equigen.ledger import Ledger
+from equigen.ledger import SPLIT_LINK, Ledger
 from equigen.lock import dataset_lock
 from equigen.rules.splitting import SETS, Changes, Place, changes
 from equigen.summary import Summary, Table
 
 ORDER: Final = 70
 SETTINGS: Final = ("split.ratio", "split.seed")
-
-_LINK_KEY = "split_link"
 
 
 class Link(StrEnum):
@@ -73,11 +71,12 @@ def run(
         dataset_lock(context.directory, stage="split", now=context.now()),
         Ledger(context.ledger) as ledger,
     ):
-        if ledger.value(_LINK_KEY) == Link.MOVE:
+        if ledger.value(SPLIT_LINK) == Link.MOVE:
             _gather(images, split)
         wanted = _deal(context)
-        # Before the first file moves: should the run be killed, the next one gathers them again.
-        ledger.remember(_LINK_KEY, link)
+        # Before the first file moves: should the run be killed, it is known where they may be.
+        ledger.remember(SPLIT_LINK, link)
+        ledger.record_sets(wanted)
         there = list(_files(split))
         stale = [
             place
@@ -87,7 +86,6 @@ def run(
         ]
         plan = changes(wanted, there, stale=stale)
         _carry_out(context, plan, link)
-        ledger.record_sets(wanted)
     sizes = Counter((path.partition("/")[0], set_name) for path, set_name in wanted.items())
     by_genre: list[tuple[str | int, ...]] = [
         (genre, *(sizes[genre, name] for name in SETS))

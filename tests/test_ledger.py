@@ -1,0 +1,115 @@
+"""The ledger: what it refuses, and what it keeps."""
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from equigen.errors import LedgerError
+from equigen.ledger import Cover, Ledger, StoredPage
+from equigen.rules.selection import Identity
+from equigen.schema import Album, Listing
+
+LISTINGS = tuple(
+    Listing(f"A{n}", "T", "1999", "http://x", f"discogs:r{n}", ("Jazz",), (), "US", ("LP", "Album"))
+    for n in range(5)
+)
+PAGE = StoredPage("q", 1, 2020, 5, 1, LISTINGS, others=2, rows_left=5)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the ledger lies."""
+    return tmp_path / "ledger.sqlite"
+
+
+def test_a_page_is_used_up_row_by_row(path: Path) -> None:
+    """What is left of a page comes back as it came, also after closing and opening."""
+    with Ledger(path) as ledger:
+        ledger.store_page(PAGE, asked_at="now")
+        assert ledger.listings("q", 1) == list(LISTINGS)
+        album = Album(LISTINGS[0], album_index=1, genre="Jazz", year="1999")
+        taken = [(album, Identity.of(album.listing, "Jazz"))]
+        ledger.use_page("q", 1, rows_left=2, taken=taken)
+    with Ledger(path) as ledger:
+        assert ledger.listings("q", 1) == list(LISTINGS[3:])
+        ledger.use_page("q", 1, rows_left=0, taken=[])
+        assert ledger.listings("q", 1) == []
+        (page,) = ledger.page_extents()
+        assert (page.rows_left, page.items, page.others) == (0, 5, 2)
+        (pending,) = ledger.pending_rows()
+        assert pending.cells == album.cells()
+        ledger.mark_written([pending])
+        assert ledger.pending_rows() == []
+        assert [each.identity.album_id for each in ledger.taken()] == ["discogs:r0"]
+
+
+def test_a_ledger_of_a_newer_version_is_refused(path: Path) -> None:
+    """It is said plainly, and nothing is changed."""
+    with Ledger(path):
+        pass
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    before = path.read_bytes()
+    with pytest.raises(LedgerError, match=r"format 99.*newer"):
+        Ledger(path)
+    assert path.read_bytes() == before
+
+
+def test_a_database_of_another_program_is_refused(path: Path) -> None:
+    """A SQLite file that isn't ours is left alone."""
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE mine (x)")
+    db.close()
+    with pytest.raises(LedgerError, match="not EquiGen's"):
+        Ledger(path)
+
+
+def test_a_damaged_ledger_is_said_plainly(path: Path) -> None:
+    """Junk in the file is one line with a way out."""
+    path.write_bytes(b"junk" * 5000)
+    with pytest.raises(LedgerError, match="move it away") as caught:
+        Ledger(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_reading_makes_no_ledger(path: Path) -> None:
+    """Opened only to read, a missing ledger is an error, not a new file."""
+    with pytest.raises(LedgerError):
+        Ledger(path, read_only=True)
+    assert not path.exists()
+
+
+def test_many_threads_may_write(path: Path) -> None:
+    """Covers recorded from several threads are all there."""
+    with Ledger(path) as ledger, ThreadPoolExecutor(8) as pool:
+        covers = [Cover(f"{n}", "p", "u", "ok") for n in range(200)]
+        list(pool.map(ledger.record_cover, covers))
+        list(pool.map(lambda _: ledger.count_request("h", "d"), range(100)))
+        assert ledger.covers() == {
+            cover.path: cover for cover in sorted(covers, key=lambda c: c.path)
+        }
+        assert ledger.requests_on("h", "d") == 100
+
+
+def test_a_refresh_forgets_pages_once(path: Path) -> None:
+    """An open refresh goes on; one that reaches further back adds only the years before."""
+    with Ledger(path) as ledger:
+        for year in (2018, 2020, 2022):
+            ledger.store_page(StoredPage(str(year), 1, year, 0, 1, (), 0, 0), asked_at="now")
+
+        def years() -> list[int]:
+            return sorted(page.year for page in ledger.page_extents())
+
+        ledger.start_refresh(2021)
+        assert years() == [2018, 2020]
+        ledger.store_page(StoredPage("2022", 1, 2022, 0, 1, (), 0, 0), asked_at="now")
+        ledger.start_refresh(2021)
+        assert years() == [2018, 2020, 2022]
+        ledger.start_refresh(2019)
+        assert years() == [2018, 2022]
+        ledger.end_refresh()
+        ledger.start_refresh(2021)
+        assert years() == [2018]
