@@ -178,7 +178,7 @@ def _setting_type(path: str) -> object:
 
 
 def _setting(path: str) -> Any:  # noqa: ANN401  (pydantic's FieldInfo, not imported for help)
-    from equigen.config import Settings  # noqa: PLC0415  (the list of commands needs no pydantic)
+    from equigen.settings import Settings  # noqa: PLC0415  (the list of commands needs no pydantic)
 
     table, _, key = path.partition(".")
     return type(Settings.model_fields[table].default).model_fields[key]

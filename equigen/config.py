@@ -1,296 +1,29 @@
-"""Settings: flags > environment > .env > config.toml > defaults, each checked, each with a name.
+"""One run's configuration: flags > environment > .env > config.toml > defaults."""
 
-Any key is also an environment variable: `fetch.genre_limit` is `EQUIGEN_FETCH__GENRE_LIMIT`.
-Credentials come from the environment or `.env` alone: `DISCOGS_TOKEN`, or `DISCOGS_KEY` and
-`DISCOGS_SECRET`; in config.toml they would end up in version control.
-"""
-
-import difflib
-import math
 import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any
 
 from dotenv import dotenv_values
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    StringConstraints,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic_settings import SettingsError
 
 from equigen.errors import ConfigError, MissingInputError
-from equigen.rules.labels import Label, builtin_labels
+from equigen.settings import (
+    ENV_PREFIX,
+    Credentials,
+    HostSettings,
+    LabelSettings,
+    Settings,
+    suggest,
+)
 
 CONFIG_NAME = "config.toml"
 DOTENV_NAME = ".env"
-ENV_PREFIX = "EQUIGEN_"
-DISCOGS_API_URL = "https://api.discogs.com"
-
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-BaseUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+[^\s?#]*$")]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DatasetSettings(_Table):
-    """`[dataset]`: where the dataset lies; the names are relative to `directory`."""
-
-    directory: Path = Field(Path("data"), description="everything below lies under it")
-    tsv: Name = Field("equigen_dataset.tsv", description="the dataset: one row an album")
-    images: Name = Field("equigen_album_images", description="the covers, one folder a genre")
-    split: Name = Field("split", description="the sets: train, val and test")
-
-
-class DiscogsSettings(_Table):
-    """`[discogs]`: how the Discogs API is asked."""
-
-    base_url: BaseUrl = Field(DISCOGS_API_URL, description="where the API is")
-    user_agent: str = Field(
-        "", description="who you are: must be set for the real service, e.g. MyCovers/1.0 +URL"
-    )
-    requests_per_minute: int = Field(
-        60, ge=0, description="0: no limit of our own, only the server's headers"
-    )
-    entity: Literal["all", "master", "release"] = Field(
-        "all", description="all, master or release; master gives one row an album"
-    )
-
-    @field_validator("base_url")
-    @classmethod
-    def _without_slash(cls, value: str) -> str:
-        return value.rstrip("/")
-
-
-class LabelSettings(_Table):
-    """`[[fetch.label]]`: a label of one's own; one of `genre` and `style` must be there."""
-
-    name: Name
-    genre: str = ""
-    style: str = ""
-    limit: int | None = Field(default=None, ge=0)
-    folder: str = ""
-
-    @model_validator(mode="after")
-    def _asks_for_something(self) -> Self:
-        if not self.genre and not self.style:
-            msg = f"label {self.name!r} needs a genre or a style to be asked by"
-            raise ValueError(msg)
-        return self
-
-
-class FetchSettings(_Table):
-    """`[fetch]`: which albums are wanted, and how many of each label."""
-
-    source: Name = Field("discogs", description="where albums come from")
-    genre_limit: int = Field(15_000, ge=0, description="albums a genre or style")
-    world_limit: int = Field(1_200, ge=0, description="albums a world style")
-    from_year: int | None = Field(
-        None, ge=1000, le=9999, description="first year asked (default: this year)", examples=[2026]
-    )
-    to_year: int = Field(
-        1930, ge=1000, le=9999, description="last year asked, going down from from_year"
-    )
-    labels: list[Name] | None = Field(
-        None, description="which labels (default: all)", examples=[["Blues", "Jazz"]]
-    )
-    label: list[LabelSettings] = Field(
-        default_factory=list,
-        description="labels of your own: [[fetch.label]] tables",
-        examples=[[{"name": "Ska", "genre": "Reggae", "style": "Ska", "limit": 500}]],
-    )
-
-    @model_validator(mode="after")
-    def _years_go_down(self) -> Self:
-        if self.from_year is not None and self.from_year < self.to_year:
-            msg = f"years go down from from_year: {self.from_year} is before to_year {self.to_year}"
-            raise ValueError(msg)
-        return self
-
-    @model_validator(mode="after")
-    def _labels_are_known(self) -> Self:
-        own = [table.name for table in self.label]
-        if twice := [name for name in own if own.count(name) > 1]:
-            msg = f"label: {twice[0]!r} is defined twice"
-            raise ValueError(msg)
-        known = [label.name for label in self.known_labels()]
-        for name in self.labels or ():
-            if name not in known:
-                msg = f"labels: no label is called {name!r}{_suggest(name, known)}"
-                raise ValueError(msg)
-        return self
-
-    def known_labels(self) -> tuple[Label, ...]:
-        """Return the built-in labels, then those of `[[fetch.label]]`, which may replace them."""
-        own = {table.name: self._as_label(table) for table in self.label}
-        builtin = builtin_labels(genre_limit=self.genre_limit, world_limit=self.world_limit)
-        replaced = [own.pop(label.name, label) for label in builtin]
-        return (*replaced, *own.values())
-
-    def chosen_labels(self) -> tuple[Label, ...]:
-        """Return the labels to fill, in the order in which they are filled."""
-        known = {label.name: label for label in self.known_labels()}
-        if self.labels is None:
-            return tuple(known.values())
-        return tuple(known[name] for name in dict.fromkeys(self.labels))
-
-    def _as_label(self, table: LabelSettings) -> Label:
-        limit = self.genre_limit if table.limit is None else table.limit
-        folder = table.folder or table.name
-        return Label(table.name, table.genre, table.style, limit, folder, genre_name=table.name)
-
-
-class HostSettings(_Table):
-    """`[download.hosts."HOST"]`: how kindly one picture host is asked."""
-
-    per_minute: int = Field(0, ge=0, description="requests in any 60 s; 0: no limit")
-    per_day: int = Field(0, ge=0, description="requests a UTC day; 0: no limit")
-    concurrency: int = Field(8, ge=1, le=256, description="requests at a time")
-
-
-_DEFAULT_HOSTS: Mapping[str, Mapping[str, int]] = {
-    "i.discogs.com": {"per_minute": 30, "per_day": 1000, "concurrency": 4},
-    "*": {"per_minute": 0, "concurrency": 32},
-}
-
-
-class DownloadSettings(_Table):
-    """`[download]`: what counts as a good cover, and the limits of the hosts they come from."""
-
-    min_size_px: int = Field(2, ge=1, description="smallest width and height; 1x1 is a spacer")
-    max_pixels: int = Field(50_000_000, ge=1, description="largest area, checked before decoding")
-    max_bytes: int = Field(20_000_000, ge=1, description="largest file; what is longer is cut off")
-    hosts: dict[str, HostSettings] = Field(
-        default_factory=dict,
-        validate_default=True,
-        description="limits by host; the longest matching pattern wins",
-    )
-
-    @field_validator("hosts", mode="before")
-    @classmethod
-    def _beside_the_defaults(cls, value: object) -> object:
-        if not isinstance(value, Mapping):
-            return value
-        merged: dict[str, object] = {host: dict(given) for host, given in _DEFAULT_HOSTS.items()}
-        for host, given in value.items():
-            default = merged.get(host)
-            both = isinstance(default, dict) and isinstance(given, Mapping)
-            merged[host] = {**default, **given} if both else given  # type: ignore[dict-item]
-        return merged
-
-
-class HttpSettings(_Table):
-    """`[http]`: patience of the one HTTP client that all stages share."""
-
-    connect_timeout_s: float = Field(10, gt=0, description="seconds to wait for a connection")
-    read_timeout_s: float = Field(30, gt=0, description="seconds of silence before giving up")
-    tries: int = Field(6, ge=1, description="how often a request is made that can succeed later")
-    max_wait_s: float = Field(
-        120, ge=0, description="longest pause; a host that asks for more is left for another run"
-    )
-    max_redirects: int = Field(5, ge=0, description="redirects that are followed")
-
-
-class SplitSettings(_Table):
-    """`[split]`: the shares of train, val and test, and the seed that deals them."""
-
-    ratio: tuple[float, float, float] = Field(
-        (0.70, 0.15, 0.15), description="shares of train, val and test"
-    )
-    seed: int = Field(1337, description="deals the same sets again")
-
-    @field_validator("ratio")
-    @classmethod
-    def _adds_up(cls, value: tuple[float, float, float]) -> tuple[float, float, float]:
-        if any(share < 0 for share in value) or not math.isclose(sum(value), 1, abs_tol=1e-5):
-            msg = f"the three shares must be 0 or more and add up to 1, not to {sum(value):g}"
-            raise ValueError(msg)
-        return value
-
-
-class Settings(BaseSettings):
-    """All settings, checked; see config.example.toml for what each one does."""
-
-    model_config = SettingsConfigDict(
-        frozen=True,
-        extra="forbid",
-        env_prefix=ENV_PREFIX,
-        env_nested_delimiter="__",
-        dotenv_filtering="match_prefix",
-        nested_model_default_partial_update=True,
-    )
-
-    dataset: DatasetSettings = DatasetSettings()
-    discogs: DiscogsSettings = DiscogsSettings()
-    fetch: FetchSettings = FetchSettings()
-    download: DownloadSettings = DownloadSettings()
-    http: HttpSettings = HttpSettings()
-    split: SplitSettings = SplitSettings()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  (pydantic's own name)
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Put the file below the environment; its values come in as the argument `toml`."""
-        given = dict(init_settings())
-        flags, toml = given.pop("flags", {}), given.pop("toml", {})
-        return (
-            InitSettingsSource(settings_cls, flags),
-            env_settings,
-            dotenv_settings,
-            InitSettingsSource(settings_cls, toml),
-        )
-
-
-def defaults(**tables: BaseModel) -> Settings:
-    """Return the default settings with some tables replaced; reads no file and no environment."""
-    every = {
-        name: field.get_default(call_default_factory=True)
-        for name, field in Settings.model_fields.items()
-    }
-    return Settings.model_construct(**every | tables)
-
-
-class Credentials(BaseSettings):
-    """Who we are to a service; values print as stars and never leave `secret()`'s callers."""
-
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
-
-    discogs_token: SecretStr = SecretStr("")
-    discogs_key: SecretStr = SecretStr("")
-    discogs_secret: SecretStr = SecretStr("")
-
-    def discogs_authorization(self) -> str:
-        """Return the value of the `Authorization` header for Discogs; "" where nothing is set.
-
-        https://www.discogs.com/developers/#page:authentication
-        """
-        token = self.discogs_token.get_secret_value()
-        key, secret = self.discogs_key.get_secret_value(), self.discogs_secret.get_secret_value()
-        if token:
-            return f"Discogs token={token}"
-        return f"Discogs key={key}, secret={secret}" if key and secret else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,9 +69,7 @@ def load(
     except (UnicodeDecodeError, OSError) as err:
         msg = f"{dotenv}: can't be read: {err}. Expected lines such as NAME=value, in UTF-8."
         raise ConfigError(msg) from None
-    except Exception as err:  # pydantic-settings' own error for JSON that can't be parsed
-        if type(err).__name__ != "SettingsError":
-            raise
+    except SettingsError as err:  # JSON in the environment that can't be parsed
         msg = f"environment: {err}. Lists are written as JSON, for example [0.7, 0.15, 0.15]."
         raise ConfigError(msg) from None
     return Config(settings, credentials, folder=file.parent)
@@ -374,7 +105,7 @@ class _Layers:
         place = self._place(keys)
         if first["type"] == "extra_forbidden":
             known = _known_keys(keys[:-1])
-            trouble = f"unknown key{_suggest(keys[-1], known)}. Known here: {', '.join(known)}"
+            trouble = f"unknown key{suggest(keys[-1], known)}. Known here: {', '.join(known)}"
         elif first["type"] == "value_error":
             trouble = str(first["msg"]).removeprefix("Value error, ")
         else:
@@ -418,8 +149,3 @@ def _known_keys(path: list[str]) -> list[str]:
         elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
             fields = annotation.model_fields
     return list(fields)
-
-
-def _suggest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from pydantic.fields import FieldInfo
 
-from equigen.config import Settings
+from equigen.settings import Settings, defaults
 
 _HEAD = """\
 # EquiGen's settings. Each line shows the default; leave out what you don't change.
@@ -17,7 +17,7 @@ _HEAD = """\
 
 def example_toml() -> str:
     """Return the text of config.example.toml, made from the settings themselves."""
-    return "\n".join([_HEAD, *_tables(Settings())]) + "\n"
+    return "\n".join([_HEAD, *_tables(defaults())]) + "\n"
 
 
 def _tables(settings: Settings) -> Iterator[str]:

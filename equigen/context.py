@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from equigen.config import Config, Settings
+from equigen.config import Config
 from equigen.ledger import LEDGER_NAME
+from equigen.settings import Settings
 
 
 class Bar(Protocol):

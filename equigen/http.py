@@ -1,22 +1,18 @@
-"""The one HTTP client: it alone waits and retries; rates, rests, timeouts and secrets hold here.
+"""The one HTTP client that all stages share: it alone opens connections, waits and retries.
 
-Every host has a gate: so many requests a minute and a day, so many at a time, and the server's own
-count where it sends one. What can help is tried again with exponential backoff and jitter; what
-can't is an error at once. Redirects are followed by hand, so that each hop passes its own host's
-gate and headers meant for one host never reach another.
+What can help is tried again with exponential backoff and jitter; what can't is an error at once.
+Redirects are followed by hand, so that each hop passes its own host's gate (`gates.py`) and headers
+meant for one host never reach another.
 """
 
 import logging
 import random
-import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from contextlib import closing, suppress
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
-from typing import Protocol, Self, TypeVar
+from typing import Self, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -29,13 +25,12 @@ from equigen.errors import (
     CertificateError,
     ConnectionFailedError,
     FetchError,
-    HostRestsError,
     HttpStatusError,
     RefusedAddressError,
-    StoppedError,
     TooLargeError,
 )
-from equigen.rules.pacing import WINDOW_S, HostPolicy, Pace, policy_for
+from equigen.gates import Clock, Gate, Gates, RequestCounter
+from equigen.rules.pacing import HostPolicy
 
 _CHUNK_BYTES = 64 * 1024
 _POOL_SIZE = 64
@@ -49,6 +44,7 @@ _FIRST_BACKOFF_S = 0.5
 _FIRST_BACKOFF_TOO_MANY_S = 2.5
 _DEFAULT_MAX_BYTES = 50_000_000
 _OK = 200
+_TOLD_BYTES = 300
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _log = logging.getLogger(__name__)
 
@@ -79,41 +75,6 @@ class Answer:
     body: bytes
 
 
-class RequestCounter(Protocol):
-    """Remembers how many requests a host got on a UTC day, across runs; the ledger is one."""
-
-    def requests_on(self, host: str, day: str) -> int:
-        """Return the day's count."""
-        ...
-
-    def count_request(self, host: str, day: str) -> None:
-        """Add one to it."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """What time it is and how to wait, in seconds: `steady` never jumps, `unix` is the date.
-
-    Without a `sleep` of its own, the client waits in a way that `stop` can cut short.
-    """
-
-    steady: Callable[[], float] = time.monotonic
-    unix: Callable[[], float] = time.time
-    sleep: Callable[[float], None] | None = None
-
-
-@dataclass(slots=True)
-class _Gate:
-    """What stands before one host."""
-
-    host: str
-    policy: HostPolicy
-    pace: Pace
-    slots: threading.BoundedSemaphore
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-
 class Client:
     """Fetches over HTTP for all stages; may be used from several threads at once.
 
@@ -130,15 +91,12 @@ class Client:
         counter: RequestCounter | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self._policies = policies
         self._patience = patience or Patience()
-        self._counter = counter
         self._clock = clock or Clock()
-        self._sleep = self._clock.sleep or self._wait_unless_stopped
-        self._stopped = threading.Event()
-        self._gates: dict[str, _Gate] = {}
+        self._gates = Gates(
+            policies, clock=self._clock, max_wait_s=self._patience.max_wait_s, counter=counter
+        )
         self._proxies: dict[str, dict[str, str]] = {}
-        self._gates_lock = threading.Lock()
         self._random = random.Random()
         self._session = requests.Session()
         self._session.headers.update({"User-Agent": user_agent})
@@ -164,7 +122,7 @@ class Client:
 
     def stop(self) -> None:
         """End all waits, now and later, with `StoppedError`; what is under way is finished."""
-        self._stopped.set()
+        self._gates.stop()
 
     def get(
         self,
@@ -198,7 +156,7 @@ class Client:
             retry=retry_if_exception(_is_worth_retrying),
             stop=stop_after_attempt(self._patience.tries),
             wait=self._backoff_s,
-            sleep=self._sleep,
+            sleep=self._gates.sleep,
             reraise=True,
         )
         try:
@@ -210,20 +168,13 @@ class Client:
     def _follow(self, url: str, max_bytes: int) -> Answer:
         start = urlsplit(url)
         for _ in range(self._patience.max_redirects + 1):
-            gate = self._gate(url)
-            with gate.slots:
-                self._admit(gate)
-                remaining = None
-                try:
-                    with closing(self._send(gate, url)) as response:
-                        _log.info("GET %s: %d", _shown(url), response.status_code)
-                        remaining = _remaining(gate.policy, response.headers)
-                        location = response.headers.get("Location", "")
-                        if not (response.is_redirect and location):
-                            return self._whole(gate, url, response, max_bytes)
-                finally:
-                    with gate.lock:
-                        gate.pace.answered(self._clock.steady(), remaining=remaining)
+            gate = self._gates.at(urlsplit(url).hostname or "")
+            with gate.passing() as passage, closing(self._send(gate, url)) as response:
+                _log.info("GET %s: %d", _shown(url), response.status_code)
+                passage.remaining = _remaining(gate.policy, response.headers)
+                location = response.headers.get("Location", "")
+                if not (response.is_redirect and location):
+                    return self._whole(gate, url, response, max_bytes)
             url = self._redirected(gate, url, location, start.scheme)
         msg = (
             f"{_shown(start.geturl())}: more than {self._patience.max_redirects} redirects, the"
@@ -231,7 +182,7 @@ class Client:
         )
         raise RefusedAddressError(msg, url=start.geturl())
 
-    def _send(self, gate: _Gate, url: str) -> requests.Response:
+    def _send(self, gate: Gate, url: str) -> requests.Response:
         timeouts_s = (self._patience.connect_timeout_s, self._patience.read_timeout_s)
         try:
             return self._session.get(
@@ -240,7 +191,7 @@ class Client:
                 allow_redirects=False,
                 stream=True,
                 timeout=timeouts_s,
-                proxies=self._proxies[gate.host],
+                proxies=self._proxies_for(gate.host, url),
             )
         except requests.exceptions.SSLError as err:
             msg = (
@@ -254,7 +205,7 @@ class Client:
             msg = f"{_shown(url)}: can't be asked: {_root(err)}. Expected an http(s) address."
             raise RefusedAddressError(msg, url=url) from err
 
-    def _whole(self, gate: _Gate, url: str, response: requests.Response, max_bytes: int) -> Answer:
+    def _whole(self, gate: Gate, url: str, response: requests.Response, max_bytes: int) -> Answer:
         if response.status_code != _OK:
             raise self._status_error(gate, url, response)
         announced = response.headers.get("Content-Length", "")
@@ -279,22 +230,26 @@ class Client:
             raise ConnectionFailedError(msg, url=url) from err
         return Answer(url, response.headers, bytes(body))
 
-    def _status_error(
-        self, gate: _Gate, url: str, response: requests.Response
-    ) -> HttpStatusError | HostRestsError:
+    def _status_error(self, gate: Gate, url: str, response: requests.Response) -> HttpStatusError:
         status = response.status_code
         pause_s = _retry_after_s(response.headers.get("Retry-After", ""), self._clock.unix())
         if pause_s > 0:
-            with gate.lock:
-                gate.pace.rest(self._clock.steady() + pause_s)
-        if pause_s > self._patience.max_wait_s:
-            return _rests(gate.host, self._clock.unix() + pause_s, f"it answered {status}")
-        told = response.raw.read(300, decode_content=True) if response.raw else b""
-        said = " ".join(told.decode("utf-8", "replace").split())
-        msg = f"{_shown(url)}: expected status 200, got {status} {response.reason or ''}: {said}"
+            gate.rest(pause_s, why=f"it answered {status} and asked for a rest")
+        with suppress(requests.RequestException):
+            told = next(response.iter_content(_TOLD_BYTES), b"")
+            said = " ".join(told.decode("utf-8", "replace").split())
+            msg = f"{_shown(url)}: expected status 200, got {status} {response.reason}: {said}"
+            return HttpStatusError(msg, url=url, status=status, retry_after_s=pause_s)
+        msg = f"{_shown(url)}: expected status 200, got {status} {response.reason}, cut off."
         return HttpStatusError(msg, url=url, status=status, retry_after_s=pause_s)
 
-    def _redirected(self, gate: _Gate, url: str, location: str, first_scheme: str) -> str:
+    def _proxies_for(self, host: str, url: str) -> dict[str, str]:
+        if host not in self._proxies:
+            local = host in _LOOPBACK
+            self._proxies[host] = {} if local else dict(get_environ_proxies(url, no_proxy=None))
+        return self._proxies[host]
+
+    def _redirected(self, gate: Gate, url: str, location: str, first_scheme: str) -> str:
         target = urljoin(url, location)
         parts = urlsplit(target)
         trouble = ""
@@ -307,42 +262,6 @@ class Client:
             raise RefusedAddressError(msg, url=url)
         return target
 
-    def _gate(self, url: str) -> _Gate:
-        host = urlsplit(url).hostname or ""
-        with self._gates_lock:
-            if host not in self._gates:
-                policy = policy_for(host, self._policies)
-                slots = threading.BoundedSemaphore(policy.concurrency)
-                self._gates[host] = _Gate(host, policy, Pace(policy.per_minute), slots)
-                self._proxies[host] = (
-                    {} if host in _LOOPBACK else dict(get_environ_proxies(url, no_proxy=None))
-                )
-            return self._gates[host]
-
-    def _admit(self, gate: _Gate) -> None:
-        while True:
-            with gate.lock:
-                now_s = self._clock.steady()
-                wait_s = gate.pace.wait_s(now_s)
-                if wait_s <= 0:
-                    self._count(gate)
-                    gate.pace.sent(now_s)
-                    return
-            if wait_s > max(self._patience.max_wait_s, 2 * WINDOW_S):
-                raise _rests(gate.host, self._clock.unix() + wait_s, "it asked for a rest")
-            self._sleep(wait_s)
-
-    def _count(self, gate: _Gate) -> None:
-        per_day = gate.policy.per_day
-        if not per_day or self._counter is None:
-            return
-        today = datetime.fromtimestamp(self._clock.unix(), UTC)
-        day = today.date().isoformat()
-        if self._counter.requests_on(gate.host, day) >= per_day:
-            midnight = today.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-            raise _rests(gate.host, midnight.timestamp(), f"its {per_day} requests a day are spent")
-        self._counter.count_request(gate.host, day)
-
     def _backoff_s(self, state: RetryCallState) -> float:
         err = state.outcome.exception() if state.outcome else None
         first_s = _FIRST_BACKOFF_S
@@ -353,11 +272,6 @@ class Client:
                 first_s = _FIRST_BACKOFF_TOO_MANY_S
         backoff_s: float = first_s * 2 ** (state.attempt_number - 1) * self._random.uniform(1, 1.5)
         return min(backoff_s, self._patience.max_wait_s)
-
-    def _wait_unless_stopped(self, wait_s: float) -> None:
-        if self._stopped.wait(wait_s):
-            msg = "stopped while waiting for a host; what was done is kept"
-            raise StoppedError(msg)
 
 
 def _is_worth_retrying(err: BaseException) -> bool:
@@ -383,19 +297,13 @@ def _retry_after_s(value: str, now_s: float) -> float:
         return 0.0
 
 
-def _rests(host: str, resumes_at_s: float, why: str) -> HostRestsError:
-    when = datetime.fromtimestamp(resumes_at_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    msg = f"{host}: {why}. Run the same command again after {when}; what was done is kept."
-    return HostRestsError(msg, host=host, resumes_at_s=resumes_at_s)
-
-
 def _too_large(url: str, max_bytes: int) -> TooLargeError:
     msg = f"{_shown(url)}: larger than the {max_bytes} bytes that `max_bytes` allows."
     return TooLargeError(msg, url=url)
 
 
 def _shown(url: str) -> str:
-    # A query may hold a foreign signature or key (not ours: those travel in headers).
+    # Without a password that somebody put into an address; our own credentials are in no URL.
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()[:300]
 

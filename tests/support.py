@@ -19,8 +19,10 @@ from typing import Any, Self
 import pytest
 from pydantic import SecretStr
 
-from equigen.config import (
-    Config,
+from equigen.config import Config
+from equigen.context import Bar, Context
+from equigen.gates import Clock
+from equigen.settings import (
     Credentials,
     DatasetSettings,
     DiscogsSettings,
@@ -30,8 +32,6 @@ from equigen.config import (
     SplitSettings,
     defaults,
 )
-from equigen.context import Bar, Context
-from equigen.http import Clock
 
 ROOT = Path(__file__).resolve().parents[1]
 REALDATA = ROOT.parent / "shared" / "realdata"

@@ -73,7 +73,7 @@ def test_help_loads_nothing_heavy() -> None:
         "from equigen.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "heavy = {'pandas', 'numpy', 'PIL', 'requests', 'pydantic', 'splitfolders', 'tqdm', 'rich'}\n"
+        "heavy = {'pandas', 'numpy', 'PIL', 'requests', 'pydantic', 'splitfolders', 'tqdm'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

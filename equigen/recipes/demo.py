@@ -17,19 +17,19 @@ from typing import Annotated, Final
 import typer
 from pydantic import SecretStr
 
-from equigen.config import (
-    Config,
+from equigen.config import Config
+from equigen.context import Context
+from equigen.errors import UsageError
+from equigen.files import translating_os_errors
+from equigen.recipes.run import STAGES
+from equigen.sandbox.server import Sandbox
+from equigen.settings import (
     Credentials,
     DatasetSettings,
     DiscogsSettings,
     FetchSettings,
     defaults,
 )
-from equigen.context import Context
-from equigen.errors import UsageError
-from equigen.files import translating_os_errors
-from equigen.recipes.run import STAGES
-from equigen.sandbox.server import Sandbox
 from equigen.summary import Summary
 
 ORDER: Final = 100

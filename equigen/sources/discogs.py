@@ -8,12 +8,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from equigen import __version__
-from equigen.config import DISCOGS_API_URL, Config
+from equigen.config import Config
 from equigen.errors import BadBodyError, ConfigError
 from equigen.rules.pacing import HostPolicy
 from equigen.rules.paging import Query
 from equigen.rules.places import COUNTRIES, FORMATS
 from equigen.schema import Listing, safe_text
+from equigen.settings import DISCOGS_API_URL
 from equigen.sources import Page, Request
 
 _PAGE_SIZE = 100

@@ -1,0 +1,160 @@
+"""What stands before each host: so many requests a minute and a day, so many at a time, and rests.
+
+The HTTP client passes every request, and each hop of a redirect, through its host's gate.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from equigen.errors import HostRestsError, StoppedError
+from equigen.rules.pacing import WINDOW_S, HostPolicy, Pace, policy_for
+
+
+class RequestCounter(Protocol):
+    """Remembers how many requests a host got on a UTC day, across runs; the ledger is one."""
+
+    def requests_on(self, host: str, day: str) -> int:
+        """Return the day's count."""
+        ...
+
+    def count_request(self, host: str, day: str) -> None:
+        """Add one to it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What time it is and how to wait, in seconds: `steady` never jumps, `unix` is the date.
+
+    Without a `sleep` of its own, waits can be cut short by `Gates.stop`.
+    """
+
+    steady: Callable[[], float] = time.monotonic
+    unix: Callable[[], float] = time.time
+    sleep: Callable[[float], None] | None = None
+
+
+@dataclass(slots=True)
+class Passage:
+    """One request on its way: set `remaining` to what the server says is left, if it says so."""
+
+    remaining: int | None = None
+
+
+@dataclass(slots=True)
+class Gate:
+    """One host's gate; may be used from several threads."""
+
+    host: str
+    policy: HostPolicy
+    _gates: "Gates"
+    _pace: Pace
+    _slots: threading.BoundedSemaphore
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def passing(self) -> Iterator[Passage]:
+        """Wait until a request may go out, and count it as under way while the block lasts.
+
+        Raises:
+            HostRestsError: the day's quota is spent, or the host asked for a long rest.
+            StoppedError: the gates were closed for good while it waited.
+
+        """
+        with self._slots:
+            self._admit()
+            passage = Passage()
+            try:
+                yield passage
+            finally:
+                with self._lock:
+                    now_s = self._gates.clock.steady()
+                    self._pace.answered(now_s, remaining=passage.remaining)
+
+    def rest(self, pause_s: float, *, why: str) -> None:
+        """Let nobody pass for a while.
+
+        Raises:
+            HostRestsError: that is longer than anybody should wait for; `why` is in the message.
+
+        """
+        with self._lock:
+            self._pace.rest(self._gates.clock.steady() + pause_s)
+        if pause_s > self._gates.max_wait_s:
+            raise self._rests(self._gates.clock.unix() + pause_s, why)
+
+    def _admit(self) -> None:
+        clock = self._gates.clock
+        while True:
+            with self._lock:
+                now_s = clock.steady()
+                wait_s = self._pace.wait_s(now_s)
+                if wait_s <= 0:
+                    self._count()
+                    self._pace.sent(now_s)
+                    return
+            if wait_s > max(self._gates.max_wait_s, 2 * WINDOW_S):
+                raise self._rests(clock.unix() + wait_s, "it asked for a rest")
+            self._gates.sleep(wait_s)
+
+    def _count(self) -> None:
+        per_day, counter = self.policy.per_day, self._gates.counter
+        if not per_day or counter is None:
+            return
+        today = datetime.fromtimestamp(self._gates.clock.unix(), UTC)
+        day = today.date().isoformat()
+        if counter.requests_on(self.host, day) >= per_day:
+            midnight = today.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+            raise self._rests(midnight.timestamp(), f"its {per_day} requests a day are spent")
+        counter.count_request(self.host, day)
+
+    def _rests(self, resumes_at_s: float, why: str) -> HostRestsError:
+        when = datetime.fromtimestamp(resumes_at_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        msg = f"{self.host}: {why}. Run the same command again after {when}; what was done is kept."
+        return HostRestsError(msg, host=self.host, resumes_at_s=resumes_at_s)
+
+
+class Gates:
+    """The gates of all hosts, made as hosts turn up.
+
+    `policies` are by host pattern; `counter` keeps the requests of the day where a policy limits
+    them; nobody waits longer than `max_wait_s` for a host that asks for a rest.
+    """
+
+    def __init__(
+        self,
+        policies: Mapping[str, HostPolicy],
+        *,
+        clock: Clock,
+        max_wait_s: float,
+        counter: RequestCounter | None = None,
+    ) -> None:
+        self.clock, self.max_wait_s, self.counter = clock, max_wait_s, counter
+        self.sleep = clock.sleep or self._wait_unless_stopped
+        self._policies = policies
+        self._gates: dict[str, Gate] = {}
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+
+    def at(self, host: str) -> Gate:
+        """Return the host's gate."""
+        with self._lock:
+            if host not in self._gates:
+                policy = policy_for(host, self._policies)
+                slots = threading.BoundedSemaphore(policy.concurrency)
+                self._gates[host] = Gate(host, policy, self, Pace(policy.per_minute), slots)
+            return self._gates[host]
+
+    def stop(self) -> None:
+        """End all waits, now and later, with `StoppedError`."""
+        self._stopped.set()
+
+    def _wait_unless_stopped(self, wait_s: float) -> None:
+        if self._stopped.wait(wait_s):
+            msg = "stopped while waiting for a host; what was done is kept"
+            raise StoppedError(msg)
