@@ -8,6 +8,7 @@ stderr; errors become one line and an exit code.
 import inspect
 import json
 import logging
+import os
 import re
 import signal
 import sys
@@ -49,11 +50,19 @@ class _Common:
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop_cleanly)
     program = get_command(_root)
     for member in members():
         program.add_command(_LazyCommand(member))  # type: ignore[attr-defined]
     program.main(prog_name="equigen")
+
+
+def _stop_cleanly(_number: int, _frame: object) -> None:
+    """Let what is under way end and be kept; a second signal doesn't wait for it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: os._exit(EXIT_INTERRUPTED))
+    raise KeyboardInterrupt
 
 
 _root = typer.Typer(

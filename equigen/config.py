@@ -1,8 +1,9 @@
 """One run's configuration: flags > environment > .env > config.toml > defaults."""
 
+import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
 from equigen.errors import ConfigError, MissingInputError
+from equigen.schema import safe_text
 from equigen.settings import (
     ENV_PREFIX,
     Credentials,
@@ -62,6 +64,7 @@ def load(
     flags = {table: dict(values) for table, values in (flags or {}).items() if values}
     layers = _Layers(file=file, dotenv=dotenv, toml=toml, flags=flags)
     try:
+        layers.refuse_unknown_variables()
         settings = Settings(_env_file=dotenv, flags=flags, toml=toml)  # type: ignore[call-arg]
         credentials = Credentials(_env_file=dotenv)
     except ValidationError as err:
@@ -69,9 +72,8 @@ def load(
     except (UnicodeDecodeError, OSError) as err:
         msg = f"{dotenv}: can't be read: {err}. Expected lines such as NAME=value, in UTF-8."
         raise ConfigError(msg) from None
-    except SettingsError as err:  # JSON in the environment that can't be parsed
-        msg = f"environment: {err}. Lists are written as JSON, for example [0.7, 0.15, 0.15]."
-        raise ConfigError(msg) from None
+    except SettingsError as err:
+        raise ConfigError(layers.explain_json(err)) from None
     return Config(settings, credentials, folder=file.parent)
 
 
@@ -102,27 +104,85 @@ class _Layers:
         errors = err.errors(include_url=False)
         first = errors[0]
         keys = [str(part) for part in first["loc"]]
-        place = self._place(keys)
         if first["type"] == "extra_forbidden":
             known = _known_keys(keys[:-1])
             trouble = f"unknown key{suggest(keys[-1], known)}. Known here: {', '.join(known)}"
         elif first["type"] == "value_error":
             trouble = str(first["msg"]).removeprefix("Value error, ")
+            # What is wrong between several keys of a table is said of one of them.
+            key, colon, rest = trouble.partition(": ")
+            if colon and key in _known_keys(keys):
+                keys, trouble = [*keys, key], rest
         else:
             trouble = f"expected {_expectation(first)}, got {first['input']!r}"
         more = f" ({len(errors) - 1} more wrong settings)" if len(errors) > 1 else ""
-        return f"{place}: {'.'.join(keys)}: {trouble}.{more} Mend it and run again."
+        place = self._place(keys)
+        return safe_text(f"{place}: {'.'.join(keys)}: {trouble}.{more} Mend it and run again.")
+
+    def refuse_unknown_variables(self) -> None:
+        """Refuse a variable that is meant for us but names no table.
+
+        Raises:
+            ConfigError: there is one.
+
+        """
+        tables = list(Settings.model_fields)
+        for place, name, _ in self._variables():
+            table = name.removeprefix(ENV_PREFIX).partition("__")[0].lower()
+            if table not in tables:
+                msg = (
+                    f"{place}: unknown setting{suggest(table, tables)}. Expected a name such as"
+                    f" EQUIGEN_FETCH__GENRE_LIMIT, with one of: {', '.join(tables)}."
+                )
+                raise ConfigError(msg)
+
+    def explain_json(self, err: SettingsError) -> str:
+        """Say which variable holds what should be JSON and isn't."""
+        wrong = "environment"
+        for place, name, value in self._variables():
+            table, _, key = name.removeprefix(ENV_PREFIX).lower().partition("__")
+            if f'"{table}"' in str(err) and _is_written_as_json(table, key) and not _is_json(value):
+                wrong = f"{place}: {table}.{key}".rstrip(".")
+                break
+        return (
+            f"{wrong}: expected JSON, for example [0.7, 0.15, 0.15], and that it isn't. Lists and"
+            " tables are written as JSON. Mend it and run again."
+        )
+
+    def _variables(self) -> Iterator[tuple[str, str, str]]:
+        """Yield the place, the name in capitals and the value of each variable of ours."""
+        kept = dotenv_values(self.dotenv) if self.dotenv.is_file() else {}
+        for name, value in os.environ.items():
+            if name.upper().startswith(ENV_PREFIX):
+                yield f"environment variable {name}", name.upper(), value
+        for name, given in kept.items():
+            if name.upper().startswith(ENV_PREFIX):
+                yield f"{self.dotenv}: {name}", name.upper(), given or ""
 
     def _place(self, keys: list[str]) -> str:
         if keys[0] in self.flags and (len(keys) == 1 or keys[1] in self.flags[keys[0]]):
             return "command line"
+        places = {name: place for place, name, _ in reversed(list(self._variables()))}
         for length in range(len(keys), 0, -1):
             name = ENV_PREFIX + "__".join(keys[:length]).upper()
-            if name in {key.upper() for key in os.environ}:
-                return f"environment variable {name}"
-            if self.dotenv.is_file() and name in {k.upper() for k in dotenv_values(self.dotenv)}:
-                return f"{self.dotenv}: {name}"
+            if name in places:
+                return places[name]
         return str(self.file)
+
+
+def _is_written_as_json(table: str, key: str) -> bool:
+    if not key:
+        return True
+    field = type(Settings.model_fields[table].default).model_fields.get(key.partition("__")[0])
+    return field is not None and not isinstance(field.default, (str, int, float, Path))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _expectation(error: ErrorDetails) -> str:

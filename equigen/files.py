@@ -66,12 +66,14 @@ def reading_tsv(path: Path, *, made_by: str = "equigen fetch") -> Iterator[Tsv]:
 def replacing(path: Path) -> Iterator[TextIO]:
     """Open a UTF-8 text file beside `path` that takes its place when the block ends well.
 
-    Where the block raises, `path` stays as it was and nothing is left beside it.
+    Where the block raises, `path` stays as it was and nothing is left beside it. A symbolic link
+    stays one: what it leads to is replaced.
 
     Raises:
         StorageError: the disk refuses: full, read-only, no permission.
 
     """
+    path = path.resolve() if path.is_symlink() else path
     beside = path.with_name(f".{path.name}.new")
     with translating_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,9 +96,21 @@ def write_tsv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]])
 
     """
     with replacing(path) as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        # With its own line end, csv also quotes a cell that holds half of it, a lone "\r".
+        writer = csv.writer(_UnixLines(file), delimiter="\t", lineterminator="\r\n")
         writer.writerow(columns)
         writer.writerows(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _UnixLines:
+    """Takes rows as csv writes them, one at a time, and ends each with a line feed alone."""
+
+    file: TextIO
+
+    def write(self, row: str) -> int:
+        """Write a row."""
+        return self.file.write(row.removesuffix("\r\n") + "\n")
 
 
 @contextmanager
@@ -127,12 +141,8 @@ def _checked(path: Path, reader: Iterator[list[str]]) -> Iterator[list[str]]:
                 " tabs, with quotes closed and doubled inside a quoted cell. Mend the line."
             )
             raise InputError(msg) from None
-        except UnicodeDecodeError as err:
-            msg = (
-                f"{path}, after line {_line(reader)}: not UTF-8: byte"
-                f" 0x{err.object[err.start]:02x}. Convert the file to UTF-8."
-            )
-            raise InputError(msg) from None
+        except UnicodeDecodeError:
+            raise _not_utf8(path) from None
         for column, cell in enumerate(row, start=1):
             if "\0" in cell:
                 msg = (
@@ -142,6 +152,20 @@ def _checked(path: Path, reader: Iterator[list[str]]) -> Iterator[list[str]]:
                 raise InputError(msg)
         if row:
             yield row
+
+
+def _not_utf8(path: Path) -> InputError:
+    # The text layer decodes in blocks and can't say where: look for the place by line.
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as err:
+                byte = f"byte {err.start + 1} is 0x{line[err.start]:02x}"
+                msg = f"{path}, line {number}: not UTF-8: {byte}. Convert the file to UTF-8."
+                return InputError(msg)
+    msg = f"{path}: not UTF-8. Convert the file to UTF-8."
+    return InputError(msg)
 
 
 def _check_header(path: Path, columns: Sequence[str]) -> None:
@@ -155,7 +179,7 @@ def _check_header(path: Path, columns: Sequence[str]) -> None:
     if missing:
         msg = (
             f"{path}, line 1: the column {missing[0]!r} is missing; expected at least"
-            f" {', '.join(REQUIRED_COLUMNS)}, got {', '.join(columns)[:200]}. Mend the header."
+            f" {', '.join(REQUIRED_COLUMNS)}, got {', '.join(columns)[:200]!r}. Mend the header."
         )
         raise InputError(msg)
     twice = [name for name in columns if columns.count(name) > 1]

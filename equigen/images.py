@@ -4,7 +4,7 @@ import hashlib
 import io
 from dataclasses import dataclass
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageMath, ImageOps, UnidentifiedImageError
 
 from equigen.errors import PictureError
 
@@ -84,8 +84,12 @@ def _check_size(size_px: tuple[int, int], *, min_size_px: int, max_pixels: int) 
 
 def _as_jpeg(image: Image.Image) -> bytes:
     if image.mode.startswith(_SIXTEEN_BIT):
-        # Pillow clips 16 bits to 8 instead of scaling them.
-        image = image.convert("I").point(lambda value: value / 256).convert("L")
+        # Pillow clips 16 bits to 8 instead of scaling them, and drops their transparent colour.
+        deep, clear = image.convert("I"), image.info.get("transparency")
+        image = deep.point(lambda value: value / 256).convert("L")
+        if isinstance(clear, int):
+            mask = ImageMath.lambda_eval(lambda at: (at["deep"] == clear) * 255, deep=deep)
+            image.paste(_WHITE[0], mask=mask.convert("L"))
     elif image.has_transparency_data:
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", layer.size, (*_WHITE, 255)), layer)

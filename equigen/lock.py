@@ -47,7 +47,7 @@ def _held(directory: Path) -> str:
     try:
         holder = json.loads((directory / _HOLDER_NAME).read_text())
         who = f"`equigen {holder['stage']}` (process {holder['pid']}, since {holder['since']})"
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         who = "another run that has just started"
     return (
         f"{directory}: {who} holds the lock of this dataset. Nothing was touched. Wait for it to"

@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     SecretStr,
     StringConstraints,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -37,7 +38,18 @@ BaseUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+[^\s?#]*
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_values(cls, value: object, info: ValidationInfo) -> object:
+        # No setting is one, and pydantic would take `true` for 1.
+        if isinstance(value, bool):
+            field = cls.model_fields[info.field_name or ""]
+            expected = "a whole number" if field.annotation is int else "a number or text"
+            msg = f"expected {expected}, got {str(value).lower()}"
+            raise ValueError(msg)  # noqa: TRY004  (pydantic wants it so)
+        return value
 
 
 class DatasetSettings(_Table):
@@ -67,6 +79,11 @@ class DiscogsSettings(_Table):
     @classmethod
     def _without_slash(cls, value: str) -> str:
         return value.rstrip("/")
+
+    @field_validator("user_agent")
+    @classmethod
+    def _without_blanks(cls, value: str) -> str:
+        return value.strip()
 
 
 class LabelSettings(_Table):
@@ -110,7 +127,7 @@ class FetchSettings(_Table):
     @model_validator(mode="after")
     def _years_go_down(self) -> Self:
         if self.from_year is not None and self.from_year < self.to_year:
-            msg = f"years go down from from_year: {self.from_year} is before to_year {self.to_year}"
+            msg = f"from_year: years go down, but {self.from_year} is before to_year {self.to_year}"
             raise ValueError(msg)
         return self
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from equigen.rules.pictures import is_placeholder
+from equigen.rules.pictures import has_no_cover
 
 OK = "ok"
 # Statuses that asking again doesn't change by itself; `failed` is the one that may.
@@ -76,6 +76,8 @@ def decide(
         cover = known[path]
         if cover.status != OK or not cover.picture or cover.picture in good:
             continue
+        if path in by_path and by_path[path].picture != cover.picture:
+            continue  # it is about to be written over
         if is_there(path) or is_aside(path):
             good[cover.picture] = path
     moved: set[str] = set()
@@ -100,7 +102,7 @@ def _decide_one(
     *,
     retry_failed: bool,
 ) -> Decision:
-    if is_placeholder(item.url):
+    if has_no_cover(item.url):
         return Decision(item, Action.LEAVE, reason="no picture")
     cover = known.get(item.path)
     same = cover is not None and cover.picture == item.picture

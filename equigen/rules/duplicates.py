@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from equigen.rules.pictures import picture_key
+from equigen.rules.pictures import is_placeholder, picture_key
 
 
 class Duplicate(StrEnum):
@@ -28,7 +28,8 @@ class DuplicateFinder:
 
     def check(self, *, artist: str, title: str, image_url: str) -> Duplicate | None:
         """Return why the row is a duplicate, or None where it stays."""
-        picture = picture_key(image_url) if image_url else ""
+        # A placeholder is no picture: albums that lack theirs don't share one.
+        picture = "" if is_placeholder(image_url) else picture_key(image_url)
         if title:
             if (artist, title) in self._albums:
                 return Duplicate.ALBUM

@@ -4,7 +4,7 @@ import hashlib
 import re
 import unicodedata
 
-from pathvalidate import sanitize_filename
+from pathvalidate import is_valid_filename, sanitize_filename
 
 MAX_NAME_BYTES = 255
 _COVER_SUFFIX = ".jpg"
@@ -26,7 +26,9 @@ def cover_name(artist: str, title: str, *, album_id: str, picture: str) -> str:
     digest = hashlib.blake2b(identity.encode("utf-8", "replace"), digest_size=_TAG_HEX_DIGITS // 2)
     tag = f" [{digest.hexdigest()}]{_COVER_SUFFIX}"
     words = " - ".join(part for part in (_readable(artist), _readable(title)) if part)
-    return (_cut(words, MAX_NAME_BYTES - len(tag)) or "_") + tag
+    name = (_cut(words, MAX_NAME_BYTES - len(tag) - 1) or "_") + tag
+    # Windows takes "AUX.anything" for the device AUX.
+    return name if is_valid_filename(name, platform="universal", max_len=0) else f"_{name}"
 
 
 def folder_name(genre: str) -> str:

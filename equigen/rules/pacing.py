@@ -46,7 +46,7 @@ class Pace:
     """What is known of one host's patience. Times are seconds of one monotonic clock."""
 
     per_minute: int = 0
-    _sent_s: deque[float] = field(default_factory=deque)
+    _leaves_s: deque[float] = field(default_factory=deque)  # when each request leaves the window
     _left: int | None = None
     _under_way: int = 0
     _told_s: float = 0.0
@@ -56,18 +56,18 @@ class Pace:
         """Return how long to wait before the next request; 0 means it may go now."""
         if now_s < self._rest_until_s:
             return self._rest_until_s - now_s
-        self._forget_before(now_s - WINDOW_S - _WINDOW_MARGIN_S)
-        if self.per_minute and len(self._sent_s) >= self.per_minute:
-            return self._oldest_leaves_in_s(now_s)
-        if self._left is not None and self._left <= _RESERVE:
-            if self._sent_s:
-                return self._oldest_leaves_in_s(now_s)
+        self._forget(now_s)
+        full = self.per_minute and len(self._leaves_s) >= self.per_minute
+        spent = self._left is not None and self._left <= _RESERVE
+        if self._leaves_s and (full or spent):
+            return self._leaves_s[0] - now_s
+        if spent:
             return max(0.0, self._told_s + _PROBE_S - now_s)
         return 0.0
 
     def sent(self, now_s: float) -> None:
         """Take note that a request goes out."""
-        self._sent_s.append(now_s)
+        self._leaves_s.append(now_s + WINDOW_S + _WINDOW_MARGIN_S)
         self._under_way += 1
         if self._left is not None:
             self._left -= 1
@@ -83,11 +83,9 @@ class Pace:
         """Send nothing before `until_s`."""
         self._rest_until_s = max(self._rest_until_s, until_s)
 
-    def _forget_before(self, time_s: float) -> None:
-        while self._sent_s and self._sent_s[0] <= time_s:
-            self._sent_s.popleft()
-            if self._left is not None:
+    def _forget(self, now_s: float) -> None:
+        while self._leaves_s and self._leaves_s[0] <= now_s:
+            sent_s = self._leaves_s.popleft() - WINDOW_S - _WINDOW_MARGIN_S
+            # One that was that old when the server last counted is in its count already.
+            if self._left is not None and sent_s > self._told_s - WINDOW_S + _WINDOW_MARGIN_S:
                 self._left += 1
-
-    def _oldest_leaves_in_s(self, now_s: float) -> float:
-        return self._sent_s[0] + WINDOW_S + _WINDOW_MARGIN_S - now_s

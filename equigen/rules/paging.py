@@ -125,16 +125,16 @@ class Plan:
         slices = self.slices(query) if extent.items > self.reach else ()
         for part in slices:
             yield from self._walk(part)
-        if slices and self._items_of(slices) >= extent.items:
+        if slices and self._hold_all(slices, extent.items):
             return
         # Not cut, or some results lie in no slice: what the query itself gives out.
         for page in range(2, min(extent.pages, self.reach // self.page_size) + 1):
             yield PageRef(query, page)
 
-    def _items_of(self, queries: Sequence[Query]) -> int:
-        """Count the queries' results; more than enough while one of them is unknown."""
+    def _hold_all(self, queries: Sequence[Query], items: int) -> bool:
+        """Tell whether the queries together have all results, as far as is known so far."""
         extents = [self.extent(query) for query in queries]
-        return sum(extent.items if extent else self.reach for extent in extents)
+        return None in extents or sum(extent.items for extent in extents if extent) >= items
 
     def _kept_back(self, query: Query) -> int:
         extent = self.extent(query)

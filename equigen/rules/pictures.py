@@ -8,9 +8,12 @@ from urllib.parse import unquote, urlsplit
 _S3_PREFIX = "s3://"
 # A signed path: /SIGNATURE/rs:fit/g:sm/q:90/h:600/w:600/<base64, cut by slashes>.jpeg
 _SIGNED_PATH = re.compile(r"(?:/[a-z]+:[^/]*)+/(?P<code>[A-Za-z0-9_\-/]+={0,2})\.[a-z]+$")
-# Names of Discogs' own files: R-release, A-artist, L-label, M-master.
+# Names of Discogs' own files: R-release, A-artist, L-label, M-master. Old addresses put a size (90,
+# 150) before the number: it is one where another number, too short for a time stamp, follows.
 _DISCOGS_FILE = re.compile(
-    r"/(?P<name>[RALM]-\d+[^/]*?\.(?:jpe?g|png|gif|webp))(?:\.jpe?g)?$", re.IGNORECASE
+    r"/(?P<kind>[RALM]-)(?:(?:90|150)-(?=\d{1,9}-))?"
+    r"(?P<rest>\d+[^/]*?\.(?:jpe?g|png|gif|webp))(?:\.jpe?g)?$",
+    re.IGNORECASE,
 )
 _DISCOGS_HOST = re.compile(r"(?:^|\.)discogs\.com$")
 _PLACEHOLDER_FILE = re.compile(r"/(?:spacer\.gif|default-release[^/]*\.png)$", re.IGNORECASE)
@@ -24,25 +27,35 @@ def picture_key(image_url: str) -> str:
     "s3://discogs-database-images/R-….jpeg"; older hosts (img., api-img., api.discogs.com) had that
     file name in the open. Both give "discogs:R-….jpeg". Any other URL is its own key.
     """
-    parts = urlsplit(image_url)
+    try:
+        parts = urlsplit(image_url)
+    except ValueError:  # not an address at all, such as one with half an IPv6 host
+        return image_url
     signed = _SIGNED_PATH.search(parts.path)
     if signed and (stored := _decode(signed["code"].replace("/", ""))):
         return "discogs:" + stored.rpartition("/")[2]
     if _DISCOGS_HOST.search(parts.hostname or "") and (file := _DISCOGS_FILE.search(parts.path)):
-        return "discogs:" + unquote(file["name"])
+        return "discogs:" + unquote(file["kind"] + file["rest"])
     return image_url
 
 
-def is_placeholder(image_url: str) -> bool:
-    """Tell whether the URL shows no cover: empty, not http, or a picture that says "no picture"."""
+def has_no_cover(image_url: str) -> bool:
+    """Tell whether there is no cover to be had at the URL: not http, empty, or a placeholder."""
     try:
         parts = urlsplit(image_url)
     except ValueError:
         return True
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        return True
+    return parts.scheme not in {"http", "https"} or not parts.hostname or is_placeholder(image_url)
+
+
+def is_placeholder(image_url: str) -> bool:
+    """Tell whether the URL is empty, or that of a picture that says "no picture"."""
+    try:
+        parts = urlsplit(image_url)
+    except ValueError:
+        return False
     nothing_asked = parts.hostname == _EMPTY_HOST and parts.path in {"", "/"}
-    return nothing_asked or bool(_PLACEHOLDER_FILE.search(parts.path))
+    return not image_url or nothing_asked or bool(_PLACEHOLDER_FILE.search(parts.path))
 
 
 def _decode(code: str) -> str:

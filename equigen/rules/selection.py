@@ -7,7 +7,7 @@ from enum import StrEnum
 from equigen.rules.artists import is_nobody
 from equigen.rules.cleaning import clean_artist
 from equigen.rules.labels import Label
-from equigen.rules.pictures import is_placeholder, picture_key
+from equigen.rules.pictures import has_no_cover, picture_key
 from equigen.schema import Album, Listing
 
 _CASSETTE = "cassette"
@@ -122,7 +122,7 @@ class Selection:
 def _unfit(listing: Listing, label: Label) -> Skip | None:
     if any(_CASSETTE in value.casefold() for value in listing.formats):
         return Skip.CASSETTE
-    if is_placeholder(listing.image_url):
+    if has_no_cover(listing.image_url):
         return Skip.PLACEHOLDER
     styles = {style.casefold() for style in listing.styles}
     if label.name == "Blues" and _RHYTHM_AND_BLUES in styles:

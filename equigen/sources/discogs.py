@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 from equigen import __version__
@@ -20,6 +20,8 @@ from equigen.sources import Page, Request
 _PAGE_SIZE = 100
 # However many `items` a search reports, results beyond this are refused.
 _REACH = 10_000
+# More than Discogs will ever have of anything; what is larger is a torn number.
+_MOST = 2**53
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _TITLE_SEPARATOR = " - "
 _KINDS: Mapping[str, str] = MappingProxyType({"master": "m", "release": "r"})
@@ -98,12 +100,14 @@ def open_source(config: Config) -> Discogs:
     """Open the Discogs API as the settings say.
 
     Raises:
-        ConfigError: the real service is asked, but no user agent or no credentials are set.
+        ConfigError: the real service is asked without a user agent or credentials, or credentials
+            would go out unencrypted.
 
     """
     settings = config.settings.discogs
     authorization = config.credentials.discogs_authorization()
-    host = urlsplit(settings.base_url).hostname or ""
+    parts = urlsplit(settings.base_url)
+    host = parts.hostname or ""
     if host not in _LOOPBACK and not settings.user_agent:
         msg = (
             "discogs.user_agent: Discogs answers only programs that say who they are, and none is"
@@ -111,11 +115,17 @@ def open_source(config: Config) -> Discogs:
             " Put it into config.toml."
         )
         raise ConfigError(msg)
-    if settings.base_url == DISCOGS_API_URL and not authorization:
+    if host == urlsplit(DISCOGS_API_URL).hostname and not authorization:
         msg = (
             "DISCOGS_TOKEN: Discogs searches only for those who have an account, and no credentials"
             " are set. Make a token at https://www.discogs.com/settings/developers and put"
             " DISCOGS_TOKEN=... (or DISCOGS_KEY and DISCOGS_SECRET) into .env."
+        )
+        raise ConfigError(msg)
+    if authorization and parts.scheme != "https" and host not in _LOOPBACK:
+        msg = (
+            f"discogs.base_url: {settings.base_url} would send your credentials unencrypted."
+            " Expected an address that starts with https://. Mend it in config.toml."
         )
         raise ConfigError(msg)
     policy = HostPolicy(
@@ -133,7 +143,7 @@ def _listing(result: object) -> Listing | None:
         return None
     kind = _KINDS.get(_text(result.get("type")))
     number, name = result.get("id"), result.get("title")
-    if not kind or not isinstance(number, int) or not isinstance(name, str):
+    if not kind or not _is_count(number) or not isinstance(name, str):
         return None
     artist, separator, title = safe_text(name).partition(_TITLE_SEPARATOR)
     if not separator:
@@ -166,7 +176,7 @@ def _text(value: object) -> str:
 
 
 def _texts(values: Sequence[object]) -> tuple[str, ...]:
-    return tuple(safe_text(value) for value in values if isinstance(value, str) and value)
+    return tuple(text for value in values if (text := safe_text(_text(value))))
 
 
 def _list(result: Mapping[str, Any], name: str) -> list[Any]:
@@ -176,7 +186,11 @@ def _list(result: Mapping[str, Any], name: str) -> list[Any]:
 
 def _whole_number(pagination: object, name: str, *, default: int) -> int:
     value = pagination.get(name) if isinstance(pagination, dict) else None
-    return value if isinstance(value, int) and value >= 0 else default
+    return value if _is_count(value) else default
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST
 
 
 def _unexpected(url: str, got: str) -> BadBodyError:

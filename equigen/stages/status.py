@@ -16,7 +16,7 @@ from equigen.covers import wanted_covers
 from equigen.ledger import Ledger
 from equigen.rules.covering import OK
 from equigen.rules.labels import folders_by_genre
-from equigen.rules.pictures import is_placeholder
+from equigen.rules.pictures import has_no_cover
 from equigen.rules.splitting import SETS
 from equigen.summary import Summary, Table
 
@@ -111,7 +111,7 @@ def _look(context: Context) -> _Found:
         elif cover and cover.picture == row.picture:
             found.failed[cover.reason] += 1
             found.missing += cover.status == "failed"
-        elif is_placeholder(row.url):
+        elif has_no_cover(row.url):
             found.failed["no picture"] += 1
         else:
             found.missing += 1

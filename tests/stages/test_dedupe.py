@@ -81,3 +81,10 @@ def test_each_dropped_row_has_a_reason(tmp_path: Path) -> None:
     )
     summary = dedupe.run(make_context(tmp_path))
     assert summary.dropped == {"same artist and album": 1, "same picture": 1}
+
+
+def test_placeholders_are_no_picture_that_albums_share(tmp_path: Path) -> None:
+    """Albums that lack a picture are not duplicates for it."""
+    spacer = "https://st.discogs.com/x/images/spacer.gif"
+    rows = [("A", "1", spacer), ("B", "2", spacer), ("C", "3", ""), ("D", "4", "")]
+    assert run_dedupe(tmp_path, *rows) == rows

@@ -1,0 +1,75 @@
+"""The documents say what the code does."""
+
+import json
+import re
+
+from support import ROOT
+
+from equigen import __version__
+from equigen.members import members
+from equigen.rules.labels import builtin_labels
+from equigen.settings import HostSettings, Settings, defaults
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_lists_every_setting_with_its_default() -> None:
+    """One line a setting, with the default and the description of the code."""
+    listed = re.findall(r"^\| `([a-z_]+\..+?)` \| (?:`(.*)`)? ?\| (.+) \|$", README, re.MULTILINE)
+    expected = []
+    for table_name in Settings.model_fields:
+        table = getattr(defaults(), table_name)
+        for key, field in type(table).model_fields.items():
+            value = getattr(table, key)
+            if isinstance(value, dict):
+                expected += [
+                    (f'{table_name}.{key}."{host}".{part}', json.dumps(getattr(given, part)), text)
+                    for host, given in value.items()
+                    for part, text in {
+                        name: info.description for name, info in HostSettings.model_fields.items()
+                    }.items()
+                ]
+            else:
+                shown = "" if value in (None, []) else json.dumps(value, default=str)
+                expected.append((f"{table_name}.{key}", shown, field.description))
+    assert listed == expected
+
+
+def test_the_readme_lists_every_command_and_label() -> None:
+    """Each command has its line and an example; each label is named."""
+    for member in members():
+        assert f"| `{member.name}` |" in README
+        assert f"`equigen {member.name}" in README
+    for label in builtin_labels(genre_limit=1, world_limit=1):
+        assert re.search(rf"\b{label.name}\b", README), label.name
+
+
+def test_every_dependency_has_its_reason() -> None:
+    """The README's last section names each library that pyproject.toml asks for."""
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    names = re.findall(r'^    "([a-z-]+)>=', project, re.MULTILINE)
+    assert len(names) > 15
+    last = README.rpartition("\n## ")[2].lower()
+    assert [name for name in names if name not in last] == []
+
+
+def test_all_that_is_installed_is_pinned() -> None:
+    """constraints.txt has an exact version for each dependency, and no addresses."""
+    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][A-Za-z0-9.]*", pin) for pin in pins)
+    pinned = {re.sub(r"[_.]", "-", pin.partition("==")[0].lower()) for pin in pins}
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert set(re.findall(r'^    "([a-z-]+)>=', project, re.MULTILINE)) <= pinned
+
+
+def test_the_changelog_knows_this_version() -> None:
+    """What is released is written down."""
+    assert f"## {__version__} " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    """No relative link is dead."""
+    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
+        text = document.read_text(encoding="utf-8")
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)\)", text):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"

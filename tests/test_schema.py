@@ -1,0 +1,113 @@
+"""Cells: text that is safe in a row, lists in one cell, and an album's cells in order."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from equigen.schema import (
+    COLUMNS,
+    REQUIRED_COLUMNS,
+    Album,
+    Listing,
+    join_list,
+    safe_text,
+    split_list,
+)
+
+ANY_TEXT = st.one_of(
+    st.text(max_size=30),
+    st.text(
+        st.sampled_from(
+            "\x00\t\n\r\x0b\x0c\x1c\x1f\x7f\x85\x9f\u2028\u2029\ud800\udfff e\u0301\"'|a"
+        ),
+        max_size=20,
+    ),
+)
+
+
+def test_the_first_six_columns_are_those_of_other_tools() -> None:
+    """Names and order of the first six columns are a promise to whoever reads the file."""
+    assert REQUIRED_COLUMNS == ("artist", "album", "album_index", "genre", "year", "image_url")
+    assert COLUMNS[:6] == REQUIRED_COLUMNS
+    assert len(set(COLUMNS)) == len(COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("Pastel Blues", "Pastel Blues"),
+        ("two\tcells", "two cells"),
+        ("two\r\nlines\n", "two lines"),
+        ("a\x00b", "a b"),
+        ("a\u2028b\u2029c\x85d", "a b c d"),
+        ("  inner   spaces stay  ", "inner   spaces stay"),
+        ("\u00a0edge\u3000", "edge"),
+        ("Bjo\u0308rk", "Björk"),
+        ("lone \ud800 half", "lone \ufffd half"),
+        ('7" Single', '7" Single'),
+        ("NA", "NA"),
+        ("\t\n", ""),
+        ("", ""),
+    ],
+)
+def test_text_is_made_fit_for_a_cell(text: str, safe: str) -> None:
+    """Controls become a space, lone surrogates U+FFFD, Unicode NFC; ends are trimmed."""
+    assert safe_text(text) == safe
+
+
+@given(ANY_TEXT)
+@settings(max_examples=200, deadline=None)
+def test_safe_text_is_one_trimmed_line_of_utf_8(text: str) -> None:
+    """Whatever came in, what comes out breaks no row and is safe already."""
+    safe = safe_text(text)
+    assert safe_text(safe) == safe
+    assert safe.splitlines() in ([safe], [])
+    assert not any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in safe)
+    assert safe == safe.strip()
+    assert safe.encode("utf-8").decode("utf-8") == safe
+
+
+@given(st.lists(st.text(max_size=8).map(safe_text).filter(bool), max_size=5))
+@settings(max_examples=100, deadline=None)
+def test_a_list_comes_back_from_its_cell(values: list[str]) -> None:
+    """Several values go into one cell and out again; only the separator itself is replaced."""
+    cell = join_list(values)
+    assert split_list(cell) == tuple(value.replace("|", "/") for value in values)
+    assert join_list(split_list(cell)) == cell
+
+
+def test_an_empty_cell_is_an_empty_list() -> None:
+    """No values are written as an empty cell and read as none."""
+    assert join_list([]) == ""
+    assert split_list("") == ()
+
+
+def test_an_albums_cells_stand_under_their_columns() -> None:
+    """Each value of an album is written into its own column."""
+    listing = Listing(
+        artist="Nina Simone",
+        title="Pastel Blues",
+        year="",
+        image_url="https://a.example/1.jpg",
+        album_id="discogs:m1",
+        genres=("Jazz", "Blues"),
+        styles=(),
+        country="US",
+        formats=("Vinyl", "LP", "Album"),
+    )
+    cells = Album(listing, album_index=3, genre="Jazz", year="1965").cells()
+    assert dict(zip(COLUMNS, cells, strict=True)) == {
+        "artist": "Nina Simone",
+        "album": "Pastel Blues",
+        "album_index": "3",
+        "genre": "Jazz",
+        "year": "1965",
+        "image_url": "https://a.example/1.jpg",
+        "album_id": "discogs:m1",
+        "genres": "Jazz|Blues",
+        "styles": "",
+        "country": "US",
+        "formats": "Vinyl|LP|Album",
+    }
