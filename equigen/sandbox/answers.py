@@ -10,7 +10,7 @@ from equigen.sandbox.entry import Kind
 from equigen.sandbox.exchange import Reply
 from equigen.sandbox.objects import item_of
 from equigen.sandbox.pictures import PICTURES_PATH, SPACER_PATH, BadAddressError, read_path
-from equigen.sandbox.search import DEFAULT_PER_PAGE, SearchRefusedError, search_page
+from equigen.sandbox.search import DEFAULT_PER_PAGE, SearchRefusedError, show_page
 from equigen.sandbox.shelf import Shelf
 
 SANDBOX_KEY = "sandbox-key"
@@ -72,8 +72,8 @@ def answer_search(
     """Answer GET /database/search; a `page` or `per_page` that is no number counts as unset."""
     filters = {name: query[name] for name in query if name not in {"page", "per_page"}}
     try:
-        body = search_page(
-            shelf.candidates(filters),
+        body = show_page(
+            shelf.find(filters),
             filters,
             page=_number(query, "page", 1),
             per_page=_number(query, "per_page", DEFAULT_PER_PAGE),

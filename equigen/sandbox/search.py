@@ -1,7 +1,7 @@
 """The answer of GET /database/search: which entries match, one page of them, and in what shape."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NotRequired, TypedDict
 from urllib.parse import urlencode
@@ -91,12 +91,49 @@ def search_page(  # noqa: PLR0913 - the service's own knobs
     signing_key: bytes = b"sandbox",
     result_limit: int = RESULT_LIMIT,
 ) -> SearchPage:
-    """Return one page of the entries that match every param, in a shuffled but stable order.
+    """Return one page of the entries that match every param; `find` and `show_page` in one.
+
+    Raises:
+        SearchRefusedError: as `show_page` says.
+
+    """
+    return show_page(
+        find(entries, params),
+        params,
+        page=page,
+        per_page=per_page,
+        base_url=base_url,
+        authenticated=authenticated,
+        signing_key=signing_key,
+        result_limit=result_limit,
+    )
+
+
+def find(entries: Iterable[Entry], params: Mapping[str, Sequence[str]]) -> list[Entry]:
+    """Return the entries that match every param, in a shuffled but stable order.
 
     `genre`, `style`, `format`, `country`, `year` and `type` filter, each as often as it is given;
-    other params only come back in `pagination.urls`. A value matches when all its words stand in
-    one of the entry's values: "metal" finds "Heavy Metal". `per_page` is clamped to 1..100. `items`
-    counts every match, but only the first `result_limit` can be paged to.
+    other params don't. A value matches when all its words stand in one of the entry's values:
+    "metal" finds "Heavy Metal".
+    """
+    return sorted((entry for entry in entries if matches(entry, params)), key=_shuffle_key)
+
+
+def show_page(  # noqa: PLR0913 - the service's own knobs
+    found: Sequence[Entry],
+    params: Mapping[str, Sequence[str]],
+    *,
+    page: int,
+    per_page: int,
+    base_url: str,
+    authenticated: bool,
+    signing_key: bytes,
+    result_limit: int,
+) -> SearchPage:
+    """Return one page of what was found; `params` come back in `pagination.urls`.
+
+    `per_page` is clamped to 1..100. `items` counts every match, but only the first `result_limit`
+    can be paged to.
 
     Raises:
         SearchRefusedError: 401 without authentication, 404 past the last page, 403 past the limit.
@@ -105,7 +142,6 @@ def search_page(  # noqa: PLR0913 - the service's own knobs
     if not authenticated:
         raise SearchRefusedError(401, "You must authenticate to access this resource.")
     per_page = max(1, min(per_page, MOST_PER_PAGE))
-    found = sorted((entry for entry in entries if matches(entry, params)), key=_shuffle_key)
     if page > 1 and page * per_page > result_limit:
         raise SearchRefusedError(403, f"Pagination above {result_limit} results is disabled.")
     all_pages = -(-len(found) // per_page)

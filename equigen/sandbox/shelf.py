@@ -1,27 +1,33 @@
 """A catalogue with the indexes that answering needs."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from equigen.sandbox.entry import Entry, Kind
-from equigen.sandbox.search import SEARCHED, searched_values, words_of
+from equigen.sandbox.search import SEARCHED, find, searched_values, words_of
 
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """Entries, and where to find them by id, picture and word; nothing of it changes."""
+    """Entries, and where to find them by id, picture and word."""
 
     entries: tuple[Entry, ...]
     by_id: dict[tuple[Kind, int], Entry]
     by_picture: dict[str, Entry]
     by_word: dict[tuple[str, str], frozenset[int]]
 
-    def candidates(self, params: Mapping[str, Sequence[str]]) -> list[Entry]:
-        """Return the entries that have all words asked for, in the fields they are asked in.
+    _found: dict[tuple[tuple[str, tuple[str, ...]], ...], list[Entry]] = field(default_factory=dict)
 
-        Every match is among them; whether the words stand in one value is for `search_page`.
-        """
+    def find(self, params: Mapping[str, Sequence[str]]) -> list[Entry]:
+        """Return what a search finds; a question asked before, for its next page, costs nothing."""
+        question = tuple((name, tuple(values)) for name, values in sorted(params.items()))
+        if question not in self._found:
+            self._found[question] = find(self._candidates(params), params)
+        return self._found[question]
+
+    def _candidates(self, params: Mapping[str, Sequence[str]]) -> Iterator[Entry]:
+        # All matches are among the entries that have all words asked for, in whichever value.
         asked = [
             self.by_word.get((name, word), frozenset())
             for name, values in params.items()
@@ -29,10 +35,8 @@ class Shelf:
             for value in values
             for word in words_of(value)
         ]
-        if not asked:
-            return list(self.entries)
-        smallest, *others = sorted(asked, key=len)
-        return [self.entries[at] for at in sorted(smallest.intersection(*others))]
+        everything = frozenset(range(len(self.entries)))
+        return (self.entries[at] for at in everything.intersection(*asked))
 
 
 def shelve(entries: Sequence[Entry]) -> Shelf:
