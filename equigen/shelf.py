@@ -9,6 +9,7 @@ from equigen.errors import StorageError
 from equigen.files import translating_os_errors
 from equigen.ledger import SPLIT_LINK, Cover, Ledger
 from equigen.rules.covering import OK, Action, Decision
+from equigen.rules.splitting import Link
 
 
 @dataclass(slots=True)
@@ -28,7 +29,7 @@ class Shelf:
 
     def __post_init__(self) -> None:
         self.covers = self.ledger.covers()
-        if self.ledger.value(SPLIT_LINK) == "move":
+        if self.ledger.value(SPLIT_LINK) == Link.MOVE:
             self._sets = self.ledger.sets()
 
     def has(self, path: str) -> bool:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from pydantic import SecretStr
 from equigen.config import Config
 from equigen.context import Bar, Context
 from equigen.gates import Clock
+from equigen.sandbox.exchange import Hit, Hook, Reply
 from equigen.settings import (
     Credentials,
     DatasetSettings,
@@ -260,6 +262,20 @@ def sandbox_env(base_url: str, **settings: str) -> dict[str, str]:
     }
 
 
+def kill_at(process: "subprocess.Popen[bytes]", point: int) -> Hook:
+    """Return a hook for a sandbox that kills the process when its `point`-th request comes."""
+    seen = 0
+
+    def hook(_hit: Hit) -> Reply | None:
+        nonlocal seen
+        seen += 1
+        if seen == point:
+            process.send_signal(signal.SIGKILL)
+        return None
+
+    return hook
+
+
 def from_json(text: str) -> dict[str, Any]:
     """Read one JSON object."""
     value = json.loads(text)
@@ -286,6 +302,7 @@ __all__ = [
     "SilentBar",
     "equigen",
     "from_json",
+    "kill_at",
     "listening_socket",
     "make_context",
     "program_env",

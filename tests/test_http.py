@@ -36,7 +36,7 @@ def body(answer: Answer) -> bytes:
 
 
 def make_client(
-    time: FakeTime | None = None, *, policy: HostPolicy | None = None, **patience: float
+    fake: FakeTime | None = None, *, policy: HostPolicy | None = None, **patience: float
 ) -> Client:
     """Return a client whose waits take no time."""
     settings = {"read_timeout_s": 60.0, "tries": 4, **patience}
@@ -44,7 +44,7 @@ def make_client(
         {"*": policy or HostPolicy()},
         user_agent="EquiGenTest/1",
         patience=Patience(**settings),  # type: ignore[arg-type]
-        clock=(time or FakeTime()).clock(),
+        clock=(fake or FakeTime()).clock(),
     )
 
 
@@ -80,12 +80,12 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
 def test_a_fault_that_passes_is_tried_again(fault: Script) -> None:
     """A passing fault costs tries, never the answer."""
-    time = FakeTime()
-    with ScriptedServer(fault, fault, Script(body=b"whole")) as server, make_client(time) as client:
+    fake = FakeTime()
+    with ScriptedServer(fault, fault, Script(body=b"whole")) as server, make_client(fake) as client:
         assert client.get(server.url, body) == b"whole"
     assert len(server.seen) == 3
-    assert len(time.slept_s) >= 2
-    assert all(wait_s > 0 for wait_s in time.slept_s)
+    assert len(fake.slept_s) >= 2
+    assert all(wait_s > 0 for wait_s in fake.slept_s)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
@@ -100,57 +100,57 @@ def test_what_trying_again_cannot_help_is_asked_once(status: int) -> None:
 
 def test_backoff_grows_and_gives_up() -> None:
     """Waits double, and after the last try the last error is told with the number of tries."""
-    time = FakeTime()
-    with ScriptedServer(Script(503)) as server, make_client(time, tries=5) as client:
+    fake = FakeTime()
+    with ScriptedServer(Script(503)) as server, make_client(fake, tries=5) as client:
         with pytest.raises(HttpStatusError) as caught:
             client.get(server.url, body)
         assert caught.value.tries == 5
     assert len(server.seen) == 5
-    assert len(time.slept_s) == 4
-    assert all(b > a for a, b in zip(time.slept_s, time.slept_s[1:], strict=False))
+    assert len(fake.slept_s) == 4
+    assert all(b > a for a, b in zip(fake.slept_s, fake.slept_s[1:], strict=False))
 
 
 def test_tries_after_429_without_retry_after_outlast_the_minute_it_counts_over() -> None:
     """Discogs says nothing of when: six tries together wait longer than its moving minute."""
-    time = FakeTime()
-    with ScriptedServer(Script(429)) as server, make_client(time, tries=6) as client:
+    fake = FakeTime()
+    with ScriptedServer(Script(429)) as server, make_client(fake, tries=6) as client:
         with pytest.raises(HttpStatusError):
             client.get(server.url, body)
-    assert sum(time.slept_s) > 60
+    assert sum(fake.slept_s) > 60
 
 
 def test_retry_after_in_seconds_is_obeyed() -> None:
     """The next request comes no earlier than the server asked."""
-    time = FakeTime()
+    fake = FakeTime()
     scripts = Script(429, headers={"Retry-After": "17"}), Script(body=b"ok")
-    with ScriptedServer(*scripts, time_s=time.now_s) as server, make_client(time) as client:
+    with ScriptedServer(*scripts, time_s=fake.now_s) as server, make_client(fake) as client:
         client.get(server.url, body)
     assert server.seen[1].time_s - server.seen[0].time_s >= 17
 
 
 def test_retry_after_as_a_date_is_obeyed() -> None:
     """An HTTP date counts like seconds."""
-    time = FakeTime()
-    date = format_datetime(datetime.fromtimestamp(time.now_s() + 42, UTC), usegmt=True)
+    fake = FakeTime()
+    date = format_datetime(datetime.fromtimestamp(fake.now_s() + 42, UTC), usegmt=True)
     scripts = Script(503, headers={"Retry-After": date}), Script(body=b"ok")
-    with ScriptedServer(*scripts, time_s=time.now_s) as server, make_client(time) as client:
+    with ScriptedServer(*scripts, time_s=fake.now_s) as server, make_client(fake) as client:
         client.get(server.url, body)
     assert server.seen[1].time_s - server.seen[0].time_s >= 41
 
 
 def test_a_host_that_asks_for_an_hour_is_left_alone() -> None:
     """A rest longer than max_wait_s is not waited for, by any further request either."""
-    time = FakeTime()
+    fake = FakeTime()
     with (
         ScriptedServer(Script(429, headers={"retry-after": "3574"})) as server,
-        make_client(time) as client,
+        make_client(fake) as client,
     ):
         for _ in range(2):
             with pytest.raises(HostRestsError) as caught:
                 client.get(server.url, body)
-            assert caught.value.resumes_at_s == pytest.approx(time.now_s() + 3574, abs=1)
+            assert caught.value.resumes_at_s == pytest.approx(fake.now_s() + 3574, abs=1)
     assert len(server.seen) == 1
-    assert time.slept_s == []
+    assert fake.slept_s == []
 
 
 def test_silence_after_the_connection_ends_in_an_error() -> None:
@@ -163,17 +163,17 @@ def test_silence_after_the_connection_ends_in_an_error() -> None:
 
 def test_a_slow_drip_is_given_up() -> None:
     """A body that trickles byte by byte is bounded in all, not only between two bytes."""
-    time = FakeTime()
+    fake = FakeTime()
 
     def drip(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
         with contextlib.suppress(OSError):
             for _ in range(100):  # more than the buffers between the two hold
                 connection.sendall(b"x" * 1_000_000)
-                time.sleep(5)
+                fake.sleep(5)
 
     server = ScriptedServer(Script(raw=drip))
-    with server, make_client(time, tries=1, read_timeout_s=2) as client:
+    with server, make_client(fake, tries=1, read_timeout_s=2) as client:
         with pytest.raises(ConnectionFailedError, match="wasn't whole after 20 s"):
             client.get(server.url, body, max_bytes=1_000_000_000)
 
@@ -312,12 +312,12 @@ def test_parameters_are_encoded_as_values() -> None:
 
 def test_never_more_than_per_minute_in_any_60_seconds() -> None:
     """Any moving minute holds at most as many requests as allowed, and not many fewer."""
-    time = FakeTime()
-    with ScriptedServer(Script(), time_s=time.now_s) as server:
-        with make_client(time, policy=HostPolicy(per_minute=30)) as client:
+    fake = FakeTime()
+    with ScriptedServer(Script(), time_s=fake.now_s) as server:
+        with make_client(fake, policy=HostPolicy(per_minute=30)) as client:
             for _ in range(100):
                 client.get(server.url, body)
-    assert sum(time.slept_s) < 200
+    assert sum(fake.slept_s) < 200
     times_s = sorted(seen.time_s for seen in server.seen)
     assert len(times_s) == 100
     for start_s in times_s:
@@ -326,11 +326,11 @@ def test_never_more_than_per_minute_in_any_60_seconds() -> None:
 
 def test_the_servers_own_count_is_obeyed() -> None:
     """Without a limit of our own, X-Discogs-Ratelimit-Remaining keeps us from a 429."""
-    time = FakeTime()
+    fake = FakeTime()
     sent_s: list[float] = []
 
     def answer(connection: socket.socket) -> None:
-        now_s = time.now_s()
+        now_s = fake.now_s()
         recent = [each for each in sent_s if each > now_s - 60]
         sent_s.append(now_s)
         left = 25 - len(recent) - 1
@@ -341,7 +341,7 @@ def test_the_servers_own_count_is_obeyed() -> None:
 
     policy = HostPolicy(ratelimit_prefix="X-Discogs-Ratelimit", concurrency=1)
     with ScriptedServer(Script(raw=answer)) as server:
-        with make_client(time, policy=policy, tries=1) as client:
+        with make_client(fake, policy=policy, tries=1) as client:
             for _ in range(80):
                 client.get(server.url, body)
     assert len(sent_s) == 80
@@ -364,22 +364,22 @@ def test_concurrency_is_never_above_the_setting() -> None:
 
 def test_the_days_quota_holds_across_runs(tmp_path: Path) -> None:
     """Three short runs on one day don't take three times the quota; the next day is new."""
-    time = FakeTime()
+    fake = FakeTime()
     policies = {"127.0.0.1": HostPolicy(per_day=5)}
     with ScriptedServer(Script()) as server:
         for _ in range(3):
             with (
                 Ledger(tmp_path / "ledger.sqlite") as ledger,
-                Client(policies, user_agent="T/1", counter=ledger, clock=time.clock()) as client,
+                Client(policies, user_agent="T/1", counter=ledger, clock=fake.clock()) as client,
                 pytest.raises(HostRestsError, match="5 requests a day") as caught,
             ):
                 for _ in range(10):
                     client.get(server.url, body)
         assert len(server.seen) == 5
-        time.sleep(caught.value.resumes_at_s - time.now_s())
+        fake.sleep(caught.value.resumes_at_s - fake.now_s())
         with (
             Ledger(tmp_path / "ledger.sqlite") as ledger,
-            Client(policies, user_agent="T/1", counter=ledger, clock=time.clock()) as client,
+            Client(policies, user_agent="T/1", counter=ledger, clock=fake.clock()) as client,
         ):
             client.get(server.url, body)
     assert len(server.seen) == 6

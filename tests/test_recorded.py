@@ -98,12 +98,12 @@ def test_the_recorded_run_into_the_limit_is_survived(tmp_path: Path) -> None:
     good = [script for script in scripts if script.status == 200]
     refused = len(scripts) - len(good)
     assert refused == 15
-    time = FakeTime()
+    fake = FakeTime()
     policy = HostPolicy(ratelimit_prefix="X-Discogs-Ratelimit", concurrency=1)
     with (
-        ScriptedServer(*scripts, time_s=time.now_s) as server,
+        ScriptedServer(*scripts, time_s=fake.now_s) as server,
         Client(
-            {"*": policy}, user_agent="T/1", patience=Patience(tries=20), clock=time.clock()
+            {"*": policy}, user_agent="T/1", patience=Patience(tries=20), clock=fake.clock()
         ) as client,
     ):
         bodies = [client.get(server.url, lambda answer: answer.body) for _ in good]

@@ -5,7 +5,7 @@ where something is left for a later run, such as the covers beyond a host's quot
 
 Examples:
   equigen run
-  equigen run --refresh --quiet
+  equigen run --refresh --quiet --link hardlink
 """
 
 from collections.abc import Callable, Iterator
@@ -14,10 +14,21 @@ from typing import Annotated, Final
 import typer
 
 from equigen.context import Context
+from equigen.rules.splitting import Link
 from equigen.summary import Summary
 
 ORDER: Final = 80
-SETTINGS: Final = ("fetch.genre_limit", "fetch.world_limit", "fetch.labels", "split.seed")
+SETTINGS: Final = (
+    "fetch.source",
+    "fetch.genre_limit",
+    "fetch.world_limit",
+    "fetch.from_year",
+    "fetch.to_year",
+    "fetch.labels",
+    "discogs.entity",
+    "split.ratio",
+    "split.seed",
+)
 STAGES: Final = ("fetch", "clean", "dedupe", "counts", "download", "split")
 
 
@@ -28,8 +39,16 @@ def run(
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Ask again where something new can be.")
     ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Ask again for covers that failed for good.")
+    ] = False,
+    link: Annotated[Link, typer.Option(help="How covers get into their sets.")] = Link.COPY,
 ) -> Iterator[Summary]:
     """Run the stages one after another; the first that raises ends the run."""
+    flags: dict[str, dict[str, object]] = {
+        "fetch": {"refresh": refresh},
+        "download": {"retry_failed": retry_failed},
+        "split": {"link": link},
+    }
     for name in STAGES:
-        flags = {"refresh": refresh} if name == "fetch" else {}
-        yield stage(name)(context, **flags)
+        yield stage(name)(context, **flags.get(name, {}))

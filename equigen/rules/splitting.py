@@ -2,8 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 SETS = ("train", "val", "test")
+
+
+class Link(StrEnum):
+    """How a cover gets into its set: `move` leaves it nowhere else."""
+
+    COPY = "copy"
+    SYMLINK = "symlink"
+    HARDLINK = "hardlink"
+    MOVE = "move"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,9 @@ import typer
 from equigen.context import Bar, Context
 from equigen.errors import (
     CredentialsError,
+    EquigenError,
     FetchError,
+    HostRestsError,
     HttpStatusError,
     MissingInputError,
     UsageError,
@@ -68,8 +70,8 @@ def run(
 
     Raises:
         CredentialsError: the service refuses the credentials.
-        FetchError: not one page could be had. (A label that fails alone is left for the next run.)
-        HostRestsError: the service asks for a longer rest; what came is in the TSV.
+        FetchError: not one page could be had. A label that fails alone is left for the next run,
+            and so are all that follow when the service asks for a long rest.
 
     """
     if since is not None and not refresh:
@@ -120,7 +122,8 @@ class _Work:
     labels: tuple[Label, ...]
     taken: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
-    failed: dict[str, FetchError] = field(default_factory=dict)
+    failed: dict[str, EquigenError] = field(default_factory=dict)
+    rests: str = ""
     read: int = 0
 
     def fill_all(self) -> None:
@@ -134,6 +137,11 @@ class _Work:
                     self._refuse_hopeless(err)
                     self.failed[label.name] = err
                     self.context.say(f"{label.name}: left for the next run. {err}")
+                except HostRestsError as err:
+                    later = self.labels[position:]
+                    self.failed |= {x.name: err for x in later if self.selection.missing(x)}
+                    self.rests = str(err)
+                    return
                 _write_pending(self.context, self.ledger)
                 missing -= self.selection.missing(label)
                 bar.expect(missing)
@@ -194,6 +202,8 @@ class _Work:
             f"{name}: {count:,} results are more than the service gives out for one query"
             for name, count in kept_back.items()
         ]
+        if self.rests:
+            notes.append(self.rests)
         if self.dropped[Skip.PLACEHOLDER] and not taken and self.read:
             notes.append("No result had a picture: without credentials Discogs leaves them out.")
         return Summary(

@@ -29,20 +29,11 @@ from equigen.errors import ConfigError, MissingInputError
 from equigen.files import translating_os_errors
 from equigen.ledger import SPLIT_LINK, Ledger
 from equigen.lock import dataset_lock
-from equigen.rules.splitting import SETS, Changes, Place, changes
+from equigen.rules.splitting import SETS, Changes, Link, Place, changes
 from equigen.summary import Summary, Table
 
 ORDER: Final = 70
 SETTINGS: Final = ("split.ratio", "split.seed")
-
-
-class Link(StrEnum):
-    """How a cover gets into its set: `move` leaves it nowhere else."""
-
-    COPY = "copy"
-    SYMLINK = "symlink"
-    HARDLINK = "hardlink"
-    MOVE = "move"
 
 
 class Group(StrEnum):

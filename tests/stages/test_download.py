@@ -14,6 +14,7 @@ from support import (
     Script,
     ScriptedServer,
     from_json,
+    kill_at,
     make_context,
     program_env,
     realdata,
@@ -24,7 +25,7 @@ from support import (
 from equigen.errors import MissingInputError, StorageError
 from equigen.ledger import Cover, Ledger
 from equigen.sandbox.catalogue import make_catalogue
-from equigen.sandbox.exchange import Hit, Hook, Reply
+from equigen.sandbox.exchange import Hit, Reply
 from equigen.sandbox.server import Sandbox
 from equigen.stages import clean, download, fetch
 from equigen.summary import Summary
@@ -468,7 +469,7 @@ def test_killed_at_any_request_the_result_is_the_same(tmp_path: Path, part: int)
             (folder / TSV).write_bytes(tsv)
             process = start(folder, "download")
             sandbox.log.clear()
-            sandbox.hook = _kill_at(process, point)
+            sandbox.hook = kill_at(process, point)
             process.communicate(timeout=60)
             assert process.returncode == -signal.SIGKILL
             sandbox.hook = None
@@ -477,19 +478,6 @@ def test_killed_at_any_request_the_result_is_the_same(tmp_path: Path, part: int)
             finish(folder)
             assert files_of(folder) == whole
             assert len(sandbox.log) == len(whole) - good
-
-
-def _kill_at(process: "subprocess.Popen[bytes]", point: int) -> Hook:
-    seen = 0
-
-    def hook(hit: Hit) -> Reply | None:
-        nonlocal seen
-        seen += 1
-        if seen == point:
-            process.send_signal(signal.SIGKILL)
-        return None
-
-    return hook
 
 
 def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from support import make_context, program_env, sandbox_env
 
 from equigen.errors import ConfigError, MissingInputError
 from equigen.ledger import Ledger
+from equigen.rules.splitting import Link
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.server import Sandbox
 from equigen.stages import download, fetch, split
-from equigen.stages.split import Link
 from equigen.summary import Summary
 
 IMAGES = "equigen_album_images"
