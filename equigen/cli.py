@@ -224,7 +224,8 @@ def _execute(
         for summary in outcome if isinstance(outcome, Iterator) else [outcome]:
             summaries.append(summary)
             if not (common.quiet or common.json):
-                print(as_text(summary), flush=True)
+                gap = "\n" if len(summaries) > 1 else ""
+                print(gap + as_text(summary), flush=True)
         partly = any(summary.partly for summary in summaries)
         if common.json:
             each = [summary.as_json() for summary in summaries]

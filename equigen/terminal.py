@@ -52,12 +52,21 @@ class BarMaker:
 
 
 def as_text(summary: Summary) -> str:
-    """Return a summary as people read it: its table, its notes, then one line that accounts."""
+    """Return a summary as people read it: its table, its notes, then what came of every row."""
     parts = []
     if summary.table:
         parts.append(aligned(summary.table))
     parts.extend(summary.notes)
-    parts.append(summary.line())
+    came = f"{summary.stage}: {summary.rows_in:,} {summary.unit} in, {summary.rows_out:,} out"
+    dropped = [(count, reason) for reason, count in summary.dropped.items() if count]
+    if dropped:
+        came += f", {sum(count for count, _ in dropped):,} dropped:"
+    parts.append(came)
+    width = max((len(f"{count:,}") for count, _ in dropped), default=0)
+    by_count = sorted(dropped, key=lambda item: (-item[0], item[1]))
+    parts.extend(f"  {count:>{width},}  {reason}" for count, reason in by_count)
+    if summary.partly:
+        parts.append("Partly done: run it again for the rest.")
     return "\n".join(parts)
 
 

@@ -116,7 +116,11 @@ def run(
             "left_for_later": work.later,
             "images": str(context.images),
         },
-        notes=[*work.notes, *shelf.notes()],
+        notes=[
+            f"{work.fetched:,} fetched, {work.fetched_bytes / 1e6:,.1f} MB",
+            *work.notes,
+            *shelf.notes(),
+        ],
         partly=bool(work.later),
     )
 
