@@ -5,22 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from equigen.files import reading_tsv
+from equigen.rules.covering import Wanted
 from equigen.rules.labels import folder_of
 from equigen.rules.naming import cover_name, folder_name
 from equigen.rules.pictures import picture_key
 
 
 @dataclass(frozen=True, slots=True)
-class WantedCover:
+class WantedCover(Wanted):
     """One row's cover: `path` ("Genre/name.jpg") below the images folder, where it comes from.
 
     `picture` is the part of `url` that stays the same when the URL is signed anew. `label` is the
     row's `genre` cell, `genre` the folder it lands in.
     """
 
-    path: str
-    picture: str
-    url: str
     label: str
     genre: str
     year: str

@@ -1,5 +1,6 @@
 """The files of the covers, and what the ledger says of each."""
 
+import os
 import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -97,19 +98,20 @@ class Shelf:
         return [f"{self.set_aside:,} covers whose rows are gone lie in {self._aside('')} now"]
 
     def _find(self, path: str) -> Path | None:
-        places = [*self._homes(path), self._aside(path)]
+        places = [*self._homes(path), str(self._aside(path))]
         cover = self.covers[path]
-        return next((place for place in places if self._fits(place, cover)), None)
+        return next((Path(place) for place in places if self._fits(place, cover)), None)
 
-    def _homes(self, path: str) -> list[Path]:
-        homes = [self.context.images / path]
+    def _homes(self, path: str) -> list[str]:
+        homes = [f"{self.context.images}/{path}"]
         if path in self._sets:
-            homes.append(self.context.split / self._sets[path] / path)
+            homes.append(f"{self.context.split}/{self._sets[path]}/{path}")
         return homes
 
-    def _fits(self, file: Path, cover: Cover) -> bool:
+    def _fits(self, file: str | Path, cover: Cover) -> bool:
         try:
-            return file.stat().st_size == cover.size_bytes
+            # Asked of every cover at every start: a Path for each would take as long as the disk.
+            return os.stat(file).st_size == cover.size_bytes  # noqa: PTH116
         except OSError:
             return False
 

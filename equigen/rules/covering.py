@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
+from typing import Protocol
 
 from equigen.rules.pictures import has_no_cover
 
@@ -21,14 +23,23 @@ class Action(StrEnum):
     LEAVE = "leave"
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Protocol):
     """What the ledger knows of a file: whose picture it is, how that ended, and why."""
 
-    path: str
-    picture: str
-    status: str
-    reason: str
+    @property
+    def picture(self) -> str:
+        """The picture's key."""
+        ...
+
+    @property
+    def status(self) -> str:
+        """How it ended."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why it ended so."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +81,7 @@ def decide(
     and copied otherwise. With `retry_failed`, covers that the host has not, or that were no good,
     are fetched again.
     """
+    is_there = cache(is_there)
     by_path = {item.path: item for item in wanted}
     good: dict[str, str] = {}
     for path in sorted(known):

@@ -4,7 +4,7 @@ import hashlib
 import re
 import unicodedata
 
-from pathvalidate import is_valid_filename, sanitize_filename
+from pathvalidate import sanitize_filename
 
 MAX_NAME_BYTES = 255
 _COVER_SUFFIX = ".jpg"
@@ -12,6 +12,11 @@ _TAG_HEX_DIGITS = 8
 # Invisible marks that turn or hide text (bidirectional overrides, zero-width spaces, BOM): they
 # make one name look like another.
 _INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
+# Windows takes these for devices, whatever stands behind the first dot:
+# https://learn.microsoft.com/windows/win32/fileio/naming-a-file
+_DEVICE = re.compile(
+    r"(?:con|prn|aux|nul|clock\$|conin\$|conout\$|(?:com|lpt)[0-9¹²³])\s*(?:\.|$)", re.IGNORECASE
+)
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff<>:"/\\|?*\u2028\u2029]+')
 
 
@@ -27,8 +32,7 @@ def cover_name(artist: str, title: str, *, album_id: str, picture: str) -> str:
     tag = f" [{digest.hexdigest()}]{_COVER_SUFFIX}"
     words = " - ".join(part for part in (_readable(artist), _readable(title)) if part)
     name = (_cut(words, MAX_NAME_BYTES - len(tag) - 1) or "_") + tag
-    # Windows takes "AUX.anything" for the device AUX.
-    return name if is_valid_filename(name, platform="universal", max_len=0) else f"_{name}"
+    return f"_{name}" if _DEVICE.match(name) else name
 
 
 def folder_name(genre: str) -> str:

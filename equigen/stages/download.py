@@ -38,7 +38,7 @@ from equigen.http import Answer, Client, Patience
 from equigen.images import BROKEN, Picture, check_picture
 from equigen.ledger import Cover, Ledger
 from equigen.lock import dataset_lock
-from equigen.rules.covering import OK, Action, Decision, Known, Wanted, decide
+from equigen.rules.covering import OK, Action, Decision, decide
 from equigen.rules.labels import folders_by_genre
 from equigen.rules.pacing import HostPolicy, policy_for
 from equigen.shelf import Shelf
@@ -86,11 +86,10 @@ def run(
         Ledger(context.ledger) as ledger,
     ):
         rows = list(wanted_covers(context.tsv, folders))
-        wanted = [Wanted(row.path, row.picture, row.url) for row in rows]
         shelf = Shelf(context, ledger)
         decisions = decide(
-            wanted,
-            {path: Known(path, c.picture, c.status, c.reason) for path, c in shelf.covers.items()},
+            rows,
+            shelf.covers,
             is_there=shelf.has,
             is_aside=shelf.has_aside,
             retry_failed=retry_failed,
@@ -98,7 +97,7 @@ def run(
         with Client(policies, user_agent=user_agent, patience=patience, counter=ledger) as client:
             work = _Work(context, shelf, client, policies)
             work.carry_out(decisions)
-        shelf.put_away({item.path for item in wanted})
+        shelf.put_away({row.path for row in rows})
         endings = work.endings
     good = sum(1 for row in rows if endings[row.path] == OK)
     dropped = Counter(endings[row.path] for row in rows if endings[row.path] != OK)

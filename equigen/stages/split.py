@@ -9,20 +9,17 @@ Examples:
   equigen split --link hardlink --seed 7
 """
 
-import contextlib
-import io
 import os
 import random
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
-import splitfolders
 import typer
+from splitfolders.split import list_dirs, setup_files, split_files
 
 from equigen.context import Context
 from equigen.errors import ConfigError, MissingInputError
@@ -111,33 +108,27 @@ def _refuse_nesting(images: Path, split: Path) -> None:
 
 
 def _deal(context: Context) -> dict[str, str]:
-    """Ask split-folders itself which cover goes where: it lays out links, which are then read."""
+    """Have split-folders deal the covers; return the set of each.
+
+    Shuffling and cutting are the library's own; only the laying out of files is ours.
+    """
     images, settings = context.images, context.settings.split
-    if not images.is_dir() or not any(True for _ in _pictures(images)):
+    train, val, _ = settings.ratio
+    sets: dict[str, str] = {}
+    state = random.getstate()  # split-folders seeds the generator that the whole process shares
+    try:
+        for genre in list_dirs(images) if images.is_dir() else ():
+            files = setup_files(genre, settings.seed)
+            train_ends = int(train * len(files))
+            val_ends = train_ends + int(val * len(files))
+            for part, name in split_files(files, train_ends, val_ends, use_test=True):
+                sets |= {f"{genre.name}/{file.name}": name for file in part}
+    finally:
+        random.setstate(state)
+    if not sets:
         msg = f"{images}: no covers there. `equigen download` makes them: run that first."
         raise MissingInputError(msg)
-    state = random.getstate()  # split-folders seeds the generator that the whole process shares
-    with translating_os_errors(context.split):
-        beside = tempfile.TemporaryDirectory(prefix=".split-plan-", dir=context.directory)
-    with beside as plan, contextlib.redirect_stderr(io.StringIO()):
-        try:
-            with translating_os_errors(context.split):
-                splitfolders.ratio(
-                    str(images),
-                    output=plan,
-                    seed=settings.seed,
-                    ratio=settings.ratio,
-                    move="symlink",
-                )
-        finally:
-            random.setstate(state)
-        return {place.path: place.set_name for place in _files(Path(plan))}
-
-
-def _pictures(folder: Path) -> Iterator[Path]:
-    for genre in folder.iterdir():
-        if genre.is_dir():
-            yield from (f for f in genre.iterdir() if f.is_file() and not f.name.startswith("."))
+    return sets
 
 
 def _files(split: Path) -> Iterator[Place]:

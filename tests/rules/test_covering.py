@@ -6,9 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equigen.rules.covering import OK, Action, Decision, Known, Wanted, decide
+from equigen.rules.covering import OK, Action, Decision, Wanted, decide
 
 PICTURES = ("p", "q", "r")
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the ledger knows of a file, as the rule needs it."""
+
+    path: str
+    picture: str
+    status: str
+    reason: str
 
 
 def known(*covers: Known) -> dict[str, Known]:
