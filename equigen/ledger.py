@@ -21,9 +21,13 @@ from equigen.schema import Album, Listing
 LEDGER_NAME = "equigen_ledger.sqlite"
 # How covers last got into their sets, under the key of `Ledger.value`; "move" took them away.
 SPLIT_LINK = "split_link"
+# When a fetch, and when a refresh, last got all that there was: UTC in ISO 8601.
+LAST_FETCH = "last_fetch"
+LAST_REFRESH = "last_refresh"
+# Only while a refresh is under way: the first year that it asks again.
+REFRESH_SINCE = "refresh_since"
 _APPLICATION_ID = 0x45714733  # "EqG3", to tell a ledger from any other SQLite file
 _VERSION = 1
-_REFRESH_KEY = "refresh_since"
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE pages (
@@ -126,7 +130,9 @@ class Ledger:
         self._path = path
         self._lock = threading.RLock()
         with self._translated():
-            where = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+            # Also who only reads opens it for writing: the last to close tidies up what SQLite
+            # keeps beside the file meanwhile.
+            where = f"{path.resolve().as_uri()}?mode={'rw' if read_only else 'rwc'}"
             self._db = sqlite3.connect(
                 where, uri=True, check_same_thread=False, isolation_level=None, timeout=30
             )
@@ -202,18 +208,21 @@ class Ledger:
         A refresh that was cut off goes on instead: what it asked for already stays.
         """
         with self._transaction() as db:
-            row = db.execute("SELECT value FROM meta WHERE key = ?", (_REFRESH_KEY,)).fetchone()
+            row = db.execute("SELECT value FROM meta WHERE key = ?", (REFRESH_SINCE,)).fetchone()
             under_way = int(row[0]) if row else None
             if under_way is not None and under_way <= since:
                 return
             newest = 9999 if under_way is None else under_way - 1
             db.execute("DELETE FROM pages WHERE year BETWEEN ? AND ?", (since, newest))
-            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_REFRESH_KEY, str(since)))
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (REFRESH_SINCE, str(since)))
 
-    def end_refresh(self) -> None:
-        """Note that all pages are there again, so that the next refresh starts anew."""
+    def end_fetch(self, *, ended_at: str) -> None:
+        """Note that all pages are there; a refresh that was under way has ended with it."""
         with self._transaction() as db:
-            db.execute("DELETE FROM meta WHERE key = ?", (_REFRESH_KEY,))
+            ended = db.execute("DELETE FROM meta WHERE key = ?", (REFRESH_SINCE,)).rowcount
+            keys = (LAST_FETCH, LAST_REFRESH) if ended else (LAST_FETCH,)
+            rows = [(key, ended_at) for key in keys]
+            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
 
     # Albums
 
@@ -309,6 +318,7 @@ class Ledger:
             )
             raise LedgerError(msg)
         if read_only:
+            self._db.execute("PRAGMA query_only = ON")
             return
         self._db.execute("PRAGMA journal_mode = WAL")
         # Safe against a killed process; a power cut may cost the last transactions, never the file.

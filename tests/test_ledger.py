@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from equigen.errors import LedgerError
-from equigen.ledger import Cover, Ledger, StoredPage
+from equigen.ledger import LAST_FETCH, LAST_REFRESH, Cover, Ledger, StoredPage
 from equigen.rules.selection import Identity
 from equigen.schema import Album, Listing
 
@@ -82,6 +82,19 @@ def test_reading_makes_no_ledger(path: Path) -> None:
     assert not path.exists()
 
 
+def test_reading_leaves_nothing_beside_the_ledger(path: Path) -> None:
+    """Who only reads changes nothing, also while another writes, and tidies up when it closes."""
+    with Ledger(path) as writer:
+        with Ledger(path, read_only=True) as reader:
+            assert reader.covers() == {}
+            with pytest.raises(LedgerError):
+                reader.count_request("h", "d")
+        writer.count_request("h", "d")
+    with Ledger(path, read_only=True) as reader:
+        assert reader.requests_on("h", "d") == 1
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
 def test_many_threads_may_write(path: Path) -> None:
     """Covers recorded from several threads are all there."""
     with Ledger(path) as ledger, ThreadPoolExecutor(8) as pool:
@@ -110,6 +123,9 @@ def test_a_refresh_forgets_pages_once(path: Path) -> None:
         assert years() == [2018, 2020, 2022]
         ledger.start_refresh(2019)
         assert years() == [2018, 2022]
-        ledger.end_refresh()
+        ledger.end_fetch(ended_at="then")
+        assert ledger.value(LAST_REFRESH) == ledger.value(LAST_FETCH) == "then"
+        ledger.end_fetch(ended_at="later")
+        assert (ledger.value(LAST_REFRESH), ledger.value(LAST_FETCH)) == ("then", "later")
         ledger.start_refresh(2021)
         assert years() == [2018]

@@ -107,8 +107,7 @@ def run(
             lookahead.close()
             _write_pending(context, ledger)
         if not work.failed:
-            ledger.end_refresh()
-            ledger.remember("last_fetch", context.now().isoformat(timespec="seconds"))
+            ledger.end_fetch(ended_at=context.now().isoformat(timespec="seconds"))
     return work.summary()
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from equigen.context import Context
 from equigen.covers import wanted_covers
-from equigen.ledger import Ledger
+from equigen.ledger import LAST_FETCH, LAST_REFRESH, REFRESH_SINCE, Ledger
 from equigen.rules.covering import OK
 from equigen.rules.labels import folders_by_genre
 from equigen.rules.pictures import has_no_cover
@@ -43,6 +43,7 @@ def run(context: Context) -> Summary:
         "in_no_set": found.covers - found.sets.total(),
         "not_in_tsv_yet": found.pending,
         "last_fetch": found.last_fetch,
+        "last_refresh": found.last_refresh,
         "refresh_under_way": found.refresh_under_way,
         "next": next_step,
     }
@@ -53,6 +54,7 @@ def run(context: Context) -> Summary:
         *((f"failed: {reason}", count) for reason, count in found.failed.most_common()),
         *((f"in {name}", found.sets[name]) for name in SETS),
         ("last fetch", found.last_fetch or "never"),
+        ("last refresh", found.last_refresh or "never"),
     ]
     if found.pending:
         rows.append(("fetched, not in the TSV yet", found.pending))
@@ -76,6 +78,7 @@ class _Found:
     sets: Counter[str] = field(default_factory=Counter)
     pending: int = 0
     last_fetch: str = ""
+    last_refresh: str = ""
     refresh_under_way: bool = False
 
     def next_step(self) -> str:
@@ -96,8 +99,9 @@ def _look(context: Context) -> _Found:
         with Ledger(context.ledger, read_only=True) as ledger:
             known, sets = ledger.covers(), ledger.sets()
             found.pending = len(ledger.pending_rows())
-            found.last_fetch = ledger.value("last_fetch")
-            found.refresh_under_way = bool(ledger.value("refresh_since"))
+            found.last_fetch = ledger.value(LAST_FETCH)
+            found.last_refresh = ledger.value(LAST_REFRESH)
+            found.refresh_under_way = bool(ledger.value(REFRESH_SINCE))
     if not context.tsv.exists():
         return found
     folders = folders_by_genre(context.settings.fetch.known_labels())
