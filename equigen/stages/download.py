@@ -54,6 +54,7 @@ _HTTP_OK = 200
 # Statuses with which a host says that it has no such picture, now or ever.
 _MISSING = frozenset({400, 404, 410})
 _MOST_THREADS_A_HOST = 32
+_MOST_THREADS = 64
 # After so many refusals in a row, for different pictures, it is us that the host refuses.
 _REFUSALS_IN_A_ROW = 10
 _REFUSALS = frozenset({403, 429})
@@ -183,12 +184,15 @@ class _Work:
             host: min(policy_for(host, self.policies).concurrency, _MOST_THREADS_A_HOST, len(queue))
             for host, queue in self._queues.items()
         }
-        with ThreadPoolExecutor(max(1, sum(threads.values())), "download") as pool:
-            loops = [
-                pool.submit(self._drain, host, bar)
-                for host, count in threads.items()
-                for _ in range(count)
-            ]
+        # Each host gets its first thread before any gets its second: none waits for a slow one.
+        turns = [
+            host
+            for turn in range(_MOST_THREADS_A_HOST)
+            for host, count in threads.items()
+            if turn < count
+        ]
+        with ThreadPoolExecutor(max(1, min(len(turns), _MOST_THREADS)), "download") as pool:
+            loops = [pool.submit(self._drain, host, bar) for host in turns]
             try:
                 wait(loops, return_when=FIRST_EXCEPTION)
             finally:
