@@ -207,17 +207,14 @@ def _execute(
     """Run a stage or recipe, print what it returns, and return the exit code."""
     from equigen.config import load  # noqa: PLC0415  (as above)
     from equigen.context import Context  # noqa: PLC0415
-    from equigen.terminal import BarMaker, as_text, in_one_line  # noqa: PLC0415
-
-    def say(line: str) -> None:
-        if not common.quiet:
-            print(line, file=sys.stderr)
+    from equigen.terminal import BarMaker, as_text, in_one_line, say  # noqa: PLC0415
 
     if common.verbose:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    talk = (lambda _: None) if common.quiet else say
     try:
         context = Context(
-            load(common.config, flags=flags), BarMaker(shown=not common.quiet), say=say
+            load(common.config, flags=flags), BarMaker(shown=not common.quiet), say=talk
         )
         outcome = module.run(context, *_stages(module), **values)
         summaries = []

@@ -62,6 +62,17 @@ def reading_tsv(path: Path, *, made_by: str = "equigen fetch") -> Iterator[Tsv]:
         yield Tsv(path, columns, _fitting(path, reader, rows, len(columns)))
 
 
+def require_tsv(path: Path) -> None:
+    """Make sure that there is a TSV to read, before anything is made beside it.
+
+    Raises:
+        MissingInputError, InputError: there is none, or its header is broken.
+
+    """
+    with reading_tsv(path):
+        pass
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[TextIO]:
     """Open a UTF-8 text file beside `path` that takes its place when the block ends well.

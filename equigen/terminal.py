@@ -1,4 +1,4 @@
-"""How results and progress look on a terminal; nothing here prints by itself."""
+"""How results, talk and progress look on a terminal."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -49,6 +49,11 @@ class BarMaker:
             disable=not self._shown,
         ) as bar:
             yield _TqdmBar(bar)
+
+
+def say(line: str) -> None:
+    """Write a line to stderr, above the bars that are shown there."""
+    tqdm.write(line, file=sys.stderr)
 
 
 def as_text(summary: Summary) -> str:

@@ -174,6 +174,7 @@ def test_a_missing_dataset_names_the_stage_that_makes_it(tmp_path: Path, command
     assert done.stderr.count("\n") == 1
     assert "equigen fetch" in done.stderr
     assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == [], "a command in the wrong folder leaves nothing there"
 
 
 def test_the_whole_run_end_to_end(tmp_path: Path) -> None:

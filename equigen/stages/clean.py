@@ -11,7 +11,7 @@ Example:
 from typing import Final
 
 from equigen.context import Context
-from equigen.files import reading_tsv, write_tsv
+from equigen.files import reading_tsv, require_tsv, write_tsv
 from equigen.lock import dataset_lock
 from equigen.rules.cleaning import clean_artist
 from equigen.summary import Summary
@@ -27,6 +27,7 @@ def run(context: Context) -> Summary:
         MissingInputError, InputError: there is no TSV, or it is broken; it stays untouched.
 
     """
+    require_tsv(context.tsv)
     with dataset_lock(context.directory, stage="clean", now=context.now()):
         rows = changed = 0
         with reading_tsv(context.tsv) as tsv:

@@ -12,7 +12,7 @@ from collections import Counter
 from typing import Final
 
 from equigen.context import Context
-from equigen.files import Tsv, reading_tsv, write_tsv
+from equigen.files import Tsv, reading_tsv, require_tsv, write_tsv
 from equigen.lock import dataset_lock
 from equigen.rules.duplicates import Duplicate, DuplicateFinder
 from equigen.summary import Summary
@@ -28,6 +28,7 @@ def run(context: Context) -> Summary:
         MissingInputError, InputError: there is no TSV, or it is broken; it stays untouched.
 
     """
+    require_tsv(context.tsv)
     with dataset_lock(context.directory, stage="dedupe", now=context.now()):
         with reading_tsv(context.tsv) as tsv:
             verdicts = _verdicts(tsv)

@@ -34,6 +34,7 @@ from equigen.errors import (
     StoppedError,
     TooLargeError,
 )
+from equigen.files import require_tsv
 from equigen.http import Answer, Client, Patience
 from equigen.images import BROKEN, Picture, check_picture
 from equigen.ledger import Cover, Ledger
@@ -74,6 +75,7 @@ def run(
         StorageError: the disk refuses.
 
     """
+    require_tsv(context.tsv)
     settings = context.settings
     policies = {
         host: HostPolicy(given.per_minute, given.per_day, given.concurrency)

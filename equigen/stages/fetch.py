@@ -52,7 +52,7 @@ SETTINGS: Final = (
 )
 
 _LABEL_FULL = "left for later (label is full)"
-_REFUSED = frozenset({401, 403})
+_UNAUTHORIZED, _FORBIDDEN = 401, 403
 _NOT_ALBUM = "not an album"
 
 
@@ -179,7 +179,9 @@ class _Work:
             yield from self.plan.ahead(label, missing=self.selection.missing(label))
 
     def _refuse_hopeless(self, err: FetchError) -> None:
-        if isinstance(err, HttpStatusError) and err.status in _REFUSED:
+        """Raise what no other label can escape: wrong credentials, or not one answer so far."""
+        status = err.status if isinstance(err, HttpStatusError) else 0
+        if status == _UNAUTHORIZED or (status == _FORBIDDEN and not self.lookahead.answers):
             msg = (
                 f"{err} The service refuses who we say we are. Check DISCOGS_TOKEN (or DISCOGS_KEY"
                 " and DISCOGS_SECRET) in .env, and discogs.user_agent."

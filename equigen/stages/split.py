@@ -55,6 +55,8 @@ def run(
     """
     images, split = context.images, context.split
     _refuse_nesting(images, split)
+    if not context.directory.is_dir():
+        raise _no_covers(images)
     with (
         dataset_lock(context.directory, stage="split", now=context.now()),
         Ledger(context.ledger) as ledger,
@@ -126,9 +128,13 @@ def _deal(context: Context) -> dict[str, str]:
     finally:
         random.setstate(state)
     if not sets:
-        msg = f"{images}: no covers there. `equigen download` makes them: run that first."
-        raise MissingInputError(msg)
+        raise _no_covers(images)
     return sets
+
+
+def _no_covers(images: Path) -> MissingInputError:
+    msg = f"{images}: no covers there. `equigen download` makes them: run that first."
+    return MissingInputError(msg)
 
 
 def _files(split: Path) -> Iterator[Place]:
