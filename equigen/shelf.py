@@ -27,8 +27,10 @@ class Shelf:
     covers: dict[str, Cover] = field(default_factory=dict)
     set_aside: int = 0
     _sets: dict[str, str] = field(default_factory=dict)
+    _images: str = ""
 
     def __post_init__(self) -> None:
+        self._images = str(self.context.images)
         self.covers = self.ledger.covers()
         if self.ledger.value(SPLIT_LINK) == Link.MOVE:
             self._sets = self.ledger.sets()
@@ -103,7 +105,7 @@ class Shelf:
         return next((Path(place) for place in places if self._fits(place, cover)), None)
 
     def _homes(self, path: str) -> list[str]:
-        homes = [f"{self.context.images}/{path}"]
+        homes = [f"{self._images}/{path}"]
         if path in self._sets:
             homes.append(f"{self.context.split}/{self._sets[path]}/{path}")
         return homes
