@@ -66,7 +66,7 @@ def load(
     try:
         layers.refuse_unknown_variables()
         settings = Settings(_env_file=dotenv, flags=flags, toml=toml)  # type: ignore[call-arg]
-        credentials = Credentials(_env_file=dotenv)
+        credentials = _credentials(dotenv)
     except ValidationError as err:
         raise ConfigError(layers.explain(err)) from None
     except (UnicodeDecodeError, OSError) as err:
@@ -75,6 +75,19 @@ def load(
     except SettingsError as err:
         raise ConfigError(layers.explain_json(err)) from None
     return Config(settings, credentials, folder=file.parent)
+
+
+def _credentials(dotenv: Path) -> Credentials:
+    try:
+        return Credentials(_env_file=dotenv)
+    except ValidationError as err:
+        first = err.errors(include_url=False, include_input=False)[0]
+        name = str(first["loc"][0]).upper()
+        msg = (
+            f"{name}: {first['msg'].removeprefix('Value error, ')}; the value isn't shown. Copy it"
+            f" anew into {dotenv} or the environment."
+        )
+        raise ConfigError(msg) from None
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

@@ -154,7 +154,17 @@ class Gates:
         """End all waits, now and later, with `StoppedError`."""
         self._stopped.set()
 
-    def _wait_unless_stopped(self, wait_s: float) -> None:
-        if self._stopped.wait(wait_s):
+    def raise_if_stopped(self) -> None:
+        """End a transfer that takes its time.
+
+        Raises:
+            StoppedError: `stop` was called.
+
+        """
+        if self._stopped.is_set():
             msg = "stopped while waiting for a host; what was done is kept"
             raise StoppedError(msg)
+
+    def _wait_unless_stopped(self, wait_s: float) -> None:
+        self._stopped.wait(wait_s)
+        self.raise_if_stopped()

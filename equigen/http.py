@@ -16,6 +16,7 @@ from typing import Self, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
@@ -38,6 +39,8 @@ _TOO_MANY_REQUESTS = 429
 _WORTH_RETRYING = frozenset({408, 425, _TOO_MANY_REQUESTS, *range(500, 600)})
 # A body may come slowly, but not for ever: this many read timeouts in all.
 _SLOWEST_BODY_IN_READ_TIMEOUTS = 10
+# Told to stop, what comes fast is still taken in; what takes longer than this is left.
+_STOPPED_BODY_S = 2
 _FIRST_BACKOFF_S = 0.5
 # Discogs counts over a moving minute and says nothing about when: look again later than after a
 # fault, so that all tries together outlast that minute.
@@ -201,6 +204,12 @@ class Client:
         except (requests.ConnectionError, requests.Timeout) as err:
             msg = f"{_shown(url)}: no answer: {_root(err)}. Check the network, then run again."
             raise ConnectionFailedError(msg, url=url) from err
+        except (requests.exceptions.InvalidHeader, UnicodeError):
+            # Not quoted: what is wrong may be a credential.
+            msg = (
+                f"{_shown(url)}: a header can't be sent. Check the user agent and the credentials."
+            )
+            raise RefusedAddressError(msg, url=url) from None
         except (requests.RequestException, ValueError) as err:
             msg = f"{_shown(url)}: can't be asked: {_root(err)}. Expected an http(s) address."
             raise RefusedAddressError(msg, url=url) from err
@@ -215,17 +224,20 @@ class Client:
         give_up_s = self._clock.steady() + limit_s
         body = bytearray()
         try:
-            for chunk in response.iter_content(_CHUNK_BYTES):
+            while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
                 body += chunk
                 if len(body) > max_bytes:
                     raise _too_large(url, max_bytes)
-                if self._clock.steady() > give_up_s:
+                now_s = self._clock.steady()
+                if now_s > give_up_s - limit_s + _STOPPED_BODY_S:
+                    self._gates.raise_if_stopped()
+                if now_s > give_up_s:
                     msg = f"{_shown(url)}: the body wasn't whole after {limit_s:.0f} s. Run again."
                     raise ConnectionFailedError(msg, url=url)
-        except requests.exceptions.ContentDecodingError as err:
+        except urllib3.exceptions.DecodeError as err:
             msg = f"{_shown(url)}: the body can't be unpacked: {_root(err)}. Run again."
             raise BadBodyError(msg, url=url) from err
-        except requests.RequestException as err:
+        except (urllib3.exceptions.HTTPError, OSError) as err:
             msg = f"{_shown(url)}: cut off after {len(body)} bytes: {_root(err)}. Run again."
             raise ConnectionFailedError(msg, url=url) from err
         return Answer(url, response.headers, bytes(body))

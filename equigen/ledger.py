@@ -24,8 +24,8 @@ SPLIT_LINK = "split_link"
 # When a fetch, and when a refresh, last got all that there was: UTC in ISO 8601.
 LAST_FETCH = "last_fetch"
 LAST_REFRESH = "last_refresh"
-# Only while a refresh is under way: the first year that it asks again.
-REFRESH_SINCE = "refresh_since"
+# Only while a refresh is under way: the queries that it asks again, as JSON.
+REFRESHING = "refreshing"
 _APPLICATION_ID = 0x45714733  # "EqG3", to tell a ledger from any other SQLite file
 _VERSION = 1
 _SCHEMA = """
@@ -202,24 +202,25 @@ class Ledger:
                 (rows_left, query, page),
             )
 
-    def start_refresh(self, since: int) -> None:
-        """Let the pages of `since` and later be asked for again, once.
+    def start_refresh(self, queries: Iterable[str]) -> None:
+        """Let the pages of these queries, and of their slices, be asked for again, once.
 
-        A refresh that was cut off goes on instead: what it asked for already stays.
+        A slice's name starts as its query's does, but for the end. What a refresh that was cut off
+        asked for already stays: it goes on instead.
         """
         with self._transaction() as db:
-            row = db.execute("SELECT value FROM meta WHERE key = ?", (REFRESH_SINCE,)).fetchone()
-            under_way = int(row[0]) if row else None
-            if under_way is not None and under_way <= since:
-                return
-            newest = 9999 if under_way is None else under_way - 1
-            db.execute("DELETE FROM pages WHERE year BETWEEN ? AND ?", (since, newest))
-            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (REFRESH_SINCE, str(since)))
+            row = db.execute("SELECT value FROM meta WHERE key = ?", (REFRESHING,)).fetchone()
+            under_way = set(json.loads(row[0])) if row else set()
+            new = set(queries) - under_way
+            starts = [(query.rstrip("]"),) for query in sorted(new)]
+            db.executemany("DELETE FROM pages WHERE substr(query, 1, length(?1)) = ?1", starts)
+            value = json.dumps(sorted(under_way | new))
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (REFRESHING, value))
 
     def end_fetch(self, *, ended_at: str) -> None:
         """Note that all pages are there; a refresh that was under way has ended with it."""
         with self._transaction() as db:
-            ended = db.execute("DELETE FROM meta WHERE key = ?", (REFRESH_SINCE,)).rowcount
+            ended = db.execute("DELETE FROM meta WHERE key = ?", (REFRESHING,)).rowcount
             keys = (LAST_FETCH, LAST_REFRESH) if ended else (LAST_FETCH,)
             rows = [(key, ended_at) for key in keys]
             db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)

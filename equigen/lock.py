@@ -14,17 +14,26 @@ from equigen.files import translating_os_errors
 
 _LOCK_NAME = ".equigen.lock"
 _HOLDER_NAME = ".equigen.lock.holder"
+LOCK_NAMES = frozenset({_LOCK_NAME, _HOLDER_NAME})
+# The datasets that this process holds: the operating system's lock doesn't tell its holders apart.
+_held_here: set[Path] = set()
 
 
 @contextmanager
 def dataset_lock(directory: Path, *, stage: str, now: datetime) -> Iterator[None]:
     """Hold the dataset's lock; a killed process lets go of it by itself.
 
+    A process that holds it may take it again, as a command made of stages does for each of them.
+
     Raises:
         LockedError: another run holds it; the message says which, and since when.
         StorageError: the folder can't be made or written.
 
     """
+    here = directory.resolve()
+    if here in _held_here:
+        yield
+        return
     with translating_os_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
         lock = FileLock(directory / _LOCK_NAME, timeout=0)
@@ -33,12 +42,14 @@ def dataset_lock(directory: Path, *, stage: str, now: datetime) -> Iterator[None
         except Timeout:
             raise LockedError(_held(directory)) from None
     holder = directory / _HOLDER_NAME
+    _held_here.add(here)
     try:
         since = now.strftime("%Y-%m-%d %H:%M:%S UTC")
         with translating_os_errors(holder):
             holder.write_text(json.dumps({"stage": stage, "pid": os.getpid(), "since": since}))
         yield
     finally:
+        _held_here.discard(here)
         holder.unlink(missing_ok=True)
         lock.release()
 

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -78,6 +79,7 @@ class DiscogsSettings(_Table):
     @field_validator("base_url")
     @classmethod
     def _without_slash(cls, value: str) -> str:
+        urlsplit(value)  # raises a ValueError that says what is wrong with it
         return value.rstrip("/")
 
     @field_validator("user_agent")
@@ -288,6 +290,15 @@ class Credentials(BaseSettings):
     discogs_token: SecretStr = SecretStr("")
     discogs_key: SecretStr = SecretStr("")
     discogs_secret: SecretStr = SecretStr("")
+
+    @field_validator("discogs_token", "discogs_key", "discogs_secret")
+    @classmethod
+    def _fits_a_header(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value().strip()
+        if not (text.isascii() and text.isprintable()):
+            msg = "expected plain ASCII letters, digits and signs on one line"
+            raise ValueError(msg)
+        return SecretStr(text)
 
     def discogs_authorization(self) -> str:
         """Return the value of the `Authorization` header for Discogs; "" where nothing is set.

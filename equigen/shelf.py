@@ -48,9 +48,9 @@ class Shelf:
         for path, cover in self.covers.items():
             if cover.status != OK or path in wanted:
                 continue
-            file = self.context.images / path
-            if self._fits(file, cover):
-                self._move(file, self._aside(path))
+            homes = [home for home in self._homes(path) if self._fits(home, cover)]
+            for home in homes[:1]:
+                self._move(Path(home), self._aside(path))
                 self.set_aside += 1
 
     def bring(self, decision: Decision) -> None:

@@ -318,3 +318,43 @@ def test_ctrl_c_is_exit_130(tmp_path: Path) -> None:
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert b"Traceback" not in err
+
+
+def test_a_torn_token_is_refused_without_being_shown(tmp_path: Path) -> None:
+    """A token with a line break or a foreign letter inside is named, never quoted."""
+    for token in ("hush\rhush", "hush…", "hush\nhush"):
+        env = sandbox_env("http://127.0.0.1:9") | {"DISCOGS_TOKEN": token}
+        done = equigen("fetch", cwd=tmp_path, env=env)
+        assert done.returncode == 2
+        assert "DISCOGS_TOKEN" in done.stderr
+        assert "hush" not in done.stderr
+
+
+def test_a_run_holds_the_lock_from_its_first_stage_to_its_last(tmp_path: Path) -> None:
+    """No other command gets in between two stages of a run, and none after another demo's start."""
+    with Sandbox(make_catalogue(albums_per_label=8)) as sandbox:
+        env = program_env(**sandbox_env(sandbox.base_url, **SMALL))
+        command = [sys.executable, "-m", "equigen", "run", "-q"]
+        process = subprocess.Popen(command, cwd=tmp_path, env=env, stdout=subprocess.PIPE)
+        codes = set()
+        while process.poll() is None:
+            holder = tmp_path / "data" / ".equigen.lock.holder"
+            if holder.exists():
+                codes.add(from_json(holder.read_text() or "{}").get("stage", "run"))
+        process.communicate()
+        assert process.returncode == 0
+    assert codes == {"run"}
+
+
+def test_a_second_demo_leaves_the_first_alone(tmp_path: Path) -> None:
+    """The folder of a demo that is under way is not cleared."""
+    folder = tmp_path / "equigen_demo"
+    assert equigen("demo", "--albums", "1", cwd=tmp_path).returncode == 0
+    before = sorted(folder.rglob("*.jpg"))
+    with dataset_lock(folder, stage="demo", now=NOON):
+        done = equigen("demo", "--albums", "1", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "equigen demo" in done.stderr
+    assert sorted(folder.rglob("*.jpg")) == before
+    (tmp_path / "file").write_text("in the way")
+    assert equigen("demo", "--directory", "file", cwd=tmp_path).returncode == 2

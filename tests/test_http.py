@@ -394,3 +394,20 @@ def test_stop_ends_a_wait() -> None:
             with pytest.raises(StoppedError):
                 client.get(server.url, body)
     assert len(server.seen) == 1
+
+
+def test_stop_ends_a_body_that_trickles() -> None:
+    """A host that sends a byte now and then doesn't keep a stopped run waiting."""
+    fake = FakeTime()
+
+    def trickle(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        client.stop()
+        with contextlib.suppress(OSError):
+            for _ in range(100_000):
+                connection.sendall(b"x")
+                fake.sleep(1)
+
+    with ScriptedServer(Script(raw=trickle)) as server, make_client(fake) as client:
+        with pytest.raises(StoppedError):
+            client.get(server.url, body)

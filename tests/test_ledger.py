@@ -108,24 +108,28 @@ def test_many_threads_may_write(path: Path) -> None:
 
 
 def test_a_refresh_forgets_pages_once(path: Path) -> None:
-    """An open refresh goes on; one that reaches further back adds only the years before."""
+    """An open refresh goes on; other queries join it, slices with theirs, and the rest stays."""
+    jazz, cut, blues = '["d", ["Jazz"]]', '["d", ["Jazz"], ["US"]]', '["d", ["Blues"]]'
+
+    def store(ledger: Ledger, *queries: str) -> None:
+        for query in queries:
+            ledger.store_page(StoredPage(query, 1, 2022, 0, 1, (), 0, 0), asked_at="now")
+
+    def queries(ledger: Ledger) -> set[str]:
+        return {page.query for page in ledger.page_extents()}
+
     with Ledger(path) as ledger:
-        for year in (2018, 2020, 2022):
-            ledger.store_page(StoredPage(str(year), 1, year, 0, 1, (), 0, 0), asked_at="now")
-
-        def years() -> list[int]:
-            return sorted(page.year for page in ledger.page_extents())
-
-        ledger.start_refresh(2021)
-        assert years() == [2018, 2020]
-        ledger.store_page(StoredPage("2022", 1, 2022, 0, 1, (), 0, 0), asked_at="now")
-        ledger.start_refresh(2021)
-        assert years() == [2018, 2020, 2022]
-        ledger.start_refresh(2019)
-        assert years() == [2018, 2022]
+        store(ledger, jazz, cut, blues)
+        ledger.start_refresh([jazz])
+        assert queries(ledger) == {blues}
+        store(ledger, jazz)
+        ledger.start_refresh([jazz])
+        assert queries(ledger) == {jazz, blues}
+        ledger.start_refresh([jazz, blues])
+        assert queries(ledger) == {jazz}
         ledger.end_fetch(ended_at="then")
         assert ledger.value(LAST_REFRESH) == ledger.value(LAST_FETCH) == "then"
         ledger.end_fetch(ended_at="later")
         assert (ledger.value(LAST_REFRESH), ledger.value(LAST_FETCH)) == ("then", "later")
-        ledger.start_refresh(2021)
-        assert years() == [2018]
+        ledger.start_refresh([jazz])
+        assert queries(ledger) == set()

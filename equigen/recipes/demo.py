@@ -21,6 +21,7 @@ from equigen.config import Config
 from equigen.context import Context
 from equigen.errors import UsageError
 from equigen.files import translating_os_errors
+from equigen.lock import LOCK_NAMES, dataset_lock
 from equigen.recipes.run import STAGES
 from equigen.sandbox.server import Sandbox
 from equigen.settings import (
@@ -54,8 +55,9 @@ def run(
 
     """
     folder = directory.resolve()
-    _clear(folder)
-    with Sandbox() as sandbox:
+    _refuse_others(folder)
+    with dataset_lock(folder, stage="demo", now=context.now()), Sandbox() as sandbox:
+        _clear(folder)
         demo = replace(context, config=_config(folder, sandbox, albums))
         context.say(
             f"A made-up Discogs answers at {sandbox.base_url}; nothing leaves this machine."
@@ -76,15 +78,23 @@ def _config(folder: Path, sandbox: Sandbox, albums: int) -> Config:
     return Config(settings, Credentials(discogs_token=SecretStr(sandbox.token)), folder=folder)
 
 
-def _clear(folder: Path) -> None:
-    if folder.exists() and not (folder / _MARK).exists() and any(folder.iterdir()):
+def _refuse_others(folder: Path) -> None:
+    empty = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    if not empty and not (folder / _MARK).exists():
         msg = (
             f"{folder}: holds something that no demo made; expected an empty folder, or that of an"
             " earlier demo. Choose another with --directory."
         )
         raise UsageError(msg)
+
+
+def _clear(folder: Path) -> None:
     with translating_os_errors(folder):
-        if folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True)
-        (folder / _MARK).write_text("Made by `equigen demo`, which may remove this folder.\n")
+        (folder / _MARK).write_text("Made by `equigen demo`, which may clear this folder.\n")
+        for item in folder.iterdir():
+            if item.name in LOCK_NAMES or item.name == _MARK:
+                continue
+            if item.is_dir() and not item.is_symlink():
+                shutil.rmtree(item)
+            else:
+                item.unlink()

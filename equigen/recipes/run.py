@@ -14,6 +14,7 @@ from typing import Annotated, Final
 import typer
 
 from equigen.context import Context
+from equigen.lock import dataset_lock
 from equigen.rules.splitting import Link
 from equigen.summary import Summary
 
@@ -50,5 +51,6 @@ def run(
         "download": {"retry_failed": retry_failed},
         "split": {"link": link},
     }
-    for name in STAGES:
-        yield stage(name)(context, **flags.get(name, {}))
+    with dataset_lock(context.directory, stage="run", now=context.now()):
+        for name in STAGES:
+            yield stage(name)(context, **flags.get(name, {}))

@@ -67,7 +67,7 @@ class Plan:
             yield from self._walk(Query(label, year))
 
     def out_of_reach(self, label: Label) -> int:
-        """Return how many results of the label lie in queries that can be cut no further."""
+        """Return how many results of the label, at most, the service doesn't give out."""
         return sum(self._kept_back(Query(label, year)) for year in self.years)
 
     def ahead(self, label: Label, *, missing: int) -> Iterator[PageRef]:
@@ -138,9 +138,12 @@ class Plan:
 
     def _kept_back(self, query: Query) -> int:
         extent = self.extent(query)
-        if extent is None or extent.items <= self.reach:
-            return 0
-        slices = self.slices(query)
-        if not slices:
-            return extent.items - self.reach
-        return sum(self._kept_back(part) for part in slices)
+        return extent.items - self._within_reach(query, extent) if extent else 0
+
+    def _within_reach(self, query: Query, extent: Extent) -> int:
+        """Return how many results can be had at least, from the query itself or from its slices."""
+        if extent.items <= self.reach:
+            return extent.items
+        parts = [(part, self.extent(part)) for part in self.slices(query)]
+        held = sum(self._within_reach(part, known) for part, known in parts if known)
+        return min(extent.items, max(self.reach, held))

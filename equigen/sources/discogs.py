@@ -1,6 +1,7 @@
 """Albums from the Discogs API: https://www.discogs.com/developers/#page:database,header:database-search."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -75,7 +76,8 @@ class Discogs:
             # Asked by two formats at once, the service may heed one: what is no album stays out.
             listings = [item for item in listings if _is_album(item)]
         items = _whole_number(answer.get("pagination"), "items", default=len(results))
-        pages = _whole_number(answer.get("pagination"), "pages", default=1)
+        all_pages = math.ceil(items / _PAGE_SIZE)
+        pages = _whole_number(answer.get("pagination"), "pages", default=all_pages)
         return Page(
             items=items,
             pages=pages,

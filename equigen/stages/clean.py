@@ -8,6 +8,8 @@ Example:
   equigen clean
 """
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from equigen.context import Context
@@ -31,16 +33,12 @@ def run(context: Context) -> Summary:
     with dataset_lock(context.directory, stage="clean", now=context.now()):
         rows = changed = 0
         with reading_tsv(context.tsv) as tsv:
-            artist = tsv.index("artist")
+            columns, artist = tsv.columns, tsv.index("artist")
             for row in tsv:
                 rows += 1
                 changed += clean_artist(row[artist]) != row[artist]
         if changed:
-            with reading_tsv(context.tsv) as tsv:
-                cleaned = (
-                    [*row[:artist], clean_artist(row[artist]), *row[artist + 1 :]] for row in tsv
-                )
-                write_tsv(context.tsv, tsv.columns, cleaned)
+            write_tsv(context.tsv, columns, _cleaned(context.tsv))
     return Summary(
         stage="clean",
         unit="rows",
@@ -49,3 +47,10 @@ def run(context: Context) -> Summary:
         facts={"changed": changed},
         notes=[f"{changed:,} artist names changed"],
     )
+
+
+def _cleaned(path: Path) -> Iterator[list[str]]:
+    with reading_tsv(path) as tsv:
+        artist = tsv.index("artist")
+        for row in tsv:
+            yield [*row[:artist], clean_artist(row[artist]), *row[artist + 1 :]]

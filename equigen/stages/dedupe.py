@@ -9,6 +9,8 @@ Example:
 """
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 from equigen.context import Context
@@ -31,12 +33,10 @@ def run(context: Context) -> Summary:
     require_tsv(context.tsv)
     with dataset_lock(context.directory, stage="dedupe", now=context.now()):
         with reading_tsv(context.tsv) as tsv:
-            verdicts = _verdicts(tsv)
+            columns, verdicts = tsv.columns, _verdicts(tsv)
         dropped = Counter(str(verdict) for verdict in verdicts if verdict)
         if dropped:
-            with reading_tsv(context.tsv) as tsv:
-                kept = (row for row, verdict in zip(tsv, verdicts, strict=True) if not verdict)
-                write_tsv(context.tsv, tsv.columns, kept)
+            write_tsv(context.tsv, columns, _kept(context.tsv, verdicts))
     return Summary(
         stage="dedupe",
         unit="rows",
@@ -50,3 +50,8 @@ def _verdicts(tsv: Tsv) -> list[Duplicate | None]:
     artist, title, url = (tsv.index(name) for name in ("artist", "album", "image_url"))
     finder = DuplicateFinder()
     return [finder.check(artist=row[artist], title=row[title], image_url=row[url]) for row in tsv]
+
+
+def _kept(path: Path, verdicts: Sequence[Duplicate | None]) -> Iterator[list[str]]:
+    with reading_tsv(path) as tsv:
+        yield from (row for row, verdict in zip(tsv, verdicts, strict=True) if not verdict)

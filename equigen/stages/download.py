@@ -172,7 +172,8 @@ class _Work:
                     job = jobs.setdefault(picture, _Job(decision.wanted.url, picture, []))
                     job.paths.append(path)
         self._queues = defaultdict(deque)
-        for job in jobs.values():
+        # What was never asked for goes first: covers that fail again and again hold up no other.
+        for job in sorted(jobs.values(), key=lambda job: job.paths[0] in self.shelf.covers):
             self._queues[urlsplit(job.url).hostname or ""].append(job)
         with self.context.bar("download", len(jobs), "cover") as bar:
             self._drain_all(bar)
@@ -290,10 +291,8 @@ class _Work:
             self.endings[path] = ending
 
     def _count_refusal(self, host: str, status: int) -> None:
-        if status not in _REFUSALS:
-            return
         with self._lock:
-            self._refusals[host] += 1
+            self._refusals[host] = self._refusals[host] + 1 if status in _REFUSALS else 0
             refusals = self._refusals[host]
         if refusals >= _REFUSALS_IN_A_ROW:
             self._rest(host, f"{host}: refused {refusals} covers in a row. Run again later.")

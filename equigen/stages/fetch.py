@@ -12,6 +12,7 @@ Examples:
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -26,14 +27,14 @@ from equigen.errors import (
     MissingInputError,
     UsageError,
 )
-from equigen.files import Tsv, reading_tsv, write_tsv
+from equigen.files import reading_tsv, write_tsv
 from equigen.http import Client, Patience
 from equigen.ledger import Ledger, PendingRow
 from equigen.lock import dataset_lock
 from equigen.lookahead import Lookahead
 from equigen.rules.cleaning import clean_artist
 from equigen.rules.labels import Label
-from equigen.rules.paging import PageRef, Plan
+from equigen.rules.paging import PageRef, Plan, Query
 from equigen.rules.pictures import picture_key
 from equigen.rules.selection import Identity, Selection, Skip
 from equigen.schema import COLUMNS, Album
@@ -54,6 +55,7 @@ SETTINGS: Final = (
 _LABEL_FULL = "left for later (label is full)"
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
 _NOT_ALBUM = "not an album"
+_MOST_INDEX_DIGITS = 12
 
 
 def run(
@@ -86,20 +88,24 @@ def run(
         Ledger(context.ledger) as ledger,
         Client(source.policies, user_agent=source.user_agent, patience=patience) as client,
     ):
+        labels = settings.fetch.chosen_labels()
+        years = range(settings.fetch.from_year or this_year, settings.fetch.to_year - 1, -1)
         if refresh:
-            ledger.start_refresh(this_year - 1 if since is None else since)
+            first = this_year - 1 if since is None else since
+            asked_again = [
+                Query(label, year) for label in labels for year in years if year >= first
+            ]
+            ledger.start_refresh(map(source.key, asked_again))
         selection = _known_albums(context, ledger)
         lookahead = Lookahead(client, source, ledger, now=context.now)
-        newest = settings.fetch.from_year or this_year
         plan = Plan(
-            years=range(newest, settings.fetch.to_year - 1, -1),
+            years=years,
             reach=source.reach,
             page_size=source.page_size,
             slices=source.slices,
             extent=lookahead.extent,
             rows_left=lookahead.rows_left,
         )
-        labels = settings.fetch.chosen_labels()
         work = _Work(context, ledger, lookahead, plan, selection, labels)
         try:
             work.fill_all()
@@ -200,7 +206,7 @@ class _Work:
             label.name: count for label in self.labels if (count := self.plan.out_of_reach(label))
         }
         notes = [
-            f"{name}: {count:,} results are more than the service gives out for one query"
+            f"{name}: up to {count:,} results are out of reach, more than the service gives out"
             for name, count in kept_back.items()
         ]
         if self.rests:
@@ -267,7 +273,7 @@ def _known_albums(context: Context, ledger: Ledger) -> Selection:
                     picture=picture_key(row[url]) if row[url] else "",
                     genre=row[genre],
                 )
-                index = int(row[number]) if row[number].isdecimal() else 0
+                index = _index(row[number])
                 selection.remember(identity, album_index=index, in_dataset=True)
     for taken in ledger.taken():
         if selection.knows(taken.identity.album_id):
@@ -276,6 +282,12 @@ def _known_albums(context: Context, ledger: Ledger) -> Selection:
             raise _tsv_is_gone(context)
         selection.remember(taken.identity, album_index=taken.album_index, in_dataset=taken.pending)
     return selection
+
+
+def _index(cell: str) -> int:
+    """Read an index as another tool may have left it ("7.0"); what is no index counts as 0."""
+    whole = cell.strip().removesuffix(".0")
+    return int(whole) if whole.isdecimal() and len(whole) <= _MOST_INDEX_DIGITS else 0
 
 
 def _write_pending(context: Context, ledger: Ledger) -> None:
@@ -287,22 +299,22 @@ def _write_pending(context: Context, ledger: Ledger) -> None:
         write_tsv(context.tsv, COLUMNS, (row.cells for row in pending))
     else:
         with reading_tsv(context.tsv) as tsv:
-            added = [name for name in COLUMNS if name not in tsv.columns]
-            columns = (*tsv.columns, *added)
-            write_tsv(context.tsv, columns, _joined(tsv, columns, pending))
+            columns = (*tsv.columns, *(name for name in COLUMNS if name not in tsv.columns))
+        write_tsv(context.tsv, columns, _joined(context.tsv, columns, pending))
     ledger.mark_written(pending)
 
 
 def _joined(
-    tsv: Tsv, columns: tuple[str, ...], pending: Sequence[PendingRow]
+    path: Path, columns: tuple[str, ...], pending: Sequence[PendingRow]
 ) -> Iterator[Sequence[str]]:
     there: set[str] = set()
-    identity_at = tsv.index("album_id")
-    empty = [""] * (len(columns) - len(tsv.columns))
-    for row in tsv:
-        if identity_at >= 0:
-            there.add(row[identity_at])
-        yield [*row, *empty]
+    with reading_tsv(path) as tsv:
+        identity_at = tsv.index("album_id")
+        empty = [""] * (len(columns) - len(tsv.columns))
+        for row in tsv:
+            if identity_at >= 0:
+                there.add(row[identity_at])
+            yield [*row, *empty]
     for new in pending:
         # A run killed between writing the file and noting it has written the row already.
         if new.album_id not in there:

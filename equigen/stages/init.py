@@ -56,16 +56,16 @@ def run(
             raise UsageError(msg)
     with translating_os_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
+        ignored = gitignore.read_bytes() if gitignore.exists() else b""
+        if DOTENV_NAME.encode() not in ignored.split():
+            end = b"\n" if ignored and not ignored.endswith(b"\n") else b""
+            gitignore.write_bytes(ignored + end + f"{DOTENV_NAME}\n".encode())
+    with replacing(config) as out:
+        out.write(example_toml())
+    with translating_os_errors(dotenv):
         secret = os.open(dotenv, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(secret, "w", encoding="utf-8") as out:
             out.write(_DOTENV)
-        ignored = gitignore.read_text(encoding="utf-8") if gitignore.exists() else ""
-    if DOTENV_NAME not in ignored.split():
-        with replacing(gitignore) as out:
-            out.write(ignored + ("\n" if ignored and not ignored.endswith("\n") else ""))
-            out.write(f"{DOTENV_NAME}\n")
-    with replacing(config) as out:
-        out.write(example_toml())
     return Summary(
         stage="init",
         unit="files",

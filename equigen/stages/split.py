@@ -13,7 +13,7 @@ import os
 import random
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
@@ -31,6 +31,10 @@ from equigen.summary import Summary, Table
 
 ORDER: Final = 70
 SETTINGS: Final = ("split.ratio", "split.seed")
+
+
+# What a copy is called until it is whole.
+_BESIDE = ".new-split"
 
 
 class Group(StrEnum):
@@ -63,11 +67,11 @@ def run(
     ):
         if ledger.value(SPLIT_LINK) == Link.MOVE:
             _gather(images, split)
-        wanted = _deal(context)
+        wanted, laid_out = _deal(context), ledger.sets()
         # Before the first file moves: should the run be killed, it is known where they may be.
         ledger.remember(SPLIT_LINK, link)
         ledger.record_sets(wanted)
-        there = list(_files(split))
+        there = [place for place in _files(split) if _is_ours(place, wanted, laid_out)]
         stale = [
             place
             for place in there
@@ -137,13 +141,21 @@ def _no_covers(images: Path) -> MissingInputError:
     return MissingInputError(msg)
 
 
+def _is_ours(place: Place, wanted: Mapping[str, str], laid_out: Mapping[str, str]) -> bool:
+    """Tell whether a file in a set may be taken out of it: nothing is lost, or we put it there."""
+    unfinished = place.path.rpartition("/")[2] == _BESIDE
+    return unfinished or place.path in wanted or laid_out.get(place.path) == place.set_name
+
+
 def _files(split: Path) -> Iterator[Place]:
     for name in SETS:
         folder = split / name
         if folder.is_dir():
             for genre in folder.iterdir():
                 if genre.is_dir() and not genre.is_symlink():
-                    yield from (Place(name, f"{genre.name}/{f.name}") for f in genre.iterdir())
+                    for file in genre.iterdir():
+                        if file.is_symlink() or not file.is_dir():
+                            yield Place(name, f"{genre.name}/{file.name}")
 
 
 def _shows(picture: Path, file: Path, link: Link) -> bool:
@@ -197,7 +209,7 @@ def _carry_out(context: Context, plan: Changes, link: Link) -> None:
 
 
 def _put(picture: Path, target: Path, link: Link) -> None:
-    beside = target.with_name(".new-split")
+    beside = target.with_name(_BESIDE)
     match link:
         case Link.COPY:
             shutil.copy2(picture, beside)

@@ -13,7 +13,7 @@ from typing import Final
 
 from equigen.context import Context
 from equigen.covers import wanted_covers
-from equigen.ledger import LAST_FETCH, LAST_REFRESH, REFRESH_SINCE, Ledger
+from equigen.ledger import LAST_FETCH, LAST_REFRESH, REFRESHING, Ledger
 from equigen.rules.covering import OK
 from equigen.rules.labels import folders_by_genre
 from equigen.rules.pictures import has_no_cover
@@ -101,7 +101,7 @@ def _look(context: Context) -> _Found:
             found.pending = len(ledger.pending_rows())
             found.last_fetch = ledger.value(LAST_FETCH)
             found.last_refresh = ledger.value(LAST_REFRESH)
-            found.refresh_under_way = bool(ledger.value(REFRESH_SINCE))
+            found.refresh_under_way = bool(ledger.value(REFRESHING))
     if not context.tsv.exists():
         return found
     folders = folders_by_genre(context.settings.fetch.known_labels())

@@ -405,6 +405,21 @@ def test_a_host_that_refuses_us_is_left_alone(tmp_path: Path) -> None:
     assert summary.partly
 
 
+def test_covers_that_were_never_asked_for_go_first(tmp_path: Path) -> None:
+    """A block of refused pictures at the head of the file holds up the rest for one run at most."""
+    scripts = [Script(403)] * 10 + [Script(body=JPEG)]
+    with ScriptedServer(*scripts) as server:
+        rows = [
+            {"artist": str(n), "genre": "J", "image_url": f"{server.url}/{n}.jpg"}
+            for n in range(30)
+        ]
+        write_rows(tmp_path / TSV, *rows)
+        alone = {"127.0.0.1": {"concurrency": 1}}
+        assert run_download(tmp_path, hosts=alone).rows_out == 0
+        assert run_download(tmp_path, hosts=alone).rows_out == 30
+    assert [seen.path for seen in server.seen[10:12]] == ["/10.jpg", "/11.jpg"]
+
+
 def test_hostile_names_stay_in_the_images_folder(tmp_path: Path) -> None:
     """Names from strangers are ordinary artists and genres."""
     names = ["../../etc/passwd", "CON", "..", "/abs", "a\\b", "x" * 500, "\u202egpj.exe", ".hidden"]

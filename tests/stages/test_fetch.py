@@ -238,6 +238,15 @@ def test_a_refresh_that_was_cut_off_goes_on(tmp_path: Path, sandbox: Sandbox) ->
     assert max(pages_asked(sandbox.log).values()) == 1
 
 
+def test_a_refresh_of_one_label_leaves_the_others_pages(tmp_path: Path, sandbox: Sandbox) -> None:
+    """Only what is refreshed is asked for again."""
+    run_fetch(tmp_path, sandbox, limit=5000, labels=["Jazz", "Salsa"])
+    run_fetch(tmp_path, sandbox, limit=5000, labels=["Jazz"], refresh=True)
+    sandbox.log.clear()
+    run_fetch(tmp_path, sandbox, limit=5000, labels=["Jazz", "Salsa"])
+    assert sandbox.log == []
+
+
 def test_since_without_refresh_is_a_wrong_usage(tmp_path: Path, sandbox: Sandbox) -> None:
     """A flag that would do nothing is refused."""
     with pytest.raises(UsageError, match="--refresh"):

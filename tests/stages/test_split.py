@@ -245,3 +245,18 @@ def _start(folder: Path, link: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
+
+
+def test_what_we_did_not_put_there_is_not_removed(tmp_path: Path) -> None:
+    """Files and folders of others in the split folder stay; so do moved covers without a ledger."""
+    fill(tmp_path)
+    precious = tmp_path / "split" / "train" / "Mine" / "precious.txt"
+    (precious.parent / "folder").mkdir(parents=True)
+    precious.write_text("years of work")
+    run_split(tmp_path, Link.MOVE)
+    moved = laid_out(tmp_path / "split")
+    (tmp_path / "equigen_ledger.sqlite").unlink()
+    (tmp_path / IMAGES / "Genre 0" / "new.jpg").write_text("new")
+    run_split(tmp_path)
+    assert precious.read_text() == "years of work"
+    assert set(moved) <= set(laid_out(tmp_path / "split"))
