@@ -318,15 +318,14 @@ class Ledger:
                 f" reads up to {_VERSION}. Upgrade EquiGen; nothing was changed."
             )
             raise LedgerError(msg)
-        if read_only:
-            self._db.execute("PRAGMA query_only = ON")
-            return
-        self._db.execute("PRAGMA journal_mode = WAL")
-        # Safe against a killed process; a power cut may cost the last transactions, never the file.
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        if empty:
+        if empty:  # new, or made by a process that was killed before it came further
+            self._db.execute("PRAGMA journal_mode = WAL")
             script = f"PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {_VERSION};"
             self._db.executescript(f"BEGIN; {_SCHEMA} {script} COMMIT;")
+        # Safe against a killed process; a power cut may cost the last transactions, never the file.
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        if read_only:
+            self._db.execute("PRAGMA query_only = ON")
 
     def _pragma(self, name: str) -> int:
         return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])

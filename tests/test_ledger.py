@@ -133,3 +133,10 @@ def test_a_refresh_forgets_pages_once(path: Path) -> None:
         assert (ledger.value(LAST_REFRESH), ledger.value(LAST_FETCH)) == ("then", "later")
         ledger.start_refresh([jazz])
         assert queries(ledger) == set()
+
+
+def test_an_empty_file_is_a_new_ledger(path: Path) -> None:
+    """A process killed before it wrote anything leaves no trap, not even for who only reads."""
+    path.touch()
+    with Ledger(path, read_only=True) as ledger:
+        assert ledger.covers() == {}

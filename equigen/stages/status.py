@@ -50,7 +50,7 @@ def run(context: Context) -> Summary:
     rows: list[tuple[str | int, ...]] = [
         ("rows", found.rows),
         ("covers there", found.covers),
-        ("covers missing", found.missing),
+        ("covers not asked for yet", found.missing),
         *((f"failed: {reason}", count) for reason, count in found.failed.most_common()),
         *((f"in {name}", found.sets[name]) for name in SETS),
         ("last fetch", found.last_fetch or "never"),
@@ -76,6 +76,8 @@ class _Found:
     missing: int = 0
     failed: Counter[str] = field(default_factory=Counter)
     sets: Counter[str] = field(default_factory=Counter)
+    to_try_again: int = 0
+    pages: bool = False
     pending: int = 0
     last_fetch: str = ""
     last_refresh: str = ""
@@ -83,9 +85,10 @@ class _Found:
 
     def next_step(self) -> str:
         """Name the command that brings the dataset on."""
-        if not self.rows or self.pending or self.refresh_under_way or not self.last_fetch:
+        cut_off = self.pages and not self.last_fetch
+        if not self.rows or self.pending or self.refresh_under_way or cut_off:
             return "equigen fetch"
-        if self.missing:
+        if self.missing or self.to_try_again:
             return "equigen download"
         if self.sets.total() < self.covers:
             return "equigen split"
@@ -99,6 +102,7 @@ def _look(context: Context) -> _Found:
         with Ledger(context.ledger, read_only=True) as ledger:
             known, sets = ledger.covers(), ledger.sets()
             found.pending = len(ledger.pending_rows())
+            found.pages = any(True for _ in ledger.page_extents())
             found.last_fetch = ledger.value(LAST_FETCH)
             found.last_refresh = ledger.value(LAST_REFRESH)
             found.refresh_under_way = bool(ledger.value(REFRESHING))
@@ -114,7 +118,7 @@ def _look(context: Context) -> _Found:
                 found.sets[sets[row.path]] += 1
         elif cover and cover.picture == row.picture:
             found.failed[cover.reason] += 1
-            found.missing += cover.status == "failed"
+            found.to_try_again += cover.status == "failed"
         elif has_no_cover(row.url):
             found.failed["no picture"] += 1
         else:

@@ -61,3 +61,11 @@ def test_rows_that_are_not_in_the_tsv_yet_are_told(tmp_path: Path) -> None:
     found = status.run(context)
     assert (found.rows_in, found.facts["not_in_tsv_yet"]) == (1, 1)
     assert found.facts["next"] == "equigen fetch"
+
+
+def test_a_dataset_of_another_tool_needs_no_fetch(tmp_path: Path) -> None:
+    """Where rows are there and no fetch was ever begun, the covers are next."""
+    context = make_context(tmp_path)
+    write_rows(context.tsv, {"artist": "A", "genre": "Jazz", "image_url": "http://x/a.jpg"})
+    found = status.run(context).facts
+    assert (found["missing"], found["next"]) == (1, "equigen download")
