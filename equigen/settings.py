@@ -29,6 +29,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from equigen import __version__
 from equigen.rules.labels import Label, builtin_labels
 
 ENV_PREFIX = "EQUIGEN_"
@@ -75,6 +76,11 @@ class DiscogsSettings(_Table):
     entity: Literal["all", "master", "release"] = Field(
         "all", description="all, master or release; master gives one row an album"
     )
+
+    @property
+    def user_agent_sent(self) -> str:
+        """Who hosts are told that we are: the user's name for it, else our own."""
+        return self.user_agent or f"EquiGen/{__version__}"
 
     @field_validator("base_url")
     @classmethod

@@ -1,6 +1,7 @@
 """The HTTP client against servers that misbehave in every way it promises to bear."""
 
 import contextlib
+import gzip
 import json
 import socket
 import struct
@@ -411,3 +412,23 @@ def test_stop_ends_a_body_that_trickles() -> None:
     with ScriptedServer(Script(raw=trickle)) as server, make_client(fake) as client:
         with pytest.raises(StoppedError):
             client.get(server.url, body)
+
+
+def in_chunks(data: bytes, *, whole: bool) -> Script:
+    """Return an answer as Discogs sends it: packed, and in chunks instead of a length."""
+    packed = gzip.compress(data)
+    parts = [packed[at : at + 7] for at in range(0, len(packed), 7)]
+    text = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n"
+    end = b"0\r\n\r\n" if whole else b""
+    raw = head + b"Connection: close\r\n\r\n" + text + end
+    return Script(raw=lambda connection: connection.sendall(raw))
+
+
+def test_a_packed_answer_in_chunks_is_read_to_its_end() -> None:
+    """One that is cut off before its last chunk is torn and is asked for again."""
+    data = bytes(range(256)) * 40
+    scripts = in_chunks(data, whole=False), in_chunks(data, whole=True)
+    with ScriptedServer(*scripts) as server, make_client() as client:
+        assert client.get(server.url, body) == data
+    assert len(server.seen) == 2

@@ -15,6 +15,14 @@ _RESERVE = 1
 _PROBE_S = 5.0
 
 
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether the host is this machine: no proxy leads there, and nobody listens in."""
+    return host in _LOOPBACK
+
+
 @dataclass(frozen=True, slots=True)
 class HostPolicy:
     """How one host wants to be asked; 0 means no limit.

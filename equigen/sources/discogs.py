@@ -8,10 +8,9 @@ from types import MappingProxyType
 from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
-from equigen import __version__
 from equigen.config import Config
 from equigen.errors import BadBodyError, ConfigError
-from equigen.rules.pacing import HostPolicy
+from equigen.rules.pacing import HostPolicy, is_loopback
 from equigen.rules.paging import Query
 from equigen.rules.places import COUNTRIES, FORMATS
 from equigen.schema import Listing, safe_text
@@ -23,7 +22,6 @@ _PAGE_SIZE = 100
 _REACH = 10_000
 # More than Discogs will ever have of anything; what is larger is a torn number.
 _MOST = 2**53
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _TITLE_SEPARATOR = " - "
 _KINDS: Mapping[str, str] = MappingProxyType({"master": "m", "release": "r"})
 
@@ -110,7 +108,7 @@ def open_source(config: Config) -> Discogs:
     authorization = config.credentials.discogs_authorization()
     parts = urlsplit(settings.base_url)
     host = parts.hostname or ""
-    if host not in _LOOPBACK and not settings.user_agent:
+    if not is_loopback(host) and not settings.user_agent:
         msg = (
             "discogs.user_agent: Discogs answers only programs that say who they are, and none is"
             ' set. Expected a name of your own such as "MyCovers/1.0 +https://example.org/me".'
@@ -124,7 +122,7 @@ def open_source(config: Config) -> Discogs:
             " DISCOGS_TOKEN=... (or DISCOGS_KEY and DISCOGS_SECRET) into .env."
         )
         raise ConfigError(msg)
-    if authorization and parts.scheme != "https" and host not in _LOOPBACK:
+    if authorization and parts.scheme != "https" and not is_loopback(host):
         msg = (
             f"discogs.base_url: {settings.base_url} would send your credentials unencrypted."
             " Expected an address that starts with https://. Mend it in config.toml."
@@ -136,7 +134,7 @@ def open_source(config: Config) -> Discogs:
         headers={"Authorization": authorization} if authorization else {},
         ratelimit_prefix="X-Discogs-Ratelimit",
     )
-    user_agent = settings.user_agent or f"EquiGen/{__version__}"
+    user_agent = settings.user_agent_sent
     return Discogs(settings.base_url, settings.entity, user_agent, {host: policy})
 
 

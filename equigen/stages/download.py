@@ -19,7 +19,6 @@ from urllib.parse import urlsplit
 
 import typer
 
-from equigen import __version__
 from equigen.context import Bar, Context
 from equigen.covers import wanted_covers
 from equigen.errors import (
@@ -81,7 +80,7 @@ def run(
         host: HostPolicy(given.per_minute, given.per_day, given.concurrency)
         for host, given in settings.download.hosts.items()
     }
-    user_agent = settings.discogs.user_agent or f"EquiGen/{__version__}"
+    user_agent = settings.discogs.user_agent_sent
     patience = Patience(**settings.http.model_dump())
     folders = folders_by_genre(settings.fetch.known_labels())
     with (
