@@ -17,6 +17,7 @@ EquigenError                 1  something failed
 │   ├── CertificateError         the host can't prove that it is who it says
 │   └── RefusedAddressError      an address that can't or must not be asked
 ├── HostRestsError           3  a host gives nothing more for now: go on later
+├── NotServedError           1  a host that this client leaves to another one
 ├── StoppedError           130  the run was told to stop while it waited
 └── PictureError             1  bytes that are not a good picture
 """
@@ -124,6 +125,15 @@ class HostRestsError(EquigenError):
         super().__init__(message)
         self.host = host
         self.resumes_at_s = resumes_at_s
+
+
+class NotServedError(EquigenError):
+    """A host whose limits another client keeps: this one must not ask it."""
+
+    def __init__(self, message: str, *, host: str) -> None:
+        """Keep the `host`."""
+        super().__init__(message)
+        self.host = host
 
 
 class StoppedError(EquigenError):

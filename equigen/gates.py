@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from equigen.errors import HostRestsError, StoppedError
+from equigen.errors import HostRestsError, NotServedError, StoppedError
 from equigen.rules.pacing import WINDOW_S, HostPolicy, Pace, policy_for
 
 
@@ -76,8 +76,18 @@ class Gate:
                     now_s = self._gates.clock.steady()
                     self._pace.answered(now_s, remaining=passage.remaining)
 
+    def wait_s(self) -> float:
+        """Return how long a request would have to wait here now, but for those under way."""
+        with self._lock:
+            return self._pace.wait_s(self._gates.clock.steady())
+
+    def hold(self, pause_s: float) -> None:
+        """Let nobody pass for a while, as another client of the host was asked to."""
+        with self._lock:
+            self._pace.rest(self._gates.clock.steady() + pause_s)
+
     def rest(self, pause_s: float, *, why: str) -> None:
-        """Let nobody pass for a while.
+        """Let nobody pass for a while, and tell who listens.
 
         Raises:
             HostRestsError: that is longer than anybody should wait for; `why` is in the message.
@@ -85,6 +95,7 @@ class Gate:
         """
         with self._lock:
             self._pace.rest(self._gates.clock.steady() + pause_s)
+        self._gates.on_rest(self.host, pause_s)
         if pause_s > self._gates.max_wait_s:
             raise self._rests(self._gates.clock.unix() + pause_s, why)
 
@@ -136,16 +147,26 @@ class Gates:
     ) -> None:
         self.clock, self.max_wait_s, self.counter = clock, max_wait_s, counter
         self.sleep = clock.sleep or self._wait_unless_stopped
+        # Called with a host and seconds when it asks for a rest; may be replaced.
+        self.on_rest: Callable[[str, float], None] = lambda _host, _pause_s: None
         self._policies = policies
         self._gates: dict[str, Gate] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
 
     def at(self, host: str) -> Gate:
-        """Return the host's gate."""
+        """Return the host's gate.
+
+        Raises:
+            NotServedError: its policy allows no request at a time: another client keeps its limits.
+
+        """
         with self._lock:
             if host not in self._gates:
                 policy = policy_for(host, self._policies)
+                if not policy.concurrency:
+                    msg = f"{host}: its limits are kept elsewhere"
+                    raise NotServedError(msg, host=host)
                 slots = threading.BoundedSemaphore(policy.concurrency)
                 self._gates[host] = Gate(host, policy, self, Pace(policy.per_minute), slots)
             return self._gates[host]

@@ -11,19 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from http.cookiejar import DefaultCookiePolicy
 from typing import Self, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
-from requests.utils import get_environ_proxies
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
+from equigen.connections import Connections, root
 from equigen.errors import (
     BadBodyError,
-    CertificateError,
     ConnectionFailedError,
     FetchError,
     HttpStatusError,
@@ -31,10 +28,10 @@ from equigen.errors import (
     TooLargeError,
 )
 from equigen.gates import Clock, Gate, Gates, RequestCounter
-from equigen.rules.pacing import HostPolicy, is_loopback
+from equigen.rules.addresses import is_plain, shown
+from equigen.rules.pacing import HostPolicy
 
-_CHUNK_BYTES = 64 * 1024
-_POOL_SIZE = 64
+_CHUNK_BYTES = 256 * 1024
 _TOO_MANY_REQUESTS = 429
 _WORTH_RETRYING = frozenset({408, 425, _TOO_MANY_REQUESTS, *range(500, 600)})
 # A body may come slowly, but not for ever: this many read timeouts in all.
@@ -47,7 +44,11 @@ _FIRST_BACKOFF_S = 0.5
 _FIRST_BACKOFF_TOO_MANY_S = 2.5
 _DEFAULT_MAX_BYTES = 50_000_000
 _OK = 200
+_NOT_MODIFIED = 304
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TOLD_BYTES = 300
+# A short body that nobody reads is still taken in, so that its connection can be used again.
+_DRAINED_BYTES = 64 * 1024
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -70,11 +71,15 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A complete answer with status 200; `url` is where it came from after all redirects."""
+    """A complete answer; `url` is where it came from after all redirects.
+
+    `status` is 200, or 304 with an empty body where the request was made under a condition.
+    """
 
     url: str
     headers: Mapping[str, str]
     body: bytes
+    status: int = _OK
 
 
 class Client:
@@ -95,22 +100,23 @@ class Client:
     ) -> None:
         self._patience = patience or Patience()
         self._clock = clock or Clock()
-        self._gates = Gates(
+        self.gates = Gates(
             policies, clock=self._clock, max_wait_s=self._patience.max_wait_s, counter=counter
         )
-        self._proxies: dict[str, dict[str, str]] = {}
         self._random = random.Random()
-        self._session = requests.Session()
-        self._session.headers.update({"User-Agent": user_agent})
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = HTTPAdapter(pool_connections=_POOL_SIZE, pool_maxsize=_POOL_SIZE)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
-        # The environment's CA bundle and proxies count, but are looked up once (a bundle takes
-        # longer to load than a cover), and a .netrc never adds credentials.
-        bundle = self._session.merge_environment_settings("https://localhost", {}, None, None, None)
-        self._session.verify = bundle["verify"]
-        self._session.trust_env = False
+        self._connections = Connections(
+            user_agent=user_agent,
+            connect_timeout_s=self._patience.connect_timeout_s,
+            read_timeout_s=self._patience.read_timeout_s,
+        )
+        # What it notes of a call it notes for each thread apart.
+        self._retrying = Retrying(
+            retry=retry_if_exception(_is_worth_retrying),
+            stop=stop_after_attempt(self._patience.tries),
+            wait=self._backoff_s,
+            sleep=self.gates.sleep,
+            reraise=True,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -120,11 +126,11 @@ class Client:
 
     def close(self) -> None:
         """Close all connections."""
-        self._session.close()
+        self._connections.close()
 
     def stop(self) -> None:
         """End all waits, now and later, with `StoppedError`; what is under way is finished."""
-        self._gates.stop()
+        self.gates.stop()
 
     def get(
         self,
@@ -132,89 +138,68 @@ class Client:
         read: Callable[[Answer], T],
         *,
         params: Sequence[tuple[str, str]] = (),
+        unless: Mapping[str, str] | None = None,
         max_bytes: int = _DEFAULT_MAX_BYTES,
     ) -> T:
         """Fetch `url` and return what `read` makes of the answer.
 
         A `BadBodyError` that `read` raises (torn JSON, say) counts as a fault of the transfer and
-        is tried again like a cut connection.
+        is tried again like a cut connection. `unless` are conditions, such as If-None-Match: where
+        they hold, `read` is given an answer with status 304 and no body.
 
         Raises:
-            HttpStatusError: any status but 200, after the tries that could help.
+            HttpStatusError: any other status than 200, after the tries that could help.
             ConnectionFailedError, BadBodyError: no whole answer, after all tries.
             TooLargeError: more than `max_bytes` came or were announced.
             CertificateError, RefusedAddressError: the address can't or must not be asked.
             HostRestsError: the day's quota is spent, or the host asks for a longer rest than
                 `max_wait_s`.
+            NotServedError: the host's policy leaves it to another client.
             StoppedError: `stop` was called while it waited.
 
         """
+        full_url = url if is_plain(url) and not params else _encoded(url, params)
         try:
-            full_url = requests.Request("GET", url, params=list(params)).prepare().url or url
-        except (requests.RequestException, ValueError) as err:
-            msg = f"{url}: not an address that can be asked: {err}. Expected http:// or https://."
-            raise RefusedAddressError(msg, url=url) from err
-        retrying = Retrying(
-            retry=retry_if_exception(_is_worth_retrying),
-            stop=stop_after_attempt(self._patience.tries),
-            wait=self._backoff_s,
-            sleep=self._gates.sleep,
-            reraise=True,
-        )
-        try:
-            return retrying(lambda: read(self._follow(full_url, max_bytes)))
+            return self._retrying(lambda: read(self._follow(full_url, max_bytes, unless or {})))
         except FetchError as err:
-            err.tries = int(retrying.statistics.get("attempt_number", 1))
+            err.tries = int(self._retrying.statistics.get("attempt_number", 1))
             raise
 
-    def _follow(self, url: str, max_bytes: int) -> Answer:
-        start = urlsplit(url)
+    def _follow(self, url: str, max_bytes: int, unless: Mapping[str, str]) -> Answer:
+        start = url
         for _ in range(self._patience.max_redirects + 1):
-            gate = self._gates.at(urlsplit(url).hostname or "")
-            with gate.passing() as passage, closing(self._send(gate, url)) as response:
-                _log.info("GET %s: %d", _shown(url), response.status_code)
+            gate = self.gates.at(urlsplit(url).hostname or "")
+            headers = {**gate.policy.headers, **unless}
+            with (
+                gate.passing() as passage,
+                closing(self._connections.send(url, headers)) as response,
+            ):
+                if _log.isEnabledFor(logging.INFO):
+                    _log.info("GET %s: %d", shown(url), response.status)
                 passage.remaining = _remaining(gate.policy, response.headers)
                 location = response.headers.get("Location", "")
-                if not (response.is_redirect and location):
-                    return self._whole(gate, url, response, max_bytes)
-            url = self._redirected(gate, url, location, start.scheme)
+                if not (location and response.status in _REDIRECTS):
+                    return self._whole(gate, url, response, max_bytes, accept_304=bool(unless))
+                _drain(response)
+            url = self._redirected(gate, url, location, urlsplit(start).scheme)
         msg = (
-            f"{_shown(start.geturl())}: more than {self._patience.max_redirects} redirects, the"
-            f" last to {_shown(url)}. The host is set up wrongly; nothing to mend here."
+            f"{shown(start)}: more than {self._patience.max_redirects} redirects, the last to"
+            f" {shown(url)}. The host is set up wrongly; nothing to mend here."
         )
-        raise RefusedAddressError(msg, url=start.geturl())
+        raise RefusedAddressError(msg, url=start)
 
-    def _send(self, gate: Gate, url: str) -> requests.Response:
-        timeouts_s = (self._patience.connect_timeout_s, self._patience.read_timeout_s)
-        try:
-            return self._session.get(
-                url,
-                headers=dict(gate.policy.headers),
-                allow_redirects=False,
-                stream=True,
-                timeout=timeouts_s,
-                proxies=self._proxies_for(gate.host, url),
-            )
-        except requests.exceptions.SSLError as err:
-            msg = (
-                f"{_shown(url)}: the certificate doesn't hold: {_root(err)}. It is always checked."
-            )
-            raise CertificateError(msg, url=url) from err
-        except (requests.ConnectionError, requests.Timeout) as err:
-            msg = f"{_shown(url)}: no answer: {_root(err)}. Check the network, then run again."
-            raise ConnectionFailedError(msg, url=url) from err
-        except (requests.exceptions.InvalidHeader, UnicodeError):
-            # Not quoted: what is wrong may be a credential.
-            msg = (
-                f"{_shown(url)}: a header can't be sent. Check the user agent and the credentials."
-            )
-            raise RefusedAddressError(msg, url=url) from None
-        except (requests.RequestException, ValueError) as err:
-            msg = f"{_shown(url)}: can't be asked: {_root(err)}. Expected an http(s) address."
-            raise RefusedAddressError(msg, url=url) from err
-
-    def _whole(self, gate: Gate, url: str, response: requests.Response, max_bytes: int) -> Answer:
-        if response.status_code != _OK:
+    def _whole(
+        self,
+        gate: Gate,
+        url: str,
+        response: urllib3.BaseHTTPResponse,
+        max_bytes: int,
+        *,
+        accept_304: bool,
+    ) -> Answer:
+        if response.status == _NOT_MODIFIED and accept_304:
+            return Answer(url, response.headers, b"", _NOT_MODIFIED)
+        if response.status != _OK:
             raise self._status_error(gate, url, response)
         announced = response.headers.get("Content-Length", "")
         if announced.isdigit() and int(announced) > max_bytes:
@@ -223,42 +208,36 @@ class Client:
         began_s = self._clock.steady()
         body = bytearray()
         try:
-            while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+            while chunk := response.read1(_CHUNK_BYTES, decode_content=True):
                 body += chunk
                 if len(body) > max_bytes:
                     raise _too_large(url, max_bytes)
                 took_s = self._clock.steady() - began_s
                 if took_s > _STOPPED_BODY_S:
-                    self._gates.raise_if_stopped()
+                    self.gates.raise_if_stopped()
                 if took_s > limit_s:
-                    msg = f"{_shown(url)}: the body wasn't whole after {limit_s:.0f} s. Run again."
+                    msg = f"{shown(url)}: the body wasn't whole after {limit_s:.0f} s. Run again."
                     raise ConnectionFailedError(msg, url=url)
         except urllib3.exceptions.DecodeError as err:
-            msg = f"{_shown(url)}: the body can't be unpacked: {_root(err)}. Run again."
+            msg = f"{shown(url)}: the body can't be unpacked: {root(err)}. Run again."
             raise BadBodyError(msg, url=url) from err
         except (urllib3.exceptions.HTTPError, OSError) as err:
-            msg = f"{_shown(url)}: cut off after {len(body)} bytes: {_root(err)}. Run again."
+            msg = f"{shown(url)}: cut off after {len(body)} bytes: {root(err)}. Run again."
             raise ConnectionFailedError(msg, url=url) from err
         return Answer(url, response.headers, bytes(body))
 
-    def _status_error(self, gate: Gate, url: str, response: requests.Response) -> HttpStatusError:
-        status = response.status_code
+    def _status_error(
+        self, gate: Gate, url: str, response: urllib3.BaseHTTPResponse
+    ) -> HttpStatusError:
+        status = response.status
         pause_s = _retry_after_s(response.headers.get("Retry-After", ""), self._clock.unix())
         if pause_s > 0:
             gate.rest(pause_s, why=f"it answered {status} and asked for a rest")
-        with suppress(requests.RequestException):
-            told = next(response.iter_content(_TOLD_BYTES), b"")
-            said = " ".join(told.decode("utf-8", "replace").split())
-            msg = f"{_shown(url)}: expected status 200, got {status} {response.reason}: {said}"
-            return HttpStatusError(msg, url=url, status=status, retry_after_s=pause_s)
-        msg = f"{_shown(url)}: expected status 200, got {status} {response.reason}, cut off."
+        said = "cut off."
+        with suppress(urllib3.exceptions.HTTPError, OSError):
+            said = " ".join(_drain(response)[:_TOLD_BYTES].decode("utf-8", "replace").split())
+        msg = f"{shown(url)}: expected status 200, got {status} {response.reason}: {said}"
         return HttpStatusError(msg, url=url, status=status, retry_after_s=pause_s)
-
-    def _proxies_for(self, host: str, url: str) -> dict[str, str]:
-        if host not in self._proxies:
-            local = is_loopback(host)
-            self._proxies[host] = {} if local else dict(get_environ_proxies(url, no_proxy=None))
-        return self._proxies[host]
 
     def _redirected(self, gate: Gate, url: str, location: str, first_scheme: str) -> str:
         target = urljoin(url, location)
@@ -269,9 +248,9 @@ class Client:
         elif gate.policy.headers and (parts.hostname != gate.host or parts.scheme != first_scheme):
             trouble = "credentials don't follow to another host"
         if trouble:
-            msg = f"{_shown(url)}: redirects to {_shown(target)}, but {trouble}."
+            msg = f"{shown(url)}: redirects to {shown(target)}, but {trouble}."
             raise RefusedAddressError(msg, url=url)
-        return target
+        return target if is_plain(target) else _encoded(target, ())
 
     def _backoff_s(self, state: RetryCallState) -> float:
         err = state.outcome.exception() if state.outcome else None
@@ -309,18 +288,19 @@ def _retry_after_s(value: str, now_s: float) -> float:
 
 
 def _too_large(url: str, max_bytes: int) -> TooLargeError:
-    msg = f"{_shown(url)}: larger than the {max_bytes} bytes that `max_bytes` allows."
+    msg = f"{shown(url)}: larger than the {max_bytes} bytes that `max_bytes` allows."
     return TooLargeError(msg, url=url)
 
 
-def _shown(url: str) -> str:
-    # Without a password that somebody put into an address; our own credentials are in no URL.
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()[:300]
+def _encoded(url: str, params: Sequence[tuple[str, str]]) -> str:
+    try:
+        return requests.Request("GET", url, params=list(params)).prepare().url or url
+    except (requests.RequestException, ValueError) as err:
+        msg = f"{url}: not an address that can be asked: {err}. Expected http:// or https://."
+        raise RefusedAddressError(msg, url=url) from err
 
 
-def _root(err: BaseException) -> str:
-    # requests wraps urllib3, which wraps the reason that a person can read.
-    inner = err.args[0] if err.args else err
-    reason = getattr(inner, "reason", inner)
-    return " ".join(str(reason).split(">:")[-1].split())[:200]
+def _drain(response: urllib3.BaseHTTPResponse) -> bytes:
+    announced = response.headers.get("Content-Length", "")
+    short = announced.isdigit() and int(announced) <= _DRAINED_BYTES
+    return response.read(_DRAINED_BYTES if short else _TOLD_BYTES, decode_content=True)

@@ -1,0 +1,213 @@
+"""Connections to hosts, kept open and shared: the one place that sends a request.
+
+requests tells what the environment wants (proxies, certificates); urllib3, on which requests
+stands, sends. Taken by itself it needs half the time a request, and reads its certificates once
+instead of once a connection.
+"""
+
+import socket
+import ssl
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import certifi
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies, select_proxy
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.util.ssl_ import create_urllib3_context
+
+from equigen.errors import CertificateError, ConnectionFailedError, RefusedAddressError
+from equigen.rules.addresses import shown
+from equigen.rules.pacing import is_loopback
+
+_POOL_SIZE = 256
+_SENT_ALWAYS = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
+
+
+class Connections:
+    """Sends requests; may be used from several threads. Close it when no more are to be sent."""
+
+    def __init__(self, *, user_agent: str, connect_timeout_s: float, read_timeout_s: float) -> None:
+        self._headers = {"User-Agent": user_agent, **_SENT_ALWAYS}
+        self._timeout = urllib3.Timeout(connect=connect_timeout_s, read=read_timeout_s)
+        self._resolver = _Resolver()
+        self._pools: dict[str, urllib3.HTTPConnectionPool] = {}
+        self._through_proxy: set[str] = set()
+        self._proxies = HTTPAdapter(pool_connections=_POOL_SIZE, pool_maxsize=_POOL_SIZE)
+        self._tls: ssl.SSLContext | None = None
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            for pool in self._pools.values():
+                pool.close()
+            self._proxies.close()
+
+    def send(self, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+        """Ask for `url` and return the answer as soon as its head is there; close it after use.
+
+        Redirects are not followed. `headers` may hold credentials: they are in no message.
+
+        Raises:
+            CertificateError, ConnectionFailedError: no answer came.
+            RefusedAddressError: the address, or a header, can't be sent.
+
+        """
+        parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        try:
+            pool = self._pools.get(origin) or self._open(origin, url)
+            target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+            return pool.urlopen(
+                "GET",
+                url if origin in self._through_proxy else target,
+                headers={**self._headers, **headers} if headers else self._headers,
+                redirect=False,
+                retries=False,
+                preload_content=False,
+                decode_content=False,
+                timeout=self._timeout,
+            )
+        except urllib3.exceptions.SSLError as err:
+            msg = f"{shown(url)}: the certificate doesn't hold: {root(err)}. It is always checked."
+            raise CertificateError(msg, url=url) from err
+        except (urllib3.exceptions.LocationValueError, requests.RequestException) as err:
+            msg = f"{shown(url)}: can't be asked: {root(err)}. Expected an http(s) address."
+            raise RefusedAddressError(msg, url=url) from err
+        except (urllib3.exceptions.HTTPError, OSError) as err:
+            msg = f"{shown(url)}: no answer: {root(err)}. Check the network, then run again."
+            raise ConnectionFailedError(msg, url=url) from err
+        except ValueError:
+            # Not quoted: what is wrong may be a credential.
+            msg = f"{shown(url)}: a header can't be sent. Check the user agent and the credentials."
+            raise RefusedAddressError(msg, url=url) from None
+
+    def _open(self, origin: str, url: str) -> urllib3.HTTPConnectionPool:
+        with self._lock:
+            if origin not in self._pools:
+                self._pools[origin] = self._pool(origin, url)
+            return self._pools[origin]
+
+    def _pool(self, origin: str, url: str) -> urllib3.HTTPConnectionPool:
+        parts = urlsplit(origin)
+        host, is_tls = parts.hostname or "", parts.scheme == "https"
+        # A .netrc is never asked, and no proxy leads to this machine.
+        proxies = {} if is_loopback(host) else get_environ_proxies(url, no_proxy=None)
+        tls = {"ssl_context": self._certificates()} if is_tls else {}
+        if proxy := select_proxy(url, proxies):
+            if not is_tls:
+                self._through_proxy.add(origin)
+            manager: urllib3.ProxyManager = self._proxies.proxy_manager_for(proxy, **tls)
+            return manager.connection_from_url(origin)
+        kind = _TlsPool if is_tls else _PlainPool
+        more: dict[str, Any] = {**tls, "resolver": self._resolver}
+        return kind(host, parts.port, maxsize=_POOL_SIZE, **more)
+
+    def _certificates(self) -> ssl.SSLContext:
+        if self._tls is None:
+            # REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE count. A bundle takes longer to load than a
+            # cover to fetch, so that it is done once.
+            with requests.Session() as session:
+                bundle = session.merge_environment_settings(
+                    "https://localhost", {}, None, None, None
+                )["verify"]
+            where = Path(bundle if isinstance(bundle, str) else certifi.where())
+            self._tls = create_urllib3_context()
+            if where.is_dir():
+                self._tls.load_verify_locations(capath=where)
+            else:
+                self._tls.load_verify_locations(where)
+        return self._tls
+
+
+class _Resolver:
+    """Looks each host's addresses up once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, list[str]] = {}
+        self._locks: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def addresses(self, host: str) -> list[str]:
+        with self._lock:
+            lock = self._locks.setdefault(host, threading.Lock())
+        with lock:
+            if host not in self._known:
+                found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+                self._known[host] = list(dict.fromkeys(str(each[4][0]) for each in found))
+            return self._known[host]
+
+    def forget(self, host: str) -> None:
+        """Look it up again next time: the host may have moved."""
+        self._known.pop(host, None)
+
+
+class _PlainConnection(HTTPConnection):
+    """A connection that asks our resolver where its host is."""
+
+    def __init__(self, *args: Any, resolver: _Resolver, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **kwargs)
+        self._resolver = resolver
+
+    def _new_conn(self) -> socket.socket:
+        return _connected(self, self._resolver, super()._new_conn)
+
+
+class _TlsConnection(HTTPSConnection):
+    """The same over TLS."""
+
+    def __init__(self, *args: Any, resolver: _Resolver, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **kwargs)
+        self._resolver = resolver
+
+    def _new_conn(self) -> socket.socket:
+        return _connected(self, self._resolver, super()._new_conn)
+
+
+class _PlainPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _PlainConnection
+
+
+class _TlsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+def _connected(connection: HTTPConnection, resolver: _Resolver, connect: Any) -> socket.socket:  # noqa: ANN401
+    """Connect to the first of the host's addresses that answers."""
+    name = connection.host
+    try:
+        addresses = resolver.addresses(name)
+    except (OSError, UnicodeError) as err:
+        gone = err if isinstance(err, socket.gaierror) else socket.gaierror(str(err))
+        raise NameResolutionError(name, connection, gone) from err
+    try:
+        for address in addresses[:-1]:
+            connection.host = address
+            try:
+                opened: socket.socket = connect()
+            except (NewConnectionError, ConnectTimeoutError):
+                continue
+            return opened
+        connection.host = addresses[-1]
+        try:
+            opened = connect()
+        except (NewConnectionError, ConnectTimeoutError):
+            resolver.forget(name)
+            raise
+        return opened
+    finally:
+        connection.host = name
+
+
+def root(err: BaseException) -> str:
+    """Return the reason that a person can read, out of the errors that wrap it."""
+    inner = err.args[0] if err.args else err
+    reason = getattr(inner, "reason", inner)
+    return " ".join(str(reason).split(">:")[-1].split())[:200]
