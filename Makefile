@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Made anew whenever what it is made from changes.
 READY := $(VENV)/.ready
 
-.PHONY: demo test format clean
+.PHONY: demo test bench-download format clean
 
 demo: $(READY)
 	$(BIN)/equigen demo
@@ -18,6 +18,10 @@ test: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term
+
+# Takes nginx (Debian: nginx, libnginx-mod-http-lua) and about an hour and a half.
+bench-download: $(READY)
+	$(BIN)/python benchmarks/download.py
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -28,7 +28,10 @@ from equigen.members import Member, members
 
 _EPILOG = "Settings come from flags, the environment, .env and config.toml, in this order."
 _HANDED_IN = ("context", "stage")  # parameters of `run` that are no flags
-_SINGULAR = {"labels": "label"}  # settings that are lists: their flag is given once a value
+_SINGULAR = {
+    "labels": "label",
+    "sizes": "size",
+}  # settings that are lists: their flag is given once a value
 
 _ConfigFlag = Annotated[
     Path | None, typer.Option(help="Settings file. [default: config.toml]", show_default=False)

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 from equigen.config import Config
+from equigen.gates import Clock
 from equigen.ledger import LEDGER_NAME
 from equigen.settings import Settings
 
@@ -39,12 +40,16 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One run's surroundings. `say` talks to the user on stderr; results are returned instead."""
+    """One run's surroundings. `say` talks to the user on stderr; results are returned instead.
+
+    `now` is the date, `clock` what rates and waits are measured by.
+    """
 
     config: Config
     bar: BarMaker
     say: Callable[[str], None]
     now: Callable[[], datetime] = utc_now
+    clock: Clock = field(default_factory=Clock)
 
     @property
     def settings(self) -> Settings:
@@ -65,6 +70,13 @@ class Context:
     def images(self) -> Path:
         """The folder of the covers, one folder a genre."""
         return self.directory / self.settings.dataset.images
+
+    @property
+    def image_folders(self) -> tuple[Path, ...]:
+        """The folder of each rendering of a cover: `images` first, the others beside it."""
+        _, *others = self.settings.download.renderings()
+        named = (f"{self.images.name}_{other.size_px or 'original'}" for other in others)
+        return (self.images, *(self.images.with_name(name) for name in named))
 
     @property
     def split(self) -> Path:

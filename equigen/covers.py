@@ -1,34 +1,43 @@
 """The covers that the TSV asks for: each row's file, picture and address."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from equigen.context import Context
 from equigen.files import reading_tsv
-from equigen.rules.covering import Wanted
-from equigen.rules.labels import folder_of
+from equigen.rules.labels import folder_of, folders_by_genre
 from equigen.rules.naming import cover_name, folder_name
 from equigen.rules.pictures import picture_key
 
 
-@dataclass(frozen=True, slots=True)
-class WantedCover(Wanted):
+class WantedCover(NamedTuple):
     """One row's cover: `path` ("Genre/name.jpg") below the images folder, where it comes from.
 
     `picture` is the part of `url` that stays the same when the URL is signed anew. `label` is the
-    row's `genre` cell, `genre` the folder it lands in.
+    row's `genre` cell, `genre` the folder it lands in. The rest are the row's own cells, "" where
+    the TSV has no such column.
     """
 
+    path: str
+    picture: str
+    url: str
     label: str
     genre: str
+    artist: str
+    title: str
     year: str
     country: str
+    album_id: str
 
 
-def wanted_covers(tsv: Path, folders: Mapping[str, str]) -> Iterator[WantedCover]:
+def wanted_covers(
+    tsv: Path, folders: Mapping[str, str], *, suffix: str = ".jpg"
+) -> Iterator[WantedCover]:
     """Yield the cover of each row of the dataset, in file order.
 
-    `folders` maps labels to folders, as `rules.labels.folders_by_genre` makes it.
+    `folders` maps labels to folders, as `rules.labels.folders_by_genre` makes it; `suffix` is how
+    the files end.
 
     Raises:
         MissingInputError, InputError: there is no dataset, or it is broken.
@@ -36,24 +45,32 @@ def wanted_covers(tsv: Path, folders: Mapping[str, str]) -> Iterator[WantedCover
     """
     safe_folders: dict[str, str] = {}
     with reading_tsv(tsv) as rows:
-        artist, title, label, url, year = (
+        at_artist, at_title, at_label, at_url, at_year = (
             rows.index(name) for name in ("artist", "album", "genre", "image_url", "year")
         )
-        optional = {name: rows.index(name) for name in ("album_id", "country")}
+        at_id, at_country = rows.index("album_id"), rows.index("country")
         for row in rows:
-            name = row[label]
-            if name not in safe_folders:
-                safe_folders[name] = folder_name(folder_of(name, folders))
-            genre = safe_folders[name]
-            picture = picture_key(row[url]) if row[url] else ""
-            album_id, country = (row[at] if at >= 0 else "" for at in optional.values())
-            file = cover_name(row[artist], row[title], album_id=album_id, picture=picture)
+            label, url, artist, title = row[at_label], row[at_url], row[at_artist], row[at_title]
+            if label not in safe_folders:
+                safe_folders[label] = folder_name(folder_of(label, folders))
+            genre = safe_folders[label]
+            picture = picture_key(url) if url else ""
+            album_id = row[at_id] if at_id >= 0 else ""
+            country = row[at_country] if at_country >= 0 else ""
+            file = cover_name(artist, title, album_id=album_id, picture=picture, suffix=suffix)
             yield WantedCover(
-                path=f"{genre}/{file}",
-                picture=picture,
-                url=row[url],
-                label=name,
-                genre=genre,
-                year=row[year],
-                country=country,
-            )
+                f"{genre}/{file}", picture, url, label, genre, artist, title, row[at_year],
+                country, album_id,
+            )  # fmt: skip
+
+
+def dataset_covers(context: Context) -> Iterator[WantedCover]:
+    """Yield the cover of each row of a run's dataset, in file order.
+
+    Raises:
+        MissingInputError, InputError: there is no dataset, or it is broken.
+
+    """
+    folders = folders_by_genre(context.settings.fetch.known_labels())
+    suffix = context.settings.download.renderings()[0].suffix
+    return wanted_covers(context.tsv, folders, suffix=suffix)

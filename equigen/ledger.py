@@ -6,15 +6,13 @@ method is one transaction: a killed process leaves it done or not done.
 """
 
 import json
-import sqlite3
-import threading
+import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from equigen.errors import LedgerError
+from equigen.database import Database, Format
 from equigen.rules.selection import Identity
 from equigen.schema import Album, Listing
 
@@ -26,8 +24,8 @@ LAST_FETCH = "last_fetch"
 LAST_REFRESH = "last_refresh"
 # Only while a refresh is under way: the queries that it asks again, as JSON.
 REFRESHING = "refreshing"
-_APPLICATION_ID = 0x45714733  # "EqG3", to tell a ledger from any other SQLite file
-_VERSION = 1
+# Only while a download is under way, or after one that was killed.
+DOWNLOADING = "downloading"
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE pages (
@@ -47,7 +45,9 @@ CREATE TABLE covers (
     path TEXT PRIMARY KEY, picture TEXT NOT NULL, url TEXT NOT NULL,
     status TEXT NOT NULL, reason TEXT NOT NULL, http_status INTEGER NOT NULL,
     tries INTEGER NOT NULL, size_bytes INTEGER NOT NULL, width_px INTEGER NOT NULL,
-    height_px INTEGER NOT NULL, sha256 TEXT NOT NULL, fetched_at TEXT NOT NULL
+    height_px INTEGER NOT NULL, sha256 TEXT NOT NULL, fetched_at TEXT NOT NULL,
+    final_url TEXT NOT NULL, rendering TEXT NOT NULL, etag TEXT NOT NULL,
+    last_modified TEXT NOT NULL, phash TEXT NOT NULL, grey BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX covers_by_picture ON covers (picture);
 CREATE TABLE sets (path TEXT PRIMARY KEY, set_name TEXT NOT NULL) WITHOUT ROWID;
@@ -55,6 +55,24 @@ CREATE TABLE requests (
     host TEXT NOT NULL, day TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (host, day)
 ) WITHOUT ROWID;
 """
+# What brings a ledger of each earlier format to the next one, by the format it comes from.
+_MIGRATIONS = {
+    1: """
+ALTER TABLE covers ADD COLUMN final_url TEXT NOT NULL DEFAULT '';
+ALTER TABLE covers ADD COLUMN rendering TEXT NOT NULL DEFAULT 'original';
+ALTER TABLE covers ADD COLUMN etag TEXT NOT NULL DEFAULT '';
+ALTER TABLE covers ADD COLUMN last_modified TEXT NOT NULL DEFAULT '';
+ALTER TABLE covers ADD COLUMN phash TEXT NOT NULL DEFAULT '';
+ALTER TABLE covers ADD COLUMN grey BLOB NOT NULL DEFAULT x'';
+""",
+}
+
+_FORMAT = Format(
+    application_id=0x45714733,  # "EqG3", to tell a ledger from any other SQLite file
+    version=2,
+    schema=_SCHEMA,
+    migrations=_MIGRATIONS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +100,10 @@ class Cover:
     `path` is below the images folder, with slashes. `status` is "ok", "missing" (the host has
     none), "refused" (not a picture the dataset takes), "broken" (it doesn't decode) or "failed"
     (trying again can help); `reason` says why. `http_status` is 0 where no answer came. What is
-    known of the file is 0 or "" for all but "ok". `fetched_at` is UTC in ISO 8601.
+    known of the file is 0 or "" for all but "ok". `fetched_at` is UTC in ISO 8601. `final_url` is
+    where the redirects led; `rendering` says how the files were made; `etag` and `last_modified`
+    are the host's. `phash` is 16 hex digits and `grey` 16x16 bytes (`phash.py`), both empty where
+    nothing was decoded.
     """
 
     path: str
@@ -97,6 +118,23 @@ class Cover:
     height_px: int = 0
     sha256: str = ""
     fetched_at: str = ""
+    final_url: str = ""
+    rendering: str = "original"
+    etag: str = ""
+    last_modified: str = ""
+    phash: str = ""
+    grey: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class CoverState:
+    """The little of a `Cover` that is asked of all of them at every start."""
+
+    path: str
+    status: str
+    reason: str
+    size_bytes: int
+    rendering: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,41 +155,19 @@ class PendingRow:
     cells: tuple[str, ...]
 
 
-class Ledger:
+class Ledger(Database):
     """An open ledger; may be used from several threads. Close it, or use it as a context."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """Open the ledger at `path`; a missing one is made, unless it is only to be read.
 
+        One that an older version wrote is brought up to date.
+
         Raises:
             LedgerError: it is from a newer version, damaged, or not a ledger at all.
 
         """
-        self._path = path
-        self._lock = threading.RLock()
-        with self._translated():
-            # Also who only reads opens it for writing: the last to close tidies up what SQLite
-            # keeps beside the file meanwhile.
-            where = f"{path.resolve().as_uri()}?mode={'rw' if read_only else 'rwc'}"
-            self._db = sqlite3.connect(
-                where, uri=True, check_same_thread=False, isolation_level=None, timeout=30
-            )
-            try:
-                self._set_up(read_only=read_only)
-            except BaseException:
-                self._db.close()
-                raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._db.close()
+        super().__init__(path, _FORMAT, read_only=read_only)
 
     # Pages
 
@@ -255,13 +271,48 @@ class Ledger:
         with self._rows(f"SELECT {_COVER_COLUMNS} FROM covers ORDER BY path") as rows:  # noqa: S608  (our own column names)
             return {row[0]: Cover(*row) for row in rows}
 
+    def cover_states(self) -> Iterator[CoverState]:
+        """Yield what is asked of all covers at every start."""
+        with self._rows("SELECT path, status, reason, size_bytes, rendering FROM covers") as rows:
+            for row in rows:
+                yield CoverState(*row)
+
+    def covers_at(self, paths: Iterable[str]) -> dict[str, Cover]:
+        """Return what is known of the covers at these paths, by path."""
+        sql = f"SELECT {_COVER_COLUMNS} FROM covers WHERE path IN (SELECT value FROM json_each(?))"  # noqa: S608  (our own column names)
+        with self._rows(sql, (json.dumps(list(paths)),)) as rows:
+            return {row[0]: Cover(*row) for row in rows}
+
+    def covers_of(self, pictures: Iterable[str]) -> list[Cover]:
+        """Return all that is known of these pictures, whatever their paths, by path."""
+        sql = (
+            f"SELECT {_COVER_COLUMNS} FROM covers"  # noqa: S608  (our own column names)
+            " WHERE picture IN (SELECT value FROM json_each(?)) ORDER BY path"
+        )
+        with self._rows(sql, (json.dumps(list(pictures)),)) as rows:
+            return [Cover(*row) for row in rows]
+
+    def identical_covers(self) -> Iterator[list[str]]:
+        """Yield the paths of good covers that hold the same bytes, group by group, sorted."""
+        sql = (
+            "SELECT json_group_array(path) FROM (SELECT path, sha256 FROM covers WHERE"
+            " status = 'ok' ORDER BY path) GROUP BY sha256 HAVING count(*) > 1"
+        )
+        with self._rows(sql) as rows:
+            for (paths,) in rows:
+                yield sorted(json.loads(paths))
+
     def record_cover(self, cover: Cover, *, moved_from: str = "") -> None:
         """Note what became of a cover, in place of what was known; drop its row at an old path."""
-        values = tuple(getattr(cover, field.name) for field in fields(Cover))
         with self._transaction() as db:
             if moved_from:
                 db.execute("DELETE FROM covers WHERE path = ?", (moved_from,))
-            db.execute("INSERT OR REPLACE INTO covers VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", values)
+            db.execute(_PUT_COVER, _cover_values(cover))
+
+    def record_covers(self, covers: Iterable[Cover]) -> None:
+        """Note what became of several covers, all or none."""
+        with self._transaction() as db:
+            db.executemany(_PUT_COVER, [_cover_values(cover) for cover in covers])
 
     def sets(self) -> dict[str, str]:
         """Return the set ("train", "val", "test") of each cover, by its path."""
@@ -301,68 +352,14 @@ class Ledger:
         with self._transaction() as db:
             db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
-    # How it is done
 
-    def _set_up(self, *, read_only: bool) -> None:
-        version = self._pragma("user_version")
-        empty = not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if not empty and self._pragma("application_id") != _APPLICATION_ID:
-            msg = (
-                f"{self._path}: this SQLite file is not EquiGen's ledger. Expected one that"
-                " `equigen fetch` or `download` made. Move it away and run again."
-            )
-            raise LedgerError(msg)
-        if version > _VERSION:
-            msg = (
-                f"{self._path}: the ledger has format {version}, from a newer EquiGen; this one"
-                f" reads up to {_VERSION}. Upgrade EquiGen; nothing was changed."
-            )
-            raise LedgerError(msg)
-        if empty:  # new, or made by a process that was killed before it came further
-            self._db.execute("PRAGMA journal_mode = WAL")
-            script = f"PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {_VERSION};"
-            self._db.executescript(f"BEGIN; {_SCHEMA} {script} COMMIT;")
-        # Safe against a killed process; a power cut may cost the last transactions, never the file.
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        if read_only:
-            self._db.execute("PRAGMA query_only = ON")
-
-    def _pragma(self, name: str) -> int:
-        return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._translated():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-
-    @contextmanager
-    def _rows(self, sql: str, values: Sequence[object] = ()) -> Iterator[Iterator[Any]]:
-        with self._lock, self._translated():
-            cursor = self._db.execute(sql, values)
-            try:
-                yield iter(cursor)
-            finally:
-                cursor.close()
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as err:
-            msg = (
-                f"{self._path}: the ledger can't be used: {err}. Expected a readable and writable"
-                " SQLite file. If it is damaged, move it away: the TSV and the covers stay."
-            )
-            raise LedgerError(msg) from err
-
-
-_COVER_COLUMNS = ", ".join(field.name for field in fields(Cover))
+_COVER_FIELDS = tuple(field.name for field in fields(Cover))
+_COVER_COLUMNS = ", ".join(_COVER_FIELDS)
+_PUT_COVER = (
+    f"INSERT OR REPLACE INTO covers ({_COVER_COLUMNS})"  # noqa: S608  (our own column names)
+    f" VALUES ({', '.join('?' * len(_COVER_FIELDS))})"
+)
+_cover_values = operator.attrgetter(*_COVER_FIELDS)
 
 
 def _listing(values: list[Any]) -> Listing:

@@ -31,11 +31,13 @@ from pydantic_settings import (
 
 from equigen import __version__
 from equigen.rules.labels import Label, builtin_labels
+from equigen.rules.rendering import Check, Fit, Format, Rendering
 
 ENV_PREFIX = "EQUIGEN_"
 DISCOGS_API_URL = "https://api.discogs.com"
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Sha256 = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[0-9a-fA-F]{64}$")]
 BaseUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+[^\s?#]*$")]
 
 
@@ -192,11 +194,52 @@ class DownloadSettings(_Table):
     min_size_px: int = Field(2, ge=1, description="smallest width and height; 1x1 is a spacer")
     max_pixels: int = Field(50_000_000, ge=1, description="largest area, checked before decoding")
     max_bytes: int = Field(20_000_000, ge=1, description="largest file; what is longer is cut off")
+    check: Check = Field(
+        Check.FULL, description="full: every picture is decoded; structure: a JPEG's frame alone"
+    )
+    sizes: list[Annotated[int, Field(ge=0, le=10_000)]] = Field(
+        default_factory=list,
+        description="sizes in pixels, 0 is the original; each further one has a folder of its own",
+        examples=[[0, 256]],
+    )
+    fit: Fit = Field(Fit.CROP, description="crop, pad, inside or stretch: how a size is reached")
+    quality: int = Field(90, ge=1, le=100, description="of sized JPEG and WebP files")
+    format: Format = Field(Format.JPG, description="jpg, png or webp: of sized files")
+    processes: int = Field(
+        0, ge=0, le=256, description="processes that fetch; 0: one a core, none for a few covers"
+    )
+    placeholders: list[Sha256] = Field(
+        default_factory=list,
+        description="SHA-256 of pictures that say there is no picture",
+        examples=[["0" * 64]],
+    )
     hosts: dict[str, HostSettings] = Field(
         default_factory=dict,
         validate_default=True,
         description="limits by host; the longest matching pattern wins",
     )
+
+    @field_validator("sizes")
+    @classmethod
+    def _each_size_once(cls, value: list[int]) -> list[int]:
+        if len(set(value)) < len(value):
+            msg = f"each size once, got {', '.join(map(str, value))}"
+            raise ValueError(msg)
+        return value
+
+    @model_validator(mode="after")
+    def _format_needs_a_size(self) -> Self:
+        if self.format is not Format.JPG and not any(self.sizes):
+            msg = f"format: {self.format} is for sized files, originals stay JPEGs: set sizes"
+            raise ValueError(msg)
+        return self
+
+    def renderings(self) -> tuple[Rendering, ...]:
+        """Return how a cover's files are made: the first for the images folder itself."""
+        return tuple(
+            Rendering(size_px, self.fit, self.quality, self.format) if size_px else Rendering()
+            for size_px in self.sizes or [0]
+        )
 
     @field_validator("hosts", mode="before")
     @classmethod

@@ -1,126 +1,241 @@
-"""The files of the covers, and what the ledger says of each."""
+"""The files of the covers: where each lies, and how it gets there or away."""
 
+import errno
+import hashlib
 import os
 import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from equigen.context import Context
 from equigen.errors import StorageError
+from equigen.fetcher import target_of
 from equigen.files import translating_os_errors
+from equigen.jobs import UNPLACED, Job, beside
 from equigen.ledger import SPLIT_LINK, Cover, Ledger
-from equigen.rules.covering import OK, Action, Decision
+from equigen.rules.covering import OK
+from equigen.rules.rendering import Rendering
 from equigen.rules.splitting import Link
+
+# What a file system says that has no hard links, or no more of them for this file.
+_NO_LINKS = frozenset({errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS})
+_COPY = UNPLACED + "copy"
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """One folder of files, all made by one rendering; `aside` is where they go from it."""
+
+    folder: Path
+    rendering: Rendering
+
+    @property
+    def aside(self) -> Path:
+        return self.folder.with_name(self.folder.name + "_set_aside")
+
+    def file(self, path: str) -> Path:
+        return Path(target_of(self.folder, path, self.rendering))
+
+    def file_aside(self, path: str) -> Path:
+        return Path(target_of(self.aside, path, self.rendering))
 
 
 @dataclass(slots=True)
 class Shelf:
-    """The files of the covers and what the ledger says of them.
+    """The files of the covers.
 
     A file lies in the images folder, or in a set of the split where `split --link move` put it, or
-    beside the images folder where it was set aside because no row wants it any more. May be used
-    from several threads, each for paths of its own.
+    beside the images folder where it was set aside because no row wants it any more, or because it
+    isn't what it was. Each further size lies in a folder of its own.
     """
 
     context: Context
     ledger: Ledger
-    covers: dict[str, Cover] = field(default_factory=dict)
     set_aside: int = 0
-    _sets: dict[str, str] = field(default_factory=dict)
+    linked: int = 0
+    has_links: bool = True
+    _places: tuple[_Place, ...] = ()
     _images: str = ""
+    _sets: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._images = str(self.context.images)
-        self.covers = self.ledger.covers()
+        renderings = self.context.settings.download.renderings()
+        self._places = tuple(map(_Place, self.context.image_folders, renderings))
         if self.ledger.value(SPLIT_LINK) == Link.MOVE:
             self._sets = self.ledger.sets()
 
-    def has(self, path: str) -> bool:
-        """Tell whether the good cover at `path` is still there, as large as it was."""
-        return any(self._fits(place, self.covers[path]) for place in self._homes(path))
+    def fits(self, path: str, size_bytes: int) -> bool:
+        """Tell whether a cover's files are there, the first as large as it was."""
+        try:
+            # Asked of every cover at every start: a Path for each would take as long as the disk.
+            size = os.stat(f"{self._images}/{path}").st_size  # noqa: PTH116
+        except OSError:
+            size = -1
+        if size != size_bytes and not (
+            path in self._sets and self._fits(self._moved(path), size_bytes)
+        ):
+            return False
+        return all(place.file(path).is_file() for place in self._places[1:])
 
-    def has_aside(self, path: str) -> bool:
-        """Tell whether the good cover at `path` was set aside."""
-        return self._fits(self._aside(path), self.covers[path])
+    def has(self, cover: Cover) -> bool:
+        """Tell whether a good cover lies where its row wants it."""
+        return self.fits(cover.path, cover.size_bytes)
 
-    def put_away(self, wanted: set[str]) -> None:
-        """Set aside the files of good covers that no row wants."""
-        for path, cover in self.covers.items():
-            if cover.status != OK or path in wanted:
-                continue
-            homes = [home for home in self._homes(path) if self._fits(home, cover)]
-            for home in homes[:1]:
-                self._move(Path(home), self._aside(path))
-                self.set_aside += 1
+    def find(self, cover: Cover) -> Path | None:
+        """Return where a good cover's first file lies, if anywhere."""
+        places = (self._places[0].file(cover.path), self._moved(cover.path))
+        everywhere = (*places, self._places[0].file_aside(cover.path))
+        return next((file for file in everywhere if self._fits(file, cover.size_bytes)), None)
 
-    def bring(self, decision: Decision) -> None:
-        """Move or copy a cover that is there under another name.
+    def is_aside(self, cover: Cover) -> bool:
+        """Tell whether a good cover lies where it was set aside, and there alone."""
+        return self.find(cover) == self._places[0].file_aside(cover.path)
+
+    def is_as_it_was(self, cover: Cover) -> bool:
+        """Tell whether a good cover's first file holds the very bytes that were fetched."""
+        file = self.find(cover)
+        try:
+            return (
+                file is not None and hashlib.sha256(file.read_bytes()).hexdigest() == cover.sha256
+            )
+        except OSError:
+            return False
+
+    def bring(self, cover: Cover, path: str, url: str, *, moves: bool, links: bool) -> None:
+        """Move or copy a good cover to another path; `links` makes a copy a hard link.
 
         Raises:
             StorageError: the disk refuses, or the file vanished meanwhile.
 
         """
-        source = self._find(decision.source)
+        source = self.find(cover)
         if source is None:
-            msg = f"{decision.source}: vanished while the covers were sorted. Run again."
+            msg = f"{cover.path}: vanished while the covers were sorted. Run again."
             raise StorageError(msg)
-        wanted, moves = decision.wanted, decision.action is Action.MOVE
-        if moves:
-            self._move(source, self.context.images / wanted.path)
-        else:
-            self.write(wanted.path, source.read_bytes())
-        new = replace(self.covers[decision.source], path=wanted.path, url=wanted.url)
-        if moves:
-            del self.covers[decision.source]
-        self.note(new, moved_from=decision.source if moves else "")
+        for place in self._places:
+            target = place.file(path)
+            files = (
+                (source,)
+                if place is self._places[0]
+                else (place.file(cover.path), place.file_aside(cover.path))
+            )
+            origin = next((file for file in files if file.is_file()), None)
+            if origin is None or origin == target:
+                continue
+            if moves:
+                _move(origin, target)
+            else:
+                self._copy(origin, target, links=links)
+        new = replace(cover, path=path, url=url)
+        self.ledger.record_cover(new, moved_from=cover.path if moves else "")
 
-    def write(self, path: str, data: bytes) -> None:
-        """Write a cover so that its file is never seen half-written."""
-        file = self.context.images / path
-        # A leading dot keeps it out of the sets, should the process be killed here.
-        beside = file.with_name(".new-" + file.stem[-10:])
-        with translating_os_errors(file):
-            file.parent.mkdir(parents=True, exist_ok=True)
+    def place(self, job: Job, run: str) -> None:
+        """Put a job's files where they belong, once the ledger knows of them.
+
+        Raises:
+            StorageError: the disk refuses.
+
+        """
+        for place in self._places:
+            target = target_of(place.folder, job.path, place.rendering)
             try:
-                beside.write_bytes(data)
-                beside.replace(file)
-            except BaseException:
-                beside.unlink(missing_ok=True)
-                raise
+                os.replace(beside(target, run, job.ticket), target)  # noqa: PTH105  (as in `fits`)
+            except OSError:
+                with translating_os_errors(Path(target)):
+                    raise
 
-    def note(self, cover: Cover, *, moved_from: str = "") -> None:
-        """Keep what became of a cover."""
-        self.covers[cover.path] = cover
-        self.ledger.record_cover(cover, moved_from=moved_from)
+    def put_away(self, is_unwanted: Callable[[str], bool]) -> None:
+        """Set aside the files of good covers that no row wants."""
+        states = self.ledger.cover_states()
+        gone = [s for s in states if s.status == OK and is_unwanted(s.path)]
+        for state in gone:
+            homes = (self._places[0].file(state.path), self._moved(state.path))
+            for home in homes:
+                if self._fits(home, state.size_bytes):
+                    _move(home, self._places[0].file_aside(state.path))
+                    self.set_aside += 1
+                    break
+            for place in self._places[1:]:
+                if place.file(state.path).is_file():
+                    _move(place.file(state.path), place.file_aside(state.path))
+
+    def put_away_spoilt(self, path: str) -> None:
+        """Set aside what lies in a good cover's place and isn't that cover."""
+        file = self._places[0].file(path)
+        if file.is_file():
+            _move(file, self._places[0].file_aside(path).with_suffix(".spoilt"))
+            self.set_aside += 1
+
+    def link_identical(self) -> None:
+        """Let good covers that hold the same bytes share them, by hard links."""
+        for first, *others in self.ledger.identical_covers():
+            for place in self._places:
+                for other in others:
+                    self._link(place.file(first), place.file(other))
+
+    def sweep(self) -> None:
+        """Remove what an earlier run that was killed left beside its targets."""
+        for place in self._places:
+            for folder in _folders(place.folder):
+                for name in os.listdir(folder):  # noqa: PTH208  (a million names, few of them ours)
+                    if name.startswith(UNPLACED):
+                        (folder / name).unlink(missing_ok=True)
 
     def notes(self) -> list[str]:
-        """Say what was set aside."""
-        if not self.set_aside:
-            return []
-        return [f"{self.set_aside:,} covers whose rows are gone lie in {self._aside('')} now"]
+        """Say what was set aside or linked."""
+        notes = []
+        if self.set_aside:
+            aside = self._places[0].aside
+            notes.append(f"{self.set_aside:,} files that no row wants any more lie in {aside} now")
+        if self.linked:
+            notes.append(f"{self.linked:,} files share their bytes with another one now")
+        if not self.has_links:
+            notes.append("not all identical covers could be linked: the file system refuses")
+        return notes
 
-    def _find(self, path: str) -> Path | None:
-        places = [*self._homes(path), str(self._aside(path))]
-        cover = self.covers[path]
-        return next((Path(place) for place in places if self._fits(place, cover)), None)
-
-    def _homes(self, path: str) -> list[str]:
-        homes = [f"{self._images}/{path}"]
-        if path in self._sets:
-            homes.append(f"{self.context.split}/{self._sets[path]}/{path}")
-        return homes
-
-    def _fits(self, file: str | Path, cover: Cover) -> bool:
+    def _link(self, first: Path, other: Path) -> None:
+        copy = other.with_name(_COPY)
         try:
-            # Asked of every cover at every start: a Path for each would take as long as the disk.
-            return os.stat(file).st_size == cover.size_bytes  # noqa: PTH116
+            if first.stat().st_size == other.stat().st_size and not first.samefile(other):
+                copy.unlink(missing_ok=True)
+                copy.hardlink_to(first)
+                copy.replace(other)
+                self.linked += 1
+        except FileNotFoundError:
+            return
+        except OSError as err:
+            if err.errno not in _NO_LINKS:
+                with translating_os_errors(other):
+                    raise
+            self.has_links = False
+
+    def _copy(self, source: Path, target: Path, *, links: bool) -> None:
+        copy = target.with_name(_COPY)
+        with translating_os_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, copy)
+            copy.replace(target)
+        if links:
+            self._link(source, target)
+
+    def _moved(self, path: str) -> Path:
+        return self.context.split / self._sets.get(path, "") / path
+
+    def _fits(self, file: Path, size_bytes: int) -> bool:
+        try:
+            return file.stat().st_size == size_bytes
         except OSError:
             return False
 
-    def _aside(self, path: str) -> Path:
-        return self.context.images.with_name(self.context.images.name + "_set_aside") / path
 
-    def _move(self, source: Path, target: Path) -> None:
-        with translating_os_errors(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(source, target)
+def _folders(images: Path) -> Iterator[Path]:
+    if images.is_dir():
+        yield from (folder for folder in images.iterdir() if folder.is_dir())
+
+
+def _move(source: Path, target: Path) -> None:
+    with translating_os_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(source, target)

@@ -102,6 +102,7 @@ class ScriptedServer:
         self.seen: list[Seen] = []
         self.most_at_once = 0
         self.before_answer: Callable[[], None] = lambda: None
+        self.on_request: Callable[[BaseHTTPRequestHandler], None] = lambda _handler: None
         self._scripts, self._time_s = list(scripts), time_s
         self._lock = threading.Lock()
         self._under_way = 0
@@ -151,6 +152,7 @@ class ScriptedServer:
             self.most_at_once = max(self.most_at_once, self._under_way)
         try:
             self.before_answer()
+            self.on_request(handler)
             if script.raw:
                 script.raw(handler.connection)
                 handler.close_connection = True
@@ -197,6 +199,7 @@ def make_context(
     split: Mapping[str, Any] | None = None,
     token: str = TOKEN,
     now: datetime = NOON,
+    clock: Clock | None = None,
 ) -> Context:
     """Return a context whose dataset lies in `folder`, with no limit of our own on requests."""
     settings = defaults(
@@ -210,7 +213,9 @@ def make_context(
         split=SplitSettings(**dict(split or {})),
     )
     config = Config(settings, Credentials(discogs_token=SecretStr(token)), folder)
-    return Context(config, bar=silent_bar, say=lambda _: None, now=lambda: now)
+    return Context(
+        config, bar=silent_bar, say=lambda _: None, now=lambda: now, clock=clock or Clock()
+    )
 
 
 def write_rows(path: Path, *rows: Mapping[str, str], columns: Sequence[str] | None = None) -> Path:

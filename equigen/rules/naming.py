@@ -7,7 +7,6 @@ import unicodedata
 from pathvalidate import sanitize_filename
 
 MAX_NAME_BYTES = 255
-_COVER_SUFFIX = ".jpg"
 _TAG_HEX_DIGITS = 8
 # Invisible marks that turn or hide text (bidirectional overrides, zero-width spaces, BOM): they
 # make one name look like another.
@@ -19,8 +18,13 @@ _DEVICE = re.compile(
 )
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff<>:"/\\|?*\u2028\u2029]+')
 
+# Words of ASCII with one space between them: nothing below changes them.
+_PLAIN = re.compile(r"[\w!#$%&'()+,;=@\[\]^`{}~-]+(?: [\w!#$%&'()+,;=@\[\]^`{}~-]+)*", re.ASCII)
 
-def cover_name(artist: str, title: str, *, album_id: str, picture: str) -> str:
+
+def cover_name(
+    artist: str, title: str, *, album_id: str, picture: str, suffix: str = ".jpg"
+) -> str:
     """Return the file name of an album's cover: "Artist - Title [1a2b3c4d].jpg".
 
     The tag in brackets is a digest of all four values, so that the name is the same whatever the
@@ -29,9 +33,10 @@ def cover_name(artist: str, title: str, *, album_id: str, picture: str) -> str:
     """
     identity = f"{artist}\0{title}\0{album_id}\0{picture}"
     digest = hashlib.blake2b(identity.encode("utf-8", "replace"), digest_size=_TAG_HEX_DIGITS // 2)
-    tag = f" [{digest.hexdigest()}]{_COVER_SUFFIX}"
+    tag = f" [{digest.hexdigest()}]"
     words = " - ".join(part for part in (_readable(artist), _readable(title)) if part)
-    name = (_cut(words, MAX_NAME_BYTES - len(tag) - 1) or "_") + tag
+    longest = MAX_NAME_BYTES - len(tag) - len(suffix) - 1
+    name = f"{_cut(words, longest) or '_'}{tag}{suffix}"
     return f"_{name}" if _DEVICE.match(name) else name
 
 
@@ -42,6 +47,8 @@ def folder_name(genre: str) -> str:
 
 
 def _readable(text: str) -> str:
+    if _PLAIN.fullmatch(text):
+        return text  # most names are, and a dataset has a million of them
     normal = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
     # A leading dot hides a file, and the library that deals the sets skips hidden ones; Windows
     # drops dots and spaces at the end.

@@ -4,10 +4,15 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
+# Each row's URL is looked at several times, some rows after another.
+_LATEST = 4096
 _S3_PREFIX = "s3://"
-_PLAIN_URL = re.compile(r"https?://(?P<host>[A-Za-z0-9.-]+)(?::\d{1,5})?(?P<path>/[^?#\s]*)")
+_PLAIN_URL = re.compile(
+    r"https?://(?P<host>[A-Za-z0-9.-]+)(?::\d{1,5})?(?P<path>/[^?#\s]*)(?:\?[^#\s]*)?"
+)
 # A signed path: /SIGNATURE/rs:fit/g:sm/q:90/h:600/w:600/<base64, cut by slashes>.jpeg
 _SIGNED_PATH = re.compile(r"(?:/[a-z]+:[^/]*)+/(?P<code>[A-Za-z0-9_\-/]+={0,2})\.[a-z]+$")
 # Names of Discogs' own files: R-release, A-artist, L-label, M-master. Old addresses put a size (90,
@@ -38,9 +43,14 @@ def picture_key(image_url: str) -> str:
     return image_url
 
 
+def host_of(image_url: str) -> str:
+    """Return the host that a picture comes from; "" where the URL is none of http or https."""
+    return _split(image_url).host
+
+
 def has_no_cover(image_url: str) -> bool:
     """Tell whether there is no cover to be had at the URL: not http, empty, or a placeholder."""
-    return not _split(image_url).host or is_placeholder(image_url)
+    return not host_of(image_url) or is_placeholder(image_url)
 
 
 def is_placeholder(image_url: str) -> bool:
@@ -58,6 +68,7 @@ class _Address:
     path: str
 
 
+@lru_cache(maxsize=_LATEST)
 def _split(url: str) -> _Address:
     # Most URLs are plain, and a dataset has a million of them.
     if plain := _PLAIN_URL.fullmatch(url):

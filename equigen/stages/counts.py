@@ -17,10 +17,9 @@ import pandas as pd
 import typer
 
 from equigen.context import Context
-from equigen.covers import WantedCover, wanted_covers
+from equigen.covers import WantedCover, dataset_covers
 from equigen.errors import MissingInputError, UsageError
 from equigen.ledger import Ledger
-from equigen.rules.labels import folders_by_genre
 from equigen.summary import Summary, Table
 
 ORDER: Final = 50
@@ -80,9 +79,8 @@ def _largest_first(item: tuple[str, int]) -> tuple[int, str]:
 
 
 def _values(context: Context, by: By) -> Iterator[str]:
-    folders = folders_by_genre(context.settings.fetch.known_labels())
     sets = _sets(context) if by is By.SET else {}
-    for cover in wanted_covers(context.tsv, folders):
+    for cover in dataset_covers(context):
         match by:
             case By.GENRE:
                 yield cover.genre

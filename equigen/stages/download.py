@@ -6,325 +6,415 @@ unless --retry-failed is given.
 
 Examples:
   equigen download
-  equigen download --retry-failed
+  equigen download --limit 100 --export manifest.tsv
+  equigen download --size 256 --size 64 --fit pad
+  equigen download --retry-failed --reason "HTTP 404"
+  equigen download --verify
+  equigen download --dry-run
 """
 
-import threading
-from collections import Counter, defaultdict, deque
-from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import SimpleQueue
 from typing import Annotated, Final
-from urllib.parse import urlsplit
 
 import typer
 
 from equigen.context import Bar, Context
-from equigen.covers import wanted_covers
-from equigen.errors import (
-    BadBodyError,
-    CertificateError,
-    EquigenError,
-    FetchError,
-    HostRestsError,
-    HttpStatusError,
-    PictureError,
-    RefusedAddressError,
-    StoppedError,
-    TooLargeError,
-)
+from equigen.dispatch import Dispatcher, Done
+from equigen.errors import UsageError
+from equigen.fetcher import Making
 from equigen.files import require_tsv
-from equigen.http import Answer, Client, Patience
-from equigen.images import BROKEN, Picture, check_picture
-from equigen.ledger import Cover, Ledger
+from equigen.http import Client, Patience
+from equigen.images import Demands
+from equigen.jobs import UNCHANGED, Job
+from equigen.ledger import DOWNLOADING, Cover, Ledger
 from equigen.lock import dataset_lock
-from equigen.rules.covering import OK, Action, Decision, decide
-from equigen.rules.labels import folders_by_genre
+from equigen.manifest import check_manifest, write_manifest
+from equigen.rules.covering import FAILED, OK, Retry
+from equigen.rules.forecast import forecast
 from equigen.rules.pacing import HostPolicy, policy_for
+from equigen.rules.sharing import Shares, share_out
 from equigen.shelf import Shelf
-from equigen.summary import Summary
+from equigen.spool import JobQueues
+from equigen.stations import (
+    MOST_THREADS_A_PROCESS,
+    LocalStation,
+    News,
+    ProcessStation,
+    usable_cores,
+)
+from equigen.summary import Summary, Table
+from equigen.worker import setup_line
+from equigen.worklist import Wishes, Worklist
 
 ORDER: Final = 60
-SETTINGS: Final = ("download.min_size_px", "download.max_pixels", "download.max_bytes")
+SETTINGS: Final = (
+    "download.check",
+    "download.sizes",
+    "download.fit",
+    "download.quality",
+    "download.format",
+    "download.min_size_px",
+    "download.max_pixels",
+    "download.max_bytes",
+    "download.processes",
+)
 
 _WAITING = "waiting: the host rests"
-_FAILED = "failed"
-_REFUSED = "refused"
-_HTTP_OK = 200
-# Statuses with which a host says that it has no such picture, now or ever.
-_MISSING = frozenset({400, 404, 410})
-_MOST_THREADS_A_HOST = 32
-_MOST_THREADS = 64
+_BEYOND = "waiting: beyond --limit"
+_TO_FETCH = "to be fetched"
+# With fewer covers than this, starting processes takes longer than fetching them.
+_WORTH_PROCESSES = 200
 # After so many refusals in a row, for different pictures, it is us that the host refuses.
 _REFUSALS_IN_A_ROW = 10
 _REFUSALS = frozenset({403, 429})
+_log = logging.getLogger(__name__)
 
 
-def run(
+def run(  # noqa: PLR0913  (each is a flag)
     context: Context,
     *,
+    limit: Annotated[
+        int, typer.Option(min=-1, help="Fetch so many covers at most, for a try; -1 for all.")
+    ] = -1,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Ask again for covers that failed for good.")
+    ] = False,
+    reason: Annotated[
+        list[str] | None,
+        typer.Option(help="With --retry-failed: only those that failed for this reason."),
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read all files again; mend those that differ.")
+    ] = False,
+    check_changed: Annotated[
+        bool, typer.Option("--check-changed", help="Ask hosts whether their pictures changed.")
+    ] = False,
+    link_identical: Annotated[
+        bool, typer.Option("--link-identical", help="Hard-link files that hold the same bytes.")
+    ] = False,
+    export: Annotated[
+        Path | None, typer.Option(help="Write what is known of each cover: .tsv or .parquet.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be fetched and how long it takes.")
     ] = False,
 ) -> Summary:
     """Download what is missing; files whose rows are gone are set aside, not deleted.
 
     Raises:
+        UsageError: the flags make no sense together, or the covers there have another size.
         MissingInputError, InputError: there is no TSV, or it is broken.
         StorageError: the disk refuses.
 
     """
+    if reason and not retry_failed:
+        msg = "--reason narrows --retry-failed: give both, or neither."
+        raise UsageError(msg)
+    if export:
+        check_manifest(export)
     require_tsv(context.tsv)
-    settings = context.settings
-    policies = {
-        host: HostPolicy(given.per_minute, given.per_day, given.concurrency)
-        for host, given in settings.download.hosts.items()
-    }
-    user_agent = settings.discogs.user_agent_sent
-    patience = Patience(**settings.http.model_dump())
-    folders = folders_by_genre(settings.fetch.known_labels())
+    wishes = Wishes(
+        Retry(retry_failed, frozenset(reason or ())), verify, check_changed, link_identical, dry_run
+    )
     with (
         dataset_lock(context.directory, stage="download", now=context.now()),
         Ledger(context.ledger) as ledger,
+        JobQueues(context.directory) as queues,
     ):
-        rows = list(wanted_covers(context.tsv, folders))
         shelf = Shelf(context, ledger)
-        decisions = decide(
-            rows,
-            shelf.covers,
-            is_there=shelf.has,
-            is_aside=shelf.has_aside,
-            retry_failed=retry_failed,
-        )
-        with Client(policies, user_agent=user_agent, patience=patience, counter=ledger) as client:
-            work = _Work(context, shelf, client, policies)
-            work.carry_out(decisions)
-        shelf.put_away({row.path for row in rows})
-        endings = work.endings
-    good = sum(1 for row in rows if endings[row.path] == OK)
-    dropped = Counter(endings[row.path] for row in rows if endings[row.path] != OK)
+        worklist = Worklist(context, ledger, shelf, queues, wishes)
+        if dry_run:
+            return _forecast(context, ledger, worklist)
+        work = _Work(context, ledger, worklist)
+        work.carry_out(limit)
+        if worklist.has_unwanted:
+            shelf.put_away(worklist.is_unwanted)
+        if link_identical:
+            shelf.link_identical()
+        if export:
+            rows = write_manifest(export, context, ledger)
+            work.notes.append(f"{export}: {rows:,} rows")
+    return work.summary()
+
+
+def _policies(context: Context) -> dict[str, HostPolicy]:
+    return {
+        host: HostPolicy(given.per_minute, given.per_day, given.concurrency)
+        for host, given in context.settings.download.hosts.items()
+    }
+
+
+def _forecast(context: Context, ledger: Ledger, worklist: Worklist) -> Summary:
+    """Say what a run would do, and do none of it."""
+    for _ in worklist.scan():
+        pass
+    worklist.settle_renamed()
+    counts = worklist.queues.counts()
+    shared = worklist.rows - worklist.good - worklist.endings.total() - worklist.jobs
+    day = datetime.fromtimestamp(context.clock.unix(), UTC).date().isoformat()
+    policies = _policies(context)
+    lines = {
+        host: forecast(count, policy_for(host, policies), used_today=ledger.requests_on(host, day))
+        for host, count in counts.items()
+    }
+    dropped = Counter({_TO_FETCH: worklist.jobs, "to be copied from another row": shared})
+    for ending, count in worklist.endings.items():
+        dropped[ending.reason] += count
     return Summary(
         stage="download",
         unit="rows",
-        rows_in=len(rows),
-        rows_out=good,
+        rows_in=worklist.rows,
+        rows_out=worklist.good,
         dropped=dict(dropped.most_common()),
-        facts={
-            "fetched": work.fetched,
-            "fetched_bytes": work.fetched_bytes,
-            "covers": sum(1 for ending in endings.values() if ending == OK),
-            "set_aside": shelf.set_aside,
-            "left_for_later": work.later,
-            "images": str(context.images),
-        },
-        notes=[
-            f"{work.fetched:,} fetched, {work.fetched_bytes / 1e6:,.1f} MB",
-            *work.notes,
-            *shelf.notes(),
-        ],
-        partly=bool(work.later),
+        facts={"dry_run": True, "to_fetch": dict(counts), "forecast": lines},
+        notes=[f"{host}: {line}" for host, line in lines.items()] or ["nothing to fetch"],
     )
 
 
 @dataclass(slots=True)
-class _Job:
-    """One picture to fetch, and all files that it belongs in."""
-
-    url: str
-    picture: str
-    paths: list[str]
-
-
-@dataclass(slots=True)
 class _Work:
-    """Fetches pictures, each host's apart, so that a slow or resting host holds up no other."""
+    """One run's fetching: what came of each cover is in the ledger before its file is placed."""
 
     context: Context
-    shelf: Shelf
-    client: Client
-    policies: Mapping[str, HostPolicy]
-    endings: dict[str, str] = field(default_factory=dict)
+    ledger: Ledger
+    worklist: Worklist
     notes: list[str] = field(default_factory=list)
     fetched: int = 0
     fetched_bytes: int = 0
+    done: int = 0
+    changed: int = 0
+    unchanged: int = 0
     later: int = 0
-    _queues: dict[str, deque[_Job]] = field(default_factory=dict)
+    _unsaid: list[Cover] = field(default_factory=list)
+    _unplaced: list[Job] = field(default_factory=list)
     _refusals: Counter[str] = field(default_factory=Counter)
-    _resting: set[str] = field(default_factory=set)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _stopped: threading.Event = field(default_factory=threading.Event)
+    _run: str = field(default_factory=lambda: str(os.getpid()))
 
-    def carry_out(self, decisions: Sequence[Decision]) -> None:
-        """Do what was decided; each wanted path has an ending afterwards."""
-        jobs: dict[str, _Job] = {}
-        for decision in decisions:
-            path, picture = decision.wanted.path, decision.wanted.picture
-            match decision.action:
-                case Action.NOTHING:
-                    self.endings[path] = OK
-                case Action.LEAVE:
-                    self.endings[path] = decision.reason
-                case Action.MOVE | Action.COPY:
-                    self.shelf.bring(decision)
-                    self.endings[path] = OK
-                case Action.FETCH:
-                    job = jobs.setdefault(picture, _Job(decision.wanted.url, picture, []))
-                    job.paths.append(path)
-        self._queues = defaultdict(deque)
-        # What was never asked for goes first: covers that fail again and again hold up no other.
-        for job in sorted(jobs.values(), key=lambda job: job.paths[0] in self.shelf.covers):
-            self._queues[urlsplit(job.url).hostname or ""].append(job)
-        with self.context.bar("download", len(jobs), "cover") as bar:
-            self._drain_all(bar)
-        for queue in self._queues.values():
-            for job in queue:
-                self._end(job, _WAITING)
-                self.later += len(job.paths)
-
-    def _drain_all(self, bar: Bar) -> None:
-        threads = {
-            host: min(policy_for(host, self.policies).concurrency, _MOST_THREADS_A_HOST, len(queue))
-            for host, queue in self._queues.items()
-        }
-        # Each host gets its first thread before any gets its second: none waits for a slow one.
-        turns = [
-            host
-            for turn in range(_MOST_THREADS_A_HOST)
-            for host, count in threads.items()
-            if turn < count
-        ]
-        with ThreadPoolExecutor(max(1, min(len(turns), _MOST_THREADS)), "download") as pool:
-            loops = [pool.submit(self._drain, host, bar) for host in turns]
+    def carry_out(self, limit: int) -> None:
+        """Fetch all that can be fetched now, at most `limit` covers where that isn't -1."""
+        settings = self.context.settings
+        policies = _policies(self.context)
+        processes = settings.download.processes or usable_cores() - (usable_cores() == 1)
+        shares = share_out(policies, processes)
+        making = self._making()
+        patience = Patience(**settings.http.model_dump())
+        user_agent = settings.discogs.user_agent_sent
+        news: SimpleQueue[News] = SimpleQueue()
+        setup = setup_line(
+            shares.each,
+            user_agent=user_agent,
+            patience=patience,
+            making=making,
+            threads=_threads(shares.each),
+        )
+        if self.ledger.value(DOWNLOADING):
+            self.worklist.shelf.sweep()
+        self.ledger.remember(DOWNLOADING, self._run)
+        with (
+            Client(
+                shares.first,
+                user_agent=user_agent,
+                patience=patience,
+                counter=self.ledger,
+                clock=self.context.clock,
+            ) as client,
+            Dispatcher(
+                self.worklist.queues,
+                LocalStation(client, making, shares.first, news),
+                news,
+                make_process=lambda: ProcessStation(setup, shares.each, news),
+                on_rest=self.notes.append,
+                most=limit,
+            ) as dispatcher,
+            self.context.bar("download", 0, "cover") as bar,
+        ):
             try:
-                wait(loops, return_when=FIRST_EXCEPTION)
+                self._fetch_all(dispatcher, shares, processes, bar)
             finally:
-                self._stopped.set()
-                self.client.stop()
-            for loop in loops:
-                loop.result()
+                self._take(dispatcher.stop(), dispatcher, bar)
+        for job in dispatcher.waiting():
+            if job.sha256 and not job.source:
+                continue  # there, only not asked about
+            self.worklist.end(job.url, _WAITING if dispatcher.most else _BEYOND)
+            self.later += bool(dispatcher.most)
+        self.worklist.settle_repeated()
+        self.ledger.remember(DOWNLOADING, "")
 
-    def _drain(self, host: str, bar: Bar) -> None:
-        queue = self._queues[host]
-        while not self._stopped.is_set() and host not in self._resting:
-            try:
-                job = queue.popleft()
-            except IndexError:
-                return
-            try:
-                self._do(host, job)
-            except (HostRestsError, StoppedError) as err:
-                queue.append(job)
-                self._rest(host, str(err))
-            else:
-                bar.advance(ok=self.fetched)
+    def summary(self) -> Summary:
+        """Account for every row."""
+        worklist, shelf = self.worklist, self.worklist.shelf
+        dropped: Counter[str] = Counter()
+        for ending, count in worklist.endings.items():
+            dropped[ending.reason] += count
+        ordered = sorted(
+            worklist.endings.items(), key=lambda item: (item[0].host, -item[1], item[0].reason)
+        )
+        failures = [
+            {
+                "host": ending.host,
+                "reason": ending.reason,
+                "covers": count,
+                "example": worklist.examples[ending],
+            }
+            for ending, count in ordered
+        ]
+        rows: list[tuple[str | int, ...]] = [
+            (ending.host, ending.reason, count, worklist.examples[ending])
+            for ending, count in ordered
+        ]
+        return Summary(
+            stage="download",
+            unit="rows",
+            rows_in=worklist.rows,
+            rows_out=worklist.good,
+            dropped=dict(dropped.most_common()),
+            facts={
+                "fetched": self.fetched,
+                "fetched_bytes": self.fetched_bytes,
+                "set_aside": shelf.set_aside,
+                "spoilt": worklist.spoilt,
+                "changed": self.changed,
+                "unchanged": self.unchanged,
+                "linked": shelf.linked,
+                "left_for_later": self.later,
+                "failures": failures,
+                "images": str(self.context.images),
+            },
+            table=Table(("host", "reason", "covers", "for example"), tuple(rows)) if rows else None,
+            notes=[
+                f"{self.fetched:,} fetched, {self.fetched_bytes / 1e6:,.1f} MB",
+                *self._more_notes(),
+                *self.notes,
+                *shelf.notes(),
+            ],
+            partly=bool(self.later),
+        )
 
-    def _do(self, host: str, job: _Job) -> None:
-        """Fetch one picture; whatever comes of it stands in the ledger afterwards."""
-        try:
-            picture = self._fetch(job)
-        except HttpStatusError as err:
-            status = "missing" if err.status in _MISSING else _FAILED
-            self._fail(job, status, f"HTTP {err.status}", err)
-            self._count_refusal(host, err.status)
-        except (PictureError, FetchError) as err:
-            fault = _fault(err)
-            self._fail(job, fault.status, fault.reason, err)
-        else:
-            self._keep(job, picture)
-            with self._lock:
-                self._refusals[host] = 0
+    def _more_notes(self) -> Iterable[str]:
+        worklist = self.worklist
+        if worklist.wishes.verify:
+            yield f"{worklist.spoilt:,} files were not what they were when they were fetched"
+        if worklist.wishes.check_changed:
+            unknown = worklist.unverifiable
+            yield f"{self.changed:,} changed, {self.unchanged:,} unchanged, {unknown:,} can't tell"
 
-    def _fetch(self, job: _Job) -> Picture:
+    def _making(self) -> Making:
         settings = self.context.settings.download
-        seen: set[bytes] = set()
+        return Making(
+            Demands(
+                settings.min_size_px,
+                settings.max_pixels,
+                settings.check,
+                frozenset(settings.placeholders),
+            ),
+            settings.renderings(),
+            self.context.image_folders,
+            settings.max_bytes,
+            self._run,
+        )
 
-        def read(answer: Answer) -> Picture:
-            try:
-                return check_picture(
-                    answer.body, min_size_px=settings.min_size_px, max_pixels=settings.max_pixels
+    def _fetch_all(self, dispatcher: Dispatcher, shares: Shares, processes: int, bar: Bar) -> None:
+        queues = self.worklist.queues
+        at_once = 1 if self.context.settings.download.processes else _WORTH_PROCESSES
+        for _ in self.worklist.scan():
+            if processes and not dispatcher.processes:
+                shared = (
+                    count
+                    for host, count in queues.counts().items()
+                    if policy_for(host, shares.each).concurrency
                 )
-            except PictureError as err:
-                # Torn on the way, a second try helps; the same bytes again are the host's own.
-                if err.reason != BROKEN or answer.body in seen:
-                    raise
-                seen.add(answer.body)
-                raise BadBodyError(str(err), url=answer.url) from err
+                if sum(shared) >= at_once:
+                    dispatcher.start_processes(processes, shares.each)
+            self._take(dispatcher.turn(wait=False), dispatcher, bar)
+        self.worklist.settle_renamed()
+        bar.expect(self.worklist.jobs)
+        while dispatcher.is_busy:
+            self._take(dispatcher.turn(wait=True), dispatcher, bar)
 
-        return self.client.get(job.url, read, max_bytes=settings.max_bytes)
+    def _take(self, done: Iterable[Done], dispatcher: Dispatcher, bar: Bar) -> None:
+        """Note what was done, and only then put the files where they belong."""
+        try:
+            for each in done:
+                self._one(each, dispatcher)
+        finally:
+            self._say_and_place(bar)
 
-    def _keep(self, job: _Job, picture: Picture) -> None:
-        for path in job.paths:
-            self.shelf.write(path, picture.data)
-            self.shelf.note(
-                Cover(
-                    path=path,
-                    picture=job.picture,
-                    url=job.url,
-                    status=OK,
-                    http_status=_HTTP_OK,
-                    size_bytes=len(picture.data),
-                    width_px=picture.width_px,
-                    height_px=picture.height_px,
-                    sha256=picture.sha256,
-                    fetched_at=self._now(),
-                )
-            )
-        self._end(job, OK)
-        with self._lock:
-            self.fetched += 1
-            self.fetched_bytes += len(picture.data)
+    def _one(self, done: Done, dispatcher: Dispatcher) -> None:
+        job, outcome = done.job, done.outcome
+        self.done += 1
+        if outcome.message:
+            _log.info("%s: %s", job.path, outcome.message)
+        is_check = bool(job.sha256) and not job.source
+        self._count_refusal(job.host, outcome.http_status, dispatcher)
+        if outcome.status == UNCHANGED:
+            self.unchanged += 1
+        elif outcome.status == OK:
+            self.fetched += not job.source
+            self.fetched_bytes += outcome.received_bytes if not job.source else 0
+            self._unsaid.append(self._cover(done))
+            self._unplaced.append(job)
+            self.changed += is_check
+            self.worklist.good += not is_check
+        elif is_check:
+            self.notes.append(f"{job.url}: kept as it is: {outcome.reason}")
+        else:
+            self._unsaid.append(self._cover(done))
+            self.worklist.end(job.url, outcome.reason)
+            self.later += outcome.status == FAILED
 
-    def _fail(self, job: _Job, status: str, reason: str, err: EquigenError) -> None:
-        http_status = err.status if isinstance(err, HttpStatusError) else 0
-        tries = err.tries if isinstance(err, FetchError) else 1
-        for path in job.paths:
-            cover = Cover(path, job.picture, job.url, status, reason, http_status, tries)
-            self.shelf.note(replace(cover, fetched_at=self._now()))
-        self._end(job, reason)
-        if status == _FAILED:
-            with self._lock:
-                self.later += len(job.paths)
+    def _cover(self, done: Done) -> Cover:
+        job, outcome = done.job, done.outcome
+        if job.source and not outcome.final_url:
+            # Made of the original that lies here: where that came from stays true.
+            (known,) = self.ledger.covers_at([job.path]).values()
+            return replace(known, rendering=self.worklist.rendering)
+        return Cover(
+            path=job.path,
+            picture=job.picture,
+            url=job.url,
+            status=outcome.status,
+            reason=outcome.reason,
+            http_status=outcome.http_status,
+            tries=outcome.tries,
+            size_bytes=outcome.size_bytes,
+            width_px=outcome.width_px,
+            height_px=outcome.height_px,
+            sha256=outcome.sha256,
+            fetched_at=self.context.now().isoformat(timespec="seconds"),
+            final_url=outcome.final_url,
+            rendering=self.worklist.rendering,
+            etag=outcome.etag or job.etag,
+            last_modified=outcome.last_modified or job.last_modified,
+            phash=outcome.phash,
+            grey=bytes.fromhex(outcome.grey),
+        )
 
-    def _end(self, job: _Job, ending: str) -> None:
-        for path in job.paths:
-            self.endings[path] = ending
+    def _say_and_place(self, bar: Bar) -> None:
+        said, placed = self._unsaid, self._unplaced
+        self._unsaid, self._unplaced = [], []
+        if said:
+            self.ledger.record_covers(said)
+        for job in placed:
+            self.worklist.shelf.place(job, self._run)
+        if said:
+            share = f"{self.fetched / self.done:.0%}"
+            bar.advance(len(said), ok=share, MB=f"{self.fetched_bytes / 1e6:,.0f}")
 
-    def _count_refusal(self, host: str, status: int) -> None:
-        with self._lock:
-            self._refusals[host] = self._refusals[host] + 1 if status in _REFUSALS else 0
-            refusals = self._refusals[host]
-        if refusals >= _REFUSALS_IN_A_ROW:
-            self._rest(host, f"{host}: refused {refusals} covers in a row. Run again later.")
-
-    def _rest(self, host: str, why: str) -> None:
-        """Leave the rest of a host's covers for another run."""
-        with self._lock:
-            if host not in self._resting:
-                self._resting.add(host)
-                self.notes.append(why)
-
-    def _now(self) -> str:
-        return self.context.now().isoformat(timespec="seconds")
+    def _count_refusal(self, host: str, status: int, dispatcher: Dispatcher) -> None:
+        self._refusals[host] = self._refusals[host] + 1 if status in _REFUSALS else 0
+        if self._refusals[host] == _REFUSALS_IN_A_ROW:
+            dispatcher.rest(host)
+            why = f"{host}: refused {_REFUSALS_IN_A_ROW} covers in a row. Run again later."
+            self.notes.append(why)
 
 
-@dataclass(frozen=True, slots=True)
-class _Fault:
-    """What stands in the ledger of a cover that could not be had."""
-
-    status: str
-    reason: str
-
-
-def _fault(err: PictureError | FetchError) -> _Fault:
-    match err:
-        case PictureError(reason=reason):
-            return _Fault(BROKEN if reason == BROKEN else _REFUSED, reason)
-        case TooLargeError():
-            return _Fault(_REFUSED, "too large")
-        case RefusedAddressError():
-            return _Fault(_REFUSED, "bad address")
-        case BadBodyError():
-            return _Fault(_FAILED, "torn on the way")
-        case CertificateError():
-            return _Fault(_FAILED, "bad certificate")
-    return _Fault(_FAILED, "no connection")
+def _threads(shares: Mapping[str, HostPolicy]) -> int:
+    most = max((policy.concurrency for policy in shares.values()), default=0)
+    return max(1, min(most, MOST_THREADS_A_PROCESS))

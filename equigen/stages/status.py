@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from equigen.context import Context
-from equigen.covers import wanted_covers
-from equigen.ledger import LAST_FETCH, LAST_REFRESH, REFRESHING, Ledger
-from equigen.rules.covering import OK
-from equigen.rules.labels import folders_by_genre
+from equigen.covers import dataset_covers
+from equigen.ledger import LAST_FETCH, LAST_REFRESH, REFRESHING, CoverState, Ledger
+from equigen.rules.covering import FAILED, OK
 from equigen.rules.pictures import has_no_cover
 from equigen.rules.splitting import SETS
 from equigen.summary import Summary, Table
@@ -97,10 +96,12 @@ class _Found:
 
 def _look(context: Context) -> _Found:
     found = _Found()
-    known, sets = {}, {}
+    known: dict[str, CoverState] = {}
+    sets: dict[str, str] = {}
     if context.ledger.exists():
         with Ledger(context.ledger, read_only=True) as ledger:
-            known, sets = ledger.covers(), ledger.sets()
+            known = {state.path: state for state in ledger.cover_states()}
+            sets = ledger.sets()
             found.pending = len(ledger.pending_rows())
             found.pages = any(True for _ in ledger.page_extents())
             found.last_fetch = ledger.value(LAST_FETCH)
@@ -108,17 +109,16 @@ def _look(context: Context) -> _Found:
             found.refresh_under_way = bool(ledger.value(REFRESHING))
     if not context.tsv.exists():
         return found
-    folders = folders_by_genre(context.settings.fetch.known_labels())
-    for row in wanted_covers(context.tsv, folders):
+    for row in dataset_covers(context):
         found.rows += 1
         cover = known.get(row.path)
-        if cover and cover.picture == row.picture and cover.status == OK:
+        if cover and cover.status == OK:
             found.covers += 1
             if row.path in sets:
                 found.sets[sets[row.path]] += 1
-        elif cover and cover.picture == row.picture:
+        elif cover:
             found.failed[cover.reason] += 1
-            found.to_try_again += cover.status == "failed"
+            found.to_try_again += cover.status == FAILED
         elif has_no_cover(row.url):
             found.failed["no picture"] += 1
         else:

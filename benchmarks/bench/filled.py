@@ -1,0 +1,91 @@
+"""A dataset in which nothing is left to do: its TSV, its ledger, and a file for each cover."""
+
+import hashlib
+import inspect
+import os
+import shutil
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import equigen.covers
+import equigen.files
+import equigen.ledger
+import equigen.rules.naming
+from bench import ours
+from equigen.covers import WantedCover, wanted_covers
+from equigen.ledger import LEDGER_NAME, Cover, Ledger
+from equigen.rules.labels import folders_by_genre
+from equigen.settings import defaults
+
+# Nothing listens there: a request, were one made, would fail and show in the summary.
+_DEAD_URL = "http://127.0.0.1:1"
+_SIZE_BYTES = 60_000
+_SIZE_PX = 600
+_BATCH = 10_000
+# Made by these: when they change, datasets are made anew.
+_MAKERS = (equigen.covers, equigen.files, equigen.ledger, equigen.rules.naming, ours)
+
+
+def filled(folder: Path, rows: int) -> Path:
+    """Return the folder of a dataset of so many rows with all covers there, below `folder`.
+
+    It is made once for each state of the code that names and remembers covers. The files have a
+    size and no content, so a million of them take no more than their names.
+    """
+    finished = folder / f"filled-{rows}-{_digest()}"
+    if finished.is_dir():
+        return finished
+    for old in folder.glob(f"filled-{rows}-*"):
+        shutil.rmtree(old)
+    beside = finished.with_suffix(".new")
+    beside.mkdir(parents=True)
+    ours.write_tsv(beside / ours.TSV_NAME, (f"{_DEAD_URL}/{number}.jpg" for number in range(rows)))
+    images = beside / ours.IMAGES_NAME
+    wanted = wanted_covers(
+        beside / ours.TSV_NAME, folders_by_genre(defaults().fetch.known_labels())
+    )
+    with Ledger(beside / LEDGER_NAME) as ledger:
+        while batch := [_cover(row) for row in islice(wanted, _BATCH)]:
+            for genre in {cover.path.partition("/")[0] for cover in batch}:
+                (images / genre).mkdir(parents=True, exist_ok=True)
+            for cover in batch:
+                _make_file(f"{images}/{cover.path}")
+            ledger.record_covers(batch)
+    beside.rename(finished)
+    return finished
+
+
+def _make_file(path: str) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    os.ftruncate(handle, _SIZE_BYTES)
+    os.close(handle)
+
+
+def _cover(row: WantedCover) -> Cover:
+    told = hashlib.sha256(row.path.encode())
+    return Cover(
+        path=row.path,
+        picture=row.picture,
+        url=row.url,
+        status="ok",
+        http_status=200,
+        size_bytes=_SIZE_BYTES,
+        width_px=_SIZE_PX,
+        height_px=_SIZE_PX,
+        sha256=told.hexdigest(),
+        fetched_at="2026-01-01T00:00:00+00:00",
+        final_url=row.url,
+        phash=told.hexdigest()[:16],
+        grey=told.digest() * 8,
+    )
+
+
+def _digest() -> str:
+    return hashlib.sha256("".join(_sources()).encode()).hexdigest()[:12]
+
+
+def _sources() -> Iterator[str]:
+    for module in _MAKERS:
+        yield inspect.getsource(module)
+    yield Path(__file__).read_text(encoding="utf-8")

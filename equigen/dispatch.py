@@ -1,0 +1,225 @@
+"""Who does which job next: each host's apart, so that a slow or resting one holds up no other.
+
+All limits are kept here, in one process (`stations.py`); a process that dies takes no job with it.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import Self
+
+from equigen.errors import EquigenError, StorageError
+from equigen.jobs import ELSEWHERE, ERROR, HOLD, RESTS, STOPPED, Job, Outcome
+from equigen.rules.covering import BROKEN
+from equigen.rules.pacing import HostPolicy, policy_for
+from equigen.spool import JobQueues
+from equigen.stations import LocalStation, News, ProcessStation, Station
+
+_AT_ONCE = 16
+_TURN_S = 0.25
+# What is under way when a run is told to stop has this long to end.
+_STOP_WITHIN_S = 10.0
+_MOST_DEATHS_WITHOUT_WORK = 3
+CRASHED = "crashed its process"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A job, and what came of it."""
+
+    job: Job
+    outcome: Outcome
+
+
+@dataclass(slots=True)
+class Dispatcher:
+    """Hands jobs out and takes what comes of them; use it as a context, which ends all processes.
+
+    `make_process` starts one; `on_rest` is told of each host that is left for another run; `most`
+    bounds how many jobs are handed out, -1 for all.
+    """
+
+    queues: JobQueues
+    local: LocalStation
+    news: SimpleQueue[News]
+    make_process: Callable[[], ProcessStation]
+    on_rest: Callable[[str], None]
+    most: int = -1
+    _shares: Mapping[str, HostPolicy] = field(default_factory=dict)
+    _processes: list[ProcessStation] = field(default_factory=list)
+    _turns: int = 0
+    _resting: set[str] = field(default_factory=set)
+    _served_here: set[str] = field(default_factory=set)
+    _suspects: deque[Job] = field(default_factory=deque)
+    _crashes: Counter[int] = field(default_factory=Counter)
+    _deaths: int = 0
+    _stopping: bool = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for station in self._processes:
+            station.end()
+
+    def start_processes(self, count: int, shares: Mapping[str, HostPolicy]) -> None:
+        """Let processes do what has no limits; until then, threads of this one do all."""
+        self._shares = shares
+        self._processes.extend(self.make_process() for _ in range(count))
+
+    @property
+    def processes(self) -> int:
+        """How many processes there are."""
+        return len(self._processes)
+
+    def rest(self, host: str) -> None:
+        """Leave the jobs of a host that wait for another run."""
+        self._resting.add(host)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether any job is under way, or waits for a host that doesn't rest."""
+        return self._under_way() or bool(self._suspects or self._open_hosts())
+
+    def turn(self, *, wait: bool) -> Iterator["Done"]:
+        """Hand out what there is room for, then yield what has been done; `wait` until some is.
+
+        Raises:
+            StorageError: the disk refuses.
+
+        """
+        self._hand_out()
+        for station in self._stations():
+            station.look()
+        for news in self._next_news(wait=wait):
+            yield from self._heard(news)
+
+    def stop(self) -> Iterator["Done"]:
+        """Let what is under way end, and yield it."""
+        self._stopping = True
+        stations = self._stations()
+        for station in stations:
+            station.stop()
+        by_s = monotonic() + _STOP_WITHIN_S
+        left = set(map(id, stations))
+        while left and (wait_s := by_s - monotonic()) > 0:
+            with suppress(Empty):
+                news = self.news.get(timeout=wait_s)
+                if not news.outcomes:
+                    left.discard(id(news.station))
+                yield from self._heard(news)
+
+    def waiting(self) -> Iterator[Job]:
+        """Yield all jobs that are left, for another run."""
+        yield from self._suspects
+        yield from self.queues.take_all()
+
+    def _stations(self) -> list[Station]:
+        return [self.local, *self._processes]
+
+    def _under_way(self) -> bool:
+        return any(station.under_way for station in self._stations())
+
+    def _open_hosts(self) -> list[str]:
+        """Return the hosts with jobs that can be done in this run, another one first each time."""
+        if not self.most:
+            return []
+        hosts = [h for h, count in self.queues.counts().items() if count and h not in self._resting]
+        self._turns += 1
+        first = self._turns % len(hosts) if hosts else 0
+        return hosts[first:] + hosts[:first]
+
+    def _hand_out(self) -> None:
+        hosts = self._open_hosts()
+        for station in self._stations():
+            if self._suspects and station is not self.local:
+                # One of them killed a process: each alone, so that it shows which.
+                if not station.under_way:
+                    station.hand([self._suspects.popleft()])
+                continue
+            # In rounds, so that no host takes all the room.
+            while batch := [job for host in hosts for job in self._taken(station, host)]:
+                station.hand(batch)
+
+    def _taken(self, station: Station, host: str) -> list[Job]:
+        if not self._serves(station, host):
+            return []
+        count = min(station.room_for(host), self.queues.count(host), _AT_ONCE)
+        if self.most >= 0:
+            count = min(count, self.most)
+            self.most -= max(count, 0)
+        return [self.queues.take(host) for _ in range(count)]
+
+    def _serves(self, station: Station, host: str) -> bool:
+        here = (
+            not self._processes
+            or host in self._served_here
+            or not policy_for(host, self._shares).concurrency
+        )
+        return here == (station is self.local)
+
+    def _next_news(self, *, wait: bool) -> Iterator[News]:
+        if wait and self.news.empty():
+            closed_s = [
+                self.local.wait_s(host)
+                for host in self._open_hosts()
+                if self._serves(self.local, host)
+            ]
+            if self._under_way() or not closed_s:
+                with suppress(Empty):
+                    yield self.news.get(timeout=max(min([_TURN_S, *closed_s]), 0.001))
+            elif (wait_s := min(closed_s)) > 0:
+                self.local.sleep(wait_s)
+        while not self.news.empty():
+            yield self.news.get()
+
+    def _heard(self, news: News) -> Iterator["Done"]:
+        if not news.outcomes:
+            yield from self._gone(news.station)
+        for outcome in news.outcomes:
+            if outcome.status == HOLD:
+                for station in self._stations():
+                    station.hold(outcome.host, outcome.pause_s)
+                continue
+            job = news.station.under_way.pop(outcome.ticket)
+            self._deaths = 0
+            if outcome.status == ERROR:
+                raise StorageError(outcome.message)
+            if outcome.status in {STOPPED, RESTS, ELSEWHERE}:
+                self._give_back(job, outcome)
+            else:
+                yield Done(job, outcome)
+
+    def _give_back(self, job: Job, outcome: Outcome) -> None:
+        if outcome.status == ELSEWHERE:
+            # Its host leads to one with limits, and so will the rest of its jobs.
+            self._served_here.add(job.host)
+        self.queues.give_back(job)
+        if outcome.status == RESTS and job.host not in self._resting:
+            self._resting.add(job.host)
+            self.on_rest(outcome.message)
+
+    def _gone(self, station: Station) -> Iterator["Done"]:
+        """Take the jobs of a process that died again, and start another in its place."""
+        if self._stopping or station not in self._processes:
+            return
+        at = self._processes.index(station)
+        lost = list(station.under_way.values())
+        alone = len(lost) == 1
+        for job in lost:
+            self._crashes[job.ticket] += 1
+            if alone and self._crashes[job.ticket] > 1:
+                yield Done(job, Outcome(job.ticket, BROKEN, CRASHED))
+            else:
+                self._suspects.append(job)
+        self._deaths += 1
+        if self._deaths > _MOST_DEATHS_WITHOUT_WORK:
+            msg = (
+                f"{self._deaths} processes in a row died before they had done anything; why may"
+                " stand above. What was done is kept. Run again, with --processes 1 if it stays so."
+            )
+            raise EquigenError(msg)
+        self._processes[at] = self.make_process()

@@ -1,0 +1,170 @@
+"""One cover from its host to files beside their targets: fetched, checked, sized, hashed."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from equigen.errors import (
+    BadBodyError,
+    CertificateError,
+    EquigenError,
+    FetchError,
+    HostRestsError,
+    HttpStatusError,
+    NotServedError,
+    PictureError,
+    RefusedAddressError,
+    StoppedError,
+    TooLargeError,
+)
+from equigen.files import translating_os_errors
+from equigen.http import Answer, Client
+from equigen.images import BROKEN as TORN
+from equigen.images import Demands, Picture, check_picture
+from equigen.jobs import ELSEWHERE, ERROR, RESTS, STOPPED, UNCHANGED, Job, Outcome, beside
+from equigen.rules.covering import BROKEN, FAILED, MISSING, OK, REFUSED
+from equigen.rules.rendering import Rendering
+
+# Statuses with which a host says that it has no such picture, now or ever.
+_MISSING = frozenset({400, 404, 410})
+_NOT_MODIFIED = 304
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What is made of a picture and where: `folders` has one for each of `renderings`.
+
+    `run` tells this run's files from those of any other, while they lie beside their targets.
+    """
+
+    demands: Demands
+    renderings: tuple[Rendering, ...]
+    folders: tuple[Path, ...]
+    max_bytes: int
+    run: str
+
+
+@dataclass(slots=True)
+class Fetcher:
+    """Does jobs by one client; may be used from several threads."""
+
+    client: Client
+    making: Making
+    _made: set[str] = field(default_factory=set)
+
+    def do(self, job: Job) -> Outcome:
+        """Fetch one picture and lay its files beside their targets; never raises what it knows."""
+        try:
+            return self._local(job) if job.source else self._fetched(job)
+        except EquigenError as err:
+            return _ended(job.ticket, err)
+
+    def _fetched(self, job: Job) -> Outcome:
+        seen: set[bytes] = set()
+
+        def read(answer: Answer) -> Outcome:
+            if answer.status == _NOT_MODIFIED:
+                return Outcome(job.ticket, UNCHANGED, final_url=answer.url)
+            try:
+                picture = check_picture(answer.body, self.making.demands, self.making.renderings)
+            except PictureError as err:
+                # Torn on the way, a second try helps; the same bytes again are the host's own.
+                if err.reason != TORN or answer.body in seen:
+                    raise
+                seen.add(answer.body)
+                raise BadBodyError(str(err), url=answer.url) from err
+            return self._laid(job, picture, answer)
+
+        conditions = {"If-None-Match": job.etag, "If-Modified-Since": job.last_modified}
+        return self.client.get(
+            job.url,
+            read,
+            unless={name: value for name, value in conditions.items() if value},
+            max_bytes=self.making.max_bytes,
+        )
+
+    def _laid(self, job: Job, picture: Picture, answer: Answer) -> Outcome:
+        outcome = Outcome(
+            job.ticket,
+            OK,
+            http_status=answer.status,
+            received_bytes=len(answer.body),
+            size_bytes=len(picture.files[0]),
+            width_px=picture.width_px,
+            height_px=picture.height_px,
+            sha256=picture.sha256,
+            final_url=answer.url,
+            etag=answer.headers.get("ETag", ""),
+            last_modified=answer.headers.get("Last-Modified", ""),
+            phash=picture.phash,
+            grey=picture.grey.hex(),
+        )
+        if job.sha256 and job.sha256 == picture.sha256:
+            outcome.status = UNCHANGED
+        else:
+            self._write(job, picture.files)
+        return outcome
+
+    def _local(self, job: Job) -> Outcome:
+        """Make the further sizes of a cover whose original is here."""
+        try:
+            body = Path(job.source).read_bytes()
+            picture = check_picture(body, self.making.demands, self.making.renderings)
+        except (OSError, PictureError):
+            return self._fetched(job)
+        if picture.sha256 != job.sha256:
+            return self._fetched(job)
+        answer = Answer("", {}, body)
+        job.sha256 = ""
+        return self._laid(job, picture, answer)
+
+    def _write(self, job: Job, files: Sequence[bytes]) -> None:
+        for folder, data, rendering in zip(
+            self.making.folders, files, self.making.renderings, strict=True
+        ):
+            target = target_of(folder, job.path, rendering)
+            genre = target.rpartition("/")[0]
+            # Strings, since paths as objects would take longer than the writing.
+            with translating_os_errors(Path(target)):
+                if genre not in self._made:
+                    os.makedirs(genre, exist_ok=True)  # noqa: PTH103
+                    self._made.add(genre)
+                with open(beside(target, self.making.run, job.ticket), "wb") as file:  # noqa: PTH123
+                    file.write(data)
+
+
+def target_of(folder: Path, path: str, rendering: Rendering) -> str:
+    """Return where a cover's file of a rendering belongs."""
+    if path.endswith(rendering.suffix):
+        return f"{folder}/{path}"
+    return f"{folder}/{path.rpartition('.')[0]}{rendering.suffix}"
+
+
+def _ended(ticket: int, err: EquigenError) -> Outcome:  # noqa: C901  (a case an error)
+    outcome = Outcome(ticket, ERROR, message=str(err))
+    if isinstance(err, FetchError):
+        outcome.tries = err.tries
+    match err:
+        case HttpStatusError(status=status):
+            outcome.status = MISSING if status in _MISSING else FAILED
+            outcome.reason, outcome.http_status = f"HTTP {status}", status
+        case PictureError(reason=reason):
+            outcome.status, outcome.reason = (BROKEN if reason == TORN else REFUSED), reason
+        case TooLargeError():
+            outcome.status, outcome.reason = REFUSED, "too large"
+        case RefusedAddressError():
+            outcome.status, outcome.reason = REFUSED, "bad address"
+        case BadBodyError():
+            outcome.status, outcome.reason = FAILED, "torn on the way"
+        case CertificateError():
+            outcome.status, outcome.reason = FAILED, "bad certificate"
+        case FetchError():
+            outcome.status, outcome.reason = FAILED, "no connection"
+        case HostRestsError(host=host):
+            outcome.status, outcome.host = RESTS, host
+        case NotServedError(host=host):
+            outcome.status, outcome.host = ELSEWHERE, host
+        case StoppedError():
+            outcome.status = STOPPED
+    return outcome

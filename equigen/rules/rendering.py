@@ -1,0 +1,137 @@
+"""How the files of a cover are made: their sizes, their shapes, and where the picture lands."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Fit(StrEnum):
+    """How a picture of any shape gets the size asked for; all but `inside` also enlarge."""
+
+    CROP = "crop"
+    PAD = "pad"
+    INSIDE = "inside"
+    STRETCH = "stretch"
+
+
+class Format(StrEnum):
+    """What a resized file is; the name is also its suffix."""
+
+    JPG = "jpg"
+    PNG = "png"
+    WEBP = "webp"
+
+
+class Check(StrEnum):
+    """How a picture is checked: `full` decodes it, `structure` looks at both ends of a JPEG."""
+
+    FULL = "full"
+    STRUCTURE = "structure"
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """How one file of a cover is made.
+
+    `size_px` 0 keeps the original bytes (non-JPEGs become JPEG quality 95), and nothing else
+    counts then. `quality` is that of JPEG and WebP, from 1 to 100.
+    """
+
+    size_px: int = 0
+    fit: Fit = Fit.CROP
+    quality: int = 90
+    format: Format = Format.JPG
+
+    @property
+    def is_original(self) -> bool:
+        """Whether the file is the picture as it came."""
+        return self.size_px == 0
+
+    @property
+    def key(self) -> str:
+        """All that decides the file, in words: "original", "256 crop jpg 90", "256 crop png"."""
+        if self.is_original:
+            return "original"
+        words = [str(self.size_px), self.fit.value, self.format.value]
+        if self.format is not Format.PNG:
+            words.append(str(self.quality))
+        return " ".join(words)
+
+    @property
+    def suffix(self) -> str:
+        """How the file's name ends, with its dot."""
+        return ".jpg" if self.is_original else f".{self.format.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A part of a picture, in pixels from its top left corner."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The part `box` of the source, scaled to `width_px` by `height_px`, on a canvas.
+
+    Its top left corner lies at `left_px`, `top_px`; what it doesn't cover of the canvas is white.
+    """
+
+    box: Box
+    width_px: int
+    height_px: int
+    left_px: int
+    top_px: int
+    canvas_width_px: int
+    canvas_height_px: int
+
+    @property
+    def scale(self) -> float:
+        """Pixels of the file for a pixel of the source, along the axis that has more of them."""
+        across = self.width_px / (self.box.right - self.box.left)
+        return max(across, self.height_px / (self.box.bottom - self.box.top))
+
+    @property
+    def fills_canvas(self) -> bool:
+        """Whether no part of the canvas stays white."""
+        canvas = (self.canvas_width_px, self.canvas_height_px)
+        return canvas == (self.width_px, self.height_px)
+
+
+def placement(rendering: Rendering, width_px: int, height_px: int) -> Placement:
+    """Tell where a picture of a size lands in the file that a rendering asks for.
+
+    `crop` takes the largest square in the middle, whole pixels; the odd one is left out at the
+    right or the bottom. `pad` and `inside` keep the shape and have at least one pixel a side. An
+    original is the whole picture as it is.
+    """
+    if rendering.is_original:
+        return _whole(width_px, height_px, scaled=(width_px, height_px))
+    size_px = rendering.size_px
+    longest_px, shortest_px = max(width_px, height_px), min(width_px, height_px)
+    match rendering.fit:
+        case Fit.CROP:
+            left, top = (width_px - shortest_px) // 2, (height_px - shortest_px) // 2
+            box = Box(left, top, left + shortest_px, top + shortest_px)
+            return Placement(box, size_px, size_px, 0, 0, size_px, size_px)
+        case Fit.PAD:
+            across, down = _fitted(width_px, height_px, longest_px=size_px)
+            offset = (size_px - across) // 2, (size_px - down) // 2
+            box = Box(0, 0, width_px, height_px)
+            return Placement(box, across, down, *offset, size_px, size_px)
+        case Fit.INSIDE:
+            fitted = _fitted(width_px, height_px, longest_px=min(size_px, longest_px))
+            return _whole(width_px, height_px, scaled=fitted)
+        case Fit.STRETCH:
+            return _whole(width_px, height_px, scaled=(size_px, size_px))
+
+
+def _fitted(width_px: int, height_px: int, *, longest_px: int) -> tuple[int, int]:
+    share = longest_px / max(width_px, height_px)
+    return max(1, round(width_px * share)), max(1, round(height_px * share))
+
+
+def _whole(width_px: int, height_px: int, *, scaled: tuple[int, int]) -> Placement:
+    return Placement(Box(0, 0, width_px, height_px), *scaled, 0, 0, *scaled)

@@ -1,0 +1,241 @@
+"""Where jobs are done: threads of this process, or processes of their own.
+
+Hosts with limits are asked by this process alone, where one set of gates counts for all. The rest
+is shared among the processes, each with its part of a host's concurrency.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Protocol
+
+from equigen.errors import NotServedError
+from equigen.fetcher import Fetcher, Making
+from equigen.hands import Hands
+from equigen.http import Client
+from equigen.jobs import HOLD, JOBS, OUTCOMES, Job, Outcome
+from equigen.rules.pacing import HostPolicy, policy_for
+from equigen.worker import STOP_LINE, hold_line
+
+_MOST_THREADS = 64
+MOST_THREADS_A_PROCESS = 96
+_MOST_THREADS_A_HOST = 32
+# Jobs handed to a process beyond those that it can have under way, so that none of its threads
+# waits for the next one.
+_AHEAD = 12
+# One thread for each numeric library in a process that does many things at once already; and
+# glibc keeps the memory of 64 threads in two places instead of sixteen.
+_WORKER_ENV = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+# The same modules as here, and none that happen to lie in the working folder.
+_START = "import sys; sys.path[:] = sys.argv[1:]; from equigen.worker import main; main()"
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a station has to tell; `outcomes` is empty when it is gone."""
+
+    station: "Station"
+    outcomes: tuple[Outcome, ...] = ()
+
+
+class Station(Protocol):
+    """Does jobs and tells of them; `under_way` are those that it was handed, by ticket."""
+
+    under_way: dict[int, Job]
+
+    def room_for(self, host: str) -> int:
+        """Return how many more jobs of a host it takes now."""
+        ...
+
+    def hand(self, jobs: list[Job]) -> None:
+        """Take jobs on."""
+        ...
+
+    def hold(self, host: str, pause_s: float) -> None:
+        """Let a host rest."""
+        ...
+
+    def look(self) -> None:
+        """See to it that it has as many threads as help; to be called now and then."""
+        ...
+
+    def stop(self) -> None:
+        """Finish what is under way, tell of it, then be gone."""
+        ...
+
+    def end(self) -> None:
+        """Be gone at once."""
+        ...
+
+
+class LocalStation:
+    """Threads of this process: for hosts with limits, or for all where that is quickest."""
+
+    def __init__(
+        self,
+        client: Client,
+        making: Making,
+        policies: Mapping[str, HostPolicy],
+        news: SimpleQueue[News],
+    ) -> None:
+        self.under_way: dict[int, Job] = {}
+        self._client, self._policies, self._news = client, policies, news
+        self._hands = Hands(Fetcher(client, making), self._report, most=_MOST_THREADS)
+        client.gates.on_rest = lambda host, pause_s: self._report(
+            Outcome(-1, HOLD, host=host, pause_s=pause_s)
+        )
+
+    def room_for(self, host: str) -> int:
+        """Return room while its gate is open: a thread that waits there would be lacking others."""
+        policy = policy_for(host, self._policies)
+        busy = sum(job.host == host for job in self.under_way.values())
+        room = min(
+            min(policy.concurrency, _MOST_THREADS_A_HOST) - busy,
+            _MOST_THREADS - len(self.under_way),
+        )
+        return room if self.wait_s(host) <= 0 else 0
+
+    def wait_s(self, host: str) -> float:
+        """Return how long the host's gate stays closed."""
+        try:
+            return self._client.gates.at(host).wait_s()
+        except NotServedError:
+            return 0.0
+
+    def sleep(self, wait_s: float) -> None:
+        """Wait as everything waits that talks to hosts."""
+        self._client.gates.sleep(wait_s)
+
+    def hand(self, jobs: list[Job]) -> None:
+        """Take jobs on."""
+        self.under_way.update((job.ticket, job) for job in jobs)
+        self._hands.hand(jobs)
+
+    def hold(self, host: str, pause_s: float) -> None:
+        """Let a host rest."""
+        with suppress(NotServedError):
+            self._client.gates.at(host).hold(pause_s)
+
+    def look(self) -> None:
+        """Start more threads where that helps."""
+        self._hands.look()
+
+    def stop(self) -> None:
+        """Finish what is under way."""
+        self._client.stop()
+        self._hands.stop()
+
+        def leave() -> None:
+            self._hands.join()
+            self._news.put(News(self))
+
+        threading.Thread(target=leave, daemon=True).start()
+
+    def end(self) -> None:
+        """Do nothing: its threads end with the process."""
+
+    def _report(self, outcome: Outcome) -> None:
+        self._news.put(News(self, (outcome,)))
+
+
+class ProcessStation:
+    """A process of its own: it asks only hosts that have no limit but their concurrency."""
+
+    def __init__(
+        self, setup: bytes, shares: Mapping[str, HostPolicy], news: SimpleQueue[News]
+    ) -> None:
+        self.under_way: dict[int, Job] = {}
+        self._shares, self._news = shares, news
+        self._room: dict[str, int] = {}
+        with _without_signals():
+            self._process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
+                [sys.executable, "-c", _START, *sys.path],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={**_WORKER_ENV, **os.environ},
+            )
+        self._tell(setup)
+        threading.Thread(target=self._listen, name="listen", daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
+    def room_for(self, host: str) -> int:
+        """Return room for its share of the host's concurrency, and a few ahead."""
+        if host not in self._room:
+            self._room[host] = policy_for(host, self._shares).concurrency
+        share = min(self._room[host], MOST_THREADS_A_PROCESS)
+        if not share:
+            return 0
+        busy = sum(job.host == host for job in self.under_way.values())
+        return min(share + _AHEAD - busy, MOST_THREADS_A_PROCESS + _AHEAD - len(self.under_way))
+
+    def hand(self, jobs: list[Job]) -> None:
+        """Take jobs on."""
+        self.under_way.update((job.ticket, job) for job in jobs)
+        self._tell(JOBS.write(jobs))
+
+    def hold(self, host: str, pause_s: float) -> None:
+        """Let a host rest."""
+        self._tell(hold_line(host, pause_s))
+
+    def look(self) -> None:
+        """Do nothing: it looks after its threads itself."""
+
+    def stop(self) -> None:
+        """Finish what is under way."""
+        self._tell(STOP_LINE)
+
+    def end(self) -> None:
+        """Be gone at once, and leave nothing of the process behind."""
+        self._process.kill()
+        self._process.wait()
+
+    def _tell(self, line: bytes) -> None:
+        # Where nobody listens any more, `_listen` notices as well.
+        with suppress(OSError, ValueError):
+            if self._process.stdin:
+                self._process.stdin.write(line)
+                self._process.stdin.flush()
+
+    def _listen(self) -> None:
+        if self._process.stdout:
+            for line in self._process.stdout:
+                with suppress(ValueError):  # half a line, from a process that was killed
+                    self._news.put(News(self, tuple(OUTCOMES.read(json.loads(line)))))
+            self._process.stdout.close()
+        self._process.wait()
+        with suppress(OSError):
+            if self._process.stdin:
+                self._process.stdin.close()
+        self._news.put(News(self))
+
+
+@contextmanager
+def _without_signals() -> Iterator[None]:
+    """Let a process that is started here never see what is meant for the one that leads it."""
+    if not hasattr(signal, "pthread_sigmask"):  # not on this system
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on this system
+        return os.cpu_count() or 1

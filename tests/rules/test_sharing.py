@@ -1,0 +1,49 @@
+"""Processes that share hosts never ask more of one, together, than its policy allows."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from equigen.rules.pacing import HostPolicy
+from equigen.rules.sharing import share_out
+
+POLICIES = st.dictionaries(
+    st.sampled_from(["*", "a.org", "*.org"]),
+    st.builds(
+        HostPolicy,
+        per_minute=st.sampled_from([0, 0, 30]),
+        per_day=st.sampled_from([0, 0, 1000]),
+        concurrency=st.integers(1, 256),
+    ),
+)
+
+
+@given(policies=POLICIES, others=st.integers(0, 64))
+def test_the_parts_of_a_concurrency_add_up_to_it(
+    policies: dict[str, HostPolicy], others: int
+) -> None:
+    """Nothing is asked too often, and nothing of what is allowed is lost."""
+    shares = share_out(policies, others)
+    assert set(shares.first) == set(shares.each) == set(policies)
+    for pattern, policy in policies.items():
+        together = shares.first[pattern].concurrency + others * shares.each[pattern].concurrency
+        assert together == policy.concurrency
+        assert shares.first[pattern].concurrency >= 1
+
+
+@given(policies=POLICIES, others=st.integers(0, 64))
+def test_a_rate_is_kept_in_one_place(policies: dict[str, HostPolicy], others: int) -> None:
+    """A host with requests a minute or a day is asked by the first process alone."""
+    shares = share_out(policies, others)
+    for pattern, policy in policies.items():
+        if policy.per_minute or policy.per_day:
+            assert shares.each[pattern].concurrency == 0
+            assert shares.first[pattern] == policy
+
+
+def test_a_host_too_narrow_to_share_is_asked_by_the_first_alone() -> None:
+    """Two at a time can't be shared by three."""
+    shares = share_out({"a.org": HostPolicy(concurrency=2), "*": HostPolicy(concurrency=32)}, 2)
+    assert shares.each["a.org"].concurrency == 0
+    assert shares.first["a.org"].concurrency == 2
+    assert shares.each["*"].concurrency == 10
+    assert shares.first["*"].concurrency == 12
