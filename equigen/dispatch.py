@@ -22,7 +22,9 @@ _AT_ONCE = 16
 _TURN_S = 0.25
 # What is under way when a run is told to stop has this long to end.
 _STOP_WITHIN_S = 10.0
-_MOST_DEATHS_WITHOUT_WORK = 3
+_MOST_DEATHS_WITHOUT_WORK = 4
+# A process may die of something else than the picture that it has.
+_CRASHES_ALONE = 2
 CRASHED = "crashed its process"
 
 
@@ -208,14 +210,16 @@ class Dispatcher:
             return
         at = self._processes.index(station)
         lost = list(station.under_way.values())
-        alone = len(lost) == 1
-        for job in lost:
-            self._crashes[job.ticket] += 1
-            if alone and self._crashes[job.ticket] > 1:
-                yield Done(job, Outcome(job.ticket, BROKEN, CRASHED))
-            else:
-                self._suspects.append(job)
         self._deaths += 1
+        if len(lost) > 1:
+            self._suspects.extend(lost)
+        for job in lost if len(lost) == 1 else ():
+            self._crashes[job.ticket] += 1
+            if self._crashes[job.ticket] < _CRASHES_ALONE:
+                self._suspects.appendleft(job)
+            else:
+                self._deaths = 0
+                yield Done(job, Outcome(job.ticket, BROKEN, CRASHED))
         if self._deaths > _MOST_DEATHS_WITHOUT_WORK:
             msg = (
                 f"{self._deaths} processes in a row died before they had done anything; why may"
