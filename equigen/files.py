@@ -154,13 +154,13 @@ def _checked(path: Path, reader: Iterator[list[str]]) -> Iterator[list[str]]:
             raise InputError(msg) from None
         except UnicodeDecodeError:
             raise _not_utf8(path) from None
-        for column, cell in enumerate(row, start=1):
-            if "\0" in cell:
-                msg = (
-                    f"{path}, line {_line(reader)}, column {column}: a NUL character; expected"
-                    " text. Take it out."
-                )
-                raise InputError(msg)
+        if "\0" in "".join(row):
+            column = next(at for at, cell in enumerate(row, start=1) if "\0" in cell)
+            msg = (
+                f"{path}, line {_line(reader)}, column {column}: a NUL character; expected text."
+                " Take it out."
+            )
+            raise InputError(msg)
         if row:
             yield row
 

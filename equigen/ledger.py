@@ -10,7 +10,7 @@ import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from equigen.database import Database, Format
 from equigen.rules.selection import Identity
@@ -126,13 +126,19 @@ class Cover:
     grey: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class CoverState:
-    """The little of a `Cover` that is asked of all of them at every start."""
+class CoverState(NamedTuple):
+    """How a cover ended, and how large it is."""
 
     path: str
     status: str
     reason: str
+    size_bytes: int
+
+
+class CoverSize(NamedTuple):
+    """What tells whether a cover is still there: -1 bytes where it never was."""
+
+    path: str
     size_bytes: int
     rendering: str
 
@@ -271,11 +277,16 @@ class Ledger(Database):
         with self._rows(f"SELECT {_COVER_COLUMNS} FROM covers ORDER BY path") as rows:  # noqa: S608  (our own column names)
             return {row[0]: Cover(*row) for row in rows}
 
+    def cover_sizes(self) -> Iterator[CoverSize]:
+        """Yield what tells whether each cover is still there."""
+        sql = "SELECT path, iif(status = 'ok', size_bytes, -1), rendering FROM covers"
+        with self._rows(sql) as rows:
+            yield from map(CoverSize._make, rows)
+
     def cover_states(self) -> Iterator[CoverState]:
-        """Yield what is asked of all covers at every start."""
-        with self._rows("SELECT path, status, reason, size_bytes, rendering FROM covers") as rows:
-            for row in rows:
-                yield CoverState(*row)
+        """Yield how each cover ended."""
+        with self._rows("SELECT path, status, reason, size_bytes FROM covers") as rows:
+            yield from map(CoverState._make, rows)
 
     def covers_at(self, paths: Iterable[str]) -> dict[str, Cover]:
         """Return what is known of the covers at these paths, by path."""

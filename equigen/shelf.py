@@ -77,6 +77,8 @@ class Shelf:
             path in self._sets and self._fits(self._moved(path), size_bytes)
         ):
             return False
+        if len(self._places) == 1:
+            return True
         return all(place.file(path).is_file() for place in self._places[1:])
 
     def has(self, cover: Cover) -> bool:

@@ -76,13 +76,13 @@ class Worklist:
         renderings = self.context.settings.download.renderings()
         self._rendering = ", ".join(rendering.key for rendering in renderings)
         first = renderings[0].key
-        for state in self.ledger.cover_states():
-            size = state.size_bytes if state.status == OK else _NOT_GOOD
-            if state.status == OK and state.rendering != self._rendering:
-                if state.rendering.partition(", ")[0] != first:
-                    self._refuse(state.path, state.size_bytes, state.rendering, first)
-                size = _MADE_OTHERWISE
-            self._known[hash(state.path)] = size
+        for path, size_bytes, rendering in self.ledger.cover_sizes():
+            if rendering == self._rendering or size_bytes == _NOT_GOOD:
+                self._known[hash(path)] = size_bytes
+                continue
+            if rendering.partition(", ")[0] != first:
+                self._refuse(path, size_bytes, rendering, first)
+            self._known[hash(path)] = _MADE_OTHERWISE
         self._is_new = not self._known
 
     @property
@@ -99,12 +99,13 @@ class Worklist:
         """
         rows = dataset_covers(self.context)
         is_plain = not (self.wishes.verify or self.wishes.check_changed)
+        known, fits = self._known.pop, self.shelf.fits
         while batch := list(islice(rows, _BATCH_ROWS)):
             self.rows += len(batch)
             there, odd = [], []
             for row in batch:
-                size_bytes = self._known.pop(hash(row.path), _NOT_GOOD)
-                if size_bytes >= 0 and self.shelf.fits(row.path, size_bytes):
+                size_bytes = known(hash(row.path), _NOT_GOOD)
+                if size_bytes >= 0 and fits(row.path, size_bytes):
                     there.append(row)
                 else:
                     odd.append(row)

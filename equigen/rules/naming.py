@@ -16,6 +16,7 @@ _INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2
 _DEVICE = re.compile(
     r"(?:con|prn|aux|nul|clock\$|conin\$|conout\$|(?:com|lpt)[0-9¹²³])\s*(?:\.|$)", re.IGNORECASE
 )
+_DEVICE_STARTS = frozenset("cpanlCPANL")
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff<>:"/\\|?*\u2028\u2029]+')
 
 # Words of ASCII with one space between them: nothing below changes them.
@@ -34,10 +35,11 @@ def cover_name(
     identity = f"{artist}\0{title}\0{album_id}\0{picture}"
     digest = hashlib.blake2b(identity.encode("utf-8", "replace"), digest_size=_TAG_HEX_DIGITS // 2)
     tag = f" [{digest.hexdigest()}]"
-    words = " - ".join(part for part in (_readable(artist), _readable(title)) if part)
+    artist, title = _readable(artist), _readable(title)
+    words = f"{artist} - {title}" if artist and title else artist or title
     longest = MAX_NAME_BYTES - len(tag) - len(suffix) - 1
     name = f"{_cut(words, longest) or '_'}{tag}{suffix}"
-    return f"_{name}" if _DEVICE.match(name) else name
+    return f"_{name}" if name[0] in _DEVICE_STARTS and _DEVICE.match(name) else name
 
 
 def folder_name(genre: str) -> str:
@@ -56,4 +58,6 @@ def _readable(text: str) -> str:
 
 
 def _cut(text: str, max_bytes: int) -> str:
+    if text.isascii() and len(text) <= max_bytes:
+        return text.rstrip(". ")
     return text.encode()[:max_bytes].decode("utf-8", "ignore").rstrip(". ")

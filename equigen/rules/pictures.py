@@ -23,6 +23,9 @@ _DISCOGS_FILE = re.compile(
     re.IGNORECASE,
 )
 _DISCOGS_HOST = re.compile(r"(?:^|\.)discogs\.com$")
+# What a URL has that is more than its own key.
+_TELLING = re.compile(r"/[a-z]+:|discogs\.com", re.IGNORECASE)
+_AFTER_SCHEME = len("https:/")
 _PLACEHOLDER_FILE = re.compile(r"/(?:spacer\.gif|default-release[^/]*\.png)$", re.IGNORECASE)
 _EMPTY_HOST = "st.discogs.com"
 
@@ -34,12 +37,17 @@ def picture_key(image_url: str) -> str:
     "s3://discogs-database-images/R-….jpeg"; older hosts (img., api-img., api.discogs.com) had that
     file name in the open. Both give "discogs:R-….jpeg". Any other URL is its own key.
     """
+    if not _TELLING.search(image_url, _AFTER_SCHEME):
+        return image_url  # as most are, and a dataset has a million of them
     address = _split(image_url)
-    signed = _SIGNED_PATH.search(address.path)
-    if signed and (stored := _decode(signed["code"].replace("/", ""))):
-        return "discogs:" + stored.rpartition("/")[2]
-    if _DISCOGS_HOST.search(address.host) and (file := _DISCOGS_FILE.search(address.path)):
-        return "discogs:" + unquote(file["kind"] + file["rest"])
+    if signed := _SIGNED_PATH.search(address.path):
+        stored = _decode(signed["code"].replace("/", ""))
+        if stored:
+            return "discogs:" + stored.rpartition("/")[2]
+    if _DISCOGS_HOST.search(address.host):
+        file = _DISCOGS_FILE.search(address.path)
+        if file:
+            return "discogs:" + unquote(file["kind"] + file["rest"])
     return image_url
 
 
