@@ -29,6 +29,7 @@ _FORMATS: list[str] = [
 ]
 # A JPEG that holds several pictures, as phones make them, opens as MPO.
 _JPEGS = frozenset({"JPEG", "MPO"})
+_JPEG_START = b"\xff\xd8\xff"
 _JPEG_END = b"\xff\xd9"
 _SIXTEEN_BIT = "I;16"
 _UPRIGHT = 1
@@ -85,6 +86,17 @@ def open_picture(body: bytes) -> ImageFile.ImageFile:
 def is_jpeg(image: ImageFile.ImageFile) -> bool:
     """Tell whether an opened picture is a JPEG, or several in one file."""
     return image.format in _JPEGS
+
+
+def jpeg_size(body: bytes) -> tuple[int, int] | None:
+    """Return a JPEG's width and height by its header alone; nothing where it is no plain JPEG."""
+    if not body.startswith(_JPEG_START):
+        return None
+    try:
+        height_px, width_px, _, _ = simplejpeg.decode_jpeg_header(body)
+    except ValueError:
+        return None
+    return width_px, height_px
 
 
 def ends_as_jpeg(body: bytes) -> bool:

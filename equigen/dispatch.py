@@ -4,7 +4,7 @@ All limits are kept here, in one process (`stations.py`); a process that dies ta
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -16,7 +16,7 @@ from equigen.jobs import ELSEWHERE, ERROR, HOLD, RESTS, STOPPED, Job, Outcome
 from equigen.rules.covering import BROKEN
 from equigen.rules.pacing import HostPolicy, policy_for
 from equigen.spool import JobQueues
-from equigen.stations import LocalStation, News, ProcessStation, Station
+from equigen.stations import Local, News, Station
 
 _AT_ONCE = 16
 _TURN_S = 0.25
@@ -38,20 +38,23 @@ class Done:
 
 @dataclass(slots=True)
 class Dispatcher:
-    """Hands jobs out and takes what comes of them; use it as a context, which ends all processes.
+    """Hands jobs out and takes what comes of them; use it as a context, which ends all stations.
 
-    `make_process` starts one; `on_rest` is told of each host that is left for another run; `most`
-    bounds how many jobs are handed out, -1 for all.
+    `shares` is what each process may ask (`rules/sharing.py`). `make_local` and `make_process` make
+    a station when there is something for it to do; `on_rest` is told of each host that is left for
+    another run; `most` bounds how many jobs are handed out, -1 for all.
     """
 
     queues: JobQueues
-    local: LocalStation
     news: SimpleQueue[News]
-    make_process: Callable[[], ProcessStation]
+    shares: Mapping[str, HostPolicy]
+    make_local: Callable[[], Local]
+    make_process: Callable[[], Station]
     on_rest: Callable[[str], None]
     most: int = -1
-    _shares: Mapping[str, HostPolicy] = field(default_factory=dict)
-    _processes: list[ProcessStation] = field(default_factory=list)
+    _local: Local | None = None
+    _processes: list[Station] = field(default_factory=list)
+    _is_alone: bool = False
     _turns: int = 0
     _resting: set[str] = field(default_factory=set)
     _served_here: set[str] = field(default_factory=set)
@@ -64,18 +67,26 @@ class Dispatcher:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for station in self._processes:
+        for station in self._stations():
             station.end()
 
-    def start_processes(self, count: int, shares: Mapping[str, HostPolicy]) -> None:
-        """Let processes do what has no limits; until then, threads of this one do all."""
-        self._shares = shares
+    @property
+    def has_processes(self) -> bool:
+        """Whether processes were started."""
+        return bool(self._processes)
+
+    def count_shareable(self) -> int:
+        """Return how many jobs wait that processes could do."""
+        counts = self.queues.counts().items()
+        return sum(count for host, count in counts if not self._is_local(host))
+
+    def start_processes(self, count: int) -> None:
+        """Let processes do what has no limits."""
         self._processes.extend(self.make_process() for _ in range(count))
 
-    @property
-    def processes(self) -> int:
-        """How many processes there are."""
-        return len(self._processes)
+    def go_alone(self) -> None:
+        """Let threads of this process do all; without processes, what has no limits waits else."""
+        self._is_alone = True
 
     def rest(self, host: str) -> None:
         """Leave the jobs of a host that wait for another run."""
@@ -120,7 +131,12 @@ class Dispatcher:
         yield from self.queues.take_all()
 
     def _stations(self) -> list[Station]:
-        return [self.local, *self._processes]
+        return [*([self._local] if self._local else []), *self._processes]
+
+    def _here(self) -> Local:
+        if not self._local:
+            self._local = self.make_local()
+        return self._local
 
     def _under_way(self) -> bool:
         return any(station.under_way for station in self._stations())
@@ -136,45 +152,42 @@ class Dispatcher:
 
     def _hand_out(self) -> None:
         hosts = self._open_hosts()
-        for station in self._stations():
-            if self._suspects and station is not self.local:
+        here = [host for host in hosts if self._is_local(host)]
+        if here:
+            self._hand_to(self._here(), here)
+        shared = [host for host in hosts if not self._is_local(host)]
+        for station in self._processes:
+            if not self._suspects:
+                self._hand_to(station, shared)
+            elif not station.under_way:
                 # One of them killed a process: each alone, so that it shows which.
-                if not station.under_way:
-                    station.hand([self._suspects.popleft()])
-                continue
-            # In rounds, so that no host takes all the room.
-            while batch := [job for host in hosts for job in self._taken(station, host)]:
-                station.hand(batch)
+                station.hand([self._suspects.popleft()])
+
+    def _hand_to(self, station: Station, hosts: Sequence[str]) -> None:
+        # In rounds, so that no host takes all the room.
+        while batch := [job for host in hosts for job in self._taken(station, host)]:
+            station.hand(batch)
 
     def _taken(self, station: Station, host: str) -> list[Job]:
-        if not self._serves(station, host):
-            return []
         count = min(station.room_for(host), self.queues.count(host), _AT_ONCE)
         if self.most >= 0:
             count = min(count, self.most)
             self.most -= max(count, 0)
         return [self.queues.take(host) for _ in range(count)]
 
-    def _serves(self, station: Station, host: str) -> bool:
-        here = (
-            not self._processes
-            or host in self._served_here
-            or not policy_for(host, self._shares).concurrency
-        )
-        return here == (station is self.local)
+    def _is_local(self, host: str) -> bool:
+        no_share = not policy_for(host, self.shares).concurrency
+        return self._is_alone or no_share or host in self._served_here
 
     def _next_news(self, *, wait: bool) -> Iterator[News]:
         if wait and self.news.empty():
-            closed_s = [
-                self.local.wait_s(host)
-                for host in self._open_hosts()
-                if self._serves(self.local, host)
-            ]
+            here = [host for host in self._open_hosts() if self._is_local(host)]
+            closed_s = [self._here().wait_s(host) for host in here]
             if self._under_way() or not closed_s:
                 with suppress(Empty):
                     yield self.news.get(timeout=max(min([_TURN_S, *closed_s]), 0.001))
             elif (wait_s := min(closed_s)) > 0:
-                self.local.sleep(wait_s)
+                self._here().sleep(wait_s)
         while not self.news.empty():
             yield self.news.get()
 

@@ -21,28 +21,24 @@ from equigen.errors import (
 from equigen.files import translating_os_errors
 from equigen.http import Answer, Client
 from equigen.images import BROKEN as TORN
-from equigen.images import Demands, Picture, check_picture
-from equigen.jobs import ELSEWHERE, ERROR, RESTS, STOPPED, UNCHANGED, Job, Outcome, beside
+from equigen.images import Picture, check_picture
+from equigen.jobs import (
+    ELSEWHERE,
+    ERROR,
+    RESTS,
+    STOPPED,
+    UNCHANGED,
+    Job,
+    Making,
+    Outcome,
+    beside,
+    target_of,
+)
 from equigen.rules.covering import BROKEN, FAILED, MISSING, OK, REFUSED
-from equigen.rules.rendering import Rendering
 
 # Statuses with which a host says that it has no such picture, now or ever.
 _MISSING = frozenset({400, 404, 410})
 _NOT_MODIFIED = 304
-
-
-@dataclass(frozen=True, slots=True)
-class Making:
-    """What is made of a picture and where: `folders` has one for each of `renderings`.
-
-    `run` tells this run's files from those of any other, while they lie beside their targets.
-    """
-
-    demands: Demands
-    renderings: tuple[Rendering, ...]
-    folders: tuple[Path, ...]
-    max_bytes: int
-    run: str
 
 
 @dataclass(slots=True)
@@ -130,15 +126,8 @@ class Fetcher:
                 if genre not in self._made:
                     os.makedirs(genre, exist_ok=True)  # noqa: PTH103
                     self._made.add(genre)
-                with open(beside(target, self.making.run, job.ticket), "wb") as file:  # noqa: PTH123
+                with open(beside(target, self.making.run, job.ticket), "wb", 0) as file:  # noqa: PTH123
                     file.write(data)
-
-
-def target_of(folder: Path, path: str, rendering: Rendering) -> str:
-    """Return where a cover's file of a rendering belongs."""
-    if path.endswith(rendering.suffix):
-        return f"{folder}/{path}"
-    return f"{folder}/{path.rpartition('.')[0]}{rendering.suffix}"
 
 
 def _ended(ticket: int, err: EquigenError) -> Outcome:  # noqa: C901  (a case an error)

@@ -9,7 +9,7 @@ from equigen.fetcher import Fetcher
 from equigen.jobs import ERROR, STOPPED, Job, Outcome
 
 # Few threads share an interpreter best as long as answers come fast.
-_FIRST_THREADS = 8
+_FIRST_THREADS = 3
 # With less than this share of a processor at work, it is the hosts that are waited for.
 _IDLE_BELOW = 0.6
 _LOOKED_AT_EVERY_S = 0.2

@@ -29,7 +29,7 @@ from equigen.errors import (
 )
 from equigen.gates import Clock, Gate, Gates, RequestCounter
 from equigen.rules.addresses import is_plain, shown
-from equigen.rules.pacing import HostPolicy
+from equigen.rules.pacing import HostPolicy, Patience
 
 _CHUNK_BYTES = 256 * 1024
 _TOO_MANY_REQUESTS = 429
@@ -52,21 +52,6 @@ _DRAINED_BYTES = 64 * 1024
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long and how often the client tries.
-
-    `tries` counts the first one; `max_wait_s` bounds each pause, and a host that asks for a longer
-    one is left alone (`HostRestsError`).
-    """
-
-    connect_timeout_s: float = 10
-    read_timeout_s: float = 30
-    tries: int = 6
-    max_wait_s: float = 120
-    max_redirects: int = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from equigen.decoding import WHITE, Pixels, decode, ends_as_jpeg, is_jpeg, open_picture
+from equigen.decoding import WHITE, Pixels, decode, ends_as_jpeg, is_jpeg, jpeg_size, open_picture
 from equigen.errors import PictureError
 from equigen.phash import grey_signature, grey_square, perceptual_hash
-from equigen.rules.rendering import Check, Format, Rendering, placement
+from equigen.rules.rendering import Check, Demands, Format, Rendering, placement
 
 _ORIGINAL_QUALITY = 95
 _PNG_LEVEL = 3  # zlib's own 6 takes more than twice as long and saves 2 %
@@ -22,20 +22,6 @@ ORIGINAL = Rendering()
 # Two of the reasons that a `PictureError` gives; callers tell them from the rest.
 BROKEN = "broken"
 NOT_A_PICTURE = "not a picture"
-
-
-@dataclass(frozen=True, slots=True)
-class Demands:
-    """What a picture must be.
-
-    `min_size_px` bounds the shorter side, `max_pixels` the area. `placeholders` are the sha256
-    (hex) of bodies that are refused, such as a service's "no cover".
-    """
-
-    min_size_px: int
-    max_pixels: int
-    check: Check = Check.FULL
-    placeholders: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +67,11 @@ def check_picture(
         reason = "placeholder"
         raise _refused(reason, f"one of the placeholders, sha256 {sha256}")
     try:
+        if demands.check is Check.STRUCTURE and _keep_all(renderings) and (size := jpeg_size(body)):
+            _check_size(size, demands)
+            return _undecoded(body, size, renderings)
         with open_picture(body) as image:
             _check_size(image.size, demands)
-            if demands.check is Check.STRUCTURE and is_jpeg(image) and _keep_all(renderings):
-                return _undecoded(body, image, renderings)
             return _decoded(body, image, renderings)
     except UnidentifiedImageError:
         what = f"{len(body)} bytes that start {body[:16]!r}"
@@ -109,10 +96,10 @@ def _keep_all(renderings: Sequence[Rendering]) -> bool:
     return all(rendering.is_original for rendering in renderings)
 
 
-def _undecoded(body: bytes, image: ImageFile.ImageFile, renderings: Sequence[Rendering]) -> Picture:
+def _undecoded(body: bytes, size_px: tuple[int, int], renderings: Sequence[Rendering]) -> Picture:
     if not ends_as_jpeg(body):
         raise _refused(BROKEN, f"a JPEG of {len(body)} bytes without its end marker")
-    return Picture((body,) * len(renderings), *image.size, _sha256(body), phash="", grey=b"")
+    return Picture((body,) * len(renderings), *size_px, _sha256(body), phash="", grey=b"")
 
 
 def _decoded(body: bytes, image: ImageFile.ImageFile, renderings: Sequence[Rendering]) -> Picture:

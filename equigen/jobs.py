@@ -7,7 +7,10 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from operator import attrgetter
+from pathlib import Path
 from typing import Any, Generic, TypeVar
+
+from equigen.rules.rendering import Demands, Rendering
 
 # How a job ended, beside those that the ledger knows as a cover's status.
 UNCHANGED = "unchanged"  # the host still has the picture that we have
@@ -66,6 +69,20 @@ class Outcome:
     pause_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What is made of a picture and where: `folders` has one for each of `renderings`.
+
+    `run` tells this run's files from those of any other, while they lie beside their targets.
+    """
+
+    demands: Demands
+    renderings: tuple[Rendering, ...]
+    folders: tuple[Path, ...]
+    max_bytes: int
+    run: str
+
+
 T = TypeVar("T", Job, Outcome)
 
 
@@ -101,3 +118,10 @@ UNPLACED = ".new-"
 def beside(target: str, run: str, ticket: int) -> str:
     """Return where a file lies until the ledger knows of it: hidden, and of no picture's kind."""
     return f"{target.rpartition('/')[0]}/{UNPLACED}{run}-{ticket}"
+
+
+def target_of(folder: Path, path: str, rendering: Rendering) -> str:
+    """Return where a cover's file of a rendering belongs."""
+    if path.endswith(rendering.suffix):
+        return f"{folder}/{path}"
+    return f"{folder}/{path.rpartition('.')[0]}{rendering.suffix}"

@@ -10,9 +10,8 @@ from pathlib import Path
 
 from equigen.context import Context
 from equigen.errors import StorageError
-from equigen.fetcher import target_of
 from equigen.files import translating_os_errors
-from equigen.jobs import UNPLACED, Job, beside
+from equigen.jobs import UNPLACED, Job, beside, target_of
 from equigen.ledger import SPLIT_LINK, Cover, Ledger
 from equigen.rules.covering import OK
 from equigen.rules.rendering import Rendering

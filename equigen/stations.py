@@ -16,20 +16,14 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Protocol
 
-from equigen.errors import NotServedError
-from equigen.fetcher import Fetcher, Making
-from equigen.hands import Hands
-from equigen.http import Client
-from equigen.jobs import HOLD, JOBS, OUTCOMES, Job, Outcome
+from equigen.jobs import JOBS, OUTCOMES, Job, Outcome
 from equigen.rules.pacing import HostPolicy, policy_for
-from equigen.worker import STOP_LINE, hold_line
+from equigen.words import STOP_LINE, hold_line
 
-_MOST_THREADS = 64
 MOST_THREADS_A_PROCESS = 96
-_MOST_THREADS_A_HOST = 32
 # Jobs handed to a process beyond those that it can have under way, so that none of its threads
 # waits for the next one.
-_AHEAD = 12
+_AHEAD = 32
 # One thread for each numeric library in a process that does many things at once already; and
 # glibc keeps the memory of 64 threads in two places instead of sixteen.
 _WORKER_ENV = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
@@ -75,74 +69,16 @@ class Station(Protocol):
         ...
 
 
-class LocalStation:
-    """Threads of this process: for hosts with limits, or for all where that is quickest."""
-
-    def __init__(
-        self,
-        client: Client,
-        making: Making,
-        policies: Mapping[str, HostPolicy],
-        news: SimpleQueue[News],
-    ) -> None:
-        self.under_way: dict[int, Job] = {}
-        self._client, self._policies, self._news = client, policies, news
-        self._hands = Hands(Fetcher(client, making), self._report, most=_MOST_THREADS)
-        client.gates.on_rest = lambda host, pause_s: self._report(
-            Outcome(-1, HOLD, host=host, pause_s=pause_s)
-        )
-
-    def room_for(self, host: str) -> int:
-        """Return room while its gate is open: a thread that waits there would be lacking others."""
-        policy = policy_for(host, self._policies)
-        busy = sum(job.host == host for job in self.under_way.values())
-        room = min(
-            min(policy.concurrency, _MOST_THREADS_A_HOST) - busy,
-            _MOST_THREADS - len(self.under_way),
-        )
-        return room if self.wait_s(host) <= 0 else 0
+class Local(Station, Protocol):
+    """The station of this process, which keeps the limits of the hosts that have some."""
 
     def wait_s(self, host: str) -> float:
-        """Return how long the host's gate stays closed."""
-        try:
-            return self._client.gates.at(host).wait_s()
-        except NotServedError:
-            return 0.0
+        """Return how long a host must not be asked."""
+        ...
 
     def sleep(self, wait_s: float) -> None:
         """Wait as everything waits that talks to hosts."""
-        self._client.gates.sleep(wait_s)
-
-    def hand(self, jobs: list[Job]) -> None:
-        """Take jobs on."""
-        self.under_way.update((job.ticket, job) for job in jobs)
-        self._hands.hand(jobs)
-
-    def hold(self, host: str, pause_s: float) -> None:
-        """Let a host rest."""
-        with suppress(NotServedError):
-            self._client.gates.at(host).hold(pause_s)
-
-    def look(self) -> None:
-        """Start more threads where that helps."""
-        self._hands.look()
-
-    def stop(self) -> None:
-        """Finish what is under way."""
-        self._client.stop()
-        self._hands.stop()
-
-        def leave() -> None:
-            self._hands.join()
-            self._news.put(News(self))
-
-        threading.Thread(target=leave, daemon=True).start()
-
-    def end(self) -> None:
-        """Do nothing: its threads end with the process."""
-
-    def _report(self, outcome: Outcome) -> None:
-        self._news.put(News(self, (outcome,)))
+        ...
 
 
 class ProcessStation:

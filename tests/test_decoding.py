@@ -18,8 +18,8 @@ from support import realdata
 
 from equigen.decoding import decode, open_picture
 from equigen.errors import PictureError
-from equigen.images import ORIGINAL, Demands, check_picture
-from equigen.rules.rendering import Fit, Format, Rendering
+from equigen.images import ORIGINAL, check_picture
+from equigen.rules.rendering import Demands, Fit, Format, Rendering
 
 RED, GREEN, BLUE, YELLOW = (255, 0, 0), (0, 160, 0), (0, 0, 255), (255, 255, 0)
 END = b"\xff\xd9"

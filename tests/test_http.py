@@ -24,9 +24,9 @@ from equigen.errors import (
     StoppedError,
     TooLargeError,
 )
-from equigen.http import Answer, Client, Patience
+from equigen.http import Answer, Client
 from equigen.ledger import Ledger
-from equigen.rules.pacing import HostPolicy
+from equigen.rules.pacing import HostPolicy, Patience
 
 SECRET = "Discogs token=very-secret"
 

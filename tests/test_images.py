@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw
 from support import REALDATA, realdata
 
 from equigen.errors import PictureError
-from equigen.images import ORIGINAL, Demands, Picture, check_picture
-from equigen.rules.rendering import Check, Fit, Format, Rendering
+from equigen.images import ORIGINAL, Picture, check_picture
+from equigen.rules.rendering import Check, Demands, Fit, Format, Rendering
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 160, 0), (0, 0, 255), (255, 255, 255)
 # How far a colour may be off after JPEG, in levels of 255.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from support import realdata
 
-from equigen.images import ORIGINAL, Demands, check_picture
+from equigen.images import ORIGINAL, check_picture
 from equigen.phash import (
     GREY_PX,
     Grey,
@@ -20,7 +20,7 @@ from equigen.phash import (
     grey_square,
     perceptual_hash,
 )
-from equigen.rules.rendering import Rendering
+from equigen.rules.rendering import Demands, Rendering
 
 LARGE_BYTES = 300_000
 DEMANDS = Demands(2, 50_000_000)

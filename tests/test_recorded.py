@@ -9,9 +9,9 @@ import pytest
 from support import FakeTime, Script, ScriptedServer, make_context, realdata
 
 from equigen.errors import BadBodyError, HttpStatusError
-from equigen.http import Answer, Client, Patience
+from equigen.http import Answer, Client
 from equigen.rules.labels import Label
-from equigen.rules.pacing import HostPolicy
+from equigen.rules.pacing import HostPolicy, Patience
 from equigen.rules.paging import Query
 from equigen.sources import Page
 from equigen.sources.discogs import open_source

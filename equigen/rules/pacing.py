@@ -40,6 +40,21 @@ class HostPolicy:
     ratelimit_prefix: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long and how often the client tries.
+
+    `tries` counts the first one; `max_wait_s` bounds each pause, and a host that asks for a longer
+    one is left alone (`HostRestsError`).
+    """
+
+    connect_timeout_s: float = 10
+    read_timeout_s: float = 30
+    tries: int = 6
+    max_wait_s: float = 120
+    max_redirects: int = 5
+
+
 def policy_for(host: str, policies: Mapping[str, HostPolicy]) -> HostPolicy:
     """Return the policy whose pattern ("i.discogs.com", "*.archive.org", "*") fits the host.
 

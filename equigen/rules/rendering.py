@@ -1,4 +1,4 @@
-"""How the files of a cover are made: their sizes, their shapes, and where the picture lands."""
+"""What a cover must be, and how its files are made: their sizes and where the picture lands."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,6 +26,20 @@ class Check(StrEnum):
 
     FULL = "full"
     STRUCTURE = "structure"
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What a picture must be.
+
+    `min_size_px` bounds the shorter side, `max_pixels` the area. `placeholders` are the sha256
+    (hex) of bodies that are refused, such as a service's "no cover".
+    """
+
+    min_size_px: int
+    max_pixels: int
+    check: Check = Check.FULL
+    placeholders: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,29 +28,22 @@ import typer
 from equigen.context import Bar, Context
 from equigen.dispatch import Dispatcher, Done
 from equigen.errors import UsageError
-from equigen.fetcher import Making
 from equigen.files import require_tsv
-from equigen.http import Client, Patience
-from equigen.images import Demands
-from equigen.jobs import UNCHANGED, Job
+from equigen.interrupts import Interrupts, deferred_interrupts
+from equigen.jobs import UNCHANGED, Job, Making
 from equigen.ledger import DOWNLOADING, Cover, Ledger
 from equigen.lock import dataset_lock
 from equigen.manifest import check_manifest, write_manifest
 from equigen.rules.covering import FAILED, OK, Retry
 from equigen.rules.forecast import forecast
-from equigen.rules.pacing import HostPolicy, policy_for
-from equigen.rules.sharing import Shares, share_out
+from equigen.rules.pacing import HostPolicy, Patience, policy_for
+from equigen.rules.rendering import Demands
+from equigen.rules.sharing import share_out
 from equigen.shelf import Shelf
 from equigen.spool import JobQueues
-from equigen.stations import (
-    MOST_THREADS_A_PROCESS,
-    LocalStation,
-    News,
-    ProcessStation,
-    usable_cores,
-)
+from equigen.stations import MOST_THREADS_A_PROCESS, Local, News, ProcessStation, usable_cores
 from equigen.summary import Summary, Table
-from equigen.worker import setup_line
+from equigen.words import Setup, setup_line
 from equigen.worklist import Wishes, Worklist
 
 ORDER: Final = 60
@@ -200,43 +193,28 @@ class _Work:
     def carry_out(self, limit: int) -> None:
         """Fetch all that can be fetched now, at most `limit` covers where that isn't -1."""
         settings = self.context.settings
-        policies = _policies(self.context)
         processes = settings.download.processes or usable_cores() - (usable_cores() == 1)
-        shares = share_out(policies, processes)
-        making = self._making()
-        patience = Patience(**settings.http.model_dump())
-        user_agent = settings.discogs.user_agent_sent
+        shares = share_out(_policies(self.context), processes)
+        line = setup_line(self._setup(shares.each))
         news: SimpleQueue[News] = SimpleQueue()
-        setup = setup_line(
-            shares.each,
-            user_agent=user_agent,
-            patience=patience,
-            making=making,
-            threads=_threads(shares.each),
-        )
         if self.ledger.value(DOWNLOADING):
             self.worklist.shelf.sweep()
         self.ledger.remember(DOWNLOADING, self._run)
         with (
-            Client(
-                shares.first,
-                user_agent=user_agent,
-                patience=patience,
-                counter=self.ledger,
-                clock=self.context.clock,
-            ) as client,
             Dispatcher(
                 self.worklist.queues,
-                LocalStation(client, making, shares.first, news),
                 news,
-                make_process=lambda: ProcessStation(setup, shares.each, news),
+                shares.each,
+                make_local=lambda: self._local(self._setup(shares.first), news),
+                make_process=lambda: ProcessStation(line, shares.each, news),
                 on_rest=self.notes.append,
                 most=limit,
             ) as dispatcher,
             self.context.bar("download", 0, "cover") as bar,
         ):
             try:
-                self._fetch_all(dispatcher, shares, processes, bar)
+                with deferred_interrupts() as interrupts:
+                    self._fetch_all(dispatcher, processes, bar, interrupts)
             finally:
                 self._take(dispatcher.stop(), dispatcher, bar)
         for job in dispatcher.waiting():
@@ -320,22 +298,39 @@ class _Work:
             self._run,
         )
 
-    def _fetch_all(self, dispatcher: Dispatcher, shares: Shares, processes: int, bar: Bar) -> None:
-        queues = self.worklist.queues
-        at_once = 1 if self.context.settings.download.processes else _WORTH_PROCESSES
+    def _setup(self, policies: Mapping[str, HostPolicy]) -> Setup:
+        settings = self.context.settings
+        most = max((policy.concurrency for policy in policies.values()), default=0)
+        return Setup(
+            policies,
+            settings.discogs.user_agent_sent,
+            Patience(**settings.http.model_dump()),
+            self._making(),
+            threads=max(1, min(most, MOST_THREADS_A_PROCESS)),
+        )
+
+    def _local(self, setup: Setup, news: SimpleQueue[News]) -> Local:
+        # Its decoders take a third of this process's memory, and processes have their own.
+        from equigen.local_station import LocalStation  # noqa: PLC0415
+
+        return LocalStation(setup, news, counter=self.ledger, clock=self.context.clock)
+
+    def _fetch_all(
+        self, dispatcher: Dispatcher, processes: int, bar: Bar, interrupts: Interrupts
+    ) -> None:
+        """Fetch until all is done, or until somebody wants to stop."""
+        worth = 1 if self.context.settings.download.processes else _WORTH_PROCESSES
         for _ in self.worklist.scan():
-            if processes and not dispatcher.processes:
-                shared = (
-                    count
-                    for host, count in queues.counts().items()
-                    if policy_for(host, shares.each).concurrency
-                )
-                if sum(shared) >= at_once:
-                    dispatcher.start_processes(processes, shares.each)
+            if not dispatcher.has_processes and dispatcher.count_shareable() >= worth:
+                dispatcher.start_processes(processes)
             self._take(dispatcher.turn(wait=False), dispatcher, bar)
+            if interrupts.came:
+                return
         self.worklist.settle_renamed()
+        if not dispatcher.has_processes:
+            dispatcher.go_alone()
         bar.expect(self.worklist.jobs)
-        while dispatcher.is_busy:
+        while dispatcher.is_busy and not interrupts.came:
             self._take(dispatcher.turn(wait=True), dispatcher, bar)
 
     def _take(self, done: Iterable[Done], dispatcher: Dispatcher, bar: Bar) -> None:
@@ -413,8 +408,3 @@ class _Work:
             dispatcher.rest(host)
             why = f"{host}: refused {_REFUSALS_IN_A_ROW} covers in a row. Run again later."
             self.notes.append(why)
-
-
-def _threads(shares: Mapping[str, HostPolicy]) -> int:
-    most = max((policy.concurrency for policy in shares.values()), default=0)
-    return max(1, min(most, MOST_THREADS_A_PROCESS))

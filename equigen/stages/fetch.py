@@ -28,12 +28,13 @@ from equigen.errors import (
     UsageError,
 )
 from equigen.files import reading_tsv, write_tsv
-from equigen.http import Client, Patience
+from equigen.http import Client
 from equigen.ledger import Ledger, PendingRow
 from equigen.lock import dataset_lock
 from equigen.lookahead import Lookahead
 from equigen.rules.cleaning import clean_artist
 from equigen.rules.labels import Label
+from equigen.rules.pacing import Patience
 from equigen.rules.paging import PageRef, Plan, Query
 from equigen.rules.pictures import picture_key
 from equigen.rules.selection import Identity, Selection, Skip
