@@ -71,6 +71,7 @@ class Connections:
                 headers={**self._headers, **headers} if headers else self._headers,
                 redirect=False,
                 retries=False,
+                assert_same_host=False,  # a proxy is asked for other hosts
                 preload_content=False,
                 decode_content=False,
                 timeout=self._timeout,
