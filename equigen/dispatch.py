@@ -22,7 +22,7 @@ _AT_ONCE = 16
 _TURN_S = 0.25
 # What is under way when a run is told to stop has this long to end.
 _STOP_WITHIN_S = 10.0
-_MOST_DEATHS_WITHOUT_WORK = 4
+_MOST_STILLBORN = 3
 # A process may die of something else than the picture that it has.
 _CRASHES_ALONE = 2
 CRASHED = "crashed its process"
@@ -60,7 +60,7 @@ class Dispatcher:
     _served_here: set[str] = field(default_factory=set)
     _suspects: deque[Job] = field(default_factory=deque)
     _crashes: Counter[int] = field(default_factory=Counter)
-    _deaths: int = 0
+    _stillborn: int = 0
     _stopping: bool = False
 
     def __enter__(self) -> Self:
@@ -97,7 +97,7 @@ class Dispatcher:
         """Whether any job is under way, or waits for a host that doesn't rest."""
         return self._under_way() or bool(self._suspects or self._open_hosts())
 
-    def turn(self, *, wait: bool) -> Iterator["Done"]:
+    def turn(self, *, wait: bool) -> Iterator[Done]:
         """Hand out what there is room for, then yield what has been done; `wait` until some is.
 
         Raises:
@@ -110,7 +110,7 @@ class Dispatcher:
         for news in self._next_news(wait=wait):
             yield from self._heard(news)
 
-    def stop(self) -> Iterator["Done"]:
+    def stop(self) -> Iterator[Done]:
         """Let what is under way end, and yield it."""
         self._stopping = True
         stations = self._stations()
@@ -121,7 +121,7 @@ class Dispatcher:
         while left and (wait_s := by_s - monotonic()) > 0:
             with suppress(Empty):
                 news = self.news.get(timeout=wait_s)
-                if not news.outcomes:
+                if news.is_gone:
                     left.discard(id(news.station))
                 yield from self._heard(news)
 
@@ -191,8 +191,8 @@ class Dispatcher:
         while not self.news.empty():
             yield self.news.get()
 
-    def _heard(self, news: News) -> Iterator["Done"]:
-        if not news.outcomes:
+    def _heard(self, news: News) -> Iterator[Done]:
+        if news.is_gone:
             yield from self._gone(news.station)
         for outcome in news.outcomes:
             if outcome.status == HOLD:
@@ -200,7 +200,6 @@ class Dispatcher:
                     station.hold(outcome.host, outcome.pause_s)
                 continue
             job = news.station.under_way.pop(outcome.ticket)
-            self._deaths = 0
             if outcome.status == ERROR:
                 raise StorageError(outcome.message)
             if outcome.status in {STOPPED, RESTS, ELSEWHERE}:
@@ -217,26 +216,31 @@ class Dispatcher:
             self._resting.add(job.host)
             self.on_rest(outcome.message)
 
-    def _gone(self, station: Station) -> Iterator["Done"]:
+    def _gone(self, station: Station) -> Iterator[Done]:
         """Take the jobs of a process that died again, and start another in its place."""
         if self._stopping or station not in self._processes:
             return
         at = self._processes.index(station)
         lost = list(station.under_way.values())
-        self._deaths += 1
-        if len(lost) > 1:
+        if not station.was_ready:
+            self._refuse_to_go_on_for_ever()
+            for job in lost:
+                self.queues.give_back(job)
+        elif len(lost) > 1:
             self._suspects.extend(lost)
-        for job in lost if len(lost) == 1 else ():
+        for job in lost if station.was_ready and len(lost) == 1 else ():
             self._crashes[job.ticket] += 1
             if self._crashes[job.ticket] < _CRASHES_ALONE:
                 self._suspects.appendleft(job)
             else:
-                self._deaths = 0
                 yield Done(job, Outcome(job.ticket, BROKEN, CRASHED))
-        if self._deaths > _MOST_DEATHS_WITHOUT_WORK:
+        self._processes[at] = self.make_process()
+
+    def _refuse_to_go_on_for_ever(self) -> None:
+        self._stillborn += 1
+        if self._stillborn > _MOST_STILLBORN:
             msg = (
-                f"{self._deaths} processes in a row died before they had done anything; why may"
-                " stand above. What was done is kept. Run again, with --processes 1 if it stays so."
+                f"{self._stillborn} processes died before they could do anything; why may stand"
+                " above. What was done is kept. Mend what they died of, then run again."
             )
             raise EquigenError(msg)
-        self._processes[at] = self.make_process()

@@ -29,6 +29,7 @@ class LocalStation:
         self, setup: Setup, news: SimpleQueue[News], *, counter: RequestCounter, clock: Clock
     ) -> None:
         self.under_way: dict[int, Job] = {}
+        self.was_ready = True
         self._policies, self._news = setup.policies, news
         self._is_made_up = clock.sleep is not None
         self._client = Client(
@@ -86,7 +87,7 @@ class LocalStation:
 
         def leave() -> None:
             self._hands.join()
-            self._news.put(News(self))
+            self._news.put(News(self, is_gone=True))
 
         threading.Thread(target=leave, daemon=True).start()
 

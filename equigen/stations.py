@@ -33,16 +33,22 @@ _START = "import sys; sys.path[:] = sys.argv[1:]; from equigen.worker import mai
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What a station has to tell; `outcomes` is empty when it is gone."""
+    """What a station has to tell: what came of jobs, or that it is gone."""
 
     station: "Station"
     outcomes: tuple[Outcome, ...] = ()
+    is_gone: bool = False
 
 
 class Station(Protocol):
-    """Does jobs and tells of them; `under_way` are those that it was handed, by ticket."""
+    """Does jobs and tells of them.
+
+    `under_way` are those that it was handed, by ticket; `was_ready` says that it came as far as to
+    take some.
+    """
 
     under_way: dict[int, Job]
+    was_ready: bool
 
     def room_for(self, host: str) -> int:
         """Return how many more jobs of a host it takes now."""
@@ -88,6 +94,7 @@ class ProcessStation:
         self, setup: bytes, shares: Mapping[str, HostPolicy], news: SimpleQueue[News]
     ) -> None:
         self.under_way: dict[int, Job] = {}
+        self.was_ready = False
         self._shares, self._news = shares, news
         self._room: dict[str, int] = {}
         with _without_signals():
@@ -146,6 +153,7 @@ class ProcessStation:
     def _listen(self) -> None:
         if self._process.stdout:
             for line in self._process.stdout:
+                self.was_ready = True
                 with suppress(ValueError):  # half a line, from a process that was killed
                     self._news.put(News(self, tuple(OUTCOMES.read(json.loads(line)))))
             self._process.stdout.close()
@@ -153,7 +161,7 @@ class ProcessStation:
         with suppress(OSError):
             if self._process.stdin:
                 self._process.stdin.close()
-        self._news.put(News(self))
+        self._news.put(News(self, is_gone=True))
 
 
 @contextmanager

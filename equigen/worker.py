@@ -37,6 +37,8 @@ def main() -> None:
             Outcome(-1, HOLD, host=host, pause_s=pause_s)
         )
         hands = Hands(Fetcher(client, setup.making), outcomes.put, most=setup.threads)
+        sys.stdout.buffer.write(OUTCOMES.write(()))  # ready
+        sys.stdout.buffer.flush()
         teller = threading.Thread(target=_tell, args=(outcomes, hands), daemon=True)
         teller.start()
         for line in words:

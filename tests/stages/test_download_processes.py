@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import shutil
 import signal
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -24,6 +26,7 @@ from downloads import (
 )
 from support import FakeTime, Script, ScriptedServer, from_json, kill_at, make_context, realdata
 
+from equigen.errors import EquigenError
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.exchange import Hit, Reply
 from equigen.sandbox.server import Sandbox
@@ -336,3 +339,32 @@ def test_a_disk_that_refuses_ends_the_run_in_one_line(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert err.decode().count("\n") == 1
     assert "Jazz" in err.decode()
+
+
+def test_processes_that_can_not_start_end_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not a loop, and no cover is blamed for it."""
+    with many_covers(tmp_path) as server:
+        monkeypatch.setattr(sys, "executable", shutil.which("false"))
+        with pytest.raises(EquigenError, match="died before they could do anything"):
+            run_download(tmp_path, processes=2)
+        monkeypatch.undo()
+        assert server.seen == []
+        assert ledger_of(tmp_path) == {}
+        assert run_download(tmp_path, processes=2).rows_out == COVERS
+
+
+@pytest.mark.parametrize("processes", [0, 1])
+def test_slow_hosts_get_more_threads(tmp_path: Path, processes: int) -> None:
+    """Answers that come only when eight ask at once do come: threads that wait cost nothing."""
+    with many_covers(tmp_path, 40) as server:
+        together = threading.Barrier(8, timeout=30)
+
+        def wait_for_eight() -> None:
+            together.wait()
+
+        server.before_answer = wait_for_eight
+        summary = run_download(tmp_path, processes=processes)
+    assert summary.rows_out == 40
+    assert server.most_at_once >= 8
