@@ -40,6 +40,11 @@ class Job:
     etag: str = ""
     last_modified: str = ""
 
+    @property
+    def asks_whether_changed(self) -> bool:
+        """Whether its picture is there, and the host is only asked whether it has another."""
+        return bool(self.sha256) and not self.source
+
 
 @dataclass(slots=True)
 class Outcome:

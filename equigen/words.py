@@ -14,13 +14,17 @@ STOP_LINE = b"{}\n"
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """How a process fetches: with so many `threads` at most; `policies` are its share."""
+    """How a process fetches: with so many `threads` at most; `policies` are its share.
+
+    A `talkative` one tells of each request on stderr.
+    """
 
     policies: Mapping[str, HostPolicy]
     user_agent: str
     patience: Patience
     making: Making
     threads: int
+    talkative: bool = False
 
 
 def setup_line(setup: Setup) -> bytes:
@@ -45,6 +49,7 @@ def setup_line(setup: Setup) -> bytes:
             "max_bytes": making.max_bytes,
             "run": making.run,
             "threads": setup.threads,
+            "talkative": setup.talkative,
         }
     )
 
@@ -65,7 +70,7 @@ def read_setup(line: bytes) -> Setup:
     )
     policies = {pattern: HostPolicy(*each) for pattern, each in told["policies"].items()}
     patience = Patience(**told["patience"])
-    return Setup(policies, told["user_agent"], patience, making, told["threads"])
+    return Setup(policies, told["user_agent"], patience, making, told["threads"], told["talkative"])
 
 
 def hold_line(host: str, pause_s: float) -> bytes:

@@ -5,6 +5,7 @@ It keeps no limits between processes: hosts that have some are left to the proce
 """
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -31,6 +32,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     words = sys.stdin.buffer
     setup = read_setup(words.readline())
+    if setup.talkative:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     outcomes: SimpleQueue[Outcome | None] = SimpleQueue()
     with Client(setup.policies, user_agent=setup.user_agent, patience=setup.patience) as client:
         client.gates.on_rest = lambda host, pause_s: outcomes.put(

@@ -14,7 +14,7 @@ from equigen.covers import WantedCover, dataset_covers
 from equigen.errors import UsageError
 from equigen.jobs import Job
 from equigen.ledger import Cover, Ledger
-from equigen.rules.covering import OK, WAITING, Action, Retry, decide
+from equigen.rules.covering import FAILED, OK, Action, Retry, decide
 from equigen.rules.pictures import host_of
 from equigen.shelf import Shelf
 from equigen.spool import JobQueues
@@ -39,6 +39,14 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
+    """Why a cover is not there, and whether another run can change that by itself."""
+
+    reason: str
+    is_for_now: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HostEnding:
     """Why covers of a host are not there."""
 
     host: str
@@ -50,7 +58,7 @@ class Worklist:
     """Sorts all rows: those whose cover is there, those to fetch, and those that are left.
 
     Call `scan` to its end, then `settle_renamed`; after all jobs are done, `settle_repeated`.
-    `good` and `endings` then account for every one of `rows`.
+    `good` and `endings` then account for every one of `rows`; `later` are left for another run.
     """
 
     context: Context
@@ -60,8 +68,9 @@ class Worklist:
     wishes: Wishes
     rows: int = 0
     good: int = 0
-    endings: Counter[Ending] = field(default_factory=Counter)
-    examples: dict[Ending, str] = field(default_factory=dict)
+    later: int = 0
+    endings: Counter[HostEnding] = field(default_factory=Counter)
+    examples: dict[HostEnding, str] = field(default_factory=dict)
     jobs: int = 0
     spoilt: int = 0
     unverifiable: int = 0
@@ -124,22 +133,29 @@ class Worklist:
                 self._fetch(row, None)
         self._renamed.clear()
 
-    def settle_repeated(self) -> None:
-        """Let rows with a picture that another row had fetched have it, or share its end."""
+    def settle_repeated(self, *, otherwise: Ending) -> None:
+        """Let rows with a picture that another row had fetched have it, or share its end.
+
+        Where it has none in this run, `otherwise` says why.
+        """
         for row in self._repeated:
             if self._bring(row):
                 continue
             ends = [c for c in self.ledger.covers_of([row.picture]) if c.status != OK]
             if ends:
                 self.ledger.record_cover(replace(ends[0], path=row.path, url=row.url))
-            self.end(row.url, ends[0].reason if ends else WAITING)
+                ending = Ending(ends[0].reason, is_for_now=ends[0].status == FAILED)
+            else:
+                ending = otherwise
+            self.end(row.url, ending)
         self._repeated.clear()
 
-    def end(self, url: str, reason: str) -> None:
+    def end(self, url: str, ending: Ending) -> None:
         """Account for a row whose cover is not there."""
-        ending = Ending(host_of(url), reason)
-        self.endings[ending] += 1
-        self.examples.setdefault(ending, url)
+        where = HostEnding(host_of(url), ending.reason)
+        self.endings[where] += 1
+        self.examples.setdefault(where, url)
+        self.later += ending.is_for_now
 
     @property
     def has_unwanted(self) -> bool:
@@ -169,7 +185,7 @@ class Worklist:
                 case Action.NOTHING:
                     self.good += 1
                 case Action.LEAVE:
-                    self.end(row.url, decision.reason)
+                    self.end(row.url, Ending(decision.reason))
                 case Action.BRING:
                     self._renamed.append(row)
                 case Action.FETCH:

@@ -240,6 +240,8 @@ def test_a_bar_shows_rate_and_time_left_on_a_terminal(tmp_path: Path) -> None:
         assert process.wait() == 0
     assert b"download: 100%" in shown
     assert b"cover/s" in shown
+    assert b"MB/s" in shown
+    assert b"ok=100%" in shown
     assert b"fetch: 100%" in shown
 
 

@@ -44,7 +44,7 @@ from equigen.spool import JobQueues
 from equigen.stations import MOST_THREADS_A_PROCESS, Local, News, ProcessStation, usable_cores
 from equigen.summary import Summary, Table
 from equigen.words import Setup, setup_line
-from equigen.worklist import Wishes, Worklist
+from equigen.worklist import Ending, Wishes, Worklist
 
 ORDER: Final = 60
 SETTINGS: Final = (
@@ -59,8 +59,8 @@ SETTINGS: Final = (
     "download.processes",
 )
 
-_WAITING = "waiting: the host rests"
-_BEYOND = "waiting: beyond --limit"
+_WAITING = Ending("waiting: the host rests", is_for_now=True)
+_BEYOND = Ending("waiting: beyond --limit")
 _TO_FETCH = "to be fetched"
 # With fewer covers than this, starting processes takes longer than fetching them.
 _WORTH_PROCESSES = 200
@@ -182,12 +182,14 @@ class _Work:
     fetched: int = 0
     fetched_bytes: int = 0
     done: int = 0
+    failed: int = 0
     changed: int = 0
     unchanged: int = 0
-    later: int = 0
     _unsaid: list[Cover] = field(default_factory=list)
     _unplaced: list[Job] = field(default_factory=list)
     _refusals: Counter[str] = field(default_factory=Counter)
+    _kept: Counter[str] = field(default_factory=Counter)
+    _began_s: float = 0.0
     _run: str = field(default_factory=lambda: str(os.getpid()))
 
     def carry_out(self, limit: int) -> None:
@@ -200,6 +202,7 @@ class _Work:
         if self.ledger.value(DOWNLOADING):
             self.worklist.shelf.sweep()
         self.ledger.remember(DOWNLOADING, self._run)
+        self._began_s = self.context.clock.steady()
         with (
             Dispatcher(
                 self.worklist.queues,
@@ -217,12 +220,11 @@ class _Work:
                     self._fetch_all(dispatcher, processes, bar, interrupts)
             finally:
                 self._take(dispatcher.stop(), dispatcher, bar)
+        left = _WAITING if dispatcher.most else _BEYOND
         for job in dispatcher.waiting():
-            if job.sha256 and not job.source:
-                continue  # there, only not asked about
-            self.worklist.end(job.url, _WAITING if dispatcher.most else _BEYOND)
-            self.later += bool(dispatcher.most)
-        self.worklist.settle_repeated()
+            if not job.asks_whether_changed:
+                self.worklist.end(job.url, left)
+        self.worklist.settle_repeated(otherwise=left)
         self.ledger.remember(DOWNLOADING, "")
 
     def summary(self) -> Summary:
@@ -261,7 +263,7 @@ class _Work:
                 "changed": self.changed,
                 "unchanged": self.unchanged,
                 "linked": shelf.linked,
-                "left_for_later": self.later,
+                "left_for_later": worklist.later,
                 "failures": failures,
                 "images": str(self.context.images),
             },
@@ -272,7 +274,7 @@ class _Work:
                 *self.notes,
                 *shelf.notes(),
             ],
-            partly=bool(self.later),
+            partly=bool(worklist.later),
         )
 
     def _more_notes(self) -> Iterable[str]:
@@ -282,6 +284,8 @@ class _Work:
         if worklist.wishes.check_changed:
             unknown = worklist.unverifiable
             yield f"{self.changed:,} changed, {self.unchanged:,} unchanged, {unknown:,} can't tell"
+            for reason, count in self._kept.most_common():
+                yield f"{count:,} kept as they are, though their hosts say: {reason}"
 
     def _making(self) -> Making:
         settings = self.context.settings.download
@@ -307,6 +311,7 @@ class _Work:
             Patience(**settings.http.model_dump()),
             self._making(),
             threads=max(1, min(most, MOST_THREADS_A_PROCESS)),
+            talkative=_log.isEnabledFor(logging.INFO),
         )
 
     def _local(self, setup: Setup, news: SimpleQueue[News]) -> Local:
@@ -319,6 +324,7 @@ class _Work:
         self, dispatcher: Dispatcher, processes: int, bar: Bar, interrupts: Interrupts
     ) -> None:
         """Fetch until all is done, or until somebody wants to stop."""
+        expected = 0
         worth = 1 if self.context.settings.download.processes else _WORTH_PROCESSES
         for _ in self.worklist.scan():
             if not dispatcher.has_processes and dispatcher.count_shareable() >= worth:
@@ -326,6 +332,9 @@ class _Work:
             self._take(dispatcher.turn(wait=False), dispatcher, bar)
             if interrupts.came:
                 return
+            if self.worklist.jobs > expected:
+                expected = self.worklist.jobs
+                bar.expect(expected)
         self.worklist.settle_renamed()
         if not dispatcher.has_processes:
             dispatcher.go_alone()
@@ -346,7 +355,7 @@ class _Work:
         self.done += 1
         if outcome.message:
             _log.info("%s: %s", job.path, outcome.message)
-        is_check = bool(job.sha256) and not job.source
+        is_check = job.asks_whether_changed
         self._count_refusal(job.host, outcome.http_status, dispatcher)
         if outcome.status == UNCHANGED:
             self.unchanged += 1
@@ -358,11 +367,11 @@ class _Work:
             self.changed += is_check
             self.worklist.good += not is_check
         elif is_check:
-            self.notes.append(f"{job.url}: kept as it is: {outcome.reason}")
+            self._kept[outcome.reason] += 1
         else:
+            self.failed += 1
             self._unsaid.append(self._cover(done))
-            self.worklist.end(job.url, outcome.reason)
-            self.later += outcome.status == FAILED
+            self.worklist.end(job.url, Ending(outcome.reason, outcome.status == FAILED))
 
     def _cover(self, done: Done) -> Cover:
         job, outcome = done.job, done.outcome
@@ -399,8 +408,9 @@ class _Work:
         for job in placed:
             self.worklist.shelf.place(job, self._run)
         if said:
-            share = f"{self.fetched / self.done:.0%}"
-            bar.advance(len(said), ok=share, MB=f"{self.fetched_bytes / 1e6:,.0f}")
+            took_s = self.context.clock.steady() - self._began_s
+            rate = f"{self.fetched_bytes / 1e6 / max(took_s, 0.001):.1f}"
+            bar.advance(len(said), **{"ok": f"{1 - self.failed / self.done:.0%}", "MB/s": rate})
 
     def _count_refusal(self, host: str, status: int, dispatcher: Dispatcher) -> None:
         self._refusals[host] = self._refusals[host] + 1 if status in _REFUSALS else 0

@@ -16,6 +16,7 @@ from downloads import (
     ledger_of,
     one_row,
     picture,
+    rows_of,
     run_download,
     start,
 )
@@ -473,3 +474,37 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
         sandbox.log.clear()
         finish(tmp_path)
     assert len(sandbox.log) == 76 - good
+
+
+@pytest.mark.parametrize(
+    ("script", "reason", "later"),
+    [(Script(404), "HTTP 404", 0), (Script(500), "HTTP 500", 3)],
+)
+def test_rows_that_share_a_picture_share_its_end(
+    tmp_path: Path, script: Script, reason: str, later: int
+) -> None:
+    """One request speaks for all of them, in the summary and in the ledger; so does a rest."""
+    with ScriptedServer(script) as server:
+        rows_of(tmp_path, *[f"{server.url}/a.jpg"] * 3)
+        hosts = {"127.0.0.1": {"per_day": 3}}
+        summary = run_download(tmp_path, hosts=hosts)
+        assert summary.dropped == {reason: 3}
+        assert summary.facts["left_for_later"] == later
+        assert [cover.reason for cover in ledger_of(tmp_path).values()] == [reason] * 3
+        rows_of(tmp_path, *[f"{server.url}/{n % 2}.jpg" for n in range(4)])
+        rests = {"127.0.0.1": {"per_day": 1}}
+        summary = run_download(tmp_path, hosts=rests)
+        assert sum(summary.dropped.values()) == 4
+        assert summary.dropped["waiting: the host rests"] in {2, 4}
+
+
+def test_the_same_row_twice_is_one_cover(tmp_path: Path) -> None:
+    """Rows that are alike in all that counts have one file between them, and both have it."""
+    with ScriptedServer(Script(body=JPEG)) as server:
+        row = {"artist": "A", "album": "B", "genre": "Jazz", "image_url": f"{server.url}/a.jpg"}
+        write_rows(tmp_path / TSV, row, row, row)
+        for _ in range(2):
+            summary = run_download(tmp_path)
+            assert (summary.rows_in, summary.rows_out) == (3, 3)
+    assert len(server.seen) == 1
+    assert len(files_of(tmp_path)) == 1

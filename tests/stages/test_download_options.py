@@ -195,7 +195,7 @@ def test_a_good_cover_stays_where_its_host_has_it_no_more(tmp_path: Path, script
     assert summary.rows_out == 1
     assert list(files_of(tmp_path).values()) == [JPEG]
     assert [cover.status for cover in ledger_of(tmp_path).values()] == ["ok"]
-    assert any("kept as it is" in note for note in summary.notes)
+    assert any("1 kept as they are" in note for note in summary.notes)
 
 
 def test_identical_bytes_are_linked_on_request(tmp_path: Path) -> None:

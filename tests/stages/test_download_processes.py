@@ -368,3 +368,13 @@ def test_slow_hosts_get_more_threads(tmp_path: Path, processes: int) -> None:
         summary = run_download(tmp_path, processes=processes)
     assert summary.rows_out == 40
     assert server.most_at_once >= 8
+
+
+def test_verbose_tells_of_the_requests_of_all_processes(tmp_path: Path) -> None:
+    """Each URL is told once, whoever asks for it."""
+    with many_covers(tmp_path, 30) as server:
+        process = start(tmp_path, "download", "-v", "--processes", "2")
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 0
+    told = err.decode().count(f"GET {server.url}/")
+    assert told == len(server.seen) == 30
