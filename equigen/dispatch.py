@@ -87,6 +87,8 @@ class Dispatcher:
     def go_alone(self) -> None:
         """Let threads of this process do all; without processes, what has no limits waits else."""
         self._is_alone = True
+        if self._local:
+            self._local.serve_all()
 
     def rest(self, host: str) -> None:
         """Leave the jobs of a host that wait for another run."""
@@ -136,6 +138,8 @@ class Dispatcher:
     def _here(self) -> Local:
         if not self._local:
             self._local = self.make_local()
+            if self._is_alone:
+                self._local.serve_all()
         return self._local
 
     def _under_way(self) -> bool:
@@ -153,23 +157,33 @@ class Dispatcher:
     def _hand_out(self) -> None:
         hosts = self._open_hosts()
         here = [host for host in hosts if self._is_local(host)]
-        if here:
-            self._hand_to(self._here(), here)
+        while here and self._hand_to(self._here(), here):
+            continue
         shared = [host for host in hosts if not self._is_local(host)]
+        if self._suspects:
+            self._hand_out_suspects()
+            return
+        # In rounds, so that neither one host nor one process takes all.
+        while sum(self._hand_to(station, shared) for station in self._processes):
+            continue
+
+    def _hand_out_suspects(self) -> None:
+        # One of them killed a process: each alone, so that it shows which.
         for station in self._processes:
-            if not self._suspects:
-                self._hand_to(station, shared)
-            elif not station.under_way:
-                # One of them killed a process: each alone, so that it shows which.
+            if self._suspects and not station.under_way:
                 station.hand([self._suspects.popleft()])
 
-    def _hand_to(self, station: Station, hosts: Sequence[str]) -> None:
-        # In rounds, so that no host takes all the room.
-        while batch := [job for host in hosts for job in self._taken(station, host)]:
+    def _hand_to(self, station: Station, hosts: Sequence[str]) -> int:
+        batch = [job for host in hosts for job in self._taken(station, host)]
+        if batch:
             station.hand(batch)
+        return len(batch)
 
     def _taken(self, station: Station, host: str) -> list[Job]:
-        count = min(station.room_for(host), self.queues.count(host), _AT_ONCE)
+        left = self.queues.count(host)
+        # The last ones are dealt out one by one, so that all stations end at the same time.
+        fair = max(1, left // (2 * max(1, len(self._processes))))
+        count = min(station.room_for(host), left, fair, _AT_ONCE)
         if self.most >= 0:
             count = min(count, self.most)
             self.most -= max(count, 0)

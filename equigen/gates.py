@@ -131,7 +131,7 @@ class Gate:
 
 
 class Gates:
-    """The gates of all hosts, made as hosts turn up.
+    """The gates of all hosts, made as hosts turn up; other `policies` hold for those yet to come.
 
     `policies` are by host pattern; `counter` keeps the requests of the day where a policy limits
     them; nobody waits longer than `max_wait_s` for a host that asks for a rest.
@@ -149,7 +149,7 @@ class Gates:
         self.sleep = clock.sleep or self._wait_unless_stopped
         # Called with a host and seconds when it asks for a rest; may be replaced.
         self.on_rest: Callable[[str, float], None] = lambda _host, _pause_s: None
-        self._policies = policies
+        self.policies = policies
         self._gates: dict[str, Gate] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -163,7 +163,7 @@ class Gates:
         """
         with self._lock:
             if host not in self._gates:
-                policy = policy_for(host, self._policies)
+                policy = policy_for(host, self.policies)
                 if not policy.concurrency:
                     msg = f"{host}: its limits are kept elsewhere"
                     raise NotServedError(msg, host=host)

@@ -4,6 +4,7 @@ Decoders and connections come with it, so that it is only made where it has some
 """
 
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from queue import SimpleQueue
 
@@ -13,7 +14,7 @@ from equigen.gates import Clock, RequestCounter
 from equigen.hands import Hands
 from equigen.http import Client
 from equigen.jobs import HOLD, Job, Outcome
-from equigen.rules.pacing import policy_for
+from equigen.rules.pacing import HostPolicy, policy_for
 from equigen.stations import News
 from equigen.words import Setup
 
@@ -26,11 +27,17 @@ class LocalStation:
     """Threads of this process: for hosts with limits, or for all where that is quickest."""
 
     def __init__(
-        self, setup: Setup, news: SimpleQueue[News], *, counter: RequestCounter, clock: Clock
+        self,
+        setup: Setup,
+        news: SimpleQueue[News],
+        *,
+        whole: Mapping[str, HostPolicy],
+        counter: RequestCounter,
+        clock: Clock,
     ) -> None:
         self.under_way: dict[int, Job] = {}
         self.was_ready = True
-        self._policies, self._news = setup.policies, news
+        self._policies, self._whole, self._news = setup.policies, whole, news
         self._is_made_up = clock.sleep is not None
         self._client = Client(
             setup.policies,
@@ -54,6 +61,10 @@ class LocalStation:
             _MOST_THREADS - len(self.under_way),
         )
         return room if self.wait_s(host) <= 0 else 0
+
+    def serve_all(self) -> None:
+        """Take over what processes would have had: the whole of each host's concurrency."""
+        self._policies = self._client.gates.policies = self._whole
 
     def wait_s(self, host: str) -> float:
         """Return how long the host's gate stays closed."""

@@ -21,9 +21,9 @@ from equigen.rules.pacing import HostPolicy, policy_for
 from equigen.words import STOP_LINE, hold_line
 
 MOST_THREADS_A_PROCESS = 96
-# Jobs handed to a process beyond those that it can have under way, so that none of its threads
-# waits for the next one.
-_AHEAD = 32
+# Jobs handed to a process for each that it can have under way, so that none of its threads waits
+# for the next one.
+_AHEAD = 2
 # One thread for each numeric library in a process that does many things at once already; and
 # glibc keeps the memory of 64 threads in two places instead of sixteen.
 _WORKER_ENV = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
@@ -78,6 +78,10 @@ class Station(Protocol):
 class Local(Station, Protocol):
     """The station of this process, which keeps the limits of the hosts that have some."""
 
+    def serve_all(self) -> None:
+        """Take over what the processes would have had of each host: there are none."""
+        ...
+
     def wait_s(self, host: str) -> float:
         """Return how long a host must not be asked."""
         ...
@@ -120,7 +124,8 @@ class ProcessStation:
         if not share:
             return 0
         busy = sum(job.host == host for job in self.under_way.values())
-        return min(share + _AHEAD - busy, MOST_THREADS_A_PROCESS + _AHEAD - len(self.under_way))
+        all_hosts = MOST_THREADS_A_PROCESS * _AHEAD - len(self.under_way)
+        return min(share * _AHEAD - busy, all_hosts)
 
     def hand(self, jobs: list[Job]) -> None:
         """Take jobs on."""

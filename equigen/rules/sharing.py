@@ -24,12 +24,13 @@ class Shares:
 def share_out(policies: Mapping[str, HostPolicy], others: int) -> Shares:
     """Share hosts among the first process and so many `others`.
 
-    The first one keeps a part of every host: redirects may lead its own requests there.
+    The first one keeps a little of every host: redirects may lead its own requests there. Without
+    others it keeps all.
     """
     first, each = dict(policies), {}
     for pattern, policy in policies.items():
-        limited = policy.per_minute or policy.per_day or policy.concurrency <= others
-        part = 0 if limited else policy.concurrency // (others + 1)
+        limited = policy.per_minute or policy.per_day or not others
+        part = 0 if limited else (policy.concurrency - 1) // others
         each[pattern] = replace(policy, concurrency=part)
         first[pattern] = replace(policy, concurrency=policy.concurrency - others * part)
     return Shares(first, each)

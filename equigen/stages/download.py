@@ -318,7 +318,8 @@ class _Work:
         # Its decoders take a third of this process's memory, and processes have their own.
         from equigen.local_station import LocalStation  # noqa: PLC0415
 
-        return LocalStation(setup, news, counter=self.ledger, clock=self.context.clock)
+        whole = _policies(self.context)
+        return LocalStation(setup, news, whole=whole, counter=self.ledger, clock=self.context.clock)
 
     def _fetch_all(
         self, dispatcher: Dispatcher, processes: int, bar: Bar, interrupts: Interrupts

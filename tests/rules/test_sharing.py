@@ -41,9 +41,10 @@ def test_a_rate_is_kept_in_one_place(policies: dict[str, HostPolicy], others: in
 
 
 def test_a_host_too_narrow_to_share_is_asked_by_the_first_alone() -> None:
-    """Two at a time can't be shared by three."""
+    """Two at a time can't be shared by three; of many the others get nearly all."""
     shares = share_out({"a.org": HostPolicy(concurrency=2), "*": HostPolicy(concurrency=32)}, 2)
     assert shares.each["a.org"].concurrency == 0
     assert shares.first["a.org"].concurrency == 2
-    assert shares.each["*"].concurrency == 10
-    assert shares.first["*"].concurrency == 12
+    assert shares.each["*"].concurrency == 15
+    assert shares.first["*"].concurrency == 2
+    assert share_out({"*": HostPolicy(concurrency=32)}, 0).first["*"].concurrency == 32
