@@ -22,7 +22,12 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.ssl_ import create_urllib3_context
 
-from equigen.errors import CertificateError, ConnectionFailedError, RefusedAddressError
+from equigen.errors import (
+    CertificateError,
+    ConfigError,
+    ConnectionFailedError,
+    RefusedAddressError,
+)
 from equigen.rules.addresses import shown
 from equigen.rules.pacing import is_loopback
 
@@ -60,10 +65,14 @@ class Connections:
             RefusedAddressError: the address, or a header, can't be sent.
 
         """
-        parts = urlsplit(url)
-        origin = f"{parts.scheme}://{parts.netloc}"
         try:
+            parts = urlsplit(url)
+            origin = f"{parts.scheme}://{parts.netloc}"
             pool = self._pools.get(origin) or self._open(origin, url)
+        except (urllib3.exceptions.LocationValueError, requests.RequestException, ValueError) as e:
+            msg = f"{shown(url)}: can't be asked: {root(e)}. Expected an http(s) address."
+            raise RefusedAddressError(msg, url=url) from e
+        try:
             target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
             return pool.urlopen(
                 "GET",
@@ -101,14 +110,18 @@ class Connections:
         host, is_tls = parts.hostname or "", parts.scheme == "https"
         # A .netrc is never asked, and no proxy leads to this machine.
         proxies = {} if is_loopback(host) else get_environ_proxies(url, no_proxy=None)
-        tls = {"ssl_context": self._certificates()} if is_tls else {}
         if proxy := select_proxy(url, proxies):
             if not is_tls:
                 self._through_proxy.add(origin)
-            manager: urllib3.ProxyManager = self._proxies.proxy_manager_for(proxy, **tls)
+            # requests keeps one manager a proxy, for both schemes: it has its certificates always.
+            manager: urllib3.ProxyManager = self._proxies.proxy_manager_for(
+                proxy, ssl_context=self._certificates()
+            )
             return manager.connection_from_url(origin)
+        more: dict[str, Any] = {"resolver": self._resolver}
+        if is_tls:
+            more["ssl_context"] = self._certificates()
         kind = _TlsPool if is_tls else _PlainPool
-        more: dict[str, Any] = {**tls, "resolver": self._resolver}
         return kind(host, parts.port, maxsize=_POOL_SIZE, **more)
 
     def _certificates(self) -> ssl.SSLContext:
@@ -120,11 +133,19 @@ class Connections:
                     "https://localhost", {}, None, None, None
                 )["verify"]
             where = Path(bundle if isinstance(bundle, str) else certifi.where())
-            self._tls = create_urllib3_context()
-            if where.is_dir():
-                self._tls.load_verify_locations(capath=where)
-            else:
-                self._tls.load_verify_locations(where)
+            context = create_urllib3_context()
+            try:
+                if where.is_dir():
+                    context.load_verify_locations(capath=where)
+                else:
+                    context.load_verify_locations(where)
+            except OSError as err:
+                msg = (
+                    f"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE: {where} holds no certificates that can"
+                    f" be read: {err.strerror or err}. Mend it, or unset the variable."
+                )
+                raise ConfigError(msg) from err
+            self._tls = context
         return self._tls
 
 

@@ -13,7 +13,7 @@ from typing import Self
 
 from equigen.errors import EquigenError, StorageError
 from equigen.jobs import ELSEWHERE, ERROR, HOLD, RESTS, STOPPED, Job, Outcome
-from equigen.rules.covering import BROKEN
+from equigen.rules.covering import FAILED
 from equigen.rules.pacing import HostPolicy, policy_for
 from equigen.spool import JobQueues
 from equigen.stations import Local, News, Station
@@ -22,7 +22,10 @@ _AT_ONCE = 16
 _TURN_S = 0.25
 # What is under way when a run is told to stop has this long to end.
 _STOP_WITHIN_S = 10.0
+# So many processes may die before they did anything, and so many pictures in a row be blamed for
+# the death of one, until it is neither chance nor the pictures.
 _MOST_STILLBORN = 3
+_MOST_BLAMED = 3
 # A process may die of something else than the picture that it has.
 _CRASHES_ALONE = 2
 CRASHED = "crashed its process"
@@ -61,6 +64,7 @@ class Dispatcher:
     _suspects: deque[Job] = field(default_factory=deque)
     _crashes: Counter[int] = field(default_factory=Counter)
     _stillborn: int = 0
+    _blamed: int = 0
     _stopping: bool = False
 
     def __enter__(self) -> Self:
@@ -93,6 +97,10 @@ class Dispatcher:
     def rest(self, host: str) -> None:
         """Leave the jobs of a host that wait for another run."""
         self._resting.add(host)
+
+    def is_resting(self, host: str) -> bool:
+        """Tell whether a host is left for another run."""
+        return host in self._resting
 
     @property
     def is_busy(self) -> bool:
@@ -214,6 +222,7 @@ class Dispatcher:
                     station.hold(outcome.host, outcome.pause_s)
                 continue
             job = news.station.under_way.pop(outcome.ticket)
+            self._blamed = 0
             if outcome.status == ERROR:
                 raise StorageError(outcome.message)
             if outcome.status in {STOPPED, RESTS, ELSEWHERE}:
@@ -225,10 +234,15 @@ class Dispatcher:
         if outcome.status == ELSEWHERE:
             # Its host leads to one with limits, and so will the rest of its jobs.
             self._served_here.add(job.host)
-        self.queues.give_back(job)
+        self._return(job)
         if outcome.status == RESTS and job.host not in self._resting:
             self._resting.add(job.host)
             self.on_rest(outcome.message)
+
+    def _return(self, job: Job) -> None:
+        self.queues.give_back(job)
+        if self.most >= 0:
+            self.most += 1
 
     def _gone(self, station: Station) -> Iterator[Done]:
         """Take the jobs of a process that died again, and start another in its place."""
@@ -237,9 +251,9 @@ class Dispatcher:
         at = self._processes.index(station)
         lost = list(station.under_way.values())
         if not station.was_ready:
-            self._refuse_to_go_on_for_ever()
+            self._stillborn += 1
             for job in lost:
-                self.queues.give_back(job)
+                self._return(job)
         elif len(lost) > 1:
             self._suspects.extend(lost)
         for job in lost if station.was_ready and len(lost) == 1 else ():
@@ -247,14 +261,12 @@ class Dispatcher:
             if self._crashes[job.ticket] < _CRASHES_ALONE:
                 self._suspects.appendleft(job)
             else:
-                yield Done(job, Outcome(job.ticket, BROKEN, CRASHED))
-        self._processes[at] = self.make_process()
-
-    def _refuse_to_go_on_for_ever(self) -> None:
-        self._stillborn += 1
-        if self._stillborn > _MOST_STILLBORN:
+                self._blamed += 1
+                yield Done(job, Outcome(job.ticket, FAILED, CRASHED))
+        if self._stillborn > _MOST_STILLBORN or self._blamed > _MOST_BLAMED:
             msg = (
-                f"{self._stillborn} processes died before they could do anything; why may stand"
-                " above. What was done is kept. Mend what they died of, then run again."
+                "the processes that fetch die, whatever they are given; why may stand above. What"
+                " was done is kept. Mend what they die of (memory, a library), then run again."
             )
             raise EquigenError(msg)
+        self._processes[at] = self.make_process()

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from equigen.errors import (
@@ -23,9 +24,12 @@ from equigen.http import Answer, Client
 from equigen.images import BROKEN as TORN
 from equigen.images import Picture, check_picture
 from equigen.jobs import (
+    ASK,
     ELSEWHERE,
     ERROR,
+    MAKE,
     RESTS,
+    SPOILT,
     STOPPED,
     UNCHANGED,
     Job,
@@ -34,6 +38,7 @@ from equigen.jobs import (
     beside,
     target_of,
 )
+from equigen.rules.addresses import without_password
 from equigen.rules.covering import BROKEN, FAILED, MISSING, OK, REFUSED
 
 # Statuses with which a host says that it has no such picture, now or ever.
@@ -51,17 +56,25 @@ class Fetcher:
 
     def do(self, job: Job) -> Outcome:
         """Fetch one picture and lay its files beside their targets; never raises what it knows."""
+        came = _Came()
         try:
-            return self._local(job) if job.source else self._fetched(job)
+            outcome = self._sized(job) if job.kind == MAKE else self._fetched(job, came)
         except EquigenError as err:
-            return _ended(job.ticket, err)
+            outcome = _ended(job.ticket, err)
+            if came.answer:
+                outcome.http_status = outcome.http_status or came.answer.status
+                outcome.final_url = without_password(came.answer.url)
+        if job.kind != MAKE:
+            outcome.tries = self.client.tries()
+        return outcome
 
-    def _fetched(self, job: Job) -> Outcome:
+    def _fetched(self, job: Job, came: "_Came") -> Outcome:
         seen: set[bytes] = set()
 
         def read(answer: Answer) -> Outcome:
+            came.answer = answer
             if answer.status == _NOT_MODIFIED:
-                return Outcome(job.ticket, UNCHANGED, final_url=answer.url)
+                return Outcome(job.ticket, UNCHANGED, http_status=answer.status)
             try:
                 picture = check_picture(answer.body, self.making.demands, self.making.renderings)
             except PictureError as err:
@@ -90,35 +103,33 @@ class Fetcher:
             width_px=picture.width_px,
             height_px=picture.height_px,
             sha256=picture.sha256,
-            final_url=answer.url,
+            final_url=without_password(answer.url),
             etag=answer.headers.get("ETag", ""),
             last_modified=answer.headers.get("Last-Modified", ""),
             phash=picture.phash,
             grey=picture.grey.hex(),
         )
-        if job.sha256 and job.sha256 == picture.sha256:
+        if job.kind == ASK and job.sha256 == picture.sha256:
             outcome.status = UNCHANGED
         else:
             self._write(job, picture.files)
         return outcome
 
-    def _local(self, job: Job) -> Outcome:
+    def _sized(self, job: Job) -> Outcome:
         """Make the further sizes of a cover whose original is here."""
         try:
             body = Path(job.source).read_bytes()
             picture = check_picture(body, self.making.demands, self.making.renderings)
         except (OSError, PictureError):
-            return self._fetched(job)
+            return Outcome(job.ticket, SPOILT)
         if picture.sha256 != job.sha256:
-            return self._fetched(job)
-        answer = Answer("", {}, body)
-        job.sha256 = ""
-        return self._laid(job, picture, answer)
+            return Outcome(job.ticket, SPOILT)
+        self._write(job, picture.files)
+        return Outcome(job.ticket, OK)
 
     def _write(self, job: Job, files: Sequence[bytes]) -> None:
-        for folder, data, rendering in zip(
-            self.making.folders, files, self.making.renderings, strict=True
-        ):
+        places = zip(self.making.folders, files, self.making.renderings, strict=True)
+        for folder, data, rendering in islice(places, job.kind == MAKE, None):
             target = target_of(folder, job.path, rendering)
             genre = target.rpartition("/")[0]
             # Strings, since paths as objects would take longer than the writing.
@@ -130,10 +141,15 @@ class Fetcher:
                     file.write(data)
 
 
+@dataclass(slots=True)
+class _Came:
+    """The last answer that came whole, if one did."""
+
+    answer: Answer | None = None
+
+
 def _ended(ticket: int, err: EquigenError) -> Outcome:  # noqa: C901  (a case an error)
     outcome = Outcome(ticket, ERROR, message=str(err))
-    if isinstance(err, FetchError):
-        outcome.tries = err.tries
     match err:
         case HttpStatusError(status=status):
             outcome.status = MISSING if status in _MISSING else FAILED

@@ -161,6 +161,7 @@ class Gates:
             NotServedError: its policy allows no request at a time: another client keeps its limits.
 
         """
+        host = host.rstrip(".")
         with self._lock:
             if host not in self._gates:
                 policy = policy_for(host, self.policies)

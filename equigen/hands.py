@@ -2,8 +2,8 @@
 
 import threading
 import time
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from queue import SimpleQueue
 
 from equigen.fetcher import Fetcher
 from equigen.jobs import ERROR, STOPPED, Job, Outcome
@@ -20,20 +20,25 @@ class Hands:
 
     def __init__(self, fetcher: Fetcher, report: Callable[[Outcome], None], *, most: int) -> None:
         self._fetcher, self._report, self._most = fetcher, report, most
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._waiting: dict[str, deque[Job]] = {}
+        self._busy: Counter[str] = Counter()
         self._threads: list[threading.Thread] = []
-        self._stopped = threading.Event()
+        self._stopped = False
+        self._changed = threading.Condition()
         self._looked_s = time.monotonic()
         self._worked_s = time.process_time()
 
     def hand(self, jobs: Iterable[Job]) -> None:
         """Take jobs on."""
-        for job in jobs:
-            self._jobs.put(job)
-        waiting = self._jobs.qsize()
-        while waiting and len(self._threads) < min(_FIRST_THREADS, self._most):
+        with self._changed:
+            count = 0
+            for job in jobs:
+                self._waiting.setdefault(job.host, deque()).append(job)
+                count += 1
+            self._changed.notify(count)
+            new = min(count, min(_FIRST_THREADS, self._most) - len(self._threads))
+        for _ in range(new):
             self._start()
-            waiting -= 1
 
     def look(self) -> None:
         """Start more threads where that helps; to be called now and then."""
@@ -43,16 +48,20 @@ class Hands:
         worked_s = time.process_time()
         share = (worked_s - self._worked_s) / (now_s - self._looked_s)
         self._looked_s, self._worked_s = now_s, worked_s
-        if self._jobs.qsize() and share < _IDLE_BELOW:
+        if any(self._waiting.copy().values()) and share < _IDLE_BELOW:
             more = min(len(self._threads) // 2 + 1, self._most - len(self._threads))
             for _ in range(more):
                 self._start()
 
     def stop(self) -> None:
         """Finish what is under way; what was not begun is reported as stopped."""
-        self._stopped.set()
-        for _ in self._threads:
-            self._jobs.put(None)
+        with self._changed:
+            self._stopped = True
+            left = [job for jobs in self._waiting.values() for job in jobs]
+            self._waiting.clear()
+            self._changed.notify_all()
+        for job in left:
+            self._report(Outcome(job.ticket, STOPPED))
 
     def join(self) -> None:
         """Wait until all threads have ended."""
@@ -65,10 +74,7 @@ class Hands:
         thread.start()
 
     def _loop(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            if self._stopped.is_set():
-                self._report(Outcome(job.ticket, STOPPED))
-                continue
+        while job := self._next():
             try:
                 outcome = self._fetcher.do(job)
             except BaseException:
@@ -76,3 +82,17 @@ class Hands:
                 self._report(Outcome(job.ticket, ERROR, message=msg))
                 raise
             self._report(outcome)
+            with self._changed:
+                self._busy[job.host] -= 1
+
+    def _next(self) -> Job | None:
+        """Wait for the next job: of the host that has the fewest threads, so that none has all."""
+        with self._changed:
+            while not self._stopped:
+                hosts = [host for host, jobs in self._waiting.items() if jobs]
+                if hosts:
+                    host = min(hosts, key=self._busy.__getitem__) if len(hosts) > 1 else hosts[0]
+                    self._busy[host] += 1
+                    return self._waiting[host].popleft()
+                self._changed.wait()
+        return None

@@ -42,6 +42,9 @@ _FIRST_BACKOFF_S = 0.5
 # Discogs counts over a moving minute and says nothing about when: look again later than after a
 # fault, so that all tries together outlast that minute.
 _FIRST_BACKOFF_TOO_MANY_S = 2.5
+# What a host asks for beyond that is a mistake, and no date can say it.
+_LONGEST_REST_S = 366 * 24 * 3600.0
+_DIGITS = 20
 _DEFAULT_MAX_BYTES = 50_000_000
 _OK = 200
 _NOT_MODIFIED = 304
@@ -147,8 +150,12 @@ class Client:
         try:
             return self._retrying(lambda: read(self._follow(full_url, max_bytes, unless or {})))
         except FetchError as err:
-            err.tries = int(self._retrying.statistics.get("attempt_number", 1))
+            err.tries = self.tries()
             raise
+
+    def tries(self) -> int:
+        """Return how many tries the last `get` of this thread took."""
+        return int(self._retrying.statistics.get("attempt_number", 1))
 
     def _follow(self, url: str, max_bytes: int, unless: Mapping[str, str]) -> Answer:
         start = url
@@ -186,8 +193,7 @@ class Client:
             return Answer(url, response.headers, b"", _NOT_MODIFIED)
         if response.status != _OK:
             raise self._status_error(gate, url, response)
-        announced = response.headers.get("Content-Length", "")
-        if announced.isdigit() and int(announced) > max_bytes:
+        if _number(response.headers.get("Content-Length", "")) > max_bytes:
             raise _too_large(url, max_bytes)
         limit_s = self._patience.read_timeout_s * _SLOWEST_BODY_IN_READ_TIMEOUTS
         began_s = self._clock.steady()
@@ -258,18 +264,25 @@ def _is_worth_retrying(err: BaseException) -> bool:
 def _remaining(policy: HostPolicy, headers: Mapping[str, str]) -> int | None:
     if not policy.ratelimit_prefix:
         return None
-    value = headers.get(f"{policy.ratelimit_prefix}-Remaining", "")
-    return int(value) if value.isdigit() else None
+    left = _number(headers.get(f"{policy.ratelimit_prefix}-Remaining", ""))
+    return left if left >= 0 else None
 
 
 def _retry_after_s(value: str, now_s: float) -> float:
     # Seconds or an HTTP date: https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
-    if value.strip().isdigit():
-        return float(value)
+    if (seconds := _number(value)) >= 0:
+        return min(float(seconds), _LONGEST_REST_S)
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now_s)
+        pause_s = parsedate_to_datetime(value).timestamp() - now_s
+        return min(max(0.0, pause_s), _LONGEST_REST_S)
     except (TypeError, ValueError, OverflowError):
         return 0.0
+
+
+def _number(value: str) -> int:
+    """Return the number that a header holds, -1 where it holds none."""
+    value = value.strip()
+    return int(value) if value.isascii() and value.isdigit() and len(value) < _DIGITS else -1
 
 
 def _too_large(url: str, max_bytes: int) -> TooLargeError:
@@ -281,11 +294,11 @@ def _encoded(url: str, params: Sequence[tuple[str, str]]) -> str:
     try:
         return requests.Request("GET", url, params=list(params)).prepare().url or url
     except (requests.RequestException, ValueError) as err:
-        msg = f"{url}: not an address that can be asked: {err}. Expected http:// or https://."
+        why = str(err).replace(url, shown(url))
+        msg = f"{shown(url)}: not an address that can be asked: {why}. Expected http(s)://."
         raise RefusedAddressError(msg, url=url) from err
 
 
 def _drain(response: urllib3.BaseHTTPResponse) -> bytes:
-    announced = response.headers.get("Content-Length", "")
-    short = announced.isdigit() and int(announced) <= _DRAINED_BYTES
+    short = 0 <= _number(response.headers.get("Content-Length", "")) <= _DRAINED_BYTES
     return response.read(_DRAINED_BYTES if short else _TOLD_BYTES, decode_content=True)

@@ -12,10 +12,16 @@ from typing import Any, Generic, TypeVar
 
 from equigen.rules.rendering import Demands, Rendering
 
+# What a job is for.
+FETCH = "fetch"  # a cover that isn't there
+MAKE = "make"  # further sizes of an original that is here, at `source`
+ASK = "ask"  # whether a cover that is there has changed at its host
+
 # How a job ended, beside those that the ledger knows as a cover's status.
 UNCHANGED = "unchanged"  # the host still has the picture that we have
 RESTS = "rests"  # its host gives nothing more for now
 ELSEWHERE = "elsewhere"  # it leads to a host that this one must not ask
+SPOILT = "spoilt"  # the original that sizes were to be made of isn't what it was
 STOPPED = "stopped"
 ERROR = "error"  # the run can't go on: the disk refuses
 HOLD = "hold"  # no job's end: `host` asks everybody to wait for `pause_s`
@@ -25,9 +31,8 @@ HOLD = "hold"  # no job's end: `host` asks everybody to wait for `pause_s`
 class Job:
     """One picture to fetch: `ticket` tells it from all others of its run.
 
-    `path` is below the images folders; `host` the one that it is counted against. `source` is the
-    original where that lies on this disk already. The last three are of the picture that is there,
-    where the host is only to be asked whether it changed.
+    `path` is below the images folders; `host` the one that it is counted against; `kind` one of the
+    words above. The last three are of the picture that is there, if one is.
     """
 
     ticket: int
@@ -35,15 +40,11 @@ class Job:
     picture: str
     url: str
     host: str
+    kind: str = FETCH
     source: str = ""
     sha256: str = ""
     etag: str = ""
     last_modified: str = ""
-
-    @property
-    def asks_whether_changed(self) -> bool:
-        """Whether its picture is there, and the host is only asked whether it has another."""
-        return bool(self.sha256) and not self.source
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """The files of the covers: where each lies, and how it gets there or away."""
 
 import errno
+import filecmp
 import hashlib
 import os
 import shutil
@@ -9,17 +10,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from equigen.context import Context
-from equigen.errors import StorageError
+from equigen.errors import PictureError, StorageError
 from equigen.files import translating_os_errors
-from equigen.jobs import UNPLACED, Job, beside, target_of
+from equigen.jobs import MAKE, UNPLACED, Job, beside, target_of
 from equigen.ledger import SPLIT_LINK, Cover, Ledger
 from equigen.rules.covering import OK
-from equigen.rules.rendering import Rendering
+from equigen.rules.rendering import Demands, Rendering
 from equigen.rules.splitting import Link
 
 # What a file system says that has no hard links, or no more of them for this file.
 _NO_LINKS = frozenset({errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS})
 _COPY = UNPLACED + "copy"
+_ANY_PICTURE = Demands(min_size_px=1, max_pixels=10**9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Shelf:
     context: Context
     ledger: Ledger
     set_aside: int = 0
+    spoilt: int = 0
     linked: int = 0
     has_links: bool = True
     _places: tuple[_Place, ...] = ()
@@ -66,19 +69,23 @@ class Shelf:
             self._sets = self.ledger.sets()
 
     def fits(self, path: str, size_bytes: int) -> bool:
-        """Tell whether a cover's files are there, the first as large as it was."""
+        """Tell whether all of a cover's files are there, the first as large as it was."""
+        if not self.fits_first(path, size_bytes):
+            return False
+        if len(self._places) == 1:
+            return True
+        return all(place.file(path).is_file() for place in self._places[1:])
+
+    def fits_first(self, path: str, size_bytes: int) -> bool:
+        """Tell whether a cover's first file is there, as large as it was."""
         try:
             # Asked of every cover at every start: a Path for each would take as long as the disk.
             size = os.stat(f"{self._images}/{path}").st_size  # noqa: PTH116
         except OSError:
             size = -1
-        if size != size_bytes and not (
+        return size == size_bytes or (
             path in self._sets and self._fits(self._moved(path), size_bytes)
-        ):
-            return False
-        if len(self._places) == 1:
-            return True
-        return all(place.file(path).is_file() for place in self._places[1:])
+        )
 
     def has(self, cover: Cover) -> bool:
         """Tell whether a good cover lies where its row wants it."""
@@ -94,15 +101,27 @@ class Shelf:
         """Tell whether a good cover lies where it was set aside, and there alone."""
         return self.find(cover) == self._places[0].file_aside(cover.path)
 
-    def is_as_it_was(self, cover: Cover) -> bool:
-        """Tell whether a good cover's first file holds the very bytes that were fetched."""
-        file = self.find(cover)
-        try:
-            return (
-                file is not None and hashlib.sha256(file.read_bytes()).hexdigest() == cover.sha256
-            )
-        except OSError:
-            return False
+    def spoilt_files(self, cover: Cover) -> list[Path]:
+        """Return the files of a good cover that are not what they were, by reading all of them.
+
+        The first must hold the bytes that were fetched; further sizes must decode.
+        """
+        from equigen.images import check_picture  # noqa: PLC0415  (heavy, and only asked for here)
+
+        spoilt = []
+        first = self.find(cover)
+        for file in [first, *(place.file(cover.path) for place in self._places[1:])]:
+            try:
+                body = file.read_bytes() if file else b""
+                if file == first:
+                    fits = hashlib.sha256(body).hexdigest() == cover.sha256
+                else:
+                    fits = bool(check_picture(body, _ANY_PICTURE).sha256)
+            except (OSError, PictureError):
+                fits = False
+            if file and not fits:
+                spoilt.append(file)
+        return spoilt
 
     def bring(self, cover: Cover, path: str, url: str, *, moves: bool, links: bool) -> None:
         """Move or copy a good cover to another path; `links` makes a copy a hard link.
@@ -139,7 +158,7 @@ class Shelf:
             StorageError: the disk refuses.
 
         """
-        for place in self._places:
+        for place in self._places[job.kind == MAKE :]:
             target = target_of(place.folder, job.path, place.rendering)
             try:
                 os.replace(beside(target, run, job.ticket), target)  # noqa: PTH105  (as in `fits`)
@@ -162,12 +181,21 @@ class Shelf:
                 if place.file(state.path).is_file():
                     _move(place.file(state.path), place.file_aside(state.path))
 
-    def put_away_spoilt(self, path: str) -> None:
+    def put_away_spoilt(self, file: Path) -> None:
         """Set aside what lies in a good cover's place and isn't that cover."""
-        file = self._places[0].file(path)
-        if file.is_file():
-            _move(file, self._places[0].file_aside(path).with_suffix(".spoilt"))
-            self.set_aside += 1
+        roots = [place.folder for place in self._places]
+        roots += [self.context.split / name for name in set(self._sets.values())]
+        root = next((root for root in roots if file.is_relative_to(root)), None)
+        if root and file.is_file():
+            path = file.relative_to(root).with_suffix(f".{root.name}.spoilt")
+            _move(file, self._places[0].aside / path)
+            self.spoilt += 1
+
+    def put_away_unfit(self, cover: Cover) -> None:
+        """Set aside what lies in a good cover's place and has another size."""
+        for file in (self._places[0].file(cover.path), self._moved(cover.path)):
+            if file.is_file() and not self._fits(file, cover.size_bytes):
+                self.put_away_spoilt(file)
 
     def link_identical(self) -> None:
         """Let good covers that hold the same bytes share them, by hard links."""
@@ -189,7 +217,10 @@ class Shelf:
         notes = []
         if self.set_aside:
             aside = self._places[0].aside
-            notes.append(f"{self.set_aside:,} files that no row wants any more lie in {aside} now")
+            notes.append(f"{self.set_aside:,} covers whose rows are gone lie in {aside} now")
+        if self.spoilt:
+            aside = self._places[0].aside
+            notes.append(f"{self.spoilt:,} files that were not what they had been lie in {aside}")
         if self.linked:
             notes.append(f"{self.linked:,} files share their bytes with another one now")
         if not self.has_links:
@@ -199,7 +230,7 @@ class Shelf:
     def _link(self, first: Path, other: Path) -> None:
         copy = other.with_name(_COPY)
         try:
-            if first.stat().st_size == other.stat().st_size and not first.samefile(other):
+            if not first.samefile(other) and filecmp.cmp(first, other, shallow=False):
                 copy.unlink(missing_ok=True)
                 copy.hardlink_to(first)
                 copy.replace(other)

@@ -42,8 +42,10 @@ class Spool:
     def get(self, place: int) -> list[Any]:
         """Return the value at a place."""
         self._at_end = False
-        self._file.seek(place)
-        value: list[Any] = json.loads(self._file.readline().decode("utf-8", "surrogatepass"))
+        with translating_os_errors(self._folder):
+            self._file.seek(place)
+            line = self._file.readline()
+        value: list[Any] = json.loads(line.decode("utf-8", "surrogatepass"))
         return value
 
 

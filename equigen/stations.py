@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
+from time import monotonic
 from typing import Protocol
 
 from equigen.jobs import JOBS, OUTCOMES, Job, Outcome
@@ -101,6 +102,7 @@ class ProcessStation:
         self.was_ready = False
         self._shares, self._news = shares, news
         self._room: dict[str, int] = {}
+        self._held_until_s: dict[str, float] = {}
         with _without_signals():
             self._process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
                 [sys.executable, "-c", _START, *sys.path],
@@ -111,13 +113,10 @@ class ProcessStation:
         self._tell(setup)
         threading.Thread(target=self._listen, name="listen", daemon=True).start()
 
-    @property
-    def pid(self) -> int:
-        """The process's number."""
-        return self._process.pid
-
     def room_for(self, host: str) -> int:
         """Return room for its share of the host's concurrency, and a few ahead."""
+        if self._held_until_s.get(host, 0.0) > monotonic():
+            return 0
         if host not in self._room:
             self._room[host] = policy_for(host, self._shares).concurrency
         share = min(self._room[host], MOST_THREADS_A_PROCESS)
@@ -134,6 +133,7 @@ class ProcessStation:
 
     def hold(self, host: str, pause_s: float) -> None:
         """Let a host rest."""
+        self._held_until_s[host] = monotonic() + pause_s
         self._tell(hold_line(host, pause_s))
 
     def look(self) -> None:

@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from queue import Empty, SimpleQueue
 
 from equigen.errors import NotServedError
@@ -40,8 +41,7 @@ def main() -> None:
             Outcome(-1, HOLD, host=host, pause_s=pause_s)
         )
         hands = Hands(Fetcher(client, setup.making), outcomes.put, most=setup.threads)
-        sys.stdout.buffer.write(OUTCOMES.write(()))  # ready
-        sys.stdout.buffer.flush()
+        _say(())  # ready
         teller = threading.Thread(target=_tell, args=(outcomes, hands), daemon=True)
         teller.start()
         for line in words:
@@ -81,6 +81,13 @@ def _tell(outcomes: SimpleQueue[Outcome | None], hands: Hands) -> None:
         while not outcomes.empty():
             batch.append(outcomes.get())
         ended = None in batch
-        sys.stdout.buffer.write(OUTCOMES.write(each for each in batch if each is not None))
-        sys.stdout.buffer.flush()
+        _say(each for each in batch if each is not None)
         hands.look()
+
+
+def _say(outcomes: Iterable[Outcome]) -> None:
+    try:
+        sys.stdout.buffer.write(OUTCOMES.write(outcomes))
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        os._exit(1)  # who started it is gone

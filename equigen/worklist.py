@@ -4,18 +4,22 @@ Of a million covers that are there, memory holds no more than a number each.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import islice
+from pathlib import Path
 
 from equigen.context import Context
 from equigen.covers import WantedCover, dataset_covers
 from equigen.errors import UsageError
-from equigen.jobs import Job
+from equigen.jobs import ASK, MAKE, Job
 from equigen.ledger import Cover, Ledger
+from equigen.rules.addresses import without_password
 from equigen.rules.covering import FAILED, OK, Action, Retry, decide
 from equigen.rules.pictures import host_of
+from equigen.rules.rendering import Rendering, Standing, made_by, standing
 from equigen.shelf import Shelf
 from equigen.spool import JobQueues
 
@@ -72,6 +76,7 @@ class Worklist:
     endings: Counter[HostEnding] = field(default_factory=Counter)
     examples: dict[HostEnding, str] = field(default_factory=dict)
     jobs: int = 0
+    asked: int = 0
     spoilt: int = 0
     unverifiable: int = 0
     _known: dict[int, int] = field(default_factory=dict)
@@ -82,22 +87,22 @@ class Worklist:
     _is_new: bool = True
 
     def __post_init__(self) -> None:
-        renderings = self.context.settings.download.renderings()
-        self._rendering = ", ".join(rendering.key for rendering in renderings)
-        first = renderings[0].key
+        self._rendering = made_by(self.context.settings.download.renderings())
+        stand = cache(self._standing)
         for path, size_bytes, rendering in self.ledger.cover_sizes():
-            if rendering == self._rendering or size_bytes == _NOT_GOOD:
-                self._known[hash(path)] = size_bytes
-                continue
-            if rendering.partition(", ")[0] != first:
-                self._refuse(path, size_bytes, rendering, first)
-            self._known[hash(path)] = _MADE_OTHERWISE
+            how = Standing.SAME if size_bytes == _NOT_GOOD else stand(rendering)
+            if how is Standing.OTHER:
+                self._refuse(path, size_bytes, rendering)
+            self._known[hash(path)] = size_bytes if how is Standing.SAME else _MADE_OTHERWISE
         self._is_new = not self._known
 
     @property
     def rendering(self) -> str:
         """How this run makes covers, as the ledger has it."""
         return self._rendering
+
+    def _standing(self, rendering: str) -> Standing:
+        return standing(rendering, self._rendering)
 
     def scan(self) -> Iterator[None]:
         """Sort all rows, some at a time.
@@ -133,10 +138,10 @@ class Worklist:
                 self._fetch(row, None)
         self._renamed.clear()
 
-    def settle_repeated(self, *, otherwise: Ending) -> None:
+    def settle_repeated(self, *, otherwise: Callable[[str], Ending]) -> None:
         """Let rows with a picture that another row had fetched have it, or share its end.
 
-        Where it has none in this run, `otherwise` says why.
+        Where it has none in this run, `otherwise` says why, by the picture's URL.
         """
         for row in self._repeated:
             if self._bring(row):
@@ -146,15 +151,28 @@ class Worklist:
                 self.ledger.record_cover(replace(ends[0], path=row.path, url=row.url))
                 ending = Ending(ends[0].reason, is_for_now=ends[0].status == FAILED)
             else:
-                ending = otherwise
+                ending = otherwise(row.url)
             self.end(row.url, ending)
         self._repeated.clear()
+
+    def settle_changed(self, path: str) -> None:
+        """Let all rows that show a picture have it as it is now, since it changed at `path`."""
+        (new,) = self.ledger.covers_at([path]).values()
+        for other in self.ledger.covers_of([new.picture]):
+            if other.status == OK and other.sha256 != new.sha256:
+                links = self.wishes.link_identical
+                self.shelf.bring(new, other.path, other.url, moves=False, links=links)
+
+    def fetch_instead(self, job: Job) -> None:
+        """Fetch a cover whose original, of which sizes were to be made, isn't what it was."""
+        self.shelf.put_away_spoilt(Path(job.source))
+        self._add(Job(0, job.path, job.picture, job.url, job.host))
 
     def end(self, url: str, ending: Ending) -> None:
         """Account for a row whose cover is not there."""
         where = HostEnding(host_of(url), ending.reason)
         self.endings[where] += 1
-        self.examples.setdefault(where, url)
+        self.examples.setdefault(where, without_password(url))
         self.later += ending.is_for_now
 
     @property
@@ -192,10 +210,10 @@ class Worklist:
                     self._fetch(row, cover)
 
     def _is_there(self, cover: Cover) -> bool:
-        return cover.rendering == self._rendering and self.shelf.has(cover)
+        return self._standing(cover.rendering) is Standing.SAME and self.shelf.has(cover)
 
     def _is_twin(self, cover: Cover, row: WantedCover) -> bool:
-        if cover.status != OK or cover.rendering != self._rendering:
+        if cover.status != OK or self._standing(cover.rendering) is not Standing.SAME:
             return False
         if cover.path == row.path:
             return self.shelf.is_aside(cover)
@@ -209,41 +227,42 @@ class Worklist:
         self._seen.add(key)
         job = Job(0, row.path, row.picture, row.url, host_of(row.url))
         if cover is not None and cover.status == OK and not self.wishes.dry_run:
-            original = self.shelf.find(cover) if self._lacks_sizes(cover) else None
-            if original is not None:
-                job.source, job.sha256 = str(original), cover.sha256
-            elif cover.rendering == self._rendering:
-                self.shelf.put_away_spoilt(row.path)
+            original = self.shelf.find(cover)
+            if original and cover.rendering.startswith(Rendering().key):
+                # It lies here: all that it can lack are further sizes.
+                job.kind, job.source, job.sha256 = MAKE, str(original), cover.sha256
+            elif not original:
+                self.shelf.put_away_unfit(cover)
         self._add(job, tried_before=cover is not None and cover.status != OK)
-
-    def _lacks_sizes(self, cover: Cover) -> bool:
-        # Where its original is here, that is all that it can lack.
-        return cover.rendering.startswith("original") and ", " in self._rendering
 
     def _add(self, job: Job, *, tried_before: bool = False) -> None:
         self.queues.add(job, tried_before=tried_before)
         self.jobs += 1
+        self.asked += job.kind == ASK
 
     def _look_closer(self, rows: Sequence[WantedCover]) -> list[WantedCover]:
         """Return the rows whose covers are not what they were; ask about the others."""
         covers = self.ledger.covers_at(row.path for row in rows)
-        as_they_were = [True] * len(rows)
+        files: list[list[Path]] = [[] for _ in rows]
         if self.wishes.verify:
             with ThreadPoolExecutor(_HASHING_THREADS) as pool:
                 known = [covers[row.path] for row in rows]
-                as_they_were = list(pool.map(self.shelf.is_as_it_was, known))
-        spoilt = []
-        for row, fits in zip(rows, as_they_were, strict=True):
-            if not fits:
-                self.spoilt += 1
-                if not self.wishes.dry_run:
-                    self.shelf.put_away_spoilt(row.path)
-                spoilt.append(row)
+                files = list(pool.map(self.shelf.spoilt_files, known))
+        odd = []
+        for row, spoilt in zip(rows, files, strict=True):
+            if spoilt:
+                self.spoilt += len(spoilt)
+                if self.wishes.dry_run:
+                    self._fetch(row, covers[row.path])
+                    continue
+                for file in spoilt:
+                    self.shelf.put_away_spoilt(file)
+                odd.append(row)
                 continue
             self.good += 1
             if self.wishes.check_changed:
                 self._ask_about(row, covers[row.path])
-        return spoilt
+        return odd
 
     def _ask_about(self, row: WantedCover, cover: Cover) -> None:
         if not (cover.etag or cover.last_modified):
@@ -253,8 +272,8 @@ class Worklist:
         if key in self._seen:
             return
         self._seen.add(key)
-        host = host_of(row.url)
-        job = Job(0, row.path, row.picture, row.url, host, sha256=cover.sha256)
+        job = Job(0, row.path, row.picture, row.url, host_of(row.url), kind=ASK)
+        job.sha256 = cover.sha256
         job.etag, job.last_modified = cover.etag, cover.last_modified
         self._add(job)
 
@@ -276,10 +295,11 @@ class Worklist:
                 return True
         return False
 
-    def _refuse(self, path: str, size_bytes: int, made: str, wanted: str) -> None:
-        if not self.shelf.fits(path, size_bytes):
+    def _refuse(self, path: str, size_bytes: int, made: str) -> None:
+        if not self.shelf.fits_first(path, size_bytes):
             return
         images = self.context.images
+        made, wanted = made.partition(", ")[0], self._rendering.partition(", ")[0]
         msg = (
             f"{images}: the covers there were made as {made!r}, and this run would make them as"
             f" {wanted!r} in their place. Nothing was touched. Go on with the size they have, put"

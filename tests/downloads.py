@@ -1,11 +1,13 @@
 """What the tests of the download stage share: a dataset in a folder, and what lies there after."""
 
 import io
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 from support import from_json, make_context, program_env, sandbox_env, write_rows
 
@@ -80,3 +82,30 @@ def finish(folder: Path) -> dict[str, object]:
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     return from_json(out.decode())
+
+
+linux_only = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process started and that still run."""
+    tasks = Path(f"/proc/{pid}/task")
+    try:
+        lists = [(task / "children").read_text() for task in tasks.iterdir()]
+    except OSError:
+        return []
+    return [int(child) for found in lists for child in found.split()]
+
+
+def holds(pid: int, port: int) -> bool:
+    """Tell whether a process has a connection from a local port."""
+    inodes = set()
+    for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if int(fields[1].rpartition(":")[2], 16) == port:
+            inodes.add(f"socket:[{fields[9]}]")
+    try:
+        links = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()]  # noqa: PTH115
+    except OSError:
+        return False
+    return bool(inodes & set(links))

@@ -1,10 +1,10 @@
 """Addresses: how they are written for a host to understand, and shown so that nothing leaks."""
 
 import re
-from urllib.parse import urlsplit
 
 # What can be sent as it stands; the rest is encoded first.
 _PLAIN = re.compile(r"https?://[a-z0-9.-]+(?::\d{1,5})?/[A-Za-z0-9/._~:@!$&'()*+,;=?-]*")
+_HOST_PART = re.compile(r"[^/?#]*")
 _MOST_SHOWN_CHARS = 300
 
 
@@ -15,6 +15,13 @@ def is_plain(url: str) -> bool:
 
 def shown(url: str) -> str:
     """Return a URL for people: without a password that somebody put into it; cut where long."""
-    parts = urlsplit(url)
-    netloc = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=netloc, fragment="").geturl()[:_MOST_SHOWN_CHARS]
+    return without_password(url).partition("#")[0][:_MOST_SHOWN_CHARS]
+
+
+def without_password(url: str) -> str:
+    """Return a URL without the name and password that somebody put into it."""
+    before, scheme, rest = url.partition("://")
+    host = _HOST_PART.match(rest)
+    if not scheme or not host or "@" not in host[0]:
+        return url
+    return f"{before}{scheme}{host[0].rpartition('@')[2]}{rest[host.end() :]}"

@@ -53,7 +53,7 @@ def picture_key(image_url: str) -> str:
 
 def host_of(image_url: str) -> str:
     """Return the host that a picture comes from; "" where the URL is none of http or https."""
-    return _split(image_url).host
+    return _split(image_url).host.rstrip(".")
 
 
 def has_no_cover(image_url: str) -> bool:

@@ -1,5 +1,6 @@
 """What a cover must be, and how its files are made: their sizes and where the picture lands."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -149,3 +150,41 @@ def _fitted(width_px: int, height_px: int, *, longest_px: int) -> tuple[int, int
 
 def _whole(width_px: int, height_px: int, *, scaled: tuple[int, int]) -> Placement:
     return Placement(Box(0, 0, width_px, height_px), *scaled, 0, 0, *scaled)
+
+
+class Standing(StrEnum):
+    """How what is there of a cover stands to what is wanted of it."""
+
+    SAME = "same"  # all that is wanted was made
+    LACKS = "lacks"  # the first file is as wanted, a further one wasn't made
+    OTHER = "other"  # already the first file was made otherwise
+
+
+def made_by(renderings: Sequence[Rendering]) -> str:
+    """Return in words how all files of a cover are made: "original, 64 crop jpg 90"."""
+    return _BETWEEN.join(rendering.key for rendering in renderings)
+
+
+def standing(made: str, wanted: str) -> Standing:
+    """Compare how a cover was made with how it is wanted, both as `made_by` says it.
+
+    Files that were made and are not wanted now don't matter.
+    """
+    (first, *there), (wanted_first, *others) = made.split(_BETWEEN), wanted.split(_BETWEEN)
+    if first != wanted_first:
+        return Standing.OTHER
+    return Standing.SAME if set(others) <= set(there) else Standing.LACKS
+
+
+def made_in_all(made: str, wanted: str) -> str:
+    """Return how a cover is made once what is wanted was made beside what was there.
+
+    A size has one folder: what was there of it in another way is gone.
+    """
+    sizes = {each.partition(" ")[0] for each in wanted.split(_BETWEEN)}
+    _, *there = made.split(_BETWEEN)
+    kept = [each for each in there if each.partition(" ")[0] not in sizes]
+    return _BETWEEN.join([*wanted.split(_BETWEEN), *kept])
+
+
+_BETWEEN = ", "

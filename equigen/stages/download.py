@@ -13,38 +13,27 @@ Examples:
   equigen download --dry-run
 """
 
-import logging
-import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Annotated, Final
 
 import typer
 
-from equigen.context import Bar, Context
-from equigen.dispatch import Dispatcher, Done
+from equigen.context import Context
+from equigen.downloading import Download, host_policies
 from equigen.errors import UsageError
 from equigen.files import require_tsv
-from equigen.interrupts import Interrupts, deferred_interrupts
-from equigen.jobs import UNCHANGED, Job, Making
-from equigen.ledger import DOWNLOADING, Cover, Ledger
+from equigen.ledger import Ledger
 from equigen.lock import dataset_lock
 from equigen.manifest import check_manifest, write_manifest
-from equigen.rules.covering import FAILED, OK, Retry
+from equigen.rules.covering import Retry
 from equigen.rules.forecast import forecast
-from equigen.rules.pacing import HostPolicy, Patience, policy_for
-from equigen.rules.rendering import Demands
-from equigen.rules.sharing import share_out
+from equigen.rules.pacing import policy_for
 from equigen.shelf import Shelf
 from equigen.spool import JobQueues
-from equigen.stations import MOST_THREADS_A_PROCESS, Local, News, ProcessStation, usable_cores
-from equigen.summary import Summary, Table
-from equigen.words import Setup, setup_line
-from equigen.worklist import Ending, Wishes, Worklist
+from equigen.summary import Summary
+from equigen.worklist import Wishes, Worklist
 
 ORDER: Final = 60
 SETTINGS: Final = (
@@ -59,15 +48,7 @@ SETTINGS: Final = (
     "download.processes",
 )
 
-_WAITING = Ending("waiting: the host rests", is_for_now=True)
-_BEYOND = Ending("waiting: beyond --limit")
 _TO_FETCH = "to be fetched"
-# With fewer covers than this, starting processes takes longer than fetching them.
-_WORTH_PROCESSES = 200
-# After so many refusals in a row, for different pictures, it is us that the host refuses.
-_REFUSALS_IN_A_ROW = 10
-_REFUSALS = frozenset({403, 429})
-_log = logging.getLogger(__name__)
 
 
 def run(  # noqa: PLR0913  (each is a flag)
@@ -107,6 +88,9 @@ def run(  # noqa: PLR0913  (each is a flag)
         StorageError: the disk refuses.
 
     """
+    if dry_run and (export or limit >= 0):
+        msg = "--dry-run fetches and writes nothing: leave out --limit and --export."
+        raise UsageError(msg)
     if reason and not retry_failed:
         msg = "--reason narrows --retry-failed: give both, or neither."
         raise UsageError(msg)
@@ -125,7 +109,7 @@ def run(  # noqa: PLR0913  (each is a flag)
         worklist = Worklist(context, ledger, shelf, queues, wishes)
         if dry_run:
             return _forecast(context, ledger, worklist)
-        work = _Work(context, ledger, worklist)
+        work = Download(context, ledger, worklist)
         work.carry_out(limit)
         if worklist.has_unwanted:
             shelf.put_away(worklist.is_unwanted)
@@ -137,27 +121,21 @@ def run(  # noqa: PLR0913  (each is a flag)
     return work.summary()
 
 
-def _policies(context: Context) -> dict[str, HostPolicy]:
-    return {
-        host: HostPolicy(given.per_minute, given.per_day, given.concurrency)
-        for host, given in context.settings.download.hosts.items()
-    }
-
-
 def _forecast(context: Context, ledger: Ledger, worklist: Worklist) -> Summary:
     """Say what a run would do, and do none of it."""
     for _ in worklist.scan():
         pass
     worklist.settle_renamed()
     counts = worklist.queues.counts()
-    shared = worklist.rows - worklist.good - worklist.endings.total() - worklist.jobs
+    to_fetch = worklist.jobs - worklist.asked
+    shared = worklist.rows - worklist.good - worklist.endings.total() - to_fetch
     day = datetime.fromtimestamp(context.clock.unix(), UTC).date().isoformat()
-    policies = _policies(context)
+    policies = host_policies(context)
     lines = {
         host: forecast(count, policy_for(host, policies), used_today=ledger.requests_on(host, day))
         for host, count in counts.items()
     }
-    dropped = Counter({_TO_FETCH: worklist.jobs, "to be copied from another row": shared})
+    dropped = Counter({_TO_FETCH: to_fetch, "to be copied from another row": shared})
     for ending, count in worklist.endings.items():
         dropped[ending.reason] += count
     return Summary(
@@ -166,256 +144,16 @@ def _forecast(context: Context, ledger: Ledger, worklist: Worklist) -> Summary:
         rows_in=worklist.rows,
         rows_out=worklist.good,
         dropped=dict(dropped.most_common()),
-        facts={"dry_run": True, "to_fetch": dict(counts), "forecast": lines},
-        notes=[f"{host}: {line}" for host, line in lines.items()] or ["nothing to fetch"],
+        facts={
+            "dry_run": True,
+            "to_fetch": dict(counts),
+            "asked_whether_changed": worklist.asked,
+            "spoilt": worklist.spoilt,
+            "forecast": lines,
+        },
+        notes=[
+            *([f"{host}: {line}" for host, line in lines.items()] or ["nothing to fetch"]),
+            *([f"{worklist.asked:,} of them are there, and asked about"] if worklist.asked else []),
+            *([f"{worklist.spoilt:,} files are spoilt"] if worklist.spoilt else []),
+        ],
     )
-
-
-@dataclass(slots=True)
-class _Work:
-    """One run's fetching: what came of each cover is in the ledger before its file is placed."""
-
-    context: Context
-    ledger: Ledger
-    worklist: Worklist
-    notes: list[str] = field(default_factory=list)
-    fetched: int = 0
-    fetched_bytes: int = 0
-    done: int = 0
-    failed: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    _unsaid: list[Cover] = field(default_factory=list)
-    _unplaced: list[Job] = field(default_factory=list)
-    _refusals: Counter[str] = field(default_factory=Counter)
-    _kept: Counter[str] = field(default_factory=Counter)
-    _began_s: float = 0.0
-    _run: str = field(default_factory=lambda: str(os.getpid()))
-
-    def carry_out(self, limit: int) -> None:
-        """Fetch all that can be fetched now, at most `limit` covers where that isn't -1."""
-        settings = self.context.settings
-        processes = settings.download.processes or usable_cores() - (usable_cores() == 1)
-        shares = share_out(_policies(self.context), processes)
-        line = setup_line(self._setup(shares.each))
-        news: SimpleQueue[News] = SimpleQueue()
-        if self.ledger.value(DOWNLOADING):
-            self.worklist.shelf.sweep()
-        self.ledger.remember(DOWNLOADING, self._run)
-        self._began_s = self.context.clock.steady()
-        with (
-            Dispatcher(
-                self.worklist.queues,
-                news,
-                shares.each,
-                make_local=lambda: self._local(self._setup(shares.first), news),
-                make_process=lambda: ProcessStation(line, shares.each, news),
-                on_rest=self.notes.append,
-                most=limit,
-            ) as dispatcher,
-            self.context.bar("download", 0, "cover") as bar,
-        ):
-            try:
-                with deferred_interrupts() as interrupts:
-                    self._fetch_all(dispatcher, processes, bar, interrupts)
-            finally:
-                self._take(dispatcher.stop(), dispatcher, bar)
-        left = _WAITING if dispatcher.most else _BEYOND
-        for job in dispatcher.waiting():
-            if not job.asks_whether_changed:
-                self.worklist.end(job.url, left)
-        self.worklist.settle_repeated(otherwise=left)
-        self.ledger.remember(DOWNLOADING, "")
-
-    def summary(self) -> Summary:
-        """Account for every row."""
-        worklist, shelf = self.worklist, self.worklist.shelf
-        dropped: Counter[str] = Counter()
-        for ending, count in worklist.endings.items():
-            dropped[ending.reason] += count
-        ordered = sorted(
-            worklist.endings.items(), key=lambda item: (item[0].host, -item[1], item[0].reason)
-        )
-        failures = [
-            {
-                "host": ending.host,
-                "reason": ending.reason,
-                "covers": count,
-                "example": worklist.examples[ending],
-            }
-            for ending, count in ordered
-        ]
-        rows: list[tuple[str | int, ...]] = [
-            (ending.host, ending.reason, count, worklist.examples[ending])
-            for ending, count in ordered
-        ]
-        return Summary(
-            stage="download",
-            unit="rows",
-            rows_in=worklist.rows,
-            rows_out=worklist.good,
-            dropped=dict(dropped.most_common()),
-            facts={
-                "fetched": self.fetched,
-                "fetched_bytes": self.fetched_bytes,
-                "set_aside": shelf.set_aside,
-                "spoilt": worklist.spoilt,
-                "changed": self.changed,
-                "unchanged": self.unchanged,
-                "linked": shelf.linked,
-                "left_for_later": worklist.later,
-                "failures": failures,
-                "images": str(self.context.images),
-            },
-            table=Table(("host", "reason", "covers", "for example"), tuple(rows)) if rows else None,
-            notes=[
-                f"{self.fetched:,} fetched, {self.fetched_bytes / 1e6:,.1f} MB",
-                *self._more_notes(),
-                *self.notes,
-                *shelf.notes(),
-            ],
-            partly=bool(worklist.later),
-        )
-
-    def _more_notes(self) -> Iterable[str]:
-        worklist = self.worklist
-        if worklist.wishes.verify:
-            yield f"{worklist.spoilt:,} files were not what they were when they were fetched"
-        if worklist.wishes.check_changed:
-            unknown = worklist.unverifiable
-            yield f"{self.changed:,} changed, {self.unchanged:,} unchanged, {unknown:,} can't tell"
-            for reason, count in self._kept.most_common():
-                yield f"{count:,} kept as they are, though their hosts say: {reason}"
-
-    def _making(self) -> Making:
-        settings = self.context.settings.download
-        return Making(
-            Demands(
-                settings.min_size_px,
-                settings.max_pixels,
-                settings.check,
-                frozenset(settings.placeholders),
-            ),
-            settings.renderings(),
-            self.context.image_folders,
-            settings.max_bytes,
-            self._run,
-        )
-
-    def _setup(self, policies: Mapping[str, HostPolicy]) -> Setup:
-        settings = self.context.settings
-        most = max((policy.concurrency for policy in policies.values()), default=0)
-        return Setup(
-            policies,
-            settings.discogs.user_agent_sent,
-            Patience(**settings.http.model_dump()),
-            self._making(),
-            threads=max(1, min(most, MOST_THREADS_A_PROCESS)),
-            talkative=_log.isEnabledFor(logging.INFO),
-        )
-
-    def _local(self, setup: Setup, news: SimpleQueue[News]) -> Local:
-        # Its decoders take a third of this process's memory, and processes have their own.
-        from equigen.local_station import LocalStation  # noqa: PLC0415
-
-        whole = _policies(self.context)
-        return LocalStation(setup, news, whole=whole, counter=self.ledger, clock=self.context.clock)
-
-    def _fetch_all(
-        self, dispatcher: Dispatcher, processes: int, bar: Bar, interrupts: Interrupts
-    ) -> None:
-        """Fetch until all is done, or until somebody wants to stop."""
-        expected = 0
-        worth = 1 if self.context.settings.download.processes else _WORTH_PROCESSES
-        for _ in self.worklist.scan():
-            if not dispatcher.has_processes and dispatcher.count_shareable() >= worth:
-                dispatcher.start_processes(processes)
-            self._take(dispatcher.turn(wait=False), dispatcher, bar)
-            if interrupts.came:
-                return
-            if self.worklist.jobs > expected:
-                expected = self.worklist.jobs
-                bar.expect(expected)
-        self.worklist.settle_renamed()
-        if not dispatcher.has_processes:
-            dispatcher.go_alone()
-        bar.expect(self.worklist.jobs)
-        while dispatcher.is_busy and not interrupts.came:
-            self._take(dispatcher.turn(wait=True), dispatcher, bar)
-
-    def _take(self, done: Iterable[Done], dispatcher: Dispatcher, bar: Bar) -> None:
-        """Note what was done, and only then put the files where they belong."""
-        try:
-            for each in done:
-                self._one(each, dispatcher)
-        finally:
-            self._say_and_place(bar)
-
-    def _one(self, done: Done, dispatcher: Dispatcher) -> None:
-        job, outcome = done.job, done.outcome
-        self.done += 1
-        if outcome.message:
-            _log.info("%s: %s", job.path, outcome.message)
-        is_check = job.asks_whether_changed
-        self._count_refusal(job.host, outcome.http_status, dispatcher)
-        if outcome.status == UNCHANGED:
-            self.unchanged += 1
-        elif outcome.status == OK:
-            self.fetched += not job.source
-            self.fetched_bytes += outcome.received_bytes if not job.source else 0
-            self._unsaid.append(self._cover(done))
-            self._unplaced.append(job)
-            self.changed += is_check
-            self.worklist.good += not is_check
-        elif is_check:
-            self._kept[outcome.reason] += 1
-        else:
-            self.failed += 1
-            self._unsaid.append(self._cover(done))
-            self.worklist.end(job.url, Ending(outcome.reason, outcome.status == FAILED))
-
-    def _cover(self, done: Done) -> Cover:
-        job, outcome = done.job, done.outcome
-        if job.source and not outcome.final_url:
-            # Made of the original that lies here: where that came from stays true.
-            (known,) = self.ledger.covers_at([job.path]).values()
-            return replace(known, rendering=self.worklist.rendering)
-        return Cover(
-            path=job.path,
-            picture=job.picture,
-            url=job.url,
-            status=outcome.status,
-            reason=outcome.reason,
-            http_status=outcome.http_status,
-            tries=outcome.tries,
-            size_bytes=outcome.size_bytes,
-            width_px=outcome.width_px,
-            height_px=outcome.height_px,
-            sha256=outcome.sha256,
-            fetched_at=self.context.now().isoformat(timespec="seconds"),
-            final_url=outcome.final_url,
-            rendering=self.worklist.rendering,
-            etag=outcome.etag or job.etag,
-            last_modified=outcome.last_modified or job.last_modified,
-            phash=outcome.phash,
-            grey=bytes.fromhex(outcome.grey),
-        )
-
-    def _say_and_place(self, bar: Bar) -> None:
-        said, placed = self._unsaid, self._unplaced
-        self._unsaid, self._unplaced = [], []
-        if said:
-            self.ledger.record_covers(said)
-        for job in placed:
-            self.worklist.shelf.place(job, self._run)
-        if said:
-            took_s = self.context.clock.steady() - self._began_s
-            rate = f"{self.fetched_bytes / 1e6 / max(took_s, 0.001):.1f}"
-            bar.advance(len(said), **{"ok": f"{1 - self.failed / self.done:.0%}", "MB/s": rate})
-
-    def _count_refusal(self, host: str, status: int, dispatcher: Dispatcher) -> None:
-        self._refusals[host] = self._refusals[host] + 1 if status in _REFUSALS else 0
-        if self._refusals[host] == _REFUSALS_IN_A_ROW:
-            dispatcher.rest(host)
-            why = f"{host}: refused {_REFUSALS_IN_A_ROW} covers in a row. Run again later."
-            self.notes.append(why)

@@ -17,9 +17,12 @@ from downloads import (
     IMAGES,
     JPEG,
     TSV,
+    children,
     files_of,
     finish,
+    holds,
     ledger_of,
+    linux_only,
     rows_of,
     run_download,
     start,
@@ -35,25 +38,12 @@ from equigen.stages import download, fetch
 COVERS = 120
 
 
-def children(pid: int) -> list[int]:
-    """Return the processes that a process started and that still run."""
-    tasks = Path(f"/proc/{pid}/task")
-    try:
-        lists = [(task / "children").read_text() for task in tasks.iterdir()]
-    except OSError:
-        return []
-    return [int(child) for found in lists for child in found.split()]
-
-
 def runs(pid: int) -> bool:
     """Tell whether a process still does something: a zombie doesn't."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
-
-
-linux_only = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
 
 
 @contextmanager
@@ -230,20 +220,6 @@ def test_a_picture_that_kills_its_process_is_found_out(tmp_path: Path) -> None:
     assert result["dropped"] == {"crashed its process": 1}
     (bad,) = [c for c in ledger_of(tmp_path).values() if c.status != "ok"]
     assert bad.url.endswith("/30.jpg")
-
-
-def holds(pid: int, port: int) -> bool:
-    """Tell whether a process has a connection from a local port."""
-    inodes = set()
-    for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
-        fields = line.split()
-        if int(fields[1].rpartition(":")[2], 16) == port:
-            inodes.add(f"socket:[{fields[9]}]")
-    try:
-        links = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()]  # noqa: PTH115
-    except OSError:
-        return False
-    return bool(inodes & set(links))
 
 
 @linux_only
