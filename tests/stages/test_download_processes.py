@@ -243,6 +243,8 @@ def test_an_interrupt_ends_all_processes_and_keeps_what_is_done(
                     for pid in (process.pid, *started):
                         # As a terminal does, and systemd: to every process of the group.
                         os.kill(pid, way)
+            if started:
+                sandbox.wait(0.05)  # so that some are left to be stopped
             return None
 
         sandbox.hook = hook
@@ -263,7 +265,7 @@ def test_an_interrupt_ends_all_processes_and_keeps_what_is_done(
 
 
 @linux_only
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(2))
 def test_killed_at_any_request_with_processes_the_result_is_the_same(
     tmp_path: Path, part: int
 ) -> None:
@@ -274,7 +276,7 @@ def test_killed_at_any_request_with_processes_the_result_is_the_same(
         tsv = (tmp_path / "whole" / TSV).read_bytes()
         finish(tmp_path / "whole")
         whole = files_of(tmp_path / "whole")
-        for point in [1 + n * (len(whole) - 1) // 19 for n in range(20)][part::4]:
+        for point in [1 + n * (len(whole) - 1) // 19 for n in range(20)][part::2]:
             folder = tmp_path / str(point)
             folder.mkdir()
             (folder / TSV).write_bytes(tsv)
