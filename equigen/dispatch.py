@@ -20,6 +20,8 @@ from equigen.stations import Local, News, Station
 
 _AT_ONCE = 16
 _TURN_S = 0.25
+# No run lasts so long: who waits for a host's rest to end gives up at once.
+_FOR_GOOD_S = 1e9
 # What is under way when a run is told to stop has this long to end.
 _STOP_WITHIN_S = 10.0
 # So many processes may die before they did anything, and so many pictures in a row be blamed for
@@ -95,8 +97,10 @@ class Dispatcher:
             self._local.serve_all()
 
     def rest(self, host: str) -> None:
-        """Leave the jobs of a host that wait for another run."""
+        """Leave the jobs of a host for another run, also those that were handed out already."""
         self._resting.add(host)
+        for station in self._stations():
+            station.hold(host, _FOR_GOOD_S)
 
     def is_resting(self, host: str) -> bool:
         """Tell whether a host is left for another run."""
@@ -236,7 +240,7 @@ class Dispatcher:
             self._served_here.add(job.host)
         self._return(job)
         if outcome.status == RESTS and job.host not in self._resting:
-            self._resting.add(job.host)
+            self.rest(job.host)
             self.on_rest(outcome.message)
 
     def _return(self, job: Job) -> None:

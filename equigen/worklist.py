@@ -166,7 +166,7 @@ class Worklist:
     def fetch_instead(self, job: Job) -> None:
         """Fetch a cover whose original, of which sizes were to be made, isn't what it was."""
         self.shelf.put_away_spoilt(Path(job.source))
-        self._add(Job(0, job.path, job.picture, job.url, job.host))
+        self._add(Job(0, job.path, job.picture, job.url, host_of(job.url)))
 
     def end(self, url: str, ending: Ending) -> None:
         """Account for a row whose cover is not there."""
@@ -231,6 +231,7 @@ class Worklist:
             if original and cover.rendering.startswith(Rendering().key):
                 # It lies here: all that it can lack are further sizes.
                 job.kind, job.source, job.sha256 = MAKE, str(original), cover.sha256
+                job.host = ""  # no host is asked, so that none's limits count
             elif not original:
                 self.shelf.put_away_unfit(cover)
         self._add(job, tried_before=cover is not None and cover.status != OK)

@@ -299,3 +299,29 @@ def test_processes_that_die_of_every_picture_end_the_run(tmp_path: Path) -> None
     out, _ = process.communicate(timeout=60)
     assert from_json(out.decode())["rows_out"] == 0
     assert download.ORDER
+
+
+def test_sizes_are_made_while_the_host_rests(tmp_path: Path) -> None:
+    """What needs no request waits for no quota."""
+    with ScriptedServer(Script(body=LARGE)) as server:
+        rows_of(tmp_path, *(f"{server.url}/{n}.jpg" for n in range(6)))
+        hosts = {"127.0.0.1": {"per_day": 6}}
+        run_download(tmp_path, hosts=hosts)
+        assert run_download(tmp_path, sizes=[0, 64], hosts=hosts).rows_out == 6
+    assert len(server.seen) == 6
+    assert len(list((tmp_path / f"{IMAGES}_64").glob("*/*.jpg"))) == 6
+
+
+def test_a_host_that_refuses_us_is_left_by_all_processes(tmp_path: Path) -> None:
+    """What was handed out already is not asked for any more; the other host is done."""
+    with (
+        ScriptedServer(Script(403)) as closed,
+        ScriptedServer(Script(body=JPEG), host="127.0.0.2") as open_,
+    ):
+        urls = [f"{server.url}/{n}.jpg" for n in range(150) for server in (closed, open_)]
+        rows_of(tmp_path, *urls)
+        summary = run_download(tmp_path, processes=2)
+    assert summary.rows_out == len(open_.seen) == 150
+    assert len(closed.seen) < 75
+    refused = summary.dropped["HTTP 403"]
+    assert summary.dropped == {"HTTP 403": refused, "waiting: the host rests": 150 - refused}
