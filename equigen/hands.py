@@ -74,7 +74,8 @@ class Hands:
         thread.start()
 
     def _loop(self) -> None:
-        while job := self._next():
+        job = self._next(None)
+        while job:
             try:
                 outcome = self._fetcher.do(job)
             except BaseException:
@@ -82,12 +83,13 @@ class Hands:
                 self._report(Outcome(job.ticket, ERROR, message=msg))
                 raise
             self._report(outcome)
-            with self._changed:
-                self._busy[job.host] -= 1
+            job = self._next(job)
 
-    def _next(self) -> Job | None:
+    def _next(self, done: Job | None) -> Job | None:
         """Wait for the next job: of the host that has the fewest threads, so that none has all."""
         with self._changed:
+            if done:
+                self._busy[done.host] -= 1
             while not self._stopped:
                 hosts = [host for host, jobs in self._waiting.items() if jobs]
                 if hosts:

@@ -72,9 +72,11 @@ class Shelf:
         """Tell whether all of a cover's files are there, the first as large as it was."""
         if not self.fits_first(path, size_bytes):
             return False
-        if len(self._places) == 1:
-            return True
         return all(place.file(path).is_file() for place in self._places[1:])
+
+    def quickest_fits(self) -> Callable[[str, int], bool]:
+        """Return what `fits` comes to with the sizes of this run."""
+        return self.fits if len(self._places) > 1 else self.fits_first
 
     def fits_first(self, path: str, size_bytes: int) -> bool:
         """Tell whether a cover's first file is there, as large as it was."""

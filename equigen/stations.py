@@ -22,9 +22,9 @@ from equigen.rules.pacing import HostPolicy, policy_for
 from equigen.words import STOP_LINE, hold_line
 
 MOST_THREADS_A_PROCESS = 96
-# Jobs handed to a process for each that it can have under way, so that none of its threads waits
-# for the next one.
-_AHEAD = 2
+# Jobs handed to a process beyond those that it can have under way: while it gathers outcomes to
+# tell them together, none of its threads waits for the next job.
+_AHEAD = 32
 # One thread for each numeric library in a process that does many things at once already; and
 # glibc keeps the memory of 64 threads in two places instead of sixteen.
 _WORKER_ENV = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
@@ -123,8 +123,7 @@ class ProcessStation:
         if not share:
             return 0
         busy = sum(job.host == host for job in self.under_way.values())
-        all_hosts = MOST_THREADS_A_PROCESS * _AHEAD - len(self.under_way)
-        return min(share * _AHEAD - busy, all_hosts)
+        return min(share + _AHEAD - busy, MOST_THREADS_A_PROCESS + _AHEAD - len(self.under_way))
 
     def hand(self, jobs: list[Job]) -> None:
         """Take jobs on."""

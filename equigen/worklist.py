@@ -90,7 +90,10 @@ class Worklist:
         self._rendering = made_by(self.context.settings.download.renderings())
         stand = cache(self._standing)
         for path, size_bytes, rendering in self.ledger.cover_sizes():
-            how = Standing.SAME if size_bytes == _NOT_GOOD else stand(rendering)
+            if rendering == self._rendering or size_bytes == _NOT_GOOD:
+                self._known[hash(path)] = size_bytes  # nearly always, and a million times
+                continue
+            how = stand(rendering)
             if how is Standing.OTHER:
                 self._refuse(path, size_bytes, rendering)
             self._known[hash(path)] = size_bytes if how is Standing.SAME else _MADE_OTHERWISE
@@ -113,7 +116,7 @@ class Worklist:
         """
         rows = dataset_covers(self.context)
         is_plain = not (self.wishes.verify or self.wishes.check_changed)
-        known, fits = self._known.pop, self.shelf.fits
+        known, fits = self._known.pop, self.shelf.quickest_fits()
         while batch := list(islice(rows, _BATCH_ROWS)):
             self.rows += len(batch)
             there, odd = [], []
