@@ -4,12 +4,13 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
+from queue import SimpleQueue
 
 from equigen.fetcher import Fetcher
 from equigen.jobs import ERROR, STOPPED, Job, Outcome
 
 # Few threads share an interpreter best as long as answers come fast.
-_FIRST_THREADS = 3
+_FIRST_THREADS = 2
 # With less than this share of a processor at work, it is the hosts that are waited for.
 _IDLE_BELOW = 0.6
 _LOOKED_AT_EVERY_S = 0.2
@@ -23,20 +24,21 @@ class Hands:
         self._waiting: dict[str, deque[Job]] = {}
         self._busy: Counter[str] = Counter()
         self._threads: list[threading.Thread] = []
-        self._stopped = False
-        self._changed = threading.Condition()
+        # One token a job: waiting for one costs a tenth of waiting for a condition.
+        self._tokens: SimpleQueue[int] = SimpleQueue()
+        self._lock = threading.Lock()
         self._looked_s = time.monotonic()
         self._worked_s = time.process_time()
 
     def hand(self, jobs: Iterable[Job]) -> None:
         """Take jobs on."""
-        with self._changed:
-            count = 0
+        jobs = list(jobs)
+        with self._lock:
             for job in jobs:
                 self._waiting.setdefault(job.host, deque()).append(job)
-                count += 1
-            self._changed.notify(count)
-            new = min(count, min(_FIRST_THREADS, self._most) - len(self._threads))
+        for _ in jobs:
+            self._tokens.put(1)
+        new = min(len(jobs), min(_FIRST_THREADS, self._most) - len(self._threads))
         for _ in range(new):
             self._start()
 
@@ -48,18 +50,18 @@ class Hands:
         worked_s = time.process_time()
         share = (worked_s - self._worked_s) / (now_s - self._looked_s)
         self._looked_s, self._worked_s = now_s, worked_s
-        if any(self._waiting.copy().values()) and share < _IDLE_BELOW:
+        if self._tokens.qsize() and share < _IDLE_BELOW:
             more = min(len(self._threads) // 2 + 1, self._most - len(self._threads))
             for _ in range(more):
                 self._start()
 
     def stop(self) -> None:
         """Finish what is under way; what was not begun is reported as stopped."""
-        with self._changed:
-            self._stopped = True
+        with self._lock:
             left = [job for jobs in self._waiting.values() for job in jobs]
             self._waiting.clear()
-            self._changed.notify_all()
+        for _ in self._threads:
+            self._tokens.put(0)
         for job in left:
             self._report(Outcome(job.ticket, STOPPED))
 
@@ -87,14 +89,14 @@ class Hands:
 
     def _next(self, done: Job | None) -> Job | None:
         """Wait for the next job: of the host that has the fewest threads, so that none has all."""
-        with self._changed:
-            if done:
+        if done:
+            with self._lock:
                 self._busy[done.host] -= 1
-            while not self._stopped:
+        while self._tokens.get():
+            with self._lock:
                 hosts = [host for host, jobs in self._waiting.items() if jobs]
-                if hosts:
+                if hosts:  # none is left where they were told to stop
                     host = min(hosts, key=self._busy.__getitem__) if len(hosts) > 1 else hosts[0]
                     self._busy[host] += 1
                     return self._waiting[host].popleft()
-                self._changed.wait()
         return None
