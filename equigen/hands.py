@@ -27,6 +27,7 @@ class Hands:
         # One token a job: waiting for one costs a tenth of waiting for a condition.
         self._tokens: SimpleQueue[int] = SimpleQueue()
         self._lock = threading.Lock()
+        self._stopped = False
         self._looked_s = time.monotonic()
         self._worked_s = time.process_time()
 
@@ -52,14 +53,16 @@ class Hands:
         self._looked_s, self._worked_s = now_s, worked_s
         if self._tokens.qsize() and share < _IDLE_BELOW:
             more = min(len(self._threads) // 2 + 1, self._most - len(self._threads))
-            for _ in range(more):
-                self._start()
+            with self._lock:
+                for _ in range(0 if self._stopped else more):
+                    self._start()
 
     def stop(self) -> None:
         """Finish what is under way; what was not begun is reported as stopped."""
         with self._lock:
             left = [job for jobs in self._waiting.values() for job in jobs]
             self._waiting.clear()
+            self._stopped = True  # no thread starts after the others were told to end
         for _ in self._threads:
             self._tokens.put(0)
         for job in left:
