@@ -252,7 +252,7 @@ class Dispatcher:
         """Take the jobs of a process that died again, and start another in its place."""
         if self._stopping or station not in self._processes:
             return
-        at = self._processes.index(station)
+        self._processes.remove(station)
         lost = list(station.under_way.values())
         if not station.was_ready:
             self._stillborn += 1
@@ -273,4 +273,4 @@ class Dispatcher:
                 " was done is kept. Mend what they die of (memory, a library), then run again."
             )
             raise EquigenError(msg)
-        self._processes[at] = self.make_process()
+        self._processes.append(self.make_process())
