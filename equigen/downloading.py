@@ -108,9 +108,6 @@ class Download:
     def summary(self) -> Summary:
         """Account for every row."""
         worklist, shelf = self.worklist, self.worklist.shelf
-        dropped: Counter[str] = Counter()
-        for ending, count in worklist.endings.items():
-            dropped[ending.reason] += count
         ordered = sorted(
             worklist.endings.items(), key=lambda item: (item[0].host, -item[1], item[0].reason)
         )
@@ -132,7 +129,7 @@ class Download:
             unit="rows",
             rows_in=worklist.rows,
             rows_out=worklist.good,
-            dropped=dict(dropped.most_common()),
+            dropped=dict(worklist.dropped().most_common()),
             facts={
                 "fetched": self.fetched,
                 "fetched_bytes": self.fetched_bytes,

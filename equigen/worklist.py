@@ -19,7 +19,7 @@ from equigen.ledger import Cover, Ledger
 from equigen.rules.addresses import without_password
 from equigen.rules.covering import FAILED, OK, Action, Retry, decide
 from equigen.rules.pictures import host_of
-from equigen.rules.rendering import Rendering, Standing, made_by, standing
+from equigen.rules.rendering import Rendering, Standing, first_made, made_by, standing
 from equigen.shelf import Shelf
 from equigen.spool import JobQueues
 
@@ -178,6 +178,13 @@ class Worklist:
         self.examples.setdefault(where, without_password(url))
         self.later += ending.is_for_now
 
+    def dropped(self) -> Counter[str]:
+        """Return how many rows have no cover, by reason."""
+        dropped: Counter[str] = Counter()
+        for ending, count in self.endings.items():
+            dropped[ending.reason] += count
+        return dropped
+
     @property
     def has_unwanted(self) -> bool:
         """Whether, after the whole scan, the ledger knows of files that no row wants."""
@@ -223,21 +230,24 @@ class Worklist:
         return self.shelf.find(cover) is not None
 
     def _fetch(self, row: WantedCover, cover: Cover | None) -> None:
-        key = hash(row.picture)
-        if key in self._seen:
+        if not self._is_first_of_its_picture(row):
             self._repeated.append(row)
             return
-        self._seen.add(key)
         job = Job(0, row.path, row.picture, row.url, host_of(row.url))
         if cover is not None and cover.status == OK and not self.wishes.dry_run:
             original = self.shelf.find(cover)
-            if original and cover.rendering.startswith(Rendering().key):
+            if original and first_made(cover.rendering) == Rendering().key:
                 # It lies here: all that it can lack are further sizes.
                 job.kind, job.source, job.sha256 = MAKE, str(original), cover.sha256
                 job.host = ""  # no host is asked, so that none's limits count
             elif not original:
                 self.shelf.put_away_unfit(cover)
         self._add(job, tried_before=cover is not None and cover.status != OK)
+
+    def _is_first_of_its_picture(self, row: WantedCover) -> bool:
+        key, seen = hash(row.picture), len(self._seen)
+        self._seen.add(key)
+        return len(self._seen) > seen
 
     def _add(self, job: Job, *, tried_before: bool = False) -> None:
         self.queues.add(job, tried_before=tried_before)
@@ -272,10 +282,8 @@ class Worklist:
         if not (cover.etag or cover.last_modified):
             self.unverifiable += 1
             return
-        key = hash(row.picture)
-        if key in self._seen:
+        if not self._is_first_of_its_picture(row):
             return
-        self._seen.add(key)
         job = Job(0, row.path, row.picture, row.url, host_of(row.url), kind=ASK)
         job.sha256 = cover.sha256
         job.etag, job.last_modified = cover.etag, cover.last_modified
@@ -303,7 +311,7 @@ class Worklist:
         if not self.shelf.fits_first(path, size_bytes):
             return
         images = self.context.images
-        made, wanted = made.partition(", ")[0], self._rendering.partition(", ")[0]
+        made, wanted = first_made(made), first_made(self._rendering)
         msg = (
             f"{images}: the covers there were made as {made!r}, and this run would make them as"
             f" {wanted!r} in their place. Nothing was touched. Go on with the size they have, put"

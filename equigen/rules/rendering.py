@@ -165,6 +165,11 @@ def made_by(renderings: Sequence[Rendering]) -> str:
     return _BETWEEN.join(rendering.key for rendering in renderings)
 
 
+def first_made(made: str) -> str:
+    """Return how the first file of a cover was made, of what `made_by` says."""
+    return made.partition(_BETWEEN)[0]
+
+
 def standing(made: str, wanted: str) -> Standing:
     """Compare how a cover was made with how it is wanted, both as `made_by` says it.
 

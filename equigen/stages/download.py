@@ -136,8 +136,7 @@ def _forecast(context: Context, ledger: Ledger, worklist: Worklist) -> Summary:
         for host, count in counts.items()
     }
     dropped = Counter({_TO_FETCH: to_fetch, "to be copied from another row": shared})
-    for ending, count in worklist.endings.items():
-        dropped[ending.reason] += count
+    dropped.update(worklist.dropped())
     return Summary(
         stage="download",
         unit="rows",

@@ -1,6 +1,5 @@
 """The download stage with several processes: limits hold for all together, and no death loses."""
 
-import hashlib
 import os
 import shutil
 import signal
@@ -27,7 +26,7 @@ from downloads import (
     run_download,
     start,
 )
-from support import FakeTime, Script, ScriptedServer, from_json, kill_at, make_context, realdata
+from support import FakeTime, Script, ScriptedServer, from_json, make_context, realdata
 
 from equigen.errors import EquigenError
 from equigen.sandbox.catalogue import make_catalogue
@@ -262,39 +261,6 @@ def test_an_interrupt_ends_all_processes_and_keeps_what_is_done(
         sandbox.log.clear()
         finish(tmp_path)
     assert len(sandbox.log) == 76 - good
-
-
-@linux_only
-@pytest.mark.parametrize("part", range(2))
-def test_killed_at_any_request_with_processes_the_result_is_the_same(
-    tmp_path: Path, part: int
-) -> None:
-    """SIGKILL at 20 points: no process stays, no file is torn, nothing good is fetched twice."""
-    with Sandbox(make_catalogue(albums_per_label=6)) as sandbox:
-        limits = {"genre_limit": 4, "world_limit": 2, "from_year": 2026}
-        fetch.run(make_context(tmp_path / "whole", base_url=sandbox.base_url, fetch=limits))
-        tsv = (tmp_path / "whole" / TSV).read_bytes()
-        finish(tmp_path / "whole")
-        whole = files_of(tmp_path / "whole")
-        for point in [1 + n * (len(whole) - 1) // 19 for n in range(20)][part::2]:
-            folder = tmp_path / str(point)
-            folder.mkdir()
-            (folder / TSV).write_bytes(tsv)
-            process = start(folder, "download", "--processes", "2")
-            sandbox.hook = kill_at(process, point)
-            # Its pipes close only when its own processes are gone as well.
-            process.communicate(timeout=60)
-            assert process.returncode == -signal.SIGKILL
-            sandbox.hook = None
-            covers = ledger_of(folder)
-            good = {path for path, cover in covers.items() if cover.status == "ok"}
-            placed = {p: d for p, d in files_of(folder).items() if "/.new-" not in p}
-            assert set(placed) <= good
-            assert all(hashlib.sha256(d).hexdigest() == covers[p].sha256 for p, d in placed.items())
-            sandbox.log.clear()
-            finish(folder)
-            assert files_of(folder) == whole
-            assert len(sandbox.log) == len(whole) - len(placed)
 
 
 def test_with_many_covers_processes_start_by_themselves(tmp_path: Path) -> None:
