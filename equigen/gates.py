@@ -56,6 +56,9 @@ class Gate:
     _pace: Pace
     _slots: threading.BoundedSemaphore
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _inside: int = 0
+    _inside_s: float = 0.0
+    _changed_s: float = 0.0
 
     @contextmanager
     def passing(self) -> Iterator[Passage]:
@@ -66,20 +69,32 @@ class Gate:
             StoppedError: the gates were closed for good while it waited.
 
         """
-        with self._slots:
-            self._admit()
-            passage = Passage()
-            try:
-                yield passage
-            finally:
-                with self._lock:
-                    now_s = self._gates.clock.steady()
-                    self._pace.answered(now_s, remaining=passage.remaining)
+        with self._lock:
+            self._change(1)
+        try:
+            with self._slots:
+                self._admit()
+                passage = Passage()
+                try:
+                    yield passage
+                finally:
+                    with self._lock:
+                        now_s = self._gates.clock.steady()
+                        self._pace.answered(now_s, remaining=passage.remaining)
+        finally:
+            with self._lock:
+                self._change(-1)
 
     def wait_s(self) -> float:
         """Return how long a request would have to wait here now, but for those under way."""
         with self._lock:
             return self._pace.wait_s(self._gates.clock.steady())
+
+    def inside_s(self) -> float:
+        """Return for how long, all requests together, one waited here or was under way so far."""
+        with self._lock:
+            self._change(0)
+            return self._inside_s
 
     def hold(self, pause_s: float) -> None:
         """Let nobody pass for a while, as another client of the host was asked to."""
@@ -112,6 +127,11 @@ class Gate:
             if wait_s > max(self._gates.max_wait_s, 2 * WINDOW_S):
                 raise self._rests(clock.unix() + wait_s, "it asked for a rest")
             self._gates.sleep(wait_s)
+
+    def _change(self, by: int) -> None:
+        now_s = self._gates.clock.steady()
+        self._inside_s += self._inside * (now_s - self._changed_s)
+        self._inside, self._changed_s = self._inside + by, now_s
 
     def _count(self) -> None:
         per_day, counter = self.policy.per_day, self._gates.counter
@@ -171,6 +191,12 @@ class Gates:
                 slots = threading.BoundedSemaphore(policy.concurrency)
                 self._gates[host] = Gate(host, policy, self, Pace(policy.per_minute), slots)
             return self._gates[host]
+
+    def inside_s(self) -> float:
+        """Return the same of all hosts."""
+        with self._lock:
+            gates = list(self._gates.values())
+        return sum(gate.inside_s() for gate in gates)
 
     def stop(self) -> None:
         """End all waits, now and later, with `StoppedError`."""

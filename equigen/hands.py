@@ -4,16 +4,19 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from queue import SimpleQueue
 
+from equigen.errors import NotServedError
 from equigen.fetcher import Fetcher
 from equigen.jobs import ERROR, STOPPED, Job, Outcome
 
 # Few threads share an interpreter best as long as answers come fast.
 _FIRST_THREADS = 2
-# With less than this share of a processor at work, it is the hosts that are waited for.
-_IDLE_BELOW = 0.6
-_LOOKED_AT_EVERY_S = 0.2
+# Where threads spend more than this share of their time on requests, it is hosts that are waited
+# for. Where answers come at once it is less than two thirds, also without any decoding.
+_ASKING_ABOVE = 0.8
+_LOOKED_AT_EVERY_S = 0.1
 
 
 class Hands:
@@ -26,10 +29,14 @@ class Hands:
         self._threads: list[threading.Thread] = []
         # One token a job: waiting for one costs a tenth of waiting for a condition.
         self._tokens: SimpleQueue[int] = SimpleQueue()
+        # Tokens of jobs whose hosts have as many threads as they may.
+        self._kept_back = 0
         self._lock = threading.Lock()
         self._stopped = False
         self._looked_s = time.monotonic()
-        self._worked_s = time.process_time()
+        self._asked_s = 0.0
+        self._is_asking = False
+        self._limits: dict[str, int] = {}
 
     def hand(self, jobs: Iterable[Job]) -> None:
         """Take jobs on."""
@@ -46,15 +53,18 @@ class Hands:
     def look(self) -> None:
         """Start more threads where that helps; to be called now and then."""
         now_s = time.monotonic()
-        if now_s - self._looked_s < _LOOKED_AT_EVERY_S:
+        passed_s = now_s - self._looked_s
+        if passed_s < _LOOKED_AT_EVERY_S:
             return
-        worked_s = time.process_time()
-        share = (worked_s - self._worked_s) / (now_s - self._looked_s)
-        self._looked_s, self._worked_s = now_s, worked_s
-        if self._tokens.qsize() and share < _IDLE_BELOW:
-            more = min(len(self._threads) // 2 + 1, self._most - len(self._threads))
-            with self._lock:
-                for _ in range(0 if self._stopped else more):
+        asked_s = self._fetcher.client.gates.inside_s()
+        share = (asked_s - self._asked_s) / (passed_s * max(1, len(self._threads)))
+        self._looked_s, self._asked_s = now_s, asked_s
+        was_asking, self._is_asking = self._is_asking, share > _ASKING_ABOVE
+        with self._lock:
+            if (was_asking and self._is_asking) or self._is_held_up():
+                more = min(len(self._threads) // 2 + 1, self._most - len(self._threads))
+                useful = sum(min(len(jobs), self._room(at)) for at, jobs in self._waiting.items())
+                for _ in range(0 if self._stopped else min(more, useful)):
                     self._start()
 
     def stop(self) -> None:
@@ -90,16 +100,34 @@ class Hands:
             self._report(outcome)
             job = self._next(job)
 
+    def _is_held_up(self) -> bool:
+        """Tell whether a host waits while other hosts have all threads."""
+        return any(jobs and not self._busy[host] for host, jobs in self._waiting.items())
+
     def _next(self, done: Job | None) -> Job | None:
         """Wait for the next job: of the host that has the fewest threads, so that none has all."""
+        token = 0
         if done:
             with self._lock:
                 self._busy[done.host] -= 1
-        while self._tokens.get():
+                if self._kept_back:
+                    token, self._kept_back = 1, self._kept_back - 1
+        while token or self._tokens.get():
             with self._lock:
-                hosts = [host for host, jobs in self._waiting.items() if jobs]
-                if hosts:  # none is left where they were told to stop
+                hosts = [at for at, jobs in self._waiting.items() if jobs and self._room(at) > 0]
+                if hosts:
                     host = min(hosts, key=self._busy.__getitem__) if len(hosts) > 1 else hosts[0]
                     self._busy[host] += 1
                     return self._waiting[host].popleft()
+                # Whoever ends a job takes it up again; or none is left, and all were told to stop.
+                self._kept_back += 1
+            token = 0
         return None
+
+    def _room(self, host: str) -> int:
+        """Return how many more threads a host may have; others would only wait at its gate."""
+        if host not in self._limits:
+            self._limits[host] = self._most
+            with suppress(NotServedError):
+                self._limits[host] = self._fetcher.client.gates.at(host).policy.concurrency
+        return self._limits[host] - self._busy[host]

@@ -21,7 +21,7 @@ from equigen.http import Client
 from equigen.jobs import HOLD, JOBS, OUTCOMES, Outcome
 from equigen.words import read_setup
 
-_LOOK_EVERY_S = 0.2
+_LOOK_EVERY_S = 0.1
 # Outcomes are told together: each message wakes the other process.
 _GATHERED_FOR_S = 0.015
 
