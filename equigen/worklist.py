@@ -140,6 +140,7 @@ class Worklist:
             if not self._bring(row):
                 self._fetch(row, None)
         self._renamed.clear()
+        self._seen.clear()  # every row was looked at, and workers need the memory
 
     def settle_repeated(self, *, otherwise: Callable[[str], Ending]) -> None:
         """Let rows with a picture that another row had fetched have it, or share its end.
