@@ -3,7 +3,8 @@
 import io
 import re
 import struct
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -29,9 +30,12 @@ _FORMATS: list[str] = [
 ]
 # A JPEG that holds several pictures, as phones make them, opens as MPO.
 _JPEGS = frozenset({"JPEG", "MPO"})
+_JPEG_SCAN = b"\xff\xda"
+_EXIF = b"Exif\0\0"
 _JPEG_START = b"\xff\xd8\xff"
 _JPEG_END = b"\xff\xd9"
 _SIXTEEN_BIT = "I;16"
+_GREY_DIMENSIONS = 2
 _UPRIGHT = 1
 # What damaged EXIF makes Pillow raise, by its own account and by trial; it also warns, and a user
 # may have made errors of warnings.
@@ -64,28 +68,71 @@ _PADDING_BYTES = 8
 class Pixels:
     """A decoded picture of `width_px` by `height_px`, upright, 8 bits a channel, on white.
 
-    `image` (L or RGB) is smaller by the factor `reduced`, its last column and row rounded up.
+    `array` (rows x columns of greys, or rows x columns x 3 of RGB) is smaller by the factor
+    `reduced`, its last column and row rounded up.
     """
 
-    image: Image.Image
+    array: npt.NDArray[np.uint8]
     width_px: int
     height_px: int
     reduced: int = 1
 
+    def image(self) -> Image.Image:
+        """Return the array for Pillow, which has greys as they are here: without a copy."""
+        if self.array.ndim == _GREY_DIMENSIONS:
+            size_px = self.array.shape[::-1]
+            return Image.frombuffer("L", size_px, self.array, "raw", "L", 0, 1)
+        return Image.fromarray(self.array)
 
-def open_picture(body: bytes) -> ImageFile.ImageFile:
+
+@dataclass(slots=True)
+class Opened:
+    """A picture whose header was read; nothing is decoded yet."""
+
+    body: bytes
+    width_px: int
+    height_px: int
+    is_jpeg: bool
+    image: ImageFile.ImageFile | None = None
+
+    def by_pillow(self) -> ImageFile.ImageFile:
+        """Return the picture as Pillow sees it."""
+        if self.image is None:
+            self.image = Image.open(io.BytesIO(self.body), formats=_FORMATS)
+        return self.image
+
+
+@contextmanager
+def opened(body: bytes) -> Iterator[Opened]:
     """Read the header of a picture; its type is taken from the bytes.
 
     Raises:
         UnidentifiedImageError: the bytes are none of the types that covers come in.
 
     """
-    return Image.open(io.BytesIO(body), formats=_FORMATS)
+    # Most covers are JPEGs that stand upright: for those Pillow needn't be asked.
+    size_px = None if _may_have_exif(body) else jpeg_size(body)
+    picture = Opened(body, *(size_px or (0, 0)), is_jpeg=True)
+    try:
+        if size_px is None:
+            image = picture.by_pillow()
+            picture.width_px, picture.height_px = image.size
+            picture.is_jpeg = image.format in _JPEGS
+        yield picture
+    finally:
+        if picture.image:
+            picture.image.close()
 
 
-def is_jpeg(image: ImageFile.ImageFile) -> bool:
-    """Tell whether an opened picture is a JPEG, or several in one file."""
-    return image.format in _JPEGS
+def _may_have_exif(body: bytes) -> bool:
+    """Tell whether EXIF stands among a JPEG's segments, or these are not as they should be."""
+    at = len(_JPEG_START) - 1
+    while body[at : at + 2] != _JPEG_SCAN:
+        length = int.from_bytes(body[at + 2 : at + 4])
+        if body[at : at + 1] != b"\xff" or not length or body.startswith(_EXIF, at + 4):
+            return True
+        at += 2 + length
+    return False
 
 
 def jpeg_size(body: bytes) -> tuple[int, int] | None:
@@ -104,7 +151,7 @@ def ends_as_jpeg(body: bytes) -> bool:
     return body.rstrip(b"\0\r\n").endswith(_JPEG_END)
 
 
-def decode(image: ImageFile.ImageFile, body: bytes, *, scale: float) -> Pixels:
+def decode(picture: Opened, *, scale: float) -> Pixels:
     """Decode all of an opened picture, and keep as many pixels as `scale` needs.
 
     With `scale` 0 a JPEG becomes grey and as small as a hash allows; above, it keeps its colours
@@ -118,35 +165,35 @@ def decode(image: ImageFile.ImageFile, body: bytes, *, scale: float) -> Pixels:
         Exception: whatever a decoder says of damaged bytes; they have no common root.
 
     """
-    if is_jpeg(image):
-        turned = _is_turned(image)
+    if picture.is_jpeg:
+        turned = picture.image is not None and _is_turned(picture.image)
         # What has to be turned is decoded at its full size, where its edges are exact.
-        pixels = _decode_jpeg(image, body, scale=0 if turned else scale)
+        pixels = _decode_jpeg(picture, scale=0 if turned else scale)
         if pixels and not turned:
             return pixels
+    image = picture.by_pillow()
     image.load()
     flat = _flattened(ImageOps.exif_transpose(image))
-    return Pixels(flat, *flat.size)
+    return Pixels(np.asarray(flat), *flat.size)
 
 
-def _decode_jpeg(image: ImageFile.ImageFile, body: bytes, *, scale: float) -> Pixels | None:
-    width_px, height_px = image.size
+def _decode_jpeg(picture: Opened, *, scale: float) -> Pixels | None:
+    body, size_px = picture.body, (picture.width_px, picture.height_px)
     try:
-        header_height_px, header_width_px, space, _ = simplejpeg.decode_jpeg_header(body)
-        if (header_width_px, header_height_px) != image.size:
+        height_px, width_px, space, _ = simplejpeg.decode_jpeg_header(body)
+        if (width_px, height_px) != size_px:
             return None
         reduced = _reduction(width_px, height_px, scale=scale)
         grey = scale == 0 or space == "Gray"
         kept = "CMYK" if space in _PRINT_SPACES else "GRAY" if grey else "RGB"
-        pixels = _decode_scaled(body, image.size, reduced, colorspace=kept)
+        pixels = _decode_scaled(body, size_px, reduced, colorspace=kept)
     except ValueError as err:
         if _DAMAGE.search(str(err)) or _ran_into_zeros(body, str(err)):
             raise
         return None
     if kept == "CMYK":  # it is whole; its colours are Pillow's business
         return None
-    shown = Image.fromarray(pixels[..., 0] if kept == "GRAY" else pixels)
-    return Pixels(shown, width_px, height_px, reduced)
+    return Pixels(pixels[..., 0] if kept == "GRAY" else pixels, width_px, height_px, reduced)
 
 
 def _reduction(width_px: int, height_px: int, *, scale: float) -> int:

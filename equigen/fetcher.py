@@ -1,6 +1,7 @@
 """One cover from its host to files beside their targets: fetched, checked, sized, hashed."""
 
 import os
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -53,6 +54,7 @@ class Fetcher:
     client: Client
     making: Making
     _made: set[str] = field(default_factory=set)
+    _desk: threading.Lock = field(default_factory=threading.Lock)
 
     def do(self, job: Job) -> Outcome:
         """Fetch one picture and lay its files beside their targets; never raises what it knows."""
@@ -76,7 +78,10 @@ class Fetcher:
             if answer.status == _NOT_MODIFIED:
                 return Outcome(job.ticket, UNCHANGED, http_status=answer.status)
             try:
-                picture = check_picture(answer.body, self.making.demands, self.making.renderings)
+                with self._desk:
+                    picture = check_picture(
+                        answer.body, self.making.demands, self.making.renderings
+                    )
             except PictureError as err:
                 # Torn on the way, a second try helps; the same bytes again are the host's own.
                 if err.reason != TORN or answer.body in seen:

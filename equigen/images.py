@@ -5,19 +5,17 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PIL import Image, ImageFile, UnidentifiedImageError
+import numpy as np
+from PIL import Image, UnidentifiedImageError
 
-from equigen.decoding import WHITE, Pixels, decode, ends_as_jpeg, is_jpeg, jpeg_size, open_picture
+from equigen.decoding import WHITE, Opened, Pixels, decode, ends_as_jpeg, jpeg_size, opened
 from equigen.errors import PictureError
 from equigen.phash import grey_signature, grey_square, perceptual_hash
 from equigen.rules.rendering import Check, Demands, Format, Rendering, placement
+from equigen.scaling import Array, scaled
 
 _ORIGINAL_QUALITY = 95
 _PNG_LEVEL = 3  # zlib's own 6 takes more than twice as long and saves 2 %
-# Both are free of aliasing. What is left to reduce after a scaled decode is less than half, where
-# Hamming is as good to the eye as filters that take two to three times as long.
-_REDUCING = Image.Resampling.HAMMING
-_ENLARGING = Image.Resampling.BICUBIC
 ORIGINAL = Rendering()
 # Two of the reasons that a `PictureError` gives; callers tell them from the rest.
 BROKEN = "broken"
@@ -70,9 +68,9 @@ def check_picture(
         if demands.check is Check.STRUCTURE and _keep_all(renderings) and (size := jpeg_size(body)):
             _check_size(size, demands)
             return _undecoded(body, size, renderings)
-        with open_picture(body) as image:
-            _check_size(image.size, demands)
-            return _decoded(body, image, renderings)
+        with opened(body) as picture:
+            _check_size((picture.width_px, picture.height_px), demands)
+            return _decoded(picture, renderings)
     except UnidentifiedImageError:
         what = f"{len(body)} bytes that start {body[:16]!r}"
         raise _refused(NOT_A_PICTURE, what) from None
@@ -102,17 +100,17 @@ def _undecoded(body: bytes, size_px: tuple[int, int], renderings: Sequence[Rende
     return Picture((body,) * len(renderings), *size_px, _sha256(body), phash="", grey=b"")
 
 
-def _decoded(body: bytes, image: ImageFile.ImageFile, renderings: Sequence[Rendering]) -> Picture:
-    kept = _File(body, *image.size) if is_jpeg(image) else None
-    size_px = image.size
+def _decoded(picture: Opened, renderings: Sequence[Rendering]) -> Picture:
+    size_px = picture.width_px, picture.height_px
+    kept = _File(picture.body, *size_px) if picture.is_jpeg else None
     made = [each for each in renderings if not (kept and each.is_original)]
     scale = max((placement(each, *size_px).scale for each in made), default=0.0)
-    pixels = decode(image, body, scale=scale)
+    pixels = decode(picture, scale=scale)
     files = [
         kept if kept and each.is_original else _encoded(_drawn(pixels, each), each)
         for each in renderings
     ]
-    grey = grey_square(pixels.image, pixels.width_px, pixels.height_px, reduced=pixels.reduced)
+    grey = grey_square(pixels.image(), pixels.width_px, pixels.height_px, reduced=pixels.reduced)
     return Picture(
         files=tuple(file.data for file in files),
         width_px=files[0].width_px,
@@ -130,25 +128,25 @@ class _File:
     height_px: int
 
 
-def _drawn(pixels: Pixels, rendering: Rendering) -> Image.Image:
+def _drawn(pixels: Pixels, rendering: Rendering) -> Array:
     place = placement(rendering, pixels.width_px, pixels.height_px)
     box, reduced = place.box, pixels.reduced
-    enlarged = place.scale * reduced > 1
-    scaled = pixels.image.resize(
-        (place.width_px, place.height_px),
-        _ENLARGING if enlarged else _REDUCING,
-        box=(box.left / reduced, box.top / reduced, box.right / reduced, box.bottom / reduced),
+    # Whole pixels of what was decoded: at most half a pixel of the file is cut off, or let in.
+    left, top, right, bottom = (
+        round(at / reduced) for at in (box.left, box.top, box.right, box.bottom)
     )
+    part = scaled(pixels.array[top:bottom, left:right], place.width_px, place.height_px)
     if place.fills_canvas:
-        return scaled
-    size_px = (place.canvas_width_px, place.canvas_height_px)
-    canvas = Image.new(scaled.mode, size_px, WHITE[0] if scaled.mode == "L" else WHITE)
-    canvas.paste(scaled, (place.left_px, place.top_px))
+        return part
+    shape = (place.canvas_height_px, place.canvas_width_px, *part.shape[2:])
+    canvas = np.full(shape, WHITE[0], np.uint8)
+    across, down = place.left_px + place.width_px, place.top_px + place.height_px
+    canvas[place.top_px : down, place.left_px : across] = part
     return canvas
 
 
-def _encoded(image: Image.Image, rendering: Rendering) -> _File:
-    out = io.BytesIO()
+def _encoded(array: Array, rendering: Rendering) -> _File:
+    out, image = io.BytesIO(), Image.fromarray(array)
     if rendering.is_original:
         image.save(out, "JPEG", quality=_ORIGINAL_QUALITY)
     elif rendering.format is Format.JPG:

@@ -25,9 +25,18 @@ MOST_THREADS_A_PROCESS = 96
 # Jobs handed to a process beyond those that it can have under way: while it gathers outcomes to
 # tell them together, none of its threads waits for the next job.
 _AHEAD = 32
-# One thread for each numeric library in a process that does many things at once already; and
-# glibc keeps the memory of 64 threads in two places instead of sixteen.
-_WORKER_ENV = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+# One thread for each numeric library in a process that does many things at once already. glibc
+# keeps the memory of 64 threads in two places instead of sixteen. What pictures are scaled in is
+# kept for the next one: new pages for each would take as long as some of the scaling.
+_WORKER_ENV = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": "2000000",
+    "MALLOC_TRIM_THRESHOLD_": "8000000",
+    "PILLOW_BLOCKS_MAX": "8",
+    "PILLOW_BLOCK_SIZE": "512k",
+}
 # The same modules as here, and none that happen to lie in the working folder.
 _START = "import sys; sys.path[:] = sys.argv[1:]; from equigen.worker import main; main()"
 

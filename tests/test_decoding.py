@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageOps
 from support import realdata
 
-from equigen.decoding import decode, open_picture
+from equigen.decoding import decode, opened
 from equigen.errors import PictureError
 from equigen.images import ORIGINAL, check_picture
 from equigen.rules.rendering import Demands, Fit, Format, Rendering
@@ -178,11 +178,11 @@ def test_what_the_full_decode_refuses_is_refused(
 def test_a_jpeg_is_decoded_no_larger_than_needed(scale: float, size: tuple[int, int]) -> None:
     """The smallest fraction that still has the pixels asked for is taken, edges rounded up."""
     body = saved(Image.new("RGB", (799, 601), RED), "JPEG")
-    with open_picture(body) as image:
-        pixels = decode(image, body, scale=scale)
-    assert pixels.image.size == size
+    with opened(body) as picture:
+        pixels = decode(picture, scale=scale)
+    assert pixels.image().size == size
     assert (pixels.width_px, pixels.height_px) == (799, 601)
-    assert pixels.image.mode == ("RGB" if scale else "L")
+    assert pixels.image().mode == ("RGB" if scale else "L")
 
 
 def corners(size: tuple[int, int] = (150, 100)) -> Image.Image:
@@ -285,9 +285,11 @@ def jpeg_header(width_px: int, height_px: int) -> bytes:
 
 def test_a_jpeg_whose_size_is_unsure_is_decoded_by_one_reader() -> None:
     """Where two readers of a header differ, the one that told the size decodes all of it."""
-    with open_picture(jpeg("grey", (300, 300))) as image:
-        pixels = decode(image, jpeg("baseline"), scale=0)
-    assert (pixels.image.size, pixels.reduced) == ((300, 300), 1)
+    with opened(jpeg("grey", (300, 300))) as picture:
+        picture.by_pillow()
+        picture.body = jpeg("baseline")
+        pixels = decode(picture, scale=0)
+    assert (pixels.image().size, pixels.reduced) == ((300, 300), 1)
 
 
 @pytest.mark.parametrize("header", [png_header, jpeg_header])
