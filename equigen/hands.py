@@ -13,9 +13,11 @@ from equigen.jobs import ERROR, STOPPED, Job, Outcome
 
 # Few threads share an interpreter best as long as answers come fast.
 _FIRST_THREADS = 2
-# Where threads spend more than this share of their time on requests, it is hosts that are waited
-# for. Where answers come at once it is less than two thirds, also without any decoding.
-_ASKING_ABOVE = 0.8
+# It is hosts that are waited for where threads spend more than this share of their time on requests,
+# or a processor is at work for less than that one. Where answers come at once, they spend up to
+# 0.85 on requests when nothing is decoded, and keep a processor at work for 0.6.
+_ASKING_ABOVE = 0.88
+_IDLE_BELOW = 0.45
 _LOOKED_AT_EVERY_S = 0.1
 
 
@@ -35,7 +37,8 @@ class Hands:
         self._stopped = False
         self._looked_s = time.monotonic()
         self._asked_s = 0.0
-        self._is_asking = False
+        self._worked_s = time.process_time()
+        self._is_slow = False
         self._limits: dict[str, int] = {}
 
     def hand(self, jobs: Iterable[Job]) -> None:
@@ -56,12 +59,13 @@ class Hands:
         passed_s = now_s - self._looked_s
         if passed_s < _LOOKED_AT_EVERY_S:
             return
-        asked_s = self._fetcher.client.gates.inside_s()
-        share = (asked_s - self._asked_s) / (passed_s * max(1, len(self._threads)))
-        self._looked_s, self._asked_s = now_s, asked_s
-        was_asking, self._is_asking = self._is_asking, share > _ASKING_ABOVE
+        asked_s, worked_s = self._fetcher.client.gates.inside_s(), time.process_time()
+        asking = (asked_s - self._asked_s) / (passed_s * max(1, len(self._threads)))
+        working = (worked_s - self._worked_s) / passed_s
+        self._looked_s, self._asked_s, self._worked_s = now_s, asked_s, worked_s
+        was_slow, self._is_slow = self._is_slow, asking > _ASKING_ABOVE or working < _IDLE_BELOW
         with self._lock:
-            if (was_asking and self._is_asking) or self._is_held_up():
+            if (was_slow and self._is_slow) or self._is_held_up():
                 more = min(len(self._threads) // 2 + 1, self._most - len(self._threads))
                 useful = sum(min(len(jobs), self._room(at)) for at, jobs in self._waiting.items())
                 for _ in range(0 if self._stopped else min(more, useful)):
