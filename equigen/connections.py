@@ -28,6 +28,7 @@ from equigen.errors import (
     ConnectionFailedError,
     RefusedAddressError,
 )
+from equigen.resolver import Resolver
 from equigen.rules.addresses import shown
 from equigen.rules.pacing import is_loopback
 
@@ -38,10 +39,17 @@ _SENT_ALWAYS = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
 class Connections:
     """Sends requests; may be used from several threads. Close it when no more are to be sent."""
 
-    def __init__(self, *, user_agent: str, connect_timeout_s: float, read_timeout_s: float) -> None:
+    def __init__(
+        self,
+        *,
+        user_agent: str,
+        connect_timeout_s: float,
+        read_timeout_s: float,
+        resolver: Resolver | None = None,
+    ) -> None:
         self._headers = {"User-Agent": user_agent, **_SENT_ALWAYS}
         self._timeout = urllib3.Timeout(connect=connect_timeout_s, read=read_timeout_s)
-        self._resolver = _Resolver()
+        self._resolver = resolver or Resolver()
         self._pools: dict[str, urllib3.HTTPConnectionPool] = {}
         self._through_proxy: set[str] = set()
         self._proxies = HTTPAdapter(pool_connections=_POOL_SIZE, pool_maxsize=_POOL_SIZE)
@@ -149,32 +157,10 @@ class Connections:
         return self._tls
 
 
-class _Resolver:
-    """Looks each host's addresses up once."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, list[str]] = {}
-        self._locks: dict[str, threading.Lock] = {}
-        self._lock = threading.Lock()
-
-    def addresses(self, host: str) -> list[str]:
-        with self._lock:
-            lock = self._locks.setdefault(host, threading.Lock())
-        with lock:
-            if host not in self._known:
-                found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-                self._known[host] = list(dict.fromkeys(str(each[4][0]) for each in found))
-            return self._known[host]
-
-    def forget(self, host: str) -> None:
-        """Look it up again next time: the host may have moved."""
-        self._known.pop(host, None)
-
-
 class _PlainConnection(HTTPConnection):
     """A connection that asks our resolver where its host is."""
 
-    def __init__(self, *args: Any, resolver: _Resolver, **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, *args: Any, resolver: Resolver, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **kwargs)
         self._resolver = resolver
 
@@ -185,7 +171,7 @@ class _PlainConnection(HTTPConnection):
 class _TlsConnection(HTTPSConnection):
     """The same over TLS."""
 
-    def __init__(self, *args: Any, resolver: _Resolver, **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, *args: Any, resolver: Resolver, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **kwargs)
         self._resolver = resolver
 
@@ -201,7 +187,7 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
 
 
-def _connected(connection: HTTPConnection, resolver: _Resolver, connect: Any) -> socket.socket:  # noqa: ANN401
+def _connected(connection: HTTPConnection, resolver: Resolver, connect: Any) -> socket.socket:  # noqa: ANN401
     """Connect to the first of the host's addresses that answers."""
     name = connection.host
     try:

@@ -12,6 +12,7 @@ from equigen.dispatch import Dispatcher, Done
 from equigen.interrupts import Interrupts, deferred_interrupts
 from equigen.jobs import ASK, MAKE, SPOILT, UNCHANGED, Job, Making
 from equigen.ledger import DOWNLOADING, Cover, Ledger
+from equigen.resolver import Resolver
 from equigen.rules.covering import FAILED, OK
 from equigen.rules.pacing import HostPolicy, Patience
 from equigen.rules.pictures import host_of
@@ -62,6 +63,7 @@ class Download:
     _changed: list[str] = field(default_factory=list)
     _shown: int = 0
     _began_s: float = 0.0
+    _resolver: Resolver = field(default_factory=Resolver)
     _run: str = field(default_factory=lambda: str(os.getpid()))
 
     def carry_out(self, limit: int) -> None:
@@ -81,7 +83,7 @@ class Download:
                 news,
                 shares.each,
                 make_local=lambda: self._local(self._setup(shares.first), news),
-                make_process=lambda: ProcessStation(line, shares.each, news),
+                make_process=lambda: ProcessStation(line, shares.each, news, self._resolver),
                 on_rest=self.notes.append,
                 most=limit,
             ) as dispatcher,
@@ -193,7 +195,14 @@ class Download:
         from equigen.local_station import LocalStation  # noqa: PLC0415
 
         whole = host_policies(self.context)
-        return LocalStation(setup, news, whole=whole, counter=self.ledger, clock=self.context.clock)
+        return LocalStation(
+            setup,
+            news,
+            whole=whole,
+            counter=self.ledger,
+            clock=self.context.clock,
+            resolver=self._resolver,
+        )
 
     def _fetch_all(
         self, dispatcher: Dispatcher, processes: int, bar: Bar, interrupts: Interrupts

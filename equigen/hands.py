@@ -13,9 +13,9 @@ from equigen.jobs import ERROR, STOPPED, Job, Outcome
 
 # Few threads share an interpreter best as long as answers come fast.
 _FIRST_THREADS = 2
-# It is hosts that are waited for where threads spend more than this share of their time on requests,
-# or a processor is at work for less than that one. Where answers come at once, they spend up to
-# 0.85 on requests when nothing is decoded, and keep a processor at work for 0.6.
+# It is hosts that are waited for where threads spend more than this share of their time on
+# requests, or keep a processor at work for less than that one. Where answers come at once, and
+# nothing is decoded, they spend up to 0.85 on requests and keep a processor at work for 0.6.
 _ASKING_ABOVE = 0.88
 _IDLE_BELOW = 0.45
 _LOOKED_AT_EVERY_S = 0.1

@@ -28,6 +28,7 @@ from equigen.errors import (
     TooLargeError,
 )
 from equigen.gates import Clock, Gate, Gates, RequestCounter
+from equigen.resolver import Resolver
 from equigen.rules.addresses import is_plain, shown
 from equigen.rules.pacing import HostPolicy, Patience
 
@@ -74,7 +75,7 @@ class Client:
     """Fetches over HTTP for all stages; may be used from several threads at once.
 
     `policies` are by host pattern; `counter` keeps the requests of the day where a policy limits
-    them. Close it, or use it as a context.
+    them; `resolver` may be shared with others. Close it, or use it as a context.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Client:
         patience: Patience | None = None,
         counter: RequestCounter | None = None,
         clock: Clock | None = None,
+        resolver: Resolver | None = None,
     ) -> None:
         self._patience = patience or Patience()
         self._clock = clock or Clock()
@@ -96,6 +98,7 @@ class Client:
             user_agent=user_agent,
             connect_timeout_s=self._patience.connect_timeout_s,
             read_timeout_s=self._patience.read_timeout_s,
+            resolver=resolver,
         )
         # What it notes of a call it notes for each thread apart.
         self._retrying = Retrying(

@@ -25,6 +25,7 @@ SPOILT = "spoilt"  # the original that sizes were to be made of isn't what it wa
 STOPPED = "stopped"
 ERROR = "error"  # the run can't go on: the disk refuses
 HOLD = "hold"  # no job's end: `host` asks everybody to wait for `pause_s`
+LOOK_UP = "look up"  # nor this: where is `host`? A `reason` says that it was told before, in vain
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from equigen.gates import Clock, RequestCounter
 from equigen.hands import Hands
 from equigen.http import Client
 from equigen.jobs import HOLD, Job, Outcome
+from equigen.resolver import Resolver
 from equigen.rules.pacing import HostPolicy, policy_for
 from equigen.stations import News
 from equigen.words import Setup
@@ -34,6 +35,7 @@ class LocalStation:
         whole: Mapping[str, HostPolicy],
         counter: RequestCounter,
         clock: Clock,
+        resolver: Resolver,
     ) -> None:
         self.under_way: dict[int, Job] = {}
         self.was_ready = True
@@ -45,6 +47,7 @@ class LocalStation:
             patience=setup.patience,
             counter=counter,
             clock=clock,
+            resolver=resolver,
         )
         fetcher = Fetcher(self._client, setup.making)
         self._hands = Hands(fetcher, self._report, most=_MOST_THREADS)

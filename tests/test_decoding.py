@@ -249,6 +249,24 @@ def test_an_original_jpeg_that_lies_on_its_side_is_kept() -> None:
     assert picture.phash == check_picture(standing, DEMANDS).phash
 
 
+@pytest.mark.parametrize("length", [10, 60_000])
+def test_exif_counts_wherever_it_stands_before_the_picture(length: int) -> None:
+    """Also behind a profile that is larger than most files' heads, and has a scan's mark in it."""
+    body = laid(6, "JPEG")
+    profile = b"\xff\xe2" + struct.pack(">H", length + 2) + b"\xff\xda" * (length // 2)
+    picture = check_picture(body[:2] + profile + body[2:], DEMANDS, (Rendering(60, Fit.INSIDE),))
+    plain = check_picture(body, DEMANDS, (Rendering(60, Fit.INSIDE),))
+    assert picture.files == plain.files
+    assert (picture.width_px, picture.height_px) != laid_size(body)
+
+
+def laid_size(body: bytes) -> tuple[int, int]:
+    """Return a picture's size as it lies, scaled to 60 pixels."""
+    with Image.open(io.BytesIO(body)) as image:
+        share = 60 / max(image.size)
+        return round(image.width * share), round(image.height * share)
+
+
 def test_damaged_exif_turns_nothing() -> None:
     """A picture isn't refused for what stands beside it."""
     exif = Image.Exif()
