@@ -30,6 +30,7 @@ from pydantic_settings import (
 )
 
 from equigen import __version__
+from equigen.rules.addresses import host_name
 from equigen.rules.labels import Label, builtin_labels
 from equigen.rules.rendering import Check, Fit, Format, Rendering
 
@@ -247,7 +248,7 @@ class DownloadSettings(_Table):
         if not isinstance(value, Mapping):
             return value
         merged: dict[str, object] = {host: dict(given) for host, given in _DEFAULT_HOSTS.items()}
-        for host, given in value.items():
+        for host, given in ((host_name(str(name)), each) for name, each in value.items()):
             default = merged.get(host)
             both = isinstance(default, dict) and isinstance(given, Mapping)
             merged[host] = {**default, **given} if both else given  # type: ignore[dict-item]

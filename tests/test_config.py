@@ -378,6 +378,19 @@ def test_hosts_stand_beside_the_defaults(load_from: Load) -> None:
     assert hosts["*"] == known["*"]
 
 
+def test_the_limits_of_a_host_hold_however_its_name_is_written(load_from: Load) -> None:
+    """Capitals, and letters beyond ASCII, are the same host."""
+    toml = """
+        [download.hosts."I.Discogs.com"]
+        per_minute = 5
+        [download.hosts."*.bücher.example"]
+        per_day = 9
+    """
+    hosts = load_from(toml).settings.download.hosts
+    assert hosts["i.discogs.com"].per_minute == 5
+    assert hosts["*.xn--bcher-kva.example"].per_day == 9
+
+
 def test_hosts_join_the_defaults_also_without_any_layer() -> None:
     """A table made by hand has the known hosts too."""
     hosts = DownloadSettings.model_validate({"hosts": {"i.discogs.com": {"per_minute": 5}}}).hosts

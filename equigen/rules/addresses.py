@@ -25,3 +25,14 @@ def without_password(url: str) -> str:
     if not scheme or not host or "@" not in host[0]:
         return url
     return f"{before}{scheme}{host[0].rpartition('@')[2]}{rest[host.end() :]}"
+
+
+def host_name(host: str) -> str:
+    """Return a host's name as it is asked for: in small letters, others than ASCII as punycode."""
+    host = host.lower().rstrip(".")
+    if host.isascii():
+        return host
+    try:
+        return host.encode("idna").decode("ascii")
+    except UnicodeError:  # no host has such a name, and none will be found
+        return host

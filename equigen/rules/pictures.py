@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
+from equigen.rules.addresses import host_name
+
 # Each row's URL is looked at several times, some rows after another.
 _LATEST = 4096
 _S3_PREFIX = "s3://"
@@ -53,7 +55,8 @@ def picture_key(image_url: str) -> str:
 
 def host_of(image_url: str) -> str:
     """Return the host that a picture comes from; "" where the URL is none of http or https."""
-    return _split(image_url).host.rstrip(".")
+    host = _split(image_url).host.rstrip(".")
+    return host if host.isascii() else host_name(host)
 
 
 def has_no_cover(image_url: str) -> bool:

@@ -5,7 +5,8 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equigen.rules.addresses import is_plain, shown
+from equigen.rules.addresses import host_name, is_plain, shown
+from equigen.rules.pictures import host_of
 
 
 @given(path=st.text(max_size=30))
@@ -43,3 +44,25 @@ def test_no_password_is_shown() -> None:
     """What somebody put into an address doesn't get into a log."""
     assert shown("http://me:hush@example.org/a?b=c#d") == "http://example.org/a?b=c"
     assert len(shown("http://example.org/" + "x" * 5000)) == 300
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("I.Discogs.com.", "i.discogs.com"),
+        ("*.Archive.org", "*.archive.org"),
+        ("Bücher.example", "xn--bcher-kva.example"),
+        ("*.bücher.example", "*.xn--bcher-kva.example"),
+        (f"{'ü' * 70}.example", f"{'ü' * 70}.example"),
+    ],
+)
+def test_a_host_has_one_name_however_it_is_written(written: str, asked: str) -> None:
+    """That which requests would ask for; a name that can't be one stays as it is."""
+    assert host_name(written) == asked
+    assert host_of(f"https://{written.replace('*', 'a')}/1.jpg") == asked.replace("*", "a")
+
+
+def test_letters_beyond_ascii_are_asked_for_as_requests_does() -> None:
+    """So that the limits of a host hold for what is asked of it."""
+    url = requests.Request("GET", "http://Bücher.example/1.jpg").prepare().url
+    assert url == f"http://{host_name('Bücher.example')}/1.jpg"
