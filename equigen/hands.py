@@ -69,8 +69,10 @@ class Hands:
         with self._lock:
             stand_still = not self._ended and self._is_held_up()
             self._ended = 0
-            if (was_slow and self._is_slow) or stand_still:
-                more = min(len(self._threads) // 2 + 1, self._most - len(self._threads))
+            is_idle = asking > _ASKING_ABOVE and working < _IDLE_BELOW
+            if is_idle or (was_slow and self._is_slow) or stand_still:
+                more = len(self._threads) if is_idle else len(self._threads) // 2 + 1
+                more = min(more, self._most - len(self._threads))
                 useful = sum(min(len(jobs), self._room(at)) for at, jobs in self._waiting.items())
                 for _ in range(0 if self._stopped else min(more, useful)):
                     self._start()

@@ -23,6 +23,9 @@ from equigen.jobs import HOLD, JOBS, LOOK_UP, OUTCOMES, Outcome
 from equigen.resolver import Resolver
 from equigen.words import read_setup
 
+# A thread gives the interpreter up many times a cover, whenever it reads, decodes or writes: to be
+# asked for it in between, as it is every 5 ms by default, only costs.
+_SWITCH_S = 0.05
 _LOOK_EVERY_S = 0.1
 # Outcomes are told together: each message wakes the other process.
 _GATHERED_FOR_S = 0.015
@@ -33,6 +36,7 @@ def main() -> None:
     # A Ctrl-C reaches every process of the terminal; who started this one decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.setswitchinterval(_SWITCH_S)
     words = sys.stdin.buffer
     setup = read_setup(words.readline())
     if setup.talkative:
