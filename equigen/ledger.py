@@ -51,6 +51,9 @@ CREATE TABLE covers (
 ) WITHOUT ROWID;
 CREATE INDEX covers_by_picture ON covers (picture);
 CREATE TABLE sets (path TEXT PRIMARY KEY, set_name TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE placements (
+    seq INTEGER PRIMARY KEY, album TEXT NOT NULL UNIQUE, set_name TEXT NOT NULL
+);
 CREATE TABLE requests (
     host TEXT NOT NULL, day TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (host, day)
 ) WITHOUT ROWID;
@@ -65,11 +68,16 @@ ALTER TABLE covers ADD COLUMN last_modified TEXT NOT NULL DEFAULT '';
 ALTER TABLE covers ADD COLUMN phash TEXT NOT NULL DEFAULT '';
 ALTER TABLE covers ADD COLUMN grey BLOB NOT NULL DEFAULT x'';
 """,
+    2: """
+CREATE TABLE placements (
+    seq INTEGER PRIMARY KEY, album TEXT NOT NULL UNIQUE, set_name TEXT NOT NULL
+);
+""",
 }
 
 _FORMAT = Format(
     application_id=0x45714733,  # "EqG3", to tell a ledger from any other SQLite file
-    version=2,
+    version=3,
     schema=_SCHEMA,
     migrations=_MIGRATIONS,
 )
@@ -325,8 +333,13 @@ class Ledger(Database):
         with self._transaction() as db:
             db.executemany(_PUT_COVER, [_cover_values(cover) for cover in covers])
 
+    def cover_digests(self) -> dict[str, str]:
+        """Return the sha256 of each good cover, by its path."""
+        with self._rows("SELECT path, sha256 FROM covers WHERE status = 'ok'") as rows:
+            return dict(rows)
+
     def sets(self) -> dict[str, str]:
-        """Return the set ("train", "val", "test") of each cover, by its path."""
+        """Return where each cover is: "train", "val", "test", or "aside" (in none), by its path."""
         with self._rows("SELECT path, set_name FROM sets") as rows:
             return dict(rows)
 
@@ -335,6 +348,19 @@ class Ledger(Database):
         with self._transaction() as db:
             db.execute("DELETE FROM sets")
             db.executemany("INSERT INTO sets VALUES (?, ?)", sets.items())
+
+    def placements(self) -> dict[str, str]:
+        """Return the set that each album was ever dealt into, by its key, oldest first."""
+        with self._rows("SELECT album, set_name FROM placements ORDER BY seq") as rows:
+            return dict(rows)
+
+    def place(self, sets: Mapping[str, str], *, anew: bool = False) -> None:
+        """Remember the sets of albums, by key; one that has a set keeps it, unless all go `anew`."""
+        with self._transaction() as db:
+            if anew:
+                db.execute("DELETE FROM placements")
+            put = "INSERT OR IGNORE INTO placements (album, set_name) VALUES (?, ?)"
+            db.executemany(put, sets.items())
 
     # Requests a day, and single values
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 SETS = ("train", "val", "test")
+# What stands for a set where an album is in none, since its ties lead to several.
+ASIDE = "aside"
 
 
 class Link(StrEnum):

@@ -1,19 +1,21 @@
-"""Deal the covers into train, val and test by split-folders.
+"""Deal the covers into train, val and test.
 
-The sets are those of `splitfolders.ratio(images, output, seed=..., ratio=...)`. A second run into
-the same folder changes only what must change: no file is ever in two sets, and none stays whose
-picture is gone.
+Albums of one artist, and covers of the same bytes, never stand in two sets. An album stays in its
+set for ever, whatever comes and goes; only --reshuffle deals anew. --group none deals each cover by
+itself: the sets are then those of split-folders, and nothing is remembered.
+
+split.tsv, in the folder of the sets, says where each album is.
 
 Examples:
   equigen split
-  equigen split --link hardlink --seed 7
+  equigen split --link hardlink
+  equigen split --verify
 """
 
-import os
 import random
-import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
@@ -22,24 +24,34 @@ import typer
 from splitfolders.split import list_dirs, setup_files, split_files
 
 from equigen.context import Context
-from equigen.errors import ConfigError, MissingInputError
-from equigen.files import translating_os_errors
+from equigen.covers import dataset_covers
+from equigen.errors import MissingInputError
+from equigen.files import write_tsv
+from equigen.layout import gather, lay_out, refuse_nesting, sha256_of
+from equigen.leaks import prove_none
 from equigen.ledger import SPLIT_LINK, Ledger
 from equigen.lock import dataset_lock
-from equigen.rules.splitting import SETS, Changes, Link, Place, changes
+from equigen.rules.credits import artists_by_credit
+from equigen.rules.dealing import Aside, deal
+from equigen.rules.grouping import LARGEST_SHARE, Grouping, Member, grouped
+from equigen.rules.splitting import ASIDE, SETS, Changes, Link
 from equigen.summary import Summary, Table
 
 ORDER: Final = 70
 SETTINGS: Final = ("split.ratio", "split.seed")
-
-
-# What a copy is called until it is whole.
-_BESIDE = ".new-split"
+SPLIT_TSV: Final = "split.tsv"
+_COLUMNS = ("album_id", "genre", "set", "group", "file", "sha256")
+_NO_ROW = "no row in the dataset"
+_TIED = "tied to several sets"
+_EXAMPLES = 3
 
 
 class Group(StrEnum):
-    """Which albums stay together in one set: `none` deals each album by itself."""
+    """Which albums stay together in one set; `none` deals each cover by itself."""
 
+    ARTIST_COVER = "artist+cover"
+    ARTIST = "artist"
+    COVER = "cover"
     NONE = "none"
 
 
@@ -47,74 +59,70 @@ def run(
     context: Context,
     *,
     link: Annotated[Link, typer.Option(help="How covers get into their sets.")] = Link.COPY,
-    group: Annotated[Group, typer.Option(help="Which albums stay in one set.")] = Group.NONE,
+    group: Annotated[
+        Group, typer.Option(help="Which albums stay in one set.")
+    ] = Group.ARTIST_COVER,
+    reshuffle: Annotated[bool, typer.Option(help="Deal all albums anew.")] = False,
+    verify: Annotated[
+        bool, typer.Option(help="Prove from the files that nothing is in two sets.")
+    ] = False,
 ) -> Summary:
     """Split the images folder.
 
     Raises:
-        MissingInputError: there are no covers yet.
+        MissingInputError: there are no covers yet, or no dataset that tells their artists.
         ConfigError: the split folder and the images folder lie in each other.
+        LeakError: with `verify`, something is in two sets.
         StorageError: the disk refuses.
 
     """
     images, split = context.images, context.split
-    _refuse_nesting(images, split)
+    refuse_nesting(images, split)
     if not context.directory.is_dir():
         raise _no_covers(images)
     with (
         dataset_lock(context.directory, stage="split", now=context.now()),
         Ledger(context.ledger) as ledger,
     ):
+        if verify:
+            return prove_none(context)
         if ledger.value(SPLIT_LINK) == Link.MOVE:
-            _gather(images, split)
-        wanted, laid_out = _deal(context), ledger.sets()
+            gather(images, split)
+        dealt = (
+            _by_library(context)
+            if group is Group.NONE
+            else _by_group(context, ledger, group, anew=reshuffle)
+        )
+        laid_out = ledger.sets()
         # Before the first file moves: should the run be killed, it is known where they may be.
         ledger.remember(SPLIT_LINK, link)
-        ledger.record_sets(wanted)
-        there = [place for place in _files(split) if _is_ours(place, wanted, laid_out)]
-        stale = [
-            place
-            for place in there
-            if wanted.get(place.path) == place.set_name
-            and not _shows(images / place.path, split / place.set_name / place.path, link)
-        ]
-        plan = changes(wanted, there, stale=stale)
-        _carry_out(context, plan, link)
-    sizes = Counter((path.partition("/")[0], set_name) for path, set_name in wanted.items())
-    by_genre: list[tuple[str | int, ...]] = [
-        (genre, *(sizes[genre, name] for name in SETS))
-        for genre in sorted({genre for genre, _ in sizes})
-    ]
-    totals = Counter(wanted.values())
-    return Summary(
-        stage="split",
-        unit="covers",
-        rows_in=len(wanted),
-        rows_out=sum(totals[name] for name in SETS),
-        facts={
-            "sets": {name: totals[name] for name in SETS},
-            "group": str(group),
-            "link": str(link),
-            "added": len(plan.add),
-            "removed": len(plan.remove),
-            "folder": str(split),
-        },
-        table=Table(("genre", *SETS), (*by_genre, ("total", *(totals[name] for name in SETS)))),
-    )
+        ledger.record_sets({**dealt.sets, **{each.path: ASIDE for each in dealt.aside}})
+        if dealt.grouping:
+            ledger.place(dealt.placements, anew=reshuffle)
+        plan = lay_out(context, dealt.sets, laid_out, link)
+        write_tsv(split / SPLIT_TSV, _COLUMNS, _rows(context, dealt, ledger.cover_digests()))
+    return _summary(context, dealt, plan, group=group, link=link)
 
 
-def _refuse_nesting(images: Path, split: Path) -> None:
-    one, other = images.resolve(), split.resolve()
-    if one == other or one in other.parents or other in one.parents:
-        msg = (
-            f"dataset.split: {split} and the images folder {images} lie in each other; expected two"
-            " folders side by side. Mend dataset.split or dataset.images."
-        )
-        raise ConfigError(msg)
+@dataclass(frozen=True, slots=True)
+class _Dealt:
+    """The set of each cover, by path in path order, and what led to it.
+
+    `albums` are the ids and `groups` the groups' names of covers, by path, where known;
+    `placements` the sets to remember, by album; `strangers` how many covers no row asks for.
+    """
+
+    sets: Mapping[str, str]
+    aside: Sequence[Aside] = ()
+    albums: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
+    placements: Mapping[str, str] = field(default_factory=dict)
+    grouping: Grouping | None = None
+    strangers: int = 0
 
 
-def _deal(context: Context) -> dict[str, str]:
-    """Have split-folders deal the covers; return the set of each.
+def _by_library(context: Context) -> _Dealt:
+    """Have split-folders deal the covers.
 
     Shuffling and cutting are the library's own; only the laying out of files is ours.
     """
@@ -133,90 +141,129 @@ def _deal(context: Context) -> dict[str, str]:
         random.setstate(state)
     if not sets:
         raise _no_covers(images)
-    return sets
+    return _Dealt(sets)
+
+
+def _by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool) -> _Dealt:
+    files = {
+        f"{genre.name}/{file.name}"
+        for genre in (list_dirs(context.images) if context.images.is_dir() else ())
+        for file in setup_files(genre, 0)
+    }
+    if not files:
+        raise _no_covers(context.images)
+    members, albums = _members(context, ledger, files, group)
+    grouping = grouped(members)
+    paths: dict[str, list[str]] = {}
+    for path, album in albums.items():
+        paths.setdefault(album or path, []).append(path)
+    before = {} if anew else ledger.placements()
+    settings = context.settings.split
+    dealt = deal(
+        members,
+        grouping,
+        ratio=settings.ratio,
+        seed=settings.seed,
+        before={path: name for album, name in before.items() for path in paths.get(album, ())},
+    )
+    return _Dealt(
+        dealt.sets,
+        dealt.aside,
+        albums=albums,
+        groups={
+            members[at].path: min((tie for each in one for tie in members[each].ties), default="")
+            for one in grouping.groups
+            for at in one
+        },
+        placements={albums[path] or path: name for path, name in dealt.sets.items()},
+        grouping=grouping,
+        strangers=len(files) - len(members),
+    )
+
+
+def _members(
+    context: Context, ledger: Ledger, files: set[str], group: Group
+) -> tuple[list[Member], dict[str, str]]:
+    """Return the albums that have a cover, in file order, and the id of each, by path."""
+    ties_artists = group in {Group.ARTIST, Group.ARTIST_COVER}
+    ties_covers = group in {Group.COVER, Group.ARTIST_COVER}
+    rows = [(row.path, row.genre, row.artist, row.album_id) for row in dataset_covers(context)]
+    artists = artists_by_credit({artist for _, _, artist, _ in rows}) if ties_artists else {}
+    digests = ledger.cover_digests() if ties_covers else {}
+    shown = Counter(digests[path] for path in files if path in digests)
+    members, albums = [], {}
+    for path, genre, artist, album_id in rows:
+        if path in files and path not in albums:
+            digest = digests.get(path, "")
+            cover = digest if shown[digest] > 1 else ""
+            members.append(Member(path, genre, artists.get(artist, ()), cover))
+            albums[path] = album_id
+    return members, albums
+
+
+def _rows(context: Context, dealt: _Dealt, digests: Mapping[str, str]) -> Iterator[list[str]]:
+    where = {**dealt.sets, **{each.path: ASIDE for each in dealt.aside}}
+    for path in sorted(where):
+        genre = path.partition("/")[0]
+        digest = digests.get(path) or sha256_of(context, path, where[path])
+        group = dealt.groups.get(path, "")
+        yield [dealt.albums.get(path, ""), genre, where[path], group, path, digest]
+
+
+def _summary(
+    context: Context, dealt: _Dealt, plan: Changes, *, group: Group, link: Link
+) -> Summary:
+    sizes = Counter((path.partition("/")[0], name) for path, name in dealt.sets.items())
+    sizes.update((each.path.partition("/")[0], ASIDE) for each in dealt.aside)
+    shown = (*SETS, ASIDE) if dealt.aside else SETS
+    by_genre: list[tuple[str | int, ...]] = [
+        (genre, *(sizes[genre, name] for name in shown))
+        for genre in sorted({genre for genre, _ in sizes})
+    ]
+    totals = Counter(dealt.sets.values())
+    total: tuple[str | int, ...] = ("total", *(totals[name] for name in SETS))
+    grouping = dealt.grouping
+    return Summary(
+        stage="split",
+        unit="covers",
+        rows_in=len(dealt.sets) + len(dealt.aside) + dealt.strangers,
+        rows_out=len(dealt.sets),
+        dropped={_TIED: len(dealt.aside), _NO_ROW: dealt.strangers},
+        facts={
+            "sets": {name: totals[name] for name in SETS},
+            "group": str(group),
+            "groups": len(grouping.groups) if grouping else 0,
+            "groups_cut": grouping.cut if grouping else 0,
+            "largest_group_share": round(grouping.largest_share, 4) if grouping else 0,
+            "link": str(link),
+            "added": len(plan.add),
+            "removed": len(plan.remove),
+            "folder": str(context.split),
+        },
+        table=Table(
+            ("genre", *shown),
+            (*by_genre, (*total, len(dealt.aside)) if dealt.aside else total),
+        ),
+        notes=list(_notes(dealt)),
+    )
+
+
+def _notes(dealt: _Dealt) -> Iterator[str]:
+    grouping = dealt.grouping
+    if grouping and grouping.cut:
+        yield (
+            f"{grouping.cut:,} groups were larger than {LARGEST_SHARE:.0%} of a genre (the largest:"
+            f" {grouping.largest_share:.0%}) and were cut at their {len(grouping.loose):,}"
+            " collaborations; those whose artists are in several sets are set aside"
+        )
+    moved = [each for each in dealt.aside if each.was_in]
+    for each in moved[:_EXAMPLES]:
+        ties = ", ".join(f"{tie} ({name})" for tie, name in each.ties.items())
+        yield f"{each.path} was in {each.was_in}, and is now tied to {ties}: set aside"
+    if len(moved) > _EXAMPLES:
+        yield f"{len(moved) - _EXAMPLES:,} more were taken out of their sets: see {SPLIT_TSV}"
 
 
 def _no_covers(images: Path) -> MissingInputError:
     msg = f"{images}: no covers there. `equigen download` makes them: run that first."
     return MissingInputError(msg)
-
-
-def _is_ours(place: Place, wanted: Mapping[str, str], laid_out: Mapping[str, str]) -> bool:
-    """Tell whether a file in a set may be taken out of it: nothing is lost, or we put it there."""
-    unfinished = place.path.rpartition("/")[2] == _BESIDE
-    return unfinished or place.path in wanted or laid_out.get(place.path) == place.set_name
-
-
-def _files(split: Path) -> Iterator[Place]:
-    for name in SETS:
-        folder = split / name
-        if folder.is_dir():
-            for genre in folder.iterdir():
-                if genre.is_dir() and not genre.is_symlink():
-                    for file in genre.iterdir():
-                        if file.is_symlink() or not file.is_dir():
-                            yield Place(name, f"{genre.name}/{file.name}")
-
-
-def _shows(picture: Path, file: Path, link: Link) -> bool:
-    """Tell whether `file` is what `link` would make of `picture` now."""
-    try:
-        match link:
-            case Link.SYMLINK:
-                return file.is_symlink() and file.readlink() == _relative(picture, file)
-            case Link.HARDLINK:
-                return not file.is_symlink() and file.samefile(picture)
-            case Link.COPY:
-                one, other = file.lstat(), picture.stat()
-                alike = (one.st_size, int(one.st_mtime)) == (other.st_size, int(other.st_mtime))
-                return alike and not file.is_symlink() and not file.samefile(picture)
-            case Link.MOVE:
-                return False
-    except OSError:
-        return False
-
-
-def _relative(picture: Path, file: Path) -> Path:
-    return Path(os.path.relpath(picture, file.parent))
-
-
-def _gather(images: Path, split: Path) -> None:
-    """Bring the covers that an earlier split moved back to where they came from."""
-    for place in list(_files(split)):
-        file, home = split / place.set_name / place.path, images / place.path
-        if not home.exists() and not file.is_symlink() and not file.name.startswith("."):
-            with translating_os_errors(home):
-                home.parent.mkdir(parents=True, exist_ok=True)
-                shutil.move(file, home)
-
-
-def _carry_out(context: Context, plan: Changes, link: Link) -> None:
-    images, split = context.images, context.split
-    with translating_os_errors(split):
-        for place in plan.remove:
-            (split / place.set_name / place.path).unlink()
-        genres = {folder.name for folder in images.iterdir() if folder.is_dir()}
-        for name in SETS:
-            for genre in genres:
-                (split / name / genre).mkdir(parents=True, exist_ok=True)
-            for folder in (split / name).iterdir():
-                if folder.is_dir() and folder.name not in genres and not any(folder.iterdir()):
-                    folder.rmdir()
-        with context.bar("split", len(plan.add), "cover") as bar:
-            for place in plan.add:
-                _put(images / place.path, split / place.set_name / place.path, link)
-                bar.advance()
-
-
-def _put(picture: Path, target: Path, link: Link) -> None:
-    beside = target.with_name(_BESIDE)
-    match link:
-        case Link.COPY:
-            shutil.copy2(picture, beside)
-            beside.replace(target)
-        case Link.SYMLINK:
-            target.symlink_to(_relative(picture, target))
-        case Link.HARDLINK:
-            target.hardlink_to(picture)
-        case Link.MOVE:
-            shutil.move(picture, target)

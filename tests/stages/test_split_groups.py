@@ -1,0 +1,196 @@
+"""The split stage with groups: nothing leaks, shares hold, and sets outlast refreshes."""
+
+import csv
+import hashlib
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from support import make_context, write_rows
+
+from equigen.covers import dataset_covers
+from equigen.errors import LeakError, MissingInputError
+from equigen.ledger import Cover, Ledger
+from equigen.rules.credits import artists_by_credit
+from equigen.rules.splitting import ASIDE, SETS, Link
+from equigen.stages import split
+from equigen.summary import Summary
+
+TSV = "equigen_dataset.tsv"
+GENRES = ("Jazz", "Rock", "Pop")
+Row = Mapping[str, str]
+
+
+def catalogue(count: int, seed: int = 1, first: int = 0) -> list[dict[str, str]]:
+    """Return albums: most artists have some, some work together, one of the genres in each."""
+    chance = random.Random(seed)
+    rows = []
+    for number in range(first, first + count):
+        one, other = (f"Artist {int(chance.paretovariate(0.6))}" for _ in range(2))
+        rows.append(
+            {
+                "artist": f"{one} & {other}" if chance.random() < 0.1 and one != other else one,
+                "album": f"Album {number}",
+                "album_id": f"m{number}",
+                "genre": chance.choice(GENRES),
+                "year": "1999",
+                "image_url": f"http://127.0.0.1:9/{number}.jpg",
+            }
+        )
+    return rows
+
+
+def fill(folder: Path, rows: Sequence[Row], same: Mapping[str, str] | None = None) -> None:
+    """Write a dataset whose covers are all there; `same` names albums that show another's cover."""
+    write_rows(folder / TSV, *rows)
+    context = make_context(folder)
+    covers = []
+    for row in dataset_covers(context):
+        file = context.images / row.path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        body = f"picture of {(same or {}).get(row.album_id, row.album_id)}".encode()
+        file.write_bytes(body)
+        digest = hashlib.sha256(body).hexdigest()
+        covers.append(Cover(row.path, row.picture, row.url, "ok", sha256=digest))
+    with Ledger(context.ledger) as ledger:
+        ledger.record_covers(covers)
+
+
+def run_split(folder: Path, **flags: object) -> Summary:
+    """Split in this process."""
+    return split.run(make_context(folder), **flags)  # type: ignore[arg-type]
+
+
+def sets_of(folder: Path) -> dict[str, str]:
+    """Return the set of each album by its id, as split.tsv has it, and see that the files agree."""
+    with (folder / "split" / "split.tsv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    there = {
+        f"{file.parent.name}/{file.name}": file.parent.parent.name
+        for name in SETS
+        for file in (folder / "split" / name).glob("*/*.jpg")
+    }
+    assert {row["file"]: row["set"] for row in rows if row["set"] != ASIDE} == there
+    return {row["album_id"]: row["set"] for row in rows}
+
+
+def leaked(rows: Sequence[Row], sets: Mapping[str, str]) -> set[str]:
+    """Return the artists that stand in several sets."""
+    artists = artists_by_credit(row["artist"] for row in rows)
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        for name in artists[row["artist"]]:
+            if sets[row["album_id"]] != ASIDE:
+                found.setdefault(name, set()).add(sets[row["album_id"]])
+    return {name for name, names in found.items() if len(names) > 1}
+
+
+def test_no_artist_and_no_picture_is_in_two_sets(tmp_path: Path) -> None:
+    """Where a deal by chance of the same covers leaks many artists, groups leak none."""
+    rows = catalogue(600)
+    fill(tmp_path, rows, same={f"m{n}": f"m{n + 300}" for n in range(40)})
+    run_split(tmp_path, group=split.Group.NONE)
+    with Ledger(make_context(tmp_path).ledger) as ledger:
+        by_path = ledger.sets()
+    ids = {row.path: row.album_id for row in dataset_covers(make_context(tmp_path))}
+    naive = {ids[path]: name for path, name in by_path.items()}
+    assert len(leaked(rows, naive)) > 20
+    summary = run_split(tmp_path)
+    sets = sets_of(tmp_path)
+    assert leaked(rows, sets) == set()
+    for number in range(40):
+        assert len({sets[f"m{number}"], sets[f"m{number + 300}"]} - {ASIDE}) < 2
+    assert summary.rows_in == 600
+    assert summary.rows_out == sum(name != ASIDE for name in sets.values())
+    assert run_split(tmp_path, verify=True).rows_out == summary.rows_out
+
+
+def test_shares_hold_in_each_genre(tmp_path: Path) -> None:
+    """Within the largest group of the genre; most of them within two albums."""
+    rows = catalogue(900)
+    fill(tmp_path, rows)
+    run_split(tmp_path)
+    sets = sets_of(tmp_path)
+    for genre in GENRES:
+        counts = Counter(sets[row["album_id"]] for row in rows if row["genre"] == genre)
+        placed = sum(counts[name] for name in SETS)
+        for name, share in zip(SETS, (0.7, 0.15, 0.15), strict=True):
+            assert abs(counts[name] - share * placed) < 12
+
+
+def test_sets_outlast_refreshes(tmp_path: Path) -> None:
+    """Albums come and go and come back: each is in the set that it was first dealt into."""
+    rows = catalogue(300)
+    fill(tmp_path, rows)
+    run_split(tmp_path)
+    first = sets_of(tmp_path)
+    gone = rows[:60]
+    fill(tmp_path, [*rows[60:], *catalogue(200, seed=2, first=1000)])
+    for row in gone:
+        next((tmp_path / "equigen_album_images").rglob(f"*{row['album_id']}*")).unlink()
+    run_split(tmp_path, link=Link.SYMLINK)
+    second = sets_of(tmp_path)
+    fill(tmp_path, [*gone, *rows[60:], *catalogue(200, seed=2, first=1000)])
+    run_split(tmp_path)
+    third = sets_of(tmp_path)
+    for album, name in first.items():
+        if name != ASIDE:
+            assert second.get(album, name) == third[album] == name
+    assert {a: n for a, n in second.items() if n != ASIDE}.items() <= third.items()
+    assert run_split(tmp_path).facts["added"] == 0
+    assert run_split(tmp_path, reshuffle=True).rows_in == 500
+
+
+def test_a_tie_that_a_refresh_makes_sets_the_later_album_aside(tmp_path: Path) -> None:
+    """Two artists in different sets turn out to be one: the album that came later leaves its set."""
+    rows = catalogue(120)
+    fill(tmp_path, rows)
+    run_split(tmp_path)
+    before = sets_of(tmp_path)
+    lonely = [row for row in rows if Counter(r["artist"] for r in rows)[row["artist"]] == 1]
+    one = next(row for row in lonely if before[row["album_id"]] == "train")
+    other = next(row for row in lonely if before[row["album_id"]] == "test")
+    later = max((one, other), key=rows.index)
+    late = {**later, "artist": (other if later is one else one)["artist"]}
+    changed = [late if row is later else row for row in rows]
+    fill(tmp_path, changed)
+    summary = run_split(tmp_path)
+    sets = sets_of(tmp_path)
+    assert sets.pop(later["album_id"]) == ASIDE
+    assert sets.items() <= before.items()
+    assert any("is now tied to" in note for note in summary.notes)
+    assert run_split(tmp_path, reshuffle=True).dropped["tied to several sets"] == 0
+
+
+def test_verify_finds_what_somebody_put_into_a_second_set(tmp_path: Path) -> None:
+    """The same bytes under another name, and an artist's album; both are named."""
+    fill(tmp_path, catalogue(120))
+    run_split(tmp_path)
+    victim = next((tmp_path / "split" / "train" / "Jazz").iterdir())
+    (tmp_path / "split" / "test" / "Jazz" / "stray.jpg").write_bytes(victim.read_bytes())
+    with pytest.raises(LeakError, match=r"1 things stand in two sets(.|\n)*sha256 .*stray\.jpg"):
+        run_split(tmp_path, verify=True)
+    victim.rename(tmp_path / "split" / "val" / "Jazz" / victim.name)
+    with pytest.raises(LeakError):
+        run_split(tmp_path, verify=True)
+
+
+def test_what_no_row_asks_for_is_in_no_set(tmp_path: Path) -> None:
+    """A file whose artist nobody knows is left out, and counted."""
+    fill(tmp_path, catalogue(60))
+    (tmp_path / "equigen_album_images" / "Jazz" / "mine.jpg").write_bytes(b"x")
+    summary = run_split(tmp_path)
+    assert summary.dropped["no row in the dataset"] == 1
+    assert not list((tmp_path / "split").rglob("mine.jpg"))
+
+
+def test_without_a_dataset_there_are_no_artists(tmp_path: Path) -> None:
+    """One line that says which stage is missing."""
+    fill(tmp_path, catalogue(10))
+    (tmp_path / TSV).unlink()
+    with pytest.raises(MissingInputError, match="equigen fetch"):
+        run_split(tmp_path)
+    with pytest.raises(MissingInputError, match="equigen split"):
+        run_split(tmp_path, verify=True)
