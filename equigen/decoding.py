@@ -62,6 +62,8 @@ _DAMAGE = re.compile(
 )
 _LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 _PADDING_BYTES = 8
+# What simplejpeg raises of what it can't read, and of colours sampled in a way it doesn't know.
+_NOT_FOR_IT = (ValueError, KeyError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Pixels:
     reduced: int = 1
 
     def image(self) -> Image.Image:
-        """Return the array for Pillow, which has greys as they are here: without a copy."""
+        """Return the array as Pillow has pictures; greys are not copied."""
         if self.array.ndim == _GREY_DIMENSIONS:
             size_px = self.array.shape[::-1]
             return Image.frombuffer("L", size_px, self.array, "raw", "L", 0, 1)
@@ -129,7 +131,8 @@ def _may_have_exif(body: bytes) -> bool:
     at = len(_JPEG_START) - 1
     while body[at : at + 2] != _JPEG_SCAN:
         length = int.from_bytes(body[at + 2 : at + 4])
-        if body[at : at + 1] != b"\xff" or not length or body.startswith(_EXIF, at + 4):
+        odd = body[at : at + 1] != b"\xff" or body[at + 1 : at + 2] == b"\xff" or not length
+        if odd or body.startswith(_EXIF, at + 4):
             return True
         at += 2 + length
     return False
@@ -141,7 +144,7 @@ def jpeg_size(body: bytes) -> tuple[int, int] | None:
         return None
     try:
         height_px, width_px, _, _ = simplejpeg.decode_jpeg_header(body)
-    except ValueError:
+    except _NOT_FOR_IT:
         return None
     return width_px, height_px
 
@@ -167,13 +170,16 @@ def decode(picture: Opened, *, scale: float) -> Pixels:
     """
     if picture.is_jpeg:
         turned = picture.image is not None and _is_turned(picture.image)
-        # What has to be turned is decoded at its full size, where its edges are exact.
+        # What has to be turned is only checked here, and decoded at its full size below, where its
+        # edges are exact.
         pixels = _decode_jpeg(picture, scale=0 if turned else scale)
         if pixels and not turned:
             return pixels
-    image = picture.by_pillow()
+    image: Image.Image = picture.by_pillow()
     image.load()
-    flat = _flattened(ImageOps.exif_transpose(image))
+    with suppress(*_EXIF_ERRORS):  # a picture isn't refused for what stands beside it
+        image = ImageOps.exif_transpose(image)
+    flat = _flattened(image)
     return Pixels(np.asarray(flat), *flat.size)
 
 
@@ -187,7 +193,7 @@ def _decode_jpeg(picture: Opened, *, scale: float) -> Pixels | None:
         grey = scale == 0 or space == "Gray"
         kept = "CMYK" if space in _PRINT_SPACES else "GRAY" if grey else "RGB"
         pixels = _decode_scaled(body, size_px, reduced, colorspace=kept)
-    except ValueError as err:
+    except _NOT_FOR_IT as err:
         if _DAMAGE.search(str(err)) or _ran_into_zeros(body, str(err)):
             raise
         return None

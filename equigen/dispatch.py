@@ -183,7 +183,9 @@ class Dispatcher:
         # One of them killed a process: each alone, so that it shows which.
         for station in self._processes:
             if self._suspects and not station.under_way:
-                station.hand([self._suspects.popleft()])
+                suspect = self._suspects.popleft()
+                station.under_way[suspect.ticket] = suspect
+                station.hand([suspect])
 
     def _hand_to(self, station: Station, hosts: Sequence[str]) -> int:
         batch = [job for host in hosts for job in self._taken(station, host)]
@@ -199,7 +201,9 @@ class Dispatcher:
         if self.most >= 0:
             count = min(count, self.most)
             self.most -= max(count, 0)
-        return [self.queues.take(host) for _ in range(count)]
+        jobs = [self.queues.take(host) for _ in range(count)]
+        station.under_way.update((job.ticket, job) for job in jobs)
+        return jobs
 
     def _is_local(self, host: str) -> bool:
         no_share = not policy_for(host, self.shares).concurrency

@@ -78,10 +78,7 @@ class Fetcher:
             if answer.status == _NOT_MODIFIED:
                 return Outcome(job.ticket, UNCHANGED, http_status=answer.status)
             try:
-                with self._desk:
-                    picture = check_picture(
-                        answer.body, self.making.demands, self.making.renderings
-                    )
+                picture = self._checked(answer.body)
             except PictureError as err:
                 # Torn on the way, a second try helps; the same bytes again are the host's own.
                 if err.reason != TORN or answer.body in seen:
@@ -124,13 +121,19 @@ class Fetcher:
         """Make the further sizes of a cover whose original is here."""
         try:
             body = Path(job.source).read_bytes()
-            picture = check_picture(body, self.making.demands, self.making.renderings)
+            picture = self._checked(body)
         except (OSError, PictureError):
             return Outcome(job.ticket, SPOILT)
         if picture.sha256 != job.sha256:
             return Outcome(job.ticket, SPOILT)
         self._write(job, picture.files)
         return Outcome(job.ticket, OK)
+
+    def _checked(self, body: bytes) -> Picture:
+        # One at a time in a process: a core can't decode two, and threads that wait for one lock
+        # here don't wait for the interpreter's many times each.
+        with self._desk:
+            return check_picture(body, self.making.demands, self.making.renderings)
 
     def _write(self, job: Job, files: Sequence[bytes]) -> None:
         places = zip(self.making.folders, files, self.making.renderings, strict=True)

@@ -69,21 +69,15 @@ class Gate:
             StoppedError: the gates were closed for good while it waited.
 
         """
-        with self._lock:
-            self._change(1)
-        try:
-            with self._slots:
-                self._admit()
-                passage = Passage()
-                try:
-                    yield passage
-                finally:
-                    with self._lock:
-                        now_s = self._gates.clock.steady()
-                        self._pace.answered(now_s, remaining=passage.remaining)
-        finally:
-            with self._lock:
-                self._change(-1)
+        with self._being_inside(), self._slots:
+            self._admit()
+            passage = Passage()
+            try:
+                yield passage
+            finally:
+                with self._lock:
+                    now_s = self._gates.clock.steady()
+                    self._pace.answered(now_s, remaining=passage.remaining)
 
     def wait_s(self) -> float:
         """Return how long a request would have to wait here now, but for those under way."""
@@ -127,6 +121,16 @@ class Gate:
             if wait_s > max(self._gates.max_wait_s, 2 * WINDOW_S):
                 raise self._rests(clock.unix() + wait_s, "it asked for a rest")
             self._gates.sleep(wait_s)
+
+    @contextmanager
+    def _being_inside(self) -> Iterator[None]:
+        with self._lock:
+            self._change(1)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._change(-1)
 
     def _change(self, by: int) -> None:
         now_s = self._gates.clock.steady()
@@ -193,7 +197,7 @@ class Gates:
             return self._gates[host]
 
     def inside_s(self) -> float:
-        """Return the same of all hosts."""
+        """Return for how long, all requests to all hosts together, one was inside a gate so far."""
         with self._lock:
             gates = list(self._gates.values())
         return sum(gate.inside_s() for gate in gates)

@@ -1,4 +1,4 @@
-"""Threads that do jobs; more of them while hosts are slow and the processor idles."""
+"""Threads that do jobs; more of them while hosts are slow or the processor idles."""
 
 import threading
 import time
@@ -39,6 +39,7 @@ class Hands:
         self._asked_s = 0.0
         self._worked_s = time.process_time()
         self._is_slow = False
+        self._ended = 0
         self._limits: dict[str, int] = {}
 
     def hand(self, jobs: Iterable[Job]) -> None:
@@ -49,9 +50,10 @@ class Hands:
                 self._waiting.setdefault(job.host, deque()).append(job)
         for _ in jobs:
             self._tokens.put(1)
-        new = min(len(jobs), min(_FIRST_THREADS, self._most) - len(self._threads))
-        for _ in range(new):
-            self._start()
+        with self._lock:
+            new = min(len(jobs), min(_FIRST_THREADS, self._most) - len(self._threads))
+            for _ in range(0 if self._stopped else new):
+                self._start()
 
     def look(self) -> None:
         """Start more threads where that helps; to be called now and then."""
@@ -65,7 +67,9 @@ class Hands:
         self._looked_s, self._asked_s, self._worked_s = now_s, asked_s, worked_s
         was_slow, self._is_slow = self._is_slow, asking > _ASKING_ABOVE or working < _IDLE_BELOW
         with self._lock:
-            if (was_slow and self._is_slow) or self._is_held_up():
+            stand_still = not self._ended and self._is_held_up()
+            self._ended = 0
+            if (was_slow and self._is_slow) or stand_still:
                 more = min(len(self._threads) // 2 + 1, self._most - len(self._threads))
                 useful = sum(min(len(jobs), self._room(at)) for at, jobs in self._waiting.items())
                 for _ in range(0 if self._stopped else min(more, useful)):
@@ -106,23 +110,28 @@ class Hands:
 
     def _is_held_up(self) -> bool:
         """Tell whether a host waits while other hosts have all threads."""
-        return any(jobs and not self._busy[host] for host, jobs in self._waiting.items())
+        return any(not self._busy[host] for host in self._waiting)
 
     def _next(self, done: Job | None) -> Job | None:
         """Wait for the next job: of the host that has the fewest threads, so that none has all."""
         token = 0
         if done:
             with self._lock:
+                self._ended += 1
                 self._busy[done.host] -= 1
                 if self._kept_back:
                     token, self._kept_back = 1, self._kept_back - 1
         while token or self._tokens.get():
             with self._lock:
-                hosts = [at for at, jobs in self._waiting.items() if jobs and self._room(at) > 0]
+                hosts = [at for at in self._waiting if self._room(at) > 0]
                 if hosts:
                     host = min(hosts, key=self._busy.__getitem__) if len(hosts) > 1 else hosts[0]
                     self._busy[host] += 1
-                    return self._waiting[host].popleft()
+                    jobs = self._waiting.pop(host)
+                    job = jobs.popleft()
+                    if jobs:
+                        self._waiting[host] = jobs  # behind the others
+                    return job
                 # Whoever ends a job takes it up again; or none is left, and all were told to stop.
                 self._kept_back += 1
             token = 0
@@ -131,7 +140,9 @@ class Hands:
     def _room(self, host: str) -> int:
         """Return how many more threads a host may have; others would only wait at its gate."""
         if host not in self._limits:
-            self._limits[host] = self._most
+            limit = self._most
             with suppress(NotServedError):
-                self._limits[host] = self._fetcher.client.gates.at(host).policy.concurrency
+                limit = self._fetcher.client.gates.at(host).policy.concurrency
+            # Some are left for others also where a host may have more than there are.
+            self._limits[host] = min(limit, max(1, self._most - self._most // 4))
         return self._limits[host] - self._busy[host]

@@ -234,8 +234,12 @@ class Client:
         return HttpStatusError(msg, url=url, status=status, retry_after_s=pause_s)
 
     def _redirected(self, gate: Gate, url: str, location: str, first_scheme: str) -> str:
-        target = urljoin(url, location)
-        parts = urlsplit(target)
+        try:
+            target = urljoin(url, location)
+            parts = urlsplit(target)
+        except ValueError as err:
+            msg = f"{shown(url)}: redirects to {shown(location)!r}, which is no address: {err}."
+            raise RefusedAddressError(msg, url=url) from err
         trouble = ""
         if parts.scheme not in {"http", "https"}:
             trouble = "only http and https are followed"

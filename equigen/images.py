@@ -15,11 +15,17 @@ from equigen.rules.rendering import Check, Demands, Format, Rendering, placement
 from equigen.scaling import Array, scaled
 
 _ORIGINAL_QUALITY = 95
+_JPEG_MOST_PX = 65_500  # libjpeg's bound
+# A progressive JPEG has some ten scans. Each is read, also one with nothing in it: thousands of
+# them keep a decoder busy for minutes.
+_MOST_SCANS = 200
+_SCAN = b"\xff\xda"
 _PNG_LEVEL = 3  # zlib's own 6 takes more than twice as long and saves 2 %
 ORIGINAL = Rendering()
 # Two of the reasons that a `PictureError` gives; callers tell them from the rest.
 BROKEN = "broken"
 NOT_A_PICTURE = "not a picture"
+_TOO_MANY_PIXELS = "too many pixels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,7 @@ def check_picture(
 
     Raises:
         PictureError: its `reason` is "empty", "placeholder", "not a picture", "too many pixels",
-            "too small" or "broken" (a picture whose data is torn or damaged).
+            "too many scans", "too small" or "broken" (a picture whose data is torn or damaged).
 
     """
     if not body:
@@ -83,8 +89,7 @@ def check_picture(
 def _check_size(size_px: tuple[int, int], demands: Demands) -> None:
     shown = f"{size_px[0]}x{size_px[1]} pixels"
     if size_px[0] * size_px[1] > demands.max_pixels:
-        reason = "too many pixels"
-        raise _refused(reason, f"{shown}, more than {demands.max_pixels} in all")
+        raise _refused(_TOO_MANY_PIXELS, f"{shown}, more than {demands.max_pixels} in all")
     if min(size_px) < demands.min_size_px:
         reason = "too small"
         raise _refused(reason, f"{shown}, less than {demands.min_size_px} on a side")
@@ -101,6 +106,9 @@ def _undecoded(body: bytes, size_px: tuple[int, int], renderings: Sequence[Rende
 
 
 def _decoded(picture: Opened, renderings: Sequence[Rendering]) -> Picture:
+    if picture.is_jpeg and (scans := picture.body.count(_SCAN)) > _MOST_SCANS:
+        reason = "too many scans"
+        raise _refused(reason, f"a JPEG of {scans} scans, more than {_MOST_SCANS}")
     size_px = picture.width_px, picture.height_px
     kept = _File(picture.body, *size_px) if picture.is_jpeg else None
     made = [each for each in renderings if not (kept and each.is_original)]
@@ -147,6 +155,9 @@ def _drawn(pixels: Pixels, rendering: Rendering) -> Array:
 
 def _encoded(array: Array, rendering: Rendering) -> _File:
     out, image = io.BytesIO(), Image.fromarray(array)
+    if rendering.suffix == ".jpg" and max(image.size) > _JPEG_MOST_PX:
+        shown = f"{image.width}x{image.height} pixels"
+        raise _refused(_TOO_MANY_PIXELS, f"{shown}, more than {_JPEG_MOST_PX} a side in a JPEG")
     if rendering.is_original:
         image.save(out, "JPEG", quality=_ORIGINAL_QUALITY)
     elif rendering.format is Format.JPG:

@@ -56,13 +56,14 @@ class LocalStation:
         )
 
     def room_for(self, host: str) -> int:
-        """Return room while its gate is open: a thread that waits there would be lacking others."""
+        """Return room while its gate is open: a thread that waits there would be lacking others.
+
+        No host gets more than half of what others leave, so that some is left for the next one.
+        """
         policy = policy_for(host, self._policies)
         busy = sum(job.host == host for job in self.under_way.values())
-        room = min(
-            min(policy.concurrency, _MOST_THREADS_A_HOST) - busy,
-            _MOST_THREADS - len(self.under_way),
-        )
+        left = _MOST_THREADS - (len(self.under_way) - busy)
+        room = min(policy.concurrency, _MOST_THREADS_A_HOST, (left + 1) // 2) - busy
         return room if self.wait_s(host) <= 0 else 0
 
     def serve_all(self) -> None:
@@ -82,7 +83,6 @@ class LocalStation:
 
     def hand(self, jobs: list[Job]) -> None:
         """Take jobs on."""
-        self.under_way.update((job.ticket, job) for job in jobs)
         self._hands.hand(jobs)
 
     def hold(self, host: str, pause_s: float) -> None:

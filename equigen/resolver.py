@@ -2,10 +2,23 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+_REMEMBERED_S = 5.0
 
 
-def by_system(host: str, *, again: bool) -> list[str]:  # noqa: ARG001  (it is always asked anew)
+class LookUp(Protocol):
+    """Finds a host's addresses; `again` says that those it told before were of no use."""
+
+    def __call__(self, host: str, *, again: bool) -> list[str]:
+        """Return them, or raise an OSError or UnicodeError."""
+        ...
+
+
+def by_system(host: str, *, again: bool = False) -> list[str]:  # noqa: ARG001  (always asked anew)
     """Return a host's addresses, as the system's resolver tells them.
 
     Raises:
@@ -16,16 +29,28 @@ def by_system(host: str, *, again: bool) -> list[str]:  # noqa: ARG001  (it is a
     return list(dict.fromkeys(str(each[4][0]) for each in found))
 
 
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """Why nobody knew a host, and until when (on a steady clock) that counts."""
+
+    error: OSError | UnicodeError
+    until_s: float
+
+
 class Resolver:
     """Looks each host's addresses up once; may be used from several threads.
 
-    `look_up` is called with a host, and told whether what it said before has been of no use.
+    `look_up` is told whether what it said before has been of no use. That nobody knows a host is
+    remembered for some seconds, so that a thousand covers of it don't ask a thousand times.
     """
 
-    def __init__(self, look_up: Callable[..., list[str]] = by_system) -> None:
-        self._look_up = look_up
+    def __init__(
+        self, look_up: LookUp = by_system, *, steady: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._look_up, self._steady = look_up, steady
         self._known: dict[str, list[str]] = {}
         self._forgotten: set[str] = set()
+        self._failed: dict[str, _Failed] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
@@ -39,10 +64,19 @@ class Resolver:
         with self._lock:
             lock = self._locks.setdefault(host, threading.Lock())
         with lock:
-            if host not in self._known:
-                self._known[host] = self._look_up(host, again=host in self._forgotten)
+            known = self._known.get(host)
+            if known is None:
+                failed = self._failed.get(host)
+                if failed and self._steady() < failed.until_s:
+                    raise failed.error
+                try:
+                    known = self._look_up(host, again=host in self._forgotten)
+                except (OSError, UnicodeError) as err:
+                    self._failed[host] = _Failed(err, self._steady() + _REMEMBERED_S)
+                    raise
+                self._known[host] = known
                 self._forgotten.discard(host)
-            return self._known[host]
+            return known
 
     def forget(self, host: str) -> None:
         """Look it up again next time: the host may have moved."""

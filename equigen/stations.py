@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,9 +24,11 @@ from equigen.rules.pacing import HostPolicy, policy_for
 from equigen.words import STOP_LINE, address_line, hold_line
 
 MOST_THREADS_A_PROCESS = 96
-# Jobs handed to a process beyond those that it can have under way: while it gathers outcomes to
-# tell them together, none of its threads waits for the next job.
+# Jobs handed to a process beyond each host's share: while it gathers outcomes to tell them
+# together, none of its threads waits for the next job.
 _AHEAD = 32
+# Hosts that stand still keep their shares of these, and others have theirs all the same.
+_MOST_UNDER_WAY = 8 * MOST_THREADS_A_PROCESS
 # One thread for each numeric library in a process that does many things at once already. glibc
 # keeps the memory of 64 threads in two places instead of sixteen. What pictures are scaled in is
 # kept for the next one: new pages for each would take as long as some of the scaling.
@@ -54,8 +57,8 @@ class News:
 class Station(Protocol):
     """Does jobs and tells of them.
 
-    `under_way` are those that it was handed, by ticket; `was_ready` says that it came as far as to
-    take some.
+    `under_way` are those that it has, by ticket: who hands them notes them there. `was_ready` says
+    that it came as far as to take some.
     """
 
     under_way: dict[int, Job]
@@ -132,17 +135,21 @@ class ProcessStation:
         """Return room for its share of the host's concurrency, and a few ahead."""
         if self._held_until_s.get(host, 0.0) > monotonic():
             return 0
-        if host not in self._room:
-            self._room[host] = policy_for(host, self._shares).concurrency
-        share = min(self._room[host], MOST_THREADS_A_PROCESS)
-        if not share:
+        if not self._share(host):
             return 0
-        busy = sum(job.host == host for job in self.under_way.values())
-        return min(share + _AHEAD - busy, MOST_THREADS_A_PROCESS + _AHEAD - len(self.under_way))
+        busy = Counter(job.host for job in self.under_way.values())
+        ahead = sum(max(0, count - self._share(at)) for at, count in busy.items())
+        room = max(0, self._share(host) - busy[host]) + max(0, _AHEAD - ahead)
+        return min(room, _MOST_UNDER_WAY - len(self.under_way))
+
+    def _share(self, host: str) -> int:
+        if host not in self._room:
+            concurrency = policy_for(host, self._shares).concurrency
+            self._room[host] = min(concurrency, MOST_THREADS_A_PROCESS)
+        return self._room[host]
 
     def hand(self, jobs: list[Job]) -> None:
         """Take jobs on."""
-        self.under_way.update((job.ticket, job) for job in jobs)
         self._tell(JOBS.write(jobs))
 
     def hold(self, host: str, pause_s: float) -> None:

@@ -253,7 +253,7 @@ def test_an_original_jpeg_that_lies_on_its_side_is_kept() -> None:
 def test_exif_counts_wherever_it_stands_before_the_picture(length: int) -> None:
     """Also behind a profile that is larger than most files' heads, and has a scan's mark in it."""
     body = laid(6, "JPEG")
-    profile = b"\xff\xe2" + struct.pack(">H", length + 2) + b"\xff\xda" * (length // 2)
+    profile = b"\xff\xe2" + struct.pack(">H", length + 2) + b"\xff\xda".ljust(length)
     picture = check_picture(body[:2] + profile + body[2:], DEMANDS, (Rendering(60, Fit.INSIDE),))
     plain = check_picture(body, DEMANDS, (Rendering(60, Fit.INSIDE),))
     assert picture.files == plain.files
@@ -265,6 +265,41 @@ def laid_size(body: bytes) -> tuple[int, int]:
     with Image.open(io.BytesIO(body)) as image:
         share = 60 / max(image.size)
         return round(image.width * share), round(image.height * share)
+
+
+@pytest.mark.parametrize("format_", ["PNG", "WEBP"])
+def test_exif_that_is_none_refuses_no_picture(format_: str) -> None:
+    """A picture isn't refused for what stands beside it."""
+    body = saved(corners(), format_, exif=b"Exif\0\0garbage!!")
+    assert verdict(body, (Rendering(60),)) == TAKEN
+
+
+def test_colours_that_one_reader_does_not_know_are_left_to_the_other() -> None:
+    """Where libjpeg-turbo's wrapper has no name for how they were sampled, Pillow decodes."""
+    body = bytearray(jpeg("4:2:2", (320, 200)))
+    at = body.index(b"\xff\xc0") + 11
+    assert body[at] == 0x21
+    body[at] = 0x14  # as many samples of each, four above each other instead of two abreast
+    body[at - 6 : at - 2] = struct.pack(">HH", 400, 160)
+    with Image.open(io.BytesIO(body)) as image:
+        image.load()
+        assert image.size == (160, 400)
+    assert verdict(bytes(body)) == TAKEN
+
+
+def test_a_jpeg_of_endless_scans_is_refused_at_once() -> None:
+    """Scans that hold next to nothing cost a decoder as much as others."""
+    body = jpeg("progressive")
+    first = body.index(b"\xff\xda")
+    second = body.index(b"\xff\xda", first + 2)
+    assert refusal(body[:second] + body[first:second] * 300 + body[second:]) == "too many scans"
+
+
+def test_a_picture_too_wide_for_a_jpeg_becomes_none() -> None:
+    """It is refused with a reason, since an original that is none would become one."""
+    strip = saved(Image.new("L", (66_000, 3)), "PNG")
+    assert refusal(strip) == "too many pixels"
+    assert verdict(strip, (Rendering(60),)) == TAKEN
 
 
 def test_damaged_exif_turns_nothing() -> None:

@@ -142,18 +142,22 @@ def test_threads_that_ask_together_share_the_answer() -> None:
     assert asked[2:] == ["quick True"]
 
 
-def test_an_answer_that_did_not_come_is_not_remembered() -> None:
-    """The next request asks again."""
+def test_that_nobody_knows_a_host_counts_for_some_seconds() -> None:
+    """A thousand covers of it don't ask a thousand times; then it is asked for again."""
     answers: list[list[str] | OSError] = [OSError("no network"), ["1.2.3.4"]]
+    now_s = [0.0]
 
-    def look_up(_host: str, *, again: bool) -> list[str]:
-        assert not again
+    def look_up(host: str, *, again: bool) -> list[str]:
+        assert (host, again) == ("h", False)
         came = answers.pop(0)
         if isinstance(came, OSError):
             raise came
         return came
 
-    resolver = Resolver(look_up)
-    with pytest.raises(OSError, match="no network"):
-        resolver.addresses("h")
+    resolver = Resolver(look_up, steady=lambda: now_s[0])
+    for _ in range(3):
+        with pytest.raises(OSError, match="no network"):
+            resolver.addresses("h")
+        now_s[0] += 1
+    now_s[0] += 3
     assert resolver.addresses("h") == ["1.2.3.4"]

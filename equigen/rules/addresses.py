@@ -2,6 +2,8 @@
 
 import re
 
+import idna
+
 # What can be sent as it stands; the rest is encoded first.
 _PLAIN = re.compile(r"https?://[a-z0-9.-]+(?::\d{1,5})?/[A-Za-z0-9/._~:@!$&'()*+,;=?-]*")
 _HOST_PART = re.compile(r"[^/?#]*")
@@ -33,6 +35,13 @@ def host_name(host: str) -> str:
     if host.isascii():
         return host
     try:
-        return host.encode("idna").decode("ascii")
-    except UnicodeError:  # no host has such a name, and none will be found
+        return ".".join(map(_label, host.split(".")))
+    except idna.IDNAError:  # no host has such a name, and none will be found
         return host
+
+
+def _label(label: str) -> str:
+    # As urllib3 does: https://www.rfc-editor.org/rfc/rfc5891 (IDNA 2008).
+    if label.isascii():
+        return label
+    return idna.encode(label, strict=True, std3_rules=True).decode("ascii")

@@ -1,9 +1,11 @@
 """What the download stage finds changed, spoilt or hostile: nothing good is lost to it."""
 
+import itertools
 import json
 import os
 import signal
 import threading
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -192,6 +194,52 @@ def test_hostile_headers_cost_their_host_alone(tmp_path: Path, headers: dict[str
         rows_of(tmp_path, f"{bad.url}/a.jpg", f"{good.url}/b.jpg")
         summary = run_download(tmp_path)
     assert (summary.rows_out, summary.partly) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "location", ["http://[foo/", "http://[::1/x", "http://x:y/", "//[", "?\x7f"]
+)
+def test_a_redirect_to_what_is_no_address_costs_its_host_alone(
+    tmp_path: Path, location: str
+) -> None:
+    """The cover is left with a reason, and the others arrive."""
+    with (
+        ScriptedServer(Script(302, headers={"Location": location})) as bad,
+        ScriptedServer(Script(body=JPEG), host="127.0.0.2") as good,
+    ):
+        rows_of(tmp_path, f"{bad.url}/a.jpg", f"{good.url}/b.jpg")
+        summary = run_download(tmp_path)
+    assert (summary.rows_out, sum(summary.dropped.values())) == (1, 1)
+
+
+@pytest.mark.parametrize("processes", [0, 2])
+def test_hosts_that_stand_still_hold_up_no_other(tmp_path: Path, processes: int) -> None:
+    """All covers of one host arrive while five others haven't answered once."""
+    go, count = threading.Event(), 60
+    numbers = itertools.count(1)
+    in_time: list[bool] = []
+
+    def stand_still() -> None:
+        in_time.append(go.wait(30))
+
+    def answer() -> None:
+        if next(numbers) == count:
+            go.set()
+
+    with ExitStack() as servers:
+        still = [
+            servers.enter_context(ScriptedServer(Script(body=JPEG), host=f"127.0.0.{number}"))
+            for number in range(2, 7)
+        ]
+        good = servers.enter_context(ScriptedServer(Script(body=JPEG)))
+        good.before_answer = answer
+        for server in still:
+            server.before_answer = stand_still
+        urls = [f"{each.url}/{n}.jpg" for n in range(count) for each in (*still, good)]
+        rows_of(tmp_path, *urls)
+        summary = run_download(tmp_path, processes=processes)
+    assert summary.rows_out == len(urls)
+    assert in_time == [True] * count * len(still)
 
 
 def test_a_length_that_is_no_number_is_no_trouble(tmp_path: Path) -> None:
