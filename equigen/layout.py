@@ -74,6 +74,16 @@ def _is_ours(place: Place, wanted: Mapping[str, str], laid_out: Mapping[str, str
     return unfinished or place.path in wanted or laid_out.get(place.path) == place.set_name
 
 
+def cover_files(images: Path) -> Iterator[str]:
+    """Yield the path, below the images folder, of each file in a genre's folder."""
+    for genre in images.iterdir() if images.is_dir() else ():
+        if genre.is_dir() and not genre.name.startswith("."):
+            with os.scandir(genre) as files:
+                for file in files:
+                    if file.is_file() and not file.name.startswith("."):
+                        yield f"{genre.name}/{file.name}"
+
+
 def files_in_sets(split: Path) -> Iterator[Place]:
     """Yield all files that stand in a set, also those that no split put there."""
     for name in SETS:

@@ -52,7 +52,8 @@ CREATE TABLE covers (
 CREATE INDEX covers_by_picture ON covers (picture);
 CREATE TABLE sets (path TEXT PRIMARY KEY, set_name TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE placements (
-    seq INTEGER PRIMARY KEY, album TEXT NOT NULL UNIQUE, set_name TEXT NOT NULL
+    seq INTEGER PRIMARY KEY, album TEXT NOT NULL UNIQUE, set_name TEXT NOT NULL,
+    ties TEXT NOT NULL          -- JSON: what it shares with others of its set
 );
 CREATE TABLE requests (
     host TEXT NOT NULL, day TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (host, day)
@@ -70,7 +71,8 @@ ALTER TABLE covers ADD COLUMN grey BLOB NOT NULL DEFAULT x'';
 """,
     2: """
 CREATE TABLE placements (
-    seq INTEGER PRIMARY KEY, album TEXT NOT NULL UNIQUE, set_name TEXT NOT NULL
+    seq INTEGER PRIMARY KEY, album TEXT NOT NULL UNIQUE, set_name TEXT NOT NULL,
+    ties TEXT NOT NULL          -- JSON: what it shares with others of its set
 );
 """,
 }
@@ -167,6 +169,18 @@ class PendingRow:
     seq: int
     album_id: str
     cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The set that an album was dealt into, and what ties it to others there.
+
+    `album` is its id, or the path of its cover where it has none.
+    """
+
+    album: str
+    set_name: str
+    ties: tuple[str, ...]
 
 
 class Ledger(Database):
@@ -349,18 +363,22 @@ class Ledger(Database):
             db.execute("DELETE FROM sets")
             db.executemany("INSERT INTO sets VALUES (?, ?)", sets.items())
 
-    def placements(self) -> dict[str, str]:
-        """Return the set that each album was ever dealt into, by its key, oldest first."""
-        with self._rows("SELECT album, set_name FROM placements ORDER BY seq") as rows:
-            return dict(rows)
+    def placements(self) -> list[Placement]:
+        """Return the albums that were ever dealt into a set, oldest first."""
+        with self._rows("SELECT album, set_name, ties FROM placements ORDER BY seq") as rows:
+            return [Placement(album, name, tuple(json.loads(ties))) for album, name, ties in rows]
 
-    def place(self, sets: Mapping[str, str], *, anew: bool = False) -> None:
-        """Remember the sets of albums, by key; one that has a set keeps it, unless all go `anew`."""
+    def place(self, placements: Iterable[Placement], *, anew: bool = False) -> None:
+        """Remember albums' sets; one that has a set keeps it, unless all go `anew`."""
         with self._transaction() as db:
             if anew:
                 db.execute("DELETE FROM placements")
-            put = "INSERT OR IGNORE INTO placements (album, set_name) VALUES (?, ?)"
-            db.executemany(put, sets.items())
+            put = (
+                "INSERT INTO placements (album, set_name, ties) VALUES (?, ?, ?)"
+                " ON CONFLICT (album) DO UPDATE SET ties = excluded.ties"
+            )
+            rows = ((each.album, each.set_name, json.dumps(each.ties)) for each in placements)
+            db.executemany(put, rows)
 
     # Requests a day, and single values
 

@@ -20,6 +20,15 @@ class Aside:
 
 
 @dataclass(frozen=True, slots=True)
+class Placed:
+    """An album that was dealt before: its set, what tied it then, and its paths now, if any."""
+
+    set_name: str
+    ties: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Dealt:
     """The set of each album, by path, in the order of the members; and who is in none, and why."""
 
@@ -33,21 +42,24 @@ def deal(
     *,
     ratio: tuple[float, float, float],
     seed: int,
-    before: Mapping[str, str],
+    before: Sequence[Placed] = (),
 ) -> Dealt:
     """Deal albums into sets, group by group.
 
-    `before` has the sets of an earlier deal by path, oldest first: an album keeps its set, and who
-    is tied to it joins it there. Where ties lead to several sets, the album that came later is set
-    aside. All other groups are dealt by `seed`: each goes to a set with room for it, a set with
-    more room more often, albums by themselves last. So each genre's shares hold within one album,
-    or within the size of its largest group where that is more.
+    `before` are the albums of earlier deals, oldest first: an album keeps its set, and who is tied
+    to it joins it there, also while it is gone. Where ties lead to several sets, the album that
+    came later is set aside. All other groups are dealt by `seed`: each goes to a set with room for
+    it, a set with more room more often, albums by themselves last. So each genre's shares hold
+    within one album, or within the size of its largest group where that is more.
     """
     dealing = _Dealing(members, dict(zip(SETS, ratio, strict=True)), seed)
     positions = {member.path: at for at, member in enumerate(members)}
-    for path, name in before.items():
-        if path in positions:
-            dealing.keep(positions[path], name)
+    for placed in before:
+        here = [positions[path] for path in placed.paths if path in positions]
+        for at in here:
+            dealing.keep(at, placed.set_name)
+        if not here:
+            dealing.remember(placed)
     tied = [at for group in grouping.groups if dealing.is_tied(group) for at in group]
     dealing.follow(tied)
     dealing.spread([group for group in grouping.groups if dealing.is_free(group)])
@@ -66,16 +78,25 @@ class _Dealing:
     _tied: dict[str, str] = field(default_factory=dict)
     _in_genre: Counter[str] = field(default_factory=Counter)
     _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _chance: random.Random = field(default_factory=random.Random)
 
     def __post_init__(self) -> None:
+        self._chance.seed(self.seed)
         self._in_genre.update(member.genre for member in self.members)
 
     def keep(self, at: int, name: str) -> None:
         """Leave an album where it was, unless an older one's ties forbid that."""
+        if not self._is_open(at):
+            return
         if set(self._ties_of(at).values()) <= {name}:
             self._put(at, name)
         else:
             self._set_aside(at, was_in=name)
+
+    def remember(self, placed: Placed) -> None:
+        """Keep a set for those who are tied to an album that is gone."""
+        for tie in placed.ties:
+            self._tied.setdefault(tie, placed.set_name)
 
     def is_tied(self, group: Sequence[int]) -> bool:
         """Tell whether a group has ties to a set, and albums that are in none."""
@@ -160,8 +181,7 @@ class _Dealing:
         fitting = {name: left + len(group) for name, left in room.items() if left >= 0}
         if not fitting:
             return max(room, key=room.__getitem__)
-        chance = random.Random(self._lot(group))
-        return chance.choices(list(fitting), list(fitting.values()))[0]
+        return self._chance.choices(list(fitting), list(fitting.values()))[0]
 
     def _room(self, genre: str, name: str) -> float:
         return self.ratio[name] * self._in_genre[genre] - self._counts[genre, name]

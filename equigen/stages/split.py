@@ -27,12 +27,12 @@ from equigen.context import Context
 from equigen.covers import dataset_covers
 from equigen.errors import MissingInputError
 from equigen.files import write_tsv
-from equigen.layout import gather, lay_out, refuse_nesting, sha256_of
+from equigen.layout import cover_files, gather, lay_out, refuse_nesting, sha256_of
 from equigen.leaks import prove_none
-from equigen.ledger import SPLIT_LINK, Ledger
+from equigen.ledger import SPLIT_LINK, Ledger, Placement
 from equigen.lock import dataset_lock
 from equigen.rules.credits import artists_by_credit
-from equigen.rules.dealing import Aside, deal
+from equigen.rules.dealing import Aside, Placed, deal
 from equigen.rules.grouping import LARGEST_SHARE, Grouping, Member, grouped
 from equigen.rules.splitting import ASIDE, SETS, Changes, Link
 from equigen.summary import Summary, Table
@@ -108,15 +108,17 @@ def run(
 class _Dealt:
     """The set of each cover, by path in path order, and what led to it.
 
-    `albums` are the ids and `groups` the groups' names of covers, by path, where known;
-    `placements` the sets to remember, by album; `strangers` how many covers no row asks for.
+    `files` is how many covers there are, `strangers` how many of them no row asks for. `albums` are
+    the ids and `groups` the groups' names of covers, by path, where known; `placements` the sets to
+    remember.
     """
 
     sets: Mapping[str, str]
+    files: int
     aside: Sequence[Aside] = ()
     albums: Mapping[str, str] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
-    placements: Mapping[str, str] = field(default_factory=dict)
+    placements: Sequence[Placement] = ()
     grouping: Grouping | None = None
     strangers: int = 0
 
@@ -141,15 +143,11 @@ def _by_library(context: Context) -> _Dealt:
         random.setstate(state)
     if not sets:
         raise _no_covers(images)
-    return _Dealt(sets)
+    return _Dealt(sets, len(sets))
 
 
 def _by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool) -> _Dealt:
-    files = {
-        f"{genre.name}/{file.name}"
-        for genre in (list_dirs(context.images) if context.images.is_dir() else ())
-        for file in setup_files(genre, 0)
-    }
+    files = set(cover_files(context.images))
     if not files:
         raise _no_covers(context.images)
     members, albums = _members(context, ledger, files, group)
@@ -157,17 +155,20 @@ def _by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool) -> 
     paths: dict[str, list[str]] = {}
     for path, album in albums.items():
         paths.setdefault(album or path, []).append(path)
-    before = {} if anew else ledger.placements()
+    before = [] if anew else ledger.placements()
     settings = context.settings.split
     dealt = deal(
         members,
         grouping,
         ratio=settings.ratio,
         seed=settings.seed,
-        before={path: name for album, name in before.items() for path in paths.get(album, ())},
+        before=[
+            Placed(each.set_name, each.ties, tuple(paths.get(each.album, ()))) for each in before
+        ],
     )
     return _Dealt(
         dealt.sets,
+        len(files),
         dealt.aside,
         albums=albums,
         groups={
@@ -175,7 +176,11 @@ def _by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool) -> 
             for one in grouping.groups
             for at in one
         },
-        placements={albums[path] or path: name for path, name in dealt.sets.items()},
+        placements=[
+            Placement(albums[each.path] or each.path, dealt.sets[each.path], tuple(each.ties))
+            for each in members
+            if each.path in dealt.sets
+        ],
         grouping=grouping,
         strangers=len(files) - len(members),
     )
@@ -226,7 +231,7 @@ def _summary(
     return Summary(
         stage="split",
         unit="covers",
-        rows_in=len(dealt.sets) + len(dealt.aside) + dealt.strangers,
+        rows_in=dealt.files,
         rows_out=len(dealt.sets),
         dropped={_TIED: len(dealt.aside), _NO_ROW: dealt.strangers},
         facts={

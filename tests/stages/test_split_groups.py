@@ -15,7 +15,7 @@ from equigen.errors import LeakError, MissingInputError
 from equigen.ledger import Cover, Ledger
 from equigen.rules.credits import artists_by_credit
 from equigen.rules.splitting import ASIDE, SETS, Link
-from equigen.stages import split
+from equigen.stages import split, status
 from equigen.summary import Summary
 
 TSV = "equigen_dataset.tsv"
@@ -33,6 +33,7 @@ def catalogue(count: int, seed: int = 1, first: int = 0) -> list[dict[str, str]]
             {
                 "artist": f"{one} & {other}" if chance.random() < 0.1 and one != other else one,
                 "album": f"Album {number}",
+                "album_index": str(number),
                 "album_id": f"m{number}",
                 "genre": chance.choice(GENRES),
                 "year": "1999",
@@ -44,7 +45,7 @@ def catalogue(count: int, seed: int = 1, first: int = 0) -> list[dict[str, str]]
 
 def fill(folder: Path, rows: Sequence[Row], same: Mapping[str, str] | None = None) -> None:
     """Write a dataset whose covers are all there; `same` names albums that show another's cover."""
-    write_rows(folder / TSV, *rows)
+    write_rows(folder / TSV, *rows, columns=list(rows[0]))
     context = make_context(folder)
     covers = []
     for row in dataset_covers(context):
@@ -129,7 +130,7 @@ def test_sets_outlast_refreshes(tmp_path: Path) -> None:
     gone = rows[:60]
     fill(tmp_path, [*rows[60:], *catalogue(200, seed=2, first=1000)])
     for row in gone:
-        next((tmp_path / "equigen_album_images").rglob(f"*{row['album_id']}*")).unlink()
+        next((tmp_path / "equigen_album_images").rglob(f"* - {row['album']} *")).unlink()
     run_split(tmp_path, link=Link.SYMLINK)
     second = sets_of(tmp_path)
     fill(tmp_path, [*gone, *rows[60:], *catalogue(200, seed=2, first=1000)])
@@ -144,7 +145,7 @@ def test_sets_outlast_refreshes(tmp_path: Path) -> None:
 
 
 def test_a_tie_that_a_refresh_makes_sets_the_later_album_aside(tmp_path: Path) -> None:
-    """Two artists in different sets turn out to be one: the album that came later leaves its set."""
+    """Two artists in different sets turn out to be one: the later album leaves its set."""
     rows = catalogue(120)
     fill(tmp_path, rows)
     run_split(tmp_path)
@@ -161,7 +162,44 @@ def test_a_tie_that_a_refresh_makes_sets_the_later_album_aside(tmp_path: Path) -
     assert sets.pop(later["album_id"]) == ASIDE
     assert sets.items() <= before.items()
     assert any("is now tied to" in note for note in summary.notes)
-    assert run_split(tmp_path, reshuffle=True).dropped["tied to several sets"] == 0
+    assert not any("is now tied to" in n for n in run_split(tmp_path, reshuffle=True).notes)
+
+
+def test_collaborations_between_sets_are_set_aside_where_a_group_is_cut(tmp_path: Path) -> None:
+    """A chain of collaborations through a whole genre: soloists are dealt, their duets follow."""
+    solos = [
+        {"artist": f"Soloist {n}", "album": f"Solo {n} {copy}", "album_id": f"s{n}.{copy}"}
+        for n in range(40)
+        for copy in range(2)
+    ]
+    duets = [
+        {"artist": f"Soloist {n} & Soloist {n + 1}", "album": f"Duet {n}", "album_id": f"d{n}"}
+        for n in range(39)
+    ]
+    rest = {
+        "album_index": "1",
+        "genre": "Jazz",
+        "year": "1999",
+        "image_url": "http://127.0.0.1:9/1",
+    }
+    rows = [
+        {**row, **rest, "image_url": f"http://127.0.0.1:9/{row['album_id']}"}
+        for row in (*solos, *duets)
+    ]
+    fill(tmp_path, rows)
+    summary = run_split(tmp_path)
+    assert (summary.facts["groups_cut"], summary.facts["largest_group_share"]) == (1, 1.0)
+    assert "cut at their 39 collaborations" in " ".join(summary.notes)
+    sets = sets_of(tmp_path)
+    for n in range(39):
+        around = {sets[f"s{n}.0"], sets[f"s{n}.1"], sets[f"s{n + 1}.0"], sets[f"s{n + 1}.1"]}
+        assert sets[f"d{n}"] == (around.pop() if len(around) == 1 else ASIDE)
+    assert (
+        summary.dropped["tied to several sets"] == sum(name == ASIDE for name in sets.values()) > 0
+    )
+    counted = status.run(make_context(tmp_path))
+    assert counted.facts["set_aside"] == summary.dropped["tied to several sets"]
+    assert "equigen split" not in str(counted.facts["next"])
 
 
 def test_verify_finds_what_somebody_put_into_a_second_set(tmp_path: Path) -> None:
