@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from equigen.context import Context
@@ -56,14 +57,13 @@ def lay_out(
     return plan
 
 
-def sha256_of(context: Context, path: str, set_name: str) -> str:
-    """Return the sha256 (hex) of a cover, in its set or, where it is in none, among the images.
+def sha256_of(file: Path) -> str:
+    """Return the sha256 (hex) of a file.
 
     Raises:
         StorageError: it can't be read.
 
     """
-    file = context.split / set_name / path if set_name in SETS else context.images / path
     with translating_os_errors(file), file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
@@ -74,14 +74,22 @@ def _is_ours(place: Place, wanted: Mapping[str, str], laid_out: Mapping[str, str
     return unfinished or place.path in wanted or laid_out.get(place.path) == place.set_name
 
 
-def cover_files(images: Path) -> Iterator[str]:
-    """Yield the path, below the images folder, of each file in a genre's folder."""
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file below the images folder: "Genre/name.jpg" and its size."""
+
+    path: str
+    size_bytes: int
+
+
+def cover_files(images: Path) -> Iterator[File]:
+    """Yield each file in a genre's folder, hidden ones left out."""
     for genre in images.iterdir() if images.is_dir() else ():
         if genre.is_dir() and not genre.name.startswith("."):
             with os.scandir(genre) as files:
                 for file in files:
                     if file.is_file() and not file.name.startswith("."):
-                        yield f"{genre.name}/{file.name}"
+                        yield File(f"{genre.name}/{file.name}", file.stat().st_size)
 
 
 def files_in_sets(split: Path) -> Iterator[Place]:

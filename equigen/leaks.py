@@ -1,7 +1,7 @@
-"""The proof that nothing stands in two sets, read off the files alone."""
+"""The proof that nothing stands in two sets, read off the files."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator
 
 from equigen.context import Context
 from equigen.covers import dataset_covers
@@ -12,17 +12,6 @@ from equigen.rules.splitting import SETS, Place
 from equigen.summary import Summary
 
 _MOST_SHOWN = 50
-
-
-@dataclass(frozen=True, slots=True)
-class _Leak:
-    """What files of several sets share."""
-
-    what: str
-    places: tuple[Place, ...]
-
-    def __str__(self) -> str:
-        return f"{self.what}: " + ", ".join(f"{each.set_name}/{each.path}" for each in self.places)
 
 
 def prove_none(context: Context) -> Summary:
@@ -43,40 +32,50 @@ def prove_none(context: Context) -> Summary:
     if not places:
         msg = f"{context.split}: no sets there. `equigen split` makes them: run that first."
         raise MissingInputError(msg)
-    credits_ = {row.path: row.artist for row in dataset_covers(context)}
-    artists = artists_by_credit(credits_.values())
-    ties: list[tuple[str, Place]] = []
+    names = {row.path: row.artist for row in dataset_covers(context)}
+    artists = artists_by_credit(names.values())
+    first: dict[str, Place] = {}
+    leaks: dict[str, list[Place]] = {}
     with context.bar("verify", len(places), "file") as bar:
         for place in places:
-            digest = sha256_of(context, place.path, place.set_name)
-            names = artists[credits_[place.path]] if place.path in credits_ else ()
-            ties += [(f"file {place.path}", place), (f"sha256 {digest}", place)]
-            ties += [(f"artist {name}", place) for name in names]
+            file = context.split / place.set_name / place.path
+            credited = artists[names[place.path]] if place.path in names else ()
+            for tie in _ties(place, sha256_of(file), credited):
+                other = first.setdefault(tie, place)
+                if tie in leaks:
+                    leaks[tie].append(place)
+                elif other.set_name != place.set_name:
+                    leaks[tie] = [other, place]
             bar.advance()
-    leaks = list(_leaks(ties))
     if leaks:
-        shown = "\n".join(map(str, leaks[:_MOST_SHOWN]))
-        more = f"\nand {len(leaks) - _MOST_SHOWN} more" if len(leaks) > _MOST_SHOWN else ""
-        msg = (
-            f"{context.split}: {len(leaks)} things stand in two sets. Run `equigen split` (with the"
-            f" default --group) to mend that.\n{shown}{more}"
-        )
-        raise LeakError(msg)
-    counts = {name: sum(place.set_name == name for place in places) for name in SETS}
+        raise _leaked(context, leaks)
+    counts = Counter(place.set_name for place in places)
+    strangers = sum(place.path not in names for place in places)
+    unknown = f"; {strangers:,} files have no row, so nobody knows their artists"
     return Summary(
         stage="split",
         unit="files",
         rows_in=len(places),
         rows_out=len(places),
-        facts={"sets": counts, "strangers": sum(p.path not in credits_ for p in places)},
-        notes=["no file, picture or artist is in two sets"],
+        facts={"sets": {name: counts[name] for name in SETS}, "strangers": strangers},
+        notes=[f"no name, file or artist is in two sets{unknown if strangers else ''}"],
     )
 
 
-def _leaks(ties: Iterable[tuple[str, Place]]) -> Iterator[_Leak]:
-    places: dict[str, list[Place]] = {}
-    for tie, place in ties:
-        places.setdefault(tie, []).append(place)
-    for tie, all_of in places.items():
-        if len({place.set_name for place in all_of}) > 1:
-            yield _Leak(tie, tuple(all_of))
+def _ties(place: Place, digest: str, artists: tuple[str, ...]) -> Iterator[str]:
+    yield f"name {place.path}"
+    yield f"sha256 {digest}"
+    yield from (f"artist {name}" for name in artists)
+
+
+def _leaked(context: Context, leaks: dict[str, list[Place]]) -> LeakError:
+    shown = "".join(
+        f"\n{tie}: {', '.join(f'{place.set_name}/{place.path}' for place in places)}"
+        for tie, places in list(leaks.items())[:_MOST_SHOWN]
+    )
+    more = f"\nand {len(leaks) - _MOST_SHOWN} more" if len(leaks) > _MOST_SHOWN else ""
+    msg = (
+        f"{context.split}: expected each name, file and artist in one set, found {len(leaks)} in"
+        f" several. `equigen split --reshuffle` deals anew.{shown}{more}"
+    )
+    return LeakError(msg)

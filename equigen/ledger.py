@@ -171,11 +171,18 @@ class PendingRow:
     cells: tuple[str, ...]
 
 
+class Digest(NamedTuple):
+    """A file's size in bytes, and its SHA-256 (hex)."""
+
+    size_bytes: int
+    sha256: str
+
+
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The set that an album was dealt into, and what ties it to others there.
+    """Where an album was dealt, a set or "aside", and its ties (`rules/grouping.py`).
 
-    `album` is its id, or the path of its cover where it has none.
+    `album` is its id, or where it has none the name of its cover's file, without folder and suffix.
     """
 
     album: str
@@ -347,10 +354,10 @@ class Ledger(Database):
         with self._transaction() as db:
             db.executemany(_PUT_COVER, [_cover_values(cover) for cover in covers])
 
-    def cover_digests(self) -> dict[str, str]:
-        """Return the sha256 of each good cover, by its path."""
-        with self._rows("SELECT path, sha256 FROM covers WHERE status = 'ok'") as rows:
-            return dict(rows)
+    def cover_digests(self) -> dict[str, Digest]:
+        """Return what is known of the bytes of each good cover, by its path."""
+        with self._rows("SELECT path, size_bytes, sha256 FROM covers WHERE status = 'ok'") as rows:
+            return {path: Digest(size_bytes, sha256) for path, size_bytes, sha256 in rows}
 
     def sets(self) -> dict[str, str]:
         """Return where each cover is: "train", "val", "test", or "aside" (in none), by its path."""
@@ -364,18 +371,19 @@ class Ledger(Database):
             db.executemany("INSERT INTO sets VALUES (?, ?)", sets.items())
 
     def placements(self) -> list[Placement]:
-        """Return the albums that were ever dealt into a set, oldest first."""
+        """Return the albums that were ever dealt, oldest first."""
         with self._rows("SELECT album, set_name, ties FROM placements ORDER BY seq") as rows:
             return [Placement(album, name, tuple(json.loads(ties))) for album, name, ties in rows]
 
     def place(self, placements: Iterable[Placement], *, anew: bool = False) -> None:
-        """Remember albums' sets; one that has a set keeps it, unless all go `anew`."""
+        """Remember where albums went; those of earlier deals stay, unless all go `anew`."""
         with self._transaction() as db:
             if anew:
                 db.execute("DELETE FROM placements")
             put = (
                 "INSERT INTO placements (album, set_name, ties) VALUES (?, ?, ?)"
-                " ON CONFLICT (album) DO UPDATE SET ties = excluded.ties"
+                " ON CONFLICT (album) DO UPDATE"
+                " SET set_name = excluded.set_name, ties = excluded.ties"
             )
             rows = ((each.album, each.set_name, json.dumps(each.ties)) for each in placements)
             db.executemany(put, rows)

@@ -1,8 +1,8 @@
-"""Which albums must stand in one set: those of one artist, and those that show one picture."""
+"""Which albums must stand in one set: those that share an artist, a picture or an id."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 # A group that is larger than this share of a genre, and than so many albums, is cut.
 LARGEST_SHARE = 0.02
@@ -13,71 +13,30 @@ LARGEST_SPARED = 20
 class Member:
     """An album with a cover: `path` names it, `genre` is its folder.
 
-    `artists` are those that it is tied to, itself first; `cover` names its picture where others
-    show it as well, else "".
+    `ties` are what it shares with all others of its set and with none of another. Where it
+    `is_collaboration`, it ties artists to each other.
     """
 
     path: str
     genre: str
-    artists: tuple[str, ...] = ()
-    cover: str = ""
-
-    @property
-    def ties(self) -> Iterator[str]:
-        """What it shares with all others of its set, and with none of another."""
-        yield from (f"artist {name}" for name in self.artists)
-        if self.cover:
-            yield f"cover {self.cover}"
-
-    @property
-    def is_collaboration(self) -> bool:
-        """Whether it ties artists to each other."""
-        return len(self.artists) > 1
+    ties: tuple[str, ...] = ()
+    is_collaboration: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
     """The groups of a dataset, each a list of positions among its members, in their order.
 
-    `loose` are the collaborations at which too large groups were cut: they are in no group.
-    `largest_share` is the largest group's share of a genre before any was cut; `cut` how many were.
+    `loose` are the collaborations at which `cut` groups were cut: they are in no group.
+    `largest_share` is the largest group's share of a genre before that, where it had several
+    albums there; `largest_cut` that of those that were cut.
     """
 
     groups: tuple[tuple[int, ...], ...]
     loose: tuple[int, ...]
     cut: int
     largest_share: float
-
-
-@dataclass(slots=True)
-class _Forest:
-    """Which ties hang together (union by size, paths halved)."""
-
-    _parents: list[int] = field(default_factory=list)
-    _sizes: list[int] = field(default_factory=list)
-    _numbers: dict[str, int] = field(default_factory=dict)
-
-    def number(self, tie: str) -> int:
-        number = self._numbers.setdefault(tie, len(self._parents))
-        if number == len(self._parents):
-            self._parents.append(number)
-            self._sizes.append(1)
-        return number
-
-    def root(self, number: int) -> int:
-        parents = self._parents
-        while parents[number] != number:
-            parents[number] = parents[parents[number]]
-            number = parents[number]
-        return number
-
-    def join(self, one: int, other: int) -> None:
-        one, other = self.root(one), self.root(other)
-        if one != other:
-            if self._sizes[one] < self._sizes[other]:
-                one, other = other, one
-            self._parents[other] = one
-            self._sizes[one] += self._sizes[other]
+    largest_cut: float
 
 
 def grouped(
@@ -93,42 +52,58 @@ def grouped(
     its collaborations tie nobody any more and become loose. What one artist made alone, and what
     shows one picture, stays together however much it is.
     """
-    whole = _components(members, range(len(members)))
     in_genre = Counter(member.genre for member in members)
     groups: list[tuple[int, ...]] = []
     loose: list[int] = []
-    cut, share = 0, 0.0
-    for group in whole:
+    cut, shares, cut_shares = 0, [0.0], [0.0]
+    for group in components(members, range(len(members))):
+        if len(group) == 1:
+            groups.append(group)
+            continue
         sizes = Counter(members[at].genre for at in group)
-        share = max(share, *(size / in_genre[genre] for genre, size in sizes.items()))
+        share = max((n / in_genre[genre] for genre, n in sizes.items() if n > 1), default=0.0)
+        shares.append(share)
         is_large = any(
-            size > largest_spared and size > largest_share * in_genre[genre]
-            for genre, size in sizes.items()
+            n > largest_spared and n > largest_share * in_genre[genre] for genre, n in sizes.items()
         )
         joints = [at for at in group if members[at].is_collaboration] if is_large else []
         if joints:
             cut += 1
+            cut_shares.append(share)
             loose += joints
             left = set(joints)
-            groups += _components(members, [at for at in group if at not in left])
+            groups += components(members, [at for at in group if at not in left])
         else:
             groups.append(group)
-    return Grouping(tuple(sorted(groups)), tuple(sorted(loose)), cut, share)
+    return Grouping(tuple(sorted(groups)), tuple(sorted(loose)), cut, max(shares), max(cut_shares))
 
 
-def _components(members: Sequence[Member], positions: Iterable[int]) -> list[tuple[int, ...]]:
-    forest = _Forest()
+def components(members: Sequence[Member], positions: Iterable[int]) -> list[tuple[int, ...]]:
+    """Return which of the members at some positions hang together by ties, nobody left out."""
+    parents: list[int] = []
+    numbers: dict[str, int] = {}
+    alone: list[tuple[int, ...]] = []
     first_tie: dict[int, int] = {}
-    groups: list[list[int]] = []
+
+    def root(number: int) -> int:
+        while parents[number] != number:
+            parents[number] = parents[parents[number]]
+            number = parents[number]
+        return number
+
     for at in positions:
-        numbers = [forest.number(tie) for tie in members[at].ties]
-        if not numbers:
-            groups.append([at])
+        own = []
+        for tie in members[at].ties:
+            own.append(numbers.setdefault(tie, len(parents)))
+            if own[-1] == len(parents):
+                parents.append(own[-1])
+        if not own:
+            alone.append((at,))
             continue
-        first_tie[at] = numbers[0]
-        for number in numbers[1:]:
-            forest.join(numbers[0], number)
+        first_tie[at] = own[0]
+        for number in own[1:]:
+            parents[root(number)] = root(own[0])
     by_root: dict[int, list[int]] = {}
     for at, number in first_tie.items():
-        by_root.setdefault(forest.root(number), []).append(at)
-    return [tuple(group) for group in (*groups, *by_root.values())]
+        by_root.setdefault(root(number), []).append(at)
+    return [*alone, *map(tuple, by_root.values())]

@@ -9,6 +9,20 @@ SETS = ("train", "val", "test")
 ASIDE = "aside"
 
 
+class Group(StrEnum):
+    """Which albums stay together in one set; with `none`, each cover is dealt by itself."""
+
+    ARTIST_COVER = "artist+cover"
+    ARTIST = "artist"
+    COVER = "cover"
+    NONE = "none"
+
+    def uses(self, tie: str) -> bool:
+        """Tell whether a tie ("artist ...", "cover ..." or "album ...") counts."""
+        kind = tie.partition(" ")[0]
+        return kind == "album" or kind in self.value.split("+")
+
+
 class Link(StrEnum):
     """How a cover gets into its set: `move` leaves it nowhere else."""
 

@@ -13,6 +13,8 @@ from equigen.rules.credits import artist_key, artists_by_credit, parts_of
         "A & B", "A feat. B", "A Feat. B", "A ft B", "A featuring B", "A, B", "A / B", "A/B",
         "A + B", "A with B", "A And B", "A vs. B", "A Vs B", "A = B", "A - B", "A; B", "A y B",
         "A et B", "A und B", "A presents B", "A Aka B", "A In Association With B", "A (2) & B*",
+        "A (feat. B)", "A feat.B", "A [with B]", "A \u00d7 B", "A & feat. B", "A w/ B",
+        "A and with B", "A, and B",
     ],
 )  # fmt: skip
 def test_the_artists_of_a_credit_are_tied_to_it(credit: str) -> None:
@@ -55,6 +57,21 @@ def test_no_credit_is_too_odd(credit: str, others: list[str]) -> None:
     for key, *parts in filter(None, found.values()):
         assert len({key, *parts}) == len(parts) + 1
         assert set(parts) <= {artist_key(name) for name in (credit, *others)}
+
+
+def test_a_list_may_end_with_a_comma_and_a_word() -> None:
+    """As English writes lists; a bracket that belongs to a name stays."""
+    found = artists_by_credit(
+        ["Peter, Paul, and Mary", "Mary", "Paul", "Sunn O))) & Boris", "Sunn O)))"]
+    )
+    assert set(found["Peter, Paul, and Mary"][1:]) == {"paul", "mary"}
+    assert "sunn o)))" in found["Sunn O))) & Boris"]
+
+
+@pytest.mark.parametrize("odd", [" ", ",", " a.k.a", "(", "feat. ", "\u3001 ("])
+def test_long_odd_credits_take_no_time(odd: str) -> None:
+    """A join is looked for once at each place: a hundred thousand characters are read at once."""
+    assert len(parts_of("x" + odd * 100_000 + "x")) < 10
 
 
 def test_a_credit_of_hundreds_is_looked_at_name_by_name() -> None:

@@ -53,7 +53,7 @@ def by_library(images: Path, output: Path, seed: int = 1337) -> dict[str, str]:
 
 def run_split(folder: Path, link: Link = Link.COPY, **settings: object) -> Summary:
     """Deal each cover by itself, in this process."""
-    return split.run(make_context(folder, split=settings), link=link, group=split.Group.NONE)
+    return split.run(make_context(folder, split={**settings, "group": "none"}), link=link)
 
 
 @ALL_LINKS
