@@ -75,6 +75,10 @@ class StorageError(EquigenError):
     """The file system refused to read or write: full, read-only, no permission."""
 
 
+class LeakError(EquigenError):
+    """Something stands in two sets that must stand in one."""
+
+
 class FetchError(EquigenError):
     """An answer could not be had from a host, however often it was tried."""
 

@@ -51,6 +51,10 @@ CREATE TABLE covers (
 ) WITHOUT ROWID;
 CREATE INDEX covers_by_picture ON covers (picture);
 CREATE TABLE sets (path TEXT PRIMARY KEY, set_name TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE placements (
+    seq INTEGER PRIMARY KEY, album TEXT NOT NULL UNIQUE, set_name TEXT NOT NULL,
+    ties TEXT NOT NULL          -- JSON: what it shares with others of its set
+);
 CREATE TABLE requests (
     host TEXT NOT NULL, day TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (host, day)
 ) WITHOUT ROWID;
@@ -65,11 +69,17 @@ ALTER TABLE covers ADD COLUMN last_modified TEXT NOT NULL DEFAULT '';
 ALTER TABLE covers ADD COLUMN phash TEXT NOT NULL DEFAULT '';
 ALTER TABLE covers ADD COLUMN grey BLOB NOT NULL DEFAULT x'';
 """,
+    2: """
+CREATE TABLE placements (
+    seq INTEGER PRIMARY KEY, album TEXT NOT NULL UNIQUE, set_name TEXT NOT NULL,
+    ties TEXT NOT NULL          -- JSON: what it shares with others of its set
+);
+""",
 }
 
 _FORMAT = Format(
     application_id=0x45714733,  # "EqG3", to tell a ledger from any other SQLite file
-    version=2,
+    version=3,
     schema=_SCHEMA,
     migrations=_MIGRATIONS,
 )
@@ -159,6 +169,25 @@ class PendingRow:
     seq: int
     album_id: str
     cells: tuple[str, ...]
+
+
+class Digest(NamedTuple):
+    """A file's size in bytes, and its SHA-256 (hex)."""
+
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where an album was dealt, a set or "aside", and its ties (`rules/grouping.py`).
+
+    `album` is its id, or where it has none the name of its cover's file, without folder and suffix.
+    """
+
+    album: str
+    set_name: str
+    ties: tuple[str, ...]
 
 
 class Ledger(Database):
@@ -325,8 +354,13 @@ class Ledger(Database):
         with self._transaction() as db:
             db.executemany(_PUT_COVER, [_cover_values(cover) for cover in covers])
 
+    def cover_digests(self) -> dict[str, Digest]:
+        """Return what is known of the bytes of each good cover, by its path."""
+        with self._rows("SELECT path, size_bytes, sha256 FROM covers WHERE status = 'ok'") as rows:
+            return {path: Digest(size_bytes, sha256) for path, size_bytes, sha256 in rows}
+
     def sets(self) -> dict[str, str]:
-        """Return the set ("train", "val", "test") of each cover, by its path."""
+        """Return where each cover is: "train", "val", "test", or "aside" (in none), by its path."""
         with self._rows("SELECT path, set_name FROM sets") as rows:
             return dict(rows)
 
@@ -335,6 +369,24 @@ class Ledger(Database):
         with self._transaction() as db:
             db.execute("DELETE FROM sets")
             db.executemany("INSERT INTO sets VALUES (?, ?)", sets.items())
+
+    def placements(self) -> list[Placement]:
+        """Return the albums that were ever dealt, oldest first."""
+        with self._rows("SELECT album, set_name, ties FROM placements ORDER BY seq") as rows:
+            return [Placement(album, name, tuple(json.loads(ties))) for album, name, ties in rows]
+
+    def place(self, placements: Iterable[Placement], *, anew: bool = False) -> None:
+        """Remember where albums went; those of earlier deals stay, unless all go `anew`."""
+        with self._transaction() as db:
+            if anew:
+                db.execute("DELETE FROM placements")
+            put = (
+                "INSERT INTO placements (album, set_name, ties) VALUES (?, ?, ?)"
+                " ON CONFLICT (album) DO UPDATE"
+                " SET set_name = excluded.set_name, ties = excluded.ties"
+            )
+            rows = ((each.album, each.set_name, json.dumps(each.ties)) for each in placements)
+            db.executemany(put, rows)
 
     # Requests a day, and single values
 

@@ -33,6 +33,7 @@ from equigen import __version__
 from equigen.rules.addresses import host_name
 from equigen.rules.labels import Label, builtin_labels
 from equigen.rules.rendering import Check, Fit, Format, Rendering
+from equigen.rules.splitting import Group
 
 ENV_PREFIX = "EQUIGEN_"
 DISCOGS_API_URL = "https://api.discogs.com"
@@ -268,12 +269,16 @@ class HttpSettings(_Table):
 
 
 class SplitSettings(_Table):
-    """`[split]`: the shares of train, val and test, and the seed that deals them."""
+    """`[split]`: the shares of train, val and test, who stays together, and the seed."""
 
     ratio: tuple[float, float, float] = Field(
         (0.70, 0.15, 0.15), description="shares of train, val and test"
     )
-    seed: int = Field(1337, description="deals the same sets again")
+    group: Group = Field(
+        Group.ARTIST_COVER,
+        description="albums of one artist, covers of the same bytes, both or none: in one set",
+    )
+    seed: int = Field(1337, description="decides where albums go that are in no set yet")
 
     @field_validator("ratio")
     @classmethod

@@ -28,6 +28,7 @@ SETTINGS: Final = (
     "fetch.labels",
     "discogs.entity",
     "split.ratio",
+    "split.group",
     "split.seed",
 )
 STAGES: Final = ("fetch", "clean", "dedupe", "counts", "download", "split")

@@ -5,6 +5,22 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 SETS = ("train", "val", "test")
+# What stands for a set where an album is in none, since its ties lead to several.
+ASIDE = "aside"
+
+
+class Group(StrEnum):
+    """Which albums stay together in one set; with `none`, each cover is dealt by itself."""
+
+    ARTIST_COVER = "artist+cover"
+    ARTIST = "artist"
+    COVER = "cover"
+    NONE = "none"
+
+    def uses(self, tie: str) -> bool:
+        """Tell whether a tie ("artist ...", "cover ..." or "album ...") counts."""
+        kind = tie.partition(" ")[0]
+        return kind == "album" or kind in self.value.split("+")
 
 
 class Link(StrEnum):

@@ -1,222 +1,146 @@
-"""Deal the covers into train, val and test by split-folders.
+"""Deal the covers into train, val and test.
 
-The sets are those of `splitfolders.ratio(images, output, seed=..., ratio=...)`. A second run into
-the same folder changes only what must change: no file is ever in two sets, and none stays whose
-picture is gone.
+Albums of one artist, and covers of the same bytes, never stand in two sets. An album
+stays in its set, whatever comes and goes; one whose ties come to lead to two sets is set
+aside. --reshuffle deals all anew. --group none deals each cover by itself: the sets are
+then those of split-folders.
+
+split.tsv, in the folder of the sets, says where each album is; docs/sets.md has the rules.
 
 Examples:
   equigen split
-  equigen split --link hardlink --seed 7
+  equigen split --link hardlink
+  equigen split --verify
 """
 
-import os
-import random
-import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from enum import StrEnum
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Annotated, Final
 
 import typer
-from splitfolders.split import list_dirs, setup_files, split_files
 
 from equigen.context import Context
-from equigen.errors import ConfigError, MissingInputError
-from equigen.files import translating_os_errors
+from equigen.errors import MissingInputError, UsageError
+from equigen.files import write_tsv
+from equigen.layout import gather, lay_out, refuse_nesting
+from equigen.leaks import prove_none
 from equigen.ledger import SPLIT_LINK, Ledger
 from equigen.lock import dataset_lock
-from equigen.rules.splitting import SETS, Changes, Link, Place, changes
+from equigen.rules.grouping import LARGEST_SHARE
+from equigen.rules.splitting import ASIDE, SETS, Changes, Group, Link
+from equigen.sets import Outcome, dealt_by_group, dealt_by_library
 from equigen.summary import Summary, Table
 
 ORDER: Final = 70
-SETTINGS: Final = ("split.ratio", "split.seed")
-
-
-# What a copy is called until it is whole.
-_BESIDE = ".new-split"
-
-
-class Group(StrEnum):
-    """Which albums stay together in one set: `none` deals each album by itself."""
-
-    NONE = "none"
+SETTINGS: Final = ("split.ratio", "split.group", "split.seed")
+SPLIT_TSV: Final = "split.tsv"
+_COLUMNS = ("album_id", "genre", "set", "group", "file", "sha256")
+_TIED = "tied to several sets"
+_NO_ROW = "no row in the dataset"
+_EXAMPLES = 3
 
 
 def run(
     context: Context,
     *,
     link: Annotated[Link, typer.Option(help="How covers get into their sets.")] = Link.COPY,
-    group: Annotated[Group, typer.Option(help="Which albums stay in one set.")] = Group.NONE,
+    reshuffle: Annotated[
+        bool, typer.Option("--reshuffle", help="Forget all sets and deal anew.")
+    ] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Prove from the files that nothing is in two sets.")
+    ] = False,
 ) -> Summary:
     """Split the images folder.
 
     Raises:
-        MissingInputError: there are no covers yet.
+        MissingInputError, InputError: there are no covers yet, or no dataset that asks for them.
         ConfigError: the split folder and the images folder lie in each other.
+        LeakError: with `verify`, something is in two sets.
         StorageError: the disk refuses.
 
     """
-    images, split = context.images, context.split
-    _refuse_nesting(images, split)
+    images, split, group = context.images, context.split, context.settings.split.group
+    refuse_nesting(images, split)
+    if verify:
+        if reshuffle:
+            msg = "--verify changes nothing and --reshuffle changes all: give one of them."
+            raise UsageError(msg)
+        return prove_none(context)
     if not context.directory.is_dir():
-        raise _no_covers(images)
+        msg = f"{images}: no covers there. `equigen download` makes them: run that first."
+        raise MissingInputError(msg)
     with (
         dataset_lock(context.directory, stage="split", now=context.now()),
         Ledger(context.ledger) as ledger,
     ):
         if ledger.value(SPLIT_LINK) == Link.MOVE:
-            _gather(images, split)
-        wanted, laid_out = _deal(context), ledger.sets()
-        # Before the first file moves: should the run be killed, it is known where they may be.
+            gather(images, split)
+        if group is Group.NONE:
+            outcome = dealt_by_library(context, ledger)
+        else:
+            outcome = dealt_by_group(context, ledger, group, anew=reshuffle)
+            ledger.place(outcome.placements, anew=reshuffle)
+        laid_out, sets = ledger.sets(), outcome.sets
+        # Before the first file moves, and until the last one has: should the run be killed, it is
+        # known where they may be.
         ledger.remember(SPLIT_LINK, link)
-        ledger.record_sets(wanted)
-        there = [place for place in _files(split) if _is_ours(place, wanted, laid_out)]
-        stale = [
-            place
-            for place in there
-            if wanted.get(place.path) == place.set_name
-            and not _shows(images / place.path, split / place.set_name / place.path, link)
-        ]
-        plan = changes(wanted, there, stale=stale)
-        _carry_out(context, plan, link)
-    sizes = Counter((path.partition("/")[0], set_name) for path, set_name in wanted.items())
+        ledger.record_sets({**laid_out, **sets})
+        plan = lay_out(context, sets, laid_out, link)
+        ledger.record_sets({row.path: row.set_name for row in outcome.rows})
+        write_tsv(split / SPLIT_TSV, _COLUMNS, _rows(outcome))
+    return _summary(context, outcome, plan, link)
+
+
+def _rows(outcome: Outcome) -> Iterator[list[str]]:
+    for row in outcome.rows:
+        genre = row.path.partition("/")[0]
+        yield [row.album_id, genre, row.set_name, row.group, row.path, row.sha256]
+
+
+def _summary(context: Context, outcome: Outcome, plan: Changes, link: Link) -> Summary:
+    sizes = Counter((row.path.partition("/")[0], row.set_name) for row in outcome.rows)
+    totals = Counter(row.set_name for row in outcome.rows)
+    shown = (*SETS, ASIDE) if outcome.aside else SETS
     by_genre: list[tuple[str | int, ...]] = [
-        (genre, *(sizes[genre, name] for name in SETS))
+        (genre, *(sizes[genre, name] for name in shown))
         for genre in sorted({genre for genre, _ in sizes})
     ]
-    totals = Counter(wanted.values())
+    grouping = outcome.grouping
     return Summary(
         stage="split",
         unit="covers",
-        rows_in=len(wanted),
+        rows_in=outcome.files,
         rows_out=sum(totals[name] for name in SETS),
+        dropped={_TIED: len(outcome.aside), _NO_ROW: outcome.strangers},
         facts={
             "sets": {name: totals[name] for name in SETS},
-            "group": str(group),
+            "group": str(context.settings.split.group),
+            "groups": len(grouping.groups) if grouping else 0,
+            "groups_cut": grouping.cut if grouping else 0,
+            "largest_group_share": round(grouping.largest_share, 4) if grouping else 0,
             "link": str(link),
             "added": len(plan.add),
             "removed": len(plan.remove),
-            "folder": str(split),
+            "folder": str(context.split),
         },
-        table=Table(("genre", *SETS), (*by_genre, ("total", *(totals[name] for name in SETS)))),
+        table=Table(("genre", *shown), (*by_genre, ("total", *(totals[n] for n in shown)))),
+        notes=list(_notes(outcome)),
     )
 
 
-def _refuse_nesting(images: Path, split: Path) -> None:
-    one, other = images.resolve(), split.resolve()
-    if one == other or one in other.parents or other in one.parents:
-        msg = (
-            f"dataset.split: {split} and the images folder {images} lie in each other; expected two"
-            " folders side by side. Mend dataset.split or dataset.images."
+def _notes(outcome: Outcome) -> Iterator[str]:
+    grouping = outcome.grouping
+    if grouping and grouping.cut:
+        yield (
+            f"{grouping.cut:,} groups were larger than {LARGEST_SHARE:.0%} of a genre (up to"
+            f" {grouping.largest_cut:.0%}) and were cut at their {len(grouping.loose):,}"
+            " collaborations"
         )
-        raise ConfigError(msg)
-
-
-def _deal(context: Context) -> dict[str, str]:
-    """Have split-folders deal the covers; return the set of each.
-
-    Shuffling and cutting are the library's own; only the laying out of files is ours.
-    """
-    images, settings = context.images, context.settings.split
-    train, val, _ = settings.ratio
-    sets: dict[str, str] = {}
-    state = random.getstate()  # split-folders seeds the generator that the whole process shares
-    try:
-        for genre in list_dirs(images) if images.is_dir() else ():
-            files = setup_files(genre, settings.seed)
-            train_ends = int(train * len(files))
-            val_ends = train_ends + int(val * len(files))
-            for part, name in split_files(files, train_ends, val_ends, use_test=True):
-                sets |= {f"{genre.name}/{file.name}": name for file in part}
-    finally:
-        random.setstate(state)
-    if not sets:
-        raise _no_covers(images)
-    return sets
-
-
-def _no_covers(images: Path) -> MissingInputError:
-    msg = f"{images}: no covers there. `equigen download` makes them: run that first."
-    return MissingInputError(msg)
-
-
-def _is_ours(place: Place, wanted: Mapping[str, str], laid_out: Mapping[str, str]) -> bool:
-    """Tell whether a file in a set may be taken out of it: nothing is lost, or we put it there."""
-    unfinished = place.path.rpartition("/")[2] == _BESIDE
-    return unfinished or place.path in wanted or laid_out.get(place.path) == place.set_name
-
-
-def _files(split: Path) -> Iterator[Place]:
-    for name in SETS:
-        folder = split / name
-        if folder.is_dir():
-            for genre in folder.iterdir():
-                if genre.is_dir() and not genre.is_symlink():
-                    for file in genre.iterdir():
-                        if file.is_symlink() or not file.is_dir():
-                            yield Place(name, f"{genre.name}/{file.name}")
-
-
-def _shows(picture: Path, file: Path, link: Link) -> bool:
-    """Tell whether `file` is what `link` would make of `picture` now."""
-    try:
-        match link:
-            case Link.SYMLINK:
-                return file.is_symlink() and file.readlink() == _relative(picture, file)
-            case Link.HARDLINK:
-                return not file.is_symlink() and file.samefile(picture)
-            case Link.COPY:
-                one, other = file.lstat(), picture.stat()
-                alike = (one.st_size, int(one.st_mtime)) == (other.st_size, int(other.st_mtime))
-                return alike and not file.is_symlink() and not file.samefile(picture)
-            case Link.MOVE:
-                return False
-    except OSError:
-        return False
-
-
-def _relative(picture: Path, file: Path) -> Path:
-    return Path(os.path.relpath(picture, file.parent))
-
-
-def _gather(images: Path, split: Path) -> None:
-    """Bring the covers that an earlier split moved back to where they came from."""
-    for place in list(_files(split)):
-        file, home = split / place.set_name / place.path, images / place.path
-        if not home.exists() and not file.is_symlink() and not file.name.startswith("."):
-            with translating_os_errors(home):
-                home.parent.mkdir(parents=True, exist_ok=True)
-                shutil.move(file, home)
-
-
-def _carry_out(context: Context, plan: Changes, link: Link) -> None:
-    images, split = context.images, context.split
-    with translating_os_errors(split):
-        for place in plan.remove:
-            (split / place.set_name / place.path).unlink()
-        genres = {folder.name for folder in images.iterdir() if folder.is_dir()}
-        for name in SETS:
-            for genre in genres:
-                (split / name / genre).mkdir(parents=True, exist_ok=True)
-            for folder in (split / name).iterdir():
-                if folder.is_dir() and folder.name not in genres and not any(folder.iterdir()):
-                    folder.rmdir()
-        with context.bar("split", len(plan.add), "cover") as bar:
-            for place in plan.add:
-                _put(images / place.path, split / place.set_name / place.path, link)
-                bar.advance()
-
-
-def _put(picture: Path, target: Path, link: Link) -> None:
-    beside = target.with_name(_BESIDE)
-    match link:
-        case Link.COPY:
-            shutil.copy2(picture, beside)
-            beside.replace(target)
-        case Link.SYMLINK:
-            target.symlink_to(_relative(picture, target))
-        case Link.HARDLINK:
-            target.hardlink_to(picture)
-        case Link.MOVE:
-            shutil.move(picture, target)
+    now = [each for each in outcome.aside if each.was_in != ASIDE]
+    for each in sorted(now, key=lambda one: not one.was_in)[:_EXAMPLES]:
+        ties = ", ".join(f"{tie} ({name})" for tie, name in each.ties.items())
+        was = f" was in {each.was_in}," if each.was_in else ""
+        yield f"{each.path}{was} is tied to {ties}: set aside"
+    if len(now) > _EXAMPLES:
+        yield f"{len(now) - _EXAMPLES:,} more were set aside: see {SPLIT_TSV}"

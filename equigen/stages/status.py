@@ -16,7 +16,7 @@ from equigen.covers import dataset_covers
 from equigen.ledger import LAST_FETCH, LAST_REFRESH, REFRESHING, CoverState, Ledger
 from equigen.rules.covering import FAILED, OK
 from equigen.rules.pictures import has_no_cover
-from equigen.rules.splitting import SETS
+from equigen.rules.splitting import ASIDE, SETS
 from equigen.summary import Summary, Table
 
 ORDER: Final = 90
@@ -39,6 +39,7 @@ def run(context: Context) -> Summary:
         "missing": found.missing,
         "failed": dict(found.failed),
         "sets": {name: found.sets[name] for name in SETS},
+        "set_aside": found.sets[ASIDE],
         "in_no_set": found.covers - found.sets.total(),
         "not_in_tsv_yet": found.pending,
         "last_fetch": found.last_fetch,
@@ -52,6 +53,7 @@ def run(context: Context) -> Summary:
         ("covers not asked for yet", found.missing),
         *((f"failed: {reason}", count) for reason, count in found.failed.most_common()),
         *((f"in {name}", found.sets[name]) for name in SETS),
+        *((("set aside", found.sets[ASIDE]),) if found.sets[ASIDE] else ()),
         ("last fetch", found.last_fetch or "never"),
         ("last refresh", found.last_refresh or "never"),
     ]

@@ -52,8 +52,8 @@ def by_library(images: Path, output: Path, seed: int = 1337) -> dict[str, str]:
 
 
 def run_split(folder: Path, link: Link = Link.COPY, **settings: object) -> Summary:
-    """Split in this process."""
-    return split.run(make_context(folder, split=settings), link=link)
+    """Deal each cover by itself, in this process."""
+    return split.run(make_context(folder, split={**settings, "group": "none"}), link=link)
 
 
 @ALL_LINKS
@@ -241,7 +241,7 @@ def test_killed_at_any_moment_no_file_stands_in_two_sets(tmp_path: Path, link: s
 
 def _start(folder: Path, link: str) -> "subprocess.Popen[bytes]":
     env = program_env(**sandbox_env("http://127.0.0.1:9", EQUIGEN_DATASET__DIRECTORY=str(folder)))
-    command = [sys.executable, "-m", "equigen", "split", "--link", link]
+    command = [sys.executable, "-m", "equigen", "split", "--group", "none", "--link", link]
     return subprocess.Popen(
         command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

@@ -1,0 +1,173 @@
+"""The files of the sets: each cover in the folder of its set, and in no other."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from equigen.context import Context
+from equigen.errors import ConfigError
+from equigen.files import translating_os_errors
+from equigen.rules.splitting import SETS, Changes, Link, Place, changes
+
+# What a copy is called until it is whole.
+_BESIDE = ".new-split"
+
+
+def refuse_nesting(images: Path, split: Path) -> None:
+    """Make sure that covers and sets have folders of their own.
+
+    Raises:
+        ConfigError: they lie in each other.
+
+    """
+    one, other = images.resolve(), split.resolve()
+    if one == other or one in other.parents or other in one.parents:
+        msg = (
+            f"dataset.split: {split} and the images folder {images} lie in each other; expected two"
+            " folders side by side. Mend dataset.split or dataset.images."
+        )
+        raise ConfigError(msg)
+
+
+def lay_out(
+    context: Context, wanted: Mapping[str, str], laid_out: Mapping[str, str], link: Link
+) -> Changes:
+    """Bring the folders of the sets to what is wanted, and tell what had to change.
+
+    `wanted` has the set of each cover, `laid_out` those of an earlier run: no other file is ever
+    taken out of a set. No cover is in two sets at any moment.
+
+    Raises:
+        StorageError: the disk refuses.
+
+    """
+    images, split = context.images, context.split
+    there = [place for place in files_in_sets(split) if _is_ours(place, wanted, laid_out)]
+    stale = [
+        place
+        for place in there
+        if wanted.get(place.path) == place.set_name
+        and not _shows(images / place.path, split / place.set_name / place.path, link)
+    ]
+    plan = changes(wanted, there, stale=stale)
+    _carry_out(context, plan, link)
+    return plan
+
+
+def sha256_of(file: Path) -> str:
+    """Return the sha256 (hex) of a file.
+
+    Raises:
+        StorageError: it can't be read.
+
+    """
+    with translating_os_errors(file), file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _is_ours(place: Place, wanted: Mapping[str, str], laid_out: Mapping[str, str]) -> bool:
+    """Tell whether a file in a set may be taken out of it: nothing is lost, or we put it there."""
+    unfinished = place.path.rpartition("/")[2] == _BESIDE
+    return unfinished or place.path in wanted or laid_out.get(place.path) == place.set_name
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file below the images folder: "Genre/name.jpg" and its size."""
+
+    path: str
+    size_bytes: int
+
+
+def cover_files(images: Path) -> Iterator[File]:
+    """Yield each file in a genre's folder, hidden ones left out."""
+    for genre in images.iterdir() if images.is_dir() else ():
+        if genre.is_dir() and not genre.name.startswith("."):
+            with os.scandir(genre) as files:
+                for file in files:
+                    if file.is_file() and not file.name.startswith("."):
+                        yield File(f"{genre.name}/{file.name}", file.stat().st_size)
+
+
+def files_in_sets(split: Path) -> Iterator[Place]:
+    """Yield all files that stand in a set, also those that no split put there."""
+    for name in SETS:
+        folder = split / name
+        if folder.is_dir():
+            for genre in folder.iterdir():
+                if genre.is_dir() and not genre.is_symlink():
+                    for file in genre.iterdir():
+                        if file.is_symlink() or not file.is_dir():
+                            yield Place(name, f"{genre.name}/{file.name}")
+
+
+def _shows(picture: Path, file: Path, link: Link) -> bool:
+    """Tell whether `file` is what `link` would make of `picture` now."""
+    try:
+        match link:
+            case Link.SYMLINK:
+                return file.is_symlink() and file.readlink() == _relative(picture, file)
+            case Link.HARDLINK:
+                return not file.is_symlink() and file.samefile(picture)
+            case Link.COPY:
+                one, other = file.lstat(), picture.stat()
+                alike = (one.st_size, int(one.st_mtime)) == (other.st_size, int(other.st_mtime))
+                return alike and not file.is_symlink() and not file.samefile(picture)
+            case Link.MOVE:
+                return False
+    except OSError:
+        return False
+
+
+def _relative(picture: Path, file: Path) -> Path:
+    return Path(os.path.relpath(picture, file.parent))
+
+
+def gather(images: Path, split: Path) -> None:
+    """Bring the covers that an earlier split moved back to where they came from.
+
+    Raises:
+        StorageError: the disk refuses.
+
+    """
+    for place in list(files_in_sets(split)):
+        file, home = split / place.set_name / place.path, images / place.path
+        if not home.exists() and not file.is_symlink() and not file.name.startswith("."):
+            with translating_os_errors(home):
+                home.parent.mkdir(parents=True, exist_ok=True)
+                shutil.move(file, home)
+
+
+def _carry_out(context: Context, plan: Changes, link: Link) -> None:
+    images, split = context.images, context.split
+    with translating_os_errors(split):
+        for place in plan.remove:
+            (split / place.set_name / place.path).unlink()
+        genres = {folder.name for folder in images.iterdir() if folder.is_dir()}
+        for name in SETS:
+            for genre in genres:
+                (split / name / genre).mkdir(parents=True, exist_ok=True)
+            for folder in (split / name).iterdir():
+                if folder.is_dir() and folder.name not in genres and not any(folder.iterdir()):
+                    folder.rmdir()
+        with context.bar("split", len(plan.add), "cover") as bar:
+            for place in plan.add:
+                _put(images / place.path, split / place.set_name / place.path, link)
+                bar.advance()
+
+
+def _put(picture: Path, target: Path, link: Link) -> None:
+    beside = target.with_name(_BESIDE)
+    match link:
+        case Link.COPY:
+            shutil.copy2(picture, beside)
+            beside.replace(target)
+        case Link.SYMLINK:
+            target.symlink_to(_relative(picture, target))
+        case Link.HARDLINK:
+            target.hardlink_to(picture)
+        case Link.MOVE:
+            shutil.move(picture, target)

@@ -1,0 +1,218 @@
+"""Who goes to which set: by groups, or each cover by itself."""
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from splitfolders.split import list_dirs, setup_files, split_files
+
+from equigen.context import Context
+from equigen.covers import WantedCover, dataset_covers
+from equigen.errors import InputError, MissingInputError
+from equigen.layout import File, cover_files, sha256_of
+from equigen.ledger import Digest, Ledger, Placement
+from equigen.rules.credits import artists_by_credit
+from equigen.rules.dealing import Aside, Earlier, deal
+from equigen.rules.grouping import Grouping, Member, components, grouped
+from equigen.rules.splitting import ASIDE, Group
+
+_ARTIST = "artist "
+
+
+@dataclass(frozen=True, slots=True)
+class SplitRow:
+    """A cover in `split.tsv`: its set or "aside", and the name of its group there."""
+
+    album_id: str
+    set_name: str
+    group: str
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Where each of so many `files` goes, in path order.
+
+    `aside` are those of the rows that are in no set, and why; `strangers` how many files no row of
+    the dataset asks for; `placements` what is to be remembered.
+    """
+
+    rows: Sequence[SplitRow]
+    files: int
+    aside: Sequence[Aside] = ()
+    strangers: int = 0
+    placements: Sequence[Placement] = ()
+    grouping: Grouping | None = None
+
+    @property
+    def sets(self) -> Mapping[str, str]:
+        """The set of each cover that is in one, by its path."""
+        return {row.path: row.set_name for row in self.rows if row.set_name != ASIDE}
+
+
+@dataclass(frozen=True, slots=True)
+class _Album:
+    """A cover that is there, and all of its ties, the artists' first."""
+
+    row: WantedCover
+    sha256: str
+    ties: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """What it is remembered by."""
+        return self.row.album_id or self.row.path.rpartition("/")[2].rpartition(".")[0]
+
+    def member(self, group: Group) -> Member:
+        ties = tuple(tie for tie in self.ties if group.uses(tie))
+        artists = sum(tie.startswith(_ARTIST) for tie in ties)
+        return Member(self.row.path, self.row.genre, ties, is_collaboration=artists > 1)
+
+
+def dealt_by_library(context: Context, ledger: Ledger) -> Outcome:
+    """Have split-folders deal each cover by itself; nothing is remembered.
+
+    Shuffling and cutting are the library's own: the sets are those of `splitfolders.ratio(images,
+    output, seed=..., ratio=...)`.
+
+    Raises:
+        MissingInputError: there are no covers.
+
+    """
+    settings = context.settings.split
+    train, val, _ = settings.ratio
+    sets: dict[str, str] = {}
+    state = random.getstate()  # split-folders seeds the generator that the whole process shares
+    try:
+        for genre in list_dirs(context.images) if context.images.is_dir() else ():
+            files = setup_files(genre, settings.seed)
+            train_ends = int(train * len(files))
+            val_ends = train_ends + int(val * len(files))
+            for part, name in split_files(files, train_ends, val_ends, use_test=True):
+                sets |= {f"{genre.name}/{file.name}": name for file in part}
+    finally:
+        random.setstate(state)
+    there = _there(context)
+    known = ledger.cover_digests()
+    return Outcome(
+        [
+            SplitRow("", sets[path], "", path, _digest(context, there[path], known))
+            for path in sorted(sets)
+            if path in there
+        ],
+        len(sets),
+    )
+
+
+def dealt_by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool) -> Outcome:
+    """Deal covers so that no tie is in two sets, and each album stays where it was.
+
+    Raises:
+        MissingInputError: there are no covers, or no dataset.
+        InputError: the dataset is broken, or asks for none of the covers.
+        StorageError: a cover can't be read.
+
+    """
+    there = _there(context)
+    before = [] if anew else ledger.placements()
+    albums = list(_albums(context, ledger, there, before))
+    if not albums:
+        msg = (
+            f"{context.tsv}: no row asks for any of the {len(there)} covers in {context.images}."
+            " Expected the dataset that they were downloaded for. `--group none` deals them without"
+            " one."
+        )
+        raise InputError(msg)
+    members = [album.member(group) for album in albums]
+    grouping = grouped(members)
+    settings = context.settings.split
+    paths: dict[str, list[str]] = {}
+    for album in albums:
+        paths.setdefault(album.key, []).append(album.row.path)
+    dealt = deal(
+        members,
+        grouping,
+        ratio=settings.ratio,
+        seed=settings.seed,
+        before=[
+            Earlier(
+                each.set_name,
+                tuple(tie for tie in each.ties if group.uses(tie)),
+                tuple(paths.get(each.album, ())),
+            )
+            for each in before
+        ],
+    )
+    where = {**dealt.sets, **{each.path: ASIDE for each in dealt.aside}}
+    names = _group_names([member for member in members if member.path in dealt.sets])
+    rows = [
+        SplitRow(each.row.album_id, where[path], names.get(path, ""), path, each.sha256)
+        for each in sorted(albums, key=lambda album: album.row.path)
+        for path in [each.row.path]
+    ]
+    return Outcome(
+        rows,
+        len(there),
+        dealt.aside,
+        len(there) - len(albums),
+        [Placement(each.key, where[each.row.path], each.ties) for each in albums],
+        grouping,
+    )
+
+
+def _there(context: Context) -> dict[str, File]:
+    there = {file.path: file for file in cover_files(context.images)}
+    if not there:
+        msg = f"{context.images}: no covers there. `equigen download` makes them: run that first."
+        raise MissingInputError(msg)
+    return there
+
+
+def _albums(
+    context: Context, ledger: Ledger, there: Mapping[str, File], before: Sequence[Placement]
+) -> Iterator[_Album]:
+    """Yield the rows whose covers are there, in file order, with all that ties them."""
+    known = ledger.cover_digests()
+    rows: list[WantedCover] = []
+    names: set[str] = set()
+    seen: set[str] = set()
+    for row in dataset_covers(context):
+        names.add(row.artist)
+        if row.path in there and row.path not in seen:
+            seen.add(row.path)
+            rows.append(row)
+    # Artists that are gone tie as well: they can come back.
+    gone = {
+        tie.removeprefix(_ARTIST)
+        for each in before
+        for tie in each.ties[:1]
+        if tie.startswith(_ARTIST)
+    }
+    artists = artists_by_credit(names, known=gone)
+    ids = Counter(row.album_id for row in rows if row.album_id)
+    for row in rows:
+        digest = _digest(context, there[row.path], known)
+        ties = [f"{_ARTIST}{name}" for name in artists[row.artist]]
+        ties.append(f"cover {digest}")
+        if ids[row.album_id] > 1:
+            ties.append(f"album {row.album_id}")
+        yield _Album(row, digest, tuple(ties))
+
+
+def _digest(context: Context, file: File, known: Mapping[str, Digest]) -> str:
+    """Return a cover's sha256: what the ledger knows, or read anew where it isn't that file."""
+    digest = known.get(file.path)
+    if digest and digest.sha256 and digest.size_bytes == file.size_bytes:
+        return digest.sha256
+    return sha256_of(context.images / file.path)
+
+
+def _group_names(members: Sequence[Member]) -> dict[str, str]:
+    """Return the name of each one's group among those that are in sets: one of its ties."""
+    return {
+        members[at].path: min((tie for each in group for tie in members[each].ties), default="")
+        for group in components(members, range(len(members)))
+        for at in group
+    }
