@@ -370,6 +370,7 @@ def test_a_ledger_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path) ->
         db = sqlite3.connect(ledger)
         for column in ("final_url", "rendering", "etag", "last_modified", "phash", "grey"):
             db.execute(f"ALTER TABLE covers DROP COLUMN {column}")
+        db.execute("DROP TABLE placements")
         db.execute("PRAGMA user_version = 1")
         db.commit()
         db.close()
