@@ -30,7 +30,7 @@ _FORMATS: list[str] = [
 ]
 # A JPEG that holds several pictures, as phones make them, opens as MPO.
 _JPEGS = frozenset({"JPEG", "MPO"})
-_JPEG_SCAN = b"\xff\xda"
+JPEG_SCAN = b"\xff\xda"
 _EXIF = b"Exif\0\0"
 _JPEG_START = b"\xff\xd8\xff"
 _JPEG_END = b"\xff\xd9"
@@ -129,7 +129,7 @@ def opened(body: bytes) -> Iterator[Opened]:
 def _may_have_exif(body: bytes) -> bool:
     """Tell whether EXIF stands among a JPEG's segments, or these are not as they should be."""
     at = len(_JPEG_START) - 1
-    while body[at : at + 2] != _JPEG_SCAN:
+    while body[at : at + 2] != JPEG_SCAN:
         length = int.from_bytes(body[at + 2 : at + 4])
         odd = body[at : at + 1] != b"\xff" or body[at + 1 : at + 2] == b"\xff" or not length
         if odd or body.startswith(_EXIF, at + 4):

@@ -113,7 +113,7 @@ class Download:
         ordered = sorted(
             worklist.endings.items(), key=lambda item: (item[0].host, -item[1], item[0].reason)
         )
-        failures = [
+        failures: list[dict[str, str | int]] = [
             {
                 "host": ending.host,
                 "reason": ending.reason,
@@ -122,10 +122,7 @@ class Download:
             }
             for ending, count in ordered
         ]
-        rows: list[tuple[str | int, ...]] = [
-            (ending.host, ending.reason, count, worklist.examples[ending])
-            for ending, count in ordered
-        ]
+        rows: list[tuple[str | int, ...]] = [tuple(failure.values()) for failure in failures]
         return Summary(
             stage="download",
             unit="rows",

@@ -6,7 +6,7 @@ The HTTP client passes every request, and each hop of a redirect, through its ho
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -195,6 +195,11 @@ class Gates:
                 slots = threading.BoundedSemaphore(policy.concurrency)
                 self._gates[host] = Gate(host, policy, self, Pace(policy.per_minute), slots)
             return self._gates[host]
+
+    def hold(self, host: str, pause_s: float) -> None:
+        """Let nobody pass to a host for a while; one that is served elsewhere is held there."""
+        with suppress(NotServedError):
+            self.at(host).hold(pause_s)
 
     def inside_s(self) -> float:
         """Return for how long, all requests to all hosts together, one was inside a gate so far."""

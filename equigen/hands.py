@@ -48,12 +48,11 @@ class Hands:
         with self._lock:
             for job in jobs:
                 self._waiting.setdefault(job.host, deque()).append(job)
-        for _ in jobs:
-            self._tokens.put(1)
-        with self._lock:
             new = min(len(jobs), min(_FIRST_THREADS, self._most) - len(self._threads))
             for _ in range(0 if self._stopped else new):
                 self._start()
+        for _ in jobs:
+            self._tokens.put(1)
 
     def look(self) -> None:
         """Start more threads where that helps; to be called now and then."""
@@ -65,13 +64,14 @@ class Hands:
         asking = (asked_s - self._asked_s) / (passed_s * max(1, len(self._threads)))
         working = (worked_s - self._worked_s) / passed_s
         self._looked_s, self._asked_s, self._worked_s = now_s, asked_s, worked_s
-        was_slow, self._is_slow = self._is_slow, asking > _ASKING_ABOVE or working < _IDLE_BELOW
+        hosts_are_slow, is_idle = asking > _ASKING_ABOVE, working < _IDLE_BELOW
+        was_slow, self._is_slow = self._is_slow, hosts_are_slow or is_idle
         with self._lock:
             stand_still = not self._ended and self._is_held_up()
             self._ended = 0
-            is_idle = asking > _ASKING_ABOVE and working < _IDLE_BELOW
-            if is_idle or (was_slow and self._is_slow) or stand_still:
-                more = len(self._threads) if is_idle else len(self._threads) // 2 + 1
+            beyond_doubt = hosts_are_slow and is_idle
+            if beyond_doubt or (was_slow and self._is_slow) or stand_still:
+                more = len(self._threads) if beyond_doubt else len(self._threads) // 2 + 1
                 more = min(more, self._most - len(self._threads))
                 useful = sum(min(len(jobs), self._room(at)) for at, jobs in self._waiting.items())
                 for _ in range(0 if self._stopped else min(more, useful)):

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from equigen.decoding import WHITE, Opened, Pixels, decode, ends_as_jpeg, jpeg_size, opened
+from equigen.decoding import (
+    JPEG_SCAN,
+    WHITE,
+    Opened,
+    Pixels,
+    decode,
+    ends_as_jpeg,
+    jpeg_size,
+    opened,
+)
 from equigen.errors import PictureError
 from equigen.phash import grey_signature, grey_square, perceptual_hash
 from equigen.rules.rendering import Check, Demands, Format, Rendering, placement
@@ -19,7 +28,6 @@ _JPEG_MOST_PX = 65_500  # libjpeg's bound
 # A progressive JPEG has some ten scans. Each is read, also one with nothing in it: thousands of
 # them keep a decoder busy for minutes.
 _MOST_SCANS = 200
-_SCAN = b"\xff\xda"
 _PNG_LEVEL = 3  # zlib's own 6 takes more than twice as long and saves 2 %
 ORIGINAL = Rendering()
 # Two of the reasons that a `PictureError` gives; callers tell them from the rest.
@@ -106,7 +114,7 @@ def _undecoded(body: bytes, size_px: tuple[int, int], renderings: Sequence[Rende
 
 
 def _decoded(picture: Opened, renderings: Sequence[Rendering]) -> Picture:
-    if picture.is_jpeg and (scans := picture.body.count(_SCAN)) > _MOST_SCANS:
+    if picture.is_jpeg and (scans := picture.body.count(JPEG_SCAN)) > _MOST_SCANS:
         reason = "too many scans"
         raise _refused(reason, f"a JPEG of {scans} scans, more than {_MOST_SCANS}")
     size_px = picture.width_px, picture.height_px

@@ -83,9 +83,9 @@ class File:
 
 
 def cover_files(images: Path) -> Iterator[File]:
-    """Yield each file in a genre's folder, hidden ones left out."""
+    """Yield each file in a genre's folder, hidden ones left out, as split-folders lists them."""
     for genre in images.iterdir() if images.is_dir() else ():
-        if genre.is_dir() and not genre.name.startswith("."):
+        if genre.is_dir():
             with os.scandir(genre) as files:
                 for file in files:
                     if file.is_file() and not file.name.startswith("."):

@@ -5,7 +5,6 @@ Decoders and connections come with it, so that it is only made where it has some
 
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
 from queue import SimpleQueue
 
 from equigen.errors import NotServedError
@@ -87,8 +86,7 @@ class LocalStation:
 
     def hold(self, host: str, pause_s: float) -> None:
         """Let a host rest."""
-        with suppress(NotServedError):
-            self._client.gates.at(host).hold(pause_s)
+        self._client.gates.hold(host, pause_s)
 
     def look(self) -> None:
         """Start more threads where that helps."""

@@ -100,7 +100,6 @@ def dealt_by_library(context: Context, ledger: Ledger) -> Outcome:
         [
             SplitRow("", sets[path], "", path, _digest(context, there[path], known))
             for path in sorted(sets)
-            if path in there
         ],
         len(sets),
     )
@@ -146,11 +145,13 @@ def dealt_by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool
         ],
     )
     where = {**dealt.sets, **{each.path: ASIDE for each in dealt.aside}}
+    by_path = {album.row.path: album for album in albums}
     names = _group_names([member for member in members if member.path in dealt.sets])
     rows = [
-        SplitRow(each.row.album_id, where[path], names.get(path, ""), path, each.sha256)
-        for each in sorted(albums, key=lambda album: album.row.path)
-        for path in [each.row.path]
+        SplitRow(
+            by_path[path].row.album_id, set_name, names.get(path, ""), path, by_path[path].sha256
+        )
+        for path, set_name in sorted(where.items())
     ]
     return Outcome(
         rows,

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable
 from queue import Empty, SimpleQueue
 
-from equigen.errors import NotServedError, StoppedError
+from equigen.errors import StoppedError
 from equigen.fetcher import Fetcher
 from equigen.hands import Hands
 from equigen.http import Client
@@ -61,7 +61,7 @@ def main() -> None:
             if isinstance(word, list):
                 hands.hand(JOBS.read(word))
             elif "hold" in word:
-                _hold(client, word["hold"], word["pause_s"])
+                client.gates.hold(word["hold"], word["pause_s"])
             elif word:
                 enquiries.answer(**word)
             else:
@@ -119,13 +119,6 @@ class _Enquiries:
 
 def _no_answer() -> StoppedError:
     return StoppedError("stopped while a host was looked up; what was done is kept")
-
-
-def _hold(client: Client, host: str, pause_s: float) -> None:
-    try:
-        client.gates.at(host).hold(pause_s)
-    except NotServedError:
-        return
 
 
 def _tell(outcomes: SimpleQueue[Outcome | None], hands: Hands) -> None:

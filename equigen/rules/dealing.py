@@ -126,7 +126,8 @@ class _Dealing:
 
     def settle(self, positions: Iterable[int]) -> None:
         """Deal what is left one by one: where its ties lead, or like albums by themselves."""
-        for at in sorted(positions, key=lambda at: self._lot((at,))):
+        left = filter(self._is_open, positions)
+        for at in sorted(left, key=lambda at: self._lot((at,))):
             self._join(at)
             if self._is_open(at):
                 self.spread([(at,)])

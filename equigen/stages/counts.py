@@ -19,6 +19,7 @@ import typer
 from equigen.context import Context
 from equigen.covers import WantedCover, dataset_covers
 from equigen.errors import MissingInputError, UsageError
+from equigen.layout import cover_files
 from equigen.ledger import Ledger
 from equigen.summary import Summary, Table
 
@@ -110,8 +111,5 @@ def _folders(images: Path) -> Iterator[str]:
     if not images.is_dir():
         msg = f"{images}: no such folder. `equigen download` makes one: run that first."
         raise MissingInputError(msg)
-    for folder in images.iterdir():
-        if folder.is_dir():
-            for file in folder.iterdir():
-                if file.is_file() and not file.name.startswith("."):
-                    yield folder.name
+    for file in cover_files(images):
+        yield file.path.partition("/")[0]

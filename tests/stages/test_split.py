@@ -260,3 +260,13 @@ def test_what_we_did_not_put_there_is_not_removed(tmp_path: Path) -> None:
     run_split(tmp_path)
     assert precious.read_text() == "years of work"
     assert set(moved) <= set(laid_out(tmp_path / "split"))
+
+
+def test_a_hidden_folder_is_dealt_as_the_library_deals_it(tmp_path: Path) -> None:
+    """Both ways of listing the covers see the same files."""
+    images = fill(tmp_path, genres=1)
+    (images / ".kept").mkdir()
+    (images / ".kept" / "1.jpg").write_text("1")
+    expected = by_library(images, tmp_path / "library")
+    summary = run_split(tmp_path)
+    assert (summary.rows_in, summary.rows_out) == (len(expected), len(expected))
