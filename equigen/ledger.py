@@ -55,6 +55,12 @@ CREATE TABLE placements (
     seq INTEGER PRIMARY KEY, album TEXT NOT NULL UNIQUE, set_name TEXT NOT NULL,
     ties TEXT NOT NULL          -- JSON: what it shares with others of its set
 );
+CREATE TABLE pairs (
+    first TEXT NOT NULL, second TEXT NOT NULL,      -- sha256 of the files
+    distance INTEGER NOT NULL, likeness REAL NOT NULL,
+    PRIMARY KEY (first, second)
+) WITHOUT ROWID;
+CREATE TABLE alike (sha256 TEXT PRIMARY KEY, group_name TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE requests (
     host TEXT NOT NULL, day TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (host, day)
 ) WITHOUT ROWID;
@@ -75,11 +81,19 @@ CREATE TABLE placements (
     ties TEXT NOT NULL          -- JSON: what it shares with others of its set
 );
 """,
+    3: """
+CREATE TABLE pairs (
+    first TEXT NOT NULL, second TEXT NOT NULL,      -- sha256 of the files
+    distance INTEGER NOT NULL, likeness REAL NOT NULL,
+    PRIMARY KEY (first, second)
+) WITHOUT ROWID;
+CREATE TABLE alike (sha256 TEXT PRIMARY KEY, group_name TEXT NOT NULL) WITHOUT ROWID;
+""",
 }
 
 _FORMAT = Format(
     application_id=0x45714733,  # "EqG3", to tell a ledger from any other SQLite file
-    version=3,
+    version=4,
     schema=_SCHEMA,
     migrations=_MIGRATIONS,
 )
@@ -169,6 +183,19 @@ class PendingRow:
     seq: int
     album_id: str
     cells: tuple[str, ...]
+
+
+class CoverPair(NamedTuple):
+    """Two covers that look alike, by the sha256 (hex) of their files, `first` before `second`.
+
+    `distance` is in how many bits their hashes differ, `likeness` how alike their pixels are: 1
+    where nothing differs.
+    """
+
+    first: str
+    second: str
+    distance: int
+    likeness: float
 
 
 class Digest(NamedTuple):
@@ -353,6 +380,25 @@ class Ledger(Database):
         """Note what became of several covers, all or none."""
         with self._transaction() as db:
             db.executemany(_PUT_COVER, [_cover_values(cover) for cover in covers])
+
+    def cover_pairs(self) -> list[CoverPair]:
+        """Return the covers that look alike, two by two, ordered by their sha256."""
+        sql = "SELECT first, second, distance, likeness FROM pairs ORDER BY first, second"
+        with self._rows(sql) as rows:
+            return [CoverPair(*row) for row in rows]
+
+    def cover_groups(self) -> dict[str, str]:
+        """Return which group of look-alikes a file is in, by its sha256; a group has a name."""
+        with self._rows("SELECT sha256, group_name FROM alike") as rows:
+            return dict(rows)
+
+    def record_alike(self, pairs: Iterable[CoverPair], groups: Mapping[str, str]) -> None:
+        """Replace what is known of covers that look alike."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM pairs")
+            db.executemany("INSERT INTO pairs VALUES (?, ?, ?, ?)", pairs)
+            db.execute("DELETE FROM alike")
+            db.executemany("INSERT INTO alike VALUES (?, ?)", groups.items())
 
     def cover_digests(self) -> dict[str, Digest]:
         """Return what is known of the bytes of each good cover, by its path."""
