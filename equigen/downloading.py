@@ -57,6 +57,7 @@ class Download:
     changed: int = 0
     unchanged: int = 0
     _unsaid: list[Cover] = field(default_factory=list)
+    _looks: dict[str, bytes] = field(default_factory=dict)
     _unplaced: list[Job] = field(default_factory=list)
     _refusals: Counter[str] = field(default_factory=Counter)
     _kept: Counter[str] = field(default_factory=Counter)
@@ -245,6 +246,8 @@ class Download:
                 self._unsaid.append(self._cover(done))
         elif outcome.status == OK:
             self._unsaid.append(self._cover(done))
+            if outcome.look:
+                self._looks[outcome.sha256] = bytes.fromhex(outcome.look)
             self._unplaced.append(job)
             self.worklist.good += job.kind != ASK
             if job.kind != MAKE:
@@ -288,14 +291,14 @@ class Download:
             etag=outcome.etag or job.etag,
             last_modified=outcome.last_modified or job.last_modified,
             phash=outcome.phash,
-            grey=bytes.fromhex(outcome.grey),
         )
 
     def _say_and_place(self, bar: Bar) -> None:
         said, placed = self._unsaid, self._unplaced
         self._unsaid, self._unplaced = [], []
         if said:
-            self.ledger.record_covers(said)
+            self.ledger.record_covers(said, self._looks)
+            self._looks.clear()
         for job in placed:
             self.worklist.shelf.place(job, self._run)
         if self.done > self._shown:

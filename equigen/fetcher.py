@@ -109,7 +109,7 @@ class Fetcher:
             etag=answer.headers.get("ETag", ""),
             last_modified=answer.headers.get("Last-Modified", ""),
             phash=picture.phash,
-            grey=picture.grey.hex(),
+            look=picture.look.hex(),
         )
         if job.kind == ASK and job.sha256 == picture.sha256:
             outcome.status = UNCHANGED

@@ -19,7 +19,8 @@ from equigen.decoding import (
     opened,
 )
 from equigen.errors import PictureError
-from equigen.phash import grey_signature, grey_square, perceptual_hash
+from equigen.looks import look_of
+from equigen.phash import grey_grid, grey_square, perceptual_hash
 from equigen.rules.rendering import Check, Demands, Format, Rendering, placement
 from equigen.scaling import Array, scaled
 
@@ -41,8 +42,8 @@ class Picture:
     """A picture that was checked, and the files made of it.
 
     `files` has one for each rendering, in their order; the size in pixels and the `sha256` (hex)
-    are those of the first. `phash` (16 hex digits) and `grey` (16x16 greys, row by row) show the
-    whole picture upright; both are empty where it was not decoded.
+    are those of the first. `phash` (16 hex digits) and `look` (of `looks.look_of`, as bytes) show
+    the whole picture upright; both are empty where it was not decoded.
     """
 
     files: tuple[bytes, ...]
@@ -50,7 +51,7 @@ class Picture:
     height_px: int
     sha256: str
     phash: str
-    grey: bytes
+    look: bytes
 
 
 def check_picture(
@@ -110,7 +111,7 @@ def _keep_all(renderings: Sequence[Rendering]) -> bool:
 def _undecoded(body: bytes, size_px: tuple[int, int], renderings: Sequence[Rendering]) -> Picture:
     if not ends_as_jpeg(body):
         raise _refused(BROKEN, f"a JPEG of {len(body)} bytes without its end marker")
-    return Picture((body,) * len(renderings), *size_px, _sha256(body), phash="", grey=b"")
+    return Picture((body,) * len(renderings), *size_px, _sha256(body), phash="", look=b"")
 
 
 def _decoded(picture: Opened, renderings: Sequence[Rendering]) -> Picture:
@@ -126,14 +127,14 @@ def _decoded(picture: Opened, renderings: Sequence[Rendering]) -> Picture:
         kept if kept and each.is_original else _encoded(_drawn(pixels, each), each)
         for each in renderings
     ]
-    grey = grey_square(pixels.image(), pixels.width_px, pixels.height_px, reduced=pixels.reduced)
+    grid = grey_grid(pixels.image(), pixels.width_px, pixels.height_px, reduced=pixels.reduced)
     return Picture(
         files=tuple(file.data for file in files),
         width_px=files[0].width_px,
         height_px=files[0].height_px,
         sha256=_sha256(files[0].data),
-        phash=perceptual_hash(grey),
-        grey=grey_signature(grey),
+        phash=perceptual_hash(grey_square(grid)),
+        look=look_of(grid).tobytes(),
     )
 
 

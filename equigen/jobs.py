@@ -72,7 +72,7 @@ class Outcome:
     etag: str = ""
     last_modified: str = ""
     phash: str = ""
-    grey: str = ""
+    look: str = ""
     pause_s: float = 0.0
 
 

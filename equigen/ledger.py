@@ -16,6 +16,7 @@ from equigen.database import Database, Format
 from equigen.rules.selection import Identity
 from equigen.schema import Album, Listing
 
+_NOTHING: Mapping[str, bytes] = {}
 LEDGER_NAME = "equigen_ledger.sqlite"
 # How covers last got into their sets, under the key of `Ledger.value`; "move" took them away.
 SPLIT_LINK = "split_link"
@@ -47,9 +48,13 @@ CREATE TABLE covers (
     tries INTEGER NOT NULL, size_bytes INTEGER NOT NULL, width_px INTEGER NOT NULL,
     height_px INTEGER NOT NULL, sha256 TEXT NOT NULL, fetched_at TEXT NOT NULL,
     final_url TEXT NOT NULL, rendering TEXT NOT NULL, etag TEXT NOT NULL,
-    last_modified TEXT NOT NULL, phash TEXT NOT NULL, grey BLOB NOT NULL
+    last_modified TEXT NOT NULL, phash TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX covers_by_picture ON covers (picture);
+CREATE TABLE looks (
+    seq INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE,
+    look BLOB NOT NULL          -- its views (looks.py), empty where the file is no picture
+);
 CREATE TABLE sets (path TEXT PRIMARY KEY, set_name TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE placements (
     seq INTEGER PRIMARY KEY, album TEXT NOT NULL UNIQUE, set_name TEXT NOT NULL,
@@ -57,7 +62,7 @@ CREATE TABLE placements (
 );
 CREATE TABLE pairs (
     first TEXT NOT NULL, second TEXT NOT NULL,      -- sha256 of the files
-    distance INTEGER NOT NULL, likeness REAL NOT NULL,
+    distance INTEGER NOT NULL, likeness REAL NOT NULL, is_alike INTEGER NOT NULL,
     PRIMARY KEY (first, second)
 ) WITHOUT ROWID;
 CREATE TABLE alike (sha256 TEXT PRIMARY KEY, group_name TEXT NOT NULL) WITHOUT ROWID;
@@ -82,9 +87,27 @@ CREATE TABLE placements (
 );
 """,
     3: """
+CREATE TABLE covers_anew (
+    path TEXT PRIMARY KEY, picture TEXT NOT NULL, url TEXT NOT NULL,
+    status TEXT NOT NULL, reason TEXT NOT NULL, http_status INTEGER NOT NULL,
+    tries INTEGER NOT NULL, size_bytes INTEGER NOT NULL, width_px INTEGER NOT NULL,
+    height_px INTEGER NOT NULL, sha256 TEXT NOT NULL, fetched_at TEXT NOT NULL,
+    final_url TEXT NOT NULL, rendering TEXT NOT NULL, etag TEXT NOT NULL,
+    last_modified TEXT NOT NULL, phash TEXT NOT NULL
+) WITHOUT ROWID;
+INSERT INTO covers_anew SELECT path, picture, url, status, reason, http_status, tries, size_bytes,
+    width_px, height_px, sha256, fetched_at, final_url, rendering, etag, last_modified, phash
+    FROM covers;
+DROP TABLE covers;
+ALTER TABLE covers_anew RENAME TO covers;
+CREATE INDEX covers_by_picture ON covers (picture);
+CREATE TABLE looks (
+    seq INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE,
+    look BLOB NOT NULL          -- its views (looks.py), empty where the file is no picture
+);
 CREATE TABLE pairs (
     first TEXT NOT NULL, second TEXT NOT NULL,      -- sha256 of the files
-    distance INTEGER NOT NULL, likeness REAL NOT NULL,
+    distance INTEGER NOT NULL, likeness REAL NOT NULL, is_alike INTEGER NOT NULL,
     PRIMARY KEY (first, second)
 ) WITHOUT ROWID;
 CREATE TABLE alike (sha256 TEXT PRIMARY KEY, group_name TEXT NOT NULL) WITHOUT ROWID;
@@ -126,8 +149,7 @@ class Cover:
     (trying again can help); `reason` says why. `http_status` is 0 where no answer came. What is
     known of the file is 0 or "" for all but "ok". `fetched_at` is UTC in ISO 8601. `final_url` is
     where the redirects led; `rendering` says how the files were made; `etag` and `last_modified`
-    are the host's. `phash` is 16 hex digits and `grey` 16x16 bytes (`phash.py`), both empty where
-    nothing was decoded.
+    are the host's. `phash` is 16 hex digits (`phash.py`), empty where nothing was decoded.
     """
 
     path: str
@@ -147,7 +169,6 @@ class Cover:
     etag: str = ""
     last_modified: str = ""
     phash: str = ""
-    grey: bytes = b""
 
 
 class CoverState(NamedTuple):
@@ -185,8 +206,15 @@ class PendingRow:
     cells: tuple[str, ...]
 
 
+class StoredLook(NamedTuple):
+    """How a file looks (`looks.read_look`), by its sha256 (hex); b"" where it is no picture."""
+
+    sha256: str
+    look: bytes
+
+
 class CoverPair(NamedTuple):
-    """Two covers that look alike, by the sha256 (hex) of their files, `first` before `second`.
+    """Two covers that were compared, by the sha256 (hex) of their files, `first` before `second`.
 
     `distance` is in how many bits their hashes differ, `likeness` how alike their pixels are: 1
     where nothing differs.
@@ -196,6 +224,7 @@ class CoverPair(NamedTuple):
     second: str
     distance: int
     likeness: float
+    is_alike: bool = True
 
 
 class Digest(NamedTuple):
@@ -376,29 +405,56 @@ class Ledger(Database):
                 db.execute("DELETE FROM covers WHERE path = ?", (moved_from,))
             db.execute(_PUT_COVER, _cover_values(cover))
 
-    def record_covers(self, covers: Iterable[Cover]) -> None:
-        """Note what became of several covers, all or none."""
+    def record_covers(self, covers: Iterable[Cover], looks: Mapping[str, bytes] = _NOTHING) -> None:
+        """Note what became of several covers, all or none, and how files look, by their sha256."""
         with self._transaction() as db:
             db.executemany(_PUT_COVER, [_cover_values(cover) for cover in covers])
+            db.executemany(
+                "INSERT INTO looks (sha256, look) VALUES (?, ?) ON CONFLICT (sha256) DO NOTHING",
+                looks.items(),
+            )
+
+    # What looks alike
+
+    def looks(self) -> Iterator[StoredLook]:
+        """Yield how each file looks that was ever looked at, in the order in which they were."""
+        with self._rows("SELECT sha256, look FROM looks ORDER BY seq") as rows:
+            yield from map(StoredLook._make, rows)
+
+    def looks_of(self, digests: Iterable[str]) -> dict[str, bytes]:
+        """Return how some files look, by their sha256; those that were looked at."""
+        sql = "SELECT sha256, look FROM looks WHERE sha256 IN (SELECT value FROM json_each(?))"
+        with self._rows(sql, (json.dumps(list(digests)),)) as rows:
+            return dict(rows)
+
+    def compared(self) -> Iterator[CoverPair]:
+        """Yield all files that were ever compared, two by two, also those that are unalike."""
+        sql = "SELECT first, second, distance, likeness, is_alike FROM pairs ORDER BY first, second"
+        with self._rows(sql) as rows:
+            for first, second, distance, likeness, is_alike in rows:
+                yield CoverPair(first, second, distance, likeness, bool(is_alike))
 
     def cover_pairs(self) -> list[CoverPair]:
         """Return the covers that look alike, two by two, ordered by their sha256."""
-        sql = "SELECT first, second, distance, likeness FROM pairs ORDER BY first, second"
-        with self._rows(sql) as rows:
-            return [CoverPair(*row) for row in rows]
+        return [pair for pair in self.compared() if pair.is_alike]
 
     def cover_groups(self) -> dict[str, str]:
         """Return which group of look-alikes a file is in, by its sha256; a group has a name."""
         with self._rows("SELECT sha256, group_name FROM alike") as rows:
             return dict(rows)
 
-    def record_alike(self, pairs: Iterable[CoverPair], groups: Mapping[str, str]) -> None:
-        """Replace what is known of covers that look alike."""
+    def record_pairs(self, pairs: Iterable[CoverPair]) -> None:
+        """Note what files were compared, beside those of before."""
         with self._transaction() as db:
-            db.execute("DELETE FROM pairs")
-            db.executemany("INSERT INTO pairs VALUES (?, ?, ?, ?)", pairs)
+            db.executemany("INSERT OR REPLACE INTO pairs VALUES (?, ?, ?, ?, ?)", pairs)
+
+    def record_groups(self, groups: Mapping[str, str]) -> None:
+        """Replace the groups of look-alikes: the name of each file's, by its sha256."""
+        with self._transaction() as db:
             db.execute("DELETE FROM alike")
             db.executemany("INSERT INTO alike VALUES (?, ?)", groups.items())
+
+    # Where covers are
 
     def cover_digests(self) -> dict[str, Digest]:
         """Return what is known of the bytes of each good cover, by its path."""

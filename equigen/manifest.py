@@ -10,6 +10,7 @@ from equigen.covers import WantedCover, dataset_covers
 from equigen.errors import UsageError
 from equigen.files import translating_os_errors, write_tsv
 from equigen.ledger import Cover, Ledger
+from equigen.looks import Look, read_look
 from equigen.rules.covering import WAITING
 from equigen.rules.pictures import has_no_cover
 
@@ -73,8 +74,10 @@ def _rows(context: Context, ledger: Ledger) -> Iterator[Sequence[str | int | byt
     wanted = dataset_covers(context)
     while batch := list(islice(wanted, _BATCH_ROWS)):
         known = ledger.covers_at(row.path for row in batch)
+        looks = ledger.looks_of(cover.sha256 for cover in known.values())
         for row in batch:
-            yield _row(row, known.get(row.path) or _unknown(row))
+            cover = known.get(row.path) or _unknown(row)
+            yield _row(row, cover, read_look(looks.get(cover.sha256, b"")))
 
 
 def _unknown(row: WantedCover) -> Cover:
@@ -83,11 +86,12 @@ def _unknown(row: WantedCover) -> Cover:
     return Cover(row.path, row.picture, row.url, WAITING, tries=0)
 
 
-def _row(row: WantedCover, cover: Cover) -> Sequence[str | int | bytes]:
+def _row(row: WantedCover, cover: Cover, look: Look) -> Sequence[str | int | bytes]:
+    grey = look["grey"][0].tobytes() if len(look) else b""
     return (
         row.path, row.artist, row.title, row.genre, row.label, row.year, row.country, row.album_id,
         row.url, cover.final_url, cover.status, cover.reason, cover.http_status, cover.tries,
-        cover.size_bytes, cover.width_px, cover.height_px, cover.sha256, cover.phash, cover.grey,
+        cover.size_bytes, cover.width_px, cover.height_px, cover.sha256, cover.phash, grey,
         cover.rendering, cover.fetched_at,
     )  # fmt: skip
 

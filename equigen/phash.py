@@ -1,11 +1,12 @@
-"""What a picture looks like: a perceptual hash and a small grey signature."""
+"""What a picture looks like as a whole: its perceptual hash."""
+
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 GREY_PX = 32
-SIGNATURE_PX = 16
 _LOW = 8  # frequencies kept along each axis
 # A grid this fine moves no hash by more than a bit or two; a coarser one does.
 _LEAST_GRID_PX = 48
@@ -27,19 +28,36 @@ def coarsest(width_px: int, height_px: int) -> int:
     return factor
 
 
-def grey_square(image: Image.Image, width_px: int, height_px: int, *, reduced: int = 1) -> Grey:
-    """Return a picture as 32x32 greys, whatever its shape.
+class Grid(NamedTuple):
+    """A picture in greys, reduced to as few pixels as a hash needs.
+
+    It shows `width` by `height` of them: where these are no whole numbers, the last column and row
+    are cut by the picture's edge.
+    """
+
+    image: Image.Image
+    width: float
+    height: float
+
+
+def grey_grid(image: Image.Image, width_px: int, height_px: int, *, reduced: int = 1) -> Grid:
+    """Return a picture reduced by the factor that `coarsest` gives.
 
     `image` (L or RGB) shows `width_px` by `height_px` pixels, reduced by the factor `reduced`, its
     last column and row rounded up; `reduced` is no more than `coarsest` gives.
     """
-    grid = coarsest(width_px, height_px)
-    if grid > reduced:
-        image = image.reduce(grid // reduced)
+    factor = coarsest(width_px, height_px)
+    if factor > reduced:
+        image = image.reduce(factor // reduced)
+    return Grid(image.convert("L"), width_px / factor, height_px / factor)
+
+
+def grey_square(grid: Grid) -> Grey:
+    """Return a picture as 32x32 greys, whatever its shape."""
     # The exact box: half a column too many would shift the picture by a part of a pixel.
-    box = (0, 0, width_px / grid, height_px / grid)
-    small = image.convert("L").resize((GREY_PX, GREY_PX), Image.Resampling.LANCZOS, box=box)
-    return np.asarray(small)
+    box = (0, 0, grid.width, grid.height)
+    side = (GREY_PX, GREY_PX)
+    return np.asarray(grid.image.resize(side, Image.Resampling.LANCZOS, box=box))
 
 
 def perceptual_hash(grey_32x32: Grey) -> str:
@@ -58,12 +76,3 @@ def perceptual_hash(grey_32x32: Grey) -> str:
     middle = low.size // 2
     median = (ordered[middle - 1] + ordered[middle]) / 2
     return np.packbits(low > median).tobytes().hex()
-
-
-def grey_signature(grey_32x32: Grey) -> bytes:
-    """Return a picture as 16x16 greys, row by row: 256 bytes, each the mean of 2x2 pixels."""
-    each = (SIGNATURE_PX, GREY_PX // SIGNATURE_PX)
-    sums: npt.NDArray[np.uint16] = grey_32x32.reshape(*each, *each).sum(
-        axis=(1, 3), dtype=np.uint16
-    )
-    return ((sums + 2) // 4).astype(np.uint8).tobytes()

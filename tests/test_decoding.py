@@ -19,6 +19,7 @@ from support import realdata
 from equigen.decoding import decode, opened
 from equigen.errors import PictureError
 from equigen.images import ORIGINAL, check_picture
+from equigen.looks import read_look
 from equigen.rules.rendering import Demands, Fit, Format, Rendering
 
 RED, GREEN, BLUE, YELLOW = (255, 0, 0), (0, 160, 0), (0, 0, 255), (255, 255, 0)
@@ -218,7 +219,7 @@ def test_what_exif_says_of_turning_is_done_once(format_: str, orientation: int) 
         for place in ((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75)):
             got, expected = (colour(each, *place) for each in (made, upright))
             assert all(abs(one - two) < 16 for one, two in zip(got, expected, strict=True))
-    grey = Image.frombytes("L", (16, 16), picture.grey)
+    grey = Image.fromarray(read_look(picture.look)["grey"][0])
     expected_grey = upright.convert("L").resize((16, 16), Image.Resampling.BOX)
     assert mean_difference(grey, expected_grey) < 4
     assert (picture.files[1] == body) == (format_ == "JPEG")

@@ -16,7 +16,7 @@ from equigen.phash import (
     GREY_PX,
     Grey,
     coarsest,
-    grey_signature,
+    grey_grid,
     grey_square,
     perceptual_hash,
 )
@@ -99,18 +99,6 @@ def test_a_mirrored_picture_differs_only_where_it_must(seed: int) -> None:
     assert perceptual_hash(both) == perceptual_hash(both[:, ::-1])
 
 
-def test_the_signature_is_the_mean_of_four_pixels() -> None:
-    """256 greys, row by row, rounded."""
-    grey = np.zeros((GREY_PX, GREY_PX), dtype=np.uint8)
-    grey[0, 0:4] = (255, 255, 8, 1)
-    grey[1, 0:4] = (255, 255, 0, 1)
-    grey[31, 30:] = (3, 3)
-    signature = grey_signature(grey)
-    assert len(signature) == 256
-    assert signature[:3] == bytes([255, 3, 0])
-    assert signature[-1] == 2
-
-
 @pytest.mark.parametrize(
     ("size", "factor"),
     [((1, 9000), 1), ((95, 95), 1), ((96, 500), 2), ((600, 600), 8), ((3000, 3000), 32)],
@@ -125,7 +113,7 @@ def test_any_shape_becomes_a_square(size: tuple[int, int]) -> None:
     """All of the picture is in the square, its darker half where it was."""
     image = Image.new("L", size, 200)
     image.paste(20, (0, 0, size[0], size[1] // 2))
-    square = grey_square(image, *size)
+    square = grey_square(grey_grid(image, *size))
     assert square.shape == (GREY_PX, GREY_PX)
     assert square.dtype == np.uint8
     if size[1] > 1:

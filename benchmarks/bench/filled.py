@@ -77,7 +77,6 @@ def _cover(row: WantedCover) -> Cover:
         fetched_at="2026-01-01T00:00:00+00:00",
         final_url=row.url,
         phash=told.hexdigest()[:16],
-        grey=told.digest() * 8,
     )
 
 

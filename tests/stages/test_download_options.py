@@ -358,7 +358,9 @@ def test_the_structure_check_decodes_nothing_and_refuses_what_is_cut(tmp_path: P
         summary = run_download(tmp_path, check="structure", hosts=ALONE)
     assert (summary.rows_out, summary.dropped) == (1, {"broken": 1})
     good = [cover for cover in ledger_of(tmp_path).values() if cover.status == "ok"]
-    assert [(cover.phash, cover.grey) for cover in good] == [("", b"")]
+    assert [cover.phash for cover in good] == [""]
+    with Ledger(tmp_path / "equigen_ledger.sqlite") as ledger:
+        assert list(ledger.looks()) == []
 
 
 def test_a_ledger_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path) -> None:
@@ -368,9 +370,10 @@ def test_a_ledger_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path) ->
         run_download(tmp_path)
         ledger = tmp_path / "equigen_ledger.sqlite"
         db = sqlite3.connect(ledger)
-        for column in ("final_url", "rendering", "etag", "last_modified", "phash", "grey"):
+        for column in ("final_url", "rendering", "etag", "last_modified", "phash"):
             db.execute(f"ALTER TABLE covers DROP COLUMN {column}")
-        db.execute("DROP TABLE placements")
+        for table in ("placements", "looks", "pairs", "alike"):
+            db.execute(f"DROP TABLE {table}")
         db.execute("PRAGMA user_version = 1")
         db.commit()
         db.close()

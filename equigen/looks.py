@@ -1,0 +1,141 @@
+"""How a cover looks from several sides, so that it is known again whatever became of its edges.
+
+A hash of a whole picture changes with its edges: a border, a crop, a sticker. So a cover is looked
+at as a whole, without its outer 2.5 % and 5 %, and without a plain border where it has one; a
+cropped copy's whole is another's inset. Each view has a hash, by which those that may be alike are
+found, and 16x16 greys, by which they are compared.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from equigen.phash import Grid
+
+GREY_CELLS = 16
+_HASH_CELLS = 6
+_HASH_BITS = 2 * _HASH_CELLS * (_HASH_CELLS - 1)
+_INSETS = (0.0, 0.025, 0.05)
+# Where a view lies: left, top, right and bottom, in 65,535ths of the picture.
+_WHOLE = 0xFFFF
+VIEW = np.dtype([("hash", "<u8"), ("box", "<u2", (4,)), ("grey", "u1", (GREY_CELLS, GREY_CELLS))])
+Look = npt.NDArray[np.void]
+Floats = npt.NDArray[np.float64]
+# A row or column of a border differs from the corners by no more than so many levels, but for
+# so large a share of its pixels.
+_BORDER_LEVELS = 10
+_BORDER_NOISE = 0.04
+_LEAST_BORDER = 0.012
+_LEAST_LEFT = 0.5
+# Means of whole levels that differ by less are the same: what arithmetic leaves, not the picture.
+_DECIMALS = 3
+
+
+class Box(NamedTuple):
+    """A part of a picture, in shares of its width and height."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+_INSET_BOXES = tuple(Box(inset, inset, 1 - inset, 1 - inset) for inset in _INSETS)
+
+
+def look_of(grid: Grid) -> Look:
+    """Return a picture's views, the whole first: three, or four where it has a plain border.
+
+    Each has a `hash` of 60 bits: of 6x6 mean greys, whether each is darker than its right
+    neighbour, row by row, then whether it is darker than the one below; a difference hash in both
+    directions (Krawetz, "Kind of Like That", 2013), which a sticker changes by few bits. `box` says
+    where in the picture it lies (`box_of`), `grey` are its 16x16 mean greys.
+    """
+    pixels = np.asarray(grid.image, dtype=np.float64)
+    look = _views(pixels, grid, _INSET_BOXES)
+    border = _within_border(pixels, grid)
+    return np.concatenate([look, _views(pixels, grid, (border,))]) if border else look
+
+
+def _views(pixels: Floats, grid: Grid, boxes: tuple["Box", ...]) -> Look:
+    """Return what is seen in some boxes: all of them at one go, since single ones cost as much."""
+    high, wide = pixels.shape
+    down = _all_parts(high, grid.height, tuple((box.top, box.bottom) for box in boxes))
+    across = _all_parts(wide, grid.width, tuple((box.left, box.right) for box in boxes))
+    cells = down @ pixels @ across.T
+    look = np.zeros(len(boxes), VIEW)
+    look["box"] = np.round(np.array(boxes) * _WHOLE)
+    coarse, each = np.empty((len(boxes), _HASH_CELLS, _HASH_CELLS)), _HASH_CELLS + GREY_CELLS
+    for at in range(len(boxes)):
+        own = cells[at * each : (at + 1) * each, at * each : (at + 1) * each]
+        coarse[at] = own[:_HASH_CELLS, :_HASH_CELLS]
+        look["grey"][at] = np.round(own[_HASH_CELLS:, _HASH_CELLS:])
+    look["hash"] = _hashes(coarse)
+    return look
+
+
+def box_of(stored: npt.NDArray[np.uint16]) -> Box:
+    """Return the part of a picture that a view's `box` stands for."""
+    return Box(*(int(side) / _WHOLE for side in stored))
+
+
+def read_look(stored: bytes) -> Look:
+    """Return the views that `look.tobytes()` wrote; none of what was never decoded."""
+    return np.frombuffer(stored, VIEW)
+
+
+@lru_cache(maxsize=512)
+def _all_parts(pixels: int, size: float, spans: tuple[tuple[float, float], ...]) -> Floats:
+    return np.concatenate(
+        [parts(pixels, size, span, cells) for span in spans for cells in (_HASH_CELLS, GREY_CELLS)]
+    )
+
+
+def parts(pixels: int, size: float, span: tuple[float, float], cells: int) -> Floats:
+    """Return how much each of `pixels` in a line counts in each of some cells: their means.
+
+    The cells divide the span between two shares of `size`, which is less than `pixels` where the
+    last of these is cut by the picture's edge.
+    """
+    edges = np.linspace(span[0] * size, span[1] * size, cells + 1)
+    within = np.clip(np.arange(pixels + 1.0), edges[:-1, None], edges[1:, None])
+    lengths: Floats = np.diff(within, axis=1)
+    lengths /= lengths.sum(axis=1, keepdims=True)
+    return lengths
+
+
+def _hashes(cells: Floats) -> npt.NDArray[np.uint64]:
+    cells = np.round(cells, _DECIMALS)
+    bits = np.zeros((len(cells), 64), bool)
+    across, down = cells[:, :, 1:] > cells[:, :, :-1], cells[:, 1:] > cells[:, :-1]
+    half = _HASH_BITS // 2
+    bits[:, -_HASH_BITS:-half] = across.reshape(-1, half)
+    bits[:, -half:] = down.reshape(-1, half)
+    return np.packbits(bits, axis=1).view(">u8").ravel().astype(np.uint64)
+
+
+def _within_border(pixels: Floats, grid: Grid) -> Box | None:
+    """Return what a border in the colour of the corners encloses, where there is one."""
+    corners = np.sort(pixels[[0, 0, -1, -1], [0, -1, 0, -1]])
+    colour = (corners[1] + corners[2]) / 2
+    if not any(
+        np.count_nonzero(np.abs(line - colour) > _BORDER_LEVELS) <= _BORDER_NOISE * len(line)
+        for line in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])
+    ):
+        return None
+    away = np.abs(pixels - colour) > _BORDER_LEVELS
+    rows = np.flatnonzero(away.mean(axis=1) > _BORDER_NOISE)
+    columns = np.flatnonzero(away.mean(axis=0) > _BORDER_NOISE)
+    if not len(rows) or not len(columns):
+        return None
+    box = Box(
+        float(columns[0] / grid.width),
+        float(rows[0] / grid.height),
+        min(1.0, float((columns[-1] + 1) / grid.width)),
+        min(1.0, float((rows[-1] + 1) / grid.height)),
+    )
+    is_wide = max(box.left, box.top, 1 - box.right, 1 - box.bottom) > _LEAST_BORDER
+    left = min(box.right - box.left, box.bottom - box.top)
+    return box if is_wide and left > _LEAST_LEFT else None
