@@ -239,7 +239,7 @@ def _span(decades: Mapping[str, int]) -> tuple[str, str]:
 
 def _notes(plan: _Plan) -> Iterator[str]:
     if plan.smallest:
-        yield f"{plan.per_genre:,} of each genre: so many can {plan.smallest} give"
+        yield f"{plan.per_genre:,} of each genre: {plan.smallest} can give no more"
     short = [name for name, each in plan.genres.items() if each.kept < plan.per_genre]
     short.sort(key=lambda name: plan.genres[name].kept)
     if short:

@@ -111,7 +111,7 @@ def test_min_is_what_the_smallest_genre_can_give(tmp_path: Path) -> None:
     assert genres_of(tmp_path / TSV) == {"Jazz": 10, "Rock": 10, "Pop": 10}
     summary = run_balance(tmp_path, rows, "min", per_artist=3)
     assert genres_of(tmp_path / TSV) == {"Jazz": 7, "Rock": 7, "Pop": 7}
-    assert summary.notes[0] == "7 of each genre: so many can Rock give"
+    assert summary.notes[0] == "7 of each genre: Rock can give no more"
     assert summary.dropped == {
         "beyond 3 of the artist in the genre": 17,
         "beyond 7 of the genre": 64 - 21 - 17,
