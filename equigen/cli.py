@@ -210,7 +210,7 @@ def _execute(
     """Run a stage or recipe, print what it returns, and return the exit code."""
     from equigen.config import load  # noqa: PLC0415  (as above)
     from equigen.context import Context  # noqa: PLC0415
-    from equigen.terminal import BarMaker, as_text, in_one_line, say  # noqa: PLC0415
+    from equigen.terminal import BarMaker, as_text, columns, in_one_line, say  # noqa: PLC0415
 
     if common.verbose:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
@@ -225,7 +225,7 @@ def _execute(
             summaries.append(summary)
             if not (common.quiet or common.json):
                 gap = "\n" if len(summaries) > 1 else ""
-                print(gap + as_text(summary), flush=True)
+                print(gap + as_text(summary, width=columns()), flush=True)
         partly = any(summary.partly for summary in summaries)
         if common.json:
             each = [summary.as_json() for summary in summaries]

@@ -84,15 +84,34 @@ def replacing(path: Path) -> Iterator[TextIO]:
         StorageError: the disk refuses: full, read-only, no permission.
 
     """
+    with _beside(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_bytes(path: Path, body: bytes) -> None:
+    """Write a file in place of `path`, as `replacing` does.
+
+    Raises:
+        StorageError: the disk refuses; the old file is still there.
+
+    """
+    with _beside(path) as beside, beside.open("wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """Open a place beside `path`: the file that is put there takes its place."""
     path = path.resolve() if path.is_symlink() else path
     beside = path.with_name(f".{path.name}.new")
     with translating_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with beside.open("w", encoding="utf-8", newline="") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
+            yield beside
             beside.replace(path)
         except BaseException:
             beside.unlink(missing_ok=True)

@@ -268,6 +268,15 @@ class HttpSettings(_Table):
     max_redirects: int = Field(5, ge=0, description="redirects that are followed")
 
 
+class BalanceSettings(_Table):
+    """`[balance]`: how many albums an artist may have in a genre, and the seed."""
+
+    per_artist: int = Field(
+        0, ge=0, description="albums of one artist in a genre, at most; 0: any number"
+    )
+    seed: int = Field(1337, description="decides which albums of a genre and decade are kept")
+
+
 class SplitSettings(_Table):
     """`[split]`: the shares of train, val and test, who stays together, and the seed."""
 
@@ -306,6 +315,7 @@ class Settings(BaseSettings):
     fetch: FetchSettings = FetchSettings()
     download: DownloadSettings = DownloadSettings()
     http: HttpSettings = HttpSettings()
+    balance: BalanceSettings = BalanceSettings()
     split: SplitSettings = SplitSettings()
 
     @classmethod

@@ -1,5 +1,6 @@
 """How results, talk and progress look on a terminal."""
 
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from tqdm import tqdm
 
 from equigen.context import Bar
 from equigen.summary import Summary, Table
+
+_GAP = "  "
 
 
 class _TqdmBar:
@@ -56,11 +59,19 @@ def say(line: str) -> None:
     tqdm.write(line, file=sys.stderr)
 
 
-def as_text(summary: Summary) -> str:
-    """Return a summary as people read it: its table, its notes, then what came of every row."""
+def columns() -> int:
+    """Return how many characters a line on stdout may have, 0 for any number: it is no terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+
+
+def as_text(summary: Summary, *, width: int = 0) -> str:
+    """Return a summary as people read it: its table, its notes, then what came of every row.
+
+    A table that is wider than `width` is folded.
+    """
     parts = []
     if summary.table:
-        parts.append(aligned(summary.table))
+        parts.append(aligned(summary.table, width=width))
     parts.extend(summary.notes)
     came = f"{summary.stage}: {summary.rows_in:,} {summary.unit} in, {summary.rows_out:,} out"
     dropped = [(count, reason) for reason, count in summary.dropped.items() if count]
@@ -84,21 +95,39 @@ def in_one_line(command: str, summaries: Sequence[Summary]) -> str:
     return f"{command}: {stages}{partly}"
 
 
-def aligned(table: Table) -> str:
-    """Return a table with text on the left and numbers, grouped by thousands, on the right."""
+def aligned(table: Table, *, width: int = 0) -> str:
+    """Return a table with text on the left and numbers, grouped by thousands, on the right.
+
+    Where a line would be longer than `width` (0: as long as it is), the columns that are too many
+    follow below, behind the first one.
+    """
     shown = [table.columns, *([_cell(value) for value in row] for row in table.rows)]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     numeric = [
         all(isinstance(row[at], int) for row in table.rows) for at in range(len(table.columns))
     ]
-    lines = []
-    for row in shown:
-        cells = [
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(row, widths, numeric, strict=True)
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+    blocks = []
+    for block in _folded(widths, width):
+        lines = []
+        for row in shown:
+            cells = [
+                row[at].rjust(widths[at]) if numeric[at] else row[at].ljust(widths[at])
+                for at in block
+            ]
+            lines.append(_GAP.join(cells).rstrip())
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def _folded(widths: Sequence[int], width: int) -> list[list[int]]:
+    """Return which columns stand side by side: the first one everywhere, and all that fit."""
+    blocks = [[0]]
+    for at in range(1, len(widths)):
+        line = sum(widths[other] + len(_GAP) for other in blocks[-1]) + widths[at]
+        if width and line > width and len(blocks[-1]) > 1:
+            blocks.append([0])
+        blocks[-1].append(at)
+    return blocks
 
 
 def _cell(value: str | int) -> str:

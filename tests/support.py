@@ -25,6 +25,7 @@ from equigen.context import Bar, Context
 from equigen.gates import Clock
 from equigen.sandbox.exchange import Hit, Hook, Reply
 from equigen.settings import (
+    BalanceSettings,
     Credentials,
     DatasetSettings,
     DiscogsSettings,
@@ -196,6 +197,7 @@ def make_context(
     discogs: Mapping[str, Any] | None = None,
     download: Mapping[str, Any] | None = None,
     http: Mapping[str, Any] | None = None,
+    balance: Mapping[str, Any] | None = None,
     split: Mapping[str, Any] | None = None,
     token: str = TOKEN,
     now: datetime = NOON,
@@ -210,6 +212,7 @@ def make_context(
         fetch=FetchSettings(**dict(fetch or {})),
         download=DownloadSettings(**dict(download or {})),
         http=HttpSettings(**{"max_wait_s": 0.01, "tries": 3, **(http or {})}),
+        balance=BalanceSettings(**dict(balance or {})),
         split=SplitSettings(**dict(split or {})),
     )
     config = Config(settings, Credentials(discogs_token=SecretStr(token)), folder)

@@ -37,6 +37,7 @@ COMMANDS = [
     "clean",
     "dedupe",
     "counts",
+    "balance",
     "download",
     "split",
     "run",
@@ -74,7 +75,8 @@ def test_help_loads_nothing_heavy() -> None:
         "from equigen.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "heavy = {'pandas', 'numpy', 'PIL', 'requests', 'pydantic', 'splitfolders', 'tqdm'}\n"
+        "heavy = {'pandas', 'numpy', 'PIL', 'requests', 'pydantic', 'splitfolders', 'tqdm',"
+        " 'matplotlib'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -167,10 +169,12 @@ def test_a_config_file_that_is_named_must_be_there(tmp_path: Path) -> None:
     assert "nowhere.toml" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["clean", "dedupe", "counts", "download"])
+@pytest.mark.parametrize(
+    "command", ["clean", "dedupe", "counts", "balance --per-genre 5", "download"]
+)
 def test_a_missing_dataset_names_the_stage_that_makes_it(tmp_path: Path, command: str) -> None:
     """One line, exit 2."""
-    done = equigen(command, cwd=tmp_path)
+    done = equigen(*command.split(), cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "equigen fetch" in done.stderr
@@ -260,8 +264,9 @@ def test_a_second_run_is_told_who_holds_the_lock(tmp_path: Path) -> None:
     tsv = write_rows(tmp_path / "data" / "equigen_dataset.tsv", {"artist": "Prince (2)"})
     before = tsv.read_bytes()
     with dataset_lock(tmp_path / "data", stage="download", now=NOON):
-        for command in ("fetch", "clean", "dedupe", "download", "split", "run"):
-            done = equigen(command, cwd=tmp_path, env=sandbox_env("http://127.0.0.1:9"))
+        balance = "balance --per-genre 1"
+        for command in ("fetch", "clean", "dedupe", balance, "download", "split", "run"):
+            done = equigen(*command.split(), cwd=tmp_path, env=sandbox_env("http://127.0.0.1:9"))
             assert done.returncode == 1, command
             assert "equigen download" in done.stderr
             assert "2026-06-15 12:00:00 UTC" in done.stderr

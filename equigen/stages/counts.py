@@ -1,103 +1,187 @@
 """Count albums a genre, largest first.
 
-Reads the TSV, or with --images a folder of pictures that has one folder a genre.
+Reads the TSV, or with --images a folder of pictures that has one folder a genre. --by set also
+tells each set's share. --by given twice counts one against the other. --chart draws the counts:
+bars, or with two --by a heat map with numbers.
 
 Examples:
   equigen counts
   equigen counts --by decade --json
+  equigen counts --by genre --by decade --chart counts.png
   equigen counts --images data/equigen_album_images
 """
 
-from collections.abc import Iterator
-from enum import StrEnum
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final
 
 import pandas as pd
 import typer
 
+from equigen.charts import Words, check_chart, draw_bars, draw_heat_map
 from equigen.context import Context
 from equigen.covers import WantedCover, dataset_covers
 from equigen.errors import MissingInputError, UsageError
 from equigen.layout import cover_files
 from equigen.ledger import Ledger
+from equigen.rules.decades import UNKNOWN, decade_of
+from equigen.rules.splitting import SETS
+from equigen.rules.tabulating import (
+    NO_SET,
+    By,
+    Crosstab,
+    largest_first,
+    natural_order,
+    shares_of_sets,
+)
 from equigen.summary import Summary, Table
 
 ORDER: Final = 50
 SETTINGS: Final = ()
 
-_UNKNOWN = "unknown"
-_YEAR_DIGITS = 4
-
-
-class By(StrEnum):
-    """What albums are counted by: `genre` is the folder, `label` the TSV's genre cell."""
-
-    GENRE = "genre"
-    LABEL = "label"
-    DECADE = "decade"
-    COUNTRY = "country"
-    SET = "set"
+_MOST_FIELDS = 2
 
 
 def run(
     context: Context,
     *,
-    by: Annotated[By, typer.Option(help="What to count by.")] = By.GENRE,
+    by: Annotated[
+        list[By] | None,
+        typer.Option(
+            metavar="FIELD",
+            help="genre (without it), label, decade, country or set; two: one against the other.",
+        ),
+    ] = None,
     images: Annotated[
         Path | None, typer.Option(help="Count the pictures of this folder instead.")
     ] = None,
+    chart: Annotated[Path | None, typer.Option(help="Draw the counts: .png, .svg or .pdf.")] = None,
 ) -> Summary:
     """Count, in pandas' hands.
 
     Raises:
         MissingInputError: there is no TSV, or no such folder.
-        UsageError: pictures in a folder are to be counted by something only the TSV knows.
+        UsageError: no such chart can be drawn, or pictures in a folder are to be counted by
+            something only the TSV knows.
+        StorageError: the chart can't be written.
 
     """
-    if images is None:
-        values = pd.Series(list(_values(context, by)), dtype="object")
-    elif by is By.GENRE:
-        values = pd.Series(list(_folders(images)), dtype="object")
-    else:
-        msg = f"--by {by}: a folder of pictures tells only genres. Leave out --images or --by."
-        raise UsageError(msg)
-    counts = values.value_counts(sort=False)
-    ordered = sorted(((str(name), int(n)) for name, n in counts.items()), key=_largest_first)
-    total = sum(count for _, count in ordered)
+    fields = _fields(by or [By.GENRE], images)
+    if chart:
+        check_chart(chart)
+    values = _folders(images) if images else _values(context, fields)
+    frame = pd.DataFrame(list(values), columns=[str(each) for each in fields], dtype="object")
+    unit = "pictures" if images else "albums"
+    title = f"{len(frame):,} {unit} by {' and '.join(fields)}"
+    counted = _against(frame, *fields) if len(fields) > 1 else _alone(frame, fields[0])
+    if chart:
+        counted.draw(chart, title)
     return Summary(
         stage="counts",
-        unit="albums" if images is None else "pictures",
-        rows_in=total,
-        rows_out=total,
-        facts={"by": str(by), "counts": dict(ordered), "total": total},
-        table=Table((str(by), "albums"), (*ordered, ("total", total))),
+        unit=unit,
+        rows_in=len(frame),
+        rows_out=len(frame),
+        facts={**counted.facts, "total": len(frame), **({"chart": str(chart)} if chart else {})},
+        table=counted.table,
+        notes=[*counted.notes, *([f"the chart is in {chart}"] if chart else [])],
     )
 
 
-def _largest_first(item: tuple[str, int]) -> tuple[int, str]:
-    return -item[1], item[0]
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """What was counted, as JSON and as a table, and how to draw it into a file with a title."""
+
+    facts: Mapping[str, object]
+    table: Table
+    draw: Callable[[Path, str], None]
+    notes: Sequence[str] = ()
 
 
-def _values(context: Context, by: By) -> Iterator[str]:
-    sets = _sets(context) if by is By.SET else {}
+def _fields(by: Sequence[By], images: Path | None) -> Sequence[By]:
+    if images and (unknown := [each for each in by if each is not By.GENRE]):
+        msg = (
+            f"--by {unknown[0]}: a folder of pictures tells only genres. Leave out --images or"
+            " --by."
+        )
+        raise UsageError(msg)
+    if len(by) > _MOST_FIELDS or len(set(by)) < len(by):
+        given = " ".join(f"--by {each}" for each in by)
+        msg = f"{given}: expected one field, or two different ones. Leave out the others."
+        raise UsageError(msg)
+    return by
+
+
+def _alone(frame: pd.DataFrame, by: By) -> _Counted:
+    found = frame[by].value_counts(sort=False)
+    counts = {str(name): int(count) for name, count in found.items()}
+    counts = {name: counts[name] for name in largest_first(counts)}
+    shares = shares_of_sets(counts)
+    percents = {name: f"{share:.1%}" for name, share in shares.items()}
+
+    def draw(path: Path, title: str) -> None:
+        draw_bars(path, {name: counts[name] for name in natural_order(by, counts)},
+                  Words(title, percents))  # fmt: skip
+
+    facts: dict[str, object] = {"by": str(by), "counts": counts}
+    table = Table((str(by), "albums"), (*counts.items(), ("total", len(frame))))
+    if by is not By.SET:
+        return _Counted(facts, table, draw)
+    facts["shares"] = {name: round(share, 4) for name, share in shares.items()}
+    rows = tuple((*row, f"{percents.get(str(row[0]), ''):>6}") for row in table.rows)
+    in_sets = sum(counts.get(name, 0) for name in SETS)
+    notes = [f"shares are of the {in_sets:,} albums in sets"] if in_sets else []
+    return _Counted(facts, Table((*table.columns, " share"), rows), draw, notes)
+
+
+def _against(frame: pd.DataFrame, rows: By, columns: By) -> _Counted:
+    found = pd.crosstab(frame[rows], frame[columns])
+    row_totals = {str(name): int(n) for name, n in found.sum(axis="columns").items()}
+    column_totals = {str(name): int(n) for name, n in found.sum(axis="index").items()}
+    table = Crosstab(
+        tuple(natural_order(rows, row_totals)), tuple(natural_order(columns, column_totals)), ()
+    )
+    found = found.reindex(index=table.rows, columns=table.columns)
+    counts = tuple(tuple(map(int, row)) for row in found.to_numpy().tolist())
+    table = replace(table, counts=counts)
+    totals = table.column_totals
+    shown: list[tuple[str | int, ...]] = [
+        (name, *row, sum(row)) for name, row in zip(table.rows, counts, strict=True)
+    ]
+    return _Counted(
+        {
+            "by": [str(rows), str(columns)],
+            "counts": {
+                name: dict(zip(table.columns, row, strict=True))
+                for name, row in zip(table.rows, counts, strict=True)
+            },
+            "totals": {str(rows): table.row_totals, str(columns): totals},
+        },
+        Table(
+            (str(rows), *table.columns, "total"), (*shown, ("total", *totals.values(), len(frame)))
+        ),
+        lambda path, title: draw_heat_map(path, table, Words(title)),
+    )
+
+
+def _values(context: Context, fields: Sequence[By]) -> Iterator[list[str]]:
+    sets = _sets(context) if By.SET in fields else {}
     for cover in dataset_covers(context):
-        match by:
-            case By.GENRE:
-                yield cover.genre
-            case By.LABEL:
-                yield cover.label
-            case By.DECADE:
-                yield _decade(cover)
-            case By.COUNTRY:
-                yield cover.country or _UNKNOWN
-            case By.SET:
-                yield sets.get(cover.path, "in no set")
+        yield [_value(cover, by, sets) for by in fields]
 
 
-def _decade(cover: WantedCover) -> str:
-    known = cover.year.isdecimal() and len(cover.year) == _YEAR_DIGITS
-    return f"{cover.year[:3]}0s" if known else _UNKNOWN
+def _value(cover: WantedCover, by: By, sets: Mapping[str, str]) -> str:
+    match by:
+        case By.GENRE:
+            return cover.genre
+        case By.LABEL:
+            return cover.label
+        case By.DECADE:
+            return decade_of(cover.year)
+        case By.COUNTRY:
+            return cover.country or UNKNOWN
+        case By.SET:
+            return sets.get(cover.path, NO_SET)
 
 
 def _sets(context: Context) -> dict[str, str]:
@@ -107,9 +191,9 @@ def _sets(context: Context) -> dict[str, str]:
         return ledger.sets()
 
 
-def _folders(images: Path) -> Iterator[str]:
+def _folders(images: Path) -> Iterator[list[str]]:
     if not images.is_dir():
         msg = f"{images}: no such folder. `equigen download` makes one: run that first."
         raise MissingInputError(msg)
     for file in cover_files(images):
-        yield file.path.partition("/")[0]
+        yield [file.path.partition("/")[0]]

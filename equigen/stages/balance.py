@@ -1,0 +1,260 @@
+"""Keep as many albums of each genre, even over decades.
+
+Picks --per-genre albums of each genre; with min, as many as the smallest genre can give.
+The decades of a genre take turns, and which of their albums they give is drawn by the
+seed. With --per-artist, no artist has more albums than that in a genre.
+
+The dataset is replaced, or with --output left alone and the kept rows written there.
+Raising the number keeps what was picked. docs/balance.md has the rules.
+
+Examples:
+  equigen balance --per-genre min --output data/balanced.tsv
+  equigen balance --per-genre 500 --per-artist 3 --dry-run
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from equigen.context import Context
+from equigen.covers import dataset_covers
+from equigen.errors import UsageError
+from equigen.files import reading_tsv, require_tsv, translating_os_errors, write_tsv
+from equigen.lock import dataset_lock
+from equigen.rules.balancing import Candidate, Surplus, balanced, in_order, lot_of
+from equigen.rules.credits import artists_by_credit
+from equigen.rules.decades import UNKNOWN, by_age, decade_of
+from equigen.summary import Summary, Table
+
+ORDER: Final = 55
+SETTINGS: Final = ("balance.per_artist", "balance.seed")
+
+_MIN = "min"
+_MOST_DIGITS = 9
+_EXAMPLES = 3
+
+
+def run(
+    context: Context,
+    *,
+    per_genre: Annotated[
+        str,
+        typer.Option(
+            metavar="N|min",
+            help="Albums a genre; min: what the smallest can give.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option(help="Write the kept rows there; the dataset stays as it is.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be kept; write nothing.")
+    ] = False,
+) -> Summary:
+    """Balance the TSV, in place or into another one; one that is balanced isn't replaced.
+
+    Raises:
+        UsageError: no such number, or a file that the kept rows can't be written to.
+        MissingInputError, InputError: there is no TSV, or it is broken; it stays untouched.
+        StorageError: the disk refuses; what was there before still is.
+
+    """
+    wanted = _number(per_genre)
+    if output and dry_run:
+        msg = "--dry-run writes nothing: leave out --output."
+        raise UsageError(msg)
+    require_tsv(context.tsv)
+    if output:
+        _check_output(output, context.tsv)
+    with dataset_lock(context.directory, stage="balance", now=context.now()):
+        rows = _read(context)
+        plan = _balance(rows, wanted, per_artist=context.settings.balance.per_artist)
+        if (output or any(plan.surplus)) and not dry_run:
+            columns, kept = rows.columns, _kept(context.tsv, plan.surplus)
+            write_tsv(output or context.tsv, columns, kept)
+    return _summary(context, plan, output, dry_run=dry_run)
+
+
+def _number(per_genre: str) -> int | None:
+    """Return how many albums a genre are asked for; None for as many as the smallest can give."""
+    if per_genre == _MIN:
+        return None
+    number = int(per_genre) if per_genre.isdecimal() and len(per_genre) <= _MOST_DIGITS else 0
+    if not number:
+        msg = (
+            f"--per-genre {per_genre}: expected a whole number from 1 on, such as 500, or {_MIN}"
+            " for as many as the smallest genre can give."
+        )
+        raise UsageError(msg)
+    return number
+
+
+def _check_output(output: Path, tsv: Path) -> None:
+    if output.suffix != ".tsv":
+        msg = f"--output {output}: expected a name that ends in .tsv."
+        raise UsageError(msg)
+    with translating_os_errors(output):
+        is_dataset = output.exists() and output.samefile(tsv)
+    if is_dataset:
+        msg = (
+            f"--output {output}: this is the dataset itself. Give another name, or leave out"
+            " --output to replace the dataset."
+        )
+        raise UsageError(msg)
+
+
+@dataclass(slots=True)
+class _Rows:
+    """The dataset, row by row: who is a candidate, and in which genre."""
+
+    columns: tuple[str, ...] = ()
+    genres: list[str] = field(default_factory=list)
+    candidates: list[Candidate] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Genre:
+    """What a genre had, can give, and gives of each decade."""
+
+    had: int
+    can_give: int
+    decades: Mapping[str, int]
+
+    @property
+    def kept(self) -> int:
+        return sum(self.decades.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Why each row is dropped, None where it stays; `smallest` is the genre that set a "min"."""
+
+    per_genre: int
+    smallest: str
+    surplus: Sequence[Surplus | None]
+    genres: Mapping[str, _Genre]
+
+
+def _read(context: Context) -> _Rows:
+    rows, credits_ = _Rows(), list[str]()
+    seed = context.settings.balance.seed
+    with reading_tsv(context.tsv) as tsv:
+        rows.columns = tsv.columns
+        for row, album in zip(tsv, dataset_covers(context), strict=True):
+            lot = lot_of(
+                album_id=album.album_id, artist=album.artist, title=album.title, row=row, seed=seed
+            )
+            rows.genres.append(album.genre)
+            rows.candidates.append(Candidate(lot, decade_of(album.year)))
+            credits_.append(album.artist)
+    if context.settings.balance.per_artist:
+        artists = artists_by_credit(set(credits_))
+        rows.candidates = [
+            each._replace(artists=artists[credit])
+            for each, credit in zip(rows.candidates, credits_, strict=True)
+        ]
+    return rows
+
+
+def _balance(rows: _Rows, wanted: int | None, *, per_artist: int) -> _Plan:
+    positions: dict[str, list[int]] = {}
+    for at, genre in enumerate(rows.genres):
+        positions.setdefault(genre, []).append(at)
+    albums = {name: [rows.candidates[at] for at in there] for name, there in positions.items()}
+    orders = {name: in_order(each, per_artist=per_artist) for name, each in albums.items()}
+    smallest = min(orders, key=lambda name: (len(orders[name]), name), default="")
+    per_genre = wanted or len(orders.get(smallest, ()))
+    surplus: list[Surplus | None] = [None] * len(rows.genres)
+    genres = {}
+    for name in sorted(positions):
+        found = balanced(albums[name], orders[name], per_genre=per_genre, per_artist=per_artist)
+        decades = Counter[str]()
+        for at, album, why in zip(positions[name], albums[name], found.surplus, strict=True):
+            surplus[at] = why
+            decades[album.decade] += why is None
+        by_decade = {decade: decades[decade] for decade in sorted(decades, key=by_age)}
+        genres[name] = _Genre(len(albums[name]), found.can_give, by_decade)
+    return _Plan(per_genre, "" if wanted else smallest, surplus, genres)
+
+
+def _kept(path: Path, surplus: Sequence[Surplus | None]) -> Iterator[list[str]]:
+    with reading_tsv(path) as tsv:
+        yield from (row for row, why in zip(tsv, surplus, strict=True) if not why)
+
+
+def _summary(context: Context, plan: _Plan, output: Path | None, *, dry_run: bool) -> Summary:
+    settings = context.settings.balance
+    dropped = Counter(plan.surplus)
+    rows_in, rows_out = len(plan.surplus), dropped[None]
+    by_genre: list[tuple[str | int, ...]] = [
+        (name, each.had, each.kept, *_span(each.decades)) for name, each in plan.genres.items()
+    ]
+    return Summary(
+        stage="balance",
+        unit="rows",
+        rows_in=rows_in,
+        rows_out=rows_out,
+        dropped={
+            f"beyond {settings.per_artist:,} of the artist in the genre": dropped[Surplus.ARTIST],
+            f"beyond {plan.per_genre:,} of the genre": dropped[Surplus.GENRE],
+        },
+        facts={
+            "per_genre": plan.per_genre,
+            "per_artist": settings.per_artist,
+            "seed": settings.seed,
+            "output": str(output or context.tsv),
+            "dry_run": dry_run,
+            "genres": {
+                name: {
+                    "had": each.had,
+                    "can_give": each.can_give,
+                    "kept": each.kept,
+                    "decades": dict(each.decades),
+                }
+                for name, each in plan.genres.items()
+            },
+        },
+        table=Table(
+            ("genre", "had", "kept", "decades", "kept of each"),
+            (*by_genre, ("total", rows_in, rows_out, "", "")),
+        ),
+        notes=[*_notes(plan), *_deeds(plan, output, dry_run=dry_run)],
+    )
+
+
+def _span(decades: Mapping[str, int]) -> tuple[str, str]:
+    """Return from when to when albums are kept, and how few and how many of a decade."""
+    kept = {decade: count for decade, count in decades.items() if count}
+    known = [decade for decade in kept if decade != UNKNOWN]
+    parts = ["-".join(dict.fromkeys((known[0], known[-1])))] if known else []
+    parts += [UNKNOWN] if UNKNOWN in kept else []
+    counts = sorted({min(kept.values()), max(kept.values())})
+    return ", ".join(parts), "-".join(f"{count:,}" for count in counts)
+
+
+def _notes(plan: _Plan) -> Iterator[str]:
+    if plan.smallest:
+        yield f"{plan.per_genre:,} of each genre: {plan.smallest} can give no more"
+    short = [name for name, each in plan.genres.items() if each.kept < plan.per_genre]
+    short.sort(key=lambda name: plan.genres[name].kept)
+    if short:
+        named = ", ".join(f"{name} {plan.genres[name].kept:,}" for name in short[:_EXAMPLES])
+        more = f" and {len(short) - _EXAMPLES:,} more" if len(short) > _EXAMPLES else ""
+        yield (
+            f"{len(short):,} of {len(plan.genres):,} genres can give less than"
+            f" {plan.per_genre:,}: {named}{more}"
+        )
+
+
+def _deeds(plan: _Plan, output: Path | None, *, dry_run: bool) -> Iterator[str]:
+    if dry_run:
+        yield "nothing was written: --dry-run"
+    elif output:
+        yield f"the kept rows are in {output}"
+    elif any(plan.surplus):
+        yield "`equigen fetch` fills the places with other albums, up to its limits"
