@@ -7,14 +7,14 @@ method is one transaction: a killed process leaves it done or not done.
 
 import json
 import operator
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from equigen.database import Database, Format
 from equigen.rules.selection import Identity
-from equigen.schema import Album, Listing
+from equigen.schema import COLUMNS, Album, Listing
 
 _NOTHING: Mapping[str, bytes] = {}
 LEDGER_NAME = "equigen_ledger.sqlite"
@@ -127,7 +127,8 @@ class StoredPage:
     """A result page as it came: its listings, and how many of them, from the end, are unused.
 
     `items` and `pages` are what the page said of its whole query; `others` counts results that
-    are no albums. `listings` is empty once nothing is left to use.
+    are no albums. `listings` is empty once nothing is left to use. `begun` tells that some rows
+    were used and some are left.
     """
 
     query: str
@@ -137,6 +138,15 @@ class StoredPage:
     pages: int
     listings: tuple[Listing, ...]
     others: int
+    rows_left: int
+    begun: bool = False
+
+
+class PageUse(NamedTuple):
+    """How far a page is used: so many rows, from the end, are left."""
+
+    query: str
+    page: int
     rows_left: int
 
 
@@ -190,11 +200,15 @@ class CoverSize(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """An album that was taken at some time; `pending` where its row isn't in the TSV yet."""
+    """An album that was taken at some time; `pending` where its row isn't in the TSV yet.
+
+    `year` is the cell of a pending row, else "".
+    """
 
     identity: Identity
     album_index: int
     pending: bool
+    year: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,10 +278,15 @@ class Ledger(Database):
 
     def page_extents(self) -> Iterator[StoredPage]:
         """Yield all pages that were asked for, without their listings."""
-        sql = "SELECT query, page, year, items, pages, others, rows_left FROM pages"
+        sql = (
+            "SELECT query, page, year, items, pages, others, rows_left,"
+            " rows_left AND rows_left < json_array_length(listings) FROM pages"
+        )
         with self._rows(sql) as rows:
-            for query, page, year, items, pages, others, rows_left in rows:
-                yield StoredPage(query, page, year, items, pages, (), others, rows_left)
+            for query, page, year, items, pages, others, rows_left, begun in rows:
+                yield StoredPage(
+                    query, page, year, items, pages, (), others, rows_left, bool(begun)
+                )
 
     def listings(self, query: str, page: int) -> list[Listing]:
         """Return the listings of a page that are not used yet, in their order."""
@@ -288,10 +307,10 @@ class Ledger(Database):
                  page.others, page.rows_left, asked_at),
             )  # fmt: skip
 
-    def use_page(
-        self, query: str, page: int, *, rows_left: int, taken: Sequence[tuple[Album, Identity]]
+    def use_pages(
+        self, uses: Iterable[PageUse], *, taken: Iterable[tuple[Album, Identity]]
     ) -> None:
-        """Take albums from a page and note how many of its rows are left, both or neither."""
+        """Take albums, in order, from pages and note how far these are used, all or nothing."""
         rows = [
             (who.album_id, who.artist, who.title, who.picture, who.genre, album.album_index,
              json.dumps(album.cells()))
@@ -303,10 +322,10 @@ class Ledger(Database):
                 " VALUES (?,?,?,?,?,?,?)",
                 rows,
             )
-            db.execute(
-                "UPDATE pages SET rows_left = ?1, listings = iif(?1, listings, NULL)"
-                " WHERE query = ?2 AND page = ?3",
-                (rows_left, query, page),
+            db.executemany(
+                "UPDATE pages SET rows_left = ?3, listings = iif(?3, listings, NULL)"
+                " WHERE query = ?1 AND page = ?2",
+                uses,
             )
 
     def start_refresh(self, queries: Iterable[str]) -> None:
@@ -337,12 +356,12 @@ class Ledger(Database):
     def taken(self) -> Iterator[Taken]:
         """Yield all albums ever taken, in the order in which they were."""
         sql = (
-            "SELECT album_id, artist, title, picture, genre, album_index, cells IS NOT NULL"
-            " FROM albums ORDER BY seq"
+            "SELECT album_id, artist, title, picture, genre, album_index, cells IS NOT NULL,"
+            " ifnull(json_extract(cells, ?), '') FROM albums ORDER BY seq"
         )
-        with self._rows(sql) as rows:
-            for *identity, album_index, pending in rows:
-                yield Taken(Identity(*identity), album_index, bool(pending))
+        with self._rows(sql, (f"$[{COLUMNS.index('year')}]",)) as rows:
+            for *identity, album_index, pending, year in rows:
+                yield Taken(Identity(*identity), album_index, bool(pending), year)
 
     def pending_rows(self) -> list[PendingRow]:
         """Return the albums whose rows are not in the TSV yet, in order."""

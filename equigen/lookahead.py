@@ -6,7 +6,7 @@ from datetime import datetime
 
 from equigen.errors import HttpStatusError
 from equigen.http import Answer, Client
-from equigen.ledger import Ledger, StoredPage
+from equigen.ledger import Ledger, PageUse, StoredPage
 from equigen.rules.paging import Extent, PageRef, Query
 from equigen.rules.selection import Identity
 from equigen.schema import Album, Listing
@@ -22,8 +22,9 @@ class Lookahead:
     """Gives out pages in the order in which they are asked of it, while it fetches later ones.
 
     A page that came is in the ledger before anything else happens to it, and is never asked for
-    again. Close it, or answers under way are lost. `answers` counts the pages that came, `others`
-    the results on them that are no albums.
+    again. Close it, or answers under way are lost. What is used is written down whenever a page is
+    waited for, and by `settle`. `answers` counts the pages that came, `others` the results on them
+    that are no albums.
     """
 
     def __init__(
@@ -35,6 +36,10 @@ class Lookahead:
         self._keys: dict[Query, str] = {}
         self._rows_left: dict[tuple[str, int], int] = {}
         self._extents: dict[str, Extent] = {}
+        self._begun: set[tuple[str, int]] = set()
+        self._in_hand: dict[tuple[str, int], list[Listing]] = {}
+        self._uses: dict[tuple[str, int], PageUse] = {}
+        self._taken: list[tuple[Album, Identity]] = []
         self._under_way: dict[PageRef, Future[StoredPage]] = {}
         self._failed: dict[PageRef, BaseException] = {}
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="fetch")
@@ -54,6 +59,10 @@ class Lookahead:
         """Return how many rows of a page are not used yet; None before it came."""
         return self._rows_left.get((self._key(ref.query), ref.page))
 
+    def begun(self, ref: PageRef) -> bool:
+        """Tell whether some rows of a page were used."""
+        return (self._key(ref.query), ref.page) in self._begun
+
     def listings(self, ref: PageRef, *, ahead: Callable[[], Iterable[PageRef]]) -> list[Listing]:
         """Return the rows of a page that are not used yet, waiting for it where it must come.
 
@@ -67,6 +76,7 @@ class Lookahead:
         while self.rows_left(ref) is None:
             if ref in self._failed:
                 raise self._failed.pop(ref)
+            self._write_down()
             self._ask(ref)
             for later in ahead():
                 if len(self._under_way) >= _MOST_UNDER_WAY:
@@ -74,16 +84,32 @@ class Lookahead:
                 self._ask(later)
             wait(self._under_way.values(), return_when=FIRST_COMPLETED)
             self._collect()
-        return self._ledger.listings(self._key(ref.query), ref.page)
+        at = self._key(ref.query), ref.page
+        if at not in self._in_hand:
+            self._in_hand[at] = self._ledger.listings(*at)
+        left = self._rows_left[at]
+        return self._in_hand[at][-left:] if left else []
 
     def use(self, ref: PageRef, *, rows_left: int, taken: Sequence[Album]) -> None:
-        """Note for ever which albums were taken from a page and that `rows_left` are unused."""
-        key = self._key(ref.query)
-        who = [Identity.of(album.listing, album.genre) for album in taken]
-        self._ledger.use_page(
-            key, ref.page, rows_left=rows_left, taken=list(zip(taken, who, strict=True))
-        )
-        self._rows_left[key, ref.page] = rows_left
+        """Note which albums were taken from a page and that `rows_left` are unused."""
+        at = self._key(ref.query), ref.page
+        self._uses[at] = PageUse(*at, rows_left)
+        self._taken += [(album, Identity.of(album.listing, album.genre)) for album in taken]
+        self._rows_left[at] = rows_left
+        self._begun.add(at)
+        if not rows_left:
+            self._in_hand.pop(at, None)
+
+    def settle(self) -> None:
+        """Write down for ever what was used so far, and let go of the rows in hand."""
+        self._write_down()
+        self._in_hand.clear()
+
+    def _write_down(self) -> None:
+        # Taken away first: who is interrupted in between and comes here again writes nothing twice.
+        uses, taken, self._uses, self._taken = self._uses, self._taken, {}, []
+        if uses:
+            self._ledger.use_pages(uses.values(), taken=taken)
 
     def _key(self, query: Query) -> str:
         if query not in self._keys:
@@ -109,6 +135,8 @@ class Lookahead:
 
     def _note(self, page: StoredPage) -> None:
         self._rows_left[page.query, page.page] = page.rows_left
+        if page.begun:
+            self._begun.add((page.query, page.page))
         if page.page == 1:
             self._extents[page.query] = Extent(page.items, page.pages)
 

@@ -34,6 +34,7 @@ from equigen.rules.addresses import host_name
 from equigen.rules.labels import Label, builtin_labels
 from equigen.rules.rendering import Check, Fit, Format, Rendering
 from equigen.rules.splitting import Group
+from equigen.rules.spreading import Spread
 
 ENV_PREFIX = "EQUIGEN_"
 DISCOGS_API_URL = "https://api.discogs.com"
@@ -126,6 +127,10 @@ class FetchSettings(_Table):
     )
     to_year: int = Field(
         1930, ge=1000, le=9999, description="last year asked, going down from from_year"
+    )
+    spread: Spread = Field(
+        Spread.RECENT,
+        description="recent: newest year first; even: evenly from all years that have albums",
     )
     labels: list[Name] | None = Field(
         None, description="which labels (default: all)", examples=[["Blues", "Jazz"]]

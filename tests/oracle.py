@@ -76,81 +76,151 @@ def one_line(text: str) -> str:
     ).strip()
 
 
+def page_of(base_url: str, token: str, name: str, year: int, page: int) -> dict[str, Any]:
+    """Return one page of the results of a label and year."""
+    answer: dict[str, Any] = requests.get(
+        f"{base_url}/database/search",
+        params={
+            **question(name),
+            "year": str(year),
+            "format": "album",
+            "per_page": "100",
+            "page": str(page),
+        },
+        headers={"User-Agent": "Oracle/1", "Authorization": f"Discogs token={token}"},
+        timeout=10,
+    ).json()
+    return answer
+
+
 def results(base_url: str, token: str, name: str, year: int) -> list[dict[str, Any]]:
     """Return all results of a label and year, page after page."""
     found: list[dict[str, Any]] = []
     page, pages = 1, 1
     while page <= pages:
-        answer = requests.get(
-            f"{base_url}/database/search",
-            params={
-                **question(name),
-                "year": str(year),
-                "format": "album",
-                "per_page": "100",
-                "page": str(page),
-            },
-            headers={"User-Agent": "Oracle/1", "Authorization": f"Discogs token={token}"},
-            timeout=10,
-        ).json()
+        answer = page_of(base_url, token, name, year, page)
         found += answer["results"]
         page, pages = page + 1, answer["pagination"]["pages"]
     return found
 
 
-def expected_rows(  # noqa: C901  (one walk, read from top to bottom)
+def genre_of(name: str) -> str:
+    """Return what stands in the column `genre`."""
+    return f"{name} (World)" if name in WORLD else name
+
+
+class Dataset:
+    """The rows so far, and what of them forbids others."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, str]] = []
+        self.counts: Counter[str] = Counter()
+        self._owner: dict[str, str] = {}
+        self._seen: set[object] = set()
+
+    def take(self, name: str, year: int, result: dict[str, Any]) -> bool:
+        """Take a result for a label, unless a rule says no."""
+        genre = genre_of(name)
+        if result["type"] not in {"master", "release"}:
+            return False
+        formats = list(result.get("format", []))
+        formats += [f["name"] for f in result.get("formats", [])]
+        url = result["cover_image"]
+        if "Cassette" in formats or "spacer.gif" in url:
+            return False
+        if name == "Blues" and "Rhythm & Blues" in result["style"]:
+            return False
+        artist, _, title = one_line(result["title"]).partition(" - ")
+        artist, title = artist.strip(), title.strip()
+        who, key = clean(artist), f"discogs:{result['type'][0]}{result['id']}"
+        marks = {key, picture_of(url), *([(who, title)] if title else [])}
+        if marks & self._seen:
+            return False
+        if who.casefold() not in NOBODY and self._owner.get(who, genre) != genre:
+            return False
+        self._owner.setdefault(who, genre)
+        self._seen |= marks
+        self.counts[genre] += 1
+        cells = [
+            artist,
+            title,
+            str(self.counts[genre]),
+            genre,
+            result.get("year") or str(year),
+            url,
+            key,
+            "|".join(result["genre"]),
+            "|".join(result["style"]),
+            result.get("country", ""),
+            "|".join(dict.fromkeys(formats)),
+        ]
+        self.rows.append(dict(zip(COLUMNS, cells, strict=True)))
+        return True
+
+
+def expected_rows(
     base_url: str, token: str, *, labels: list[str], limit: int, from_year: int, to_year: int = 1930
 ) -> list[dict[str, str]]:
     """Return the rows that a fetch of these labels must give, in order."""
-    rows: list[dict[str, str]] = []
-    owner: dict[str, str] = {}
-    albums: set[tuple[str, str]] = set()
-    pictures: set[str] = set()
-    ids: set[str] = set()
-    counts: Counter[str] = Counter()
+    dataset = Dataset()
     for name in labels:
-        genre = f"{name} (World)" if name in WORLD else name
         for year in range(from_year, to_year - 1, -1):
-            if counts[genre] == limit:
+            if dataset.counts[genre_of(name)] == limit:
                 break
             for result in results(base_url, token, name, year):
-                if counts[genre] == limit:
+                if dataset.counts[genre_of(name)] == limit:
                     break
-                if result["type"] not in {"master", "release"}:
-                    continue
-                formats = list(result.get("format", []))
-                formats += [f["name"] for f in result.get("formats", [])]
-                url = result["cover_image"]
-                if "Cassette" in formats or "spacer.gif" in url:
-                    continue
-                if name == "Blues" and "Rhythm & Blues" in result["style"]:
-                    continue
-                artist, _, title = one_line(result["title"]).partition(" - ")
-                artist, title = artist.strip(), title.strip()
-                who, key = clean(artist), f"discogs:{result['type'][0]}{result['id']}"
-                if key in ids or (title and (who, title) in albums):
-                    continue
-                if picture_of(url) in pictures:
-                    continue
-                if who.casefold() not in NOBODY and owner.get(who, genre) != genre:
-                    continue
-                owner.setdefault(who, genre)
-                ids.add(key)
-                albums.add((who, title))
-                pictures.add(picture_of(url))
-                counts[genre] += 1
-                cells = [
-                    artist,
-                    title,
-                    str(counts[genre]),
-                    genre,
-                    result.get("year") or str(year),
-                    url,
-                    key,
-                    "|".join(result["genre"]),
-                    "|".join(result["style"]),
-                    result.get("country", ""),
-                    "|".join(dict.fromkeys(formats)),
-                ]
-                rows.append(dict(zip(COLUMNS, cells, strict=True)))
-    return rows
+                dataset.take(name, year, result)
+    return dataset.rows
+
+
+class YearByPages:
+    """The results of a label and year; the next page is asked for when a row of it is wanted."""
+
+    def __init__(self, base_url: str, token: str, name: str, year: int) -> None:
+        self._question = base_url, token, name, year
+        self._page, self._pages = 0, 1
+        self.name, self.year, self.albums = name, year, 0
+        self.hand: list[dict[str, Any]] = []
+
+    def gives_one(self, dataset: Dataset) -> bool:
+        """Go through the page in hand, or the next, to an album; say whether more can be."""
+        if not self.hand:
+            if self._page == self._pages:
+                return False
+            self._page += 1
+            answer = page_of(*self._question, self._page)
+            self._pages = max(1, answer["pagination"]["pages"])
+            self.hand = [
+                each for each in answer["results"] if each["type"] in {"master", "release"}
+            ]
+        while self.hand:
+            if dataset.take(self.name, self.year, self.hand.pop(0)):
+                self.albums += 1
+                break
+        return True
+
+
+def expected_even_rows(
+    base_url: str, token: str, *, labels: list[str], limit: int, from_year: int, to_year: int = 1930
+) -> list[dict[str, str]]:
+    """Return the rows of a fetch that is spread evenly: always of the year that has fewest."""
+    dataset = Dataset()
+    count = from_year - to_year + 1
+    order = list(dict.fromkeys(from_year - int(half(n) * count) for n in range(2 * count)))
+    for name in labels:
+        years = [YearByPages(base_url, token, name, year) for year in order]
+        while years and dataset.counts[genre_of(name)] < limit:
+            year = min(years, key=lambda year: (year.albums, not year.hand))
+            if not year.gives_one(dataset):
+                years.remove(year)
+    return dataset.rows
+
+
+def half(number: int) -> float:
+    """Return 0, 1/2, 1/4, 3/4, 1/8, 5/8, 3/8, 7/8, 1/16 and so on."""
+    found, step = 0.0, 0.5
+    while number:
+        found += step * (number % 2)
+        number, step = number // 2, step / 2
+    return found

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from equigen.errors import LedgerError
-from equigen.ledger import LAST_FETCH, LAST_REFRESH, Cover, Ledger, StoredPage
+from equigen.ledger import LAST_FETCH, LAST_REFRESH, Cover, Ledger, PageUse, StoredPage
 from equigen.rules.selection import Identity
 from equigen.schema import Album, Listing
 
@@ -29,17 +29,20 @@ def test_a_page_is_used_up_row_by_row(path: Path) -> None:
     with Ledger(path) as ledger:
         ledger.store_page(PAGE, asked_at="now")
         assert ledger.listings("q", 1) == list(LISTINGS)
+        assert [page.begun for page in ledger.page_extents()] == [False]
         album = Album(LISTINGS[0], album_index=1, genre="Jazz", year="1999")
         taken = [(album, Identity.of(album.listing, "Jazz"))]
-        ledger.use_page("q", 1, rows_left=2, taken=taken)
+        ledger.use_pages([PageUse("q", 1, rows_left=2)], taken=taken)
     with Ledger(path) as ledger:
         assert ledger.listings("q", 1) == list(LISTINGS[3:])
-        ledger.use_page("q", 1, rows_left=0, taken=[])
+        assert [page.begun for page in ledger.page_extents()] == [True]
+        ledger.use_pages([PageUse("q", 1, rows_left=0)], taken=[])
         assert ledger.listings("q", 1) == []
         (page,) = ledger.page_extents()
         assert (page.rows_left, page.items, page.others) == (0, 5, 2)
         (pending,) = ledger.pending_rows()
         assert pending.cells == album.cells()
+        assert [(each.pending, each.year) for each in ledger.taken()] == [(True, "1999")]
         ledger.mark_written([pending])
         assert ledger.pending_rows() == []
         assert [each.identity.album_id for each in ledger.taken()] == ["discogs:r0"]

@@ -25,6 +25,7 @@ SETTINGS: Final = (
     "fetch.world_limit",
     "fetch.from_year",
     "fetch.to_year",
+    "fetch.spread",
     "fetch.labels",
     "discogs.entity",
     "split.ratio",

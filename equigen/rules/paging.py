@@ -64,7 +64,7 @@ class Plan:
     def pages(self, label: Label) -> Iterator[PageRef]:
         """Yield the label's pages in order; each must have come before the next is asked for."""
         for year in self.years:
-            yield from self._walk(Query(label, year))
+            yield from self.walk(Query(label, year))
 
     def out_of_reach(self, label: Label) -> int:
         """Return how many results of the label, at most, the service doesn't give out."""
@@ -84,7 +84,7 @@ class Plan:
             root = Query(label, year)
             extent = self.extent(root)
             if extent is not None:
-                yield from self._needed(root, extent, room=missing - before)
+                yield from self.needed(root, extent, room=missing - before)
                 before += self._rows_at_most(root, extent)
                 last_items = extent.items
                 continue
@@ -93,11 +93,11 @@ class Plan:
                 return
             before += 2 * last_items + _FEW
 
-    def _needed(self, root: Query, extent: Extent, *, room: int) -> Iterator[PageRef]:
-        """Yield the year's pages that did not come and that `room` albums can't do without."""
+    def needed(self, root: Query, extent: Extent, *, room: int) -> Iterator[PageRef]:
+        """Yield a year's pages that did not come and that `room` albums can't do without."""
         all_needed = extent.items < room
         before = 0
-        for ref in self._walk(root):
+        for ref in self.walk(root):
             if before >= room and not all_needed:
                 return
             rows = self.rows_left(ref)
@@ -110,21 +110,22 @@ class Plan:
     def _rows_at_most(self, root: Query, extent: Extent) -> int:
         """Return how many rows the year can still give."""
         rows = 0
-        for ref in self._walk(root):
+        for ref in self.walk(root):
             if self.extent(ref.query) is None:
                 return extent.items
             left = self.rows_left(ref)
             rows += self.page_size if left is None else left
         return rows
 
-    def _walk(self, query: Query) -> Iterator[PageRef]:
+    def walk(self, query: Query) -> Iterator[PageRef]:
+        """Yield the query's pages in order, as far as they are known when each is asked for."""
         yield PageRef(query, 1)
         extent = self.extent(query)
         if extent is None:
             return
         slices = self.slices(query) if extent.items > self.reach else ()
         for part in slices:
-            yield from self._walk(part)
+            yield from self.walk(part)
         if slices and self._hold_all(slices, extent.items):
             return
         # Not cut, or some results lie in no slice: what the query itself gives out.

@@ -63,10 +63,13 @@ class Selection:
     _pictures: set[str] = field(default_factory=set)
     _owners: dict[str, str] = field(default_factory=dict)
     _counts: Counter[str] = field(default_factory=Counter)
+    _years: Counter[tuple[str, int]] = field(default_factory=Counter)
     _last_index: Counter[str] = field(default_factory=Counter)
 
-    def remember(self, identity: Identity, *, album_index: int, in_dataset: bool) -> None:
-        """Take note of an album of an earlier run.
+    def remember(
+        self, identity: Identity, *, album_index: int, in_dataset: bool, year: int = 0
+    ) -> None:
+        """Take note of an album of an earlier run; `year` is 0 where none is known.
 
         One that has since left the dataset (`in_dataset` false) isn't taken again, and its index
         isn't given out again, but it fills no quota.
@@ -81,6 +84,7 @@ class Selection:
             self._owners.setdefault(identity.artist, identity.genre)
         genre = identity.genre
         self._counts[genre] += in_dataset
+        self._years[genre, year] += in_dataset
         self._last_index[genre] = max(self._last_index[genre], album_index)
 
     def knows(self, album_id: str) -> bool:
@@ -95,6 +99,10 @@ class Selection:
         """Return how many albums of the label are in the dataset."""
         return self._counts[label.genre_name]
 
+    def count_of_year(self, label: Label, year: int) -> int:
+        """Return how many albums of the label and year are in the dataset."""
+        return self._years[label.genre_name, year]
+
     def judge(self, listing: Listing, label: Label, *, year_asked: int) -> Album | Skip:
         """Take the listing as the label's next album, or say why not.
 
@@ -105,8 +113,8 @@ class Selection:
         if skip := _unfit(listing, label) or self._taken(identity):
             return skip
         album_index = self._last_index[identity.genre] + 1
-        self.remember(identity, album_index=album_index, in_dataset=True)
         year = listing.year or str(year_asked)
+        self.remember(identity, album_index=album_index, in_dataset=True, year=int(year))
         return Album(listing, album_index=album_index, genre=identity.genre, year=year)
 
     def _taken(self, identity: Identity) -> Skip | None:

@@ -1,11 +1,13 @@
 """Fetch album metadata into the TSV, until every label is full.
 
 Goes on where it stopped: no result page is asked for twice. With --refresh, this year's and last
-year's pages (or those --since a year) are asked for again, and only what is new is added.
+year's pages (or those --since a year) are asked for again, and only what is new is added. A label
+is filled from the newest year down, or with --spread even as evenly as the years have albums.
 
 Examples:
   equigen fetch
   equigen fetch --label Jazz --label Blues --genre-limit 500
+  equigen fetch --spread even
   equigen fetch --refresh --since 2024
 """
 
@@ -38,7 +40,8 @@ from equigen.rules.pacing import Patience
 from equigen.rules.paging import PageRef, Plan, Query
 from equigen.rules.pictures import picture_key
 from equigen.rules.selection import Identity, Selection, Skip
-from equigen.schema import COLUMNS, Album
+from equigen.rules.spreading import Even, Order, Recent, Spread, Turn
+from equigen.schema import COLUMNS, REQUIRED_COLUMNS, Album
 from equigen.sources import open_source
 from equigen.summary import Summary, Table
 
@@ -49,14 +52,16 @@ SETTINGS: Final = (
     "fetch.world_limit",
     "fetch.from_year",
     "fetch.to_year",
+    "fetch.spread",
     "fetch.labels",
     "discogs.entity",
 )
 
 _LABEL_FULL = "left for later (label is full)"
+_LABEL_LEFT = "left for later (with its label)"
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
 _NOT_ALBUM = "not an album"
-_MOST_INDEX_DIGITS = 12
+_MOST_DIGITS = 12
 
 
 def run(
@@ -107,7 +112,10 @@ def run(
             extent=lookahead.extent,
             rows_left=lookahead.rows_left,
         )
-        work = _Work(context, ledger, lookahead, plan, selection, labels)
+        order: Order = Recent(plan, selection.missing)
+        if settings.fetch.spread == Spread.EVEN:
+            order = Even(plan, selection.missing, selection.count_of_year, lookahead.begun)
+        work = _Work(context, ledger, lookahead, order, selection, labels)
         try:
             work.fill_all()
         finally:
@@ -123,9 +131,11 @@ class _Work:
     context: Context
     ledger: Ledger
     lookahead: Lookahead
-    plan: Plan
+    order: Order
     selection: Selection
     labels: tuple[Label, ...]
+    opened: set[PageRef] = field(default_factory=set)
+    left: Counter[str] = field(default_factory=Counter)
     taken: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
     failed: dict[str, EquigenError] = field(default_factory=dict)
@@ -153,20 +163,23 @@ class _Work:
                 bar.expect(missing)
 
     def _fill(self, label: Label, position: int, bar: Bar) -> None:
-        for ref in self.plan.pages(label):
-            if not self.selection.missing(label):
-                return
-            if self.lookahead.rows_left(ref) == 0:
-                continue
-            self._use(ref, label, position, bar)
+        try:
+            for turn in self.order.turns(label):
+                self._use(turn, label, position, bar)
+        finally:
+            self.lookahead.settle()
 
-    def _use(self, ref: PageRef, label: Label, position: int, bar: Bar) -> None:
-        """Take what the label still needs from one page, in the page's order."""
+    def _use(self, turn: Turn, label: Label, position: int, bar: Bar) -> None:
+        """Take what the turn gives the label from one page, in the page's order."""
+        ref = turn.ref
         listings = self.lookahead.listings(ref, ahead=lambda: self._ahead(position))
+        new = 0 if ref in self.opened else len(listings)
+        self.opened.add(ref)
+        self.read += new
         taken: list[Album] = []
         used = 0
         for listing in listings:
-            if not self.selection.missing(label):
+            if len(taken) == turn.most:
                 break
             used += 1
             verdict = self.selection.judge(listing, label, year_asked=ref.query.year)
@@ -174,16 +187,15 @@ class _Work:
                 self.dropped[verdict] += 1
             else:
                 taken.append(verdict)
-        rows_left = len(listings) - used
-        self.lookahead.use(ref, rows_left=rows_left, taken=taken)
-        self.read += len(listings)
-        self.dropped[_LABEL_FULL] += rows_left
+        self.lookahead.use(ref, rows_left=len(listings) - used, taken=taken)
+        self.left[label.name] += new - used
+        self.dropped[_LABEL_FULL] += new - used
         self.taken[label.name] += len(taken)
         bar.advance(len(taken), label=label.name, year=ref.query.year)
 
     def _ahead(self, position: int) -> Iterator[PageRef]:
         for label in self.labels[position:]:
-            yield from self.plan.ahead(label, missing=self.selection.missing(label))
+            yield from self.order.ahead(label)
 
     def _refuse_hopeless(self, err: FetchError) -> None:
         """Raise what no other label can escape: wrong credentials, or not one answer so far."""
@@ -201,10 +213,12 @@ class _Work:
         """Account for every result that came."""
         not_albums = {_NOT_ALBUM: self.lookahead.others} if self.lookahead.others else {}
         dropped = {**self.dropped, **not_albums}
+        if left := sum(self.left[name] for name in self.failed):
+            dropped |= {_LABEL_FULL: dropped[_LABEL_FULL] - left, _LABEL_LEFT: left}
         states = {label.name: self._state(label) for label in self.labels}
         taken = sum(self.taken.values())
         kept_back = {
-            label.name: count for label in self.labels if (count := self.plan.out_of_reach(label))
+            label.name: count for label in self.labels if (count := self.order.out_of_reach(label))
         }
         notes = [
             f"{name}: up to {count:,} results are out of reach, more than the service gives out"
@@ -262,9 +276,7 @@ def _known_albums(context: Context, ledger: Ledger) -> Selection:
     selection = Selection()
     if context.tsv.exists():
         with reading_tsv(context.tsv) as tsv:
-            artist, title, number, genre, url = (
-                tsv.index(name) for name in ("artist", "album", "album_index", "genre", "image_url")
-            )
+            artist, title, number, genre, year, url = map(tsv.index, REQUIRED_COLUMNS)
             identity_at = tsv.index("album_id")
             for row in tsv:
                 identity = Identity(
@@ -274,21 +286,30 @@ def _known_albums(context: Context, ledger: Ledger) -> Selection:
                     picture=picture_key(row[url]) if row[url] else "",
                     genre=row[genre],
                 )
-                index = _index(row[number])
-                selection.remember(identity, album_index=index, in_dataset=True)
+                selection.remember(
+                    identity,
+                    album_index=_number(row[number]),
+                    in_dataset=True,
+                    year=_number(row[year]),
+                )
     for taken in ledger.taken():
         if selection.knows(taken.identity.album_id):
             continue
         if not taken.pending and not context.tsv.exists():
             raise _tsv_is_gone(context)
-        selection.remember(taken.identity, album_index=taken.album_index, in_dataset=taken.pending)
+        selection.remember(
+            taken.identity,
+            album_index=taken.album_index,
+            in_dataset=taken.pending,
+            year=_number(taken.year),
+        )
     return selection
 
 
-def _index(cell: str) -> int:
-    """Read an index as another tool may have left it ("7.0"); what is no index counts as 0."""
+def _number(cell: str) -> int:
+    """Read an index or a year as another tool may have left it ("7.0"); what is none is 0."""
     whole = cell.strip().removesuffix(".0")
-    return int(whole) if whole.isdecimal() and len(whole) <= _MOST_INDEX_DIGITS else 0
+    return int(whole) if whole.isdecimal() and len(whole) <= _MOST_DIGITS else 0
 
 
 def _write_pending(context: Context, ledger: Ledger) -> None:

@@ -296,3 +296,17 @@ def test_what_was_taken_fits_together(
         assert indexes == list(range(1, len(indexes) + 1))
         assert selection.count(label) == len(indexes)
     assert all(len(album.year) == 4 for album in albums)
+
+
+def test_albums_are_counted_by_the_year_that_their_row_has() -> None:
+    """A year of its own, else the one asked; what left the dataset counts for none."""
+    selection = Selection()
+    taken(selection.judge(other(1), JAZZ, year_asked=1999))
+    taken(selection.judge(replace(other(2), year=""), JAZZ, year_asked=1999))
+    selection.remember(Identity.of(other(3), "Jazz"), album_index=3, in_dataset=True, year=1999)
+    selection.remember(Identity.of(other(4), "Jazz"), album_index=4, in_dataset=False, year=1999)
+    selection.remember(Identity.of(other(5), "Jazz"), album_index=5, in_dataset=True)
+    found = {year: selection.count_of_year(JAZZ, year) for year in (1965, 1999, 2000)}
+    assert found == {1965: 1, 1999: 2, 2000: 0}
+    assert selection.count_of_year(BLUES, 1999) == 0
+    assert selection.count(JAZZ) == 4

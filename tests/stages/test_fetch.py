@@ -1,17 +1,16 @@
 """The fetch stage against the sandbox, over HTTP."""
 
-import csv
 import random
 import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
 import oracle
 import pytest
+from fetches import SOME, album, pages_asked, rows_of, run_fetch
 from support import (
     TOKEN,
     equigen,
@@ -31,13 +30,10 @@ from equigen.errors import (
     UsageError,
 )
 from equigen.sandbox.catalogue import make_catalogue
-from equigen.sandbox.entry import Entry
 from equigen.sandbox.exchange import Hit, Reply
 from equigen.sandbox.server import Sandbox
 from equigen.stages import clean, dedupe, fetch
-from equigen.summary import Summary
 
-SOME = ["Blues", "Jazz", "Rhythm & Blues", "Salsa", "Bolero"]
 CATALOGUE = make_catalogue()
 
 
@@ -46,55 +42,6 @@ def sandbox() -> Iterator[Sandbox]:
     """A sandbox that serves the made-up catalogue."""
     with Sandbox(CATALOGUE) as server:
         yield server
-
-
-def rows_of(tsv: Path) -> list[dict[str, str]]:
-    """Read a TSV by Python's own csv."""
-    with tsv.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t", strict=True))
-
-
-def pages_asked(hits: Sequence[Hit]) -> Counter[str]:
-    """Count how often each page was asked for and given."""
-    asked: Counter[str] = Counter()
-    for hit in hits:
-        if hit.path == "/database/search" and hit.status == 200:
-            asked[str(sorted(hit.query.items()))] += 1
-    return asked
-
-
-def run_fetch(folder: Path, sandbox: Sandbox, limit: int = 15, **settings: object) -> Summary:
-    """Fetch some labels in this process."""
-    flags = {"refresh": settings.pop("refresh", False), "since": settings.pop("since", None)}
-    chosen = {
-        "genre_limit": limit,
-        "world_limit": limit,
-        "labels": SOME,
-        "from_year": 2026,
-        **settings,
-    }
-    context = make_context(folder, base_url=sandbox.base_url, fetch=chosen)
-    return fetch.run(context, **flags)  # type: ignore[arg-type]
-
-
-def album(number: int, **changes: object) -> Entry:
-    """Return a jazz album of its own artist and picture."""
-    entry = Entry(
-        id=number,
-        kind="release",
-        artist=f"Artist {number}",
-        title=f"Title {number}",
-        year=2020,
-        genres=("Jazz",),
-        styles=("Soul-Jazz",),
-        formats=("Vinyl", "LP", "Album"),
-        format_name="Vinyl",
-        country="US",
-        master_id=None,
-        picture=f"R-{number}-1500000000-1000.jpeg",
-        look="Jazz",
-    )
-    return replace(entry, **changes)  # type: ignore[arg-type]
 
 
 def test_the_file_is_what_the_catalogue_implies(tmp_path: Path, sandbox: Sandbox) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from support import make_context, write_rows
 
-from equigen.ledger import Ledger
+from equigen.ledger import Ledger, PageUse
 from equigen.rules.selection import Identity
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.exchange import Reply
@@ -57,7 +57,7 @@ def test_rows_that_are_not_in_the_tsv_yet_are_told(tmp_path: Path) -> None:
     album = Album(listing, album_index=2, genre="Jazz", year="1999")
     with Ledger(context.ledger) as ledger:
         taken = [(album, Identity.of(listing, "Jazz"))]
-        ledger.use_page("q", 1, rows_left=0, taken=taken)
+        ledger.use_pages([PageUse("q", 1, rows_left=0)], taken=taken)
     found = status.run(context)
     assert (found.rows_in, found.facts["not_in_tsv_yet"]) == (1, 1)
     assert found.facts["next"] == "equigen fetch"
