@@ -123,18 +123,25 @@ def _decoded(picture: Opened, renderings: Sequence[Rendering]) -> Picture:
     made = [each for each in renderings if not (kept and each.is_original)]
     scale = max((placement(each, *size_px).scale for each in made), default=0.0)
     pixels = decode(picture, scale=scale)
-    files = [
-        kept if kept and each.is_original else _encoded(_drawn(pixels, each), each)
-        for each in renderings
-    ]
     grid = grey_grid(pixels.image(), pixels.width_px, pixels.height_px, reduced=pixels.reduced)
+    # A cover looks as its file does; its hash is known to others as that of the whole picture.
+    shown, files = grid, list[_File]()
+    for each in renderings:
+        if kept and each.is_original:
+            files.append(kept)
+            continue
+        drawn = _drawn(pixels, each)
+        if not files and not each.is_original:
+            image = Image.fromarray(drawn)
+            shown = grey_grid(image, *image.size)
+        files.append(_encoded(drawn, each))
     return Picture(
         files=tuple(file.data for file in files),
         width_px=files[0].width_px,
         height_px=files[0].height_px,
         sha256=_sha256(files[0].data),
         phash=perceptual_hash(grey_square(grid)),
-        look=look_of(grid).tobytes(),
+        look=look_of(shown).tobytes(),
     )
 
 

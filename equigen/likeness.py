@@ -34,8 +34,8 @@ _BLUR_SHARE = 1 / 24
 _LEAST_DETAIL_LEVELS = 2.5
 _LEAST_BLOCKS = 6
 _AGREES = 0.6
-_LEAST_SHARE = 0.7
-_LEAST_MEDIAN = 0.8
+_LEAST_SHARE, _LEAST_MEDIAN = 0.7, 0.8
+_CLEAR_SHARE, _CLEAR_MEDIAN = 0.75, 0.85
 _ALIGNING = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-3)
 _ALIGNING_BLUR_PX = 3
 
@@ -99,10 +99,24 @@ class Thumb(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """Whether two pictures are one, and how alike their details are: 1 where they are the same."""
+    """How far the details of two pictures agree.
 
-    is_alike: bool
-    likeness: float
+    `share` of the blocks that have details agree; `likeness` is their median correlation: 1 where
+    the pictures are the same.
+    """
+
+    likeness: float = 0.0
+    share: float = 0.0
+
+    @property
+    def is_alike(self) -> bool:
+        """Whether both show the same picture."""
+        return self.share >= _LEAST_SHARE and self.likeness >= _LEAST_MEDIAN
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether they do beyond doubt: also after either is saved anew."""
+        return self.share >= _CLEAR_SHARE and self.likeness >= _CLEAR_MEDIAN
 
 
 def compare(one: Thumb, other: Thumb, box: Box, other_box: Box) -> Verdict:
@@ -120,7 +134,10 @@ def compare(one: Thumb, other: Thumb, box: Box, other_box: Box) -> Verdict:
     if verdict.is_alike:
         return verdict
     aligned = _aligned(first, second)
-    return verdict if aligned is None else max(verdict, _agreement(first, aligned))
+    if aligned is None:
+        return verdict
+    again = _agreement(first, aligned)
+    return again if again.is_alike else max(verdict, again)
 
 
 def _side_px(one: Thumb, other: Thumb, box: Box, other_box: Box) -> int:
@@ -143,11 +160,13 @@ def _agreement(one: Floats, other: Floats) -> Verdict:
     strong_a, strong_b = (np.sqrt((each * each).mean(axis=1)) for each in (a, b))
     telling = np.maximum(strong_a, strong_b) > _LEAST_DETAIL_LEVELS
     if np.count_nonzero(telling) < _LEAST_BLOCKS:
-        return Verdict(is_alike=False, likeness=0.0)
+        return Verdict()
     alike = (a * b).mean(axis=1) / np.maximum(strong_a * strong_b, 1e-3)
     told = alike[telling]
-    share, median = float((told > _AGREES).mean()), float(np.median(told))
-    return Verdict(share >= _LEAST_SHARE and median >= _LEAST_MEDIAN, round(max(0.0, median), 4))
+    return Verdict(
+        likeness=round(max(0.0, float(np.median(told))), 4),
+        share=round(float((told > _AGREES).mean()), 4),
+    )
 
 
 def _details(patch: Floats) -> Floats:
