@@ -440,6 +440,11 @@ class Ledger(Database):
         with self._rows("SELECT sha256, look FROM looks ORDER BY seq") as rows:
             yield from map(StoredLook._make, rows)
 
+    def looked_at(self) -> set[str]:
+        """Return the sha256 of each file that was ever looked at."""
+        with self._rows("SELECT sha256 FROM looks") as rows:
+            return {digest for (digest,) in rows}
+
     def looks_of(self, digests: Iterable[str]) -> dict[str, bytes]:
         """Return how some files look, by their sha256; those that were looked at."""
         sql = "SELECT sha256, look FROM looks WHERE sha256 IN (SELECT value FROM json_each(?))"

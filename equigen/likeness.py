@@ -4,6 +4,7 @@ The first look is cheap and lets through what may be alike; the second one decid
 sticker: what differs in one small place is left out of the first, and outvoted in the second.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -150,9 +151,15 @@ def _side_px(one: Thumb, other: Thumb, box: Box, other_box: Box) -> int:
 
 
 def _patch(thumb: Thumb, box: Box, side_px: int) -> Floats:
-    down = parts(THUMB_PX, THUMB_PX, (box.top, box.bottom), side_px)
-    across = parts(THUMB_PX, THUMB_PX, (box.left, box.right), side_px)
-    return (down @ thumb.greys @ across.T).astype(np.float32)
+    down = _thumb_parts((box.top, box.bottom), side_px)
+    across = _thumb_parts((box.left, box.right), side_px)
+    patch: Floats = down @ thumb.greys.astype(np.float32) @ across.T
+    return patch
+
+
+@lru_cache(maxsize=1024)
+def _thumb_parts(span: tuple[float, float], side_px: int) -> Floats:
+    return parts(THUMB_PX, THUMB_PX, span, side_px).astype(np.float32)
 
 
 def _agreement(one: Floats, other: Floats) -> Verdict:
