@@ -92,6 +92,16 @@ def cover_files(images: Path) -> Iterator[File]:
                         yield File(f"{genre.name}/{file.name}", file.stat().st_size)
 
 
+def where_covers_are(context: Context) -> dict[str, Path]:
+    """Return the file of each cover by its path, also where `split` moved it into a set."""
+    where = {
+        place.path: context.split / place.set_name / place.path
+        for place in files_in_sets(context.split)
+    }
+    where |= {file.path: context.images / file.path for file in cover_files(context.images)}
+    return where
+
+
 def files_in_sets(split: Path) -> Iterator[Place]:
     """Yield all files that stand in a set, also those that no split put there."""
     for name in SETS:

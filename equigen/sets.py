@@ -2,8 +2,9 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from splitfolders.split import list_dirs, setup_files, split_files
 
@@ -12,12 +13,15 @@ from equigen.covers import WantedCover, dataset_covers
 from equigen.errors import InputError, MissingInputError
 from equigen.layout import File, cover_files, sha256_of
 from equigen.ledger import Digest, Ledger, Placement
+from equigen.lookalikes import find_lookalikes
 from equigen.rules.credits import artists_by_credit
 from equigen.rules.dealing import Aside, Earlier, deal
+from equigen.rules.gathering import forest
 from equigen.rules.grouping import Grouping, Member, components, grouped
 from equigen.rules.splitting import ASIDE, Group
 
 _ARTIST = "artist "
+_COVER = "cover "
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +120,23 @@ def dealt_by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool
     """
     there = _there(context)
     before = [] if anew else ledger.placements()
-    albums = list(_albums(context, ledger, there, before))
-    if not albums:
+    wanted = _wanted(context, there)
+    if not wanted.rows:
         msg = (
             f"{context.tsv}: no row asks for any of the {len(there)} covers in {context.images}."
             " Expected the dataset that they were downloaded for. `--group none` deals them without"
             " one."
         )
         raise InputError(msg)
+    known = ledger.cover_digests()
+    digests = {row.path: _digest(context, there[row.path], known) for row in wanted.rows}
+    alike: Mapping[str, Sequence[str]] = {}
+    if group.uses(_COVER):
+        files = {digest: context.images / path for path, digest in digests.items()}
+        found = find_lookalikes(context, ledger, files)
+        alike = forest((pair.first, pair.second) for pair in found.pairs)
+    artists = artists_by_credit(wanted.credits, known=_gone_artists(before))
+    albums = list(_albums(wanted.rows, digests, artists, alike))
     members = [album.member(group) for album in albums]
     grouping = grouped(members)
     settings = context.settings.split
@@ -171,32 +184,45 @@ def _there(context: Context) -> dict[str, File]:
     return there
 
 
-def _albums(
-    context: Context, ledger: Ledger, there: Mapping[str, File], before: Sequence[Placement]
-) -> Iterator[_Album]:
-    """Yield the rows whose covers are there, in file order, with all that ties them."""
-    known = ledger.cover_digests()
-    rows: list[WantedCover] = []
-    names: set[str] = set()
-    seen: set[str] = set()
+class _Wanted(NamedTuple):
+    """The rows whose covers are there, one for each cover, and whom all rows name as artists."""
+
+    rows: Sequence[WantedCover]
+    credits: set[str]
+
+
+def _wanted(context: Context, there: Container[str]) -> _Wanted:
+    rows: dict[str, WantedCover] = {}
+    named: set[str] = set()
     for row in dataset_covers(context):
-        names.add(row.artist)
-        if row.path in there and row.path not in seen:
-            seen.add(row.path)
-            rows.append(row)
-    # Artists that are gone tie as well: they can come back.
-    gone = {
+        named.add(row.artist)
+        if row.path in there:
+            rows.setdefault(row.path, row)
+    return _Wanted(list(rows.values()), named)
+
+
+def _gone_artists(before: Sequence[Placement]) -> set[str]:
+    """Return the artists that were dealt before: those that are gone tie too, and may return."""
+    return {
         tie.removeprefix(_ARTIST)
         for each in before
         for tie in each.ties[:1]
         if tie.startswith(_ARTIST)
     }
-    artists = artists_by_credit(names, known=gone)
+
+
+def _albums(
+    rows: Sequence[WantedCover],
+    digests: Mapping[str, str],
+    artists: Mapping[str, tuple[str, ...]],
+    alike: Mapping[str, Sequence[str]],
+) -> Iterator[_Album]:
+    """Yield all that ties each row; `alike` has the covers that one is tied to, by their sha256."""
     ids = Counter(row.album_id for row in rows if row.album_id)
     for row in rows:
-        digest = _digest(context, there[row.path], known)
+        digest = digests[row.path]
         ties = [f"{_ARTIST}{name}" for name in artists[row.artist]]
-        ties.append(f"cover {digest}")
+        ties += (f"{_COVER}{each}" for each in (digest, *alike.get(digest, ())))
         if ids[row.album_id] > 1:
             ties.append(f"album {row.album_id}")
         yield _Album(row, digest, tuple(ties))

@@ -56,7 +56,7 @@ def _joined(
 def forest(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """Return whom each cover is tied to, with as few ties as hold all pairs together.
 
-    Of covers that hang together, each but one is tied to one that came before it.
+    Of covers that hang together, a tree is left. Each tie is told of by both of its ends.
     """
     parents: dict[str, str] = {}
 
@@ -70,5 +70,6 @@ def forest(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     for one, other in sorted(pairs):
         if root(one) != root(other):
             parents[root(other)] = root(one)
+            tied[one].append(other)
             tied[other].append(one)
     return dict(tied)

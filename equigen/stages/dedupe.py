@@ -1,42 +1,87 @@
-"""Drop rows that repeat an album or a picture.
+"""Drop rows that repeat an album or a picture; with --covers, find covers that look alike.
 
 The first of each artist and album stays, then the first of each picture, in file order. Discogs
 pictures are told apart by the stable part of their path, since their URLs are signed anew; other
 pictures by URL.
 
-Example:
+With --covers the covers themselves are compared, once they are downloaded: what is the same picture
+at another size, in another format, a little cropped, framed or with a sticker on it is one group.
+Nothing is dropped unless --drop is given; docs/lookalikes.md has the rules.
+
+Examples:
   equigen dedupe
+  equigen dedupe --covers --conflicts conflicts.tsv
+  equigen dedupe --covers --drop
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final, NamedTuple
+
+import typer
 
 from equigen.context import Context
+from equigen.covers import WantedCover, dataset_covers
+from equigen.errors import MissingInputError, UsageError
 from equigen.files import Tsv, reading_tsv, require_tsv, write_tsv
+from equigen.layout import where_covers_are
+from equigen.ledger import Cover, Ledger
 from equigen.lock import dataset_lock
+from equigen.lookalikes import Lookalikes, find_lookalikes
+from equigen.rules.copies import Copy, conflicts, surplus
+from equigen.rules.covering import OK
 from equigen.rules.duplicates import Duplicate, DuplicateFinder
-from equigen.summary import Summary
+from equigen.summary import Summary, Table
 
 ORDER: Final = 40
 SETTINGS: Final = ()
+_CONFLICT_COLUMNS = (
+    "group", "label", "artist", "album", "year", "album_id", "file", "sha256",
+)  # fmt: skip
+_MOST_SHOWN = 10
 
 
-def run(context: Context) -> Summary:
+def run(
+    context: Context,
+    *,
+    covers: Annotated[
+        bool, typer.Option("--covers", help="Compare the covers that are downloaded.")
+    ] = False,
+    drop: Annotated[
+        bool, typer.Option("--drop", help="With --covers: keep the best copy in each label.")
+    ] = False,
+    conflicts: Annotated[
+        Path | None,
+        typer.Option(help="With --covers: write here what looks alike in different labels."),
+    ] = None,
+) -> Summary:
     """Dedupe the TSV in place; one without duplicates is not rewritten.
 
     Raises:
+        UsageError: the flags make no sense together.
         MissingInputError, InputError: there is no TSV, or it is broken; it stays untouched.
+        MissingInputError: there are no covers to compare.
+        StorageError: the disk refuses; what was there before still is.
 
     """
+    if not covers and (drop or conflicts):
+        msg = "--drop and --conflicts belong to --covers, which is missing. Add --covers."
+        raise UsageError(msg)
+    if conflicts:
+        _check_conflicts(conflicts, context.tsv)
     require_tsv(context.tsv)
     with dataset_lock(context.directory, stage="dedupe", now=context.now()):
-        with reading_tsv(context.tsv) as tsv:
-            columns, verdicts = tsv.columns, _verdicts(tsv)
-        dropped = Counter(str(verdict) for verdict in verdicts if verdict)
-        if dropped:
-            write_tsv(context.tsv, columns, _kept(context.tsv, verdicts))
+        return _by_covers(context, conflicts, drop=drop) if covers else _by_rows(context)
+
+
+def _by_rows(context: Context) -> Summary:
+    with reading_tsv(context.tsv) as tsv:
+        columns, verdicts = tsv.columns, _verdicts(tsv)
+    dropped = Counter(str(verdict) for verdict in verdicts if verdict)
+    if dropped:
+        gone = {at for at, verdict in enumerate(verdicts) if verdict}
+        write_tsv(context.tsv, columns, _kept(context.tsv, gone))
     return Summary(
         stage="dedupe",
         unit="rows",
@@ -52,6 +97,134 @@ def _verdicts(tsv: Tsv) -> list[Duplicate | None]:
     return [finder.check(artist=row[artist], title=row[title], image_url=row[url]) for row in tsv]
 
 
-def _kept(path: Path, verdicts: Sequence[Duplicate | None]) -> Iterator[list[str]]:
+def _kept(path: Path, gone: Container[int]) -> Iterator[list[str]]:
     with reading_tsv(path) as tsv:
-        yield from (row for row, verdict in zip(tsv, verdicts, strict=True) if not verdict)
+        yield from (row for at, row in enumerate(tsv) if at not in gone)
+
+
+def _check_conflicts(path: Path, tsv: Path) -> None:
+    if path.suffix != ".tsv" or path.resolve() == tsv.resolve():
+        msg = f"--conflicts {path}: expected a name that ends in .tsv and isn't the dataset's."
+        raise UsageError(msg)
+
+
+class _Compared(NamedTuple):
+    """The rows, those among them whose covers are in groups, and what was found of all covers."""
+
+    rows: Sequence[WantedCover]
+    copies: Sequence[Copy]
+    found: Lookalikes
+    covers: int
+
+
+def _by_covers(context: Context, list_to: Path | None, *, drop: bool) -> Summary:
+    with Ledger(context.ledger) as ledger:
+        compared = _compare(context, ledger)
+    at_odds = conflicts(compared.copies)
+    if list_to:
+        write_tsv(list_to, _CONFLICT_COLUMNS, _conflict_rows(compared.rows, at_odds))
+    why = surplus(compared.copies)
+    if drop and why:
+        with reading_tsv(context.tsv) as tsv:
+            columns = tsv.columns
+        write_tsv(context.tsv, columns, _kept(context.tsv, why))
+    dropped = Counter(map(str, why.values())) if drop else Counter[str]()
+    return _summary(compared, at_odds, dropped, surplus=len(why), list_to=list_to)
+
+
+def _compare(context: Context, ledger: Ledger) -> _Compared:
+    rows = list(dataset_covers(context))
+    there = where_covers_are(context)
+    known = {
+        path: cover
+        for path, cover in ledger.covers_at({row.path for row in rows}).items()
+        if cover.status == OK and path in there
+    }
+    if not known:
+        msg = f"{context.images}: no covers there. `equigen download` makes them: run that first."
+        raise MissingInputError(msg)
+    found = find_lookalikes(
+        context, ledger, {cover.sha256: there[path] for path, cover in known.items()}
+    )
+    return _Compared(rows, _copies(rows, known, found), found, len(known))
+
+
+def _copies(rows: Sequence[WantedCover], known: dict[str, Cover], found: Lookalikes) -> list[Copy]:
+    """Return the rows whose covers look like others, or are the same file."""
+    copies = [
+        Copy(
+            row=at,
+            group=found.groups.get(cover.sha256, cover.sha256),
+            label=row.label,
+            sha256=cover.sha256,
+            pixels=cover.width_px * cover.height_px,
+            year=row.year,
+        )
+        for at, row in enumerate(rows)
+        if (cover := known.get(row.path))
+    ]
+    sizes = Counter(copy.group for copy in copies)
+    return [copy for copy in copies if sizes[copy.group] > 1]
+
+
+def _conflict_rows(
+    rows: Sequence[WantedCover], groups: Sequence[Sequence[Copy]]
+) -> Iterator[list[str]]:
+    for group in groups:
+        for copy in sorted(group, key=lambda each: (each.label, each.row)):
+            row = rows[copy.row]
+            yield [copy.group, copy.label, row.artist, row.title, row.year, row.album_id,
+                   row.path, copy.sha256]  # fmt: skip
+
+
+def _summary(
+    compared: _Compared,
+    at_odds: Sequence[Sequence[Copy]],
+    dropped: Counter[str],
+    *,
+    surplus: int,
+    list_to: Path | None,
+) -> Summary:
+    rows, copies, found, covers = compared
+    sizes = Counter(copy.group for copy in copies)
+    titles = {copy.group: rows[copy.row] for copy in reversed(copies)}
+    repeats = len(copies) - len(sizes)
+    share = f"{repeats / covers:.1%}"
+    notes = [f"{len(sizes):,} groups look alike: {repeats:,} covers ({share}) repeat another"]
+    if at_odds:
+        shown = f": see {list_to}" if list_to else " (`--conflicts FILE.tsv` lists them)"
+        notes.append(f"{len(at_odds):,} groups have copies in different labels{shown}")
+    if found.cut:
+        notes.append(f"{found.cut:,} pairs look alike but are in no common group: they would chain")
+    if dropped:
+        notes.append("files of dropped rows are set aside by the next `equigen download`")
+    elif surplus:
+        notes.append(f"`--drop` would drop {surplus:,} rows")
+    return Summary(
+        stage="dedupe",
+        unit="rows",
+        rows_in=len(rows),
+        rows_out=len(rows) - dropped.total(),
+        dropped=dict(dropped),
+        facts={
+            "covers": covers,
+            "compared_pairs": found.compared,
+            "pairs_alike": len(found.pairs),
+            "groups": len(sizes),
+            "in_groups": len(copies),
+            "label_conflicts": len(at_odds),
+            "pairs_cut": found.cut,
+        },
+        table=_largest(sizes, titles) if sizes else None,
+        notes=notes,
+    )
+
+
+def _largest(sizes: Counter[str], titles: dict[str, WantedCover]) -> Table:
+    return Table(
+        ("copies", "first of them"),
+        tuple(
+            (count, f"{titles[group].artist} - {titles[group].title}")
+            for group, count in sizes.most_common(_MOST_SHOWN)
+        ),
+    )
