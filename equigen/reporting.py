@@ -230,14 +230,14 @@ def _on_groups(split: Mapping[str, Any], total: SetRow) -> Iterator[str]:
         yield "Each cover was dealt by itself: artists and look-alikes can be in several sets."
     elif split.get("cut"):
         yield (
-            f"Of {split['groups']:,} groups that stay in one set ({split['group']}),"
-            f" {split['cut']:,} were larger than {LARGEST_SHARE:.0%} of a genre, the largest"
-            f" {split['largest_cut']:.1%}. They were cut at {split['loose']:,} collaborations."
+            f"Groups that were larger than {LARGEST_SHARE:.0%} of a genre: {split['cut']:,}, the"
+            f" largest {split['largest_cut']:.1%}. They were cut at their {split['loose']:,}"
+            f" collaborations. {split['groups']:,} groups ({split['group']}) are in one set each."
         )
     elif split:
         yield (
-            f"None of the {split['groups']:,} groups that stay in one set ({split['group']}) was so"
-            f" large, above {LARGEST_SHARE:.0%} of a genre, that it was cut at its collaborations."
+            f"{split['groups']:,} groups ({split['group']}) are in one set each. None was so large,"
+            f" more than {LARGEST_SHARE:.0%} of a genre, that it was cut at its collaborations."
         )
     elif any(each.count for each in total.sets):
         yield "An earlier version dealt them: `equigen split` tells which groups were cut."

@@ -55,6 +55,7 @@ class Tab:
         self.session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.send(f"{domain}.enable")
+        self.send("Emulation.setFocusEmulationEnabled", enabled=True)
         self._loaded = False
         self.send("Page.navigate", url=file.as_uri())
         while not self._loaded:
@@ -72,6 +73,13 @@ class Tab:
         self.send("Emulation.setTouchEmulationEnabled", enabled=touch)
         media = [{"name": k.replace("_", "-"), "value": v} for k, v in features.items()]
         self.send("Emulation.setEmulatedMedia", features=media)
+
+    def press(self, key: str, code: int) -> None:
+        """Press a key and let it go."""
+        for kind in ("rawKeyDown", "keyUp"):
+            self.send(
+                "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code
+            )
 
     def evaluate(self, script: str) -> Any:  # noqa: ANN401  (whatever the script returns)
         """Return what a script comes to, also one that waits."""

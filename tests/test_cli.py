@@ -39,6 +39,7 @@ COMMANDS = [
     "counts",
     "download",
     "split",
+    "report",
     "run",
     "status",
     "demo",
@@ -74,7 +75,8 @@ def test_help_loads_nothing_heavy() -> None:
         "from equigen.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "heavy = {'pandas', 'numpy', 'PIL', 'requests', 'pydantic', 'splitfolders', 'tqdm'}\n"
+        "heavy = {'pandas', 'numpy', 'PIL', 'requests', 'pydantic', 'splitfolders', 'tqdm',\n"
+        "         'jinja2'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

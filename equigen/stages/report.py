@@ -1,8 +1,8 @@
-"""Show the dataset on one page: covers, counts, look-alikes, failures and sets.
+"""Show the whole dataset on one page, as HTML.
 
-Writes a single HTML file that needs no network and holds small pictures of some covers. They belong
-to their owners: keep the file to yourself. Reads the TSV, the ledger and the covers and changes
-none of them; docs/report.md tells what is in it.
+Counts, some covers of each genre, look-alikes side by side, label conflicts, failures and
+the balance of the sets, in a single file that needs no network. The covers in it belong to
+their owners: keep it to yourself. Nothing else is changed; docs/report.md has the details.
 
 Examples:
   equigen report
