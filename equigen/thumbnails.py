@@ -14,7 +14,7 @@ from equigen.rules.sampling import Shown
 from equigen.rules.splitting import SETS
 
 SIZE_PX: Final = 112
-# Of all `data:` URIs together. A drawn cover of this size takes some 4 kB, a photograph 5.
+# Of all `data:` URIs together: one of the demo's covers takes some 5 kB.
 MOST_BYTES: Final = 3_000_000
 # The first that fits its share of the budget is taken; a picture of noise needs the last.
 _QUALITIES: Final = (70, 50, 30, 10)
