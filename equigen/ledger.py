@@ -20,6 +20,8 @@ _NOTHING: Mapping[str, bytes] = {}
 LEDGER_NAME = "equigen_ledger.sqlite"
 # How covers last got into their sets, under the key of `Ledger.value`; "move" took them away.
 SPLIT_LINK = "split_link"
+# What the last split found of groups too large for a set, as JSON (`stages/split.py`).
+SPLIT_GROUPS = "split_groups"
 # When a fetch, and when a refresh, last got all that there was: UTC in ISO 8601.
 LAST_FETCH = "last_fetch"
 LAST_REFRESH = "last_refresh"
@@ -488,6 +490,12 @@ class Ledger(Database):
     def sets(self) -> dict[str, str]:
         """Return where each cover is: "train", "val", "test", or "aside" (in none), by its path."""
         with self._rows("SELECT path, set_name FROM sets") as rows:
+            return dict(rows)
+
+    def sets_at(self, paths: Iterable[str]) -> dict[str, str]:
+        """Return where the covers at these paths are, as `sets` does."""
+        sql = "SELECT path, set_name FROM sets WHERE path IN (SELECT value FROM json_each(?))"
+        with self._rows(sql, (json.dumps(list(paths)),)) as rows:
             return dict(rows)
 
     def record_sets(self, sets: Mapping[str, str]) -> None:

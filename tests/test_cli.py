@@ -40,6 +40,7 @@ COMMANDS = [
     "balance",
     "download",
     "split",
+    "report",
     "run",
     "status",
     "demo",
@@ -75,8 +76,8 @@ def test_help_loads_nothing_heavy() -> None:
         "from equigen.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "heavy = {'pandas', 'numpy', 'PIL', 'requests', 'pydantic', 'splitfolders', 'tqdm',"
-        " 'matplotlib'}\n"
+        "heavy = {'pandas', 'numpy', 'PIL', 'requests', 'pydantic', 'splitfolders', 'tqdm',\n"
+        "         'matplotlib', 'jinja2'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -13,6 +13,7 @@ Examples:
   equigen split --verify
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, Final
@@ -24,7 +25,7 @@ from equigen.errors import MissingInputError, UsageError
 from equigen.files import write_tsv
 from equigen.layout import gather, lay_out, refuse_nesting
 from equigen.leaks import prove_none
-from equigen.ledger import SPLIT_LINK, Ledger
+from equigen.ledger import SPLIT_GROUPS, SPLIT_LINK, Ledger
 from equigen.lock import dataset_lock
 from equigen.rules.grouping import LARGEST_SHARE
 from equigen.rules.splitting import ASIDE, SETS, Changes, Group, Link
@@ -89,6 +90,7 @@ def run(
         plan = lay_out(context, sets, laid_out, link)
         ledger.record_sets({row.path: row.set_name for row in outcome.rows})
         write_tsv(split / SPLIT_TSV, _COLUMNS, _rows(outcome))
+        ledger.remember(SPLIT_GROUPS, json.dumps(_groups(outcome, group)))
     return _summary(context, outcome, plan, link)
 
 
@@ -96,6 +98,18 @@ def _rows(outcome: Outcome) -> Iterator[list[str]]:
     for row in outcome.rows:
         genre = row.path.partition("/")[0]
         yield [row.album_id, genre, row.set_name, row.group, row.path, row.sha256]
+
+
+def _groups(outcome: Outcome, group: Group) -> dict[str, str | int | float]:
+    """Return what the report says of groups: how many were cut, and how large they were."""
+    grouping = outcome.grouping
+    return {
+        "group": str(group),
+        "groups": len(grouping.groups) if grouping else 0,
+        "cut": grouping.cut if grouping else 0,
+        "largest_cut": grouping.largest_cut if grouping else 0.0,
+        "loose": len(grouping.loose) if grouping else 0,
+    }
 
 
 def _summary(context: Context, outcome: Outcome, plan: Changes, link: Link) -> Summary:
