@@ -290,7 +290,7 @@ class SplitSettings(_Table):
     )
     group: Group = Field(
         Group.ARTIST_COVER,
-        description="albums of one artist, covers of the same bytes, both or none: in one set",
+        description="albums of one artist, covers that look alike, both or none: in one set",
     )
     seed: int = Field(1337, description="decides where albums go that are in no set yet")
 

@@ -1,6 +1,6 @@
 """Deal the covers into train, val and test.
 
-Albums of one artist, and covers of the same bytes, never stand in two sets. An album
+Albums of one artist, and covers that look alike, never stand in two sets. An album
 stays in its set, whatever comes and goes; one whose ties come to lead to two sets is set
 aside. --reshuffle deals all anew. --group none deals each cover by itself: the sets are
 then those of split-folders.
