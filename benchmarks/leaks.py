@@ -156,7 +156,7 @@ def real_covers(folder: Path) -> list[Member]:
             looks[picture.sha256] = picture.look
     stored = (StoredLook(*each) for each in looks.items())
     judged = judged_pairs(
-        stored, {each: at[0] for each, at in paths.items()}, (), BarMaker(shown=False)
+        stored, {each: str(at[0]) for each, at in paths.items()}, (), BarMaker(shown=False)
     )
     tied = forest((pair.first, pair.second) for pair in judged if pair.verdict.is_alike)
     return [

@@ -118,7 +118,7 @@ def by_equigen(pictures: list[Picture], scratch: Path) -> Found:
     found = Found("EquiGen")
     for same in places.values():
         found.pairs |= set(combinations(same, 2))
-    files = {digest: scratch / pictures[at[0]].name for digest, at in places.items()}
+    files = {digest: str(scratch / pictures[at[0]].name) for digest, at in places.items()}
     judged = list(judged_pairs(as_stored(looks), files, (), BarMaker(shown=False)))
     for pair in judged:
         if pair.verdict.is_alike:
@@ -210,13 +210,14 @@ def show_made_up(count: int) -> None:
         f"p{n}", styles[n % len(styles)], f"Artist {n}", f"Title {n}", size_px=150
     )
     with tempfile.TemporaryDirectory() as scratch:
-        files: dict[str, Path] = {}
+        files: dict[str, str] = {}
         looks: dict[str, bytes] = {}
         for number in range(count):
             body = draw(number)
             digest = hashlib.sha256(body).hexdigest()
-            files[digest] = Path(scratch) / f"{number}.jpg"
-            files[digest].write_bytes(body)
+            file = Path(scratch) / f"{number}.jpg"
+            file.write_bytes(body)
+            files[digest] = str(file)
             looks[digest] = check_picture(body, DEMANDS).look
         judged = list(judged_pairs(as_stored(looks), files, (), BarMaker(shown=False)))
     alike = sum(pair.verdict.is_alike for pair in judged)

@@ -27,8 +27,8 @@ _AT_ONCE = 1 << 13
 _KEPT_THUMBS = 4096
 
 Positions = npt.NDArray[np.intp]
-# The file of each cover, by its sha256.
-Files = Mapping[str, Path]
+# The file of each cover, by its sha256. Strings: a million paths as objects would fill memory.
+Files = Mapping[str, str]
 
 
 class Judged(NamedTuple):
@@ -62,7 +62,7 @@ def judged_pairs(
         spill.flush()
         views: npt.NDArray[np.void] = np.memmap(spill, dtype=VIEW, mode="r")
         promising = _promising(views, digests, known)
-        thumb_of = lru_cache(_KEPT_THUMBS)(lambda digest: thumb(files[digest]))
+        thumb_of = lru_cache(_KEPT_THUMBS)(lambda digest: thumb(Path(files[digest])))
         with bar("compare", len(promising), "pair") as progress:
             for pair in promising:
                 first, second = thumb_of(pair.first), thumb_of(pair.second)

@@ -102,7 +102,7 @@ def _compare(
 
     Beyond doubt: how a file looks can differ by a hair from what the split knew of it.
     """
-    files = {digest: _file(context, places[0]) for digest, places in shown.items()}
+    files = {digest: str(_file(context, places[0])) for digest, places in shown.items()}
     compared = 0
     stored = (StoredLook(*each) for each in looks.items())
     for judged in judged_pairs(stored, files, frozenset(), context.bar):

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
+from pathlib import Path
 
 from equigen.comparing import Files, Judged, boxes_of, judged_pairs, look_alike, thumb
 from equigen.context import Context
@@ -73,8 +74,9 @@ def _look_at(context: Context, ledger: Ledger, files: Files) -> None:
         while some := list(islice(left, _BATCH)):
             looks = {}
             for digest in some:
-                with translating_os_errors(files[digest]):
-                    looks[digest] = look_at(context, files[digest].read_bytes())
+                file = Path(files[digest])
+                with translating_os_errors(file):
+                    looks[digest] = look_at(context, file.read_bytes())
                 bar.advance()
             ledger.record_covers((), looks)
 
@@ -104,7 +106,7 @@ def _as_pair(judged: Judged) -> CoverPair:
 def _groups(ledger: Ledger, files: Files, pairs: Iterable[CoverPair]) -> dict[str, str]:
     here = [pair for pair in pairs if pair.first in files and pair.second in files]
     looks = ledger.looks_of({digest for pair in here for digest in pair[:2]})
-    thumb_of = lru_cache(256)(lambda digest: thumb(files[digest]))
+    thumb_of = lru_cache(256)(lambda digest: thumb(Path(files[digest])))
 
     def agree(one: str, other: str) -> bool:
         boxes = (boxes_of(looks[digest]) for digest in (one, other))

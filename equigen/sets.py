@@ -132,7 +132,7 @@ def dealt_by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool
     digests = {row.path: _digest(context, there[row.path], known) for row in wanted.rows}
     alike: Mapping[str, Sequence[str]] = {}
     if group.uses(_COVER):
-        files = {digest: context.images / path for path, digest in digests.items()}
+        files = {digest: f"{context.images}/{path}" for path, digest in digests.items()}
         found = find_lookalikes(context, ledger, files)
         alike = forest((pair.first, pair.second) for pair in found.pairs)
     artists = artists_by_credit(wanted.credits, known=_gone_artists(before))

@@ -144,7 +144,7 @@ def _compare(context: Context, ledger: Ledger) -> _Compared:
         msg = f"{context.images}: no covers there. `equigen download` makes them: run that first."
         raise MissingInputError(msg)
     found = find_lookalikes(
-        context, ledger, {cover.sha256: there[path] for path, cover in known.items()}
+        context, ledger, {cover.sha256: str(there[path]) for path, cover in known.items()}
     )
     return _Compared(rows, _copies(rows, known, found), found, len(known))
 

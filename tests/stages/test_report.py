@@ -165,7 +165,7 @@ def test_look_alikes_stand_side_by_side_and_conflicts_are_told(tmp_path: Path) -
         ledger.record_groups({one: "g1", other: "g1", alone: "g2"})
     page = read(tmp_path)
     assert "Group 1 3 albums" in page.text.replace("\n", " ")
-    assert "up to 5 of 64 bits of their hashes differ, likeness at least 0.937" in page.text
+    assert "up to 5 of the 60 bits of their hashes differ, likeness at least 0.937" in page.text
     assert "Group 2 2 albums, the same bytes" in page.text.replace("\n", " ")
     assert "Group 3" not in page.text, "one album is no group"
     told = table(page, "Conflict", "Genre")
