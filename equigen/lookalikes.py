@@ -50,6 +50,9 @@ def find_lookalikes(context: Context, ledger: Ledger, files: Files) -> Lookalike
         pairs = ledger.cover_pairs()
         cut = _cut(pairs, files, groups := ledger.cover_groups())
         return Lookalikes(pairs, groups, cut, 0)
+    if ledger.value(_COMPARED).partition(" ")[0] != _METHOD:
+        ledger.forget_pairs()
+    ledger.remember(_COMPARED, _METHOD)
     compared = _compare(context, ledger, files)
     pairs = ledger.cover_pairs()
     groups = _groups(ledger, files, pairs)
