@@ -69,12 +69,15 @@ KINDS: dict[str, Callable[[np.random.Generator, int], Hashes]] = {
 
 
 def hash_file(folder: Path, kind: str, count: int) -> Path:
-    """Return a file of about `count` distinct hashes in no order, made where it is missing."""
+    """Return a file of `count` distinct hashes in no order, made where it is missing."""
     file = folder / f"{kind}-{count}.npy"
     if not file.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         chance = np.random.default_rng(SEED)
         hashes = np.unique(KINDS[kind](chance, count))
+        while hashes.size < count:  # some were the same
+            more = KINDS[kind](chance, count - hashes.size)
+            hashes = np.unique(np.concatenate([hashes, more]))
         chance.shuffle(hashes)
         beside = file.with_suffix(".new.npy")
         np.save(beside, hashes)
