@@ -180,16 +180,19 @@ def _report(figures: Figures, runs: int, albums: int, files: int) -> str:
 def _deals(figures: Figures) -> str:
     lines = []
     for (count, deals), way in zip(figures.deals.items(), (SHUFFLE, STRATIFIED), strict=True):
-        for name, key in (("all new", "fresh_s"), ("all known, none moves", "kept_s")):
-            lines.append(_line(f"equigen, {name}", count, deals, key))
+        lines += [
+            _line("equigen, all new", count, deals, "fresh_s", "peak_fresh_mib"),
+            _line("equigen, all known, none moves", count, deals, "kept_s", "peak_mib"),
+        ]
         if way in figures.rivals:
-            lines.append(_line(f"scikit-learn {way}", count, figures.rivals[way], "seconds"))
+            told = figures.rivals[way]
+            lines.append(_line(f"scikit-learn {way}", count, told, "seconds", "peak_mib"))
     return table(["deal", "albums", "time", "peak MiB", "farthest from 70/15/15"], lines)
 
 
-def _line(name: str, count: int, told: Sequence[Told], key: str) -> list[str]:
-    seconds = spread([one[key] for one in told], ".2f")
-    peak_mib = max(one["peak_mib"] for one in told)
+def _line(name: str, count: int, told: Sequence[Told], time: str, peak: str) -> list[str]:
+    seconds = spread([one[time] for one in told], ".2f")
+    peak_mib = max(one[peak] for one in told)
     points = median(one["farthest_points"] for one in told)
     return [name, f"{count:,}", f"{seconds} s", f"{peak_mib:.0f}", f"{points:.2f} points"]
 
