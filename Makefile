@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Made anew whenever what it is made from changes.
 READY := $(VENV)/.ready
 
-.PHONY: demo test bench-download format clean
+.PHONY: demo test bench-download bench-pairs bench-split format clean
 
 demo: $(READY)
 	$(BIN)/equigen demo
@@ -22,6 +22,14 @@ test: $(READY)
 # Takes nginx (Debian: nginx, libnginx-mod-http-lua) and about an hour and a half.
 bench-download: $(READY)
 	$(BIN)/python benchmarks/download.py
+
+# With faiss in .bench/faiss (pip install faiss-cpu) also against it; about a quarter of an hour.
+bench-pairs: $(READY)
+	$(BIN)/python benchmarks/pair_search.py
+
+# With scikit-learn in .bench/sklearn also against it; about a quarter of an hour.
+bench-split: $(READY)
+	$(BIN)/python benchmarks/assignment.py
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -30,6 +30,8 @@ _KEYS = 1 << _KEY_BITS
 _STEP = 1 << 17
 # Keys stand together whose hashes fill at least this share of their columns.
 _LEAST_FILLED = 0.8
+# Arrays of one pair take as much as those of many: so many make a block, however small.
+_MOST_PIECES = 50_000
 _MOST_PARTS, _MOST_EQUAL = 3, 6
 # Measured: what a pass takes, each hash in it, and each comparison.
 _PASS_NS, _HASH_NS, _COMPARISON_NS = 5e6, 35.0, 1.2
@@ -239,7 +241,7 @@ def _search(
     for each in passes:
         for grid in _grids(hashes, _sorted(hashes, each.key)):
             for pairs in _compared(grid, each, tops, distance):
-                if count + pairs.first.size > LARGEST_BLOCK:
+                if count + pairs.first.size > LARGEST_BLOCK or len(found) == _MOST_PIECES:
                     yield _joined(found)
                     found, count = [], 0
                 found.append(pairs)
@@ -299,9 +301,10 @@ def _compared(grid: _Grid, which: _Pass, tops: np.uint64, distance: int) -> Iter
             if near.size:
                 is_new = grid.real[near + (start + apart)]
                 is_new &= _is_first(differ[near], which, tops)
-                near = near[is_new]
-                at = near + start
-                yield Pairs(grid.positions[at], grid.positions[at + apart], counts[near])
+                if is_new.any():
+                    near = near[is_new]
+                    at = near + start
+                    yield Pairs(grid.positions[at], grid.positions[at + apart], counts[near])
 
 
 def _is_first(differ: Hashes, which: _Pass, tops: np.uint64) -> npt.NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +22,16 @@ def about(rival: dict[str, str], nginx: str) -> dict[str, str]:
 
     `rival` has the versions of the libraries in img2dataset's own environment.
     """
-    here = {name: importlib.metadata.version(name) for name in _OURS}
+    return {
+        **machine(),
+        "nginx": nginx,
+        "equigen": versions(_OURS),
+        "img2dataset": ", ".join(f"{name} {version}" for name, version in rival.items()),
+    }
+
+
+def machine() -> dict[str, str]:
+    """Return what there is to say of it whatever is measured, with how busy it was just now."""
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "processor": _after("/proc/cpuinfo", "model name"),
@@ -29,10 +39,13 @@ def about(rival: dict[str, str], nginx: str) -> dict[str, str]:
         "memory": f"{int(_after('/proc/meminfo', 'MemTotal').split()[0]) / 1024**2:.0f} GiB",
         "system": f"{platform.freedesktop_os_release()['PRETTY_NAME']}, Linux {platform.release()}",
         "Python": platform.python_version(),
-        "nginx": nginx,
-        "equigen": ", ".join(f"{name} {version}" for name, version in here.items()),
-        "img2dataset": ", ".join(f"{name} {version}" for name, version in rival.items()),
+        "load before (1 min)": f"{os.getloadavg()[0]:.1f}",
     }
+
+
+def versions(libraries: Iterable[str]) -> str:
+    """Return the versions of libraries that are installed here."""
+    return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in libraries)
 
 
 def _after(file: str, name: str) -> str:

@@ -13,8 +13,8 @@ from bench.measure import Measurement
 DECODE = "decode"
 FETCH_HTTP = "fetch over http"
 FETCH_HTTPS = "fetch over https"
-BEGIN = "<!-- figures of download.py: begin -->"
-END = "<!-- figures of download.py: end -->"
+MARKS = "<!-- figures of {}: begin -->", "<!-- figures of {}: end -->"
+BEGIN, END = (mark.format("download.py") for mark in MARKS)
 
 
 @dataclass(slots=True)
@@ -48,15 +48,30 @@ def markdown(figures: Figures) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def fill(document: str, figures: str) -> str:
-    """Put the report between the two marks of a document, in place of what stands there.
+def fill(document: str, figures: str, *, script: str = "download.py") -> str:
+    """Put a script's report between its two marks in a document, in place of what stands there.
 
     Raises:
         ValueError: it has no such marks.
 
     """
-    start, end = document.index(BEGIN) + len(BEGIN), document.index(END)
+    begin, end_mark = (mark.format(script) for mark in MARKS)
+    start, end = document.index(begin) + len(begin), document.index(end_mark)
     return f"{document[:start]}\n\n{figures}\n{document[end:]}"
+
+
+def spread(values: Sequence[float], form: str) -> str:
+    """Return the median and, of several values, the least and the most."""
+    middle = format(median(values), form)
+    if len(values) == 1:
+        return middle
+    return f"{middle} ({format(min(values), form)}-{format(max(values), form)})"
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [titles, ["---"] * len(titles), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def all_met(figures: Figures) -> bool:
@@ -89,7 +104,7 @@ def _rows(result: Result) -> list[_Row]:
 def _about(figures: Figures) -> str:
     machine = [[name, value] for name, value in figures.machine.items()]
     runs = f"Medians of {figures.runs} (least to most), contestants in turns."
-    return _table(["machine", ""], machine) + f"\n\n{runs}"
+    return table(["machine", ""], machine) + f"\n\n{runs}"
 
 
 def _ratios(contests: Iterable[Result]) -> str:
@@ -98,7 +113,7 @@ def _ratios(contests: Iterable[Result]) -> str:
          f"{row.demanded:.1f} x", _yes(met=row.met)]
         for result in contests for row in _rows(result)
     ]  # fmt: skip
-    return _table(["work", "img2dataset", "downloads", "faster", "demanded", "met"], rows)
+    return table(["work", "img2dataset", "downloads", "faster", "demanded", "met"], rows)
 
 
 def _speeds(contests: Iterable[Result]) -> str:
@@ -113,28 +128,28 @@ def _speeds(contests: Iterable[Result]) -> str:
                 [
                     result.case.title,
                     shown,
-                    _spread(speeds, ",.0f"),
+                    spread(speeds, ",.0f"),
                     f"{cpu_s:.2f}",
                     f"{peak_mib:.0f}",
                 ]
             )
     titles = ["work", "tool", "images/s", "CPU s per 1,000", "peak MiB (RSS)"]
-    return _table(titles, rows)
+    return table(titles, rows)
 
 
 def _limits(limits: Iterable[Limit]) -> str:
     rows = [
-        [limit.what, f"{_spread(limit.values, '.2f' if limit.unit == 's' else '.0f')} {limit.unit}",
+        [limit.what, f"{spread(limit.values, '.2f' if limit.unit == 's' else '.0f')} {limit.unit}",
          f"{limit.demanded:g} {limit.unit}", _yes(met=median(limit.values) <= limit.demanded)]
         for limit in limits
     ]  # fmt: skip
-    return _table(["equigen alone", "measured", "at most", "met"], rows)
+    return table(["equigen alone", "measured", "at most", "met"], rows)
 
 
 def _ceilings(figures: Figures) -> str:
     rates = {name: median(values) for name, values in figures.ceilings.items()}
     rows = [
-        [name, f"{_spread(values, ',.0f')} images/s", ""]
+        [name, f"{spread(values, ',.0f')} images/s", ""]
         for name, values in figures.ceilings.items()
     ]
     for fetch, case in ((FETCH_HTTP, "originals"), (FETCH_HTTPS, "https-one")):
@@ -146,20 +161,8 @@ def _ceilings(figures: Figures) -> str:
         ]
         near = f"{reached[0]:,.0f} images/s reached: {reached[0] / ceiling:.0%}" if reached else ""
         rows.append([f"{fetch}, then {DECODE}", f"{ceiling:,.0f} images/s", near])
-    return _table(["ceiling of two cores", "", "equigen, keep originals, full check"], rows)
-
-
-def _spread(values: Sequence[float], form: str) -> str:
-    middle = format(median(values), form)
-    if len(values) == 1:
-        return middle
-    return f"{middle} ({format(min(values), form)}-{format(max(values), form)})"
+    return table(["ceiling of two cores", "", "equigen, keep originals, full check"], rows)
 
 
 def _yes(*, met: bool) -> str:
     return "yes" if met else "**no**"
-
-
-def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [titles, ["---"] * len(titles), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

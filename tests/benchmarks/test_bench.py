@@ -1,14 +1,20 @@
 """What the benchmarks decide: whose process it is, whose time, which ratio."""
 
 from io import BytesIO
+from pathlib import Path
 
+import numpy as np
+import pytest
 from bench.cases import CASES
 from bench.ceilings import both
 from bench.environment import clean
+from bench.hash_sets import KINDS, hash_file
 from bench.measure import Measurement
+from bench.one_rival_deal import farthest
+from bench.one_search import brute, equigen
 from bench.pictures import Recipe, draw
 from bench.processes import descendants, pss_of
-from bench.report import BEGIN, END, fill, ratio
+from bench.report import BEGIN, END, MARKS, fill, ratio
 from bench.rival import PROCESSES
 from PIL import Image
 
@@ -44,6 +50,31 @@ def test_a_report_replaces_the_one_before_it() -> None:
     once = fill(f"above\n{BEGIN}\nold\n{END}\nbelow", "new")
     assert once == f"above\n{BEGIN}\n\nnew\n{END}\nbelow"
     assert fill(once, "new") == once
+
+
+def test_each_script_has_marks_of_its_own() -> None:
+    """One script's figures leave those of another alone."""
+    begin, end = (mark.format("one.py") for mark in MARKS)
+    document = f"{BEGIN}\nkept\n{END}\n{begin}\nold\n{end}\n"
+    filled = fill(document, "new", script="one.py")
+    assert filled == f"{BEGIN}\nkept\n{END}\n{begin}\n\nnew\n{end}\n"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_ways_to_search_are_compared_by_what_they_find(kind: str, tmp_path: Path) -> None:
+    """Looking at every pair and the search find as many, of the same sum, in any kind of hashes."""
+    hashes = np.load(hash_file(tmp_path, kind, 3_000))
+    assert np.unique(hashes).size == hashes.size == 3_000
+    found = brute(hashes, 8)
+    assert found == equigen(hashes, 8)
+    assert found.pairs > 0 or kind == "uniform"
+
+
+def test_shares_are_as_far_off_as_the_worst_genre() -> None:
+    """Of genre 1 half is in train, which should be 70 percent: 20 points."""
+    genres = np.repeat([0, 1], [100, 20])
+    sets = np.repeat([0, 1, 2, 0, 1, 2], [70, 15, 15, 10, 5, 5])
+    assert farthest(genres, sets) == pytest.approx(20)
 
 
 def test_two_works_on_the_same_processors_take_the_sum_of_their_times() -> None:
