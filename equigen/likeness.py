@@ -159,7 +159,7 @@ def _patch(thumb: Thumb, box: Box, side_px: int) -> Floats:
 
 @lru_cache(maxsize=1024)
 def _thumb_parts(span: tuple[float, float], side_px: int) -> Floats:
-    return parts(THUMB_PX, THUMB_PX, span, side_px).astype(np.float32)
+    return parts(THUMB_PX, THUMB_PX, span, side_px)
 
 
 def _agreement(one: Floats, other: Floats) -> Verdict:

@@ -22,15 +22,15 @@ _INSETS = (0.0, 0.025, 0.05)
 _WHOLE = 0xFFFF
 VIEW = np.dtype([("hash", "<u8"), ("box", "<u2", (4,)), ("grey", "u1", (GREY_CELLS, GREY_CELLS))])
 Look = npt.NDArray[np.void]
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
 # A row or column of a border differs from the corners by no more than so many levels, but for
 # so large a share of its pixels.
 _BORDER_LEVELS = 10
 _BORDER_NOISE = 0.04
 _LEAST_BORDER = 0.012
 _LEAST_LEFT = 0.5
-# Means of whole levels that differ by less are the same: what arithmetic leaves, not the picture.
-_DECIMALS = 3
+# Means are compared in tenths of a level: finer differences are what arithmetic leaves.
+_DECIMALS = 1
 
 
 class Box(NamedTuple):
@@ -53,27 +53,33 @@ def look_of(grid: Grid) -> Look:
     directions (Krawetz, "Kind of Like That", 2013), which a sticker changes by few bits. `box` says
     where in the picture it lies (`box_of`), `grey` are its 16x16 mean greys.
     """
-    pixels = np.asarray(grid.image, dtype=np.float64)
+    pixels = np.asarray(grid.image, dtype=np.float32)
     look = _views(pixels, grid, _INSET_BOXES)
     border = _within_border(pixels, grid)
     return np.concatenate([look, _views(pixels, grid, (border,))]) if border else look
 
 
-def _views(pixels: Floats, grid: Grid, boxes: tuple["Box", ...]) -> Look:
+def _views(pixels: Floats, grid: Grid, boxes: tuple[Box, ...]) -> Look:
     """Return what is seen in some boxes: all of them at one go, since single ones cost as much."""
     high, wide = pixels.shape
     down = _all_parts(high, grid.height, tuple((box.top, box.bottom) for box in boxes))
     across = _all_parts(wide, grid.width, tuple((box.left, box.right) for box in boxes))
-    cells = down @ pixels @ across.T
-    look = np.zeros(len(boxes), VIEW)
-    look["box"] = np.round(np.array(boxes) * _WHOLE)
-    coarse, each = np.empty((len(boxes), _HASH_CELLS, _HASH_CELLS)), _HASH_CELLS + GREY_CELLS
-    for at in range(len(boxes)):
-        own = cells[at * each : (at + 1) * each, at * each : (at + 1) * each]
-        coarse[at] = own[:_HASH_CELLS, :_HASH_CELLS]
-        look["grey"][at] = np.round(own[_HASH_CELLS:, _HASH_CELLS:])
-    look["hash"] = _hashes(coarse)
+    count, each = len(boxes), _HASH_CELLS + GREY_CELLS
+    one = np.arange(count)
+    cells = np.asarray(down @ pixels @ across.T, np.float32).reshape(count, each, count, each)[
+        one, :, one
+    ]
+    look = np.empty(count, VIEW)
+    look["box"] = _stored(boxes)
+    look["hash"] = _hashes(cells[:, :_HASH_CELLS, :_HASH_CELLS])
+    look["grey"] = np.rint(cells[:, _HASH_CELLS:, _HASH_CELLS:])
     return look
+
+
+@lru_cache(maxsize=512)
+def _stored(boxes: tuple[Box, ...]) -> npt.NDArray[np.uint16]:
+    stored: npt.NDArray[np.uint16] = np.rint(np.array(boxes) * _WHOLE).astype(np.uint16)
+    return stored
 
 
 def box_of(stored: npt.NDArray[np.uint16]) -> Box:
@@ -101,9 +107,9 @@ def parts(pixels: int, size: float, span: tuple[float, float], cells: int) -> Fl
     """
     edges = np.linspace(span[0] * size, span[1] * size, cells + 1)
     within = np.clip(np.arange(pixels + 1.0), edges[:-1, None], edges[1:, None])
-    lengths: Floats = np.diff(within, axis=1)
-    lengths /= lengths.sum(axis=1, keepdims=True)
-    return lengths
+    lengths = np.diff(within, axis=1)
+    shares: Floats = (lengths / lengths.sum(axis=1, keepdims=True)).astype(np.float32)
+    return shares
 
 
 def _hashes(cells: Floats) -> npt.NDArray[np.uint64]:
@@ -118,11 +124,23 @@ def _hashes(cells: Floats) -> npt.NDArray[np.uint64]:
 
 def _within_border(pixels: Floats, grid: Grid) -> Box | None:
     """Return what a border in the colour of the corners encloses, where there is one."""
-    corners = np.sort(pixels[[0, 0, -1, -1], [0, -1, 0, -1]])
-    colour = (corners[1] + corners[2]) / 2
+    # A border has both corners of a side at least: most pictures need no closer look.
+    corners = [float(pixels[y, x]) for y in (0, -1) for x in (0, -1)]
+    _, low, high, _ = sorted(corners)
+    colour = (low + high) / 2
+    top_left, top_right, bottom_left, bottom_right = (
+        abs(corner - colour) <= _BORDER_LEVELS for corner in corners
+    )
+    sides = (
+        (top_left and top_right, pixels[0]),
+        (bottom_left and bottom_right, pixels[-1]),
+        (top_left and bottom_left, pixels[:, 0]),
+        (top_right and bottom_right, pixels[:, -1]),
+    )
     if not any(
-        np.count_nonzero(np.abs(line - colour) > _BORDER_LEVELS) <= _BORDER_NOISE * len(line)
-        for line in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])
+        fits
+        and np.count_nonzero(np.abs(line - colour) > _BORDER_LEVELS) <= _BORDER_NOISE * len(line)
+        for fits, line in sides
     ):
         return None
     away = np.abs(pixels - colour) > _BORDER_LEVELS
