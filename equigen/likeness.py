@@ -54,7 +54,8 @@ def may_be_alike(one: Greys, other: Greys) -> npt.NDArray[np.bool_]:
     cells left out. Brightness and contrast don't matter.
     """
     inside = slice(_FRAME_CELLS, GREY_CELLS - _FRAME_CELLS)
-    whole, _ = _correlation(one.reshape(len(one), -1), other.reshape(len(other), -1))
+    cells = GREY_CELLS * GREY_CELLS
+    whole, _ = _correlation(one.reshape(-1, cells), other.reshape(-1, cells))
     promising = np.flatnonzero(whole >= _LEAST_CORRELATION)
     found = np.zeros(len(one), bool)
     if len(promising):

@@ -34,19 +34,21 @@ def house(seed: int) -> Image.Image:
     return image
 
 
+def _as_file(file: Path, body: bytes) -> Thumb:
+    file.write_bytes(body)
+    return thumb(file)
+
+
 def verdict_on(folder: Path, one: bytes, other: bytes) -> Verdict:
     """Compare two files as covers are, but in all their views."""
-    thumbs, looks = [], []
-    for name, body in (("one", one), ("other", other)):
-        (folder / name).write_bytes(body)
-        thumbs.append(thumb(folder / name))
-        looks.append(read_look(check_picture(body, Demands(1, 10**7)).look))
+    first, second = (_as_file(folder / name, body) for name, body in (("a", one), ("b", other)))
+    looks = [read_look(check_picture(body, Demands(1, 10**7)).look) for body in (one, other)]
     best = Verdict()
     for a in looks[0]:
         for b in looks[1]:
             greys = (each["grey"][np.newaxis] for each in (a, b))
             if not is_flat(np.stack([a["grey"], b["grey"]])).any() and may_be_alike(*greys)[0]:
-                verdict = compare(*thumbs, box_of(a["box"]), box_of(b["box"]))
+                verdict = compare(first, second, box_of(a["box"]), box_of(b["box"]))
                 best = max(best, verdict, key=lambda each: (each.is_alike, each))
     return best
 
