@@ -472,6 +472,11 @@ class Ledger(Database):
         with self._transaction() as db:
             db.executemany("INSERT OR REPLACE INTO pairs VALUES (?, ?, ?, ?, ?)", pairs)
 
+    def forget_pairs(self) -> None:
+        """Forget what was ever compared; how each file looks stays."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM pairs")
+
     def record_groups(self, groups: Mapping[str, str]) -> None:
         """Replace the groups of look-alikes: the name of each file's, by its sha256."""
         with self._transaction() as db:
