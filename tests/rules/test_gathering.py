@@ -132,3 +132,19 @@ def test_a_forest_holds_together_what_the_pairs_do(pairs: list[tuple[str, str]])
     whole = components(pairs)
     assert components(ties) == whole
     assert len(ties) / 2 == sum(len(each) - 1 for each in whole)
+
+
+@given(pairs=edges, loose=st.lists(st.integers(0, 2), min_size=10, max_size=10))
+def test_who_is_loose_holds_nobody_together_that_others_could(
+    pairs: list[tuple[str, str]], loose: list[int]
+) -> None:
+    """Without the loosest ones, and without the next, trees hold what the pairs do."""
+    looseness = dict(zip(NAMES, loose, strict=True))
+    tied = forest(pairs, looseness.__getitem__)
+    ties = {(one, other) for one, others in tied.items() for other in others}
+
+    def without(some: Iterable[tuple[str, str]], most: int) -> set[frozenset[str]]:
+        return components(pair for pair in some if max(looseness[each] for each in pair) <= most)
+
+    for most in range(3):
+        assert without(ties, most) == without(pairs, most)
