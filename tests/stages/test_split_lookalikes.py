@@ -58,6 +58,11 @@ def path_of(folder: Path, album_id: str) -> str:
     return path
 
 
+def pair_of(one: str, other: str) -> CoverPair:
+    """Return two files that look alike, as the ledger has them."""
+    return CoverPair(min(one, other), max(one, other), distance=3, likeness=0.9)
+
+
 def apart(sets: Mapping[str, str]) -> tuple[str, str]:
     """Return an album of train and one of test."""
     one = next(each for each, name in sets.items() if name == "train")
@@ -171,7 +176,7 @@ def test_a_cover_like_two_of_different_sets_leaves_one_aside(tmp_path: Path) -> 
         digests = [
             ledger.covers()[path_of(tmp_path, each)].sha256 for each in (first, second, "m99")
         ]
-        ledger.record_pairs(CoverPair(*sorted((digests[2], each)), 3, 0.9) for each in digests[:2])
+        ledger.record_pairs(pair_of(digests[2], each) for each in digests[:2])
     summary = run_split(tmp_path)
     after = sets_of(tmp_path)
     assert after == {**before, second: ASIDE, "m99": before[first]}
@@ -202,9 +207,7 @@ def ring(folder: Path, *numbers: int) -> None:
     with Ledger(context.ledger) as ledger:
         covers = ledger.covers()
         digests = [covers[path_of(folder, f"m{number}")].sha256 for number in numbers]
-        ledger.record_pairs(
-            CoverPair(*sorted(pair), 3, 0.9) for pair in pairwise([*digests, digests[0]])
-        )
+        ledger.record_pairs(pair_of(*pair) for pair in pairwise([*digests, digests[0]]))
         ledger.remember("covers_compared_by", "1")
 
 
