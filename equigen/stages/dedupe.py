@@ -1,4 +1,4 @@
-"""Drop rows that repeat an album or a picture; --covers finds look-alikes.
+"""Drop repeated albums and pictures; --covers finds look-alikes.
 
 The first of each artist and album stays, then the first of each picture, in file order. Discogs
 pictures are told apart by the stable part of their path, since their URLs are signed anew; other
