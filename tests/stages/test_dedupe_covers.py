@@ -172,23 +172,40 @@ def test_covers_that_were_not_decoded_are_looked_at(tmp_path: Path) -> None:
         assert len(ledger.looked_at()) == 7
 
 
+def spoil(file: Path) -> None:
+    """Damage a file and leave its size as it was."""
+    body = file.read_bytes()
+    file.write_bytes(body[:500] + bytes(len(body) - 500))
+
+
 def test_a_file_that_is_no_picture_is_like_nothing(tmp_path: Path) -> None:
-    """Whether the download took it or somebody put it there; it is looked at once."""
+    """A download that only checks the structure takes what is damaged inside; it is looked at."""
     fill(tmp_path, ROWS, PICTURES, check=Check.STRUCTURE)
-    torn = cover_of(tmp_path, "m5")
-    torn.write_bytes(b"no picture")
-    empty = cover_of(tmp_path, "m6")
-    empty.write_bytes(b"")
+    for each in ("m0", "m6"):
+        spoil(cover_of(tmp_path, each))
     summary = run_dedupe(tmp_path)
-    assert (summary.facts["covers"], summary.facts["groups"]) == (7, 2)
+    assert (summary.facts["covers"], summary.facts["in_groups"]) == (7, 4)
     assert run_dedupe(tmp_path).facts["compared_pairs"] == 0
+
+
+def test_a_file_of_another_size_is_none_that_was_downloaded(tmp_path: Path) -> None:
+    """It is left alone till it is what the ledger knows; then it is looked at as if for once."""
+    fill(tmp_path, ROWS, PICTURES, check=Check.STRUCTURE)
+    file = cover_of(tmp_path, "m0")
+    file.write_bytes(PICTURES["m5"])
+    summary = run_dedupe(tmp_path, drop=True)
+    assert (summary.facts["covers"], summary.facts["groups"]) == (6, 2)
+    assert ids_of(tmp_path) == ["m0", "m1", "m3", "m4", "m5", "m6"]
+    file.write_bytes(PICTURES["m0"])
+    run_dedupe(tmp_path)
+    assert frozenset({"m0", "m1"}) in groups_of(tmp_path)
 
 
 def test_a_file_that_was_damaged_since_is_named(tmp_path: Path) -> None:
     """It was looked at when it was whole: what to do is said in one line, and nothing is lost."""
     fill(tmp_path, ROWS, PICTURES)
     file = cover_of(tmp_path, "m0")
-    file.write_bytes(file.read_bytes()[:500])
+    spoil(file)
     before = (tmp_path / TSV).read_bytes()
     with pytest.raises(EquigenError, match=r"Album 0.*equigen download --verify") as caught:
         run_dedupe(tmp_path, drop=True)
