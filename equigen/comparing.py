@@ -12,6 +12,7 @@ from PIL import Image
 
 from equigen.context import BarMaker
 from equigen.decoding import decode, opened
+from equigen.errors import InputError
 from equigen.files import translating_os_errors
 from equigen.hamming import close_pairs
 from equigen.ledger import StoredLook
@@ -53,6 +54,7 @@ def judged_pairs(
 
     Raises:
         StorageError: a file can't be read.
+        InputError: one was damaged after it was looked at.
 
     """
     with tempfile.TemporaryFile(prefix="equigen-") as spill:
@@ -75,14 +77,21 @@ def thumb(file: Path) -> Thumb:
 
     Raises:
         StorageError: it can't be read.
-        Exception: whatever a decoder says of damaged bytes.
+        InputError: it is damaged, or no picture.
 
     """
     with translating_os_errors(file):
         body = file.read_bytes()
-    with opened(body) as picture:
-        side_px = min(picture.width_px, picture.height_px)
-        pixels = decode(picture, scale=min(1.0, THUMB_PX / side_px))
+    try:
+        with opened(body) as picture:
+            side_px = min(picture.width_px, picture.height_px)
+            pixels = decode(picture, scale=min(1.0, THUMB_PX / side_px))
+    except Exception as err:  # whatever a decoder says of damaged bytes: it has no common root
+        msg = (
+            f"{file}: expected the picture that it was, got damaged bytes ({type(err).__name__}:"
+            f" {err}). `equigen download --verify` fetches it anew: run that, then this again."
+        )
+        raise InputError(msg) from err
     small = pixels.image().convert("L").resize((THUMB_PX, THUMB_PX), Image.Resampling.BILINEAR)
     return Thumb(np.asarray(small), side_px)
 

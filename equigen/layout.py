@@ -94,11 +94,11 @@ def cover_files(images: Path) -> Iterator[File]:
 
 def where_covers_are(context: Context) -> dict[str, Path]:
     """Return the file of each cover by its path, also where `split` moved it into a set."""
-    where = {
-        place.path: context.split / place.set_name / place.path
-        for place in files_in_sets(context.split)
-    }
-    where |= {file.path: context.images / file.path for file in cover_files(context.images)}
+    where = {file.path: context.images / file.path for file in cover_files(context.images)}
+    for place in files_in_sets(context.split):
+        file = context.split / place.set_name / place.path
+        if place.path not in where and file.exists():  # a link may lead nowhere
+            where[place.path] = file
     return where
 
 

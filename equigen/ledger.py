@@ -475,7 +475,7 @@ class Ledger(Database):
             db.executemany("INSERT OR REPLACE INTO pairs VALUES (?, ?, ?, ?, ?)", pairs)
 
     def forget_pairs(self) -> None:
-        """Forget what was compared."""
+        """Forget what was ever compared; how each file looks stays."""
         with self._transaction() as db:
             db.execute("DELETE FROM pairs")
 

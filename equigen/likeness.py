@@ -34,6 +34,10 @@ _BLOCKS = 8
 _BLUR_SHARE = 1 / 24
 _LEAST_DETAIL_LEVELS = 2.5
 _LEAST_BLOCKS = 6
+# Where no more blocks tell, what is compared is a line of text on nothing, and any line is dark
+# where another one is: its letters must agree as well.
+_FEW_BLOCKS = 15
+_FINE_BLUR_SHARE = 1 / 96
 _AGREES = 0.6
 _LEAST_SHARE, _LEAST_MEDIAN = 0.7, 0.8
 _CLEAR_SHARE, _CLEAR_MEDIAN = 0.75, 0.85
@@ -54,7 +58,8 @@ def may_be_alike(one: Greys, other: Greys) -> npt.NDArray[np.bool_]:
     cells left out. Brightness and contrast don't matter.
     """
     inside = slice(_FRAME_CELLS, GREY_CELLS - _FRAME_CELLS)
-    whole, _ = _correlation(one.reshape(len(one), -1), other.reshape(len(other), -1))
+    cells = GREY_CELLS * GREY_CELLS
+    whole, _ = _correlation(one.reshape(-1, cells), other.reshape(-1, cells))
     promising = np.flatnonzero(whole >= _LEAST_CORRELATION)
     found = np.zeros(len(one), bool)
     if len(promising):
@@ -125,9 +130,9 @@ def compare(one: Thumb, other: Thumb, box: Box, other_box: Box) -> Verdict:
 
     Both parts are cut into 8x8 blocks. A block agrees where its details (what a blur takes away)
     correlate; plain blocks have no say. They show the same picture where 70 % of the blocks agree,
-    and half of them well. If they don't at once, they are aligned first (affine, by maximising
-    their correlation: Evangelidis and Psarakis, "Parametric Image Alignment Using Enhanced
-    Correlation Coefficient Maximization", 2008).
+    and half of them well; where few have a say, so must their finer details. If they don't at once,
+    they are aligned first (affine, by maximising their correlation: Evangelidis and Psarakis,
+    "Parametric Image Alignment Using Enhanced Correlation Coefficient Maximization", 2008).
     """
     side = _side_px(one, other, box, other_box)
     first, second = _patch(one, box, side), _patch(other, other_box, side)
@@ -163,24 +168,35 @@ def _thumb_parts(span: tuple[float, float], side_px: int) -> Floats:
 
 
 def _agreement(one: Floats, other: Floats) -> Verdict:
-    a, b = _details(one), _details(other)
-    strong_a, strong_b = (np.sqrt((each * each).mean(axis=1)) for each in (a, b))
-    telling = np.maximum(strong_a, strong_b) > _LEAST_DETAIL_LEVELS
-    if np.count_nonzero(telling) < _LEAST_BLOCKS:
+    a, b = (_details(patch, _BLUR_SHARE) for patch in (one, other))
+    telling = np.maximum(_strength(a), _strength(b)) > _LEAST_DETAIL_LEVELS
+    blocks = np.count_nonzero(telling)
+    if blocks < _LEAST_BLOCKS:
         return Verdict()
-    alike = (a * b).mean(axis=1) / np.maximum(strong_a * strong_b, 1e-3)
-    told = alike[telling]
+    verdict = _verdict(a[telling], b[telling])
+    if blocks > _FEW_BLOCKS or not verdict.is_alike:
+        return verdict
+    a, b = (_details(patch, _FINE_BLUR_SHARE) for patch in (one, other))
+    return Verdict(*map(min, verdict, _verdict(a[telling], b[telling])))
+
+
+def _verdict(a: Floats, b: Floats) -> Verdict:
+    alike = (a * b).mean(axis=1) / np.maximum(_strength(a) * _strength(b), 1e-3)
     return Verdict(
-        likeness=round(max(0.0, float(np.median(told))), 4),
-        share=round(float((told > _AGREES).mean()), 4),
+        likeness=round(max(0.0, float(np.median(alike))), 4),
+        share=round(float((alike > _AGREES).mean()), 4),
     )
 
 
-def _details(patch: Floats) -> Floats:
+def _strength(details: Floats) -> Floats:
+    strength: Floats = np.sqrt((details * details).mean(axis=1))
+    return strength
+
+
+def _details(patch: Floats, blur_share: float) -> Floats:
     """Return what a blur takes away, as 64 blocks of pixels."""
     side_px = len(patch) // _BLOCKS
-    blur_px = max(1.0, len(patch) * _BLUR_SHARE)
-    rest = patch - cv2.GaussianBlur(patch, (0, 0), blur_px)
+    rest = patch - cv2.GaussianBlur(patch, (0, 0), max(1.0, len(patch) * blur_share))
     blocks = rest.reshape(_BLOCKS, side_px, _BLOCKS, side_px).swapaxes(1, 2)
     return blocks.reshape(_BLOCKS * _BLOCKS, -1)
 

@@ -18,6 +18,7 @@ from equigen.rules.rendering import Demands
 
 _COMPARED = "covers_compared"
 # What was compared by another method is compared anew.
+_COMPARED_BY = "covers_compared_by"
 _METHOD = "1"
 _BATCH = 500
 
@@ -42,17 +43,19 @@ def find_lookalikes(context: Context, ledger: Ledger, files: Files) -> Lookalike
 
     Raises:
         StorageError: a file can't be read.
+        InputError: one was damaged after it was looked at.
 
     """
+    if ledger.value(_COMPARED_BY) != _METHOD:
+        ledger.forget_pairs()
+        ledger.remember(_COMPARED, "")
+        ledger.remember(_COMPARED_BY, _METHOD)
     _look_at(context, ledger, files)
     mark = _mark(files)
     if ledger.value(_COMPARED) == mark:
         pairs = ledger.cover_pairs()
         cut = _cut(pairs, files, groups := ledger.cover_groups())
         return Lookalikes(pairs, groups, cut, 0)
-    if ledger.value(_COMPARED).partition(" ")[0] != _METHOD:
-        ledger.forget_pairs()
-    ledger.remember(_COMPARED, _METHOD)
     compared = _compare(context, ledger, files)
     pairs = ledger.cover_pairs()
     groups = _groups(ledger, files, pairs)
@@ -85,8 +88,7 @@ def _look_at(context: Context, ledger: Ledger, files: Files) -> None:
 
 
 def _mark(files: Files) -> str:
-    digest = hashlib.sha256("".join(sorted(files)).encode()).hexdigest()
-    return f"{_METHOD} {digest}"
+    return hashlib.sha256("".join(sorted(files)).encode()).hexdigest()
 
 
 def _compare(context: Context, ledger: Ledger, files: Files) -> int:

@@ -22,6 +22,8 @@ from equigen.rules.splitting import ASIDE, Group
 
 _ARTIST = "artist "
 _COVER = "cover "
+# How loosely covers hang in what looks alike: those that are gone tie nothing by themselves.
+_FIRM, _LOOSE, _GONE = range(3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class _Album:
     @property
     def key(self) -> str:
         """What it is remembered by."""
-        return self.row.album_id or self.row.path.rpartition("/")[2].rpartition(".")[0]
+        return _key(self.row)
 
     def member(self, group: Group) -> Member:
         ties = tuple(tie for tie in self.ties if group.uses(tie))
@@ -130,12 +132,14 @@ def dealt_by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool
         raise InputError(msg)
     known = ledger.cover_digests()
     digests = {row.path: _digest(context, there[row.path], known) for row in wanted.rows}
+    artists = artists_by_credit(wanted.credits, known=_gone_artists(before))
     alike: Mapping[str, Sequence[str]] = {}
     if group.uses(_COVER):
         files = {digest: f"{context.images}/{path}" for path, digest in digests.items()}
         found = find_lookalikes(context, ledger, files)
-        alike = forest((pair.first, pair.second) for pair in found.pairs)
-    artists = artists_by_credit(wanted.credits, known=_gone_artists(before))
+        loose = _looseness(wanted.rows, digests, artists, before)
+        pairs = ((pair.first, pair.second) for pair in found.pairs)
+        alike = forest(pairs, lambda digest: loose.get(digest, _GONE))
     albums = list(_albums(wanted.rows, digests, artists, alike))
     members = [album.member(group) for album in albums]
     grouping = grouped(members)
@@ -209,6 +213,29 @@ def _gone_artists(before: Sequence[Placement]) -> set[str]:
         for tie in each.ties[:1]
         if tie.startswith(_ARTIST)
     }
+
+
+def _looseness(
+    rows: Sequence[WantedCover],
+    digests: Mapping[str, str],
+    artists: Mapping[str, tuple[str, ...]],
+    before: Sequence[Placement],
+) -> dict[str, int]:
+    """Return which covers always tie what looks like them, by their sha256, and which may not.
+
+    A collaboration can be cut loose, and who was set aside leads to no set.
+    """
+    aside = {each.album for each in before if each.set_name == ASIDE}
+    found: dict[str, int] = {}
+    for row in rows:
+        is_loose = len(artists[row.artist]) > 1 or _key(row) in aside
+        digest = digests[row.path]
+        found[digest] = min(found.get(digest, _LOOSE), _LOOSE if is_loose else _FIRM)
+    return found
+
+
+def _key(row: WantedCover) -> str:
+    return row.album_id or row.path.rpartition("/")[2].rpartition(".")[0]
 
 
 def _albums(

@@ -4,6 +4,9 @@ import os
 
 import pytest
 
+# As the program does for itself: threads that share small matrices wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 
 @pytest.fixture(autouse=True)
 def _nothing_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,6 +84,21 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stderr.strip() == "[]"
 
 
+@pytest.mark.parametrize(("set_to", "expected"), [("", "1"), ("3", "3")])
+def test_numpy_is_told_to_use_one_thread(set_to: str, expected: str) -> None:
+    """In time, before it is loaded; what the user says of it holds."""
+    code = (
+        "import equigen.__main__, os, sys\n"
+        "print(os.environ['OPENBLAS_NUM_THREADS'], 'numpy' in sys.modules)"
+    )
+    env = program_env(**({"OPENBLAS_NUM_THREADS": set_to} if set_to else {}))
+    if not set_to:
+        env.pop("OPENBLAS_NUM_THREADS", None)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == [expected, "False"]
+
+
 def test_every_command_is_a_file(tmp_path: Path) -> None:
     """Commands are found by file name: one file each, in stages or recipes."""
     names = {

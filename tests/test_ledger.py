@@ -1,5 +1,6 @@
 """The ledger: what it refuses, and what it keeps."""
 
+import dataclasses
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -7,7 +8,17 @@ from pathlib import Path
 import pytest
 
 from equigen.errors import LedgerError
-from equigen.ledger import LAST_FETCH, LAST_REFRESH, Cover, Ledger, PageUse, StoredPage
+from equigen.ledger import (
+    LAST_FETCH,
+    LAST_REFRESH,
+    Cover,
+    CoverPair,
+    Ledger,
+    PageUse,
+    Placement,
+    StoredLook,
+    StoredPage,
+)
 from equigen.rules.selection import Identity
 from equigen.schema import Album, Listing
 
@@ -143,3 +154,103 @@ def test_an_empty_file_is_a_new_ledger(path: Path) -> None:
     path.touch()
     with Ledger(path, read_only=True) as ledger:
         assert ledger.covers() == {}
+
+
+# A ledger as it was before covers were compared.
+FORMAT_3 = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE pages (query TEXT NOT NULL, page INTEGER NOT NULL, year INTEGER NOT NULL,
+    items INTEGER NOT NULL, pages INTEGER NOT NULL, listings TEXT, others INTEGER NOT NULL,
+    rows_left INTEGER NOT NULL, asked_at TEXT NOT NULL, PRIMARY KEY (query, page)) WITHOUT ROWID;
+CREATE TABLE albums (seq INTEGER PRIMARY KEY, album_id TEXT NOT NULL, artist TEXT NOT NULL,
+    title TEXT NOT NULL, picture TEXT NOT NULL, genre TEXT NOT NULL, album_index INTEGER NOT NULL,
+    cells TEXT);
+CREATE TABLE covers (path TEXT PRIMARY KEY, picture TEXT NOT NULL, url TEXT NOT NULL,
+    status TEXT NOT NULL, reason TEXT NOT NULL, http_status INTEGER NOT NULL,
+    tries INTEGER NOT NULL, size_bytes INTEGER NOT NULL, width_px INTEGER NOT NULL,
+    height_px INTEGER NOT NULL, sha256 TEXT NOT NULL, fetched_at TEXT NOT NULL,
+    final_url TEXT NOT NULL, rendering TEXT NOT NULL, etag TEXT NOT NULL,
+    last_modified TEXT NOT NULL, phash TEXT NOT NULL, grey BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX covers_by_picture ON covers (picture);
+CREATE TABLE sets (path TEXT PRIMARY KEY, set_name TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE placements (seq INTEGER PRIMARY KEY, album TEXT NOT NULL UNIQUE,
+    set_name TEXT NOT NULL, ties TEXT NOT NULL);
+CREATE TABLE requests (host TEXT NOT NULL, day TEXT NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (host, day)) WITHOUT ROWID;
+INSERT INTO meta VALUES ('split_link', 'move');
+INSERT INTO covers VALUES ('Jazz/a.jpg', 'pa', 'http://x/a', 'ok', '', 200, 2, 11, 12, 13, 'sha a',
+    'then', 'http://y/a', '64 crop png', 'etag', 'modified', '0123456789abcdef', x'00ff');
+INSERT INTO covers VALUES ('Jazz/b.jpg', 'pb', 'http://x/b', 'failed', 'HTTP 500', 500, 3, 0, 0, 0,
+    '', 'then', '', 'original', '', '', '', x'');
+INSERT INTO sets VALUES ('Jazz/a.jpg', 'train');
+INSERT INTO placements VALUES (7, 'm1', 'train', '["artist a", "cover sha a"]');
+INSERT INTO requests VALUES ('x', '2026-06-15', 5);
+PRAGMA application_id = 0x45714733;
+PRAGMA user_version = 3;
+"""
+
+
+def columns_of(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Return the columns of each table, and which columns each index is on."""
+    with sqlite3.connect(path) as db:
+        names = [name for (name,) in db.execute("SELECT name FROM sqlite_schema")]
+        found = {
+            name: db.execute(f"PRAGMA table_info('{name}')").fetchall()
+            + db.execute(f"PRAGMA index_info('{name}')").fetchall()
+            for name in names
+        }
+    db.close()
+    return found
+
+
+def test_an_older_ledger_keeps_what_it_knows(path: Path) -> None:
+    """Covers, sets and placements; then it has the tables that a new one has."""
+    with sqlite3.connect(path) as db:
+        db.executescript(FORMAT_3)
+    db.close()
+    with Ledger(path) as ledger:
+        one = Cover(
+            "Jazz/a.jpg", "pa", "http://x/a", "ok", "", 200, 2, 11, 12, 13, "sha a", "then",
+            "http://y/a", "64 crop png", "etag", "modified", "0123456789abcdef",
+        )  # fmt: skip
+        other = Cover("Jazz/b.jpg", "pb", "http://x/b", "failed", "HTTP 500", 500, 3)
+        assert ledger.covers() == {
+            "Jazz/a.jpg": one,
+            "Jazz/b.jpg": dataclasses.replace(other, fetched_at="then"),
+        }
+        assert ledger.covers_of(["pa"]) == [one]
+        assert ledger.sets() == {"Jazz/a.jpg": "train"}
+        assert ledger.placements() == [Placement("m1", "train", ("artist a", "cover sha a"))]
+        assert ledger.requests_on("x", "2026-06-15") == 5
+        assert ledger.value("split_link") == "move"
+        assert ledger.looked_at() == set()
+        ledger.record_cover(one)
+    with Ledger(path.with_name("new.sqlite")):
+        pass
+    assert columns_of(path) == columns_of(path.with_name("new.sqlite"))
+
+
+def test_what_looks_alike_is_remembered(path: Path) -> None:
+    """The first look at a file counts; pairs take the place of what was known, groups of all."""
+    pairs = [CoverPair("a", "b", 3, 0.9), CoverPair("a", "c", 8, 0.2, is_alike=False)]
+    with Ledger(path) as ledger:
+        ledger.record_covers((), {"b": b"two", "a": b""})
+        ledger.record_covers([Cover("p", "p", "u", "ok")], {"a": b"other", "c": b"three"})
+        ledger.record_pairs(reversed(pairs))
+        ledger.record_groups({"a": "a", "b": "a"})
+        ledger.record_groups({"c": "c", "d": "c"})
+    with Ledger(path, read_only=True) as ledger:
+        looks = [StoredLook("b", b"two"), StoredLook("a", b""), StoredLook("c", b"three")]
+        assert list(ledger.looks()) == looks
+        assert ledger.looks_of(["c", "x"]) == {"c": b"three"}
+        assert ledger.looked_at() == {"a", "b", "c"}
+        assert list(ledger.compared()) == pairs
+        assert ledger.cover_pairs() == pairs[:1]
+        assert ledger.cover_groups() == {"c": "c", "d": "c"}
+        assert set(ledger.covers()) == {"p"}
+    with Ledger(path) as ledger:
+        ledger.record_pairs([pairs[1]._replace(is_alike=True)])
+        assert len(ledger.cover_pairs()) == 2
+        ledger.forget_pairs()
+        assert list(ledger.compared()) == []
+        assert ledger.looked_at() == {"a", "b", "c"}

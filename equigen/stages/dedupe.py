@@ -24,7 +24,7 @@ import typer
 from equigen.context import Context
 from equigen.covers import WantedCover, dataset_covers
 from equigen.errors import MissingInputError, UsageError
-from equigen.files import Tsv, reading_tsv, require_tsv, write_tsv
+from equigen.files import Tsv, reading_tsv, require_tsv, translating_os_errors, write_tsv
 from equigen.layout import where_covers_are
 from equigen.ledger import Cover, Ledger
 from equigen.lock import dataset_lock
@@ -138,7 +138,7 @@ def _compare(context: Context, ledger: Ledger) -> _Compared:
     known = {
         path: cover
         for path, cover in ledger.covers_at({row.path for row in rows}).items()
-        if cover.status == OK and path in there
+        if cover.status == OK and _is_downloaded(there.get(path), cover)
     }
     if not known:
         msg = f"{context.images}: no covers there. `equigen download` makes them: run that first."
@@ -147,6 +147,14 @@ def _compare(context: Context, ledger: Ledger) -> _Compared:
         context, ledger, {cover.sha256: str(there[path]) for path, cover in known.items()}
     )
     return _Compared(rows, _copies(rows, known, found), found, len(known))
+
+
+def _is_downloaded(file: Path | None, cover: Cover) -> bool:
+    """Tell whether a file is the one that the ledger knows, as far as its size tells."""
+    if file is None:
+        return False
+    with translating_os_errors(file):
+        return file.stat().st_size == cover.size_bytes
 
 
 def _copies(rows: Sequence[WantedCover], known: dict[str, Cover], found: Lookalikes) -> list[Copy]:
