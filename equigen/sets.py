@@ -139,7 +139,8 @@ def dealt_by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool
         found = find_lookalikes(context, ledger, files)
         loose = _looseness(wanted.rows, digests, artists, before)
         pairs = ((pair.first, pair.second) for pair in found.pairs)
-        alike = forest(pairs, lambda digest: loose.get(digest, _GONE))
+        near = forest(pairs, lambda digest: loose.get(digest, _GONE))
+        alike = _to_earlier(near, before)
     albums = list(_albums(wanted.rows, digests, artists, alike))
     members = [album.member(group) for album in albums]
     grouping = grouped(members)
@@ -232,6 +233,24 @@ def _looseness(
         digest = digests[row.path]
         found[digest] = min(found.get(digest, _LOOSE), _LOOSE if is_loose else _FIRM)
     return found
+
+
+def _to_earlier(
+    alike: Mapping[str, Sequence[str]], before: Sequence[Placement]
+) -> dict[str, list[str]]:
+    """Leave of each tie the end that was dealt later: what is new moves nothing that was there.
+
+    Between covers that were never dealt both ends are left.
+    """
+    since: dict[str, int] = {}
+    for at, placement in enumerate(before):
+        own = next((tie for tie in placement.ties if tie.startswith(_COVER)), "")
+        since.setdefault(own.removeprefix(_COVER), at)
+    never = len(before)
+    return {
+        digest: [each for each in others if since.get(each, never) <= since.get(digest, never)]
+        for digest, others in alike.items()
+    }
 
 
 def _key(row: WantedCover) -> str:

@@ -50,7 +50,11 @@ def judged(
     looks: Iterable[StoredLook], files: Mapping[str, Path], known: Iterable[Pair] = ()
 ) -> dict[Pair, Judged]:
     """Return what came of each pair, and see that each came once and in order."""
-    found = list(judged_pairs(looks, files, set(known), silent_bar))
+    found = list(
+        judged_pairs(
+            looks, {name: str(file) for name, file in files.items()}, set(known), silent_bar
+        )
+    )
     by_pair = {(pair.first, pair.second): pair for pair in found}
     assert len(by_pair) == len(found)
     assert all(first < second for first, second in by_pair)

@@ -81,7 +81,9 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
         StoredLook(digest, check_picture(file.read_bytes(), Demands(1, 10**8)).look)
         for digest, file in files.items()
     ]
-    judged = judged_pairs(looks, files, frozenset(), silent_bar)
+    judged = judged_pairs(
+        looks, {digest: str(file) for digest, file in files.items()}, frozenset(), silent_bar
+    )
     alike = frozenset((pair.first, pair.second) for pair in judged if pair.verdict.is_alike)
     return Searched(shows, names, copies, alike)
 

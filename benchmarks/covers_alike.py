@@ -1,6 +1,6 @@
 """How well look-alikes are found: real covers, each changed in 12 ways, beside rivals.
 
-    python benchmarks/lookalikes.py FOLDER [--rival PYTHON] [--made-up 4000]
+    python benchmarks/covers_alike.py FOLDER [--rival PYTHON] [--made-up 4000]
 
 FOLDER holds covers and an `index.tsv` whose column `group` names those that are alike. PYTHON is
 one that has imagehash and imagededup; without it, only EquiGen is measured. Recall is the share of
