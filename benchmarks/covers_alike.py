@@ -27,7 +27,7 @@ from PIL import Image, ImageOps
 
 from equigen.comparing import judged_pairs
 from equigen.images import check_picture
-from equigen.ledger import StoredLook
+from equigen.records import StoredLook
 from equigen.rules.rendering import Demands
 from equigen.sandbox.covers import draw_cover
 from equigen.terminal import BarMaker

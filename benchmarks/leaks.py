@@ -21,7 +21,7 @@ from typing import NamedTuple
 from equigen.comparing import judged_pairs
 from equigen.errors import PictureError
 from equigen.images import check_picture
-from equigen.ledger import StoredLook
+from equigen.records import StoredLook
 from equigen.rules.credits import artists_by_credit
 from equigen.rules.dealing import deal
 from equigen.rules.gathering import forest

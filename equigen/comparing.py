@@ -15,9 +15,9 @@ from equigen.decoding import decode, opened
 from equigen.errors import InputError
 from equigen.files import translating_os_errors
 from equigen.hamming import close_pairs
-from equigen.ledger import StoredLook
 from equigen.likeness import THUMB_PX, Thumb, Verdict, compare, is_flat, may_be_alike
 from equigen.looks import VIEW, Box, box_of, read_look
+from equigen.records import StoredLook
 
 # Hashes of two views that differ in more of their 60 bits are not looked at.
 DISTANCE = 8

@@ -11,7 +11,8 @@ from equigen.context import Bar, Context
 from equigen.dispatch import Dispatcher, Done
 from equigen.interrupts import Interrupts, deferred_interrupts
 from equigen.jobs import ASK, MAKE, SPOILT, UNCHANGED, Job, Making
-from equigen.ledger import DOWNLOADING, Cover, Ledger
+from equigen.ledger import DOWNLOADING, Ledger
+from equigen.records import Cover
 from equigen.resolver import Resolver
 from equigen.rules.covering import FAILED, OK
 from equigen.rules.pacing import HostPolicy, Patience

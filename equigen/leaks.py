@@ -11,8 +11,8 @@ from equigen.covers import dataset_covers
 from equigen.errors import LeakError, MissingInputError
 from equigen.files import translating_os_errors
 from equigen.layout import files_in_sets
-from equigen.ledger import StoredLook
 from equigen.lookalikes import look_at
+from equigen.records import StoredLook
 from equigen.rules.credits import artists_by_credit
 from equigen.rules.splitting import SETS, Place
 from equigen.summary import Summary

@@ -8,11 +8,25 @@ method is one transaction: a killed process leaves it done or not done.
 import json
 import operator
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from equigen.database import Database, Format
+from equigen.database import Database
+from equigen.ledger_format import LEDGER_FORMAT
+from equigen.records import (
+    Cover,
+    CoverPair,
+    CoverSize,
+    CoverState,
+    Digest,
+    PageUse,
+    PendingRow,
+    Placement,
+    StoredLook,
+    StoredPage,
+    Taken,
+)
 from equigen.rules.selection import Identity
 from equigen.schema import COLUMNS, Album, Listing
 
@@ -29,237 +43,6 @@ LAST_REFRESH = "last_refresh"
 REFRESHING = "refreshing"
 # Only while a download is under way, or after one that was killed.
 DOWNLOADING = "downloading"
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE pages (
-    query TEXT NOT NULL, page INTEGER NOT NULL, year INTEGER NOT NULL,
-    items INTEGER NOT NULL, pages INTEGER NOT NULL,
-    listings TEXT,              -- JSON, NULL once all are used
-    others INTEGER NOT NULL, rows_left INTEGER NOT NULL,
-    asked_at TEXT NOT NULL,
-    PRIMARY KEY (query, page)
-) WITHOUT ROWID;
-CREATE TABLE albums (
-    seq INTEGER PRIMARY KEY, album_id TEXT NOT NULL, artist TEXT NOT NULL, title TEXT NOT NULL,
-    picture TEXT NOT NULL, genre TEXT NOT NULL, album_index INTEGER NOT NULL,
-    cells TEXT                  -- JSON, NULL once the row is in the TSV
-);
-CREATE TABLE covers (
-    path TEXT PRIMARY KEY, picture TEXT NOT NULL, url TEXT NOT NULL,
-    status TEXT NOT NULL, reason TEXT NOT NULL, http_status INTEGER NOT NULL,
-    tries INTEGER NOT NULL, size_bytes INTEGER NOT NULL, width_px INTEGER NOT NULL,
-    height_px INTEGER NOT NULL, sha256 TEXT NOT NULL, fetched_at TEXT NOT NULL,
-    final_url TEXT NOT NULL, rendering TEXT NOT NULL, etag TEXT NOT NULL,
-    last_modified TEXT NOT NULL, phash TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX covers_by_picture ON covers (picture);
-CREATE TABLE looks (
-    seq INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE,
-    look BLOB NOT NULL          -- its views (looks.py), empty where the file is no picture
-);
-CREATE TABLE sets (path TEXT PRIMARY KEY, set_name TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE placements (
-    seq INTEGER PRIMARY KEY, album TEXT NOT NULL UNIQUE, set_name TEXT NOT NULL,
-    ties TEXT NOT NULL          -- JSON: what it shares with others of its set
-);
-CREATE TABLE pairs (
-    first TEXT NOT NULL, second TEXT NOT NULL,      -- sha256 of the files
-    distance INTEGER NOT NULL, likeness REAL NOT NULL, is_alike INTEGER NOT NULL,
-    PRIMARY KEY (first, second)
-) WITHOUT ROWID;
-CREATE TABLE alike (sha256 TEXT PRIMARY KEY, group_name TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE requests (
-    host TEXT NOT NULL, day TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (host, day)
-) WITHOUT ROWID;
-"""
-# What brings a ledger of each earlier format to the next one, by the format it comes from.
-_MIGRATIONS = {
-    1: """
-ALTER TABLE covers ADD COLUMN final_url TEXT NOT NULL DEFAULT '';
-ALTER TABLE covers ADD COLUMN rendering TEXT NOT NULL DEFAULT 'original';
-ALTER TABLE covers ADD COLUMN etag TEXT NOT NULL DEFAULT '';
-ALTER TABLE covers ADD COLUMN last_modified TEXT NOT NULL DEFAULT '';
-ALTER TABLE covers ADD COLUMN phash TEXT NOT NULL DEFAULT '';
-ALTER TABLE covers ADD COLUMN grey BLOB NOT NULL DEFAULT x'';
-""",
-    2: """
-CREATE TABLE placements (
-    seq INTEGER PRIMARY KEY, album TEXT NOT NULL UNIQUE, set_name TEXT NOT NULL,
-    ties TEXT NOT NULL          -- JSON: what it shares with others of its set
-);
-""",
-    3: """
-CREATE TABLE covers_anew (
-    path TEXT PRIMARY KEY, picture TEXT NOT NULL, url TEXT NOT NULL,
-    status TEXT NOT NULL, reason TEXT NOT NULL, http_status INTEGER NOT NULL,
-    tries INTEGER NOT NULL, size_bytes INTEGER NOT NULL, width_px INTEGER NOT NULL,
-    height_px INTEGER NOT NULL, sha256 TEXT NOT NULL, fetched_at TEXT NOT NULL,
-    final_url TEXT NOT NULL, rendering TEXT NOT NULL, etag TEXT NOT NULL,
-    last_modified TEXT NOT NULL, phash TEXT NOT NULL
-) WITHOUT ROWID;
-INSERT INTO covers_anew SELECT path, picture, url, status, reason, http_status, tries, size_bytes,
-    width_px, height_px, sha256, fetched_at, final_url, rendering, etag, last_modified, phash
-    FROM covers;
-DROP TABLE covers;
-ALTER TABLE covers_anew RENAME TO covers;
-CREATE INDEX covers_by_picture ON covers (picture);
-CREATE TABLE looks (
-    seq INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE,
-    look BLOB NOT NULL          -- its views (looks.py), empty where the file is no picture
-);
-CREATE TABLE pairs (
-    first TEXT NOT NULL, second TEXT NOT NULL,      -- sha256 of the files
-    distance INTEGER NOT NULL, likeness REAL NOT NULL, is_alike INTEGER NOT NULL,
-    PRIMARY KEY (first, second)
-) WITHOUT ROWID;
-CREATE TABLE alike (sha256 TEXT PRIMARY KEY, group_name TEXT NOT NULL) WITHOUT ROWID;
-""",
-}
-
-_FORMAT = Format(
-    application_id=0x45714733,  # "EqG3", to tell a ledger from any other SQLite file
-    version=4,
-    schema=_SCHEMA,
-    migrations=_MIGRATIONS,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class StoredPage:
-    """A result page as it came: its listings, and how many of them, from the end, are unused.
-
-    `items` and `pages` are what the page said of its whole query; `others` counts results that
-    are no albums. `listings` is empty once nothing is left to use. `begun` tells that some rows
-    were used and some are left.
-    """
-
-    query: str
-    page: int
-    year: int
-    items: int
-    pages: int
-    listings: tuple[Listing, ...]
-    others: int
-    rows_left: int
-    begun: bool = False
-
-
-class PageUse(NamedTuple):
-    """How far a page is used: so many rows, from the end, are left."""
-
-    query: str
-    page: int
-    rows_left: int
-
-
-@dataclass(frozen=True, slots=True)
-class Cover:
-    """What became of one album's cover.
-
-    `path` is below the images folder, with slashes. `status` is "ok", "missing" (the host has
-    none), "refused" (not a picture the dataset takes), "broken" (it doesn't decode) or "failed"
-    (trying again can help); `reason` says why. `http_status` is 0 where no answer came. What is
-    known of the file is 0 or "" for all but "ok". `fetched_at` is UTC in ISO 8601. `final_url` is
-    where the redirects led; `rendering` says how the files were made; `etag` and `last_modified`
-    are the host's. `phash` is 16 hex digits (`phash.py`), empty where nothing was decoded.
-    """
-
-    path: str
-    picture: str
-    url: str
-    status: str
-    reason: str = ""
-    http_status: int = 0
-    tries: int = 1
-    size_bytes: int = 0
-    width_px: int = 0
-    height_px: int = 0
-    sha256: str = ""
-    fetched_at: str = ""
-    final_url: str = ""
-    rendering: str = "original"
-    etag: str = ""
-    last_modified: str = ""
-    phash: str = ""
-
-
-class CoverState(NamedTuple):
-    """How a cover ended, and how large it is."""
-
-    path: str
-    status: str
-    reason: str
-    size_bytes: int
-
-
-class CoverSize(NamedTuple):
-    """What tells whether a cover is still there: -1 bytes where it never was."""
-
-    path: str
-    size_bytes: int
-    rendering: str
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """An album that was taken at some time; `pending` where its row isn't in the TSV yet.
-
-    `year` is the cell of a pending row, else "".
-    """
-
-    identity: Identity
-    album_index: int
-    pending: bool
-    year: str
-
-
-@dataclass(frozen=True, slots=True)
-class PendingRow:
-    """The cells of an album that was taken but isn't in the TSV yet, in the schema's order."""
-
-    seq: int
-    album_id: str
-    cells: tuple[str, ...]
-
-
-class StoredLook(NamedTuple):
-    """How a file looks (`looks.read_look`), by its sha256 (hex); b"" where it is no picture."""
-
-    sha256: str
-    look: bytes
-
-
-class CoverPair(NamedTuple):
-    """Two covers that were compared, by the sha256 (hex) of their files, `first` before `second`.
-
-    `distance` is in how many bits their hashes differ, `likeness` how alike their pixels are: 1
-    where nothing differs.
-    """
-
-    first: str
-    second: str
-    distance: int
-    likeness: float
-    is_alike: bool = True
-
-
-class Digest(NamedTuple):
-    """A file's size in bytes, and its SHA-256 (hex)."""
-
-    size_bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where an album was dealt, a set or "aside", and its ties (`rules/grouping.py`).
-
-    `album` is its id, or where it has none the name of its cover's file, without folder and suffix.
-    """
-
-    album: str
-    set_name: str
-    ties: tuple[str, ...]
 
 
 class Ledger(Database):
@@ -274,7 +57,7 @@ class Ledger(Database):
             LedgerError: it is from a newer version, damaged, or not a ledger at all.
 
         """
-        super().__init__(path, _FORMAT, read_only=read_only)
+        super().__init__(path, LEDGER_FORMAT, read_only=read_only)
 
     # Pages
 

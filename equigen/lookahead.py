@@ -6,7 +6,8 @@ from datetime import datetime
 
 from equigen.errors import HttpStatusError
 from equigen.http import Answer, Client
-from equigen.ledger import Ledger, PageUse, StoredPage
+from equigen.ledger import Ledger
+from equigen.records import PageUse, StoredPage
 from equigen.rules.paging import Extent, PageRef, Query
 from equigen.rules.selection import Identity
 from equigen.schema import Album, Listing

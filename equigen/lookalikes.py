@@ -12,7 +12,8 @@ from equigen.context import Context
 from equigen.errors import PictureError
 from equigen.files import translating_os_errors
 from equigen.images import check_picture
-from equigen.ledger import CoverPair, Ledger
+from equigen.ledger import Ledger
+from equigen.records import CoverPair
 from equigen.rules.gathering import Alike, gathered
 from equigen.rules.rendering import Demands
 

@@ -9,8 +9,9 @@ from equigen.context import Context
 from equigen.covers import WantedCover, dataset_covers
 from equigen.errors import UsageError
 from equigen.files import translating_os_errors, write_tsv
-from equigen.ledger import Cover, Ledger
+from equigen.ledger import Ledger
 from equigen.looks import Look, read_look
+from equigen.records import Cover
 from equigen.rules.covering import WAITING
 from equigen.rules.pictures import has_no_cover
 

@@ -12,8 +12,9 @@ from equigen.context import Context
 from equigen.covers import WantedCover, dataset_covers
 from equigen.errors import InputError, MissingInputError
 from equigen.layout import File, cover_files, sha256_of
-from equigen.ledger import Digest, Ledger, Placement
+from equigen.ledger import Ledger
 from equigen.lookalikes import find_lookalikes
+from equigen.records import Digest, Placement
 from equigen.rules.credits import artists_by_credit
 from equigen.rules.dealing import Aside, Earlier, deal
 from equigen.rules.gathering import forest

@@ -13,7 +13,8 @@ from equigen.context import Context
 from equigen.errors import PictureError, StorageError
 from equigen.files import translating_os_errors
 from equigen.jobs import MAKE, UNPLACED, Job, beside, target_of
-from equigen.ledger import SPLIT_LINK, Cover, Ledger
+from equigen.ledger import SPLIT_LINK, Ledger
+from equigen.records import Cover
 from equigen.rules.covering import OK
 from equigen.rules.rendering import Demands, Rendering
 from equigen.rules.splitting import Link

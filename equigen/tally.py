@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from equigen.covers import WantedCover
-from equigen.ledger import Cover
+from equigen.records import Cover
 from equigen.rules.covering import OK
 from equigen.rules.decades import UNKNOWN, decade_of
 from equigen.rules.heat import Cell

@@ -15,7 +15,8 @@ from equigen.context import Context
 from equigen.covers import WantedCover, dataset_covers
 from equigen.errors import UsageError
 from equigen.jobs import ASK, MAKE, Job
-from equigen.ledger import Cover, Ledger
+from equigen.ledger import Ledger
+from equigen.records import Cover
 from equigen.rules.addresses import without_password
 from equigen.rules.covering import FAILED, OK, Action, Retry, decide
 from equigen.rules.pictures import host_of

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 from support import from_json, make_context, program_env, sandbox_env, write_rows
 
-from equigen.ledger import Cover, Ledger
+from equigen.ledger import Ledger
+from equigen.records import Cover
 from equigen.stages import download
 from equigen.summary import Summary
 

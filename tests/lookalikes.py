@@ -11,7 +11,8 @@ from support import make_context, write_rows
 
 from equigen.covers import dataset_covers
 from equigen.images import check_picture
-from equigen.ledger import Cover, Ledger
+from equigen.ledger import Ledger
+from equigen.records import Cover
 from equigen.rules.rendering import Check, Demands, Rendering
 from equigen.stages import dedupe
 from equigen.summary import Summary

@@ -10,7 +10,8 @@ from PIL import Image
 from support import make_context, write_rows
 
 from equigen.covers import dataset_covers
-from equigen.ledger import Cover, Ledger
+from equigen.ledger import Ledger
+from equigen.records import Cover
 
 COLUMNS = ("artist", "album", "album_index", "genre", "year", "image_url")
 Row = Mapping[str, str]

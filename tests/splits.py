@@ -9,7 +9,8 @@ from pathlib import Path
 from support import make_context, write_rows
 
 from equigen.covers import dataset_covers
-from equigen.ledger import Cover, Ledger
+from equigen.ledger import Ledger
+from equigen.records import Cover
 from equigen.rules.splitting import ASIDE, SETS, Group
 from equigen.stages import split
 from equigen.summary import Summary

@@ -23,9 +23,9 @@ from equigen.comparing import (
 )
 from equigen.errors import StorageError
 from equigen.images import check_picture
-from equigen.ledger import StoredLook
 from equigen.likeness import Verdict, is_flat, may_be_alike
 from equigen.looks import VIEW, Look, read_look
+from equigen.records import StoredLook
 from equigen.rules.rendering import Demands
 
 Pair = tuple[str, str]

@@ -8,17 +8,8 @@ from pathlib import Path
 import pytest
 
 from equigen.errors import LedgerError
-from equigen.ledger import (
-    LAST_FETCH,
-    LAST_REFRESH,
-    Cover,
-    CoverPair,
-    Ledger,
-    PageUse,
-    Placement,
-    StoredLook,
-    StoredPage,
-)
+from equigen.ledger import LAST_FETCH, LAST_REFRESH, Ledger
+from equigen.records import Cover, CoverPair, PageUse, Placement, StoredLook, StoredPage
 from equigen.rules.selection import Identity
 from equigen.schema import Album, Listing
 

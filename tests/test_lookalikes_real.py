@@ -13,7 +13,7 @@ from support import realdata, silent_bar
 
 from equigen.comparing import judged_pairs
 from equigen.images import check_picture
-from equigen.ledger import StoredLook
+from equigen.records import StoredLook
 from equigen.rules.rendering import Demands
 
 # Of what the index calls one picture, these two are others.

@@ -16,8 +16,9 @@ import equigen.looks
 import equigen.rules.naming
 from bench import ours
 from equigen.covers import WantedCover, wanted_covers
-from equigen.ledger import LEDGER_NAME, Cover, Ledger
+from equigen.ledger import LEDGER_NAME, Ledger
 from equigen.looks import VIEW
+from equigen.records import Cover
 from equigen.rules.labels import folders_by_genre
 from equigen.settings import defaults
 

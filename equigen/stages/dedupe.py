@@ -26,9 +26,10 @@ from equigen.covers import WantedCover, dataset_covers
 from equigen.errors import MissingInputError, UsageError
 from equigen.files import Tsv, reading_tsv, require_tsv, translating_os_errors, write_tsv
 from equigen.layout import where_covers_are
-from equigen.ledger import Cover, Ledger
+from equigen.ledger import Ledger
 from equigen.lock import dataset_lock
 from equigen.lookalikes import Lookalikes, find_lookalikes
+from equigen.records import Cover
 from equigen.rules.copies import Copy, conflicts, surplus
 from equigen.rules.covering import OK
 from equigen.rules.duplicates import Duplicate, DuplicateFinder

@@ -31,9 +31,10 @@ from equigen.errors import (
 )
 from equigen.files import reading_tsv, write_tsv
 from equigen.http import Client
-from equigen.ledger import Ledger, PendingRow
+from equigen.ledger import Ledger
 from equigen.lock import dataset_lock
 from equigen.lookahead import Lookahead
+from equigen.records import PendingRow
 from equigen.rules.cleaning import clean_artist
 from equigen.rules.labels import Label
 from equigen.rules.pacing import Patience

@@ -9,15 +9,18 @@ Examples:
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from equigen.context import Context
 from equigen.covers import dataset_covers
-from equigen.ledger import LAST_FETCH, LAST_REFRESH, REFRESHING, CoverState, Ledger
+from equigen.ledger import LAST_FETCH, LAST_REFRESH, REFRESHING, Ledger
 from equigen.rules.covering import FAILED, OK
 from equigen.rules.pictures import has_no_cover
 from equigen.rules.splitting import ASIDE, SETS
 from equigen.summary import Summary, Table
+
+if TYPE_CHECKING:
+    from equigen.records import CoverState
 
 ORDER: Final = 90
 SETTINGS: Final = ()

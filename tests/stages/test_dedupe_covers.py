@@ -13,7 +13,8 @@ from support import equigen, from_json, make_context, read_rows
 
 from equigen.covers import dataset_covers
 from equigen.errors import EquigenError, MissingInputError, UsageError
-from equigen.ledger import LEDGER_NAME, CoverPair, Ledger
+from equigen.ledger import LEDGER_NAME, Ledger
+from equigen.records import CoverPair
 from equigen.rules.copies import Surplus
 from equigen.rules.rendering import Check
 from equigen.rules.splitting import Link

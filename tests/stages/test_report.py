@@ -15,7 +15,8 @@ from reports import Page, fill, jpeg, row
 from support import TOKEN, equigen, from_json, make_context, write_rows
 
 from equigen.errors import MissingInputError, UsageError
-from equigen.ledger import Cover, CoverPair, Ledger
+from equigen.ledger import Ledger
+from equigen.records import Cover, CoverPair
 from equigen.rules.splitting import Link
 from equigen.stages import report, split
 

@@ -14,7 +14,8 @@ from support import make_context, write_rows
 
 from equigen.covers import dataset_covers
 from equigen.errors import LeakError
-from equigen.ledger import LEDGER_NAME, CoverPair, Ledger
+from equigen.ledger import LEDGER_NAME, Ledger
+from equigen.records import CoverPair
 from equigen.rules.rendering import Fit, Rendering
 from equigen.rules.splitting import ASIDE, SETS
 from equigen.stages import split

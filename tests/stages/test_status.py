@@ -4,7 +4,8 @@ from pathlib import Path
 
 from support import make_context, write_rows
 
-from equigen.ledger import Ledger, PageUse
+from equigen.ledger import Ledger
+from equigen.records import PageUse
 from equigen.rules.selection import Identity
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.exchange import Reply
