@@ -53,8 +53,9 @@ def slow_means(grid: Grid, box: Box, cells: int) -> Floats:
 
 def slow_hash(means: Floats) -> int:
     """Return 60 bits: which cells are darker than their right ones, then than those below."""
-    darker = [means[y, x] + 5e-4 < means[y, x + 1] for y in range(6) for x in range(5)]
-    darker += [means[y, x] + 5e-4 < means[y + 1, x] for y in range(5) for x in range(6)]
+    tenths = np.round(means, 1)
+    darker = [tenths[y, x] < tenths[y, x + 1] for y in range(6) for x in range(5)]
+    darker += [tenths[y, x] < tenths[y + 1, x] for y in range(5) for x in range(6)]
     return int("".join("01"[bool(bit)] for bit in darker), 2)
 
 
@@ -81,8 +82,8 @@ def test_views_are_those_of_the_plain_formula(
         box = Box(inset, inset, 1 - inset, 1 - inset)
         assert box_of(view["box"]) == pytest.approx(box, abs=1e-5)
         assert np.abs(slow_means(grid, box, 16) - view["grey"]).max() <= 0.501
-        # Means that differ by a rounding error may fall on either side.
-        assert bits_apart(slow_hash(slow_means(grid, box, 6)), view["hash"]) <= 1
+        # A mean in the middle between two tenths may fall to either.
+        assert bits_apart(slow_hash(slow_means(grid, box, 6)), view["hash"]) <= 2
 
 
 def test_a_hash_has_60_bits_and_says_what_is_darker() -> None:
