@@ -92,13 +92,13 @@ def cover_files(images: Path) -> Iterator[File]:
                         yield File(f"{genre.name}/{file.name}", file.stat().st_size)
 
 
-def where_covers_are(context: Context) -> dict[str, Path]:
+def where_covers_are(context: Context) -> dict[str, str]:
     """Return the file of each cover by its path, also where `split` moved it into a set."""
-    where = {file.path: context.images / file.path for file in cover_files(context.images)}
+    where = {file.path: f"{context.images}/{file.path}" for file in cover_files(context.images)}
     for place in files_in_sets(context.split):
         file = context.split / place.set_name / place.path
         if place.path not in where and file.exists():  # a link may lead nowhere
-            where[place.path] = file
+            where[place.path] = str(file)
     return where
 
 

@@ -272,8 +272,11 @@ class Ledger(Database):
 
     def cover_digests(self) -> dict[str, Digest]:
         """Return what is known of the bytes of each good cover, by its path."""
-        with self._rows("SELECT path, size_bytes, sha256 FROM covers WHERE status = 'ok'") as rows:
-            return {path: Digest(size_bytes, sha256) for path, size_bytes, sha256 in rows}
+        sql = (
+            "SELECT path, size_bytes, sha256, width_px * height_px FROM covers WHERE status = 'ok'"
+        )
+        with self._rows(sql) as rows:
+            return {path: Digest(*digest) for path, *digest in rows}
 
     def sets(self) -> dict[str, str]:
         """Return where each cover is: "train", "val", "test", or "aside" (in none), by its path."""

@@ -127,10 +127,11 @@ class CoverPair(NamedTuple):
 
 
 class Digest(NamedTuple):
-    """A file's size in bytes, and its SHA-256 (hex)."""
+    """A file's size in bytes, its SHA-256 (hex), and how many pixels it has."""
 
     size_bytes: int
     sha256: str
+    pixels: int
 
 
 @dataclass(frozen=True, slots=True)

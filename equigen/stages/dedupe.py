@@ -15,7 +15,7 @@ Examples:
 """
 
 from collections import Counter
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
@@ -29,9 +29,8 @@ from equigen.layout import where_covers_are
 from equigen.ledger import Ledger
 from equigen.lock import dataset_lock
 from equigen.lookalikes import Lookalikes, find_lookalikes
-from equigen.records import Cover
+from equigen.records import Digest
 from equigen.rules.copies import Copy, conflicts, surplus
-from equigen.rules.covering import OK
 from equigen.rules.duplicates import Duplicate, DuplicateFinder
 from equigen.summary import Summary, Table
 
@@ -110,9 +109,10 @@ def _check_conflicts(path: Path, tsv: Path) -> None:
 
 
 class _Compared(NamedTuple):
-    """The rows, those among them whose covers are in groups, and what was found of all covers."""
+    """Those of `count` rows whose covers are in groups, and what was found of all `covers`."""
 
-    rows: Sequence[WantedCover]
+    count: int
+    rows: Mapping[int, WantedCover]
     copies: Sequence[Copy]
     found: Lookalikes
     covers: int
@@ -134,50 +134,54 @@ def _by_covers(context: Context, list_to: Path | None, *, drop: bool) -> Summary
 
 
 def _compare(context: Context, ledger: Ledger) -> _Compared:
-    rows = list(dataset_covers(context))
-    there = where_covers_are(context)
-    known = {
-        path: cover
-        for path, cover in ledger.covers_at({row.path for row in rows}).items()
-        if cover.status == OK and _is_downloaded(there.get(path), cover)
-    }
-    if not known:
+    files, known = where_covers_are(context), ledger.cover_digests()
+    covers: dict[str, Digest] = {}
+    count = 0
+    for row in dataset_covers(context):
+        count += 1
+        digest, file = known.get(row.path), files.get(row.path)
+        if digest and file and _is_downloaded(Path(file), digest):
+            covers[row.path] = digest
+    if not covers:
         msg = f"{context.images}: no covers there. `equigen download` makes them: run that first."
         raise MissingInputError(msg)
-    found = find_lookalikes(
-        context, ledger, {cover.sha256: str(there[path]) for path, cover in known.items()}
-    )
-    return _Compared(rows, _copies(rows, known, found), found, len(known))
+    of_files = {digest.sha256: files[path] for path, digest in covers.items()}
+    found = find_lookalikes(context, ledger, of_files)
+    groups = {path: found.groups.get(each.sha256, each.sha256) for path, each in covers.items()}
+    sizes = Counter(groups[row.path] for row in dataset_covers(context) if row.path in groups)
+    rows = {
+        at: row
+        for at, row in enumerate(dataset_covers(context))
+        if row.path in groups and sizes[groups[row.path]] > 1
+    }
+    return _Compared(count, rows, _copies(rows, covers, found), found, len(covers))
 
 
-def _is_downloaded(file: Path | None, cover: Cover) -> bool:
+def _is_downloaded(file: Path, digest: Digest) -> bool:
     """Tell whether a file is the one that the ledger knows, as far as its size tells."""
-    if file is None:
-        return False
     with translating_os_errors(file):
-        return file.stat().st_size == cover.size_bytes
+        return file.stat().st_size == digest.size_bytes
 
 
-def _copies(rows: Sequence[WantedCover], known: dict[str, Cover], found: Lookalikes) -> list[Copy]:
-    """Return the rows whose covers look like others, or are the same file."""
-    copies = [
+def _copies(
+    rows: Mapping[int, WantedCover], covers: Mapping[str, Digest], found: Lookalikes
+) -> list[Copy]:
+    return [
         Copy(
             row=at,
-            group=found.groups.get(cover.sha256, cover.sha256),
+            group=found.groups.get(digest.sha256, digest.sha256),
             label=row.label,
-            sha256=cover.sha256,
-            pixels=cover.width_px * cover.height_px,
+            sha256=digest.sha256,
+            pixels=digest.pixels,
             year=row.year,
         )
-        for at, row in enumerate(rows)
-        if (cover := known.get(row.path))
+        for at, row in rows.items()
+        for digest in (covers[row.path],)
     ]
-    sizes = Counter(copy.group for copy in copies)
-    return [copy for copy in copies if sizes[copy.group] > 1]
 
 
 def _conflict_rows(
-    rows: Sequence[WantedCover], groups: Sequence[Sequence[Copy]]
+    rows: Mapping[int, WantedCover], groups: Sequence[Sequence[Copy]]
 ) -> Iterator[list[str]]:
     for group in groups:
         for copy in sorted(group, key=lambda each: (each.label, each.row)):
@@ -194,7 +198,7 @@ def _summary(
     surplus: int,
     list_to: Path | None,
 ) -> Summary:
-    rows, copies, found, covers = compared
+    count, rows, copies, found, covers = compared
     sizes = Counter(copy.group for copy in copies)
     titles = {copy.group: rows[copy.row] for copy in reversed(copies)}
     repeats = len(copies) - len(sizes)
@@ -212,8 +216,8 @@ def _summary(
     return Summary(
         stage="dedupe",
         unit="rows",
-        rows_in=len(rows),
-        rows_out=len(rows) - dropped.total(),
+        rows_in=count,
+        rows_out=count - dropped.total(),
         dropped=dict(dropped),
         facts={
             "covers": covers,
