@@ -109,9 +109,9 @@ def _check_conflicts(path: Path, tsv: Path) -> None:
 
 
 class _Compared(NamedTuple):
-    """Those of `count` rows whose covers are in groups, and what was found of all `covers`."""
+    """Those of so many rows whose covers are in groups, and what was found of all `covers`."""
 
-    count: int
+    rows_in: int
     rows: Mapping[int, WantedCover]
     copies: Sequence[Copy]
     found: Lookalikes
@@ -198,7 +198,7 @@ def _summary(
     surplus: int,
     list_to: Path | None,
 ) -> Summary:
-    count, rows, copies, found, covers = compared
+    rows_in, rows, copies, found, covers = compared
     sizes = Counter(copy.group for copy in copies)
     titles = {copy.group: rows[copy.row] for copy in reversed(copies)}
     repeats = len(copies) - len(sizes)
@@ -216,8 +216,8 @@ def _summary(
     return Summary(
         stage="dedupe",
         unit="rows",
-        rows_in=count,
-        rows_out=count - dropped.total(),
+        rows_in=rows_in,
+        rows_out=rows_in - dropped.total(),
         dropped=dict(dropped),
         facts={
             "covers": covers,
