@@ -5,7 +5,8 @@
 FOLDER holds covers and an `index.tsv` whose column `group` names those that are alike. PYTHON is
 one that has imagehash and imagededup; without it, only EquiGen is measured. Recall is the share of
 covers whose changed copy is found; precision the share of right ones among all pairs found, of
-all files. Then so many covers are drawn, in two dozen styles, of which no two show the same.
+all files. Then so many covers are drawn, in two dozen styles, of which no two show the same;
+and with `--search N`, so many pictures of noise are searched for look-alikes.
 """
 
 import argparse
@@ -22,11 +23,14 @@ from importlib import resources
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 from bench.changes import CHANGES
 from PIL import Image, ImageOps
 
 from equigen.comparing import judged_pairs
 from equigen.images import check_picture
+from equigen.looks import look_of
+from equigen.phash import Grid
 from equigen.records import StoredLook
 from equigen.rules.rendering import Demands
 from equigen.sandbox.covers import draw_cover
@@ -39,6 +43,7 @@ DIFFERENT = frozenset({"beets/abbey-different.jpg", "songdb/freebird.jpg"})
 # The same picture, smaller, under a wide banner: nobody is right or wrong about it.
 EITHER = "songdb/Portal_-_Still_Alive__before_2023-12-25.jpg"
 DEMANDS = Demands(1, 100_000_000)
+NOISE_PX = 64
 WHITE = (255, 255, 255, 255)
 
 
@@ -67,6 +72,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rival", type=Path)
     parser.add_argument("--made-up", type=int, default=4000)
+    parser.add_argument("--search", type=int, default=0)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         pictures = list(written(given.folder, Path(scratch)))
@@ -76,6 +82,8 @@ def main() -> None:
         print_table(pictures, contenders)
     if given.made_up:
         show_made_up(given.made_up)
+    if given.search:
+        show_search(given.search)
 
 
 def written(folder: Path, scratch: Path) -> Iterator[Picture]:
@@ -225,6 +233,38 @@ def show_made_up(count: int) -> None:
         f"\n{count:,} covers drawn in {len(styles)} styles, {count * (count - 1) // 2:,} pairs:"
         f" {len(judged):,} had a second look, {alike:,} were taken for the same"
     )
+
+
+class Everything:
+    """What has every pair in it, so that none gets a second look."""
+
+    def __contains__(self, _pair: object) -> bool:
+        """Tell that it does."""
+        return True
+
+
+def show_search(count: int) -> None:
+    """Print how long the search and the first look take for so many pictures of noise.
+
+    Their spectra fall with the frequency to the power of 0.8 to 1.6, as those of pictures do.
+    """
+    chance = np.random.default_rng(1)
+    lines = np.fft.fftfreq(NOISE_PX)
+    frequency = np.hypot(lines[:, None], lines)
+    frequency[0, 0] = 1
+    looks: dict[str, bytes] = {}
+    for number in range(count):
+        noise = np.fft.fft2(chance.standard_normal((NOISE_PX, NOISE_PX)))
+        waves = np.fft.ifft2(noise * frequency ** -chance.uniform(0.8, 1.6)).real
+        greys = ((waves - waves.min()) / np.ptp(waves) * 255).astype(np.uint8)
+        grid = Grid(Image.fromarray(greys), NOISE_PX, NOISE_PX)
+        looks[f"{number:064}"] = look_of(grid).tobytes()
+    began = time.perf_counter()
+    for _ in judged_pairs(
+        as_stored(looks), dict.fromkeys(looks, ""), Everything(), BarMaker(shown=False)
+    ):
+        pass
+    print(f"\n{count:,} pictures searched in {time.perf_counter() - began:.1f} s")
 
 
 if __name__ == "__main__":
