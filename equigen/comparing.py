@@ -44,13 +44,23 @@ class Judged(NamedTuple):
     verdict: Verdict
 
 
+def _refuse(err: InputError) -> None:
+    raise err
+
+
 def judged_pairs(
-    looks: Iterable[StoredLook], files: Files, known: Container[tuple[str, str]], bar: BarMaker
+    looks: Iterable[StoredLook],
+    files: Files,
+    known: Container[tuple[str, str]],
+    bar: BarMaker,
+    *,
+    damaged: Callable[[InputError], None] = _refuse,
 ) -> Iterator[Judged]:
     """Compare the covers that may be alike, but for those that are `known`; yield what came of it.
 
     Covers that are not among the `files` are left out, and so is what has nothing to compare by:
-    plain sleeves are never alike by being plain. Each pair comes once, in no particular order.
+    plain sleeves are never alike by being plain. Each pair comes once, in no particular order. A
+    file that was damaged after it was looked at is told to `damaged`, and its pairs are left out.
 
     Raises:
         StorageError: a file can't be read.
@@ -65,11 +75,19 @@ def judged_pairs(
         views: npt.NDArray[np.void] = np.memmap(spill, dtype=VIEW, mode="r")
         promising = _promising(views, digests, known)
         thumb_of = lru_cache(_KEPT_THUMBS)(lambda digest: thumb(Path(files[digest])))
+        spoilt: set[str] = set()
         with bar("compare", len(promising), "pair") as progress:
             for pair in promising:
-                first, second = thumb_of(pair.first), thumb_of(pair.second)
-                yield _judged(pair, views, first, second)
                 progress.advance()
+                thumbs = []
+                for digest in (pair.first, pair.second):
+                    try:
+                        thumbs += [] if digest in spoilt else [thumb_of(digest)]
+                    except InputError as err:
+                        spoilt.add(digest)
+                        damaged(err)
+                if len(thumbs) == 2:  # noqa: PLR2004  (both are there)
+                    yield _judged(pair, views, *thumbs)
 
 
 def thumb(file: Path) -> Thumb:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from equigen.comparing import Files, Judged, boxes_of, judged_pairs, look_alike, thumb
 from equigen.context import Context
-from equigen.errors import PictureError
+from equigen.errors import InputError, PictureError
 from equigen.files import translating_os_errors
 from equigen.images import check_picture
 from equigen.ledger import Ledger
@@ -44,7 +44,6 @@ def find_lookalikes(context: Context, ledger: Ledger, files: Files) -> Lookalike
 
     Raises:
         StorageError: a file can't be read.
-        InputError: one was damaged after it was looked at.
 
     """
     if ledger.value(_COMPARED_BY) != _METHOD:
@@ -94,7 +93,9 @@ def _mark(files: Files) -> str:
 
 def _compare(context: Context, ledger: Ledger, files: Files) -> int:
     known = {(pair.first, pair.second) for pair in ledger.compared()}
-    judged = judged_pairs(ledger.looks(), files, known, context.bar)
+    judged = judged_pairs(
+        ledger.looks(), files, known, context.bar, damaged=lambda err: context.say(str(err))
+    )
     compared = 0
     while some := list(islice(judged, _BATCH)):
         ledger.record_pairs(map(_as_pair, some))
@@ -115,8 +116,11 @@ def _groups(ledger: Ledger, files: Files, pairs: Iterable[CoverPair]) -> dict[st
     thumb_of = lru_cache(256)(lambda digest: thumb(Path(files[digest])))
 
     def agree(one: str, other: str) -> bool:
-        boxes = (boxes_of(looks[digest]) for digest in (one, other))
-        return look_alike(thumb_of(one), thumb_of(other), *boxes)
+        boxes = [boxes_of(looks.get(digest, b"")) for digest in (one, other)]
+        try:
+            return all(boxes) and look_alike(thumb_of(one), thumb_of(other), *boxes)
+        except InputError:  # it was damaged since, and was told of
+            return False
 
     alike = (Alike(pair.first, pair.second, pair.likeness) for pair in here)
     found = gathered(alike, agree)

@@ -16,10 +16,10 @@ from equigen.ledger import Ledger
 from equigen.lookalikes import find_lookalikes
 from equigen.records import Digest, Placement
 from equigen.rules.credits import artists_by_credit
-from equigen.rules.dealing import Aside, Earlier, deal
-from equigen.rules.gathering import forest
+from equigen.rules.dealing import Aside, Dealt, Earlier, deal
 from equigen.rules.grouping import Grouping, Member, components, grouped
 from equigen.rules.splitting import ASIDE, Group
+from equigen.rules.tying import Edge, crossing, forest, to_earlier
 
 _ARTIST = "artist "
 _COVER = "cover "
@@ -134,38 +134,18 @@ def dealt_by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool
     known = ledger.cover_digests()
     digests = {row.path: _digest(context, there[row.path], known) for row in wanted.rows}
     artists = artists_by_credit(wanted.credits, known=_gone_artists(before))
-    alike: Mapping[str, Sequence[str]] = {}
+    pairs: list[Edge] = []
     if group.uses(_COVER):
         files = {digest: f"{context.images}/{path}" for path, digest in digests.items()}
         found = find_lookalikes(context, ledger, files)
-        loose = _looseness(wanted.rows, digests, artists, before)
-        pairs = ((pair.first, pair.second) for pair in found.pairs)
-        near = forest(pairs, lambda digest: loose.get(digest, _GONE))
-        alike = _to_earlier(near, before)
-    albums = list(_albums(wanted.rows, digests, artists, alike))
-    members = [album.member(group) for album in albums]
-    grouping = grouped(members)
-    settings = context.settings.split
-    paths: dict[str, list[str]] = {}
-    for album in albums:
-        paths.setdefault(album.key, []).append(album.row.path)
-    dealt = deal(
-        members,
-        grouping,
-        ratio=settings.ratio,
-        seed=settings.seed,
-        before=[
-            Earlier(
-                each.set_name,
-                tuple(tie for tie in each.ties if group.uses(tie)),
-                tuple(paths.get(each.album, ())),
-            )
-            for each in before
-        ],
+        pairs = [(pair.first, pair.second) for pair in found.pairs]
+    albums, grouping, dealt = _deal(
+        context, group, before, _Dataset(wanted.rows, digests, artists, pairs)
     )
     where = {**dealt.sets, **{each.path: ASIDE for each in dealt.aside}}
     by_path = {album.row.path: album for album in albums}
-    names = _group_names([member for member in members if member.path in dealt.sets])
+    members = (album.member(group) for album in albums if album.row.path in dealt.sets)
+    names = _group_names(list(members))
     rows = [
         SplitRow(
             by_path[path].row.album_id, set_name, names.get(path, ""), path, by_path[path].sha256
@@ -180,6 +160,52 @@ def dealt_by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool
         [Placement(each.key, where[each.row.path], each.ties) for each in albums],
         grouping,
     )
+
+
+class _Dataset(NamedTuple):
+    """The rows whose covers are there, their files, their artists, and which covers look alike."""
+
+    rows: Sequence[WantedCover]
+    digests: Mapping[str, str]
+    artists: Mapping[str, tuple[str, ...]]
+    pairs: Sequence[Edge]
+
+
+class _Deal(NamedTuple):
+    albums: Sequence[_Album]
+    grouping: Grouping
+    dealt: Dealt
+
+
+def _deal(context: Context, group: Group, before: Sequence[Placement], dataset: _Dataset) -> _Deal:
+    """Deal by as few ties as hold look-alikes together, and by more where those turn out too few.
+
+    Who is set aside ties nobody any more, and those that hung together by it may come apart though
+    they look alike themselves. So each pair is looked at in the end, and tied where it came apart.
+    """
+    loose = _looseness(dataset, before)
+    since = {cover: at for at, cover in reversed([*enumerate(map(_cover_of, before))])}
+    gone = {_cover_of(each): each.set_name for each in before if each.set_name != ASIDE}
+    alike = {
+        cover: set(others)
+        for cover, others in forest(dataset.pairs, lambda digest: loose.get(digest, _GONE)).items()
+    }
+    while True:
+        albums = list(_albums(dataset, to_earlier(alike, since)))
+        grouping = grouped([album.member(group) for album in albums])
+        dealt = _dealt_once(context, before, group, albums, grouping)
+        here = {dataset.digests[path]: name for path, name in dealt.sets.items()}
+        # Those that are tied and apart: one is gone, and was dealt after the other.
+        apart = [
+            pair
+            for pair in crossing(dataset.pairs, {**gone, **here})
+            if pair[1] not in alike[pair[0]]
+        ]
+        if not apart:
+            return _Deal(albums, grouping, dealt)
+        for one, other in apart:
+            alike[one].add(other)
+            alike[other].add(one)
 
 
 def _there(context: Context) -> dict[str, File]:
@@ -217,58 +243,63 @@ def _gone_artists(before: Sequence[Placement]) -> set[str]:
     }
 
 
-def _looseness(
-    rows: Sequence[WantedCover],
-    digests: Mapping[str, str],
-    artists: Mapping[str, tuple[str, ...]],
-    before: Sequence[Placement],
-) -> dict[str, int]:
+def _looseness(dataset: _Dataset, before: Sequence[Placement]) -> dict[str, int]:
     """Return which covers always tie what looks like them, by their sha256, and which may not.
 
     A collaboration can be cut loose, and who was set aside leads to no set.
     """
     aside = {each.album for each in before if each.set_name == ASIDE}
     found: dict[str, int] = {}
-    for row in rows:
-        is_loose = len(artists[row.artist]) > 1 or _key(row) in aside
-        digest = digests[row.path]
+    for row in dataset.rows:
+        is_loose = len(dataset.artists[row.artist]) > 1 or _key(row) in aside
+        digest = dataset.digests[row.path]
         found[digest] = min(found.get(digest, _LOOSE), _LOOSE if is_loose else _FIRM)
     return found
 
 
-def _to_earlier(
-    alike: Mapping[str, Sequence[str]], before: Sequence[Placement]
-) -> dict[str, list[str]]:
-    """Leave of each tie the end that was dealt later: what is new moves nothing that was there.
+def _cover_of(placement: Placement) -> str:
+    """Return the sha256 of the cover that an album was dealt with: the first that it is tied to."""
+    own = next((tie for tie in placement.ties if tie.startswith(_COVER)), "")
+    return own.removeprefix(_COVER)
 
-    Between covers that were never dealt both ends are left.
-    """
-    since: dict[str, int] = {}
-    for at, placement in enumerate(before):
-        own = next((tie for tie in placement.ties if tie.startswith(_COVER)), "")
-        since.setdefault(own.removeprefix(_COVER), at)
-    never = len(before)
-    return {
-        digest: [each for each in others if since.get(each, never) <= since.get(digest, never)]
-        for digest, others in alike.items()
-    }
+
+def _dealt_once(
+    context: Context,
+    before: Sequence[Placement],
+    group: Group,
+    albums: Sequence[_Album],
+    grouping: Grouping,
+) -> Dealt:
+    settings = context.settings.split
+    paths: dict[str, list[str]] = {}
+    for album in albums:
+        paths.setdefault(album.key, []).append(album.row.path)
+    return deal(
+        [album.member(group) for album in albums],
+        grouping,
+        ratio=settings.ratio,
+        seed=settings.seed,
+        before=[
+            Earlier(
+                each.set_name,
+                tuple(tie for tie in each.ties if group.uses(tie)),
+                tuple(paths.get(each.album, ())),
+            )
+            for each in before
+        ],
+    )
 
 
 def _key(row: WantedCover) -> str:
     return row.album_id or row.path.rpartition("/")[2].rpartition(".")[0]
 
 
-def _albums(
-    rows: Sequence[WantedCover],
-    digests: Mapping[str, str],
-    artists: Mapping[str, tuple[str, ...]],
-    alike: Mapping[str, Sequence[str]],
-) -> Iterator[_Album]:
+def _albums(dataset: _Dataset, alike: Mapping[str, Sequence[str]]) -> Iterator[_Album]:
     """Yield all that ties each row; `alike` has the covers that one is tied to, by their sha256."""
-    ids = Counter(row.album_id for row in rows if row.album_id)
-    for row in rows:
-        digest = digests[row.path]
-        ties = [f"{_ARTIST}{name}" for name in artists[row.artist]]
+    ids = Counter(row.album_id for row in dataset.rows if row.album_id)
+    for row in dataset.rows:
+        digest = dataset.digests[row.path]
+        ties = [f"{_ARTIST}{name}" for name in dataset.artists[row.artist]]
         ties += (f"{_COVER}{each}" for each in (digest, *alike.get(digest, ())))
         if ids[row.album_id] > 1:
             ties.append(f"album {row.album_id}")

@@ -51,36 +51,3 @@ def _joined(
         if 2 * agreeing > len(asked):
             group.append(each)
     return group
-
-
-def _alike(_cover: str) -> int:
-    return 0
-
-
-def forest(
-    pairs: Iterable[tuple[str, str]], looseness: Callable[[str], int] = _alike
-) -> dict[str, list[str]]:
-    """Return whom each cover is tied to, with as few ties as hold all pairs together.
-
-    Of covers that hang together, a tree is left. Each tie is told of by both of its ends. Where
-    some are taken out whose `looseness` is the highest, those that hung together without them
-    still do.
-    """
-    parents: dict[str, str] = {}
-
-    def root(each: str) -> str:
-        while (parent := parents.setdefault(each, each)) != each:
-            parents[each] = parents[parent]
-            each = parents[each]
-        return each
-
-    def firmest_first(pair: tuple[str, str]) -> tuple[int, tuple[str, str]]:
-        return max(map(looseness, pair)), pair
-
-    tied: defaultdict[str, list[str]] = defaultdict(list)
-    for one, other in sorted(pairs, key=firmest_first):
-        if root(one) != root(other):
-            parents[root(other)] = root(one)
-            tied[one].append(other)
-            tied[other].append(one)
-    return dict(tied)

@@ -8,7 +8,8 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equigen.rules.gathering import MOST_ASKED, Alike, forest, gathered
+from equigen.rules.gathering import MOST_ASKED, Alike, gathered
+from equigen.rules.tying import forest
 
 NAMES = "abcdefghij"
 edges = st.sets(st.sampled_from(list(combinations(NAMES, 2))), max_size=20).map(sorted)
