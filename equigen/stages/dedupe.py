@@ -109,7 +109,10 @@ def _check_conflicts(path: Path, tsv: Path) -> None:
 
 
 class _Compared(NamedTuple):
-    """Those of so many rows whose covers are in groups, and what was found of all `covers`."""
+    """Those of so many rows whose covers are in groups, and what was found of all.
+
+    `covers` is how many rows have a cover that was compared.
+    """
 
     rows_in: int
     rows: Mapping[int, WantedCover]
@@ -154,7 +157,7 @@ def _compare(context: Context, ledger: Ledger) -> _Compared:
         for at, row in enumerate(dataset_covers(context))
         if row.path in groups and sizes[groups[row.path]] > 1
     }
-    return _Compared(count, rows, _copies(rows, covers, found), found, len(covers))
+    return _Compared(count, rows, _copies(rows, covers, found), found, sizes.total())
 
 
 def _is_downloaded(file: Path, digest: Digest) -> bool:
@@ -203,7 +206,9 @@ def _summary(
     titles = {copy.group: rows[copy.row] for copy in reversed(copies)}
     repeats = len(copies) - len(sizes)
     share = f"{repeats / covers:.1%}"
-    notes = [f"{len(sizes):,} groups look alike: {repeats:,} covers ({share}) repeat another"]
+    notes = [
+        f"{len(sizes):,} groups look alike: {repeats:,} of {covers:,} rows ({share}) repeat another"
+    ]
     if at_odds:
         shown = f": see {list_to}" if list_to else " (`--conflicts FILE.tsv` lists them)"
         notes.append(f"{len(at_odds):,} groups have copies in different labels{shown}")

@@ -85,6 +85,18 @@ def test_nothing_is_dropped_unless_it_is_asked_for(tmp_path: Path) -> None:
     assert all(0.8 <= pair.likeness <= 1 for pair in alike)
 
 
+@pytest.mark.parametrize(
+    ("times", "told"), [(1, "3 of 7 rows (42.9%)"), (3, "17 of 21 rows (81.0%)")]
+)
+def test_shares_are_those_of_rows(tmp_path: Path, times: int, told: str) -> None:
+    """Rows with one cover's file count each, on both sides: no share is above the whole."""
+    fill(tmp_path, ROWS * times, PICTURES)
+    summary = run_dedupe(tmp_path)
+    groups = 2 if times == 1 else 4
+    assert summary.facts["covers"] == summary.rows_in == 7 * times
+    assert f"{groups} groups look alike: {told} repeat another" in summary.notes
+
+
 def test_the_largest_copy_of_each_label_stays(tmp_path: Path) -> None:
     """What else is in its row stays too, and why others went is told."""
     rows = [{**row, "note": f"note {at}"} for at, row in enumerate(ROWS)]
