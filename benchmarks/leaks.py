@@ -2,35 +2,53 @@
 
     python benchmarks/leaks.py FOLDER
 
-The folder holds recorded data: covers (`covers/`), Discogs masters and releases
-(`discogs_dump/*.xml.gz`) and MuMu's album lists (`mumu/*.csv.gz`). A test album leaks where an
-album of one of its artists, or a cover that looks like its own, is in train. Random splits are
-the mean of 100 seeds; "Various" and its like count for no artist.
+The folder holds recorded data: covers (`covers/`, whose `index.tsv` names those that show the
+same), Discogs masters and releases (`discogs_dump/*.xml.gz`) and MuMu's album lists
+(`mumu/*.csv.gz`). A test album leaks where an album of one of its artists, or a cover that looks
+like its own, is in train. Random splits are the mean of 100 seeds; "Various" and its like count
+for no artist.
+
+The covers are a dataset on disk that `equigen split` deals and verifies, with 20 seeds: at once,
+and a third of them first, the others by a refresh. What leaks is told from all pairs of them that
+look alike, whatever the split made of these, and from those that are the same by eye.
 """
 
 import argparse
 import csv
 import gzip
 import random
+import tempfile
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import NamedTuple
 
+from covers_alike import DIFFERENT, EITHER
+
 from equigen.comparing import judged_pairs
+from equigen.config import Config
+from equigen.context import Context
+from equigen.covers import dataset_covers
 from equigen.errors import PictureError
-from equigen.images import check_picture
-from equigen.records import StoredLook
+from equigen.files import write_tsv
+from equigen.images import Picture, check_picture
+from equigen.ledger import Ledger
+from equigen.records import Cover, StoredLook
 from equigen.rules.credits import artists_by_credit
 from equigen.rules.dealing import deal
-from equigen.rules.gathering import forest
 from equigen.rules.grouping import Grouping, Member, grouped
 from equigen.rules.rendering import Demands
+from equigen.rules.splitting import ASIDE, Link
+from equigen.settings import Credentials, DatasetSettings, SplitSettings, defaults
+from equigen.stages import split
 from equigen.terminal import BarMaker
 
 RATIO = (0.7, 0.15, 0.15)
 SEEDS = range(100)
+OUR_SEEDS = range(20)
+COLUMNS = ("artist", "album", "album_index", "album_id", "genre", "year", "image_url")
+Sets = Mapping[str, str]
 
 
 class Credit(NamedTuple):
@@ -40,6 +58,13 @@ class Credit(NamedTuple):
     artist: str
 
 
+class RealCover(NamedTuple):
+    """A cover of the recorded ones, as a download leaves it."""
+
+    file: Path
+    picture: Picture
+
+
 def main() -> None:
     """Measure all that is there."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -47,26 +72,49 @@ def main() -> None:
     folder = parser.parse_args().folder
     print("| albums | random: leaks | EquiGen: leaks | set aside | largest group |")
     print("|---|---|---|---|---|")
-    show("covers that look alike", real_covers(folder / "covers"))
-    show("Discogs masters and releases, artists", by_artist(discogs(folder / "discogs_dump")))
-    show("MuMu, artists", mumu(folder / "mumu"))
+    show_covers(folder / "covers")
+    show_dealt("Discogs masters and releases, artists", by_artist(discogs(folder / "discogs_dump")))
+    show_dealt("MuMu, artists", mumu(folder / "mumu"))
     for share in (0.02, 0.05, 0.1, 0.2):
-        show(f"made up, {share:.0%} collaborations", by_artist(made_up(share)))
+        show_dealt(f"made up, {share:.0%} collaborations", by_artist(made_up(share)))
 
 
-def show(what: str, members: Sequence[Member]) -> None:
-    """Print one row of the table."""
-    if not members:
+def show_covers(folder: Path) -> None:
+    """Print what real covers share, by all pairs and by eye, dealt at once and by a refresh."""
+    covers = real_covers(folder)
+    if not covers:
         return
+    with tempfile.TemporaryDirectory() as scratch:
+        at_once = [
+            dealt_at_once(covers, Path(scratch, f"at-once-{seed}"), seed) for seed in OUR_SEEDS
+        ]
+        later = [dealt_later(covers, Path(scratch, f"later-{seed}"), seed) for seed in OUR_SEEDS]
+    for told, members in (("all pairs", by_pairs(covers)), ("by eye", by_eye(covers, folder))):
+        show(f"covers that look alike, {told}", members, at_once)
+        show(f"covers that look alike, {told}, two thirds later", members, later)
+
+
+def show_dealt(what: str, members: Sequence[Member]) -> None:
+    """Print what albums share that are dealt by the rules alone, in memory."""
+    if members:
+        show(what, members, [deal(members, grouped(members), ratio=RATIO, seed=1337).sets])
+
+
+def show(what: str, members: Sequence[Member], ours: Sequence[Sets]) -> None:
+    """Print one row of the table."""
     by_chance = [leaking(members, at_random(members, seed)) for seed in SEEDS]
-    grouping = grouped(members)
-    dealt = deal(members, grouping, ratio=RATIO, seed=1337)
-    ours = leaking(members, dealt.sets)
+    leaks = [leaking(members, sets) for sets in ours]
+    aside = f"{mean(len(members) - len(sets) for sets in ours):,.1f}".removesuffix(".0")
     print(
-        f"| {len(members):,}: {what} | {mean(by_chance):.1%}"
-        f" ({min(by_chance):.1%} to {max(by_chance):.1%})"
-        f" | {ours:.1%} | {len(dealt.aside):,} | {largest(members, grouping)} |"
+        f"| {len(members):,}: {what} | {spread(by_chance)} | {spread(leaks)}"
+        f" | {aside} | {largest(members, grouped(members))} |"
     )
+
+
+def spread(shares: Sequence[float]) -> str:
+    """Return the mean, and the least and the most where there are several."""
+    told = f"{mean(shares):.1%}"
+    return f"{told} ({min(shares):.1%} to {max(shares):.1%})" if len(shares) > 1 else told
 
 
 def largest(members: Sequence[Member], grouping: Grouping) -> str:
@@ -142,28 +190,138 @@ def mumu(folder: Path) -> list[Member]:
     ]
 
 
-def real_covers(folder: Path) -> list[Member]:
-    """Return covers with the ties that `split --group cover` gives them, in one genre."""
-    paths: dict[str, list[Path]] = {}
-    looks: dict[str, bytes] = {}
+def real_covers(folder: Path) -> list[RealCover]:
+    """Return the covers that a download would take, in the order of their names."""
+    found: list[RealCover] = []
     for file in sorted(folder.rglob("*")):
         if file.is_file() and file.suffix != ".tsv":
             try:
                 picture = check_picture(file.read_bytes(), Demands(1, 50_000_000))
             except PictureError:
                 continue
-            paths.setdefault(picture.sha256, []).append(file)
-            looks[picture.sha256] = picture.look
+            found.append(RealCover(file, picture))
+    return found
+
+
+def by_pairs(covers: Sequence[RealCover]) -> list[Member]:
+    """Return covers with a tie for each pair that looks alike: all of them, none thinned out."""
+    files = {cover.picture.sha256: str(cover.file) for cover in covers}
+    looks = {cover.picture.sha256: cover.picture.look for cover in covers}
     stored = (StoredLook(*each) for each in looks.items())
-    judged = judged_pairs(
-        stored, {each: str(at[0]) for each, at in paths.items()}, (), BarMaker(shown=False)
-    )
-    tied = forest((pair.first, pair.second) for pair in judged if pair.verdict.is_alike)
+    ties = {digest: [digest] for digest in files}
+    for pair in judged_pairs(stored, files, (), BarMaker(shown=False)):
+        if pair.verdict.is_alike:
+            for digest in (pair.first, pair.second):
+                ties[digest].append(f"{pair.first} {pair.second}")
     return [
-        Member(str(path), "covers", (digest, *tied.get(digest, ())))
-        for digest, there in paths.items()
-        for path in there
+        Member(str(cover.file), "covers", tuple(ties[cover.picture.sha256])) for cover in covers
     ]
+
+
+def by_eye(covers: Sequence[RealCover], folder: Path) -> list[Member]:
+    """Return covers tied to those that show the same, as somebody saw it."""
+    with (folder / "index.tsv").open(encoding="utf-8", newline="") as rows:
+        groups = {row["file"]: row["group"] for row in csv.DictReader(rows, delimiter="\t")}
+    groups |= dict.fromkeys((*DIFFERENT, EITHER), "")
+    names = [str(cover.file.relative_to(folder)) for cover in covers]
+    return [
+        Member(
+            str(cover.file),
+            "covers",
+            tuple(tie for tie in (cover.picture.sha256, groups.get(name)) if tie),
+        )
+        for name, cover in zip(names, covers, strict=True)
+    ]
+
+
+def dealt_at_once(covers: Sequence[RealCover], folder: Path, seed: int) -> Sets:
+    """Return the sets of covers that are all there when they are first dealt."""
+    fill(folder, list(enumerate(covers)))
+    return split_and_verified(folder, seed, covers)
+
+
+def dealt_later(covers: Sequence[RealCover], folder: Path, seed: int) -> Sets:
+    """Return the sets of covers of which a third was dealt before the others came."""
+    rows = list(enumerate(covers))
+    first = sorted(random.Random(seed).sample(rows, len(rows) // 3))
+    fill(folder, first)
+    before = split_and_verified(folder, seed, covers)
+    fill(folder, [*first, *(row for row in rows if row not in first)])
+    after = split_and_verified(folder, seed, covers)
+    moved = [path for path, name in before.items() if after.get(path, name) != name]
+    if moved:
+        msg = f"these albums were in another set before the refresh: {moved}"
+        raise RuntimeError(msg)
+    return after
+
+
+def fill(folder: Path, rows: Sequence[tuple[int, RealCover]]) -> None:
+    """Write a dataset of these covers, each by its own artist, with the files and the ledger."""
+    context = context_of(folder, seed=0)
+    write_tsv(
+        context.tsv,
+        COLUMNS,
+        (
+            (
+                f"Soloist {at}",
+                f"Album {at}",
+                str(at),
+                f"m{at}",
+                "Jazz",
+                "1999",
+                f"http://[::1]/{at}",
+            )
+            for at, _ in rows
+        ),
+    )
+    by_id = {f"m{at}": cover for at, cover in rows}
+    made = []
+    for row in dataset_covers(context):
+        picture = by_id[row.album_id].picture
+        body = picture.files[0]
+        file = context.images / row.path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(body)
+        made.append(
+            Cover(
+                row.path,
+                row.picture,
+                row.url,
+                "ok",
+                size_bytes=len(body),
+                width_px=picture.width_px,
+                height_px=picture.height_px,
+                sha256=picture.sha256,
+                phash=picture.phash,
+            )
+        )
+    looks = {cover.picture.sha256: cover.picture.look for _, cover in rows}
+    with Ledger(context.ledger) as ledger:
+        ledger.record_covers(made, looks)
+
+
+def split_and_verified(folder: Path, seed: int, covers: Sequence[RealCover]) -> Sets:
+    """Return what `split.tsv` says of each cover's file, once `--verify` was green."""
+    context = context_of(folder, seed)
+    split.run(context, link=Link.HARDLINK)
+    split.run(context, verify=True)
+    with (context.split / split.SPLIT_TSV).open(encoding="utf-8", newline="") as rows:
+        sets = {row["album_id"]: row["set"] for row in csv.DictReader(rows, delimiter="\t")}
+    return {
+        str(covers[int(album_id[1:])].file): name
+        for album_id, name in sets.items()
+        if name != ASIDE
+    }
+
+
+def context_of(folder: Path, seed: int) -> Context:
+    """Return the surroundings of a run on a dataset in `folder`, all else as it is by default."""
+    settings = defaults(
+        dataset=DatasetSettings(directory=folder), split=SplitSettings(ratio=RATIO, seed=seed)
+    )
+    return Context(
+        Config(settings, Credentials(), folder), bar=BarMaker(shown=False), say=lambda _: None
+    )
 
 
 def made_up(share: float) -> list[Credit]:

@@ -14,6 +14,7 @@ Examples:
   equigen dedupe --covers --drop
 """
 
+import codecs
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -103,13 +104,39 @@ def _kept(path: Path, gone: Container[int]) -> Iterator[list[str]]:
 
 
 def _check_conflicts(path: Path, tsv: Path) -> None:
-    if path.suffix != ".tsv" or path.resolve() == tsv.resolve():
-        msg = f"--conflicts {path}: expected a name that ends in .tsv and isn't the dataset's."
-        raise UsageError(msg)
+    with translating_os_errors(path):
+        is_dataset = path.resolve() == tsv.resolve()
+        is_dataset |= path.exists() and tsv.exists() and path.samefile(tsv)
+        if path.suffix != ".tsv" or is_dataset:
+            msg = f"--conflicts {path}: expected a name that ends in .tsv and isn't the dataset's."
+            raise UsageError(msg)
+        there = next(each for each in path.resolve().parents if each.exists())
+        if not there.is_dir():
+            msg = f"--conflicts {path}: {there} is no folder. Name a file in a folder."
+            raise UsageError(msg)
+        if path.exists() and not _is_conflict_list(path):
+            msg = (
+                f"--conflicts {path}: there is another file that isn't such a list (its first line"
+                " would tell), and it stays. Name another, or remove it first."
+            )
+            raise UsageError(msg)
+
+
+def _is_conflict_list(path: Path) -> bool:
+    """Tell by the first line, also where a spreadsheet saved it with its own line ends."""
+    header = "\t".join(_CONFLICT_COLUMNS).encode()
+    if not path.is_file():  # what isn't one, a pipe for instance, could keep its reader waiting
+        return False
+    with path.open("rb") as file:
+        first = file.readline(len(codecs.BOM_UTF8) + len(header) + 2)
+    return first.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n") == header
 
 
 class _Compared(NamedTuple):
-    """Those of so many rows whose covers are in groups, and what was found of all `covers`."""
+    """Those of so many rows whose covers are in groups, and what was found of all.
+
+    `covers` is how many rows have a cover that was compared.
+    """
 
     rows_in: int
     rows: Mapping[int, WantedCover]
@@ -154,7 +181,7 @@ def _compare(context: Context, ledger: Ledger) -> _Compared:
         for at, row in enumerate(dataset_covers(context))
         if row.path in groups and sizes[groups[row.path]] > 1
     }
-    return _Compared(count, rows, _copies(rows, covers, found), found, len(covers))
+    return _Compared(count, rows, _copies(rows, covers, found), found, sizes.total())
 
 
 def _is_downloaded(file: Path, digest: Digest) -> bool:
@@ -203,7 +230,9 @@ def _summary(
     titles = {copy.group: rows[copy.row] for copy in reversed(copies)}
     repeats = len(copies) - len(sizes)
     share = f"{repeats / covers:.1%}"
-    notes = [f"{len(sizes):,} groups look alike: {repeats:,} covers ({share}) repeat another"]
+    notes = [
+        f"{len(sizes):,} groups look alike: {repeats:,} of {covers:,} rows ({share}) repeat another"
+    ]
     if at_odds:
         shown = f": see {list_to}" if list_to else " (`--conflicts FILE.tsv` lists them)"
         notes.append(f"{len(at_odds):,} groups have copies in different labels{shown}")

@@ -85,6 +85,18 @@ def test_nothing_is_dropped_unless_it_is_asked_for(tmp_path: Path) -> None:
     assert all(0.8 <= pair.likeness <= 1 for pair in alike)
 
 
+@pytest.mark.parametrize(
+    ("times", "told"), [(1, "3 of 7 rows (42.9%)"), (3, "17 of 21 rows (81.0%)")]
+)
+def test_shares_are_those_of_rows(tmp_path: Path, times: int, told: str) -> None:
+    """Rows with one cover's file count each, on both sides: no share is above the whole."""
+    fill(tmp_path, ROWS * times, PICTURES)
+    summary = run_dedupe(tmp_path)
+    groups = 2 if times == 1 else 4
+    assert summary.facts["covers"] == summary.rows_in == 7 * times
+    assert f"{groups} groups look alike: {told} repeat another" in summary.notes
+
+
 def test_the_largest_copy_of_each_label_stays(tmp_path: Path) -> None:
     """What else is in its row stays too, and why others went is told."""
     rows = [{**row, "note": f"note {at}"} for at, row in enumerate(ROWS)]
@@ -144,6 +156,48 @@ def test_label_conflicts_are_listed(tmp_path: Path) -> None:
     assert run_dedupe(tmp_path, conflicts=listed).facts["label_conflicts"] == 0
     (header,) = listed.read_text().splitlines()
     assert header.split("\t") == list(rows[0])
+
+
+@pytest.mark.parametrize("kind", ["split", "empty", "longer", "folder", "bytes", "hard link"])
+def test_a_list_takes_the_place_of_lists_alone(tmp_path: Path, kind: str) -> None:
+    """What else is there under the name stays, and nothing is compared before that is told."""
+    fill(tmp_path, ROWS, PICTURES)
+    listed = tmp_path / "listed.tsv"
+    header = "group\tlabel\tartist\talbum\tyear\talbum_id\tfile\tsha256"
+    if kind == "split":
+        split.run(make_context(tmp_path))
+        listed = tmp_path / "split" / "split.tsv"
+    elif kind == "folder":
+        listed.mkdir()
+    elif kind == "hard link":
+        listed.hardlink_to(tmp_path / TSV)
+    else:
+        bodies = {"empty": b"", "longer": f"{header}\tnote\n".encode(), "bytes": b"\xff\0" * 900}
+        listed.write_bytes(bodies[kind])
+    before = listed.read_bytes() if kind != "folder" else b""
+    expected = r"isn't the dataset's" if kind == "hard link" else r"isn't such a list.*Name another"
+    with pytest.raises(UsageError, match=expected):
+        run_dedupe(tmp_path, conflicts=listed)
+    assert listed.is_dir() if kind == "folder" else listed.read_bytes() == before
+    if kind != "split":
+        assert pairs_of(tmp_path) == []
+    listed = tmp_path / "link.tsv"
+    listed.symlink_to(tmp_path / "lists.tsv")
+    for end in ("\n", "\r\n", ""):
+        (tmp_path / "lists.tsv").write_text(f"\ufeff{header}{end}", "utf-8")
+        run_dedupe(tmp_path, conflicts=listed)
+        assert len(read_rows(tmp_path / "lists.tsv")) == 2
+    assert listed.is_symlink()
+
+
+def test_a_list_needs_a_folder(tmp_path: Path) -> None:
+    """One that is missing is made (as tested above); what is in its way stays and is named."""
+    fill(tmp_path, ROWS, PICTURES)
+    (tmp_path / "lists").write_text("mine")
+    with pytest.raises(UsageError, match="lists is no folder"):
+        run_dedupe(tmp_path, conflicts=tmp_path / "lists" / "deep" / "conflicts.tsv")
+    assert (tmp_path / "lists").read_text() == "mine"
+    assert pairs_of(tmp_path) == []
 
 
 def test_a_second_run_compares_nothing(tmp_path: Path) -> None:
