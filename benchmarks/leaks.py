@@ -33,6 +33,7 @@ from equigen.covers import dataset_covers
 from equigen.errors import PictureError
 from equigen.files import write_tsv
 from equigen.images import Picture, check_picture
+from equigen.layout import SPLIT_TSV
 from equigen.ledger import Ledger
 from equigen.records import Cover, StoredLook
 from equigen.rules.credits import artists_by_credit
@@ -305,7 +306,7 @@ def split_and_verified(folder: Path, seed: int, covers: Sequence[RealCover]) -> 
     context = context_of(folder, seed)
     split.run(context, link=Link.HARDLINK)
     split.run(context, verify=True)
-    with (context.split / split.SPLIT_TSV).open(encoding="utf-8", newline="") as rows:
+    with (context.split / SPLIT_TSV).open(encoding="utf-8", newline="") as rows:
         sets = {row["album_id"]: row["set"] for row in csv.DictReader(rows, delimiter="\t")}
     return {
         str(covers[int(album_id[1:])].file): name

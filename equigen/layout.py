@@ -6,14 +6,17 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from equigen.context import Context
 from equigen.errors import ConfigError
 from equigen.files import translating_os_errors
 from equigen.rules.splitting import SETS, Changes, Link, Place, changes
 
+# Where each album is, in the folder of the sets.
+SPLIT_TSV: Final = "split.tsv"
 # What a copy is called until it is whole.
-_BESIDE = ".new-split"
+UNFINISHED: Final = ".new-split"
 
 
 def refuse_nesting(images: Path, split: Path) -> None:
@@ -70,7 +73,7 @@ def sha256_of(file: Path) -> str:
 
 def _is_ours(place: Place, wanted: Mapping[str, str], laid_out: Mapping[str, str]) -> bool:
     """Tell whether a file in a set may be taken out of it: nothing is lost, or we put it there."""
-    unfinished = place.path.rpartition("/")[2] == _BESIDE
+    unfinished = place.path.rpartition("/")[2] == UNFINISHED
     return unfinished or place.path in wanted or laid_out.get(place.path) == place.set_name
 
 
@@ -170,7 +173,7 @@ def _carry_out(context: Context, plan: Changes, link: Link) -> None:
 
 
 def _put(picture: Path, target: Path, link: Link) -> None:
-    beside = target.with_name(_BESIDE)
+    beside = target.with_name(UNFINISHED)
     match link:
         case Link.COPY:
             shutil.copy2(picture, beside)

@@ -1,6 +1,8 @@
 """The proof that nothing stands in two sets, read off the files."""
 
+import csv
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +12,7 @@ from equigen.context import Context
 from equigen.covers import dataset_covers
 from equigen.errors import LeakError, MissingInputError
 from equigen.files import translating_os_errors
-from equigen.layout import files_in_sets
+from equigen.layout import SPLIT_TSV, UNFINISHED
 from equigen.lookalikes import look_at
 from equigen.records import StoredLook
 from equigen.rules.credits import artists_by_credit
@@ -18,7 +20,7 @@ from equigen.rules.splitting import SETS, Place
 from equigen.summary import Summary
 
 _MOST_SHOWN = 50
-_NOTHING_SHARED = "no name, file, artist or near-duplicate is in two sets"
+_NOTHING_SHARED = "no name, file or near-duplicate is in two sets, nor is an artist"
 
 
 def prove_none(context: Context) -> Summary:
@@ -31,15 +33,11 @@ def prove_none(context: Context) -> Summary:
         MissingInputError: there are no sets, or no dataset.
 
     """
-    places = [
-        place
-        for place in files_in_sets(context.split)
-        if not place.path.rpartition("/")[2].startswith(".")
-    ]
+    places = list(_places(context.split))
     if not places:
         msg = f"{context.split}: no sets there. `equigen split` makes them: run that first."
         raise MissingInputError(msg)
-    names = {row.path: row.artist for row in dataset_covers(context)}
+    names = _artists_of_files(context)
     artists = artists_by_credit(names.values())
     first: dict[str, Place] = {}
     leaks: dict[str, list[Place]] = {}
@@ -62,7 +60,9 @@ def prove_none(context: Context) -> Summary:
         raise _leaked(context, leaks)
     counts = Counter(place.set_name for place in places)
     strangers = sum(place.path not in names for place in places)
-    unknown = f"; {strangers:,} files have no row, so nobody knows their artists"
+    unknown = (
+        f" but of {strangers:,} files, which have no row in the dataset: nobody knows their artists"
+    )
     return Summary(
         stage="split",
         unit="files",
@@ -73,8 +73,44 @@ def prove_none(context: Context) -> Summary:
             "strangers": strangers,
             "compared": compared,
         },
-        notes=[f"{_NOTHING_SHARED} ({compared:,} pairs compared){unknown if strangers else ''}"],
+        notes=[
+            f"{compared:,} pairs of covers were compared",
+            _NOTHING_SHARED + (unknown if strangers else ""),
+        ],
     )
+
+
+def _places(split: Path) -> Iterator[Place]:
+    """Yield every file that a program would find in a set: linked and hidden ones, at any depth."""
+    for name in SETS:
+        seen: set[str] = set()
+        for folder, below, files in os.walk(split / name, followlinks=True):
+            real = os.path.realpath(folder)
+            if real in seen:  # a link that leads back
+                below.clear()
+                continue
+            seen.add(real)
+            within = Path(folder).relative_to(split / name)
+            for file in files:
+                if file != UNFINISHED and Path(folder, file).exists():  # a link may lead nowhere
+                    yield Place(name, (within / file).as_posix())
+
+
+def _artists_of_files(context: Context) -> dict[str, str]:
+    """Return whom each file of the sets is by: its row tells, also where that was renamed since."""
+    by_path: dict[str, str] = {}
+    by_id: dict[str, str] = {}
+    for row in dataset_covers(context):
+        by_path[row.path] = row.artist
+        by_id[row.album_id] = row.artist
+    table = context.split / SPLIT_TSV
+    if table.is_file():
+        with translating_os_errors(table), table.open(encoding="utf-8", newline="") as rows:
+            for cells in csv.DictReader(rows, delimiter="\t", quoting=csv.QUOTE_NONE):
+                path, album = cells.get("file") or "", cells.get("album_id") or ""
+                if album in by_id and album:
+                    by_path.setdefault(path, by_id[album])
+    return by_path
 
 
 def _read(context: Context, place: Place, looks: dict[str, bytes]) -> str:

@@ -33,6 +33,8 @@ _MOST_PX, _LEAST_PX = 96, 24
 _BLOCKS = 8
 _BLUR_SHARE = 1 / 24
 _LEAST_DETAIL_LEVELS = 2.5
+# Weaker ones can differ by how a picture was saved.
+_STRONG_DETAIL_LEVELS = 5.0
 _LEAST_BLOCKS = 6
 # Where no more blocks tell, what is compared is a line of text on nothing, and any line is dark
 # where another one is: its letters must agree as well.
@@ -40,6 +42,9 @@ _FEW_BLOCKS = 15
 _FINE_BLUR_SHARE = 1 / 96
 _AGREES = 0.6
 _LEAST_SHARE, _LEAST_MEDIAN = 0.7, 0.8
+# What a sticker hides lies in one place; what differs in several is another cover of a series.
+_ONE_PLACE = 3
+_NEARLY_ALL = 0.95
 _CLEAR_SHARE, _CLEAR_MEDIAN = 0.75, 0.85
 _ALIGNING = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-3)
 _ALIGNING_BLUR_PX = 3
@@ -108,21 +113,26 @@ class Verdict(NamedTuple):
     """How far the details of two pictures agree.
 
     `share` of the blocks that have details agree; `likeness` is their median correlation: 1 where
-    the pictures are the same.
+    the pictures are the same. Strong details that don't agree lie in `spread` by `spread` blocks.
     """
 
     likeness: float = 0.0
     share: float = 0.0
+    spread: int = 0
 
     @property
     def is_alike(self) -> bool:
         """Whether both show the same picture."""
-        return self.share >= _LEAST_SHARE and self.likeness >= _LEAST_MEDIAN
+        return self._agree(_LEAST_SHARE, _LEAST_MEDIAN)
 
     @property
     def is_clear(self) -> bool:
         """Whether they do beyond doubt: also after either is saved anew."""
-        return self.share >= _CLEAR_SHARE and self.likeness >= _CLEAR_MEDIAN
+        return self._agree(_CLEAR_SHARE, _CLEAR_MEDIAN)
+
+    def _agree(self, share: float, median: float) -> bool:
+        in_one_place = self.spread <= _ONE_PLACE or self.share >= _NEARLY_ALL
+        return self.share >= share and self.likeness >= median and in_one_place
 
 
 def compare(one: Thumb, other: Thumb, box: Box, other_box: Box) -> Verdict:
@@ -136,14 +146,16 @@ def compare(one: Thumb, other: Thumb, box: Box, other_box: Box) -> Verdict:
     """
     side = _side_px(one, other, box, other_box)
     first, second = _patch(one, box, side), _patch(other, other_box, side)
-    verdict = _agreement(first, second)
-    if verdict.is_alike:
-        return verdict
-    aligned = _aligned(first, second)
-    if aligned is None:
-        return verdict
-    again = _agreement(first, aligned)
-    return again if again.is_alike else max(verdict, again)
+    best = _agreement(first, second)
+    # From either side: aligning can fail one way and not the other.
+    for fixed, moving in ((first, second), (second, first)):
+        if best.is_alike:
+            break
+        aligned = _aligned(fixed, moving)
+        if aligned is not None:
+            verdict = _agreement(fixed, aligned)
+            best = max(best, verdict, key=lambda each: (each.is_alike, each))
+    return best
 
 
 def _side_px(one: Thumb, other: Thumb, box: Box, other_box: Box) -> int:
@@ -173,18 +185,21 @@ def _agreement(one: Floats, other: Floats) -> Verdict:
     blocks = np.count_nonzero(telling)
     if blocks < _LEAST_BLOCKS:
         return Verdict()
-    verdict = _verdict(a[telling], b[telling])
+    verdict = _verdict(a, b, telling)
     if blocks > _FEW_BLOCKS or not verdict.is_alike:
         return verdict
     a, b = (_details(patch, _FINE_BLUR_SHARE) for patch in (one, other))
-    return Verdict(*map(min, verdict, _verdict(a[telling], b[telling])))
+    return min(verdict, _verdict(a, b, telling))
 
 
-def _verdict(a: Floats, b: Floats) -> Verdict:
+def _verdict(a: Floats, b: Floats, telling: npt.NDArray[np.bool_]) -> Verdict:
     alike = (a * b).mean(axis=1) / np.maximum(_strength(a) * _strength(b), 1e-3)
+    strong = np.maximum(_strength(a), _strength(b)) > _STRONG_DETAIL_LEVELS
+    differing = np.argwhere((telling & strong & (alike <= _AGREES)).reshape(_BLOCKS, _BLOCKS))
     return Verdict(
-        likeness=round(max(0.0, float(np.median(alike))), 4),
-        share=round(float((alike > _AGREES).mean()), 4),
+        likeness=round(max(0.0, float(np.median(alike[telling]))), 4),
+        share=round(float((alike[telling] > _AGREES).mean()), 4),
+        spread=int(np.ptp(differing, axis=0).max()) + 1 if len(differing) else 0,
     )
 
 

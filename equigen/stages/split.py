@@ -23,7 +23,7 @@ import typer
 from equigen.context import Context
 from equigen.errors import MissingInputError, UsageError
 from equigen.files import write_tsv
-from equigen.layout import gather, lay_out, refuse_nesting
+from equigen.layout import SPLIT_TSV, gather, lay_out, refuse_nesting
 from equigen.leaks import prove_none
 from equigen.ledger import SPLIT_GROUPS, SPLIT_LINK, Ledger
 from equigen.lock import dataset_lock
@@ -34,7 +34,6 @@ from equigen.summary import Summary, Table
 
 ORDER: Final = 70
 SETTINGS: Final = ("split.ratio", "split.group", "split.seed")
-SPLIT_TSV: Final = "split.tsv"
 _COLUMNS = ("album_id", "genre", "set", "group", "file", "sha256")
 _TIED = "tied to several sets"
 _NO_ROW = "no row in the dataset"
