@@ -36,6 +36,8 @@ LEDGER_NAME = "equigen_ledger.sqlite"
 SPLIT_LINK = "split_link"
 # What the last split found of groups too large for a set, as JSON (`stages/split.py`).
 SPLIT_GROUPS = "split_groups"
+# Which covers were compared for look-alikes the last time, whoever asked for it (`lookalikes.py`).
+COVERS_COMPARED = "covers_compared"
 # When a fetch, and when a refresh, last got all that there was: UTC in ISO 8601.
 LAST_FETCH = "last_fetch"
 LAST_REFRESH = "last_refresh"

@@ -11,7 +11,14 @@ from equigen.context import Context
 from equigen.covers import dataset_covers
 from equigen.files import require_tsv
 from equigen.layout import sha256_of
-from equigen.ledger import LAST_FETCH, LAST_REFRESH, SPLIT_GROUPS, SPLIT_LINK, Ledger
+from equigen.ledger import (
+    COVERS_COMPARED,
+    LAST_FETCH,
+    LAST_REFRESH,
+    SPLIT_GROUPS,
+    SPLIT_LINK,
+    Ledger,
+)
 from equigen.provenance import settings_shown, versions
 from equigen.rules.alike import Alike, Likeness, alike_groups, conflicts, torn
 from equigen.rules.findings import Balance, Fact, Failure, Findings, Pictured, SetRow, Sheet
@@ -43,6 +50,7 @@ class _Remembered:
     """What the ledger knows beyond single covers; all of it empty where there is none."""
 
     there: bool = False
+    were_compared: bool = False
     groups: Mapping[str, str] = field(default_factory=dict)
     likeness: Mapping[str, Likeness] = field(default_factory=dict)
     identical: frozenset[str] = frozenset()
@@ -76,7 +84,7 @@ def gather(context: Context, *, covers: int) -> Gathered:
         groups=pictured,
         more_groups=len(groups) - len(pictured),
         torn=len(split),
-        were_compared=bool(remembered.groups),
+        were_compared=remembered.were_compared,
         conflicts=tuple(divided[:_MOST_CONFLICTS]),
         more_conflicts=len(divided[_MOST_CONFLICTS:]),
         failures=tuple(
@@ -120,6 +128,7 @@ def _remembered(ledger: Ledger) -> _Remembered:
     )
     return _Remembered(
         there=True,
+        were_compared=bool(groups or ledger.value(COVERS_COMPARED)),
         groups=groups,
         likeness=likeness,
         identical=frozenset(path for paths in ledger.identical_covers() for path in paths),
@@ -205,10 +214,10 @@ def _missing(context: Context, remembered: _Remembered, tally: Tally) -> Iterato
         )
     elif tally.waiting:
         yield f"{tally.waiting:,} covers were not asked for yet: run `equigen download`."
-    if tally.covers and not remembered.groups:
+    if tally.covers and not remembered.were_compared:
         yield (
-            "No covers are known to look alike, but for files of the same bytes: `equigen dedupe"
-            " --covers` looks for them."
+            "Which covers look alike is only known of files of the same bytes: `equigen dedupe"
+            " --covers` looks for the others."
         )
     if undealt := sum(n for each, n in tally.sets.items() if not each.set_name):
         yield f"{undealt:,} covers are in no set: run `equigen split`."
