@@ -17,11 +17,13 @@ MOST_PICTURES: Final = 600
 class Shown(NamedTuple):
     """An album with a cover, as it is shown: its cover's path, and where it is.
 
-    `set_name` is a set, "aside", or "" where it is in none.
+    `genre` is the folder it is in, `label` its class: ten world styles share a folder. `set_name`
+    is a set, "aside", or "" where it is in none.
     """
 
     path: str
     genre: str
+    label: str
     artist: str
     title: str
     year: str

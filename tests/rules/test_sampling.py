@@ -12,7 +12,7 @@ SETS = ("train", "val", "test", "")
 
 def album(number: int, decade: str = "1990s", set_name: str = "train") -> Shown:
     """Return an album of Jazz."""
-    return Shown(f"Jazz/{number}.jpg", "Jazz", "A", "T", decade[:3] + "1", decade, set_name)
+    return Shown(f"Jazz/{number}.jpg", "Jazz", "Jazz", "A", "T", decade[:3] + "1", decade, set_name)
 
 
 def sample(albums: list[Shown], count: int, most: int = 30) -> list[Shown]:

@@ -18,7 +18,7 @@ from equigen.errors import MissingInputError, UsageError
 from equigen.ledger import Ledger
 from equigen.records import Cover, CoverPair
 from equigen.rules.splitting import Link
-from equigen.stages import report, split
+from equigen.stages import dedupe, report, split
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -169,12 +169,35 @@ def test_look_alikes_stand_side_by_side_and_conflicts_are_told(tmp_path: Path) -
     assert "up to 5 of the 60 bits of their hashes differ, likeness at least 0.937" in page.text
     assert "Group 2 2 albums, the same bytes" in page.text.replace("\n", " ")
     assert "Group 3" not in page.text, "one album is no group"
-    told = table(page, "Conflict", "Genre")
-    assert [cells[-5:-1] for cells in told] == [
-        ["Jazz", "Artist 2", "Album 2", "1992"],
-        ["Rock", "Artist 3", "Album 3", "1993"],
-        ["Rock", "Artist 9", "Album 9", "1999"],
+    told = table(page, "Conflict", "Genre", "Label")
+    assert [cells[-6:-1] for cells in told] == [
+        ["Jazz", "Jazz", "Artist 2", "Album 2", "1992"],
+        ["Rock", "Rock", "Artist 3", "Album 3", "1993"],
+        ["Rock", "Rock", "Artist 9", "Album 9", "1999"],
     ]
+
+
+def test_two_labels_of_one_folder_are_a_conflict(tmp_path: Path) -> None:
+    """Salsa and Bolero lie in World together, and one picture can't be both."""
+    rows = [row(at, ("Salsa (World)", "Bolero (World)", "Jazz")[at % 3]) for at in range(6)]
+    fill(tmp_path, rows, pictures={0: jpeg(7), 1: jpeg(7), 2: jpeg(8), 5: jpeg(8)})
+    page = read(tmp_path)
+    assert [cells[-6:-4] for cells in table(page, "Conflict", "Genre", "Label")] == [
+        ["World", "Bolero (World)"],
+        ["World", "Salsa (World)"],
+    ]
+
+
+@pytest.mark.parametrize("by_split", [False, True])
+def test_a_search_that_found_nothing_was_made(tmp_path: Path, by_split: bool) -> None:  # noqa: FBT001  (pytest's own)
+    """Whoever looked for look-alikes, the report asks for no other search."""
+    fill(tmp_path, [row(at) for at in range(8)])
+    assert "looks for the others" in read(tmp_path).text
+    context = make_context(tmp_path)
+    split.run(context) if by_split else dedupe.run(context, covers=True)
+    page = read(tmp_path)
+    assert "looks for the others" not in page.text
+    assert "No two covers are known to look alike." in page.text
 
 
 def test_only_the_first_of_very_many_look_alikes_are_shown(tmp_path: Path) -> None:
