@@ -315,6 +315,19 @@ class Ledger(Database):
             rows = ((each.album, each.set_name, json.dumps(each.ties)) for each in placements)
             db.executemany(put, rows)
 
+    # What was balanced
+
+    def balanced(self) -> set[bytes]:
+        """Return the albums that the last balance in place kept (`rules.balancing.memento_of`)."""
+        with self._rows("SELECT album FROM balanced") as rows:
+            return {album for (album,) in rows}
+
+    def record_balanced(self, albums: Iterable[bytes]) -> None:
+        """Replace what is known of the albums that a balance in place kept."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM balanced")
+            db.executemany("INSERT OR IGNORE INTO balanced VALUES (?)", ((a,) for a in albums))
+
     # Requests a day, and single values
 
     def requests_on(self, host: str, day: str) -> int:
