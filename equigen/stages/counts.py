@@ -2,7 +2,8 @@
 
 Reads the TSV, or with --images a folder of pictures that has one folder a genre. --by set also
 tells each set's share. --by given twice counts one against the other. --chart draws the counts:
-bars, or with two --by a heat map with numbers.
+bars, or with two --by a heat map with numbers. A year that isn't from 1860 to 2099 has
+an unknown decade.
 
 Examples:
   equigen counts
