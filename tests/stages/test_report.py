@@ -116,7 +116,7 @@ def test_no_secret_is_in_it(tmp_path: Path) -> None:
     env = {
         "DISCOGS_TOKEN": TOKEN,
         "EQUIGEN_DISCOGS__BASE_URL": "http://me:hunter2@127.0.0.1:9",
-        "EQUIGEN_DISCOGS__USER_AGENT": "Mine/1.0 +https://me:hunter2@example.org/",
+        "EQUIGEN_DISCOGS__USER_AGENT": "Mine/1.0 +https://me:hunter2@example.org/ or http://a:hunter2@b",
     }
     done = equigen("report", "--json", cwd=tmp_path, env=env)
     assert done.returncode == 0, done.stderr
