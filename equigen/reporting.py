@@ -9,6 +9,7 @@ from typing import Any
 
 from equigen.context import Context
 from equigen.covers import dataset_covers
+from equigen.errors import LockedError
 from equigen.files import require_tsv
 from equigen.layout import sha256_of
 from equigen.ledger import (
@@ -33,6 +34,7 @@ from equigen.thumbnails import Thumbnails
 _BATCH_ROWS = 10_000
 _MOST_GROUPS, _MOST_IN_GROUP = 12, 8
 _MOST_CONFLICTS, _MOST_FAILURES = 60, 60
+_TRIES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +60,27 @@ class _Remembered:
     dates: tuple[Fact, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What one pass found, and the digest of the very TSV that it read."""
+
+    sha256: str
+    remembered: _Remembered
+    tally: Tally
+
+
 def gather(context: Context, *, covers: int) -> Gathered:
     """Return all that a report shows, with `covers` pictures a genre at most.
 
     Raises:
         MissingInputError, InputError: there is no dataset, or it is broken.
         LedgerError: the ledger can't be read.
+        LockedError: the dataset changed each time that it was read.
 
     """
     require_tsv(context.tsv)
-    remembered, tally = _read(context, Sampler(covers))
+    reading = _read(context, covers)
+    remembered, tally = reading.remembered, reading.tally
     groups = alike_groups(tally.alike, remembered.likeness, remembered.groups.values())
     divided, causes, split = conflicts(groups), tally.causes.most_common(), torn(groups)
     sheets, pictured = _pictures(context, tally, groups[:_MOST_GROUPS], covers)
@@ -96,7 +109,7 @@ def gather(context: Context, *, covers: int) -> Gathered:
         versions=versions(),
         dataset=(
             Fact("file", context.tsv.name),
-            Fact("SHA-256", sha256_of(context.tsv)),
+            Fact("SHA-256", reading.sha256),
             Fact("rows", f"{tally.rows:,}"),
             *remembered.dates,
         ),
@@ -105,13 +118,27 @@ def gather(context: Context, *, covers: int) -> Gathered:
     return Gathered(findings, tally.rows, len(groups), len(divided))
 
 
-def _read(context: Context, sampler: Sampler) -> tuple[_Remembered, Tally]:
+def _read(context: Context, covers: int) -> _Reading:
+    """Read all that is one dataset: anew where another command replaced it meanwhile."""
+    for _ in range(_TRIES):
+        digest = sha256_of(context.tsv)
+        reading = _read_once(context, Sampler(covers), digest)
+        if sha256_of(context.tsv) == digest:
+            return reading
+    msg = (
+        f"{context.tsv}: it changed while it was read, {_TRIES} times. Expected a dataset that"
+        " nobody writes to: wait until the other command has ended, then run again."
+    )
+    raise LockedError(msg)
+
+
+def _read_once(context: Context, sampler: Sampler, sha256: str) -> _Reading:
     if not context.ledger.exists():
         remembered = _Remembered()
-        return remembered, _tally(context, None, remembered, sampler)
+        return _Reading(sha256, remembered, _tally(context, None, remembered, sampler))
     with Ledger(context.ledger, read_only=True) as ledger:
         remembered = _remembered(ledger)
-        return remembered, _tally(context, ledger, remembered, sampler)
+        return _Reading(sha256, remembered, _tally(context, ledger, remembered, sampler))
 
 
 def _remembered(ledger: Ledger) -> _Remembered:

@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import re
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib import metadata
 from itertools import pairwise
@@ -14,7 +15,7 @@ from PIL import Image
 from reports import Page, fill, jpeg, row
 from support import TOKEN, equigen, from_json, make_context, write_rows
 
-from equigen.errors import MissingInputError, UsageError
+from equigen.errors import LockedError, MissingInputError, UsageError
 from equigen.ledger import Ledger
 from equigen.records import Cover, CoverPair
 from equigen.rules.splitting import Link
@@ -319,3 +320,32 @@ def test_a_page_is_asked_for_by_its_name(tmp_path: Path) -> None:
     fill(tmp_path, [row(1)])
     with pytest.raises(UsageError, match=r"\.html"):
         report.run(make_context(tmp_path), output=tmp_path / "equigen_dataset.tsv")
+
+
+@pytest.mark.parametrize("changes", [1, 2])
+def test_a_dataset_that_changes_meanwhile_is_read_anew(tmp_path: Path, changes: int) -> None:
+    """The numbers and the SHA-256 are those of one and the same file; else there is no report."""
+    fill(tmp_path, [row(at) for at in range(5)])
+    tsv = tmp_path / "equigen_dataset.tsv"
+    left = list(range(changes))
+
+    class Writer:
+        """A bar at whose first step another command replaces the dataset."""
+
+        def advance(self, _count: int = 1, **_: object) -> None:
+            if left:
+                left.pop()
+                write_rows(tsv, *(row(at) for at in range(20 + len(left))))
+
+        def expect(self, total: int) -> None:
+            """Take note of nothing."""
+
+    context = replace(make_context(tmp_path), bar=lambda *_: nullcontext(Writer()))  # type: ignore[arg-type]
+    if changes > 1:
+        with pytest.raises(LockedError, match="it changed while it was read"):
+            report.run(context)
+        assert not (tmp_path / "report.html").exists()
+        return
+    assert report.run(context).rows_in == 20
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert hashlib.sha256(tsv.read_bytes()).hexdigest() in page.text
