@@ -99,7 +99,8 @@ def _number(per_genre: str) -> int | None:
     """Return how many albums a genre are asked for; None for as many as the smallest can give."""
     if per_genre == _MIN:
         return None
-    number = int(per_genre) if per_genre.isdecimal() and len(per_genre) <= _MOST_DIGITS else 0
+    is_number = per_genre.isascii() and per_genre.isdecimal() and len(per_genre) <= _MOST_DIGITS
+    number = int(per_genre) if is_number else 0
     if not number:
         msg = (
             f"--per-genre {per_genre}: expected a whole number from 1 on, such as 500, or {_MIN}"
@@ -232,13 +233,14 @@ def _summary(context: Context, plan: _Plan, output: Path | None, *, dry_run: boo
     by_genre: list[tuple[str | int, ...]] = [
         (name, each.had, each.kept, *_span(each.decades)) for name, each in plan.genres.items()
     ]
+    of_artist = f"beyond {settings.per_artist:,} of the artist in the genre"
     return Summary(
         stage="balance",
         unit="rows",
         rows_in=rows_in,
         rows_out=rows_out,
         dropped={
-            f"beyond {settings.per_artist:,} of the artist in the genre": dropped[Surplus.ARTIST],
+            **({of_artist: dropped[Surplus.ARTIST]} if settings.per_artist else {}),
             f"beyond {plan.per_genre:,} of the genre": dropped[Surplus.GENRE],
         },
         facts={
