@@ -24,10 +24,11 @@ from equigen.provenance import settings_shown, versions
 from equigen.rules.alike import Alike, Likeness, alike_groups, conflicts, torn
 from equigen.rules.findings import Balance, Fact, Failure, Findings, Pictured, SetRow, Sheet
 from equigen.rules.grouping import LARGEST_SHARE
-from equigen.rules.heat import heat_map, largest_first
+from equigen.rules.heat import heat_map
 from equigen.rules.sampling import MOST_PICTURES, Sampler, Shown, covers_a_genre
 from equigen.rules.shares import set_rows
 from equigen.rules.splitting import ASIDE, SETS
+from equigen.rules.tabulating import largest_first
 from equigen.tally import Tally
 from equigen.thumbnails import Thumbnails
 
