@@ -266,7 +266,7 @@ def test_before_there_is_anything_the_report_says_what_is_missing(tmp_path: Path
         report.run(make_context(tmp_path))
     assert list(tmp_path.iterdir()) == []
     write_rows(tmp_path / "equigen_dataset.tsv")
-    assert "The dataset has no rows yet: run `equigen fetch`." in read(tmp_path).text
+    assert "The dataset has no rows yet: run equigen fetch." in read(tmp_path).text
     write_rows(tmp_path / "equigen_dataset.tsv", row(1), row(2, image_url=""))
     page = read(tmp_path)
     assert "There is no ledger beside equigen_dataset.tsv" in page.text
@@ -274,7 +274,9 @@ def test_before_there_is_anything_the_report_says_what_is_missing(tmp_path: Path
     assert [cells[:3] for cells in table(page, "Reason")] == [["no picture", "no address", "1"]]
     with Ledger(make_context(tmp_path).ledger):
         pass
-    assert "1 covers were not asked for yet: run `equigen download`." in read(tmp_path).text
+    page = read(tmp_path)
+    assert "1 covers were not asked for yet: run equigen download." in page.text
+    assert len(page.all("code")) == 3 + 1, "the commands that check it, and the one that is missing"
 
 
 def test_noise_and_very_many_genres_stay_within_the_budget(tmp_path: Path) -> None:
