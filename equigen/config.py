@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
 from equigen.errors import ConfigError, MissingInputError
+from equigen.rules.addresses import shown_in_part
 from equigen.schema import safe_text
 from equigen.settings import (
     ENV_PREFIX,
@@ -127,7 +128,7 @@ class _Layers:
             if colon and key in _known_keys(keys):
                 keys, trouble = [*keys, key], rest
         else:
-            trouble = f"expected {_expectation(first)}, got {first['input']!r}"
+            trouble = f"expected {_expectation(first)}, got {_given(first)!r}"
         more = f" ({len(errors) - 1} more wrong settings)" if len(errors) > 1 else ""
         place = self._place(keys)
         return safe_text(f"{place}: {'.'.join(keys)}: {trouble}.{more} Mend it and run again.")
@@ -207,6 +208,13 @@ def _expectation(error: ErrorDetails) -> str:
         case "int_parsing" | "int_type" | "int_from_float":
             return "a whole number"
     return error["msg"].removeprefix("Input should be ")
+
+
+def _given(error: ErrorDetails) -> object:
+    """Return the value that is wrong, but for what may be secret in an address."""
+    value = error["input"]
+    is_address = error["type"] == "string_pattern_mismatch" or "://" in str(value)
+    return shown_in_part(value) if is_address and isinstance(value, str) else value
 
 
 def _known_keys(path: list[str]) -> list[str]:

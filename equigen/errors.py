@@ -64,7 +64,7 @@ class CredentialsError(EquigenError):
 
 
 class LockedError(EquigenError):
-    """Another run holds the dataset's lock."""
+    """Another run holds the dataset's lock, or writes to it while it is read."""
 
 
 class LedgerError(EquigenError):

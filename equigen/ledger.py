@@ -36,6 +36,8 @@ LEDGER_NAME = "equigen_ledger.sqlite"
 SPLIT_LINK = "split_link"
 # What the last split found of groups too large for a set, as JSON (`stages/split.py`).
 SPLIT_GROUPS = "split_groups"
+# Which covers were compared for look-alikes the last time, whoever asked for it (`lookalikes.py`).
+COVERS_COMPARED = "covers_compared"
 # When a fetch, and when a refresh, last got all that there was: UTC in ISO 8601.
 LAST_FETCH = "last_fetch"
 LAST_REFRESH = "last_refresh"
@@ -312,6 +314,19 @@ class Ledger(Database):
             )
             rows = ((each.album, each.set_name, json.dumps(each.ties)) for each in placements)
             db.executemany(put, rows)
+
+    # What was balanced
+
+    def balanced(self) -> set[bytes]:
+        """Return the albums that the last balance in place kept (`rules.balancing.memento_of`)."""
+        with self._rows("SELECT album FROM balanced") as rows:
+            return {album for (album,) in rows}
+
+    def record_balanced(self, albums: Iterable[bytes]) -> None:
+        """Replace what is known of the albums that a balance in place kept."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM balanced")
+            db.executemany("INSERT OR IGNORE INTO balanced VALUES (?)", ((a,) for a in albums))
 
     # Requests a day, and single values
 

@@ -41,6 +41,9 @@ CREATE TABLE pairs (
     PRIMARY KEY (first, second)
 ) WITHOUT ROWID;
 CREATE TABLE alike (sha256 TEXT PRIMARY KEY, group_name TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE balanced (
+    album BLOB PRIMARY KEY      -- digest of what it is known by (rules/balancing.py)
+) WITHOUT ROWID;
 CREATE TABLE requests (
     host TEXT NOT NULL, day TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (host, day)
 ) WITHOUT ROWID;
@@ -86,6 +89,9 @@ CREATE TABLE pairs (
     PRIMARY KEY (first, second)
 ) WITHOUT ROWID;
 CREATE TABLE alike (sha256 TEXT PRIMARY KEY, group_name TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE balanced (
+    album BLOB PRIMARY KEY      -- digest of what it is known by (rules/balancing.py)
+) WITHOUT ROWID;
 """,
 }
 

@@ -12,12 +12,11 @@ from equigen.context import Context
 from equigen.errors import InputError, PictureError
 from equigen.files import translating_os_errors
 from equigen.images import check_picture
-from equigen.ledger import Ledger
+from equigen.ledger import COVERS_COMPARED, Ledger
 from equigen.records import CoverPair
 from equigen.rules.gathering import Alike, gathered
 from equigen.rules.rendering import Demands
 
-_COMPARED = "covers_compared"
 # What was compared by another method is compared anew.
 _COMPARED_BY = "covers_compared_by"
 _METHOD = "1"
@@ -48,11 +47,11 @@ def find_lookalikes(context: Context, ledger: Ledger, files: Files) -> Lookalike
     """
     if ledger.value(_COMPARED_BY) != _METHOD:
         ledger.forget_pairs()
-        ledger.remember(_COMPARED, "")
+        ledger.remember(COVERS_COMPARED, "")
         ledger.remember(_COMPARED_BY, _METHOD)
     _look_at(context, ledger, files)
     mark = _mark(files)
-    if ledger.value(_COMPARED) == mark:
+    if ledger.value(COVERS_COMPARED) == mark:
         pairs = ledger.cover_pairs()
         cut = _cut(pairs, files, groups := ledger.cover_groups())
         return Lookalikes(pairs, groups, cut, 0)
@@ -60,7 +59,7 @@ def find_lookalikes(context: Context, ledger: Ledger, files: Files) -> Lookalike
     pairs = ledger.cover_pairs()
     groups = _groups(ledger, files, pairs)
     ledger.record_groups(groups)
-    ledger.remember(_COMPARED, mark)
+    ledger.remember(COVERS_COMPARED, mark)
     return Lookalikes(pairs, groups, _cut(pairs, files, groups), compared)
 
 

@@ -10,7 +10,7 @@ from importlib import metadata
 from pydantic import BaseModel
 
 from equigen import __version__
-from equigen.rules.addresses import without_password
+from equigen.rules.addresses import without_passwords
 from equigen.rules.findings import Fact
 from equigen.settings import Settings
 
@@ -32,7 +32,7 @@ def versions() -> tuple[Fact, ...]:
 def settings_shown(settings: Settings) -> tuple[Fact, ...]:
     """Return all settings by their keys, as TOML writes them. Credentials are no settings."""
     return tuple(
-        Fact(key, without_password(value)[:_MOST_SHOWN_CHARS])
+        Fact(key, without_passwords(value)[:_MOST_SHOWN_CHARS])
         for table in Settings.model_fields
         for key, value in _values(table, getattr(settings, table))
     )

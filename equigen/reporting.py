@@ -9,23 +9,33 @@ from typing import Any
 
 from equigen.context import Context
 from equigen.covers import dataset_covers
+from equigen.errors import LockedError
 from equigen.files import require_tsv
 from equigen.layout import sha256_of
-from equigen.ledger import LAST_FETCH, LAST_REFRESH, SPLIT_GROUPS, SPLIT_LINK, Ledger
+from equigen.ledger import (
+    COVERS_COMPARED,
+    LAST_FETCH,
+    LAST_REFRESH,
+    SPLIT_GROUPS,
+    SPLIT_LINK,
+    Ledger,
+)
 from equigen.provenance import settings_shown, versions
 from equigen.rules.alike import Alike, Likeness, alike_groups, conflicts, torn
 from equigen.rules.findings import Balance, Fact, Failure, Findings, Pictured, SetRow, Sheet
 from equigen.rules.grouping import LARGEST_SHARE
-from equigen.rules.heat import heat_map, largest_first
+from equigen.rules.heat import heat_map
 from equigen.rules.sampling import MOST_PICTURES, Sampler, Shown, covers_a_genre
 from equigen.rules.shares import set_rows
 from equigen.rules.splitting import ASIDE, SETS
+from equigen.rules.tabulating import largest_first
 from equigen.tally import Tally
 from equigen.thumbnails import Thumbnails
 
 _BATCH_ROWS = 10_000
 _MOST_GROUPS, _MOST_IN_GROUP = 12, 8
 _MOST_CONFLICTS, _MOST_FAILURES = 60, 60
+_TRIES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +53,21 @@ class _Remembered:
     """What the ledger knows beyond single covers; all of it empty where there is none."""
 
     there: bool = False
+    were_compared: bool = False
     groups: Mapping[str, str] = field(default_factory=dict)
     likeness: Mapping[str, Likeness] = field(default_factory=dict)
     identical: frozenset[str] = frozenset()
     split: Mapping[str, Any] = field(default_factory=dict)
     dates: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What one pass found, and the digest of the very TSV that it read."""
+
+    sha256: str
+    remembered: _Remembered
+    tally: Tally
 
 
 def gather(context: Context, *, covers: int) -> Gathered:
@@ -56,10 +76,12 @@ def gather(context: Context, *, covers: int) -> Gathered:
     Raises:
         MissingInputError, InputError: there is no dataset, or it is broken.
         LedgerError: the ledger can't be read.
+        LockedError: the dataset changed each time that it was read.
 
     """
     require_tsv(context.tsv)
-    remembered, tally = _read(context, Sampler(covers))
+    reading = _read(context, covers)
+    remembered, tally = reading.remembered, reading.tally
     groups = alike_groups(tally.alike, remembered.likeness, remembered.groups.values())
     divided, causes, split = conflicts(groups), tally.causes.most_common(), torn(groups)
     sheets, pictured = _pictures(context, tally, groups[:_MOST_GROUPS], covers)
@@ -76,7 +98,7 @@ def gather(context: Context, *, covers: int) -> Gathered:
         groups=pictured,
         more_groups=len(groups) - len(pictured),
         torn=len(split),
-        were_compared=bool(remembered.groups),
+        were_compared=remembered.were_compared,
         conflicts=tuple(divided[:_MOST_CONFLICTS]),
         more_conflicts=len(divided[_MOST_CONFLICTS:]),
         failures=tuple(
@@ -88,7 +110,7 @@ def gather(context: Context, *, covers: int) -> Gathered:
         versions=versions(),
         dataset=(
             Fact("file", context.tsv.name),
-            Fact("SHA-256", sha256_of(context.tsv)),
+            Fact("SHA-256", reading.sha256),
             Fact("rows", f"{tally.rows:,}"),
             *remembered.dates,
         ),
@@ -97,13 +119,27 @@ def gather(context: Context, *, covers: int) -> Gathered:
     return Gathered(findings, tally.rows, len(groups), len(divided))
 
 
-def _read(context: Context, sampler: Sampler) -> tuple[_Remembered, Tally]:
+def _read(context: Context, covers: int) -> _Reading:
+    """Read all that is one dataset: anew where another command replaced it meanwhile."""
+    for _ in range(_TRIES):
+        digest = sha256_of(context.tsv)
+        reading = _read_once(context, Sampler(covers), digest)
+        if sha256_of(context.tsv) == digest:
+            return reading
+    msg = (
+        f"{context.tsv}: it changed while it was read, {_TRIES} times. Expected a dataset that"
+        " nobody writes to: wait until the other command has ended, then run again."
+    )
+    raise LockedError(msg)
+
+
+def _read_once(context: Context, sampler: Sampler, sha256: str) -> _Reading:
     if not context.ledger.exists():
         remembered = _Remembered()
-        return remembered, _tally(context, None, remembered, sampler)
+        return _Reading(sha256, remembered, _tally(context, None, remembered, sampler))
     with Ledger(context.ledger, read_only=True) as ledger:
         remembered = _remembered(ledger)
-        return remembered, _tally(context, ledger, remembered, sampler)
+        return _Reading(sha256, remembered, _tally(context, ledger, remembered, sampler))
 
 
 def _remembered(ledger: Ledger) -> _Remembered:
@@ -120,6 +156,7 @@ def _remembered(ledger: Ledger) -> _Remembered:
     )
     return _Remembered(
         there=True,
+        were_compared=bool(groups or ledger.value(COVERS_COMPARED)),
         groups=groups,
         likeness=likeness,
         identical=frozenset(path for paths in ledger.identical_covers() for path in paths),
@@ -205,10 +242,10 @@ def _missing(context: Context, remembered: _Remembered, tally: Tally) -> Iterato
         )
     elif tally.waiting:
         yield f"{tally.waiting:,} covers were not asked for yet: run `equigen download`."
-    if tally.covers and not remembered.groups:
+    if tally.covers and not remembered.were_compared:
         yield (
-            "No covers are known to look alike, but for files of the same bytes: `equigen dedupe"
-            " --covers` looks for them."
+            "Which covers look alike is only known of files of the same bytes: `equigen dedupe"
+            " --covers` looks for the others."
         )
     if undealt := sum(n for each, n in tally.sets.items() if not each.set_name):
         yield f"{undealt:,} covers are in no set: run `equigen split`."

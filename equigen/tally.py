@@ -76,8 +76,8 @@ class Tally:
         self.size_bytes += cover.size_bytes
         self.sets[InSet(row.genre, set_name)] += 1
         shown = Shown(
-            row.path, row.genre, _short(row.artist), _short(row.title), _short(row.year),
-            decade_of(row.year), set_name,
+            row.path, row.genre, _short(row.label), _short(row.artist), _short(row.title),
+            _short(row.year), decade_of(row.year), set_name,
         )  # fmt: skip
         self.sampler.offer(shown)
         group = self.groups.get(cover.sha256)

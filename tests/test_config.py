@@ -178,6 +178,10 @@ def test_without_a_config_file_the_defaults_hold(
         ("[split]\nratio = 'half'", ["split.ratio", "'half'"]),
         ("[discogs]\nentity = 'artist'", ["discogs.entity", "'master'", "'artist'"]),
         ("[discogs]\nbase_url = 'ftp://x'", ["discogs.base_url", "http://", "'ftp://x'"]),
+        (
+            "[discogs]\nbase_url = 'http://x/?token=y#z'",
+            ["discogs.base_url", "http://", "'http://x/?\u2026'"],
+        ),
         ("[discogs]\nbase_url = ''", ["discogs.base_url", "http://", "''"]),
         ("[dataset]\ntsv = ''", ["dataset.tsv", "''"]),
         ("[dataset]\ntsv = 7", ["dataset.tsv", "got 7"]),
@@ -221,6 +225,25 @@ def test_more_wrong_settings_are_counted(load_from: Load) -> None:
     message = refusal(load_from, "[fetch]\ngenre_limit = 'x'\nworld_limit = 'y'\n[split]\nseed='z'")
     assert "fetch.genre_limit" in message
     assert "2 more" in message
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://api.example/?token=hush",
+        "api.example?token=hush",
+        "https://api.example/#hush",
+        "https://me:hush@api.example/?a=b",
+        "ftp://me:hush@api.example",
+        "htp:/me:hush@api.example",
+    ],
+)
+def test_a_wrong_address_is_named_without_its_secrets(load_from: Load, address: str) -> None:
+    """Neither what it asks for nor who asks gets into the message."""
+    message = refusal(load_from, f"[discogs]\nbase_url = '{address}'")
+    assert "discogs.base_url" in message
+    assert "api.example" in message
+    assert "hush" not in message
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,9 @@ import idna
 # What can be sent as it stands; the rest is encoded first.
 _PLAIN = re.compile(r"https?://[a-z0-9.-]+(?::\d{1,5})?/[A-Za-z0-9/._~:@!$&'()*+,;=?-]*")
 _HOST_PART = re.compile(r"[^/?#]*")
+_LOGIN = re.compile(r"(?<=://)[^/?#\s]*@")
+_LOOSE_LOGIN = re.compile(r"[^/\s]*@")
+_QUERY = re.compile(r"[?#].*", re.DOTALL)
 _MOST_SHOWN_CHARS = 300
 
 
@@ -27,6 +30,16 @@ def without_password(url: str) -> str:
     if not scheme or not host or "@" not in host[0]:
         return url
     return f"{before}{scheme}{host[0].rpartition('@')[2]}{rest[host.end() :]}"
+
+
+def without_passwords(text: str) -> str:
+    """Return a text without the name and password in any of the addresses that stand in it."""
+    return _LOGIN.sub("", text)
+
+
+def shown_in_part(text: str) -> str:
+    """Return what can be shown of what should be an address and isn't: no login, and no query."""
+    return _LOOSE_LOGIN.sub("", _QUERY.sub("?\u2026", text))
 
 
 def host_name(host: str) -> str:

@@ -31,9 +31,9 @@ class Alike:
     likeness: Likeness | None
 
     @property
-    def genres(self) -> tuple[str, ...]:
-        """The genres that it stands in."""
-        return tuple(sorted({album.genre for album in self.albums}))
+    def labels(self) -> tuple[str, ...]:
+        """The labels that it has."""
+        return tuple(sorted({album.label for album in self.albums}))
 
     @property
     def sets(self) -> tuple[str, ...]:
@@ -56,7 +56,10 @@ def alike_groups(
     groups = []
     for name, albums in sorted(members.items()):
         ordered = tuple(
-            sorted(albums.values(), key=lambda album: (album.genre, album.year, album.path))
+            sorted(
+                albums.values(),
+                key=lambda album: (album.genre, album.label, album.year, album.path),
+            )
         )
         if len(ordered) > 1:
             how = likeness.get(name, Likeness()) if name in by_looks else None
@@ -65,8 +68,8 @@ def alike_groups(
 
 
 def conflicts(groups: Sequence[Alike]) -> list[Alike]:
-    """Return the groups that stand in several genres: one picture, two labels."""
-    return [group for group in groups if len(group.genres) > 1]
+    """Return the groups with several labels, be it in one genre: one picture, two classes."""
+    return [group for group in groups if len(group.labels) > 1]
 
 
 def torn(groups: Sequence[Alike]) -> list[Alike]:

@@ -1,8 +1,9 @@
 """Which albums of a genre are kept: so many, even over decades, few of one artist."""
 
 import hashlib
+import heapq
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from equigen.rules.cleaning import clean_artist
 from equigen.rules.decades import by_age
 
 _LOT_BYTES = 12
+_NONE: Container[int] = ()
 
 
 class Surplus(StrEnum):
@@ -39,13 +41,21 @@ class Balanced:
     can_give: int
 
 
-def lot_of(*, album_id: str, artist: str, title: str, row: Sequence[str], seed: int) -> bytes:
+def identity_of(*, album_id: str, artist: str, title: str) -> str:
+    """Return what an album is known by: `album_id`, or without one title and artist, cleaned."""
+    return album_id or f"{clean_artist(artist)}\0{title}"
+
+
+def memento_of(identity: str) -> bytes:
+    """Return what is remembered of an album that was kept: a digest of its identity alone."""
+    return _digest(identity)
+
+
+def lot_of(identity: str, *, row: Sequence[str], seed: int) -> bytes:
     """Draw an album's lot: the seed and its identity decide, and not where its row stands.
 
-    The identity is `album_id`, or where there is none title and artist, as `clean` leaves them.
     Only among rows of one identity do the cells of the `row` decide.
     """
-    identity = album_id or f"{clean_artist(artist)}\0{title}"
     return _digest(f"{seed}\0{identity}") + _digest("\0".join(row))
 
 
@@ -53,26 +63,47 @@ def _digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=_LOT_BYTES).digest()
 
 
-def in_order(albums: Sequence[Candidate], *, per_artist: int) -> list[int]:
+def in_order(
+    albums: Sequence[Candidate], *, per_artist: int, kept: Container[int] = _NONE
+) -> list[int]:
     """Return the positions of all albums that a genre can give, in the order of their choice.
 
     The decades take turns, the oldest first and the unknown one last; each gives the album with
     the lowest lot that still fits. No artist has more than `per_artist` albums, 0 for no bound; an
     album of several counts for each of them. The first N are what a genre gives when N are asked
     for: so no decade that still has a fitting album is ever more than one below another.
+
+    The positions `kept` are those that an earlier choice kept: they come before all others, which
+    then fill up the decades that have fewest. Each of them that the bound allows is among the
+    first, whatever lots the others have.
     """
+    by_lot = sorted(range(len(albums)), key=lambda at: albums[at])
+    bound, given = _Bound(per_artist), Counter[str]()
+    before = [at for at in by_lot if at in kept]
+    others = [at for at in by_lot if at not in kept]
+    return [*_in_turn(albums, before, bound, given), *_in_turn(albums, others, bound, given)]
+
+
+def _in_turn(
+    albums: Sequence[Candidate], waiting: Sequence[int], bound: "_Bound", given: Counter[str]
+) -> Iterator[int]:
+    """Yield what fits of the waiting: the decade that has given least is next, then the oldest."""
     by_decade: dict[str, list[int]] = {}
-    for at in sorted(range(len(albums)), key=lambda at: albums[at]):
+    for at in waiting:
         by_decade.setdefault(albums[at].decade, []).append(at)
-    bound = _Bound(per_artist)
-    turns = [bound.fitting(albums, by_decade[decade]) for decade in sorted(by_decade, key=by_age)]
-    order: list[int] = []
+    fitting = {decade: bound.fitting(albums, there) for decade, there in by_decade.items()}
+    turns = [(given[decade], by_age(decade), decade) for decade in by_decade]
+    heapq.heapify(turns)
     while turns:
-        # Who has no fitting album now never has one again: artists only come nearer their bound.
-        given = [(turn, next(turn, None)) for turn in turns]
-        order.extend(at for _, at in given if at is not None)
-        turns = [turn for turn, at in given if at is not None]
-    return order
+        _, _, decade = turns[0]
+        chosen = next(fitting[decade], None)
+        if chosen is None:
+            # It never has a fitting album again: artists only come nearer their bound.
+            heapq.heappop(turns)
+            continue
+        given[decade] += 1
+        heapq.heapreplace(turns, (given[decade], by_age(decade), decade))
+        yield chosen
 
 
 def balanced(

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-_YEAR_DIGITS = 4
-_NO_YEAR = "9999"
+from equigen.rules.decades import year_of
+
+_NO_YEAR = 9999
 
 
 class Copy(NamedTuple):
@@ -56,6 +57,5 @@ def conflicts(copies: Iterable[Copy]) -> list[list[Copy]]:
     return [group for group in by_group.values() if len({copy.label for copy in group}) > 1]
 
 
-def _best_first(copy: Copy) -> tuple[int, str, int]:
-    known = copy.year.isdecimal() and len(copy.year) == _YEAR_DIGITS and int(copy.year) > 0
-    return -copy.pixels, copy.year if known else _NO_YEAR, copy.row
+def _best_first(copy: Copy) -> tuple[int, int, int]:
+    return -copy.pixels, year_of(copy.year) or _NO_YEAR, copy.row

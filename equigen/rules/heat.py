@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from equigen.rules.decades import UNKNOWN
+from equigen.rules.tabulating import largest_first, unlike
 
 SHADES: Final = 6
 _OTHERS = "other decades"
@@ -50,13 +51,11 @@ class HeatMap:
 
 
 def shade(count: int, largest: int) -> int:
-    """Return how dark a cell is: by the square root, so that small counts differ as well."""
-    return math.ceil(SHADES * math.sqrt(count / largest)) if count else 0
+    """Return how dark a cell is: by the square root, so that small counts differ as well.
 
-
-def largest_first(counts: Mapping[str, int]) -> list[str]:
-    """Return names by their count, those of one count in their own order."""
-    return sorted(counts, key=lambda name: (-counts[name], name))
+    What is larger than the `largest` is no darker.
+    """
+    return math.ceil(SHADES * math.sqrt(min(1, count / largest))) if count else 0
 
 
 def heat_map(
@@ -71,7 +70,7 @@ def heat_map(
     genres = largest_first(by_genre)
     known = [name for name in largest_first(by_decade) if name != UNKNOWN]
     kept_genres, kept_decades = set(genres[:most_genres]), set(known[:most_decades])
-    others = f"{len(genres) - most_genres:,} other genres"
+    others = unlike(f"{len(genres) - most_genres:,} other genres", kept_genres)
     cells: Counter[Cell] = Counter()
     for (genre, decade), count in counts.items():
         row = genre if genre in kept_genres else others
@@ -83,7 +82,8 @@ def heat_map(
         *([_OTHERS] if len(known) > most_decades else []),
         *([UNKNOWN] if UNKNOWN in by_decade else []),
     ]
-    largest = max(cells.values(), default=0)
+    # What is many genres together would pale each of the others.
+    largest = max((count for cell, count in cells.items() if cell.genre != others), default=0)
     return HeatMap(
         tuple(columns),
         tuple(_row(name, columns, cells, largest) for name in rows),

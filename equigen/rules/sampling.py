@@ -17,11 +17,13 @@ MOST_PICTURES: Final = 600
 class Shown(NamedTuple):
     """An album with a cover, as it is shown: its cover's path, and where it is.
 
-    `set_name` is a set, "aside", or "" where it is in none.
+    `genre` is the folder it is in, `label` its class: ten world styles share a folder. `set_name`
+    is a set, "aside", or "" where it is in none.
     """
 
     path: str
     genre: str
+    label: str
     artist: str
     title: str
     year: str
@@ -30,22 +32,43 @@ class Shown(NamedTuple):
 
 
 class Sampler:
-    """Keeps, of all albums that it is offered, the lowest lots of each genre, decade and set."""
+    """Keeps, of all albums that it is offered, the lowest lots of each genre, decade and set.
 
-    def __init__(self, most: int) -> None:
-        """Keep at most `most` albums for each genre, decade and set."""
-        self._most = most
+    Of each it keeps as many as `covers_a_genre` shows of that many genres, so all genres together
+    hold no more than `MOST_PICTURES` of a decade and a set, or one each where they are more.
+    """
+
+    def __init__(self, wanted: int) -> None:
+        """Keep at most `wanted` albums for each genre, decade and set."""
+        self._wanted = self._most = wanted
         self._drawn: dict[str, dict[tuple[str, str], _Drawn]] = {}
+
+    @property
+    def held(self) -> int:
+        """How many albums it holds."""
+        return sum(len(each.lots) for strata in self._drawn.values() for each in strata.values())
 
     def offer(self, album: Shown) -> None:
         """Take an album, or leave it."""
-        if self._most:
-            strata = self._drawn.setdefault(album.genre, {})
-            drawn = strata.setdefault((album.decade, album.set_name), _Drawn([], {}))
-            drawn.offer(album, self._most)
+        if not self._wanted:
+            return
+        if album.genre not in self._drawn:
+            self._make_room()
+        strata = self._drawn.setdefault(album.genre, {})
+        drawn = strata.setdefault((album.decade, album.set_name), _Drawn([], {}))
+        drawn.offer(album, self._most)
+
+    def _make_room(self) -> None:
+        """Leave each genre what it can show when there is one genre more."""
+        most = covers_a_genre(self._wanted, genres=len(self._drawn) + 1, reserved=0)
+        if most < self._most:
+            self._most = most
+            for strata in self._drawn.values():
+                for drawn in strata.values():
+                    drawn.shrink(most)
 
     def sample(self, genre: str, count: int) -> list[Shown]:
-        """Return so many of a genre's albums in order of year; fewer where it hasn't as many.
+        """Return so many of a genre's albums in order of year; fewer where it holds no more.
 
         They are taken in turn from its decades, and in those from their sets.
         """
@@ -77,6 +100,10 @@ class _Drawn(NamedTuple):
         else:
             return
         self.albums[album.path] = album
+
+    def shrink(self, most: int) -> None:
+        while len(self.lots) > most:
+            del self.albums[heapq.heappop(self.lots)[1]]
 
     def in_order(self) -> list[Shown]:
         return [self.albums[path] for _, path in sorted(self.lots, reverse=True)]

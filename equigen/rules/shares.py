@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from equigen.rules.findings import SetCount, SetRow
-from equigen.rules.heat import largest_first
 from equigen.rules.splitting import ASIDE, SETS
+from equigen.rules.tabulating import largest_first, unlike
 
 
 class InSet(NamedTuple):
@@ -27,7 +27,7 @@ def set_rows(
     for each, count in counts.items():
         by_genre[each.genre] += count
     genres = largest_first(by_genre)
-    rest = f"{len(genres) - most_genres:,} other genres"
+    rest = unlike(f"{len(genres) - most_genres:,} other genres", genres[:most_genres])
     rows: dict[str, Counter[str]] = {name: Counter() for name in genres[:most_genres]}
     total: Counter[str] = Counter()
     for each, count in counts.items():

@@ -1,6 +1,6 @@
 """Counts as tables and charts show them: in an order that means something, and not too many."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -82,6 +82,13 @@ def largest_first(counts: Mapping[str, int]) -> list[str]:
     return sorted(counts, key=key)
 
 
+def unlike(name: str, taken: Container[str]) -> str:
+    """Return a name for what is summed up that is none of those that stand beside it."""
+    while name in taken:
+        name = f"({name})"
+    return name
+
+
 def shares_of_sets(counts: Mapping[str, int]) -> dict[str, float]:
     """Return the share of train, val and test in what is in them, from 0 to 1; else nothing."""
     in_sets = sum(counts.get(name, 0) for name in SETS)
@@ -98,4 +105,4 @@ def _groups(totals: Mapping[str, int], most: int) -> dict[str, Sequence[int]]:
         name: [at] for at, name in enumerate(names) if name in shown
     }
     rest = [at for at, name in enumerate(names) if name not in shown]
-    return {**groups, f"{len(rest):,} others": rest}
+    return {**groups, unlike(f"{len(rest):,} others", groups): rest}

@@ -5,7 +5,8 @@ The decades of a genre take turns, and which of their albums they give is drawn 
 seed. With --per-artist, no artist has more albums than that in a genre.
 
 The dataset is replaced, or with --output left alone and the kept rows written there.
-Raising the number keeps what was picked. docs/balance.md has the rules.
+Raising the number keeps what was picked: in place also when rows came in between, and
+with any --seed; with --output of the same rows. docs/balance.md has the rules.
 
 Examples:
   equigen balance --per-genre min --output data/balanced.tsv
@@ -13,7 +14,7 @@ Examples:
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final
@@ -24,8 +25,17 @@ from equigen.context import Context
 from equigen.covers import dataset_covers
 from equigen.errors import UsageError
 from equigen.files import reading_tsv, require_tsv, translating_os_errors, write_tsv
+from equigen.ledger import Ledger
 from equigen.lock import dataset_lock
-from equigen.rules.balancing import Candidate, Surplus, balanced, in_order, lot_of
+from equigen.rules.balancing import (
+    Candidate,
+    Surplus,
+    balanced,
+    identity_of,
+    in_order,
+    lot_of,
+    memento_of,
+)
 from equigen.rules.credits import artists_by_credit
 from equigen.rules.decades import UNKNOWN, by_age, decade_of
 from equigen.summary import Summary, Table
@@ -62,6 +72,7 @@ def run(
         UsageError: no such number, or a file that the kept rows can't be written to.
         MissingInputError, InputError: there is no TSV, or it is broken; it stays untouched.
         StorageError: the disk refuses; what was there before still is.
+        LedgerError: what was kept before can't be read or noted; the dataset stays untouched.
 
     """
     wanted = _number(per_genre)
@@ -73,7 +84,11 @@ def run(
         _check_output(output, context.tsv)
     with dataset_lock(context.directory, stage="balance", now=context.now()):
         rows = _read(context)
-        plan = _balance(rows, wanted, per_artist=context.settings.balance.per_artist)
+        before = frozenset[bytes]() if output else _kept_before(context)
+        plan = _balance(rows, wanted, before, per_artist=context.settings.balance.per_artist)
+        if not output and not dry_run:
+            # Noted first: killed after this, the same command ends with the same rows.
+            _note_kept(context, rows, plan.surplus)
         if (output or any(plan.surplus)) and not dry_run:
             columns, kept = rows.columns, _kept(context.tsv, plan.surplus)
             write_tsv(output or context.tsv, columns, kept)
@@ -84,7 +99,8 @@ def _number(per_genre: str) -> int | None:
     """Return how many albums a genre are asked for; None for as many as the smallest can give."""
     if per_genre == _MIN:
         return None
-    number = int(per_genre) if per_genre.isdecimal() and len(per_genre) <= _MOST_DIGITS else 0
+    is_number = per_genre.isascii() and per_genre.isdecimal() and len(per_genre) <= _MOST_DIGITS
+    number = int(per_genre) if is_number else 0
     if not number:
         msg = (
             f"--per-genre {per_genre}: expected a whole number from 1 on, such as 500, or {_MIN}"
@@ -110,11 +126,12 @@ def _check_output(output: Path, tsv: Path) -> None:
 
 @dataclass(slots=True)
 class _Rows:
-    """The dataset, row by row: who is a candidate, and in which genre."""
+    """The dataset, row by row: who is a candidate, in which genre, and how it is remembered."""
 
     columns: tuple[str, ...] = ()
     genres: list[str] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
+    mementos: list[bytes] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +163,10 @@ def _read(context: Context) -> _Rows:
     with reading_tsv(context.tsv) as tsv:
         rows.columns = tsv.columns
         for row, album in zip(tsv, dataset_covers(context), strict=True):
-            lot = lot_of(
-                album_id=album.album_id, artist=album.artist, title=album.title, row=row, seed=seed
-            )
+            who = identity_of(album_id=album.album_id, artist=album.artist, title=album.title)
+            lot = lot_of(who, row=row, seed=seed)
             rows.genres.append(album.genre)
+            rows.mementos.append(memento_of(who))
             rows.candidates.append(Candidate(lot, decade_of(album.year)))
             credits_.append(album.artist)
     if context.settings.balance.per_artist:
@@ -161,12 +178,34 @@ def _read(context: Context) -> _Rows:
     return rows
 
 
-def _balance(rows: _Rows, wanted: int | None, *, per_artist: int) -> _Plan:
+def _kept_before(context: Context) -> Collection[bytes]:
+    if not context.ledger.exists():
+        return ()
+    with Ledger(context.ledger, read_only=True) as ledger:
+        return ledger.balanced()
+
+
+def _note_kept(context: Context, rows: _Rows, surplus: Sequence[Surplus | None]) -> None:
+    kept = (album for album, why in zip(rows.mementos, surplus, strict=True) if why is None)
+    with Ledger(context.ledger) as ledger:
+        ledger.record_balanced(kept)
+
+
+def _balance(
+    rows: _Rows, wanted: int | None, before: Collection[bytes], *, per_artist: int
+) -> _Plan:
     positions: dict[str, list[int]] = {}
     for at, genre in enumerate(rows.genres):
         positions.setdefault(genre, []).append(at)
     albums = {name: [rows.candidates[at] for at in there] for name, there in positions.items()}
-    orders = {name: in_order(each, per_artist=per_artist) for name, each in albums.items()}
+    kept_before = {
+        name: {n for n, at in enumerate(there) if rows.mementos[at] in before}
+        for name, there in positions.items()
+    }
+    orders = {
+        name: in_order(each, per_artist=per_artist, kept=kept_before[name])
+        for name, each in albums.items()
+    }
     smallest = min(orders, key=lambda name: (len(orders[name]), name), default="")
     per_genre = wanted or len(orders.get(smallest, ()))
     surplus: list[Surplus | None] = [None] * len(rows.genres)
@@ -194,13 +233,14 @@ def _summary(context: Context, plan: _Plan, output: Path | None, *, dry_run: boo
     by_genre: list[tuple[str | int, ...]] = [
         (name, each.had, each.kept, *_span(each.decades)) for name, each in plan.genres.items()
     ]
+    of_artist = f"beyond {settings.per_artist:,} of the artist in the genre"
     return Summary(
         stage="balance",
         unit="rows",
         rows_in=rows_in,
         rows_out=rows_out,
         dropped={
-            f"beyond {settings.per_artist:,} of the artist in the genre": dropped[Surplus.ARTIST],
+            **({of_artist: dropped[Surplus.ARTIST]} if settings.per_artist else {}),
             f"beyond {plan.per_genre:,} of the genre": dropped[Surplus.GENRE],
         },
         facts={

@@ -43,6 +43,7 @@ def run(
         UsageError: the file's name doesn't say that it is a page.
         MissingInputError, InputError: there is no dataset, or it is broken.
         LedgerError: the ledger can't be read.
+        LockedError: the dataset changed each time that it was read.
         StorageError: the disk refuses.
 
     """

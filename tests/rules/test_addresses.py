@@ -5,7 +5,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equigen.rules.addresses import host_name, is_plain, shown
+from equigen.rules.addresses import host_name, is_plain, shown, without_passwords
 from equigen.rules.pictures import host_of
 
 
@@ -44,6 +44,13 @@ def test_no_password_is_shown() -> None:
     """What somebody put into an address doesn't get into a log."""
     assert shown("http://me:hush@example.org/a?b=c#d") == "http://example.org/a?b=c"
     assert len(shown("http://example.org/" + "x" * 5000)) == 300
+
+
+def test_no_password_in_a_text_is_shown() -> None:
+    """Of all addresses in it, also one with an @ in its password; the rest stays as it is."""
+    text = "a http://me:hush@x.org/a@b, +https://you:hu@sh@y.org and https://z.org me@z.org"
+    expected = "a http://x.org/a@b, +https://y.org and https://z.org me@z.org"
+    assert without_passwords(text) == expected
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,13 @@ from equigen.rules.sampling import Shown
 
 
 def albums(*places: str) -> dict[str, Shown]:
-    """Return albums, each given as "Genre set"."""
+    """Return albums, each given as "Genre set" or "Genre:Label set"."""
     found = {}
     for at, place in enumerate(places):
-        genre, _, set_name = place.partition(" ")
+        where, _, set_name = place.partition(" ")
+        genre, _, label = where.partition(":")
         path = f"{genre}/{at}.jpg"
-        found[path] = Shown(path, genre, "A", "T", "1999", "1990s", set_name)
+        found[path] = Shown(path, genre, label or genre, "A", "T", "1999", "1990s", set_name)
     return found
 
 
@@ -25,7 +26,7 @@ def test_groups_are_largest_first_and_know_how_they_were_found() -> None:
     found = alike_groups(members, likeness, ["c"])
     assert [len(group.albums) for group in found] == [3, 2]
     assert [group.likeness for group in found] == [Likeness(3, 0.95), None]
-    assert found[0].genres == ("Jazz", "Rock")
+    assert found[0].labels == ("Jazz", "Rock")
     assert found[0].sets == ("train", "val")
     assert conflicts(found) == torn(found) == found[:1]
 
@@ -35,3 +36,11 @@ def test_to_be_set_aside_is_no_set() -> None:
     (group,) = alike_groups({"a": albums("Jazz train", "Jazz aside", "Jazz ")}, {}, [])
     assert group.sets == ("train",)
     assert torn([group]) == []
+
+
+def test_two_labels_in_one_genre_are_a_conflict() -> None:
+    """World styles share a folder, and are classes of their own."""
+    (same,) = alike_groups({"a": albums("World:Salsa", "World:Salsa")}, {}, [])
+    (divided,) = alike_groups({"a": albums("World:Salsa", "World:Bolero")}, {}, [])
+    assert conflicts([same, divided]) == [divided]
+    assert divided.labels == ("Bolero", "Salsa")

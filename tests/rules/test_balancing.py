@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equigen.rules.balancing import Balanced, Candidate, Surplus, balanced, in_order, lot_of
+from equigen.rules.balancing import (
+    Balanced,
+    Candidate,
+    Surplus,
+    balanced,
+    identity_of,
+    in_order,
+    lot_of,
+    memento_of,
+)
 from equigen.rules.decades import UNKNOWN, by_age, decade_of
 
 DECADES = st.sampled_from(["1950s", "1960s", "1970s", "1980s", UNKNOWN])
@@ -30,9 +39,8 @@ def candidates_of(albums: Drawn, seed: int, first: int = 0) -> list[Candidate]:
 
 def lot(album_id: str = "", artist: str = "", title: str = "", *, seed: int = 1) -> bytes:
     """Draw the lot of an album whose row is nothing but its identity."""
-    return lot_of(
-        album_id=album_id, artist=artist, title=title, row=[album_id, artist, title], seed=seed
-    )
+    who = identity_of(album_id=album_id, artist=artist, title=title)
+    return lot_of(who, row=[album_id, artist, title], seed=seed)
 
 
 def kept_of(albums: Sequence[Candidate], per_genre: int, per_artist: int) -> set[Candidate]:
@@ -61,6 +69,48 @@ def test_raising_the_number_keeps_what_was_picked(
         assert before <= after
         assert len(after) == min(number, can_give)
         before = after
+
+
+@given(ALBUMS, ALBUMS, st.tuples(SEEDS, SEEDS), BOUNDS, st.tuples(NUMBERS, NUMBERS))
+@settings(deadline=None)
+def test_what_was_kept_comes_first_whatever_was_added(
+    albums: Drawn, added: Drawn, seeds: tuple[int, int], per_artist: int, numbers: tuple[int, int]
+) -> None:
+    """Raising the number after any rows came, with any seed, keeps all; the bound holds."""
+    lower, higher = sorted(numbers)
+    found = candidates_of(albums, seeds[0])
+    first = {*in_order(found, per_artist=per_artist)[:lower]}
+    refilled = candidates_of([*(albums[at] for at in first), *added], seeds[1])
+    before = range(len(first))
+    order = in_order(refilled, per_artist=per_artist, kept=before)
+    assert {*before} <= {*order[:higher]}
+    assert len(order) == len({*order})
+    of_artist = Counter(artist for at in order for artist in refilled[at].artists)
+    assert not per_artist or max(of_artist.values(), default=0) <= per_artist
+    assert order[: len(first)] == in_order(refilled[: len(first)], per_artist=per_artist)
+
+
+@given(ALBUMS, SEEDS, NUMBERS, NUMBERS)
+@settings(deadline=None)
+def test_what_was_kept_counts_for_its_decade(
+    albums: Drawn, seed: int, lower: int, higher: int
+) -> None:
+    """Without a bound on artists, an album more goes to a decade that has fewest of those left."""
+    found = candidates_of(albums, seed)
+    order = in_order(found, per_artist=0, kept=range(lower))
+    lower, higher = min(lower, len(found)), min(higher, len(found))
+    kept, left = Counter(found[at].decade for at in order[:lower]), order[lower:]
+    for at in left[: max(0, higher - lower)]:
+        assert kept[found[at].decade] == min(kept[found[n].decade] for n in left)
+        kept[found[at].decade] += 1
+        left = left[1:]
+
+
+def test_an_album_is_remembered_by_its_identity_alone() -> None:
+    """Neither by the seed nor by its row."""
+    one, same = (identity_of(album_id="m1", artist=name, title="T") for name in "AB")
+    other = identity_of(album_id="", artist="A", title="T")
+    assert memento_of(one) == memento_of(same) != memento_of(other)
 
 
 @given(ALBUMS, SEEDS, BOUNDS, NUMBERS, st.randoms(use_true_random=False))

@@ -28,7 +28,8 @@ def test_the_largest_stays() -> None:
 def test_of_equally_large_ones_the_earliest_stays() -> None:
     """A year that nobody knows, or that is none, is no early one."""
     assert kept(copy(0), copy(1, year="1987"), copy(2, year="1988")) == {1}
-    for unknown in ("", "0", "0000", "19", "187", "n.d.", "1987?", "-500", "19999"):
+    assert kept(copy(0), copy(1, year="1987.0"), copy(2, year=" 1986")) == {2}
+    for unknown in ("", "0", "0000", "19", "187", "n.d.", "1987?", "-500", "19999", "1066"):
         assert kept(copy(0, year=unknown), copy(1, year="2024")) == {1}, unknown
 
 

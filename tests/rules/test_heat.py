@@ -38,3 +38,17 @@ def test_more_is_never_paler(one: int, other: int, largest: int) -> None:
     small, large = sorted((min(one, largest), min(other, largest)))
     assert 0 <= shade(small, largest) <= shade(large, largest) <= SHADES
     assert (shade(small, largest) == 0) == (small == 0)
+
+
+def test_what_is_summed_up_sets_no_shade_and_swallows_no_genre() -> None:
+    """Many small genres together leave the largest one as dark as it is, whatever its name."""
+    counts = {Cell(f"Genre {n}", "1980s"): 5 for n in range(100)}
+    counts |= {Cell("100 other genres", "1980s"): 50, Cell("Jazz", "1980s"): 40}
+    found = heat_map(counts, most_genres=2)
+    assert [(row.genre, row.total, row.cells[0].shade) for row in found.rows] == [
+        ("100 other genres", 50, SHADES),
+        ("Jazz", 40, SHADES),
+        ("(100 other genres)", 500, SHADES),
+    ]
+    counts[Cell("Jazz", "1980s")] = 10
+    assert heat_map(counts, most_genres=2).rows[1].cells[0].shade == 3

@@ -12,7 +12,7 @@ SETS = ("train", "val", "test", "")
 
 def album(number: int, decade: str = "1990s", set_name: str = "train") -> Shown:
     """Return an album of Jazz."""
-    return Shown(f"Jazz/{number}.jpg", "Jazz", "A", "T", decade[:3] + "1", decade, set_name)
+    return Shown(f"Jazz/{number}.jpg", "Jazz", "Jazz", "A", "T", decade[:3] + "1", decade, set_name)
 
 
 def sample(albums: list[Shown], count: int, most: int = 30) -> list[Shown]:
@@ -43,6 +43,32 @@ def test_the_lot_doesnt_depend_on_the_order(
     assert sample(mixed, count) == drawn
     assert len(drawn) == len(set(drawn)) == min(count, len(albums), 30)
     assert set(drawn) <= set(albums)
+
+
+@given(ALBUMS, st.integers(1, 30), st.integers(1, 700))
+def test_more_genres_hold_less_each_and_show_the_same(
+    albums: list[Shown], wanted: int, genres: int
+) -> None:
+    """What is given up as genres come is nothing that could be shown."""
+    sampler, roomy = Sampler(wanted), Sampler(wanted)
+    names = [f"Genre {at}" for at in range(genres - 1)]
+    others = [album(at)._replace(genre=name) for at, name in enumerate(names)]
+    for each in (*albums[::2], *others, *albums[1::2]):
+        sampler.offer(each)
+    for each in albums:
+        roomy.offer(each)
+    shown = covers_a_genre(wanted, genres=genres, reserved=0)
+    assert sampler.sample("Jazz", shown) == roomy.sample("Jazz", shown)
+
+
+def test_however_many_albums_few_are_held() -> None:
+    """As many as can be shown, in each decade and set; not as many as there are."""
+    sampler = Sampler(500)
+    for at in range(6000):
+        for genre in ("Jazz", "Rock", "Pop", "Folk"):
+            sampler.offer(album(at)._replace(genre=genre, path=f"{genre}/{at}.jpg"))
+    assert sampler.held == MOST_PICTURES
+    assert len(sampler.sample("Pop", 500)) == MOST_PICTURES // 4
 
 
 def test_each_decade_and_set_is_shown_however_rare() -> None:

@@ -38,3 +38,11 @@ def test_no_cover_is_lost(counts: dict[InSet, int]) -> None:
     for row in (rows, [total]):
         found = sum(each.aside + each.in_none + sum(s.count for s in each.sets) for each in row)
         assert found == sum(counts.values())
+
+
+def test_a_genre_that_sounds_like_the_others_is_not_swallowed() -> None:
+    """It keeps its own row."""
+    counts = {InSet("1 other genres", "train"): 9, InSet("Jazz", "train"): 2}
+    rows = set_rows(counts, RATIO, most_genres=1)
+    assert [row.genre for row in rows] == ["1 other genres", "(1 other genres)", "All"]
+    assert [row.sets[0].count for row in rows] == [9, 2, 11]

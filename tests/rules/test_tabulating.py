@@ -50,6 +50,12 @@ def test_the_smallest_become_others() -> None:
     assert folded({}, 3) == {}
 
 
+def test_a_name_that_sounds_like_the_others_is_not_swallowed() -> None:
+    """A genre may be called so, and is still counted by itself."""
+    counts = {"2 others": 9, "a": 5, "b": 1, "c": 2}
+    assert folded(counts, 3) == {"2 others": 9, "a": 5, "(2 others)": 3}
+
+
 def test_each_field_has_its_order() -> None:
     """Decades by age, sets from train on, all others the largest first."""
     decades = {"unknown": 9, "2010s": 1, "1950s": 3}

@@ -324,10 +324,29 @@ def test_leaving_the_block_does_not_wait_for_slow_answers() -> None:
 def test_the_module_serves_by_hand() -> None:
     """`python -m equigen.sandbox` prints its base URL and serves until it is stopped."""
     with subprocess.Popen(
-        [sys.executable, "-m", "equigen.sandbox"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "equigen.sandbox"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdout is not None
+        assert process.stderr is not None
+        token = process.stderr.readline().removeprefix("token: ").strip()
         url = process.stdout.readline().strip()
+        headers = AGENT | {"Authorization": f"Discogs token={token}"}
         answer = requests.get(f"{url}/images/spacer.gif", timeout=10)
+        found = requests.get(f"{url}/database/search?genre=Jazz", headers=headers, timeout=10)
         process.terminate()
     assert answer.status_code == 200
+    assert found.status_code == 200, "the token that it printed is the one that it wants"
+
+
+@pytest.mark.parametrize(("argument", "code"), [("--help", 0), ("-h", 0), ("--port", 2), ("8", 2)])
+def test_the_module_takes_no_arguments(argument: str, code: int) -> None:
+    """It says so in one line and serves nothing."""
+    command = [sys.executable, "-m", "equigen.sandbox", argument]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == code
+    (line,) = (done.stdout if code == 0 else done.stderr).splitlines()
+    assert line.startswith("usage: python -m equigen.sandbox ")
+    assert not (done.stderr if code == 0 else done.stdout)

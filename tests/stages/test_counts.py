@@ -61,7 +61,10 @@ def test_a_folder_of_pictures_can_be_counted(tmp_path: Path) -> None:
     for name in ("Rock/a.jpg", "Rock/b.jpg", "Rock/.new", "Jazz/c.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    facts = counts.run(make_context(tmp_path), images=tmp_path).facts
+    summary = counts.run(make_context(tmp_path), images=tmp_path)
+    assert summary.table is not None
+    assert summary.table.columns == ("genre", "pictures")
+    facts = summary.facts
     assert facts["counts"] == {"Rock": 2, "Jazz": 1}
     with pytest.raises(UsageError, match="--by decade"):
         counts.run(make_context(tmp_path), by=[By.DECADE], images=tmp_path)

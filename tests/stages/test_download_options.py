@@ -372,7 +372,7 @@ def test_a_ledger_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path) ->
         db = sqlite3.connect(ledger)
         for column in ("final_url", "rendering", "etag", "last_modified", "phash"):
             db.execute(f"ALTER TABLE covers DROP COLUMN {column}")
-        for table in ("placements", "looks", "pairs", "alike"):
+        for table in ("placements", "looks", "pairs", "alike", "balanced"):
             db.execute(f"DROP TABLE {table}")
         db.execute("PRAGMA user_version = 1")
         db.commit()

@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import re
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib import metadata
 from itertools import pairwise
@@ -14,11 +15,11 @@ from PIL import Image
 from reports import Page, fill, jpeg, row
 from support import TOKEN, equigen, from_json, make_context, write_rows
 
-from equigen.errors import MissingInputError, UsageError
+from equigen.errors import LockedError, MissingInputError, UsageError
 from equigen.ledger import Ledger
 from equigen.records import Cover, CoverPair
 from equigen.rules.splitting import Link
-from equigen.stages import report, split
+from equigen.stages import dedupe, report, split
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -116,7 +117,7 @@ def test_no_secret_is_in_it(tmp_path: Path) -> None:
     env = {
         "DISCOGS_TOKEN": TOKEN,
         "EQUIGEN_DISCOGS__BASE_URL": "http://me:hunter2@127.0.0.1:9",
-        "EQUIGEN_DISCOGS__USER_AGENT": "Mine/1.0 +https://me:hunter2@example.org/",
+        "EQUIGEN_DISCOGS__USER_AGENT": "Mine/1.0 +https://me:hunter2@example.org/ or http://a:hunter2@b",
     }
     done = equigen("report", "--json", cwd=tmp_path, env=env)
     assert done.returncode == 0, done.stderr
@@ -169,12 +170,35 @@ def test_look_alikes_stand_side_by_side_and_conflicts_are_told(tmp_path: Path) -
     assert "up to 5 of the 60 bits of their hashes differ, likeness at least 0.937" in page.text
     assert "Group 2 2 albums, the same bytes" in page.text.replace("\n", " ")
     assert "Group 3" not in page.text, "one album is no group"
-    told = table(page, "Conflict", "Genre")
-    assert [cells[-5:-1] for cells in told] == [
-        ["Jazz", "Artist 2", "Album 2", "1992"],
-        ["Rock", "Artist 3", "Album 3", "1993"],
-        ["Rock", "Artist 9", "Album 9", "1999"],
+    told = table(page, "Conflict", "Genre", "Label")
+    assert [cells[-6:-1] for cells in told] == [
+        ["Jazz", "Jazz", "Artist 2", "Album 2", "1992"],
+        ["Rock", "Rock", "Artist 3", "Album 3", "1993"],
+        ["Rock", "Rock", "Artist 9", "Album 9", "1999"],
     ]
+
+
+def test_two_labels_of_one_folder_are_a_conflict(tmp_path: Path) -> None:
+    """Salsa and Bolero lie in World together, and one picture can't be both."""
+    rows = [row(at, ("Salsa (World)", "Bolero (World)", "Jazz")[at % 3]) for at in range(6)]
+    fill(tmp_path, rows, pictures={0: jpeg(7), 1: jpeg(7), 2: jpeg(8), 5: jpeg(8)})
+    page = read(tmp_path)
+    assert [cells[-6:-4] for cells in table(page, "Conflict", "Genre", "Label")] == [
+        ["World", "Bolero (World)"],
+        ["World", "Salsa (World)"],
+    ]
+
+
+@pytest.mark.parametrize("by_split", [False, True])
+def test_a_search_that_found_nothing_was_made(tmp_path: Path, by_split: bool) -> None:  # noqa: FBT001  (pytest's own)
+    """Whoever looked for look-alikes, the report asks for no other search."""
+    fill(tmp_path, [row(at) for at in range(8)])
+    assert "looks for the others" in read(tmp_path).text
+    context = make_context(tmp_path)
+    split.run(context) if by_split else dedupe.run(context, covers=True)
+    page = read(tmp_path)
+    assert "looks for the others" not in page.text
+    assert "No two covers are known to look alike." in page.text
 
 
 def test_only_the_first_of_very_many_look_alikes_are_shown(tmp_path: Path) -> None:
@@ -242,7 +266,7 @@ def test_before_there_is_anything_the_report_says_what_is_missing(tmp_path: Path
         report.run(make_context(tmp_path))
     assert list(tmp_path.iterdir()) == []
     write_rows(tmp_path / "equigen_dataset.tsv")
-    assert "The dataset has no rows yet: run `equigen fetch`." in read(tmp_path).text
+    assert "The dataset has no rows yet: run equigen fetch." in read(tmp_path).text
     write_rows(tmp_path / "equigen_dataset.tsv", row(1), row(2, image_url=""))
     page = read(tmp_path)
     assert "There is no ledger beside equigen_dataset.tsv" in page.text
@@ -250,7 +274,9 @@ def test_before_there_is_anything_the_report_says_what_is_missing(tmp_path: Path
     assert [cells[:3] for cells in table(page, "Reason")] == [["no picture", "no address", "1"]]
     with Ledger(make_context(tmp_path).ledger):
         pass
-    assert "1 covers were not asked for yet: run `equigen download`." in read(tmp_path).text
+    page = read(tmp_path)
+    assert "1 covers were not asked for yet: run equigen download." in page.text
+    assert len(page.all("code")) == 3 + 1, "the commands that check it, and the one that is missing"
 
 
 def test_noise_and_very_many_genres_stay_within_the_budget(tmp_path: Path) -> None:
@@ -296,3 +322,32 @@ def test_a_page_is_asked_for_by_its_name(tmp_path: Path) -> None:
     fill(tmp_path, [row(1)])
     with pytest.raises(UsageError, match=r"\.html"):
         report.run(make_context(tmp_path), output=tmp_path / "equigen_dataset.tsv")
+
+
+@pytest.mark.parametrize("changes", [1, 2])
+def test_a_dataset_that_changes_meanwhile_is_read_anew(tmp_path: Path, changes: int) -> None:
+    """The numbers and the SHA-256 are those of one and the same file; else there is no report."""
+    fill(tmp_path, [row(at) for at in range(5)])
+    tsv = tmp_path / "equigen_dataset.tsv"
+    left = list(range(changes))
+
+    class Writer:
+        """A bar at whose first step another command replaces the dataset."""
+
+        def advance(self, _count: int = 1, **_: object) -> None:
+            if left:
+                left.pop()
+                write_rows(tsv, *(row(at) for at in range(20 + len(left))))
+
+        def expect(self, total: int) -> None:
+            """Take note of nothing."""
+
+    context = replace(make_context(tmp_path), bar=lambda *_: nullcontext(Writer()))  # type: ignore[arg-type]
+    if changes > 1:
+        with pytest.raises(LockedError, match="it changed while it was read"):
+            report.run(context)
+        assert not (tmp_path / "report.html").exists()
+        return
+    assert report.run(context).rows_in == 20
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert hashlib.sha256(tsv.read_bytes()).hexdigest() in page.text

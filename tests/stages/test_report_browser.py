@@ -106,7 +106,7 @@ def test_hover_and_keyboard_show_what_a_cover_is(tab: Tab) -> None:
              features=[{"name": "prefers-reduced-motion", "value": "reduce"}])  # fmt: skip
     assert tab.evaluate(seen.format(2)) == "0"
     tab.evaluate("document.querySelector('.genres li:last-child a').focus()")
-    for _ in range(3):
+    for _ in range(4):  # past the link that skips them
         tab.press("Tab", 9)
     assert [tab.evaluate(seen.format(at)) for at in (1, 2, 3)] == ["0", "1", "0"]
     at = tab.evaluate(
@@ -144,6 +144,34 @@ def test_a_phone_scrolls_tables_and_not_the_page(tab: Tab) -> None:
         "Array.from(document.querySelectorAll('figcaption'))"
         ".every((each) => getComputedStyle(each).opacity === '1')"
     )
+
+
+def test_totals_stand_on_one_line(tab: Tab) -> None:
+    """On screens of any width no number is broken in two."""
+    for width_px in (360, 400, 430, 480, 500, 640, 700, 1280):
+        tab.show(width_px, 900)
+        lines = tab.evaluate(
+            "Array.from(document.querySelectorAll('.totals dd'), (each) =>"
+            " each.clientHeight / parseFloat(getComputedStyle(each).lineHeight))"
+        )
+        assert max(lines) < 1.5, width_px
+
+
+def test_a_link_leads_past_the_covers_of_a_genre(tab: Tab) -> None:
+    """It is the first that Tab reaches in a sheet, is seen then, and the next Tab is behind it."""
+    tab.show(1280, 900)
+    tab.evaluate("document.querySelector('.genres li:last-child a').focus()")
+    tab.press("Tab", 9)
+    assert tab.evaluate("document.activeElement.textContent") == "Skip the covers of Jazz"
+    left, top = tab.evaluate(
+        "(() => { const box = document.activeElement.getBoundingClientRect();"
+        " return [box.left, box.top]; })()"
+    )
+    assert left >= 0
+    assert 0 <= top < 900
+    tab.evaluate("document.activeElement.click()")
+    tab.press("Tab", 9)
+    assert tab.evaluate("document.activeElement.textContent") == "Skip the covers of Pop"
 
 
 def test_a_screen_reader_gets_a_name_for_everything(tab: Tab) -> None:
