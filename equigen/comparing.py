@@ -63,11 +63,11 @@ def judged_pairs(
     file that was damaged after it was looked at is told to `damaged`, and its pairs are left out.
 
     Raises:
-        StorageError: a file can't be read.
-        InputError: one was damaged after it was looked at.
+        StorageError: a file can't be read, or the folder for temporary files is full.
 
     """
-    with tempfile.TemporaryFile(prefix="equigen-") as spill:
+    folder = Path(tempfile.gettempdir())
+    with translating_os_errors(folder), tempfile.TemporaryFile(prefix="equigen-") as spill:
         digests = _laid_side_by_side(looks, files, spill.write)
         if not digests.owners.size:
             return
@@ -190,8 +190,9 @@ def _promising(
         return []
     first, second, distance = (np.concatenate(column) for column in zip(*found, strict=True))
     # By their names, so that the same covers are judged the same in whatever order they came.
-    names = np.array(digests.sha256)
-    swapped = names[owners[first]] > names[owners[second]]
+    ranks = np.empty(len(digests.sha256), np.intp)
+    ranks[np.argsort(np.array(digests.sha256))] = np.arange(len(ranks))
+    swapped = ranks[owners[first]] > ranks[owners[second]]
     first, second = np.where(swapped, second, first), np.where(swapped, first, second)
     order = np.lexsort((second, first, distance, owners[second], owners[first]))
     pairs: list[_Promising] = []

@@ -247,7 +247,9 @@ class Ledger(Database):
 
     def cover_pairs(self) -> list[CoverPair]:
         """Return the covers that look alike, two by two, ordered by their sha256."""
-        return [pair for pair in self.compared() if pair.is_alike]
+        sql = "SELECT first, second, distance, likeness FROM pairs WHERE is_alike"
+        with self._rows(f"{sql} ORDER BY first, second") as rows:
+            return [CoverPair(*row) for row in rows]
 
     def cover_groups(self) -> dict[str, str]:
         """Return which group of look-alikes a file is in, by its sha256; a group has a name."""
