@@ -65,10 +65,10 @@ def _views(pixels: Floats, grid: Grid, boxes: tuple[Box, ...]) -> Look:
     down = _all_parts(high, grid.height, tuple((box.top, box.bottom) for box in boxes))
     across = _all_parts(wide, grid.width, tuple((box.left, box.right) for box in boxes))
     count, each = len(boxes), _HASH_CELLS + GREY_CELLS
-    one = np.arange(count)
-    cells = np.asarray(down @ pixels @ across.T, np.float32).reshape(count, each, count, each)[
-        one, :, one
-    ]
+    shape = (count, each, wide)
+    cells: Floats = np.matmul(
+        (down @ pixels).reshape(shape), across.reshape(shape).transpose(0, 2, 1), dtype=np.float32
+    )
     look = np.empty(count, VIEW)
     look["box"] = _stored(boxes)
     look["hash"] = _hashes(cells[:, :_HASH_CELLS, :_HASH_CELLS])
