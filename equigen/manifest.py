@@ -10,7 +10,6 @@ from equigen.covers import WantedCover, dataset_covers
 from equigen.errors import UsageError
 from equigen.files import translating_os_errors, write_tsv
 from equigen.ledger import Ledger
-from equigen.looks import Look, read_look
 from equigen.records import Cover
 from equigen.rules.covering import WAITING
 from equigen.rules.pictures import has_no_cover
@@ -72,13 +71,16 @@ def write_manifest(path: Path, context: Context, ledger: Ledger) -> int:
 
 
 def _rows(context: Context, ledger: Ledger) -> Iterator[Sequence[str | int | bytes]]:
+    from equigen.looks import read_look  # noqa: PLC0415  (heavy, and most downloads export nothing)
+
     wanted = dataset_covers(context)
     while batch := list(islice(wanted, _BATCH_ROWS)):
         known = ledger.covers_at(row.path for row in batch)
         looks = ledger.looks_of(cover.sha256 for cover in known.values())
         for row in batch:
             cover = known.get(row.path) or _unknown(row)
-            yield _row(row, cover, read_look(looks.get(cover.sha256, b"")))
+            views = read_look(looks.get(cover.sha256, b""))
+            yield _row(row, cover, views["grey"][0].tobytes() if len(views) else b"")
 
 
 def _unknown(row: WantedCover) -> Cover:
@@ -87,8 +89,7 @@ def _unknown(row: WantedCover) -> Cover:
     return Cover(row.path, row.picture, row.url, WAITING, tries=0)
 
 
-def _row(row: WantedCover, cover: Cover, look: Look) -> Sequence[str | int | bytes]:
-    grey = look["grey"][0].tobytes() if len(look) else b""
+def _row(row: WantedCover, cover: Cover, grey: bytes) -> Sequence[str | int | bytes]:
     return (
         row.path, row.artist, row.title, row.genre, row.label, row.year, row.country, row.album_id,
         row.url, cover.final_url, cover.status, cover.reason, cover.http_status, cover.tries,

@@ -84,6 +84,17 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stderr.strip() == "[]"
 
 
+@pytest.mark.parametrize("stage", ["fetch", "clean", "dedupe", "balance", "download", "status"])
+def test_a_stage_that_looks_at_no_picture_loads_nothing_that_does(stage: str) -> None:
+    """What --covers and --export need is loaded when they are given."""
+    code = (
+        f"import sys, equigen.stages.{stage}\n"
+        "print(sorted({'pandas', 'numpy', 'PIL', 'cv2'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize(("set_to", "expected"), [("", "1"), ("3", "3")])
 def test_numpy_is_told_to_use_one_thread(set_to: str, expected: str) -> None:
     """In time, before it is loaded; what the user says of it holds."""

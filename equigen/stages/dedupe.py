@@ -18,7 +18,7 @@ import codecs
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
@@ -29,11 +29,13 @@ from equigen.files import Tsv, reading_tsv, require_tsv, translating_os_errors, 
 from equigen.layout import where_covers_are
 from equigen.ledger import Ledger
 from equigen.lock import dataset_lock
-from equigen.lookalikes import Lookalikes, find_lookalikes
 from equigen.records import Digest
 from equigen.rules.copies import Copy, conflicts, surplus
 from equigen.rules.duplicates import Duplicate, DuplicateFinder
 from equigen.summary import Summary, Table
+
+if TYPE_CHECKING:
+    from equigen.lookalikes import Lookalikes
 
 ORDER: Final = 40
 SETTINGS: Final = ()
@@ -141,7 +143,7 @@ class _Compared(NamedTuple):
     rows_in: int
     rows: Mapping[int, WantedCover]
     copies: Sequence[Copy]
-    found: Lookalikes
+    found: "Lookalikes"
     covers: int
 
 
@@ -161,6 +163,8 @@ def _by_covers(context: Context, list_to: Path | None, *, drop: bool) -> Summary
 
 
 def _compare(context: Context, ledger: Ledger) -> _Compared:
+    from equigen.lookalikes import find_lookalikes  # noqa: PLC0415  (heavy: rows need none of it)
+
     files, known = where_covers_are(context), ledger.cover_digests()
     covers: dict[str, Digest] = {}
     count = 0
@@ -191,7 +195,7 @@ def _is_downloaded(file: Path, digest: Digest) -> bool:
 
 
 def _copies(
-    rows: Mapping[int, WantedCover], covers: Mapping[str, Digest], found: Lookalikes
+    rows: Mapping[int, WantedCover], covers: Mapping[str, Digest], found: "Lookalikes"
 ) -> list[Copy]:
     return [
         Copy(
