@@ -139,13 +139,12 @@ def dealt_by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool
         files = {digest: f"{context.images}/{path}" for path, digest in digests.items()}
         found = find_lookalikes(context, ledger, files)
         pairs = [(pair.first, pair.second) for pair in found.pairs]
-    albums, grouping, dealt = _deal(
+    albums, members, grouping, dealt = _deal(
         context, group, before, _Dataset(wanted.rows, digests, artists, pairs)
     )
     where = {**dealt.sets, **{each.path: ASIDE for each in dealt.aside}}
     by_path = {album.row.path: album for album in albums}
-    members = (album.member(group) for album in albums if album.row.path in dealt.sets)
-    names = _group_names(list(members))
+    names = _group_names([member for member in members if member.path in dealt.sets])
     rows = [
         SplitRow(
             by_path[path].row.album_id, set_name, names.get(path, ""), path, by_path[path].sha256
@@ -173,6 +172,7 @@ class _Dataset(NamedTuple):
 
 class _Deal(NamedTuple):
     albums: Sequence[_Album]
+    members: Sequence[Member]
     grouping: Grouping
     dealt: Dealt
 
@@ -190,10 +190,13 @@ def _deal(context: Context, group: Group, before: Sequence[Placement], dataset: 
         cover: set(others)
         for cover, others in forest(dataset.pairs, lambda digest: loose.get(digest, _GONE)).items()
     }
+    settings = context.settings.split
+    earlier = _earlier(dataset.rows, before, group)
     while True:
         albums = list(_albums(dataset, to_earlier(alike, since)))
-        grouping = grouped([album.member(group) for album in albums])
-        dealt = _dealt_once(context, before, group, albums, grouping)
+        members = [album.member(group) for album in albums]
+        grouping = grouped(members)
+        dealt = deal(members, grouping, ratio=settings.ratio, seed=settings.seed, before=earlier)
         here = {dataset.digests[path]: name for path, name in dealt.sets.items()}
         # Those that are tied and apart: one is gone, and was dealt after the other.
         apart = [
@@ -202,7 +205,7 @@ def _deal(context: Context, group: Group, before: Sequence[Placement], dataset: 
             if pair[1] not in alike[pair[0]]
         ]
         if not apart:
-            return _Deal(albums, grouping, dealt)
+            return _Deal(albums, members, grouping, dealt)
         for one, other in apart:
             alike[one].add(other)
             alike[other].add(one)
@@ -263,31 +266,21 @@ def _cover_of(placement: Placement) -> str:
     return own.removeprefix(_COVER)
 
 
-def _dealt_once(
-    context: Context,
-    before: Sequence[Placement],
-    group: Group,
-    albums: Sequence[_Album],
-    grouping: Grouping,
-) -> Dealt:
-    settings = context.settings.split
+def _earlier(
+    rows: Sequence[WantedCover], before: Sequence[Placement], group: Group
+) -> list[Earlier]:
+    """Return what was dealt before, as far as its ties count, and where it is now."""
     paths: dict[str, list[str]] = {}
-    for album in albums:
-        paths.setdefault(album.key, []).append(album.row.path)
-    return deal(
-        [album.member(group) for album in albums],
-        grouping,
-        ratio=settings.ratio,
-        seed=settings.seed,
-        before=[
-            Earlier(
-                each.set_name,
-                tuple(tie for tie in each.ties if group.uses(tie)),
-                tuple(paths.get(each.album, ())),
-            )
-            for each in before
-        ],
-    )
+    for row in rows:
+        paths.setdefault(_key(row), []).append(row.path)
+    return [
+        Earlier(
+            each.set_name,
+            tuple(tie for tie in each.ties if group.uses(tie)),
+            tuple(paths.get(each.album, ())),
+        )
+        for each in before
+    ]
 
 
 def _key(row: WantedCover) -> str:
