@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from equigen.rules.findings import SetCount, SetRow
 from equigen.rules.splitting import ASIDE, SETS
-from equigen.rules.tabulating import largest_first, unlike
+from equigen.rules.tabulating import largest_first, shares_of_sets, unlike
 
 
 class InSet(NamedTuple):
@@ -38,10 +38,7 @@ def set_rows(
 
 
 def _row(genre: str, counts: Mapping[str, int], ratio: Sequence[float]) -> SetRow:
-    dealt = sum(counts.get(name, 0) for name in SETS)
-    sets = tuple(
-        SetCount(name, counts.get(name, 0), counts.get(name, 0) / dealt if dealt else 0.0)
-        for name in SETS
-    )
+    shares = shares_of_sets(counts)
+    sets = tuple(SetCount(name, counts.get(name, 0), shares.get(name, 0.0)) for name in SETS)
     off = max(abs(each.share - wanted) for each, wanted in zip(sets, ratio, strict=True))
-    return SetRow(genre, sets, counts.get(ASIDE, 0), counts.get("", 0), off if dealt else 0.0)
+    return SetRow(genre, sets, counts.get(ASIDE, 0), counts.get("", 0), off if shares else 0.0)
