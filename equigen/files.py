@@ -2,7 +2,7 @@
 
 import csv
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,6 +141,25 @@ class _UnixLines:
     def write(self, row: str) -> int:
         """Write a row."""
         return self.file.write(row.removesuffix("\r\n") + "\n")
+
+
+def write_without(path: Path, gone: Container[int], *, output: Path | None = None) -> None:
+    """Write a TSV without some of its rows, given by their places from 0, to `output` or in place.
+
+    Raises:
+        MissingInputError, InputError: there is no TSV, or it is broken; it stays untouched.
+        StorageError: the disk refuses; what was there before still is.
+
+    """
+    with reading_tsv(path) as tsv:
+        columns = tsv.columns
+    write_tsv(output or path, columns, _without(path, gone))
+
+
+def _without(path: Path, gone: Container[int]) -> Iterator[list[str]]:
+    # Of its own, so that the file is closed before another takes its place.
+    with reading_tsv(path) as tsv:
+        yield from (row for at, row in enumerate(tsv) if at not in gone)
 
 
 @contextmanager

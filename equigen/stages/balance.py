@@ -24,7 +24,7 @@ import typer
 from equigen.context import Context
 from equigen.covers import dataset_covers
 from equigen.errors import UsageError
-from equigen.files import reading_tsv, require_tsv, translating_os_errors, write_tsv
+from equigen.files import reading_tsv, require_tsv, translating_os_errors, write_without
 from equigen.ledger import Ledger
 from equigen.lock import dataset_lock
 from equigen.rules.balancing import (
@@ -90,8 +90,8 @@ def run(
             # Noted first: killed after this, the same command ends with the same rows.
             _note_kept(context, rows, plan.surplus)
         if (output or any(plan.surplus)) and not dry_run:
-            columns, kept = rows.columns, _kept(context.tsv, plan.surplus)
-            write_tsv(output or context.tsv, columns, kept)
+            gone = {at for at, why in enumerate(plan.surplus) if why}
+            write_without(context.tsv, gone, output=output)
     return _summary(context, plan, output, dry_run=dry_run)
 
 
@@ -128,7 +128,6 @@ def _check_output(output: Path, tsv: Path) -> None:
 class _Rows:
     """The dataset, row by row: who is a candidate, in which genre, and how it is remembered."""
 
-    columns: tuple[str, ...] = ()
     genres: list[str] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
     mementos: list[bytes] = field(default_factory=list)
@@ -161,7 +160,6 @@ def _read(context: Context) -> _Rows:
     rows, credits_ = _Rows(), list[str]()
     seed = context.settings.balance.seed
     with reading_tsv(context.tsv) as tsv:
-        rows.columns = tsv.columns
         for row, album in zip(tsv, dataset_covers(context), strict=True):
             who = identity_of(album_id=album.album_id, artist=album.artist, title=album.title)
             lot = lot_of(who, row=row, seed=seed)
@@ -219,11 +217,6 @@ def _balance(
         by_decade = {decade: decades[decade] for decade in sorted(decades, key=by_age)}
         genres[name] = _Genre(len(albums[name]), found.can_give, by_decade)
     return _Plan(per_genre, "" if wanted else smallest, surplus, genres)
-
-
-def _kept(path: Path, surplus: Sequence[Surplus | None]) -> Iterator[list[str]]:
-    with reading_tsv(path) as tsv:
-        yield from (row for row, why in zip(tsv, surplus, strict=True) if not why)
 
 
 def _summary(context: Context, plan: _Plan, output: Path | None, *, dry_run: bool) -> Summary:

@@ -16,7 +16,7 @@ Examples:
 
 import codecs
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
@@ -25,7 +25,14 @@ import typer
 from equigen.context import Context
 from equigen.covers import WantedCover, dataset_covers
 from equigen.errors import MissingInputError, UsageError
-from equigen.files import Tsv, reading_tsv, require_tsv, translating_os_errors, write_tsv
+from equigen.files import (
+    Tsv,
+    reading_tsv,
+    require_tsv,
+    translating_os_errors,
+    write_tsv,
+    write_without,
+)
 from equigen.layout import where_covers_are
 from equigen.ledger import Ledger
 from equigen.lock import dataset_lock
@@ -80,11 +87,10 @@ def run(
 
 def _by_rows(context: Context) -> Summary:
     with reading_tsv(context.tsv) as tsv:
-        columns, verdicts = tsv.columns, _verdicts(tsv)
+        verdicts = _verdicts(tsv)
     dropped = Counter(str(verdict) for verdict in verdicts if verdict)
     if dropped:
-        gone = {at for at, verdict in enumerate(verdicts) if verdict}
-        write_tsv(context.tsv, columns, _kept(context.tsv, gone))
+        write_without(context.tsv, {at for at, verdict in enumerate(verdicts) if verdict})
     return Summary(
         stage="dedupe",
         unit="rows",
@@ -98,11 +104,6 @@ def _verdicts(tsv: Tsv) -> list[Duplicate | None]:
     artist, title, url = (tsv.index(name) for name in ("artist", "album", "image_url"))
     finder = DuplicateFinder()
     return [finder.check(artist=row[artist], title=row[title], image_url=row[url]) for row in tsv]
-
-
-def _kept(path: Path, gone: Container[int]) -> Iterator[list[str]]:
-    with reading_tsv(path) as tsv:
-        yield from (row for at, row in enumerate(tsv) if at not in gone)
 
 
 def _check_conflicts(path: Path, tsv: Path) -> None:
@@ -155,9 +156,7 @@ def _by_covers(context: Context, list_to: Path | None, *, drop: bool) -> Summary
         write_tsv(list_to, _CONFLICT_COLUMNS, _conflict_rows(compared.rows, at_odds))
     why = surplus(compared.copies)
     if drop and why:
-        with reading_tsv(context.tsv) as tsv:
-            columns = tsv.columns
-        write_tsv(context.tsv, columns, _kept(context.tsv, why))
+        write_without(context.tsv, why)
     dropped = Counter(map(str, why.values())) if drop else Counter[str]()
     return _summary(compared, at_odds, dropped, surplus=len(why), list_to=list_to)
 
@@ -167,25 +166,26 @@ def _compare(context: Context, ledger: Ledger) -> _Compared:
 
     files, known = where_covers_are(context), ledger.cover_digests()
     covers: dict[str, Digest] = {}
-    count = 0
-    for row in dataset_covers(context):
-        count += 1
-        digest, file = known.get(row.path), files.get(row.path)
+    asked = Counter(row.path for row in dataset_covers(context))
+    for path in asked:
+        digest, file = known.get(path), files.get(path)
         if digest and file and _is_downloaded(Path(file), digest):
-            covers[row.path] = digest
+            covers[path] = digest
     if not covers:
         msg = f"{context.images}: no covers there. `equigen download` makes them: run that first."
         raise MissingInputError(msg)
     of_files = {digest.sha256: files[path] for path, digest in covers.items()}
     found = find_lookalikes(context, ledger, of_files)
     groups = {path: found.groups.get(each.sha256, each.sha256) for path, each in covers.items()}
-    sizes = Counter(groups[row.path] for row in dataset_covers(context) if row.path in groups)
+    sizes = Counter[str]()
+    for path, group in groups.items():
+        sizes[group] += asked[path]
     rows = {
         at: row
         for at, row in enumerate(dataset_covers(context))
         if row.path in groups and sizes[groups[row.path]] > 1
     }
-    return _Compared(count, rows, _copies(rows, covers, found), found, sizes.total())
+    return _Compared(asked.total(), rows, _copies(rows, covers, groups), found, sizes.total())
 
 
 def _is_downloaded(file: Path, digest: Digest) -> bool:
@@ -195,12 +195,12 @@ def _is_downloaded(file: Path, digest: Digest) -> bool:
 
 
 def _copies(
-    rows: Mapping[int, WantedCover], covers: Mapping[str, Digest], found: "Lookalikes"
+    rows: Mapping[int, WantedCover], covers: Mapping[str, Digest], groups: Mapping[str, str]
 ) -> list[Copy]:
     return [
         Copy(
             row=at,
-            group=found.groups.get(digest.sha256, digest.sha256),
+            group=groups[row.path],
             label=row.label,
             sha256=digest.sha256,
             pixels=digest.pixels,
