@@ -84,7 +84,7 @@ def replacing(path: Path) -> Iterator[TextIO]:
         StorageError: the disk refuses: full, read-only, no permission.
 
     """
-    with _beside(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+    with in_place_of(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         yield file
         file.flush()
         os.fsync(file.fileno())
@@ -97,15 +97,20 @@ def write_bytes(path: Path, body: bytes) -> None:
         StorageError: the disk refuses; the old file is still there.
 
     """
-    with _beside(path) as beside, beside.open("wb") as file:
+    with in_place_of(path) as beside, beside.open("wb") as file:
         file.write(body)
         file.flush()
         os.fsync(file.fileno())
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """Open a place beside `path`: the file that is put there takes its place."""
+def in_place_of(path: Path) -> Iterator[Path]:
+    """Open a place beside `path`: the file that is put there takes its place, or none does.
+
+    Raises:
+        StorageError: the disk refuses; the old file is still there.
+
+    """
     path = path.resolve() if path.is_symlink() else path
     beside = path.with_name(f".{path.name}.new")
     with translating_os_errors(path):

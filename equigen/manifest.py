@@ -1,14 +1,13 @@
 """The manifest: one row a cover with all that is known of it, as a TSV or a Parquet file."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
 from equigen.context import Context
 from equigen.covers import WantedCover, dataset_covers
 from equigen.errors import UsageError
-from equigen.files import translating_os_errors, write_tsv
+from equigen.files import in_place_of, write_tsv
 from equigen.ledger import Ledger
 from equigen.records import Cover
 from equigen.rules.covering import WAITING
@@ -108,18 +107,9 @@ def _write_parquet(path: Path, rows: Iterable[Sequence[str | int | bytes]]) -> N
 
     kinds = {name: pa.int64() for name in _NUMBERS} | {"grey": pa.binary()}
     schema = pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])
-    beside = path.with_name(f".{path.name}.new")
-    with translating_os_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with pq.ParquetWriter(beside, schema) as writer:
-                rows = iter(rows)
-                while batch := list(islice(rows, _BATCH_ROWS)):
-                    columns = [pa.array(list(column), kind.type) for column, kind in
-                               zip(zip(*batch, strict=True), schema, strict=True)]  # fmt: skip
-                    writer.write_table(pa.Table.from_arrays(columns, schema=schema))
-            beside.replace(path)
-        except BaseException:
-            with suppress(OSError):
-                beside.unlink()
-            raise
+    with in_place_of(path) as beside, pq.ParquetWriter(beside, schema) as writer:
+        rows = iter(rows)
+        while batch := list(islice(rows, _BATCH_ROWS)):
+            columns = [pa.array(list(column), kind.type) for column, kind in
+                       zip(zip(*batch, strict=True), schema, strict=True)]  # fmt: skip
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
