@@ -30,6 +30,7 @@ from equigen.comparing import judged_pairs
 from equigen.config import Config
 from equigen.context import Context
 from equigen.covers import dataset_covers
+from equigen.credentials import Credentials
 from equigen.errors import PictureError
 from equigen.files import write_tsv
 from equigen.images import Picture, check_picture
@@ -41,7 +42,7 @@ from equigen.rules.dealing import deal
 from equigen.rules.grouping import Grouping, Member, grouped
 from equigen.rules.rendering import Demands
 from equigen.rules.splitting import ASIDE, Link
-from equigen.settings import Credentials, DatasetSettings, SplitSettings, defaults
+from equigen.settings import DatasetSettings, SplitSettings, defaults
 from equigen.stages import split
 from equigen.terminal import BarMaker
 

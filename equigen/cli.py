@@ -179,6 +179,12 @@ def _flag_name(path: str) -> str:
 def _setting_type(path: str) -> object:
     """Return the flag of a setting: its help comes from the setting, its checks as well."""
     field = _setting(path)
+    if field.annotation is bool:
+        name = _flag_name(path).replace("_", "-")
+        switch = typer.Option(
+            f"--{name}/--no-{name}", help=f"{field.description} [{path}]", show_default=False
+        )
+        return Annotated[bool | None, switch]
     several = _flag_name(path) in _SINGULAR.values()
     option = typer.Option(
         f"--{_flag_name(path).replace('_', '-')}",

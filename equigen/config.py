@@ -13,12 +13,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
+from equigen.credentials import Credentials
 from equigen.errors import ConfigError, MissingInputError
 from equigen.rules.addresses import shown_in_part
 from equigen.schema import safe_text
 from equigen.settings import (
     ENV_PREFIX,
-    Credentials,
     HostSettings,
     LabelSettings,
     Settings,

@@ -11,7 +11,7 @@ from equigen.records import PageUse, StoredPage
 from equigen.rules.paging import Extent, PageRef, Query
 from equigen.rules.selection import Identity
 from equigen.schema import Album, Listing
-from equigen.sources import Page, Source
+from equigen.sources import OnlineSource, Page
 
 _WORKERS = 8
 _NOT_FOUND = 404
@@ -29,7 +29,7 @@ class Lookahead:
     """
 
     def __init__(
-        self, client: Client, source: Source, ledger: Ledger, *, now: Callable[[], datetime]
+        self, client: Client, source: OnlineSource, ledger: Ledger, *, now: Callable[[], datetime]
     ) -> None:
         self.answers = 0
         self.others = 0

@@ -9,19 +9,9 @@ import difflib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from typing import Annotated, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    StringConstraints,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, Field, StringConstraints, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -29,37 +19,26 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from equigen import __version__
 from equigen.rules.addresses import host_name
 from equigen.rules.labels import Label, builtin_labels
 from equigen.rules.rendering import Check, Fit, Format, Rendering
 from equigen.rules.splitting import Group
 from equigen.rules.spreading import Spread
+from equigen.source_settings import (
+    CoverArtSettings,
+    DiscogsSettings,
+    DumpsSettings,
+    MusicBrainzSettings,
+    Table,
+)
 
 ENV_PREFIX = "EQUIGEN_"
-DISCOGS_API_URL = "https://api.discogs.com"
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Sha256 = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[0-9a-fA-F]{64}$")]
-BaseUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+[^\s?#]*$")]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth_values(cls, value: object, info: ValidationInfo) -> object:
-        # No setting is one, and pydantic would take `true` for 1.
-        if isinstance(value, bool):
-            field = cls.model_fields[info.field_name or ""]
-            expected = "a whole number" if field.annotation is int else "a number or text"
-            msg = f"expected {expected}, got {str(value).lower()}"
-            raise ValueError(msg)  # noqa: TRY004  (pydantic wants it so)
-        return value
-
-
-class DatasetSettings(_Table):
+class DatasetSettings(Table):
     """`[dataset]`: where the dataset lies; the names are relative to `directory`."""
 
     directory: Path = Field(Path("data"), description="everything below lies under it")
@@ -68,38 +47,7 @@ class DatasetSettings(_Table):
     split: Name = Field("split", description="the sets: train, val and test")
 
 
-class DiscogsSettings(_Table):
-    """`[discogs]`: how the Discogs API is asked."""
-
-    base_url: BaseUrl = Field(DISCOGS_API_URL, description="where the API is")
-    user_agent: str = Field(
-        "", description="who you are: must be set for the real service, e.g. MyCovers/1.0 +URL"
-    )
-    requests_per_minute: int = Field(
-        60, ge=0, description="0: no limit of our own, only the server's headers"
-    )
-    entity: Literal["all", "master", "release"] = Field(
-        "all", description="all, master or release; master gives one row an album"
-    )
-
-    @property
-    def user_agent_sent(self) -> str:
-        """Who hosts are told that we are: the user's name for it, else our own."""
-        return self.user_agent or f"EquiGen/{__version__}"
-
-    @field_validator("base_url")
-    @classmethod
-    def _without_slash(cls, value: str) -> str:
-        urlsplit(value)  # raises a ValueError that says what is wrong with it
-        return value.rstrip("/")
-
-    @field_validator("user_agent")
-    @classmethod
-    def _without_blanks(cls, value: str) -> str:
-        return value.strip()
-
-
-class LabelSettings(_Table):
+class LabelSettings(Table):
     """`[[fetch.label]]`: a label of one's own; one of `genre` and `style` must be there."""
 
     name: Name
@@ -116,7 +64,7 @@ class LabelSettings(_Table):
         return self
 
 
-class FetchSettings(_Table):
+class FetchSettings(Table):
     """`[fetch]`: which albums are wanted, and how many of each label."""
 
     source: Name = Field("discogs", description="where albums come from")
@@ -181,7 +129,7 @@ class FetchSettings(_Table):
         return Label(table.name, table.genre, table.style, limit, folder, genre_name=table.name)
 
 
-class HostSettings(_Table):
+class HostSettings(Table):
     """`[download.hosts."HOST"]`: how kindly one picture host is asked."""
 
     per_minute: int = Field(0, ge=0, description="requests in any 60 s; 0: no limit")
@@ -195,7 +143,7 @@ _DEFAULT_HOSTS: Mapping[str, Mapping[str, int]] = {
 }
 
 
-class DownloadSettings(_Table):
+class DownloadSettings(Table):
     """`[download]`: what counts as a good cover, and the limits of the hosts they come from."""
 
     min_size_px: int = Field(2, ge=1, description="smallest width and height; 1x1 is a spacer")
@@ -261,7 +209,7 @@ class DownloadSettings(_Table):
         return merged
 
 
-class HttpSettings(_Table):
+class HttpSettings(Table):
     """`[http]`: patience of the one HTTP client that all stages share."""
 
     connect_timeout_s: float = Field(10, gt=0, description="seconds to wait for a connection")
@@ -273,7 +221,7 @@ class HttpSettings(_Table):
     max_redirects: int = Field(5, ge=0, description="redirects that are followed")
 
 
-class BalanceSettings(_Table):
+class BalanceSettings(Table):
     """`[balance]`: how many albums an artist may have in a genre, and the seed."""
 
     per_artist: int = Field(
@@ -282,7 +230,7 @@ class BalanceSettings(_Table):
     seed: int = Field(1337, description="decides which albums of a genre and decade are kept")
 
 
-class SplitSettings(_Table):
+class SplitSettings(Table):
     """`[split]`: the shares of train, val and test, who stays together, and the seed."""
 
     ratio: tuple[float, float, float] = Field(
@@ -317,6 +265,9 @@ class Settings(BaseSettings):
 
     dataset: DatasetSettings = DatasetSettings()
     discogs: DiscogsSettings = DiscogsSettings()
+    dumps: DumpsSettings = DumpsSettings()
+    musicbrainz: MusicBrainzSettings = MusicBrainzSettings()
+    coverart: CoverArtSettings = CoverArtSettings()
     fetch: FetchSettings = FetchSettings()
     download: DownloadSettings = DownloadSettings()
     http: HttpSettings = HttpSettings()
@@ -350,36 +301,6 @@ def defaults(**tables: BaseModel) -> Settings:
         for name, field in Settings.model_fields.items()
     }
     return Settings.model_construct(**every | tables)
-
-
-class Credentials(BaseSettings):
-    """Who we are to a service; values print as stars and never leave `secret()`'s callers."""
-
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
-
-    discogs_token: SecretStr = SecretStr("")
-    discogs_key: SecretStr = SecretStr("")
-    discogs_secret: SecretStr = SecretStr("")
-
-    @field_validator("discogs_token", "discogs_key", "discogs_secret")
-    @classmethod
-    def _fits_a_header(cls, value: SecretStr) -> SecretStr:
-        text = value.get_secret_value().strip()
-        if not (text.isascii() and text.isprintable()):
-            msg = "expected plain ASCII letters, digits and signs on one line"
-            raise ValueError(msg)
-        return SecretStr(text)
-
-    def discogs_authorization(self) -> str:
-        """Return the value of the `Authorization` header for Discogs; "" where nothing is set.
-
-        https://www.discogs.com/developers/#page:authentication
-        """
-        token = self.discogs_token.get_secret_value()
-        key, secret = self.discogs_key.get_secret_value(), self.discogs_secret.get_secret_value()
-        if token:
-            return f"Discogs token={token}"
-        return f"Discogs key={key}, secret={secret}" if key and secret else ""
 
 
 def suggest(name: str, known: Sequence[str]) -> str:

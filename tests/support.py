@@ -22,18 +22,23 @@ from pydantic import SecretStr
 
 from equigen.config import Config
 from equigen.context import Bar, Context
+from equigen.credentials import Credentials
 from equigen.gates import Clock
 from equigen.sandbox.exchange import Hit, Hook, Reply
 from equigen.settings import (
     BalanceSettings,
-    Credentials,
     DatasetSettings,
-    DiscogsSettings,
     DownloadSettings,
     FetchSettings,
     HttpSettings,
     SplitSettings,
     defaults,
+)
+from equigen.source_settings import (
+    CoverArtSettings,
+    DiscogsSettings,
+    DumpsSettings,
+    MusicBrainzSettings,
 )
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -199,6 +204,9 @@ def make_context(
     http: Mapping[str, Any] | None = None,
     balance: Mapping[str, Any] | None = None,
     split: Mapping[str, Any] | None = None,
+    dumps: Mapping[str, Any] | None = None,
+    musicbrainz: Mapping[str, Any] | None = None,
+    coverart: Mapping[str, Any] | None = None,
     token: str = TOKEN,
     now: datetime = NOON,
     clock: Clock | None = None,
@@ -213,6 +221,9 @@ def make_context(
         download=DownloadSettings(**dict(download or {})),
         http=HttpSettings(**{"max_wait_s": 0.01, "tries": 3, **(http or {})}),
         balance=BalanceSettings(**dict(balance or {})),
+        dumps=DumpsSettings(**dict(dumps or {})),
+        musicbrainz=MusicBrainzSettings(**dict(musicbrainz or {})),
+        coverart=CoverArtSettings(**dict(coverart or {})),
         split=SplitSettings(**dict(split or {})),
     )
     config = Config(settings, Credentials(discogs_token=SecretStr(token)), folder)

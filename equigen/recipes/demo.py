@@ -19,18 +19,18 @@ from pydantic import SecretStr
 
 from equigen.config import Config
 from equigen.context import Context
+from equigen.credentials import Credentials
 from equigen.errors import UsageError
 from equigen.files import translating_os_errors
 from equigen.lock import LOCK_NAMES, dataset_lock
 from equigen.recipes.run import STAGES
 from equigen.sandbox.server import Sandbox
 from equigen.settings import (
-    Credentials,
     DatasetSettings,
-    DiscogsSettings,
     FetchSettings,
     defaults,
 )
+from equigen.source_settings import DiscogsSettings
 from equigen.summary import Summary
 
 ORDER: Final = 100

@@ -13,6 +13,7 @@ from typing import Annotated, Final
 
 import typer
 
+from equigen import sources
 from equigen.context import Context
 from equigen.lock import dataset_lock
 from equigen.rules.splitting import Link
@@ -27,7 +28,7 @@ SETTINGS: Final = (
     "fetch.to_year",
     "fetch.spread",
     "fetch.labels",
-    "discogs.entity",
+    *sources.settings(),
     "split.ratio",
     "split.group",
     "split.seed",

@@ -1,12 +1,11 @@
 """The answer of GET /database/search: which entries match, one page of them, and in what shape."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import NotRequired, TypedDict
 from urllib.parse import urlencode
 from zlib import crc32
 
+from equigen.rules.searching import finds
 from equigen.sandbox.details import Community, Format, details_of, formats_of, site_path
 from equigen.sandbox.entry import Entry
 from equigen.sandbox.pictures import SPACER_PATH, cover_path, thumb_path
@@ -16,8 +15,6 @@ MOST_PER_PAGE = 100
 RESULT_LIMIT = 10_000
 
 SEARCHED = frozenset({"genre", "style", "format", "country", "year", "type"})
-
-_WORD = re.compile(r"[^\W_]+")
 
 
 class SearchRefusedError(Exception):
@@ -167,7 +164,7 @@ def matches(entry: Entry, params: Mapping[str, Sequence[str]]) -> bool:
     """Say whether an entry satisfies every value of every param that filters."""
     values = searched_values(entry)
     return all(
-        any(words_of(wanted) <= words_of(value) for value in values[name])
+        finds(wanted, values[name])
         for name, wanted_values in params.items()
         if name in values
         for wanted in wanted_values
@@ -184,12 +181,6 @@ def searched_values(entry: Entry) -> dict[str, tuple[str, ...]]:
         "year": () if entry.year is None else (str(entry.year),),
         "type": (entry.kind, "all"),
     }
-
-
-@lru_cache(maxsize=4096)
-def words_of(value: str) -> frozenset[str]:
-    """Return the case-folded words of a value: "Soul-Jazz" has two, "Rhythm & Blues" two."""
-    return frozenset(_WORD.findall(value.casefold()))
 
 
 def _shuffle_key(entry: Entry) -> tuple[int, str, int]:

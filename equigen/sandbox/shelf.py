@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from equigen.rules.searching import words_of
 from equigen.sandbox.entry import Entry, Kind
-from equigen.sandbox.search import SEARCHED, find, searched_values, words_of
+from equigen.sandbox.search import SEARCHED, find, searched_values
 
 
 @dataclass(frozen=True, slots=True)

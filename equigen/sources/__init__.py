@@ -1,18 +1,25 @@
 """Origins of albums: one file each, found by its name, loaded when it is used.
 
-A source declares how its hosts want to be asked and turns a page of foreign JSON into listings. It
-never sleeps, retries or opens a connection. To add one, write `equigen/sources/NAME.py` with a
-function `open_source(config: Config) -> Source`; `equigen fetch --source NAME` then finds it.
+There are two kinds. An `OnlineSource` is asked page by page: it declares how its hosts want to be
+asked and turns a page of foreign JSON into listings, but never sleeps, retries or opens a
+connection. A `LocalSource` lies on the disk as a whole. To add one, write
+`equigen/sources/NAME.py` with a function `open_source(config: Config)` that returns either, and
+`SETTINGS`, the settings that are also flags of `fetch`; `fetch --source NAME` then finds it.
 """
 
+import ast
 import importlib
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol, cast
+from pathlib import Path
+from typing import NamedTuple, Protocol, cast
 
 from equigen.config import Config
+from equigen.context import Context
 from equigen.errors import UsageError
+from equigen.rules.labels import Label
 from equigen.rules.pacing import HostPolicy
 from equigen.rules.paging import Query
 from equigen.schema import Listing
@@ -40,8 +47,13 @@ class Page:
     others: int
 
 
-class Source(Protocol):
+class OnlineSource(Protocol):
     """What the fetch stage needs of an origin of albums that is asked page by page."""
+
+    @property
+    def licence(self) -> str:
+        """What must be known of the licence before the rows are used; "" for nothing."""
+        ...
 
     @property
     def reach(self) -> int:
@@ -83,6 +95,64 @@ class Source(Protocol):
 
         """
         ...
+
+
+class Offer(NamedTuple):
+    """One album of a catalogue: its number there, and what decides for which label it is.
+
+    `year` is 0 where it isn't known.
+    """
+
+    number: int
+    year: int
+    genres: tuple[str, ...]
+    styles: tuple[str, ...]
+
+
+class Catalogue(Protocol):
+    """All that a local source has, each album by a number of its own."""
+
+    @property
+    def facts(self) -> Mapping[str, int]:
+        """What the source holds and what of it became an offer, by names that stand in notes."""
+        ...
+
+    def offers(self) -> Iterator[Offer]:
+        """Yield every album that has a picture, in the order in which they are taken."""
+        ...
+
+    def listings(self, numbers: Sequence[int]) -> Sequence[Listing]:
+        """Return some albums in full, in the order of their numbers."""
+        ...
+
+    def fits(self, label: Label, genres: Sequence[str], styles: Sequence[str]) -> bool:
+        """Tell whether an offer with these genres and styles is one for the label."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSource:
+    """An origin of albums that lies on the disk as a whole, such as a dump.
+
+    `open` reads what it hasn't read before, with a bar, and yields the catalogue; it raises an
+    `InputError` where the files are missing or damaged. `licence` is as for an `OnlineSource`.
+    """
+
+    open: Callable[[Context], AbstractContextManager[Catalogue]]
+    licence: str = ""
+
+
+Source = OnlineSource | LocalSource
+
+
+def settings() -> tuple[str, ...]:
+    """Return the settings that the sources name as theirs, without loading one."""
+    found: list[str] = []
+    for module in sorted(Path(__path__[0]).glob("[a-z]*.py")):
+        for node in ast.parse(module.read_bytes()).body:
+            if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "SETTINGS":
+                found += ast.literal_eval(node.value) if node.value else ()
+    return tuple(dict.fromkeys(found))
 
 
 def open_source(name: str, config: Config) -> Source:

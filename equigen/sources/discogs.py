@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, TypeGuard
+from typing import Any, Final, TypeGuard
 from urllib.parse import urlsplit
 
 from equigen.config import Config
@@ -14,8 +14,10 @@ from equigen.rules.pacing import HostPolicy, is_loopback
 from equigen.rules.paging import Query
 from equigen.rules.places import COUNTRIES, FORMATS
 from equigen.schema import Listing, safe_text
-from equigen.settings import DISCOGS_API_URL
+from equigen.source_settings import DISCOGS_API_URL
 from equigen.sources import Page, Request
+
+SETTINGS: Final = ("discogs.entity",)
 
 _PAGE_SIZE = 100
 # However many `items` a search reports, results beyond this are refused.
@@ -28,12 +30,13 @@ _KINDS: Mapping[str, str] = MappingProxyType({"master": "m", "release": "r"})
 
 @dataclass(frozen=True, slots=True)
 class Discogs:
-    """The search of the Discogs database; see `equigen.sources.Source` for what it promises."""
+    """The search of the Discogs database; see `OnlineSource` for what it promises."""
 
     base_url: str
     entity: str
     user_agent: str
     policies: Mapping[str, HostPolicy]
+    licence: str = ""
     reach: int = _REACH
     page_size: int = _PAGE_SIZE
 

@@ -19,6 +19,7 @@ from typing import Annotated, Final
 
 import typer
 
+from equigen import sources
 from equigen.context import Bar, Context
 from equigen.errors import (
     CredentialsError,
@@ -55,7 +56,7 @@ SETTINGS: Final = (
     "fetch.to_year",
     "fetch.spread",
     "fetch.labels",
-    "discogs.entity",
+    *sources.settings(),
 )
 
 _LABEL_FULL = "left for later (label is full)"

@@ -12,12 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equigen.config import Config
+from equigen.credentials import Credentials
 from equigen.errors import BadBodyError, ConfigError, UsageError
 from equigen.rules.labels import builtin_labels
 from equigen.rules.paging import Query
 from equigen.rules.places import COUNTRIES, FORMATS
 from equigen.schema import Listing, safe_text, split_list
-from equigen.settings import Credentials, DiscogsSettings, defaults
+from equigen.settings import defaults
+from equigen.source_settings import DiscogsSettings
 from equigen.sources import Page, open_source
 
 RECORDED = Path(__file__).parents[3] / "shared" / "realdata" / "discogs_api"

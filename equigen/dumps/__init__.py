@@ -1,0 +1,1 @@
+"""The open dumps of Discogs and MusicBrainz: found, fetched, read and indexed."""
