@@ -33,6 +33,8 @@ class Lookahead:
     ) -> None:
         self.answers = 0
         self.others = 0
+        self.reach, self.page_size, self.slices = source.reach, source.page_size, source.slices
+        self.notes: Sequence[str] = ()
         self._client, self._source, self._ledger, self._now = client, source, ledger, now
         self._keys: dict[Query, str] = {}
         self._rows_left: dict[tuple[str, int], int] = {}

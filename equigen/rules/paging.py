@@ -6,10 +6,12 @@ below that. Answers are used strictly in this order, whatever order they come in
 catalogue gives one dataset; but pages that are certain to be used are asked for early.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from equigen.rules.labels import Label
+from equigen.schema import Album, Listing
 
 # A year is guessed to have at most twice the results of the year after it, and these more.
 _FEW = 10
@@ -42,6 +44,66 @@ class Extent:
 
     items: int
     pages: int
+
+
+class Pages(Protocol):
+    """All result pages of a source, wherever they lie."""
+
+    @property
+    def reach(self) -> int:
+        """How many results of one query can be had."""
+        ...
+
+    @property
+    def page_size(self) -> int:
+        """How many results a page has."""
+        ...
+
+    @property
+    def answers(self) -> int:
+        """How many pages came over the network in this run."""
+        ...
+
+    @property
+    def others(self) -> int:
+        """How many results on them are no albums."""
+        ...
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the user should know of them, a sentence each."""
+        ...
+
+    def slices(self, query: Query) -> Sequence[Query]:
+        """Cut a query that has too many results; nothing where it can't be cut any further."""
+        ...
+
+    def extent(self, query: Query) -> Extent | None:
+        """Return how many results a query has; None before its first page came."""
+        ...
+
+    def rows_left(self, ref: PageRef) -> int | None:
+        """Return how many rows of a page are not used yet; None before it came."""
+        ...
+
+    def begun(self, ref: PageRef) -> bool:
+        """Tell whether some rows of a page were used."""
+        ...
+
+    def listings(self, ref: PageRef, *, ahead: Callable[[], Iterable[PageRef]]) -> list[Listing]:
+        """Return the rows of a page that are not used yet, waiting for it where it must come.
+
+        `ahead` names, in order, further pages that will be needed.
+        """
+        ...
+
+    def use(self, ref: PageRef, *, rows_left: int, taken: Sequence[Album]) -> None:
+        """Note which albums were taken from a page and that `rows_left` are unused."""
+        ...
+
+    def settle(self) -> None:
+        """Write down for ever what was used so far, and let go of the rows in hand."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

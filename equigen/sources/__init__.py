@@ -113,12 +113,17 @@ class Catalogue(Protocol):
     """All that a local source has, each album by a number of its own."""
 
     @property
+    def size(self) -> int:
+        """How many offers there are, about."""
+        ...
+
+    @property
     def facts(self) -> Mapping[str, int]:
-        """What the source holds and what of it became an offer, by names that stand in notes."""
+        """How many of what the source holds, and what of it is offered: "masters": 500, ..."""
         ...
 
     def offers(self) -> Iterator[Offer]:
-        """Yield every album that has a picture, in the order in which they are taken."""
+        """Yield every album that has a picture, in the order of their numbers."""
         ...
 
     def listings(self, numbers: Sequence[int]) -> Sequence[Listing]:

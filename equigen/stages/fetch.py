@@ -13,6 +13,7 @@ Examples:
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final
@@ -33,18 +34,19 @@ from equigen.errors import (
 from equigen.files import reading_tsv, write_tsv
 from equigen.http import Client
 from equigen.ledger import Ledger
+from equigen.local_pages import LocalPages
 from equigen.lock import dataset_lock
 from equigen.lookahead import Lookahead
 from equigen.records import PendingRow
 from equigen.rules.cleaning import clean_artist
 from equigen.rules.labels import Label
 from equigen.rules.pacing import Patience
-from equigen.rules.paging import PageRef, Plan, Query
+from equigen.rules.paging import PageRef, Pages, Plan, Query
 from equigen.rules.pictures import picture_key
 from equigen.rules.selection import Identity, Selection, Skip
 from equigen.rules.spreading import Even, Order, Recent, Spread, Turn
 from equigen.schema import COLUMNS, REQUIRED_COLUMNS, Album
-from equigen.sources import open_source
+from equigen.sources import LocalSource, Source, open_source
 from equigen.summary import Summary, Table
 
 ORDER: Final = 20
@@ -90,49 +92,76 @@ def run(
     settings = context.settings
     this_year = context.now().year
     source = open_source(settings.fetch.source, context.config)
-    patience = Patience(**settings.http.model_dump())
+    labels = settings.fetch.chosen_labels()
+    years = range(settings.fetch.from_year or this_year, settings.fetch.to_year - 1, -1)
     with (
         dataset_lock(context.directory, stage="fetch", now=context.now()),
         Ledger(context.ledger) as ledger,
-        Client(source.policies, user_agent=source.user_agent, patience=patience) as client,
     ):
-        labels = settings.fetch.chosen_labels()
-        years = range(settings.fetch.from_year or this_year, settings.fetch.to_year - 1, -1)
-        if refresh:
+        if refresh and not isinstance(source, LocalSource):
             first = this_year - 1 if since is None else since
             asked_again = [
                 Query(label, year) for label in labels for year in years if year >= first
             ]
             ledger.start_refresh(map(source.key, asked_again))
         selection = _known_albums(context, ledger)
-        lookahead = Lookahead(client, source, ledger, now=context.now)
-        plan = Plan(
-            years=years,
-            reach=source.reach,
-            page_size=source.page_size,
-            slices=source.slices,
-            extent=lookahead.extent,
-            rows_left=lookahead.rows_left,
-        )
-        order: Order = Recent(plan, selection.missing)
-        if settings.fetch.spread == Spread.EVEN:
-            order = Even(plan, selection.missing, selection.count_of_year, lookahead.begun)
-        work = _Work(context, ledger, lookahead, order, selection, labels)
+        wanted = [label for label in labels if selection.missing(label)]
         try:
-            work.fill_all()
+            with _pages_of(source, context, ledger, labels=wanted, years=years) as pages:
+                order = _order(settings.fetch.spread, pages, selection, years)
+                work = _Work(context, ledger, pages, order, selection, labels)
+                work.fill_all()
         finally:
-            lookahead.close()
             _write_pending(context, ledger)
         if not work.failed:
             ledger.end_fetch(ended_at=context.now().isoformat(timespec="seconds"))
-    return work.summary()
+    return work.summary(source.licence)
+
+
+@contextmanager
+def _pages_of(
+    source: Source,
+    context: Context,
+    ledger: Ledger,
+    *,
+    labels: Sequence[Label],
+    years: Sequence[int],
+) -> Iterator[Pages]:
+    if isinstance(source, LocalSource):
+        with (
+            source.open(context) as catalogue,
+            LocalPages(catalogue, ledger, labels=labels, years=years, bar=context.bar) as pages,
+        ):
+            yield pages
+        return
+    patience = Patience(**context.settings.http.model_dump())
+    with Client(source.policies, user_agent=source.user_agent, patience=patience) as client:
+        lookahead = Lookahead(client, source, ledger, now=context.now)
+        try:
+            yield lookahead
+        finally:
+            lookahead.close()
+
+
+def _order(spread: Spread, pages: Pages, selection: Selection, years: Sequence[int]) -> Order:
+    plan = Plan(
+        years=years,
+        reach=pages.reach,
+        page_size=pages.page_size,
+        slices=pages.slices,
+        extent=pages.extent,
+        rows_left=pages.rows_left,
+    )
+    if spread == Spread.EVEN:
+        return Even(plan, selection.missing, selection.count_of_year, pages.begun)
+    return Recent(plan, selection.missing)
 
 
 @dataclass(slots=True)
 class _Work:
     context: Context
     ledger: Ledger
-    lookahead: Lookahead
+    pages: Pages
     order: Order
     selection: Selection
     labels: tuple[Label, ...]
@@ -169,12 +198,12 @@ class _Work:
             for turn in self.order.turns(label):
                 self._use(turn, label, position, bar)
         finally:
-            self.lookahead.settle()
+            self.pages.settle()
 
     def _use(self, turn: Turn, label: Label, position: int, bar: Bar) -> None:
         """Take what the turn gives the label from one page, in the page's order."""
         ref = turn.ref
-        listings = self.lookahead.listings(ref, ahead=lambda: self._ahead(position))
+        listings = self.pages.listings(ref, ahead=lambda: self._ahead(position))
         new = 0 if ref in self.opened else len(listings)
         self.opened.add(ref)
         self.read += new
@@ -189,7 +218,7 @@ class _Work:
                 self.dropped[verdict] += 1
             else:
                 taken.append(verdict)
-        self.lookahead.use(ref, rows_left=len(listings) - used, taken=taken)
+        self.pages.use(ref, rows_left=len(listings) - used, taken=taken)
         self.left[label.name] += new - used
         self.dropped[_LABEL_FULL] += new - used
         self.taken[label.name] += len(taken)
@@ -202,18 +231,18 @@ class _Work:
     def _refuse_hopeless(self, err: FetchError) -> None:
         """Raise what no other label can escape: wrong credentials, or not one answer so far."""
         status = err.status if isinstance(err, HttpStatusError) else 0
-        if status == _UNAUTHORIZED or (status == _FORBIDDEN and not self.lookahead.answers):
+        if status == _UNAUTHORIZED or (status == _FORBIDDEN and not self.pages.answers):
             msg = (
                 f"{err} The service refuses who we say we are. Check DISCOGS_TOKEN (or DISCOGS_KEY"
                 " and DISCOGS_SECRET) in .env, and discogs.user_agent."
             )
             raise CredentialsError(msg) from err
-        if not self.lookahead.answers:
+        if not self.pages.answers:
             raise err
 
-    def summary(self) -> Summary:
-        """Account for every result that came."""
-        not_albums = {_NOT_ALBUM: self.lookahead.others} if self.lookahead.others else {}
+    def summary(self, licence: str) -> Summary:
+        """Account for every result that came; `licence` is what must be known of it."""
+        not_albums = {_NOT_ALBUM: self.pages.others} if self.pages.others else {}
         dropped = {**self.dropped, **not_albums}
         if left := sum(self.left[name] for name in self.failed):
             dropped |= {_LABEL_FULL: dropped[_LABEL_FULL] - left, _LABEL_LEFT: left}
@@ -222,7 +251,8 @@ class _Work:
         kept_back = {
             label.name: count for label in self.labels if (count := self.order.out_of_reach(label))
         }
-        notes = [
+        notes = [*self.pages.notes, *filter(None, [licence])]
+        notes += [
             f"{name}: up to {count:,} results are out of reach, more than the service gives out"
             for name, count in kept_back.items()
         ]
@@ -233,11 +263,11 @@ class _Work:
         return Summary(
             stage="fetch",
             unit="results",
-            rows_in=self.read + self.lookahead.others,
+            rows_in=self.read + self.pages.others,
             rows_out=taken,
             dropped=dropped,
             facts={
-                "requests": self.lookahead.answers,
+                "requests": self.pages.answers,
                 "labels": [
                     {
                         "label": label.name,

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from equigen import sources
 from equigen.config import Config
 from equigen.credentials import Credentials
 from equigen.errors import BadBodyError, ConfigError, UsageError
@@ -20,7 +21,8 @@ from equigen.rules.places import COUNTRIES, FORMATS
 from equigen.schema import Listing, safe_text, split_list
 from equigen.settings import defaults
 from equigen.source_settings import DiscogsSettings
-from equigen.sources import Page, open_source
+from equigen.sources import Page
+from equigen.sources.discogs import open_source
 
 RECORDED = Path(__file__).parents[3] / "shared" / "realdata" / "discogs_api"
 LABELS = {label.name: label for label in builtin_labels(genre_limit=1, world_limit=1)}
@@ -78,7 +80,7 @@ def config(*, token: str = "", user_agent: str = "", **discogs: Any) -> Config: 
 def read(answer: object, query: Query = JAZZ_1999) -> Page:
     """Read an answer, given as bytes or as what is to become JSON."""
     body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-    return open_source("discogs", config()).read(query, body, url=URL)
+    return open_source(config()).read(query, body, url=URL)
 
 
 def read_one(**changed: object) -> Listing:
@@ -415,7 +417,7 @@ def test_any_body_is_a_page_or_refused(body: bytes) -> None:
 def params(query: Query, *, entity: str = "all", page: int = 1) -> dict[str, list[str]]:
     """Return what is asked, by name."""
     found: dict[str, list[str]] = {}
-    for name, value in open_source("discogs", config(entity=entity)).request(query, page).params:
+    for name, value in open_source(config(entity=entity)).request(query, page).params:
         found.setdefault(name, []).append(value)
     return found
 
@@ -457,7 +459,7 @@ def test_a_slice_is_asked_beside_all_else() -> None:
 
 def test_the_address_is_the_search_and_holds_no_credentials() -> None:
     """Credentials travel in a header of the API's host alone."""
-    source = open_source("discogs", config(token="hunter2"))
+    source = open_source(config(token="hunter2"))
     request = source.request(JAZZ_1999, 1)
     assert request.url == f"{LOOPBACK}/database/search"
     assert "hunter2" not in str(request)
@@ -468,7 +470,7 @@ def test_the_address_is_the_search_and_holds_no_credentials() -> None:
 
 def test_a_query_is_cut_by_country_then_by_format() -> None:
     """Slices keep label and year; what is cut twice is cut no further."""
-    source = open_source("discogs", config())
+    source = open_source(config())
     by_country = source.slices(JAZZ_1999)
     assert [query.country for query in by_country] == list(COUNTRIES)
     by_format = source.slices(by_country[0])
@@ -490,7 +492,7 @@ def test_no_slice_is_there_twice() -> None:
 
 def test_each_query_has_a_key_of_its_own() -> None:
     """The ledger tells queries apart by label, year, slice and entity; the host doesn't matter."""
-    source = open_source("discogs", config())
+    source = open_source(config())
     queries = [
         Query(label, year, country, format_)
         for label in LABELS.values()
@@ -499,9 +501,9 @@ def test_each_query_has_a_key_of_its_own() -> None:
     ]
     keys = {source.key(query) for query in queries}
     assert len(keys) == len(queries)
-    masters = open_source("discogs", config(entity="master"))
+    masters = open_source(config(entity="master"))
     assert masters.key(JAZZ_1999) not in keys
-    elsewhere = open_source("discogs", config(base_url="http://localhost:1"))
+    elsewhere = open_source(config(base_url="http://localhost:1"))
     assert elsewhere.key(JAZZ_1999) == source.key(JAZZ_1999)
     limited = Query(replace(LABELS["Jazz"], limit=5), 1999)
     assert source.key(limited) == source.key(JAZZ_1999)
@@ -510,7 +512,7 @@ def test_each_query_has_a_key_of_its_own() -> None:
 def test_a_key_stays_the_same_for_ever() -> None:
     """Ledgers of earlier versions are found again by these words."""
     query = replace(JAZZ_1999, country="Curaçao")
-    assert json.loads(open_source("discogs", config()).key(query)) == [
+    assert json.loads(open_source(config()).key(query)) == [
         "discogs",
         ["genre", "Jazz"],
         ["style", "Jazz"],
@@ -523,7 +525,7 @@ def test_a_key_stays_the_same_for_ever() -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost:8080", "[::1]:8080"])
 def test_on_loopback_neither_name_nor_credentials_are_needed(host: str) -> None:
     """The sandbox answers whoever asks; we say who we are all the same."""
-    source = open_source("discogs", config(base_url=f"http://{host}"))
+    source = open_source(config(base_url=f"http://{host}"))
     assert source.user_agent.startswith("EquiGen/")
     (policy,) = source.policies.values()
     assert policy.headers == {}
@@ -537,13 +539,11 @@ def test_on_loopback_neither_name_nor_credentials_are_needed(host: str) -> None:
 def test_the_real_service_needs_a_name_and_credentials(base_url: str) -> None:
     """What is missing is told before the first request, one thing at a time."""
     with pytest.raises(ConfigError, match=r"discogs\.user_agent"):
-        open_source("discogs", config(base_url=base_url, token="hunter2"))
+        open_source(config(base_url=base_url, token="hunter2"))
     with pytest.raises(ConfigError, match="DISCOGS_TOKEN") as caught:
-        open_source("discogs", config(base_url=base_url, user_agent="MyCovers/1.0"))
+        open_source(config(base_url=base_url, user_agent="MyCovers/1.0"))
     assert len(str(caught.value).splitlines()) == 1
-    source = open_source(
-        "discogs", config(base_url=base_url, user_agent="MyCovers/1.0", token="hunter2")
-    )
+    source = open_source(config(base_url=base_url, user_agent="MyCovers/1.0", token="hunter2"))
     assert source.user_agent == "MyCovers/1.0"
     assert list(source.policies) == ["api.discogs.com"]
 
@@ -552,29 +552,27 @@ def test_credentials_do_not_go_out_in_the_clear() -> None:
     """The real service is asked by https, or not at all."""
     plain = config(base_url="http://api.discogs.com", user_agent="MyCovers/1.0", token="hunter2")
     with pytest.raises(ConfigError, match="https"):
-        open_source("discogs", plain)
+        open_source(plain)
 
 
 def test_a_blank_name_is_none() -> None:
     """White space says nobody who we are."""
     with pytest.raises(ConfigError, match=r"discogs\.user_agent"):
-        open_source(
-            "discogs", config(base_url="https://api.discogs.com", user_agent="  ", token="x")
-        )
+        open_source(config(base_url="https://api.discogs.com", user_agent="  ", token="x"))
 
 
 def test_the_pace_is_as_the_settings_say() -> None:
     """The host's own limit comes from the settings; 0 leaves it to the server's headers."""
-    (policy,) = open_source("discogs", config(requests_per_minute=0)).policies.values()
+    (policy,) = open_source(config(requests_per_minute=0)).policies.values()
     assert policy.per_minute == 0
-    (policy,) = open_source("discogs", config()).policies.values()
+    (policy,) = open_source(config()).policies.values()
     assert policy.per_minute == 60
 
 
 def test_an_unknown_source_is_refused_by_name() -> None:
     """A source that is no file of the package is told, with those that are."""
     with pytest.raises(UsageError, match=r"'napster'.*discogs"):
-        open_source("napster", config())
+        sources.open_source("napster", config())
 
 
 @given(st.lists(st.text(max_size=6), max_size=4))
