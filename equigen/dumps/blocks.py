@@ -20,7 +20,9 @@ _OWN_ENCODING = re.compile(
     rb"""encoding\s*=\s*["'](?!(?:utf-8|us-ascii|ascii)["'])""", re.IGNORECASE
 )
 _NOT_PLAIN = re.compile(rb"<[!?]")
-_URL_START = b"http"
+# A URL begins so, unless characters of it are written as references.
+_URL_SIGNS = (b"http", b"&")
+_CLOSING = ord(">")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +103,10 @@ def trimmed(block: bytes, markup: Markup) -> bytes:
     """
     for name in markup.unused:
         block = _without(block, name.encode())
-    return _without(block, b"images", but_with=(_URL_START, b"&"))
+    return _without(block, b"images", kept_with=_URL_SIGNS)
 
 
-def _without(block: bytes, name: bytes, *, but_with: tuple[bytes, ...] = ()) -> bytes:
+def _without(block: bytes, name: bytes, *, kept_with: tuple[bytes, ...] = ()) -> bytes:
     """Leave out elements of a name, but those that have one of some bytes in them."""
     start, end = b"<%b>" % name, b"</%b" % name
     find = block.find
@@ -114,9 +116,12 @@ def _without(block: bytes, name: bytes, *, but_with: tuple[bytes, ...] = ()) -> 
     while begins >= 0:
         ends = find(end, begins)
         stops = ends + len(end) + 1
-        if ends < 0 or block[stops - 1 : stops] != b">":
+        if ends < 0 or block[stops - 1] != _CLOSING:
             break  # an end tag with a blank in it, or another name: let a parser see them all
-        if not any(find(each, begins, ends) >= 0 for each in but_with):
+        for sign in kept_with:
+            if find(sign, begins, ends) >= 0:
+                break
+        else:
             kept.append(block[at:begins])
             at = stops
         begins = find(start, stops)

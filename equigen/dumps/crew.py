@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Generic, NoReturn, Self, TypeVar
+from typing import IO, Any, Generic, NoReturn, Self, TypeVar
 
 import orjson
 
@@ -157,7 +157,7 @@ def _started(path: Path, name: str, index: int, effort: Effort) -> subprocess.Po
     )
 
 
-def _heard(process: subprocess.Popen[bytes], path: Path) -> list[object]:
+def _heard(process: subprocess.Popen[bytes], path: Path) -> list[Any]:
     """Return what a process says next: a batch, or nothing at the end."""
     line = _output(process).readline()
     if not line.endswith(b"\n"):
@@ -171,7 +171,7 @@ def _heard(process: subprocess.Popen[bytes], path: Path) -> list[object]:
     said = orjson.loads(line)
     if isinstance(said, str):
         raise DumpError(said)
-    batch: list[object] = said
+    batch: list[Any] = said
     return batch
 
 

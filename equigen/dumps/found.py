@@ -71,7 +71,9 @@ def found_in(  # noqa: C901, PLR0912  (a call for each element would take as lon
     # The last of each that was at home. What is not in the tree any more is nobody's parent.
     last: dict[str, etree._Element] = {"": root}
     seen = last.get
-    found: Found | None = None
+    found = nothing = Found("")
+    artist: dict[str, str] = {}
+    once, genres, styles = found.once, found.genres, found.styles
     for element in start.iter(record, *tags):
         tag = element.tag
         home, use = uses[tag]
@@ -97,17 +99,15 @@ def found_in(  # noqa: C901, PLR0912  (a call for each element would take as lon
             artist = {}
             found.artists.append(artist)
         elif use == _RECORD:
-            if found:
+            if found is not nothing:
                 yield found
-            once = {}
-            genres = []
-            styles = []
+            once, genres, styles = {}, [], []
             found = Found(element.get("id", ""), once, [], genres, styles, [])
         elif use == _IMAGE:
             _see_image(found, element)
         elif use == _FORMAT:
             found.formats.append(element.get("name", ""))
-    if found:
+    if found is not nothing:
         yield found
 
 

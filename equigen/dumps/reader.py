@@ -23,7 +23,7 @@ _LOOK_FOR_CYCLES_EVERY = 100_000
 
 
 def main(setup: str) -> None:
-    """Read what the setup says: path, kind of dump, which reader this is of how many, block size."""
+    """Read by the setup: path, kind of dump, which reader this is of how many, size of blocks."""
     path, name, index, readers, block_bytes = ast.literal_eval(setup)
     gc.set_threshold(_LOOK_FOR_CYCLES_EVERY)
     try:

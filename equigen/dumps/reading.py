@@ -1,13 +1,12 @@
 """A dump's bytes, decompressed, with how far in the file they are; one that is cut off says so."""
 
 import os
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from isal import igzip, isal_zlib
+from isal import igzip, igzip_lib
 
 from equigen.errors import InputError, MissingInputError
 
@@ -26,7 +25,9 @@ class DumpFile:
         self._size_bytes = os.fstat(file.fileno()).st_size
         is_gzip = file.read(len(_GZIP)) == _GZIP
         file.seek(0)
-        self._bytes = igzip.IGzipFile(fileobj=file, mode="rb") if is_gzip else file
+        self._bytes: BinaryIO = file
+        if is_gzip:
+            self._bytes = igzip.open(file, "rb")  # type: ignore[no-untyped-call]  # it has no hints
 
     @property
     def position(self) -> int:
@@ -49,7 +50,7 @@ class DumpFile:
             )
         except igzip.BadGzipFile as err:
             what = f"damaged gzip data before byte {self.position:,} of the file: {err}"
-        except (isal_zlib.IsalError, zlib.error) as err:
+        except igzip_lib.IsalError as err:
             what = f"damaged gzip data before byte {self.position:,} of the file: {err}"
         except OSError as err:
             what = f"it can't be read at byte {self.position:,}: {err.strerror}"

@@ -7,7 +7,7 @@ the parser doesn't take it, the dump is read from there on, as it stands, by an 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, count
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 from lxml import etree
 
@@ -19,7 +19,8 @@ from equigen.dumps.texts import number
 Cell = str | int | bool
 Row = tuple[Cell, ...]
 
-BLOCK_BYTES = 1 << 19
+# What a block is made into stays in a core's own cache.
+BLOCK_BYTES = 1 << 18
 _HEAD_BYTES = 1 << 16
 _ROWS_TOGETHER = 1_000
 _SCOUTED_BYTES = 1 << 12
@@ -132,15 +133,15 @@ def _batch(records: Iterable[Found], dump: DumpFile, kind: Kind, *, is_rest: boo
 class _NothingOutside(etree.Resolver):
     """Leads every name outside of the dump to nothing: no other file or host is asked."""
 
-    def resolve(self, system_url: str, public_id: str, context: object) -> object:
-        """Return an empty document."""
-        return self.resolve_empty(context)
+    def resolve(self, _system_url: str, _public_id: str, context: object) -> Any:  # type: ignore[override]  # noqa: ANN401
+        """Return an empty document; lxml hands a context over, which its type hints leave out."""
+        return self.resolve_empty(context)  # type: ignore[attr-defined]  # as above
 
 
-def _incremental(events: tuple[str, ...], tag: str | None) -> etree.XMLPullParser:
+def _incremental(event: Literal["start", "end"], tag: str | None) -> etree.XMLPullParser:
     # Entities that the dump itself declares are text, bounded by the parser's own limits.
     parser = etree.XMLPullParser(
-        events=events,
+        events=(event,),
         tag=tag,
         remove_comments=True,
         remove_pis=True,
@@ -149,6 +150,12 @@ def _incremental(events: tuple[str, ...], tag: str | None) -> etree.XMLPullParse
     )
     parser.resolvers.add(_NothingOutside())
     return parser
+
+
+def _seen_by(parser: etree.XMLPullParser) -> Iterator[etree._Element]:
+    """Yield the elements of the events that came in."""
+    for _, element in parser.read_events():
+        yield cast("etree._Element", element)  # as for all events but those of namespaces
 
 
 def _exact(pieces: Iterable[bytes], dump: DumpFile, kind: Kind) -> Iterator[Batch]:
@@ -160,14 +167,14 @@ def _exact(pieces: Iterable[bytes], dump: DumpFile, kind: Kind) -> Iterator[Batc
     """
     record = kind.markup.record
     scout = _Scout(kind.markup)
-    parser = _incremental(("end",), record)
+    parser = _incremental("end", record)
     records: list[Found] = []
     is_at_end = False
     try:
         for piece in pieces:
             scout.see(piece)
             parser.feed(piece)
-            for _, element in parser.read_events():
+            for element in _seen_by(parser):
                 records += _of_root(element, kind)
             if len(records) >= _ROWS_TOGETHER:
                 yield _batch(records, dump, kind, is_rest=True)
@@ -207,7 +214,7 @@ class _Scout:
 
     def __init__(self, markup: Markup) -> None:
         self._markup = markup
-        self._parser = _incremental(("start",), None)
+        self._parser = _incremental("start", None)
         self._seen = False
 
     def see(self, piece: bytes) -> None:
@@ -222,7 +229,7 @@ class _Scout:
             if self._seen:
                 return
             self._parser.feed(piece[at : at + _SCOUTED_BYTES])
-            for _, element in self._parser.read_events():
+            for element in _seen_by(self._parser):
                 self._seen = True
                 if element.tag != self._markup.root:
                     what = f"its root is <{element.tag}>; expected <{self._markup.root}>"
