@@ -50,7 +50,7 @@ class DumpFile:
             )
         except igzip.BadGzipFile as err:
             what = f"damaged gzip data before byte {self.position:,} of the file: {err}"
-        except igzip_lib.IsalError as err:
+        except igzip_lib.IsalError as err:  # type: ignore[misc]  # its hint says less than it is
             what = f"damaged gzip data before byte {self.position:,} of the file: {err}"
         except OSError as err:
             what = f"it can't be read at byte {self.position:,}: {err.strerror}"

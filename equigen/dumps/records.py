@@ -155,7 +155,7 @@ def _incremental(event: Literal["start", "end"], tag: str | None) -> etree.XMLPu
 def _seen_by(parser: etree.XMLPullParser) -> Iterator[etree._Element]:
     """Yield the elements of the events that came in."""
     for _, element in parser.read_events():
-        yield cast("etree._Element", element)  # as for all events but those of namespaces
+        yield cast("etree._Element", element)  # noqa: SLF001  (the name that lxml gives the class)
 
 
 def _exact(pieces: Iterable[bytes], dump: DumpFile, kind: Kind) -> Iterator[Batch]:

@@ -50,8 +50,8 @@ def credit(artists: Sequence[Mapping[str, str]]) -> str:
     Each has a `name`, or else an `anv`, and a `join` that stands before the next; what lacks is not
     in it. Who has no name is left out.
     """
-    if len(artists) == 1 and (name := artists[0].get("name")):
-        return _name(name)
+    if len(artists) == 1 and (alone := _name(artists[0].get("name", ""))):
+        return alone
     shown = ""
     join = ""
     for artist in artists:
