@@ -1,0 +1,189 @@
+"""A dump read by a few processes, each taking its turn with the blocks; small ones without any.
+
+Each process decompresses all of the dump and parses its own blocks: that costs less than passing
+blocks between them, and their rows come back in the order of the dump.
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Generic, NoReturn, Self, TypeVar
+
+import orjson
+
+from equigen.dumps.reading import DumpError, opened
+from equigen.dumps.records import BLOCK_BYTES, Batch, Cell, Kind, batches
+from equigen.errors import EquigenError, InputError
+
+# Processes take a tenth of a second to start: meanwhile one reads as much as this.
+SMALL_BYTES = 1 << 20
+# The same modules as here, and none that happen to lie in the working folder.
+_START = (
+    "import sys; sys.path[:] = sys.argv[2:];"
+    " from equigen.dumps.reader import main; main(sys.argv[1])"
+)
+Named = TypeVar("Named")
+
+
+def nobody(_count: int) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How a dump is read: by how many processes, and in this one where it is small."""
+
+    processes: int = 2
+    small_bytes: int = SMALL_BYTES
+    block_bytes: int = BLOCK_BYTES
+
+
+class Reading(Generic[Named]):
+    """A dump that is being read: iterate over it, once, for batches of rows.
+
+    `skipped` counts the records so far that have no number and so no row.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        kind: Kind,
+        make: Callable[[Iterable[Cell]], Named],
+        *,
+        effort: Effort,
+        on_read: Callable[[int], None],
+    ) -> None:
+        self.skipped = 0
+        self._path, self._kind, self._make = path, kind, make
+        self._effort, self._on_read = effort, on_read
+        self._made_by = f"equigen dumps get {kind.markup.root}"
+        with opened(path, made_by=self._made_by):
+            pass
+        self._batches = self._read()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> list[Named]:
+        return next(self._batches)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        err: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End at once, with all processes."""
+        self._batches.close()
+
+    def _read(self) -> Generator[list[Named], None, None]:
+        read, position = 0, 0
+        make = self._make
+        source = self._source()
+        try:
+            for batch in source:
+                self.skipped += batch.skipped
+                read += len(batch.rows) + batch.skipped
+                self._on_read(batch.position - position)
+                position = batch.position
+                if batch.rows:
+                    yield list(map(make, batch.rows))
+        except DumpError as err:
+            self._refuse(err, read)
+        finally:
+            source.close()
+
+    def _source(self) -> Generator[Batch, None, None]:
+        effort = self._effort
+        if effort.processes < 1 or self._path.stat().st_size < effort.small_bytes:
+            return _here(self._path, self._kind, effort.block_bytes, self._made_by)
+        return _crew(self._path, self._kind.markup.root, effort)
+
+    def _refuse(self, err: DumpError, read: int) -> NoReturn:
+        name = self._kind.markup.root
+        msg = (
+            f"{self._path}: {err}. Expected a whole dump of Discogs' {name}; {read:,} {name} were"
+            f" read before, which are not taken for the whole. `{self._made_by}` gets it anew."
+        )
+        raise InputError(msg) from None
+
+
+def _here(path: Path, kind: Kind, block_bytes: int, made_by: str) -> Generator[Batch, None, None]:
+    with opened(path, made_by=made_by) as dump:
+        yield from batches(dump, kind, block_bytes=block_bytes)
+
+
+def _crew(path: Path, name: str, effort: Effort) -> Generator[Batch, None, None]:
+    """Yield what processes tell, each in its turn.
+
+    Raises:
+        DumpError: what one of them raised.
+        EquigenError: one ended before it should.
+
+    """
+    crew: list[subprocess.Popen[bytes]] = []
+    try:
+        for index in range(effort.processes):
+            crew.append(_started(path, name, index, effort))  # noqa: PERF401  (ended also if one fails)
+        turn = 0
+        while said := _heard(crew[turn % len(crew)], path):
+            batch = Batch(*said)
+            if batch.is_rest and len(crew) > 1:
+                crew, others = [crew[turn % len(crew)]], [*crew]
+                _end(each for each in others if each not in crew)
+            yield batch
+            turn += 1
+    finally:
+        _end(crew)
+
+
+def _started(path: Path, name: str, index: int, effort: Effort) -> subprocess.Popen[bytes]:
+    setup = [str(path), name, index, effort.processes, effort.block_bytes]
+    return subprocess.Popen(  # noqa: S603  (our own interpreter and module)
+        [sys.executable, "-c", _START, repr(setup), *sys.path],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        # A Ctrl-C is for the process that leads: it ends the others.
+        process_group=0,
+    )
+
+
+def _heard(process: subprocess.Popen[bytes], path: Path) -> list[Any]:
+    """Return what a process says next: a batch, or nothing at the end."""
+    line = _output(process).readline()
+    if not line.endswith(b"\n"):
+        code = process.wait()
+        msg = (
+            f"{path}: a process that read it ended {f'by signal {-code}' if code < 0 else code},"
+            " maybe for want of memory. What was read is not taken for the whole: run the same"
+            " command again."
+        )
+        raise EquigenError(msg)
+    said = orjson.loads(line)
+    if isinstance(said, str):
+        raise DumpError(said)
+    batch: list[Any] = said
+    return batch
+
+
+def _end(processes: Iterable[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        process.kill()
+        process.wait()
+        _output(process).close()
+
+
+def _output(process: subprocess.Popen[bytes]) -> IO[bytes]:
+    if process.stdout is None:  # they are all started with one
+        msg = "a process without its output"
+        raise EquigenError(msg)
+    return process.stdout

@@ -1,0 +1,237 @@
+"""The records of a Discogs dump as rows, in its order: block by block, or exactly where in doubt.
+
+Blocks are trimmed by their bytes and then parsed. Where a block is anything but tags and text, or
+the parser doesn't take it, the dump is read from there on, as it stands, by an incremental parser.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, count
+from typing import Any, Literal, NamedTuple, cast
+
+from lxml import etree
+
+from equigen.dumps.blocks import Blocks, Markup, head_of, is_plain, trimmed
+from equigen.dumps.found import Found, found_in
+from equigen.dumps.reading import DumpError, DumpFile
+from equigen.dumps.texts import number
+
+Cell = str | int | bool
+Row = tuple[Cell, ...]
+
+# What a block is made into stays in a core's own cache.
+BLOCK_BYTES = 1 << 18
+_HEAD_BYTES = 1 << 16
+_ROWS_TOGETHER = 1_000
+_SCOUTED_BYTES = 1 << 12
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of dump: its markup, the elements to look at, and what is made of a record.
+
+    `row` gets the record's number as well.
+    """
+
+    markup: Markup
+    tags: tuple[str, ...]
+    row: Callable[[int, Found], Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Which blocks are whose: of `readers` that read a dump together, each has its `index`."""
+
+    index: int = 0
+    readers: int = 1
+
+    def has(self, block: int) -> bool:
+        """Tell whether a block is this reader's."""
+        return block % self.readers == self.index
+
+
+ALONE = Turn()
+
+
+class Batch(NamedTuple):
+    """Rows of records that follow each other.
+
+    `skipped` records between them have no number. `position` is how many bytes of the file were
+    read by then. `is_rest`: all that follows comes from the same reader.
+    """
+
+    rows: list[Row]
+    skipped: int
+    position: int
+    is_rest: bool
+
+
+def batches(
+    dump: DumpFile, kind: Kind, *, turn: Turn = ALONE, block_bytes: int = BLOCK_BYTES
+) -> Iterator[Batch]:
+    """Yield the rows of the blocks whose turn it is; the end is in the turn after the last block.
+
+    Raises:
+        DumpError: the dump is not whole, not XML, or of another kind; raised only by the reader
+            whose turn it is there.
+
+    """
+    block_number = 0
+    try:
+        start = dump.read(_HEAD_BYTES)
+        head = head_of(start, kind.markup.root)
+        if not head:
+            if turn.has(0):
+                yield from _exact(chain([start], _pieces(dump, block_bytes)), dump, kind)
+            return
+        blocks = Blocks(dump, start[start.index(head) + len(head) :], kind.markup, block_bytes)
+        for block_number in count():
+            block = blocks.next()
+            if turn.has(block_number):
+                batch = _parsed(block, head, dump, kind) if block else None
+                if batch is None:
+                    yield from _exact(chain([head, block], blocks.following()), dump, kind)
+                    return
+                yield batch
+            if not block:
+                return
+    except DumpError:
+        if turn.has(block_number):
+            raise
+
+
+def _pieces(dump: DumpFile, size_bytes: int) -> Iterator[bytes]:
+    while piece := dump.read(size_bytes):
+        yield piece
+
+
+def _parsed(block: bytes, head: bytes, dump: DumpFile, kind: Kind) -> Batch | None:
+    """Return the rows of a block; None where an exact parser has to decide."""
+    if not is_plain(block):
+        return None
+    try:
+        root = etree.fromstring(
+            b"%b%b</%b>" % (head, trimmed(block, kind.markup), kind.markup.root.encode()),
+            etree.XMLParser(collect_ids=False, no_network=True),
+        )
+    except etree.XMLSyntaxError:
+        return None
+    return _batch(found_in(root, root, kind.markup.record, kind.tags), dump, kind)
+
+
+def _batch(records: Iterable[Found], dump: DumpFile, kind: Kind, *, is_rest: bool = False) -> Batch:
+    rows: list[Row] = []
+    skipped = 0
+    for found in records:
+        if record_id := number(found.record_id):
+            rows.append(kind.row(record_id, found))
+        else:
+            skipped += 1
+    return Batch(rows, skipped, dump.position, is_rest)
+
+
+class _NothingOutside(etree.Resolver):
+    """Leads every name outside of the dump to nothing: no other file or host is asked."""
+
+    def resolve(self, _system_url: str, _public_id: str, context: object) -> Any:  # type: ignore[override]  # noqa: ANN401
+        """Return an empty document; lxml hands a context over, which its type hints leave out."""
+        return self.resolve_empty(context)  # type: ignore[attr-defined]  # as above
+
+
+def _incremental(event: Literal["start", "end"], tag: str | None) -> etree.XMLPullParser:
+    # Entities that the dump itself declares are text, bounded by the parser's own limits.
+    parser = etree.XMLPullParser(
+        events=(event,),
+        tag=tag,
+        remove_comments=True,
+        remove_pis=True,
+        collect_ids=False,
+        no_network=True,
+    )
+    parser.resolvers.add(_NothingOutside())
+    return parser
+
+
+def _seen_by(parser: etree.XMLPullParser) -> Iterator[etree._Element]:
+    """Yield the elements of the events that came in."""
+    for _, element in parser.read_events():
+        yield cast("etree._Element", element)  # noqa: SLF001  (the name that lxml gives the class)
+
+
+def _exact(pieces: Iterable[bytes], dump: DumpFile, kind: Kind) -> Iterator[Batch]:
+    """Yield all records of an XML document.
+
+    Raises:
+        DumpError: it isn't one, or of another kind; or its pieces can't be read.
+
+    """
+    record = kind.markup.record
+    scout = _Scout(kind.markup)
+    parser = _incremental("end", record)
+    records: list[Found] = []
+    is_at_end = False
+    try:
+        for piece in pieces:
+            scout.see(piece)
+            parser.feed(piece)
+            for element in _seen_by(parser):
+                records += _of_root(element, kind)
+            if len(records) >= _ROWS_TOGETHER:
+                yield _batch(records, dump, kind, is_rest=True)
+                records = []
+        is_at_end = True
+        parser.close()
+    except DumpError:
+        yield _batch(records, dump, kind, is_rest=True)
+        raise
+    except etree.XMLSyntaxError as err:
+        yield _batch(records, dump, kind, is_rest=True)
+        if is_at_end:
+            what = f"the XML is cut off: it ends without </{kind.markup.root}>"
+        else:
+            what = f"not XML: {err.msg}"
+        raise DumpError(what) from None
+    yield _batch(records, dump, kind, is_rest=True)
+
+
+def _of_root(element: etree._Element, kind: Kind) -> list[Found]:
+    """Return what a record says that has just ended, and let go of it and of what stands before."""
+    root = element.getparent()
+    if root is None or root.getparent() is not None:
+        return []  # it has the name of a record and isn't one
+    if next(element.iter(etree.Entity), None) is not None:
+        what = "a record has an entity that the file doesn't declare"
+        raise DumpError(what)
+    found = list(found_in(element, root, kind.markup.record, kind.tags))
+    element.clear()
+    while element.getprevious() is not None:
+        del root[0]
+    return found
+
+
+class _Scout:
+    """Looks at the start of a document for its root."""
+
+    def __init__(self, markup: Markup) -> None:
+        self._markup = markup
+        self._parser = _incremental("start", None)
+        self._seen = False
+
+    def see(self, piece: bytes) -> None:
+        """Look at the next piece, until the root was seen.
+
+        Raises:
+            DumpError: it is another one.
+            etree.XMLSyntaxError: this is no XML.
+
+        """
+        for at in range(0, len(piece), _SCOUTED_BYTES):
+            if self._seen:
+                return
+            self._parser.feed(piece[at : at + _SCOUTED_BYTES])
+            for element in _seen_by(self._parser):
+                self._seen = True
+                if element.tag != self._markup.root:
+                    what = f"its root is <{element.tag}>; expected <{self._markup.root}>"
+                    raise DumpError(what)
+                return
