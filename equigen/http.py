@@ -52,6 +52,7 @@ _PARTIAL = 206
 _NOT_MODIFIED = 304
 _NOT_SATISFIABLE = 416
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_SCHEMES = frozenset({"http", "https"})
 _TOLD_BYTES = 300
 # A short body that nobody reads is still taken in, so that its connection can be used again.
 _DRAINED_BYTES = 64 * 1024
@@ -308,7 +309,7 @@ class Client:
             msg = f"{shown(url)}: redirects to {shown(location)!r}, which is no address: {err}."
             raise RefusedAddressError(msg, url=url) from err
         trouble = ""
-        if parts.scheme not in {"http", "https"}:
+        if parts.scheme not in _SCHEMES:
             trouble = "only http and https are followed"
         elif gate.policy.headers and (parts.hostname != gate.host or parts.scheme != first_scheme):
             trouble = "credentials don't follow to another host"
@@ -366,11 +367,16 @@ def _too_large(url: str, max_bytes: int) -> TooLargeError:
 
 def _encoded(url: str, params: Sequence[tuple[str, str]]) -> str:
     try:
-        return requests.Request("GET", url, params=list(params)).prepare().url or url
+        encoded = requests.Request("GET", url, params=list(params)).prepare().url or url
+        scheme = urlsplit(encoded).scheme
     except (requests.RequestException, ValueError) as err:
         why = str(err).replace(url, shown(url))
         msg = f"{shown(url)}: not an address that can be asked: {why}. Expected http(s)://."
         raise RefusedAddressError(msg, url=url) from err
+    if scheme not in _SCHEMES:
+        msg = f"{shown(url)}: expected an address of http or https, got one of {scheme!r}."
+        raise RefusedAddressError(msg, url=url)
+    return encoded
 
 
 def _drain(response: urllib3.BaseHTTPResponse) -> bytes:

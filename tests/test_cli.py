@@ -33,6 +33,7 @@ from equigen.sandbox.server import Sandbox
 
 COMMANDS = [
     "init",
+    "dumps",
     "fetch",
     "clean",
     "dedupe",

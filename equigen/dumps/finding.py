@@ -4,7 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from equigen.errors import BadBodyError, HttpStatusError, UsageError
+from equigen.errors import (
+    BadBodyError,
+    EquigenError,
+    FetchError,
+    HostRestsError,
+    HttpStatusError,
+    UsageError,
+)
 from equigen.http import Answer, Client
 from equigen.rules.addresses import shown
 from equigen.rules.dump_names import (
@@ -50,6 +57,7 @@ class Finder:
     year: int
     _indexes: dict[int, Mapping[str, Listed]] = field(default_factory=dict)
     _checksums: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    _no_index: EquigenError | None = None
 
     def find(self, kind: Kind) -> Offer:
         """Return the newest dump of a kind that has checksums, or that of the date in the settings.
@@ -99,13 +107,16 @@ class Finder:
         raise self._none(kind, self.settings.discogs_url, list(dates), without_sums)
 
     def _index(self, year: int) -> Mapping[str, Listed]:
+        if self._no_index:
+            raise self._no_index  # asked for another kind: the host was tried often enough
         if year not in self._indexes:
             page = f"{self.settings.discogs_url}/"
             params = [("prefix", f"data/{year:04}/")]
             try:
                 index = self.client.get(page, _index_of, params=params, max_bytes=_MAX_BYTES)
-            except HttpStatusError as err:
-                if err.status != _NOT_FOUND:
+            except (FetchError, HostRestsError) as err:
+                if not (isinstance(err, HttpStatusError) and err.status == _NOT_FOUND):
+                    self._no_index = err
                     raise
                 index = {}
             self._indexes[year] = index

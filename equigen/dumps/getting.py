@@ -22,8 +22,9 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A file to get: `size_bytes` is 0 where it isn't known before."""
+    """A file to get: `label` for people, `size_bytes` 0 where it isn't known before."""
 
+    label: str
     name: str
     url: str
     sha256: str
@@ -43,7 +44,7 @@ def get_file(client: Client, wanted: Wanted, folder: Path, open_bar: BarMaker) -
 
     """
     target = folder / wanted.name
-    with open_bar(f"get {wanted.name}", wanted.size_bytes, "B") as bar:
+    with open_bar(f"get {wanted.label}", wanted.size_bytes, "B") as bar:
         if target.is_file():
             bar.expect(target.stat().st_size)
             if sha256_of(target, bar.advance) == wanted.sha256:

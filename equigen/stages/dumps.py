@@ -1,4 +1,4 @@
-"""List the open dumps of Discogs and MusicBrainz, and get them, checked.
+"""Find and download the open dumps of Discogs and MusicBrainz.
 
 `list` shows the newest of each kind and those that are here; `get` downloads into the folder of the
 dumps (dumps.directory): masters (about 0.6 GB) and releases (10.5 GB) from Discogs, release-groups
@@ -254,7 +254,7 @@ def _get_one(context: Context, client: Client, finder: Finder, kind: Kind) -> _G
     offer = finder.find(kind)
     sha256 = finder.sha256(offer)
     folder = _folder(context)
-    wanted = Wanted(offer.name, offer.url, sha256, offer.size_bytes)
+    wanted = Wanted(kind, offer.name, offer.url, sha256, offer.size_bytes)
     outcome = get_file(client, wanted, folder, context.bar)
     size_bytes = (folder / offer.name).stat().st_size
     return _Got(DumpName(offer.name, kind, offer.stamp), size_bytes, sha256, str(outcome))
