@@ -425,6 +425,25 @@ def test_a_run_that_ends_in_the_middle_is_gone_on_with(
     assert names(tmp_path) == {name}
 
 
+def test_a_long_rest_can_be_ended_by_ctrl_c(tmp_path: Path) -> None:
+    """The wait is told on stderr; the interrupt ends it at once."""
+    with ScriptedServer(Script(429, headers={"Retry-After": "3574"})) as server:
+        env = {"EQUIGEN_DUMPS__DISCOGS_URL": server.url}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "equigen", "dumps", "get", "masters"],
+            cwd=tmp_path,
+            env=program_env(**env),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert process.stderr
+        assert b"127.0.0.1 asks for a rest of 60 min: waiting until" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert b"run it again to go on" in err
+
+
 def test_a_disk_that_takes_no_more_keeps_the_part(tmp_path: Path) -> None:
     """The error says what to do, and the next run goes on with what is there."""
     command = f"ulimit -f 400; exec {sys.executable} -m equigen dumps get release-groups"
