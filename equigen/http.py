@@ -7,7 +7,7 @@ meant for one host never reach another.
 
 import logging
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -48,8 +48,11 @@ _LONGEST_REST_S = 366 * 24 * 3600.0
 _DIGITS = 20
 _DEFAULT_MAX_BYTES = 50_000_000
 _OK = 200
+_PARTIAL = 206
 _NOT_MODIFIED = 304
+_NOT_SATISFIABLE = 416
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_SCHEMES = frozenset({"http", "https"})
 _TOLD_BYTES = 300
 # A short body that nobody reads is still taken in, so that its connection can be used again.
 _DRAINED_BYTES = 64 * 1024
@@ -68,6 +71,19 @@ class Answer:
     url: str
     headers: Mapping[str, str]
     body: bytes
+    status: int = _OK
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An answer whose body is still to come: `chunks` yields it as it is sent, packed or not.
+
+    `status` is 200; where a range was asked for it may also be 206 or 416.
+    """
+
+    url: str
+    headers: Mapping[str, str]
+    chunks: Iterator[bytes]
     status: int = _OK
 
 
@@ -150,21 +166,62 @@ class Client:
 
         """
         full_url = url if is_plain(url) and not params else _encoded(url, params)
+
+        def finish(gate: Gate, url: str, response: urllib3.BaseHTTPResponse) -> Answer:
+            return self._whole(gate, url, response, max_bytes, accept_304=bool(unless))
+
+        return self._tried(lambda: read(self._follow(full_url, unless or {}, finish)))
+
+    def stream(
+        self,
+        url: str,
+        take: Callable[[Stream], T],
+        *,
+        asking: Callable[[], Mapping[str, str]] = dict,
+    ) -> T:
+        """Fetch `url` and return what `take` makes of its body while it comes, however long it is.
+
+        `asking` is called before each try for the headers of that try, such as Range: a try can go
+        on where the one before was cut off. `take` is called once a try; a `BadBodyError` that it
+        raises is a fault like a cut connection. Raises what `get` does, but for TooLargeError.
+        """
+        full_url = url if is_plain(url) else _encoded(url, ())
+
+        def attempt() -> T:
+            headers = {"Accept-Encoding": "identity", **asking()}
+            accepted = {_OK, _PARTIAL, _NOT_SATISFIABLE} if "Range" in headers else {_OK}
+
+            def finish(gate: Gate, url: str, response: urllib3.BaseHTTPResponse) -> T:
+                if response.status not in accepted:
+                    raise self._status_error(gate, url, response)
+                chunks = self._chunks(url, response)
+                return take(Stream(url, response.headers, chunks, response.status))
+
+            return self._follow(full_url, headers, finish)
+
+        return self._tried(attempt)
+
+    def _tried(self, attempt: Callable[[], T]) -> T:
         try:
-            return self._retrying(lambda: read(self._follow(full_url, max_bytes, unless or {})))
+            return self._retrying(attempt)
         except FetchError as err:
             err.tries = self.tries()
             raise
 
     def tries(self) -> int:
-        """Return how many tries the last `get` of this thread took."""
+        """Return how many tries the last `get` or `stream` of this thread took."""
         return int(self._retrying.statistics.get("attempt_number", 1))
 
-    def _follow(self, url: str, max_bytes: int, unless: Mapping[str, str]) -> Answer:
+    def _follow(
+        self,
+        url: str,
+        more: Mapping[str, str],
+        finish: Callable[[Gate, str, urllib3.BaseHTTPResponse], T],
+    ) -> T:
         start = url
         for _ in range(self._patience.max_redirects + 1):
             gate = self.gates.at(urlsplit(url).hostname or "")
-            headers = {**gate.policy.headers, **unless}
+            headers = {**gate.policy.headers, **more}
             with (
                 gate.passing() as passage,
                 closing(self._connections.send(url, headers)) as response,
@@ -174,7 +231,7 @@ class Client:
                 passage.remaining = _remaining(gate.policy, response.headers)
                 location = response.headers.get("Location", "")
                 if not (location and response.status in _REDIRECTS):
-                    return self._whole(gate, url, response, max_bytes, accept_304=bool(unless))
+                    return finish(gate, url, response)
                 _drain(response)
             url = self._redirected(gate, url, location, urlsplit(start).scheme)
         msg = (
@@ -220,6 +277,17 @@ class Client:
             raise ConnectionFailedError(msg, url=url) from err
         return Answer(url, response.headers, bytes(body))
 
+    def _chunks(self, url: str, response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+        came_bytes = 0
+        try:
+            while chunk := response.read1(_CHUNK_BYTES, decode_content=False):
+                self.gates.raise_if_stopped()
+                came_bytes += len(chunk)
+                yield chunk
+        except (urllib3.exceptions.HTTPError, OSError) as err:
+            msg = f"{shown(url)}: cut off after {came_bytes:,} bytes: {root(err)}. Run again."
+            raise ConnectionFailedError(msg, url=url) from err
+
     def _status_error(
         self, gate: Gate, url: str, response: urllib3.BaseHTTPResponse
     ) -> HttpStatusError:
@@ -241,7 +309,7 @@ class Client:
             msg = f"{shown(url)}: redirects to {shown(location)!r}, which is no address: {err}."
             raise RefusedAddressError(msg, url=url) from err
         trouble = ""
-        if parts.scheme not in {"http", "https"}:
+        if parts.scheme not in _SCHEMES:
             trouble = "only http and https are followed"
         elif gate.policy.headers and (parts.hostname != gate.host or parts.scheme != first_scheme):
             trouble = "credentials don't follow to another host"
@@ -299,11 +367,16 @@ def _too_large(url: str, max_bytes: int) -> TooLargeError:
 
 def _encoded(url: str, params: Sequence[tuple[str, str]]) -> str:
     try:
-        return requests.Request("GET", url, params=list(params)).prepare().url or url
+        encoded = requests.Request("GET", url, params=list(params)).prepare().url or url
+        scheme = urlsplit(encoded).scheme
     except (requests.RequestException, ValueError) as err:
         why = str(err).replace(url, shown(url))
         msg = f"{shown(url)}: not an address that can be asked: {why}. Expected http(s)://."
         raise RefusedAddressError(msg, url=url) from err
+    if scheme not in _SCHEMES:
+        msg = f"{shown(url)}: expected an address of http or https, got one of {scheme!r}."
+        raise RefusedAddressError(msg, url=url)
+    return encoded
 
 
 def _drain(response: urllib3.BaseHTTPResponse) -> bytes:

@@ -40,13 +40,13 @@ class BarMaker:
 
     @contextmanager
     def __call__(self, description: str, total: int, unit: str) -> Iterator[Bar]:
-        """Open a bar with rate and time left."""
+        """Open a bar with rate and time left; bytes (unit "B") are told as kB, MB and GB."""
         bar: tqdm[Any]
         with tqdm(
             desc=description,
             total=total,
             unit=unit,
-            unit_scale=False,
+            unit_scale=unit == "B",
             dynamic_ncols=True,
             smoothing=0.1,
             disable=not self._shown,

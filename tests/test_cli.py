@@ -33,6 +33,7 @@ from equigen.sandbox.server import Sandbox
 
 COMMANDS = [
     "init",
+    "dumps",
     "fetch",
     "clean",
     "dedupe",
@@ -84,7 +85,9 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stderr.strip() == "[]"
 
 
-@pytest.mark.parametrize("stage", ["fetch", "clean", "dedupe", "balance", "download", "status"])
+@pytest.mark.parametrize(
+    "stage", ["dumps", "fetch", "clean", "dedupe", "balance", "download", "status"]
+)
 def test_a_stage_that_looks_at_no_picture_loads_nothing_that_does(stage: str) -> None:
     """What --covers and --export need is loaded when they are given."""
     code = (
