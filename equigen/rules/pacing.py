@@ -29,8 +29,9 @@ class HostPolicy:
 
     `per_minute` is requests in any 60 s; `per_day` is requests a UTC day; `concurrency` is
     requests under way at a time; `spacing_s` is how long after a request the next one may go out.
-    `headers` go to this host alone, on every request, and are treated as secrets. `ratelimit_prefix` names the headers in which the server counts for us:
-    "X-Discogs-Ratelimit" stands for itself (the limit) and "-Remaining".
+    `headers` go to this host alone, on every request, and are treated as secrets.
+    `ratelimit_prefix` names the headers in which the server counts for us: "X-Discogs-Ratelimit"
+    stands for itself (the limit) and "-Remaining".
     """
 
     per_minute: int = 0

@@ -48,7 +48,7 @@ def test_names_are_written_as_musicbrainz_writes_them() -> None:
 
 def test_no_name_stands_there_that_the_words_find_anyway() -> None:
     """The table holds what the words miss or get wrong, and nothing else."""
-    heads = dict((head, asked) for asked, head in HEADS)
+    heads = {head: asked for asked, head in HEADS}
     for asked, name in NAMES:
         words = name.replace("-", " ").split()
         last, first = heads.get(words[-1]), heads.get(words[0])
