@@ -7,7 +7,6 @@ import bz2
 import io
 import lzma
 import tarfile
-import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -27,7 +26,8 @@ _PACKED_BYTES = 256 * 1024
 _LONGEST_LINE_BYTES = 64 * 1024 * 1024
 _HEAD_BYTES = 512
 _USTAR = slice(257, 262)
-_DAMAGED = (EOFError, lzma.LZMAError, zlib.error, igzip_lib.IsalError, tarfile.TarError)
+_ISAL_ERROR = cast("type[Exception]", igzip_lib.IsalError)
+_DAMAGED = (EOFError, lzma.LZMAError, _ISAL_ERROR, tarfile.TarError)
 
 
 class Lines(NamedTuple):
