@@ -193,7 +193,8 @@ class Gates:
                     msg = f"{host}: its limits are kept elsewhere"
                     raise NotServedError(msg, host=host)
                 slots = threading.BoundedSemaphore(policy.concurrency)
-                self._gates[host] = Gate(host, policy, self, Pace(policy.per_minute), slots)
+                pace = Pace(policy.per_minute, policy.spacing_s)
+                self._gates[host] = Gate(host, policy, self, pace, slots)
             return self._gates[host]
 
     def hold(self, host: str, pause_s: float) -> None:

@@ -84,10 +84,20 @@ class MusicBrainzSettings(Table):
         "", description="who you are: must be set for the API, e.g. MyCovers/1.0 ( me@example.org )"
     )
 
+    @property
+    def user_agent_sent(self) -> str:
+        """Who the service is told that we are: the user's name for it, else our own."""
+        return self.user_agent or f"EquiGen/{__version__}"
+
     @field_validator("base_url")
     @classmethod
     def _without_slash(cls, value: str) -> str:
         return _without_slash(value)
+
+    @field_validator("user_agent")
+    @classmethod
+    def _without_blanks(cls, value: str) -> str:
+        return value.strip()
 
 
 class DumpsSettings(Table):

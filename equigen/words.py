@@ -33,7 +33,7 @@ def setup_line(setup: Setup) -> bytes:
     return _line(
         {
             "policies": {
-                pattern: [policy.per_minute, policy.per_day, policy.concurrency]
+                pattern: [policy.per_minute, policy.per_day, policy.concurrency, policy.spacing_s]
                 for pattern, policy in setup.policies.items()
             },
             "user_agent": setup.user_agent,

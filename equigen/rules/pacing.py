@@ -28,14 +28,16 @@ class HostPolicy:
     """How one host wants to be asked; 0 means no limit.
 
     `per_minute` is requests in any 60 s; `per_day` is requests a UTC day; `concurrency` is
-    requests under way at a time. `headers` go to this host alone, on every request, and are
-    treated as secrets. `ratelimit_prefix` names the headers in which the server counts for us:
-    "X-Discogs-Ratelimit" stands for itself (the limit) and "-Remaining".
+    requests under way at a time; `spacing_s` is how long after a request the next one may go out.
+    `headers` go to this host alone, on every request, and are treated as secrets.
+    `ratelimit_prefix` names the headers in which the server counts for us: "X-Discogs-Ratelimit"
+    stands for itself (the limit) and "-Remaining".
     """
 
     per_minute: int = 0
     per_day: int = 0
     concurrency: int = 8
+    spacing_s: float = 0
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     ratelimit_prefix: str = ""
 
@@ -69,16 +71,22 @@ class Pace:
     """What is known of one host's patience. Times are seconds of one monotonic clock."""
 
     per_minute: int = 0
+    spacing_s: float = 0
     _leaves_s: deque[float] = field(default_factory=deque)  # when each request leaves the window
     _left: int | None = None
     _under_way: int = 0
     _told_s: float = 0.0
     _rest_until_s: float = 0.0
+    _spaced_until_s: float = 0.0
 
     def wait_s(self, now_s: float) -> float:
         """Return how long to wait before the next request; 0 means it may go now."""
         if now_s < self._rest_until_s:
             return self._rest_until_s - now_s
+        return max(0.0, self._window_s(now_s), self._spaced_until_s - now_s)
+
+    def _window_s(self, now_s: float) -> float:
+        """Return how long to wait for room in the window."""
         self._forget(now_s)
         full = self.per_minute and len(self._leaves_s) >= self.per_minute
         spent = self._left is not None and self._left <= _RESERVE
@@ -91,6 +99,7 @@ class Pace:
     def sent(self, now_s: float) -> None:
         """Take note that a request goes out."""
         self._leaves_s.append(now_s + WINDOW_S + _WINDOW_MARGIN_S)
+        self._spaced_until_s = now_s + self.spacing_s
         self._under_way += 1
         if self._left is not None:
             self._left -= 1

@@ -21,13 +21,15 @@ _FEW = 10
 class Query:
     """What a source is asked: one label in one year, or a slice of it.
 
-    `country` and `format` are "" where the query isn't cut by them.
+    `country` and `format` are "" where the query isn't cut by them; `part` is the slice of a
+    source that cuts by something else, in words of its own.
     """
 
     label: Label
     year: int
     country: str = ""
     format: str = ""
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)

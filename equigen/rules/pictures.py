@@ -8,6 +8,7 @@ from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 from equigen.rules.addresses import host_name
+from equigen.rules.cover_art import front_key
 
 # Each row's URL is looked at several times, some rows after another.
 _LATEST = 4096
@@ -27,6 +28,7 @@ _DISCOGS_FILE = re.compile(
 _DISCOGS_HOST = re.compile(r"(?:^|\.)discogs\.com$")
 # What a URL has that is more than its own key.
 _TELLING = re.compile(r"/[a-z]+:|discogs\.com", re.IGNORECASE)
+_IN_FRONTS = "/release-group/"
 _AFTER_SCHEME = len("https:/")
 _PLACEHOLDER_FILE = re.compile(r"/(?:spacer\.gif|default-release[^/]*\.png)$", re.IGNORECASE)
 _EMPTY_HOST = "st.discogs.com"
@@ -37,8 +39,11 @@ def picture_key(image_url: str) -> str:
 
     Discogs' signed URLs change and expire, but the path's last segments, joined, are the base64 of
     "s3://discogs-database-images/R-….jpeg"; older hosts (img., api-img., api.discogs.com) had that
-    file name in the open. Both give "discogs:R-….jpeg". Any other URL is its own key.
+    file name in the open. Both give "discogs:R-….jpeg". A release group's front cover in the Cover
+    Art Archive is "coverart:MBID" in any size. Any other URL is its own key.
     """
+    if _IN_FRONTS in image_url and (front := front_key(image_url)):
+        return front
     if not _TELLING.search(image_url, _AFTER_SCHEME):
         return image_url  # as most are, and a dataset has a million of them
     address = _split(image_url)

@@ -29,7 +29,7 @@ def share_out(policies: Mapping[str, HostPolicy], others: int) -> Shares:
     """
     first, each = dict(policies), {}
     for pattern, policy in policies.items():
-        limited = policy.per_minute or policy.per_day or not others
+        limited = policy.per_minute or policy.per_day or policy.spacing_s or not others
         part = 0 if limited else (policy.concurrency - 1) // others
         each[pattern] = replace(policy, concurrency=part)
         first[pattern] = replace(policy, concurrency=policy.concurrency - others * part)

@@ -1,0 +1,213 @@
+"""The release groups of a MusicBrainz JSON dump.
+
+https://musicbrainz.org/doc/Development/JSON_Data_Dumps
+
+The dump has millions of lines, one record each. A plain search for bytes finds those that can have
+what is wanted; only these are parsed. The bytes searched for stand in JSON as they are unless they
+are written as escapes, so blocks with escapes of ASCII letters are searched line by line.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import orjson
+
+from equigen.dumps.archives import DamagedError, lines_of
+from equigen.dumps.rows import GroupRow, LinkRow
+from equigen.errors import InputError
+from equigen.rules.release_groups import group_of, is_album, masters_of, mbid_of, year_of
+from equigen.schema import join_list
+
+MEMBER = "mbdump/release-group"
+
+# A master's page has it in its path, which, unlike a host, is the same in small letters alone.
+_LINKED = b"master"
+_ALBUMS = b'"Album"'
+_ESCAPE = b"\\u00"
+# "\u0041" to "\u007a", among them all letters of ASCII.
+_ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
+_GET_ANEW = "Get it anew: equigen dumps get release-groups"
+
+Row = TypeVar("Row")
+
+
+@dataclass(slots=True)
+class Seen:
+    """What a reader saw so far: records, those among them it had to skip, compressed bytes."""
+
+    records: int = 0
+    skipped: int = 0
+    read_bytes: int = 0
+
+
+def _to_nobody(_count: int) -> None:
+    pass
+
+
+def read_links(
+    path: Path, *, on_read: Callable[[int], None] = _to_nobody, seen: Seen | None = None
+) -> Iterator[Sequence[LinkRow]]:
+    """Yield, in batches, which release group is the same album as which Discogs master.
+
+    A group that is linked to several masters gives as many rows. `on_read(n)` is told that n more
+    bytes of the compressed file were read; `seen` counts. A record without a proper id is skipped.
+
+    Raises:
+        MissingInputError: there is no such file.
+        InputError: it is cut off, damaged or something else; what was yielded is not the whole.
+
+    """
+    yield from _batches(_Reading(path, seen or Seen()), _LINKED, _links, on_read)
+
+
+def read_groups(
+    path: Path, *, on_read: Callable[[int], None] = _to_nobody, seen: Seen | None = None
+) -> Iterator[Sequence[GroupRow]]:
+    """Yield the release groups of type Album, in batches; all else is as for `read_links`.
+
+    A record without a proper id or a title is skipped.
+    """
+    yield from _batches(_Reading(path, seen or Seen()), _ALBUMS, _groups, on_read)
+
+
+def _batches(
+    reading: "_Reading",
+    needle: bytes,
+    rows_of: Callable[[Mapping[str, object], Seen], Sequence[Row]],
+    on_read: Callable[[int], None],
+) -> Iterator[Sequence[Row]]:
+    told = reading.seen.read_bytes
+    for records in reading.records(needle):
+        # One record at a time, or most of the time would go into finding what can be freed.
+        rows = [row for record in records for row in rows_of(record, reading.seen)]
+        on_read(reading.seen.read_bytes - told)
+        told = reading.seen.read_bytes
+        if rows:
+            yield rows
+
+
+def _links(record: Mapping[str, object], seen: Seen) -> Sequence[LinkRow]:
+    masters = masters_of(record)
+    if not masters:
+        return ()
+    mbid = mbid_of(record)
+    if not mbid:
+        seen.skipped += 1
+        return ()
+    album, year = is_album(record), year_of(record)
+    return [LinkRow(master_id, mbid, album, year) for master_id in masters]
+
+
+def _groups(record: Mapping[str, object], seen: Seen) -> Sequence[GroupRow]:
+    if not is_album(record):
+        return ()
+    group = group_of(record)
+    if not group:
+        seen.skipped += 1
+        return ()
+    genres = join_list(group.genres)
+    return (GroupRow(group.mbid, group.artist, group.title, group.year, genres),)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One reading of one file: how far it came, and what is wrong where it stops."""
+
+    path: Path
+    seen: Seen
+    lines: int = 0
+
+    def records(self, needle: bytes) -> Iterator[Iterator[Mapping[str, object]]]:
+        """Yield, block by block, the records that can hold the needle, and maybe others."""
+        try:
+            for data, read_bytes in lines_of(self.path, MEMBER):
+                self.seen.read_bytes += read_bytes
+                yield self._block(data, needle)
+        except DamagedError as err:
+            raise self._cut_off(str(err)) from err
+        if not self.seen.records:
+            msg = f"{self.path}: expected release groups, got none. {_GET_ANEW}"
+            raise InputError(msg)
+
+    def _block(self, data: bytes, needle: bytes) -> Iterator[Mapping[str, object]]:
+        lines = data.count(b"\n")
+        if _is_regular(data, lines):
+            found, records = _found(data, needle), lines
+        else:  # an empty or a torn line, a foreign end of line, or the last one
+            whole = list(_all(data))
+            found, records = iter(whole), len(whole)
+        for line in found:
+            record = self._parsed(data, line)
+            if isinstance(record, dict):
+                yield record
+            else:
+                self.seen.skipped += 1
+        self.lines += lines
+        self.seen.records += records
+
+    def _parsed(self, data: bytes, line: "_Line") -> object:
+        try:
+            return orjson.loads(line.text)
+        except ValueError:
+            pass
+        try:
+            # It takes what orjson refuses, such as half a character.
+            return json.loads(line.text)
+        except (ValueError, RecursionError) as err:
+            if line.at + len(line.text) == len(data):  # without an end, so nothing follows
+                why = f"its last line, {line.text[:60]!r}..., isn't whole"
+                raise self._cut_off(why) from err
+            number = self.lines + data.count(b"\n", 0, line.at) + 1
+            msg = (
+                f"{self.path}, line {number:,}: expected one release group as JSON, got"
+                f" {line.text[:60]!r}... ({err}). {_GET_ANEW}"
+            )
+            raise InputError(msg) from err
+
+    def _cut_off(self, why: str) -> InputError:
+        seen = self.seen
+        msg = (
+            f"{self.path}: cut off or damaged: {why}. What was read before,"
+            f" {seen.records:,} release groups in {seen.read_bytes:,} bytes of the file, is not the"
+            f" whole. {_GET_ANEW}"
+        )
+        return InputError(msg)
+
+
+class _Line(NamedTuple):
+    """A line without its end, and where it begins in its block."""
+
+    at: int
+    text: bytes
+
+
+def _is_regular(data: bytes, lines: int) -> bool:
+    """Tell whether all lines begin and end as objects do, and the last one has its end."""
+    return data.startswith(b"{") and data.endswith(b"}\n") and data.count(b"}\n{") == lines - 1
+
+
+def _found(data: bytes, needle: bytes) -> Iterator[_Line]:
+    """Yield the lines that hold the needle or may hold it as an escape."""
+    if _ESCAPE in data and _ESCAPED_LETTER.search(data):
+        yield from (
+            line for line in _all(data) if needle in line.text or _ESCAPED_LETTER.search(line.text)
+        )
+        return
+    end = 0
+    while (at := data.find(needle, end)) >= 0:
+        start = data.rfind(b"\n", end, at) + 1 or end
+        end = data.find(b"\n", at) + 1
+        yield _Line(start, data[start : end - 1])
+
+
+def _all(data: bytes) -> Iterator[_Line]:
+    """Yield the lines that hold something."""
+    at = 0
+    for line in data.split(b"\n"):
+        if line.strip():
+            yield _Line(at, line)
+        at += len(line) + 1

@@ -1,0 +1,124 @@
+"""What a MusicBrainz release group says, in its JSON dump and in answers of its API alike.
+
+https://musicbrainz.org/doc/Release_Group. Foreign fields of odd types count as missing.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from equigen.schema import safe_text
+
+_MBID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_YEAR = re.compile(r"([0-9]{4})(?:-.*)?", re.DOTALL)
+# discogs.com/master/3911, also below a language, below an old "Artist-Title", as master/view/3911,
+# and with the title behind the number. Other slugs, such as a user's name, lead to no master.
+_MASTER = re.compile(
+    r"https?://(?:[a-z0-9-]+\.)*discogs\.com(?::[0-9]{1,5})?/"
+    r"(?:(?-i:[a-z]{2}(?:[_-][A-Z]{2})?)/)?(?:[^/?#-]*-[^/?#]*/)?"
+    r"(?-i:master/(?:view/)?)0*(?P<number>[1-9][0-9]{0,9})(?:-[^/?#]*)?/?(?:[?#].*)?",
+    re.IGNORECASE | re.ASCII | re.DOTALL,
+)
+_ALBUM = "Album"
+_DISCOGS = "discogs"
+# One stray vote for "blues" doesn't make a record blues on which twelve agree that it is folk.
+_LEAST_SHARE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseGroup:
+    """A release group, as far as it bears on a dataset; `year` is 0 where it isn't known.
+
+    `artist` is as it is credited, with what joins several. `genres` are the ones that users agree
+    on, those with the most votes first.
+    """
+
+    mbid: str
+    artist: str
+    title: str
+    year: int
+    genres: tuple[str, ...]
+
+
+def group_of(record: object) -> ReleaseGroup | None:
+    """Read a release group; None where it has no id or no title."""
+    mbid = mbid_of(record)
+    if not mbid or not isinstance(record, dict):
+        return None
+    title = safe_text(_text(record, "title"))
+    if not title:
+        return None
+    return ReleaseGroup(mbid, _artist(record), title, year_of(record), _genres(record))
+
+
+def mbid_of(record: object) -> str:
+    """Return a record's id, a UUID in small letters; "" where it has none."""
+    mbid = _text(record, "id").lower() if isinstance(record, dict) else ""
+    return mbid if _MBID.fullmatch(mbid) else ""
+
+
+def is_album(record: Mapping[str, object]) -> bool:
+    """Tell whether its primary type is Album, whatever its secondary types are."""
+    return record.get("primary-type") == _ALBUM
+
+
+def year_of(record: Mapping[str, object]) -> int:
+    """Return the year of the first release ("1994-11-01", "1994"), 0 where it isn't known."""
+    year = _YEAR.fullmatch(_text(record, "first-release-date"))
+    return int(year[1]) if year else 0
+
+
+def masters_of(record: Mapping[str, object]) -> tuple[int, ...]:
+    """Return the ids of the Discogs masters that it is linked to, each once, in their order."""
+    found = (
+        master_of(_text(url, "resource"))
+        for relation in _items(record, "relations")
+        if relation.get("type") == _DISCOGS
+        and relation.get("ended") is not True
+        and isinstance(url := relation.get("url"), dict)
+    )
+    return tuple(dict.fromkeys(master_id for master_id in found if master_id))
+
+
+def master_of(url: str) -> int:
+    """Return the id of the Discogs master whose page the address is; 0 for any other page."""
+    master = _MASTER.fullmatch(url)
+    return int(master["number"]) if master else 0
+
+
+def _artist(record: Mapping[str, object]) -> str:
+    parts: list[str] = []
+    for credit in _items(record, "artist-credit"):
+        artist = credit.get("artist")
+        own = _text(artist, "name") if isinstance(artist, dict) else ""
+        parts += (_text(credit, "name") or own, _text(credit, "joinphrase"))
+    return safe_text("".join(parts))
+
+
+def _genres(record: Mapping[str, object]) -> tuple[str, ...]:
+    """Return its genres by votes, or else its tags: those with a third of the most votes."""
+    votes = _votes(record, "genres") or _votes(record, "tags")
+    most = max(votes.values(), default=0)
+    agreed = [name for name, count in votes.items() if _LEAST_SHARE * count >= most]
+    return tuple(sorted(agreed, key=lambda name: (-votes[name], name)))
+
+
+def _votes(record: Mapping[str, object], field: str) -> dict[str, int]:
+    """Return the names in a field that have more votes for them than against."""
+    votes: dict[str, int] = {}
+    for each in _items(record, field):
+        name, count = safe_text(_text(each, "name")), each.get("count")
+        if name and isinstance(count, int) and not isinstance(count, bool) and count > 0:
+            votes[name] = max(count, votes.get(name, 0))
+    return votes
+
+
+def _text(record: Mapping[str, object], field: str) -> str:
+    value = record.get(field)
+    return value if isinstance(value, str) else ""
+
+
+def _items(record: Mapping[str, object], field: str) -> Iterator[Mapping[str, object]]:
+    value = record.get(field)
+    if isinstance(value, list):
+        yield from (each for each in value if isinstance(each, dict))

@@ -1,0 +1,178 @@
+"""Albums from MusicBrainz: from its dump, or from its API, https://musicbrainz.org/doc/MusicBrainz_API."""
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+from urllib.parse import urlsplit
+
+from equigen.config import Config
+from equigen.errors import BadBodyError, ConfigError
+from equigen.rules.cover_art import front_url
+from equigen.rules.labels import Label
+from equigen.rules.licences import licence_of
+from equigen.rules.musicbrainz_genres import asked_by, fits, phrases
+from equigen.rules.pacing import HostPolicy
+from equigen.rules.paging import Query
+from equigen.rules.release_groups import ReleaseGroup, group_of, is_album
+from equigen.rules.searching import words_of
+from equigen.schema import Listing
+from equigen.sources import Page, Request, Source
+
+SETTINGS: Final = ("musicbrainz.live", "dumps.date", "coverart.cover_px")
+
+_PREFIX = "musicbrainz:"
+_PAGE_SIZE = 100
+# The service means to give out no more of any search: MAX_SEARCH_RESULTS, MBS-14455.
+_REACH = 500
+# https://musicbrainz.org/doc/MusicBrainz_API/Rate_Limiting: who asks faster gets nothing but 503.
+_SPACING_S = 1.0
+_SERVICE = re.compile(r"(?:.+\.)?musicbrainz\.org")
+_CONTACT = re.compile(r"\S@\S|https?://\S")
+_MONTHS = tuple(f"{month:02}" for month in range(1, 13))
+_MOST = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class MusicBrainz:
+    """The search for release groups; see `OnlineSource` for what it promises.
+
+    A query with too many results is cut by month, and a month by the phrases that it asks for.
+    """
+
+    base_url: str
+    coverart_url: str
+    cover_px: int
+    user_agent: str
+    policies: Mapping[str, HostPolicy]
+    licence: str = licence_of(_PREFIX)
+    reach: int = _REACH
+    page_size: int = _PAGE_SIZE
+
+    def key(self, query: Query) -> str:
+        """Return what the label asks for, the year and the slice: the table of genres may grow."""
+        asked = ["musicbrainz", asked_by(query.label), str(query.year), query.part]
+        return json.dumps(asked, ensure_ascii=False)
+
+    def slices(self, query: Query) -> Sequence[Query]:
+        """Cut a query by month, and one of a month by phrase."""
+        month, _, phrase = query.part.partition(" ")
+        asked = phrases(query.label)
+        if not month:
+            return [replace(query, part=each) for each in _MONTHS]
+        if phrase or len(asked) < 2:  # noqa: PLR2004  (one phrase can't be cut)
+            return ()
+        return [replace(query, part=f"{month} {each}") for each in asked]
+
+    def request(self, query: Query, page: int) -> Request:
+        """Return how a page is asked for, 100 a page."""
+        params = (
+            ("query", _lucene(query)),
+            ("fmt", "json"),
+            ("limit", str(_PAGE_SIZE)),
+            ("offset", str((page - 1) * _PAGE_SIZE)),
+        )
+        return Request(f"{self.base_url}/release-group", params)
+
+    def read(self, query: Query, body: bytes, *, url: str) -> Page:
+        """Turn a search answer into a page of the albums that are the label's.
+
+        The search finds words; what it finds is judged as a record of the dump is.
+
+        Raises:
+            BadBodyError: the body isn't JSON, or has no list of release groups.
+
+        """
+        try:
+            answer = json.loads(body)
+        except (ValueError, RecursionError) as err:
+            raise _unexpected(url, f"{len(body)} bytes that are not JSON ({err})") from err
+        results = answer.get("release-groups") if isinstance(answer, dict) else None
+        if not isinstance(results, list):
+            raise _unexpected(url, "JSON without a list of release groups")
+        albums = (group_of(each) for each in results if isinstance(each, dict) and is_album(each))
+        listings = tuple(
+            self._listing(album) for album in albums if album and fits(query.label, album.genres)
+        )
+        count = answer.get("count")
+        known = isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _MOST
+        items = count if known else len(results)
+        return Page(items, math.ceil(items / _PAGE_SIZE), listings, len(results) - len(listings))
+
+    def _listing(self, album: ReleaseGroup) -> Listing:
+        return Listing(
+            artist=album.artist,
+            title=album.title,
+            year=f"{album.year:04}" if album.year else "",
+            image_url=front_url(self.coverart_url, album.mbid, self.cover_px),
+            album_id=f"{_PREFIX}{album.mbid}",
+            genres=album.genres,
+            styles=(),
+            country="",
+            formats=(),
+        )
+
+
+def open_source(config: Config) -> Source:
+    """Open MusicBrainz's dump, or its API where the settings say so.
+
+    Raises:
+        ConfigError: the real service is asked without a user agent by which it can reach you.
+
+    """
+    return _live(config) if config.settings.musicbrainz.live else _dump_source(config)
+
+
+def _live(config: Config) -> MusicBrainz:
+    settings, coverart = config.settings.musicbrainz, config.settings.coverart
+    host = urlsplit(settings.base_url).hostname or ""
+    is_service = bool(_SERVICE.fullmatch(host))
+    if is_service and not _CONTACT.search(settings.user_agent):
+        got = f"{settings.user_agent!r}" if settings.user_agent else "none"
+        msg = (
+            "musicbrainz.user_agent: MusicBrainz answers only programs that say who they are and"
+            ' how to reach you. Expected a name with a contact such as "MyCovers/1.0 ('
+            f' me@example.org )", got {got}. Put it into config.toml.'
+        )
+        raise ConfigError(msg)
+    # One's own mirror has no such limit.
+    policy = HostPolicy(concurrency=1, spacing_s=_SPACING_S if is_service else 0)
+    return MusicBrainz(
+        base_url=settings.base_url,
+        coverart_url=coverart.base_url,
+        cover_px=coverart.cover_px,
+        user_agent=settings.user_agent_sent,
+        policies={host: policy},
+    )
+
+
+def _dump_source(config: Config) -> Source:
+    raise NotImplementedError
+
+
+def _lucene(query: Query) -> str:
+    """Return the query in the search's own language."""
+    month, _, phrase = query.part.partition(" ")
+    date = f"{query.year:04}" + (f"-{month}" if month else "")
+    clauses = ["primarytype:album", f"firstreleasedate:{date}"]
+    if tags := _quoted([phrase]) if phrase else _tags(query.label):
+        clauses.append(f"tag:({tags})")
+    return " AND ".join(clauses)
+
+
+def _tags(label: Label) -> str:
+    asked = phrases(label)
+    # A label without a row wants all its words in one tag: that they are in some is asked for.
+    return _quoted(asked) if asked else _quoted(sorted(words_of(asked_by(label))), " AND ")
+
+
+def _quoted(texts: Sequence[str], between: str = " OR ") -> str:
+    # Words and the table's phrases hold neither quotes nor backslashes.
+    return between.join(f'"{text}"' for text in texts)
+
+
+def _unexpected(url: str, got: str) -> BadBodyError:
+    msg = f"{url}: expected a page of release groups, got {got}. Run again."
+    return BadBodyError(msg, url=url)
