@@ -80,7 +80,7 @@ class LocalPages:
     def notes(self) -> Sequence[str]:
         """What the catalogue holds, and what of it was asked for."""
         facts = {**self._catalogue.facts, **self._facts}
-        return [", ".join(f"{count:,} {what}" for what, count in facts.items())]
+        return [", ".join(f"{count:,} {what}" for what, count in facts.items() if count)]
 
     def slices(self, _query: Query) -> Sequence[Query]:
         """Cut nothing: there is no limit to how much a query gives."""
@@ -157,7 +157,8 @@ class LocalPages:
 
     def _numbers(self, ref: PageRef) -> list[int]:
         rows = self._found.execute(
-            "SELECT number FROM found WHERE label = ? AND year = ? ORDER BY number LIMIT ? OFFSET ?",
+            "SELECT number FROM found WHERE label = ? AND year = ? ORDER BY number"
+            " LIMIT ? OFFSET ?",
             (*self._at(ref.query), _PAGE_SIZE, (ref.page - 1) * _PAGE_SIZE),
         )
         return [number for (number,) in rows]

@@ -3,14 +3,21 @@
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
 
 from equigen.config import Config
+from equigen.context import Context
+from equigen.dumps.folder import dump_of
+from equigen.dumps.index import facts_of, index_of, reading
+from equigen.dumps.musicbrainz import GROUPS
 from equigen.errors import BadBodyError, ConfigError
 from equigen.rules.cover_art import front_url
+from equigen.rules.dump_names import Kind
 from equigen.rules.labels import Label
 from equigen.rules.licences import licence_of
 from equigen.rules.musicbrainz_genres import asked_by, fits, phrases
@@ -18,8 +25,9 @@ from equigen.rules.pacing import HostPolicy
 from equigen.rules.paging import Query
 from equigen.rules.release_groups import ReleaseGroup, group_of, is_album
 from equigen.rules.searching import words_of
-from equigen.schema import Listing
-from equigen.sources import Page, Request, Source
+from equigen.schema import Listing, split_list
+from equigen.settings import Settings
+from equigen.sources import Catalogue, LocalSource, Offer, Page, Request, Source
 
 SETTINGS: Final = ("musicbrainz.live", "dumps.date", "coverart.cover_px")
 
@@ -43,8 +51,7 @@ class MusicBrainz:
     """
 
     base_url: str
-    coverart_url: str
-    cover_px: int
+    covers: "Covers"
     user_agent: str
     policies: Mapping[str, HostPolicy]
     licence: str = licence_of(_PREFIX)
@@ -94,25 +101,57 @@ class MusicBrainz:
             raise _unexpected(url, "JSON without a list of release groups")
         albums = (group_of(each) for each in results if isinstance(each, dict) and is_album(each))
         listings = tuple(
-            self._listing(album) for album in albums if album and fits(query.label, album.genres)
+            _listing(album, self.covers)
+            for album in albums
+            if album and fits(query.label, album.genres)
         )
         count = answer.get("count")
         known = isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _MOST
         items = count if known else len(results)
         return Page(items, math.ceil(items / _PAGE_SIZE), listings, len(results) - len(listings))
 
-    def _listing(self, album: ReleaseGroup) -> Listing:
-        return Listing(
-            artist=album.artist,
-            title=album.title,
-            year=f"{album.year:04}" if album.year else "",
-            image_url=front_url(self.coverart_url, album.mbid, self.cover_px),
-            album_id=f"{_PREFIX}{album.mbid}",
-            genres=album.genres,
-            styles=(),
-            country="",
-            formats=(),
+
+@dataclass(frozen=True, slots=True)
+class Covers:
+    """Where covers come from, and how large they are."""
+
+    base_url: str
+    cover_px: int
+
+
+@dataclass(frozen=True, slots=True)
+class DumpedGroups:
+    """The albums of a release-group dump; see `Catalogue` for what it promises."""
+
+    db: sqlite3.Connection
+    facts: Mapping[str, int]
+    covers: Covers
+
+    @property
+    def size(self) -> int:
+        """How many albums there are."""
+        return self.facts["albums"]
+
+    def offers(self) -> Iterator[Offer]:
+        """Yield every album, in the dump's order: which have a cover only the archive knows."""
+        for number, year, genres in self.db.execute("SELECT id, year, genres FROM groups"):
+            yield Offer(number, year, split_list(genres), ())
+
+    def listings(self, numbers: Sequence[int]) -> list[Listing]:
+        """Return some albums in full, in the dump's order."""
+        rows = self.db.execute(
+            "SELECT mbid, artist, title, year, genres FROM groups"
+            " WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
+            (json.dumps(numbers),),
         )
+        return [
+            _listing(ReleaseGroup(mbid, artist, title, year, split_list(genres)), self.covers)
+            for mbid, artist, title, year, genres in rows
+        ]
+
+    def fits(self, label: Label, genres: Sequence[str], _styles: Sequence[str]) -> bool:
+        """Tell whether the label's genres are among an album's."""
+        return fits(label, genres)
 
 
 def open_source(config: Config) -> Source:
@@ -122,11 +161,13 @@ def open_source(config: Config) -> Source:
         ConfigError: the real service is asked without a user agent by which it can reach you.
 
     """
-    return _live(config) if config.settings.musicbrainz.live else _dump_source(config)
+    if config.settings.musicbrainz.live:
+        return _live(config)
+    return LocalSource(_open_dump, licence=licence_of(_PREFIX))
 
 
 def _live(config: Config) -> MusicBrainz:
-    settings, coverart = config.settings.musicbrainz, config.settings.coverart
+    settings = config.settings.musicbrainz
     host = urlsplit(settings.base_url).hostname or ""
     is_service = bool(_SERVICE.fullmatch(host))
     if is_service and not _CONTACT.search(settings.user_agent):
@@ -141,15 +182,36 @@ def _live(config: Config) -> MusicBrainz:
     policy = HostPolicy(concurrency=1, spacing_s=_SPACING_S if is_service else 0)
     return MusicBrainz(
         base_url=settings.base_url,
-        coverart_url=coverart.base_url,
-        cover_px=coverart.cover_px,
+        covers=_covers(config.settings),
         user_agent=settings.user_agent_sent,
         policies={host: policy},
     )
 
 
-def _dump_source(config: Config) -> Source:
-    raise NotImplementedError
+@contextmanager
+def _open_dump(context: Context) -> Iterator[Catalogue]:
+    dump = dump_of(context, Kind.GROUPS, context.settings.dumps.date)
+    index = index_of(dump, GROUPS, context)
+    with reading(index) as db:
+        yield DumpedGroups(db, facts_of(index), _covers(context.settings))
+
+
+def _covers(settings: Settings) -> Covers:
+    return Covers(settings.coverart.base_url, settings.coverart.cover_px)
+
+
+def _listing(album: ReleaseGroup, covers: Covers) -> Listing:
+    return Listing(
+        artist=album.artist,
+        title=album.title,
+        year=f"{album.year:04}" if album.year else "",
+        image_url=front_url(covers.base_url, album.mbid, covers.cover_px),
+        album_id=f"{_PREFIX}{album.mbid}",
+        genres=album.genres,
+        styles=(),
+        country="",
+        formats=(),
+    )
 
 
 def _lucene(query: Query) -> str:

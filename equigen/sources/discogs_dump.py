@@ -1,0 +1,136 @@
+"""Albums from Discogs' open dumps, with covers from the Cover Art Archive: no account is needed.
+
+A master has a cover where a MusicBrainz release group links to it, or where the dump, an old one,
+has the address of a picture. https://data.discogs.com (CC0),
+https://musicbrainz.org/doc/Development/JSON_Data_Dumps (links: CC0)
+"""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from equigen.config import Config
+from equigen.context import Context
+from equigen.dumps.discogs import MASTERS, RELEASES
+from equigen.dumps.folder import dump_of
+from equigen.dumps.index import facts_of, index_of, reading
+from equigen.dumps.musicbrainz import LINKS
+from equigen.rules.cover_art import front_url
+from equigen.rules.dump_names import Kind
+from equigen.rules.labels import Label
+from equigen.rules.searching import fits
+from equigen.schema import Listing, split_list
+from equigen.sources import Catalogue, LocalSource, Offer
+
+SETTINGS: Final = ("dumps.releases", "dumps.date", "coverart.cover_px")
+
+_NO_RELEASES = """
+CREATE TEMP TABLE releases (
+    master, is_main, artist, title, year, genres, styles, country, formats, picture,
+    PRIMARY KEY (master, is_main)
+)
+"""
+# What the master itself doesn't know its main release may know, else another of its releases.
+_ALBUMS = """
+CREATE TEMP VIEW albums AS SELECT
+    m.id AS number,
+    coalesce(nullif(m.artist, ''), nullif(main.artist, ''), other.artist, '') AS artist,
+    coalesce(nullif(m.title, ''), nullif(main.title, ''), other.title, '') AS title,
+    coalesce(nullif(m.year, 0), nullif(main.year, 0), nullif(other.year, 0), l.year, 0) AS year,
+    coalesce(nullif(m.genres, ''), nullif(main.genres, ''), other.genres, '') AS genres,
+    coalesce(nullif(m.styles, ''), nullif(main.styles, ''), other.styles, '') AS styles,
+    coalesce(nullif(main.country, ''), other.country, '') AS country,
+    coalesce(nullif(main.formats, ''), other.formats, '') AS formats,
+    coalesce(nullif(m.picture, ''), nullif(main.picture, ''), other.picture, '') AS picture,
+    l.mbid AS mbid
+FROM masters AS m
+LEFT JOIN links AS l ON l.master = m.id
+LEFT JOIN releases AS main ON main.master = m.id AND main.is_main = 1
+LEFT JOIN releases AS other ON other.master = m.id AND other.is_main = 0
+"""
+_OFFERS = """
+SELECT number, year, genres, styles FROM albums WHERE mbid IS NOT NULL OR picture <> ''
+ORDER BY number
+"""
+_LISTINGS = """
+SELECT number, artist, title, year, genres, styles, country, formats, picture, mbid FROM albums
+WHERE number IN (SELECT value FROM json_each(?)) ORDER BY number
+"""
+
+
+@dataclass(slots=True)
+class DumpedMasters:
+    """The masters of a dump that have a cover; see `Catalogue` for what it promises."""
+
+    db: sqlite3.Connection
+    held: Mapping[str, int]
+    archive_url: str
+    cover_px: int
+    _offered: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def size(self) -> int:
+        """How many masters are linked to a release group."""
+        return self.held["links to masters"]
+
+    @property
+    def facts(self) -> Mapping[str, int]:
+        """What the dumps hold, and how many masters have a cover, once all were offered."""
+        return {**self.held, **self._offered}
+
+    def offers(self) -> Iterator[Offer]:
+        """Yield every master that has a cover, by its id."""
+        for number, year, genres, styles in self.db.execute(_OFFERS):
+            self._offered["with a cover"] += 1
+            yield Offer(number, year, split_list(genres), split_list(styles))
+
+    def listings(self, numbers: Sequence[int]) -> list[Listing]:
+        """Return some masters in full, in the order of their ids."""
+        return [self._listing(*row) for row in self.db.execute(_LISTINGS, (json.dumps(numbers),))]
+
+    def fits(self, label: Label, genres: Sequence[str], styles: Sequence[str]) -> bool:
+        """Tell whether Discogs' own search would find it for the label."""
+        return fits(label, genres, styles)
+
+    def _listing(self, number: int, artist: str, title: str, year: int, *more: str) -> Listing:
+        genres, styles, country, formats, picture, mbid = more
+        return Listing(
+            artist=artist,
+            title=title,
+            year=str(year) if year else "",
+            image_url=picture or front_url(self.archive_url, mbid, self.cover_px),
+            album_id=f"discogs:m{number}",
+            genres=split_list(genres),
+            styles=split_list(styles),
+            country=country,
+            formats=split_list(formats),
+        )
+
+
+def open_source(_config: Config) -> LocalSource:
+    """Return the source; which dumps there are is looked up when it is opened."""
+    return LocalSource(_open)
+
+
+@contextmanager
+def _open(context: Context) -> Iterator[Catalogue]:
+    # All dumps are looked for before the first is read, which can take minutes.
+    date = context.settings.dumps.date
+    masters = dump_of(context, Kind.MASTERS, date)
+    dumps = [(masters, MASTERS), (dump_of(context, Kind.GROUPS), LINKS)]  # of a day of its own
+    if context.settings.dumps.releases:
+        dumps.append((dump_of(context, Kind.RELEASES, date), RELEASES))
+    indexes = [index_of(dump, recipe, context) for dump, recipe in dumps]
+    held: Counter[str] = Counter()
+    for index in indexes:
+        held.update(facts_of(index))
+    archive = context.settings.coverart
+    with reading(*indexes) as db:
+        if len(indexes) == len((MASTERS, LINKS)):
+            db.execute(_NO_RELEASES)
+        db.execute(_ALBUMS)
+        yield DumpedMasters(db, held, archive.base_url, archive.cover_px)
