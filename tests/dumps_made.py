@@ -18,7 +18,7 @@ _JOINS = ("", ",", "&", "Feat.", "/", "-", "=", "And", " , ", "vs\t")
 _NAMES = (
     "Björk", "Various", "Beatles, The", "Clash, The (2)", ", The", "Prince (2)", "Vince Watson",
     "A & B", "x < y > z", "Ti\ttle", "two\nlines", "a\u0301", "\u00a0", " ", "", "AC|DC", "]]", "1",
-    "Rock", "Folk, World, & Country", "12\"", "it's", "\u2028", "\U0001f3b5", "</master>", "<videos>",
+    "Rock", "Folk, World, & Country", '12"', "it's", "\u2028", "\U0001f3b5", "</master>", "<videos>",
     "&amp;", "-- >", "Deep House", "\x85\u2029 end ",
 )  # fmt: skip
 _IDS = ("0", "-1", "", "x", " 7 ", "1e3", "\u0661", "99999999999999999999", "007")

@@ -8,6 +8,8 @@ belongs to one label of the table at most:
    is rap. The words that count so are a row's `heads`; the longest that fits wins.
 3. Where the last word is no head, the first one counts, since Romance languages put it there:
    "salsa dura" is salsa, "cumbia villera" is Latin; and "rock and roll" is rock.
+4. A tag that names several, "alternative/indie rock", belongs where those of them belong that
+   belong anywhere; where they don't agree, as in "rock/pop", nowhere.
 
 A row means what its label means on Discogs, so that both sources give the same classes: ska and dub
 are Reggae there, trip hop is Electronic, and neither soul nor funk is Rhythm & Blues. Its `names`
@@ -27,7 +29,8 @@ from typing import NamedTuple
 from equigen.rules.labels import Label
 from equigen.rules.searching import finds
 
-_GAPS = re.compile(r"[\s/_-]+")
+_GAPS = re.compile(r"[\s_-]+")
+_SEVERAL = "/"
 _LATEST = 16_384
 
 
@@ -150,6 +153,9 @@ def asked_by(label: Label) -> str:
 @lru_cache(maxsize=_LATEST)
 def row_of(genre: str) -> str:
     """Return the row of the table that a genre belongs to, "" where it belongs to none."""
+    if _SEVERAL in genre:
+        rows = {row_of(part) for part in genre.split(_SEVERAL)} - {""}
+        return rows.pop() if len(rows) == 1 else ""
     words = _words(genre)
     if words in _NAMES:
         return _NAMES[words]

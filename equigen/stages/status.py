@@ -15,6 +15,7 @@ from equigen.context import Context
 from equigen.covers import dataset_covers
 from equigen.ledger import LAST_FETCH, LAST_REFRESH, REFRESHING, Ledger
 from equigen.rules.covering import FAILED, OK
+from equigen.rules.licences import licence_of
 from equigen.rules.pictures import has_no_cover
 from equigen.rules.splitting import ASIDE, SETS
 from equigen.summary import Summary, Table
@@ -48,6 +49,7 @@ def run(context: Context) -> Summary:
         "last_fetch": found.last_fetch,
         "last_refresh": found.last_refresh,
         "refresh_under_way": found.refresh_under_way,
+        "licences": dict(found.licences),
         "next": next_step,
     }
     rows: list[tuple[str | int, ...]] = [
@@ -69,7 +71,7 @@ def run(context: Context) -> Summary:
         rows_out=found.rows,
         facts=facts,
         table=Table((str(context.directory), ""), tuple(rows)),
-        notes=[f"next: {next_step}"],
+        notes=[*found.notes(), f"next: {next_step}"],
     )
 
 
@@ -80,12 +82,17 @@ class _Found:
     missing: int = 0
     failed: Counter[str] = field(default_factory=Counter)
     sets: Counter[str] = field(default_factory=Counter)
+    licences: Counter[str] = field(default_factory=Counter)
     to_try_again: int = 0
     pages: bool = False
     pending: int = 0
     last_fetch: str = ""
     last_refresh: str = ""
     refresh_under_way: bool = False
+
+    def notes(self) -> list[str]:
+        """Say under which licences rows come."""
+        return [f"{count:,} rows: {text}" for text, count in self.licences.items()]
 
     def next_step(self) -> str:
         """Name the command that brings the dataset on."""
@@ -116,6 +123,8 @@ def _look(context: Context) -> _Found:
         return found
     for row in dataset_covers(context):
         found.rows += 1
+        if licence := licence_of(row.album_id):
+            found.licences[licence] += 1
         cover = known.get(row.path)
         if cover and cover.status == OK:
             found.covers += 1

@@ -1,0 +1,137 @@
+"""The index beside a dump: whole or not there, made once, by one run at a time."""
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from dumpsets import Master, dump_context, dumps_in, group, write_groups, write_masters
+from support import NOON, program_env
+
+from equigen.context import Context
+from equigen.dumps.index import Recipe, facts_of, index_of, reading
+from equigen.errors import LockedError, StorageError
+from equigen.lock import dataset_lock
+
+
+def recipe(asked: list[int], *, version: int = 1) -> Recipe:
+    """Return a recipe that keeps a dump's bytes and notes each time that it is made."""
+
+    def fill(
+        db: sqlite3.Connection, dump: Path, on_read: Callable[[int], None]
+    ) -> Mapping[str, int]:
+        asked.append(version)
+        body = dump.read_bytes()
+        on_read(len(body))
+        db.execute("INSERT INTO bodies VALUES (?)", (body,))
+        return {"bytes": len(body)}
+
+    return Recipe("bodies", version, "CREATE TABLE bodies (body BLOB)", fill)
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Context:
+    """A run whose dumps lie in a folder of their own."""
+    return dump_context(tmp_path)
+
+
+def test_an_index_is_made_once_and_anew_when_its_dump_or_recipe_changes(
+    tmp_path: Path, context: Context
+) -> None:
+    """What is counted while it is made can be read from it."""
+    dump, made = tmp_path / "a.dump", list[int]()
+    dump.write_bytes(b"one")
+    index = index_of(dump, recipe(made), context)
+    assert index_of(dump, recipe(made), context) == index
+    assert (made, facts_of(index)) == ([1], {"bytes": 3})
+    dump.write_bytes(b"three")
+    index_of(dump, recipe(made), context)
+    assert (made, facts_of(index)) == ([1, 1], {"bytes": 5})
+    index_of(dump, recipe(made, version=2), context)
+    assert made == [1, 1, 2]
+    with reading(index, index) as db:
+        assert db.execute("SELECT a.bodies.body, b.bodies.body FROM a.bodies, b.bodies").fetchall()
+    names = sorted(file.name for file in tmp_path.glob("*dump*"))
+    assert names == ["a.dump", "a.dump.bodies.sqlite"]
+
+
+def test_an_index_cannot_be_written_by_who_reads_it(tmp_path: Path, context: Context) -> None:
+    """Several runs may read it at a time."""
+    dump = tmp_path / "a.dump"
+    dump.write_bytes(b"one")
+    with (
+        pytest.raises(StorageError, match=r"a\.dump"),
+        reading(index_of(dump, recipe([]), context)) as db,
+    ):
+        db.execute("DELETE FROM bodies")
+
+
+def test_two_runs_do_not_make_an_index_at_a_time(tmp_path: Path, context: Context) -> None:
+    """The second is told who is at work, and nothing is touched."""
+    dumps = dumps_in(tmp_path)
+    dump = dumps / "a.dump"
+    dump.write_bytes(b"one")
+    script = (
+        "import sys, datetime, pathlib\n"
+        "from equigen.lock import dataset_lock\n"
+        "now = datetime.datetime.now(datetime.UTC)\n"
+        f"with dataset_lock(pathlib.Path({str(dumps)!r}), stage='fetch', now=now):\n"
+        "    print('held', flush=True); sys.stdin.read()\n"
+    )
+    words = [sys.executable, "-c", script]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, env=program_env()) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(LockedError, match="equigen fetch"):
+            index_of(dump, recipe([]), context)
+        other.kill()
+    assert not list(dumps.glob("*.sqlite"))
+    assert index_of(dump, recipe([]), context).exists()
+
+
+def test_what_is_there_needs_no_lock(tmp_path: Path, context: Context) -> None:
+    """Two datasets may share a folder of dumps."""
+    dump = tmp_path / "a.dump"
+    dump.write_bytes(b"one")
+    index = index_of(dump, recipe([]), context)
+    with dataset_lock(tmp_path, stage="another", now=NOON):
+        assert index_of(dump, recipe([]), context) == index
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_run_that_is_killed_while_it_makes_one_leaves_none(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """The next one makes it from the start, and ends as if nothing had been."""
+    masters = [Master(n) for n in range(1, 40_000)]
+    write_masters(tmp_path, masters)
+    write_groups(tmp_path, [group(n, master=n) for n in range(1, 100)])
+    dumps = dumps_in(tmp_path)
+    env = program_env(EQUIGEN_DATASET__DIRECTORY=str(tmp_path))
+    words = [sys.executable, "-m", "equigen", "fetch", "--source", "discogs-dump", "--quiet"]
+    words += ["--label", "Jazz"]
+    with subprocess.Popen(words, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        while not list(dumps.glob(".*masters.sqlite.new")) and run.poll() is None:
+            pass
+        run.send_signal(number)
+        run.communicate(timeout=60)
+    assert run.returncode in ({-9} if number is signal.SIGKILL else {130})
+    assert not list(dumps.glob("*.sqlite"))
+    done = subprocess.run(words, env=env, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert b"99 out" in done.stdout
+    assert not list(dumps.glob(".*.new"))
+
+
+def test_no_room_for_an_index_is_told(tmp_path: Path, context: Context) -> None:
+    """A folder in its place is as good as a full disk: the message names it."""
+    dump = tmp_path / "a.dump"
+    dump.write_bytes(b"one")
+    (tmp_path / "a.dump.bodies.sqlite").mkdir()
+    with pytest.raises(StorageError, match=r"a\.dump\.bodies\.sqlite"):
+        index_of(dump, replace(recipe([])), context)
