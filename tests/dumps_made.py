@@ -18,8 +18,8 @@ _JOINS = ("", ",", "&", "Feat.", "/", "-", "=", "And", " , ", "vs\t")
 _NAMES = (
     "Björk", "Various", "Beatles, The", "Clash, The (2)", ", The", "Prince (2)", "Vince Watson",
     "A & B", "x < y > z", "Ti\ttle", "two\nlines", "a\u0301", "\u00a0", " ", "", "AC|DC", "]]", "1",
-    "Rock", "Folk, World, & Country", '12"', "it's", "\u2028", "\U0001f3b5", "</master>", "<videos>",
-    "&amp;", "-- >", "Deep House", "\x85\u2029 end ",
+    "Rock", "Folk, World, & Country", '12"', "it's", "\u2028", "\U0001f3b5", "</master>",
+    "<videos>", "&amp;", "-- >", "Deep House", "\x85\u2029 end ",
 )  # fmt: skip
 _IDS = ("0", "-1", "", "x", " 7 ", "1e3", "\u0661", "99999999999999999999", "007")
 _YEARS = ("0", "1999", " 2002\n", "999", "10000", "0999", "19x9", "1999-03-00", "2020-01", "", "?")
@@ -71,7 +71,8 @@ class Pen:
         start = name
         for key, value in order:
             quote = self.one_of("'\"")
-            start += f"{self.one_of((' ', '  ', chr(10)))}{key}={quote}{self.text(value, quote=quote)}{quote}"
+            blank = self.one_of((" ", "  ", "\n"))
+            start += f"{blank}{key}={quote}{self.text(value, quote=quote)}{quote}"
         start += self.one_of(("", "", "", "", " "))
         if not content and self.chance(0.6):
             return f"<{start}/>"
@@ -266,7 +267,7 @@ def expected_releases(content: bytes) -> list[Row]:
 
 
 def _records(content: bytes, name: str) -> Iterator[tuple[int, Any]]:
-    tree = etree.fromstring(content, etree.XMLParser(no_network=True))
+    tree: Any = etree.fromstring(content, etree.XMLParser(no_network=True))
     for record in tree.xpath(f"/{name}s/{name}"):
         if record_id := _number(record.get("id", "")):
             yield record_id, record

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Generic, NoReturn, Self, TypeVar
+from typing import IO, Any, Generic, Self, TypeVar
 
 import orjson
 
@@ -41,10 +41,19 @@ class Effort:
     block_bytes: int = BLOCK_BYTES
 
 
+@dataclass(slots=True)
+class _Tally:
+    """What was read so far."""
+
+    records: int = 0
+    skipped: int = 0
+    position: int = 0
+
+
 class Reading(Generic[Named]):
     """A dump that is being read: iterate over it, once, for batches of rows.
 
-    `skipped` counts the records so far that have no number and so no row.
+    Whoever looks away ends it, with all processes; so does `close`, or the end of a `with` block.
     """
 
     def __init__(
@@ -56,13 +65,22 @@ class Reading(Generic[Named]):
         effort: Effort,
         on_read: Callable[[int], None],
     ) -> None:
-        self.skipped = 0
-        self._path, self._kind, self._make = path, kind, make
-        self._effort, self._on_read = effort, on_read
-        self._made_by = f"equigen dumps get {kind.markup.root}"
-        with opened(path, made_by=self._made_by):
+        made_by = f"equigen dumps get {kind.markup.root}"
+        with opened(path, made_by=made_by):
             pass
-        self._batches = self._read()
+        is_small = path.stat().st_size < effort.small_bytes
+        if is_small or effort.processes < 1:
+            source = _here(path, kind, effort.block_bytes, made_by)
+        else:
+            source = _crew(path, kind.markup.root, effort)
+        self._tally = _Tally()
+        # Nothing of it leads back here, so that it ends as soon as this is let go.
+        self._batches = _told(source, self._tally, make, on_read, f"{path}: ", made_by)
+
+    @property
+    def skipped(self) -> int:
+        """How many records so far have no number, and so no row."""
+        return self._tally.skipped
 
     def __iter__(self) -> Self:
         return self
@@ -85,36 +103,38 @@ class Reading(Generic[Named]):
         """End at once, with all processes."""
         self._batches.close()
 
-    def _read(self) -> Generator[list[Named], None, None]:
-        read, position = 0, 0
-        make = self._make
-        source = self._source()
-        try:
-            for batch in source:
-                self.skipped += batch.skipped
-                read += len(batch.rows) + batch.skipped
-                self._on_read(batch.position - position)
-                position = batch.position
-                if batch.rows:
-                    yield list(map(make, batch.rows))
-        except DumpError as err:
-            self._refuse(err, read)
-        finally:
-            source.close()
 
-    def _source(self) -> Generator[Batch, None, None]:
-        effort = self._effort
-        if effort.processes < 1 or self._path.stat().st_size < effort.small_bytes:
-            return _here(self._path, self._kind, effort.block_bytes, self._made_by)
-        return _crew(self._path, self._kind.markup.root, effort)
+def _told(
+    source: Generator[Batch, None, None],
+    tally: _Tally,
+    make: Callable[[Iterable[Cell]], Named],
+    on_read: Callable[[int], None],
+    place: str,
+    made_by: str,
+) -> Generator[list[Named], None, None]:
+    """Yield rows as they are named, and tell how far it got.
 
-    def _refuse(self, err: DumpError, read: int) -> NoReturn:
-        name = self._kind.markup.root
+    Raises:
+        InputError: the dump isn't whole, or isn't what it should be.
+
+    """
+    try:
+        for batch in source:
+            tally.skipped += batch.skipped
+            tally.records += len(batch.rows) + batch.skipped
+            on_read(batch.position - tally.position)
+            tally.position = batch.position
+            if batch.rows:
+                yield list(map(make, batch.rows))
+    except DumpError as err:
+        name = made_by.rpartition(" ")[2]
         msg = (
-            f"{self._path}: {err}. Expected a whole dump of Discogs' {name}; {read:,} {name} were"
-            f" read before, which are not taken for the whole. `{self._made_by}` gets it anew."
+            f"{place}{err}. Expected a whole dump of Discogs' {name}; {tally.records:,} {name} were"
+            f" read before, which are not taken for the whole. `{made_by}` gets it anew."
         )
         raise InputError(msg) from None
+    finally:
+        source.close()
 
 
 def _here(path: Path, kind: Kind, block_bytes: int, made_by: str) -> Generator[Batch, None, None]:

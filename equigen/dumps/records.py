@@ -7,7 +7,7 @@ the parser doesn't take it, the dump is read from there on, as it stands, by an 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, count
-from typing import Any, Literal, NamedTuple, cast
+from typing import Literal, NamedTuple, cast
 
 from lxml import etree
 
@@ -24,6 +24,12 @@ BLOCK_BYTES = 1 << 18
 _HEAD_BYTES = 1 << 16
 _ROWS_TOGETHER = 1_000
 _SCOUTED_BYTES = 1 << 12
+# What a parser that reads on says at the end alone, though more would not help.
+_NEVER_CUT_OFF = (
+    etree.ErrorTypes.ERR_UNDECLARED_ENTITY,
+    etree.ErrorTypes.WAR_UNDECLARED_ENTITY,
+    etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +136,9 @@ def _batch(records: Iterable[Found], dump: DumpFile, kind: Kind, *, is_rest: boo
     return Batch(rows, skipped, dump.position, is_rest)
 
 
-class _NothingOutside(etree.Resolver):
-    """Leads every name outside of the dump to nothing: no other file or host is asked."""
-
-    def resolve(self, _system_url: str, _public_id: str, context: object) -> Any:  # type: ignore[override]  # noqa: ANN401
-        """Return an empty document; lxml hands a context over, which its type hints leave out."""
-        return self.resolve_empty(context)  # type: ignore[attr-defined]  # as above
-
-
 def _incremental(event: Literal["start", "end"], tag: str | None) -> etree.XMLPullParser:
     # Entities that the dump itself declares are text, bounded by the parser's own limits.
-    parser = etree.XMLPullParser(
+    return etree.XMLPullParser(
         events=(event,),
         tag=tag,
         remove_comments=True,
@@ -148,8 +146,6 @@ def _incremental(event: Literal["start", "end"], tag: str | None) -> etree.XMLPu
         collect_ids=False,
         no_network=True,
     )
-    parser.resolvers.add(_NothingOutside())
-    return parser
 
 
 def _seen_by(parser: etree.XMLPullParser) -> Iterator[etree._Element]:
@@ -165,17 +161,14 @@ def _exact(pieces: Iterable[bytes], dump: DumpFile, kind: Kind) -> Iterator[Batc
         DumpError: it isn't one, or of another kind; or its pieces can't be read.
 
     """
-    record = kind.markup.record
-    scout = _Scout(kind.markup)
-    parser = _incremental("end", record)
+    parser = _incremental("end", kind.markup.record)
     records: list[Found] = []
     is_at_end = False
     try:
-        for piece in pieces:
-            scout.see(piece)
+        for piece in _of_root(pieces, kind.markup.root):
             parser.feed(piece)
             for element in _seen_by(parser):
-                records += _of_root(element, kind)
+                records += _said_by(element, kind)
             if len(records) >= _ROWS_TOGETHER:
                 yield _batch(records, dump, kind, is_rest=True)
                 records = []
@@ -186,7 +179,8 @@ def _exact(pieces: Iterable[bytes], dump: DumpFile, kind: Kind) -> Iterator[Batc
         raise
     except etree.XMLSyntaxError as err:
         yield _batch(records, dump, kind, is_rest=True)
-        if is_at_end:
+        code = err.code  # type: ignore[attr-defined]  # its hints leave this out
+        if is_at_end and code not in _NEVER_CUT_OFF:
             what = f"the XML is cut off: it ends without </{kind.markup.root}>"
         else:
             what = f"not XML: {err.msg}"
@@ -194,14 +188,11 @@ def _exact(pieces: Iterable[bytes], dump: DumpFile, kind: Kind) -> Iterator[Batc
     yield _batch(records, dump, kind, is_rest=True)
 
 
-def _of_root(element: etree._Element, kind: Kind) -> list[Found]:
+def _said_by(element: etree._Element, kind: Kind) -> list[Found]:
     """Return what a record says that has just ended, and let go of it and of what stands before."""
     root = element.getparent()
     if root is None or root.getparent() is not None:
         return []  # it has the name of a record and isn't one
-    if next(element.iter(etree.Entity), None) is not None:
-        what = "a record has an entity that the file doesn't declare"
-        raise DumpError(what)
     found = list(found_in(element, root, kind.markup.record, kind.tags))
     element.clear()
     while element.getprevious() is not None:
@@ -209,29 +200,40 @@ def _of_root(element: etree._Element, kind: Kind) -> list[Found]:
     return found
 
 
-class _Scout:
-    """Looks at the start of a document for its root."""
+def _of_root(pieces: Iterable[bytes], root: str) -> Iterator[bytes]:
+    """Yield the pieces of a document once its root was seen, and is as expected.
 
-    def __init__(self, markup: Markup) -> None:
-        self._markup = markup
-        self._parser = _incremental("start", None)
-        self._seen = False
+    Raises:
+        DumpError: it is another one, or parts of the document lie elsewhere.
+        etree.XMLSyntaxError: this is no XML.
 
-    def see(self, piece: bytes) -> None:
-        """Look at the next piece, until the root was seen.
+    """
+    # Leaves entities as they are, and so never looks for what stands in another file.
+    scout = etree.XMLPullParser(events=("start",), resolve_entities=False, no_network=True)
+    pieces = iter(pieces)
+    held = []
+    for piece in pieces:
+        held.append(piece)
+        found = _first_element(scout, piece)
+        if found is not None:
+            doctype = found.getroottree().docinfo
+            outside = doctype.system_url  # type: ignore[attr-defined]  # as above
+            if outside is not None:
+                what = f"it refers to another file, {outside!r}, which is not read"
+                raise DumpError(what)
+            if found.tag != root:
+                what = f"its root is <{found.tag}>; expected <{root}>"
+                raise DumpError(what)
+            break
+    else:
+        scout.close()
+    yield from held
+    yield from pieces
 
-        Raises:
-            DumpError: it is another one.
-            etree.XMLSyntaxError: this is no XML.
 
-        """
-        for at in range(0, len(piece), _SCOUTED_BYTES):
-            if self._seen:
-                return
-            self._parser.feed(piece[at : at + _SCOUTED_BYTES])
-            for element in _seen_by(self._parser):
-                self._seen = True
-                if element.tag != self._markup.root:
-                    what = f"its root is <{element.tag}>; expected <{self._markup.root}>"
-                    raise DumpError(what)
-                return
+def _first_element(scout: etree.XMLPullParser, piece: bytes) -> etree._Element | None:
+    for at in range(0, len(piece), _SCOUTED_BYTES):
+        scout.feed(piece[at : at + _SCOUTED_BYTES])
+        for element in _seen_by(scout):
+            return element
+    return None

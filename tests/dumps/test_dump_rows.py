@@ -24,6 +24,7 @@ from equigen.dumps import masters, releases
 from equigen.dumps.records import Kind, Row
 
 RECORDS_EACH = 100
+PLAIN = "tags and text"
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,22 @@ SIDES = (
     Side(masters.KIND, master, expected_masters),
     Side(releases.KIND, release, expected_releases),
 )
-NAMES = st.lists(
-    st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff"), max_size=8),
-    max_size=6,
-)  # fmt: skip
+CHARACTERS = st.characters(
+    codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff"
+)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How a dump is cut and read, and what stands before it."""
+
+    block_bytes: int
+    readers: int
+    bom: bytes
 
 
 @pytest.mark.parametrize("side", SIDES, ids=lambda side: side.root)
-@pytest.mark.parametrize("is_plain", [True, False], ids=["plain", "all that XML allows"])
+@pytest.mark.parametrize("ways", [PLAIN, "all that XML allows"])
 @settings(
     max_examples=25,
     deadline=None,
@@ -59,28 +68,25 @@ NAMES = st.lists(
 )
 @given(
     seeds=st.lists(st.integers(0, 2**32), min_size=RECORDS_EACH, max_size=RECORDS_EACH),
-    names=NAMES,
-    block_bytes=st.integers(1, 6_000),
-    readers=st.integers(1, 3),
-    has_bom=st.booleans(),
+    names=st.lists(st.text(CHARACTERS, max_size=8), max_size=6),
+    cut=st.builds(
+        Cut, st.integers(1, 6_000), st.integers(1, 3), st.sampled_from([b"", b"\xef\xbb\xbf"])
+    ),
 )
 def test_made_records_read_as_their_tree_does(
     tmp_path_factory: pytest.TempPathFactory,
     side: Side,
-    is_plain: bool,
+    ways: str,
     seeds: list[int],
     names: list[str],
-    block_bytes: int,
-    readers: int,
-    has_bom: bool,
+    cut: Cut,
 ) -> None:
     """Whatever the blocks, the readers, and the way that the XML is written."""
+    is_plain = ways == PLAIN
     records = [side.made(Pen(seed, is_plain=is_plain, names=names)) for seed in seeds]
-    content = document(Pen(seeds[0], is_plain=is_plain), side.root, records).encode()
-    path = written(
-        tmp_path_factory.mktemp("made") / "dump.xml", b"\xef\xbb\xbf" * has_bom + content
-    )
-    found = rows_of(path, side.kind, readers=readers, block_bytes=block_bytes)
+    content = cut.bom + document(Pen(seeds[0], is_plain=is_plain), side.root, records).encode()
+    path = written(tmp_path_factory.mktemp("made") / "dump.xml", content)
+    found = rows_of(path, side.kind, readers=cut.readers, block_bytes=cut.block_bytes)
     assert found == side.expected(content)
 
 

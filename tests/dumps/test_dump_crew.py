@@ -1,0 +1,158 @@
+"""Processes that read a dump together: none is left behind, and none is missed in silence."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from downloads import linux_only
+from dumps_made import rows_of, written
+from support import realdata
+
+from equigen.dumps import masters, releases
+from equigen.dumps.crew import Effort, Reading, nobody
+from equigen.dumps.rows import MasterRow, ReleaseRow
+from equigen.errors import EquigenError, InputError
+
+SMALL_BLOCKS = Effort(processes=2, small_bytes=0, block_bytes=1 << 14)
+# Their rows are more than pipes hold: no process can come to its end before it is listened to.
+MANY = 60_000
+_READS = """
+import sys
+from pathlib import Path
+sys.path[:] = sys.argv[2:]
+from equigen.dumps.masters import read_masters
+batches = read_masters(Path(sys.argv[1]))
+print(len(next(batches)), flush=True)
+sys.stdin.read()
+next(batches)
+"""
+
+
+def content_of(count: int) -> bytes:
+    """Return a masters dump of some size."""
+    records = (
+        f"<master id='{n}'><title>Title {n} {n * n * 7919}</title></master>"
+        for n in range(1, count + 1)
+    )
+    return f"<masters>{''.join(records)}</masters>".encode()
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A masters dump of many records."""
+    return written(tmp_path_factory.mktemp("large") / "masters.xml.gz", content_of(MANY))
+
+
+def reading(path: Path, effort: Effort = SMALL_BLOCKS) -> Reading[MasterRow]:
+    """Read a dump by processes."""
+    return Reading(path, masters.KIND, MasterRow._make, effort=effort, on_read=nobody)
+
+
+def children() -> list[int]:
+    """Return the processes that this one has started and not yet waited for."""
+    return [pid for pid in map(int, _numbers()) if _parent(pid) == os.getpid()]
+
+
+def _numbers() -> Iterator[str]:
+    return (each.name for each in Path("/proc").iterdir() if each.name.isdigit())
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:  # it ended meanwhile
+        return 0
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3])
+def test_processes_give_the_rows_of_one_in_its_order(processes: int) -> None:
+    """Of a real dump of each kind."""
+    effort = Effort(processes, small_bytes=0, block_bytes=20_000)
+    path = realdata("discogs_dump", "masters_20200806_a.xml.gz")
+    found = [tuple(row) for batch in reading(path, effort) for row in batch]
+    assert found == rows_of(path, masters.KIND)
+    path = realdata("discogs_dump", "releases_20200806_a.xml.gz")
+    told: list[int] = []
+    both = Reading(path, releases.KIND, ReleaseRow._make, effort=effort, on_read=told.append)
+    assert [tuple(row) for batch in both for row in batch] == rows_of(path, releases.KIND)
+    assert sum(told) == path.stat().st_size
+
+
+def test_who_takes_over_goes_on_alone(tmp_path: Path) -> None:
+    """A comment in the middle: the rest comes from one process, and nothing twice."""
+    content = content_of(3_000).replace(b"</master>", b"</master><!--<master id='1'/>-->", 900)
+    content = content.replace(b"<masters>", b"<masters>" + b"<master id='7'/>" * 2_000, 1)
+    path = written(tmp_path / "m.xml.gz", content)
+    found = [row.master_id for batch in reading(path) for row in batch]
+    assert found == [7] * 2_000 + list(range(1, 3_001))
+
+
+@linux_only
+def test_who_stops_early_leaves_no_process(large: Path) -> None:
+    """By closing, by an exception, or by looking away."""
+    before = set(children())
+    early = reading(large)
+    assert next(early)
+    assert len(set(children()) - before) == 2
+    early.close()
+    assert set(children()) == before
+    with pytest.raises(ZeroDivisionError), reading(large) as batches:
+        next(batches)
+        raise ZeroDivisionError
+    assert set(children()) == before
+    assert len(list(islice(reading(large), 3))) == 3
+    assert set(children()) == before
+
+
+@linux_only
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_process_that_is_killed_is_an_error(large: Path, which: int) -> None:
+    """What came before it is not taken for the whole, and the other one ends too."""
+    before = set(children())
+    batches = reading(large)
+    count = len(next(batches))
+    os.kill(sorted(set(children()) - before)[which], signal.SIGKILL)
+    with pytest.raises(EquigenError, match="by signal 9") as caught:
+        for batch in batches:
+            count += len(batch)
+    assert 0 < count < MANY
+    assert "run the same command again" in str(caught.value)
+    assert set(children()) == before
+
+
+def test_trouble_in_a_process_is_told_as_trouble_here_is(tmp_path: Path, large: Path) -> None:
+    """A dump that is cut off in the middle: the same words, and how many were read."""
+    half = tmp_path / "masters.xml.gz"
+    half.write_bytes(large.read_bytes()[: large.stat().st_size // 2])
+    count = 0
+    with pytest.raises(InputError) as caught:
+        for batch in reading(half):
+            assert [row.master_id for row in batch] == list(
+                range(count + 1, count + 1 + len(batch))
+            )
+            count += len(batch)
+    assert f"{count:,} masters were read before" in str(caught.value)
+    assert "cut off" in str(caught.value)
+    assert count > MANY // 4
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_leaves_no_process(large: Path, number: signal.Signals) -> None:
+    """Whoever leads them gets it, at any moment: the others end by themselves."""
+    reader = subprocess.Popen(
+        [sys.executable, "-c", _READS, str(large), *sys.path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert reader.stdout is not None
+    assert int(reader.stdout.readline()) > 0
+    reader.send_signal(number)
+    # All of them have this standard error: it ends when the last of them has ended.
+    reader.communicate(timeout=30)
+    assert reader.returncode != 0
