@@ -3,13 +3,20 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from types import FrameType
+from typing import TypeVar
 
 from equigen.errors import EXIT_INTERRUPTED
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_LOOKED_EVERY_S = 0.1
+# What is told to stop ends at its next chunk, or it hangs at a silent host and is left.
+_GRACE_S = 0.5
+
+T = TypeVar("T")
 
 
 class Interrupts:
@@ -44,3 +51,31 @@ def deferred_interrupts() -> Iterator[Interrupts]:
             signal.signal(number, handler)
     for came in interrupts.came:
         signal.raise_signal(came)
+
+
+def interruptible(work: Callable[[], T], stop: Callable[[], None]) -> T:
+    """Return what `work` returns, or raise what it raises; SIGINT and SIGTERM end it at any time.
+
+    It is done in a thread, since an interrupt in the midst of a lock would leave that taken for
+    ever. `stop` tells it to end; where it doesn't soon, it is left as it stands: it must be work
+    that may be killed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    done: Future[T] = Future()
+
+    def do() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as err:  # noqa: BLE001  (raised where it is waited for)
+            done.set_exception(err)
+
+    with deferred_interrupts() as interrupts:
+        thread = threading.Thread(target=do, daemon=True)
+        thread.start()
+        while thread.is_alive() and not interrupts.came:
+            thread.join(_LOOKED_EVERY_S)
+        if interrupts.came:
+            stop()
+            thread.join(_GRACE_S)
+    return done.result()

@@ -35,6 +35,7 @@ from equigen.errors import (
     UsageError,
 )
 from equigen.http import Client
+from equigen.interrupts import interruptible
 from equigen.lock import dataset_lock
 from equigen.rules.dump_names import DumpName, Kind, read_name
 from equigen.rules.pacing import HostPolicy, Patience
@@ -99,14 +100,16 @@ def run(
     patience = Patience(**context.settings.http.model_dump())
     if action is Action.LIST:
         with _client(context, patience) as client:
-            return _list(context, client, wanted or tuple(Kind))
+            shown = wanted or tuple(Kind)
+            return interruptible(lambda: _list(context, client, shown), client.stop)
     long_s = max(patience.max_wait_s, _LONGEST_REST_S)
     patience = Patience(**{**context.settings.http.model_dump(), "max_wait_s": long_s})
     with (
         dataset_lock(_folder(context), stage="dumps get", now=context.now()),
         _client(context, patience) as client,
     ):
-        return _get(context, client, wanted)
+        # Each file is safe from being killed, so that it may be left at any time.
+        return interruptible(lambda: _get(context, client, wanted), client.stop)
 
 
 def _folder(context: Context) -> Path:
