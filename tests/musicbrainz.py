@@ -2,11 +2,15 @@
 
 import io
 import json
+import re
 import tarfile
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
 
 from support import realdata
 
@@ -78,3 +82,59 @@ def write_dump(path: Path, data: bytes, *, member: str = MEMBER, first: bool = F
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
     return path
+
+
+class Service:
+    """A search for release groups as MusicBrainz has it: by date, by words in tags, 500 at most.
+
+    `queries` are the ones asked for, in order; `refused` counts those beyond the 500.
+    """
+
+    def __init__(self, groups: Sequence[dict[str, Any]]) -> None:
+        self.queries: list[str] = []
+        self.refused = 0
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                asked = parse_qs(urlsplit(self.path).query)
+                query, offset = asked["query"][0], int(asked["offset"][0])
+                outer.queries.append(query)
+                outer.refused += offset >= 500
+                found = [each for each in groups if _matches(each, query)]
+                page = found[offset : offset + int(asked["limit"][0])]
+                answer = {"count": len(found), "offset": offset, "release-groups": page}
+                body = json.dumps(answer).encode()
+                self.send_response(400 if offset >= 500 else 200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/ws/2"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def _matches(group: dict[str, Any], query: str) -> bool:
+    date = re.search(r"firstreleasedate:([0-9-]+)", query)
+    phrases = re.findall(r'"([^"]*)"', query)
+    tags = " | ".join(tag["name"] for tag in group["tags"])
+    known = group["first-release-date"]
+    # A date that is less exact than the one asked for may be that one.
+    on_time = date is not None and (known.startswith(date[1]) or date[1].startswith(known))
+    return on_time and any(re.search(rf"\b{re.escape(each)}\b", tags) for each in phrases)

@@ -9,6 +9,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -323,6 +324,18 @@ def test_never_more_than_per_minute_in_any_60_seconds() -> None:
     assert len(times_s) == 100
     for start_s in times_s:
         assert sum(start_s <= each < start_s + 60 for each in times_s) <= 30
+
+
+def test_requests_to_a_host_that_wants_it_are_spaced() -> None:
+    """From however many threads they come, each leaves its distance to the one before."""
+    fake = FakeTime()
+    with ScriptedServer(Script(), time_s=fake.now_s) as server:
+        with make_client(fake, policy=HostPolicy(concurrency=1, spacing_s=1)) as client:
+            with ThreadPoolExecutor(8) as pool:
+                list(pool.map(lambda _: client.get(server.url, body), range(40)))
+    times_s = [seen.time_s for seen in server.seen]
+    assert all(later_s - time_s >= 1 for time_s, later_s in pairwise(times_s))
+    assert times_s[-1] - times_s[0] < 60
 
 
 def test_the_servers_own_count_is_obeyed() -> None:

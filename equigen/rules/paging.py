@@ -1,9 +1,10 @@
 """Which result pages are asked for, in which order, and how far ahead of their use.
 
 A label's pages are walked year by year, from the newest down. Where a query has more results than
-the service gives out, it is cut into slices (Discogs: by country, then by format) until each is
-below that. Answers are used strictly in this order, whatever order they come in, so that one
-catalogue gives one dataset; but pages that are certain to be used are asked for early.
+the service gives out, it is cut into slices (Discogs: by country, then by format; MusicBrainz: by
+month, then by genre) until each is below that. Answers are used strictly in this order, whatever
+order they come in, so that one catalogue gives one dataset; but pages that are certain to be used
+are asked for early.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -72,6 +72,33 @@ def test_the_limit_is_used_to_the_full() -> None:
     assert pace.wait_s(WINDOW_S + 1.7) > 0
 
 
+@given(st.floats(0.1, 3), PAUSES_S)
+@settings(max_examples=60, deadline=None)
+def test_requests_keep_their_distance(spacing_s: float, pauses_s: list[float]) -> None:
+    """Whenever they are wanted, none goes out sooner after another, and none later than it may."""
+    pace, now_s, last_s = Pace(spacing_s=spacing_s), 0.0, -spacing_s
+    for pause_s in [*pauses_s, *[0.0] * 5]:
+        now_s += pause_s
+        wait_s = pace.wait_s(now_s)
+        assert wait_s == pytest.approx(max(0.0, last_s + spacing_s - now_s))
+        now_s += wait_s
+        assert pace.wait_s(now_s) == pytest.approx(0, abs=1e-9)
+        pace.sent(now_s)
+        pace.answered(now_s)
+        last_s = now_s
+
+
+def test_the_longest_of_all_waits_counts() -> None:
+    """A distance, a full minute and a rest hold a request each by itself."""
+    pace = Pace(per_minute=2, spacing_s=1)
+    pace.sent(0.0)
+    assert pace.wait_s(0.25) == 0.75
+    pace.sent(1.0)
+    assert pace.wait_s(1.5) > WINDOW_S - 2
+    pace.rest(500.0)
+    assert pace.wait_s(1.5) == 498.5
+
+
 def test_without_a_limit_and_without_word_from_the_server_nothing_waits() -> None:
     """0 means no limit."""
     pace = Pace()

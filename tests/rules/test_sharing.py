@@ -13,6 +13,7 @@ POLICIES = st.dictionaries(
         per_minute=st.sampled_from([0, 0, 30]),
         per_day=st.sampled_from([0, 0, 1000]),
         concurrency=st.integers(1, 256),
+        spacing_s=st.sampled_from([0, 0, 1.5]),
     ),
 )
 
@@ -32,10 +33,10 @@ def test_the_parts_of_a_concurrency_add_up_to_it(
 
 @given(policies=POLICIES, others=st.integers(0, 64))
 def test_a_rate_is_kept_in_one_place(policies: dict[str, HostPolicy], others: int) -> None:
-    """A host with requests a minute or a day is asked by the first process alone."""
+    """A host with requests a minute, a day or at a distance is asked by the first alone."""
     shares = share_out(policies, others)
     for pattern, policy in policies.items():
-        if policy.per_minute or policy.per_day:
+        if policy.per_minute or policy.per_day or policy.spacing_s:
             assert shares.each[pattern].concurrency == 0
             assert shares.first[pattern] == policy
 

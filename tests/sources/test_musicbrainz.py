@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from musicbrainz import SEARCHES, answers
+from musicbrainz import SEARCHES, Service, answers
 from support import FakeTime, Script, ScriptedServer, make_context, read_rows, realdata
 
 from equigen.errors import BadBodyError, ConfigError, HttpStatusError
@@ -363,3 +363,43 @@ def test_a_live_search_becomes_a_dataset(tmp_path: Path) -> None:
     assert (first["album_id"], first["genres"]) == (f"musicbrainz:{MBID}", "grunge")
     assert second["image_url"].endswith(f"/release-group/{OTHER_MBID}/front-500")
     assert second["year"] == "1989"
+
+
+def test_a_year_with_too_many_results_is_had_by_slices(tmp_path: Path) -> None:
+    """Each album once, whatever slice it is found in, and nothing is asked for beyond the reach."""
+    dates = [f"1994-{month:02}-15" for month in range(1, 13)] + ["1994"]
+    tags = ["rock", "post-rock", "grunge", "blues rock", "bluegrass"]
+    groups = [
+        GROUP
+        | {
+            "id": f"{number:08x}-ae01-4d04-8c47-0f564ceecd68",
+            "title": f"Title {number}",
+            "artist-credit": [{"name": f"Artist {number}"}],
+            "first-release-date": dates[number % 13 if number < 900 else 2],
+            "tags": [{"name": tags[number % 5], "count": 1}],
+        }
+        for number in range(2000)
+    ]
+    with Service(groups) as service:
+        context = make_context(
+            tmp_path,
+            fetch={
+                "source": "musicbrainz",
+                "labels": ["Rock"],
+                "from_year": 1994,
+                "to_year": 1994,
+            },
+            musicbrainz={"live": True, "base_url": service.url},
+        )
+        summary = fetch.run(context)
+    rows = read_rows(tmp_path / "equigen_dataset.tsv")
+    wanted = {
+        f"musicbrainz:{group['id']}" for group in groups if group["tags"][0]["name"] != tags[4]
+    }
+    got = {row["album_id"] for row in rows}
+    assert len(rows) == len(got) == summary.rows_out
+    assert got <= wanted
+    # March has 900 albums more than the rest, most with the word "rock": up to 500 can be had.
+    assert len(got) > 1000
+    assert service.refused == 0
+    assert any("1994-03" in query and '"grunge")' in query for query in service.queries)

@@ -100,7 +100,7 @@ def test_all_recorded_release_groups_go_through(tmp_path: Path) -> None:
     summary = fetch_dumps(tmp_path, fetch={**MUSICBRAINZ, "labels": None})
     rows = read_rows(tmp_path / TSV)
     assert "Desire" in {row["album"] for row in rows}
-    assert summary.rows_out == len(rows) > 3
+    assert summary.rows_out == len(rows) > 1
 
 
 def test_a_torn_dump_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
