@@ -4,19 +4,18 @@ import gzip
 import json
 import lzma
 import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from musicbrainz import MEMBER, lines, records, write_dump
+from musicbrainz import MEMBER, expected_groups, expected_links, lines, records, write_dump
 
 from equigen.dumps.release_groups import Seen, read_groups, read_links
 from equigen.dumps.rows import GroupRow, LinkRow
 from equigen.errors import InputError, MissingInputError
-from equigen.rules.release_groups import master_of
 from equigen.schema import safe_text
 
 MBID = "f1afec0b-26dd-3db5-9aa1-c91229a74a24"
@@ -43,47 +42,6 @@ def links_in(path: Path, seen: Seen | None = None) -> list[LinkRow]:
 def groups_in(path: Path, seen: Seen | None = None) -> list[GroupRow]:
     """Return all albums of a dump."""
     return [row for batch in read_groups(path, seen=seen) for row in batch]
-
-
-def expected_links(every: Sequence[Any]) -> list[LinkRow]:
-    """Work out the links of records the plain way."""
-    rows = []
-    for record in every:
-        urls = [
-            relation["url"]["resource"]
-            for relation in record.get("relations", ())
-            if relation.get("type") == "discogs" and not relation.get("ended")
-        ]
-        for number in dict.fromkeys(filter(None, map(master_of, urls))):
-            year = (record.get("first-release-date") or "0")[:4]
-            rows.append(
-                LinkRow(number, record["id"], record.get("primary-type") == "Album", int(year))
-            )
-    return rows
-
-
-def expected_groups(every: Sequence[Any]) -> list[GroupRow]:
-    """Work out the albums of records the plain way."""
-    rows = []
-    for record in every:
-        if record.get("primary-type") != "Album":
-            continue
-        credited = record.get("artist-credit") or []
-        artist = "".join(
-            (each.get("name") or each["artist"]["name"]) + (each.get("joinphrase") or "")
-            for each in credited
-        )
-        named = [g for g in record.get("genres") or () if g["count"] > 0]
-        named = named or [t for t in record.get("tags") or () if t["count"] > 0]
-        best = max((each["count"] for each in named), default=0)
-        agreed = [each for each in named if each["count"] * 3 >= best]
-        agreed.sort(key=lambda each: (-each["count"], each["name"]))
-        cell = "|".join(each["name"].replace("|", "/") for each in agreed)
-        year = (record.get("first-release-date") or "0")[:4]
-        rows.append(
-            GroupRow(record["id"], safe_text(artist), safe_text(record["title"]), int(year), cell)
-        )
-    return rows
 
 
 def test_every_recorded_record_reads_as_its_json_says(tmp_path: Path) -> None:
