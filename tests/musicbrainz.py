@@ -14,6 +14,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from support import realdata
 
+from equigen.dumps.rows import GroupRow, LinkRow
+from equigen.rules.release_groups import master_of
+from equigen.schema import safe_text
+
 MEMBER = "mbdump/release-group"
 SEARCHES = ("releasegroup-search_hqub.json", "release-group_search_1hit_rsnova.json")
 EXCHANGES = ("http_exchanges_2014_release_group.json", "http_exchanges_2021_a.json")
@@ -82,6 +86,47 @@ def write_dump(path: Path, data: bytes, *, member: str = MEMBER, first: bool = F
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
     return path
+
+
+def expected_links(every: Sequence[Any]) -> list[LinkRow]:
+    """Work out the links of records the plain way."""
+    rows = []
+    for record in every:
+        urls = [
+            relation["url"]["resource"]
+            for relation in record.get("relations", ())
+            if relation.get("type") == "discogs" and not relation.get("ended")
+        ]
+        for number in dict.fromkeys(filter(None, map(master_of, urls))):
+            year = (record.get("first-release-date") or "0")[:4]
+            rows.append(
+                LinkRow(number, record["id"], record.get("primary-type") == "Album", int(year))
+            )
+    return rows
+
+
+def expected_groups(every: Sequence[Any]) -> list[GroupRow]:
+    """Work out the albums of records the plain way."""
+    rows = []
+    for record in every:
+        if record.get("primary-type") != "Album":
+            continue
+        credited = record.get("artist-credit") or []
+        artist = "".join(
+            (each.get("name") or each["artist"]["name"]) + (each.get("joinphrase") or "")
+            for each in credited
+        )
+        named = [g for g in record.get("genres") or () if g["count"] > 0]
+        named = named or [t for t in record.get("tags") or () if t["count"] > 0]
+        best = max((each["count"] for each in named), default=0)
+        agreed = [each for each in named if each["count"] * 3 >= best]
+        agreed.sort(key=lambda each: (-each["count"], each["name"]))
+        cell = "|".join(each["name"].replace("|", "/") for each in agreed)
+        year = (record.get("first-release-date") or "0")[:4]
+        rows.append(
+            GroupRow(record["id"], safe_text(artist), safe_text(record["title"]), int(year), cell)
+        )
+    return rows
 
 
 class Service:

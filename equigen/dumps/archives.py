@@ -31,9 +31,14 @@ _DAMAGED = (EOFError, lzma.LZMAError, _ISAL_ERROR, tarfile.TarError)
 
 
 class Lines(NamedTuple):
-    """Some whole lines with their ends, and how much of the compressed file they took."""
+    """Whole lines with their ends: what lies from `start` up to `end` of some data.
+
+    `read_bytes` is how much of the packed file was read for them.
+    """
 
     data: bytes
+    start: int
+    end: int
     read_bytes: int
 
 
@@ -94,16 +99,19 @@ def _lines_of(path: Path, member: str) -> Iterator[Lines]:
         coming = ahead.submit(read)
         while block := coming.result():
             coming = ahead.submit(read)
-            end = block.rfind(b"\n") + 1
-            if end:
+            first, end = block.find(b"\n") + 1, block.rfind(b"\n") + 1
+            if first:
+                # The line that two blocks share goes by itself: the others are copied nowhere.
+                carry += block[:first]
+                yield Lines(carry, 0, len(carry), 0)
                 at = raw.tell()
-                yield Lines(b"".join((carry, memoryview(block)[:end])), at - told)
+                yield Lines(block, first, end, at - told)
                 carry, told = b"", at
             carry += block[end:]
             if len(carry) > _LONGEST_LINE_BYTES:
                 msg = f"{path}: a line of more than {_LONGEST_LINE_BYTES:,} bytes is no record."
                 raise InputError(msg)
-        yield Lines(carry, raw.tell() - told)
+        yield Lines(carry, 0, len(carry), raw.tell() - told)
 
 
 class _Stream(Protocol):

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+import numpy as np
 import orjson
 
-from equigen.dumps.archives import DamagedError, lines_of
+from equigen.dumps.archives import DamagedError, Lines, lines_of
 from equigen.dumps.rows import GroupRow, LinkRow
 from equigen.errors import InputError
 from equigen.rules.release_groups import group_of, is_album, masters_of, mbid_of, year_of
@@ -24,12 +25,12 @@ from equigen.schema import join_list
 
 MEMBER = "mbdump/release-group"
 
-# A master's page has it in its path, which, unlike a host, is the same in small letters alone.
-_LINKED = b"master"
+# The type of a link, and that of an album.
+_LINKED = b'"discogs"'
 _ALBUMS = b'"Album"'
-_ESCAPE = b"\\u00"
-# "\u0041" to "\u007a", among them all letters of ASCII.
+# Of these, "\u0040" to "\u007f", are all letters of ASCII.
 _ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
+_NEWLINE, _OPENING, _CLOSING = b"\n{}"
 _GET_ANEW = "Get it anew: equigen dumps get release-groups"
 
 Row = TypeVar("Row")
@@ -124,32 +125,32 @@ class _Reading:
     def records(self, needle: bytes) -> Iterator[Iterator[Mapping[str, object]]]:
         """Yield, block by block, the records that can hold the needle, and maybe others."""
         try:
-            for data, read_bytes in lines_of(self.path, MEMBER):
-                self.seen.read_bytes += read_bytes
-                yield self._block(data, needle)
+            for lines in lines_of(self.path, MEMBER):
+                self.seen.read_bytes += lines.read_bytes
+                yield self._block(lines, needle)
         except DamagedError as err:
             raise self._cut_off(str(err)) from err
         if not self.seen.records:
             msg = f"{self.path}: expected release groups, got none. {_GET_ANEW}"
             raise InputError(msg)
 
-    def _block(self, data: bytes, needle: bytes) -> Iterator[Mapping[str, object]]:
-        lines = data.count(b"\n")
-        if _is_regular(data, lines):
-            found, records = _found(data, needle), lines
+    def _block(self, lines: Lines, needle: bytes) -> Iterator[Mapping[str, object]]:
+        shape = _shape(lines)
+        if shape.is_regular:
+            found, records = _found(lines, needle), shape.lines
         else:  # an empty or a torn line, a foreign end of line, or the last one
-            whole = list(_all(data))
+            whole = list(_all(lines))
             found, records = iter(whole), len(whole)
         for line in found:
-            record = self._parsed(data, line)
+            record = self._parsed(lines, line)
             if isinstance(record, dict):
                 yield record
             else:
                 self.seen.skipped += 1
-        self.lines += lines
+        self.lines += shape.lines
         self.seen.records += records
 
-    def _parsed(self, data: bytes, line: "_Line") -> object:
+    def _parsed(self, lines: Lines, line: "_Line") -> object:
         try:
             return orjson.loads(line.text)
         except ValueError:
@@ -158,10 +159,10 @@ class _Reading:
             # It takes what orjson refuses, such as half a character.
             return json.loads(line.text)
         except (ValueError, RecursionError) as err:
-            if line.at + len(line.text) == len(data):  # without an end, so nothing follows
+            if line.at + len(line.text) == lines.end:  # without an end, so nothing follows
                 why = f"its last line, {line.text[:60]!r}..., isn't whole"
                 raise self._cut_off(why) from err
-            number = self.lines + data.count(b"\n", 0, line.at) + 1
+            number = self.lines + lines.data.count(b"\n", lines.start, line.at) + 1
             msg = (
                 f"{self.path}, line {number:,}: expected one release group as JSON, got"
                 f" {line.text[:60]!r}... ({err}). {_GET_ANEW}"
@@ -179,35 +180,57 @@ class _Reading:
 
 
 class _Line(NamedTuple):
-    """A line without its end, and where it begins in its block."""
+    """A line without its end, and where it begins in its data."""
 
     at: int
     text: bytes
 
 
-def _is_regular(data: bytes, lines: int) -> bool:
-    """Tell whether all lines begin and end as objects do, and the last one has its end."""
-    return data.startswith(b"{") and data.endswith(b"}\n") and data.count(b"}\n{") == lines - 1
+class _Shape(NamedTuple):
+    """How many ends of line there are, and whether all lines begin and end as objects do."""
+
+    lines: int
+    is_regular: bool
 
 
-def _found(data: bytes, needle: bytes) -> Iterator[_Line]:
+def _shape(lines: Lines) -> _Shape:
+    text = np.frombuffer(lines.data, np.uint8)[lines.start : lines.end]
+    ends = np.flatnonzero(text == _NEWLINE)
+    if not ends.size or text[0] != _OPENING or ends[-1] != text.size - 1:
+        return _Shape(ends.size, is_regular=False)
+    closed = bool((text[ends - 1] == _CLOSING).all())
+    return _Shape(ends.size, closed and bool((text[ends[:-1] + 1] == _OPENING).all()))
+
+
+def _found(lines: Lines, needle: bytes) -> Iterator[_Line]:
     """Yield the lines that hold the needle or may hold it as an escape."""
-    if _ESCAPE in data and _ESCAPED_LETTER.search(data):
+    data, end, stop = lines.data, lines.start, lines.end
+    if _has_escaped_letters(lines):
         yield from (
-            line for line in _all(data) if needle in line.text or _ESCAPED_LETTER.search(line.text)
+            line for line in _all(lines) if needle in line.text or _ESCAPED_LETTER.search(line.text)
         )
         return
-    end = 0
-    while (at := data.find(needle, end)) >= 0:
+    while (at := data.find(needle, end, stop)) >= 0:
         start = data.rfind(b"\n", end, at) + 1 or end
         end = data.find(b"\n", at) + 1
         yield _Line(start, data[start : end - 1])
 
 
-def _all(data: bytes) -> Iterator[_Line]:
+def _has_escaped_letters(lines: Lines) -> bool:
+    # From backslash to backslash: there are few, and to look for one byte takes next to no time.
+    data, stop = lines.data, lines.end
+    at = data.find(b"\\", lines.start, stop)
+    while at >= 0:
+        if _ESCAPED_LETTER.match(data, at):
+            return True
+        at = data.find(b"\\", at + 1, stop)
+    return False
+
+
+def _all(lines: Lines) -> Iterator[_Line]:
     """Yield the lines that hold something."""
-    at = 0
-    for line in data.split(b"\n"):
+    at = lines.start
+    for line in lines.data[lines.start : lines.end].split(b"\n"):
         if line.strip():
             yield _Line(at, line)
         at += len(line) + 1

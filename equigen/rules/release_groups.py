@@ -70,14 +70,18 @@ def year_of(record: Mapping[str, object]) -> int:
 
 def masters_of(record: Mapping[str, object]) -> tuple[int, ...]:
     """Return the ids of the Discogs masters that it is linked to, each once, in their order."""
-    found = (
-        master_of(_text(url, "resource"))
-        for relation in _items(record, "relations")
-        if relation.get("type") == _DISCOGS
-        and relation.get("ended") is not True
-        and isinstance(url := relation.get("url"), dict)
-    )
-    return tuple(dict.fromkeys(master_id for master_id in found if master_id))
+    relations = record.get("relations")
+    if not isinstance(relations, list):
+        return ()
+    found: dict[int, None] = {}
+    for relation in relations:
+        if not isinstance(relation, dict) or relation.get("type") != _DISCOGS:
+            continue
+        url = relation.get("url")
+        if isinstance(url, dict) and relation.get("ended") is not True:
+            found[master_of(_text(url, "resource"))] = None
+    found.pop(0, None)
+    return tuple(found)
 
 
 def master_of(url: str) -> int:

@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from musicbrainz import SEARCHES, Service, answers
-from support import FakeTime, Script, ScriptedServer, make_context, read_rows, realdata
+from musicbrainz import SEARCHES, answers
+from support import FakeTime, Script, ScriptedServer, make_context, realdata
 
 from equigen.errors import BadBodyError, ConfigError, HttpStatusError
 from equigen.http import Answer, Client
@@ -22,7 +22,6 @@ from equigen.rules.paging import Query
 from equigen.schema import Listing
 from equigen.sources import Page
 from equigen.sources.musicbrainz import MusicBrainz, open_source
-from equigen.stages import fetch
 
 LABELS = {label.name: label for label in builtin_labels(genre_limit=10, world_limit=10)}
 ROCK_1994 = Query(LABELS["Rock"], 1994)
@@ -342,64 +341,3 @@ def test_503_means_slow_down(headers: dict[str, str]) -> None:
     least = [7, 7, 7] if headers else [1, 1, 2]
     assert all(wait_s >= least_s for wait_s, least_s in zip(waits, least, strict=False))
     assert {seen.headers["user-agent"] for seen in server.seen} == {ME}
-
-
-def test_a_live_search_becomes_a_dataset(tmp_path: Path) -> None:
-    """Rows with ids, genres and addresses of covers; the summary accounts for every result."""
-    twin = GROUP | {"id": OTHER_MBID, "title": "Nevermind", "first-release-date": ""}
-    single = GROUP | {"id": MBID.replace("f1", "f2"), "primary-type": "Single"}
-    body = json.dumps({"count": 3, "offset": 0, "release-groups": [GROUP, twin, single]})
-    with ScriptedServer(Script(body=body.encode())) as server:
-        context = make_context(
-            tmp_path,
-            fetch={"source": "musicbrainz", "labels": ["Rock"], "from_year": 1989, "to_year": 1989},
-            musicbrainz={"live": True, "base_url": server.url},
-        )
-        summary = fetch.run(context)
-        again = fetch.run(context)
-    assert (summary.rows_in, summary.rows_out, again.rows_out) == (3, 2, 0)
-    assert len(server.seen) == 1
-    first, second = read_rows(tmp_path / "equigen_dataset.tsv")
-    assert (first["album_id"], first["genres"]) == (f"musicbrainz:{MBID}", "grunge")
-    assert second["image_url"].endswith(f"/release-group/{OTHER_MBID}/front-500")
-    assert second["year"] == "1989"
-
-
-def test_a_year_with_too_many_results_is_had_by_slices(tmp_path: Path) -> None:
-    """Each album once, whatever slice it is found in, and nothing is asked for beyond the reach."""
-    dates = [f"1994-{month:02}-15" for month in range(1, 13)] + ["1994"]
-    tags = ["rock", "post-rock", "grunge", "blues rock", "bluegrass"]
-    groups = [
-        GROUP
-        | {
-            "id": f"{number:08x}-ae01-4d04-8c47-0f564ceecd68",
-            "title": f"Title {number}",
-            "artist-credit": [{"name": f"Artist {number}"}],
-            "first-release-date": dates[number % 13 if number < 900 else 2],
-            "tags": [{"name": tags[number % 5], "count": 1}],
-        }
-        for number in range(2000)
-    ]
-    with Service(groups) as service:
-        context = make_context(
-            tmp_path,
-            fetch={
-                "source": "musicbrainz",
-                "labels": ["Rock"],
-                "from_year": 1994,
-                "to_year": 1994,
-            },
-            musicbrainz={"live": True, "base_url": service.url},
-        )
-        summary = fetch.run(context)
-    rows = read_rows(tmp_path / "equigen_dataset.tsv")
-    wanted = {
-        f"musicbrainz:{group['id']}" for group in groups if group["tags"][0]["name"] != tags[4]
-    }
-    got = {row["album_id"] for row in rows}
-    assert len(rows) == len(got) == summary.rows_out
-    assert got <= wanted
-    # March has 900 albums more than the rest, most with the word "rock": up to 500 can be had.
-    assert len(got) > 1000
-    assert service.refused == 0
-    assert any("1994-03" in query and '"grunge")' in query for query in service.queries)
