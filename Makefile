@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Made anew whenever what it is made from changes.
 READY := $(VENV)/.ready
 
-.PHONY: demo test bench-download bench-pairs bench-split format clean
+.PHONY: demo test bench-download bench-pairs bench-split bench-dumps format clean
 
 demo: $(READY)
 	$(BIN)/equigen demo
@@ -30,6 +30,10 @@ bench-pairs: $(READY)
 # With scikit-learn in .bench/sklearn also against it; about a quarter of an hour.
 bench-split: $(READY)
 	$(BIN)/python benchmarks/assignment.py
+
+# With discogs-xml2db in .bench/xml2db also against it; about ten minutes.
+bench-dumps: $(READY)
+	$(BIN)/python benchmarks/dumps.py
 
 format: $(READY)
 	$(BIN)/ruff format .

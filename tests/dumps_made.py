@@ -79,8 +79,11 @@ class Pen:
         return f"<{start}>{content}</{name}{self.one_of(('', '', '', '', '', '', ' '))}>"
 
     def said(self, name: str, text: str, /, **attributes: str) -> str:
-        """Write an element with a text."""
-        return self.tag(name, self.text(text), **attributes)
+        """Write an element with a text, and now and then with elements that are not its text."""
+        written = self.text(text)
+        if self.chance(0.02):
+            written += self.tag(self.one_of(("b", "videos", "genre")), "no") + self.text("more")
+        return self.tag(name, written, **attributes)
 
     def some(self, make: Callable[[], str], most: int = 3) -> str:
         """Write a few."""

@@ -65,17 +65,17 @@ class Reading(Generic[Named]):
         effort: Effort,
         on_read: Callable[[int], None],
     ) -> None:
-        made_by = f"equigen dumps get {kind.markup.root}"
-        with opened(path, made_by=made_by):
+        name = kind.markup.root
+        with opened(path, made_by=_made_by(name)):
             pass
         is_small = path.stat().st_size < effort.small_bytes
         if is_small or effort.processes < 1:
-            source = _here(path, kind, effort.block_bytes, made_by)
+            source = _here(path, kind, effort.block_bytes)
         else:
-            source = _crew(path, kind.markup.root, effort)
+            source = _crew(path, name, effort)
         self._tally = _Tally()
         # Nothing of it leads back here, so that it ends as soon as this is let go.
-        self._batches = _told(source, self._tally, make, on_read, f"{path}: ", made_by)
+        self._batches = _told(source, self._tally, make, on_read, path, name)
 
     @property
     def skipped(self) -> int:
@@ -109,8 +109,8 @@ def _told(
     tally: _Tally,
     make: Callable[[Iterable[Cell]], Named],
     on_read: Callable[[int], None],
-    place: str,
-    made_by: str,
+    path: Path,
+    name: str,
 ) -> Generator[list[Named], None, None]:
     """Yield rows as they are named, and tell how far it got.
 
@@ -127,18 +127,22 @@ def _told(
             if batch.rows:
                 yield list(map(make, batch.rows))
     except DumpError as err:
-        name = made_by.rpartition(" ")[2]
         msg = (
-            f"{place}{err}. Expected a whole dump of Discogs' {name}; {tally.records:,} {name} were"
-            f" read before, which are not taken for the whole. `{made_by}` gets it anew."
+            f"{path}: {err}. Expected a whole dump of Discogs' {name}; {tally.records:,} {name}"
+            f" were read before, which are not taken for the whole. `{_made_by(name)}` gets it"
+            " anew."
         )
         raise InputError(msg) from None
     finally:
         source.close()
 
 
-def _here(path: Path, kind: Kind, block_bytes: int, made_by: str) -> Generator[Batch, None, None]:
-    with opened(path, made_by=made_by) as dump:
+def _made_by(name: str) -> str:
+    return f"equigen dumps get {name}"
+
+
+def _here(path: Path, kind: Kind, block_bytes: int) -> Generator[Batch, None, None]:
+    with opened(path, made_by=_made_by(kind.markup.root)) as dump:
         yield from batches(dump, kind, block_bytes=block_bytes)
 
 

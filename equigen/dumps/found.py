@@ -66,18 +66,22 @@ def found_in(  # noqa: C901, PLR0912  (a call for each element would take as lon
     start: etree._Element, root: etree._Element, record: str, tags: Iterable[str]
 ) -> Iterator[Found]:
     """Yield the records below `start` or at it, children of `root`, in their order."""
-    uses = {tag: (home or record, _USES.get(tag, _HOLDS)) for tag, home in _HOMES.items()}
-    uses[record] = ("", _RECORD)
+    # Of each element: where its home is in `last`, its own place there, and its use.
+    places = {"": 0, record: 1} | {tag: at for at, tag in enumerate(_HOMES, start=2)}
+    ways = {
+        tag: (places[home or record], places[tag], _USES.get(tag, _HOLDS))
+        for tag, home in _HOMES.items()
+    }
+    ways[record] = (0, 1, _RECORD)
     # The last of each that was at home. What is not in the tree any more is nobody's parent.
-    last: dict[str, etree._Element] = {"": root}
-    seen = last.get
+    last: list[etree._Element | None] = [root, *[None] * len(ways)]
     found = nothing = Found("")
     artist: dict[str, str] = {}
     once, genres, styles = found.once, found.genres, found.styles
     for element in start.iter(record, *tags):
         tag = element.tag
-        home, use = uses[tag]
-        if element.getparent() is not seen(home, uses):
+        home, own, use = ways[tag]
+        if element.getparent() is not last[home]:
             continue
         if use < _HOLDS:
             text = own_text(element) if len(element) else element.text or ""
@@ -94,7 +98,7 @@ def found_in(  # noqa: C901, PLR0912  (a call for each element would take as lon
             else:
                 found.formats.append(text)
             continue
-        last[tag] = element
+        last[own] = element
         if use == _ARTIST:
             artist = {}
             found.artists.append(artist)

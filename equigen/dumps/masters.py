@@ -8,10 +8,7 @@ from equigen.dumps.crew import Effort, Reading, nobody
 from equigen.dumps.found import Found, tags_for
 from equigen.dumps.records import Kind, Row
 from equigen.dumps.rows import MasterRow
-from equigen.dumps.texts import Known, clean, credit, genres_cell, names_cell, whole_year
-
-_genres = Known(genres_cell)
-_styles = Known(names_cell)
+from equigen.dumps.texts import clean, credit, genres_cell, names_cell, whole_year
 
 
 def _row(master_id: int, found: Found) -> Row:
@@ -21,8 +18,8 @@ def _row(master_id: int, found: Found) -> Row:
         credit(found.artists),
         clean(once.get("title", "")),
         whole_year(once.get("year", "")),
-        _genres(found.genres),
-        _styles(found.styles),
+        genres_cell(tuple(found.genres)),
+        names_cell(tuple(found.styles)),
         found.picture,
     )
 

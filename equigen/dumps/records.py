@@ -78,32 +78,27 @@ def batches(
     """Yield the rows of the blocks whose turn it is; the end is in the turn after the last block.
 
     Raises:
-        DumpError: the dump is not whole, not XML, or of another kind; raised only by the reader
-            whose turn it is there.
+        DumpError: the dump is not whole, not XML, or of another kind. A reader whose turn isn't
+            there raises it too where it is asked for what would come behind.
 
     """
-    block_number = 0
-    try:
-        start = dump.read(_HEAD_BYTES)
-        head = head_of(start, kind.markup.root)
-        if not head:
-            if turn.has(0):
-                yield from _exact(chain([start], _pieces(dump, block_bytes)), dump, kind)
-            return
-        blocks = Blocks(dump, start[start.index(head) + len(head) :], kind.markup, block_bytes)
-        for block_number in count():
-            block = blocks.next()
-            if turn.has(block_number):
-                batch = _parsed(block, head, dump, kind) if block else None
-                if batch is None:
-                    yield from _exact(chain([head, block], blocks.following()), dump, kind)
-                    return
-                yield batch
-            if not block:
+    start = dump.read(_HEAD_BYTES)
+    head = head_of(start, kind.markup.root)
+    if not head:
+        if turn.has(0):
+            yield from _exact(chain([start], _pieces(dump, block_bytes)), dump, kind)
+        return
+    blocks = Blocks(dump, start[start.index(head) + len(head) :], kind.markup, block_bytes)
+    for number_of_block in count():
+        block = blocks.next()
+        if turn.has(number_of_block):
+            batch = _parsed(block, head, dump, kind) if block else None
+            if batch is None:
+                yield from _exact(chain([head, block], blocks.following()), dump, kind)
                 return
-    except DumpError:
-        if turn.has(block_number):
-            raise
+            yield batch
+        if not block:
+            return
 
 
 def _pieces(dump: DumpFile, size_bytes: int) -> Iterator[bytes]:

@@ -8,10 +8,7 @@ from equigen.dumps.crew import Effort, Reading, nobody
 from equigen.dumps.found import Found, tags_for
 from equigen.dumps.records import Kind, Row
 from equigen.dumps.rows import ReleaseRow
-from equigen.dumps.texts import Known, clean, credit, genres_cell, leading_year, names_cell, number
-
-_genres = Known(genres_cell)
-_names = Known(names_cell)
+from equigen.dumps.texts import clean, credit, genres_cell, leading_year, names_cell, number
 
 
 def _row(release_id: int, found: Found) -> Row:
@@ -23,10 +20,10 @@ def _row(release_id: int, found: Found) -> Row:
         credit(found.artists),
         clean(once.get("title", "")),
         leading_year(once.get("released", "")),
-        _genres(found.genres),
-        _names(found.styles),
+        genres_cell(tuple(found.genres)),
+        names_cell(tuple(found.styles)),
         clean(once.get("country", "")),
-        _names(found.formats),
+        names_cell(tuple(found.formats)),
         found.picture,
     )
 

@@ -1,7 +1,8 @@
 """What a dump's texts are in a row: credits, years, numbers, lists of names."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from equigen.schema import join_list, safe_text
 
@@ -12,7 +13,8 @@ _THE_BEHIND = re.compile(r"(.+), The( \([0-9]+\))?")
 _THE = ", The"
 # 18 digits fit into 63 bits, which is what a database has for a number.
 _MOST_DIGITS = 18
-_MOST_KNOWN = 20_000
+# Years and lists of genres are the same in many records; remembered, they cost nothing.
+_MOST_KNOWN = 1 << 14
 
 
 def clean(text: str) -> str:
@@ -33,11 +35,13 @@ def number(text: str) -> int:
     return 0
 
 
+@lru_cache(maxsize=_MOST_KNOWN)
 def whole_year(text: str) -> int:
     """Return a year from 1000 to 9999; 0 where the text is anything else."""
     return int(text) if _YEAR.fullmatch(text := text.strip()) else 0
 
 
+@lru_cache(maxsize=_MOST_KNOWN)
 def leading_year(text: str) -> int:
     """Return the year that a date starts with, as `whole_year`: "1999-03-00", "1999"."""
     began = _YEAR.match(text.strip())
@@ -70,33 +74,17 @@ def _name(text: str) -> str:
     return name
 
 
-def names_cell(names: Sequence[str]) -> str:
+@lru_cache(maxsize=_MOST_KNOWN)
+def names_cell(names: tuple[str, ...]) -> str:
     """Write names into one cell, each once, in their order; empty ones are left out."""
     return join_list(list(dict.fromkeys(filter(None, map(_in_a_list, names)))))
 
 
-def genres_cell(names: Sequence[str]) -> str:
+@lru_cache(maxsize=_MOST_KNOWN)
+def genres_cell(names: tuple[str, ...]) -> str:
     """Write genres as `names_cell` does; "1", which stands in some dumps, is no genre."""
-    return names_cell([name for name in names if clean(name) != "1"])
+    return names_cell(tuple(name for name in names if clean(name) != "1"))
 
 
 def _in_a_list(name: str) -> str:
     return join_list((clean(name),))
-
-
-class Known:
-    """A function of a few names that remembers what it returned: records have much in common."""
-
-    def __init__(self, function: Callable[[Sequence[str]], str]) -> None:
-        self._function = function
-        self._known: dict[tuple[str, ...], str] = {}
-
-    def __call__(self, names: Sequence[str]) -> str:
-        """Return what the function returns."""
-        key = tuple(names)
-        found = self._known.get(key)
-        if found is None:
-            if len(self._known) >= _MOST_KNOWN:
-                self._known.clear()
-            found = self._known[key] = self._function(key)
-        return found

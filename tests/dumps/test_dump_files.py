@@ -1,13 +1,17 @@
 """Dumps that are not what they should be: refused, never taken for the whole."""
 
 import gzip
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from downloads import linux_only
 from dumps_made import expected_masters, rows_of, written
 from support import realdata
 
 from equigen.dumps import masters, releases
+from equigen.dumps.blocks import head_of
 from equigen.dumps.masters import read_masters
 from equigen.dumps.reading import DumpError, opened
 from equigen.dumps.records import batches
@@ -15,6 +19,14 @@ from equigen.dumps.releases import read_releases
 from equigen.dumps.rows import MasterRow
 from equigen.errors import InputError, MissingInputError
 
+_PEAK = """
+import sys
+from pathlib import Path
+sys.path[:] = sys.argv[2:]
+from equigen.dumps.masters import read_masters
+count = sum(len(batch) for batch in read_masters(Path(sys.argv[1]), processes=0))
+print(count, Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
+"""
 ONE = "<master id='{}'><title>T{}</title></master>"
 
 
@@ -225,3 +237,70 @@ def test_a_comment_sends_only_what_follows_to_the_slower_way(tmp_path: Path) -> 
     assert ways[0] is False
     assert ways[-1] is True
     assert rows_of(path, masters.KIND, block_bytes=500) == expected_masters(content)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "<!--<videos>--><title>T</title><!--</videos>-->",
+        "<?p <videos>?><title>T</title><?p </videos>?>",
+        "<notes><![CDATA[<videos>]]></notes><title>T</title><notes><![CDATA[</videos>]]></notes>",
+        "<videos></videos ><title>T</title><videos ></videos>",
+        "<videos></videos\n><title>T</title><videos\n></videos>",
+        "<videos><videos a='>'></videos><title>no</title></videos><title>T</title>",
+        "<videos/><title>T</title><videos></videos>",
+        "<videos></videos><title>T</title><videosque></videosque>",
+        "<title>T</title><videos><master id='2'></master><title>no</title></videos>",
+        "<title>T</title><notes><master id='2'><title>no</title></master></notes>",
+        "<title>T</title><videos><x y='>'/></videos>",
+        "<x:title xmlns:x='y'>no</x:title><title>T</title>",
+        "<title xmlns='y'>no</title><title>T</title>",
+    ],
+)
+def test_what_is_left_out_is_what_the_xml_says(tmp_path: Path, record: str) -> None:
+    """However near to each other the names of elements that are read and of those that aren't."""
+    content = masters_of(40, tail=f"<master id='41'>{record}</master><master id='42'/></masters>")
+    path = written(tmp_path / "m.xml", content)
+    found = rows_of(path, masters.KIND, block_bytes=300)
+    assert found == expected_masters(content)
+    assert [row[2] for row in found[-2:]] == ["T", ""]
+
+
+@pytest.mark.parametrize(
+    ("start", "head"),
+    [
+        (b"<masters><master", b"<masters>"),
+        (b"\xef\xbb\xbf<masters>", b"<masters>"),
+        (b"<?xml version='1.0' encoding='utf-8'?>\n<masters a='b'>", ...),
+        (b'<?xml version="1.0" encoding = "US-ASCII"?><masters>', ...),
+        (b"<?xml version='1.0' encoding='iso-2022-jp'?><masters>", b""),
+        (b'<?xml version="1.0" encoding = "utf-16"?><masters>', b""),
+        (b"<masters/>", b""),
+        (b"<masters a='b'/>", b""),
+        (b"<master>", b""),
+        (b"<releases>", b""),
+        (b"<!-- --><masters>", b""),
+        (b"<!DOCTYPE masters []><masters>", b""),
+        (b" <?xml version='1.0'?><masters>", b""),
+    ],
+)
+def test_only_what_is_known_well_is_searched_by_its_bytes(start: bytes, head: object) -> None:
+    """All else goes the slower way from its first byte."""
+    assert head_of(start, "masters") == (start if head is ... else head)
+
+
+@linux_only
+def test_the_slower_way_lets_go_of_what_it_has_read(tmp_path: Path) -> None:
+    """It holds one record at a time, not the whole tree."""
+    record = "<master id='{}'><videos>" + "<video src='s'><title>t</title></video>" * 20
+    records = "".join(f"{record.format(n)}</videos></master>" for n in range(1, 20_001))
+    path = written(tmp_path / "m.xml", f"<!-- c --><masters>{records}</masters>".encode())
+    told = subprocess.run(
+        [sys.executable, "-c", _PEAK, str(path), *sys.path],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    count, peak_kib = map(int, told.stdout.split())
+    assert count == 20_000
+    assert peak_kib < 80_000  # the tree would be 150 MB

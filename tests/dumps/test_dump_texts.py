@@ -5,7 +5,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from equigen.dumps.texts import (
-    Known,
     clean,
     credit,
     genres_cell,
@@ -88,18 +87,5 @@ def test_a_number_is_digits(text: str, value: int) -> None:
 
 def test_a_cell_has_each_name_once() -> None:
     """In their order, without empty ones; the separator in a name becomes a slash."""
-    assert names_cell(["b", "", "a|c", " b", "a/c", "1"]) == "b|a/c|1"
-    assert genres_cell(["1", "Rock", " 1 ", "11"]) == "Rock|11"
-
-
-def test_what_is_known_is_not_asked_again() -> None:
-    """The function sees the same names once."""
-    asked: list[object] = []
-
-    def shown(names: object) -> str:
-        asked.append(names)
-        return "x"
-
-    known = Known(shown)
-    assert [known(["a"]), known(("a",)), known(["b"])] == ["x"] * 3
-    assert asked == [("a",), ("b",)]
+    assert names_cell(("b", "", "a|c", " b", "a/c", "1")) == "b|a/c|1"
+    assert genres_cell(("1", "Rock", " 1 ", "11")) == "Rock|11"
