@@ -150,16 +150,29 @@ class Ledger(Database):
             for *identity, album_index, pending, year in rows:
                 yield Taken(Identity(*identity), album_index, bool(pending), year)
 
-    def pending_rows(self) -> list[PendingRow]:
-        """Return the albums whose rows are not in the TSV yet, in order."""
+    def pending_rows(self) -> Iterator[PendingRow]:
+        """Yield the albums whose rows are not in the TSV yet, in order."""
         sql = "SELECT seq, album_id, cells FROM albums WHERE cells IS NOT NULL ORDER BY seq"
         with self._rows(sql) as rows:
-            return [PendingRow(seq, album_id, tuple(json.loads(c))) for seq, album_id, c in rows]
+            for seq, album_id, cells in rows:
+                yield PendingRow(seq, album_id, tuple(json.loads(cells)))
 
-    def mark_written(self, rows: Iterable[PendingRow]) -> None:
-        """Note that these rows are in the TSV now."""
+    def pending(self) -> int:
+        """Return how many rows are not in the TSV yet."""
+        with self._rows("SELECT count(*) FROM albums WHERE cells IS NOT NULL") as rows:
+            return int(next(rows)[0])
+
+    def last_pending(self) -> int:
+        """Return the `seq` of the last row that is not in the TSV yet, 0 where all are."""
+        with self._rows("SELECT ifnull(max(seq), 0) FROM albums WHERE cells IS NOT NULL") as rows:
+            return int(next(rows)[0])
+
+    def mark_written(self, last: int) -> None:
+        """Note that all rows up to this `seq` are in the TSV now."""
         with self._transaction() as db:
-            db.executemany("UPDATE albums SET cells = NULL WHERE seq = ?", [(r.seq,) for r in rows])
+            db.execute(
+                "UPDATE albums SET cells = NULL WHERE seq <= ? AND cells IS NOT NULL", (last,)
+            )
 
     # Covers and sets
 

@@ -45,8 +45,9 @@ def test_a_page_is_used_up_row_by_row(path: Path) -> None:
         (pending,) = ledger.pending_rows()
         assert pending.cells == album.cells()
         assert [(each.pending, each.year) for each in ledger.taken()] == [(True, "1999")]
-        ledger.mark_written([pending])
-        assert ledger.pending_rows() == []
+        ledger.mark_written(pending.seq)
+        assert list(ledger.pending_rows()) == []
+        assert (ledger.pending(), ledger.last_pending()) == (0, 0)
         assert [each.identity.album_id for each in ledger.taken()] == ["discogs:r0"]
 
 

@@ -144,7 +144,7 @@ def test_what_was_taken_is_in_the_ledger_once_it_is_settled(ledger: Ledger) -> N
             for at, each in enumerate(pages.listings(ref, ahead=lambda: ()), start=1)
         ]
         pages.use(ref, rows_left=0, taken=taken)
-        assert not ledger.pending_rows()
+        assert not ledger.pending()
         pages.settle()
         pages.settle()
     assert [row.album_id for row in ledger.pending_rows()] == ["discogs:m1", "discogs:m2"]

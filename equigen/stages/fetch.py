@@ -15,8 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -28,26 +27,24 @@ from equigen.errors import (
     FetchError,
     HostRestsError,
     HttpStatusError,
-    MissingInputError,
     UsageError,
 )
-from equigen.files import reading_tsv, write_tsv
 from equigen.http import Client
 from equigen.ledger import Ledger
 from equigen.local_pages import LocalPages
 from equigen.lock import dataset_lock
 from equigen.lookahead import Lookahead
-from equigen.records import PendingRow
-from equigen.rules.cleaning import clean_artist
 from equigen.rules.labels import Label
 from equigen.rules.pacing import Patience
 from equigen.rules.paging import PageRef, Pages, Plan, Query
-from equigen.rules.pictures import picture_key
-from equigen.rules.selection import Identity, Selection, Skip
+from equigen.rules.selection import Selection, Skip
 from equigen.rules.spreading import Even, Order, Recent, Spread, Turn
-from equigen.schema import COLUMNS, REQUIRED_COLUMNS, Album
 from equigen.sources import LocalSource, Source, open_source
 from equigen.summary import Summary, Table
+from equigen.taken import known_albums, write_pending
+
+if TYPE_CHECKING:
+    from equigen.schema import Album
 
 ORDER: Final = 20
 SETTINGS: Final = (
@@ -65,7 +62,8 @@ _LABEL_FULL = "left for later (label is full)"
 _LABEL_LEFT = "left for later (with its label)"
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
 _NOT_ALBUM = "not an album"
-_MOST_DIGITS = 12
+# Rows that came are in the ledger at once, and in the TSV after each label, but not more often.
+_WRITTEN_EVERY_S = 60
 
 
 def run(
@@ -104,7 +102,7 @@ def run(
                 Query(label, year) for label in labels for year in years if year >= first
             ]
             ledger.start_refresh(map(source.key, asked_again))
-        selection = _known_albums(context, ledger)
+        selection = known_albums(context, ledger)
         wanted = [label for label in labels if selection.missing(label)]
         try:
             with _pages_of(source, context, ledger, labels=wanted, years=years) as pages:
@@ -112,7 +110,7 @@ def run(
                 work = _Work(context, ledger, pages, order, selection, labels)
                 work.fill_all()
         finally:
-            _write_pending(context, ledger)
+            write_pending(context, ledger)
         if not work.failed:
             ledger.end_fetch(ended_at=context.now().isoformat(timespec="seconds"))
     return work.summary(source.licence)
@@ -172,6 +170,7 @@ class _Work:
     failed: dict[str, EquigenError] = field(default_factory=dict)
     rests: str = ""
     read: int = 0
+    written_s: float = 0.0
 
     def fill_all(self) -> None:
         """Fill label after label; one that fails is left, the others go on."""
@@ -189,9 +188,16 @@ class _Work:
                     self.failed |= {x.name: err for x in later if self.selection.missing(x)}
                     self.rests = str(err)
                     return
-                _write_pending(self.context, self.ledger)
+                self._write_now_and_then()
                 missing -= self.selection.missing(label)
                 bar.expect(missing)
+
+    def _write_now_and_then(self) -> None:
+        """Let the user see what came; the whole TSV is written anew each time."""
+        now_s = self.context.clock.steady()
+        if now_s >= self.written_s + _WRITTEN_EVERY_S:
+            write_pending(self.context, self.ledger)
+            self.written_s = now_s
 
     def _fill(self, label: Label, position: int, bar: Bar) -> None:
         try:
@@ -301,84 +307,3 @@ class _Work:
         if label.name in self.failed:
             return "left for the next run"
         return "no more to be had" if self.selection.missing(label) else "full"
-
-
-def _known_albums(context: Context, ledger: Ledger) -> Selection:
-    """Start from what people see, the TSV, then from what the ledger remembers beyond it."""
-    selection = Selection()
-    if context.tsv.exists():
-        with reading_tsv(context.tsv) as tsv:
-            artist, title, number, genre, year, url = map(tsv.index, REQUIRED_COLUMNS)
-            identity_at = tsv.index("album_id")
-            for row in tsv:
-                identity = Identity(
-                    album_id=row[identity_at] if identity_at >= 0 else "",
-                    artist=clean_artist(row[artist]),
-                    title=row[title],
-                    picture=picture_key(row[url]) if row[url] else "",
-                    genre=row[genre],
-                )
-                selection.remember(
-                    identity,
-                    album_index=_number(row[number]),
-                    in_dataset=True,
-                    year=_number(row[year]),
-                )
-    for taken in ledger.taken():
-        if selection.knows(taken.identity.album_id):
-            continue
-        if not taken.pending and not context.tsv.exists():
-            raise _tsv_is_gone(context)
-        selection.remember(
-            taken.identity,
-            album_index=taken.album_index,
-            in_dataset=taken.pending,
-            year=_number(taken.year),
-        )
-    return selection
-
-
-def _number(cell: str) -> int:
-    """Read an index or a year as another tool may have left it ("7.0"); what is none is 0."""
-    whole = cell.strip().removesuffix(".0")
-    return int(whole) if whole.isdecimal() and len(whole) <= _MOST_DIGITS else 0
-
-
-def _write_pending(context: Context, ledger: Ledger) -> None:
-    """Bring the rows that the ledger holds into the TSV; those already there only once."""
-    pending = ledger.pending_rows()
-    if not pending and context.tsv.exists():
-        return
-    if not context.tsv.exists():
-        write_tsv(context.tsv, COLUMNS, (row.cells for row in pending))
-    else:
-        with reading_tsv(context.tsv) as tsv:
-            columns = (*tsv.columns, *(name for name in COLUMNS if name not in tsv.columns))
-        write_tsv(context.tsv, columns, _joined(context.tsv, columns, pending))
-    ledger.mark_written(pending)
-
-
-def _joined(
-    path: Path, columns: tuple[str, ...], pending: Sequence[PendingRow]
-) -> Iterator[Sequence[str]]:
-    there: set[str] = set()
-    with reading_tsv(path) as tsv:
-        identity_at = tsv.index("album_id")
-        empty = [""] * (len(columns) - len(tsv.columns))
-        for row in tsv:
-            if identity_at >= 0:
-                there.add(row[identity_at])
-            yield [*row, *empty]
-    for new in pending:
-        # A run killed between writing the file and noting it has written the row already.
-        if new.album_id not in there:
-            cells = dict(zip(COLUMNS, new.cells, strict=True))
-            yield [cells.get(name, "") for name in columns]
-
-
-def _tsv_is_gone(context: Context) -> MissingInputError:
-    msg = (
-        f"{context.tsv}: no such file, but {context.ledger.name} beside it remembers albums that"
-        " were written to it. Put the file back, or remove the ledger to start anew."
-    )
-    return MissingInputError(msg)

@@ -114,7 +114,7 @@ def _look(context: Context) -> _Found:
         with Ledger(context.ledger, read_only=True) as ledger:
             known = {state.path: state for state in ledger.cover_states()}
             sets = ledger.sets()
-            found.pending = len(ledger.pending_rows())
+            found.pending = ledger.pending()
             found.pages = any(True for _ in ledger.page_extents())
             found.last_fetch = ledger.value(LAST_FETCH)
             found.last_refresh = ledger.value(LAST_REFRESH)
