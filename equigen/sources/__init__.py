@@ -47,12 +47,29 @@ class Page:
     others: int
 
 
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What the user can do where a source gives nothing: a sentence each, or "" for nothing.
+
+    `refused` is for a service that refuses who we say we are, `no_pictures` for albums of which not
+    one has a picture.
+    """
+
+    refused: str = ""
+    no_pictures: str = ""
+
+
 class OnlineSource(Protocol):
     """What the fetch stage needs of an origin of albums that is asked page by page."""
 
     @property
     def licence(self) -> str:
         """What must be known of the licence before the rows are used; "" for nothing."""
+        ...
+
+    @property
+    def advice(self) -> Advice:
+        """What to do where it gives nothing."""
         ...
 
     @property
@@ -140,11 +157,13 @@ class LocalSource:
     """An origin of albums that lies on the disk as a whole, such as a dump.
 
     `open` reads what it hasn't read before, with a bar, and yields the catalogue; it raises an
-    `InputError` where the files are missing or damaged. `licence` is as for an `OnlineSource`.
+    `InputError` where the files are missing or damaged. `licence` and `advice` are as for an
+    `OnlineSource`.
     """
 
     open: Callable[[Context], AbstractContextManager[Catalogue]]
     licence: str = ""
+    advice: Advice = Advice()
 
 
 Source = OnlineSource | LocalSource

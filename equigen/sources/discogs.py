@@ -15,10 +15,16 @@ from equigen.rules.paging import Query
 from equigen.rules.places import COUNTRIES, FORMATS
 from equigen.schema import Listing, safe_text
 from equigen.source_settings import DISCOGS_API_URL
-from equigen.sources import Page, Request
+from equigen.sources import Advice, Page, Request
 
 SETTINGS: Final = ("discogs.entity",)
 
+_ADVICE: Final = Advice(
+    refused=(
+        "Check DISCOGS_TOKEN (or DISCOGS_KEY and DISCOGS_SECRET) in .env, and discogs.user_agent."
+    ),
+    no_pictures="No result had a picture: without credentials Discogs leaves them out.",
+)
 _PAGE_SIZE = 100
 # However many `items` a search reports, results beyond this are refused.
 _REACH = 10_000
@@ -37,6 +43,7 @@ class Discogs:
     user_agent: str
     policies: Mapping[str, HostPolicy]
     licence: str = ""
+    advice: Advice = _ADVICE
     reach: int = _REACH
     page_size: int = _PAGE_SIZE
 

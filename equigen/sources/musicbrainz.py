@@ -27,11 +27,12 @@ from equigen.rules.release_groups import ReleaseGroup, group_of, is_album
 from equigen.rules.searching import words_of
 from equigen.schema import Listing, split_list
 from equigen.settings import Settings
-from equigen.sources import Catalogue, LocalSource, Offer, Page, Request, Source
+from equigen.sources import Advice, Catalogue, LocalSource, Offer, Page, Request, Source
 
 SETTINGS: Final = ("musicbrainz.live", "dumps.date", "coverart.cover_px")
 
 _PREFIX = "musicbrainz:"
+_ADVICE: Final = Advice(refused="Check musicbrainz.user_agent: a name with a contact.")
 _PAGE_SIZE = 100
 # The service means to give out no more of any search: MAX_SEARCH_RESULTS, MBS-14455.
 _REACH = 500
@@ -55,6 +56,7 @@ class MusicBrainz:
     user_agent: str
     policies: Mapping[str, HostPolicy]
     licence: str = licence_of(_PREFIX)
+    advice: Advice = _ADVICE
     reach: int = _REACH
     page_size: int = _PAGE_SIZE
 

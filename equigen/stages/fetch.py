@@ -107,13 +107,13 @@ def run(
         try:
             with _pages_of(source, context, ledger, labels=wanted, years=years) as pages:
                 order = _order(settings.fetch.spread, pages, selection, years)
-                work = _Work(context, ledger, pages, order, selection, labels)
+                work = _Work(context, source, ledger, pages, order, selection, labels)
                 work.fill_all()
         finally:
             write_pending(context, ledger)
         if not work.failed:
             ledger.end_fetch(ended_at=context.now().isoformat(timespec="seconds"))
-    return work.summary(source.licence)
+    return work.summary()
 
 
 @contextmanager
@@ -158,6 +158,7 @@ def _order(spread: Spread, pages: Pages, selection: Selection, years: Sequence[i
 @dataclass(slots=True)
 class _Work:
     context: Context
+    source: Source
     ledger: Ledger
     pages: Pages
     order: Order
@@ -238,16 +239,13 @@ class _Work:
         """Raise what no other label can escape: wrong credentials, or not one answer so far."""
         status = err.status if isinstance(err, HttpStatusError) else 0
         if status == _UNAUTHORIZED or (status == _FORBIDDEN and not self.pages.answers):
-            msg = (
-                f"{err} The service refuses who we say we are. Check DISCOGS_TOKEN (or DISCOGS_KEY"
-                " and DISCOGS_SECRET) in .env, and discogs.user_agent."
-            )
+            msg = f"{err} The service refuses who we say we are. {self.source.advice.refused}"
             raise CredentialsError(msg) from err
         if not self.pages.answers:
             raise err
 
-    def summary(self, licence: str) -> Summary:
-        """Account for every result that came; `licence` is what must be known of it."""
+    def summary(self) -> Summary:
+        """Account for every result that came."""
         not_albums = {_NOT_ALBUM: self.pages.others} if self.pages.others else {}
         dropped = {**self.dropped, **not_albums}
         if left := sum(self.left[name] for name in self.failed):
@@ -257,7 +255,7 @@ class _Work:
         kept_back = {
             label.name: count for label in self.labels if (count := self.order.out_of_reach(label))
         }
-        notes = [*self.pages.notes, *filter(None, [licence])]
+        notes = [*self.pages.notes, self.source.licence]
         notes += [
             f"{name}: up to {count:,} results are out of reach, more than the service gives out"
             for name, count in kept_back.items()
@@ -265,7 +263,7 @@ class _Work:
         if self.rests:
             notes.append(self.rests)
         if self.dropped[Skip.PLACEHOLDER] and not taken and self.read:
-            notes.append("No result had a picture: without credentials Discogs leaves them out.")
+            notes.append(self.source.advice.no_pictures)
         return Summary(
             stage="fetch",
             unit="results",
@@ -299,7 +297,7 @@ class _Work:
                     for label in self.labels
                 ),
             ),
-            notes=notes,
+            notes=[note for note in notes if note],
             partly=bool(self.failed),
         )
 
