@@ -97,7 +97,8 @@ def _equigen(
     """Build genre-balanced album-cover datasets for machine learning.
 
     Try `equigen demo` first: it needs no account and no network. With an account: `equigen init`,
-    then `equigen run`, or the stages one after another.
+    then `equigen run`, or the stages one after another. Without one: `equigen dumps get masters
+    release-groups`, then `equigen run --source discogs-dump`.
     """
     del version
     ctx.obj = _Common(config, quiet, verbose)

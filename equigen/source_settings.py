@@ -77,7 +77,8 @@ class MusicBrainzSettings(Table):
     """`[musicbrainz]`: whether MusicBrainz's albums come from its dump or its API."""
 
     live: bool = Field(
-        default=False, description="ask the API (1 request a second) instead of reading the dump"
+        default=False,
+        description="ask MusicBrainz' API, a request a second, instead of reading its dump",
     )
     base_url: BaseUrl = Field(MUSICBRAINZ_API_URL, description="where the API is")
     user_agent: str = Field(
@@ -105,10 +106,10 @@ class DumpsSettings(Table):
 
     directory: Path = Field(Path("dumps"), description="where they lie, below dataset.directory")
     date: Annotated[str, StringConstraints(pattern=r"^(\d{8})?$")] = Field(
-        "", description="YYYYMMDD: dumps of that day (default: the newest)"
+        "", description="YYYYMMDD: the dump of that day (default: the newest)"
     )
     releases: bool = Field(
-        default=False, description="read the releases dump too: fills in country and formats"
+        default=False, description="read Discogs' releases dump too: fills in country and formats"
     )
     discogs_url: BaseUrl = Field(
         "https://data.discogs.com", description="where Discogs' dumps are listed"
@@ -129,7 +130,7 @@ class CoverArtSettings(Table):
 
     base_url: BaseUrl = Field("https://coverartarchive.org", description="where the archive is")
     cover_px: Literal[250, 500, 1200] = Field(
-        500, description="250, 500 or 1200: the longer side; it has no other sizes"
+        500, description="250, 500 or 1200: longer side of the archive's covers; it has no others"
     )
 
     @field_validator("base_url")

@@ -82,7 +82,7 @@ def _make(
     size_bytes = int(stamp["bytes"])
     with (
         in_place_of(index) as beside,
-        context.bar(f"read {dump.name}", size_bytes, "B") as bar,
+        context.bar(f"read {recipe.name}", size_bytes, "B") as bar,
     ):
         beside.unlink(missing_ok=True)  # of a run that was killed
         with _translated(index), closing(sqlite3.connect(beside, isolation_level=None)) as db:

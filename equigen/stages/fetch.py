@@ -4,11 +4,16 @@ Goes on where it stopped: no result page is asked for twice. With --refresh, thi
 year's pages (or those --since a year) are asked for again, and only what is new is added. A label
 is filled from the newest year down, or with --spread even as evenly as the years have albums.
 
+Albums come from the Discogs API (--source discogs), from Discogs' open dumps with covers of the
+Cover Art Archive (discogs-dump: no account; `equigen dumps get masters release-groups` first), or
+from MusicBrainz (musicbrainz: its dump, or with --live its API).
+
 Examples:
   equigen fetch
   equigen fetch --label Jazz --label Blues --genre-limit 500
   equigen fetch --spread even
   equigen fetch --refresh --since 2024
+  equigen fetch --source discogs-dump --releases
 """
 
 from collections import Counter
