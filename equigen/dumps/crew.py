@@ -14,7 +14,7 @@ from typing import IO, Any, Generic, Self, TypeVar
 
 import orjson
 
-from equigen.dumps.reading import DumpError, opened
+from equigen.dumps.reading import DumpError, opened, stamp_of
 from equigen.dumps.records import BLOCK_BYTES, Batch, Cell, Kind, batches
 from equigen.errors import EquigenError, InputError
 
@@ -155,9 +155,10 @@ def _crew(path: Path, name: str, effort: Effort) -> Generator[Batch, None, None]
 
     """
     crew: list[subprocess.Popen[bytes]] = []
+    stamp = stamp_of(path.stat())
     try:
         for index in range(effort.processes):
-            crew.append(_started(path, name, index, effort))  # noqa: PERF401  (ended also if one fails)
+            crew.append(_started(path, stamp, name, index, effort))  # noqa: PERF401  (ended also if one fails)
         turn = 0
         while said := _heard(crew[turn % len(crew)], path):
             batch = Batch(*said)
@@ -170,8 +171,10 @@ def _crew(path: Path, name: str, effort: Effort) -> Generator[Batch, None, None]
         _end(crew)
 
 
-def _started(path: Path, name: str, index: int, effort: Effort) -> subprocess.Popen[bytes]:
-    setup = [str(path), name, index, effort.processes, effort.block_bytes]
+def _started(
+    path: Path, stamp: str, name: str, index: int, effort: Effort
+) -> subprocess.Popen[bytes]:
+    setup = [str(path), stamp, name, index, effort.processes, effort.block_bytes]
     return subprocess.Popen(  # noqa: S603  (our own interpreter and module)
         [sys.executable, "-c", _START, repr(setup), *sys.path],
         stdin=subprocess.DEVNULL,
