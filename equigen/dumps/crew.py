@@ -20,6 +20,8 @@ from equigen.errors import EquigenError, InputError
 
 # Processes take a tenth of a second to start: meanwhile one reads as much as this.
 SMALL_BYTES = 1 << 20
+# What a process may tell before it is its turn: some fifty batches. It needs no more than this.
+_AHEAD_BYTES = 1 << 20
 # The same modules as here, and none that happen to lie in the working folder.
 _START = (
     "import sys; sys.path[:] = sys.argv[2:];"
@@ -179,6 +181,8 @@ def _started(
         [sys.executable, "-c", _START, repr(setup), *sys.path],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
+        # Who waits for the other at each batch shares a core with it, whatever cores are free.
+        pipesize=_AHEAD_BYTES,
         # A Ctrl-C is for the process that leads: it ends the others.
         process_group=0,
     )
