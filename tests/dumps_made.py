@@ -23,7 +23,14 @@ _NAMES = (
 )  # fmt: skip
 _IDS = ("0", "-1", "", "x", " 7 ", "1e3", "\u0661", "99999999999999999999", "007")
 _YEARS = ("0", "1999", " 2002\n", "999", "10000", "0999", "19x9", "1999-03-00", "2020-01", "", "?")
-_URIS = ("", "http://a.b/1.jpg", "https://a.b/2.jpg?x=1&y=2", "ftp://a.b/3", " http://a.b/4.jpg")
+_URIS = (
+    "",
+    "http://a.b/1.jpg",
+    "https://a.b/2.jpg?x=1&y=2",
+    "ftp://a.b/3",
+    " http://a.b/4.jpg",
+    "http://a.b/\t\n5",
+)
 _TRAPS = ("</master>", "</release>", "<videos>", "</videos>", "<title>no</title>", "</tracklist>")
 
 
@@ -328,7 +335,7 @@ def _picture(record: Any) -> str:  # noqa: ANN401  (as above)
     images = record.xpath("images/image")
     for asked in ([each for each in images if each.get("type") == "primary"], images):
         for image in asked:
-            uri: str = image.get("uri", "").strip()
+            uri = safe_text(image.get("uri", ""))
             if re.match("https?://", uri):
                 return uri
     return ""

@@ -14,12 +14,14 @@ from typing import IO, Any, Generic, Self, TypeVar
 
 import orjson
 
-from equigen.dumps.reading import DumpError, opened
+from equigen.dumps.reading import DumpError, opened, stamp_of
 from equigen.dumps.records import BLOCK_BYTES, Batch, Cell, Kind, batches
 from equigen.errors import EquigenError, InputError
 
 # Processes take a tenth of a second to start: meanwhile one reads as much as this.
 SMALL_BYTES = 1 << 20
+# What a process may tell before it is its turn: some fifty batches. It needs no more than this.
+_AHEAD_BYTES = 1 << 20
 # The same modules as here, and none that happen to lie in the working folder.
 _START = (
     "import sys; sys.path[:] = sys.argv[2:];"
@@ -155,9 +157,10 @@ def _crew(path: Path, name: str, effort: Effort) -> Generator[Batch, None, None]
 
     """
     crew: list[subprocess.Popen[bytes]] = []
+    stamp = stamp_of(path.stat())
     try:
         for index in range(effort.processes):
-            crew.append(_started(path, name, index, effort))  # noqa: PERF401  (ended also if one fails)
+            crew.append(_started(path, stamp, name, index, effort))  # noqa: PERF401  (ended also if one fails)
         turn = 0
         while said := _heard(crew[turn % len(crew)], path):
             batch = Batch(*said)
@@ -170,12 +173,16 @@ def _crew(path: Path, name: str, effort: Effort) -> Generator[Batch, None, None]
         _end(crew)
 
 
-def _started(path: Path, name: str, index: int, effort: Effort) -> subprocess.Popen[bytes]:
-    setup = [str(path), name, index, effort.processes, effort.block_bytes]
+def _started(
+    path: Path, stamp: str, name: str, index: int, effort: Effort
+) -> subprocess.Popen[bytes]:
+    setup = [str(path), stamp, name, index, effort.processes, effort.block_bytes]
     return subprocess.Popen(  # noqa: S603  (our own interpreter and module)
         [sys.executable, "-c", _START, repr(setup), *sys.path],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
+        # Who waits for the other at each batch shares a core with it, whatever cores are free.
+        pipesize=_AHEAD_BYTES,
         # A Ctrl-C is for the process that leads: it ends the others.
         process_group=0,
     )

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
+from equigen.dumps.texts import clean
+
 # Each element that is read and the one that it must be a child of, "" being the record: elsewhere,
 # as the title of a video or of a track, it means something else.
 _HOMES = {
@@ -122,7 +124,7 @@ def own_text(element: etree._Element) -> str:
 
 
 def _see_image(found: Found, image: etree._Element) -> None:
-    uri = image.get("uri", "").strip()
+    uri = clean(image.get("uri", ""))
     if uri.startswith(_URLS):
         found.first_image = found.first_image or uri
         if image.get("type") == "primary":

@@ -23,11 +23,14 @@ _LOOK_FOR_CYCLES_EVERY = 100_000
 
 
 def main(setup: str) -> None:
-    """Read by the setup: path, kind of dump, which reader this is of how many, size of blocks."""
-    path, name, index, readers, block_bytes = ast.literal_eval(setup)
+    """Read by the setup: path, stamp, kind of dump, which reader of how many, size of blocks."""
+    path, stamp, name, index, readers, block_bytes = ast.literal_eval(setup)
     gc.set_threshold(_LOOK_FOR_CYCLES_EVERY)
     try:
         with opened(Path(path), made_by="") as dump:
+            if dump.stamp != stamp:  # then another reader may read another file
+                _say("it was changed while it was being opened")
+                return
             turn = Turn(index, readers)
             for batch in batches(dump, _KINDS[name], turn=turn, block_bytes=block_bytes):
                 _say(tuple(batch))

@@ -30,6 +30,11 @@ class DumpFile:
             self._bytes = igzip.open(file, "rb")  # type: ignore[no-untyped-call]  # it has no hints
 
     @property
+    def stamp(self) -> str:
+        """What tells this file from another one of its name."""
+        return stamp_of(os.fstat(self._file.fileno()))
+
+    @property
     def position(self) -> int:
         """How many bytes of the file itself were taken so far."""
         return self._file.tell()
@@ -55,6 +60,11 @@ class DumpFile:
         except OSError as err:
             what = f"it can't be read at byte {self.position:,}: {err.strerror}"
         raise DumpError(what)
+
+
+def stamp_of(status: os.stat_result) -> str:
+    """Return what changes where a file is written to or another takes its place."""
+    return f"{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns}"
 
 
 @contextmanager

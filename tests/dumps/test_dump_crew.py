@@ -156,3 +156,16 @@ def test_a_signal_leaves_no_process(large: Path, number: signal.Signals) -> None
     # All of them have this standard error: it ends when the last of them has ended.
     reader.communicate(timeout=30)
     assert reader.returncode != 0
+
+
+def test_another_file_of_the_same_name_is_not_read(large: Path) -> None:
+    """Readers that had different files would take turns with different records."""
+    setup = repr([str(large), "another stamp", "masters", 0, 1, 1 << 18])
+    start = "import sys; sys.path[:] = sys.argv[2:]; from equigen.dumps.reader import main;"
+    told = subprocess.run(
+        [sys.executable, "-c", f"{start} main(sys.argv[1])", setup, *sys.path],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout == '"it was changed while it was being opened"\n'
