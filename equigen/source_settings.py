@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -18,7 +19,17 @@ from equigen import __version__
 DISCOGS_API_URL = "https://api.discogs.com"
 MUSICBRAINZ_API_URL = "https://musicbrainz.org/ws/2"
 
-BaseUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+[^\s?#]*$")]
+
+def _without_slash(url: str) -> str:
+    urlsplit(url)  # raises a ValueError that says what is wrong with it
+    return url.rstrip("/")
+
+
+BaseUrl = Annotated[
+    str,
+    StringConstraints(pattern=r"^https?://[^\s/?#]+[^\s?#]*$"),
+    AfterValidator(_without_slash),
+]
 
 
 class Table(BaseModel):
@@ -36,11 +47,6 @@ class Table(BaseModel):
             msg = f"expected {expected}, got {str(value).lower()}"
             raise ValueError(msg)
         return value
-
-
-def _without_slash(url: str) -> str:
-    urlsplit(url)  # raises a ValueError that says what is wrong with it
-    return url.rstrip("/")
 
 
 class DiscogsSettings(Table):
@@ -61,11 +67,6 @@ class DiscogsSettings(Table):
     def user_agent_sent(self) -> str:
         """Who hosts are told that we are: the user's name for it, else our own."""
         return self.user_agent or f"EquiGen/{__version__}"
-
-    @field_validator("base_url")
-    @classmethod
-    def _without_slash(cls, value: str) -> str:
-        return _without_slash(value)
 
     @field_validator("user_agent")
     @classmethod
@@ -89,11 +90,6 @@ class MusicBrainzSettings(Table):
     def user_agent_sent(self) -> str:
         """Who the service is told that we are: the user's name for it, else our own."""
         return self.user_agent or f"EquiGen/{__version__}"
-
-    @field_validator("base_url")
-    @classmethod
-    def _without_slash(cls, value: str) -> str:
-        return _without_slash(value)
 
     @field_validator("user_agent")
     @classmethod
@@ -119,11 +115,6 @@ class DumpsSettings(Table):
         description="where MusicBrainz's JSON dumps are",
     )
 
-    @field_validator("discogs_url", "musicbrainz_url")
-    @classmethod
-    def _without_slash(cls, value: str) -> str:
-        return _without_slash(value)
-
 
 class CoverArtSettings(Table):
     """`[coverart]`: the covers of the Cover Art Archive, for albums that come from dumps."""
@@ -132,11 +123,6 @@ class CoverArtSettings(Table):
     cover_px: Literal[250, 500, 1200] = Field(
         500, description="250, 500 or 1200: longer side of the archive's covers; it has no others"
     )
-
-    @field_validator("base_url")
-    @classmethod
-    def _without_slash(cls, value: str) -> str:
-        return _without_slash(value)
 
     @field_validator("cover_px", mode="before")
     @classmethod
