@@ -19,13 +19,20 @@ from equigen.rules.addresses import shown_in_part
 from equigen.schema import safe_text
 from equigen.settings import (
     ENV_PREFIX,
+    SHA256_PATTERN,
     HostSettings,
     LabelSettings,
     Settings,
     suggest,
 )
+from equigen.source_settings import DAY_PATTERN, URL_PATTERN
 
 CONFIG_NAME = "config.toml"
+_PATTERNS: Mapping[str, str] = {
+    URL_PATTERN: "an address that starts with http:// or https://",
+    DAY_PATTERN: "a day as YYYYMMDD, such as 20260901",
+    SHA256_PATTERN: "a SHA-256: 64 hexadecimal digits",
+}
 DOTENV_NAME = ".env"
 
 
@@ -202,7 +209,11 @@ def _is_json(text: str) -> bool:
 def _expectation(error: ErrorDetails) -> str:
     match error["type"]:
         case "string_pattern_mismatch":
-            return "an address that starts with http:// or https://"
+            return _PATTERNS[error["ctx"]["pattern"]]
+        case "bool_parsing" | "bool_type":
+            return "true or false"
+        case "path_type" | "string_type":
+            return "text in quotes"
         case "missing":
             return "all values there, but one is missing"
         case "int_parsing" | "int_type" | "int_from_float":
@@ -213,7 +224,7 @@ def _expectation(error: ErrorDetails) -> str:
 def _given(error: ErrorDetails) -> object:
     """Return the value that is wrong, but for what may be secret in an address."""
     value = error["input"]
-    is_address = error["type"] == "string_pattern_mismatch" or "://" in str(value)
+    is_address = error.get("ctx", {}).get("pattern") == URL_PATTERN or "://" in str(value)
     return shown_in_part(value) if is_address and isinstance(value, str) else value
 
 

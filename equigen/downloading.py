@@ -182,7 +182,7 @@ class Download:
         settings = self.context.settings
         return Setup(
             policies,
-            settings.discogs.user_agent_sent,
+            settings.user_agent,
             Patience(**settings.http.model_dump()),
             self._making(),
             threads=MOST_THREADS_A_PROCESS,

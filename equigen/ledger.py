@@ -7,7 +7,7 @@ method is one transaction: a killed process leaves it done or not done.
 
 import json
 import operator
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ COVERS_COMPARED = "covers_compared"
 # When a fetch, and when a refresh, last got all that there was: UTC in ISO 8601.
 LAST_FETCH = "last_fetch"
 LAST_REFRESH = "last_refresh"
+LAST_SOURCE = "last_source"
 # Only while a refresh is under way: the queries that it asks again, as JSON.
 REFRESHING = "refreshing"
 # Only while a download is under way, or after one that was killed.
@@ -130,10 +131,12 @@ class Ledger(Database):
             value = json.dumps(sorted(under_way | new))
             db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (REFRESHING, value))
 
-    def end_fetch(self, *, ended_at: str) -> None:
-        """Note that all pages are there; a refresh that was under way has ended with it."""
+    def end_fetch(self, *, ended_at: str, ends_refresh: bool = True) -> None:
+        """Note that all pages are there; with `ends_refresh`, a refresh that was under way ends."""
         with self._transaction() as db:
-            ended = db.execute("DELETE FROM meta WHERE key = ?", (REFRESHING,)).rowcount
+            ended = 0
+            if ends_refresh:
+                ended = db.execute("DELETE FROM meta WHERE key = ?", (REFRESHING,)).rowcount
             keys = (LAST_FETCH, LAST_REFRESH) if ended else (LAST_FETCH,)
             rows = [(key, ended_at) for key in keys]
             db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
@@ -150,7 +153,7 @@ class Ledger(Database):
             for *identity, album_index, pending, year in rows:
                 yield Taken(Identity(*identity), album_index, bool(pending), year)
 
-    def pending_rows(self) -> Iterator[PendingRow]:
+    def pending_rows(self) -> Generator[PendingRow, None, None]:
         """Yield the albums whose rows are not in the TSV yet, in order."""
         sql = "SELECT seq, album_id, cells FROM albums WHERE cells IS NOT NULL ORDER BY seq"
         with self._rows(sql) as rows:

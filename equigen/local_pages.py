@@ -150,6 +150,7 @@ class LocalPages:
                     for label in labels_of(offer.genres, offer.styles)
                 ]
                 self._found.executemany("INSERT INTO found VALUES (?, ?, ?)", rows)
+                self._facts["of a label and year asked for"] += len({number for *_, number in rows})
                 self._items.update((label, year) for label, year, _ in rows)
                 self._facts["of no known year"] += sum(not offer.year for offer in batch)
                 shown.advance(len(batch))

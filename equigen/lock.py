@@ -13,15 +13,17 @@ from equigen.errors import LockedError
 from equigen.files import translating_os_errors
 
 _LOCK_NAME = ".equigen.lock"
-_HOLDER_NAME = ".equigen.lock.holder"
-LOCK_NAMES = frozenset({_LOCK_NAME, _HOLDER_NAME})
-# The datasets that this process holds: the operating system's lock doesn't tell its holders apart.
+_HOLDER = ".holder"
+LOCK_NAMES = frozenset({_LOCK_NAME, _LOCK_NAME + _HOLDER})
+# The locks that this process holds: the operating system's lock doesn't tell its holders apart.
 _held_here: set[Path] = set()
 
 
 @contextmanager
-def dataset_lock(directory: Path, *, stage: str, now: datetime) -> Iterator[None]:
-    """Hold the dataset's lock; a killed process lets go of it by itself.
+def dataset_lock(
+    directory: Path, *, stage: str, now: datetime, name: str = _LOCK_NAME
+) -> Iterator[None]:
+    """Hold the dataset's lock, or one called `name`; a killed process lets go of it by itself.
 
     A process that holds it may take it again, as a command made of stages does for each of them.
 
@@ -30,18 +32,18 @@ def dataset_lock(directory: Path, *, stage: str, now: datetime) -> Iterator[None
         StorageError: the folder can't be made or written.
 
     """
-    here = directory.resolve()
+    here = directory.resolve() / name
     if here in _held_here:
         yield
         return
     with translating_os_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(directory / _LOCK_NAME, timeout=0)
+        lock = FileLock(directory / name, timeout=0)
         try:
             lock.acquire()
         except Timeout:
-            raise LockedError(_held(directory)) from None
-    holder = directory / _HOLDER_NAME
+            raise LockedError(_held(directory, name)) from None
+    holder = directory / f"{name}{_HOLDER}"
     _held_here.add(here)
     try:
         since = now.strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -54,13 +56,13 @@ def dataset_lock(directory: Path, *, stage: str, now: datetime) -> Iterator[None
         lock.release()
 
 
-def _held(directory: Path) -> str:
+def _held(directory: Path, name: str) -> str:
     try:
-        holder = json.loads((directory / _HOLDER_NAME).read_text())
+        holder = json.loads((directory / f"{name}{_HOLDER}").read_text())
         who = f"`equigen {holder['stage']}` (process {holder['pid']}, since {holder['since']})"
     except (OSError, ValueError, KeyError, TypeError):
         who = "another run that has just started"
     return (
-        f"{directory}: {who} holds the lock of this dataset. Nothing was touched. Wait for it to"
-        " end, or stop it, then run again."
+        f"{directory}: {who} is at work there and holds its lock. Nothing was touched. Wait for it"
+        " to end, or stop it, then run again."
     )

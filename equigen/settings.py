@@ -35,7 +35,8 @@ from equigen.source_settings import (
 ENV_PREFIX = "EQUIGEN_"
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Sha256 = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[0-9a-fA-F]{64}$")]
+SHA256_PATTERN = r"^[0-9a-fA-F]{64}$"
+Sha256 = Annotated[str, StringConstraints(to_lower=True, pattern=SHA256_PATTERN)]
 
 
 class DatasetSettings(Table):
@@ -273,6 +274,12 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     balance: BalanceSettings = BalanceSettings()
     split: SplitSettings = SplitSettings()
+
+    @property
+    def user_agent(self) -> str:
+        """Who hosts other than a source's own are told that we are."""
+        given = self.discogs.user_agent or self.musicbrainz.user_agent
+        return given or self.discogs.user_agent_sent
 
     @classmethod
     def settings_customise_sources(

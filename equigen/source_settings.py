@@ -25,11 +25,15 @@ def _without_slash(url: str) -> str:
     return url.rstrip("/")
 
 
+URL_PATTERN = r"^https?://[^\s/?#]+[^\s?#]*$"
+DAY_PATTERN = r"^(\d{8})?$"
+
 BaseUrl = Annotated[
     str,
-    StringConstraints(pattern=r"^https?://[^\s/?#]+[^\s?#]*$"),
+    StringConstraints(pattern=URL_PATTERN),
     AfterValidator(_without_slash),
 ]
+UserAgent = Annotated[str, StringConstraints(strip_whitespace=True)]
 
 
 class Table(BaseModel):
@@ -53,7 +57,7 @@ class DiscogsSettings(Table):
     """`[discogs]`: how the Discogs API is asked."""
 
     base_url: BaseUrl = Field(DISCOGS_API_URL, description="where the API is")
-    user_agent: str = Field(
+    user_agent: UserAgent = Field(
         "", description="who you are: must be set for the real service, e.g. MyCovers/1.0 +URL"
     )
     requests_per_minute: int = Field(
@@ -68,11 +72,6 @@ class DiscogsSettings(Table):
         """Who hosts are told that we are: the user's name for it, else our own."""
         return self.user_agent or f"EquiGen/{__version__}"
 
-    @field_validator("user_agent")
-    @classmethod
-    def _without_blanks(cls, value: str) -> str:
-        return value.strip()
-
 
 class MusicBrainzSettings(Table):
     """`[musicbrainz]`: whether MusicBrainz's albums come from its dump or its API."""
@@ -82,7 +81,7 @@ class MusicBrainzSettings(Table):
         description="ask MusicBrainz' API, a request a second, instead of reading its dump",
     )
     base_url: BaseUrl = Field(MUSICBRAINZ_API_URL, description="where the API is")
-    user_agent: str = Field(
+    user_agent: UserAgent = Field(
         "", description="who you are: must be set for the API, e.g. MyCovers/1.0 ( me@example.org )"
     )
 
@@ -91,17 +90,14 @@ class MusicBrainzSettings(Table):
         """Who the service is told that we are: the user's name for it, else our own."""
         return self.user_agent or f"EquiGen/{__version__}"
 
-    @field_validator("user_agent")
-    @classmethod
-    def _without_blanks(cls, value: str) -> str:
-        return value.strip()
-
 
 class DumpsSettings(Table):
     """`[dumps]`: the open dumps: where they lie, which are read, where they come from."""
 
-    directory: Path = Field(Path("dumps"), description="where they lie, below dataset.directory")
-    date: Annotated[str, StringConstraints(pattern=r"^(\d{8})?$")] = Field(
+    directory: Path = Field(
+        Path("dumps"), description="where dumps lie; a relative path starts at dataset.directory"
+    )
+    date: Annotated[str, StringConstraints(pattern=DAY_PATTERN)] = Field(
         "", description="YYYYMMDD: the dump of that day (default: the newest)"
     )
     releases: bool = Field(

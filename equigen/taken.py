@@ -1,6 +1,7 @@
 """The albums that were taken: known again by later runs, and brought into the TSV."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from equigen.context import Context
@@ -73,13 +74,14 @@ def write_pending(context: Context, ledger: Ledger) -> None:
     last = ledger.last_pending()
     if not last and context.tsv.exists():
         return
-    pending = ledger.pending_rows()
-    if not context.tsv.exists():
-        write_tsv(context.tsv, COLUMNS, (row.cells for row in pending))
-    else:
-        with reading_tsv(context.tsv) as tsv:
-            columns = (*tsv.columns, *(name for name in COLUMNS if name not in tsv.columns))
-        write_tsv(context.tsv, columns, _joined(context.tsv, columns, pending))
+    # Closed here also where writing breaks off: what reads the ledger must not outlive it.
+    with closing(ledger.pending_rows()) as pending:
+        if not context.tsv.exists():
+            write_tsv(context.tsv, COLUMNS, (row.cells for row in pending))
+        else:
+            with reading_tsv(context.tsv) as tsv:
+                columns = (*tsv.columns, *(name for name in COLUMNS if name not in tsv.columns))
+            write_tsv(context.tsv, columns, _joined(context.tsv, columns, pending))
     ledger.mark_written(last)
 
 

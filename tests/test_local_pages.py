@@ -116,7 +116,8 @@ def test_what_has_no_year_or_one_that_is_not_asked_for_stands_nowhere(ledger: Le
     with pages_of(ledger, held, "Jazz") as pages:
         items = [pages.extent(Query(LABELS["Jazz"], year)).items for year in (0, 1999, 2021, 2000)]
         assert items == [0, 0, 0, 1]
-        assert pages.notes == ["7 masters, 1 of no known year"]
+        told = "7 masters, 1 of a label and year asked for, 1 of no known year"
+        assert pages.notes == [told]
 
 
 def test_a_page_goes_on_where_it_was_left(ledger: Ledger) -> None:

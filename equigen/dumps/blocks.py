@@ -101,14 +101,18 @@ def trimmed(block: bytes, markup: Markup) -> bytes:
     element, since another of its name is in it, tags without their partners are left, so that no
     parser takes the block. Images are left out where none has a URL.
     """
+    record = markup.record.encode()
     for name in markup.unused:
-        block = _without(block, name.encode())
-    return _without(block, b"images", kept_with=_URL_SIGNS)
+        block = _without(block, name.encode(), record)
+    return _without(block, b"images", record, kept_with=_URL_SIGNS)
 
 
-def _without(block: bytes, name: bytes, *, kept_with: tuple[bytes, ...] = ()) -> bytes:
+def _without(
+    block: bytes, name: bytes, record: bytes, *, kept_with: tuple[bytes, ...] = ()
+) -> bytes:
     """Leave out elements of a name, but those that have one of some bytes in them."""
     start, end = b"<%b>" % name, b"</%b" % name
+    record_start, record_end = b"<%b" % record, b"</%b" % record
     find = block.find
     kept = []
     at = 0
@@ -118,6 +122,8 @@ def _without(block: bytes, name: bytes, *, kept_with: tuple[bytes, ...] = ()) ->
         stops = ends + len(end) + 1
         if ends < 0 or block[stops - 1] != _CLOSING:
             break  # an end tag with a blank in it, or another name: let a parser see them all
+        if find(record_end, begins, ends) >= 0 or find(record_start, begins, ends) >= 0:
+            break  # without an end in its own record: let a parser say what is wrong
         for sign in kept_with:
             if find(sign, begins, ends) >= 0:
                 break

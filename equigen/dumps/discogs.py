@@ -7,6 +7,7 @@ from pathlib import Path
 from equigen.dumps.index import Recipe
 from equigen.dumps.masters import read_masters
 from equigen.dumps.releases import read_releases
+from equigen.errors import InputError
 
 _MASTERS = """
 CREATE TABLE masters (
@@ -38,6 +39,9 @@ def _fill_masters(
         for rows in masters:
             db.executemany("INSERT OR IGNORE INTO masters VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
     (count,) = db.execute("SELECT count(*) FROM masters").fetchone()
+    if not count:
+        msg = f"{dump}: expected masters, got none. Get it again: `equigen dumps get masters`."
+        raise InputError(msg)
     return {"masters": count, "masters without an id": masters.skipped}
 
 

@@ -13,6 +13,7 @@ from equigen.files import in_place_of
 from equigen.lock import dataset_lock
 
 # What an index is made for; another size or time means another dump.
+_FACTS = "facts"
 _STAMP = "CREATE TABLE stamp (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
 # Nobody reads it before it is whole, and one that isn't is thrown away: no journal is needed.
 _UNGUARDED = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536"
@@ -40,7 +41,7 @@ def index_of(dump: Path, recipe: Recipe, context: Context) -> Path:
 
     Raises:
         MissingInputError, InputError: there is no dump, or it is damaged.
-        LockedError: another run makes an index or downloads in the same folder.
+        LockedError: another run makes this index.
         StorageError: the disk refuses.
 
     """
@@ -48,15 +49,18 @@ def index_of(dump: Path, recipe: Recipe, context: Context) -> Path:
     stamp = _stamp(dump, recipe)
     if _known_stamp(index) == stamp:
         return index
-    with dataset_lock(dump.parent, stage="fetch", now=context.now()):
-        _make(index, dump, recipe, context, stamp)
+    # Of its own: other indexes may be made in the same folder, and dumps got into it, meanwhile.
+    lock = f".{index.name}.lock"
+    with dataset_lock(dump.parent, stage="fetch", now=context.now(), name=lock):
+        if _known_stamp(index) != stamp:  # another run may have been faster
+            _make(index, dump, recipe, context, stamp)
     return index
 
 
 def facts_of(index: Path) -> Mapping[str, int]:
     """Return the counts that were taken while the index was made."""
     with reading(index) as db:
-        (facts,) = db.execute("SELECT value FROM stamp WHERE key = 'facts'").fetchone()
+        (facts,) = db.execute("SELECT value FROM stamp WHERE key = ?", (_FACTS,)).fetchone()
     counts: dict[str, int] = json.loads(facts)
     return counts
 
@@ -89,7 +93,7 @@ def _make(
             db.executescript(f"{_UNGUARDED}; {_STAMP}; {recipe.schema}")
             db.execute("BEGIN")
             facts = recipe.fill(db, dump, bar.advance)
-            rows = {**stamp, "facts": json.dumps(facts)}
+            rows = {**stamp, _FACTS: json.dumps(facts)}
             db.executemany("INSERT INTO stamp VALUES (?, ?)", rows.items())
             db.execute("COMMIT")
 
@@ -100,16 +104,17 @@ def _stamp(dump: Path, recipe: Recipe) -> dict[str, str]:
     except OSError:
         return {"bytes": "0"}  # who reads it says what is wrong with it
     version = f"{recipe.name} {recipe.version}"
-    return {"bytes": str(stat.st_size), "changed": str(stat.st_mtime_ns), "made as": version}
+    file = f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"
+    return {"bytes": str(stat.st_size), "file": file, "made as": version}
 
 
 def _known_stamp(index: Path) -> dict[str, str]:
     try:
         with closing(sqlite3.connect(_read_only(index), uri=True)) as db:
-            known = dict(db.execute("SELECT key, value FROM stamp WHERE key <> 'facts'"))
+            known = dict(db.execute("SELECT key, value FROM stamp"))
     except sqlite3.Error:  # none, or a damaged one: it is made anew
         return {}
-    return known
+    return known if known.pop(_FACTS, "") else {}
 
 
 def _read_only(index: Path) -> str:

@@ -32,10 +32,11 @@ _PUT_GROUP = (
 def _fill_links(
     db: sqlite3.Connection, dump: Path, on_read: Callable[[int], None]
 ) -> Mapping[str, int]:
-    for rows in read_links(dump, on_read=on_read):
+    seen = Seen()
+    for rows in read_links(dump, on_read=on_read, seen=seen):
         db.executemany(_PUT_LINK, rows)
     (count,) = db.execute("SELECT count(*) FROM links").fetchone()
-    return {"links to masters": count}
+    return {"links to masters": count, "links without an id": seen.skipped}
 
 
 def _fill_groups(

@@ -19,6 +19,7 @@ class Skip(StrEnum):
 
     CASSETTE = "cassette"
     PLACEHOLDER = "no picture"
+    NAMELESS = "neither artist nor title"
     RHYTHM_AND_BLUES = "Blues that are Rhythm & Blues"
     KNOWN_ALBUM = "album is there already"
     KNOWN_PICTURE = "picture is there already"
@@ -132,6 +133,8 @@ def _unfit(listing: Listing, label: Label) -> Skip | None:
         return Skip.CASSETTE
     if has_no_cover(listing.image_url):
         return Skip.PLACEHOLDER
+    if not listing.artist and not listing.title:
+        return Skip.NAMELESS
     styles = {style.casefold() for style in listing.styles}
     if label.name == "Blues" and _RHYTHM_AND_BLUES in styles:
         return Skip.RHYTHM_AND_BLUES

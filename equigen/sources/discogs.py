@@ -25,6 +25,10 @@ _ADVICE: Final = Advice(
     ),
     no_pictures="No result had a picture: without credentials Discogs leaves them out.",
 )
+_NO_ACCOUNT = (
+    "Without an account: `equigen dumps get masters release-groups`, then"
+    " `equigen run --source discogs-dump`."
+)
 _PAGE_SIZE = 100
 # However many `items` a search reports, results beyond this are refused.
 _REACH = 10_000
@@ -122,7 +126,7 @@ def open_source(config: Config) -> Discogs:
         msg = (
             "discogs.user_agent: Discogs answers only programs that say who they are, and none is"
             ' set. Expected a name of your own such as "MyCovers/1.0 +https://example.org/me".'
-            " Put it into config.toml."
+            f" Put it into config.toml. {_NO_ACCOUNT}"
         )
         raise ConfigError(msg)
     if host == urlsplit(DISCOGS_API_URL).hostname and not authorization:
@@ -130,6 +134,7 @@ def open_source(config: Config) -> Discogs:
             "DISCOGS_TOKEN: Discogs searches only for those who have an account, and no credentials"
             " are set. Make a token at https://www.discogs.com/settings/developers and put"
             " DISCOGS_TOKEN=... (or DISCOGS_KEY and DISCOGS_SECRET) into .env."
+            f" {_NO_ACCOUNT}"
         )
         raise ConfigError(msg)
     if authorization and parts.scheme != "https" and not is_loopback(host):

@@ -16,12 +16,13 @@ from typing import Final
 from equigen.config import Config
 from equigen.context import Context
 from equigen.dumps.discogs import MASTERS, RELEASES
-from equigen.dumps.folder import dump_of
+from equigen.dumps.folder import dumps_of
 from equigen.dumps.index import facts_of, index_of, reading
 from equigen.dumps.musicbrainz import LINKS
 from equigen.rules.cover_art import front_url
 from equigen.rules.dump_names import Kind
 from equigen.rules.labels import Label
+from equigen.rules.pictures import has_no_cover
 from equigen.rules.searching import fits
 from equigen.schema import Listing, split_list
 from equigen.sources import Catalogue, LocalSource, Offer
@@ -98,11 +99,13 @@ class DumpedMasters:
 
     def _listing(self, number: int, artist: str, title: str, year: int, *more: str) -> Listing:
         genres, styles, country, formats, picture, mbid = more
+        if mbid and has_no_cover(picture):
+            picture = front_url(self.archive_url, mbid, self.cover_px)
         return Listing(
             artist=artist,
             title=title,
             year=str(year) if year else "",
-            image_url=picture or front_url(self.archive_url, mbid, self.cover_px),
+            image_url=picture,
             album_id=f"discogs:m{number}",
             genres=split_list(genres),
             styles=split_list(styles),
@@ -118,19 +121,21 @@ def open_source(_config: Config) -> LocalSource:
 
 @contextmanager
 def _open(context: Context) -> Iterator[Catalogue]:
-    # All dumps are looked for before the first is read, which can take minutes.
+    # Release groups are of days of their own. All dumps are looked for before the first is read,
+    # which can take minutes.
+    recipes = {Kind.MASTERS: MASTERS, Kind.GROUPS: LINKS, Kind.RELEASES: RELEASES}
+    if not context.settings.dumps.releases:
+        del recipes[Kind.RELEASES]
     date = context.settings.dumps.date
-    masters = dump_of(context, Kind.MASTERS, date)
-    dumps = [(masters, MASTERS), (dump_of(context, Kind.GROUPS), LINKS)]  # of a day of its own
-    if context.settings.dumps.releases:
-        dumps.append((dump_of(context, Kind.RELEASES, date), RELEASES))
-    indexes = [index_of(dump, recipe, context) for dump, recipe in dumps]
+    dumps = dumps_of(context, {kind: "" if kind is Kind.GROUPS else date for kind in recipes})
+    made = zip(dumps, recipes.values(), strict=True)
+    indexes = [index_of(dump, recipe, context) for dump, recipe in made]
     held: Counter[str] = Counter()
     for index in indexes:
         held.update(facts_of(index))
     archive = context.settings.coverart
     with reading(*indexes) as db:
-        if len(indexes) == len((MASTERS, LINKS)):
+        if Kind.RELEASES not in recipes:
             db.execute(_NO_RELEASES)
         db.execute(_ALBUMS)
         yield DumpedMasters(db, held, archive.base_url, archive.cover_px)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from equigen.config import Config
 from equigen.context import Context
-from equigen.dumps.folder import dump_of
+from equigen.dumps.folder import dumps_of
 from equigen.dumps.index import facts_of, index_of, reading
 from equigen.dumps.musicbrainz import GROUPS
 from equigen.errors import BadBodyError, ConfigError
@@ -192,7 +192,7 @@ def _live(config: Config) -> MusicBrainz:
 
 @contextmanager
 def _open_dump(context: Context) -> Iterator[Catalogue]:
-    dump = dump_of(context, Kind.GROUPS, context.settings.dumps.date)
+    (dump,) = dumps_of(context, {Kind.GROUPS: context.settings.dumps.date})
     index = index_of(dump, GROUPS, context)
     with reading(index) as db:
         yield DumpedGroups(db, facts_of(index), _covers(context.settings))

@@ -24,6 +24,7 @@ import typer
 
 from equigen.context import Context
 from equigen.dumps.finding import Finder
+from equigen.dumps.folder import dumps_folder, files_in
 from equigen.dumps.getting import Wanted, get_file
 from equigen.dumps.parts import PART
 from equigen.errors import (
@@ -31,7 +32,6 @@ from equigen.errors import (
     FetchError,
     HostRestsError,
     HttpStatusError,
-    StorageError,
     UsageError,
 )
 from equigen.http import Client
@@ -93,7 +93,7 @@ def run(
     wanted = tuple(dict.fromkeys(kinds or ()))
     if action is Action.GET and not wanted:
         msg = (
-            f"dumps get: which dumps? Expected one or more of {', '.join(Kind)}, got none."
+            f"get: which dumps? Expected one or more of {', '.join(Kind)}, got none."
             " For a dataset without an account: `equigen dumps get masters release-groups`."
         )
         raise UsageError(msg)
@@ -105,21 +105,17 @@ def run(
     long_s = max(patience.max_wait_s, _LONGEST_REST_S)
     patience = Patience(**{**context.settings.http.model_dump(), "max_wait_s": long_s})
     with (
-        dataset_lock(_folder(context), stage="dumps get", now=context.now()),
+        dataset_lock(dumps_folder(context), stage="dumps get", now=context.now()),
         _client(context, patience) as client,
     ):
         # Each file is safe from being killed, so that it may be left at any time.
         return interruptible(lambda: _get(context, client, wanted), client.stop)
 
 
-def _folder(context: Context) -> Path:
-    return context.directory / context.settings.dumps.directory
-
-
 def _client(context: Context, patience: Patience) -> Client:
     client = Client(
         _POLICIES,
-        user_agent=context.settings.discogs.user_agent_sent,
+        user_agent=context.settings.user_agent,
         patience=patience,
         clock=context.clock,
     )
@@ -146,7 +142,9 @@ class _Row(NamedTuple):
 
 def _list(context: Context, client: Client, kinds: Sequence[Kind]) -> Summary:
     """Show what the hosts have and what is here."""
-    rows = {row.dump.name: row for row in _rows_here(_folder(context)) if row.dump.kind in kinds}
+    rows = {
+        row.dump.name: row for row in _rows_here(dumps_folder(context)) if row.dump.kind in kinds
+    }
     finder = Finder(client, context.settings.dumps, context.now().year)
     failed: dict[str, EquigenError] = {}
     for kind in kinds:
@@ -169,7 +167,7 @@ def _list(context: Context, client: Client, kinds: Sequence[Kind]) -> Summary:
         rows_in=len(listed),
         rows_out=len(listed),
         facts={
-            "folder": str(_folder(context)),
+            "folder": str(dumps_folder(context)),
             "dumps": [_fact(row.dump, row.size_bytes, str(row.here)) for row in listed],
             "failed": {kind: str(err) for kind, err in failed.items()},
         },
@@ -180,20 +178,14 @@ def _list(context: Context, client: Client, kinds: Sequence[Kind]) -> Summary:
                 for row in listed
             ),
         ),
-        notes=[f"The folder of the dumps: {_folder(context)}", *map(str, failed.values())],
+        notes=[f"The folder of the dumps: {dumps_folder(context)}", *map(str, failed.values())],
         partly=bool(failed),
     )
 
 
 def _rows_here(folder: Path) -> Iterable[_Row]:
     """Yield the dumps in the folder, and those of which a part is there: its size is not told."""
-    try:
-        sizes = {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
-    except FileNotFoundError:
-        return
-    except OSError as err:
-        msg = f"{folder}: can't be read: {err.strerror or err}. Mend `dumps.directory`."
-        raise StorageError(msg) from err
+    sizes = files_in(folder)
     for name, size_bytes in sizes.items():
         whole = name.removesuffix(PART)
         dump = read_name(whole)
@@ -224,9 +216,11 @@ def _get(context: Context, client: Client, kinds: Sequence[Kind]) -> Summary:
         except (FetchError, HostRestsError, UsageError) as err:
             failed[kind] = _with_a_way_out(err, kind, context)
             if len(kinds) > 1:
-                context.say(f"{kind}: left for the next run. {failed[kind]}")
-    if not got:
-        raise next(iter(failed.values()))
+                context.say(f"{kind}: not got. {failed[kind]}")
+    # What another run can't change isn't left for it.
+    wrong = [err for err in failed.values() if isinstance(err, UsageError)]
+    if wrong or not got:
+        raise (*wrong, *failed.values())[0]
     return Summary(
         stage="dumps",
         unit="dumps",
@@ -234,7 +228,7 @@ def _get(context: Context, client: Client, kinds: Sequence[Kind]) -> Summary:
         rows_out=len(got),
         dropped={"left for the next run": len(failed)},
         facts={
-            "folder": str(_folder(context)),
+            "folder": str(dumps_folder(context)),
             "dumps": [
                 {**_fact(each.dump, each.size_bytes, each.outcome), "sha256": each.sha256}
                 for each in got.values()
@@ -248,7 +242,7 @@ def _get(context: Context, client: Client, kinds: Sequence[Kind]) -> Summary:
                 for each in got.values()
             ),
         ),
-        notes=[f"In {_folder(context)}, each with the SHA-256 that its host published."],
+        notes=[f"In {dumps_folder(context)}, each with the SHA-256 that its host published."],
         partly=bool(failed),
     )
 
@@ -256,7 +250,7 @@ def _get(context: Context, client: Client, kinds: Sequence[Kind]) -> Summary:
 def _get_one(context: Context, client: Client, finder: Finder, kind: Kind) -> _Got:
     offer = finder.find(kind)
     sha256 = finder.sha256(offer)
-    folder = _folder(context)
+    folder = dumps_folder(context)
     wanted = Wanted(kind, offer.name, offer.url, sha256, offer.size_bytes)
     outcome = get_file(client, wanted, folder, context.bar)
     size_bytes = (folder / offer.name).stat().st_size
@@ -273,7 +267,8 @@ def _with_a_way_out(err: EquigenError, kind: Kind, context: Context) -> EquigenE
         host, name = dumps.discogs_url, f"discogs_YYYYMMDD_{kind}.xml.gz"
     msg = (
         f"{err} The host refuses programs from this network: open {host} in a browser, download"
-        f" {name} there and put it into {_folder(context)}; it is used as if it had come from here."
+        f" {name} there and put it into {dumps_folder(context)}; it is used as if it had come from"
+        " here."
     )
     return HttpStatusError(msg, url=err.url, status=err.status)
 

@@ -18,9 +18,9 @@ Examples:
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import typer
 
@@ -35,7 +35,7 @@ from equigen.errors import (
     UsageError,
 )
 from equigen.http import Client
-from equigen.ledger import Ledger
+from equigen.ledger import LAST_SOURCE, Ledger
 from equigen.local_pages import LocalPages
 from equigen.lock import dataset_lock
 from equigen.lookahead import Lookahead
@@ -44,7 +44,7 @@ from equigen.rules.pacing import Patience
 from equigen.rules.paging import PageRef, Pages, Plan, Query
 from equigen.rules.selection import Selection, Skip
 from equigen.rules.spreading import Even, Order, Recent, Spread, Turn
-from equigen.sources import LocalSource, Source, open_source
+from equigen.sources import Catalogue, LocalSource, OnlineSource, Source, open_source
 from equigen.summary import Summary, Table
 from equigen.taken import known_albums, write_pending
 
@@ -66,7 +66,11 @@ SETTINGS: Final = (
 _LABEL_FULL = "left for later (label is full)"
 _LABEL_LEFT = "left for later (with its label)"
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
-_NOT_ALBUM = "not an album"
+_NOT_ALBUM = "no album of the label"
+_NO_REFRESH = (
+    "--refresh changes nothing here: a dump is read as it is. A newer one brings new albums:"
+    " `equigen dumps get`."
+)
 # Rows that came are in the ledger at once, and in the TSV after each label, but not more often.
 _WRITTEN_EVERY_S = 60
 
@@ -99,8 +103,10 @@ def run(
     years = range(settings.fetch.from_year or this_year, settings.fetch.to_year - 1, -1)
     with (
         dataset_lock(context.directory, stage="fetch", now=context.now()),
+        _catalogue_of(source, context) as catalogue,
         Ledger(context.ledger) as ledger,
     ):
+        ledger.remember(LAST_SOURCE, settings.fetch.source)
         if refresh and not isinstance(source, LocalSource):
             first = this_year - 1 if since is None else since
             asked_again = [
@@ -109,34 +115,33 @@ def run(
             ledger.start_refresh(map(source.key, asked_again))
         selection = known_albums(context, ledger)
         wanted = [label for label in labels if selection.missing(label)]
+        pages: AbstractContextManager[Pages]
+        if catalogue:
+            pages = LocalPages(catalogue, ledger, labels=wanted, years=years, bar=context.bar)
+        else:
+            pages = _asked_ahead(cast("OnlineSource", source), context, ledger)
         try:
-            with _pages_of(source, context, ledger, labels=wanted, years=years) as pages:
-                order = _order(settings.fetch.spread, pages, selection, years)
-                work = _Work(context, source, ledger, pages, order, selection, labels)
+            with pages as opened:
+                order = _order(settings.fetch.spread, opened, selection, years)
+                work = _Work(context, source, ledger, opened, order, selection, labels)
                 work.fill_all()
         finally:
             write_pending(context, ledger)
         if not work.failed:
-            ledger.end_fetch(ended_at=context.now().isoformat(timespec="seconds"))
-    return work.summary()
+            # A refresh of an online source that was cut off is none of a local one's business.
+            ended_at = context.now().isoformat(timespec="seconds")
+            ledger.end_fetch(ended_at=ended_at, ends_refresh=not catalogue)
+    notes = [_NO_REFRESH] if refresh and isinstance(source, LocalSource) else []
+    return work.summary(notes)
+
+
+def _catalogue_of(source: Source, context: Context) -> AbstractContextManager[Catalogue | None]:
+    """Open what lies on the disk, before anything is written."""
+    return source.open(context) if isinstance(source, LocalSource) else nullcontext()
 
 
 @contextmanager
-def _pages_of(
-    source: Source,
-    context: Context,
-    ledger: Ledger,
-    *,
-    labels: Sequence[Label],
-    years: Sequence[int],
-) -> Iterator[Pages]:
-    if isinstance(source, LocalSource):
-        with (
-            source.open(context) as catalogue,
-            LocalPages(catalogue, ledger, labels=labels, years=years, bar=context.bar) as pages,
-        ):
-            yield pages
-        return
+def _asked_ahead(source: OnlineSource, context: Context, ledger: Ledger) -> Iterator[Pages]:
     patience = Patience(**context.settings.http.model_dump())
     with Client(source.policies, user_agent=source.user_agent, patience=patience) as client:
         lookahead = Lookahead(client, source, ledger, now=context.now)
@@ -249,8 +254,8 @@ class _Work:
         if not self.pages.answers:
             raise err
 
-    def summary(self) -> Summary:
-        """Account for every result that came."""
+    def summary(self, more: Sequence[str]) -> Summary:
+        """Account for every result that came; `more` are notes to add."""
         not_albums = {_NOT_ALBUM: self.pages.others} if self.pages.others else {}
         dropped = {**self.dropped, **not_albums}
         if left := sum(self.left[name] for name in self.failed):
@@ -260,7 +265,7 @@ class _Work:
         kept_back = {
             label.name: count for label in self.labels if (count := self.order.out_of_reach(label))
         }
-        notes = [*self.pages.notes, self.source.licence]
+        notes = [*self.pages.notes, self.source.licence, *more]
         notes += [
             f"{name}: up to {count:,} results are out of reach, more than the service gives out"
             for name, count in kept_back.items()

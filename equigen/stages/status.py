@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Final
 
 from equigen.context import Context
 from equigen.covers import dataset_covers
-from equigen.ledger import LAST_FETCH, LAST_REFRESH, REFRESHING, Ledger
+from equigen.errors import UsageError
+from equigen.ledger import LAST_FETCH, LAST_REFRESH, LAST_SOURCE, REFRESHING, Ledger
 from equigen.rules.covering import FAILED, OK
 from equigen.rules.licences import licence_of
 from equigen.rules.pictures import has_no_cover
 from equigen.rules.splitting import ASIDE, SETS
+from equigen.sources import LocalSource, open_source
 from equigen.summary import Summary, Table
 
 if TYPE_CHECKING:
@@ -89,6 +91,8 @@ class _Found:
     last_fetch: str = ""
     last_refresh: str = ""
     refresh_under_way: bool = False
+    fetch: str = "equigen fetch"
+    is_local: bool = False
 
     def notes(self) -> list[str]:
         """Say under which licences rows come."""
@@ -98,16 +102,20 @@ class _Found:
         """Name the command that brings the dataset on."""
         cut_off = self.pages and not self.last_fetch
         if not self.rows or self.pending or self.refresh_under_way or cut_off:
-            return "equigen fetch"
+            return self.fetch
         if self.missing or self.to_try_again:
             return "equigen download"
         if self.sets.total() < self.covers:
             return "equigen split"
-        return "nothing: the dataset is complete (`equigen fetch --refresh` looks for new albums)"
+        more = "a newer dump brings new albums: `equigen dumps get`"
+        if not self.is_local:
+            more = f"`{self.fetch} --refresh` looks for new albums"
+        return f"nothing: the dataset is complete ({more})"
 
 
 def _look(context: Context) -> _Found:
     found = _Found()
+    source = context.settings.fetch.source
     known: dict[str, CoverState] = {}
     sets: dict[str, str] = {}
     if context.ledger.exists():
@@ -119,6 +127,10 @@ def _look(context: Context) -> _Found:
             found.last_fetch = ledger.value(LAST_FETCH)
             found.last_refresh = ledger.value(LAST_REFRESH)
             found.refresh_under_way = bool(ledger.value(REFRESHING))
+            source = ledger.value(LAST_SOURCE) or source
+    if source != context.settings.fetch.source:
+        found.fetch = f"equigen fetch --source {source}"
+    found.is_local = _is_local(source, context)
     if not context.tsv.exists():
         return found
     for row in dataset_covers(context):
@@ -138,3 +150,10 @@ def _look(context: Context) -> _Found:
         else:
             found.missing += 1
     return found
+
+
+def _is_local(name: str, context: Context) -> bool:
+    try:
+        return isinstance(open_source(name, context.config), LocalSource)
+    except UsageError:  # it lacks credentials, say: none that lies on the disk does
+        return False

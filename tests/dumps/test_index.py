@@ -55,8 +55,20 @@ def test_an_index_is_made_once_and_anew_when_its_dump_or_recipe_changes(
     assert made == [1, 1, 2]
     with reading(index, index) as db:
         assert db.execute("SELECT a.bodies.body, b.bodies.body FROM a.bodies, b.bodies").fetchall()
-    names = sorted(file.name for file in tmp_path.glob("*dump*"))
+    names = sorted(file.name for file in tmp_path.glob("a.dump*"))
     assert names == ["a.dump", "a.dump.bodies.sqlite"]
+
+
+def test_an_index_that_lacks_its_counts_is_made_anew(tmp_path: Path, context: Context) -> None:
+    """As one of another program, or one that was edited."""
+    dump, made = tmp_path / "a.dump", list[int]()
+    dump.write_bytes(b"one")
+    index = index_of(dump, recipe(made), context)
+    with sqlite3.connect(index) as db:
+        db.execute("DELETE FROM stamp WHERE key = 'facts'")
+    db.close()
+    assert facts_of(index_of(dump, recipe(made), context)) == {"bytes": 3}
+    assert made == [1, 1]
 
 
 def test_an_index_cannot_be_written_by_who_reads_it(tmp_path: Path, context: Context) -> None:
@@ -71,7 +83,7 @@ def test_an_index_cannot_be_written_by_who_reads_it(tmp_path: Path, context: Con
 
 
 def test_two_runs_do_not_make_an_index_at_a_time(tmp_path: Path, context: Context) -> None:
-    """The second is told who is at work, and nothing is touched."""
+    """The second is told who is at work, and nothing is touched; getting dumps holds up nobody."""
     dumps = dumps_in(tmp_path)
     dump = dumps / "a.dump"
     dump.write_bytes(b"one")
@@ -79,7 +91,8 @@ def test_two_runs_do_not_make_an_index_at_a_time(tmp_path: Path, context: Contex
         "import sys, datetime, pathlib\n"
         "from equigen.lock import dataset_lock\n"
         "now = datetime.datetime.now(datetime.UTC)\n"
-        f"with dataset_lock(pathlib.Path({str(dumps)!r}), stage='fetch', now=now):\n"
+        "lock = '.a.dump.bodies.sqlite.lock'\n"
+        f"with dataset_lock(pathlib.Path({str(dumps)!r}), stage='fetch', now=now, name=lock):\n"
         "    print('held', flush=True); sys.stdin.read()\n"
     )
     words = [sys.executable, "-c", script]
@@ -91,7 +104,8 @@ def test_two_runs_do_not_make_an_index_at_a_time(tmp_path: Path, context: Contex
             index_of(dump, recipe([]), context)
         other.kill()
     assert not list(dumps.glob("*.sqlite"))
-    assert index_of(dump, recipe([]), context).exists()
+    with dataset_lock(dumps, stage="dumps get", now=NOON):
+        assert index_of(dump, recipe([]), context).exists()
 
 
 def test_what_is_there_needs_no_lock(tmp_path: Path, context: Context) -> None:

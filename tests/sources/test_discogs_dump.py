@@ -23,9 +23,17 @@ from dumpsets import (
 from musicbrainz import records
 from support import equigen, read_rows, realdata
 
-from equigen.errors import InputError, MissingInputError
+from equigen.errors import InputError, MissingInputError, StorageError
+from equigen.ledger import (
+    LAST_FETCH,
+    LAST_REFRESH,
+    LEDGER_NAME,
+    REFRESHING,
+    Ledger,
+)
+from equigen.schema import COLUMNS
 from equigen.sources import LocalSource, open_source
-from equigen.stages import download, fetch
+from equigen.stages import download, fetch, status
 
 TSV = "equigen_dataset.tsv"
 TEN = range(1, 11)
@@ -65,7 +73,8 @@ def test_a_master_without_a_link_or_a_picture_is_not_offered(tmp_path: Path) -> 
     write_groups(tmp_path, [group(n, master=n) for n in (2, 4)] + [group(99)])
     summary = fetch_dumps(tmp_path)
     assert [row["album_id"] for row in rows_of(tmp_path)] == ["discogs:m2", "discogs:m4"]
-    assert "10 masters, 2 links to masters, 2 with a cover" in summary.notes
+    held = "10 masters, 2 links to masters, 2 with a cover, 2 of a label and year asked for"
+    assert held in summary.notes
 
 
 def test_of_several_release_groups_an_album_wins_then_the_first_id(tmp_path: Path) -> None:
@@ -227,7 +236,7 @@ def test_a_truncated_dump_is_no_whole_one(tmp_path: Path) -> None:
         fetch_dumps(tmp_path)
     assert MASTERS in str(caught.value)
     assert "equigen dumps get masters" in str(caught.value)
-    assert not list(dumps_in(tmp_path).glob("*.sqlite*"))
+    assert not list(dumps_in(tmp_path).glob("*.sqlite"))
     assert not list(dumps_in(tmp_path).glob(".*.new"))
     path.write_bytes(whole)
     assert fetch_dumps(tmp_path).rows_out == 10
@@ -250,7 +259,8 @@ def test_missing_dumps_are_told_with_the_command_that_gets_them(tmp_path: Path) 
     env = {"EQUIGEN_DATASET__DIRECTORY": str(tmp_path)}
     ended = equigen("fetch", "--source", "discogs-dump", cwd=tmp_path, env=env)
     assert ended.returncode == 2
-    assert "`equigen dumps get masters`" in ended.stderr
+    assert "`equigen dumps get masters release-groups`" in ended.stderr
+    assert not list(tmp_path.glob("equigen*"))
     assert len(ended.stderr.splitlines()) == 1
     write_masters(tmp_path, [Master(1)])
     ended = equigen("fetch", "--source", "discogs-dump", cwd=tmp_path, env=env)
@@ -288,7 +298,105 @@ def test_refresh_reads_the_newest_dump_as_every_run_does(tmp_path: Path) -> None
     write_masters(tmp_path, [Master(1)])
     write_groups(tmp_path, [group(1, master=1)])
     assert fetch.run(dump_context(tmp_path), refresh=True).rows_out == 1
-    assert fetch.run(dump_context(tmp_path), refresh=True).facts["requests"] == 0
+    again = fetch.run(dump_context(tmp_path), refresh=True)
+    assert again.facts["requests"] == 0
+    assert any(note.startswith("--refresh changes nothing here") for note in again.notes)
+
+
+def test_a_refresh_of_the_api_that_was_cut_off_goes_on_after_a_dump_was_read(
+    tmp_path: Path,
+) -> None:
+    """A dump neither ends it nor counts as one."""
+    write_masters(tmp_path, [Master(1)])
+    write_groups(tmp_path, [group(1, master=1)])
+    with Ledger(tmp_path / LEDGER_NAME) as ledger:
+        ledger.start_refresh(["some query"])
+    fetch.run(dump_context(tmp_path))
+    with Ledger(tmp_path / LEDGER_NAME) as ledger:
+        assert ledger.value(REFRESHING)
+        assert (bool(ledger.value(LAST_FETCH)), ledger.value(LAST_REFRESH)) == (True, "")
+
+
+def test_status_knows_where_the_albums_came_from(tmp_path: Path) -> None:
+    """What it advises can be run as it stands, without an account."""
+    write_masters(tmp_path, [Master(1)])
+    write_groups(tmp_path, [group(1, master=1)])
+    fetch.run(dump_context(tmp_path))
+    after_flags = status.run(dump_context(tmp_path, fetch={"source": "discogs"}))
+    assert after_flags.facts["next"] == "equigen download"
+    (tmp_path / TSV).write_text("\t".join(COLUMNS) + "\n")
+    empty = status.run(dump_context(tmp_path, fetch={"source": "discogs"}))
+    assert empty.facts["next"] == "equigen fetch --source discogs-dump"
+    assert status.run(dump_context(tmp_path)).facts["next"] == "equigen fetch"
+
+
+def test_a_placeholder_in_the_dump_hides_no_cover(tmp_path: Path) -> None:
+    """Where the dump's address leads to no cover, the archive's is taken."""
+    spacer = "http://s.pixogs.com/images/spacer.gif"
+    write_masters(tmp_path, [Master(1, uri=spacer), Master(2, uri=spacer)])
+    write_groups(tmp_path, [group(1, master=1)])
+    summary = fetch_dumps(tmp_path)
+    (row,) = rows_of(tmp_path)
+    assert mbid(1) in row["image_url"]
+    assert summary.dropped["no picture"] == 1
+
+
+def test_an_album_of_nobody_without_a_title_is_not_taken(tmp_path: Path) -> None:
+    """Nothing would tell it from another one; either of the two is enough."""
+    nameless = Master(1, " ", " ")
+    write_masters(tmp_path, [nameless, Master(2, " "), Master(3, title=" ")])
+    write_groups(tmp_path, [group(n, master=n) for n in (1, 2, 3)])
+    summary = fetch_dumps(tmp_path)
+    assert summary.rows_out == 2
+    assert summary.dropped["neither artist nor title"] == 1
+
+
+def test_a_dump_of_something_else_is_refused(tmp_path: Path) -> None:
+    """Artists in the masters' place, or no masters at all."""
+    write_groups(tmp_path, [group(1)])
+    path = dumps_in(tmp_path) / MASTERS
+    path.write_bytes(realdata("discogs_dump", "artists_elpassion.xml.gz").read_bytes())
+    with pytest.raises(InputError, match="<artists>"):
+        fetch_dumps(tmp_path)
+    write_masters(tmp_path, [])
+    with pytest.raises(InputError, match="got none"):
+        fetch_dumps(tmp_path)
+    assert not list(dumps_in(tmp_path).glob("*.sqlite"))
+
+
+def test_the_folder_of_the_dumps_may_be_anywhere(tmp_path: Path) -> None:
+    """Below the home folder too; the two commands mean the same one."""
+    home, data = tmp_path / "home", tmp_path / "data"
+    write_masters(home, [Master(1)])
+    write_groups(home, [group(1, master=1)])
+    env = {
+        "HOME": str(home),
+        "EQUIGEN_DATASET__DIRECTORY": str(data),
+        "EQUIGEN_DUMPS__DIRECTORY": "~/dumps",
+        "EQUIGEN_DUMPS__DISCOGS_URL": "http://127.0.0.1:9",
+        "EQUIGEN_DUMPS__MUSICBRAINZ_URL": "http://127.0.0.1:9",
+        "EQUIGEN_HTTP__TRIES": "1",
+    }
+    words = ("fetch", "--source", "discogs-dump", "--label", "Jazz")
+    assert equigen(*words, cwd=tmp_path, env=env).returncode == 0
+    listed = equigen("dumps", "list", "--json", cwd=tmp_path, env=env)
+    files = [each["file"] for each in json.loads(listed.stdout)["dumps"]]
+    assert sorted(files) == sorted([MASTERS, GROUPS])
+
+
+def test_a_folder_of_dumps_that_is_none_is_told(tmp_path: Path) -> None:
+    """In one line, not as dumps that could be got."""
+    (tmp_path / "dumps").write_text("a file")
+    with pytest.raises(StorageError, match=r"dumps\.directory"):
+        fetch_dumps(tmp_path)
+
+
+@pytest.mark.parametrize("day", ["2026-09-01", "tomorrow"])
+def test_a_day_is_written_as_dumps_are_named(tmp_path: Path, day: str) -> None:
+    """The error says how."""
+    ended = equigen("fetch", "--source", "discogs-dump", "--date", day, cwd=tmp_path)
+    assert ended.returncode == 2
+    assert f"expected a day as YYYYMMDD, such as 20260901, got '{day}'" in ended.stderr
 
 
 def test_no_network_is_needed_for_the_rows(tmp_path: Path) -> None:

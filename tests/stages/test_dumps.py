@@ -204,7 +204,7 @@ def test_one_that_cannot_be_had_leaves_the_others(tmp_path: Path) -> None:
         assert len(host.asked("/discogs/")) == 3, "the host was tried anew for each kind"
     assert (summary.rows_in, summary.rows_out, summary.partly) == (3, 1, True)
     assert set(summary.facts["failed"]) == {"masters", "releases"}  # type: ignore[call-overload]
-    assert said[0].startswith("masters: left for the next run.")
+    assert said[0].startswith("masters: not got.")
 
 
 def test_the_recorded_refusal_of_the_dump_host_is_waited_for(tmp_path: Path) -> None:
