@@ -68,7 +68,9 @@ class LabelSettings(Table):
 class FetchSettings(Table):
     """`[fetch]`: which albums are wanted, and how many of each label."""
 
-    source: Name = Field("discogs", description="where albums come from")
+    source: Name = Field(
+        "discogs", description="where albums come from: discogs, discogs-dump, musicbrainz"
+    )
     genre_limit: int = Field(15_000, ge=0, description="albums a genre or style")
     world_limit: int = Field(1_200, ge=0, description="albums a world style")
     from_year: int | None = Field(

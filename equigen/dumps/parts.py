@@ -65,7 +65,11 @@ class Part:
         told = {"sha256": self.sha256, **version._asdict()}
         write_bytes(self._notes, json.dumps(told, indent=2).encode())
         self.version = version
-        self.require_room()
+        try:
+            self.require_room()
+        except StorageError:
+            self.discard()  # nothing of it came
+            raise
 
     def require_room(self) -> None:
         """Make sure that the disk can hold what is still to come, as far as that is known.

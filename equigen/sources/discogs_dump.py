@@ -16,19 +16,22 @@ from typing import Final
 from equigen.config import Config
 from equigen.context import Context
 from equigen.dumps.discogs import MASTERS, RELEASES
-from equigen.dumps.folder import dumps_of
+from equigen.dumps.folder import dumps_folder, dumps_of, files_in
 from equigen.dumps.index import facts_of, index_of, reading
 from equigen.dumps.musicbrainz import LINKS
 from equigen.rules.cover_art import front_url
-from equigen.rules.dump_names import Kind
+from equigen.rules.dump_names import Kind, newest, read_name
 from equigen.rules.labels import Label
 from equigen.rules.pictures import has_no_cover
 from equigen.rules.searching import fits
 from equigen.schema import Listing, split_list
 from equigen.sources import Catalogue, LocalSource, Offer
 
+# Dumps of before this day have addresses of pictures, and need no links to have covers.
+_NO_ADDRESSES_SINCE = "20160101"
 SETTINGS: Final = ("dumps.releases", "dumps.date", "coverart.cover_px")
 
+_NO_LINKS = "CREATE TEMP TABLE links (master INTEGER PRIMARY KEY, mbid, is_album, year)"
 _NO_RELEASES = """
 CREATE TEMP TABLE releases (
     master, is_main, artist, title, year, genres, styles, country, formats, picture,
@@ -76,7 +79,7 @@ class DumpedMasters:
     @property
     def size(self) -> int:
         """How many masters are linked to a release group."""
-        return self.held["links to masters"]
+        return self.held.get("links to masters", self.held["masters"])
 
     @property
     def facts(self) -> Mapping[str, int]:
@@ -124,9 +127,11 @@ def _open(context: Context) -> Iterator[Catalogue]:
     # Release groups are of days of their own. All dumps are looked for before the first is read,
     # which can take minutes.
     recipes = {Kind.MASTERS: MASTERS, Kind.GROUPS: LINKS, Kind.RELEASES: RELEASES}
+    date = context.settings.dumps.date
     if not context.settings.dumps.releases:
         del recipes[Kind.RELEASES]
-    date = context.settings.dumps.date
+    if _need_no_links(context, date):
+        del recipes[Kind.GROUPS]
     dumps = dumps_of(context, {kind: "" if kind is Kind.GROUPS else date for kind in recipes})
     made = zip(dumps, recipes.values(), strict=True)
     indexes = [index_of(dump, recipe, context) for dump, recipe in made]
@@ -137,5 +142,14 @@ def _open(context: Context) -> Iterator[Catalogue]:
     with reading(*indexes) as db:
         if Kind.RELEASES not in recipes:
             db.execute(_NO_RELEASES)
+        if Kind.GROUPS not in recipes:
+            db.execute(_NO_LINKS)
         db.execute(_ALBUMS)
         yield DumpedMasters(db, held, archive.base_url, archive.cover_px)
+
+
+def _need_no_links(context: Context, date: str) -> bool:
+    files = files_in(dumps_folder(context))
+    masters = read_name(newest(files, Kind.MASTERS, date))
+    is_old = masters is not None and masters.stamp < _NO_ADDRESSES_SINCE
+    return is_old and not newest(files, Kind.GROUPS)
