@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Made anew whenever what it is made from changes.
 READY := $(VENV)/.ready
 
-.PHONY: demo test bench-download bench-pairs bench-split bench-dumps format clean
+.PHONY: demo test bench-download bench-pairs bench-split bench-dumps bench-dumps-whole format clean
 
 demo: $(READY)
 	$(BIN)/equigen demo
@@ -34,6 +34,10 @@ bench-split: $(READY)
 # With discogs-xml2db in .bench/xml2db also against it; about ten minutes.
 bench-dumps: $(READY)
 	$(BIN)/python benchmarks/dumps.py
+
+# Makes dumps of full size first: a quarter of an hour, and 20 GB of disk for a moment.
+bench-dumps-whole: $(READY)
+	$(BIN)/python benchmarks/dumps_whole.py
 
 format: $(READY)
 	$(BIN)/ruff format .
