@@ -19,10 +19,11 @@ _DECLARATION = rb"<\?xml\s[^<>?]*\?>"
 _OWN_ENCODING = re.compile(
     rb"""encoding\s*=\s*["'](?!(?:utf-8|us-ascii|ascii)["'])""", re.IGNORECASE
 )
-_NOT_PLAIN = re.compile(rb"<[!?]")
+# Behind a "<", it is no tag.
+_NO_TAG = (b"!", b"?")
 # A URL begins so, unless characters of it are written as references.
 _URL_SIGNS = (b"http", b"&")
-_CLOSING = ord(">")
+_OPENING, _CLOSING = b"<>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,17 @@ class Blocks:
 
 def is_plain(block: bytes) -> bool:
     """Tell whether "<" is always the start of a tag in a block of whole records."""
-    return not _NOT_PLAIN.search(block)
+    return not any(_has_opened(block, sign) for sign in _NO_TAG)
+
+
+def _has_opened(block: bytes, sign: bytes) -> bool:
+    """Tell whether a sign stands behind a "<"; much rarer than that, it is found much sooner."""
+    at = block.find(sign, 1)
+    while at > 0:
+        if block[at - 1] == _OPENING:
+            return True
+        at = block.find(sign, at + 1)
+    return False
 
 
 def trimmed(block: bytes, markup: Markup) -> bytes:

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from downloads import linux_only
 from dumps_made import expected_masters, rows_of, written
+from hypothesis import given
+from hypothesis import strategies as st
 from support import realdata
 
 from equigen.dumps import masters, releases
-from equigen.dumps.blocks import head_of
+from equigen.dumps.blocks import head_of, is_plain
 from equigen.dumps.masters import read_masters
 from equigen.dumps.reading import DumpError, opened
 from equigen.dumps.records import batches
@@ -287,6 +289,12 @@ def test_what_is_left_out_is_what_the_xml_says(tmp_path: Path, record: str) -> N
 def test_only_what_is_known_well_is_searched_by_its_bytes(start: bytes, head: object) -> None:
     """All else goes the slower way from its first byte."""
     assert head_of(start, "masters") == (start if head is ... else head)
+
+
+@given(st.text("<!?a>").map(str.encode))
+def test_a_block_is_plain_where_all_that_opens_is_a_tag(block: bytes) -> None:
+    """Wherever the signs stand, and however many there are."""
+    assert is_plain(block) == (b"<!" not in block and b"<?" not in block)
 
 
 @linux_only
