@@ -7,7 +7,7 @@ the parser doesn't take it, the dump is read from there on, as it stands, by an 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, count
-from typing import Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from lxml import etree
 
@@ -211,11 +211,7 @@ def _of_root(pieces: Iterable[bytes], root: str) -> Iterator[bytes]:
         held.append(piece)
         found = _first_element(scout, piece)
         if found is not None:
-            doctype = found.getroottree().docinfo
-            outside = doctype.system_url  # type: ignore[attr-defined]  # as above
-            if outside is not None:
-                what = f"it refers to another file, {outside!r}, which is not read"
-                raise DumpError(what)
+            _check_doctype(found.getroottree().docinfo)
             if found.tag != root:
                 what = f"its root is <{found.tag}>; expected <{root}>"
                 raise DumpError(what)
@@ -224,6 +220,23 @@ def _of_root(pieces: Iterable[bytes], root: str) -> Iterator[bytes]:
         scout.close()
     yield from held
     yield from pieces
+
+
+def _check_doctype(doctype: Any) -> None:  # noqa: ANN401  (lxml's hints know too little of it)
+    """Make sure that all of the document is where it seems to be.
+
+    Raises:
+        DumpError: parts of it lie in another file, or in entities: no event tells of these.
+
+    """
+    if doctype.system_url is not None:
+        what = f"it refers to another file, {doctype.system_url!r}, which is not read"
+        raise DumpError(what)
+    declared = doctype.internalDTD
+    for entity in declared.entities() if declared is not None else ():
+        if "<" in (entity.content or ""):
+            what = f"it declares an entity that holds markup, {entity.name!r}, which is not read"
+            raise DumpError(what)
 
 
 def _first_element(scout: etree.XMLPullParser, piece: bytes) -> etree._Element | None:

@@ -16,6 +16,16 @@ def master(number: int, more: str = "") -> str:
     return f'<master id="{number}"><title>t{number}</title>{more}</master>'
 
 
+@pytest.mark.parametrize("behind", ["", master(2)])
+def test_a_record_that_comes_out_of_an_entity_is_refused(tmp_path: Path, behind: str) -> None:
+    """It would be passed over without a word: parsers don't tell of it as of a record."""
+    declared = f"<!DOCTYPE masters [<!ENTITY r '{master(7)}'>]>"
+    path = tmp_path / "discogs_20260901_masters.xml.gz"
+    path.write_bytes(gzip.compress(f"{declared}<masters>&r;{behind}</masters>".encode()))
+    with pytest.raises(InputError, match="entity"):
+        [row for rows in read_masters(path) for row in rows]
+
+
 @pytest.mark.parametrize(
     "records",
     [
