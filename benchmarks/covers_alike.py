@@ -257,7 +257,7 @@ def show_search(count: int) -> None:
         noise = np.fft.fft2(chance.standard_normal((NOISE_PX, NOISE_PX)))
         waves = np.fft.ifft2(noise * frequency ** -chance.uniform(0.8, 1.6)).real
         greys = ((waves - waves.min()) / np.ptp(waves) * 255).astype(np.uint8)
-        grid = Grid(Image.fromarray(greys), NOISE_PX, NOISE_PX)
+        grid = Grid(greys, NOISE_PX, NOISE_PX)
         looks[f"{number:064}"] = look_of(grid).tobytes()
     began = time.perf_counter()
     for _ in judged_pairs(

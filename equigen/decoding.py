@@ -13,7 +13,7 @@ import numpy.typing as npt
 import simplejpeg
 from PIL import ExifTags, Image, ImageFile, ImageMath, ImageOps
 
-from equigen.phash import coarsest
+from equigen.phash import Grid, coarsest, grey_grid
 
 WHITE = (255, 255, 255)
 # `max_pixels` decides, for each call; Pillow's own bound is for the whole process.
@@ -85,6 +85,14 @@ class Pixels:
             size_px = self.array.shape[::-1]
             return Image.frombuffer("L", size_px, self.array, "raw", "L", 0, 1)
         return Image.fromarray(self.array)
+
+    def grid(self) -> Grid:
+        """Return it as hashes are made of it."""
+        size_px = self.width_px, self.height_px
+        by = coarsest(*size_px)
+        if self.array.ndim == _GREY_DIMENSIONS and self.reduced == by:
+            return Grid(self.array, *(side_px / by for side_px in size_px))
+        return grey_grid(self.image(), *size_px, reduced=self.reduced)
 
 
 @dataclass(slots=True)

@@ -30,7 +30,13 @@ _BORDER_NOISE = 0.04
 _LEAST_BORDER = 0.012
 _LEAST_LEFT = 0.5
 # Means are compared in tenths of a level: finer differences are what arithmetic leaves.
-_DECIMALS = 1
+_PARTS_OF_A_LEVEL = 10
+_CELLS = np.arange(_HASH_CELLS**2).reshape(_HASH_CELLS, _HASH_CELLS)
+# Which cells are compared for each bit. The first bits of a word stay empty: there a cell is
+# compared with itself.
+_EMPTY = np.zeros(64 - _HASH_BITS, int)
+_DARKER = np.concatenate([_EMPTY, _CELLS[:, :-1].ravel(), _CELLS[:-1].ravel()])
+_LIGHTER = np.concatenate([_EMPTY, _CELLS[:, 1:].ravel(), _CELLS[1:].ravel()])
 
 
 class Box(NamedTuple):
@@ -53,7 +59,7 @@ def look_of(grid: Grid) -> Look:
     directions (Krawetz, "Kind of Like That", 2013), which a sticker changes by few bits. `box` says
     where in the picture it lies (`box_of`), `grey` are its 16x16 mean greys.
     """
-    pixels = np.asarray(grid.image, dtype=np.float32)
+    pixels = grid.pixels.astype(np.float32)
     look = _views(pixels, grid, _INSET_BOXES)
     border = _within_border(pixels, grid)
     return np.concatenate([look, _views(pixels, grid, (border,))]) if border else look
@@ -61,25 +67,35 @@ def look_of(grid: Grid) -> Look:
 
 def _views(pixels: Floats, grid: Grid, boxes: tuple[Box, ...]) -> Look:
     """Return what is seen in some boxes: all of them at one go, since single ones cost as much."""
-    high, wide = pixels.shape
-    down = _all_parts(high, grid.height, tuple((box.top, box.bottom) for box in boxes))
-    across = _all_parts(wide, grid.width, tuple((box.left, box.right) for box in boxes))
-    count, each = len(boxes), _HASH_CELLS + GREY_CELLS
-    shape = (count, each, wide)
-    cells: Floats = np.matmul(
-        (down @ pixels).reshape(shape), across.reshape(shape).transpose(0, 2, 1), dtype=np.float32
-    )
-    look = np.empty(count, VIEW)
-    look["box"] = _stored(boxes)
+    plan = _plan(*pixels.shape, grid.height, grid.width, boxes)
+    rows = (plan.down @ pixels).reshape(len(boxes), _HASH_CELLS + GREY_CELLS, -1)
+    cells: Floats = np.matmul(rows, plan.across, dtype=np.float32)
+    look = plan.blank.copy()
     look["hash"] = _hashes(cells[:, :_HASH_CELLS, :_HASH_CELLS])
-    look["grey"] = np.rint(cells[:, _HASH_CELLS:, _HASH_CELLS:])
+    np.rint(cells[:, _HASH_CELLS:, _HASH_CELLS:], out=look["grey"], casting="unsafe")
     return look
 
 
-@lru_cache(maxsize=512)
-def _stored(boxes: tuple[Box, ...]) -> npt.NDArray[np.uint16]:
-    stored: npt.NDArray[np.uint16] = np.rint(np.array(boxes) * _WHOLE).astype(np.uint16)
-    return stored
+class _Plan(NamedTuple):
+    """How pictures of one size are seen in some boxes.
+
+    `down` has the shares of rows, the cells of one box below those of another; `across` those of
+    columns, columns x cells of each box. `blank` are the views, with nothing but their boxes.
+    """
+
+    down: Floats
+    across: Floats
+    blank: Look
+
+
+@lru_cache(maxsize=128)
+def _plan(high: int, wide: int, height: float, width: float, boxes: tuple[Box, ...]) -> _Plan:
+    down = _all_parts(high, height, tuple((box.top, box.bottom) for box in boxes))
+    across = _all_parts(wide, width, tuple((box.left, box.right) for box in boxes))
+    blank = np.zeros(len(boxes), VIEW)
+    blank["box"] = np.rint(np.array(boxes) * _WHOLE)
+    each = (len(boxes), _HASH_CELLS + GREY_CELLS, wide)
+    return _Plan(down, across.reshape(each).transpose(0, 2, 1), blank)
 
 
 def box_of(stored: npt.NDArray[np.uint16]) -> Box:
@@ -113,13 +129,9 @@ def parts(pixels: int, size: float, span: tuple[float, float], cells: int) -> Fl
 
 
 def _hashes(cells: Floats) -> npt.NDArray[np.uint64]:
-    cells = np.round(cells, _DECIMALS)
-    bits = np.zeros((len(cells), 64), bool)
-    across, down = cells[:, :, 1:] > cells[:, :, :-1], cells[:, 1:] > cells[:, :-1]
-    half = _HASH_BITS // 2
-    bits[:, -_HASH_BITS:-half] = across.reshape(-1, half)
-    bits[:, -half:] = down.reshape(-1, half)
-    return np.packbits(bits, axis=1).view(">u8").ravel().astype(np.uint64)
+    tenths = np.rint(cells.reshape(len(cells), -1) * _PARTS_OF_A_LEVEL)
+    bits = tenths.take(_LIGHTER, axis=1) > tenths.take(_DARKER, axis=1)
+    return np.packbits(bits, axis=1).view(">u8")[:, 0]
 
 
 def _within_border(pixels: Floats, grid: Grid) -> Box | None:

@@ -32,13 +32,13 @@ def coarsest(width_px: int, height_px: int) -> int:
 
 
 class Grid(NamedTuple):
-    """A picture in greys, reduced to as few pixels as a hash needs.
+    """A picture in greys, reduced to as few pixels as a hash needs: rows x columns.
 
     It shows `width` by `height` of them: where these are no whole numbers, the last column and row
     are cut by the picture's edge.
     """
 
-    image: Image.Image
+    pixels: Grey
     width: float
     height: float
 
@@ -52,7 +52,7 @@ def grey_grid(image: Image.Image, width_px: int, height_px: int, *, reduced: int
     factor = coarsest(width_px, height_px)
     if factor > reduced:
         image = image.reduce(factor // reduced)
-    return Grid(image.convert("L"), width_px / factor, height_px / factor)
+    return Grid(np.asarray(image.convert("L")), width_px / factor, height_px / factor)
 
 
 def grey_square(grid: Grid) -> Greys:
@@ -60,11 +60,11 @@ def grey_square(grid: Grid) -> Greys:
 
     Both directions are cut to the levels that there are, as they are there; nothing is rounded.
     """
-    pixels = np.asarray(grid.image, dtype=np.float64)
-    high, wide = pixels.shape
-    across = np.clip(pixels @ _lanczos(wide, grid.width).T, 0.0, 255.0)
-    square: Greys = np.clip(_lanczos(high, grid.height) @ across, 0.0, 255.0)
-    return square
+    high, wide = grid.pixels.shape
+    across = grid.pixels.astype(np.float64) @ _lanczos(wide, grid.width).T
+    across.clip(0.0, 255.0, out=across)
+    square: Greys = _lanczos(high, grid.height) @ across
+    return square.clip(0.0, 255.0, out=square)
 
 
 @lru_cache(maxsize=512)
@@ -93,7 +93,10 @@ def perceptual_hash(grey_32x32: Grey | Greys) -> str:
     Coefficients are rounded to 6 decimals: those of symmetric or plain pictures are zero, and
     would else be decided by what a processor leaves of zero.
     """
-    low = np.round(_COSINES @ grey_32x32 @ _COSINES.T, _DECIMALS).ravel()
+    low = (_COSINES @ grey_32x32 @ _COSINES.T).ravel()
+    # Rounded where they stand: compared with each other, they needn't be divided again.
+    low *= 10**_DECIMALS
+    np.rint(low, out=low)
     ordered = np.sort(low)
     middle = low.size // 2
     median = (ordered[middle - 1] + ordered[middle]) / 2

@@ -1,5 +1,7 @@
 """How covers look: each view by a slow plain formula, borders, edges and shapes."""
 
+import hashlib
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -11,7 +13,7 @@ from PIL import Image, ImageOps
 from equigen.images import check_picture
 from equigen.likeness import is_flat
 from equigen.looks import Box, Look, box_of, look_of, read_look
-from equigen.phash import Grid, grey_grid
+from equigen.phash import Grey, Grid, grey_grid, grey_square, perceptual_hash
 from equigen.rules.rendering import Demands, Fit, Rendering
 
 Floats = npt.NDArray[np.float64]
@@ -19,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 
 def exact(image: Image.Image) -> Grid:
     """Return a picture's greys, not reduced at all."""
-    return Grid(image.convert("L"), *map(float, image.size))
+    return Grid(np.asarray(image.convert("L")), *map(float, image.size))
 
 
 def seen(image: Image.Image) -> Look:
@@ -29,7 +31,7 @@ def seen(image: Image.Image) -> Look:
 
 def slow_means(grid: Grid, box: Box, cells: int) -> Floats:
     """Return the mean greys of some cells, pixel by pixel: each counts by how much of it is in."""
-    pixels = np.asarray(grid.image, dtype=float)
+    pixels = grid.pixels.astype(float)
     means = np.zeros((cells, cells))
     for row in range(cells):
         for column in range(cells):
@@ -59,6 +61,17 @@ def slow_hash(means: Floats) -> int:
     return int("".join("01"[bool(bit)] for bit in darker), 2)
 
 
+def hills(shape: tuple[int, int], seed: int, border_px: int) -> Grey:
+    """Return greys that whole numbers alone decide, in a border where one is asked for."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    slopes = 97 * (x + seed) * (3 * y + 5) // (x + 2 * y + 7) + 13 * (x - 20) ** 2 // (y + 9)
+    greys: Grey = np.abs(slopes % 511 - 255).astype(np.uint8)
+    if border_px:
+        greys[:border_px] = greys[-border_px:] = 250
+        greys[:, :border_px] = greys[:, -border_px:] = 250
+    return greys
+
+
 def bits_apart(one: int, other: int) -> int:
     """Return in how many bits two hashes differ."""
     return (int(one) ^ int(other)).bit_count()
@@ -75,8 +88,8 @@ def test_views_are_those_of_the_plain_formula(
 ) -> None:
     """Hashes and greys are those of the pixels in the box, also where the edge cuts the last."""
     chance = np.random.default_rng(seed)
-    image = Image.fromarray(chance.integers(0, 256, shape, dtype=np.uint8))
-    grid = Grid(image, image.width - cut[0], image.height - cut[1])
+    pixels = chance.integers(0, 256, shape, dtype=np.uint8)
+    grid = Grid(pixels, shape[1] - cut[0], shape[0] - cut[1])
     look = look_of(grid)
     for view, inset in zip(look, (0, 0.025, 0.05), strict=True):
         box = Box(inset, inset, 1 - inset, 1 - inset)
@@ -84,6 +97,26 @@ def test_views_are_those_of_the_plain_formula(
         assert np.abs(slow_means(grid, box, 16) - view["grey"]).max() <= 0.501
         # A mean in the middle between two tenths may fall to either.
         assert bits_apart(slow_hash(slow_means(grid, box, 6)), view["hash"]) <= 2
+
+
+@pytest.mark.parametrize(
+    ("pixels", "cut", "digest", "phash"),
+    [
+        (hills((75, 75), 3, 0), (0, 0), "f054235dddf77bd1", "80000257ff57af5f"),
+        (hills((75, 75), 6, 5), (0, 0), "da511fee10987c0d", "ff038103850795ff"),
+        (hills((60, 91), 2, 0), (0.5, 0.25), "25a9eeb00ecc0d62", "ff00004002ffebff"),
+        (hills((61, 50), 0, 4), (0, 0.75), "5ec3b7a95972e014", "af8785d784d694a8"),
+        (hills((20, 16), 294, 0), (0, 0), "22810652c8f086c7", "edb3522cab4d944c"),
+        (hills((7, 5), 0, 0), (0, 0), "3f13596cc6b5a639", "8ff1381d070787d3"),
+    ],
+)
+def test_known_pictures_look_as_they_always_did(
+    pixels: Grey, cut: tuple[float, float], digest: str, phash: str
+) -> None:
+    """Ledgers hold what was seen before: all bytes stay. No mean of these is near the middle."""
+    grid = Grid(pixels, pixels.shape[1] - cut[0], pixels.shape[0] - cut[1])
+    assert hashlib.sha256(look_of(grid).tobytes()).hexdigest()[:16] == digest
+    assert perceptual_hash(grey_square(grid)) == phash
 
 
 def test_a_hash_has_60_bits_and_says_what_is_darker() -> None:
