@@ -98,7 +98,7 @@ def _steps(folder: Path, *, is_whole: bool) -> Iterator[Step]:
     more = ["--genre-limit", "15200", "--world-limit", "1400"] if is_whole else []
     yield _step(data, dumps, "a newer masters dump, larger limits", more)
     groups = ["--genre-limit", "100", "--world-limit", "100"]
-    yield _step(data, dumps, "MusicBrainz' own albums, 24 labels", groups, source="musicbrainz")
+    yield _step(data, dumps, "MusicBrainz's own albums, 24 labels", groups, source="musicbrainz")
 
 
 def _step(

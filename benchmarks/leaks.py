@@ -178,7 +178,7 @@ def credit_of(record: ET.Element) -> str:
 
 def mumu(folder: Path) -> list[Member]:
     """Return MuMu's albums; the artists of their tracks are ids there."""
-    various = "89ad4ac3-39f7-470e-963a-56509c546377"  # MusicBrainz' "Various Artists"
+    various = "89ad4ac3-39f7-470e-963a-56509c546377"  # MusicBrainz's "Various Artists"
     genres: dict[str, str] = {}
     artists: dict[str, set[str]] = {}
     for file in sorted(folder.glob("*.csv.gz")):

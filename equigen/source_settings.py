@@ -78,7 +78,7 @@ class MusicBrainzSettings(Table):
 
     live: bool = Field(
         default=False,
-        description="ask MusicBrainz' API, a request a second, instead of reading its dump",
+        description="ask MusicBrainz's API, a request a second, instead of reading its dump",
     )
     base_url: BaseUrl = Field(MUSICBRAINZ_API_URL, description="where the API is")
     user_agent: UserAgent = Field(

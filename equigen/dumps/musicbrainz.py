@@ -1,4 +1,4 @@
-"""The indexes of MusicBrainz' dump: which master a release group is, and the albums themselves."""
+"""The indexes of MusicBrainz's dump: which master a release group is, and the albums themselves."""
 
 import sqlite3
 from collections.abc import Callable, Mapping

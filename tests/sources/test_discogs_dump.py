@@ -205,7 +205,7 @@ def test_a_newer_dump_adds_only_what_is_new(tmp_path: Path) -> None:
 
 
 def test_an_older_dump_is_read_where_its_day_is_asked_for(tmp_path: Path) -> None:
-    """`--date` names Discogs' dump; MusicBrainz' has days of its own."""
+    """`--date` names Discogs' dump; MusicBrainz's has days of its own."""
     write_masters(tmp_path, [Master(1)])
     write_masters(tmp_path, [Master(2)], "discogs_20261001_masters.xml.gz")
     write_groups(tmp_path, [group(n, master=n) for n in (1, 2)])

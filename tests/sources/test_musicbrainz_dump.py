@@ -1,4 +1,4 @@
-"""Albums from MusicBrainz' dump: its own genres, by the table, and under its licence."""
+"""Albums from MusicBrainz's dump: its own genres, by the table, and under its licence."""
 
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def test_a_row_says_what_the_release_group_says(tmp_path: Path) -> None:
 
 
 def test_the_licence_stands_in_the_summary_and_in_the_status(tmp_path: Path) -> None:
-    """MusicBrainz' genres may not be used commercially: whoever has such rows must know."""
+    """MusicBrainz's genres may not be used commercially: whoever has such rows must know."""
     write_groups(tmp_path, [group(1), group(2)])
     summary = fetch_dumps(tmp_path, fetch=MUSICBRAINZ)
     assert any("CC BY-NC-SA" in note for note in summary.notes)

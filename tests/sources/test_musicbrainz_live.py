@@ -1,4 +1,4 @@
-"""A fetch from MusicBrainz' API, whole: from the service's answers to rows."""
+"""A fetch from MusicBrainz's API, whole: from the service's answers to rows."""
 
 import json
 from pathlib import Path
