@@ -1,11 +1,16 @@
 """Fixtures for all tests."""
 
 import os
+import signal
 
 import pytest
 
 # As the program does for itself: threads that share small matrices wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# Started in the background of a shell, this process and all that it starts would ignore Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

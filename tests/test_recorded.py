@@ -125,7 +125,7 @@ def test_recorded_pages_make_a_dataset(tmp_path: Path) -> None:
         chosen = {"labels": ["Latin"], "from_year": 2021, "to_year": 2021}
         summary = fetch.run(make_context(tmp_path, base_url=server.url, fetch=chosen))
     assert summary.rows_in == 50
-    assert summary.dropped["not an album"] == 5
+    assert summary.dropped["no album of the label"] == 5
     text = (tmp_path / "equigen_dataset.tsv").read_text()
     assert text.count("\n") == summary.rows_out + 1
     assert "spacer.gif" not in text
