@@ -52,7 +52,8 @@ def dumps_of(context: Context, kinds: Mapping[Kind, str]) -> Sequence[Path]:
         msg = (
             f"{folder}: no dump of {' and none of '.join(missing)}"
             f"{f' of {kinds[dated[0]]}' if dated else ''} lies there."
-            f" {' and '.join(commands)} {'downloads it' if len(missing) == 1 else 'download them'};"
+            f" {' and '.join(commands)} {'downloads' if len(commands) == 1 else 'download'}"
+            f" {'it' if len(missing) == 1 else 'them'};"
             " one that you have can be put there under its own name."
         )
         raise MissingInputError(msg)
