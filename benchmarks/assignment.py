@@ -20,7 +20,7 @@ from bench.errors import BenchError
 from bench.filled import filled
 from bench.machine import keep_to_two_cores, machine, versions
 from bench.measure import Command, measured
-from bench.report import fill, spread, table
+from bench.report import keep, spread, table
 
 from equigen.ledger import LEDGER_NAME
 
@@ -70,7 +70,8 @@ def main() -> int:
         shutil.rmtree(scratch)
     text = _report(figures, options.runs, albums, files)
     print(text)
-    _write(text, figures, whole=options.runs >= RUNS and not options.quick)
+    raw = {name: getattr(figures, name) for name in Figures.__slots__}
+    keep(SCRIPT, text, raw, whole=options.runs >= RUNS and not options.quick)
     return 0 if _slowest_s(figures.deals[albums]) < MOST_S else 1
 
 
@@ -199,17 +200,6 @@ def _line(name: str, count: int, told: Sequence[Told], time: str, peak: str) -> 
 
 def _slowest_s(deals: Sequence[Told]) -> float:
     return max(median(one[key] for one in deals) for key in ("fresh_s", "kept_s"))
-
-
-def _write(text: str, figures: Figures, *, whole: bool) -> None:
-    folder = HERE / "results" if whole else CACHE / "results"
-    folder.mkdir(parents=True, exist_ok=True)
-    raw = {name: getattr(figures, name) for name in Figures.__slots__}
-    (folder / "assignment.json").write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
-    if whole:
-        readme = HERE / "README.md"
-        document = readme.read_text(encoding="utf-8")
-        readme.write_text(fill(document, text, script=SCRIPT), encoding="utf-8")
 
 
 def _options() -> argparse.Namespace:

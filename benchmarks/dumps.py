@@ -18,7 +18,7 @@ from bench.environment import environment
 from bench.errors import BenchError
 from bench.machine import keep_to_two_cores, machine, versions
 from bench.measure import Command, Measurement, measured
-from bench.report import fill, spread, table
+from bench.report import keep, spread, table
 
 ROOT = Path(__file__).parents[1]
 HERE = Path(__file__).parent
@@ -94,7 +94,8 @@ def main() -> int:
     text = "\n\n".join(parts) + "\n"
     print(text)
     whole = options.runs >= RUNS and not options.quick and rival is not None
-    _write(text, {"about": about, "results": [asdict(result) for result in results]}, whole=whole)
+    raw = {"about": about, "results": [asdict(result) for result in results]}
+    keep(SCRIPT, text, raw, whole=whole)
     return 0 if all(_is_met(result) for result in results) else 1
 
 
@@ -209,16 +210,6 @@ def _ceiling(result: Result) -> str:
         rows.append([SHOWN[way], rate, "" if way == "regex" else share])
     titles = [f"ceilings, {case.kind}s, one process", "records/s", "of equigen's processor time"]
     return table(titles, rows)
-
-
-def _write(text: str, raw: dict[str, object], *, whole: bool) -> None:
-    folder = HERE / "results" if whole else CACHE / "results"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "dumps.json").write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
-    if whole:
-        readme = HERE / "README.md"
-        document = readme.read_text(encoding="utf-8")
-        readme.write_text(fill(document, text, script=SCRIPT), encoding="utf-8")
 
 
 def _options() -> argparse.Namespace:

@@ -15,10 +15,9 @@ from bench.environment import environment
 from bench.errors import BenchError
 from bench.machine import keep_to_two_cores, machine, versions
 from bench.measure import Command, Measurement, measured
-from bench.report import fill, table
+from bench.report import keep, table
 
 ROOT = Path(__file__).parents[1]
-HERE = Path(__file__).parent
 CACHE = ROOT / ".bench"
 SCRIPT = "dumps_whole.py"
 FULL = Size(masters=2_300_000, groups=4_500_000, links=900_000)
@@ -56,7 +55,8 @@ def main() -> int:
     about = {**machine(), "equigen": versions(("equigen", "lxml", "isal", "orjson"))}
     text = _report(about, size, dumps, steps)
     print(text)
-    _write(text, {"about": about, "steps": [asdict(step) for step in steps]}, options.quick)
+    raw = {"about": about, "steps": [asdict(step) for step in steps]}
+    keep(SCRIPT, text, raw, whole=not options.quick)
     return 0 if all(step.took.peak_rss_mib < MOST_MIB for step in steps) else 1
 
 
@@ -140,16 +140,6 @@ def _report(about: dict[str, str], size: Size, dumps: Path, steps: Sequence[Step
     titles = ["`equigen fetch`", "time", "processor", "peak MiB", "rows then"]
     machine_table = table(["machine", ""], [[name, value] for name, value in about.items()])
     return "\n\n".join([machine_table, made, table(titles, rows)]) + "\n"
-
-
-def _write(text: str, raw: dict[str, object], quick: bool) -> None:  # noqa: FBT001
-    folder = CACHE / "results" if quick else HERE / "results"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "dumps_whole.json").write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
-    if not quick:
-        readme = HERE / "README.md"
-        document = readme.read_text(encoding="utf-8")
-        readme.write_text(fill(document, text, script=SCRIPT), encoding="utf-8")
 
 
 def _options() -> argparse.Namespace:

@@ -16,7 +16,7 @@ from bench.environment import environment
 from bench.errors import BenchError
 from bench.hash_sets import KINDS, hash_file
 from bench.machine import keep_to_two_cores, machine, versions
-from bench.report import fill, spread, table
+from bench.report import keep, spread, table
 
 from equigen.hamming import Hashes, close_pairs
 
@@ -62,7 +62,7 @@ def main() -> int:
         print(f"{SCRIPT}: {err}", file=sys.stderr)
         return 1
     print(text)
-    _write(text, kept, whole=options.runs >= RUNS and not options.quick)
+    keep(SCRIPT, text, kept, whole=options.runs >= RUNS and not options.quick)
     return 0 if met else 1
 
 
@@ -227,16 +227,6 @@ def _alone_table(alone: dict[str, list[Search]], exact: dict[str, int], many: in
         ],
         rows,
     )
-
-
-def _write(text: str, raw: dict[str, object], *, whole: bool) -> None:
-    folder = HERE / "results" if whole else CACHE / "results"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "pair_search.json").write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
-    if whole:
-        readme = HERE / "README.md"
-        document = readme.read_text(encoding="utf-8")
-        readme.write_text(fill(document, text, script=SCRIPT), encoding="utf-8")
 
 
 def _options() -> argparse.Namespace:

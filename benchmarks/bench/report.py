@@ -1,7 +1,9 @@
 """The figures as Markdown tables: medians, spreads, and whether what was demanded is met."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 
 from bench import ours
@@ -10,6 +12,7 @@ from bench.contest import Result
 from bench.limits import Limit
 from bench.measure import Measurement
 
+HERE = Path(__file__).parents[1]
 DECODE = "decode"
 FETCH_HTTP = "fetch over http"
 FETCH_HTTPS = "fetch over https"
@@ -58,6 +61,18 @@ def fill(document: str, figures: str, *, script: str = "download.py") -> str:
     begin, end_mark = (mark.format(script) for mark in MARKS)
     start, end = document.index(begin) + len(begin), document.index(end_mark)
     return f"{document[:start]}\n\n{figures}\n{document[end:]}"
+
+
+def keep(script: str, text: str, raw: object, *, whole: bool) -> None:
+    """Keep a script's raw figures; those of a whole run also in README.md, with its report."""
+    folder = HERE / "results" if whole else HERE.parent / ".bench" / "results"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / script).with_suffix(".json")
+    file.write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
+    if whole:
+        readme = HERE / "README.md"
+        document = readme.read_text(encoding="utf-8")
+        readme.write_text(fill(document, text, script=script), encoding="utf-8")
 
 
 def spread(values: Sequence[float], form: str) -> str:
