@@ -30,10 +30,6 @@ _START = (
 Named = TypeVar("Named")
 
 
-def nobody(_count: int) -> None:
-    """Tell nobody."""
-
-
 @dataclass(frozen=True, slots=True)
 class Effort:
     """How a dump is read: by how many processes, and in this one where it is small."""

@@ -13,6 +13,10 @@ from equigen.errors import InputError, MissingInputError
 _GZIP = b"\x1f\x8b"
 
 
+def nobody(_count: int) -> None:
+    """Tell nobody how much was read."""
+
+
 class DumpError(Exception):
     """What is wrong with a dump's content: its message goes on after the name of the file."""
 

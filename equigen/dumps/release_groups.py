@@ -18,6 +18,7 @@ import numpy as np
 import orjson
 
 from equigen.dumps.archives import DamagedError, Lines, lines_of
+from equigen.dumps.reading import nobody
 from equigen.dumps.rows import GroupRow, LinkRow
 from equigen.errors import InputError
 from equigen.rules.release_groups import group_of, is_album, masters_of, mbid_of, year_of
@@ -45,12 +46,8 @@ class Seen:
     read_bytes: int = 0
 
 
-def _to_nobody(_count: int) -> None:
-    pass
-
-
 def read_links(
-    path: Path, *, on_read: Callable[[int], None] = _to_nobody, seen: Seen | None = None
+    path: Path, *, on_read: Callable[[int], None] = nobody, seen: Seen | None = None
 ) -> Iterator[Sequence[LinkRow]]:
     """Yield, in batches, which release group is the same album as which Discogs master.
 
@@ -66,7 +63,7 @@ def read_links(
 
 
 def read_groups(
-    path: Path, *, on_read: Callable[[int], None] = _to_nobody, seen: Seen | None = None
+    path: Path, *, on_read: Callable[[int], None] = nobody, seen: Seen | None = None
 ) -> Iterator[Sequence[GroupRow]]:
     """Yield the release groups of type Album, in batches; all else is as for `read_links`.
 

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from equigen.dumps.blocks import Markup
-from equigen.dumps.crew import Effort, Reading, nobody
+from equigen.dumps.crew import Effort, Reading
 from equigen.dumps.found import Found, tags_for
+from equigen.dumps.reading import nobody
 from equigen.dumps.records import Kind, Row
 from equigen.dumps.rows import ReleaseRow
 from equigen.dumps.texts import clean, credit, genres_cell, leading_year, names_cell, number

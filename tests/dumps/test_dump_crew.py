@@ -14,7 +14,8 @@ from dumps_made import rows_of, written
 from support import realdata
 
 from equigen.dumps import masters, releases
-from equigen.dumps.crew import Effort, Reading, nobody
+from equigen.dumps.crew import Effort, Reading
+from equigen.dumps.reading import nobody
 from equigen.dumps.rows import MasterRow, ReleaseRow
 from equigen.errors import EquigenError, InputError
 
