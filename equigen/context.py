@@ -39,10 +39,29 @@ def utc_now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
+class Deadline:
+    """When a run is to stop: at a date, or after so long, whichever comes first.
+
+    Two clocks, since the date can be set back, and the steady one may stand still while a machine
+    sleeps.
+    """
+
+    at: datetime
+    steady_s: float
+    now: Callable[[], datetime]
+    clock: Clock
+
+    def is_over(self) -> bool:
+        """Tell whether the time has come."""
+        return self.now() >= self.at or self.clock.steady() >= self.steady_s
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """One run's surroundings. `say` talks to the user on stderr; results are returned instead.
 
-    `now` is the date, `clock` what rates and waits are measured by.
+    `now` is the date, `clock` what rates and waits are measured by. After the `deadline`, a stage
+    that asks hosts ends as soon as it can and leaves the rest for a later run.
     """
 
     config: Config
@@ -50,6 +69,12 @@ class Context:
     say: Callable[[str], None]
     now: Callable[[], datetime] = utc_now
     clock: Clock = field(default_factory=Clock)
+    deadline: Deadline | None = None
+
+    @property
+    def time_is_up(self) -> bool:
+        """Whether the run is to end now."""
+        return self.deadline is not None and self.deadline.is_over()
 
     @property
     def settings(self) -> Settings:

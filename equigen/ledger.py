@@ -23,6 +23,7 @@ from equigen.records import (
     PageUse,
     PendingRow,
     Placement,
+    Rest,
     StoredLook,
     StoredPage,
     Taken,
@@ -90,9 +91,9 @@ class Ledger(Database):
         listings = json.dumps([list(asdict(item).values()) for item in page.listings])
         with self._transaction() as db:
             db.execute(
-                "INSERT OR REPLACE INTO pages VALUES (?,?,?,?,?,?,?,?,?)",
+                "INSERT OR REPLACE INTO pages VALUES (?,?,?,?,?,?,?,?,?,?)",
                 (page.query, page.page, page.year, page.items, page.pages, listings,
-                 page.others, page.rows_left, asked_at),
+                 page.others, page.rows_left, asked_at, 1),
             )  # fmt: skip
 
     def use_pages(
@@ -362,6 +363,38 @@ class Ledger(Database):
                 " ON CONFLICT (host, day) DO UPDATE SET count = count + 1",
                 (host, day),
             )
+
+    def rests(self) -> dict[str, Rest]:
+        """Return the hosts that refused us and gave nothing since, also those that rested."""
+        with self._rows("SELECT host, since, until, times, why FROM rests") as rows:
+            return {row[0]: Rest(*row) for row in rows}
+
+    def record_rest(self, rest: Rest) -> None:
+        """Note that a host is left alone, in place of its last rest."""
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO rests VALUES (?, ?, ?, ?, ?)", rest)
+
+    def end_rest(self, host: str) -> None:
+        """Note that a host gives pictures again."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM rests WHERE host = ?", (host,))
+
+    # Addresses that changed
+
+    def renewals(self) -> dict[str, str]:
+        """Return the new addresses of pictures that are not in the TSV yet, by the old ones."""
+        with self._rows("SELECT url, new_url FROM renewals") as rows:
+            return dict(rows)
+
+    def record_renewal(self, url: str, new_url: str) -> None:
+        """Note that the rows with this address are to have another one."""
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO renewals VALUES (?, ?)", (url, new_url))
+
+    def forget_renewals(self, urls: Iterable[str]) -> None:
+        """Note that the TSV has the new addresses in place of these."""
+        with self._transaction() as db:
+            db.executemany("DELETE FROM renewals WHERE url = ?", [(url,) for url in urls])
 
     def value(self, key: str) -> str:
         """Return a single remembered value, "" where there is none."""

@@ -10,6 +10,7 @@ CREATE TABLE pages (
     listings TEXT,              -- JSON, NULL once all are used
     others INTEGER NOT NULL, rows_left INTEGER NOT NULL,
     asked_at TEXT NOT NULL,
+    asks INTEGER NOT NULL DEFAULT 1,        -- how often it was asked for
     PRIMARY KEY (query, page)
 ) WITHOUT ROWID;
 CREATE TABLE albums (
@@ -23,9 +24,14 @@ CREATE TABLE covers (
     tries INTEGER NOT NULL, size_bytes INTEGER NOT NULL, width_px INTEGER NOT NULL,
     height_px INTEGER NOT NULL, sha256 TEXT NOT NULL, fetched_at TEXT NOT NULL,
     final_url TEXT NOT NULL, rendering TEXT NOT NULL, etag TEXT NOT NULL,
-    last_modified TEXT NOT NULL, phash TEXT NOT NULL
+    last_modified TEXT NOT NULL, phash TEXT NOT NULL,
+    failures INTEGER NOT NULL DEFAULT 0     -- runs, one after another, that didn't get it
 ) WITHOUT ROWID;
 CREATE INDEX covers_by_picture ON covers (picture);
+CREATE TABLE renewals (
+    url TEXT PRIMARY KEY,       -- of rows whose picture has another address now
+    new_url TEXT NOT NULL       -- which is not in the TSV yet
+) WITHOUT ROWID;
 CREATE TABLE looks (
     seq INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE,
     look BLOB NOT NULL          -- its views (looks.py), empty where the file is no picture
@@ -46,6 +52,12 @@ CREATE TABLE balanced (
 ) WITHOUT ROWID;
 CREATE TABLE requests (
     host TEXT NOT NULL, day TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (host, day)
+) WITHOUT ROWID;
+CREATE TABLE rests (
+    host TEXT PRIMARY KEY,      -- that refused us
+    since TEXT NOT NULL, until TEXT NOT NULL,       -- UTC in ISO 8601
+    times INTEGER NOT NULL,     -- how often, one after another
+    why TEXT NOT NULL
 ) WITHOUT ROWID;
 """
 # What brings a ledger of each earlier format to the next one, by the format it comes from.
@@ -93,11 +105,26 @@ CREATE TABLE balanced (
     album BLOB PRIMARY KEY      -- digest of what it is known by (rules/balancing.py)
 ) WITHOUT ROWID;
 """,
+    4: """
+ALTER TABLE pages ADD COLUMN asks INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE covers ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
+UPDATE covers SET failures = 1 WHERE status <> 'ok';
+CREATE TABLE renewals (
+    url TEXT PRIMARY KEY,       -- of rows whose picture has another address now
+    new_url TEXT NOT NULL       -- which is not in the TSV yet
+) WITHOUT ROWID;
+CREATE TABLE rests (
+    host TEXT PRIMARY KEY,      -- that refused us
+    since TEXT NOT NULL, until TEXT NOT NULL,       -- UTC in ISO 8601
+    times INTEGER NOT NULL,     -- how often, one after another
+    why TEXT NOT NULL
+) WITHOUT ROWID;
+""",
 }
 
 LEDGER_FORMAT = Format(
     application_id=0x45714733,  # "EqG3", to tell a ledger from any other SQLite file
-    version=4,
+    version=5,
     schema=_TABLES,
     migrations=_MIGRATIONS,
 )

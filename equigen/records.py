@@ -45,6 +45,7 @@ class Cover:
     known of the file is 0 or "" for all but "ok". `fetched_at` is UTC in ISO 8601. `final_url` is
     where the redirects led; `rendering` says how the files were made; `etag` and `last_modified`
     are the host's. `phash` is 16 hex digits (`phash.py`), empty where nothing was decoded.
+    `failures` counts the runs, one after another, in which it could not be had.
     """
 
     path: str
@@ -64,6 +65,7 @@ class Cover:
     etag: str = ""
     last_modified: str = ""
     phash: str = ""
+    failures: int = 0
 
 
 class CoverState(NamedTuple):
@@ -103,6 +105,19 @@ class PendingRow:
     seq: int
     album_id: str
     cells: tuple[str, ...]
+
+
+class Rest(NamedTuple):
+    """A host that refused us and is left alone: `times` rests, one after another, so far.
+
+    `since` and `until` are UTC in ISO 8601.
+    """
+
+    host: str
+    since: str
+    until: str
+    times: int
+    why: str
 
 
 class StoredLook(NamedTuple):

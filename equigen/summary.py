@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +18,9 @@ class Summary:
     """How a stage ended.
 
     `rows_in` = `rows_out` + the sum of `dropped`, always; `unit` says what the rows are. `facts`
-    are more figures, by their JSON names. `next_step` tells the user what to do now. Where `partly`
-    is true, some work is left for a later run.
+    are more figures, by their JSON names. Where `partly` is true, some work is left for a later
+    run: `left` says how many rows, where that is known, and `resumes_at`, in UTC, from when on a
+    run can do more of it, where now is too early.
     """
 
     stage: str
@@ -30,6 +32,8 @@ class Summary:
     table: Table | None = None
     notes: Sequence[str] = ()
     partly: bool = False
+    left: int = 0
+    resumes_at: datetime | None = None
 
     def __post_init__(self) -> None:
         if self.rows_in != self.rows_out + sum(self.dropped.values()):

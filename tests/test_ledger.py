@@ -205,7 +205,7 @@ def test_an_older_ledger_keeps_what_it_knows(path: Path) -> None:
             "Jazz/a.jpg", "pa", "http://x/a", "ok", "", 200, 2, 11, 12, 13, "sha a", "then",
             "http://y/a", "64 crop png", "etag", "modified", "0123456789abcdef",
         )  # fmt: skip
-        other = Cover("Jazz/b.jpg", "pb", "http://x/b", "failed", "HTTP 500", 500, 3)
+        other = Cover("Jazz/b.jpg", "pb", "http://x/b", "failed", "HTTP 500", 500, 3, failures=1)
         assert ledger.covers() == {
             "Jazz/a.jpg": one,
             "Jazz/b.jpg": dataclasses.replace(other, fetched_at="then"),
