@@ -20,8 +20,6 @@ from equigen.stations import Local, News, Station
 
 _AT_ONCE = 16
 _TURN_S = 0.25
-# No run lasts so long: who waits for a host's rest to end gives up at once.
-_FOR_GOOD_S = 1e9
 # What is under way when a run is told to stop has this long to end.
 _STOP_WITHIN_S = 10.0
 # So many processes may die before they did anything, and so many pictures in a row be blamed for
@@ -46,8 +44,10 @@ class Dispatcher:
     """Hands jobs out and takes what comes of them; use it as a context, which ends all stations.
 
     `shares` is what each process may ask (`rules/sharing.py`). `make_local` and `make_process` make
-    a station when there is something for it to do; `on_rest` is told of each host that is left for
-    another run; `most` bounds how many jobs are handed out, -1 for all.
+    a station when there is something for it to do; `most` bounds how many jobs are handed out, -1
+    for all. Hosts of `served_here` are left to this process. `steady_s` is a clock that never
+    jumps. `on_rest` is told of each host that gives nothing more for now, and returns for how many
+    seconds; it may be replaced.
     """
 
     queues: JobQueues
@@ -55,14 +55,16 @@ class Dispatcher:
     shares: Mapping[str, HostPolicy]
     make_local: Callable[[], Local]
     make_process: Callable[[], Station]
-    on_rest: Callable[[str], None]
     most: int = -1
+    served_here: set[str] = field(default_factory=set)
+    steady_s: Callable[[], float] = monotonic
+    on_rest: Callable[[Outcome], float] = lambda _outcome: 0.0
     _local: Local | None = None
     _processes: list[Station] = field(default_factory=list)
     _is_alone: bool = False
     _turns: int = 0
-    _resting: set[str] = field(default_factory=set)
-    _served_here: set[str] = field(default_factory=set)
+    _rests_until_s: dict[str, float] = field(default_factory=dict)
+    _paused: set[str] = field(default_factory=set)
     _suspects: deque[Job] = field(default_factory=deque)
     _crashes: Counter[int] = field(default_factory=Counter)
     _stillborn: int = 0
@@ -96,15 +98,31 @@ class Dispatcher:
         if self._local:
             self._local.serve_all()
 
-    def rest(self, host: str) -> None:
-        """Leave the jobs of a host for another run, also those that were handed out already."""
-        self._resting.add(host)
+    def rest(self, host: str, pause_s: float) -> None:
+        """Leave the jobs of a host for so long, also those that were handed out already.
+
+        A run that has nothing else to do doesn't wait for it.
+        """
+        self._rests_until_s[host] = self.steady_s() + pause_s
+        self._paused.discard(host)
         for station in self._stations():
-            station.hold(host, _FOR_GOOD_S)
+            station.hold(host, pause_s)
 
     def is_resting(self, host: str) -> bool:
-        """Tell whether a host is left for another run."""
-        return host in self._resting
+        """Tell whether a host is left alone."""
+        return self._rests_until_s.get(host, 0.0) > self.steady_s()
+
+    def pause(self, host: str) -> None:
+        """Hand out nothing of a host until `resume` or `rest`, while other jobs are under way."""
+        self._paused.add(host)
+
+    def resume(self, host: str) -> None:
+        """Go on with a host."""
+        self._paused.discard(host)
+
+    def is_paused(self, host: str) -> bool:
+        """Tell whether nothing of a host is handed out."""
+        return host in self._paused
 
     @property
     def is_busy(self) -> bool:
@@ -161,10 +179,14 @@ class Dispatcher:
         """Return the hosts with jobs that can be done in this run, another one first each time."""
         if not self.most:
             return []
-        hosts = [h for h, count in self.queues.counts().items() if count and h not in self._resting]
+        counts = self.queues.counts().items()
+        hosts = [host for host, count in counts if count and not self._is_closed(host)]
         self._turns += 1
         first = self._turns % len(hosts) if hosts else 0
         return hosts[first:] + hosts[:first]
+
+    def _is_closed(self, host: str) -> bool:
+        return host in self._paused or (bool(self._rests_until_s) and self.is_resting(host))
 
     def _hand_out(self) -> None:
         hosts = self._open_hosts()
@@ -207,7 +229,7 @@ class Dispatcher:
 
     def _is_local(self, host: str) -> bool:
         no_share = not policy_for(host, self.shares).concurrency
-        return self._is_alone or no_share or host in self._served_here
+        return self._is_alone or no_share or host in self.served_here
 
     def _next_news(self, *, wait: bool) -> Iterator[News]:
         if wait and self.news.empty():
@@ -241,11 +263,10 @@ class Dispatcher:
     def _give_back(self, job: Job, outcome: Outcome) -> None:
         if outcome.status == ELSEWHERE:
             # Its host leads to one with limits, and so will the rest of its jobs.
-            self._served_here.add(job.host)
+            self.served_here.add(job.host)
         self._return(job)
-        if outcome.status == RESTS and job.host not in self._resting:
-            self.rest(job.host)
-            self.on_rest(outcome.message)
+        if outcome.status == RESTS and not self.is_resting(job.host):
+            self.rest(job.host, self.on_rest(outcome))
 
     def _return(self, job: Job) -> None:
         self.queues.give_back(job)

@@ -2,36 +2,33 @@
 
 import logging
 import os
-from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from contextlib import closing
+from dataclasses import dataclass, field
 from queue import SimpleQueue
 
+from equigen.circuits import RENEWALS, Circuits
 from equigen.context import Bar, Context
 from equigen.dispatch import Dispatcher, Done
 from equigen.interrupts import Interrupts, deferred_interrupts
-from equigen.jobs import ASK, MAKE, SPOILT, UNCHANGED, Job, Making
+from equigen.jobs import ASK, Making
 from equigen.ledger import DOWNLOADING, Ledger
-from equigen.records import Cover
+from equigen.noting import Noting
+from equigen.renewing import Renewing, write_renewed
 from equigen.resolver import Resolver
-from equigen.rules.covering import FAILED, OK
 from equigen.rules.pacing import HostPolicy, Patience
 from equigen.rules.pictures import host_of
-from equigen.rules.rendering import Demands, made_in_all
+from equigen.rules.rendering import Demands
 from equigen.rules.sharing import share_out
 from equigen.stations import MOST_THREADS_A_PROCESS, Local, News, ProcessStation, usable_cores
-from equigen.summary import Summary, Table
+from equigen.summary import Summary
 from equigen.words import Setup, setup_line
-from equigen.worklist import Ending, Worklist
+from equigen.worklist import WAITING, Ending, Worklist
 
-_WAITING = Ending("waiting: the host rests", is_for_now=True)
 _BEYOND = Ending("waiting: beyond --limit")
+_TIME_IS_UP = Ending("waiting: the time is up", is_for_now=True)
 # With fewer covers than this, starting processes takes longer than fetching them.
 _WORTH_PROCESSES = 200
-# After so many refusals in a row, for different pictures, it is us that the host refuses.
-_REFUSALS_IN_A_ROW = 10
-_REFUSALS = frozenset({403, 429})
-_OK = 200
 _log = logging.getLogger(__name__)
 
 
@@ -50,23 +47,14 @@ class Download:
     context: Context
     ledger: Ledger
     worklist: Worklist
-    notes: list[str] = field(default_factory=list)
-    fetched: int = 0
-    fetched_bytes: int = 0
-    done: int = 0
-    failed: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    _unsaid: list[Cover] = field(default_factory=list)
-    _looks: dict[str, bytes] = field(default_factory=dict)
-    _unplaced: list[Job] = field(default_factory=list)
-    _refusals: Counter[str] = field(default_factory=Counter)
-    _kept: Counter[str] = field(default_factory=Counter)
-    _changed: list[str] = field(default_factory=list)
-    _shown: int = 0
-    _began_s: float = 0.0
+    noting: Noting = field(init=False)
     _resolver: Resolver = field(default_factory=Resolver)
     _run: str = field(default_factory=lambda: str(os.getpid()))
+    _renewing: Renewing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.noting = Noting(self.context, self.ledger, self.worklist, self._run)
+        self._renewing = Renewing(self.context, self.noting.notes)
 
     def carry_out(self, limit: int) -> None:
         """Fetch all that can be fetched now, at most `limit` covers where that isn't -1."""
@@ -78,7 +66,6 @@ class Download:
         if self.ledger.value(DOWNLOADING):
             self.worklist.shelf.sweep()
         self.ledger.remember(DOWNLOADING, self._run)
-        self._began_s = self.context.clock.steady()
         with (
             Dispatcher(
                 self.worklist.queues,
@@ -86,82 +73,45 @@ class Download:
                 shares.each,
                 make_local=lambda: self._local(self._setup(shares.first), news),
                 make_process=lambda: ProcessStation(line, shares.each, news, self._resolver),
-                on_rest=self.notes.append,
                 most=limit,
+                served_here={RENEWALS},
+                steady_s=self.context.clock.steady,
             ) as dispatcher,
             self.context.bar("download", 0, "cover") as bar,
+            closing(self._renewing),
+            deferred_interrupts() as interrupts,
         ):
+            turns = _Turns(self.worklist, self.noting, self._renewing, dispatcher, bar)
             try:
-                with deferred_interrupts() as interrupts:
-                    self._fetch_all(dispatcher, processes, bar, interrupts)
+                turns.fetch_all(processes, interrupts)
             finally:
-                self._take(dispatcher.stop(), dispatcher, bar)
-
-        def left(url: str) -> Ending:
-            rests = dispatcher.is_resting(host_of(url)) or dispatcher.most
-            return _WAITING if rests else _BEYOND
-
-        for job in dispatcher.waiting():
-            if job.kind != ASK:
-                self.worklist.end(job.url, left(job.url))
-        self.worklist.settle_repeated(otherwise=left)
-        for path in self._changed:
-            self.worklist.settle_changed(path)
+                self._renewing.stop()
+                turns.end()
+                write_renewed(self.context, self.ledger)
+        self._settle(dispatcher)
         self.ledger.remember(DOWNLOADING, "")
 
     def summary(self) -> Summary:
         """Account for every row."""
-        worklist, shelf = self.worklist, self.worklist.shelf
-        ordered = sorted(
-            worklist.endings.items(), key=lambda item: (item[0].host, -item[1], item[0].reason)
-        )
-        failures: list[dict[str, str | int]] = [
-            {
-                "host": ending.host,
-                "reason": ending.reason,
-                "covers": count,
-                "example": worklist.examples[ending],
-            }
-            for ending, count in ordered
-        ]
-        rows: list[tuple[str | int, ...]] = [tuple(failure.values()) for failure in failures]
-        return Summary(
-            stage="download",
-            unit="rows",
-            rows_in=worklist.rows,
-            rows_out=worklist.good,
-            dropped=dict(worklist.dropped().most_common()),
-            facts={
-                "fetched": self.fetched,
-                "fetched_bytes": self.fetched_bytes,
-                "set_aside": shelf.set_aside,
-                "spoilt": shelf.spoilt,
-                "changed": self.changed,
-                "unchanged": self.unchanged,
-                "linked": shelf.linked,
-                "left_for_later": worklist.later,
-                "failures": failures,
-                "images": str(self.context.images),
-            },
-            table=Table(("host", "reason", "covers", "for example"), tuple(rows)) if rows else None,
-            notes=[
-                f"{self.fetched:,} fetched, {self.fetched_bytes / 1e6:,.1f} MB",
-                *self._more_notes(),
-                *self.notes,
-                *shelf.notes(),
-            ],
-            partly=bool(worklist.later),
-        )
+        return self.noting.summary()
 
-    def _more_notes(self) -> Iterable[str]:
-        worklist = self.worklist
-        if worklist.wishes.verify:
-            yield f"{worklist.spoilt:,} files were not what they had been"
-        if worklist.wishes.check_changed:
-            unknown = worklist.unverifiable
-            yield f"{self.changed:,} changed, {self.unchanged:,} unchanged, {unknown:,} can't tell"
-            for reason, count in self._kept.most_common():
-                yield f"{count:,} kept as they are, though their hosts say: {reason}"
+    def _settle(self, dispatcher: Dispatcher) -> None:
+        """Account for what wasn't done."""
+
+        def left(url: str) -> Ending:
+            rests = dispatcher.is_resting(host_of(url)) or dispatcher.most
+            if self.context.time_is_up:
+                return _TIME_IS_UP
+            return WAITING if rests else _BEYOND
+
+        for url in self.noting.moved:
+            self.worklist.end(url, left(url))
+        for job in dispatcher.waiting():
+            if job.kind != ASK:
+                self.worklist.end(job.url, left(job.url))
+        self.worklist.settle_repeated(otherwise=left)
+        for path in self.noting.changed:
+            self.worklist.settle_changed(path)
 
     def _making(self) -> Making:
         settings = self.context.settings.download
@@ -201,119 +151,71 @@ class Download:
             counter=self.ledger,
             clock=self.context.clock,
             resolver=self._resolver,
+            renew=self._renewing.address,
         )
 
-    def _fetch_all(
-        self, dispatcher: Dispatcher, processes: int, bar: Bar, interrupts: Interrupts
-    ) -> None:
-        """Fetch until all is done, or until somebody wants to stop."""
+
+@dataclass(slots=True)
+class _Turns:
+    """The course of one run: rows sorted, jobs handed out, what comes of them weighed and noted."""
+
+    worklist: Worklist
+    noting: Noting
+    renewing: Renewing
+    dispatcher: Dispatcher
+    bar: Bar
+    _circuits: Circuits = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._circuits = Circuits(self.worklist, self.noting, self.renewing, self.dispatcher)
+        self.dispatcher.on_rest = self._circuits.rests
+
+    def fetch_all(self, processes: int, interrupts: Interrupts) -> None:
+        """Fetch until all is done, until the time is up, or until somebody wants to stop."""
         expected = 0
-        worth = 1 if self.context.settings.download.processes else _WORTH_PROCESSES
+        worth = 1 if self.worklist.context.settings.download.processes else _WORTH_PROCESSES
         for _ in self.worklist.scan():
-            if not dispatcher.has_processes and dispatcher.count_shareable() >= worth:
-                dispatcher.start_processes(processes)
-            self._take(dispatcher.turn(wait=False), dispatcher, bar)
             if interrupts.came:
                 return
+            if self.worklist.context.time_is_up:
+                continue  # all rows are to be accounted for
+            if not self.dispatcher.has_processes and self.dispatcher.count_shareable() >= worth:
+                self.dispatcher.start_processes(processes)
+            self._turn(wait=False)
             if self.worklist.jobs > expected:
                 expected = self.worklist.jobs
-                bar.expect(expected)
+                self.bar.expect(expected)
         self.worklist.settle_renamed()
-        if not dispatcher.has_processes:
-            dispatcher.go_alone()
-        bar.expect(self.worklist.jobs)
-        while dispatcher.is_busy and not interrupts.came:
-            self._take(dispatcher.turn(wait=True), dispatcher, bar)
+        if not self.dispatcher.has_processes:
+            self.dispatcher.go_alone()
+        self._finish(interrupts)
+        while self.noting.moved and not self._is_over(interrupts):
+            self._sort_moved()
+            self._finish(interrupts)
 
-    def _take(self, done: Iterable[Done], dispatcher: Dispatcher, bar: Bar) -> None:
-        """Note what was done, and only then put the files where they belong."""
-        try:
-            for each in done:
-                self._one(each, dispatcher)
-        finally:
-            self._say_and_place(bar)
+    def end(self) -> None:
+        """Let what is under way end, and note it."""
+        self._note(self.dispatcher.stop())
+        self.noting.take(self._circuits.undecided(), self.bar)
 
-    def _one(self, done: Done, dispatcher: Dispatcher) -> None:
-        job, outcome = done.job, done.outcome
-        self.done += 1
-        if outcome.message:
-            _log.info("%s: %s", job.path, outcome.message)
-        self._count_refusal(job.host, outcome.http_status, dispatcher)
-        if outcome.status == SPOILT:
-            self.worklist.fetch_instead(job)
-        elif outcome.status == UNCHANGED:
-            self.unchanged += 1
-            if outcome.http_status == _OK:  # the same bytes, perhaps under a new mark
-                self._unsaid.append(self._cover(done))
-        elif outcome.status == OK:
-            self._unsaid.append(self._cover(done))
-            if outcome.look:
-                self._looks[outcome.sha256] = bytes.fromhex(outcome.look)
-            self._unplaced.append(job)
-            self.worklist.good += job.kind != ASK
-            if job.kind != MAKE:
-                self.fetched += 1
-                self.fetched_bytes += outcome.received_bytes
-            if job.kind == ASK:
-                self.changed += 1
-                self._changed.append(job.path)
-        elif job.kind == ASK:
-            self._kept[outcome.reason] += 1
-        else:
-            self.failed += 1
-            self._unsaid.append(self._cover(done))
-            self.worklist.end(job.url, Ending(outcome.reason, outcome.status == FAILED))
+    def _finish(self, interrupts: Interrupts) -> None:
+        self.bar.expect(self.worklist.jobs)
+        while self.dispatcher.is_busy and not self._is_over(interrupts):
+            self._turn(wait=True)
 
-    def _cover(self, done: Done) -> Cover:
-        job, outcome = done.job, done.outcome
-        if job.kind == MAKE:
-            # Of the original that lies here: where that came from stays true.
-            (known,) = self.ledger.covers_at([job.path]).values()
-            made = made_in_all(known.rendering, self.worklist.rendering)
-            return replace(known, rendering=made)
-        if outcome.status == UNCHANGED:
-            (known,) = self.ledger.covers_at([job.path]).values()
-            return replace(known, etag=outcome.etag, last_modified=outcome.last_modified)
-        return Cover(
-            path=job.path,
-            picture=job.picture,
-            url=job.url,
-            status=outcome.status,
-            reason=outcome.reason,
-            http_status=outcome.http_status,
-            tries=outcome.tries,
-            size_bytes=outcome.size_bytes,
-            width_px=outcome.width_px,
-            height_px=outcome.height_px,
-            sha256=outcome.sha256,
-            fetched_at=self.context.now().isoformat(timespec="seconds"),
-            final_url=outcome.final_url,
-            rendering=self.worklist.rendering,
-            etag=outcome.etag or job.etag,
-            last_modified=outcome.last_modified or job.last_modified,
-            phash=outcome.phash,
-        )
+    def _sort_moved(self) -> None:
+        """Let rows have what they show whose album has another picture now."""
+        places = self.worklist.places_of(self.noting.moved)
+        self.noting.moved.clear()
+        write_renewed(self.worklist.context, self.noting.ledger)
+        self.worklist.sort_again(places)
 
-    def _say_and_place(self, bar: Bar) -> None:
-        said, placed = self._unsaid, self._unplaced
-        self._unsaid, self._unplaced = [], []
-        if said:
-            self.ledger.record_covers(said, self._looks)
-            self._looks.clear()
-        for job in placed:
-            self.worklist.shelf.place(job, self._run)
-        if self.done > self._shown:
-            took_s = self.context.clock.steady() - self._began_s
-            rate = f"{self.fetched_bytes / 1e6 / max(took_s, 0.001):.1f}"
-            bar.advance(
-                self.done - self._shown,
-                **{"ok": f"{1 - self.failed / self.done:.0%}", "MB/s": rate},
-            )
-            self._shown = self.done
+    def _is_over(self, interrupts: Interrupts) -> bool:
+        return bool(interrupts.came) or self.worklist.context.time_is_up
 
-    def _count_refusal(self, host: str, status: int, dispatcher: Dispatcher) -> None:
-        self._refusals[host] = self._refusals[host] + 1 if status in _REFUSALS else 0
-        if self._refusals[host] == _REFUSALS_IN_A_ROW:
-            dispatcher.rest(host)
-            why = f"{host}: refused {_REFUSALS_IN_A_ROW} covers in a row. Run again later."
-            self.notes.append(why)
+    def _turn(self, *, wait: bool) -> None:
+        self._note(self.dispatcher.turn(wait=wait))
+
+    def _note(self, done: Iterable[Done]) -> None:
+        decided = (each for came in done for each in self._circuits.weigh(came))
+        self.noting.take(decided, self.bar)

@@ -2,8 +2,8 @@
 
 import os
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -28,7 +28,10 @@ from equigen.jobs import (
     ASK,
     ELSEWHERE,
     ERROR,
+    GONE,
     MAKE,
+    MOVED,
+    RENEW,
     RESTS,
     SPOILT,
     STOPPED,
@@ -41,6 +44,7 @@ from equigen.jobs import (
 )
 from equigen.rules.addresses import without_password
 from equigen.rules.covering import BROKEN, FAILED, MISSING, OK, REFUSED
+from equigen.rules.pictures import picture_key
 
 # Statuses with which a host says that it has no such picture, now or ever.
 _MISSING = frozenset({400, 404, 410})
@@ -49,10 +53,14 @@ _NOT_MODIFIED = 304
 
 @dataclass(slots=True)
 class Fetcher:
-    """Does jobs by one client; may be used from several threads."""
+    """Does jobs by one client; may be used from several threads.
+
+    `renew` returns the address that a job's source has for its picture now, "" for none.
+    """
 
     client: Client
     making: Making
+    renew: Callable[[Job], str] = lambda _job: ""
     _made: set[str] = field(default_factory=set)
     _desk: threading.Lock = field(default_factory=threading.Lock)
 
@@ -60,12 +68,18 @@ class Fetcher:
         """Fetch one picture and lay its files beside their targets; never raises what it knows."""
         came = _Came()
         try:
-            outcome = self._sized(job) if job.kind == MAKE else self._fetched(job, came)
+            if job.kind == MAKE:
+                outcome = self._sized(job)
+            elif job.kind == RENEW:
+                outcome = self._renewed(job, came)
+            else:
+                outcome = self._fetched(job, came)
         except EquigenError as err:
             outcome = _ended(job.ticket, err)
             if came.answer:
                 outcome.http_status = outcome.http_status or came.answer.status
                 outcome.final_url = without_password(came.answer.url)
+        outcome.url = outcome.url or came.new_url
         if job.kind != MAKE:
             outcome.tries = self.client.tries()
         return outcome
@@ -94,6 +108,25 @@ class Fetcher:
             unless={name: value for name, value in conditions.items() if value},
             max_bytes=self.making.max_bytes,
         )
+
+    def _renewed(self, job: Job, came: "_Came") -> Outcome:
+        """Fetch a picture by the address that its source has for it now."""
+        reason = f"HTTP {job.refused}"
+        try:
+            url = self.renew(job)
+        except (HostRestsError, StoppedError):
+            raise
+        except EquigenError as err:
+            return Outcome(job.ticket, FAILED, reason, message=str(err))
+        if not url:
+            return Outcome(job.ticket, GONE, reason)
+        if url == job.url:  # it had not expired: the host meant what it said
+            status = MISSING if job.refused in _MISSING else FAILED
+            return Outcome(job.ticket, status, reason, http_status=job.refused)
+        if picture_key(url) != job.picture:
+            return Outcome(job.ticket, MOVED, url=url)
+        came.new_url = url
+        return self._fetched(replace(job, url=url), came)
 
     def _laid(self, job: Job, picture: Picture, answer: Answer) -> Outcome:
         outcome = Outcome(
@@ -151,9 +184,10 @@ class Fetcher:
 
 @dataclass(slots=True)
 class _Came:
-    """The last answer that came whole, if one did."""
+    """The last answer that came whole, if one did, and the address that the picture has now."""
 
     answer: Answer | None = None
+    new_url: str = ""
 
 
 def _ended(ticket: int, err: EquigenError) -> Outcome:  # noqa: C901  (a case an error)
@@ -174,8 +208,8 @@ def _ended(ticket: int, err: EquigenError) -> Outcome:  # noqa: C901  (a case an
             outcome.status, outcome.reason = FAILED, "bad certificate"
         case FetchError():
             outcome.status, outcome.reason = FAILED, "no connection"
-        case HostRestsError(host=host):
-            outcome.status, outcome.host = RESTS, host
+        case HostRestsError(host=host, resumes_at_s=resumes_at_s):
+            outcome.status, outcome.host, outcome.resumes_at_s = RESTS, host, resumes_at_s
         case NotServedError(host=host):
             outcome.status, outcome.host = ELSEWHERE, host
         case StoppedError():

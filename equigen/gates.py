@@ -202,6 +202,11 @@ class Gates:
         with suppress(NotServedError):
             self.at(host).hold(pause_s)
 
+    def rest(self, host: str, pause_s: float) -> None:
+        """Let nobody pass to a host for a while, and tell who listens."""
+        self.hold(host, pause_s)
+        self.on_rest(host, pause_s)
+
     def inside_s(self) -> float:
         """Return for how long, all requests to all hosts together, one was inside a gate so far."""
         with self._lock:

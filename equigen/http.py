@@ -327,7 +327,11 @@ class Client:
             if err.status == _TOO_MANY_REQUESTS:
                 first_s = _FIRST_BACKOFF_TOO_MANY_S
         backoff_s: float = first_s * 2 ** (state.attempt_number - 1) * self._random.uniform(1, 1.5)
-        return min(backoff_s, self._patience.max_wait_s)
+        backoff_s = min(backoff_s, self._patience.max_wait_s)
+        if isinstance(err, HttpStatusError) and err.status == _TOO_MANY_REQUESTS:
+            # It had too many from all of us.
+            self.gates.rest(urlsplit(err.url).hostname or "", backoff_s)
+        return backoff_s
 
 
 def _is_worth_retrying(err: BaseException) -> bool:

@@ -16,12 +16,15 @@ from equigen.rules.rendering import Demands, Rendering
 FETCH = "fetch"  # a cover that isn't there
 MAKE = "make"  # further sizes of an original that is here, at `source`
 ASK = "ask"  # whether a cover that is there has changed at its host
+RENEW = "renew"  # a cover whose address was refused, by the one that its source has for it now
 
 # How a job ended, beside those that the ledger knows as a cover's status.
 UNCHANGED = "unchanged"  # the host still has the picture that we have
 RESTS = "rests"  # its host gives nothing more for now
 ELSEWHERE = "elsewhere"  # it leads to a host that this one must not ask
 SPOILT = "spoilt"  # the original that sizes were to be made of isn't what it was
+GONE = "gone"  # its source has no other address for it
+MOVED = "moved"  # its source has another picture now, at `url`
 STOPPED = "stopped"
 ERROR = "error"  # the run can't go on: the disk refuses
 HOLD = "hold"  # no job's end: `host` asks everybody to wait for `pause_s`
@@ -33,7 +36,8 @@ class Job:
     """One picture to fetch: `ticket` tells it from all others of its run.
 
     `path` is below the images folders; `host` the one that it is counted against; `kind` one of the
-    words above. The last three are of the picture that is there, if one is.
+    words above. `sha256`, `etag` and `last_modified` are of the picture that is there, if one is;
+    `refused` is the status with which its address was refused.
     """
 
     ticket: int
@@ -46,14 +50,17 @@ class Job:
     sha256: str = ""
     etag: str = ""
     last_modified: str = ""
+    album_id: str = ""
+    refused: int = 0
 
 
 @dataclass(slots=True)
 class Outcome:
     """How a job ended: `status` is a cover's, or one of the words above.
 
-    Where it is "ok", the files lie beside their targets (`beside`). `host` and `message` go with
-    the words above; `received_bytes` is the length of the body.
+    Where it is "ok", the files lie beside their targets (`beside`). `host`, `message` and
+    `resumes_at_s`, in Unix time, go with the words above; `received_bytes` is the length of the
+    body; `url` is the picture's new address, where it has one.
     """
 
     ticket: int
@@ -74,6 +81,8 @@ class Outcome:
     phash: str = ""
     look: str = ""
     pause_s: float = 0.0
+    resumes_at_s: float = 0.0
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

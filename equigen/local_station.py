@@ -4,7 +4,7 @@ Decoders and connections come with it, so that it is only made where it has some
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from queue import SimpleQueue
 
 from equigen.errors import NotServedError
@@ -26,7 +26,7 @@ _MOMENT_S = 0.25
 class LocalStation:
     """Threads of this process: for hosts with limits, or for all where that is quickest."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (what threads of one process share)
         self,
         setup: Setup,
         news: SimpleQueue[News],
@@ -35,6 +35,7 @@ class LocalStation:
         counter: RequestCounter,
         clock: Clock,
         resolver: Resolver,
+        renew: Callable[[Job], str],
     ) -> None:
         self.under_way: dict[int, Job] = {}
         self.was_ready = True
@@ -48,7 +49,7 @@ class LocalStation:
             clock=clock,
             resolver=resolver,
         )
-        fetcher = Fetcher(self._client, setup.making)
+        fetcher = Fetcher(self._client, setup.making, renew)
         self._hands = Hands(fetcher, self._report, most=_MOST_THREADS)
         self._client.gates.on_rest = lambda host, pause_s: self._report(
             Outcome(-1, HOLD, host=host, pause_s=pause_s)

@@ -4,7 +4,7 @@ Of a million covers that are there, memory holds no more than a number each.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -14,7 +14,7 @@ from pathlib import Path
 from equigen.context import Context
 from equigen.covers import WantedCover, dataset_covers
 from equigen.errors import UsageError
-from equigen.jobs import ASK, MAKE, Job
+from equigen.jobs import ASK, MAKE, RENEW, Job
 from equigen.ledger import Ledger
 from equigen.records import Cover
 from equigen.rules.addresses import without_password
@@ -48,6 +48,9 @@ class Ending:
 
     reason: str
     is_for_now: bool = False
+
+
+WAITING = Ending("waiting: the host rests", is_for_now=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +174,28 @@ class Worklist:
     def fetch_instead(self, job: Job) -> None:
         """Fetch a cover whose original, of which sizes were to be made, isn't what it was."""
         self.shelf.put_away_spoilt(Path(job.source))
-        self._add(Job(0, job.path, job.picture, job.url, host_of(job.url)))
+        host = host_of(job.url)
+        self._add(Job(0, job.path, job.picture, job.url, host, album_id=job.album_id))
+
+    def renew(self, job: Job, refused: int, queue: str) -> None:
+        """Let a cover's address be asked for, since the host refused the one that the row has.
+
+        It waits in a queue of its own: it is its source that is asked first.
+        """
+        self._add(replace(job, kind=RENEW, host=queue, refused=refused))
+
+    def places_of(self, urls: Collection[str]) -> set[int]:
+        """Return which rows, from 0, have these addresses, and account for them anew."""
+        self._repeated = [row for row in self._repeated if row.url not in urls]
+        return {at for at, row in enumerate(dataset_covers(self.context)) if row.url in urls}
+
+    def sort_again(self, places: Collection[int]) -> None:
+        """Sort rows that show another picture now than when the run began."""
+        self._is_new = False
+        self._seen.clear()
+        rows = dataset_covers(self.context)
+        self._sort([row for at, row in enumerate(rows) if at in places])
+        self.settle_renamed()
 
     def end(self, url: str, ending: Ending) -> None:
         """Account for a row whose cover is not there."""
@@ -202,6 +226,7 @@ class Worklist:
         if not self._is_new:
             here = self.ledger.covers_at(row.path for row in rows)
             twins = _by_picture(self.ledger.covers_of(row.picture for row in rows))
+        now = self.context.now()
         for row in rows:
             cover = here.get(row.path)
             decision = decide(
@@ -210,6 +235,7 @@ class Worklist:
                 is_there=cover is not None and self._is_there(cover),
                 has_twin=any(self._is_twin(twin, row) for twin in twins.get(row.picture, ())),
                 retry=self.wishes.retry,
+                now=now,
             )
             match decision.action:
                 case Action.NOTHING:
@@ -235,7 +261,7 @@ class Worklist:
         if not self._is_first_of_its_picture(row):
             self._repeated.append(row)
             return
-        job = Job(0, row.path, row.picture, row.url, host_of(row.url))
+        job = Job(0, row.path, row.picture, row.url, host_of(row.url), album_id=row.album_id)
         if cover is not None and cover.status == OK and not self.wishes.dry_run:
             original = self.shelf.find(cover)
             if original and first_made(cover.rendering) == Rendering().key:

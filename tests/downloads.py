@@ -4,13 +4,15 @@ import io
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
-from support import from_json, make_context, program_env, sandbox_env, write_rows
+from support import NOON, from_json, make_context, program_env, sandbox_env, write_rows
 
+from equigen.gates import Clock
 from equigen.ledger import Ledger
 from equigen.records import Cover
 from equigen.stages import download
@@ -53,10 +55,23 @@ def one_row(folder: Path, url: str, **cells: str) -> Path:
 
 
 def run_download(
-    folder: Path, *, flags: dict[str, Any] | None = None, **settings: object
+    folder: Path,
+    *,
+    flags: dict[str, Any] | None = None,
+    base_url: str = "http://127.0.0.1:9",
+    now: datetime = NOON,
+    clock: Clock | None = None,
+    **settings: object,
 ) -> Summary:
     """Download from this process, with waits that take no time."""
-    context = make_context(folder, download=settings, http={"max_wait_s": 0.001})
+    context = make_context(
+        folder,
+        base_url=base_url,
+        download=settings,
+        http={"max_wait_s": 0.001},
+        now=now,
+        clock=clock,
+    )
     return download.run(context, **(flags or {}))
 
 

@@ -44,7 +44,7 @@ def run(
         bool, typer.Option("--refresh", help="Ask again where something new can be.")
     ] = False,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Ask again for covers that failed for good.")
+        bool, typer.Option("--retry-failed", help="Ask again now for covers that failed for good.")
     ] = False,
     link: Annotated[Link, typer.Option(help="How covers get into their sets.")] = Link.COPY,
 ) -> Iterator[Summary]:

@@ -1,6 +1,7 @@
 """What is to be done for a cover that the dataset wants, given what became of it before."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -12,8 +13,16 @@ REFUSED = "refused"
 BROKEN = "broken"
 FAILED = "failed"
 WAITING = "waiting"
-# Statuses that asking again doesn't change by itself; `failed` is the one that may.
+# Statuses that asking again hardly changes; `failed` is the one that may soon.
 _SETTLED = frozenset({MISSING, REFUSED, BROKEN})
+# What hosts say when they have had enough of us; a picture that is refused in so many runs, one
+# after another, is most likely refused for itself.
+_REFUSED_BY_HOST = "HTTP 403"
+_MOST_REFUSALS = 7
+# After so long they are asked for again, the first time, the second, and all others.
+_AGAIN_AFTER = (timedelta(days=1), timedelta(weeks=1), timedelta(days=30))
+# A run that starts at the same hour each night finds what the last one asked for a little later.
+_SLACK = timedelta(hours=4)
 
 
 class Action(StrEnum):
@@ -41,6 +50,16 @@ class Known(Protocol):
     @property
     def reason(self) -> str:
         """Why it ended so."""
+        ...
+
+    @property
+    def failures(self) -> int:
+        """In how many runs, one after another, it ended so."""
+        ...
+
+    @property
+    def fetched_at(self) -> str:
+        """When it did, the last time: UTC in ISO 8601."""
         ...
 
 
@@ -78,15 +97,35 @@ class Decision:
     reason: str = ""
 
 
+def is_due(ended_at: str, failures: int, now: datetime) -> bool:
+    """Tell whether to ask again for what couldn't be had: after a day, a week, then each month.
+
+    `ended_at` is UTC in ISO 8601. A date that lies ahead is none: the clock was set back.
+    """
+    try:
+        ended = datetime.fromisoformat(ended_at)
+        passed = now - ended
+    except (ValueError, TypeError):  # no date, or one without a time zone
+        return True
+    again_after = _AGAIN_AFTER[min(max(failures, 1), len(_AGAIN_AFTER)) - 1]
+    return passed < timedelta(0) or passed >= again_after - _SLACK
+
+
 def decide(
-    wanted: Wanted, known: Known | None, *, is_there: bool, has_twin: bool, retry: Retry
+    wanted: Wanted,
+    known: Known | None,
+    *,
+    is_there: bool,
+    has_twin: bool,
+    retry: Retry,
+    now: datetime,
 ) -> Decision:
     """Decide for one wanted file.
 
     `known` is what the ledger says of its path, if anything; `is_there` whether its good file still
     lies there; `has_twin` whether a good file of the same picture lies under another name. Good
-    covers are never fetched again, and what failed for good only with `retry`. With reasons to
-    retry, what failed for now and for another reason is left as well.
+    covers are never fetched again, and what failed for good only when it `is_due`, or with `retry`.
+    With reasons to retry, what failed for another reason is left as well.
     """
     if has_no_cover(wanted.url):
         return Decision(Action.LEAVE, "no picture")
@@ -98,6 +137,9 @@ def decide(
         return Decision(Action.BRING)
     if known is None or known.status == OK or retry.covers(known.reason):
         return Decision(Action.FETCH)
-    if known.status in _SETTLED or retry.reasons:
+    refused = known.reason == _REFUSED_BY_HOST and known.failures >= _MOST_REFUSALS
+    backs_off = known.status in _SETTLED or refused
+    waits = backs_off and not is_due(known.fetched_at, known.failures, now)
+    if waits or retry.reasons:
         return Decision(Action.LEAVE, known.reason)
     return Decision(Action.FETCH)

@@ -169,6 +169,39 @@ class LocalSource:
 Source = OnlineSource | LocalSource
 
 
+class Renewer(Protocol):
+    """What is needed of a source whose pictures' addresses expire: asked for one picture each."""
+
+    @property
+    def user_agent(self) -> str:
+        """Who the service is told that we are."""
+        ...
+
+    @property
+    def policies(self) -> Mapping[str, HostPolicy]:
+        """How each host wants to be asked, by host pattern."""
+        ...
+
+    def renewal(self, album_id: str, picture: str) -> Request | None:
+        """Return how an album's pictures are asked for; None where that one isn't the source's.
+
+        `picture` is what stays the same of its address (`rules.pictures.picture_key`).
+        """
+        ...
+
+    def renewed(self, picture: str, body: bytes, *, url: str) -> str:
+        """Return the address that the answer has for a picture: its own, or that of the main one.
+
+        "" means that the album has none any more.
+
+        Raises:
+            BadBodyError: it isn't what such an answer looks like; `url` is named in the message.
+            CredentialsError: the service gives addresses only to those who say who they are.
+
+        """
+        ...
+
+
 def settings() -> tuple[str, ...]:
     """Return the settings that the sources name as theirs, without loading one."""
     found: list[str] = []
@@ -194,3 +227,20 @@ def open_source(name: str, config: Config) -> Source:
         msg = f"fetch.source: no source is called {name!r}; expected one of: {names}."
         raise UsageError(msg)
     return cast("Source", importlib.import_module(f"{__name__}.{module}").open_source(config))
+
+
+def open_renewer(album_id: str, config: Config) -> Renewer | None:
+    """Return what renews the addresses of an album's pictures; None where its source doesn't.
+
+    Sources that do have a function `open_renewer(config)`.
+
+    Raises:
+        ConfigError: a setting that the source needs is missing.
+
+    """
+    name = album_id.partition(":")[0]
+    if name not in {found.name for found in pkgutil.iter_modules(__path__)}:
+        return None
+    module = importlib.import_module(f"{__name__}.{name}")
+    opened = getattr(module, "open_renewer", None)
+    return cast("Renewer", opened(config)) if opened else None

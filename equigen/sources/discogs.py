@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -9,9 +10,10 @@ from typing import Any, Final, TypeGuard
 from urllib.parse import urlsplit
 
 from equigen.config import Config
-from equigen.errors import BadBodyError, ConfigError
+from equigen.errors import BadBodyError, ConfigError, CredentialsError
 from equigen.rules.pacing import HostPolicy, is_loopback
 from equigen.rules.paging import Query
+from equigen.rules.pictures import picture_key
 from equigen.rules.places import COUNTRIES, FORMATS
 from equigen.schema import Listing, safe_text
 from equigen.source_settings import DISCOGS_API_URL
@@ -36,6 +38,10 @@ _REACH = 10_000
 _MOST = 2**53
 _TITLE_SEPARATOR = " - "
 _KINDS: Mapping[str, str] = MappingProxyType({"master": "m", "release": "r"})
+_FOLDERS: Mapping[str, str] = MappingProxyType({"m": "masters", "r": "releases"})
+_ALBUM_ID = re.compile(r"discogs:(?P<kind>[mr])(?P<number>[0-9]{1,16})")
+_OWN_PICTURE = "discogs:"
+_ALBUM = "a master or a release"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,43 @@ class Discogs:
             others=len(results) - len(listings),
         )
 
+    def renewal(self, album_id: str, picture: str) -> Request | None:
+        """Return how a master or release is asked for, whose signed addresses are new ones."""
+        signed = _ALBUM_ID.fullmatch(album_id)
+        if not signed or not picture.startswith(_OWN_PICTURE):
+            return None
+        return Request(f"{self.base_url}/{_FOLDERS[signed['kind']]}/{signed['number']}", ())
+
+    def renewed(self, picture: str, body: bytes, *, url: str) -> str:
+        """Return the picture's address of today, or that of the primary picture in its place.
+
+        Raises:
+            BadBodyError: the body isn't JSON of a master or release.
+            CredentialsError: it has pictures, but their addresses are for those who log in.
+
+        """
+        try:
+            answer = json.loads(body)
+        except (ValueError, RecursionError) as err:
+            what = f"{len(body)} bytes that are not JSON ({err})"
+            raise _unexpected(url, what, wanted=_ALBUM) from err
+        if not isinstance(answer, dict) or "id" not in answer:
+            raise _unexpected(url, "JSON without an id", wanted=_ALBUM)
+        images = [image for image in _list(answer, "images") if isinstance(image, dict)]
+        addresses = [
+            _text(image.get("uri")) or _text(image.get("resource_url")) for image in images
+        ]
+        if images and not any(addresses):
+            msg = f"{url}: has pictures, but no addresses of them. {_ADVICE.refused}"
+            raise CredentialsError(msg)
+        # The primary one first, as a search shows it.
+        ordered = sorted(
+            (image.get("type") != "primary", at) for at, image in enumerate(images) if addresses[at]
+        )
+        found = [addresses[at] for _, at in ordered]
+        same = (address for address in found if picture_key(address) == picture)
+        return next(same, found[0] if found else "")
+
     def _params(self, query: Query) -> list[tuple[str, str]]:
         asked = [
             ("type", "" if self.entity == "all" else self.entity),
@@ -151,6 +194,9 @@ def open_source(config: Config) -> Discogs:
     )
     user_agent = settings.user_agent_sent
     return Discogs(settings.base_url, settings.entity, user_agent, {host: policy})
+
+
+open_renewer = open_source
 
 
 def _listing(result: object) -> Listing | None:
@@ -208,9 +254,9 @@ def _is_count(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST
 
 
-def _unexpected(url: str, got: str) -> BadBodyError:
+def _unexpected(url: str, got: str, *, wanted: str = "a page of search results") -> BadBodyError:
     msg = (
-        f"{url}: expected a page of search results, got {got}. Discogs answers like this to"
+        f"{url}: expected {wanted}, got {got}. Discogs answers like this to"
         " programs it doesn't know: check discogs.user_agent, then run again."
     )
     return BadBodyError(msg, url=url)

@@ -1,8 +1,9 @@
 """Download each album's cover into the folder of its genre.
 
 A cover is there when its bytes are known to decode, not when a file exists. Goes on where it
-stopped. Covers that a host doesn't have, or that are no good pictures, are not asked for again
-unless --retry-failed is given.
+stopped. Covers that a host doesn't have, or that are no good pictures, are asked for again after a
+day, a week, then each month, or now with --retry-failed. Addresses that expired are asked for anew
+where their source can be asked; a host that refuses one cover after another rests for hours.
 
 Examples:
   equigen download
@@ -27,6 +28,7 @@ from equigen.files import require_tsv
 from equigen.ledger import Ledger
 from equigen.lock import dataset_lock
 from equigen.manifest import check_manifest, write_manifest
+from equigen.renewing import write_renewed
 from equigen.rules.covering import Retry
 from equigen.rules.forecast import forecast
 from equigen.rules.pacing import policy_for
@@ -58,7 +60,7 @@ def run(  # noqa: PLR0913  (each is a flag)
         int, typer.Option(min=-1, help="Fetch so many covers at most, for a try; -1 for all.")
     ] = -1,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Ask again for covers that failed for good.")
+        bool, typer.Option("--retry-failed", help="Ask again now for covers that failed for good.")
     ] = False,
     reason: Annotated[
         list[str] | None,
@@ -105,6 +107,8 @@ def run(  # noqa: PLR0913  (each is a flag)
         Ledger(context.ledger) as ledger,
         JobQueues(context.directory) as queues,
     ):
+        if not dry_run:
+            write_renewed(context, ledger)  # what a run that was killed came to know
         shelf = Shelf(context, ledger)
         worklist = Worklist(context, ledger, shelf, queues, wishes)
         if dry_run:
@@ -117,7 +121,7 @@ def run(  # noqa: PLR0913  (each is a flag)
             shelf.link_identical()
         if export:
             rows = write_manifest(export, context, ledger)
-            work.notes.append(f"{export}: {rows:,} rows")
+            work.noting.notes.append(f"{export}: {rows:,} rows")
     return work.summary()
 
 

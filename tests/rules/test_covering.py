@@ -1,6 +1,7 @@
 """What is to be done for a cover, given what became of it before."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from equigen.rules.covering import (
     decide,
 )
 
+NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 URL = "https://example.org/a.jpg"
 STATUSES = (OK, MISSING, REFUSED, BROKEN, FAILED)
 
@@ -37,6 +39,8 @@ class Known:
     picture: str = "p"
     status: str = OK
     reason: str = ""
+    failures: int = 1
+    fetched_at: str = NOW.isoformat()
 
 
 def decided(
@@ -46,9 +50,11 @@ def decided(
     there: bool = True,
     twin: bool = False,
     retry: Retry | None = None,
+    now: datetime = NOW,
 ) -> Decision:
     """Decide for one row."""
-    return decide(row or Row(), known, is_there=there, has_twin=twin, retry=retry or Retry())
+    retry = retry or Retry()
+    return decide(row or Row(), known, is_there=there, has_twin=twin, retry=retry, now=now)
 
 
 def test_a_cover_that_nobody_asked_for_is_fetched() -> None:
@@ -127,3 +133,31 @@ def test_a_good_cover_is_never_fetched_again(
     if decision.action is Action.FETCH:
         assert not twin
     assert bool(decision.reason) <= (decision.action is Action.LEAVE)
+
+
+@pytest.mark.parametrize("status", [MISSING, REFUSED, BROKEN])
+@pytest.mark.parametrize(("failures", "days"), [(1, 1), (2, 7), (3, 30), (9, 30)])
+def test_what_stays_gone_is_asked_for_ever_more_seldom(
+    status: str, failures: int, days: int
+) -> None:
+    """After a day, a week, and then each month; a nightly run may start a little earlier."""
+    known = Known(status=status, reason="HTTP 404", failures=failures)
+    before = NOW + timedelta(days=days, hours=-5)
+    nightly = NOW + timedelta(days=days, hours=-1)
+    assert decided(known, now=before) == Decision(Action.LEAVE, "HTTP 404")
+    assert decided(known, now=nightly) == Decision(Action.FETCH)
+    assert decided(known, now=before, retry=Retry(settled=True)) == Decision(Action.FETCH)
+
+
+@pytest.mark.parametrize("date", ["2027-01-01T00:00:00+00:00", "", "yesterday", "2026-06-15"])
+def test_a_date_that_can_not_be_is_no_reason_to_wait(date: str) -> None:
+    """Where the clock was set back, or another tool wrote the date, the cover is asked for."""
+    known = Known(status=MISSING, reason="HTTP 404", fetched_at=date)
+    assert decided(known) == Decision(Action.FETCH)
+
+
+def test_a_picture_that_is_refused_again_and_again_waits_as_well() -> None:
+    """A few times it may be us that a host refused; in seven runs it is the picture."""
+    assert decided(Known(status=FAILED, reason="HTTP 403", failures=6)).action == Action.FETCH
+    assert decided(Known(status=FAILED, reason="HTTP 403", failures=7)).action == Action.LEAVE
+    assert decided(Known(status=FAILED, reason="HTTP 500", failures=9)).action == Action.FETCH

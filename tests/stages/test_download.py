@@ -4,6 +4,7 @@ import hashlib
 import io
 import signal
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from downloads import (
 )
 from PIL import Image
 from support import (
+    NOON,
     Script,
     ScriptedServer,
     kill_at,
@@ -353,7 +355,7 @@ def test_the_days_quota_stops_one_host_and_says_so(tmp_path: Path) -> None:
 
 
 def test_a_host_that_refuses_us_is_left_alone(tmp_path: Path) -> None:
-    """After ten refusals in a row the rest of that host's covers waits; another host goes on."""
+    """After five refusals in a row the rest of that host's covers waits; another host goes on."""
     with (
         ScriptedServer(Script(403)) as closed,
         ScriptedServer(Script(body=JPEG), host="127.0.0.2") as open_,
@@ -364,15 +366,16 @@ def test_a_host_that_refuses_us_is_left_alone(tmp_path: Path) -> None:
         ]
         write_rows(tmp_path / TSV, *rows)
         summary = run_download(tmp_path, hosts={"127.0.0.1": {"concurrency": 1}})
-    assert len(closed.seen) == 10
+    assert len(closed.seen) == 5
     assert summary.rows_out == 5
-    assert summary.dropped == {"HTTP 403": 10, "waiting: the host rests": 30}
-    assert summary.partly
+    assert summary.dropped == {"HTTP 403": 5, "waiting: the host rests": 35}
+    assert (summary.partly, summary.left) == (True, 40)
+    assert summary.resumes_at == NOON + timedelta(hours=1)
 
 
 def test_covers_that_were_never_asked_for_go_first(tmp_path: Path) -> None:
     """A block of refused pictures at the head of the file holds up the rest for one run at most."""
-    scripts = [Script(403)] * 10 + [Script(body=JPEG)]
+    scripts = [Script(403)] * 5 + [Script(body=JPEG)]
     with ScriptedServer(*scripts) as server:
         rows = [
             {"artist": str(n), "genre": "J", "image_url": f"{server.url}/{n}.jpg"}
@@ -381,8 +384,11 @@ def test_covers_that_were_never_asked_for_go_first(tmp_path: Path) -> None:
         write_rows(tmp_path / TSV, *rows)
         alone = {"127.0.0.1": {"concurrency": 1}}
         assert run_download(tmp_path, hosts=alone).rows_out == 0
-        assert run_download(tmp_path, hosts=alone).rows_out == 30
-    assert [seen.path for seen in server.seen[10:12]] == ["/10.jpg", "/11.jpg"]
+        assert run_download(tmp_path, hosts=alone).rows_out == 0, "it rests"
+        assert len(server.seen) == 5
+        later = NOON + timedelta(hours=1)
+        assert run_download(tmp_path, now=later, hosts=alone).rows_out == 30
+    assert [seen.path for seen in server.seen[5:7]] == ["/5.jpg", "/6.jpg"]
 
 
 def test_hostile_names_stay_in_the_images_folder(tmp_path: Path) -> None:

@@ -370,10 +370,11 @@ def test_a_ledger_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path) ->
         run_download(tmp_path)
         ledger = tmp_path / "equigen_ledger.sqlite"
         db = sqlite3.connect(ledger)
-        for column in ("final_url", "rendering", "etag", "last_modified", "phash"):
+        for column in ("final_url", "rendering", "etag", "last_modified", "phash", "failures"):
             db.execute(f"ALTER TABLE covers DROP COLUMN {column}")
-        for table in ("placements", "looks", "pairs", "alike", "balanced"):
+        for table in ("placements", "looks", "pairs", "alike", "balanced", "rests", "renewals"):
             db.execute(f"DROP TABLE {table}")
+        db.execute("ALTER TABLE pages DROP COLUMN asks")
         db.execute("PRAGMA user_version = 1")
         db.commit()
         db.close()
