@@ -105,6 +105,7 @@ class Circuits:
     def _renew(self, done: Done, name: str, host: _Host) -> None:
         job, status = done.job, done.outcome.http_status
         self.worklist.renew(job, status, RENEWALS)
+        self.dispatcher.allow_one_more()
         host.renewing += 1
         if status in REFUSALS:
             host.expired.add(job.picture)

@@ -112,6 +112,11 @@ class Dispatcher:
         """Tell whether a host is left alone."""
         return self._rests_until_s.get(host, 0.0) > self.steady_s()
 
+    def allow_one_more(self) -> None:
+        """Hand out one job more than `most`: one that was done comes again as another."""
+        if self.most >= 0:
+            self.most += 1
+
     def pause(self, host: str) -> None:
         """Hand out nothing of a host until `resume` or `rest`, while other jobs are under way."""
         self._paused.add(host)
@@ -270,8 +275,7 @@ class Dispatcher:
 
     def _return(self, job: Job) -> None:
         self.queues.give_back(job)
-        if self.most >= 0:
-            self.most += 1
+        self.allow_one_more()
 
     def _gone(self, station: Station) -> Iterator[Done]:
         """Take the jobs of a process that died again, and start another in its place."""

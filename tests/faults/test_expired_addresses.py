@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from downloads import JPEG, TSV, ledger_of, rows_of, run_download
-from support import NOON, TOKEN, Script, ScriptedServer, make_context, read_rows
+from support import NOON, TOKEN, FakeTime, Script, ScriptedServer, make_context, read_rows
 
 from equigen.context import Context
 from equigen.ledger import Ledger
@@ -112,6 +112,28 @@ def test_all_addresses_that_expired_are_renewed(tmp_path: Path) -> None:
         sandbox.log.clear()
         assert downloaded(tmp_path, sandbox).rows_out == ALBUMS
         assert not sandbox.log
+
+
+def test_a_limit_counts_covers_and_not_addresses(tmp_path: Path) -> None:
+    """Three covers are three, also where each was asked for twice."""
+    with Sandbox(make_catalogue(albums_per_label=15), signing_key=KEYS[0]) as sandbox:
+        fetched(tmp_path, sandbox)
+        rows = read_rows(tmp_path / TSV)
+        expired = {row["image_url"].removeprefix(sandbox.base_url) for row in rows}
+
+        def hook(hit: Hit) -> Reply | None:
+            if hit.path in expired:
+                return Reply(410)
+            if hit.path.startswith(("/masters/", "/releases/")):
+                url = next(row["image_url"] for row in rows if row["album_id"][9:] in hit.path)
+                image = {"type": "primary", "uri": url.replace("/i/", "/i/new/")}
+                return Reply(200, {}, json.dumps({"id": 1, "images": [image]}).encode())
+            return Reply(200, {}, JPEG) if hit.path.startswith("/i/new/") else None
+
+        sandbox.hook = hook
+        summary = download.run(context_of(tmp_path, sandbox), limit=3)
+        assert (summary.rows_out, summary.facts["renewed"]) == (3, 3)
+        assert summary.dropped == {"waiting: beyond --limit": ALBUMS - 3}
 
 
 def test_a_host_that_refuses_new_addresses_as_well_rests(tmp_path: Path) -> None:
@@ -257,3 +279,19 @@ def test_retrying_what_failed_asks_a_resting_host_as_well(tmp_path: Path) -> Non
         summary = run_download(tmp_path, flags={"retry_failed": True}, hosts=alone)
         assert len(server.seen) == 10
         assert summary.resumes_at == NOON + timedelta(hours=2)
+
+
+def test_a_rest_that_is_over_ends_within_a_long_run(tmp_path: Path) -> None:
+    """While another host keeps the run busy for an hour, the one that refused us had its rest."""
+    time = FakeTime()
+    with (
+        ScriptedServer(*[Script(403)] * 5, Script(body=JPEG)) as refuses,
+        ScriptedServer(Script(body=JPEG), host="127.0.0.2") as slow,
+    ):
+        urls = [f"{refuses.url}/{n}.jpg" for n in range(20)]
+        urls += [f"{slow.url}/{n}.jpg" for n in range(70)]
+        rows_of(tmp_path, *urls)
+        hosts = {"127.0.0.1": {"concurrency": 1}, "127.0.0.2": {"per_minute": 1}}
+        summary = run_download(tmp_path, hosts=hosts, clock=time.clock())
+    assert summary.dropped == {"HTTP 403": 5}
+    assert len(refuses.seen) == 20
