@@ -12,7 +12,7 @@ import ssl
 import threading
 from collections.abc import Mapping
 from functools import partial
-from http.client import HTTPException, HTTPResponse, parse_headers
+from http.client import HTTPException, HTTPResponse, RemoteDisconnected, parse_headers
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -219,9 +219,9 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
 class _Response(HTTPResponse):
     """An answer that must come in time, and is never taken for the one that follows it.
 
-    The standard library waits for each line of a head as long as bytes trickle, reads "wait" (100)
-    for ever, and takes other interim answers for the answer: the connection's next request would
-    get this one's picture.
+    The standard library waits for each line of a head as long as bytes trickle, takes the start of
+    a head for all of it, reads "wait" (100) for ever, and takes other interim answers for the
+    answer: the connection's next request would get this one's picture.
     """
 
     def __init__(
@@ -243,6 +243,9 @@ class _Response(HTTPResponse):
 
     def begin(self) -> None:
         super().begin()
+        if self._timed.has_ended:
+            msg = "the connection was closed within the head of the answer"
+            raise RemoteDisconnected(msg)
         self._timed.ends_s = self._ends_s
         if self.status in {_SWITCHED, _NO_CONTENT}:
             self.will_close = True  # what comes behind it is no answer to the next request
@@ -262,6 +265,7 @@ class _TimedReader(io.RawIOBase):
 
     def __init__(self, raw: io.RawIOBase, ends_s: float) -> None:
         self._raw, self.ends_s = raw, ends_s
+        self.has_ended = False
 
     def readable(self) -> bool:
         return True
@@ -270,7 +274,9 @@ class _TimedReader(io.RawIOBase):
         if monotonic() > self.ends_s:
             msg = "not whole in time"
             raise TimeoutError(msg)
-        return self._raw.readinto(buffer)
+        count = self._raw.readinto(buffer)
+        self.has_ended = not count
+        return count
 
     def fileno(self) -> int:
         return self._raw.fileno()
