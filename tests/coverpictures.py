@@ -4,7 +4,7 @@ import gzip
 import io
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
 from PIL import Image, ImageDraw
@@ -99,7 +99,12 @@ def webp_bomb() -> bytes:
     return bytes(body)
 
 
-BOMBS = {"PNG": png_bomb, "JPEG": jpeg_bomb, "GIF": gif_bomb, "WebP": webp_bomb}
+BOMBS: Mapping[str, Callable[[], bytes]] = {
+    "PNG": png_bomb,
+    "JPEG": jpeg_bomb,
+    "GIF": gif_bomb,
+    "WebP": webp_bomb,
+}
 
 
 def zeros_packed(size_bytes: int) -> Iterator[bytes]:

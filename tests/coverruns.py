@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from downloads import IMAGES, files_of, ledger_of, rows_of, start
+from downloads import files_of, ledger_of, rows_of, start
 from PIL import Image, ImageFile
 from support import from_json
 
@@ -26,6 +26,8 @@ CHECKS: Mapping[str, str] = {
 }
 WAYS = tuple(f"{mode}, {check}" for mode in MODES for check in CHECKS)
 SIZED = (64, 64)
+# What runs allow; bodies without end are cut off behind it.
+MAX_BYTES = 200_000
 
 
 @dataclass(frozen=True)
@@ -54,28 +56,33 @@ class Ran:
         return self.files[self.covers[url].path]
 
 
-def run_covers(folder: Path, way: str, urls: Sequence[str], **http: object) -> Ran:
+def run_covers(folder: Path, way: str, urls: Sequence[str], **http: float) -> Ran:
     """Download from `urls` in a way, one album each, and check what holds for every run."""
     rows_of(folder, *urls)
     return run_again(folder, way, **http)
 
 
-def run_again(folder: Path, way: str, *args: str, **http: object) -> Ran:
-    """Download what is missing, and check what holds for every run."""
+def write_config(folder: Path, way: str, max_bytes: int = MAX_BYTES, **http: float) -> None:
+    """Write the settings of a way."""
     mode, _, check = way.partition(", ")
     patience = {"tries": 2, "max_wait_s": 0.01, "connect_timeout_s": 5, **http}
     lines = [
         "[http]",
         *(f"{name} = {value}" for name, value in patience.items()),
         "[download]",
-        "max_bytes = 200_000",
+        f"max_bytes = {max_bytes}",
         "processes = 2",
         CHECKS[check],
         '[download.hosts."*"]',
         MODES[mode],
     ]
     (folder / "config.toml").write_text("\n".join(lines) + "\n")
-    process = start(folder, "download", "--json", *args)
+
+
+def run_again(folder: Path, way: str, **http: float) -> Ran:
+    """Download what is missing, and check what holds for every run."""
+    write_config(folder, way, MAX_BYTES, **http)
+    process = start(folder, "download", "--json")
     out, err = process.communicate(timeout=120)
     talk = err.decode()
     assert "Traceback" not in talk, talk
@@ -118,4 +125,4 @@ def decoded(body: bytes) -> Image.Image:
             return image
 
 
-__all__ = ["IMAGES", "SIZED", "WAYS", "Ran", "decoded", "run_again", "run_covers"]
+__all__ = ["SIZED", "WAYS", "Ran", "decoded", "run_again", "run_covers", "write_config"]
