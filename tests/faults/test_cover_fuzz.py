@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from coverpictures import animated, drawn, lying, picture, saved
-from coverruns import Ran, run_covers
+from coverruns import Ran, decoded, run_covers
 from PIL import Image
 from support import Script, ScriptedServer, realdata
 
@@ -92,7 +92,7 @@ def test_what_is_stored_of_damaged_covers_decodes(tmp_path: Path, way: str, seed
 
 @pytest.mark.parametrize("way", ["threads, structure", "processes, structure"])
 def test_what_a_look_at_the_frame_takes_has_one(tmp_path: Path, way: str) -> None:
-    """Undecoded, a stored JPEG has at least its start and its end."""
+    """Undecoded, a stored JPEG has at least its start and its end; else it decodes."""
     _run(tmp_path, way, 5)
 
 
@@ -108,5 +108,6 @@ def _run(folder: Path, way: str, seed: int) -> Ran:
     assert CASES / 10 < len(ran.files) < CASES
     for body in ran.files.values():
         assert body.startswith(KEPT_START)
-        assert ran.is_full or body.rstrip(b"\0\r\n").endswith(KEPT_END)
+        # One whose header is too odd for a look is decoded all the same.
+        assert ran.is_full or body.rstrip(b"\0\r\n").endswith(KEPT_END) or decoded(body).size
     return ran
