@@ -277,7 +277,6 @@ BODIES = {
     **{
         f"20,000 x 20,000 pixels as {kind}": _refused(Script(body=bomb()), "too many pixels")
         for kind, bomb in BOMBS.items()
-        if kind != "PNG"
     },
 }
 

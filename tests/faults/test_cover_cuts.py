@@ -28,9 +28,9 @@ def whole() -> Iterator[bytes]:
     yield picture(quality=95, progressive=True)
 
 
-def cut(body: bytes) -> Iterator[bytes]:
+def cut(body: bytes, step: int) -> Iterator[bytes]:
     """Yield the starts of a picture."""
-    hundredths = [len(body) * share // 100 for share in range(1, 100)]
+    hundredths = [len(body) * share // 100 for share in range(1, 100, step)]
     for at in [*IN_THE_HEAD, *hundredths, *AT_THE_END]:
         yield body[:at]
 
@@ -50,7 +50,7 @@ def answers(bodies: list[bytes]) -> Mapping[str, Script]:
 def test_no_cut_is_taken(tmp_path_factory: pytest.TempPathFactory, way: str) -> None:
     """Wherever a cover was cut off, no file is left of it, and the whole ones arrive."""
     pictures = list(whole())
-    cuts = [start for body in pictures for start in cut(body)]
+    cuts = [start for body in pictures for start in cut(body, 1 if way.endswith("full") else 4)]
     with ScriptedServer(Script(404)) as server:
         server.by_path = {
             **answers(cuts),
