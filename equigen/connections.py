@@ -5,11 +5,16 @@ stands, sends. Taken by itself it needs half the time a request, and reads its c
 instead of once a connection.
 """
 
+import io
+import math
 import socket
 import ssl
 import threading
 from collections.abc import Mapping
+from functools import partial
+from http.client import HTTPException, HTTPResponse, RemoteDisconnected, parse_headers
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,10 +39,17 @@ from equigen.rules.pacing import is_loopback
 
 _POOL_SIZE = 256
 _SENT_ALWAYS = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
+_SWITCHED, _NO_CONTENT, _FIRST_FINAL = 101, 204, 200
+# A host may say "wait" or "this will follow" before it answers, but not for ever.
+_MOST_INTERIM = 20
 
 
 class Connections:
-    """Sends requests; may be used from several threads. Close it when no more are to be sent."""
+    """Sends requests; may be used from several threads. Close it when no more are to be sent.
+
+    A host may be silent for `read_timeout_s`. Its head must be there after `head_within_s`, head
+    and body after `answer_within_s`: then they time out, however steadily they trickle.
+    """
 
     def __init__(
         self,
@@ -45,11 +57,16 @@ class Connections:
         user_agent: str,
         connect_timeout_s: float,
         read_timeout_s: float,
+        head_within_s: float = math.inf,
+        answer_within_s: float = math.inf,
         resolver: Resolver | None = None,
     ) -> None:
         self._headers = {"User-Agent": user_agent, **_SENT_ALWAYS}
         self._timeout = urllib3.Timeout(connect=connect_timeout_s, read=read_timeout_s)
         self._resolver = resolver or Resolver()
+        self._response = partial(
+            _Response, head_within_s=head_within_s, answer_within_s=answer_within_s
+        )
         self._pools: dict[str, urllib3.HTTPConnectionPool] = {}
         self._through_proxy: set[str] = set()
         self._proxies = HTTPAdapter(pool_connections=_POOL_SIZE, pool_maxsize=_POOL_SIZE)
@@ -125,12 +142,24 @@ class Connections:
             manager: urllib3.ProxyManager = self._proxies.proxy_manager_for(
                 proxy, ssl_context=self._certificates()
             )
-            return manager.connection_from_url(origin)
+            return self._patiently(manager.connection_from_url(origin))
         more: dict[str, Any] = {"resolver": self._resolver}
         if is_tls:
             more["ssl_context"] = self._certificates()
         kind = _TlsPool if is_tls else _PlainPool
-        return kind(host, parts.port, maxsize=_POOL_SIZE, **more)
+        return self._patiently(kind(host, parts.port, maxsize=_POOL_SIZE, **more))
+
+    def _patiently(self, pool: urllib3.HTTPConnectionPool) -> urllib3.HTTPConnectionPool:
+        """Let a pool's connections read answers as we want them read."""
+        kind, response = type(pool).ConnectionCls, self._response
+
+        def connection(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+            made: Any = kind(*args, **kwargs)
+            made.response_class = response
+            return made
+
+        pool.ConnectionCls = connection  # type: ignore[assignment]  # it is only ever called
+        return pool
 
     def _certificates(self) -> ssl.SSLContext:
         if self._tls is None:
@@ -185,6 +214,76 @@ class _PlainPool(urllib3.HTTPConnectionPool):
 
 class _TlsPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
+
+
+class _Response(HTTPResponse):
+    """An answer that must come in time, and is never taken for the one that follows it.
+
+    The standard library waits for each line of a head as long as bytes trickle, takes the start of
+    a head for all of it, reads "wait" (100) for ever, and takes other interim answers for the
+    answer: the connection's next request would get this one's picture.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        debuglevel: int = 0,
+        method: str | None = None,
+        url: str | None = None,
+        *,
+        head_within_s: float,
+        answer_within_s: float,
+    ) -> None:
+        super().__init__(sock, debuglevel, method, url)
+        now_s = monotonic()
+        self._ends_s = now_s + answer_within_s
+        file: Any = self.fp
+        self._timed = _TimedReader(file.detach(), min(now_s + head_within_s, self._ends_s))
+        self.fp = io.BufferedReader(self._timed)
+
+    def begin(self) -> None:
+        super().begin()
+        if self._timed.has_ended:
+            msg = "the connection was closed within the head of the answer"
+            raise RemoteDisconnected(msg)
+        self._timed.ends_s = self._ends_s
+        if self.status in {_SWITCHED, _NO_CONTENT}:
+            self.will_close = True  # what comes behind it is no answer to the next request
+
+    def _read_status(self) -> tuple[str, int, str]:
+        for _ in range(_MOST_INTERIM):
+            read: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+            if read[1] >= _FIRST_FINAL or read[1] == _SWITCHED:
+                return read
+            parse_headers(self.fp)
+        msg = f"more than {_MOST_INTERIM} interim answers and no answer"
+        raise HTTPException(msg)
+
+
+class _TimedReader(io.RawIOBase):
+    """A socket's file from which nothing comes after a moment of the monotonic clock."""
+
+    def __init__(self, raw: io.RawIOBase, ends_s: float) -> None:
+        self._raw, self.ends_s = raw, ends_s
+        self.has_ended = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401
+        if monotonic() > self.ends_s:
+            msg = "not whole in time"
+            raise TimeoutError(msg)
+        count = self._raw.readinto(buffer)
+        self.has_ended = not count
+        return count
+
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
 def _connected(connection: HTTPConnection, resolver: Resolver, connect: Any) -> socket.socket:  # noqa: ANN401

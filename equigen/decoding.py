@@ -3,6 +3,7 @@
 import io
 import re
 import struct
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from equigen.phash import Grid, coarsest, grey_grid
 WHITE = (255, 255, 255)
 # `max_pixels` decides, for each call; Pillow's own bound is for the whole process.
 Image.MAX_IMAGE_PIXELS = None
+# What it finds odd beside a picture is neither the user's business nor a reason to refuse it, also
+# where a user has made errors of warnings.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 # What covers come in. Formats that start other programs (EPS) or hold anything at all are left out.
 # Only these are loaded; Pillow can be older than some, or built without them.
 for _plugin in ("Jpeg", "Png", "Gif", "WebP", "Bmp", "Tiff", "Avif"):

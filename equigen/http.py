@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Self, TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -110,12 +111,17 @@ class Client:
             policies, clock=self._clock, max_wait_s=self._patience.max_wait_s, counter=counter
         )
         self._random = random.Random()
-        self._connections = Connections(
+        slowest_s = self._patience.read_timeout_s * _SLOWEST_BODY_IN_READ_TIMEOUTS
+        connections = partial(
+            Connections,
             user_agent=user_agent,
             connect_timeout_s=self._patience.connect_timeout_s,
             read_timeout_s=self._patience.read_timeout_s,
+            head_within_s=slowest_s,
             resolver=resolver,
         )
+        self._connections = connections(answer_within_s=slowest_s)
+        self._streams = connections()
         # What it notes of a call it notes for each thread apart.
         self._retrying = Retrying(
             retry=retry_if_exception(_is_worth_retrying),
@@ -134,6 +140,7 @@ class Client:
     def close(self) -> None:
         """Close all connections."""
         self._connections.close()
+        self._streams.close()
 
     def stop(self) -> None:
         """End all waits, now and later, with `StoppedError`; what is under way is finished."""
@@ -170,7 +177,8 @@ class Client:
         def finish(gate: Gate, url: str, response: urllib3.BaseHTTPResponse) -> Answer:
             return self._whole(gate, url, response, max_bytes, accept_304=bool(unless))
 
-        return self._tried(lambda: read(self._follow(full_url, unless or {}, finish)))
+        connections = self._connections
+        return self._tried(lambda: read(self._follow(connections, full_url, unless or {}, finish)))
 
     def stream(
         self,
@@ -197,7 +205,7 @@ class Client:
                 chunks = self._chunks(url, response)
                 return take(Stream(url, response.headers, chunks, response.status))
 
-            return self._follow(full_url, headers, finish)
+            return self._follow(self._streams, full_url, headers, finish)
 
         return self._tried(attempt)
 
@@ -214,6 +222,7 @@ class Client:
 
     def _follow(
         self,
+        connections: Connections,
         url: str,
         more: Mapping[str, str],
         finish: Callable[[Gate, str, urllib3.BaseHTTPResponse], T],
@@ -224,7 +233,7 @@ class Client:
             headers = {**gate.policy.headers, **more}
             with (
                 gate.passing() as passage,
-                closing(self._connections.send(url, headers)) as response,
+                closing(connections.send(url, headers)) as response,
             ):
                 if _log.isEnabledFor(logging.INFO):
                     _log.info("GET %s: %d", shown(url), response.status)
@@ -232,7 +241,8 @@ class Client:
                 location = response.headers.get("Location", "")
                 if not (location and response.status in _REDIRECTS):
                     return finish(gate, url, response)
-                _drain(response)
+                with suppress(urllib3.exceptions.HTTPError, OSError):
+                    _drain(response)  # what a redirect has to say beside where to is no matter
             url = self._redirected(gate, url, location, urlsplit(start).scheme)
         msg = (
             f"{shown(start)}: more than {self._patience.max_redirects} redirects, the last to"

@@ -100,7 +100,10 @@ class Script:
 
 
 class ScriptedServer:
-    """Answers each request with the next of `scripts`; the last one is repeated for ever."""
+    """Answers each request with the next of `scripts`; the last one is repeated for ever.
+
+    A path in `by_path` has an answer of its own.
+    """
 
     def __init__(
         self, *scripts: Script, time_s: Callable[[], float] = lambda: 0.0, host: str = "127.0.0.1"
@@ -109,6 +112,7 @@ class ScriptedServer:
         self.most_at_once = 0
         self.before_answer: Callable[[], None] = lambda: None
         self.on_request: Callable[[BaseHTTPRequestHandler], None] = lambda _handler: None
+        self.by_path: dict[str, Script] = {}
         self._scripts, self._time_s = list(scripts), time_s
         self._lock = threading.Lock()
         self._under_way = 0
@@ -153,7 +157,9 @@ class ScriptedServer:
         headers = {name.lower(): value for name, value in handler.headers.items()}
         with self._lock:
             self.seen.append(Seen(handler.path, headers, self._time_s()))
-            script = self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
+            script = self.by_path.get(handler.path) or (
+                self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
+            )
             self._under_way += 1
             self.most_at_once = max(self.most_at_once, self._under_way)
         try:
