@@ -29,6 +29,7 @@ from equigen.files import (
     Tsv,
     reading_tsv,
     require_tsv,
+    require_whole_tsv,
     translating_os_errors,
     write_tsv,
     write_without,
@@ -80,7 +81,7 @@ def run(
         raise UsageError(msg)
     if conflicts:
         _check_conflicts(conflicts, context.tsv)
-    require_tsv(context.tsv)
+    (require_whole_tsv if covers else require_tsv)(context.tsv)
     with dataset_lock(context.directory, stage="dedupe", now=context.now()):
         return _by_covers(context, conflicts, drop=drop) if covers else _by_rows(context)
 

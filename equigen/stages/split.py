@@ -22,7 +22,7 @@ import typer
 
 from equigen.context import Context
 from equigen.errors import MissingInputError, UsageError
-from equigen.files import write_tsv
+from equigen.files import require_whole_tsv, write_tsv
 from equigen.layout import SPLIT_TSV, gather, lay_out, refuse_nesting
 from equigen.leaks import prove_none
 from equigen.ledger import SPLIT_GROUPS, SPLIT_LINK, Ledger
@@ -67,9 +67,11 @@ def run(
             msg = "--verify changes nothing and --reshuffle changes all: give one of them."
             raise UsageError(msg)
         return prove_none(context)
-    if not context.directory.is_dir():
+    if not images.is_dir():
         msg = f"{images}: no covers there. `equigen download` makes them: run that first."
         raise MissingInputError(msg)
+    if group is not Group.NONE:
+        require_whole_tsv(context.tsv)
     with (
         dataset_lock(context.directory, stage="split", now=context.now()),
         Ledger(context.ledger) as ledger,
