@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from equigen.errors import InputError, MissingInputError, StorageError
+from equigen.errors import InputError, MissingInputError, StorageError, UsageError
 from equigen.misread import find_fault, other_encoding
 from equigen.schema import MAX_CELL_CHARS, REQUIRED_COLUMNS
 
@@ -90,6 +90,23 @@ def require_whole_tsv(path: Path) -> None:
     """
     with reading_tsv(path) as tsv:
         deque(tsv, maxlen=0)
+
+
+def check_output(path: Path, flag: str) -> None:
+    """Make sure, before anything else is done, that a file that a user names can be one.
+
+    Raises:
+        UsageError: it is a folder, or lies in what is none.
+
+    """
+    if path.is_dir():
+        msg = f"{flag} {path}: this is a folder; expected a file. Add a file's name to it."
+        raise UsageError(msg)
+    with translating_os_errors(path):
+        there = next(each for each in path.resolve().parents if each.exists())
+    if not there.is_dir():
+        msg = f"{flag} {path}: {there} is no folder. Name a file in a folder."
+        raise UsageError(msg)
 
 
 @contextmanager

@@ -32,6 +32,8 @@ from equigen.gates import Clock, Gate, Gates, RequestCounter
 from equigen.resolver import Resolver
 from equigen.rules.addresses import is_plain, shown
 from equigen.rules.pacing import HostPolicy, Patience
+from equigen.rules.secrets import without_secrets
+from equigen.schema import safe_text
 
 _CHUNK_BYTES = 256 * 1024
 _TOO_MANY_REQUESTS = 429
@@ -214,7 +216,14 @@ class Client:
             return self._retrying(attempt)
         except FetchError as err:
             err.tries = self.tries()
+            # A server may quote what it was sent, and lead to an address that holds it.
+            err.args, err.url = (self._told(str(err)),), self._told(err.url)
             raise
+
+    def _told(self, text: str) -> str:
+        """Return a text for people: without what is sent to any host in a header of its own."""
+        policies = self.gates.policies.values()
+        return without_secrets(text, [each for it in policies for each in it.headers.values()])
 
     def tries(self) -> int:
         """Return how many tries the last `get` or `stream` of this thread took."""
@@ -236,7 +245,7 @@ class Client:
                 closing(connections.send(url, headers)) as response,
             ):
                 if _log.isEnabledFor(logging.INFO):
-                    _log.info("GET %s: %d", shown(url), response.status)
+                    _log.info("GET %s: %d", self._told(shown(url)), response.status)
                 passage.remaining = _remaining(gate.policy, response.headers)
                 location = response.headers.get("Location", "")
                 if not (location and response.status in _REDIRECTS):
@@ -307,8 +316,9 @@ class Client:
             gate.rest(pause_s, why=f"it answered {status} and asked for a rest")
         said = "cut off."
         with suppress(urllib3.exceptions.HTTPError, OSError):
-            said = " ".join(_drain(response)[:_TOLD_BYTES].decode("utf-8", "replace").split())
-        msg = f"{shown(url)}: expected status 200, got {status} {response.reason}: {said}"
+            said = _drain(response)[:_TOLD_BYTES].decode("utf-8", "replace")
+        said = safe_text(f"{status} {response.reason}: {' '.join(said.split())}")
+        msg = f"{shown(url)}: expected status 200, got {said}"
         return HttpStatusError(msg, url=url, status=status, retry_after_s=pause_s)
 
     def _redirected(self, gate: Gate, url: str, location: str, first_scheme: str) -> str:
