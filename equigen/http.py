@@ -30,7 +30,7 @@ from equigen.errors import (
 )
 from equigen.gates import Clock, Gate, Gates, RequestCounter
 from equigen.resolver import Resolver
-from equigen.rules.addresses import is_plain, shown
+from equigen.rules.addresses import is_plain, origin, shown
 from equigen.rules.pacing import HostPolicy, Patience
 from equigen.rules.secrets import without_secrets
 from equigen.schema import safe_text
@@ -252,7 +252,7 @@ class Client:
                     return finish(gate, url, response)
                 with suppress(urllib3.exceptions.HTTPError, OSError):
                     _drain(response)  # what a redirect has to say beside where to is no matter
-            url = self._redirected(gate, url, location, urlsplit(start).scheme)
+            url = self._redirected(gate, url, location)
         msg = (
             f"{shown(start)}: more than {self._patience.max_redirects} redirects, the last to"
             f" {shown(url)}. The host is set up wrongly; nothing to mend here."
@@ -321,17 +321,18 @@ class Client:
         msg = f"{shown(url)}: expected status 200, got {said}"
         return HttpStatusError(msg, url=url, status=status, retry_after_s=pause_s)
 
-    def _redirected(self, gate: Gate, url: str, location: str, first_scheme: str) -> str:
+    def _redirected(self, gate: Gate, url: str, location: str) -> str:
         try:
             target = urljoin(url, location)
             parts = urlsplit(target)
+            is_same = origin(target) == origin(url)
         except ValueError as err:
             msg = f"{shown(url)}: redirects to {shown(location)!r}, which is no address: {err}."
             raise RefusedAddressError(msg, url=url) from err
         trouble = ""
         if parts.scheme not in _SCHEMES:
             trouble = "only http and https are followed"
-        elif gate.policy.headers and (parts.hostname != gate.host or parts.scheme != first_scheme):
+        elif gate.policy.headers and not is_same:
             trouble = "credentials don't follow to another host"
         if trouble:
             msg = f"{shown(url)}: redirects to {shown(target)}, but {trouble}."
