@@ -1,6 +1,5 @@
 """One cover from its host to files beside their targets: fetched, checked, sized, hashed."""
 
-import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +19,7 @@ from equigen.errors import (
     StoppedError,
     TooLargeError,
 )
-from equigen.files import translating_os_errors
+from equigen.files import make_folder, open_new, translating_os_errors
 from equigen.http import Answer, Client
 from equigen.images import BROKEN as TORN
 from equigen.images import Picture, check_picture
@@ -176,9 +175,9 @@ class Fetcher:
             # Strings, since paths as objects would take longer than the writing.
             with translating_os_errors(Path(target)):
                 if genre not in self._made:
-                    os.makedirs(genre, exist_ok=True)  # noqa: PTH103
+                    make_folder(Path(genre), within=folder)
                     self._made.add(genre)
-                with open(beside(target, self.making.run, job.ticket), "wb", 0) as file:  # noqa: PTH123
+                with open_new(beside(target, self.making.run, job.ticket)) as file:
                     file.write(data)
 
 

@@ -1,19 +1,24 @@
 """Reading and writing the TSV, and replacing files so that none is ever seen half-written."""
 
 import csv
+import errno
 import os
+import shutil
 from collections import deque
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from equigen.errors import InputError, MissingInputError, StorageError, UsageError
 from equigen.misread import find_fault, other_encoding
 from equigen.schema import MAX_CELL_CHARS, REQUIRED_COLUMNS
 
 _MOST_NAMED_CHARS = 40
+_CHUNK_BYTES = 1 << 20
+# What a file is called on another disk until it is whole: hidden, and of no picture's kind.
+_MOVED = ".new-moved"
 
 
 @dataclass(slots=True)
@@ -110,17 +115,19 @@ def check_output(path: Path, flag: str) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[TextIO]:
+def replacing(path: Path, *, keeps_link: bool = True) -> Iterator[TextIO]:
     """Open a UTF-8 text file beside `path` that takes its place when the block ends well.
 
-    Where the block raises, `path` stays as it was and nothing is left beside it. A symbolic link
-    stays one: what it leads to is replaced.
+    Where the block raises, `path` stays as it was and nothing is left beside it.
 
     Raises:
         StorageError: the disk refuses: full, read-only, no permission.
 
     """
-    with in_place_of(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+    with (
+        in_place_of(path, keeps_link=keeps_link) as beside,
+        beside.open("x", encoding="utf-8", newline="") as file,
+    ):
         yield file
         file.flush()
         os.fsync(file.fileno())
@@ -133,24 +140,28 @@ def write_bytes(path: Path, body: bytes) -> None:
         StorageError: the disk refuses; the old file is still there.
 
     """
-    with in_place_of(path) as beside, beside.open("wb") as file:
+    with in_place_of(path) as beside, beside.open("xb") as file:
         file.write(body)
         file.flush()
         os.fsync(file.fileno())
 
 
 @contextmanager
-def in_place_of(path: Path) -> Iterator[Path]:
+def in_place_of(path: Path, *, keeps_link: bool = True) -> Iterator[Path]:
     """Open a place beside `path`: the file that is put there takes its place, or none does.
+
+    A symbolic link stays one, and what it leads to is replaced; without `keeps_link`, which is for
+    names that no user gave, the link itself is. Nothing lies in the place: it can be opened as new.
 
     Raises:
         StorageError: the disk refuses; the old file is still there.
 
     """
-    path = path.resolve() if path.is_symlink() else path
+    path = path.resolve() if keeps_link and path.is_symlink() else path
     beside = path.with_name(f".{path.name}.new")
     with translating_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        beside.unlink(missing_ok=True)
         try:
             yield beside
             beside.replace(path)
@@ -159,14 +170,69 @@ def in_place_of(path: Path) -> Iterator[Path]:
             raise
 
 
-def write_tsv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def open_new(path: str | Path) -> BinaryIO:
+    """Open a file that wasn't there; what lay in its place, a link for instance, is gone."""
+    # As strings: a path as an object takes longer than a small file.
+    try:
+        return open(path, "xb")  # noqa: PTH123
+    except FileExistsError:
+        os.unlink(path)  # noqa: PTH108
+        return open(path, "xb")  # noqa: PTH123
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file with its dates to where none is; a link there is replaced, not followed."""
+    with source.open("rb") as original, open_new(target) as copy:
+        shutil.copyfileobj(original, copy, _CHUNK_BYTES)
+    shutil.copystat(source, target)
+
+
+def move_file(source: Path, target: Path) -> None:
+    """Move a file in place of `target`, also from disk to disk; a link there is not followed."""
+    try:
+        source.replace(target)
+    except OSError as err:
+        if err.errno != errno.EXDEV:
+            raise
+        beside = target.with_name(_MOVED)
+        copy_file(source, beside)
+        beside.replace(target)
+        source.unlink()
+
+
+def make_folder(folder: Path, *, within: Path) -> None:
+    """Make a folder below `within`, which may be a link to another disk; nothing below it may.
+
+    Raises:
+        StorageError: the folder is a link that leads out, or the disk refuses.
+
+    """
+    with translating_os_errors(folder):
+        real, root = folder.resolve(), within.resolve()
+        if not real.is_relative_to(root):
+            msg = (
+                f"{folder}: a symbolic link leads from there to {real}, out of {within}; expected a"
+                f" folder. Nothing was written there. Remove the link; only {within} as a whole may"
+                " be one."
+            )
+            raise StorageError(msg)
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def write_tsv(
+    path: Path,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    keeps_link: bool = True,
+) -> None:
     """Write a TSV in place of `path`; cells are quoted only where they must be.
 
     Raises:
         StorageError: the disk refuses; the old file is still there.
 
     """
-    with replacing(path) as file:
+    with replacing(path, keeps_link=keeps_link) as file:
         # With its own line end, csv also quotes a cell that holds half of it, a lone "\r".
         writer = csv.writer(_UnixLines(file), delimiter="\t", lineterminator="\r\n")
         writer.writerow(columns)
@@ -210,9 +276,12 @@ def translating_os_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as err:
         place = err.filename or path
+        what = (
+            "Remove the link" if err.errno == errno.ELOOP else "Make room or mend the permissions"
+        )
         msg = (
             f"{place}: can't be written: {err.strerror or err}. What was there before is"
-            " untouched. Make room or mend the permissions, then run the same command again."
+            f" untouched. {what}, then run the same command again."
         )
         raise StorageError(msg) from err
 

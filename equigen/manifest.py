@@ -109,7 +109,11 @@ def _write_parquet(path: Path, rows: Iterable[Sequence[str | int | bytes]]) -> N
 
     kinds = {name: pa.int64() for name in _NUMBERS} | {"grey": pa.binary()}
     schema = pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])
-    with in_place_of(path) as beside, pq.ParquetWriter(beside, schema) as writer:
+    with (
+        in_place_of(path) as beside,
+        beside.open("xb") as file,
+        pq.ParquetWriter(file, schema) as writer,
+    ):
         rows = iter(rows)
         while batch := list(islice(rows, _BATCH_ROWS)):
             columns = [pa.array(list(column), kind.type) for column, kind in

@@ -54,7 +54,7 @@ def run(
     check_output(file, "--output")
     found = gather(context, covers=covers)
     text = page(found.findings)
-    with replacing(file) as opened:
+    with replacing(file, keeps_link=output is not None) as opened:
         opened.write(text)
     return Summary(
         stage="report",

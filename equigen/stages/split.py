@@ -90,7 +90,7 @@ def run(
         ledger.record_sets({**laid_out, **sets})
         plan = lay_out(context, sets, laid_out, link)
         ledger.record_sets({row.path: row.set_name for row in outcome.rows})
-        write_tsv(split / SPLIT_TSV, _COLUMNS, _rows(outcome))
+        write_tsv(split / SPLIT_TSV, _COLUMNS, _rows(outcome), keeps_link=False)
         ledger.remember(SPLIT_GROUPS, json.dumps(_groups(outcome, group)))
     return _summary(context, outcome, plan, link)
 

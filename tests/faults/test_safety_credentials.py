@@ -64,7 +64,7 @@ class Hosts:
         host = self.images.base_url.replace("127.0.0.1", "localhost")
         results = [
             {
-                "type": "release", "id": number, "title": f"Artist {number} - Album", "year": "2020",
+                "type": "release", "id": number, "title": f"Artist {number} - X", "year": "2020",
                 "genre": ["Jazz"], "style": ["Bop"], "format": ["Vinyl", "LP", "Album"],
                 "country": "US", "cover_image": f"{host}/{way}.jpg",
             }
@@ -106,7 +106,17 @@ def env_of(hosts: Hosts, folder: Path, credentials: Mapping[str, str]) -> Mappin
     }
 
 
-FETCH = ("fetch", "--label", "Jazz", "--genre-limit", "9", "--from-year", "2020", "--to-year", "2020")
+FETCH = (
+    "fetch",
+    "--label",
+    "Jazz",
+    "--genre-limit",
+    "9",
+    "--from-year",
+    "2020",
+    "--to-year",
+    "2020",
+)
 
 
 def run(*args: str, folder: Path, env: Mapping[str, str]) -> int:

@@ -78,5 +78,10 @@ def test_letters_beyond_ascii_are_asked_for_as_requests_does() -> None:
 def test_a_server_is_known_by_its_scheme_name_and_port() -> None:
     """Ports that go without saying are said."""
     assert origin("https://a.example/x") == origin("https://A.example.:443/y?z")
-    others = ("http://a.example/", "https://a.example:444/", "https://b.example/", "ftp://a.example")
+    others = (
+        "http://a.example/",
+        "https://a.example:444/",
+        "https://b.example/",
+        "ftp://a.example",
+    )
     assert len({origin(url) for url in ("https://a.example", *others)}) == 5

@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
 import pytest
@@ -11,14 +12,14 @@ from hypothesis import strategies as st
 
 from equigen.rules.secrets import without_secrets
 
-TOKEN = "aB3/+xyz&\"<\\=9=hunter2"
+TOKEN = 'aB3/+xyz&"<\\=9=hunter2'
 KEY, SECRET = "my-own-consumer-key", "my:own%secret"
 HEADERS = {
     "token": f"Discogs token={TOKEN}",
     "key": f"Discogs key={KEY}, secret={SECRET}",
     "bearer": f"Bearer {TOKEN}",
 }
-FORMS = {
+FORMS: Mapping[str, Callable[[str], str]] = {
     "plain": str,
     "large": str.upper,
     "percent": quote,
@@ -30,7 +31,9 @@ FORMS = {
     "base64": lambda text: base64.b64encode(text.encode()).decode(),
     "base64 for addresses": lambda text: base64.urlsafe_b64encode(text.encode()).decode(),
     "base64 of more": lambda text: base64.b64encode(f"user:{text}!".encode()).decode(),
-    "base64 of a header": lambda text: base64.b64encode(f"A: Discogs token={text}".encode()).decode(),
+    "base64 of a header": lambda text: base64.b64encode(
+        f"A: Discogs token={text}".encode()
+    ).decode(),
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 from splits import catalogue
 from support import equigen, from_json, make_context, read_rows, write_rows
 
-from equigen.errors import InputError, MissingInputError, StorageError, UsageError
+from equigen.errors import InputError, MissingInputError, UsageError
 from equigen.stages import balance
 from equigen.summary import Summary
 
