@@ -208,7 +208,7 @@ def make_folder(folder: Path, *, within: Path) -> None:
 
     """
     with translating_os_errors(folder):
-        real, root = folder.resolve(), within.resolve()
+        real, root = (Path(os.path.realpath(each)) for each in (folder, within))  # also in circles
         if not real.is_relative_to(root):
             msg = (
                 f"{folder}: a symbolic link leads from there to {real}, out of {within}; expected a"
