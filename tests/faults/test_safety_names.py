@@ -25,7 +25,8 @@ HOSTILE = (
     "~", "~root", "~/.ssh/id", ".hidden", ".new-1-1", "\u202egpj.exe", "\u200b", "a\u0301" * 40,
     "Z" + "\u0351" * 5000, "x" * 10_000, "é" * 10_000, "🎺" * 300, "👩‍👩‍👧‍👦", "line\nbreak",
     "tab\there", "carriage\rreturn", "%2e%2e%2fup", "..%2fup", "%00", "$(touch up)",
-    "`touch up`", "; touch up", "*", "?", "|", "<up>", '"up"', "'", "\x1b[2J", "\x7f", "\u2028", "", "train", "val", "_",
+    "`touch up`", "; touch up", "*", "?", "|", "<up>", '"up"', "'", "\x1b[2J", "\x7f",
+    "\u2028", "", "train", "val", "_",
 )  # fmt: skip
 # Cells can't hold a NUL (a TSV with one is refused), but an API's answer and a config can.
 NUL = "nul\0up"
