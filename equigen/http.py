@@ -10,7 +10,6 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Self, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -31,6 +30,7 @@ from equigen.errors import (
 from equigen.gates import Clock, Gate, Gates, RequestCounter
 from equigen.resolver import Resolver
 from equigen.rules.addresses import is_plain, origin, shown
+from equigen.rules.headers import retry_after_s, whole_number
 from equigen.rules.pacing import HostPolicy, Patience
 from equigen.rules.secrets import without_secrets
 from equigen.schema import safe_text
@@ -46,9 +46,6 @@ _FIRST_BACKOFF_S = 0.5
 # Discogs counts over a moving minute and says nothing about when: look again later than after a
 # fault, so that all tries together outlast that minute.
 _FIRST_BACKOFF_TOO_MANY_S = 2.5
-# What a host asks for beyond that is a mistake, and no date can say it.
-_LONGEST_REST_S = 366 * 24 * 3600.0
-_DIGITS = 20
 _DEFAULT_MAX_BYTES = 50_000_000
 _OK = 200
 _PARTIAL = 206
@@ -272,7 +269,7 @@ class Client:
             return Answer(url, response.headers, b"", _NOT_MODIFIED)
         if response.status != _OK:
             raise self._status_error(gate, url, response)
-        if _number(response.headers.get("Content-Length", "")) > max_bytes:
+        if whole_number(response.headers.get("Content-Length", "")) > max_bytes:
             raise _too_large(url, max_bytes)
         limit_s = self._patience.read_timeout_s * _SLOWEST_BODY_IN_READ_TIMEOUTS
         began_s = self._clock.steady()
@@ -311,7 +308,7 @@ class Client:
         self, gate: Gate, url: str, response: urllib3.BaseHTTPResponse
     ) -> HttpStatusError:
         status = response.status
-        pause_s = _retry_after_s(response.headers.get("Retry-After", ""), self._clock.unix())
+        pause_s = retry_after_s(response.headers.get("Retry-After", ""), self._clock.unix())
         if pause_s > 0:
             gate.rest(pause_s, why=f"it answered {status} and asked for a rest")
         said = "cut off."
@@ -364,25 +361,8 @@ def _is_worth_retrying(err: BaseException) -> bool:
 def _remaining(policy: HostPolicy, headers: Mapping[str, str]) -> int | None:
     if not policy.ratelimit_prefix:
         return None
-    left = _number(headers.get(f"{policy.ratelimit_prefix}-Remaining", ""))
+    left = whole_number(headers.get(f"{policy.ratelimit_prefix}-Remaining", ""))
     return left if left >= 0 else None
-
-
-def _retry_after_s(value: str, now_s: float) -> float:
-    # Seconds or an HTTP date: https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
-    if (seconds := _number(value)) >= 0:
-        return min(float(seconds), _LONGEST_REST_S)
-    try:
-        pause_s = parsedate_to_datetime(value).timestamp() - now_s
-        return min(max(0.0, pause_s), _LONGEST_REST_S)
-    except (TypeError, ValueError, OverflowError):
-        return 0.0
-
-
-def _number(value: str) -> int:
-    """Return the number that a header holds, -1 where it holds none."""
-    value = value.strip()
-    return int(value) if value.isascii() and value.isdigit() and len(value) < _DIGITS else -1
 
 
 def _too_large(url: str, max_bytes: int) -> TooLargeError:
@@ -405,5 +385,5 @@ def _encoded(url: str, params: Sequence[tuple[str, str]]) -> str:
 
 
 def _drain(response: urllib3.BaseHTTPResponse) -> bytes:
-    short = 0 <= _number(response.headers.get("Content-Length", "")) <= _DRAINED_BYTES
+    short = 0 <= whole_number(response.headers.get("Content-Length", "")) <= _DRAINED_BYTES
     return response.read(_DRAINED_BYTES if short else _TOLD_BYTES, decode_content=True)

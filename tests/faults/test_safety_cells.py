@@ -92,7 +92,7 @@ def test_a_report_holds_no_element_that_is_not_ours(page: Path) -> None:
     assert names.count("style") == 1
     assert not {"iframe", "object", "embed", "svg", "form", "base", "b", "video"} & set(names)
     for each in found:
-        for name, value in each.attrib.items():
+        for name, value in ((str(key), str(value)) for key, value in each.attrib.items()):
             assert not name.startswith("on")
             if name in {"src", "href"}:
                 assert _ADDRESS.match(value), value
@@ -100,7 +100,7 @@ def test_a_report_holds_no_element_that_is_not_ours(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert "49</" not in text
     assert "root:" not in text
-    shown = " ".join(html.fromstring(page.read_bytes()).itertext())
+    shown = " ".join(map(str, html.fromstring(page.read_bytes()).itertext()))
     for hostile in HOSTILE[:9]:
         assert hostile in shown
 

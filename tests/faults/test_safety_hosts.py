@@ -130,7 +130,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]
             ["x509", "-req", "-in", wish, "-signkey", key, "-days", days, "-extfile", extensions,
              "-out", public],
         ):  # fmt: skip
-            subprocess.run([openssl, *command], check=True, capture_output=True)
+            subprocess.run([openssl, *map(str, command)], check=True, capture_output=True)
         made[kind] = folder / f"{kind}.pem"
         made[kind].write_text(key.read_text() + public.read_text())
     return made
