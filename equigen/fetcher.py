@@ -19,7 +19,7 @@ from equigen.errors import (
     StoppedError,
     TooLargeError,
 )
-from equigen.files import make_folder, open_new, translating_os_errors
+from equigen.files import translating_os_errors
 from equigen.http import Answer, Client
 from equigen.images import BROKEN as TORN
 from equigen.images import Picture, check_picture
@@ -41,6 +41,7 @@ from equigen.jobs import (
     beside,
     target_of,
 )
+from equigen.placing import make_folder, open_new
 from equigen.rules.addresses import without_password
 from equigen.rules.covering import BROKEN, FAILED, MISSING, OK, REFUSED
 from equigen.rules.pictures import picture_key

@@ -9,7 +9,8 @@ from typing import Final
 
 from equigen.context import Context
 from equigen.errors import ConfigError
-from equigen.files import copy_file, make_folder, move_file, translating_os_errors
+from equigen.files import translating_os_errors
+from equigen.placing import copy_file, make_folder, move_file
 from equigen.rules.splitting import SETS, Changes, Link, Place, changes
 
 # Where each album is, in the folder of the sets.

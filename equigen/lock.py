@@ -10,7 +10,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from equigen.errors import LockedError
-from equigen.files import open_new, translating_os_errors
+from equigen.files import translating_os_errors
+from equigen.placing import open_new
 
 _LOCK_NAME = ".equigen.lock"
 _HOLDER = ".holder"

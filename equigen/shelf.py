@@ -10,9 +10,10 @@ from pathlib import Path
 
 from equigen.context import Context
 from equigen.errors import PictureError, StorageError
-from equigen.files import copy_file, make_folder, move_file, translating_os_errors
+from equigen.files import translating_os_errors
 from equigen.jobs import MAKE, UNPLACED, Job, beside, target_of
 from equigen.ledger import SPLIT_LINK, Ledger
+from equigen.placing import copy_file, make_folder, move_file
 from equigen.records import Cover
 from equigen.rules.covering import OK
 from equigen.rules.rendering import Demands, Rendering
