@@ -9,6 +9,7 @@ import pytest
 from browser import browsing
 from downloads import JPEG, run_download
 from lxml import html
+from program import program
 from reports import fill, jpeg, row
 from splits import run_split
 from support import Script, ScriptedServer, make_context
@@ -139,3 +140,30 @@ def test_cells_that_look_like_formulas_stay(tmp_path: Path) -> None:
         read = list(csv.reader(file, delimiter="\t", strict=True))
     # White space at the ends of artists is what `clean` is there for.
     assert read == [list(COLUMNS), *([row[0].strip(), *row[1:]] for row in rows)]
+
+
+def test_no_cell_and_no_answer_commands_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Escape sequences in cells, names and what hosts say are shown as what they are: rubbish."""
+    evil = "\x1b]0;title\x07\x1b[2J\x9b31m\x08"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EQUIGEN_DATASET__DIRECTORY", str(tmp_path / f"data {evil}"))
+    monkeypatch.setenv("EQUIGEN_HTTP__TRIES", "1")
+    monkeypatch.setenv("EQUIGEN_DISCOGS__REQUESTS_PER_MINUTE", "0")
+    with ScriptedServer(Script(status=404, body=f"gone {evil}".encode())) as host:
+        monkeypatch.setenv("EQUIGEN_DISCOGS__BASE_URL", host.url)
+        tsv = tmp_path / f"data {evil}" / "equigen_dataset.tsv"
+        rows = [[evil, evil, evil, f"Jazz {evil}", evil, f"{host.url}/{evil}.jpg", evil, evil]]
+        write_tsv(tsv, COLUMNS, rows)
+        said = ""
+        for command in (
+            ["counts", "--by", "label"], ["counts", "--by", "country"], ["download"], ["status"],
+            ["balance", "--per-genre", "1"], ["report"], ["split"], ["fetch", "--label", "Jazz"],
+        ):  # fmt: skip
+            ran = program(*command)
+            said += ran.out + ran.err
+            assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", said), (command, said)
+        assert "gone" in said
+        tsv.write_text(f"artist\t{evil}\n")
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", program("status").err)
