@@ -67,32 +67,36 @@ def run(
             msg = "--verify changes nothing and --reshuffle changes all: give one of them."
             raise UsageError(msg)
         return prove_none(context)
-    if not images.is_dir():
-        msg = f"{images}: no covers there. `equigen download` makes them: run that first."
-        raise MissingInputError(msg)
-    if group is not Group.NONE:
-        require_whole_tsv(context.tsv)
-    with (
-        dataset_lock(context.directory, stage="split", now=context.now()),
-        Ledger(context.ledger) as ledger,
-    ):
-        if ledger.value(SPLIT_LINK) == Link.MOVE:
-            gather(images, split)
-        if group is Group.NONE:
-            outcome = dealt_by_library(context, ledger)
-        else:
-            outcome = dealt_by_group(context, ledger, group, anew=reshuffle)
-            ledger.place(outcome.placements, anew=reshuffle)
-        laid_out, sets = ledger.sets(), outcome.sets
-        # Before the first file moves, and until the last one has: should the run be killed, it is
-        # known where they may be.
-        ledger.remember(SPLIT_LINK, link)
-        ledger.record_sets({**laid_out, **sets})
-        plan = lay_out(context, sets, laid_out, link)
-        ledger.record_sets({row.path: row.set_name for row in outcome.rows})
-        write_tsv(split / SPLIT_TSV, _COLUMNS, _rows(outcome), keeps_link=False)
-        ledger.remember(SPLIT_GROUPS, json.dumps(_groups(outcome, group)))
+    if not context.directory.is_dir():
+        raise _no_covers(context)
+    with dataset_lock(context.directory, stage="split", now=context.now()):
+        if not images.is_dir():
+            raise _no_covers(context)
+        if group is not Group.NONE:
+            require_whole_tsv(context.tsv)
+        with Ledger(context.ledger) as ledger:
+            if ledger.value(SPLIT_LINK) == Link.MOVE:
+                gather(images, split)
+            if group is Group.NONE:
+                outcome = dealt_by_library(context, ledger)
+            else:
+                outcome = dealt_by_group(context, ledger, group, anew=reshuffle)
+                ledger.place(outcome.placements, anew=reshuffle)
+            laid_out, sets = ledger.sets(), outcome.sets
+            # Before the first file moves, and until the last one has: should the run be killed, it
+            # is known where they may be.
+            ledger.remember(SPLIT_LINK, link)
+            ledger.record_sets({**laid_out, **sets})
+            plan = lay_out(context, sets, laid_out, link)
+            ledger.record_sets({row.path: row.set_name for row in outcome.rows})
+            write_tsv(split / SPLIT_TSV, _COLUMNS, _rows(outcome), keeps_link=False)
+            ledger.remember(SPLIT_GROUPS, json.dumps(_groups(outcome, group)))
     return _summary(context, outcome, plan, link)
+
+
+def _no_covers(context: Context) -> MissingInputError:
+    msg = f"{context.images}: no covers there. `equigen download` makes them: run that first."
+    return MissingInputError(msg)
 
 
 def _rows(outcome: Outcome) -> Iterator[list[str]]:
