@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from equigen.errors import UsageError
-from equigen.files import write_bytes
+from equigen.files import check_output, write_bytes
 from equigen.rules.colours import Colour, ink_on, shade
 from equigen.rules.tabulating import Crosstab, folded
 
@@ -50,12 +50,14 @@ def check_chart(path: Path) -> None:
     """Make sure, before anything else is done, that a chart can be drawn there.
 
     Raises:
-        UsageError: its name says neither PNG, SVG nor PDF, or matplotlib isn't installed.
+        UsageError: its name says neither PNG, SVG nor PDF, it can't be a file, or matplotlib isn't
+            installed.
 
     """
     if path.suffix.lower() not in _METADATA:
         msg = f"--chart {path}: expected a name that ends in {', '.join(_METADATA)}."
         raise UsageError(msg)
+    check_output(path, "--chart")
     try:
         import matplotlib as mpl  # noqa: F401, PLC0415  (optional, and heavy)
     except ImportError:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
 from equigen.credentials import Credentials
 from equigen.errors import ConfigError, MissingInputError
+from equigen.misread import why_not_utf8
 from equigen.rules.addresses import shown_in_part
 from equigen.schema import safe_text
 from equigen.settings import (
@@ -34,6 +37,11 @@ _PATTERNS: Mapping[str, str] = {
     SHA256_PATTERN: "a SHA-256: 64 hexadecimal digits",
 }
 DOTENV_NAME = ".env"
+# As lines of TOML mostly look; `_line_of` doesn't find the others.
+_TABLE = re.compile(r"\s*\[+\s*([\w.-]+)\s*\]")
+_KEY = re.compile(r"\s*([\w-]+)\s*=")
+# With a byte order mark or without: editors of Windows write one.
+_ENCODING = "utf-8-sig"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,9 @@ def load(
 
     """
     file = Path(CONFIG_NAME) if path is None else path
+    if file.is_dir():
+        msg = f"{file}: this is a folder; expected a TOML file, such as {file / CONFIG_NAME}."
+        raise ConfigError(msg)
     if path is not None and not path.is_file():
         msg = f"{path}: no such file. `equigen init` writes a {CONFIG_NAME} to start from."
         raise MissingInputError(msg)
@@ -72,12 +83,21 @@ def load(
     flags = {table: dict(values) for table, values in (flags or {}).items() if values}
     layers = _Layers(file=file, dotenv=dotenv, toml=toml, flags=flags)
     try:
+        _check_dotenv(dotenv)
         layers.refuse_unknown_variables()
-        settings = Settings(_env_file=dotenv, flags=flags, toml=toml)  # type: ignore[call-arg]
+        settings = Settings(
+            _env_file=dotenv,
+            _env_file_encoding=_ENCODING,
+            flags=flags,  # type: ignore[call-arg]
+            toml=toml,
+        )
         credentials = _credentials(dotenv)
     except ValidationError as err:
         raise ConfigError(layers.explain(err)) from None
-    except (UnicodeDecodeError, OSError) as err:
+    except UnicodeDecodeError:
+        msg = f"{dotenv}{why_not_utf8(dotenv)}"
+        raise ConfigError(msg) from None
+    except OSError as err:
         msg = f"{dotenv}: can't be read: {err}. Expected lines such as NAME=value, in UTF-8."
         raise ConfigError(msg) from None
     except SettingsError as err:
@@ -87,7 +107,7 @@ def load(
 
 def _credentials(dotenv: Path) -> Credentials:
     try:
-        return Credentials(_env_file=dotenv)
+        return Credentials(_env_file=dotenv, _env_file_encoding=_ENCODING)
     except ValidationError as err:
         first = err.errors(include_url=False, include_input=False)[0]
         name = str(first["loc"][0]).upper()
@@ -100,15 +120,35 @@ def _credentials(dotenv: Path) -> Credentials:
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(file.read_text(encoding=_ENCODING))
     except tomllib.TOMLDecodeError as err:
         msg = (
             f"{file}: this is not TOML: {err}. Mend that line; config.example.toml shows the form."
         )
         raise ConfigError(msg) from None
-    except (UnicodeDecodeError, OSError) as err:
+    except UnicodeDecodeError:
+        msg = f"{file}{why_not_utf8(file)}"
+        raise ConfigError(msg) from None
+    except OSError as err:
         msg = f"{file}: can't be read: {err}. Expected a TOML file in UTF-8."
         raise ConfigError(msg) from None
+
+
+def _check_dotenv(dotenv: Path) -> None:
+    """Refuse a `.env` with a line that its reader would pass over with a warning."""
+    if not dotenv.is_file():
+        return
+    with dotenv.open(encoding=_ENCODING) as file:
+        for binding in parse_stream(file):
+            if binding.error:
+                text = binding.original.string
+                above = text[: len(text) - len(text.lstrip())].count("\n")
+                msg = (
+                    f"{dotenv}, line {binding.original.line + above}, column 1: not a line such as"
+                    " NAME=value, or its quotes are torn; it isn't shown. Mend it, or put # before"
+                    " it."
+                )
+                raise ConfigError(msg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +212,7 @@ class _Layers:
 
     def _variables(self) -> Iterator[tuple[str, str, str]]:
         """Yield the place, the name in capitals and the value of each variable of ours."""
-        kept = dotenv_values(self.dotenv) if self.dotenv.is_file() else {}
+        kept = dotenv_values(self.dotenv, encoding=_ENCODING) if self.dotenv.is_file() else {}
         for name, value in os.environ.items():
             if name.upper().startswith(ENV_PREFIX):
                 yield f"environment variable {name}", name.upper(), value
@@ -188,7 +228,20 @@ class _Layers:
             name = ENV_PREFIX + "__".join(keys[:length]).upper()
             if name in places:
                 return places[name]
-        return str(self.file)
+        line = _line_of(self.file, keys) if self.file.is_file() else 0
+        return f"{self.file}, line {line}" if line else str(self.file)
+
+
+def _line_of(file: Path, keys: list[str]) -> int:
+    """Return the line on which a key stands in its table; 0 where it isn't plain to see."""
+    table: list[str] = []
+    for number, line in enumerate(file.read_text(encoding=_ENCODING).splitlines(), start=1):
+        if header := _TABLE.match(line):
+            table = header[1].split(".")
+        key = _KEY.match(line)
+        if keys == table or (key and keys[: len(table) + 1] == [*table, key[1]]):
+            return number
+    return 0
 
 
 def _is_written_as_json(table: str, key: str) -> bool:

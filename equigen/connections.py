@@ -7,6 +7,7 @@ instead of once a connection.
 
 import io
 import math
+import os
 import socket
 import ssl
 import threading
@@ -163,27 +164,33 @@ class Connections:
 
     def _certificates(self) -> ssl.SSLContext:
         if self._tls is None:
-            # REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE count. A bundle takes longer to load than a
-            # cover to fetch, so that it is done once.
+            # REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE count, instead of certifi's. A bundle takes
+            # longer to load than a cover to fetch, so that it is done once.
             with requests.Session() as session:
                 bundle = session.merge_environment_settings(
                     "https://localhost", {}, None, None, None
                 )["verify"]
-            where = Path(bundle if isinstance(bundle, str) else certifi.where())
             context = create_urllib3_context()
-            try:
-                if where.is_dir():
-                    context.load_verify_locations(capath=where)
-                else:
-                    context.load_verify_locations(where)
-            except OSError as err:
-                msg = (
-                    f"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE: {where} holds no certificates that can"
-                    f" be read: {err.strerror or err}. Mend it, or unset the variable."
-                )
-                raise ConfigError(msg) from err
+            _trust(context, Path(bundle if isinstance(bundle, str) else certifi.where()))
+            # Python's own variable, as organisations set it for theirs: one more beside the others.
+            if more := os.environ.get("SSL_CERT_FILE"):
+                _trust(context, Path(more))
             self._tls = context
         return self._tls
+
+
+def _trust(context: ssl.SSLContext, where: Path) -> None:
+    try:
+        if where.is_dir():
+            context.load_verify_locations(capath=where)
+        else:
+            context.load_verify_locations(where)
+    except OSError as err:
+        msg = (
+            f"REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE or SSL_CERT_FILE: {where} holds no certificates"
+            f" that can be read: {err.strerror or err}. Mend it, or unset the variable."
+        )
+        raise ConfigError(msg) from err
 
 
 class _PlainConnection(HTTPConnection):

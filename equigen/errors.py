@@ -22,6 +22,7 @@ EquigenError                 1  something failed
 └── PictureError             1  bytes that are not a good picture
 """
 
+import re
 from typing import ClassVar
 
 EXIT_DONE = 0
@@ -30,11 +31,23 @@ EXIT_USAGE = 2
 EXIT_PARTLY = 3
 EXIT_INTERRUPTED = 130
 
+# C0 and C1, of which ESC and CSI begin what moves the cursor, sets titles and worse.
+_CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+
 
 class EquigenError(Exception):
     """The root: its message says what, where, what was expected, what came, and what to do next."""
 
     exit_code: ClassVar[int] = EXIT_FAILED
+
+    def __str__(self) -> str:
+        """Return the message as a terminal can show it, whatever names and answers are in it."""
+        return without_controls(super().__str__())
+
+
+def without_controls(text: str) -> str:
+    """Return a text whose controls but line ends are U+FFFD: a terminal would carry them out."""
+    return _CONTROLS.sub("\ufffd", text)
 
 
 class UsageError(EquigenError):

@@ -1,6 +1,5 @@
 """One cover from its host to files beside their targets: fetched, checked, sized, hashed."""
 
-import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -42,6 +41,7 @@ from equigen.jobs import (
     beside,
     target_of,
 )
+from equigen.placing import make_folder, open_new
 from equigen.rules.addresses import without_password
 from equigen.rules.covering import BROKEN, FAILED, MISSING, OK, REFUSED
 from equigen.rules.pictures import picture_key
@@ -176,9 +176,9 @@ class Fetcher:
             # Strings, since paths as objects would take longer than the writing.
             with translating_os_errors(Path(target)):
                 if genre not in self._made:
-                    os.makedirs(genre, exist_ok=True)  # noqa: PTH103
+                    make_folder(Path(genre), within=folder)
                     self._made.add(genre)
-                with open(beside(target, self.making.run, job.ticket), "wb", 0) as file:  # noqa: PTH123
+                with open_new(beside(target, self.making.run, job.ticket)) as file:
                     file.write(data)
 
 

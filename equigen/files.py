@@ -1,18 +1,21 @@
 """Reading and writing the TSV, and replacing files so that none is ever seen half-written."""
 
 import csv
+import errno
 import os
+from collections import deque
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from equigen.errors import InputError, MissingInputError, StorageError
-from equigen.schema import REQUIRED_COLUMNS
+from equigen.errors import InputError, MissingInputError, StorageError, UsageError
+from equigen.misread import find_fault, other_encoding
+from equigen.schema import MAX_CELL_CHARS, REQUIRED_COLUMNS
 
-# Longest cell that is read, in characters; what is longer is not a name.
-_MAX_CELL_CHARS = 1_000_000
+_MOST_NAMED_CHARS = 40
+_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(slots=True)
@@ -32,7 +35,12 @@ class Tsv:
 
 
 @contextmanager
-def reading_tsv(path: Path, *, made_by: str = "equigen fetch") -> Iterator[Tsv]:
+def reading_tsv(
+    path: Path,
+    *,
+    made_by: str = "equigen fetch",
+    required: Sequence[str] = REQUIRED_COLUMNS,
+) -> Iterator[Tsv]:
     """Open a TSV for reading, row by row, and check it on the way.
 
     Reads UTF-8 with or without BOM, any line ends, cells quoted as spreadsheets and Python's csv
@@ -40,7 +48,8 @@ def reading_tsv(path: Path, *, made_by: str = "equigen fetch") -> Iterator[Tsv]:
 
     Raises:
         MissingInputError: there is no such file; `made_by` is the command that makes it.
-        InputError: it is not such a TSV; says the line, and the column where there is one.
+        InputError: it is not such a TSV, or lacks a column of `required`; says the line, and the
+            column where there is one.
 
     """
     try:
@@ -49,17 +58,16 @@ def reading_tsv(path: Path, *, made_by: str = "equigen fetch") -> Iterator[Tsv]:
         msg = f"{path}: no such file. `{made_by}` makes it: run that first."
         raise MissingInputError(msg) from None
     except IsADirectoryError:
-        msg = f"{path}: this is a folder; expected a TSV file. Mend `dataset.tsv` in the config."
+        msg = f"{path}: this is a folder; expected a TSV file. Move it away, or mend the config."
         raise InputError(msg) from None
     except OSError as err:
         msg = f"{path}: can't be read: {err.strerror}. Check its permissions."
         raise InputError(msg) from None
     with file:
-        reader = csv.reader(file, delimiter="\t", strict=True)
-        rows = _checked(path, reader)
-        columns = tuple(next(rows, ()))
-        _check_header(path, columns)
-        yield Tsv(path, columns, _fitting(path, reader, rows, len(columns)))
+        checked = _Checked(path, required, made_by)
+        rows = checked.rows(file)
+        next(rows, None)  # the header
+        yield Tsv(path, checked.columns, rows)
 
 
 def require_tsv(path: Path) -> None:
@@ -73,18 +81,62 @@ def require_tsv(path: Path) -> None:
         pass
 
 
+def require_whole_tsv(path: Path) -> None:
+    """Make sure that a TSV can be read to its end, before anything is made of its rows.
+
+    A good one takes csv's own time alone, as long as half of reading it row by row.
+
+    Raises:
+        MissingInputError, InputError: there is none, or it is broken.
+
+    """
+    with reading_tsv(path) as tsv:
+        if not _looks_whole(path, len(tsv.columns)):
+            deque(tsv, maxlen=0)
+
+
+def _looks_whole(path: Path, width: int) -> bool:
+    with path.open("rb") as raw:
+        if any(b"\0" in block for block in iter(lambda: raw.read(_CHUNK_BYTES), b"")):
+            return False
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        try:
+            return set(map(len, csv.reader(file, delimiter="\t", strict=True))) <= {0, width}
+        except (csv.Error, UnicodeDecodeError):
+            return False
+
+
+def check_output(path: Path, flag: str) -> None:
+    """Make sure, before anything else is done, that a file that a user names can be one.
+
+    Raises:
+        UsageError: it is a folder, or lies in what is none.
+
+    """
+    if path.is_dir():
+        msg = f"{flag} {path}: this is a folder; expected a file. Add a file's name to it."
+        raise UsageError(msg)
+    with translating_os_errors(path):
+        there = next(each for each in path.resolve().parents if each.exists())
+    if not there.is_dir():
+        msg = f"{flag} {path}: {there} is no folder. Name a file in a folder."
+        raise UsageError(msg)
+
+
 @contextmanager
-def replacing(path: Path) -> Iterator[TextIO]:
+def replacing(path: Path, *, keeps_link: bool = True) -> Iterator[TextIO]:
     """Open a UTF-8 text file beside `path` that takes its place when the block ends well.
 
-    Where the block raises, `path` stays as it was and nothing is left beside it. A symbolic link
-    stays one: what it leads to is replaced.
+    Where the block raises, `path` stays as it was and nothing is left beside it.
 
     Raises:
         StorageError: the disk refuses: full, read-only, no permission.
 
     """
-    with in_place_of(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+    with (
+        in_place_of(path, keeps_link=keeps_link) as beside,
+        beside.open("x", encoding="utf-8", newline="") as file,
+    ):
         yield file
         file.flush()
         os.fsync(file.fileno())
@@ -97,24 +149,28 @@ def write_bytes(path: Path, body: bytes) -> None:
         StorageError: the disk refuses; the old file is still there.
 
     """
-    with in_place_of(path) as beside, beside.open("wb") as file:
+    with in_place_of(path) as beside, beside.open("xb") as file:
         file.write(body)
         file.flush()
         os.fsync(file.fileno())
 
 
 @contextmanager
-def in_place_of(path: Path) -> Iterator[Path]:
+def in_place_of(path: Path, *, keeps_link: bool = True) -> Iterator[Path]:
     """Open a place beside `path`: the file that is put there takes its place, or none does.
+
+    A symbolic link stays one, and what it leads to is replaced; without `keeps_link`, which is for
+    names that no user gave, the link itself is. Nothing lies in the place: it can be opened as new.
 
     Raises:
         StorageError: the disk refuses; the old file is still there.
 
     """
-    path = path.resolve() if path.is_symlink() else path
+    path = path.resolve() if keeps_link and path.is_symlink() else path
     beside = path.with_name(f".{path.name}.new")
     with translating_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        beside.unlink(missing_ok=True)
         try:
             yield beside
             beside.replace(path)
@@ -123,14 +179,20 @@ def in_place_of(path: Path) -> Iterator[Path]:
             raise
 
 
-def write_tsv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def write_tsv(
+    path: Path,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    keeps_link: bool = True,
+) -> None:
     """Write a TSV in place of `path`; cells are quoted only where they must be.
 
     Raises:
         StorageError: the disk refuses; the old file is still there.
 
     """
-    with replacing(path) as file:
+    with replacing(path, keeps_link=keeps_link) as file:
         # With its own line end, csv also quotes a cell that holds half of it, a lone "\r".
         writer = csv.writer(_UnixLines(file), delimiter="\t", lineterminator="\r\n")
         writer.writerow(columns)
@@ -174,91 +236,113 @@ def translating_os_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as err:
         place = err.filename or path
+        what = (
+            "Remove the link" if err.errno == errno.ELOOP else "Make room or mend the permissions"
+        )
         msg = (
             f"{place}: can't be written: {err.strerror or err}. What was there before is"
-            " untouched. Make room or mend the permissions, then run the same command again."
+            f" untouched. {what}, then run the same command again."
         )
         raise StorageError(msg) from err
 
 
-def _checked(path: Path, reader: Iterator[list[str]]) -> Iterator[list[str]]:
-    # csv's own limit is process-wide state; it is set to the same value wherever a TSV is read.
-    csv.field_size_limit(_MAX_CELL_CHARS)
-    while True:
+@dataclass(slots=True)
+class _Checked:
+    """Reads a TSV: the header, which becomes `columns`, then rows as wide as it is."""
+
+    path: Path
+    required: Sequence[str]
+    made_by: str
+    columns: tuple[str, ...] = ()
+
+    def rows(self, file: TextIO) -> Iterator[list[str]]:
+        """Yield the header, then each row."""
+        # csv's limit is process-wide state; it is set to the same value wherever a TSV is read.
+        csv.field_size_limit(MAX_CELL_CHARS)
+        reader = csv.reader(file, delimiter="\t", strict=True)
+        width = ended = 0
         try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as err:
+            for row in reader:
+                if "\0" in "".join(row):
+                    raise self._nul(row, ended + 1)
+                if row:
+                    if len(row) != width:
+                        if width:
+                            raise self._unfit(row, ended + 1)
+                        self._take_header(row, ended + 1)
+                        width = len(row)
+                    yield row
+                ended = reader.line_num
+        except (csv.Error, UnicodeDecodeError) as err:
+            raise self._torn(err, ended + 1) from None
+        if not width:
+            raise self._empty()
+
+    def _take_header(self, columns: Sequence[str], line: int) -> None:
+        missing = [repr(name) for name in self.required if name not in columns]
+        if missing:
+            which = "column" if len(missing) == 1 else "columns"
+            verb = "is" if len(missing) == 1 else "are"
             msg = (
-                f"{path}, line {_line(reader)}: not a row of a TSV: {err}. Expected cells between"
-                " tabs, with quotes closed and doubled inside a quoted cell. Mend the line."
-            )
-            raise InputError(msg) from None
-        except UnicodeDecodeError:
-            raise _not_utf8(path) from None
-        if "\0" in "".join(row):
-            column = next(at for at, cell in enumerate(row, start=1) if "\0" in cell)
-            msg = (
-                f"{path}, line {_line(reader)}, column {column}: a NUL character; expected text."
-                " Take it out."
-            )
-            raise InputError(msg)
-        if row:
-            yield row
-
-
-def _not_utf8(path: Path) -> InputError:
-    # The text layer decodes in blocks and can't say where: look for the place by line.
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                line.decode()
-            except UnicodeDecodeError as err:
-                byte = f"byte {err.start + 1} is 0x{line[err.start]:02x}"
-                msg = f"{path}, line {number}: not UTF-8: {byte}. Convert the file to UTF-8."
-                return InputError(msg)
-    msg = f"{path}: not UTF-8. Convert the file to UTF-8."
-    return InputError(msg)
-
-
-def _check_header(path: Path, columns: Sequence[str]) -> None:
-    if not columns:
-        msg = (
-            f"{path}, line 1: the file is empty; expected a header with the columns"
-            f" {', '.join(REQUIRED_COLUMNS)}. Remove the file and run `equigen fetch`."
-        )
-        raise InputError(msg)
-    missing = [name for name in REQUIRED_COLUMNS if name not in columns]
-    if missing:
-        msg = (
-            f"{path}, line 1: the column {missing[0]!r} is missing; expected at least"
-            f" {', '.join(REQUIRED_COLUMNS)}, got {', '.join(columns)[:200]!r}. Mend the header."
-        )
-        raise InputError(msg)
-    twice = [name for name in columns if columns.count(name) > 1]
-    if twice:
-        where = [number for number, name in enumerate(columns, start=1) if name == twice[0]]
-        msg = (
-            f"{path}, line 1, column {where[1]}: the column {twice[0]!r} stands there twice;"
-            " expected each once. Rename or remove one."
-        )
-        raise InputError(msg)
-
-
-def _fitting(
-    path: Path, reader: object, rows: Iterator[list[str]], width: int
-) -> Iterator[list[str]]:
-    for row in rows:
-        if len(row) != width:
-            msg = (
-                f"{path}, line {_line(reader)}, column {min(len(row), width) + 1}: expected"
-                f" {width} cells as in the header, got {len(row)}. Mend the line."
+                f"{self.path}, line {line}: the {which} {', '.join(missing)} {verb} missing;"
+                f" expected at least {', '.join(self.required)}, in any order, got"
+                f" {', '.join(columns)[:200]!r}. Mend the header."
             )
             raise InputError(msg)
-        yield row
+        twice = next((name for name in columns if columns.count(name) > 1), None)
+        if twice is not None:
+            one, other = [at for at, name in enumerate(columns, start=1) if name == twice][:2]
+            msg = (
+                f"{self.path}, line {line}, column {other}: the column {twice[:200]!r} stands there"
+                f" twice, first as column {one}; expected each once. Rename or remove one."
+            )
+            raise InputError(msg)
+        self.columns = tuple(columns)
 
+    def _empty(self) -> InputError:
+        msg = (
+            f"{self.path}, line 1, column 1: the file is empty; expected a header with the columns"
+            f" {', '.join(self.required)}. Remove the file and run `{self.made_by}`."
+        )
+        return InputError(msg)
 
-def _line(reader: object) -> int:
-    line: int = getattr(reader, "line_num", 0)
-    return line
+    def _unfit(self, row: Sequence[str], line: int) -> InputError:
+        width = len(self.columns)
+        place = self._place(line, min(len(row), width) + 1)
+        what = "a tab too few" if len(row) == width - 1 else "tabs are missing"
+        if len(row) > width:
+            what = "a tab too many" if len(row) == width + 1 else "there are tabs too many"
+        msg = (
+            f"{place}: expected {width} cells as in the header, got {len(row)}: {what}. Mend the"
+            " line."
+        )
+        return InputError(msg)
+
+    def _nul(self, row: Sequence[str], line: int) -> InputError:
+        column = next(at for at, cell in enumerate(row, start=1) if "\0" in cell)
+        if other := other_encoding(self.path):
+            trouble = f"this is {other}; expected UTF-8. Save it as UTF-8, then run again."
+            return InputError(f"{self.path}, line 1, column 1: {trouble}")
+        before = "".join(row[:column]).partition("\0")[0]
+        line += before.replace("\r\n", "\n").replace("\r", "\n").count("\n")
+        msg = f"{self._place(line, column)}: a NUL character; expected text. Take it out."
+        return InputError(msg)
+
+    def _torn(self, err: Exception, line: int) -> InputError:
+        fault = find_fault(self.path, from_line=line, most_chars=MAX_CELL_CHARS)
+        if fault and fault.line > 1 and not self.columns:
+            # What is wrong was met ahead of its line: files are decoded in blocks.
+            self._read_header_loosely()
+        if fault is None:
+            msg = f"{self.path}, line {line}: not a row of a TSV: {err}. Mend the line."
+            return InputError(msg)
+        return InputError(f"{self._place(fault.line, fault.column)}: {fault.trouble}")
+
+    def _read_header_loosely(self) -> None:
+        with self.path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            self.columns = tuple(next(filter(None, csv.reader(file, delimiter="\t")), ()))
+
+    def _place(self, line: int, column: int) -> str:
+        names = self.columns[column - 1 : column]
+        named = "".join(f" ({name[:_MOST_NAMED_CHARS]!r})" for name in names)
+        return f"{self.path}, line {line}, column {column}{named}"

@@ -10,7 +10,6 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Self, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -30,8 +29,11 @@ from equigen.errors import (
 )
 from equigen.gates import Clock, Gate, Gates, RequestCounter
 from equigen.resolver import Resolver
-from equigen.rules.addresses import is_plain, shown
+from equigen.rules.addresses import is_plain, origin, shown
+from equigen.rules.headers import retry_after_s, whole_number
 from equigen.rules.pacing import HostPolicy, Patience
+from equigen.rules.secrets import without_secrets
+from equigen.schema import safe_text
 
 _CHUNK_BYTES = 256 * 1024
 _TOO_MANY_REQUESTS = 429
@@ -44,9 +46,6 @@ _FIRST_BACKOFF_S = 0.5
 # Discogs counts over a moving minute and says nothing about when: look again later than after a
 # fault, so that all tries together outlast that minute.
 _FIRST_BACKOFF_TOO_MANY_S = 2.5
-# What a host asks for beyond that is a mistake, and no date can say it.
-_LONGEST_REST_S = 366 * 24 * 3600.0
-_DIGITS = 20
 _DEFAULT_MAX_BYTES = 50_000_000
 _OK = 200
 _PARTIAL = 206
@@ -214,7 +213,14 @@ class Client:
             return self._retrying(attempt)
         except FetchError as err:
             err.tries = self.tries()
+            # A server may quote what it was sent, and lead to an address that holds it.
+            err.args, err.url = (self._told(str(err)),), self._told(err.url)
             raise
+
+    def _told(self, text: str) -> str:
+        """Return a text for people: without what is sent to any host in a header of its own."""
+        policies = self.gates.policies.values()
+        return without_secrets(text, [each for it in policies for each in it.headers.values()])
 
     def tries(self) -> int:
         """Return how many tries the last `get` or `stream` of this thread took."""
@@ -236,14 +242,14 @@ class Client:
                 closing(connections.send(url, headers)) as response,
             ):
                 if _log.isEnabledFor(logging.INFO):
-                    _log.info("GET %s: %d", shown(url), response.status)
+                    _log.info("GET %s: %d", self._told(shown(url)), response.status)
                 passage.remaining = _remaining(gate.policy, response.headers)
                 location = response.headers.get("Location", "")
                 if not (location and response.status in _REDIRECTS):
                     return finish(gate, url, response)
                 with suppress(urllib3.exceptions.HTTPError, OSError):
                     _drain(response)  # what a redirect has to say beside where to is no matter
-            url = self._redirected(gate, url, location, urlsplit(start).scheme)
+            url = self._redirected(gate, url, location)
         msg = (
             f"{shown(start)}: more than {self._patience.max_redirects} redirects, the last to"
             f" {shown(url)}. The host is set up wrongly; nothing to mend here."
@@ -263,7 +269,7 @@ class Client:
             return Answer(url, response.headers, b"", _NOT_MODIFIED)
         if response.status != _OK:
             raise self._status_error(gate, url, response)
-        if _number(response.headers.get("Content-Length", "")) > max_bytes:
+        if whole_number(response.headers.get("Content-Length", "")) > max_bytes:
             raise _too_large(url, max_bytes)
         limit_s = self._patience.read_timeout_s * _SLOWEST_BODY_IN_READ_TIMEOUTS
         began_s = self._clock.steady()
@@ -302,26 +308,28 @@ class Client:
         self, gate: Gate, url: str, response: urllib3.BaseHTTPResponse
     ) -> HttpStatusError:
         status = response.status
-        pause_s = _retry_after_s(response.headers.get("Retry-After", ""), self._clock.unix())
+        pause_s = retry_after_s(response.headers.get("Retry-After", ""), self._clock.unix())
         if pause_s > 0:
             gate.rest(pause_s, why=f"it answered {status} and asked for a rest")
         said = "cut off."
         with suppress(urllib3.exceptions.HTTPError, OSError):
-            said = " ".join(_drain(response)[:_TOLD_BYTES].decode("utf-8", "replace").split())
-        msg = f"{shown(url)}: expected status 200, got {status} {response.reason}: {said}"
+            said = _drain(response)[:_TOLD_BYTES].decode("utf-8", "replace")
+        said = safe_text(f"{status} {response.reason}: {' '.join(said.split())}")
+        msg = f"{shown(url)}: expected status 200, got {said}"
         return HttpStatusError(msg, url=url, status=status, retry_after_s=pause_s)
 
-    def _redirected(self, gate: Gate, url: str, location: str, first_scheme: str) -> str:
+    def _redirected(self, gate: Gate, url: str, location: str) -> str:
         try:
             target = urljoin(url, location)
             parts = urlsplit(target)
+            is_same = origin(target) == origin(url)
         except ValueError as err:
             msg = f"{shown(url)}: redirects to {shown(location)!r}, which is no address: {err}."
             raise RefusedAddressError(msg, url=url) from err
         trouble = ""
         if parts.scheme not in _SCHEMES:
             trouble = "only http and https are followed"
-        elif gate.policy.headers and (parts.hostname != gate.host or parts.scheme != first_scheme):
+        elif gate.policy.headers and not is_same:
             trouble = "credentials don't follow to another host"
         if trouble:
             msg = f"{shown(url)}: redirects to {shown(target)}, but {trouble}."
@@ -353,25 +361,8 @@ def _is_worth_retrying(err: BaseException) -> bool:
 def _remaining(policy: HostPolicy, headers: Mapping[str, str]) -> int | None:
     if not policy.ratelimit_prefix:
         return None
-    left = _number(headers.get(f"{policy.ratelimit_prefix}-Remaining", ""))
+    left = whole_number(headers.get(f"{policy.ratelimit_prefix}-Remaining", ""))
     return left if left >= 0 else None
-
-
-def _retry_after_s(value: str, now_s: float) -> float:
-    # Seconds or an HTTP date: https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
-    if (seconds := _number(value)) >= 0:
-        return min(float(seconds), _LONGEST_REST_S)
-    try:
-        pause_s = parsedate_to_datetime(value).timestamp() - now_s
-        return min(max(0.0, pause_s), _LONGEST_REST_S)
-    except (TypeError, ValueError, OverflowError):
-        return 0.0
-
-
-def _number(value: str) -> int:
-    """Return the number that a header holds, -1 where it holds none."""
-    value = value.strip()
-    return int(value) if value.isascii() and value.isdigit() and len(value) < _DIGITS else -1
 
 
 def _too_large(url: str, max_bytes: int) -> TooLargeError:
@@ -394,5 +385,5 @@ def _encoded(url: str, params: Sequence[tuple[str, str]]) -> str:
 
 
 def _drain(response: urllib3.BaseHTTPResponse) -> bytes:
-    short = 0 <= _number(response.headers.get("Content-Length", "")) <= _DRAINED_BYTES
+    short = 0 <= whole_number(response.headers.get("Content-Length", "")) <= _DRAINED_BYTES
     return response.read(_DRAINED_BYTES if short else _TOLD_BYTES, decode_content=True)

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Final
 from equigen.context import Context
 from equigen.errors import ConfigError
 from equigen.files import translating_os_errors
+from equigen.placing import copy_file, make_folder, move_file
 from equigen.rules.splitting import SETS, Changes, Link, Place, changes
 
 # Where each album is, in the folder of the sets.
@@ -149,20 +149,22 @@ def gather(images: Path, split: Path) -> None:
     for place in list(files_in_sets(split)):
         file, home = split / place.set_name / place.path, images / place.path
         if not home.exists() and not file.is_symlink() and not file.name.startswith("."):
+            make_folder(home.parent, within=images)
             with translating_os_errors(home):
-                home.parent.mkdir(parents=True, exist_ok=True)
-                shutil.move(file, home)
+                move_file(file, home)
 
 
 def _carry_out(context: Context, plan: Changes, link: Link) -> None:
     images, split = context.images, context.split
     with translating_os_errors(split):
+        genres = {folder.name for folder in images.iterdir() if folder.is_dir()}
+        for genre in genres:
+            make_folder(images / genre, within=images)
+            for name in SETS:
+                make_folder(split / name / genre, within=split)
         for place in plan.remove:
             (split / place.set_name / place.path).unlink()
-        genres = {folder.name for folder in images.iterdir() if folder.is_dir()}
         for name in SETS:
-            for genre in genres:
-                (split / name / genre).mkdir(parents=True, exist_ok=True)
             for folder in (split / name).iterdir():
                 if folder.is_dir() and folder.name not in genres and not any(folder.iterdir()):
                     folder.rmdir()
@@ -176,11 +178,11 @@ def _put(picture: Path, target: Path, link: Link) -> None:
     beside = target.with_name(UNFINISHED)
     match link:
         case Link.COPY:
-            shutil.copy2(picture, beside)
+            copy_file(picture, beside)
             beside.replace(target)
         case Link.SYMLINK:
             target.symlink_to(_relative(picture, target))
         case Link.HARDLINK:
             target.hardlink_to(picture)
         case Link.MOVE:
-            shutil.move(picture, target)
+            move_file(picture, target)

@@ -1,6 +1,5 @@
 """The proof that nothing stands in two sets, read off the files."""
 
-import csv
 import hashlib
 import os
 from collections import Counter
@@ -10,8 +9,8 @@ from pathlib import Path
 from equigen.comparing import judged_pairs
 from equigen.context import Context
 from equigen.covers import dataset_covers
-from equigen.errors import LeakError, MissingInputError
-from equigen.files import translating_os_errors
+from equigen.errors import InputError, LeakError, MissingInputError
+from equigen.files import reading_tsv, translating_os_errors
 from equigen.layout import SPLIT_TSV, UNFINISHED
 from equigen.lookalikes import look_at
 from equigen.records import StoredLook
@@ -31,6 +30,7 @@ def prove_none(context: Context) -> Summary:
     Raises:
         LeakError: something is in two sets; the message has the files.
         MissingInputError: there are no sets, or no dataset.
+        InputError: the dataset or split.tsv is broken.
 
     """
     places = list(_places(context.split))
@@ -104,13 +104,22 @@ def _artists_of_files(context: Context) -> dict[str, str]:
         by_path[row.path] = row.artist
         by_id[row.album_id] = row.artist
     table = context.split / SPLIT_TSV
-    if table.is_file():
-        with translating_os_errors(table), table.open(encoding="utf-8", newline="") as rows:
-            for cells in csv.DictReader(rows, delimiter="\t", quoting=csv.QUOTE_NONE):
-                path, album = cells.get("file") or "", cells.get("album_id") or ""
-                if album in by_id and album:
+    if table.exists():
+        try:
+            for path, album in _listed(table):
+                if album and album in by_id:
                     by_path.setdefault(path, by_id[album])
+        except InputError as err:
+            msg = f"{err} `equigen split` writes it anew."
+            raise InputError(msg) from None
     return by_path
+
+
+def _listed(table: Path) -> Iterator[tuple[str, str]]:
+    with reading_tsv(table, made_by="equigen split", required=("album_id", "file")) as rows:
+        at_path, at_id = rows.index("file"), rows.index("album_id")
+        for row in rows:
+            yield row[at_path], row[at_id]
 
 
 def _read(context: Context, place: Place, looks: dict[str, bytes]) -> str:

@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from equigen.errors import LockedError
 from equigen.files import translating_os_errors
+from equigen.placing import open_new
 
 _LOCK_NAME = ".equigen.lock"
 _HOLDER = ".holder"
@@ -47,8 +48,9 @@ def dataset_lock(
     _held_here.add(here)
     try:
         since = now.strftime("%Y-%m-%d %H:%M:%S UTC")
-        with translating_os_errors(holder):
-            holder.write_text(json.dumps({"stage": stage, "pid": os.getpid(), "since": since}))
+        holding = {"stage": stage, "pid": os.getpid(), "since": since}
+        with translating_os_errors(holder), open_new(holder) as file:
+            file.write(json.dumps(holding).encode())
         yield
     finally:
         _held_here.discard(here)

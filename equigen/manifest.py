@@ -7,7 +7,7 @@ from pathlib import Path
 from equigen.context import Context
 from equigen.covers import WantedCover, dataset_covers
 from equigen.errors import UsageError
-from equigen.files import in_place_of, write_tsv
+from equigen.files import check_output, in_place_of, write_tsv
 from equigen.ledger import Ledger
 from equigen.records import Cover
 from equigen.rules.covering import WAITING
@@ -27,12 +27,14 @@ def check_manifest(path: Path) -> None:
     """Make sure, before anything else is done, that a manifest can be written there.
 
     Raises:
-        UsageError: its name says neither TSV nor Parquet, or Parquet can't be written here.
+        UsageError: its name says neither TSV nor Parquet, it can't be a file, or Parquet can't be
+            written here.
 
     """
     if path.suffix not in {_TSV, _PARQUET}:
         msg = f"--export {path}: expected a name that ends in {_TSV} or {_PARQUET}."
         raise UsageError(msg)
+    check_output(path, "--export")
     if path.suffix == _PARQUET:
         try:
             import pyarrow as pa  # noqa: F401, PLC0415  (optional, and heavy)
@@ -107,7 +109,11 @@ def _write_parquet(path: Path, rows: Iterable[Sequence[str | int | bytes]]) -> N
 
     kinds = {name: pa.int64() for name in _NUMBERS} | {"grey": pa.binary()}
     schema = pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])
-    with in_place_of(path) as beside, pq.ParquetWriter(beside, schema) as writer:
+    with (
+        in_place_of(path) as beside,
+        beside.open("xb") as file,
+        pq.ParquetWriter(file, schema) as writer,
+    ):
         rows = iter(rows)
         while batch := list(islice(rows, _BATCH_ROWS)):
             columns = [pa.array(list(column), kind.type) for column, kind in

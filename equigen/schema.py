@@ -9,6 +9,9 @@ from dataclasses import dataclass
 REQUIRED_COLUMNS = ("artist", "album", "album_index", "genre", "year", "image_url")
 COLUMNS = (*REQUIRED_COLUMNS, "album_id", "genres", "styles", "country", "formats")
 
+# Longest cell, in characters: far beyond any name, list or address, and a mistake where it occurs.
+MAX_CELL_CHARS = 65_536
+
 _LIST_SEPARATOR = "|"
 # What would break a row or a line-based tool: the C0 and C1 controls (tab, newline, NUL, ...) and
 # Unicode's own line and paragraph separators.
@@ -66,15 +69,24 @@ def safe_text(text: str) -> str:
     """Return `text` fit for a cell: one line of Unicode NFC without control characters.
 
     Runs of tabs, newlines, NULs and other controls become one space; lone surrogates, which have
-    no UTF-8, become U+FFFD. White space at the ends goes; inner spaces stay as they are.
+    no UTF-8, become U+FFFD. White space at the ends goes; inner spaces stay as they are. What is
+    longer than a cell may be is cut off.
     """
     text = _SURROGATES.sub("\ufffd", _UNSAFE.sub(" ", text))
-    return unicodedata.normalize("NFC", text).strip()
+    return unicodedata.normalize("NFC", text).strip()[:MAX_CELL_CHARS].rstrip()
 
 
 def join_list(values: Sequence[str]) -> str:
-    """Write several values into one cell; the inverse of `split_list`."""
-    return _LIST_SEPARATOR.join(value.replace(_LIST_SEPARATOR, "/") for value in values)
+    """Write several values into one cell; the inverse of `split_list`.
+
+    Values that the cell has no room for are left out.
+    """
+    cell = _LIST_SEPARATOR.join(value.replace(_LIST_SEPARATOR, "/") for value in values)
+    return cell if len(cell) <= MAX_CELL_CHARS else _cut_list(cell)
+
+
+def _cut_list(cell: str) -> str:
+    return cell[: MAX_CELL_CHARS + 1].rpartition(_LIST_SEPARATOR)[0]
 
 
 def split_list(cell: str) -> tuple[str, ...]:

@@ -215,11 +215,18 @@ class DownloadSettings(Table):
 class HttpSettings(Table):
     """`[http]`: patience of the one HTTP client that all stages share."""
 
-    connect_timeout_s: float = Field(10, gt=0, description="seconds to wait for a connection")
-    read_timeout_s: float = Field(30, gt=0, description="seconds of silence before giving up")
+    connect_timeout_s: float = Field(
+        10, gt=0, le=86_400, description="seconds to wait for a connection"
+    )
+    read_timeout_s: float = Field(
+        30, gt=0, le=86_400, description="seconds of silence before giving up"
+    )
     tries: int = Field(6, ge=1, description="how often a request is made that can succeed later")
     max_wait_s: float = Field(
-        120, ge=0, description="longest pause; a host that asks for more is left for another run"
+        120,
+        ge=0,
+        le=604_800,
+        description="longest pause; a host that asks for more is left for another run",
     )
     max_redirects: int = Field(5, ge=0, description="redirects that are followed")
 

@@ -4,7 +4,6 @@ import errno
 import filecmp
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from equigen.errors import PictureError, StorageError
 from equigen.files import translating_os_errors
 from equigen.jobs import MAKE, UNPLACED, Job, beside, target_of
 from equigen.ledger import SPLIT_LINK, Ledger
+from equigen.placing import copy_file, make_folder, move_file
 from equigen.records import Cover
 from equigen.rules.covering import OK
 from equigen.rules.rendering import Demands, Rendering
@@ -148,9 +148,9 @@ class Shelf:
             if origin is None or origin == target:
                 continue
             if moves:
-                _move(origin, target)
+                _move(origin, target, within=place.folder)
             else:
-                self._copy(origin, target, links=links)
+                self._copy(origin, target, within=place.folder, links=links)
         new = replace(cover, path=path, url=url)
         self.ledger.record_cover(new, moved_from=cover.path if moves else "")
 
@@ -177,12 +177,14 @@ class Shelf:
             homes = (self._places[0].file(state.path), self._moved(state.path))
             for home in homes:
                 if self._fits(home, state.size_bytes):
-                    _move(home, self._places[0].file_aside(state.path))
+                    first = self._places[0]
+                    _move(home, first.file_aside(state.path), within=first.aside)
                     self.set_aside += 1
                     break
             for place in self._places[1:]:
                 if place.file(state.path).is_file():
-                    _move(place.file(state.path), place.file_aside(state.path))
+                    aside = place.file_aside(state.path)
+                    _move(place.file(state.path), aside, within=place.aside)
 
     def put_away_spoilt(self, file: Path) -> None:
         """Set aside what lies in a good cover's place and isn't that cover."""
@@ -191,7 +193,8 @@ class Shelf:
         root = next((root for root in roots if file.is_relative_to(root)), None)
         if root and file.is_file():
             path = file.relative_to(root).with_suffix(f".{root.name}.spoilt")
-            _move(file, self._places[0].aside / path)
+            aside = self._places[0].aside
+            _move(file, aside / path, within=aside)
             self.spoilt += 1
 
     def put_away_unfit(self, cover: Cover) -> None:
@@ -205,7 +208,9 @@ class Shelf:
         for first, *others in self.ledger.identical_covers():
             for place in self._places:
                 for other in others:
-                    self._link(place.file(first), place.file(other))
+                    if place.file(other).is_file():
+                        make_folder(place.file(other).parent, within=place.folder)
+                        self._link(place.file(first), place.file(other))
 
     def sweep(self) -> None:
         """Remove what an earlier run that was killed left beside its targets."""
@@ -246,11 +251,11 @@ class Shelf:
                     raise
             self.has_links = False
 
-    def _copy(self, source: Path, target: Path, *, links: bool) -> None:
+    def _copy(self, source: Path, target: Path, *, within: Path, links: bool) -> None:
         copy = target.with_name(_COPY)
+        make_folder(target.parent, within=within)
         with translating_os_errors(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, copy)
+            copy_file(source, copy)
             copy.replace(target)
         if links:
             self._link(source, target)
@@ -267,10 +272,11 @@ class Shelf:
 
 def _folders(images: Path) -> Iterator[Path]:
     if images.is_dir():
-        yield from (folder for folder in images.iterdir() if folder.is_dir())
+        folders = (folder for folder in images.iterdir() if not folder.is_symlink())
+        yield from (folder for folder in folders if folder.is_dir())
 
 
-def _move(source: Path, target: Path) -> None:
+def _move(source: Path, target: Path, *, within: Path) -> None:
+    make_folder(target.parent, within=within)
     with translating_os_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(source, target)
+        move_file(source, target)

@@ -9,6 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 from equigen.context import Bar
+from equigen.errors import without_controls
 from equigen.summary import Summary, Table
 
 _GAP = "  "
@@ -56,7 +57,7 @@ class BarMaker:
 
 def say(line: str) -> None:
     """Write a line to stderr, above the bars that are shown there."""
-    tqdm.write(line, file=sys.stderr)
+    tqdm.write(without_controls(line), file=sys.stderr)
 
 
 def columns() -> int:
@@ -72,7 +73,7 @@ def as_text(summary: Summary, *, width: int = 0) -> str:
     parts = []
     if summary.table:
         parts.append(aligned(summary.table, width=width))
-    parts.extend(summary.notes)
+    parts.extend(map(without_controls, summary.notes))
     came = f"{summary.stage}: {summary.rows_in:,} {summary.unit} in, {summary.rows_out:,} out"
     dropped = [(count, reason) for reason, count in summary.dropped.items() if count]
     if dropped:
@@ -101,7 +102,7 @@ def aligned(table: Table, *, width: int = 0) -> str:
     Where a line would be longer than `width` (0: as long as it is), the columns that are too many
     follow below, behind the first one.
     """
-    shown = [table.columns, *([_cell(value) for value in row] for row in table.rows)]
+    shown = [[_cell(value) for value in row] for row in (table.columns, *table.rows)]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     numeric = [
         all(isinstance(row[at], int) for row in table.rows) for at in range(len(table.columns))
@@ -131,4 +132,4 @@ def _folded(widths: Sequence[int], width: int) -> list[list[int]]:
 
 
 def _cell(value: str | int) -> str:
-    return f"{value:,}" if isinstance(value, int) else value
+    return f"{value:,}" if isinstance(value, int) else without_controls(value).replace("\n", " ")

@@ -1,6 +1,7 @@
 """The TSV: written so that others read it, read whoever wrote it, never half there."""
 
 import csv
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 
 from equigen.errors import InputError, MissingInputError, StorageError
 from equigen.files import reading_tsv, replacing, translating_os_errors, write_tsv
-from equigen.schema import REQUIRED_COLUMNS, safe_text
+from equigen.misread import find_fault
+from equigen.schema import MAX_CELL_CHARS, REQUIRED_COLUMNS, safe_text
 
 HEADER = "\t".join(REQUIRED_COLUMNS)
 ROW = ("Nina Simone", "Pastel Blues", "1", "Jazz", "1965", "https://a.example/1.jpg")
@@ -170,7 +172,7 @@ def test_a_folder_is_no_file(path: Path) -> None:
 def test_an_empty_file_is_refused(path: Path, content: str) -> None:
     """A file without so much as a header is not a dataset."""
     path.write_text(content, encoding="utf-8")
-    assert "line 1: the file is empty" in refusal(path)
+    assert "line 1, column 1: the file is empty" in refusal(path)
 
 
 @pytest.mark.parametrize("name", REQUIRED_COLUMNS)
@@ -205,7 +207,9 @@ def test_a_cell_too_few_is_found(path: Path) -> None:
     """A short row is named by line and by the first column that lacks."""
     short = "\t".join(ROW[:5])
     path.write_text(f"{HEADER}\n{LINE}\n{short}\n", encoding="utf-8")
-    assert "line 3, column 6: expected 6 cells as in the header, got 5" in refusal(path)
+    assert "line 3, column 6 ('image_url'): expected 6 cells as in the header, got 5" in refusal(
+        path
+    )
 
 
 def test_a_cell_too_many_is_found(path: Path) -> None:
@@ -225,7 +229,7 @@ def test_a_nul_is_found(path: Path) -> None:
     """A NUL character, as torn files hold them, is named by line and column."""
     torn = LINE.replace("Jazz", "Ja\0zz")
     path.write_text(f"{HEADER}\n{LINE}\n{torn}\n", encoding="utf-8")
-    assert "line 3, column 4: a NUL" in refusal(path)
+    assert "line 3, column 4 ('genre'): a NUL" in refusal(path)
 
 
 def test_a_nul_in_the_header_is_found(path: Path) -> None:
@@ -244,7 +248,7 @@ def test_a_bare_quote_inside_a_quoted_cell_is_found(path: Path, cell: str) -> No
 def test_a_quote_that_is_never_closed_is_found(path: Path) -> None:
     """A cell that swallows the rest of the file is an error, not a very long cell."""
     path.write_text(f'{HEADER}\n"{LINE}\n{LINE}\n', encoding="utf-8")
-    assert "line 3" in refusal(path)
+    assert "line 2, column 1 ('artist'): a quote opens here and is never closed" in refusal(path)
 
 
 @pytest.mark.parametrize("good_lines", [0, 3, 3000])
@@ -259,11 +263,34 @@ def test_bytes_that_are_not_utf_8_are_found(path: Path, good_lines: int) -> None
 
 
 def test_a_cell_longer_than_any_name_is_refused(path: Path) -> None:
-    """What can't be a name isn't read into memory as one, but long cells are fine."""
-    path.write_text(f"{HEADER}\n{LINE}{'x' * 500_000}\n", encoding="utf-8")
-    assert len(read(path)[0][5]) > 500_000
-    path.write_text(f"{HEADER}\n{LINE}{'x' * 1_100_000}\n", encoding="utf-8")
-    assert "line 2" in refusal(path)
+    """What can't be a name isn't read into memory as one; the longest that fits is fine."""
+    for cell in ("x" * MAX_CELL_CHARS, f'"{"x" * (MAX_CELL_CHARS - 1)}"""'):
+        path.write_text(f"{HEADER}\n{LINE.replace('Jazz', cell)}\n", encoding="utf-8")
+        assert len(read(path)[0][3]) == MAX_CELL_CHARS
+        path.write_text(f"{HEADER}\n{LINE.replace('Jazz', cell + 'x')}\n", encoding="utf-8")
+        assert "line 2, column 4 ('genre'): " in refusal(path)
+
+
+def test_the_line_of_a_nul_is_counted_within_its_row(path: Path) -> None:
+    """A cell of several lines moves what stands behind it."""
+    line = LINE.replace("Nina Simone", '"Nina\r\nSi\nmone"').replace("Jazz", "Ja\0zz")
+    path.write_bytes(f"{HEADER}\n{line}\n".encode())
+    assert "line 4, column 4 ('genre'): a NUL" in refusal(path)
+
+
+@given(st.text(st.sampled_from('"\t\n\rab'), max_size=24))
+@settings(max_examples=300, deadline=None)
+def test_whatever_csv_refuses_is_found_where_it_stands(shared_path: Path, body: str) -> None:
+    """Reading it again, by another way, comes to the same verdict, and a place is told."""
+    shared_path.write_bytes(body.encode())
+    with shared_path.open(encoding="utf-8", newline="") as file:
+        try:
+            deque(csv.reader(file, delimiter="\t", strict=True), maxlen=0)
+            is_good = True
+        except csv.Error:
+            is_good = False
+    fault = find_fault(shared_path, from_line=1, most_chars=MAX_CELL_CHARS)
+    assert (fault is None) == is_good
 
 
 def test_rows_before_a_broken_one_are_given_out(path: Path) -> None:

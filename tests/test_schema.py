@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from equigen.schema import (
     COLUMNS,
+    MAX_CELL_CHARS,
     REQUIRED_COLUMNS,
     Album,
     Listing,
@@ -76,6 +77,17 @@ def test_a_list_comes_back_from_its_cell(values: list[str]) -> None:
     cell = join_list(values)
     assert split_list(cell) == tuple(value.replace("|", "/") for value in values)
     assert join_list(split_list(cell)) == cell
+
+
+def test_no_cell_is_longer_than_can_be_read_again() -> None:
+    """A title without end is cut, and so is a list, between two of its values."""
+    assert safe_text("ä" * 100_000) == "ä" * MAX_CELL_CHARS
+    assert safe_text("a" * (MAX_CELL_CHARS - 1) + " b") == "a" * (MAX_CELL_CHARS - 1)
+    values = [f"value {number:05}" for number in range(10_000)]
+    cell = join_list(values)
+    assert MAX_CELL_CHARS - 12 <= len(cell) <= MAX_CELL_CHARS
+    assert split_list(cell) == tuple(values[: len(split_list(cell))])
+    assert join_list(["a" * 100_000]) == ""
 
 
 def test_an_empty_cell_is_an_empty_list() -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from equigen.schema import join_list, safe_text
+from equigen.schema import MAX_CELL_CHARS, join_list, safe_text
 
 _YEAR = re.compile(r"[1-9][0-9]{3}")
 _COMMA = ","
@@ -22,7 +22,7 @@ def clean(text: str) -> str:
 
     Of printable ASCII there is nothing to replace, and its NFC is itself.
     """
-    if text.isascii() and text.isprintable():
+    if text.isascii() and text.isprintable() and len(text) <= MAX_CELL_CHARS:
         return text.strip()
     return safe_text(text)
 

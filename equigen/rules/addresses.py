@@ -1,6 +1,7 @@
 """Addresses: how they are written for a host to understand, and shown so that nothing leaks."""
 
 import re
+from urllib.parse import urlsplit
 
 import idna
 
@@ -16,6 +17,18 @@ _MOST_SHOWN_CHARS = 300
 def is_plain(url: str) -> bool:
     """Tell whether a URL can be sent letter by letter, as nearly all can."""
     return bool(_PLAIN.fullmatch(url))
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """Return what a server is known by: another port can be another's, and http is read by all.
+
+    Raises:
+        ValueError: it is no URL.
+
+    """
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+    return parts.scheme, (parts.hostname or "").rstrip("."), port
 
 
 def shown(url: str) -> str:

@@ -24,7 +24,13 @@ import typer
 from equigen.context import Context
 from equigen.covers import dataset_covers
 from equigen.errors import UsageError
-from equigen.files import reading_tsv, require_tsv, translating_os_errors, write_without
+from equigen.files import (
+    check_output,
+    reading_tsv,
+    require_tsv,
+    translating_os_errors,
+    write_without,
+)
 from equigen.ledger import Ledger
 from equigen.lock import dataset_lock
 from equigen.rules.balancing import (
@@ -114,6 +120,7 @@ def _check_output(output: Path, tsv: Path) -> None:
     if output.suffix != ".tsv":
         msg = f"--output {output}: expected a name that ends in .tsv."
         raise UsageError(msg)
+    check_output(output, "--output")
     with translating_os_errors(output):
         is_dataset = output.exists() and output.samefile(tsv)
     if is_dataset:

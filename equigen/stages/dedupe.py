@@ -27,8 +27,10 @@ from equigen.covers import WantedCover, dataset_covers
 from equigen.errors import MissingInputError, UsageError
 from equigen.files import (
     Tsv,
+    check_output,
     reading_tsv,
     require_tsv,
+    require_whole_tsv,
     translating_os_errors,
     write_tsv,
     write_without,
@@ -80,7 +82,7 @@ def run(
         raise UsageError(msg)
     if conflicts:
         _check_conflicts(conflicts, context.tsv)
-    require_tsv(context.tsv)
+    (require_whole_tsv if covers else require_tsv)(context.tsv)
     with dataset_lock(context.directory, stage="dedupe", now=context.now()):
         return _by_covers(context, conflicts, drop=drop) if covers else _by_rows(context)
 
@@ -113,10 +115,7 @@ def _check_conflicts(path: Path, tsv: Path) -> None:
         if path.suffix != ".tsv" or is_dataset:
             msg = f"--conflicts {path}: expected a name that ends in .tsv and isn't the dataset's."
             raise UsageError(msg)
-        there = next(each for each in path.resolve().parents if each.exists())
-        if not there.is_dir():
-            msg = f"--conflicts {path}: {there} is no folder. Name a file in a folder."
-            raise UsageError(msg)
+        check_output(path, "--conflicts")
         if path.exists() and not _is_conflict_list(path):
             msg = (
                 f"--conflicts {path}: there is another file that isn't such a list (its first line"

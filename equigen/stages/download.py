@@ -24,7 +24,7 @@ import typer
 from equigen.context import Context
 from equigen.downloading import Download, host_policies
 from equigen.errors import UsageError
-from equigen.files import require_tsv
+from equigen.files import require_whole_tsv
 from equigen.ledger import Ledger
 from equigen.lock import dataset_lock
 from equigen.manifest import check_manifest, write_manifest
@@ -98,7 +98,7 @@ def run(  # noqa: PLR0913  (each is a flag)
         raise UsageError(msg)
     if export:
         check_manifest(export)
-    require_tsv(context.tsv)
+    require_whole_tsv(context.tsv)
     wishes = Wishes(
         Retry(retry_failed, frozenset(reason or ())), verify, check_changed, link_identical, dry_run
     )

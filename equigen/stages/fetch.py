@@ -34,6 +34,7 @@ from equigen.errors import (
     HttpStatusError,
     UsageError,
 )
+from equigen.files import require_whole_tsv
 from equigen.http import Client
 from equigen.ledger import LAST_SOURCE, Ledger
 from equigen.local_pages import LocalPages
@@ -88,6 +89,7 @@ def run(
     """Fetch until all labels are full or exhausted; see the module's text.
 
     Raises:
+        InputError: there is a TSV, and it is broken; it stays untouched.
         CredentialsError: the service refuses the credentials.
         FetchError: not one page could be had. A label that fails alone is left for the next run,
             and so are all that follow when the service asks for a long rest.
@@ -101,6 +103,8 @@ def run(
     source = open_source(settings.fetch.source, context.config)
     labels = settings.fetch.chosen_labels()
     years = range(settings.fetch.from_year or this_year, settings.fetch.to_year - 1, -1)
+    if context.tsv.exists():
+        require_whole_tsv(context.tsv)
     with (
         dataset_lock(context.directory, stage="fetch", now=context.now()),
         _catalogue_of(source, context) as catalogue,

@@ -16,7 +16,7 @@ import typer
 
 from equigen.context import Context
 from equigen.errors import UsageError
-from equigen.files import replacing
+from equigen.files import check_output, replacing
 from equigen.page import page
 from equigen.reporting import gather
 from equigen.summary import Summary
@@ -40,7 +40,7 @@ def run(
     """Gather, draw and write the report.
 
     Raises:
-        UsageError: the file's name doesn't say that it is a page.
+        UsageError: the file's name doesn't say that it is a page, or it can't be a file.
         MissingInputError, InputError: there is no dataset, or it is broken.
         LedgerError: the ledger can't be read.
         LockedError: the dataset changed each time that it was read.
@@ -51,9 +51,10 @@ def run(
     if file.suffix not in {".html", ".htm"}:
         msg = f"--output {file}: expected a name that ends in .html."
         raise UsageError(msg)
+    check_output(file, "--output")
     found = gather(context, covers=covers)
     text = page(found.findings)
-    with replacing(file) as opened:
+    with replacing(file, keeps_link=output is not None) as opened:
         opened.write(text)
     return Summary(
         stage="report",

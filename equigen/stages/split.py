@@ -22,7 +22,7 @@ import typer
 
 from equigen.context import Context
 from equigen.errors import MissingInputError, UsageError
-from equigen.files import write_tsv
+from equigen.files import require_whole_tsv, write_tsv
 from equigen.layout import SPLIT_TSV, gather, lay_out, refuse_nesting
 from equigen.leaks import prove_none
 from equigen.ledger import SPLIT_GROUPS, SPLIT_LINK, Ledger
@@ -68,29 +68,35 @@ def run(
             raise UsageError(msg)
         return prove_none(context)
     if not context.directory.is_dir():
-        msg = f"{images}: no covers there. `equigen download` makes them: run that first."
-        raise MissingInputError(msg)
-    with (
-        dataset_lock(context.directory, stage="split", now=context.now()),
-        Ledger(context.ledger) as ledger,
-    ):
-        if ledger.value(SPLIT_LINK) == Link.MOVE:
-            gather(images, split)
-        if group is Group.NONE:
-            outcome = dealt_by_library(context, ledger)
-        else:
-            outcome = dealt_by_group(context, ledger, group, anew=reshuffle)
-            ledger.place(outcome.placements, anew=reshuffle)
-        laid_out, sets = ledger.sets(), outcome.sets
-        # Before the first file moves, and until the last one has: should the run be killed, it is
-        # known where they may be.
-        ledger.remember(SPLIT_LINK, link)
-        ledger.record_sets({**laid_out, **sets})
-        plan = lay_out(context, sets, laid_out, link)
-        ledger.record_sets({row.path: row.set_name for row in outcome.rows})
-        write_tsv(split / SPLIT_TSV, _COLUMNS, _rows(outcome))
-        ledger.remember(SPLIT_GROUPS, json.dumps(_groups(outcome, group)))
+        raise _no_covers(context)
+    with dataset_lock(context.directory, stage="split", now=context.now()):
+        if not images.is_dir():
+            raise _no_covers(context)
+        if group is not Group.NONE:
+            require_whole_tsv(context.tsv)
+        with Ledger(context.ledger) as ledger:
+            if ledger.value(SPLIT_LINK) == Link.MOVE:
+                gather(images, split)
+            if group is Group.NONE:
+                outcome = dealt_by_library(context, ledger)
+            else:
+                outcome = dealt_by_group(context, ledger, group, anew=reshuffle)
+                ledger.place(outcome.placements, anew=reshuffle)
+            laid_out, sets = ledger.sets(), outcome.sets
+            # Before the first file moves, and until the last one has: should the run be killed, it
+            # is known where they may be.
+            ledger.remember(SPLIT_LINK, link)
+            ledger.record_sets({**laid_out, **sets})
+            plan = lay_out(context, sets, laid_out, link)
+            ledger.record_sets({row.path: row.set_name for row in outcome.rows})
+            write_tsv(split / SPLIT_TSV, _COLUMNS, _rows(outcome), keeps_link=False)
+            ledger.remember(SPLIT_GROUPS, json.dumps(_groups(outcome, group)))
     return _summary(context, outcome, plan, link)
+
+
+def _no_covers(context: Context) -> MissingInputError:
+    msg = f"{context.images}: no covers there. `equigen download` makes them: run that first."
+    return MissingInputError(msg)
 
 
 def _rows(outcome: Outcome) -> Iterator[list[str]]:

@@ -5,7 +5,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equigen.rules.addresses import host_name, is_plain, shown, without_passwords
+from equigen.rules.addresses import host_name, is_plain, origin, shown, without_passwords
 from equigen.rules.pictures import host_of
 
 
@@ -73,3 +73,15 @@ def test_letters_beyond_ascii_are_asked_for_as_requests_does() -> None:
     """So that the limits of a host hold for what is asked of it."""
     url = requests.Request("GET", "http://Bücher.example/1.jpg").prepare().url
     assert url == f"http://{host_name('Bücher.example')}/1.jpg"
+
+
+def test_a_server_is_known_by_its_scheme_name_and_port() -> None:
+    """Ports that go without saying are said."""
+    assert origin("https://a.example/x") == origin("https://A.example.:443/y?z")
+    others = (
+        "http://a.example/",
+        "https://a.example:444/",
+        "https://b.example/",
+        "ftp://a.example",
+    )
+    assert len({origin(url) for url in ("https://a.example", *others)}) == 5

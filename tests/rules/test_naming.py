@@ -1,7 +1,10 @@
 """File and folder names from artists, titles and genres that nobody chose with files in mind."""
 
+import ntpath
+import posixpath
 import unicodedata
 from itertools import combinations
+from pathlib import PurePosixPath, PureWindowsPath
 
 import pytest
 from hypothesis import given, settings
@@ -144,6 +147,28 @@ def test_any_genre_has_a_valid_folder(genre: str) -> None:
     folder = folder_name(genre)
     check_valid_or_joined(folder)
     assert folder_name(folder) == folder
+
+
+@given(TEXT, TEXT, TEXT)
+@settings(max_examples=200, deadline=None)
+def test_any_cover_lies_in_a_folder_of_its_own_genre(artist: str, title: str, genre: str) -> None:
+    """On Linux and on Windows, a path of both names is two steps below the root, and no others."""
+    name = cover_name(artist, title, album_id="", picture="")
+    for kind in (PurePosixPath, PureWindowsPath):
+        assert kind("root", folder_name(genre), name).parts == ("root", folder_name(genre), name)
+    path = posixpath.normpath(f"/root/{folder_name(genre)}/{name}")
+    assert path == f"/root/{folder_name(genre)}/{name}"
+    assert ntpath.splitdrive(name) == ("", name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x" * 10_000, "e\u0301" * 10_000, "Z" + "\u0351" * 10_000, "../" * 10_000, "\0" * 10_000],
+)
+def test_endless_texts_have_names_as_well(text: str) -> None:
+    """Ten thousand letters, marks on one letter, or steps upwards."""
+    for name in (folder_name(text), name_of(text, text)):
+        check_valid_or_joined(name)
 
 
 @given(st.text(st.characters(categories=["L", "N", "P", "Zs"]), max_size=20))

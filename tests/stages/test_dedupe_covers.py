@@ -177,7 +177,8 @@ def test_a_list_takes_the_place_of_lists_alone(tmp_path: Path, kind: str) -> Non
         bodies = {"empty": b"", "longer": f"{header}\tnote\n".encode(), "bytes": b"\xff\0" * 900}
         listed.write_bytes(bodies[kind])
     before = listed.read_bytes() if kind != "folder" else b""
-    expected = r"isn't the dataset's" if kind == "hard link" else r"isn't such a list.*Name another"
+    others = {"hard link": r"isn't the dataset's", "folder": "this is a folder"}
+    expected = others.get(kind, r"isn't such a list.*Name another")
     with pytest.raises(UsageError, match=expected):
         run_dedupe(tmp_path, conflicts=listed)
     assert listed.is_dir() if kind == "folder" else listed.read_bytes() == before
