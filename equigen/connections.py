@@ -6,6 +6,7 @@ instead of once a connection.
 """
 
 import io
+import logging
 import math
 import os
 import socket
@@ -34,11 +35,13 @@ from equigen.errors import (
     ConnectionFailedError,
     RefusedAddressError,
 )
+from equigen.events import tell
 from equigen.resolver import Resolver
 from equigen.rules.addresses import shown
 from equigen.rules.pacing import is_loopback
 
 _POOL_SIZE = 256
+_log = logging.getLogger(__name__)
 _SENT_ALWAYS = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
 _SWITCHED, _NO_CONTENT, _FIRST_FINAL = 101, 204, 200
 # A host may say "wait" or "this will follow" before it answers, but not for ever.
@@ -84,13 +87,24 @@ class Connections:
     def send(self, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
         """Ask for `url` and return the answer as soon as its head is there; close it after use.
 
-        Redirects are not followed. `headers` may hold credentials: they are in no message.
+        Redirects are not followed. `headers` may hold credentials: they are in no message, and not
+        in what is told of the request.
 
         Raises:
             CertificateError, ConnectionFailedError: no answer came.
             RefusedAddressError: the address, or a header, can't be sent.
 
         """
+        if not _log.isEnabledFor(logging.INFO):
+            return self._send(url, headers)
+        began_s = monotonic()
+        response = self._send(url, headers)
+        took_ms = round((monotonic() - began_s) * 1000)
+        message = f"GET {shown(url)}: {response.status}"
+        tell("request", message, url=shown(url), status=response.status, ms=took_ms)
+        return response
+
+    def _send(self, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
         try:
             parts = urlsplit(url)
             origin = f"{parts.scheme}://{parts.netloc}"

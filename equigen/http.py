@@ -5,7 +5,6 @@ Redirects are followed by hand, so that each hop passes its own host's gate (`ga
 meant for one host never reach another.
 """
 
-import logging
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
@@ -27,6 +26,7 @@ from equigen.errors import (
     RefusedAddressError,
     TooLargeError,
 )
+from equigen.events import tell
 from equigen.gates import Clock, Gate, Gates, RequestCounter
 from equigen.resolver import Resolver
 from equigen.rules.addresses import is_plain, origin, shown
@@ -56,7 +56,6 @@ _SCHEMES = frozenset({"http", "https"})
 _TOLD_BYTES = 300
 # A short body that nobody reads is still taken in, so that its connection can be used again.
 _DRAINED_BYTES = 64 * 1024
-_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -127,6 +126,7 @@ class Client:
             stop=stop_after_attempt(self._patience.tries),
             wait=self._backoff_s,
             sleep=self.gates.sleep,
+            before_sleep=_tell_of_another_try,
             reraise=True,
         )
 
@@ -241,8 +241,6 @@ class Client:
                 gate.passing() as passage,
                 closing(connections.send(url, headers)) as response,
             ):
-                if _log.isEnabledFor(logging.INFO):
-                    _log.info("GET %s: %d", self._told(shown(url)), response.status)
                 passage.remaining = _remaining(gate.policy, response.headers)
                 location = response.headers.get("Location", "")
                 if not (location and response.status in _REDIRECTS):
@@ -356,6 +354,14 @@ def _is_worth_retrying(err: BaseException) -> bool:
     if isinstance(err, HttpStatusError):
         return err.status in _WORTH_RETRYING
     return isinstance(err, (ConnectionFailedError, BadBodyError))
+
+
+def _tell_of_another_try(state: RetryCallState) -> None:
+    err = state.outcome.exception() if state.outcome else None
+    url = shown(err.url) if isinstance(err, FetchError) else ""
+    wait_s = round(state.upcoming_sleep, 1)
+    message = f"{err} Trying again in {wait_s} s."
+    tell("tried again", message, url=url, tries=state.attempt_number, wait_s=wait_s)
 
 
 def _remaining(policy: HostPolicy, headers: Mapping[str, str]) -> int | None:
