@@ -6,7 +6,7 @@ A run is a `run`, a `fetch` or a `download`. What was killed leaves the note tha
 import json
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -92,17 +92,21 @@ def noted(context: Context, command: str, summaries: Sequence[Summary]) -> Itera
             ),
         )
 
+    before = ""
     with ExitStack() as stack:
         if context.ledger.exists():
             stack.enter_context(dataset_lock(context.directory, stage=command, now=began_at))
             begun = {"command": command, "pid": os.getpid(), "since": _iso(began_at)}
             with suppress(LedgerError), Ledger(context.ledger) as ledger:
+                before = ledger.value(RUN_UNDER_WAY)
                 ledger.remember(RUN_UNDER_WAY, json.dumps(begun))
         try:
             yield
         except BaseException as err:
             if not _is_no_run(err):
                 note(*_ending(err))
+            elif not isinstance(err, LockedError):
+                _remember(context, {RUN_UNDER_WAY: before})
             raise
         partly = any(summary.partly for summary in summaries)
         note(EXIT_PARTLY if partly else EXIT_DONE, "")
@@ -125,13 +129,18 @@ def _ending(err: BaseException) -> tuple[int, str]:
 
 
 def _note_end(context: Context, ended: PastRun) -> None:
+    values = {LAST_RUN: json.dumps(asdict(ended)), RUN_UNDER_WAY: ""}
+    if ended.exit_code in _OUTCOMES:
+        values[LAST_SUCCESS] = ended.ended_at
+    _remember(context, values)
+
+
+def _remember(context: Context, values: Mapping[str, str]) -> None:
     if not context.ledger.exists():
         return
     with suppress(LedgerError), Ledger(context.ledger) as ledger:
-        ledger.remember(LAST_RUN, json.dumps(asdict(ended)))
-        if ended.exit_code in _OUTCOMES:
-            ledger.remember(LAST_SUCCESS, ended.ended_at)
-        ledger.remember(RUN_UNDER_WAY, "")
+        for key, value in values.items():
+            ledger.remember(key, value)
 
 
 def last_run(ledger: Ledger) -> PastRun | None:

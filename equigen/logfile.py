@@ -115,7 +115,7 @@ def as_line(record: logging.LogRecord, command: str, censor: Censor) -> str:
         "message": _clean(record.getMessage(), censor),
         "command": command,
         "pid": record.process or os.getpid(),
-        "facts": {name: _clean(value, censor) for name, value in facts.items()},
+        "facts": _clean(facts, censor),
     }
     return json.dumps(line, allow_nan=False)
 
