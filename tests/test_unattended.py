@@ -7,6 +7,8 @@ import pty
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,12 @@ from typing import Any
 import pytest
 from support import (
     NOON,
+    FakeTime,
     Script,
     ScriptedServer,
     equigen,
     from_json,
+    make_context,
     program_env,
     sandbox_env,
     write_rows,
@@ -25,9 +29,13 @@ from support import (
 
 from equigen.ledger import LEDGER_NAME, Ledger
 from equigen.lock import dataset_lock
+from equigen.members import members
+from equigen.recipes import run
+from equigen.rules.clock_times import next_time
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.exchange import Hit, Reply
 from equigen.sandbox.server import Sandbox
+from equigen.summary import Summary
 
 SMALL = {
     "EQUIGEN_FETCH__LABELS": '["Jazz", "Salsa"]',
@@ -233,3 +241,32 @@ def test_a_run_ends_when_its_time_is_up(tmp_path: Path) -> None:
     )
     last = status_of(tmp_path)["last_run"]
     assert (last["outcome"], last["left"]) == ("partly", {"labels": 2})
+
+
+@pytest.mark.parametrize("stage", ["dedupe", "split"])
+def test_a_stage_that_works_on_what_is_here_is_finished(tmp_path: Path, stage: str) -> None:
+    """When time is up meanwhile, no other is begun; the last one leaves nothing."""
+    time = FakeTime()
+
+    def now() -> datetime:
+        return datetime.fromtimestamp(time.now_s(), UTC)
+
+    def get(name: str) -> Callable[..., Summary]:
+        def begin(*args: Any, **flags: Any) -> Summary:  # noqa: ANN401
+            if name == stage:
+                time.sleep(24 * 3600)
+            return stages[name].load().run(*args, **flags)  # type: ignore[no-any-return]
+
+        return begin
+
+    stages = {member.name: member for member in members()}
+    with Sandbox(make_catalogue(albums_per_label=6)) as sandbox:
+        chosen = {"labels": ["Jazz"], "genre_limit": 4}
+        context = make_context(tmp_path, base_url=sandbox.base_url, fetch=chosen)
+        context = replace(context, now=now, clock=time.clock())
+        at = next_time(now().astimezone().time().replace(second=0, microsecond=0), now())
+        told = list(run.run(context, get, until=f"{at.astimezone():%H:%M}"))
+    begun = [each.stage for each in told if each.begun]
+    assert begun == list(run.STAGES[: run.STAGES.index(stage) + 1])
+    assert [each.stage for each in told] == list(run.STAGES)
+    assert any(each.partly for each in told) == (stage != "split")
