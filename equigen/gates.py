@@ -151,9 +151,10 @@ class Gate:
         counter.count_request(self.host, day)
 
     def _rests(self, resumes_at_s: float, why: str) -> HostRestsError:
-        when = datetime.fromtimestamp(resumes_at_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        at = datetime.fromtimestamp(resumes_at_s, UTC)
+        when = f"{at:%Y-%m-%d %H:%M} UTC"
         msg = f"{self.host}: {why}. Run the same command again after {when}; what was done is kept."
-        tell("host rests", msg, host=self.host, until=when, why=why)
+        tell("host rests", msg, host=self.host, until=at.isoformat(timespec="seconds"))
         return HostRestsError(msg, host=self.host, resumes_at_s=resumes_at_s)
 
 

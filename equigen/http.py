@@ -26,9 +26,9 @@ from equigen.errors import (
     RefusedAddressError,
     TooLargeError,
 )
-from equigen.events import tell
 from equigen.gates import Clock, Gate, Gates, RequestCounter
 from equigen.resolver import Resolver
+from equigen.retries import is_worth_retrying, tell_of_another_try
 from equigen.rules.addresses import is_plain, origin, shown
 from equigen.rules.headers import retry_after_s, whole_number
 from equigen.rules.pacing import HostPolicy, Patience
@@ -37,7 +37,6 @@ from equigen.schema import safe_text
 
 _CHUNK_BYTES = 256 * 1024
 _TOO_MANY_REQUESTS = 429
-_WORTH_RETRYING = frozenset({408, 425, _TOO_MANY_REQUESTS, *range(500, 600)})
 # A body may come slowly, but not for ever: this many read timeouts in all.
 _SLOWEST_BODY_IN_READ_TIMEOUTS = 10
 # Told to stop, what comes fast is still taken in; what takes longer than this is left.
@@ -122,11 +121,11 @@ class Client:
         self._streams = connections()
         # What it notes of a call it notes for each thread apart.
         self._retrying = Retrying(
-            retry=retry_if_exception(_is_worth_retrying),
+            retry=retry_if_exception(is_worth_retrying),
             stop=stop_after_attempt(self._patience.tries),
             wait=self._backoff_s,
             sleep=self.gates.sleep,
-            before_sleep=_tell_of_another_try,
+            before_sleep=tell_of_another_try,
             reraise=True,
         )
 
@@ -348,20 +347,6 @@ class Client:
             # It had too many from all of us.
             self.gates.rest(urlsplit(err.url).hostname or "", backoff_s)
         return backoff_s
-
-
-def _is_worth_retrying(err: BaseException) -> bool:
-    if isinstance(err, HttpStatusError):
-        return err.status in _WORTH_RETRYING
-    return isinstance(err, (ConnectionFailedError, BadBodyError))
-
-
-def _tell_of_another_try(state: RetryCallState) -> None:
-    err = state.outcome.exception() if state.outcome else None
-    url = shown(err.url) if isinstance(err, FetchError) else ""
-    wait_s = round(state.upcoming_sleep, 1)
-    message = f"{err} Trying again in {wait_s} s."
-    tell("tried again", message, url=url, tries=state.attempt_number, wait_s=wait_s)
 
 
 def _remaining(policy: HostPolicy, headers: Mapping[str, str]) -> int | None:
