@@ -94,7 +94,8 @@ def test_a_run_that_is_partly_done_ends_with_3_and_is_no_failure(tmp_path: Path)
         env["EQUIGEN_DOWNLOAD__HOSTS"] = json.dumps({"127.0.0.1": {"per_day": 2}})
         done = equigen("run", "--quiet", cwd=tmp_path, env=env)
         assert (done.returncode, done.stderr) == (3, "")
-        assert "; partly done: " in done.stdout
+        assert "; partly done: 4 covers left, go on after " in done.stdout
+        assert done.stdout.endswith(" 00:00 UTC\n")
         seen = from_json(equigen("status", "--json", cwd=tmp_path, env=env).stdout)
     assert seen["last_run"]["outcome"] == "partly"
     assert seen["last_success"]
@@ -104,6 +105,8 @@ def test_a_run_that_is_partly_done_ends_with_3_and_is_no_failure(tmp_path: Path)
         "127.0.0.1", 2, 2, 0,
     )  # fmt: skip
     assert quota["resumes_at"].endswith("T00:00:00+00:00")
+    assert seen["last_run"]["left"] == {"covers": 4}
+    assert seen["last_run"]["resumes_at"] == quota["resumes_at"]
 
 
 @pytest.mark.parametrize("flag", ["--quiet", "--json"])
