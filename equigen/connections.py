@@ -12,7 +12,7 @@ import os
 import socket
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from http.client import HTTPException, HTTPResponse, RemoteDisconnected, parse_headers
 from pathlib import Path
@@ -65,6 +65,8 @@ class Connections:
         answer_within_s: float = math.inf,
         resolver: Resolver | None = None,
     ) -> None:
+        # How an address is told of, since a host may put what is secret into one; may be replaced.
+        self.told: Callable[[str], str] = shown
         self._headers = {"User-Agent": user_agent, **_SENT_ALWAYS}
         self._timeout = urllib3.Timeout(connect=connect_timeout_s, read=read_timeout_s)
         self._resolver = resolver or Resolver()
@@ -100,8 +102,14 @@ class Connections:
         began_s = monotonic()
         response = self._send(url, headers)
         took_ms = round((monotonic() - began_s) * 1000)
-        message = f"GET {shown(url)}: {response.status}"
-        tell("request", message, url=shown(url), status=response.status, ms=took_ms)
+        told = self.told(url)
+        tell(
+            "request",
+            f"GET {told}: {response.status}",
+            url=told,
+            status=response.status,
+            ms=took_ms,
+        )
         return response
 
     def _send(self, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:

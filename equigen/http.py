@@ -119,13 +119,15 @@ class Client:
         )
         self._connections = connections(answer_within_s=slowest_s)
         self._streams = connections()
+        for each in (self._connections, self._streams):
+            each.told = lambda url: self._told(shown(url))
         # What it notes of a call it notes for each thread apart.
         self._retrying = Retrying(
             retry=retry_if_exception(is_worth_retrying),
             stop=stop_after_attempt(self._patience.tries),
             wait=self._backoff_s,
             sleep=self.gates.sleep,
-            before_sleep=tell_of_another_try,
+            before_sleep=lambda state: tell_of_another_try(state, self._told),
             reraise=True,
         )
 

@@ -1,5 +1,7 @@
 """What is worth another try, and the news of one."""
 
+from collections.abc import Callable
+
 from tenacity import RetryCallState
 
 from equigen.errors import BadBodyError, ConnectionFailedError, FetchError, HttpStatusError
@@ -16,10 +18,10 @@ def is_worth_retrying(err: BaseException) -> bool:
     return isinstance(err, (ConnectionFailedError, BadBodyError))
 
 
-def tell_of_another_try(state: RetryCallState) -> None:
-    """Tell why, and after which wait, something is tried again."""
+def tell_of_another_try(state: RetryCallState, told: Callable[[str], str]) -> None:
+    """Tell why, and after which wait, something is tried again; `told` takes secrets out."""
     err = state.outcome.exception() if state.outcome else None
-    url = shown(err.url) if isinstance(err, FetchError) else ""
+    url = told(shown(err.url)) if isinstance(err, FetchError) else ""
     wait_s = round(state.upcoming_sleep, 1)
-    message = f"{err} Trying again in {wait_s} s."
+    message = f"{told(str(err))} Trying again in {wait_s} s."
     tell("tried again", message, url=url, tries=state.attempt_number, wait_s=wait_s)
