@@ -1,20 +1,16 @@
-"""The command line: one thin command a stage; the only place that prints.
+"""The command line: one thin command a stage.
 
 Commands are made from the stages and recipes that `members` finds: the parameters of `run` become
 flags, and so do the settings that the module names in `SETTINGS`. Results go to stdout, talk to
-stderr; errors become one line and an exit code.
+stderr; errors become one line and an exit code (`command.py`).
 """
 
 import inspect
-import json
-import logging
 import os
 import re
 import signal
 import sys
 import types
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_origin
 
@@ -23,8 +19,10 @@ from typer.core import TyperCommand
 from typer.main import get_command
 
 from equigen import __version__
-from equigen.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_PARTLY, EquigenError
+from equigen.command import Common, carry_out
+from equigen.errors import EXIT_INTERRUPTED, OutputClosedError, OutputError
 from equigen.members import Member, members
+from equigen.output import complain, flush_stdout, take_over_stdout
 
 _EPILOG = "Settings come from flags, the environment, .env and config.toml, in this order."
 _HANDED_IN = ("context", "stage")  # parameters of `run` that are no flags
@@ -34,21 +32,16 @@ _SINGULAR = {
 }  # settings that are lists: their flag is given once a value
 
 _ConfigFlag = Annotated[
-    Path | None, typer.Option(help="Settings file. [default: config.toml]", show_default=False)
+    Path | None,
+    typer.Option(metavar="PATH", help="Settings file. [default: config.toml]", show_default=False),
 ]
 _QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="One line at the end, no bars.")]
 _VerboseFlag = Annotated[bool, typer.Option("--verbose", "-v", help="Tell of each request.")]
 _JsonFlag = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-
-
-@dataclass(frozen=True, slots=True)
-class _Common:
-    """The flags that every command has; they may also stand before its name."""
-
-    config: Path | None = None
-    quiet: bool = False
-    verbose: bool = False
-    json: bool = False
+_LogFlag = Annotated[
+    Path | None,
+    typer.Option("--log-file", metavar="PATH", help="Append what happens, a JSON object a line."),
+]
 
 
 def main() -> None:
@@ -58,14 +51,23 @@ def main() -> None:
     program = get_command(_root)
     for member in members():
         program.add_command(_LazyCommand(member))  # type: ignore[attr-defined]
-    program.main(prog_name="equigen")
+    take_over_stdout()
+    try:
+        try:
+            program.main(prog_name="equigen")
+        finally:
+            flush_stdout()
+    except OutputError as err:  # of help and the like: commands say it themselves
+        if not isinstance(err, OutputClosedError):
+            complain(f"equigen: {err}")
+        sys.exit(err.exit_code)
 
 
-def _stop_cleanly(_number: int, _frame: object) -> None:
+def _stop_cleanly(number: int, _frame: object) -> None:
     """Let what is under way end and be kept; a second signal doesn't wait for it."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: os._exit(EXIT_INTERRUPTED))
-    raise KeyboardInterrupt
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda *_: os._exit(EXIT_INTERRUPTED))
+    raise KeyboardInterrupt(number)
 
 
 _root = typer.Typer(
@@ -89,6 +91,7 @@ def _equigen(
     config: _ConfigFlag = None,
     quiet: _QuietFlag = False,
     verbose: _VerboseFlag = False,
+    log_file: _LogFlag = None,
     version: Annotated[
         bool,
         typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
@@ -101,7 +104,7 @@ def _equigen(
     release-groups`, then `equigen run --source discogs-dump`.
     """
     del version
-    ctx.obj = _Common(config, quiet, verbose)
+    ctx.obj = Common(config, quiet, verbose, log_file=log_file)
 
 
 class _LazyCommand(TyperCommand):
@@ -127,12 +130,13 @@ def _command(member: Member) -> Any:  # noqa: ANN401  (typer has no public name 
     settings = {_flag_name(path): path for path in module.SETTINGS}
 
     def callback(ctx: typer.Context, **values: Any) -> None:  # noqa: ANN401
-        before = ctx.obj or _Common()
-        common = _Common(
+        before = ctx.obj or Common()
+        common = Common(
             config=values.pop("config") or before.config,
             quiet=values.pop("quiet") or before.quiet,
             verbose=values.pop("verbose") or before.verbose,
             json=values.pop("json"),
+            log_file=values.pop("log_file") or before.log_file,
         )
         flags: dict[str, dict[str, object]] = {}
         for name, path in settings.items():
@@ -140,7 +144,7 @@ def _command(member: Member) -> Any:  # noqa: ANN401  (typer has no public name 
             if value not in (None, []):
                 table, _, key = path.partition(".")
                 flags.setdefault(table, {})[key] = value.split(",") if _is_tuple(path) else value
-        raise typer.Exit(_execute(member, module, common, flags, values))
+        raise typer.Exit(carry_out(member, module, common, flags, values))
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [
@@ -154,6 +158,7 @@ def _command(member: Member) -> Any:  # noqa: ANN401  (typer has no public name 
         inspect.Parameter("quiet", keyword, annotation=_QuietFlag, default=False),
         inspect.Parameter("verbose", keyword, annotation=_VerboseFlag, default=False),
         inspect.Parameter("json", keyword, annotation=_JsonFlag, default=False),
+        inspect.Parameter("log_file", keyword, annotation=_LogFlag, default=None),
     ]
     callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     callback.__annotations__ = {p.name: p.annotation for p in parameters}
@@ -205,54 +210,3 @@ def _setting(path: str) -> Any:  # noqa: ANN401  (pydantic's FieldInfo, not impo
 
 def _is_tuple(path: str) -> bool:
     return get_origin(_setting(path).annotation) is tuple
-
-
-def _execute(
-    member: Member,
-    module: types.ModuleType,
-    common: _Common,
-    flags: dict[str, dict[str, object]],
-    values: dict[str, object],
-) -> int:
-    """Run a stage or recipe, print what it returns, and return the exit code."""
-    from equigen.config import load  # noqa: PLC0415  (as above)
-    from equigen.context import Context  # noqa: PLC0415
-    from equigen.terminal import BarMaker, as_text, columns, in_one_line, say  # noqa: PLC0415
-
-    if common.verbose:
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    talk = (lambda _: None) if common.quiet else say
-    try:
-        context = Context(
-            load(common.config, flags=flags), BarMaker(shown=not common.quiet), say=talk
-        )
-        outcome = module.run(context, *_stages(module), **values)
-        summaries = []
-        for summary in outcome if isinstance(outcome, Iterator) else [outcome]:
-            summaries.append(summary)
-            if not (common.quiet or common.json):
-                gap = "\n" if len(summaries) > 1 else ""
-                print(gap + as_text(summary, width=columns()), flush=True)
-        partly = any(summary.partly for summary in summaries)
-        if common.json:
-            each = [summary.as_json() for summary in summaries]
-            whole = {"stages": each, "complete": not partly}
-            print(json.dumps(whole if isinstance(outcome, Iterator) else each[0], indent=2))
-        elif common.quiet:
-            print(in_one_line(member.name, summaries))
-    except EquigenError as err:
-        print(f"equigen {member.name}: {err}", file=sys.stderr)
-        return err.exit_code
-    except KeyboardInterrupt:
-        print(f"equigen {member.name}: stopped. What was done is kept; run it again to go on.",
-              file=sys.stderr)  # fmt: skip
-        return EXIT_INTERRUPTED
-    return EXIT_PARTLY if partly else EXIT_DONE
-
-
-def _stages(module: types.ModuleType) -> Sequence[Callable[[str], Callable[..., Any]]]:
-    """Return what a recipe is handed beyond the context: how to get at a stage."""
-    if "stage" not in inspect.signature(module.run).parameters:
-        return ()
-    runs = {member.name: member for member in members()}
-    return (lambda name: runs[name].load().run,)

@@ -6,12 +6,13 @@ instead of once a connection.
 """
 
 import io
+import logging
 import math
 import os
 import socket
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from http.client import HTTPException, HTTPResponse, RemoteDisconnected, parse_headers
 from pathlib import Path
@@ -34,11 +35,13 @@ from equigen.errors import (
     ConnectionFailedError,
     RefusedAddressError,
 )
+from equigen.events import tell
 from equigen.resolver import Resolver
 from equigen.rules.addresses import shown
 from equigen.rules.pacing import is_loopback
 
 _POOL_SIZE = 256
+_log = logging.getLogger(__name__)
 _SENT_ALWAYS = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
 _SWITCHED, _NO_CONTENT, _FIRST_FINAL = 101, 204, 200
 # A host may say "wait" or "this will follow" before it answers, but not for ever.
@@ -62,6 +65,8 @@ class Connections:
         answer_within_s: float = math.inf,
         resolver: Resolver | None = None,
     ) -> None:
+        # How an address is told of, since a host may put what is secret into one; may be replaced.
+        self.told: Callable[[str], str] = shown
         self._headers = {"User-Agent": user_agent, **_SENT_ALWAYS}
         self._timeout = urllib3.Timeout(connect=connect_timeout_s, read=read_timeout_s)
         self._resolver = resolver or Resolver()
@@ -84,13 +89,30 @@ class Connections:
     def send(self, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
         """Ask for `url` and return the answer as soon as its head is there; close it after use.
 
-        Redirects are not followed. `headers` may hold credentials: they are in no message.
+        Redirects are not followed. `headers` may hold credentials: they are in no message, and not
+        in what is told of the request.
 
         Raises:
             CertificateError, ConnectionFailedError: no answer came.
             RefusedAddressError: the address, or a header, can't be sent.
 
         """
+        if not _log.isEnabledFor(logging.INFO):
+            return self._send(url, headers)
+        began_s = monotonic()
+        response = self._send(url, headers)
+        took_ms = round((monotonic() - began_s) * 1000)
+        told = self.told(url)
+        tell(
+            "request",
+            f"GET {told}: {response.status}",
+            url=told,
+            status=response.status,
+            ms=took_ms,
+        )
+        return response
+
+    def _send(self, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
         try:
             parts = urlsplit(url)
             origin = f"{parts.scheme}://{parts.netloc}"

@@ -22,6 +22,11 @@ class Credentials(BaseSettings):
             raise ValueError(msg)
         return SecretStr(text)
 
+    def secrets(self) -> tuple[str, ...]:
+        """Return all that must be shown nowhere."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return tuple(text for value in values if (text := value.get_secret_value()))
+
     def discogs_authorization(self) -> str:
         """Return the value of the `Authorization` header for Discogs; "" where nothing is set.
 

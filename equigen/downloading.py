@@ -13,6 +13,7 @@ from equigen.dispatch import Dispatcher, Done
 from equigen.interrupts import Interrupts, deferred_interrupts
 from equigen.jobs import ASK, Making
 from equigen.ledger import DOWNLOADING, Ledger
+from equigen.logfile import log_under_way
 from equigen.noting import Noting
 from equigen.renewing import Renewing, write_renewed
 from equigen.resolver import Resolver
@@ -29,7 +30,6 @@ _BEYOND = Ending("waiting: beyond --limit")
 _TIME_IS_UP = Ending("waiting: the time is up", is_for_now=True)
 # With fewer covers than this, starting processes takes longer than fetching them.
 _WORTH_PROCESSES = 200
-_log = logging.getLogger(__name__)
 
 
 def host_policies(context: Context) -> dict[str, HostPolicy]:
@@ -130,13 +130,16 @@ class Download:
 
     def _setup(self, policies: Mapping[str, HostPolicy]) -> Setup:
         settings = self.context.settings
+        log = log_under_way()
         return Setup(
             policies,
             settings.user_agent,
             Patience(**settings.http.model_dump()),
             self._making(),
             threads=MOST_THREADS_A_PROCESS,
-            talkative=_log.isEnabledFor(logging.INFO),
+            talkative=logging.getLogger().isEnabledFor(logging.INFO),
+            log_file=str(log.path) if log else "",
+            command=log.command if log else "",
         )
 
     def _local(self, setup: Setup, news: SimpleQueue[News]) -> Local:

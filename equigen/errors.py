@@ -17,6 +17,9 @@ EquigenError                 1  something failed
 │   ├── CertificateError         the host can't prove that it is who it says
 │   └── RefusedAddressError      an address that can't or must not be asked
 ├── HostRestsError           3  a host gives nothing more for now: go on later
+├── TimeIsUpError            3  the run was given a time to end at, and it came
+├── OutputError              1  standard output can't be written
+│   └── OutputClosedError        nobody reads it any more
 ├── NotServedError           1  a host that this client leaves to another one
 ├── StoppedError           130  the run was told to stop while it waited
 └── PictureError             1  bytes that are not a good picture
@@ -142,6 +145,20 @@ class HostRestsError(EquigenError):
         super().__init__(message)
         self.host = host
         self.resumes_at_s = resumes_at_s
+
+
+class TimeIsUpError(EquigenError):
+    """The time came at which the run was to end; what was done is kept."""
+
+    exit_code = EXIT_PARTLY
+
+
+class OutputError(EquigenError):
+    """Standard output refuses what is written to it."""
+
+
+class OutputClosedError(OutputError):
+    """Nobody reads standard output any more, as after `| head -1`: there is nobody to tell."""
 
 
 class NotServedError(EquigenError):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from equigen.errors import InputError, MissingInputError, StorageError, UsageError
+from equigen.events import tell
 from equigen.misread import find_fault, other_encoding
 from equigen.schema import MAX_CELL_CHARS, REQUIRED_COLUMNS
 
@@ -197,6 +198,7 @@ def write_tsv(
         writer = csv.writer(_UnixLines(file), delimiter="\t", lineterminator="\r\n")
         writer.writerow(columns)
         writer.writerows(rows)
+    tell("tsv written", f"{path}: written", path=str(path), size_bytes=path.stat().st_size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from equigen.errors import HostRestsError, NotServedError, StoppedError
+from equigen.events import tell
 from equigen.rules.pacing import WINDOW_S, HostPolicy, Pace, policy_for
 
 
@@ -105,6 +106,7 @@ class Gate:
         with self._lock:
             self._pace.rest(self._gates.clock.steady() + pause_s)
         self._gates.on_rest(self.host, pause_s)
+        tell("host asked to wait", f"{self.host}: {why}", host=self.host, wait_s=pause_s)
         if pause_s > self._gates.max_wait_s:
             raise self._rests(self._gates.clock.unix() + pause_s, why)
 
@@ -149,8 +151,10 @@ class Gate:
         counter.count_request(self.host, day)
 
     def _rests(self, resumes_at_s: float, why: str) -> HostRestsError:
-        when = datetime.fromtimestamp(resumes_at_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        at = datetime.fromtimestamp(resumes_at_s, UTC)
+        when = f"{at:%Y-%m-%d %H:%M} UTC"
         msg = f"{self.host}: {why}. Run the same command again after {when}; what was done is kept."
+        tell("host rests", msg, host=self.host, until=at.isoformat(timespec="seconds"))
         return HostRestsError(msg, host=self.host, resumes_at_s=resumes_at_s)
 
 

@@ -5,7 +5,6 @@ Redirects are followed by hand, so that each hop passes its own host's gate (`ga
 meant for one host never reach another.
 """
 
-import logging
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
@@ -29,6 +28,7 @@ from equigen.errors import (
 )
 from equigen.gates import Clock, Gate, Gates, RequestCounter
 from equigen.resolver import Resolver
+from equigen.retries import is_worth_retrying, tell_of_another_try
 from equigen.rules.addresses import is_plain, origin, shown
 from equigen.rules.headers import retry_after_s, whole_number
 from equigen.rules.pacing import HostPolicy, Patience
@@ -37,7 +37,6 @@ from equigen.schema import safe_text
 
 _CHUNK_BYTES = 256 * 1024
 _TOO_MANY_REQUESTS = 429
-_WORTH_RETRYING = frozenset({408, 425, _TOO_MANY_REQUESTS, *range(500, 600)})
 # A body may come slowly, but not for ever: this many read timeouts in all.
 _SLOWEST_BODY_IN_READ_TIMEOUTS = 10
 # Told to stop, what comes fast is still taken in; what takes longer than this is left.
@@ -56,7 +55,6 @@ _SCHEMES = frozenset({"http", "https"})
 _TOLD_BYTES = 300
 # A short body that nobody reads is still taken in, so that its connection can be used again.
 _DRAINED_BYTES = 64 * 1024
-_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -121,12 +119,15 @@ class Client:
         )
         self._connections = connections(answer_within_s=slowest_s)
         self._streams = connections()
+        for each in (self._connections, self._streams):
+            each.told = lambda url: self._told(shown(url))
         # What it notes of a call it notes for each thread apart.
         self._retrying = Retrying(
-            retry=retry_if_exception(_is_worth_retrying),
+            retry=retry_if_exception(is_worth_retrying),
             stop=stop_after_attempt(self._patience.tries),
             wait=self._backoff_s,
             sleep=self.gates.sleep,
+            before_sleep=lambda state: tell_of_another_try(state, self._told),
             reraise=True,
         )
 
@@ -241,8 +242,6 @@ class Client:
                 gate.passing() as passage,
                 closing(connections.send(url, headers)) as response,
             ):
-                if _log.isEnabledFor(logging.INFO):
-                    _log.info("GET %s: %d", self._told(shown(url)), response.status)
                 passage.remaining = _remaining(gate.policy, response.headers)
                 location = response.headers.get("Location", "")
                 if not (location and response.status in _REDIRECTS):
@@ -350,12 +349,6 @@ class Client:
             # It had too many from all of us.
             self.gates.rest(urlsplit(err.url).hostname or "", backoff_s)
         return backoff_s
-
-
-def _is_worth_retrying(err: BaseException) -> bool:
-    if isinstance(err, HttpStatusError):
-        return err.status in _WORTH_RETRYING
-    return isinstance(err, (ConnectionFailedError, BadBodyError))
 
 
 def _remaining(policy: HostPolicy, headers: Mapping[str, str]) -> int | None:

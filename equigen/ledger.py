@@ -43,6 +43,11 @@ COVERS_COMPARED = "covers_compared"
 LAST_FETCH = "last_fetch"
 LAST_REFRESH = "last_refresh"
 LAST_SOURCE = "last_source"
+# How the last run, fetch or download ended, as JSON; when one last ended well, UTC in ISO 8601; and
+# which one is under way or was killed, as JSON (`history.py`).
+LAST_RUN = "last_run"
+LAST_SUCCESS = "last_success"
+RUN_UNDER_WAY = "run_under_way"
 # Only while a refresh is under way: the queries that it asks again, as JSON.
 REFRESHING = "refreshing"
 # Only while a download is under way, or after one that was killed.
@@ -363,6 +368,11 @@ class Ledger(Database):
                 " ON CONFLICT (host, day) DO UPDATE SET count = count + 1",
                 (host, day),
             )
+
+    def requests_of(self, day: str) -> dict[str, int]:
+        """Return how many requests each host got on a UTC day (YYYY-MM-DD)."""
+        with self._rows("SELECT host, count FROM requests WHERE day = ?", (day,)) as rows:
+            return dict(rows)
 
     def rests(self) -> dict[str, Rest]:
         """Return the hosts that refused us and gave nothing since, also those that rested."""

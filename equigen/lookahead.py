@@ -1,10 +1,11 @@
 """Result pages, asked for ahead of their use and kept in the ledger as soon as they come."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime
 
-from equigen.errors import HttpStatusError
+from equigen.errors import HttpStatusError, TimeIsUpError
+from equigen.events import tell
 from equigen.http import Answer, Client
 from equigen.ledger import Ledger
 from equigen.records import PageUse, StoredPage
@@ -17,6 +18,8 @@ _WORKERS = 8
 _NOT_FOUND = 404
 # Enough that no worker waits for the main thread, few enough that a stop loses little time.
 _MOST_UNDER_WAY = 2 * _WORKERS
+# So often it is looked whether time is up, while pages are waited for.
+_LOOKED_EVERY_S = 0.25
 
 
 class Lookahead:
@@ -25,12 +28,19 @@ class Lookahead:
     A page that came is in the ledger before anything else happens to it, and is never asked for
     again. Close it, or answers under way are lost. What is used is written down whenever a page is
     waited for, and by `settle`. `answers` counts the pages that came, `others` the results on them
-    that are no albums.
+    that are no albums. Once `is_over` says so, nothing more is asked for.
     """
 
     def __init__(
-        self, client: Client, source: OnlineSource, ledger: Ledger, *, now: Callable[[], datetime]
+        self,
+        client: Client,
+        source: OnlineSource,
+        ledger: Ledger,
+        *,
+        now: Callable[[], datetime],
+        is_over: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._is_over = is_over
         self.answers = 0
         self.others = 0
         self.reach, self.page_size, self.slices = source.reach, source.page_size, source.slices
@@ -74,6 +84,7 @@ class Lookahead:
 
         Raises:
             FetchError, HostRestsError, StoppedError: the page could not be had.
+            TimeIsUpError: it was not there in time.
 
         """
         while self.rows_left(ref) is None:
@@ -85,13 +96,27 @@ class Lookahead:
                 if len(self._under_way) >= _MOST_UNDER_WAY:
                     break
                 self._ask(later)
-            wait(self._under_way.values(), return_when=FIRST_COMPLETED)
+            self._wait()
             self._collect()
         at = self._key(ref.query), ref.page
         if at not in self._in_hand:
             self._in_hand[at] = self._ledger.listings(*at)
         left = self._rows_left[at]
         return self._in_hand[at][-left:] if left else []
+
+    def _wait(self) -> None:
+        """Wait for any page, but not beyond the time that there is."""
+        done: Collection[object] = ()
+        while not done:
+            self._raise_if_over()
+            done, _ = wait(
+                self._under_way.values(), timeout=_LOOKED_EVERY_S, return_when=FIRST_COMPLETED
+            )
+
+    def _raise_if_over(self) -> None:
+        if self._is_over():
+            msg = "time is up; what was done is kept"
+            raise TimeIsUpError(msg)
 
     def use(self, ref: PageRef, *, rows_left: int, taken: Sequence[Album]) -> None:
         """Note which albums were taken from a page and that `rows_left` are unused."""
@@ -144,6 +169,7 @@ class Lookahead:
             self._extents[page.query] = Extent(page.items, page.pages)
 
     def _fetch(self, ref: PageRef, key: str) -> StoredPage:
+        self._raise_if_over()
         request = self._source.request(ref.query, ref.page)
 
         def read(answer: Answer) -> Page:
@@ -167,4 +193,7 @@ class Lookahead:
             rows_left=len(page.listings),
         )
         self._ledger.store_page(stored, asked_at=self._now().isoformat(timespec="seconds"))
+        label, year, rows = ref.query.label.name, ref.query.year, len(page.listings)
+        message = f"{label}, {year}, page {ref.page}: {rows} results"
+        tell("page fetched", message, label=label, year=year, page=ref.page, results=rows)
         return stored

@@ -1,8 +1,9 @@
 """What a stage returns: every row accounted for, as words for people and JSON for programs."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +20,9 @@ class Summary:
 
     `rows_in` = `rows_out` + the sum of `dropped`, always; `unit` says what the rows are. `facts`
     are more figures, by their JSON names. Where `partly` is true, some work is left for a later
-    run: `left` says how many rows, where that is known, and `resumes_at`, in UTC, from when on a
-    run can do more of it, where now is too early.
+    run: `left` says how many of `left_unit`, where that is known, and `resumes_at`, in UTC, from
+    when on a run can do more of it, where now is too early. A stage that was not `begun` is left as
+    a whole.
     """
 
     stage: str
@@ -34,6 +36,8 @@ class Summary:
     partly: bool = False
     left: int = 0
     resumes_at: datetime | None = None
+    left_unit: str = "covers"
+    begun: bool = True
 
     def __post_init__(self) -> None:
         if self.rows_in != self.rows_out + sum(self.dropped.values()):
@@ -54,13 +58,55 @@ class Summary:
             **self.facts,
             "notes": list(self.notes),
             "complete": not self.partly,
+            "begun": self.begun,
+            "left": self.left,
+            "left_unit": self.left_unit,
+            "resumes_at": as_iso(self.resumes_at),
         }
 
     def line(self) -> str:
         """Return the summary in one line."""
         reasons = ", ".join(f"{n:,} {why}" for why, n in self.dropped.items() if n)
         dropped = f"; dropped {sum(self.dropped.values()):,}: {reasons}" if reasons else ""
-        more = " (partly done: run again for the rest)" if self.partly else ""
+        more = f"; {rest}" if (rest := what_is_left([self])) else ""
         return (
             f"{self.stage}: {self.rows_in:,} {self.unit} in, {self.rows_out:,} out{dropped}{more}"
         )
+
+
+def left_by_unit(summaries: Sequence[Summary]) -> Mapping[str, int]:
+    """Return how much stages leave for a later run, as far as they know, by its unit."""
+    left: Counter[str] = Counter()
+    for each in summaries:
+        if each.partly:
+            left[each.left_unit] += each.left
+    return {unit: count for unit, count in left.items() if count}
+
+
+def resumption(summaries: Sequence[Summary]) -> datetime | None:
+    """Return from when on a run can do more of what stages left; None where that is now."""
+    moments = [each.resumes_at for each in summaries if each.partly]
+    known = [moment for moment in moments if moment]
+    return min(known) if known and len(known) == len(moments) else None
+
+
+def what_is_left(summaries: Sequence[Summary]) -> str:
+    """Say how much is left for a later run, and when that can go on; "" where all is done."""
+    if not any(each.partly for each in summaries):
+        return ""
+    counts = [_counted(count, unit) for unit, count in left_by_unit(summaries).items()]
+    left = f"{' and '.join(counts)} left, " if counts else ""
+    if at := resumption(summaries):
+        # To the minute, and not before.
+        minute = (at + timedelta(seconds=59, microseconds=999_999)).astimezone(UTC)
+        return f"partly done: {left}go on after {minute:%Y-%m-%d %H:%M} UTC"
+    return f"partly done: {left}run again for the rest"
+
+
+def as_iso(moment: datetime | None) -> str | None:
+    """Return a date as JSON has it: UTC in ISO 8601."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds") if moment else None
+
+
+def _counted(count: int, unit: str) -> str:
+    return f"{count:,} {unit.removesuffix('s') if count == 1 else unit}"

@@ -3,14 +3,14 @@
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from tqdm import tqdm
 
 from equigen.context import Bar
 from equigen.errors import without_controls
-from equigen.summary import Summary, Table
+from equigen.summary import Summary, Table, as_iso, left_by_unit, resumption, what_is_left
 
 _GAP = "  "
 
@@ -56,8 +56,9 @@ class BarMaker:
 
 
 def say(line: str) -> None:
-    """Write a line to stderr, above the bars that are shown there."""
-    tqdm.write(without_controls(line), file=sys.stderr)
+    """Write a line to stderr, above the bars that are shown there, where it can be written."""
+    with suppress(OSError):
+        tqdm.write(without_controls(line), file=sys.stderr)
 
 
 def columns() -> int:
@@ -70,6 +71,8 @@ def as_text(summary: Summary, *, width: int = 0) -> str:
 
     A table that is wider than `width` is folded.
     """
+    if not summary.begun:
+        return "\n".join([f"{summary.stage}: not begun", *summary.notes])
     parts = []
     if summary.table:
         parts.append(aligned(summary.table, width=width))
@@ -83,17 +86,36 @@ def as_text(summary: Summary, *, width: int = 0) -> str:
     by_count = sorted(dropped, key=lambda item: (-item[0], item[1]))
     parts.extend(f"  {count:>{width},}  {reason}" for count, reason in by_count)
     if summary.partly:
-        parts.append("Partly done: run it again for the rest.")
+        left = what_is_left([summary])
+        parts.append(f"{left[0].upper()}{left[1:]}.")
     return "\n".join(parts)
 
 
-def in_one_line(command: str, summaries: Sequence[Summary]) -> str:
-    """Return all that a command did in one line, for logs and cron mails."""
-    if len(summaries) == 1:
+def in_one_line(command: str, summaries: Sequence[Summary], *, broken: str = "") -> str:
+    """Return all that a command did in one line, for logs and cron mails.
+
+    `broken` says which stage was ended by an error, or stopped.
+    """
+    if len(summaries) == 1 and not broken:
         return summaries[0].line()
-    stages = ", ".join(f"{each.stage} {each.rows_out:,} {each.unit}" for each in summaries)
-    partly = " (partly done: run again for the rest)" if any(s.partly for s in summaries) else ""
-    return f"{command}: {stages}{partly}"
+    begun = [each for each in summaries if each.begun]
+    parts = [", ".join(f"{each.stage} {each.rows_out:,} {each.unit}" for each in begun)]
+    if others := ", ".join(each.stage for each in summaries if not each.begun):
+        parts.append(f"not begun: {others}")
+    parts += [broken, what_is_left(summaries)]
+    return f"{command}: {'; '.join(filter(None, parts))}"
+
+
+def as_json(summaries: Sequence[Summary], *, exit_code: int, error: str) -> dict[str, object]:
+    """Return what a command made of stages did, as values that JSON can hold."""
+    return {
+        "stages": [summary.as_json() for summary in summaries],
+        "complete": not exit_code,
+        "exit_code": exit_code,
+        "error": error or None,
+        "left": left_by_unit(summaries),
+        "resumes_at": as_iso(resumption(summaries)),
+    }
 
 
 def aligned(table: Table, *, width: int = 0) -> str:

@@ -16,7 +16,8 @@ STOP_LINE = b"{}\n"
 class Setup:
     """How a process fetches: with so many `threads` at most; `policies` are its share.
 
-    A `talkative` one tells of each request on stderr.
+    A `talkative` one tells of each request on stderr; with a `log_file`, it appends there what
+    happens, as of that `command`.
     """
 
     policies: Mapping[str, HostPolicy]
@@ -25,6 +26,8 @@ class Setup:
     making: Making
     threads: int
     talkative: bool = False
+    log_file: str = ""
+    command: str = ""
 
 
 def setup_line(setup: Setup) -> bytes:
@@ -49,7 +52,7 @@ def setup_line(setup: Setup) -> bytes:
             "max_bytes": making.max_bytes,
             "run": making.run,
             "threads": setup.threads,
-            "talkative": setup.talkative,
+            "telling": [setup.talkative, setup.log_file, setup.command],
         }
     )
 
@@ -70,7 +73,7 @@ def read_setup(line: bytes) -> Setup:
     )
     policies = {pattern: HostPolicy(*each) for pattern, each in told["policies"].items()}
     patience = Patience(**told["patience"])
-    return Setup(policies, told["user_agent"], patience, making, told["threads"], told["talkative"])
+    return Setup(policies, told["user_agent"], patience, making, told["threads"], *told["telling"])
 
 
 def hold_line(host: str, pause_s: float) -> bytes:

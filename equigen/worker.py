@@ -20,6 +20,7 @@ from equigen.fetcher import Fetcher
 from equigen.hands import Hands
 from equigen.http import Client
 from equigen.jobs import HOLD, JOBS, LOOK_UP, OUTCOMES, Outcome
+from equigen.logfile import join_log
 from equigen.resolver import Resolver
 from equigen.words import read_setup
 
@@ -41,6 +42,8 @@ def main() -> None:
     setup = read_setup(words.readline())
     if setup.talkative:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    if setup.log_file:
+        join_log(setup.log_file, setup.command)
     outcomes: SimpleQueue[Outcome | None] = SimpleQueue()
     enquiries = _Enquiries(outcomes)
     with Client(

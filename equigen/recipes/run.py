@@ -1,21 +1,26 @@
 """Run fetch, clean, dedupe, counts, download and split.
 
 Made for cron: goes on where it stopped, and with --refresh looks for new albums first. Ends with 3
-where something is left for a later run, such as the covers beyond a host's quota of the day.
+where something is left for a later run, such as the covers beyond a host's quota of the day, or
+what there was no time for with --until.
 
 Examples:
   equigen run
   equigen run --refresh --quiet --link hardlink
+  equigen run --until 06:00 --log-file run.log
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Annotated, Final
 
 import typer
 
 from equigen import sources
-from equigen.context import Context
+from equigen.context import Context, Deadline
+from equigen.errors import UsageError
 from equigen.lock import dataset_lock
+from equigen.rules.clock_times import next_time, read_time
 from equigen.rules.splitting import Link
 from equigen.summary import Summary
 
@@ -46,9 +51,28 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Ask again now for covers that failed for good.")
     ] = False,
-    link: Annotated[Link, typer.Option(help="How covers get into their sets.")] = Link.COPY,
+    link: Annotated[
+        Link,
+        typer.Option(
+            metavar="HOW", help="How covers get into their sets: copy, symlink, hardlink or move."
+        ),
+    ] = Link.COPY,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="HH:MM", help="Stop at this time of day; the rest is left."),
+    ] = None,
 ) -> Iterator[Summary]:
-    """Run the stages one after another; the first that raises ends the run."""
+    """Run the stages one after another; the first that raises ends the run.
+
+    After `until`, a stage that asks hosts ends, one that works on what is here is finished, and no
+    other is begun.
+
+    Raises:
+        UsageError: `until` is no time of day.
+
+    """
+    if until is not None:
+        context = replace(context, deadline=_deadline(until, context))
     flags: dict[str, dict[str, object]] = {
         "fetch": {"refresh": refresh},
         "download": {"retry_failed": retry_failed},
@@ -56,4 +80,31 @@ def run(
     }
     with dataset_lock(context.directory, stage="run", now=context.now()):
         for name in STAGES:
-            yield stage(name)(context, **flags.get(name, {}))
+            if context.time_is_up:
+                yield _not_begun(name)
+            else:
+                yield stage(name)(context, **flags.get(name, {}))
+
+
+def _deadline(until: str, context: Context) -> Deadline:
+    try:
+        of_day = read_time(until)
+    except UsageError as err:
+        msg = f"--until: {err}"
+        raise UsageError(msg) from None
+    now = context.now()
+    at = next_time(of_day, now)
+    steady_s = context.clock.steady() + (at - now).total_seconds()
+    return Deadline(at, steady_s, context.now, context.clock)
+
+
+def _not_begun(name: str) -> Summary:
+    return Summary(
+        stage=name,
+        unit="rows",
+        rows_in=0,
+        rows_out=0,
+        notes=["Time is up: it is left for the next run."],
+        partly=True,
+        begun=False,
+    )

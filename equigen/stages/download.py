@@ -57,14 +57,19 @@ def run(  # noqa: PLR0913  (each is a flag)
     context: Context,
     *,
     limit: Annotated[
-        int, typer.Option(min=-1, help="Fetch so many covers at most, for a try; -1 for all.")
+        int,
+        typer.Option(
+            min=-1, metavar="N", help="Fetch so many covers at most, for a try; -1 for all."
+        ),
     ] = -1,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Ask again now for covers that failed for good.")
     ] = False,
     reason: Annotated[
         list[str] | None,
-        typer.Option(help="With --retry-failed: only those that failed for this reason."),
+        typer.Option(
+            metavar="REASON", help="With --retry-failed: only those that failed for this reason."
+        ),
     ] = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Read all files again; mend those that differ.")
@@ -76,7 +81,8 @@ def run(  # noqa: PLR0913  (each is a flag)
         bool, typer.Option("--link-identical", help="Hard-link files that hold the same bytes.")
     ] = False,
     export: Annotated[
-        Path | None, typer.Option(help="Write what is known of each cover: .tsv or .parquet.")
+        Path | None,
+        typer.Option(metavar="PATH", help="Write what is known of each cover: .tsv or .parquet."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be fetched and how long it takes.")

@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import typer
@@ -32,8 +33,10 @@ from equigen.errors import (
     FetchError,
     HostRestsError,
     HttpStatusError,
+    TimeIsUpError,
     UsageError,
 )
+from equigen.events import tell
 from equigen.files import require_whole_tsv
 from equigen.http import Client
 from equigen.ledger import LAST_SOURCE, Ledger
@@ -92,7 +95,7 @@ def run(
         InputError: there is a TSV, and it is broken; it stays untouched.
         CredentialsError: the service refuses the credentials.
         FetchError: not one page could be had. A label that fails alone is left for the next run,
-            and so are all that follow when the service asks for a long rest.
+            and so are all that follow when the service asks for a long rest or time is up.
 
     """
     if since is not None and not refresh:
@@ -147,8 +150,12 @@ def _catalogue_of(source: Source, context: Context) -> AbstractContextManager[Ca
 @contextmanager
 def _asked_ahead(source: OnlineSource, context: Context, ledger: Ledger) -> Iterator[Pages]:
     patience = Patience(**context.settings.http.model_dump())
-    with Client(source.policies, user_agent=source.user_agent, patience=patience) as client:
-        lookahead = Lookahead(client, source, ledger, now=context.now)
+    with Client(
+        source.policies, user_agent=source.user_agent, patience=patience, clock=context.clock
+    ) as client:
+        lookahead = Lookahead(
+            client, source, ledger, now=context.now, is_over=lambda: context.time_is_up
+        )
         try:
             yield lookahead
         finally:
@@ -183,7 +190,8 @@ class _Work:
     taken: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
     failed: dict[str, EquigenError] = field(default_factory=dict)
-    rests: str = ""
+    ended_early: str = ""
+    resumes_at: datetime | None = None
     read: int = 0
     written_s: float = 0.0
 
@@ -196,16 +204,34 @@ class _Work:
                     self._fill(label, position, bar)
                 except FetchError as err:
                     self._refuse_hopeless(err)
-                    self.failed[label.name] = err
+                    self._leave(label, err)
                     self.context.say(f"{label.name}: left for the next run. {err}")
                 except HostRestsError as err:
-                    later = self.labels[position:]
-                    self.failed |= {x.name: err for x in later if self.selection.missing(x)}
-                    self.rests = str(err)
+                    # It may be asked again some time, but not to fill those that failed before.
+                    if not self.failed:
+                        self.resumes_at = datetime.fromtimestamp(err.resumes_at_s, UTC)
+                    self._leave_all(self.labels[position:], err)
+                    return
+                except TimeIsUpError as err:
+                    self._leave_all(self.labels[position:], err)
                     return
                 self._write_now_and_then()
                 missing -= self.selection.missing(label)
                 bar.expect(missing)
+
+    def _leave(self, label: Label, err: EquigenError) -> None:
+        self.failed[label.name] = err
+        message = f"{label.name}: left for the next run. {err}"
+        tell("label left", message, label=label.name, why=str(err))
+
+    def _leave_all(self, labels: Sequence[Label], err: HostRestsError | TimeIsUpError) -> None:
+        """Leave what is not full yet, for a reason that is no label's own."""
+        for label in labels:
+            if self.selection.missing(label):
+                self._leave(label, err)
+        self.ended_early = str(err)
+        if isinstance(err, TimeIsUpError):
+            self.ended_early = "Time is up: labels that aren't full are left for the next run."
 
     def _write_now_and_then(self) -> None:
         """Let the user see what came; the whole TSV is written anew each time."""
@@ -217,6 +243,9 @@ class _Work:
     def _fill(self, label: Label, position: int, bar: Bar) -> None:
         try:
             for turn in self.order.turns(label):
+                if self.context.time_is_up:
+                    msg = "time is up; what was done is kept"
+                    raise TimeIsUpError(msg)
                 self._use(turn, label, position, bar)
         finally:
             self.pages.settle()
@@ -274,8 +303,8 @@ class _Work:
             f"{name}: up to {count:,} results are out of reach, more than the service gives out"
             for name, count in kept_back.items()
         ]
-        if self.rests:
-            notes.append(self.rests)
+        if self.ended_early:
+            notes.append(self.ended_early)
         if self.dropped[Skip.PLACEHOLDER] and not taken and self.read:
             notes.append(self.source.advice.no_pictures)
         return Summary(
@@ -313,6 +342,9 @@ class _Work:
             ),
             notes=[note for note in notes if note],
             partly=bool(self.failed),
+            left=len(self.failed),
+            left_unit="labels",
+            resumes_at=self.resumes_at,
         )
 
     def _state(self, label: Label) -> str:

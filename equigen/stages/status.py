@@ -1,6 +1,8 @@
 """Tell where the dataset stands and what to run next.
 
-Reads the TSV and the ledger and changes nothing; may be run while another stage works.
+Reads the TSV and the ledger and changes nothing; may be run while another stage works. Also tells
+how the last run (run, fetch or download) ended and when one last ended well, what is left of the
+hosts' quotas of the day, and which hosts rest: for monitors, with --json.
 
 Examples:
   equigen status
@@ -8,22 +10,33 @@ Examples:
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from equigen.context import Context
 from equigen.covers import dataset_covers
 from equigen.errors import UsageError
-from equigen.ledger import LAST_FETCH, LAST_REFRESH, LAST_SOURCE, REFRESHING, Ledger
+from equigen.history import Begun, PastRun, begun_run, last_run
+from equigen.ledger import (
+    LAST_FETCH,
+    LAST_REFRESH,
+    LAST_SOURCE,
+    LAST_SUCCESS,
+    REFRESHING,
+    Ledger,
+)
 from equigen.rules.covering import FAILED, OK
 from equigen.rules.licences import licence_of
-from equigen.rules.pictures import has_no_cover
+from equigen.rules.pacing import HostPolicy, policy_for
+from equigen.rules.pictures import has_no_cover, host_of
 from equigen.rules.splitting import ASIDE, SETS
 from equigen.sources import LocalSource, open_source
-from equigen.summary import Summary, Table
+from equigen.summary import Summary, Table, as_iso
 
 if TYPE_CHECKING:
-    from equigen.records import CoverState
+    from equigen.records import CoverState, Rest
 
 ORDER: Final = 90
 SETTINGS: Final = ()
@@ -39,11 +52,16 @@ def run(context: Context) -> Summary:
     """
     found = _look(context)
     next_step = found.next_step()
+    now = context.now()
+    quotas = list(_quotas(found, context, now))
+    resting = [rest for rest in found.rests if datetime.fromisoformat(rest.until) > now]
     facts = {
         "directory": str(context.directory),
+        "rows": found.rows,
         "covers": found.covers,
         "missing": found.missing,
         "failed": dict(found.failed),
+        "covers_left": found.covers_left,
         "sets": {name: found.sets[name] for name in SETS},
         "set_aside": found.sets[ASIDE],
         "in_no_set": found.covers - found.sets.total(),
@@ -51,6 +69,12 @@ def run(context: Context) -> Summary:
         "last_fetch": found.last_fetch,
         "last_refresh": found.last_refresh,
         "refresh_under_way": found.refresh_under_way,
+        "last_success": found.last_success or None,
+        "last_success_age_s": _age_s(found.last_success, now),
+        "last_run": _last_run(found.last_run, now),
+        "under_way": asdict(found.begun) if found.begun else None,
+        "quotas": [asdict(quota) for quota in quotas],
+        "resting": [rest._asdict() for rest in resting],
         "licences": dict(found.licences),
         "next": next_step,
     }
@@ -59,10 +83,15 @@ def run(context: Context) -> Summary:
         ("covers there", found.covers),
         ("covers not asked for yet", found.missing),
         *((f"failed: {reason}", count) for reason, count in found.failed.most_common()),
+        ("covers left to get", found.covers_left),
         *((f"in {name}", found.sets[name]) for name in SETS),
         *((("set aside", found.sets[ASIDE]),) if found.sets[ASIDE] else ()),
         ("last fetch", found.last_fetch or "never"),
         ("last refresh", found.last_refresh or "never"),
+        ("last run that ended well", _with_age(found.last_success, now)),
+        *_run_rows(found, now),
+        *((f"quota of {quota.host}", str(quota)) for quota in quotas),
+        *((f"{rest.host} rests", f"until {rest.until}: {rest.why}") for rest in resting),
     ]
     if found.pending:
         rows.append(("fetched, not in the TSV yet", found.pending))
@@ -91,8 +120,19 @@ class _Found:
     last_fetch: str = ""
     last_refresh: str = ""
     refresh_under_way: bool = False
+    last_success: str = ""
+    last_run: PastRun | None = None
+    begun: Begun | None = None
+    rests: "tuple[Rest, ...]" = ()
+    asked_today: dict[str, int] = field(default_factory=dict)
+    hosts_left: set[str] = field(default_factory=set)
     fetch: str = "equigen fetch"
     is_local: bool = False
+
+    @property
+    def covers_left(self) -> int:
+        """How many covers a download would ask for, once all hosts can be asked."""
+        return self.missing + self.to_try_again
 
     def notes(self) -> list[str]:
         """Say under which licences rows come."""
@@ -127,6 +167,10 @@ def _look(context: Context) -> _Found:
             found.last_fetch = ledger.value(LAST_FETCH)
             found.last_refresh = ledger.value(LAST_REFRESH)
             found.refresh_under_way = bool(ledger.value(REFRESHING))
+            found.last_success = ledger.value(LAST_SUCCESS)
+            found.last_run, found.begun = last_run(ledger), begun_run(context, ledger)
+            found.rests = tuple(ledger.rests().values())
+            found.asked_today = ledger.requests_of(context.now().astimezone(UTC).date().isoformat())
             source = ledger.value(LAST_SOURCE) or source
     if source != context.settings.fetch.source:
         found.fetch = f"equigen fetch --source {source}"
@@ -145,11 +189,65 @@ def _look(context: Context) -> _Found:
         elif cover:
             found.failed[cover.reason] += 1
             found.to_try_again += cover.status == FAILED
+            found.hosts_left.add(host_of(row.url))
         elif has_no_cover(row.url):
             found.failed["no picture"] += 1
         else:
             found.missing += 1
+            found.hosts_left.add(host_of(row.url))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Quota:
+    """A host's requests of this UTC day; the next day's begin at `resumes_at`."""
+
+    host: str
+    per_day: int
+    used_today: int
+    left: int
+    resumes_at: str | None
+
+    def __str__(self) -> str:
+        return f"{self.left:,} of {self.per_day:,} left today, anew at {self.resumes_at}"
+
+
+def _quotas(found: _Found, context: Context, now: datetime) -> Iterable[_Quota]:
+    """Yield the quota of each host that has one and that was, or is to be, asked."""
+    given = context.settings.download.hosts
+    policies = {name: HostPolicy(per_day=each.per_day) for name, each in given.items()}
+    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    for host in sorted({*found.asked_today, *found.hosts_left} - {""}):
+        if per_day := policy_for(host, policies).per_day:
+            used = found.asked_today.get(host, 0)
+            resumes_at = as_iso(midnight + timedelta(days=1))
+            yield _Quota(host, per_day, used, max(0, per_day - used), resumes_at)
+
+
+def _last_run(ended: PastRun | None, now: datetime) -> dict[str, object] | None:
+    return {**asdict(ended), "age_s": _age_s(ended.ended_at, now)} if ended else None
+
+
+def _run_rows(found: _Found, now: datetime) -> Iterable[tuple[str, str]]:
+    if ended := found.last_run:
+        how = f"{ended.command}: {ended.outcome}, {_with_age(ended.ended_at, now)}"
+        yield "last run", f"{how}, after {timedelta(seconds=round(ended.took_s))}"
+        if ended.error:
+            yield "its error", ended.error
+    else:
+        yield "last run", "never"
+    if begun := found.begun:
+        state = "under way" if begun.alive else "killed; it was under way"
+        yield f"{begun.command} (process {begun.pid})", f"{state} since {begun.since}"
+
+
+def _age_s(at: str, now: datetime) -> int | None:
+    return round((now - datetime.fromisoformat(at)).total_seconds()) if at else None
+
+
+def _with_age(at: str, now: datetime) -> str:
+    age_s = _age_s(at, now)
+    return "never" if age_s is None else f"{at} ({timedelta(seconds=age_s)} ago)"
 
 
 def _is_local(name: str, context: Context) -> bool:

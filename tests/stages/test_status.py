@@ -1,17 +1,22 @@
 """The status stage, from an empty folder to a whole dataset."""
 
+import re
+from datetime import timedelta
 from pathlib import Path
 
-from support import make_context, write_rows
+from support import NOON, ROOT, make_context, write_rows
 
+from equigen.history import noted
 from equigen.ledger import Ledger
-from equigen.records import PageUse
+from equigen.records import PageUse, Rest
 from equigen.rules.selection import Identity
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.exchange import Reply
 from equigen.sandbox.server import Sandbox
 from equigen.schema import Album, Listing
 from equigen.stages import download, fetch, split, status
+from equigen.summary import Summary
+from equigen.terminal import as_text
 
 
 def test_status_names_the_next_step_from_start_to_end(tmp_path: Path) -> None:
@@ -70,3 +75,74 @@ def test_a_dataset_of_another_tool_needs_no_fetch(tmp_path: Path) -> None:
     write_rows(context.tsv, {"artist": "A", "genre": "Jazz", "image_url": "http://x/a.jpg"})
     found = status.run(context).facts
     assert (found["missing"], found["next"]) == (1, "equigen download")
+
+
+def test_hosts_that_rest_and_quotas_of_the_day_are_told(tmp_path: Path) -> None:
+    """Of hosts that are named and of those a pattern names; a rest that is over is none."""
+    hosts = {"i.discogs.com": {"per_day": 1000}, "*.example": {"per_day": 50}, "*": {}}
+    context = make_context(tmp_path, download={"hosts": hosts})
+    urls = ["http://b.example/x.jpg", "http://i.discogs.com/y.jpg", "http://free/z.jpg"]
+    write_rows(context.tsv, *({"artist": url, "image_url": url} for url in urls))
+    with Ledger(context.ledger) as ledger:
+        for _ in range(60):
+            ledger.count_request("a.example", "2026-06-15")
+        ledger.count_request("i.discogs.com", "2026-06-15")
+        ledger.count_request("i.discogs.com", "2026-06-14")
+        ledger.count_request("free", "2026-06-15")
+        soon = (NOON + timedelta(hours=1)).isoformat()
+        ledger.record_rest(Rest("b.example", "2026-06-15T11:00:00+00:00", soon, 2, "403"))
+        ledger.record_rest(Rest("c.example", "2026-06-14T11:00:00+00:00", NOON.isoformat(), 1, "-"))
+    found = status.run(context)
+    midnight = "2026-06-16T00:00:00+00:00"
+    fields = ("host", "per_day", "used_today", "left", "resumes_at")
+    expected = [
+        ("a.example", 50, 60, 0, midnight),
+        ("b.example", 50, 0, 50, midnight),
+        ("i.discogs.com", 1000, 1, 999, midnight),
+    ]
+    assert found.facts["quotas"] == [dict(zip(fields, row, strict=True)) for row in expected]
+    assert found.facts["resting"] == [
+        {"host": "b.example", "since": "2026-06-15T11:00:00+00:00", "until": soon, "times": 2,
+         "why": "403"},
+    ]  # fmt: skip
+    assert found.facts["covers_left"] == 3
+    text = as_text(found)
+    assert re.search(r"quota of i.discogs.com +999 of 1,000 left today, anew at 2026-06-16", text)
+    assert re.search(r"b.example rests +until 2026-06-15T13:00:00\+00:00: 403", text)
+
+
+def test_how_the_last_run_ended_is_told_with_its_age(tmp_path: Path) -> None:
+    """In words as well, with what it left."""
+    before = make_context(tmp_path, now=NOON - timedelta(hours=30))
+    Ledger(before.ledger).close()
+    left = Summary("download", "rows", 0, 0, partly=True, left=7, resumes_at=NOON)
+    with noted(before, "download", [left]):
+        pass
+    found = status.run(make_context(tmp_path))
+    assert found.facts["last_success_age_s"] == 30 * 3600
+    last = found.facts["last_run"]
+    assert isinstance(last, dict)
+    assert (last["outcome"], last["left"], last["age_s"]) == ("partly", {"covers": 7}, 30 * 3600)
+    assert last["resumes_at"] == "2026-06-15T12:00:00+00:00"
+    assert re.search(r"last run +download: partly, 2026-06-14T06:00:00", as_text(found))
+    assert "(1 day, 6:00:00 ago)" in as_text(found)
+
+
+def test_the_names_that_monitors_read_are_documented(tmp_path: Path) -> None:
+    """Each name of docs/cron.md is in the JSON."""
+    context = make_context(tmp_path)
+    Ledger(context.ledger).close()
+    with noted(context, "run", []):
+        facts = status.run(context).facts
+        under_way = facts["under_way"]
+    table = (ROOT / "docs" / "cron.md").read_text().partition("## For monitors")[2]
+    listed = re.findall(r"^\| (`.+?`) \| ", table.partition("## The log")[0], re.MULTILINE)
+    names = {name for cell in listed for name in re.findall(r"`(\w+)`", cell)}
+    assert len(names) >= 10
+    assert names <= {*facts, *status.run(context).facts}
+    last = status.run(context).facts["last_run"]
+    assert isinstance(last, dict)
+    parts = {name for cell in listed for name in re.findall(r"`last_run\.(\w+)`|`\.(\w+)`", cell)}
+    assert {a or b for a, b in parts} == set(last)
+    assert isinstance(under_way, dict)
+    assert set(under_way) == {"command", "pid", "since", "alive"}

@@ -1,0 +1,169 @@
+"""The log file that programs read: one JSON object a line, appended, one line an event."""
+
+import json
+import logging
+import math
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from equigen.errors import UsageError
+from equigen.output import complain
+from equigen.rules.censoring import Censor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NOTE = "note"
+_MODE = 0o666  # less what the user's umask takes away
+_ours = logging.getLogger("equigen")
+
+
+class LogFile(logging.Handler):
+    """Appends events to a file, each by a single write, so that several processes may share it.
+
+    A file that was moved away, as logrotate does, is made anew. What can't be written is lost, and
+    said once on stderr where `complains`: no log ends a run.
+    """
+
+    def __init__(self, path: Path, command: str, *, complains: bool = True) -> None:
+        """Open the file.
+
+        Raises:
+            UsageError: it can't be opened.
+
+        """
+        super().__init__(logging.INFO)
+        self.path, self.command = path.absolute(), command
+        self._complains = complains
+        self._censor = Censor()
+        self._is_torn = False
+        try:
+            self._file = self._open()
+        except OSError as err:
+            msg = (
+                f"--log-file: {path}: can't be opened: {err.strerror or err}. Expected a file that"
+                " can be written, in a folder that is there. Nothing was done."
+            )
+            raise UsageError(msg) from err
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Let these appear in no line from now on, in whatever form."""
+        self._censor = Censor(secrets)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        try:
+            self._write(as_line(record, self.command, self._censor))
+        except OSError as err:
+            if self._complains:
+                self._complains = False
+                complain(
+                    f"{self.path}: the log can't be written: {err.strerror or err}. The run goes"
+                    " on; events are lost until it can."
+                )
+
+    def tell_error(self, message: str, **facts: str | int) -> None:
+        """Tell of the error that ends a command; on stderr others do."""
+        more = {"event": "error", "facts": facts}
+        self.handle(
+            _ours.makeRecord(_ours.name, logging.ERROR, "", 0, message, (), None, extra=more)
+        )
+
+    def close(self) -> None:
+        """Close the file."""
+        with suppress(OSError):
+            os.close(self._file)
+        super().close()
+
+    def _open(self) -> int:
+        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _MODE)
+
+    def _write(self, line: str) -> None:
+        self._follow()
+        # The end of a line that the disk had no room for is missing: it must spoil no other.
+        raw = ("\n" * self._is_torn + line + "\n").encode("ascii")
+        written = os.write(self._file, raw)
+        self._is_torn = 0 < written < len(raw) or (self._is_torn and not written)
+        if written < len(raw):
+            raise OSError(None, "only a part of a line could be written")
+
+    def _follow(self) -> None:
+        """Open the file anew where it is no longer the one at its path."""
+        here = os.fstat(self._file)
+        try:
+            there = self.path.stat()
+        except FileNotFoundError:
+            there = None
+        if there is None or (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino):
+            new = self._open()
+            os.close(self._file)
+            self._file, self._is_torn = new, False
+
+
+def as_line(record: logging.LogRecord, command: str, censor: Censor) -> str:
+    """Return a record as one line of JSON, in ASCII; what is no event of its own is a note."""
+    at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+    facts: Mapping[str, object] = getattr(record, "facts", {})
+    line = {
+        "time": at.replace("+00:00", "Z"),
+        "level": record.levelname.lower(),
+        "event": getattr(record, "event", _NOTE),
+        "message": _clean(record.getMessage(), censor),
+        "command": command,
+        "pid": record.process or os.getpid(),
+        "facts": _clean(facts, censor),
+    }
+    return json.dumps(line, allow_nan=False)
+
+
+def _clean(value: object, censor: Censor) -> object:
+    """Return a value as JSON can hold it: no lone surrogates, nothing endless, nothing secret."""
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Mapping):
+        return {str(_clean(str(key), censor)): _clean(item, censor) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_clean(item, censor) for item in value]
+    text = str(value).encode("utf-8", "backslashreplace").decode("utf-8")
+    return censor.clean(text)
+
+
+@contextmanager
+def logging_to(path: Path | None, command: str) -> "Iterator[LogFile | None]":
+    """Write the events of the block to a file; without a path, to none.
+
+    Raises:
+        UsageError: the file can't be opened.
+
+    """
+    if path is None:
+        yield None
+        return
+    log = LogFile(path, command)
+    before = _ours.level
+    _ours.setLevel(logging.INFO)
+    _ours.addHandler(log)
+    try:
+        yield log
+    finally:
+        _ours.removeHandler(log)
+        _ours.setLevel(before)
+        log.close()
+
+
+def log_under_way() -> LogFile | None:
+    """Return the log file of this process, for those that it starts."""
+    return next((each for each in _ours.handlers if isinstance(each, LogFile)), None)
+
+
+def join_log(path: str, command: str) -> None:
+    """Write the events of this process, too, to the log file of the one that started it."""
+    with suppress(UsageError):  # who started it says what is wrong with it
+        _ours.addHandler(LogFile(Path(path), command, complains=False))
+        _ours.setLevel(logging.INFO)

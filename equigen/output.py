@@ -1,0 +1,92 @@
+"""Standard output and standard error, which may be full, closed, or read by nobody."""
+
+import io
+import os
+import sys
+from contextlib import suppress
+from errno import EPIPE
+from typing import NoReturn
+
+from equigen.errors import OutputClosedError, OutputError
+
+_STDIN, _STDOUT, _STDERR = 0, 1, 2
+
+
+class _Stdout(io.TextIOWrapper):
+    """Standard output whose trouble is an `OutputError`; after the first, all goes nowhere."""
+
+    def write(self, text: str) -> int:
+        """Write text."""
+        try:
+            return super().write(text)
+        except OSError as err:
+            self._give_up(err)
+
+    def flush(self) -> None:
+        """Write what is gathered."""
+        try:
+            super().flush()
+        except OSError as err:
+            self._give_up(err)
+
+    def _give_up(self, err: OSError) -> NoReturn:
+        # What is gathered would be tried again when the process ends, and fail again.
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  (a device, not a path of ours)
+            os.dup2(nowhere.fileno(), self.fileno())
+        if err.errno == EPIPE:
+            msg = "standard output was closed by who read it"
+            raise OutputClosedError(msg) from err
+        msg = (
+            f"standard output can't be written: {err.strerror or err}. What was done is kept; make"
+            " room there, or send it elsewhere, then run again."
+        )
+        raise OutputError(msg) from err
+
+
+def take_over_stdout() -> None:
+    """Let trouble with standard output be an `OutputError`, and no letter too much for it.
+
+    Where it, or standard error, was closed before we began, all that is meant for it goes nowhere,
+    and no file of ours gets its number.
+    """
+    for number in (_STDIN, _STDOUT, _STDERR):
+        try:
+            os.fstat(number)
+        except OSError:  # the lowest free number is taken: this one
+            os.open(os.devnull, os.O_RDWR)
+    sys.stderr = sys.stderr or io.TextIOWrapper(_raw(_STDERR), encoding="utf-8")
+    encoding = sys.stdout.encoding if sys.stdout else "utf-8"
+    buffer = _raw(_STDOUT)
+    sys.stdout = _Stdout(
+        buffer, encoding=encoding, errors="backslashreplace", line_buffering=buffer.isatty()
+    )
+
+
+def _raw(number: int) -> io.BufferedWriter:
+    return io.BufferedWriter(io.FileIO(number, "w", closefd=False))
+
+
+def flush_stdout() -> None:
+    """Write what is gathered.
+
+    Raises:
+        OutputError: it can't be.
+
+    """
+    sys.stdout.flush()
+
+
+def put(text: str) -> None:
+    """Write a result to standard output, at once.
+
+    Raises:
+        OutputError: it can't be.
+
+    """
+    print(text, flush=True)
+
+
+def complain(text: str) -> None:
+    """Write one line to standard error; where even that can't be done, nothing can."""
+    with suppress(OSError):
+        print(" ".join(text.split()), file=sys.stderr, flush=True)
