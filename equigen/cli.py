@@ -55,10 +55,30 @@ def main() -> None:
     """Run the command line and exit with its code."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop_cleanly)
-    program = get_command(_root)
-    for member in members():
-        program.add_command(_LazyCommand(member))  # type: ignore[attr-defined]
-    program.main(prog_name="equigen")
+    try:
+        program = get_command(_root)
+        for member in members():
+            program.add_command(_LazyCommand(member))  # type: ignore[attr-defined]
+        program.main(prog_name="equigen")
+    except (KeyboardInterrupt, SystemExit) as end:
+        # Before a command takes over, and typer ends so without a word.
+        if isinstance(end, SystemExit) and (end.code != EXIT_INTERRUPTED or _told_to_stop):
+            raise
+        _tell_stopped("")
+        sys.exit(EXIT_INTERRUPTED)
+    finally:  # all is done and told: a signal that comes now changes nothing
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+
+
+# Which commands were stopped and said so.
+_told_to_stop: list[str] = []
+
+
+def _tell_stopped(command: str) -> None:
+    _told_to_stop.append(command)
+    name = f"equigen {command}".strip()
+    print(f"{name}: stopped. What was done is kept; run it again to go on.", file=sys.stderr)
 
 
 def _stop_cleanly(_number: int, _frame: object) -> None:
@@ -217,15 +237,16 @@ def _execute(
     """Run a stage or recipe, print what it returns, and return the exit code."""
     from equigen.config import load  # noqa: PLC0415  (as above)
     from equigen.context import Context  # noqa: PLC0415
+    from equigen.interrupts import deferred_interrupts  # noqa: PLC0415
     from equigen.terminal import BarMaker, as_text, columns, in_one_line, say  # noqa: PLC0415
 
     if common.verbose:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     talk = (lambda _: None) if common.quiet else say
     try:
-        context = Context(
-            load(common.config, flags=flags), BarMaker(shown=not common.quiet), say=talk
-        )
+        with deferred_interrupts():  # what checks settings makes an error of its own of one
+            config = load(common.config, flags=flags)
+        context = Context(config, BarMaker(shown=not common.quiet), say=talk)
         outcome = module.run(context, *_stages(module), **values)
         summaries = []
         for summary in outcome if isinstance(outcome, Iterator) else [outcome]:
@@ -244,8 +265,7 @@ def _execute(
         print(f"equigen {member.name}: {err}", file=sys.stderr)
         return err.exit_code
     except KeyboardInterrupt:
-        print(f"equigen {member.name}: stopped. What was done is kept; run it again to go on.",
-              file=sys.stderr)  # fmt: skip
+        _tell_stopped(member.name)
         return EXIT_INTERRUPTED
     return EXIT_PARTLY if partly else EXIT_DONE
 
