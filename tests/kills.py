@@ -94,7 +94,7 @@ def kill_often(
         case.check()
         if not ended.was_stopped and in_chain == 1:
             took_s.append(ended.took_s)
-        if ended.was_stopped and in_chain == case.chain:
+        if ended.was_stopped and (in_chain == case.chain or hits == kills):
             ended = case.finish(forks)
             case.check()
         if not ended.was_stopped:
