@@ -19,7 +19,7 @@ from typer.core import TyperCommand
 from typer.main import get_command
 
 from equigen import __version__
-from equigen.command import Common, carry_out
+from equigen.command import STOPPED, Common, carry_out
 from equigen.errors import EXIT_INTERRUPTED, OutputClosedError, OutputError
 from equigen.members import Member, members
 from equigen.output import complain, flush_stdout, take_over_stdout
@@ -48,12 +48,12 @@ def main() -> None:
     """Run the command line and exit with its code."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop_cleanly)
-    program = get_command(_root)
-    for member in members():
-        program.add_command(_LazyCommand(member))  # type: ignore[attr-defined]
     take_over_stdout()
     try:
         try:
+            program = get_command(_root)
+            for member in members():
+                program.add_command(_LazyCommand(member))  # type: ignore[attr-defined]
             program.main(prog_name="equigen")
         finally:
             flush_stdout()
@@ -61,6 +61,19 @@ def main() -> None:
         if not isinstance(err, OutputClosedError):
             complain(f"equigen: {err}")
         sys.exit(err.exit_code)
+    except (KeyboardInterrupt, SystemExit) as end:
+        # Before a command takes over, and typer ends so without a word.
+        if isinstance(end, SystemExit) and (end.code != EXIT_INTERRUPTED or _stopped):
+            raise
+        complain(f"equigen: {STOPPED}")
+        sys.exit(EXIT_INTERRUPTED)
+    finally:  # all is done and told: a signal that comes now changes nothing
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+
+
+# Commands that were stopped, and have said so.
+_stopped: list[str] = []
 
 
 def _stop_cleanly(number: int, _frame: object) -> None:
@@ -144,7 +157,10 @@ def _command(member: Member) -> Any:  # noqa: ANN401  (typer has no public name 
             if value not in (None, []):
                 table, _, key = path.partition(".")
                 flags.setdefault(table, {})[key] = value.split(",") if _is_tuple(path) else value
-        raise typer.Exit(carry_out(member, module, common, flags, values))
+        code = carry_out(member, module, common, flags, values)
+        if code == EXIT_INTERRUPTED:
+            _stopped.append(member.name)
+        raise typer.Exit(code)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [

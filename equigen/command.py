@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from equigen.context import Context
     from equigen.summary import Summary
 
-_STOPPED = "stopped. What was done is kept; run it again to go on."
+STOPPED = "stopped. What was done is kept; run it again to go on."
 
 StageRun = Callable[..., "Summary"]
 
@@ -77,7 +77,7 @@ def _end_of(err: BaseException) -> _End:
     if isinstance(err, EquigenError):
         return _End(err.exit_code, str(err))
     if isinstance(err, KeyboardInterrupt):
-        return _End(EXIT_INTERRUPTED, _STOPPED)
+        return _End(EXIT_INTERRUPTED, STOPPED)
     return _End(EXIT_FAILED, f"{type(err).__name__}: {err}")
 
 
@@ -123,6 +123,7 @@ class _Command:
         # Here, since the list of commands needs neither them nor what they are made of.
         from equigen.config import load  # noqa: PLC0415
         from equigen.context import Context  # noqa: PLC0415
+        from equigen.interrupts import deferred_interrupts  # noqa: PLC0415
         from equigen.terminal import BarMaker, as_text, columns, say  # noqa: PLC0415
 
         quiet = self.common.quiet
@@ -130,7 +131,8 @@ class _Command:
             logging.basicConfig(
                 level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr
             )
-        config = load(self.common.config, flags=flags)
+        with deferred_interrupts():  # what checks settings makes an error of its own of one
+            config = load(self.common.config, flags=flags)
         if self.log:
             self.log.hide(config.credentials.secrets())
         talk = (lambda _: None) if quiet else say

@@ -258,9 +258,9 @@ class Dispatcher:
                 continue
             job = news.station.under_way.pop(outcome.ticket)
             self._blamed = 0
-            if outcome.status == ERROR:
+            if outcome.status == ERROR and not self._stopping:
                 raise StorageError(outcome.message)
-            if outcome.status in {STOPPED, RESTS, ELSEWHERE}:
+            if outcome.status in {STOPPED, RESTS, ELSEWHERE, ERROR}:
                 self._give_back(job, outcome)
             else:
                 yield Done(job, outcome)

@@ -67,6 +67,7 @@ class Download:
             self.worklist.shelf.sweep()
         self.ledger.remember(DOWNLOADING, self._run)
         with (
+            self.worklist.shelf.swept_where_the_disk_refuses(),
             Dispatcher(
                 self.worklist.queues,
                 news,

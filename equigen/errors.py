@@ -8,6 +8,7 @@ EquigenError                 1  something failed
 ├── CredentialsError         2  the service refuses who we say we are
 ├── LockedError              1  another run works on the dataset
 ├── LedgerError              1  the ledger can't be used
+│   └── ForeignLedgerError   1  it is another program's, or a newer version's
 ├── StorageError             1  the disk refuses to be written
 ├── FetchError               1  an answer could not be had
 │   ├── ConnectionFailedError    no connection, cut off, timed out
@@ -85,6 +86,10 @@ class LockedError(EquigenError):
 
 class LedgerError(EquigenError):
     """The ledger is from a newer version, damaged, or not a ledger."""
+
+
+class ForeignLedgerError(LedgerError):
+    """The ledger is another program's file, or from a newer version: it must stay as it is."""
 
 
 class StorageError(EquigenError):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from equigen.endings import refuse_cut_off
 from equigen.errors import InputError, MissingInputError, StorageError, UsageError
 from equigen.events import tell
 from equigen.misread import find_fault, other_encoding
@@ -68,6 +69,7 @@ def reading_tsv(
         checked = _Checked(path, required, made_by)
         rows = checked.rows(file)
         next(rows, None)  # the header
+        refuse_cut_off(path, checked.columns)
         yield Tsv(path, checked.columns, rows)
 
 
@@ -237,7 +239,7 @@ def translating_os_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as err:
-        place = err.filename or path
+        place = err.filename2 or err.filename or path  # of two, the one that was to be made
         what = (
             "Remove the link" if err.errno == errno.ELOOP else "Make room or mend the permissions"
         )

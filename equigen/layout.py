@@ -56,7 +56,13 @@ def lay_out(
         and not _shows(images / place.path, split / place.set_name / place.path, link)
     ]
     plan = changes(wanted, there, stale=stale)
-    _carry_out(context, plan, link)
+    try:
+        _carry_out(context, plan, link)
+    except BaseException:  # also a stop: half a copy only takes room
+        for place in files_in_sets(split):
+            if place.path.endswith(f"/{UNFINISHED}"):
+                (split / place.set_name / place.path).unlink(missing_ok=True)
+        raise
     return plan
 
 

@@ -355,10 +355,14 @@ class Ledger(Database):
     # Requests a day, and single values
 
     def requests_on(self, host: str, day: str) -> int:
-        """Return how many requests a host got on a UTC day (YYYY-MM-DD)."""
-        sql = "SELECT count FROM requests WHERE host = ? AND day = ?"
+        """Return how many requests a host got on a UTC day (YYYY-MM-DD).
+
+        Those of the day after it count as well: where there are any, the clock was set back.
+        """
+        days = "day IN (?2, date(?2, '+1 day'))"
+        sql = f"SELECT ifnull(sum(count), 0) FROM requests WHERE host = ?1 AND {days}"  # noqa: S608  (our own words)
         with self._rows(sql, (host, day)) as rows:
-            return next((int(count) for (count,) in rows), 0)
+            return int(next(rows)[0])
 
     def count_request(self, host: str, day: str) -> None:
         """Count one more request to a host on a UTC day."""

@@ -5,6 +5,7 @@ import filecmp
 import hashlib
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -219,6 +220,16 @@ class Shelf:
                 for name in os.listdir(folder):  # noqa: PTH208  (a million names, few of them ours)
                     if name.startswith(UNPLACED):
                         (folder / name).unlink(missing_ok=True)
+
+    @contextmanager
+    def swept_where_the_disk_refuses(self) -> Iterator[None]:
+        """Leave nothing beside the targets should the block end so: it would take room."""
+        try:
+            yield
+        except StorageError:
+            with suppress(OSError):
+                self.sweep()
+            raise
 
     def notes(self) -> list[str]:
         """Say what was set aside or linked."""

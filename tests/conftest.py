@@ -2,8 +2,12 @@
 
 import os
 import signal
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from disks import Disk, can_mount
+from forks import Forks
 
 # As the program does for itself: threads that share small matrices wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -20,3 +24,19 @@ def _nothing_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
         proxy = name.lower().endswith("_proxy")
         if name.startswith(("EQUIGEN_", "DISCOGS_")) or proxy:
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """Runs of the program that cost no start, one process of them for all tests."""
+    with Forks() as opened:
+        yield opened
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    """A disk of its own; skips the test where none can be had."""
+    if not can_mount():
+        pytest.skip("no disk can be mounted here: neither as root nor in a namespace")
+    with Forks(apart=True) as apart:
+        yield Disk(apart, tmp_path / "disk")

@@ -44,6 +44,7 @@ COMMANDS = [
     "report",
     "run",
     "status",
+    "repair",
     "demo",
 ]
 SMALL = {"EQUIGEN_FETCH__GENRE_LIMIT": "4", "EQUIGEN_FETCH__WORLD_LIMIT": "2"}

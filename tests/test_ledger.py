@@ -76,7 +76,7 @@ def test_a_database_of_another_program_is_refused(path: Path) -> None:
 def test_a_damaged_ledger_is_said_plainly(path: Path) -> None:
     """Junk in the file is one line with a way out."""
     path.write_bytes(b"junk" * 5000)
-    with pytest.raises(LedgerError, match="move it away") as caught:
+    with pytest.raises(LedgerError, match="`equigen repair`") as caught:
         Ledger(path)
     assert "\n" not in str(caught.value)
 

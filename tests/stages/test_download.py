@@ -26,7 +26,6 @@ from support import (
     NOON,
     Script,
     ScriptedServer,
-    kill_at,
     make_context,
     realdata,
     write_rows,
@@ -422,40 +421,6 @@ def test_an_images_path_that_is_a_file_is_one_clear_line(tmp_path: Path) -> None
         with pytest.raises(StorageError, match=IMAGES):
             run_download(tmp_path)
     assert (tmp_path / IMAGES).read_text() == "in the way"
-
-
-@pytest.mark.parametrize("part", range(2))
-@pytest.mark.parametrize("flags", [(), ("--processes", "2")], ids=["threads", "processes"])
-def test_killed_at_any_request_the_result_is_the_same(
-    tmp_path: Path, part: int, flags: tuple[str, ...]
-) -> None:
-    """SIGKILL at 20 points: no process stays, no file is torn, nothing good is fetched twice."""
-    with Sandbox(make_catalogue(albums_per_label=6)) as sandbox:
-        limits = {"genre_limit": 4, "world_limit": 2, "from_year": 2026}
-        fetch.run(make_context(tmp_path / "whole", base_url=sandbox.base_url, fetch=limits))
-        tsv = (tmp_path / "whole" / TSV).read_bytes()
-        finish(tmp_path / "whole")
-        whole = files_of(tmp_path / "whole")
-        for point in [1 + n * (len(whole) - 1) // 19 for n in range(20)][part::2]:
-            folder = tmp_path / str(point)
-            folder.mkdir()
-            (folder / TSV).write_bytes(tsv)
-            process = start(folder, "download", *flags)
-            sandbox.log.clear()
-            sandbox.hook = kill_at(process, point)
-            # Its pipes close only when its own processes are gone as well.
-            process.communicate(timeout=60)
-            assert process.returncode == -signal.SIGKILL
-            sandbox.hook = None
-            covers = ledger_of(folder)
-            good = {path for path, cover in covers.items() if cover.status == "ok"}
-            placed = {p: d for p, d in files_of(folder).items() if "/.new-" not in p}
-            assert set(placed) <= good
-            assert all(hashlib.sha256(d).hexdigest() == covers[p].sha256 for p, d in placed.items())
-            sandbox.log.clear()
-            finish(folder)
-            assert files_of(folder) == whole
-            assert len(sandbox.log) == len(whole) - len(placed)
 
 
 def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from fetches import SOME, album, pages_asked, rows_of, run_fetch
 from support import (
     TOKEN,
     equigen,
-    kill_at,
     make_context,
     program_env,
     sandbox_env,
@@ -381,33 +380,6 @@ def finish(folder: Path, sandbox: Sandbox) -> bytes:
     _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     return (folder / "equigen_dataset.tsv").read_bytes()
-
-
-@pytest.mark.parametrize("part", range(4))
-def test_killed_at_any_request_the_result_is_the_same(tmp_path: Path, part: int) -> None:
-    """SIGKILL at 20 points of the run, started again: equal to an undisturbed run, byte for byte.
-
-    Answers that had arrived are not asked for again: only those under way at the kill can be.
-    """
-    with Sandbox(CATALOGUE) as sandbox:
-        whole = finish(tmp_path / "whole", sandbox)
-        requests = len(sandbox.log)
-        assert requests > 20
-        points = [1 + n * (requests - 1) // 19 for n in range(20)]
-        for point in points[part::4]:
-            folder = tmp_path / str(point)
-            sandbox.log.clear()
-            process = start(folder, sandbox, "fetch", *LABELS)
-            killer = kill_at(process, point)
-            sandbox.hook = killer
-            process.communicate(timeout=60)
-            assert process.returncode == -signal.SIGKILL
-            sandbox.hook = None
-            assert finish(folder, sandbox) == whole
-            asked = pages_asked(sandbox.log)
-            assert set(asked.values()) <= {1, 2}
-            assert sum(count - 1 for count in asked.values()) <= 8
-            assert not list(folder.glob(".*.new"))
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])

@@ -1,0 +1,161 @@
+"""SIGKILL at any moment of the stages that make rows: the TSV is the old one or the new one."""
+
+import shutil
+import signal
+import sqlite3
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from fetches import pages_asked
+from forks import Forks
+from kills import TSV, Case, check_ledger, check_tsv, copy_over, kill_often
+from support import make_context, read_rows, write_rows
+from wholes import LABELS, LEDGER, LIMITS, small_catalogue
+
+from equigen.files import reading_tsv
+from equigen.stages import download, fetch
+
+FLAGS = [flag for label in LABELS for flag in ("--label", label)]
+# Pages that may be under way when a run is killed.
+_UNDER_WAY = 8
+
+
+STOP = pytest.param(signal.SIGTERM, 8, 9, id="SIGTERM")
+
+
+@pytest.mark.parametrize(
+    ("number", "kills", "seed"), [*((signal.SIGKILL, 25, part) for part in range(4)), STOP]
+)
+def test_fetch_killed_at_any_moment(
+    tmp_path: Path, forks: Forks, number: int, kills: int, seed: int
+) -> None:
+    """100 kills: no page but those under way is asked for twice, no row is lost or doubled."""
+    with small_catalogue() as sandbox:
+        context = make_context(tmp_path / "whole", base_url=sandbox.base_url, fetch=LIMITS)
+        fetch.run(context)
+        whole, folder, chain = context.tsv.read_bytes(), tmp_path / "data", 2
+        needed = set(pages_asked(sandbox.log))
+
+        def restore() -> None:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            sandbox.log.clear()
+
+        def check() -> None:
+            check_ledger(folder)
+            if (folder / TSV).exists():
+                with reading_tsv(folder / TSV) as tsv:
+                    assert list(tsv.columns)
+                    assert sum(1 for _ in tsv) >= 0
+                assert whole.startswith((folder / TSV).read_bytes())
+
+        def compare() -> None:
+            assert (folder / TSV).read_bytes() == whole
+            asked = pages_asked(sandbox.log)
+            assert set(asked) == needed
+            assert sum(asked.values()) - len(asked) <= chain * _UNDER_WAY
+
+        limits = ("--genre-limit", "12", "--world-limit", "6")
+        case = Case(
+            folder, ("fetch", *FLAGS, *limits), restore, check, compare, chain, sandbox.base_url
+        )
+        kill_often(forks, case, kills=kills, seed=seed, number=number)
+
+
+def marked_rows(count: int) -> list[dict[str, str]]:
+    """Return rows with Discogs' marks, every third with the picture of the one before."""
+    return [
+        {
+            "artist": f"Artist {number} ({number % 7 + 2})*",
+            "album": f"Album {number}",
+            "album_index": str(number),
+            "genre": "Jazz",
+            "year": "1999",
+            "image_url": f"http://127.0.0.1:9/{number - number % 3 // 2}.jpg",
+        }
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize("stage", ["clean", "dedupe"])
+@pytest.mark.parametrize(
+    ("number", "kills", "seed"), [*((signal.SIGKILL, 25, part) for part in range(2)), STOP]
+)
+def test_a_stage_of_rows_killed_at_any_moment(
+    tmp_path: Path, forks: Forks, stage: str, number: int, kills: int, seed: int
+) -> None:
+    """100 kills of clean, 50 of dedupe (50 more are below): the file is the old or the new one."""
+    folder = tmp_path / "data"
+    if stage == "clean" and number == signal.SIGKILL:
+        kills *= 2
+    old = write_rows(tmp_path / TSV, *marked_rows(4000)).read_bytes()
+    folder.mkdir()
+    new = b""
+
+    def restore() -> None:
+        (folder / TSV).write_bytes(old)
+
+    def check() -> None:
+        check_tsv(folder, old, new)
+
+    def compare() -> None:
+        nonlocal new
+        body = (folder / TSV).read_bytes()
+        new = new or body
+        assert body == new != old
+
+    case = Case(folder, (stage,), restore, check, compare)
+    kill_often(forks, case, kills=kills, seed=seed, number=number)
+
+
+@pytest.mark.parametrize(
+    ("number", "kills", "seed"), [*((signal.SIGKILL, 25, part) for part in range(2)), STOP]
+)
+def test_comparing_covers_killed_at_any_moment(
+    tmp_path: Path, forks: Forks, number: int, kills: int, seed: int
+) -> None:
+    """50 kills: what looks alike is found and dropped as in one run, and the covers stay."""
+    kept, folder = tmp_path / "kept", tmp_path / "data"
+    with small_catalogue() as sandbox:
+        limits = {**LIMITS, "genre_limit": 25, "world_limit": 25}
+        context = make_context(kept, base_url=sandbox.base_url, fetch=limits)
+        fetch.run(context)
+        rows = read_rows(context.tsv)
+        # Half of the pictures once more, by others.
+        copies = [{**row, "artist": f"{row['artist']} II", "album_id": ""} for row in rows[::2]]
+        write_rows(context.tsv, *rows, *copies, columns=list(rows[0]))
+        download.run(context)
+    covers = {file.name: file.read_bytes() for file in context.images.rglob("*.jpg")}
+    with sqlite3.connect(kept / LEDGER) as db:  # as before anybody looked at them
+        db.execute("DELETE FROM looks")
+    db.close()
+    old, new = context.tsv.read_bytes(), b""
+    copy_over(kept, folder)
+
+    def restore() -> None:
+        for file in folder.glob(f"{LEDGER}*"):
+            file.unlink()
+        shutil.copyfile(kept / LEDGER, folder / LEDGER)
+        (folder / TSV).write_bytes(old)
+
+    def check() -> None:
+        check_ledger(folder)
+        check_tsv(folder, old, new)
+
+    known: list[Counter[str]] = []
+
+    def compare() -> None:
+        nonlocal new
+        new = new or (folder / TSV).read_bytes()
+        assert (folder / TSV).read_bytes() == new != old
+        db = sqlite3.connect(folder / LEDGER)
+        sums = "SELECT count(*) FROM looks UNION ALL SELECT count(*) FROM pairs"
+        counts = Counter({str(at): count for at, (count,) in enumerate(db.execute(sums))})
+        db.close()
+        known.append(counts)
+        assert counts == known[0]
+        assert {f.name: f.read_bytes() for f in folder.rglob("*.jpg")} == covers
+
+    case = Case(folder, ("dedupe", "--covers", "--drop"), restore, check, compare)
+    kill_often(forks, case, kills=kills, seed=seed, number=number)
