@@ -115,8 +115,16 @@ class Lookahead:
         return self._at(ref) in self._begun and not self._is_to_come(ref)
 
     def moved(self, query: Query) -> Sequence[int]:
-        """Return the pages that must be read again: the results moved since they were read."""
-        return to_read_again(self._told.get(self._key(query), {}))
+        """Return the pages that must be read again: the results moved since they were read.
+
+        Before all rows of the query are used, these are only the ones that came again already: what
+        is asked for again takes the place of what was there.
+        """
+        key = self._key(query)
+        told = self._told.get(key, {})
+        if unused := [page for page in told if self._rows_left[key, page]]:
+            return sorted(page for page in unused if told[page].asks > 1)
+        return to_read_again(told)
 
     def listings(self, ref: PageRef, *, ahead: Callable[[], Iterable[PageRef]]) -> list[Listing]:
         """Return the rows of a page that are not used yet, waiting for it where it must come.

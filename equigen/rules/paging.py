@@ -139,8 +139,8 @@ class Plan:
     `reach` is how many results of a query the service gives out, `page_size` how many a page.
     `slices(query)` cuts a query, and returns nothing where it can't be cut any further.
     `extent(query)` is what its first page told, None before that came; `rows_left(ref)` is how
-    many rows of a page are not used yet, None before it came. `moved(query)` are the pages to be
-    read again once all of the query's are used.
+    many rows of a page are not used yet, None before it came. `moved(query)` are the pages that are
+    to be read again once all of the query's are used.
     """
 
     years: Sequence[int]
@@ -229,9 +229,9 @@ class Plan:
                 page += 1
                 yield PageRef(query, page)
                 continue
-            # Only then: what is read again takes the place of what was read.
-            all_used = all(self.rows_left(PageRef(query, n)) == 0 for n in range(1, page + 1))
-            moved = self.moved(query) if page > 1 and all_used else ()
+            refs = (PageRef(query, number) for number in range(1, page + 1))
+            all_came = all(self.rows_left(ref) is not None for ref in refs)
+            moved = self.moved(query) if page > 1 and all_came else ()
             again = next((each for each in moved if each not in read_again), None)
             if again is None:
                 return

@@ -27,8 +27,8 @@ class Reply:
 
     `cut_after` sends only that many bytes of the body and then closes the connection, so that the
     answer is torn. `close` ends the connection after a whole answer. `delay_s` is waited before
-    the first byte, `drip_s` before each byte of the body. The status `HANG_UP` closes the connection
-    without a word, or where `reset` is set without so much as a farewell.
+    the first byte, `drip_s` after each byte of the body. The status `HANG_UP` closes the connection
+    without a word, or where `reset` is set cuts it off.
     """
 
     status: int = 200
