@@ -26,7 +26,7 @@ SETTINGS = {"labels": LABELS, "limit": 5000, "from_year": 2020, "to_year": 2019}
 # Rests of a minute are waited for on a made-up clock.
 PATIENT = {"read_timeout_s": 20, "tries": 3, "max_wait_s": 120}
 # A silent or slow service is given up soon, by the real clock.
-IMPATIENT = {"read_timeout_s": 0.2, "tries": 2, "max_wait_s": 0.01}
+IMPATIENT = {"read_timeout_s": 0.3, "tries": 5, "max_wait_s": 0.01}
 _TRUTH = {"User-Agent": "Truth/1", "Authorization": f"Discogs token={TOKEN}"}
 
 Spoil = Callable[[bytes], Reply]
