@@ -16,7 +16,7 @@ from equigen.rules.pacing import HostPolicy, is_loopback
 from equigen.rules.paging import Query
 from equigen.rules.pictures import picture_key
 from equigen.rules.places import COUNTRIES, FORMATS
-from equigen.schema import Listing, safe_text, short_text
+from equigen.schema import MAX_CELL_CHARS, Listing, safe_text, short_text
 from equigen.source_settings import DISCOGS_API_URL
 from equigen.sources import Advice, Page, Request
 
@@ -215,7 +215,9 @@ def _listing(result: object) -> Listing | None:
     number, name = _count(result.get("id")), result.get("title")
     if not kind or number is None or not isinstance(name, str):
         return None
-    artist, separator, title = safe_text(name).partition(_TITLE_SEPARATOR)
+    # What is too long for a cell is cut only in its parts: the title may stand far behind.
+    name = safe_text(name) if len(name) <= MAX_CELL_CHARS else name
+    artist, separator, title = name.partition(_TITLE_SEPARATOR)
     if not separator:
         artist = artist.removesuffix(" -")
     names = [item.get("name") for item in _list(result, "formats") if isinstance(item, dict)]
