@@ -134,7 +134,11 @@ class Connections:
                 timeout=self._timeout,
             )
         except urllib3.exceptions.SSLError as err:
-            msg = f"{shown(url)}: the certificate doesn't hold: {root(err)}. It is always checked."
+            msg = (
+                f"{shown(url)}: the certificate doesn't hold: {root(err)}. It is always checked."
+                " Check the address and this machine's date; where your network has certificates of"
+                " its own, set REQUESTS_CA_BUNDLE to their file."
+            )
             raise CertificateError(msg, url=url) from err
         except (urllib3.exceptions.LocationValueError, requests.RequestException) as err:
             msg = f"{shown(url)}: can't be asked: {root(err)}. Expected an http(s) address."

@@ -33,7 +33,6 @@ from equigen.rules.addresses import is_plain, origin, shown
 from equigen.rules.headers import retry_after_s, whole_number
 from equigen.rules.pacing import HostPolicy, Patience
 from equigen.rules.secrets import without_secrets
-from equigen.schema import safe_text
 
 _CHUNK_BYTES = 256 * 1024
 _TOO_MANY_REQUESTS = 429
@@ -52,7 +51,9 @@ _NOT_MODIFIED = 304
 _NOT_SATISFIABLE = 416
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SCHEMES = frozenset({"http", "https"})
-_TOLD_BYTES = 300
+# So much of an answer is read to be quoted, so much is quoted.
+_TOLD_BYTES = 1000
+_TOLD_CHARS = 200
 # A short body that nobody reads is still taken in, so that its connection can be used again.
 _DRAINED_BYTES = 64 * 1024
 
@@ -312,9 +313,9 @@ class Client:
             gate.rest(pause_s, why=f"it answered {status} and asked for a rest")
         said = "cut off."
         with suppress(urllib3.exceptions.HTTPError, OSError):
-            said = _drain(response)[:_TOLD_BYTES].decode("utf-8", "replace")
-        said = safe_text(f"{status} {response.reason}: {' '.join(said.split())}")
-        msg = f"{shown(url)}: expected status 200, got {said}"
+            said = _told(_drain(response).decode("utf-8", "replace"))
+        reason = _told(response.reason or "")
+        msg = f"{shown(url)}: expected status 200, got {status} {reason}: {said}"
         return HttpStatusError(msg, url=url, status=status, retry_after_s=pause_s)
 
     def _redirected(self, gate: Gate, url: str, location: str) -> str:
@@ -375,6 +376,12 @@ def _encoded(url: str, params: Sequence[tuple[str, str]]) -> str:
         msg = f"{shown(url)}: expected an address of http or https, got one of {scheme!r}."
         raise RefusedAddressError(msg, url=url)
     return encoded
+
+
+def _told(text: str) -> str:
+    """Return what a host says, short and in one line that does nothing to a terminal."""
+    words = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return words if len(words) <= _TOLD_CHARS else f"{words[: _TOLD_CHARS - 1]}\u2026"
 
 
 def _drain(response: urllib3.BaseHTTPResponse) -> bytes:

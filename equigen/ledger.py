@@ -71,16 +71,18 @@ class Ledger(Database):
     # Pages
 
     def page_extents(self) -> Iterator[StoredPage]:
-        """Yield all pages that were asked for, without their listings."""
+        """Yield all pages that were asked for, without their listings, oldest first."""
         sql = (
             "SELECT query, page, year, items, pages, others, rows_left,"
-            " rows_left AND rows_left < json_array_length(listings) FROM pages"
+            " rows_left AND rows_left < json_array_length(listings), asks,"
+            " items AND NOT others AND listings = '[]' FROM pages ORDER BY asked_at, page"
         )
         with self._rows(sql) as rows:
-            for query, page, year, items, pages, others, rows_left, begun in rows:
+            for query, page, year, items, pages, others, left, begun, asks, blank in rows:
                 yield StoredPage(
-                    query, page, year, items, pages, (), others, rows_left, bool(begun)
-                )
+                    query, page, year, items, pages, (), others, left, bool(begun), asks,
+                    bool(blank),
+                )  # fmt: skip
 
     def listings(self, query: str, page: int) -> list[Listing]:
         """Return the listings of a page that are not used yet, in their order."""
@@ -98,7 +100,7 @@ class Ledger(Database):
             db.execute(
                 "INSERT OR REPLACE INTO pages VALUES (?,?,?,?,?,?,?,?,?,?)",
                 (page.query, page.page, page.year, page.items, page.pages, listings,
-                 page.others, page.rows_left, asked_at, 1),
+                 page.others, page.rows_left, asked_at, page.asks),
             )  # fmt: skip
 
     def use_pages(

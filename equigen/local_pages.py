@@ -102,6 +102,10 @@ class LocalPages:
         """Tell whether some rows of a page were used in this run."""
         return ref in self._rows_left
 
+    def moved(self, _query: Query) -> Sequence[int]:
+        """Return none: what lies on the disk doesn't move."""
+        return ()
+
     def listings(self, ref: PageRef, *, ahead: Callable[[], Iterable[PageRef]]) -> list[Listing]:  # noqa: ARG002  (nothing is far away)
         """Return the rows of a page that are not used yet."""
         left = self.rows_left(ref)

@@ -13,7 +13,8 @@ class StoredPage:
 
     `items` and `pages` are what the page said of its whole query; `others` counts results that
     are no albums. `listings` is empty once nothing is left to use. `begun` tells that some rows
-    were used and some are left.
+    were used and some are left. `asks` is how often it was asked for; `is_blank` tells that it came
+    without a result although its query has some.
     """
 
     query: str
@@ -25,6 +26,8 @@ class StoredPage:
     others: int
     rows_left: int
     begun: bool = False
+    asks: int = 1
+    is_blank: bool = False
 
 
 class PageUse(NamedTuple):

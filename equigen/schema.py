@@ -17,6 +17,8 @@ _LIST_SEPARATOR = "|"
 # Unicode's own line and paragraph separators.
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
+# What is longer is no name of an album, an artist or a genre; the longest known have some hundreds.
+MOST_CHARS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,11 @@ def safe_text(text: str) -> str:
     """
     text = _SURROGATES.sub("\ufffd", _UNSAFE.sub(" ", text))
     return unicodedata.normalize("NFC", text).strip()[:MAX_CELL_CHARS].rstrip()
+
+
+def short_text(text: str) -> str:
+    """Return what `safe_text` returns, cut where it is longer than any name, always the same."""
+    return safe_text(text)[:MOST_CHARS].rstrip()
 
 
 def join_list(values: Sequence[str]) -> str:

@@ -35,6 +35,7 @@ def pages_asked(hits: Sequence[Hit]) -> Counter[str]:
 def run_fetch(folder: Path, sandbox: Sandbox, limit: int = 15, **settings: object) -> Summary:
     """Fetch some labels in this process."""
     flags = {"refresh": settings.pop("refresh", False), "since": settings.pop("since", None)}
+    more = {name: settings.pop(name) for name in ("http", "clock") if name in settings}
     chosen = {
         "genre_limit": limit,
         "world_limit": limit,
@@ -42,7 +43,7 @@ def run_fetch(folder: Path, sandbox: Sandbox, limit: int = 15, **settings: objec
         "from_year": 2026,
         **settings,
     }
-    context = make_context(folder, base_url=sandbox.base_url, fetch=chosen)
+    context = make_context(folder, base_url=sandbox.base_url, fetch=chosen, **more)  # type: ignore[arg-type]
     return fetch.run(context, **flags)  # type: ignore[arg-type]
 
 

@@ -445,3 +445,15 @@ def test_a_packed_answer_in_chunks_is_read_to_its_end() -> None:
     with ScriptedServer(*scripts) as server, make_client() as client:
         assert client.get(server.url, body) == data
     assert len(server.seen) == 2
+
+
+def test_what_a_host_says_is_quoted_short_and_in_one_line() -> None:
+    """However long, in however many lines, with whatever a terminal would obey."""
+    said = b"\x1b[31m<h1>Error</h1>\r\n" + b"An error occurred.\n" * 10_000
+    with ScriptedServer(Script(500, said)) as server, make_client(tries=1) as client:
+        with pytest.raises(HttpStatusError) as caught:
+            client.get(server.url, body)
+    message = str(caught.value)
+    assert "<h1>Error</h1> An error occurred." in message
+    assert message.isprintable()
+    assert len(message) < 350

@@ -5,9 +5,13 @@ the service gives out, it is cut into slices (Discogs: by country, then by forma
 month, then by genre) until each is below that. Answers are used strictly in this order, whatever
 order they come in, so that one catalogue gives one dataset; but pages that are certain to be used
 are asked for early.
+
+While a query is paged through, its results may move: where some vanish, the rest moves up, and what
+was first on the next page is on one that was read already. A page tells how many results its query
+has, so that this shows, and what was read before is read again, once.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,10 +39,11 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class PageRef:
-    """One page of a query's results; pages count from 1."""
+    """One page of a query's results; pages count from 1. `again`: as it is read a second time."""
 
     query: Query
     page: int
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,20 @@ class Extent:
 
     items: int
     pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one page said of its query, and how often it was asked for.
+
+    `is_past_the_end` where there was no such page. `is_doubted` where it shows a result that
+    another page of the same results shows too: another result is then on none of them.
+    """
+
+    items: int
+    asks: int
+    is_past_the_end: bool = False
+    is_doubted: bool = False
 
 
 class Pages(Protocol):
@@ -93,6 +112,10 @@ class Pages(Protocol):
         """Tell whether some rows of a page were used."""
         ...
 
+    def moved(self, query: Query) -> Sequence[int]:
+        """Return the pages that must be read again: the results moved since they were read."""
+        ...
+
     def listings(self, ref: PageRef, *, ahead: Callable[[], Iterable[PageRef]]) -> list[Listing]:
         """Return the rows of a page that are not used yet, waiting for it where it must come.
 
@@ -116,7 +139,8 @@ class Plan:
     `reach` is how many results of a query the service gives out, `page_size` how many a page.
     `slices(query)` cuts a query, and returns nothing where it can't be cut any further.
     `extent(query)` is what its first page told, None before that came; `rows_left(ref)` is how
-    many rows of a page are not used yet, None before it came.
+    many rows of a page are not used yet, None before it came. `moved(query)` are the pages that are
+    to be read again once all of the query's are used.
     """
 
     years: Sequence[int]
@@ -125,6 +149,7 @@ class Plan:
     slices: Callable[[Query], Sequence[Query]]
     extent: Callable[[Query], Extent | None]
     rows_left: Callable[[PageRef], int | None]
+    moved: Callable[[Query], Sequence[int]] = lambda _: ()
 
     def pages(self, label: Label) -> Iterator[PageRef]:
         """Yield the label's pages in order; each must have come before the next is asked for."""
@@ -194,8 +219,28 @@ class Plan:
         if slices and self._hold_all(slices, extent.items):
             return
         # Not cut, or some results lie in no slice: what the query itself gives out.
-        for page in range(2, min(extent.pages, self.reach // self.page_size) + 1):
-            yield PageRef(query, page)
+        yield from self._further(query)
+
+    def _further(self, query: Query) -> Iterator[PageRef]:
+        """Yield the pages after the first, then those that must be read again, each once."""
+        page, read_again = 1, set[int]()
+        while True:
+            if page < self._last(query):
+                page += 1
+                yield PageRef(query, page)
+                continue
+            refs = (PageRef(query, number) for number in range(1, page + 1))
+            all_came = all(self.rows_left(ref) is not None for ref in refs)
+            moved = self.moved(query) if page > 1 and all_came else ()
+            again = next((each for each in moved if each not in read_again), None)
+            if again is None:
+                return
+            read_again.add(again)
+            yield PageRef(query, again, again=True)
+
+    def _last(self, query: Query) -> int:
+        extent = self.extent(query)
+        return min(extent.pages, self.reach // self.page_size) if extent else 1
 
     def _hold_all(self, queries: Sequence[Query], items: int) -> bool:
         """Tell whether the queries together have all results, as far as is known so far."""
@@ -213,3 +258,29 @@ class Plan:
         parts = [(part, self.extent(part)) for part in self.slices(query)]
         held = sum(self._within_reach(part, known) for part, known in parts if known)
         return min(extent.items, max(self.reach, held))
+
+
+def rows_expected(extent: Extent, page: int, *, page_size: int, reach: int) -> int:
+    """Return how many results a page must have by what it says itself of its query."""
+    return max(0, min(page_size, min(extent.items, reach) - (page - 1) * page_size))
+
+
+def to_read_again(told: Mapping[int, Told]) -> list[int]:
+    """Return which pages of a query, that have come in the order of `told`, must be read again.
+
+    Those that speak of another number of results than the page that came last, and those in doubt.
+    Where that one is past the end, what there is now only the first can tell. None is asked for
+    more often than twice, so that results which move for ever come to an end.
+    """
+    if not told:
+        return []
+    newest = told[list(told)[-1]]
+    return sorted(
+        page
+        for page, each in told.items()
+        if each.asks == 1
+        and (
+            each.is_doubted
+            or (each.items != newest.items and (page == 1 or not newest.is_past_the_end))
+        )
+    )

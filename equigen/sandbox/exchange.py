@@ -27,7 +27,8 @@ class Reply:
 
     `cut_after` sends only that many bytes of the body and then closes the connection, so that the
     answer is torn. `close` ends the connection after a whole answer. `delay_s` is waited before
-    the first byte. The status `HANG_UP` closes the connection without a word.
+    the first byte, `drip_s` after each byte of the body. The status `HANG_UP` closes the connection
+    without a word, or where `reset` is set cuts it off.
     """
 
     status: int = 200
@@ -36,6 +37,8 @@ class Reply:
     cut_after: int | None = field(default=None, kw_only=True)
     close: bool = field(default=False, kw_only=True)
     delay_s: float = field(default=0.0, kw_only=True)
+    drip_s: float = field(default=0.0, kw_only=True)
+    reset: bool = field(default=False, kw_only=True)
 
 
 Hook = Callable[[Hit], Reply | None]

@@ -3,6 +3,7 @@
 import secrets
 import socket
 import socketserver
+import struct
 import sys
 import threading
 import time
@@ -243,6 +244,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection |= reply.close or reply.cut_after is not None
         if reply.status == HANG_UP:
             self.close_connection = True
+            if reply.reset:
+                self._reset()
             return
         self.send_response(reply.status)
         for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
@@ -250,4 +253,17 @@ class _Handler(BaseHTTPRequestHandler):
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(reply.body[: reply.cut_after])
+        body = reply.body[: reply.cut_after]
+        if not reply.drip_s:
+            self.wfile.write(body)
+            return
+        for at in range(len(body)):
+            self.wfile.write(body[at : at + 1])
+            self.wfile.flush()
+            self.server.sandbox.wait(reply.drip_s)
+
+    def _reset(self) -> None:
+        # Closed with time 0 to linger, a connection is cut off, not ended.
+        linger = struct.pack("ii", 1, 0)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.connection.close()

@@ -39,12 +39,16 @@ class Page:
 
     `items` and `pages` are what the service says of the whole query; `listings` are the page's
     albums in its order. `others` counts results that are no albums (artists, labels, torn rows).
+    `torn` counts results that lack what each has; `is_counted` is false where the service didn't
+    say how many results there are. Either may be better when the page is asked for again.
     """
 
     items: int
     pages: int
     listings: tuple[Listing, ...]
     others: int
+    torn: int = 0
+    is_counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)

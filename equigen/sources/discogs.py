@@ -5,8 +5,9 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from types import MappingProxyType
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from equigen.config import Config
@@ -15,7 +16,7 @@ from equigen.rules.pacing import HostPolicy, is_loopback
 from equigen.rules.paging import Query
 from equigen.rules.pictures import picture_key
 from equigen.rules.places import COUNTRIES, FORMATS
-from equigen.schema import Listing, safe_text
+from equigen.schema import MAX_CELL_CHARS, Listing, safe_text, short_text
 from equigen.source_settings import DISCOGS_API_URL
 from equigen.sources import Advice, Page, Request
 
@@ -37,6 +38,12 @@ _REACH = 10_000
 # More than Discogs will ever have of anything; what is larger is a torn number.
 _MOST = 2**53
 _TITLE_SEPARATOR = " - "
+# What is longer is no address of a picture, and no list of an album's genres or formats.
+_MOST_ADDRESS_CHARS = 4_000
+_MOST_VALUES = 100
+# Longer than any number that means something; Python itself refuses those of 4,300 digits.
+_MOST_DIGITS = 400
+_COUNT = re.compile(r"[0-9]{1,16}(?:\.0)?")
 _KINDS: Mapping[str, str] = MappingProxyType({"master": "m", "release": "r"})
 _FOLDERS: Mapping[str, str] = MappingProxyType({"m": "masters", "r": "releases"})
 _ALBUM_ID = re.compile(r"discogs:(?P<kind>[mr])(?P<number>[0-9]{1,16})")
@@ -82,7 +89,7 @@ class Discogs:
 
         """
         try:
-            answer = json.loads(body)
+            answer = json.loads(body, parse_int=_read_int)
         except (ValueError, RecursionError) as err:
             what = f"{len(body)} bytes that are not JSON ({err})"
             raise _unexpected(url, what) from err
@@ -93,14 +100,16 @@ class Discogs:
         if query.format:
             # Asked by two formats at once, the service may heed one: what is no album stays out.
             listings = [item for item in listings if _is_album(item)]
-        items = _whole_number(answer.get("pagination"), "items", default=len(results))
-        all_pages = math.ceil(items / _PAGE_SIZE)
-        pages = _whole_number(answer.get("pagination"), "pages", default=all_pages)
+        counted = _whole_number(answer.get("pagination"), "items")
+        items = len(results) if counted is None else counted
+        pages = _whole_number(answer.get("pagination"), "pages")
         return Page(
             items=items,
-            pages=pages,
+            pages=math.ceil(items / _PAGE_SIZE) if pages is None else pages,
             listings=tuple(listings),
             others=len(results) - len(listings),
+            torn=sum(map(_is_torn, results)),
+            is_counted=counted is not None,
         )
 
     def renewal(self, album_id: str, picture: str) -> Request | None:
@@ -203,24 +212,34 @@ def _listing(result: object) -> Listing | None:
     if not isinstance(result, dict):
         return None
     kind = _KINDS.get(_text(result.get("type")))
-    number, name = result.get("id"), result.get("title")
-    if not kind or not _is_count(number) or not isinstance(name, str):
+    number, name = _count(result.get("id")), result.get("title")
+    if not kind or number is None or not isinstance(name, str):
         return None
-    artist, separator, title = safe_text(name).partition(_TITLE_SEPARATOR)
+    # What is too long for a cell is cut only in its parts: the title may stand far behind.
+    name = safe_text(name) if len(name) <= MAX_CELL_CHARS else name
+    artist, separator, title = name.partition(_TITLE_SEPARATOR)
     if not separator:
         artist = artist.removesuffix(" -")
     names = [item.get("name") for item in _list(result, "formats") if isinstance(item, dict)]
     return Listing(
-        artist=artist.strip(),
-        title=title.strip(),
+        artist=short_text(artist),
+        title=short_text(title),
         year=_year(result.get("year")),
-        image_url=safe_text(_text(result.get("cover_image"))),
+        image_url=_address(result.get("cover_image")),
         album_id=f"discogs:{kind}{number}",
         genres=_texts(_list(result, "genre")),
         styles=_texts(_list(result, "style")),
-        country=safe_text(_text(result.get("country"))),
+        country=short_text(_text(result.get("country"))),
         formats=tuple(dict.fromkeys((*_texts(_list(result, "format")), *_texts(names)))),
     )
+
+
+def _is_torn(result: object) -> bool:
+    """Tell whether a result lacks what each has, an artist and a label too."""
+    if not isinstance(result, dict):
+        return True
+    texts = [result.get(name) for name in ("type", "title", "cover_image")]
+    return _count(result.get("id")) is None or not all(isinstance(text, str) for text in texts)
 
 
 def _is_album(listing: Listing) -> bool:
@@ -228,7 +247,8 @@ def _is_album(listing: Listing) -> bool:
 
 
 def _year(value: object) -> str:
-    text = str(value).strip() if isinstance(value, (str, int)) else ""
+    text = str(value).strip() if isinstance(value, (str, int, float)) else ""
+    text = text.removesuffix(".0")
     return text if len(text) == len("1999") and text.isdecimal() and text.isascii() else ""
 
 
@@ -237,7 +257,13 @@ def _text(value: object) -> str:
 
 
 def _texts(values: Sequence[object]) -> tuple[str, ...]:
-    return tuple(text for value in values if (text := safe_text(_text(value))))
+    texts = (text for value in values if (text := short_text(_text(value))))
+    return tuple(islice(texts, _MOST_VALUES))
+
+
+def _address(value: object) -> str:
+    address = safe_text(_text(value))
+    return address if len(address) <= _MOST_ADDRESS_CHARS else ""
 
 
 def _list(result: Mapping[str, Any], name: str) -> list[Any]:
@@ -245,13 +271,21 @@ def _list(result: Mapping[str, Any], name: str) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _whole_number(pagination: object, name: str, *, default: int) -> int:
-    value = pagination.get(name) if isinstance(pagination, dict) else None
-    return value if _is_count(value) else default
+def _whole_number(pagination: object, name: str) -> int | None:
+    return _count(pagination.get(name)) if isinstance(pagination, dict) else None
 
 
-def _is_count(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST
+def _count(value: object) -> int | None:
+    """Return what is a count, also written as a text or with a point; None where it is none."""
+    if isinstance(value, (str, float)) and _COUNT.fullmatch(text := str(value).strip()):
+        value = int(text.removesuffix(".0"))
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST:
+        return value
+    return None
+
+
+def _read_int(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _MOST_DIGITS else math.inf
 
 
 def _unexpected(url: str, got: str, *, wanted: str = "a page of search results") -> BadBodyError:

@@ -110,7 +110,13 @@ class MusicBrainz:
         count = answer.get("count")
         known = isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _MOST
         items = count if known else len(results)
-        return Page(items, math.ceil(items / _PAGE_SIZE), listings, len(results) - len(listings))
+        return Page(
+            items=items,
+            pages=math.ceil(items / _PAGE_SIZE),
+            listings=listings,
+            others=len(results) - len(listings),
+            is_counted=known,
+        )
 
 
 @dataclass(frozen=True, slots=True)

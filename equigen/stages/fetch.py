@@ -170,6 +170,7 @@ def _order(spread: Spread, pages: Pages, selection: Selection, years: Sequence[i
         slices=pages.slices,
         extent=pages.extent,
         rows_left=pages.rows_left,
+        moved=pages.moved,
     )
     if spread == Spread.EVEN:
         return Even(plan, selection.missing, selection.count_of_year, pages.begun)

@@ -169,7 +169,6 @@ def test_a_torn_answer_is_no_page(length: int) -> None:
         b'{"results": [\xe9]}',
         b"[" * 100_000,
         b'{"results": ' + b"[" * 100_000,
-        b'{"results": [' + b"9" * 5000 + b"]}",
     ],
     ids=lambda body: ascii(body)[2:24],
 )
@@ -242,7 +241,10 @@ def test_titles_are_split_at_the_first_separator(title: str, artist: str, album:
         ("-199", ""),
         ("١٩٩٩", ""),
         ("²³²³", ""),
-        (1999.0, ""),
+        (1999.0, "1999"),
+        ("1999.0", "1999"),
+        (1999.5, ""),
+        (float("nan"), ""),
         (True, ""),
         (["1999"], ""),
     ],
@@ -280,8 +282,10 @@ def test_values_without_text_are_left_out_of_lists() -> None:
         {"type": None},
         {"type": ["release"]},
         {"id": None},
-        {"id": "3074559"},
+        {"id": "r3074559"},
         {"id": 1.5},
+        {"id": -1},
+        {"id": 10**400},
         {"id": True},
         {"title": None},
         {"title": 7},
@@ -293,6 +297,62 @@ def test_what_is_no_album_is_counted_apart(changed: dict[str, object]) -> None:
     page = read({**ANSWER, "results": [{**RESULT, **changed}, RESULT]})
     assert len(page.listings) == 1
     assert page.others == 1
+
+
+@pytest.mark.parametrize("number", [3074559, "3074559", 3074559.0, " 3074559 "], ids=repr)
+def test_an_identity_is_the_same_however_its_number_is_written(number: object) -> None:
+    """As a text or with a point it is the same album."""
+    assert read_one(id=number).album_id == "discogs:r3074559"
+
+
+@pytest.mark.parametrize(
+    ("changed", "torn"),
+    [
+        ({}, 0),
+        ({"year": None, "country": 7, "genre": {}, "style": None, "format": "LP"}, 0),
+        ({"type": "artist"}, 0),
+        ({"type": 5}, 1),
+        ({"id": None}, 1),
+        ({"title": ["x"]}, 1),
+        ({"cover_image": None}, 1),
+    ],
+    ids=str,
+)
+def test_results_that_lack_what_each_has_are_torn(changed: dict[str, object], torn: int) -> None:
+    """Such a page may be better when it is asked for again; what may be missing is no reason."""
+    assert read({**ANSWER, "results": [RESULT, {**RESULT, **changed}]}).torn == torn
+
+
+def test_a_page_says_whether_it_is_counted() -> None:
+    """How many results there are is a guess where the service doesn't say it."""
+    assert read(ANSWER).is_counted
+    assert not read({"results": [RESULT]}).is_counted
+
+
+def test_a_number_without_end_is_none() -> None:
+    """Thousands of digits break nothing: the result is none, the others of its page stay."""
+    torn = json.dumps({**RESULT, "id": 0}).replace('"id": 0', f'"id": {"9" * 5000}')
+    page = read(f'{{"results": [{torn}, {json.dumps(RESULT)}]}}'.encode())
+    assert (len(page.listings), page.others, page.torn) == (1, 1, 1)
+
+
+def test_texts_of_absurd_length_are_cut_and_absurd_lists_too() -> None:
+    """The same cut each time; an address that long is none."""
+    long = "x" * 10_000_000
+    listing = read_one(
+        title=f"Artist {long} - Title {long}",
+        country=long,
+        genre=[long, "Jazz"],
+        style=[f"style {n}" for n in range(50_000)],
+        formats=[{"name": f"format {n}"} for n in range(50_000)],
+        cover_image=f"https://a.example/{long}.jpg",
+    )
+    assert (listing.artist, listing.title) == ("Artist " + "x" * 993, "Title " + "x" * 994)
+    assert listing.genres == ("x" * 1000, "Jazz")
+    assert len(listing.styles) == 100
+    assert len(listing.formats) <= 200
+    assert len(listing.country) == 1000
+    assert listing.image_url == ""
 
 
 def test_masters_and_releases_of_one_number_are_two_albums() -> None:
@@ -321,7 +381,9 @@ def test_results_of_a_slice_by_format_must_be_albums() -> None:
         (None, (1, 1)),
         ([], (1, 1)),
         ({"items": -5, "pages": -1}, (1, 1)),
-        ({"items": "250", "pages": "3"}, (1, 1)),
+        ({"items": "250", "pages": "3"}, (250, 3)),
+        ({"items": 250.0, "pages": 3.0}, (250, 3)),
+        ({"items": "many", "pages": "3"}, (1, 3)),
         ({"items": 2.5, "pages": None}, (1, 1)),
         ({"items": True, "pages": True}, (1, 1)),
     ],
