@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Made anew whenever what it is made from changes.
 READY := $(VENV)/.ready
 
-.PHONY: demo test bench-download bench-pairs bench-split bench-dumps bench-dumps-whole format clean
+.PHONY: demo test bench-download bench-pairs bench-split bench-dumps bench-dumps-whole soak format clean
 
 demo: $(READY)
 	$(BIN)/equigen demo
@@ -38,6 +38,10 @@ bench-dumps: $(READY)
 # Makes dumps of full size first: a quarter of an hour, and 20 GB of disk for a moment.
 bench-dumps-whole: $(READY)
 	$(BIN)/python benchmarks/dumps_whole.py
+
+# Everything goes wrong at once, for 50,000 albums: about a quarter of an hour.
+soak: $(READY)
+	$(BIN)/python benchmarks/soak.py
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -22,7 +22,7 @@ from equigen.errors import (
 from equigen.files import translating_os_errors
 from equigen.http import Answer, Client
 from equigen.images import BROKEN as TORN
-from equigen.images import Picture, check_picture
+from equigen.images import EMPTY, NOT_A_PICTURE, Picture, check_picture
 from equigen.jobs import (
     ASK,
     ELSEWHERE,
@@ -49,6 +49,8 @@ from equigen.rules.pictures import picture_key
 # Statuses with which a host says that it has no such picture, now or ever.
 _MISSING = frozenset({400, 404, 410})
 _NOT_MODIFIED = 304
+# What bytes are that may have come in a cover's place, or be what is left of it.
+_PERHAPS_OF_THE_WAY = frozenset({TORN, EMPTY, NOT_A_PICTURE})
 
 
 @dataclass(slots=True)
@@ -94,8 +96,9 @@ class Fetcher:
             try:
                 picture = self._checked(answer.body)
             except PictureError as err:
-                # Torn on the way, a second try helps; the same bytes again are the host's own.
-                if err.reason != TORN or answer.body in seen:
+                # Torn on the way, or a page of something in between that was busy for a moment: a
+                # second try helps. The same bytes again are the host's own.
+                if err.reason not in _PERHAPS_OF_THE_WAY or answer.body in seen:
                     raise
                 seen.add(answer.body)
                 raise BadBodyError(str(err), url=answer.url) from err
@@ -202,6 +205,8 @@ def _ended(ticket: int, err: EquigenError) -> Outcome:  # noqa: C901  (a case an
             outcome.status, outcome.reason = REFUSED, "too large"
         case RefusedAddressError():
             outcome.status, outcome.reason = REFUSED, "bad address"
+        case BadBodyError(__cause__=PictureError(reason=reason)) if reason != TORN:
+            outcome.status, outcome.reason = REFUSED, reason
         case BadBodyError():
             outcome.status, outcome.reason = FAILED, "torn on the way"
         case CertificateError():

@@ -35,7 +35,8 @@ _MOST_SCANS = 200
 _SCAN = re.compile(re.escape(JPEG_SCAN))
 _PNG_LEVEL = 3  # zlib's own 6 takes more than twice as long and saves 2 %
 ORIGINAL = Rendering()
-# Two of the reasons that a `PictureError` gives; callers tell them from the rest.
+# Three of the reasons that a `PictureError` gives; callers tell them from the rest.
+EMPTY = "empty"
 BROKEN = "broken"
 NOT_A_PICTURE = "not a picture"
 _TOO_MANY_PIXELS = "too many pixels"
@@ -78,8 +79,7 @@ def check_picture(
 
     """
     if not body:
-        reason = "empty"
-        raise _refused(reason, "0 bytes")
+        raise _refused(EMPTY, "0 bytes")
     if demands.placeholders and (sha256 := _sha256(body)) in demands.placeholders:
         reason = "placeholder"
         raise _refused(reason, f"one of the placeholders, sha256 {sha256}")

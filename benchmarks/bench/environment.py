@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-_PREFIXES = ("EQUIGEN_", "DISCOGS_", "PYTHON")
+_PREFIXES = ("EQUIGEN_", "DISCOGS_", "PYTHON", "COVERAGE_")
 _NAMES = frozenset({"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"})
 
 

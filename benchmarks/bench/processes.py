@@ -3,12 +3,14 @@
 import os
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 _MIB = 1024 * 1024
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _SAMPLE_EVERY_S = 0.05
+_ENDED = frozenset({"Z", "X"})
 # Listing all processes costs 2 ms: who takes the time of a run is asked for them less often.
 _LIST_EVERY_S = 0.5
 
@@ -25,10 +27,10 @@ class Memory:
         return Memory(max(self.rss_mib, other.rss_mib), max(self.pss_mib, other.pss_mib))
 
 
-def descendants(root: int, parents: dict[int, int]) -> list[int]:
-    """Return `root` and all processes below it; `parents` maps each process to its parent."""
+def descendants(root: int, parent_of: dict[int, int]) -> list[int]:
+    """Return `root` and all processes below it; `parent_of` maps each process to its parent."""
     children: dict[int, list[int]] = {}
-    for pid, parent in parents.items():
+    for pid, parent in parent_of.items():
         children.setdefault(parent, []).append(pid)
     found = [root]
     for pid in found:  # grows while it is walked
@@ -50,12 +52,15 @@ class PeakMemory(threading.Thread):
     """Watches the memory of a process and its descendants every 50 ms, until it is stopped.
 
     Without `pss` only resident pages are counted, which costs the watched nothing: with it, the
-    kernel walks all their pages, which is right for a run that isn't timed.
+    kernel walks all their pages, which is right for a run that isn't timed. `samples` has all sums
+    that were seen, in their order.
     """
 
-    def __init__(self, root: int, *, pss: bool) -> None:
+    def __init__(self, root: int, *, pss: bool, every_s: float = _SAMPLE_EVERY_S) -> None:
         super().__init__(name="peak memory", daemon=True)
         self.peak = Memory()
+        self.samples: list[Memory] = []
+        self._every_s = every_s
         self._root = root
         self._pss = pss
         self._stopped = threading.Event()
@@ -74,24 +79,33 @@ class PeakMemory(threading.Thread):
         while not self._stopped.wait(max(0.0, due - time.monotonic())):
             now = time.monotonic()
             if self._pss or now - listed_at >= _LIST_EVERY_S:
-                pids, listed_at = descendants(self._root, _parents()), now
+                pids, listed_at = descendants(self._root, parents()), now
             sizes = [_memory(pid, pss=self._pss) for pid in pids]
             total = Memory(sum(s.rss_mib for s in sizes), sum(s.pss_mib for s in sizes))
             self.peak = self.peak.at_least(total)
-            due = max(due + _SAMPLE_EVERY_S, now)
+            self.samples.append(total)
+            due = max(due + self._every_s, now)
 
 
-def _parents() -> dict[int, int]:
-    parents = {}
+def parents() -> dict[int, int]:
+    """Return the parent of each process there is."""
+    return {pid: int(words[1]) for pid, words in _stats()}
+
+
+def alive_in_group(leader: int) -> list[int]:
+    """Return the processes of a process group that haven't ended."""
+    return [pid for pid, words in _stats() if int(words[2]) == leader and words[0] not in _ENDED]
+
+
+def _stats() -> Iterator[tuple[int, list[str]]]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 stat = (entry / "stat").read_text()
             except OSError:  # it ended meanwhile
                 continue
-            # pid (any name, with spaces and brackets) state parent ...
-            parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
-    return parents
+            # pid (any name, with spaces and brackets) state parent group ...
+            yield int(entry.name), stat.rpartition(")")[2].split()
 
 
 def _memory(pid: int, *, pss: bool) -> Memory:

@@ -219,6 +219,27 @@ def test_what_is_no_good_cover_leaves_a_reason_and_no_file(
     assert summary.partly == (status == "failed")
 
 
+@pytest.mark.parametrize("body", [b"", HTML, TORN], ids=["nothing", "HTML", "half of it"])
+def test_what_came_once_in_a_covers_place_is_not_the_cover(tmp_path: Path, body: bytes) -> None:
+    """A host or something before it that is busy for a moment says 200 as well: ask once more."""
+    with ScriptedServer(Script(body=body), Script(body=JPEG)) as server:
+        one_row(tmp_path, f"{server.url}/a.jpg")
+        assert run_download(tmp_path).rows_out == 1
+    assert len(server.seen) == 2
+    assert list(files_of(tmp_path).values()) == [JPEG]
+
+
+@pytest.mark.parametrize("body", [b"", HTML, TORN], ids=["nothing", "HTML", "half of it"])
+def test_what_comes_twice_in_a_covers_place_is_what_the_host_has(
+    tmp_path: Path, body: bytes
+) -> None:
+    """The same bytes again settle it: nobody is asked as often as tries allow."""
+    with ScriptedServer(Script(body=body)) as server:
+        one_row(tmp_path, f"{server.url}/a.jpg")
+        assert run_download(tmp_path).rows_out == 0
+    assert len(server.seen) == 2
+
+
 KINDS: dict[str, Callable[[], bytes]] = {
     "PNG": lambda: picture("PNG"),
     "GIF": lambda: picture("GIF", "P"),
