@@ -12,19 +12,17 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from equigen.database import Database
 from equigen.ledger_format import LEDGER_FORMAT
+from equigen.ledger_hosts import HostRecords
+from equigen.ledger_likeness import LikenessRecords
 from equigen.records import (
     Cover,
-    CoverPair,
     CoverSize,
     CoverState,
     Digest,
     PageUse,
     PendingRow,
     Placement,
-    Rest,
-    StoredLook,
     StoredPage,
     Taken,
 )
@@ -54,7 +52,7 @@ REFRESHING = "refreshing"
 DOWNLOADING = "downloading"
 
 
-class Ledger(Database):
+class Ledger(HostRecords, LikenessRecords):
     """An open ledger; may be used from several threads. Close it, or use it as a context."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
@@ -244,58 +242,6 @@ class Ledger(Database):
                 looks.items(),
             )
 
-    # What looks alike
-
-    def looks(self) -> Iterator[StoredLook]:
-        """Yield how each file looks that was ever looked at, in the order in which they were."""
-        with self._rows("SELECT sha256, look FROM looks ORDER BY seq") as rows:
-            yield from map(StoredLook._make, rows)
-
-    def looked_at(self) -> set[str]:
-        """Return the sha256 of each file that was ever looked at."""
-        with self._rows("SELECT sha256 FROM looks") as rows:
-            return {digest for (digest,) in rows}
-
-    def looks_of(self, digests: Iterable[str]) -> dict[str, bytes]:
-        """Return how some files look, by their sha256; those that were looked at."""
-        sql = "SELECT sha256, look FROM looks WHERE sha256 IN (SELECT value FROM json_each(?))"
-        with self._rows(sql, (json.dumps(list(digests)),)) as rows:
-            return dict(rows)
-
-    def compared(self) -> Iterator[CoverPair]:
-        """Yield all files that were ever compared, two by two, also those that are unalike."""
-        sql = "SELECT first, second, distance, likeness, is_alike FROM pairs ORDER BY first, second"
-        with self._rows(sql) as rows:
-            for first, second, distance, likeness, is_alike in rows:
-                yield CoverPair(first, second, distance, likeness, bool(is_alike))
-
-    def cover_pairs(self) -> list[CoverPair]:
-        """Return the covers that look alike, two by two, ordered by their sha256."""
-        sql = "SELECT first, second, distance, likeness FROM pairs WHERE is_alike"
-        with self._rows(f"{sql} ORDER BY first, second") as rows:
-            return [CoverPair(*row) for row in rows]
-
-    def cover_groups(self) -> dict[str, str]:
-        """Return which group of look-alikes a file is in, by its sha256; a group has a name."""
-        with self._rows("SELECT sha256, group_name FROM alike") as rows:
-            return dict(rows)
-
-    def record_pairs(self, pairs: Iterable[CoverPair]) -> None:
-        """Note what files were compared, beside those of before."""
-        with self._transaction() as db:
-            db.executemany("INSERT OR REPLACE INTO pairs VALUES (?, ?, ?, ?, ?)", pairs)
-
-    def forget_pairs(self) -> None:
-        """Forget what was ever compared; how each file looks stays."""
-        with self._transaction() as db:
-            db.execute("DELETE FROM pairs")
-
-    def record_groups(self, groups: Mapping[str, str]) -> None:
-        """Replace the groups of look-alikes: the name of each file's, by its sha256."""
-        with self._transaction() as db:
-            db.execute("DELETE FROM alike")
-            db.executemany("INSERT INTO alike VALUES (?, ?)", groups.items())
-
     # Where covers are
 
     def cover_digests(self) -> dict[str, Digest]:
@@ -354,63 +300,7 @@ class Ledger(Database):
             db.execute("DELETE FROM balanced")
             db.executemany("INSERT OR IGNORE INTO balanced VALUES (?)", ((a,) for a in albums))
 
-    # Requests a day, and single values
-
-    def requests_on(self, host: str, day: str) -> int:
-        """Return how many requests a host got on a UTC day (YYYY-MM-DD).
-
-        Those of the day after it count as well: where there are any, the clock was set back.
-        """
-        days = "day IN (?2, date(?2, '+1 day'))"
-        sql = f"SELECT ifnull(sum(count), 0) FROM requests WHERE host = ?1 AND {days}"  # noqa: S608  (our own words)
-        with self._rows(sql, (host, day)) as rows:
-            return int(next(rows)[0])
-
-    def count_request(self, host: str, day: str) -> None:
-        """Count one more request to a host on a UTC day."""
-        with self._transaction() as db:
-            db.execute(
-                "INSERT INTO requests VALUES (?, ?, 1)"
-                " ON CONFLICT (host, day) DO UPDATE SET count = count + 1",
-                (host, day),
-            )
-
-    def requests_of(self, day: str) -> dict[str, int]:
-        """Return how many requests each host got on a UTC day (YYYY-MM-DD)."""
-        with self._rows("SELECT host, count FROM requests WHERE day = ?", (day,)) as rows:
-            return dict(rows)
-
-    def rests(self) -> dict[str, Rest]:
-        """Return the hosts that refused us and gave nothing since, also those that rested."""
-        with self._rows("SELECT host, since, until, times, why FROM rests") as rows:
-            return {row[0]: Rest(*row) for row in rows}
-
-    def record_rest(self, rest: Rest) -> None:
-        """Note that a host is left alone, in place of its last rest."""
-        with self._transaction() as db:
-            db.execute("INSERT OR REPLACE INTO rests VALUES (?, ?, ?, ?, ?)", rest)
-
-    def end_rest(self, host: str) -> None:
-        """Note that a host gives pictures again."""
-        with self._transaction() as db:
-            db.execute("DELETE FROM rests WHERE host = ?", (host,))
-
-    # Addresses that changed
-
-    def renewals(self) -> dict[str, str]:
-        """Return the new addresses of pictures that are not in the TSV yet, by the old ones."""
-        with self._rows("SELECT url, new_url FROM renewals") as rows:
-            return dict(rows)
-
-    def record_renewal(self, url: str, new_url: str) -> None:
-        """Note that the rows with this address are to have another one."""
-        with self._transaction() as db:
-            db.execute("INSERT OR REPLACE INTO renewals VALUES (?, ?)", (url, new_url))
-
-    def forget_renewals(self, urls: Iterable[str]) -> None:
-        """Note that the TSV has the new addresses in place of these."""
-        with self._transaction() as db:
-            db.executemany("DELETE FROM renewals WHERE url = ?", [(url,) for url in urls])
+    # Single values
 
     def value(self, key: str) -> str:
         """Return a single remembered value, "" where there is none."""
