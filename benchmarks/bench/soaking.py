@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
@@ -36,6 +37,8 @@ _FULL_SHARE = 0.12
 _ALBUMS_A_YEAR = 25
 _DONE = frozenset({0, 3})
 _MOST_AGAIN = 5
+# Of all lives that could be one of a single stage, so many are of the whole way.
+_WHOLE_SHARE = 0.1
 _GROWS = 1.6
 _LONGEST_S = 3600
 _CHECK_LEDGER_EVERY = 10
@@ -132,9 +135,8 @@ class Soak:
         program = self._program("calm", host)
         lives = {}
         for stage in STAGES:
-            words = (stage, "--quiet", *(LINK if stage == "split" else ()))
             _say(f"undisturbed: {stage}")
-            lives[stage] = program.to_its_end(*words)
+            lives[stage] = program.to_its_end(*_words_of(stage))
             if lives[stage].code not in _DONE:
                 msg = f"`equigen {stage}` ended with {lives[stage].code}: {program.said()}"
                 raise BenchError(msg)
@@ -183,19 +185,29 @@ class Soak:
         began_s = time.monotonic()
         loading: list[Memory] = []
         patience, before, ended, asked = 1.0, 0, 0, 0
+        stages = list(STAGES)
         while ended < _MOST_AGAIN:
             span_s = self._rng.uniform(self.plan.least_span_s, self.plan.most_span_s) * patience
-            life = lives.one(WHOLE, span_s, lives.end_of(self._rng))
+            # Mostly one stage after another: the whole way takes many a life to its first cover.
+            is_whole = not stages or self._rng.random() < _WHOLE_SHARE
+            words = WHOLE if is_whole else _words_of(stages[0])
+            life = lives.one(words, span_s, lives.end_of(self._rng))
             told = host.counts()
-            _say(f"{lives.ends.total()}. {life.end} after {life.wall_s:.1f} s: {dict(told.asked)}")
+            _say(
+                f"{lives.ends.total()}. {words[0]}, {life.end} after {life.wall_s:.1f} s:"
+                f" {dict(told.asked)}"
+            )
             if told.asked.get("pictures", 0) > asked:
                 loading.append(_peak(life))
             asked = told.asked.get("pictures", 0)
             if life.end is End.ITSELF:
-                ended += 1
                 if life.code not in _DONE:
                     self._find(f"it ended by itself with {life.code}: {program.said()}")
                     break
+                if not is_whole:
+                    stages.pop(0)
+                    continue
+                ended += 1
                 if self._is_over(program, host):
                     break
             elif time.monotonic() - began_s > _LONGEST_S:
@@ -283,6 +295,10 @@ class Soak:
     def _find(self, finding: str) -> None:
         _say(finding)
         self.figures.findings.append(finding)
+
+
+def _words_of(stage: str) -> Sequence[str]:
+    return (stage, "--quiet", *(LINK if stage == "split" else ()))
 
 
 def _peak(life: Life) -> Memory:
