@@ -97,8 +97,10 @@ class Fetcher:
                 picture = self._checked(answer.body)
             except PictureError as err:
                 # Torn on the way, or a page of something in between that was busy for a moment: a
-                # second try helps. The same bytes again are the host's own.
-                if err.reason not in _PERHAPS_OF_THE_WAY or answer.body in seen:
+                # second try helps. The same bytes again are the host's own; but nothing at all is
+                # what many faults look like.
+                same_again = err.reason != EMPTY and answer.body in seen
+                if err.reason not in _PERHAPS_OF_THE_WAY or same_again:
                     raise
                 seen.add(answer.body)
                 raise BadBodyError(str(err), url=answer.url) from err

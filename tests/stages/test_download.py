@@ -229,7 +229,19 @@ def test_what_came_once_in_a_covers_place_is_not_the_cover(tmp_path: Path, body:
     assert list(files_of(tmp_path).values()) == [JPEG]
 
 
-@pytest.mark.parametrize("body", [b"", HTML, TORN], ids=["nothing", "HTML", "half of it"])
+def test_nothing_is_what_many_faults_look_like(tmp_path: Path) -> None:
+    """Only who says nothing as often as tries allow has nothing; two faults may look like that."""
+    nothing = Script(body=b"")
+    with ScriptedServer(nothing, nothing, Script(body=JPEG)) as server:
+        one_row(tmp_path, f"{server.url}/a.jpg")
+        assert run_download(tmp_path).rows_out == 1
+    with ScriptedServer(Script(body=b"")) as server:
+        one_row(tmp_path, f"{server.url}/b.jpg")
+        assert run_download(tmp_path).dropped == {"empty": 1}
+    assert len(server.seen) == 3
+
+
+@pytest.mark.parametrize("body", [HTML, TORN], ids=["HTML", "half of it"])
 def test_what_comes_twice_in_a_covers_place_is_what_the_host_has(
     tmp_path: Path, body: bytes
 ) -> None:
