@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from equigen.database_errors import damaged, translated
+from equigen.database_errors import complaint, damaged, translated
 from equigen.errors import ForeignLedgerError
 from equigen.files import translating_os_errors
 
@@ -150,9 +150,9 @@ class Database:
 
     def _raise_if_damaged(self, err: BaseException) -> None:
         with self._lock, self._translated():
-            first = str(self._db.execute("PRAGMA integrity_check(1)").fetchone()[0])
-        if first != "ok":
-            raise damaged(self._path, first.partition("\n")[0]) from err
+            wrong = complaint(self._db)
+        if wrong:
+            raise damaged(self._path, wrong) from err
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

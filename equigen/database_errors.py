@@ -67,6 +67,19 @@ def damaged(path: Path, how: str) -> LedgerError:
     return LedgerError(msg)
 
 
+def complaint(db: sqlite3.Connection) -> str:
+    """Return the first thing that SQLite finds wrong in a whole file, "" where nothing is.
+
+    Raises:
+        sqlite3.Error: the file can't even be looked through.
+
+    """
+    (said,) = db.execute("PRAGMA integrity_check(1)").fetchone()
+    # Above it may stand only in which of several files it is.
+    lines = [line for line in str(said).splitlines() if not line.startswith("***")]
+    return "" if lines == ["ok"] else "".join(lines[:1])
+
+
 def _of_disk(path: Path, err: sqlite3.Error) -> EquigenError:
     folder = path.parent
     both = [each for each in (path, folder) if each.exists()]

@@ -73,6 +73,21 @@ def reading_tsv(
         yield Tsv(path, checked.columns, rows)
 
 
+def refuse_file(folder: Path) -> None:
+    """Make sure that nothing else than a folder lies where a dataset is looked for.
+
+    Raises:
+        InputError: a file does.
+
+    """
+    if folder.exists() and not folder.is_dir():
+        msg = (
+            f"{folder}: this is a file; expected the dataset's folder. Move it away, or mend"
+            " dataset.directory."
+        )
+        raise InputError(msg)
+
+
 def require_tsv(path: Path) -> None:
     """Make sure that there is a TSV to read, before anything is made beside it.
 

@@ -32,7 +32,7 @@ from equigen.retries import is_worth_retrying, tell_of_another_try
 from equigen.rules.addresses import is_plain, origin, shown
 from equigen.rules.headers import retry_after_s, whole_number
 from equigen.rules.pacing import HostPolicy, Patience
-from equigen.rules.secrets import without_secrets
+from equigen.rules.secrets import Censor, secrets_of
 
 _CHUNK_BYTES = 256 * 1024
 _TOO_MANY_REQUESTS = 429
@@ -108,6 +108,8 @@ class Client:
         self.gates = Gates(
             policies, clock=self._clock, max_wait_s=self._patience.max_wait_s, counter=counter
         )
+        sent = (each for policy in policies.values() for each in policy.headers.values())
+        self._censor = Censor(secrets_of(sent))
         self._random = random.Random()
         slowest_s = self._patience.read_timeout_s * _SLOWEST_BODY_IN_READ_TIMEOUTS
         connections = partial(
@@ -221,8 +223,13 @@ class Client:
 
     def _told(self, text: str) -> str:
         """Return a text for people: without what is sent to any host in a header of its own."""
-        policies = self.gates.policies.values()
-        return without_secrets(text, [each for it in policies for each in it.headers.values()])
+        return self._censor.clean(text)
+
+    def _quoted(self, text: str) -> str:
+        """Return what a host says, short and in one line that does nothing to a terminal."""
+        told = self._told(text)  # before it is cut, since a cut hides what is secret
+        words = " ".join("".join(char if char.isprintable() else " " for char in told).split())
+        return words if len(words) <= _TOLD_CHARS else f"{words[: _TOLD_CHARS - 1]}\u2026"
 
     def tries(self) -> int:
         """Return how many tries the last `get` or `stream` of this thread took."""
@@ -313,8 +320,8 @@ class Client:
             gate.rest(pause_s, why=f"it answered {status} and asked for a rest")
         said = "cut off."
         with suppress(urllib3.exceptions.HTTPError, OSError):
-            said = _told(_drain(response).decode("utf-8", "replace"))
-        reason = _told(response.reason or "")
+            said = self._quoted(_drain(response).decode("utf-8", "replace"))
+        reason = self._quoted(response.reason or "")
         msg = f"{shown(url)}: expected status 200, got {status} {reason}: {said}"
         return HttpStatusError(msg, url=url, status=status, retry_after_s=pause_s)
 
@@ -376,12 +383,6 @@ def _encoded(url: str, params: Sequence[tuple[str, str]]) -> str:
         msg = f"{shown(url)}: expected an address of http or https, got one of {scheme!r}."
         raise RefusedAddressError(msg, url=url)
     return encoded
-
-
-def _told(text: str) -> str:
-    """Return what a host says, short and in one line that does nothing to a terminal."""
-    words = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return words if len(words) <= _TOLD_CHARS else f"{words[: _TOLD_CHARS - 1]}\u2026"
 
 
 def _drain(response: urllib3.BaseHTTPResponse) -> bytes:

@@ -88,7 +88,8 @@ class Inventory:
             StorageError: the disk refuses.
 
         """
-        self._moves = self.ledger.value(SPLIT_LINK) == Link.MOVE
+        # A ledger that doesn't know how they were laid out knows of no move, either.
+        self._moves = self.ledger.value(SPLIT_LINK) in {"", Link.MOVE}
         rows = dataset_covers(self.context)
         with ThreadPoolExecutor(_THREADS) as pool:
             while some := list(islice(rows, _BATCH)):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from equigen.errors import UsageError
 from equigen.output import complain
-from equigen.rules.censoring import Censor
+from equigen.rules.secrets import Censor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from equigen.database import BESIDE, Database
-from equigen.database_errors import translated
+from equigen.database_errors import complaint, translated
 from equigen.errors import ForeignLedgerError, LedgerError
 from equigen.files import translating_os_errors
 from equigen.ledger_format import LEDGER_FORMAT
@@ -129,13 +129,12 @@ def _torn(path: Path) -> str:
             (version,) = db.execute("PRAGMA user_version").fetchone()
             if version > LEDGER_FORMAT.version:
                 return ""  # what a newer EquiGen wrote isn't ours to judge
-            (first,) = db.execute("PRAGMA integrity_check(1)").fetchone()
+            return complaint(db)
     except sqlite3.Error as err:
         found = translated(path, err)
         if not isinstance(found, LedgerError):
             raise found from err
         return str(err)
-    return "" if first == "ok" else str(first).partition("\n")[0]
 
 
 def _lacking(tables: Sequence[Table]) -> str:

@@ -1,12 +1,15 @@
 """The program in this process: its command line as a user gives it, what it said, how it ended."""
 
 import io
+import os
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from equigen import cli
 
@@ -22,14 +25,31 @@ class Ran:
 
 def program(*args: str | Path) -> Ran:
     """Run the command line without a process of its own, for tests that run very many commands."""
-    out, err = io.StringIO(), io.StringIO()
-    with _command_line("equigen", *map(str, args)), redirect_stdout(out), redirect_stderr(err):
+    err = io.StringIO()
+    with _command_line("equigen", *map(str, args)), _stdout() as out, redirect_stderr(err):
         try:
             cli.main()
             code = 0
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 0
-    return Ran(code, out.getvalue(), err.getvalue())
+        sys.stdout.flush()
+        out.seek(0)
+        said = out.read().decode("utf-8")
+    return Ran(code, said, err.getvalue())
+
+
+@contextmanager
+def _stdout() -> Iterator[BinaryIO]:
+    """Let standard output be a file: the program takes the descriptor, whatever Python has."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        with tempfile.TemporaryFile() as out, redirect_stdout(sys.stdout):  # which puts it back
+            os.dup2(out.fileno(), 1)
+            yield out
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 @contextmanager

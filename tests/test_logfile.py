@@ -14,7 +14,7 @@ from support import Script, ScriptedServer, equigen, from_json, sandbox_env, wri
 from equigen.errors import UsageError
 from equigen.events import tell
 from equigen.logfile import LogFile, as_line, logging_to
-from equigen.rules.censoring import Censor
+from equigen.rules.secrets import Censor
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.server import Sandbox
 

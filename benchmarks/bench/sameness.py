@@ -18,6 +18,8 @@ IMAGES_NAME = "equigen_album_images"
 _SPLIT_TSV = "split/split.tsv"
 _ID, _URL = "album_id", "image_url"
 _SHOWN = 3
+# A cover's status in the ledger.
+_GOOD = "ok"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +74,41 @@ def rows_of(folder: Path) -> list[dict[str, str]]:
 
 def differences(one: Dataset, other: Dataset) -> list[str]:
     """Return what differs, a sentence each; `one` is the dataset as it should be."""
-    found = []
-    for name in Dataset.__slots__:
-        here: Mapping[str, str] = getattr(one, name)
-        there: Mapping[str, str] = getattr(other, name)
-        kinds = {
-            "missing": sorted(here.keys() - there.keys()),
-            "too many": sorted(there.keys() - here.keys()),
-            "different": [
-                f"{key}: {there[key]!r} instead of {here[key]!r}"
-                for key in sorted(here.keys() & there.keys())
-                if here[key] != there[key]
-            ],
-        }
-        found += [
-            f"{name}: {len(keys):,} {what}, such as {'; '.join(keys[:_SHOWN])}"
-            for what, keys in kinds.items()
-            if keys
-        ]
-    return found
+    return [
+        each
+        for name in Dataset.__slots__
+        for each in _different(name, getattr(one, name), getattr(other, name))
+    ]
+
+
+def contradictions(dataset: Dataset) -> list[str]:
+    """Return what contradicts itself in one dataset, a sentence each.
+
+    The files of the covers must be those that the ledger has as good, by their SHA-256, which a
+    file that doesn't decode has none of; and each of them must have its line in split.tsv.
+    """
+    known = {path: told.split(" ") for path, told in dataset.covers.items()}
+    good = {path: words[-1] for path, words in known.items() if words[1] == _GOOD}
+    dealt = dict.fromkeys(dataset.sets, "dealt")
+    return [
+        *_different("files, by the ledger", good, dataset.files),
+        *_different("sets, by the ledger", dict.fromkeys(good, "dealt"), dealt),
+    ]
+
+
+def _different(name: str, here: Mapping[str, str], there: Mapping[str, str]) -> Iterator[str]:
+    kinds = {
+        "missing": sorted(here.keys() - there.keys()),
+        "too many": sorted(there.keys() - here.keys()),
+        "different": [
+            f"{key}: {there[key]!r} instead of {here[key]!r}"
+            for key in sorted(here.keys() & there.keys())
+            if here[key] != there[key]
+        ],
+    }
+    for what, keys in kinds.items():
+        if keys:
+            yield f"{name}: {len(keys):,} {what}, such as {'; '.join(keys[:_SHOWN])}"
 
 
 def ledger_complaint(folder: Path) -> str:

@@ -1,11 +1,12 @@
 """Small covers for a host that serves many: each its own, the same every time, made in no time."""
 
 import io
+from typing import Any
 from zlib import crc32
 
 import numpy as np
 import simplejpeg
-from PIL import Image
+from PIL import ExifTags, Image
 
 from bench.troubles import Nature
 
@@ -14,6 +15,7 @@ _FIELD_PX = 10
 _GRAIN = 8
 _QUALITY = 85
 _BOMB_PX = 20_000
+_ON_ITS_SIDE = 6
 # A JPEG's frame: marker, length, bits a sample, height, width.
 _FRAME = b"\xff\xc0\x00\x11\x08"
 _PAGE = b"<!DOCTYPE html><html><body><h1>One moment</h1>We check your browser.</body></html>"
@@ -36,6 +38,16 @@ def odd_cover(picture: str, nature: Nature) -> bytes:  # noqa: PLR0911  (a case 
         case Nature.DEEP:
             deep = _pixels(picture)[..., 0].astype(np.uint16) * 257
             return _saved(Image.fromarray(deep), "PNG")
+        case Nature.ANIMATED:
+            frames = [Image.fromarray(_pixels(f"{picture}{more}")) for more in ("", "2", "3")]
+            return _saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
+        case Nature.ROTATED:
+            exif = Image.Exif()
+            exif[ExifTags.Base.Orientation] = _ON_ITS_SIDE
+            return _saved(Image.fromarray(_pixels(picture)), "JPEG", exif=exif)
+        case Nature.HALF:
+            whole = cover(picture)
+            return whole[: len(whole) // 2]
         case Nature.TINY:
             return _saved(Image.fromarray(_pixels(picture)[:1, :1]), "JPEG")
         case Nature.PAGE:
@@ -58,7 +70,7 @@ def _pixels(picture: str) -> Pixels:
     return pixels
 
 
-def _saved(image: Image.Image, kind: str) -> bytes:
+def _saved(image: Image.Image, kind: str, **how: Any) -> bytes:  # noqa: ANN401  (Pillow's own)
     out = io.BytesIO()
-    image.save(out, kind)
+    image.save(out, kind, **how)
     return out.getvalue()

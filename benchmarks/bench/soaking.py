@@ -20,6 +20,7 @@ from bench.sameness import (
     IMAGES_NAME,
     TSV_NAME,
     Dataset,
+    contradictions,
     differences,
     ledger_complaint,
     read_dataset,
@@ -266,8 +267,13 @@ class Soak:
     def _judge(self, calm: Dataset, folder: Path) -> None:
         if complaint := ledger_complaint(folder):
             self._find(complaint)
-        for difference in differences(calm, read_dataset(folder)):
+        disturbed = read_dataset(folder)
+        for difference in differences(calm, disturbed):
             self._find(f"not as undisturbed: {difference}")
+        # Of what both have in the same way.
+        for name, dataset in (("undisturbed", calm), ("disturbed", disturbed)):
+            for contradiction in contradictions(dataset):
+                self._find(f"{name}: {contradiction}")
 
     def _program(self, name: str, host: HostProcess) -> Program:
         folder = self.scratch / name

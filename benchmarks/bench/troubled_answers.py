@@ -46,6 +46,7 @@ class Well:
     status: int = OK
     location: str = ""
     is_endless: bool = False
+    announced_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,10 @@ _MANNERS = {
 def plain(well: Well) -> Answer:
     """Return a right answer."""
     if well.is_endless:
-        head = _head(OK, well.content_type, {"Transfer-Encoding": "chunked"})
-        return Answer(head, Manner.WITHOUT_END)
+        length = {"Transfer-Encoding": "chunked"}
+        if well.announced_bytes:
+            length = {"Content-Length": str(well.announced_bytes)}
+        return Answer(_head(OK, well.content_type, length), Manner.WITHOUT_END)
     more = {"Location": well.location} if well.location else {}
     return Answer(_http(well.status, well.body, well.content_type, more))
 

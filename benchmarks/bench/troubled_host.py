@@ -41,12 +41,23 @@ _KINDS: dict[str, Kind] = {"masters": "master", "releases": "release"}
 _COVER_PX = 100
 _RESULT_LIMIT = 10_000
 _FEW_ROWS = 5
+_VAST_BYTES = 2_000_000_000
+# What is no result, and what nobody would call a title.
+_ODD_ROWS: tuple[Any, ...] = (
+    None,
+    7,
+    {},
+    {"id": "x", "title": None, "cover_image": [], "format": {"a": 1}},
+)
+_LONG_TITLE = "x" * 10_000_000
 _OF_ROWS = frozenset(
     {
         Trouble.REPEATED_ROWS,
         Trouble.SHORT_PAGE,
         Trouble.NO_RESULTS,
         Trouble.LATER_PAGE_GONE,
+        Trouble.ODD_ROWS,
+        Trouble.OTHER_COUNTS,
     }
 )
 
@@ -136,8 +147,10 @@ class TroubledHost:
     def _by_nature(self, picture: str, path: str) -> Well:
         nature = self._chances.nature_of(picture)
         match nature:
-            case None | Nature.ENDLESS:
-                return Well(cover(picture), JPEG, is_endless=nature is not None)
+            case None | Nature.ENDLESS | Nature.VAST:
+                length = _VAST_BYTES if nature is Nature.VAST else 0
+                is_endless = nature is not None
+                return Well(cover(picture), JPEG, is_endless=is_endless, announced_bytes=length)
             case Nature.GONE:
                 return Well(b"no such picture", TEXT, 404)
             case Nature.LOOP | Nature.TO_FILE:
@@ -172,6 +185,13 @@ class TroubledHost:
                 rows = []
             case Trouble.SHORT_PAGE:
                 rows = rows[:-_FEW_ROWS]
+            case Trouble.ODD_ROWS:
+                rows = [*_ODD_ROWS, *rows, {"title": _LONG_TITLE}]
+            case Trouble.OTHER_COUNTS:
+                items = int(body["pagination"]["items"])
+                body["pagination"]["items"] = max(
+                    0, items + (_FEW_ROWS if items % 2 else -_FEW_ROWS)
+                )
             case _:
                 before = []
                 if page > 1:

@@ -42,6 +42,8 @@ class Trouble(StrEnum):
     SHORT_PAGE = "a page without its last rows"
     NO_RESULTS = "a page without results"
     LATER_PAGE_GONE = "404 for a page after the first"
+    ODD_ROWS = "rows that are none, and a title of 10 MB"
+    OTHER_COUNTS = "items that changed meanwhile"
 
 
 _ANYWHERE = (
@@ -71,23 +73,30 @@ OF_PAGES = (
     Trouble.SHORT_PAGE,
     Trouble.NO_RESULTS,
     Trouble.LATER_PAGE_GONE,
+    Trouble.ODD_ROWS,
+    Trouble.OTHER_COUNTS,
 )
 
 
 class Nature(StrEnum):
-    """What a picture is by nature; all but the first five are no covers."""
+    """What a picture is by nature; all but the first seven are no covers."""
 
     GIF = "GIF"
     PNG = "PNG"
     WEBP = "WebP"
     CMYK = "CMYK JPEG"
     DEEP = "PNG of 16 bits"
+    ANIMATED = "animated GIF"
+    ROTATED = "JPEG that lies on its side"
     GONE = "404"
+    NOTHING = "nothing, each time"
+    HALF = "half a JPEG, each time"
     TINY = "1x1"
     SPACER = "spacer.gif"
     PAGE = "HTML, each time"
     BOMB = "a header of 20,000x20,000"
     ENDLESS = "a body without end"
+    VAST = "a body of 2 GB"
     LOOP = "a loop of redirects"
     TO_FILE = "redirect to file:"
     SELF_SIGNED = "https, self-signed"
@@ -99,7 +108,17 @@ class Nature(StrEnum):
         return self in _COVERS
 
 
-_COVERS = frozenset({Nature.GIF, Nature.PNG, Nature.WEBP, Nature.CMYK, Nature.DEEP})
+_COVERS = frozenset(
+    {
+        Nature.GIF,
+        Nature.PNG,
+        Nature.WEBP,
+        Nature.CMYK,
+        Nature.DEEP,
+        Nature.ANIMATED,
+        Nature.ROTATED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ What is damaged is set aside under a name with the date, never deleted. Another 
 each row of it that still makes sense, of the TSV, of the covers (each is decoded and hashed), and
 of the sets as split.tsv has them: no cover is fetched again, and no album changes its set.
 
-Where the ledger is whole, nothing is changed: it is only seen whether covers and ledger agree.
+Where the ledger is whole, it is seen whether covers and ledger agree, and nothing is changed; but
+where it doesn't know covers that are there, as one that a run began anew, another one is made, too.
 docs/dataset.md tells what can be known again, and what can't.
 
 Example:
@@ -21,7 +22,7 @@ from typing import Final
 from equigen.context import Context
 from equigen.database import BESIDE, BUILDING, BUILT, put_built_in_place
 from equigen.errors import MissingInputError
-from equigen.files import reading_tsv, require_tsv, translating_os_errors
+from equigen.files import reading_tsv, refuse_file, require_tsv, translating_os_errors
 from equigen.inventory import Found, Inventory
 from equigen.ledger import COVERS_COMPARED, DOWNLOADING, LEDGER_NAME, Ledger
 from equigen.lock import dataset_lock
@@ -41,16 +42,17 @@ _COMPARED = ("pairs", "alike")
 
 
 def run(context: Context) -> Summary:
-    """Repair the ledger; one that is whole isn't touched.
+    """Repair the ledger; one that is whole and knows all covers isn't touched.
 
     Raises:
         MissingInputError: there is no dataset at all.
-        InputError: the TSV is broken: it must be mended first.
+        InputError: the TSV is broken: it must be mended first. Or the folder is a file.
         LedgerError: the ledger is from a newer version, or another program's file.
         LockedError: another run is at work.
         StorageError: the disk refuses; the ledger is as it was.
 
     """
+    refuse_file(context.directory)
     if not context.directory.is_dir():
         msg = f"{context.directory}: no dataset there. `equigen fetch` makes one: run that first."
         raise MissingInputError(msg)
@@ -58,10 +60,12 @@ def run(context: Context) -> Summary:
         require_tsv(context.tsv)
     with dataset_lock(context.directory, stage="repair", now=context.now()):
         aside = put_built_in_place(context.ledger)
-        damage = _damage_of(context)
-        if not damage:
-            return _agreement(context, aside)
-        return _rebuild(context, damage)
+        if damage := _damage_of(context):
+            return _rebuild(context, damage)
+        found = _compared(context)
+        if found.noted:
+            return _rebuild(context, f"it doesn't know {found.noted:,} covers that are there")
+        return _agreement(found, aside)
 
 
 def _damage_of(context: Context) -> str:
@@ -155,14 +159,17 @@ def _remove(building: Path) -> None:
             building.with_name(building.name + end).unlink(missing_ok=True)
 
 
-def _agreement(context: Context, aside: Path | None) -> Summary:
+def _compared(context: Context) -> Found:
     """See whether files and ledger agree, and change nothing."""
-    found = Found()
-    if context.tsv.exists() and context.ledger.exists():
-        with Ledger(context.ledger, read_only=True) as ledger:
-            inventory = Inventory(context, ledger, mends=False, shelf=Shelf(context, ledger))
-            with context.bar("covers", _count_rows(context), "cover") as bar:
-                found = inventory.take(bar)
+    if not (context.tsv.exists() and context.ledger.exists()):
+        return Found()
+    with Ledger(context.ledger, read_only=True) as ledger:
+        inventory = Inventory(context, ledger, mends=False, shelf=Shelf(context, ledger))
+        with context.bar("covers", _count_rows(context), "cover") as bar:
+            return inventory.take(bar)
+
+
+def _agreement(found: Found, aside: Path | None) -> Summary:
     notes = ["nothing to repair: the ledger is whole"]
     if aside:
         notes = [f"a repair that was cut off is done: what was damaged lies in {aside}"]
@@ -170,9 +177,9 @@ def _agreement(context: Context, aside: Path | None) -> Summary:
         stage="repair",
         unit="rows",
         rows_in=found.rows,
-        rows_out=found.known + found.noted,
+        rows_out=found.known,
         dropped=_dropped(found),
-        facts={"repaired": False, "not_known": found.noted, "examples": found.examples},
+        facts={"repaired": False, "examples": found.examples},
         notes=[*notes, *_advice(found, mends=False)],
     )
 
@@ -193,11 +200,6 @@ def _advice(found: Found, *, mends: bool) -> Iterator[str]:
         yield f"`equigen download --verify` mends files that are not what they were{shown}"
     if found.gone or (found.spoilt and mends):
         yield f"`equigen download` fetches covers whose files are gone{shown}"
-    if found.noted and not mends:
-        yield (
-            f"{found.noted:,} covers are there that the ledger doesn't know; `equigen download`"
-            " fetches them anew"
-        )
 
 
 def _summary(rebuilt: _Rebuilt, damage: str, aside: Path | None) -> Summary:
@@ -212,7 +214,7 @@ def _summary(rebuilt: _Rebuilt, damage: str, aside: Path | None) -> Summary:
         f"from the TSV: {rebuilt.albums:,} albums; from the covers' files: {found.noted:,} covers;"
         f" from the sets: {rebuilt.placed:,} albums' sets"
     )
-    what = "was missing" if damage == _MISSING else f"was damaged: {damage}"
+    what = "was missing" if damage == _MISSING else f"had to be built anew: {damage}"
     return Summary(
         stage="repair",
         unit="rows",

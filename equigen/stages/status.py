@@ -13,12 +13,15 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from equigen.context import Context
 from equigen.covers import dataset_covers
 from equigen.errors import UsageError
+from equigen.files import refuse_file
 from equigen.history import Begun, PastRun, begun_run, last_run
+from equigen.layout import cover_files, files_in_sets
 from equigen.ledger import (
     LAST_FETCH,
     LAST_REFRESH,
@@ -46,7 +49,7 @@ def run(context: Context) -> Summary:
     """Report, without touching anything.
 
     Raises:
-        InputError: the TSV is broken.
+        InputError: the TSV is broken, or the dataset's folder is a file.
         LedgerError: the ledger can't be read.
 
     """
@@ -128,6 +131,7 @@ class _Found:
     hosts_left: set[str] = field(default_factory=set)
     fetch: str = "equigen fetch"
     is_local: bool = False
+    is_ledger_lost: bool = False
 
     @property
     def covers_left(self) -> int:
@@ -143,6 +147,8 @@ class _Found:
         cut_off = self.pages and not self.last_fetch
         if not self.rows or self.pending or self.refresh_under_way or cut_off:
             return self.fetch
+        if self.is_ledger_lost:
+            return "equigen repair"
         if self.missing or self.to_try_again:
             return "equigen download"
         if self.sets.total() < self.covers:
@@ -158,7 +164,11 @@ def _look(context: Context) -> _Found:
     source = context.settings.fetch.source
     known: dict[str, CoverState] = {}
     sets: dict[str, str] = {}
-    if context.ledger.exists():
+    refuse_file(context.directory)
+    if not context.ledger.exists():
+        there = chain(cover_files(context.images), files_in_sets(context.split))
+        found.is_ledger_lost = any(True for _ in there)
+    else:
         with Ledger(context.ledger, read_only=True) as ledger:
             known = {state.path: state for state in ledger.cover_states()}
             sets = ledger.sets()

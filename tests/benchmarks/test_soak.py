@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from bench.lives import highest
 from bench.processes import Memory
-from bench.sameness import Dataset, differences
+from bench.sameness import Dataset, contradictions, differences
 from bench.small_covers import cover, odd_cover
 from bench.troubled_host import TOKEN, TroubledHost
 from bench.troubles import OF_PICTURES, Chances, Nature
@@ -108,6 +108,26 @@ def test_what_differs_is_said_with_an_example() -> None:
         "sets: 1 different, such as a.jpg: 'val' instead of 'train'",
         "names: 1 too many, such as .new-1",
     ]
+
+
+def test_a_dataset_that_contradicts_itself_is_found_out() -> None:
+    """Files that are missing, unknown, others or torn, though two datasets may agree on them."""
+    good = replace(
+        DATASET, covers={"a.jpg": "discogs:a ok  ff", "b.jpg": "discogs:b missing HTTP 404 "}
+    )
+    assert contradictions(good) == []
+    found = {
+        "files, by the ledger: 1 missing, such as a.jpg": replace(good, files={}),
+        "files, by the ledger: 1 too many, such as b.jpg": replace(
+            good, files={**good.files, "b.jpg": "aa"}
+        ),
+        "files, by the ledger: 1 different, such as a.jpg: 'doesn't decode: cut' instead of 'ff'": (
+            replace(good, files={"a.jpg": "doesn't decode: cut"})
+        ),
+        "sets, by the ledger: 1 missing, such as a.jpg": replace(good, sets={}),
+    }
+    for said, dataset in found.items():
+        assert [each.replace('"', "'") for each in contradictions(dataset)] == [said]
 
 
 def test_memory_is_compared_by_thirds() -> None:

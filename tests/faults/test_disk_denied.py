@@ -139,7 +139,7 @@ WRONG = {
 }
 # Who must say so; the others may get along without it.
 MUST_SAY = {
-    "directory": set(COMMANDS) - {"status"},  # which sees that nothing is there
+    "directory": set(COMMANDS),
     "images": {"download", "processes", "split", "run"},
     "genre": {"download", "processes", "run"},
     "split": {"split", "run", "verify"},
@@ -172,6 +172,8 @@ def test_what_is_no_folder_or_no_file_is_one_line(
             assert str(folder) in line, (name, line)
         if make_wrong is None:
             assert folder.read_text() == "a file\n"
+            if name in {"status", "repair"}:
+                assert "this is a file; expected the dataset's folder" in ended.err
         else:
             now = content(folder)
             kept = {file for file in before if file.startswith(("equigen_album_images", "kept"))}

@@ -8,6 +8,8 @@ import pytest
 from program import program
 from splits import catalogue, fill, run_split
 
+from equigen.ledger import LEDGER_NAME
+
 TOML = "[fetch]\ngenre_limit = 10\n"
 CONFIGS: Mapping[str, tuple[bytes, Sequence[str]]] = {
     "not TOML": (b"[fetch]\ngenre_limit = = 3\n", ("line 2, column 15", "not TOML")),
@@ -129,6 +131,12 @@ def test_a_broken_list_of_the_sets_says_where(data: Path, fault: str) -> None:
     assert table.read_bytes() == good
 
 
+def content(data: Path) -> dict[Path, bytes]:
+    """Return all files but the ledger, which knows of each run how it ended."""
+    files = [file for file in data.rglob("*") if file.is_file()]
+    return {file: file.read_bytes() for file in files if not file.name.startswith(LEDGER_NAME)}
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -144,11 +152,11 @@ def test_a_broken_list_of_the_sets_says_where(data: Path, fault: str) -> None:
 def test_a_place_that_nothing_can_be_written_to_is_refused_first(
     data: Path, command: Sequence[str]
 ) -> None:
-    """A folder, or a name below a file: one line, before anything is done."""
+    """A folder, or a name below a file: one line, before anything but the run itself is noted."""
     *args, name = command
-    before = {file: file.read_bytes() for file in data.rglob("*") if file.is_file()}
+    before = content(data)
     Path(name).mkdir()
     assert f"{args[-1]} {name}: this is a folder" in refusal(*args, name, names=name)
     Path("file").touch()
     assert "is no folder" in refusal(*args, f"file/{name}", names=f"file/{name}")
-    assert {file: file.read_bytes() for file in data.rglob("*") if file.is_file()} == before
+    assert content(data) == before

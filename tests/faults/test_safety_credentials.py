@@ -192,7 +192,10 @@ FAULTS: Mapping[str, Callable[[Hosts, Hit], Reply]] = {
     "403 that quotes us": lambda _, hit: Reply(403, {}, echoed(hit)),
     "500 that quotes us": lambda _, hit: Reply(500, {}, echoed(hit)),
     "a long page that quotes us in the end": lambda _, hit: Reply(
-        404, {}, b"x" * 250 + hit.headers["authorization"].encode() * 900
+        404, {}, b"x" * 170 + hit.headers["authorization"].encode() * 900
+    ),
+    "a long address that quotes us in the end": lambda hosts, hit: Reply(
+        302, {"Location": f"{hosts.third.base_url}/{'x' * 240}{hit.headers['authorization']}"}
     ),
     "no JSON": lambda _, hit: Reply(200, {}, echoed(hit)),
     "a redirect to a third host": lambda hosts, hit: Reply(

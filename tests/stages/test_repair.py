@@ -21,7 +21,7 @@ from equigen.errors import LedgerError, MissingInputError
 from equigen.ledger import Ledger
 from equigen.rules.splitting import Link
 from equigen.salvage import find_damage
-from equigen.stages import dedupe, download, fetch, repair, split
+from equigen.stages import dedupe, download, fetch, repair, split, status
 
 PAGE = 4096
 TODAY = datetime.now(UTC).replace(microsecond=0)
@@ -140,6 +140,8 @@ def test_after_a_repair_nothing_is_fetched_again_nor_moved(
     damaged = context.ledger.read_bytes() if there else b""
     summary = repair.run(context)
     assert summary.facts["repaired"]
+    assert summary.facts["damage"]
+    assert "***" not in str(summary.facts["damage"])
     assert summary.rows_in == summary.rows_out == len(before.covers)
     asides = list(folder.glob(f"{LEDGER}.damaged-*"))
     assert [file.read_bytes() for file in asides] == [damaged] * there
@@ -210,6 +212,32 @@ def repair_of(ledger: Path) -> bool:
     return not find_damage(Path(shutil.copy(ledger, ledger.with_name("copy"))), lambda _: None)
 
 
+@pytest.mark.parametrize("link", [Link.COPY, Link.MOVE])
+def test_a_ledger_that_a_run_began_anew_learns_of_the_covers(
+    tmp_path: Path, whole: Whole, link: Link
+) -> None:
+    """Lost, and fetched on without it: status names the repair, which finds covers and sets."""
+    folder = whole.copy(tmp_path / "data")
+    context = context_of(folder, whole)
+    split.run(context, link=link)
+    sets = sets_of(folder)
+    context.ledger.unlink()
+    assert status.run(context).facts["next"] == "equigen repair"
+    fetch.run(context)
+    begun = context.ledger.read_bytes()
+    summary = repair.run(context)
+    assert summary.facts["repaired"]
+    assert summary.facts["damage"] == f"it doesn't know {len(sets)} covers that are there"
+    (aside,) = folder.glob(f"{LEDGER}.damaged-*")
+    assert aside.read_bytes() == begun
+    whole.sandbox.log.clear()
+    assert download.run(context).facts["fetched"] == 0
+    assert whole.sandbox.log == []
+    split.run(context, link=link)
+    assert sets_of(folder) == sets
+    assert repair.run(context).facts["repaired"] is False
+
+
 def test_moved_covers_are_known_again_in_their_sets(tmp_path: Path, whole: Whole) -> None:
     """After `split --link move` and without a ledger: nothing is fetched, no album moves."""
     folder = whole.copy(tmp_path / "data")
@@ -256,7 +284,7 @@ def test_a_file_that_does_not_decode_is_set_aside(tmp_path: Path, whole: Whole) 
 
 
 def test_where_all_is_well_it_tells_what_files_and_ledger_say(tmp_path: Path, whole: Whole) -> None:
-    """Missing, changed and unknown files are counted; nothing is touched."""
+    """Missing and changed files are counted; nothing is touched."""
     folder = whole.copy(tmp_path / "data")
     context = context_of(folder, whole)
     gone, changed, torn, *_ = sorted(context.images.rglob("*.jpg"))
