@@ -28,6 +28,8 @@ from equigen.worklist import WAITING, Ending, Worklist
 
 _BEYOND = Ending("waiting: beyond --limit")
 _TIME_IS_UP = Ending("waiting: the time is up", is_for_now=True)
+# So many threads wait for new addresses at a time: sources have limits of their own.
+_RENEWERS = HostPolicy(concurrency=8)
 # With fewer covers than this, starting processes takes longer than fetching them.
 _WORTH_PROCESSES = 200
 
@@ -72,7 +74,9 @@ class Download:
                 self.worklist.queues,
                 news,
                 shares.each,
-                make_local=lambda: self._local(self._setup(shares.first), news),
+                make_local=lambda: self._local(
+                    self._setup({**shares.first, RENEWALS: _RENEWERS}), news
+                ),
                 make_process=lambda: ProcessStation(line, shares.each, news, self._resolver),
                 most=limit,
                 served_here={RENEWALS},
@@ -147,7 +151,7 @@ class Download:
         # Its decoders take a third of this process's memory, and processes have their own.
         from equigen.local_station import LocalStation  # noqa: PLC0415
 
-        whole = host_policies(self.context)
+        whole = {**host_policies(self.context), RENEWALS: _RENEWERS}
         return LocalStation(
             setup,
             news,

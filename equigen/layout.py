@@ -4,11 +4,12 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from equigen.context import Context
-from equigen.errors import ConfigError
+from equigen.errors import ConfigError, LedgerError
 from equigen.files import translating_os_errors
 from equigen.placing import copy_file, make_folder, move_file
 from equigen.rules.splitting import SETS, Changes, Link, Place, changes
@@ -89,6 +90,30 @@ class File:
 
     path: str
     size_bytes: int
+
+
+def is_ledger_lost(context: Context) -> bool:
+    """Tell whether covers lie here, of which there is no ledger to know them."""
+    if context.ledger.exists():
+        return False
+    there = chain(cover_files(context.images), files_in_sets(context.split))
+    return any(True for _ in there)
+
+
+def refuse_lost_ledger(context: Context) -> None:
+    """Make sure that covers that lie here are known: else they would all be fetched again.
+
+    Raises:
+        LedgerError: they are not.
+
+    """
+    if is_ledger_lost(context):
+        msg = (
+            f"{context.ledger}: the ledger is missing, and covers lie in {context.directory};"
+            " without it they would all be fetched again. Put it back, or run `equigen repair`,"
+            " which builds it anew from the files. To begin anew, move the covers away."
+        )
+        raise LedgerError(msg)
 
 
 def cover_files(images: Path) -> Iterator[File]:

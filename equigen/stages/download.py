@@ -25,6 +25,7 @@ from equigen.context import Context
 from equigen.downloading import Download, host_policies
 from equigen.errors import UsageError
 from equigen.files import require_whole_tsv
+from equigen.layout import refuse_lost_ledger
 from equigen.ledger import Ledger
 from equigen.lock import dataset_lock
 from equigen.manifest import check_manifest, write_manifest
@@ -93,6 +94,7 @@ def run(  # noqa: PLR0913  (each is a flag)
     Raises:
         UsageError: the flags make no sense together, or the covers there have another size.
         MissingInputError, InputError: there is no TSV, or it is broken.
+        LedgerError: there is none, but covers that it should know.
         StorageError: the disk refuses.
 
     """
@@ -105,6 +107,7 @@ def run(  # noqa: PLR0913  (each is a flag)
     if export:
         check_manifest(export)
     require_whole_tsv(context.tsv)
+    refuse_lost_ledger(context)
     wishes = Wishes(
         Retry(retry_failed, frozenset(reason or ())), verify, check_changed, link_identical, dry_run
     )

@@ -39,6 +39,7 @@ from equigen.errors import (
 from equigen.events import tell
 from equigen.files import require_whole_tsv
 from equigen.http import Client
+from equigen.layout import refuse_lost_ledger
 from equigen.ledger import LAST_SOURCE, Ledger
 from equigen.local_pages import LocalPages
 from equigen.lock import dataset_lock
@@ -93,6 +94,7 @@ def run(
 
     Raises:
         InputError: there is a TSV, and it is broken; it stays untouched.
+        LedgerError: there is none, but covers that it should know.
         CredentialsError: the service refuses the credentials.
         FetchError: not one page could be had. A label that fails alone is left for the next run,
             and so are all that follow when the service asks for a long rest or time is up.
@@ -108,6 +110,7 @@ def run(
     years = range(settings.fetch.from_year or this_year, settings.fetch.to_year - 1, -1)
     if context.tsv.exists():
         require_whole_tsv(context.tsv)
+    refuse_lost_ledger(context)
     with (
         dataset_lock(context.directory, stage="fetch", now=context.now()),
         _catalogue_of(source, context) as catalogue,

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from equigen.context import Context
@@ -21,7 +20,7 @@ from equigen.covers import dataset_covers
 from equigen.errors import UsageError
 from equigen.files import refuse_file
 from equigen.history import Begun, PastRun, begun_run, last_run
-from equigen.layout import cover_files, files_in_sets
+from equigen.layout import is_ledger_lost
 from equigen.ledger import (
     LAST_FETCH,
     LAST_REFRESH,
@@ -165,10 +164,8 @@ def _look(context: Context) -> _Found:
     known: dict[str, CoverState] = {}
     sets: dict[str, str] = {}
     refuse_file(context.directory)
-    if not context.ledger.exists():
-        there = chain(cover_files(context.images), files_in_sets(context.split))
-        found.is_ledger_lost = any(True for _ in there)
-    else:
+    found.is_ledger_lost = is_ledger_lost(context)
+    if context.ledger.exists():
         with Ledger(context.ledger, read_only=True) as ledger:
             known = {state.path: state for state in ledger.cover_states()}
             sets = ledger.sets()
