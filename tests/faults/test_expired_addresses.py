@@ -1,6 +1,7 @@
 """Signed addresses that expired, asked for anew through the API; what stays gone backs off."""
 
 import json
+from base64 import urlsafe_b64encode
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -221,6 +222,48 @@ def test_an_album_with_another_picture_gets_that_one(tmp_path: Path) -> None:
         assert (summary.rows_in, summary.rows_out) == (ALBUMS, ALBUMS)
     assert read_rows(tmp_path / TSV)[3]["image_url"] == other
     assert sum(cover.status == "ok" for cover in ledger_of(tmp_path).values()) == ALBUMS
+
+
+def test_a_source_with_another_picture_at_each_look_is_asked_once(tmp_path: Path) -> None:
+    """Each row gets the first one it is told of; where that is gone as well, the run ends."""
+    with Sandbox(make_catalogue(albums_per_label=15), signing_key=KEYS[0]) as sandbox:
+        fetched(tmp_path, sandbox)
+        like = read_rows(tmp_path / TSV)[0]["image_url"].rpartition("/")[0]
+        told: list[str] = []
+
+        def hook(hit: Hit) -> Reply | None:
+            if not hit.path.startswith(("/masters/", "/releases/")):
+                return Reply(404)
+            if len(told) == 3 * ALBUMS:
+                return Reply(404)  # enough: else the run would never end
+            name = f"s3://discogs-database-images/R-{len(told)}.jpeg".encode()
+            told.append(f"{like}/{urlsafe_b64encode(name).decode()}.jpeg")
+            image = {"type": "primary", "uri": told[-1]}
+            return Reply(200, {}, json.dumps({"id": 1, "images": [image]}).encode())
+
+        sandbox.hook = hook
+        summary = downloaded(tmp_path, sandbox)
+    assert len(told) == ALBUMS
+    assert summary.dropped == {"HTTP 404": ALBUMS}
+    assert {row["image_url"] for row in read_rows(tmp_path / TSV)} == set(told)
+
+
+def test_a_placeholder_is_no_new_address(tmp_path: Path) -> None:
+    """Where a source has that alone, the picture is gone, and its row keeps its address."""
+    with Sandbox(make_catalogue(albums_per_label=15), signing_key=KEYS[0]) as sandbox:
+        fetched(tmp_path, sandbox)
+        before = read_rows(tmp_path / TSV)
+        spacer = {"type": "primary", "uri": f"{sandbox.base_url}/images/spacer.gif"}
+
+        def hook(hit: Hit) -> Reply | None:
+            if hit.path.startswith(("/masters/", "/releases/")):
+                return Reply(200, {}, json.dumps({"id": 1, "images": [spacer]}).encode())
+            return Reply(404)
+
+        sandbox.hook = hook
+        summary = downloaded(tmp_path, sandbox)
+    assert summary.dropped == {"HTTP 404": ALBUMS}
+    assert read_rows(tmp_path / TSV) == before
 
 
 @pytest.mark.parametrize("status", [401, 500])
