@@ -7,6 +7,7 @@ from equigen.records import Rest
 
 _OF_DAY = "day IN (?1, date(?1, '+1 day'))"
 
+
 class HostRecords(Database):
     """The ledger's tables `requests`, `rests` and `renewals`."""
 

@@ -316,6 +316,27 @@ def test_a_source_with_another_picture_at_each_look_is_asked_once(tmp_path: Path
     assert {row["image_url"] for row in read_rows(tmp_path / TSV)} == set(told)
 
 
+def test_albums_that_all_have_other_pictures_get_these(tmp_path: Path) -> None:
+    """However many old ones are refused in a row: the host wasn't asked for the new ones yet."""
+    with Sandbox(make_catalogue(albums_per_label=15), signing_key=KEYS[0]) as sandbox:
+        fetched(tmp_path, sandbox)
+        old = {row["image_url"] for row in read_rows(tmp_path / TSV)}
+        like = min(old).rpartition("/")[0]
+
+        def hook(hit: Hit) -> Reply | None:
+            if hit.path.startswith("/i/"):
+                is_old = f"{sandbox.base_url}{hit.path}" in old
+                return Reply(403) if is_old else Reply(200, {}, JPEG)
+            name = f"s3://discogs-database-images/R-{hit.path.rpartition('/')[2]}.jpeg"
+            url = f"{like}/{urlsafe_b64encode(name.encode()).decode()}.jpeg"
+            image = {"type": "primary", "uri": url}
+            return Reply(200, {}, json.dumps({"id": 1, "images": [image]}).encode())
+
+        sandbox.hook = hook
+        summary = downloaded(tmp_path, sandbox)
+    assert (summary.rows_out, summary.dropped) == (ALBUMS, {})
+
+
 def test_a_placeholder_is_no_new_address(tmp_path: Path) -> None:
     """Where a source has that alone, the picture is gone, and its row keeps its address."""
     with Sandbox(make_catalogue(albums_per_label=15), signing_key=KEYS[0]) as sandbox:
