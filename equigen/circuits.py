@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from equigen.dispatch import Dispatcher, Done
 from equigen.events import tell
-from equigen.jobs import ASK, FETCH, MAKE, RENEW, Outcome
+from equigen.jobs import ASK, FETCH, MAKE, MOVED, RENEW, Outcome
 from equigen.noting import Noting
 from equigen.records import Rest
 from equigen.renewing import Renewing
@@ -70,7 +70,7 @@ class Circuits:
         name = host_of(job.url)
         host = self._hosts.setdefault(name, _Host())
         if job.kind == RENEW:
-            host.renewing -= 1
+            self._renewed(done, name, host)
         if status in REFUSALS and self.dispatcher.is_resting(name):
             yield done  # under way when it became too much
         elif job.kind == FETCH and status in EXPIRED and self.renewing.can_renew(job):
@@ -112,6 +112,12 @@ class Circuits:
             if len(host.expired) + len(host.doubtful) >= IN_A_ROW:
                 # Either all addresses expired or it is us: a new address will show.
                 self.dispatcher.pause(name)
+
+    def _renewed(self, done: Done, name: str, host: _Host) -> None:
+        host.renewing -= 1
+        if done.outcome.status == MOVED:  # nobody refused the picture that the album has now
+            host.expired.discard(done.job.picture)
+            self.dispatcher.resume(name)
 
     def _answered(self, name: str, host: _Host, *, is_good: bool) -> Sequence[Done]:
         """Return the refusals that are known now to be about one picture each."""

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from equigen.database import Database
 from equigen.records import Rest
 
+_OF_DAY = "day IN (?1, date(?1, '+1 day'))"
+
 
 class HostRecords(Database):
     """The ledger's tables `requests`, `rests` and `renewals`."""
@@ -16,9 +18,8 @@ class HostRecords(Database):
 
         Those of the day after it count as well: where there are any, the clock was set back.
         """
-        days = "day IN (?2, date(?2, '+1 day'))"
-        sql = f"SELECT ifnull(sum(count), 0) FROM requests WHERE host = ?1 AND {days}"  # noqa: S608  (our own words)
-        with self._rows(sql, (host, day)) as rows:
+        sql = f"SELECT ifnull(sum(count), 0) FROM requests WHERE {_OF_DAY} AND host = ?2"  # noqa: S608  (our own words)
+        with self._rows(sql, (day, host)) as rows:
             return int(next(rows)[0])
 
     def count_request(self, host: str, day: str) -> None:
@@ -31,8 +32,9 @@ class HostRecords(Database):
             )
 
     def requests_of(self, day: str) -> dict[str, int]:
-        """Return how many requests each host got on a UTC day (YYYY-MM-DD)."""
-        with self._rows("SELECT host, count FROM requests WHERE day = ?", (day,)) as rows:
+        """Return how many requests each host got on a UTC day, counted as `requests_on` does."""
+        sql = f"SELECT host, sum(count) FROM requests WHERE {_OF_DAY} GROUP BY host"  # noqa: S608  (our own words)
+        with self._rows(sql, (day,)) as rows:
             return dict(rows)
 
     # Hosts that refused us

@@ -28,11 +28,18 @@ class Renewing:
     troubles: list[str] = field(default_factory=list)
     _renewers: dict[str, Renewer | None] = field(default_factory=dict)
     _clients: dict[str, Client] = field(default_factory=dict)
+    _given: set[int] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stopped: bool = False
 
     def can_renew(self, job: Job) -> bool:
-        """Tell whether the job's picture is one whose source can be asked for its address."""
+        """Tell whether the job's picture is one whose source can be asked for its address.
+
+        An address that was given out a moment ago has not expired: asking again would never end
+        where a source has another picture each time.
+        """
+        if hash(job.url) in self._given:
+            return False
         renewer = self._renewer(job.album_id)
         return renewer is not None and renewer.renewal(job.album_id, job.picture) is not None
 
@@ -59,6 +66,8 @@ class Renewing:
             if err.status not in _GONE:
                 raise
             url = ""
+        with self._lock:
+            self._given.add(hash(url))
         tell(
             "address renewed", f"{job.path}: asked for its address", path=job.path, found=bool(url)
         )

@@ -10,8 +10,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +21,7 @@ import pytest
 from pydantic import SecretStr
 
 from equigen.config import Config
-from equigen.context import Bar, Context
+from equigen.context import Bar, Context, Deadline
 from equigen.credentials import Credentials
 from equigen.gates import Clock
 from equigen.sandbox.exchange import Hit, Hook, Reply
@@ -236,6 +236,19 @@ def make_context(
     return Context(
         config, bar=silent_bar, say=lambda _: None, now=lambda: now, clock=clock or Clock()
     )
+
+
+def until(context: Context, time: FakeTime, after_s: float) -> Context:
+    """Give a context a deadline so many seconds away."""
+
+    def now() -> datetime:
+        return datetime.fromtimestamp(time.now_s(), UTC)
+
+    clock = time.clock()
+    deadline = Deadline(
+        now() + timedelta(seconds=after_s), clock.steady() + after_s, now=now, clock=clock
+    )
+    return replace(context, deadline=deadline, now=now, clock=clock)
 
 
 def write_rows(path: Path, *rows: Mapping[str, str], columns: Sequence[str] | None = None) -> Path:

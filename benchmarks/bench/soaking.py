@@ -216,7 +216,7 @@ class Soak:
                 break
             self._look_between(folder, lives, told.asked.get("pictures", 0))
             # Who comes no further in a life gets a longer one.
-            now = told.asked.get("pages", 0) + _count_files(folder)
+            now = told.asked.get("pages", 0) + _count_covers(folder)
             patience, before = (1.0 if now > before else patience * _GROWS), now
         else:
             self._find(f"{_MOST_AGAIN} runs that ended by themselves each left something to fetch")
@@ -315,8 +315,8 @@ def _most(life: Life) -> float:
     return _peak(life).pss_mib
 
 
-def _count_files(folder: Path) -> int:
-    return sum(len(names) for _, _, names in os.walk(folder))
+def _count_covers(folder: Path) -> int:
+    return sum(name.endswith(".jpg") for _, _, names in os.walk(folder) for name in names)
 
 
 def _reorder(tsv: Path, rng: Random) -> None:

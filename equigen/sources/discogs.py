@@ -14,7 +14,7 @@ from equigen.config import Config
 from equigen.errors import BadBodyError, ConfigError, CredentialsError
 from equigen.rules.pacing import HostPolicy, is_loopback
 from equigen.rules.paging import Query
-from equigen.rules.pictures import picture_key
+from equigen.rules.pictures import has_no_cover, picture_key
 from equigen.rules.places import COUNTRIES, FORMATS
 from equigen.schema import MAX_CELL_CHARS, Listing, safe_text, short_text
 from equigen.source_settings import DISCOGS_API_URL
@@ -143,7 +143,9 @@ class Discogs:
             raise CredentialsError(msg)
         # The primary one first, as a search shows it.
         ordered = sorted(
-            (image.get("type") != "primary", at) for at, image in enumerate(images) if addresses[at]
+            (image.get("type") != "primary", at)
+            for at, image in enumerate(images)
+            if not has_no_cover(addresses[at])
         )
         found = [addresses[at] for _, at in ordered]
         same = (address for address in found if picture_key(address) == picture)

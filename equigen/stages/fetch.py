@@ -95,8 +95,8 @@ def run(
     Raises:
         InputError: there is a TSV, and it is broken; it stays untouched.
         LedgerError: there is none, but covers that it should know.
-        CredentialsError: the service refuses the credentials.
-        FetchError: not one page could be had. A label that fails alone is left for the next run,
+        CredentialsError: the service refuses the credentials before any page came.
+        FetchError: not one page could be had. A label that fails later is left for the next run,
             and so are all that follow when the service asks for a long rest or time is up.
 
     """
@@ -207,9 +207,10 @@ class _Work:
                 try:
                     self._fill(label, position, bar)
                 except FetchError as err:
-                    self._refuse_hopeless(err)
-                    self._leave(label, err)
-                    self.context.say(f"{label.name}: left for the next run. {err}")
+                    trouble = self._with_advice(err)
+                    self._refuse_hopeless(trouble)
+                    self._leave(label, trouble)
+                    self.context.say(f"{label.name}: left for the next run. {trouble}")
                 except HostRestsError as err:
                     # It may be asked again some time, but not to fill those that failed before.
                     if not self.failed:
@@ -282,14 +283,18 @@ class _Work:
         for label in self.labels[position:]:
             yield from self.order.ahead(label)
 
-    def _refuse_hopeless(self, err: FetchError) -> None:
-        """Raise what no other label can escape: wrong credentials, or not one answer so far."""
+    def _with_advice(self, err: FetchError) -> EquigenError:
+        """Return what to tell of an error: with what to do where it is about who we are."""
         status = err.status if isinstance(err, HttpStatusError) else 0
         if status == _UNAUTHORIZED or (status == _FORBIDDEN and not self.pages.answers):
             msg = f"{err} The service refuses who we say we are. {self.source.advice.refused}"
-            raise CredentialsError(msg) from err
+            return CredentialsError(msg)
+        return err
+
+    def _refuse_hopeless(self, trouble: EquigenError) -> None:
+        """Raise where not one answer came so far; after one, other labels may be had."""
         if not self.pages.answers:
-            raise err
+            raise trouble
 
     def summary(self, more: Sequence[str]) -> Summary:
         """Account for every result that came; `more` are notes to add."""

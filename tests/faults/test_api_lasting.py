@@ -28,6 +28,7 @@ from equigen.sandbox.exchange import HANG_UP, Hit, Reply
 
 JSON = {"Content-Type": "application/json"}
 FAULTS: dict[str, Spoil] = {
+    "401": lambda _: Reply(401, JSON, b'{"message": "You must authenticate."}'),
     "403": lambda _: Reply(403, JSON, b'{"message": "You are not allowed."}'),
     "404": lambda _: Reply(404, JSON, b'{"message": "The requested resource was not found."}'),
     "429 without Retry-After": lambda _: Reply(429),
@@ -75,7 +76,7 @@ def test_a_fault_of_one_label_leaves_that_label(tmp_path: Path, name: str) -> No
 
 
 @pytest.mark.parametrize("spread", ["recent", "even"])
-@pytest.mark.parametrize("name", ["403", "500", "connection reset", "no results"])
+@pytest.mark.parametrize("name", ["401", "403", "500", "connection reset", "no results"])
 def test_a_fault_of_the_first_label_leaves_that_label(
     tmp_path: Path, name: str, spread: str
 ) -> None:

@@ -1,6 +1,7 @@
 """Signed addresses that expired, asked for anew through the API; what stays gone backs off."""
 
 import json
+from base64 import urlsafe_b64encode
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -160,6 +161,74 @@ def test_a_host_that_refuses_new_addresses_as_well_rests(tmp_path: Path) -> None
         assert ledger.rests() == {}
 
 
+def test_while_new_addresses_are_asked_for_a_host_that_refuses_is_left_alone(
+    tmp_path: Path,
+) -> None:
+    """After five in a row: not all of a dataset is tried until one of the five is known."""
+    with Sandbox(make_catalogue(albums_per_label=30)) as sandbox:
+        chosen = {"labels": ["Jazz"], "genre_limit": 30}
+        context = make_context(
+            tmp_path,
+            base_url=sandbox.base_url,
+            fetch=chosen,
+            download={"hosts": {"127.0.0.1": {"concurrency": 1}}},
+        )
+        fetch.run(context)
+        pictures: list[Hit] = []
+
+        def hook(hit: Hit) -> Reply | None:
+            if hit.path.startswith("/i/"):
+                pictures.append(hit)
+                return Reply(403)
+            return Reply(404) if hit.path.startswith(("/masters/", "/releases/")) else None
+
+        sandbox.hook = hook
+        summary = download.run(context)
+    assert len(pictures) <= 6
+    assert summary.left >= 24
+
+
+def test_one_picture_that_is_gone_says_nothing_of_the_others(tmp_path: Path) -> None:
+    """All addresses expired: what is known of one album first lets no host rest."""
+    with Sandbox(make_catalogue(albums_per_label=15), signing_key=KEYS[0]) as old:
+        fetched(tmp_path, old)
+        gone = read_rows(tmp_path / TSV)[0]["album_id"].removeprefix("discogs:")[1:]
+        old_url = old.base_url
+    with Sandbox(make_catalogue(albums_per_label=15), signing_key=KEYS[1]) as sandbox:
+        text = (tmp_path / TSV).read_text(encoding="utf-8")
+        (tmp_path / TSV).write_text(text.replace(old_url, sandbox.base_url), encoding="utf-8")
+        known: list[Hit] = []
+
+        def hook(hit: Hit) -> Reply | None:
+            if not hit.path.startswith(("/masters/", "/releases/")):
+                return None
+            if hit.path.endswith(f"/{gone}"):
+                known.append(hit)
+                return Reply(404)
+            while not known:
+                sandbox.wait(0.005)
+            sandbox.wait(0.1)
+            return None
+
+        sandbox.hook = hook
+        summary = downloaded(tmp_path, sandbox)
+    assert summary.dropped == {"HTTP 403": 1}
+    assert summary.rows_out == ALBUMS - 1
+    assert not summary.partly
+
+
+def test_a_host_that_was_down_for_days_makes_no_picture_wait_longer(tmp_path: Path) -> None:
+    """Only how often a picture was gone counts: after the first time it is a day."""
+    with ScriptedServer(*[Script(500)] * 9, Script(404)) as server:
+        rows_of(tmp_path, f"{server.url}/1.jpg")
+        for day in range(3):
+            run_download(tmp_path, now=NOON + timedelta(days=day))
+        assert len(server.seen) == 9
+        for day, asked in ((3, 10), (3, 10), (4, 11), (5, 11)):
+            run_download(tmp_path, now=NOON + timedelta(days=day))
+            assert len(server.seen) == asked, day
+
+
 def test_a_single_refusal_among_good_answers_is_one_pictures(tmp_path: Path) -> None:
     """Where the new address is refused too, the picture is marked, and its host goes on."""
     with Sandbox(make_catalogue(albums_per_label=15), signing_key=KEYS[0]) as sandbox:
@@ -221,6 +290,69 @@ def test_an_album_with_another_picture_gets_that_one(tmp_path: Path) -> None:
         assert (summary.rows_in, summary.rows_out) == (ALBUMS, ALBUMS)
     assert read_rows(tmp_path / TSV)[3]["image_url"] == other
     assert sum(cover.status == "ok" for cover in ledger_of(tmp_path).values()) == ALBUMS
+
+
+def test_a_source_with_another_picture_at_each_look_is_asked_once(tmp_path: Path) -> None:
+    """Each row gets the first one it is told of; where that is gone as well, the run ends."""
+    with Sandbox(make_catalogue(albums_per_label=15), signing_key=KEYS[0]) as sandbox:
+        fetched(tmp_path, sandbox)
+        like = read_rows(tmp_path / TSV)[0]["image_url"].rpartition("/")[0]
+        told: list[str] = []
+
+        def hook(hit: Hit) -> Reply | None:
+            if not hit.path.startswith(("/masters/", "/releases/")):
+                return Reply(404)
+            if len(told) == 3 * ALBUMS:
+                return Reply(404)  # enough: else the run would never end
+            name = f"s3://discogs-database-images/R-{len(told)}.jpeg".encode()
+            told.append(f"{like}/{urlsafe_b64encode(name).decode()}.jpeg")
+            image = {"type": "primary", "uri": told[-1]}
+            return Reply(200, {}, json.dumps({"id": 1, "images": [image]}).encode())
+
+        sandbox.hook = hook
+        summary = downloaded(tmp_path, sandbox)
+    assert len(told) == ALBUMS
+    assert summary.dropped == {"HTTP 404": ALBUMS}
+    assert {row["image_url"] for row in read_rows(tmp_path / TSV)} == set(told)
+
+
+def test_albums_that_all_have_other_pictures_get_these(tmp_path: Path) -> None:
+    """However many old ones are refused in a row: the host wasn't asked for the new ones yet."""
+    with Sandbox(make_catalogue(albums_per_label=15), signing_key=KEYS[0]) as sandbox:
+        fetched(tmp_path, sandbox)
+        old = {row["image_url"] for row in read_rows(tmp_path / TSV)}
+        like = min(old).rpartition("/")[0]
+
+        def hook(hit: Hit) -> Reply | None:
+            if hit.path.startswith("/i/"):
+                is_old = f"{sandbox.base_url}{hit.path}" in old
+                return Reply(403) if is_old else Reply(200, {}, JPEG)
+            name = f"s3://discogs-database-images/R-{hit.path.rpartition('/')[2]}.jpeg"
+            url = f"{like}/{urlsafe_b64encode(name.encode()).decode()}.jpeg"
+            image = {"type": "primary", "uri": url}
+            return Reply(200, {}, json.dumps({"id": 1, "images": [image]}).encode())
+
+        sandbox.hook = hook
+        summary = downloaded(tmp_path, sandbox)
+    assert (summary.rows_out, summary.dropped) == (ALBUMS, {})
+
+
+def test_a_placeholder_is_no_new_address(tmp_path: Path) -> None:
+    """Where a source has that alone, the picture is gone, and its row keeps its address."""
+    with Sandbox(make_catalogue(albums_per_label=15), signing_key=KEYS[0]) as sandbox:
+        fetched(tmp_path, sandbox)
+        before = read_rows(tmp_path / TSV)
+        spacer = {"type": "primary", "uri": f"{sandbox.base_url}/images/spacer.gif"}
+
+        def hook(hit: Hit) -> Reply | None:
+            if hit.path.startswith(("/masters/", "/releases/")):
+                return Reply(200, {}, json.dumps({"id": 1, "images": [spacer]}).encode())
+            return Reply(404)
+
+        sandbox.hook = hook
+        summary = downloaded(tmp_path, sandbox)
+    assert summary.dropped == {"HTTP 404": ALBUMS}
+    assert read_rows(tmp_path / TSV) == before
 
 
 @pytest.mark.parametrize("status", [401, 500])

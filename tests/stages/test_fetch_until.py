@@ -4,13 +4,13 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from fetches import SOME, rows_of
-from support import TOKEN, FakeTime, Script, ScriptedServer, make_context
+from support import TOKEN, FakeTime, Script, ScriptedServer, make_context, until
 
-from equigen.context import Context, Deadline
+from equigen.context import Context
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.exchange import Hit
 from equigen.sandbox.server import Sandbox
@@ -20,19 +20,6 @@ from equigen.summary import Summary
 # Answers under way when the time comes may still come: there are so many workers.
 WORKERS = 8
 LIMIT = 12
-
-
-def until(context: Context, time: FakeTime, after_s: float) -> Context:
-    """Give a context a deadline so many seconds away."""
-
-    def now() -> datetime:
-        return datetime.fromtimestamp(time.now_s(), UTC)
-
-    clock = time.clock()
-    deadline = Deadline(
-        now() + timedelta(seconds=after_s), clock.steady() + after_s, now=now, clock=clock
-    )
-    return replace(context, deadline=deadline, now=now, clock=clock)
 
 
 def context_of(folder: Path, url: str, **more: object) -> Context:

@@ -78,7 +78,7 @@ def test_a_dataset_of_another_tool_needs_no_fetch(tmp_path: Path) -> None:
 
 
 def test_hosts_that_rest_and_quotas_of_the_day_are_told(tmp_path: Path) -> None:
-    """Of hosts that are named and of those a pattern names; a rest that is over is none."""
+    """Of hosts by name and by pattern, as a download sees them; a rest that is over is none."""
     hosts = {"i.discogs.com": {"per_day": 1000}, "*.example": {"per_day": 50}, "*": {}}
     context = make_context(tmp_path, download={"hosts": hosts})
     urls = ["http://b.example/x.jpg", "http://i.discogs.com/y.jpg", "http://free/z.jpg"]
@@ -89,15 +89,19 @@ def test_hosts_that_rest_and_quotas_of_the_day_are_told(tmp_path: Path) -> None:
         ledger.count_request("i.discogs.com", "2026-06-15")
         ledger.count_request("i.discogs.com", "2026-06-14")
         ledger.count_request("free", "2026-06-15")
+        ledger.count_request("d.example", "2026-06-16")  # before the clock was set back
         soon = (NOON + timedelta(hours=1)).isoformat()
         ledger.record_rest(Rest("b.example", "2026-06-15T11:00:00+00:00", soon, 2, "403"))
         ledger.record_rest(Rest("c.example", "2026-06-14T11:00:00+00:00", NOON.isoformat(), 1, "-"))
+        later = ("2026-06-17T11:00:00+00:00", "2026-06-17T12:00:00+00:00")
+        ledger.record_rest(Rest("d.example", *later, 1, "a clock that was set back since"))
     found = status.run(context)
     midnight = "2026-06-16T00:00:00+00:00"
     fields = ("host", "per_day", "used_today", "left", "resumes_at")
     expected = [
         ("a.example", 50, 60, 0, midnight),
         ("b.example", 50, 0, 50, midnight),
+        ("d.example", 50, 1, 49, midnight),
         ("i.discogs.com", 1000, 1, 999, midnight),
     ]
     assert found.facts["quotas"] == [dict(zip(fields, row, strict=True)) for row in expected]
