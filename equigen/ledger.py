@@ -20,6 +20,7 @@ from equigen.records import (
     CoverSize,
     CoverState,
     Digest,
+    PageAlbums,
     PageUse,
     PendingRow,
     Placement,
@@ -82,6 +83,13 @@ class Ledger(HostRecords, LikenessRecords):
                     bool(blank),
                 )  # fmt: skip
 
+    def page_albums(self) -> Iterator[PageAlbums]:
+        """Yield which albums are on each page of queries that have several, query by query."""
+        sql = "SELECT query, page, ids FROM pages WHERE pages > 1 ORDER BY query, page"
+        with self._rows(sql) as rows:
+            for query, page, ids in rows:
+                yield PageAlbums(query, page, tuple(json.loads(ids)))
+
     def listings(self, query: str, page: int) -> list[Listing]:
         """Return the listings of a page that are not used yet, in their order."""
         sql = "SELECT listings, rows_left FROM pages WHERE query = ? AND page = ?"
@@ -94,11 +102,12 @@ class Ledger(HostRecords, LikenessRecords):
     def store_page(self, page: StoredPage, *, asked_at: str) -> None:
         """Keep an answer until it is used, so that it is never asked for again."""
         listings = json.dumps([list(asdict(item).values()) for item in page.listings])
+        ids = json.dumps([item.album_id for item in page.listings])
         with self._transaction() as db:
             db.execute(
-                "INSERT OR REPLACE INTO pages VALUES (?,?,?,?,?,?,?,?,?,?)",
+                "INSERT OR REPLACE INTO pages VALUES (?,?,?,?,?,?,?,?,?,?,?)",
                 (page.query, page.page, page.year, page.items, page.pages, listings,
-                 page.others, page.rows_left, asked_at, page.asks),
+                 page.others, page.rows_left, asked_at, page.asks, ids),
             )  # fmt: skip
 
     def use_pages(

@@ -11,6 +11,7 @@ CREATE TABLE pages (
     others INTEGER NOT NULL, rows_left INTEGER NOT NULL,
     asked_at TEXT NOT NULL,
     asks INTEGER NOT NULL DEFAULT 1,        -- how often it was asked for
+    ids TEXT NOT NULL DEFAULT '[]',         -- JSON: the albums on it, also once they are used
     PRIMARY KEY (query, page)
 ) WITHOUT ROWID;
 CREATE TABLE albums (
@@ -107,6 +108,7 @@ CREATE TABLE balanced (
 """,
     4: """
 ALTER TABLE pages ADD COLUMN asks INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE pages ADD COLUMN ids TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE covers ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
 UPDATE covers SET failures = 1 WHERE status <> 'ok';
 CREATE TABLE renewals (

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
 
 from equigen.errors import BadBodyError, FetchError, HttpStatusError, TimeIsUpError
 from equigen.events import tell
@@ -87,6 +88,10 @@ class Lookahead:
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="fetch")
         for page in ledger.page_extents():
             self._recall(page)
+        for _, pages in groupby(ledger.page_albums(), lambda each: each.query):
+            for each in pages:
+                self._compare(*each)
+            self._forget_complete()
 
     @property
     def notes(self) -> Sequence[str]:
@@ -184,10 +189,14 @@ class Lookahead:
         """Write down for ever what was used so far, and let go of the rows in hand."""
         self._write_down()
         self._in_hand.clear()
+        self._forget_complete()
+
+    def _forget_complete(self) -> None:
+        """Keep in memory what is on which page only of queries whose pages didn't all come."""
         self._seen = {
             key: seen
             for key, seen in self._seen.items()
-            if any(self._rows_left[key, page] for page in self._told[key])
+            if len(self._told[key]) < self._extents.get(key, Extent(0, 1)).pages
         }
 
     def _write_down(self) -> None:
@@ -252,7 +261,10 @@ class Lookahead:
                 self.others += came.page.others
                 self._short += came.is_short
                 self._note(came.page)
-                self._compare(came.page)
+                page = came.page
+                if page.pages > 1:
+                    ids = [listing.album_id for listing in page.listings]
+                    self._compare(page.query, page.page, ids)
 
     def _recall(self, page: StoredPage) -> None:
         """Take note of a page that came in an earlier run."""
@@ -275,18 +287,18 @@ class Lookahead:
         told.pop(page.page, None)  # the one that came last stands last
         told[page.page] = Told(page.items, page.asks, is_past_the_end=not page.pages)
 
-    def _compare(self, page: StoredPage) -> None:
+    def _compare(self, key: str, number: int, album_ids: Sequence[str]) -> None:
         """Look for albums that another page of the query shows as well."""
-        if page.pages <= 1:
+        told = self._told.get(key, {})
+        if number not in told:
             return
-        told = self._told[page.query]
-        seen = self._seen.setdefault(page.query, {})
-        for listing in page.listings:
-            other = seen.get(listing.album_id, page.page)
-            if other != page.page and told[other].items == page.items:
+        seen = self._seen.setdefault(key, {})
+        for album_id in album_ids:
+            other = seen.get(album_id, number)
+            if other != number and told[other].items == told[number].items:
                 told[other] = replace(told[other], is_doubted=True)
-                told[page.page] = replace(told[page.page], is_doubted=True)
-            seen[listing.album_id] = page.page
+                told[number] = replace(told[number], is_doubted=True)
+            seen[album_id] = number
 
     def _fetch(self, ref: PageRef, key: str, asks: int) -> _Came:
         page, asks = self._answer(ref), asks + 1

@@ -30,6 +30,14 @@ class StoredPage:
     is_blank: bool = False
 
 
+class PageAlbums(NamedTuple):
+    """Which albums are on a page, by their ids, also those that are used."""
+
+    query: str
+    page: int
+    album_ids: tuple[str, ...]
+
+
 class PageUse(NamedTuple):
     """How far a page is used: so many rows, from the end, are left."""
 

@@ -150,6 +150,14 @@ def _are_cells(value: object) -> bool:
     return len(_texts(value)) == len(COLUMNS) and _are_ties(value)
 
 
+def _are_texts(value: object) -> bool:
+    try:
+        found = json.loads(str(value))
+    except ValueError:
+        return False
+    return isinstance(found, list) and all(isinstance(each, str) for each in found)
+
+
 def _are_listings(value: object) -> bool:
     try:
         found = json.loads(str(value))
@@ -178,6 +186,7 @@ _CHECKS: Final[Mapping[tuple[str, str], _Check]] = {
     ("meta", "key"): lambda key: bool(re.fullmatch(r"[a-z_]+", str(key))),
     ("pages", "listings"): _are_listings,
     ("pages", "asked_at"): _is_moment,
+    ("pages", "ids"): _are_texts,
     ("albums", "cells"): _are_cells,
     ("covers", "path"): _is_path,
     ("covers", "status"): lambda status: status in _STATUSES,

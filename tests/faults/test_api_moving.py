@@ -57,6 +57,33 @@ def shown_first(sandbox: Sandbox, hit: Hit, count: int) -> set[int]:
     return {result["id"] for result in results[:count]}
 
 
+def test_rows_that_stand_on_two_pages_are_noticed_by_a_later_run_too(tmp_path: Path) -> None:
+    """The page that showed another one's rows came before the run ended, its successor after."""
+    with service(jazz(1, 260)) as sandbox:
+        is_second, is_third = is_of("Jazz", page=2), is_of("Jazz", page=3)
+        first_page: list[bytes] = []
+        asked: list[int] = []
+
+        def hook(hit: Hit) -> Reply | None:
+            if hit.headers["user-agent"] == "Truth/1":
+                return None
+            if is_of("Jazz", page=1)(hit) and not first_page:
+                first_page.append(true_body(sandbox, hit))
+            if is_second(hit):
+                asked.append(2)
+                wrong = with_answer(
+                    lambda answer: answer.update(results=json.loads(first_page[0])["results"])
+                )
+                return wrong(true_body(sandbox, hit)) if len(asked) == 1 else None
+            return Reply(500) if is_third(hit) else None
+
+        sandbox.hook = hook
+        assert fetch_all(tmp_path, sandbox, **JAZZ, from_year=2020, to_year=2020).partly
+        sandbox.hook = None
+        assert not fetch_all(tmp_path, sandbox, **JAZZ, from_year=2020, to_year=2020).partly
+        assert len(ids_in(rows_in(tmp_path))) == len(rows_in(tmp_path)) == 260
+
+
 def when(
     fits: Callable[[Hit], bool], act: Callable[[Hit], object]
 ) -> Callable[[Hit], Reply | None]:

@@ -374,7 +374,8 @@ def test_a_ledger_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path) ->
             db.execute(f"ALTER TABLE covers DROP COLUMN {column}")
         for table in ("placements", "looks", "pairs", "alike", "balanced", "rests", "renewals"):
             db.execute(f"DROP TABLE {table}")
-        db.execute("ALTER TABLE pages DROP COLUMN asks")
+        for column in ("asks", "ids"):
+            db.execute(f"ALTER TABLE pages DROP COLUMN {column}")
         db.execute("PRAGMA user_version = 1")
         db.commit()
         db.close()
