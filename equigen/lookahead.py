@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
+from equigen.answers import FORBIDDEN, is_past_the_end, rows_of, united
 from equigen.errors import BadBodyError, FetchError, HttpStatusError, TimeIsUpError
 from equigen.events import tell
 from equigen.http import Answer, Client
@@ -17,9 +18,10 @@ from equigen.schema import Album, Listing
 from equigen.sources import OnlineSource, Page
 
 _WORKERS = 8
-_FORBIDDEN, _NOT_FOUND = 403, 404
 # A first page that is blank is asked for twice in a run, and in two runs.
 _MOST_ASKS_OF_BLANK = 4
+# A later page that isn't there, asked for twice, may be there soon.
+_PAUSES_S = (1.0, 4.0, 10.0)
 # Enough that no worker waits for the main thread, few enough that a stop loses little time.
 _MOST_UNDER_WAY = 2 * _WORKERS
 # So often it is looked whether time is up, while pages are waited for.
@@ -51,8 +53,9 @@ class Lookahead:
     that are no albums. Once `is_over` says so, nothing more is asked for.
 
     A page that has fewer results than it says itself, or torn ones, is asked for once more; the
-    results of both answers count. What is short then is taken as it is: most likely the service
-    counts what it no longer has. But a first page without any result is no page, whatever it counts
+    results of both answers count. A later page without any is asked for some times more, with
+    pauses. What is short then is taken as it is: most likely the service counts what it no longer
+    has. But a first page without any result is no page, whatever it counts
     (further pages would be asked for in its name, and a service that is ill for an hour would empty
     a whole label): its label is left for the next run, which asks for it again, and takes it as it
     is where it is the same still. So nothing is left for ever.
@@ -84,6 +87,7 @@ class Lookahead:
         self._told: dict[str, dict[int, Told]] = {}
         self._blank: dict[str, int] = {}  # how often a query's first page was asked for in vain
         self._seen: dict[str, dict[str, int]] = {}  # on which page of a query an album is
+        self._cut_short: set[str] = set()  # queries that count more than they give out
         self._short = 0
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="fetch")
         for page in ledger.page_extents():
@@ -303,7 +307,8 @@ class Lookahead:
     def _fetch(self, ref: PageRef, key: str, asks: int) -> _Came:
         page, asks = self._answer(ref), asks + 1
         if self._is_short(page, ref) or page.torn or not page.is_counted:
-            page, asks = _united(page, self._answer(ref)), asks + 1
+            page, asks = united(page, self._answer(ref)), asks + 1
+        page = self._waited_for(page, ref, key)
         first = self._extents.get(key)
         if first and ref.page > 1 and not page.is_counted:
             page = replace(page, items=first.items, pages=first.pages)
@@ -329,6 +334,22 @@ class Lookahead:
         tell("page fetched", message, label=label, year=year, page=ref.page, results=rows)
         return _Came(stored, self._is_short(page, ref))
 
+    def _waited_for(self, page: Page, ref: PageRef, key: str) -> Page:
+        """Ask for a later page that isn't there until a moment's trouble has passed.
+
+        Once one of a query stays away, its others are believed at once: it counts too much.
+        """
+        if ref.page == 1 or not self._is_short(page, ref):
+            return page
+        for pause_s in _PAUSES_S:
+            if rows_of(page) or key in self._cut_short:
+                return page
+            self._client.gates.sleep(min(pause_s, self._client.gates.max_wait_s))
+            page = united(page, self._answer(ref))
+        if not rows_of(page):
+            self._cut_short.add(key)
+        return page
+
     def _answer(self, ref: PageRef) -> Page:
         self._raise_if_over()
         request = self._source.request(ref.query, ref.page)
@@ -339,8 +360,10 @@ class Lookahead:
         try:
             return self._client.get(request.url, read, params=request.params)
         except HttpStatusError as err:
-            if ref.page == 1 or not _is_past_the_end(err):
+            if ref.page == 1 or not is_past_the_end(err):
                 raise
+            if err.status == FORBIDDEN:
+                self._cut_short.add(self._key(ref.query))
             return Page(items=0, pages=0, listings=(), others=0)
 
     def _is_short(self, page: Page, ref: PageRef) -> bool:
@@ -349,51 +372,18 @@ class Lookahead:
             return True
         extent = Extent(page.items, page.pages)
         expected = rows_expected(extent, ref.page, page_size=self.page_size, reach=self.reach)
-        return _rows(page) < expected
+        return rows_of(page) < expected
 
     def _blank_error(self, page: Page, ref: PageRef) -> BadBodyError | None:
         """Return why a query's first page is none, if it is none."""
         if ref.page > 1:
             return None
         url = self._source.request(ref.query, ref.page).url
-        if page.items and not _rows(page):
+        if page.items and not rows_of(page):
             got = f"an empty list, twice, although it counts {page.items:,}"
-        elif not page.is_counted and _rows(page) >= self.page_size:
+        elif not page.is_counted and rows_of(page) >= self.page_size:
             got = "a full page that doesn't say how many results there are, twice"
         else:
             return None
         msg = f"{url}: expected results, got {got}. The service is ill: run again later."
         return BadBodyError(msg, url=url, tries=2)
-
-
-def _rows(page: Page) -> int:
-    """Return how many different results a page has."""
-    return len({listing.album_id for listing in page.listings}) + page.others
-
-
-def _united(first: Page, second: Page) -> Page:
-    """Join two answers to one question: the second, and what only the first has.
-
-    An album whose picture only the first answer knows is taken from there.
-    """
-    with_picture = {each.album_id: each for each in first.listings if each.image_url}
-    listings = [
-        each if each.image_url else with_picture.get(each.album_id, each)
-        for each in second.listings
-    ]
-    there = {each.album_id for each in listings}
-    listings += [each for each in first.listings if each.album_id not in there]
-    counts = second if second.pages and second.is_counted else first
-    return replace(
-        counts,
-        listings=tuple({each.album_id: each for each in listings}.values()),
-        others=second.others if second.listings or second.others else first.others,
-        torn=min(first.torn, second.torn),
-    )
-
-
-def _is_past_the_end(err: HttpStatusError) -> bool:
-    """Tell whether results went away since they were counted, or can't be paged to."""
-    if err.status == _FORBIDDEN:
-        return "pagination" in str(err).casefold()
-    return err.status == _NOT_FOUND

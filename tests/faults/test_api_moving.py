@@ -154,7 +154,9 @@ def test_a_last_page_that_vanishes_with_its_results_is_no_loss(tmp_path: Path, s
         summary = fetch_all(tmp_path, sandbox, **JAZZ, spread=spread)
         assert ids_in(rows_in(tmp_path)) >= ids_of(sandbox.entries)
         assert len(sandbox.entries) == 160
-        assert max(asks(sandbox).values()) == 2
+        asked = asks(sandbox)
+        assert asked.pop("2020 3") == 5, "it might have been there soon"
+        assert max(asked.values()) == 2
     check_adds_up(summary)
     assert not summary.partly
 

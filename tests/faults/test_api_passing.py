@@ -130,6 +130,8 @@ PAST_THE_FIRST: dict[str, tuple[int, Spoil]] = {
         1,
         with_answer(lambda answer: answer.update(pagination={"items": 0, "pages": 0}, results=[])),
     ),
+    "404, four times": (4, lambda _: Reply(404, JSON, b'{"message": "Gone for a minute."}')),
+    "no results, four times": (4, with_answer(lambda answer: answer.update(results=[]))),
 }
 
 
