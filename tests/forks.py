@@ -4,6 +4,7 @@ As a script, this is that process: it has no threads, takes a request a line and
 A run is the real command line in a process of its own, which can be killed at any moment.
 """
 
+import gc
 import json
 import os
 import select
@@ -195,6 +196,7 @@ def _become(args: list[str], cwd: str, env: dict[str, str], out: int, err: int) 
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
+        gc.collect()  # what nobody holds any more is closed, as where an interpreter ends
         os._exit(code if isinstance(code, int) else 0)
 
 

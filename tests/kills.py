@@ -89,7 +89,8 @@ def kill_often(
             assert len(said) == 1, ended.err
             assert "What was done is kept; run it again to go on." in said[0]
             assert "Traceback" not in ended.err
-            assert not temporary_files(case.folder)
+            left = temporary_files(case.folder)
+            assert not left, f"{left}: {ended.err}"
         assert ended.left_s < _GONE_WITHIN_S
         case.check()
         if not ended.was_stopped and in_chain == 1:
@@ -99,7 +100,8 @@ def kill_often(
             case.check()
         if not ended.was_stopped:
             case.compare()
-            assert not temporary_files(case.folder)
+            left = temporary_files(case.folder)
+            assert not left, f"{left}: {ended.err}"
             in_chain = 0
 
 

@@ -122,6 +122,8 @@ def test_a_genre_that_leads_out_is_refused_by_download(tmp_path: Path, processes
     with ScriptedServer(Script(body=JPEG)) as host:
         rows_of(data, f"{host.url}/1.jpg", f"{host.url}/2.jpg")
         outside = linked(data, data / IMAGES / "Jazz", "outside")
+        with Ledger(data / "equigen_ledger.sqlite"):
+            pass  # what lies outside is no cover that a ledger should know
         with pytest.raises(StorageError) as caught:
             run_download(data, processes=processes)
     message = str(caught.value)

@@ -3,7 +3,9 @@
 import hashlib
 import io
 import signal
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -95,7 +97,8 @@ def test_a_file_that_nobody_downloaded_does_not_count(tmp_path: Path) -> None:
         one_row(tmp_path, f"{server.url}/a.jpg")
         run_download(tmp_path)
         (path,) = files_of(tmp_path)
-        (tmp_path / "equigen_ledger.sqlite").unlink()
+        with closing(sqlite3.connect(tmp_path / "equigen_ledger.sqlite")) as ledger, ledger:
+            ledger.execute("DELETE FROM covers")
         (tmp_path / IMAGES / path).write_bytes(b"<html>Not Found</html>")
         run_download(tmp_path)
     assert files_of(tmp_path) == {path: JPEG}

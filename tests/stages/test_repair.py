@@ -216,14 +216,17 @@ def repair_of(ledger: Path) -> bool:
 def test_a_ledger_that_a_run_began_anew_learns_of_the_covers(
     tmp_path: Path, whole: Whole, link: Link
 ) -> None:
-    """Lost, and fetched on without it: status names the repair, which finds covers and sets."""
+    """Lost: status and fetch name the repair, which finds covers, also if one was begun."""
     folder = whole.copy(tmp_path / "data")
     context = context_of(folder, whole)
     split.run(context, link=link)
     sets = sets_of(folder)
     context.ledger.unlink()
     assert status.run(context).facts["next"] == "equigen repair"
-    fetch.run(context)
+    with pytest.raises(LedgerError, match="equigen repair"):
+        fetch.run(context)
+    with Ledger(context.ledger):
+        pass
     begun = context.ledger.read_bytes()
     summary = repair.run(context)
     assert summary.facts["repaired"]
