@@ -103,7 +103,8 @@ def troubled(trouble: Trouble, well: Well) -> Answer:  # noqa: PLR0911  (a case 
         case Trouble.TORN:
             return Answer(_http(OK, body[:half], kind))
         case Trouble.TOO_LITTLE_ANNOUNCED:
-            return Answer(_announced(half, kind) + body)
+            # Not the very bytes of a torn one, which would then seem to be the host's own.
+            return Answer(_announced(half // 2, kind) + body)
         case Trouble.CHUNKS_CUT:
             head = _head(OK, kind, {"Transfer-Encoding": "chunked"})
             return Answer(b"%s%x\r\n%s" % (head, len(body) + 1, body[:half]), Manner.THEN_CLOSE)

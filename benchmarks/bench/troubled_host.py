@@ -141,10 +141,10 @@ class TroubledHost:
         if trouble is Trouble.REDIRECT:
             other = f"http://{self._host_of(picture, 1)}:{self.port}{path}?moved{query}"
             return plain(Well(b"", HTML, 302, location=other))
-        well = self._kept_as(picture, partial(self._by_nature, picture, path))
+        well = self._kept_as(picture, partial(self._by_nature, picture))
         return troubled(trouble, well) if trouble else plain(well)
 
-    def _by_nature(self, picture: str, path: str) -> Well:
+    def _by_nature(self, picture: str) -> Well:
         nature = self._chances.nature_of(picture)
         match nature:
             case None | Nature.ENDLESS | Nature.VAST:
@@ -154,7 +154,8 @@ class TroubledHost:
             case Nature.GONE:
                 return Well(b"no such picture", TEXT, 404)
             case Nature.LOOP | Nature.TO_FILE:
-                to = path if nature is Nature.LOOP else "file:///etc/hostname"
+                # Of any address to itself: a picture's answer is kept for all its addresses.
+                to = "?again" if nature is Nature.LOOP else "file:///etc/hostname"
                 return Well(b"", HTML, 302, location=to)
             case _:
                 kind = HTML if nature is Nature.PAGE else JPEG
