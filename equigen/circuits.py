@@ -6,7 +6,7 @@ next run leaves it alone as well.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from equigen.dispatch import Dispatcher, Done
 from equigen.events import tell
@@ -16,7 +16,7 @@ from equigen.records import Rest
 from equigen.renewing import Renewing
 from equigen.rules.covering import MISSING, OK
 from equigen.rules.pictures import host_of
-from equigen.rules.refusals import EXPIRED, IN_A_ROW, REFUSALS, left_of_rest, rest_after
+from equigen.rules.refusals import EXPIRED, IN_A_ROW, REFUSALS, rest_after
 from equigen.worklist import Worklist
 
 # The queue of covers whose addresses are asked for: no host is called so.
@@ -58,7 +58,7 @@ class Circuits:
             if self.worklist.wishes.retry.settled:
                 self._rests[rest.host] = rest._replace(until=rest.since)
                 self.noting.ledger.record_rest(self._rests[rest.host])
-            elif self._left_of(rest):
+            elif rest.left(self.noting.context.now()):
                 self._leave(rest)
 
     def weigh(self, done: Done) -> Iterator[Done]:
@@ -99,7 +99,6 @@ class Circuits:
         """Take note of a host that gives nothing more for now; return for how many seconds."""
         self.noting.notes.append(outcome.message)
         self.noting.resumes_at_s.append(outcome.resumes_at_s)
-        tell("host rests", outcome.message, host=outcome.host)
         return max(0.0, outcome.resumes_at_s - self.noting.context.clock.unix())
 
     def _renew(self, done: Done, name: str, host: _Host) -> None:
@@ -151,12 +150,8 @@ class Circuits:
 
     def _leave(self, rest: Rest) -> None:
         until = datetime.fromisoformat(rest.until).astimezone(UTC)
-        self.dispatcher.rest(rest.host, self._left_of(rest).total_seconds())
+        self.dispatcher.rest(rest.host, rest.left(self.noting.context.now()).total_seconds())
         self.noting.resumes_at_s.append(until.timestamp())
         why = f"{rest.host}: {rest.why}; it is left alone until {until:%Y-%m-%d %H:%M} UTC."
         self.noting.notes.append(why)
         tell("host rests", why, host=rest.host, until=rest.until, times=rest.times)
-
-    def _left_of(self, rest: Rest) -> timedelta:
-        since, until = datetime.fromisoformat(rest.since), datetime.fromisoformat(rest.until)
-        return left_of_rest(since, until, self.noting.context.now())

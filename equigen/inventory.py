@@ -21,13 +21,12 @@ from equigen.jobs import target_of
 from equigen.ledger import SPLIT_LINK, Ledger
 from equigen.records import Cover
 from equigen.rules.covering import OK
-from equigen.rules.rendering import Demands, Fit, Rendering, made_by
+from equigen.rules.rendering import Fit, Rendering, made_by
 from equigen.rules.splitting import SETS, Link
-from equigen.shelf import Shelf
+from equigen.shelf import ANY_PICTURE, Shelf
 
 _BATCH = 500
 _THREADS = 4
-_ANY_PICTURE = Demands(min_size_px=1, max_pixels=10**9)
 _ANSWERED = 200
 _MOST_EXAMPLES = 3
 
@@ -127,7 +126,7 @@ class Inventory:
         if fits and (sha256 in seen or not self.mends):
             return shown
         try:
-            return shown._replace(picture=check_picture(body, _ANY_PICTURE))
+            return shown._replace(picture=check_picture(body, ANY_PICTURE))
         except PictureError:
             return shown
 
@@ -135,8 +134,8 @@ class Inventory:
         """Return where a cover lies: with its genre, in a set, or where it was set aside."""
         images, split = self.context.images, self.context.split
         moved = [split / name / path for name in SETS] if self._moves else []
-        aside = images.with_name(images.name + "_set_aside") / path
-        return next((file for file in (images / path, *moved, aside) if file.is_file()), None)
+        places = (images / path, *moved, self.shelf.aside(path))
+        return next((file for file in places if file.is_file()), None)
 
     def _sort(self, row: WantedCover, known: Cover | None, shown: _Shown) -> Cover | None:
         """Count a row, and return what is to be noted of its cover, if anything."""

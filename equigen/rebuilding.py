@@ -10,15 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from equigen.context import Bar, Context
-from equigen.files import reading_tsv, translating_os_errors
+from equigen.files import translating_os_errors
 from equigen.layout import SPLIT_TSV, files_in_sets, sha256_of
 from equigen.ledger import SPLIT_LINK, Ledger
-from equigen.records import Placement
-from equigen.rules.cleaning import clean_artist
+from equigen.records import Placement, Taken
 from equigen.rules.credits import artist_key
-from equigen.rules.pictures import host_of, picture_key
+from equigen.rules.pictures import host_of
 from equigen.rules.splitting import ASIDE, SETS, Link
-from equigen.schema import REQUIRED_COLUMNS
+from equigen.taken import albums_of
 
 _BATCH = 500
 _SET_COLUMNS = ("album_id", "set", "group", "file", "sha256")
@@ -37,18 +36,20 @@ class RebuiltLedger(Ledger):
         with self._transaction() as db:
             db.execute("DROP INDEX IF EXISTS known")
 
-    def add_albums(self, albums: Sequence[tuple[str, str, str, str, str, int]]) -> int:
-        """Note albums that were taken, but those that it knows; return how many are new.
-
-        Each is id, artist, title, picture, genre and index.
-        """
+    def add_albums(self, albums: Sequence[Taken]) -> int:
+        """Note albums that were taken, but those that it knows; return how many are new."""
+        rows = [
+            (who.album_id, who.artist, who.title, who.picture, who.genre, album.album_index)
+            for album in albums
+            for who in (album.identity,)
+        ]
         with self._transaction() as db:
             before = db.total_changes
             db.executemany(
                 "INSERT INTO albums (album_id, artist, title, picture, genre, album_index)"
                 " SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (SELECT 1 FROM albums WHERE"
                 " album_id = ?1 AND (?1 <> '' OR (artist = ?2 AND title = ?3)))",
-                albums,
+                rows,
             )
             return db.total_changes - before
 
@@ -99,31 +100,11 @@ def note_albums(context: Context, ledger: RebuiltLedger, bar: Bar) -> int:
 
     """
     new = 0
-    with reading_tsv(context.tsv) as tsv:
-        artist, title, number, genre, _, url = map(tsv.index, REQUIRED_COLUMNS)
-        identity = tsv.index("album_id")
-        rows = iter(tsv)
-        while some := list(islice(rows, _BATCH)):
-            new += ledger.add_albums(
-                [
-                    (
-                        row[identity] if identity >= 0 else "",
-                        clean_artist(row[artist]),
-                        row[title],
-                        picture_key(row[url]) if row[url] else "",
-                        row[genre],
-                        _number(row[number]),
-                    )
-                    for row in some
-                ]
-            )
-            bar.advance(len(some))
+    albums = albums_of(context.tsv)
+    while some := list(islice(albums, _BATCH)):
+        new += ledger.add_albums(some)
+        bar.advance(len(some))
     return new
-
-
-def _number(cell: str) -> int:
-    whole = cell.strip().removesuffix(".0")
-    return int(whole) if whole.isdecimal() and len(whole) <= len("123456789012") else 0
 
 
 def note_sets(context: Context, ledger: RebuiltLedger) -> int:

@@ -1,8 +1,10 @@
 """What the ledger holds, a record a row."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from equigen.rules.refusals import left_of_rest
 from equigen.rules.selection import Identity
 from equigen.schema import Listing
 
@@ -129,6 +131,11 @@ class Rest(NamedTuple):
     until: str
     times: int
     why: str
+
+    def left(self, now: datetime) -> timedelta:
+        """Return how much of it is left."""
+        since, until = datetime.fromisoformat(self.since), datetime.fromisoformat(self.until)
+        return left_of_rest(since, until, now)
 
 
 class StoredLook(NamedTuple):

@@ -23,7 +23,7 @@ from equigen.rules.splitting import Link
 # What a file system says that has no hard links, or no more of them for this file.
 _NO_LINKS = frozenset({errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS})
 _COPY = UNPLACED + "copy"
-_ANY_PICTURE = Demands(min_size_px=1, max_pixels=10**9)
+ANY_PICTURE = Demands(min_size_px=1, max_pixels=10**9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,10 @@ class Shelf:
         """Tell whether a good cover lies where it was set aside, and there alone."""
         return self.find(cover) == self._places[0].file_aside(cover.path)
 
+    def aside(self, path: str) -> Path:
+        """Return where a cover's file lies once it is set aside."""
+        return self._places[0].file_aside(path)
+
     def spoilt_files(self, cover: Cover) -> list[Path]:
         """Return the files of a good cover that are not what they were, by reading all of them.
 
@@ -120,7 +124,7 @@ class Shelf:
                 if file == first:
                     fits = hashlib.sha256(body).hexdigest() == cover.sha256
                 else:
-                    fits = bool(check_picture(body, _ANY_PICTURE).sha256)
+                    fits = bool(check_picture(body, ANY_PICTURE).sha256)
             except (OSError, PictureError):
                 fits = False
             if file and not fits:

@@ -8,7 +8,7 @@ from equigen.context import Context
 from equigen.errors import MissingInputError
 from equigen.files import reading_tsv, write_tsv
 from equigen.ledger import Ledger
-from equigen.records import PendingRow
+from equigen.records import PendingRow, Taken
 from equigen.rules.cleaning import clean_artist
 from equigen.rules.pictures import picture_key
 from equigen.rules.selection import Identity, Selection
@@ -27,23 +27,13 @@ def known_albums(context: Context, ledger: Ledger) -> Selection:
     """
     selection = Selection()
     if context.tsv.exists():
-        with reading_tsv(context.tsv) as tsv:
-            artist, title, number, genre, year, url = map(tsv.index, REQUIRED_COLUMNS)
-            identity_at = tsv.index("album_id")
-            for row in tsv:
-                identity = Identity(
-                    album_id=row[identity_at] if identity_at >= 0 else "",
-                    artist=clean_artist(row[artist]),
-                    title=row[title],
-                    picture=picture_key(row[url]) if row[url] else "",
-                    genre=row[genre],
-                )
-                selection.remember(
-                    identity,
-                    album_index=_number(row[number]),
-                    in_dataset=True,
-                    year=_number(row[year]),
-                )
+        for album in albums_of(context.tsv):
+            selection.remember(
+                album.identity,
+                album_index=album.album_index,
+                in_dataset=True,
+                year=_number(album.year),
+            )
     for taken in ledger.taken():
         if selection.knows(taken.identity.album_id):
             continue
@@ -56,6 +46,27 @@ def known_albums(context: Context, ledger: Ledger) -> Selection:
             year=_number(taken.year),
         )
     return selection
+
+
+def albums_of(tsv: Path) -> Iterator[Taken]:
+    """Yield the albums of the TSV's rows, as the ledger has those that were taken.
+
+    Raises:
+        MissingInputError, InputError: there is no TSV, or it is broken.
+
+    """
+    with reading_tsv(tsv) as rows:
+        artist, title, number, genre, year, url = map(rows.index, REQUIRED_COLUMNS)
+        identity_at = rows.index("album_id")
+        for row in rows:
+            identity = Identity(
+                album_id=row[identity_at] if identity_at >= 0 else "",
+                artist=clean_artist(row[artist]),
+                title=row[title],
+                picture=picture_key(row[url]) if row[url] else "",
+                genre=row[genre],
+            )
+            yield Taken(identity, _number(row[number]), pending=False, year=row[year])
 
 
 def _number(cell: str) -> int:

@@ -33,7 +33,6 @@ from equigen.rules.covering import FAILED, OK
 from equigen.rules.licences import licence_of
 from equigen.rules.pacing import HostPolicy, policy_for
 from equigen.rules.pictures import has_no_cover, host_of
-from equigen.rules.refusals import left_of_rest
 from equigen.rules.splitting import ASIDE, SETS
 from equigen.sources import LocalSource, open_source
 from equigen.summary import Summary, Table, as_iso
@@ -57,7 +56,7 @@ def run(context: Context) -> Summary:
     next_step = found.next_step()
     now = context.now()
     quotas = list(_quotas(found, context, now))
-    resting = [rest for rest in found.rests if _is_resting(rest, now)]
+    resting = [rest for rest in found.rests if rest.left(now)]
     facts = {
         "directory": str(context.directory),
         "rows": found.rows,
@@ -230,11 +229,6 @@ def _quotas(found: _Found, context: Context, now: datetime) -> Iterable[_Quota]:
             used = found.asked_today.get(host, 0)
             resumes_at = as_iso(midnight + timedelta(days=1))
             yield _Quota(host, per_day, used, max(0, per_day - used), resumes_at)
-
-
-def _is_resting(rest: "Rest", now: datetime) -> bool:
-    since, until = datetime.fromisoformat(rest.since), datetime.fromisoformat(rest.until)
-    return left_of_rest(since, until, now) > timedelta(0)
 
 
 def _last_run(ended: PastRun | None, now: datetime) -> dict[str, object] | None:
