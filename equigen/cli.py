@@ -70,6 +70,10 @@ def main() -> None:
     finally:  # all is done and told: a signal that comes now changes nothing
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
+        # Python, as `python -m`, ends itself by SIGINT where an interrupt came in code that is made
+        # from text, as that of dataclasses is, though it was caught; by 130 where it can't.
+        if hasattr(signal, "pthread_sigmask"):  # not on this system
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 # Commands that were stopped, and have said so.

@@ -1,9 +1,14 @@
 """Ctrl-C at a moment of our choosing."""
 
 import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
+from downloads import linux_only
+from support import program_env
 
 from equigen.interrupts import interruptible
 
@@ -41,3 +46,31 @@ def test_an_interrupt_ends_work_that_can_and_leaves_work_that_cannot(*, ends: bo
         interruptible(work, told.set)
     assert told.is_set()
     over.set()
+
+
+# Gets a signal where a module is loaded, in code that was made for it from text.
+AMID_LOADING = """\
+import signal, sys
+
+def stop(frame, event, what):
+    heard = signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    if heard and (frame.f_code.co_filename, frame.f_code.co_name) == ("<string>", "<module>"):
+        signal.raise_signal(signal.SIGTERM)
+
+sys.settrace(stop)
+from equigen.__main__ import main
+main()
+"""
+
+
+@linux_only
+def test_a_signal_while_modules_load_ends_with_130_all_the_same(tmp_path: Path) -> None:
+    """Python would end itself by SIGINT where one came while a dataclass is made."""
+    (tmp_path / "amid_loading.py").write_text(AMID_LOADING, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "amid_loading", "status"],
+        cwd=tmp_path, env=program_env(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stderr.startswith("equigen: stopped. ")
+    assert done.stderr.count("\n") == 1
+    assert done.returncode == 130

@@ -23,10 +23,9 @@ _LOOK_EVERY_S = 0.02
 _ORPHANS_END_WITHIN_S = 5.0
 _STOPS_WITHIN_S = 30.0
 _REFUSED_WITHIN_S = 15.0
-# Interrupted (a shell says 130 of SIGINT as well, by which Python ends itself where the signal came
-# while it made a class), too early to hear it, or just then done.
+# Interrupted, too early to hear it, or just then done.
 _INTERRUPTED = 130
-_STOPPED = frozenset({_INTERRUPTED, -signal.SIGINT, -signal.SIGTERM, 0, 3})
+_STOPPED = frozenset({_INTERRUPTED, -signal.SIGTERM, 0, 3})
 _LOCKED = 1
 _SAYS_LOCKED = "is at work there"
 _HOLDER = ".equigen.lock.holder"
@@ -71,7 +70,7 @@ class Program:
 
     def to_its_end(self, *words: str) -> Life:
         """Run one of its commands until it ends by itself."""
-        return Lives(self, self.folder).one(words, None, End.ITSELF)
+        return Lives(self, self.folder).until(words, None, End.ITSELF)
 
     def said(self) -> str:
         """Return the end of what its last command said."""
@@ -91,12 +90,12 @@ class Lives:
     findings: list[str] = field(default_factory=list)
     ends: Counter[str] = field(default_factory=Counter)
 
-    def end_of(self, rng: Random) -> End:
-        """Draw how the next life ends."""
-        return rng.choice(_ENDS)
+    def one(self, words: Sequence[str], span_s: float, rng: Random) -> Life:
+        """Live once for `span_s`, or until it ends by itself; draw how it ends else."""
+        return self.until(words, span_s, rng.choice(_ENDS))
 
-    def one(self, words: Sequence[str], span_s: float | None, end: End) -> Life:
-        """Live once: for `span_s`, or until it ends by itself."""
+    def until(self, words: Sequence[str], span_s: float | None, end: End) -> Life:
+        """Live once for `span_s`, or for ever, and end so, or by itself before."""
         began_s = time.monotonic()
         process = self.program.command(*words).start()
         memory = PeakMemory(process.pid, pss=True, every_s=_SAMPLE_EVERY_S)
