@@ -25,7 +25,8 @@ _BATCH = 2000
 _MOST_FRUITLESS = 6
 # Keys of text are halved as numbers of so many bytes.
 _KEY_BYTES = 240
-_LEAST_KEY, _MOST_KEY = -(2**63), 2**63 - 1
+# Those that are numbers count from 1.
+_LEAST_KEY, _MOST_KEY = 0, 2**63 - 1
 _PAGE_BYTES = 4096
 # In the first page: its counter of changes, the list of free pages, and for which counter the
 # file's length that stands there holds. It holds for none.
@@ -322,21 +323,35 @@ class _Reader:
     def _read(
         self, sql: str, between: tuple[()] | tuple[Key, Key]
     ) -> Generator[Row, None, Key | None]:
-        """Yield rows up to what is damaged; the key of the last is returned, or that it ended."""
+        """Yield rows up to what is damaged; the key of the last is returned, or that it ended.
+
+        A key that wasn't asked for is damaged itself, and no place to go on from.
+        """
         last: Key | None = None
         try:
-            for key, *row in self._db.execute(sql, between):
-                if isinstance(key, int) and self._is_number:
+            for given, *row in self._db.execute(sql, between):
+                key = self._key_of(given)
+                if key is not None and (not between or _is_between(key, between)):
                     last = key
-                elif isinstance(key, str) and not self._is_number:
-                    last = key.encode(errors="surrogateescape")[:_KEY_BYTES]
                 yield tuple(row)
         except sqlite3.DatabaseError:
             return last
         return _ENDED
 
+    def _key_of(self, given: object) -> Key | None:
+        if self._is_number:
+            return given if isinstance(given, int) else None
+        if not isinstance(given, str):
+            return None
+        return given.encode(errors="surrogateescape")[:_KEY_BYTES]
+
 
 _ENDED: Final = b"\xff"  # no text begins so
+
+
+def _is_between(key: Key, between: tuple[Key, Key]) -> bool:
+    low, high = between  # all are numbers, or all are texts
+    return low <= key <= high  # type: ignore[operator]
 
 
 def _middle(low: Key, high: Key) -> Key:
