@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from bench import report
 from bench.errors import BenchError
 from bench.machine import keep_to_two_cores, machine, versions
+from bench.own_disk import go_apart
 from bench.soaking import Figures, Plan, Soak
 from bench.troubles import Chances, Trouble
 
@@ -26,6 +27,7 @@ ALBUMS = 50_000
 SCRATCH = ROOT / ".bench" / "soak"
 _OURS = ("equigen", "urllib3", "pillow", "simplejpeg", "numpy")
 _CHANCES = Chances()
+_BLOWS = 0.1
 
 
 def main() -> int:
@@ -33,6 +35,9 @@ def main() -> int:
     options = _options()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
+    may_mount = go_apart()
+    if not may_mount:
+        print("no disk of its own may be mounted here: none is full or read-only", file=sys.stderr)
     keep_to_two_cores()
     chances = Chances(
         options.seed,
@@ -43,7 +48,8 @@ def main() -> int:
     )
     least_s, most_s = options.kill_after
     about = {**machine(), "equigen": versions(_OURS)}
-    soak = Soak(Plan(options.albums, chances, least_s, most_s), options.scratch)
+    plan = Plan(options.albums, chances, least_s, most_s, options.blows, may_mount)
+    soak = Soak(plan, options.scratch)
     try:
         figures = soak.carry_out()
     except BenchError as err:
@@ -55,8 +61,9 @@ def main() -> int:
     print(text)
     if options.scratch != SCRATCH:  # a try
         return _told_of(figures)
-    is_usual = chances == _CHANCES and options.albums == ALBUMS and not figures.findings
-    report.keep("soak.py", text, {"machine": about, **asdict(figures)}, whole=is_usual)
+    is_usual = (chances, options.albums, options.blows) == (_CHANCES, ALBUMS, _BLOWS)
+    raw = {"machine": about, **asdict(figures)}
+    report.keep("soak.py", text, raw, whole=is_usual and not figures.findings)
     return _told_of(figures)
 
 
@@ -90,6 +97,10 @@ def markdown(figures: Figures, about: Mapping[str, str], chances: Chances) -> st
         report.table(["machine", ""], [list(pair) for pair in about.items()]),
         report.table(["soak", ""], rows),
         report.table(["trouble in transit", "pages", "objects", "pictures"], _troubles(told)),
+        report.table(
+            ["from outside, for one run", "times"],
+            [[k, f"{n:,}"] for k, n in figures.blows.items()],
+        ),
         report.table(["by nature", "albums"], [[k, f"{n:,}"] for k, n in figures.natures.items()]),
         report.table(
             ["no cover, in both runs", "albums"],
@@ -136,6 +147,12 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument(
         "--expired", type=float, default=_CHANCES.expired, help="share of addresses that expired"
+    )
+    parser.add_argument(
+        "--blows",
+        type=float,
+        default=_BLOWS,
+        help="share of runs in which something befalls the dataset from outside",
     )
     parser.add_argument(
         "--left-out",

@@ -8,13 +8,16 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
 
+from bench.blows import Blows
 from bench.errors import BenchError
 from bench.host_process import HostProcess
 from bench.lives import End, Life, Lives, Program, highest
+from bench.own_disk import OwnDisk
 from bench.processes import Memory
 from bench.sameness import (
     IMAGES_NAME,
@@ -76,12 +79,18 @@ read_timeout_s = 2
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a soak does: so many albums, chances of troubles, seconds between kills."""
+    """What a soak does: so many albums, chances of troubles, seconds between kills.
+
+    In `blow_share` of all lives something befalls the dataset from outside. Where it `may_mount`,
+    the disturbed dataset has a disk of its own, which can be full.
+    """
 
     albums: int
     chances: Chances
     least_span_s: float = 2.0
     most_span_s: float = 6.0
+    blow_share: float = 0.1
+    may_mount: bool = False
 
 
 @dataclass(slots=True)
@@ -97,6 +106,7 @@ class Figures:
     calm_told: dict[str, object] = field(default_factory=dict)
     told: dict[str, object] = field(default_factory=dict)
     ends: dict[str, int] = field(default_factory=dict)
+    blows: dict[str, int] = field(default_factory=dict)
     wall_s: float = 0.0
     memory_mib: dict[str, float] = field(default_factory=dict)
     findings: list[str] = field(default_factory=list)
@@ -128,7 +138,10 @@ class Soak:
         with HostProcess(per_label, self.plan.chances, self._certificate()) as host:
             calm = self._calm(host)
             host.disturb()
-            folder = self._disturbed(host)
+            program = self._program("disturbed", host)
+            folder = program.folder / "data"
+            with OwnDisk(folder) if self.plan.may_mount else nullcontext() as disk:
+                self._disturbed(host, program, folder, disk)
         self._judge(calm, folder)
         return self.figures
 
@@ -179,10 +192,11 @@ class Soak:
                 self._find(f"undisturbed, {path} is {known!r}, and by nature {nature or 'a JPEG'}")
         figures.without = dict(sorted(without.items()))
 
-    def _disturbed(self, host: HostProcess) -> Path:
-        program = self._program("disturbed", host)
-        folder = program.folder / "data"
+    def _disturbed(
+        self, host: HostProcess, program: Program, folder: Path, disk: OwnDisk | None
+    ) -> None:
         lives = Lives(program, folder, self.figures.findings)
+        blows = Blows(folder, lives, disk)
         began_s = time.monotonic()
         loading: list[Memory] = []
         patience, before, ended, asked = 1.0, 0, 0, 0
@@ -192,7 +206,8 @@ class Soak:
             # Mostly one stage after another: the whole way takes many a life to its first cover.
             is_whole = not stages or self._rng.random() < _WHOLE_SHARE
             words = WHOLE if is_whole else _words_of(stages[0])
-            life = lives.one(words, span_s, lives.end_of(self._rng))
+            is_struck = self._rng.random() < self.plan.blow_share
+            life = (blows if is_struck else lives).one(words, span_s, self._rng)
             told = host.counts()
             _say(
                 f"{lives.ends.total()}. {words[0]}, {life.end} after {life.wall_s:.1f} s:"
@@ -201,7 +216,7 @@ class Soak:
             if told.asked.get("pictures", 0) > asked:
                 loading.append(_peak(life))
             asked = told.asked.get("pictures", 0)
-            if life.end is End.ITSELF:
+            if life.end is End.ITSELF and not is_struck:
                 if life.code not in _DONE:
                     self._find(f"it ended by itself with {life.code}: {program.said()}")
                     break
@@ -223,6 +238,7 @@ class Soak:
         self.figures.wall_s = round(time.monotonic() - began_s, 1)
         self.figures.told = asdict(host.counts())
         self.figures.ends = dict(lives.ends.most_common())
+        self.figures.blows = dict(blows.struck.most_common())
         first, last = highest(loading)
         self.figures.memory_mib |= {
             "disturbed, first third of the runs that asked for covers": first,
@@ -233,7 +249,6 @@ class Soak:
         proof = program.to_its_end("split", "--verify", "--quiet")
         if proof.code:
             self._find(f"`equigen split --verify` ended with {proof.code}: {program.said()}")
-        return folder
 
     def _is_over(self, program: Program, host: HostProcess) -> bool:
         """Tell whether a further run asks nobody for anything, as it should."""

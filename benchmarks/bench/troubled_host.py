@@ -137,7 +137,8 @@ class TroubledHost:
             self.counts.expired += 1
             status = self._chances.refusal_of(picture)
             return plain(Well(b"signature expired", TEXT, status))
-        trouble = self._trouble(OF_PICTURES, target, "pictures")
+        # Of the picture, not of its address: elsewhere the same would look like the host's own.
+        trouble = self._trouble(OF_PICTURES, picture, "pictures")
         if trouble is Trouble.REDIRECT:
             other = f"http://{self._host_of(picture, 1)}:{self.port}{path}?moved{query}"
             return plain(Well(b"", HTML, 302, location=other))

@@ -6,10 +6,12 @@ import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
-from bench.lives import highest
+from bench.blows import Blows
+from bench.lives import End, Lives, Program, highest
 from bench.processes import Memory
 from bench.sameness import Dataset, contradictions, differences
 from bench.small_covers import cover, odd_cover
@@ -136,10 +138,54 @@ def test_memory_is_compared_by_thirds() -> None:
     assert highest(samples) == (3, 4)
 
 
+REFUSED = "equigen: line 2: cut off"
+SAYS = "import sys; print({said!r}, file=sys.stderr); sys.exit({code})"
+
+
+@linux_only
+@pytest.mark.parametrize(
+    ("said", "code", "findings"),
+    [
+        (REFUSED, 2, []),
+        ("", 0, ["the TSV was cut off: it ended with 0, expected 2 and 'line ': "]),
+        (REFUSED, 1, [f"the TSV was cut off: it ended with 1, expected 2 and 'line ': {REFUSED}"]),
+        ("no", 2, ["the TSV was cut off: it ended with 2, expected 2 and 'line ': no"]),
+    ],
+)
+def test_a_blow_must_be_told_and_is_taken_back(
+    tmp_path: Path, said: str, code: int, findings: list[str]
+) -> None:
+    """A run on a TSV that was cut off ends with 2 and names the line; its owner puts it back."""
+    tsv = tmp_path / "equigen_dataset.tsv"
+    tsv.write_text("artist\talbum\nA\tan album\n", encoding="utf-8")
+    whole = tsv.read_bytes()
+    program = Program(
+        [sys.executable, "-c", SAYS.format(said=said, code=code)], tmp_path, program_env()
+    )
+    lives = Lives(program, tmp_path)
+    blows = Blows(tmp_path, lives, None)
+    life = blows.one(["clean"], 60, Random(1))
+    assert (life.end, life.code) == (End.ITSELF, code)
+    assert lives.findings == findings
+    assert blows.struck == {"the TSV was cut off": 1}
+    assert tsv.read_bytes() == whole
+
+
+@linux_only
+def test_a_tsv_that_is_written_though_it_was_cut_off_is_found_out(tmp_path: Path) -> None:
+    """Whatever the run says of it."""
+    tsv = tmp_path / "equigen_dataset.tsv"
+    tsv.write_text("artist\talbum\nA\tan album\n", encoding="utf-8")
+    words = f"open({str(tsv)!r}, 'a').write('x'); {SAYS.format(said=REFUSED, code=2)}"
+    lives = Lives(Program([sys.executable, "-c", words], tmp_path, program_env()), tmp_path)
+    Blows(tmp_path, lives, None).one(["clean"], 60, Random(1))
+    assert lives.findings == ["the TSV was cut off: it was written"]
+
+
 @linux_only
 def test_a_small_soak_comes_out_as_if_nothing_had_gone_wrong(tmp_path: Path) -> None:
     """Troubles and kills leave no trace in the dataset, and the program says so with a 0."""
-    words = ["--albums", "150", "--share", "0.1", "--kill-after", "2", "3.5"]
+    words = ["--albums", "150", "--share", "0.1", "--kill-after", "2", "3.5", "--blows", "0.3"]
     ran = subprocess.run(
         [sys.executable, ROOT / "benchmarks" / "soak.py", *words, "--scratch", tmp_path / "soak"],
         env=program_env(),
@@ -151,3 +197,5 @@ def test_a_small_soak_comes_out_as_if_nothing_had_gone_wrong(tmp_path: Path) -> 
     assert ran.returncode == 0, ran.stderr
     assert "| result | the same as undisturbed |" in ran.stdout
     assert "| … SIGKILL" in ran.stdout
+    _, _, struck = ran.stdout.partition("| from outside, for one run | times |")
+    assert struck.splitlines()[2].startswith("| the "), struck
