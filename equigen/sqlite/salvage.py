@@ -6,7 +6,7 @@ https://www.sqlite.org/fileformat2.html says what that page holds.
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -17,23 +17,16 @@ from equigen.errors import ForeignLedgerError, LedgerError
 from equigen.files import translating_os_errors
 from equigen.sqlite.database import BESIDE, Database
 from equigen.sqlite.database_errors import complaint, translated
+from equigen.sqlite.reading import DamagedTable, Row
 from equigen.sqlite.soundness import Column, sound_rows
 from equigen.sqlite.tables import LEDGER_FORMAT
 
 _BATCH = 2000
-# After so many halvings in a row that gave nothing, what lies there is given up.
-_MOST_FRUITLESS = 6
-# Keys of text are halved as numbers of so many bytes.
-_KEY_BYTES = 240
-# Those that are numbers count from 1.
-_LEAST_KEY, _MOST_KEY = 0, 2**63 - 1
 _PAGE_BYTES = 4096
 # In the first page: its counter of changes, the list of free pages, and for which counter the
 # file's length that stands there holds. It holds for none.
 _CHANGES, _FREE_PAGES, _LENGTH_HOLDS = slice(24, 28), slice(32, 40), slice(92, 96)
 _MENDED = ".mended"
-Row = tuple[object, ...]
-Key = int | bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,94 +264,14 @@ def _salvage_table(
 ) -> None:
     table = wanted.table
     makes_sense = sound_rows(table.name, table.columns)
-    reader = _Reader(db, wanted, came)
-    rows = reader.rows()
+    damaged = DamagedTable(db, table.name, wanted.select(), table.key)
+    rows = damaged.rows()
     while some := list(islice(rows, _BATCH)):
         good = [row for row in some if makes_sense(row)]
         came.senseless += len(some) - len(good)
         came.kept += ledger.put(table, good)
         on_row(len(some))
-    came.is_whole &= not came.senseless
-
-
-class _Reader:
-    """Reads a table from both ends of a range to what is damaged, then its halves in between."""
-
-    def __init__(self, db: sqlite3.Connection, wanted: _Wanted, came: Salvaged) -> None:
-        self._db, self._came = db, came
-        self._is_number = wanted.table.key == ("rowid",)
-        self._key = wanted.table.key[0]
-        order = wanted.table.key
-        select = f"SELECT {self._key}, {wanted.select()} FROM {wanted.table.name}"  # noqa: S608  (our own names)
-        value = "?" if self._is_number else "CAST(? AS TEXT)"
-        between = f"WHERE {self._key} >= {value} AND {self._key} <= {value}"
-        self._whole = f"{select} ORDER BY {', '.join(order)}"
-        self._up = f"{select} {between} ORDER BY {', '.join(order)}"
-        self._down = f"{select} {between} ORDER BY {', '.join(f'{key} DESC' for key in order)}"
-
-    def rows(self) -> Iterator[Row]:
-        """Yield all rows that can be read; some may come twice."""
-        todo: list[tuple[Key, Key, int]] = []
-        stop = yield from self._read(self._whole, ())
-        if stop is _ENDED:
-            return
-        self._came.is_whole = False
-        least, most = (_LEAST_KEY, _MOST_KEY) if self._is_number else (b"", b"\xf4" * _KEY_BYTES)
-        todo.append((least if stop is None else stop, most, 0))
-        while todo:
-            low_, high_, fruitless = todo.pop()
-            first = yield from self._read(self._up, (low_, high_))
-            if first is _ENDED:
-                continue
-            last = yield from self._read(self._down, (low_, high_))
-            if last is _ENDED:
-                continue
-            came_any = first not in (None, low_) or last not in (None, high_)
-            fruitless = 0 if came_any else fruitless + 1
-            low_, high_ = (low_ if first is None else first), (high_ if last is None else last)
-            middle = _middle(low_, high_)
-            if fruitless < _MOST_FRUITLESS and middle not in {low_, high_}:
-                todo += [(middle, high_, fruitless), (low_, middle, fruitless)]
-
-    def _read(
-        self, sql: str, between: tuple[()] | tuple[Key, Key]
-    ) -> Generator[Row, None, Key | None]:
-        """Yield rows up to what is damaged; the key of the last is returned, or that it ended.
-
-        A key that wasn't asked for is damaged itself, and no place to go on from.
-        """
-        last: Key | None = None
-        try:
-            for given, *row in self._db.execute(sql, between):
-                key = self._key_of(given)
-                if key is not None and (not between or _is_between(key, between)):
-                    last = key
-                yield tuple(row)
-        except sqlite3.DatabaseError:
-            return last
-        return _ENDED
-
-    def _key_of(self, given: object) -> Key | None:
-        if self._is_number:
-            return given if isinstance(given, int) else None
-        if not isinstance(given, str):
-            return None
-        return given.encode(errors="surrogateescape")[:_KEY_BYTES]
-
-
-_ENDED: Final = b"\xff"  # no text begins so
-
-
-def _is_between(key: Key, between: tuple[Key, Key]) -> bool:
-    low, high = between  # all are numbers, or all are texts
-    return low <= key <= high  # type: ignore[operator]
-
-
-def _middle(low: Key, high: Key) -> Key:
-    if isinstance(low, int) and isinstance(high, int):
-        return (low + high) // 2
-    ends = [int.from_bytes(bytes(end).ljust(_KEY_BYTES, b"\0")) for end in (low, high)]
-    return (sum(ends) // 2).to_bytes(_KEY_BYTES).rstrip(b"\0")
+    came.is_whole &= damaged.is_whole and not came.senseless
 
 
 @contextmanager

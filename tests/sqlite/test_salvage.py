@@ -14,6 +14,8 @@ PAGE_BYTES = 4096
 SPAN_BYTES = 3 * PAGE_BYTES
 # A table that is damaged is read in full, then from both ends of each damaged place.
 MOST_READ = 12 * ALBUMS
+# At most four pages are hit, and such rows take at least 26 bytes.
+MOST_LOST = 4 * PAGE_BYTES // 26
 
 
 @pytest.fixture(scope="module")
@@ -57,17 +59,14 @@ def overwritten(body: bytes, seed: int, least: int, most: int) -> bytes:
 
 
 @pytest.mark.parametrize("seed", range(120))
-def test_pages_that_were_overwritten_cost_at_most_the_rest_of_a_table(
+def test_pages_that_were_overwritten_cost_the_rows_on_them(
     tmp_path: Path, ledger: bytes, seed: int
 ) -> None:
-    """Whatever stands there now: it ends, and what is found makes sense.
-
-    Where the last page of a table is hit as well, what lies between may not be found.
-    """
+    """Whatever stands there now, what lies behind it is found again."""
     roots = roots_of(tmp_path, ledger) * PAGE_BYTES
     body = overwritten(ledger, seed, roots, len(ledger) - SPAN_BYTES)
     kept = salvaged(tmp_path / "ledger.sqlite", body)
-    assert ALBUMS < kept <= 2 * ALBUMS
+    assert 2 * ALBUMS - MOST_LOST <= kept <= 2 * ALBUMS
 
 
 @pytest.mark.parametrize("seed", range(60))
