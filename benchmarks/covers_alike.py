@@ -27,10 +27,10 @@ import numpy as np
 from bench.changes import CHANGES
 from PIL import Image, ImageOps
 
-from equigen.comparing import judged_pairs
+from equigen.alike.comparing import judged_pairs
 from equigen.images import check_picture
-from equigen.looks import look_of
-from equigen.phash import Grid
+from equigen.pictures.looks import look_of
+from equigen.pictures.phash import Grid
 from equigen.records import StoredLook
 from equigen.rules.rendering import Demands
 from equigen.sandbox.covers import draw_cover

@@ -26,15 +26,14 @@ from typing import NamedTuple
 
 from covers_alike import DIFFERENT, EITHER
 
-from equigen.comparing import judged_pairs
+from equigen.alike.comparing import judged_pairs
 from equigen.config import Config
 from equigen.context import Context
-from equigen.covers import dataset_covers
 from equigen.credentials import Credentials
+from equigen.downloads.covers import dataset_covers
 from equigen.errors import PictureError
 from equigen.files import write_tsv
 from equigen.images import Picture, check_picture
-from equigen.layout import SPLIT_TSV
 from equigen.ledger import Ledger
 from equigen.records import Cover, StoredLook
 from equigen.rules.credits import artists_by_credit
@@ -43,6 +42,7 @@ from equigen.rules.grouping import Grouping, Member, grouped
 from equigen.rules.rendering import Demands
 from equigen.rules.splitting import ASIDE, Link
 from equigen.settings import DatasetSettings, SplitSettings, defaults
+from equigen.splits.layout import SPLIT_TSV
 from equigen.stages import split
 from equigen.terminal import BarMaker
 

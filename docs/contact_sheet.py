@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from equigen.covers import wanted_covers
+from equigen.downloads.covers import wanted_covers
 from equigen.rules.labels import builtin_labels, folders_by_genre
 
 COLUMNS = 12

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from equigen.config import Config
-from equigen.gates import Clock
 from equigen.ledger import LEDGER_NAME
+from equigen.network.gates import Clock
 from equigen.settings import Settings
 
 

@@ -1,8 +1,8 @@
 """The one HTTP client that all stages share: it alone opens connections, waits and retries.
 
 What can help is tried again with exponential backoff and jitter; what can't is an error at once.
-Redirects are followed by hand, so that each hop passes its own host's gate (`gates.py`) and headers
-meant for one host never reach another.
+Redirects are followed by hand, so that each hop passes its own host's gate (`network/gates.py`) and
+headers meant for one host never reach another.
 """
 
 import random
@@ -17,7 +17,6 @@ import requests
 import urllib3
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
-from equigen.connections import Connections, root
 from equigen.errors import (
     BadBodyError,
     ConnectionFailedError,
@@ -26,9 +25,10 @@ from equigen.errors import (
     RefusedAddressError,
     TooLargeError,
 )
-from equigen.gates import Clock, Gate, Gates, RequestCounter
-from equigen.resolver import Resolver
-from equigen.retries import is_worth_retrying, tell_of_another_try
+from equigen.network.connections import Connections, root
+from equigen.network.gates import Clock, Gate, Gates, RequestCounter
+from equigen.network.resolver import Resolver
+from equigen.network.retries import is_worth_retrying, tell_of_another_try
 from equigen.rules.addresses import is_plain, origin, shown
 from equigen.rules.headers import retry_after_s, whole_number
 from equigen.rules.pacing import HostPolicy, Patience

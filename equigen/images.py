@@ -10,7 +10,8 @@ from itertools import islice
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from equigen.decoding import (
+from equigen.errors import PictureError
+from equigen.pictures.decoding import (
     JPEG_SCAN,
     WHITE,
     Opened,
@@ -20,11 +21,10 @@ from equigen.decoding import (
     jpeg_size,
     opened,
 )
-from equigen.errors import PictureError
-from equigen.looks import look_of
-from equigen.phash import grey_grid, grey_square, perceptual_hash
+from equigen.pictures.looks import look_of
+from equigen.pictures.phash import grey_grid, grey_square, perceptual_hash
+from equigen.pictures.scaling import Array, scaled
 from equigen.rules.rendering import Check, Demands, Format, Rendering, placement
-from equigen.scaling import Array, scaled
 
 _ORIGINAL_QUALITY = 95
 _JPEG_MOST_PX = 65_500  # libjpeg's bound

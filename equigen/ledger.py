@@ -12,9 +12,6 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from equigen.ledger_format import LEDGER_FORMAT
-from equigen.ledger_hosts import HostRecords
-from equigen.ledger_likeness import LikenessRecords
 from equigen.records import (
     Cover,
     CoverSize,
@@ -29,6 +26,9 @@ from equigen.records import (
 )
 from equigen.rules.selection import Identity
 from equigen.schema import COLUMNS, Album, Listing
+from equigen.sqlite.hosts import HostRecords
+from equigen.sqlite.likeness import LikenessRecords
+from equigen.sqlite.tables import LEDGER_FORMAT
 
 _NOTHING: Mapping[str, bytes] = {}
 LEDGER_NAME = "equigen_ledger.sqlite"
@@ -36,7 +36,7 @@ LEDGER_NAME = "equigen_ledger.sqlite"
 SPLIT_LINK = "split_link"
 # What the last split found of groups too large for a set, as JSON (`stages/split.py`).
 SPLIT_GROUPS = "split_groups"
-# Which covers were compared for look-alikes the last time, whoever asked for it (`lookalikes.py`).
+# Which covers were compared for look-alikes the last time, whoever asked (`alike/lookalikes.py`).
 COVERS_COMPARED = "covers_compared"
 # When a fetch, and when a refresh, last got all that there was: UTC in ISO 8601.
 LAST_FETCH = "last_fetch"

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from support import NOON, from_json, make_context, program_env, sandbox_env, write_rows
 
-from equigen.gates import Clock
 from equigen.ledger import Ledger
+from equigen.network.gates import Clock
 from equigen.records import Cover
 from equigen.stages import download
 from equigen.summary import Summary

@@ -132,9 +132,7 @@ def _other(command: list[str]) -> dict[str, Any]:
 
 
 def _load_heavy() -> None:
-    import equigen.comparing  # noqa: PLC0415
-    import equigen.local_station  # noqa: PLC0415
-    import equigen.lookalikes  # noqa: F401, PLC0415
+    pass
 
 
 def _forked(args: list[str], cwd: str, env: dict[str, str], after_s: float, number: int) -> Ended:

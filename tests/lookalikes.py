@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from support import make_context, write_rows
 
-from equigen.covers import dataset_covers
+from equigen.downloads.covers import dataset_covers
 from equigen.images import check_picture
 from equigen.ledger import Ledger
 from equigen.records import Cover

@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 from support import make_context, write_rows
 
-from equigen.covers import dataset_covers
+from equigen.downloads.covers import dataset_covers
 from equigen.ledger import Ledger
 from equigen.records import Cover
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from support import make_context, write_rows
 
-from equigen.covers import dataset_covers
+from equigen.downloads.covers import dataset_covers
 from equigen.ledger import Ledger
 from equigen.records import Cover
 from equigen.rules.splitting import ASIDE, SETS, Group

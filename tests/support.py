@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from equigen.config import Config
 from equigen.context import Bar, Context, Deadline
 from equigen.credentials import Credentials
-from equigen.gates import Clock
+from equigen.network.gates import Clock
 from equigen.sandbox.exchange import Hit, Hook, Reply
 from equigen.settings import (
     BalanceSettings,

@@ -15,8 +15,8 @@ from equigen.errors import (
     RefusedAddressError,
     StoppedError,
 )
-from equigen.gates import Clock
 from equigen.http import Client, Stream
+from equigen.network.gates import Clock
 from equigen.rules.pacing import HostPolicy, Patience
 
 

@@ -11,7 +11,7 @@ from support import REALDATA, realdata
 
 from equigen.errors import PictureError
 from equigen.images import ORIGINAL, Picture, check_picture
-from equigen.looks import read_look
+from equigen.pictures.looks import read_look
 from equigen.rules.rendering import Check, Demands, Fit, Format, Rendering
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 160, 0), (0, 0, 255), (255, 255, 255)

@@ -9,15 +9,15 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
-import equigen.covers
+import equigen.downloads.covers
 import equigen.files
 import equigen.ledger
-import equigen.looks
+import equigen.pictures.looks
 import equigen.rules.naming
 from bench import ours
-from equigen.covers import WantedCover, wanted_covers
+from equigen.downloads.covers import WantedCover, wanted_covers
 from equigen.ledger import LEDGER_NAME, Ledger
-from equigen.looks import VIEW
+from equigen.pictures.looks import VIEW
 from equigen.records import Cover
 from equigen.rules.labels import folders_by_genre
 from equigen.settings import defaults
@@ -29,7 +29,14 @@ _SIZE_PX = 600
 _BATCH = 10_000
 _VIEWS = 3
 # Made by these: when they change, datasets are made anew.
-_MAKERS = (equigen.covers, equigen.files, equigen.ledger, equigen.looks, equigen.rules.naming, ours)
+_MAKERS = (
+    equigen.downloads.covers,
+    equigen.files,
+    equigen.ledger,
+    equigen.pictures.looks,
+    equigen.rules.naming,
+    ours,
+)
 
 
 def filled(folder: Path, rows: int) -> Path:

@@ -22,7 +22,7 @@ from typing import Annotated, Final
 import typer
 
 from equigen.context import Context
-from equigen.covers import dataset_covers
+from equigen.downloads.covers import dataset_covers
 from equigen.errors import UsageError
 from equigen.files import (
     check_output,

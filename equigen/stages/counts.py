@@ -21,12 +21,11 @@ from typing import Annotated, Final
 import pandas as pd
 import typer
 
-from equigen.charts import Words, check_chart, draw_bars, draw_heat_map
 from equigen.context import Context
-from equigen.covers import WantedCover, dataset_covers
+from equigen.downloads.covers import WantedCover, dataset_covers
 from equigen.errors import MissingInputError, UsageError
-from equigen.layout import cover_files
 from equigen.ledger import Ledger
+from equigen.reports.charts import Words, check_chart, draw_bars, draw_heat_map
 from equigen.rules.decades import UNKNOWN, decade_of
 from equigen.rules.splitting import SETS
 from equigen.rules.tabulating import (
@@ -37,6 +36,7 @@ from equigen.rules.tabulating import (
     natural_order,
     shares_of_sets,
 )
+from equigen.splits.layout import cover_files
 from equigen.summary import Summary, Table
 
 ORDER: Final = 50

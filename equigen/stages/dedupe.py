@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 import typer
 
 from equigen.context import Context
-from equigen.covers import WantedCover, dataset_covers
+from equigen.downloads.covers import WantedCover, dataset_covers
 from equigen.errors import MissingInputError, UsageError
 from equigen.files import (
     Tsv,
@@ -35,16 +35,16 @@ from equigen.files import (
     write_tsv,
     write_without,
 )
-from equigen.layout import where_covers_are
 from equigen.ledger import Ledger
 from equigen.lock import dataset_lock
 from equigen.records import Digest
 from equigen.rules.copies import Copy, conflicts, surplus
 from equigen.rules.duplicates import Duplicate, DuplicateFinder
+from equigen.splits.layout import where_covers_are
 from equigen.summary import Summary, Table
 
 if TYPE_CHECKING:
-    from equigen.lookalikes import Lookalikes
+    from equigen.alike.lookalikes import Lookalikes
 
 ORDER: Final = 40
 SETTINGS: Final = ()
@@ -161,7 +161,7 @@ def _by_covers(context: Context, list_to: Path | None, *, drop: bool) -> Summary
 
 
 def _compare(context: Context, ledger: Ledger) -> _Compared:
-    from equigen.lookalikes import find_lookalikes  # noqa: PLC0415  (heavy: rows need none of it)
+    from equigen.alike.lookalikes import find_lookalikes  # noqa: PLC0415  (heavy: rows need none of it)
 
     files, known = where_covers_are(context), ledger.cover_digests()
     covers: dict[str, Digest] = {}

@@ -22,21 +22,21 @@ from typing import Annotated, Final
 import typer
 
 from equigen.context import Context
-from equigen.downloading import Download, host_policies
+from equigen.downloads.downloading import Download, host_policies
+from equigen.downloads.manifest import check_manifest, write_manifest
+from equigen.downloads.renewing import write_renewed
+from equigen.downloads.shelf import Shelf
+from equigen.downloads.spool import JobQueues
+from equigen.downloads.worklist import Wishes, Worklist
 from equigen.errors import UsageError
 from equigen.files import require_whole_tsv
-from equigen.layout import refuse_lost_ledger
 from equigen.ledger import Ledger
 from equigen.lock import dataset_lock
-from equigen.manifest import check_manifest, write_manifest
-from equigen.renewing import write_renewed
 from equigen.rules.covering import Retry
 from equigen.rules.forecast import forecast
 from equigen.rules.pacing import policy_for
-from equigen.shelf import Shelf
-from equigen.spool import JobQueues
+from equigen.splits.layout import refuse_lost_ledger
 from equigen.summary import Summary
-from equigen.worklist import Wishes, Worklist
 
 ORDER: Final = 60
 SETTINGS: Final = (

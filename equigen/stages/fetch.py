@@ -39,19 +39,19 @@ from equigen.errors import (
 from equigen.events import tell
 from equigen.files import require_whole_tsv
 from equigen.http import Client
-from equigen.layout import refuse_lost_ledger
 from equigen.ledger import LAST_SOURCE, Ledger
-from equigen.local_pages import LocalPages
 from equigen.lock import dataset_lock
-from equigen.lookahead import Lookahead
+from equigen.pages.local_pages import LocalPages
+from equigen.pages.lookahead import Lookahead
+from equigen.pages.taken import known_albums, write_pending
 from equigen.rules.labels import Label
 from equigen.rules.pacing import Patience
 from equigen.rules.paging import PageRef, Pages, Plan, Query
 from equigen.rules.selection import Selection, Skip
 from equigen.rules.spreading import Even, Order, Recent, Spread, Turn
 from equigen.sources import Catalogue, LocalSource, OnlineSource, Source, open_source
+from equigen.splits.layout import refuse_lost_ledger
 from equigen.summary import Summary, Table
-from equigen.taken import known_albums, write_pending
 
 if TYPE_CHECKING:
     from equigen.schema import Album

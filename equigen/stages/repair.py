@@ -20,15 +20,15 @@ from pathlib import Path
 from typing import Final
 
 from equigen.context import Context
-from equigen.database import BESIDE, BUILDING, BUILT, put_built_in_place
+from equigen.downloads.shelf import Shelf
 from equigen.errors import MissingInputError
 from equigen.files import reading_tsv, refuse_file, require_tsv, translating_os_errors
-from equigen.inventory import Found, Inventory
 from equigen.ledger import COVERS_COMPARED, DOWNLOADING, LEDGER_NAME, Ledger
 from equigen.lock import dataset_lock
-from equigen.rebuilding import RebuiltLedger, note_albums, note_requests, note_sets
-from equigen.salvage import Rows, Salvaged, find_damage, new_tables, salvage
-from equigen.shelf import Shelf
+from equigen.repairs.inventory import Found, Inventory
+from equigen.repairs.rebuilding import RebuiltLedger, note_albums, note_requests, note_sets
+from equigen.sqlite.database import BESIDE, BUILDING, BUILT, put_built_in_place
+from equigen.sqlite.salvage import Rows, Salvaged, find_damage, new_tables, salvage
 from equigen.summary import Summary, Table
 
 ORDER: Final = 95

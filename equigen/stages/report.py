@@ -17,8 +17,8 @@ import typer
 from equigen.context import Context
 from equigen.errors import UsageError
 from equigen.files import check_output, replacing
-from equigen.page import page
-from equigen.reporting import gather
+from equigen.reports.page import page
+from equigen.reports.reporting import gather
 from equigen.summary import Summary
 
 ORDER: Final = 75

@@ -23,13 +23,13 @@ import typer
 from equigen.context import Context
 from equigen.errors import MissingInputError, UsageError
 from equigen.files import require_whole_tsv, write_tsv
-from equigen.layout import SPLIT_TSV, gather, lay_out, refuse_nesting
-from equigen.leaks import prove_none
 from equigen.ledger import SPLIT_GROUPS, SPLIT_LINK, Ledger
 from equigen.lock import dataset_lock
 from equigen.rules.grouping import LARGEST_SHARE
 from equigen.rules.splitting import ASIDE, SETS, Changes, Group, Link
-from equigen.sets import Outcome, dealt_by_group, dealt_by_library
+from equigen.splits.layout import SPLIT_TSV, gather, lay_out, refuse_nesting
+from equigen.splits.leaks import prove_none
+from equigen.splits.sets import Outcome, dealt_by_group, dealt_by_library
 from equigen.summary import Summary, Table
 
 ORDER: Final = 70

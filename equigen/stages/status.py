@@ -16,11 +16,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from equigen.context import Context
-from equigen.covers import dataset_covers
+from equigen.downloads.covers import dataset_covers
 from equigen.errors import UsageError
 from equigen.files import refuse_file
 from equigen.history import Begun, PastRun, begun_run, last_run
-from equigen.layout import is_ledger_lost
 from equigen.ledger import (
     LAST_FETCH,
     LAST_REFRESH,
@@ -35,6 +34,7 @@ from equigen.rules.pacing import HostPolicy, policy_for
 from equigen.rules.pictures import has_no_cover, host_of
 from equigen.rules.splitting import ASIDE, SETS
 from equigen.sources import LocalSource, open_source
+from equigen.splits.layout import is_ledger_lost
 from equigen.summary import Summary, Table, as_iso
 
 if TYPE_CHECKING:

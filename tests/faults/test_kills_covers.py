@@ -14,7 +14,7 @@ from splits import catalogue, fill, sets_of
 from support import make_context
 from wholes import LEDGER, LIMITS, small_catalogue
 
-from equigen.covers import dataset_covers
+from equigen.downloads.covers import dataset_covers
 from equigen.rules.splitting import SETS
 from equigen.stages import download, fetch
 

@@ -14,8 +14,8 @@ from wholes import LEDGER, Whole, make_whole, small_catalogue
 
 from equigen.errors import LedgerError, LockedError
 from equigen.ledger import Ledger
-from equigen.ledger_format import LEDGER_FORMAT
-from equigen.salvage import Rows
+from equigen.sqlite.salvage import Rows
+from equigen.sqlite.tables import LEDGER_FORMAT
 
 PAGE = 4096
 COMMANDS: dict[str, tuple[str, ...]] = {

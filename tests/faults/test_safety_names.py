@@ -9,11 +9,11 @@ from downloads import IMAGES, JPEG, TSV, one_row, rows_of, run_download
 from splits import catalogue, fill, run_split
 from support import NOON, Script, ScriptedServer, make_context
 
+from equigen.downloads.manifest import write_manifest
 from equigen.errors import StorageError
 from equigen.files import write_tsv
 from equigen.ledger import Ledger
 from equigen.lock import dataset_lock
-from equigen.manifest import write_manifest
 from equigen.rules.naming import MAX_NAME_BYTES
 from equigen.rules.splitting import Group, Link
 from equigen.stages import clean, counts, download, report, split

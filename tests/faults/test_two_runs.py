@@ -26,8 +26,8 @@ from support import (
 from wholes import LIMITS, Whole, make_whole, small_catalogue
 
 from equigen.context import Context
-from equigen.gates import Clock
 from equigen.ledger import Ledger
+from equigen.network.gates import Clock
 from equigen.sandbox.exchange import Hit, Reply
 from equigen.stages import clean, dedupe, download, fetch, split, status
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from support import equigen, from_json, make_context, write_rows
 
-from equigen.covers import wanted_covers
+from equigen.downloads.covers import wanted_covers
 from equigen.errors import MissingInputError, UsageError
 from equigen.ledger import Ledger
 from equigen.rules.tabulating import By

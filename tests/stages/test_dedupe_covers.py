@@ -13,7 +13,7 @@ from downloads import IMAGES, files_of, start
 from lookalikes import TSV, album, fill, ids_of, run_dedupe, saved, scene, sleeve
 from support import equigen, from_json, make_context, read_rows
 
-from equigen.covers import dataset_covers
+from equigen.downloads.covers import dataset_covers
 from equigen.errors import MissingInputError, UsageError
 from equigen.ledger import LEDGER_NAME, Ledger
 from equigen.records import CoverPair

@@ -23,9 +23,9 @@ from downloads import (
 from PIL import Image
 from support import Script, ScriptedServer, equigen, make_context, write_rows
 
+from equigen.downloads.manifest import COLUMNS
 from equigen.errors import UsageError
 from equigen.ledger import Ledger
-from equigen.manifest import COLUMNS
 from equigen.stages import download, split, status
 
 ALONE = {"127.0.0.1": {"concurrency": 1}}

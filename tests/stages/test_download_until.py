@@ -8,7 +8,7 @@ from downloads import JPEG, rows_of
 from support import NOON, FakeTime, Script, ScriptedServer, make_context, until
 
 from equigen.context import Deadline
-from equigen.gates import Clock
+from equigen.network.gates import Clock
 from equigen.stages import download
 
 ROWS = 30

@@ -20,7 +20,7 @@ from equigen.context import Context
 from equigen.errors import LedgerError, MissingInputError
 from equigen.ledger import Ledger
 from equigen.rules.splitting import Link
-from equigen.salvage import find_damage
+from equigen.sqlite.salvage import find_damage
 from equigen.stages import dedupe, download, fetch, repair, split, status
 
 PAGE = 4096

@@ -8,7 +8,7 @@ import pytest
 from splits import GENRES, TSV, Row, catalogue, fill, run_split, sets_of
 from support import make_context
 
-from equigen.covers import dataset_covers
+from equigen.downloads.covers import dataset_covers
 from equigen.errors import LeakError, MissingInputError
 from equigen.ledger import Ledger
 from equigen.rules.credits import artists_by_credit

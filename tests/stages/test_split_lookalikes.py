@@ -13,7 +13,7 @@ from lookalikes import TSV, album, fill, run_dedupe, saved, scene
 from splits import run_split, sets_of
 from support import make_context, write_rows
 
-from equigen.covers import dataset_covers
+from equigen.downloads.covers import dataset_covers
 from equigen.errors import LeakError
 from equigen.ledger import LEDGER_NAME, Ledger
 from equigen.records import CoverPair

@@ -10,7 +10,7 @@ from downloads import start
 from splits import TSV, catalogue, fill, run_split, sets_of
 from support import make_context, write_rows
 
-from equigen.covers import dataset_covers
+from equigen.downloads.covers import dataset_covers
 from equigen.errors import InputError, UsageError
 from equigen.ledger import LEDGER_NAME
 from equigen.rules.splitting import ASIDE, SETS, Group, Link

@@ -1,0 +1,1 @@
+"""Which covers look alike, as the ledger knows it."""

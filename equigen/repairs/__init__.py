@@ -1,0 +1,1 @@
+"""A ledger and its files, each told by the other."""

@@ -1,0 +1,1 @@
+"""The file behind the ledger: ledger.py is the door."""

@@ -1,0 +1,89 @@
+"""Reading a damaged ledger: it ends, whatever is damaged, and brings what can be read."""
+
+import random
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from equigen.sqlite.salvage import Rows, salvage
+
+ALBUMS = 4_000
+PAGE_BYTES = 4096
+SPAN_BYTES = 3 * PAGE_BYTES
+# A table that is damaged is read in full, then from both ends of each damaged place.
+MOST_READ = 12 * ALBUMS
+# At most four pages are hit, and such rows take at least 26 bytes.
+MOST_LOST = 4 * PAGE_BYTES // 26
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A ledger with a table whose keys are texts, and one whose keys are numbers."""
+    path = tmp_path_factory.mktemp("whole") / "ledger.sqlite"
+    with Rows(path) as rows:
+        tables = {table.name: table for table in rows.tables()}
+        names = [f"{number * 7919 % 10_007:05}" for number in range(ALBUMS)]
+        rows.put(tables["sets"], [(f"Jazz/{name}_cover.jpg", "train") for name in names])
+        rows.put(
+            tables["placements"],
+            [(seq, f"m{name}", "train", f'["artist:{name}"]') for seq, name in enumerate(names)],
+        )
+    return path.read_bytes()
+
+
+def salvaged(damaged: Path, body: bytes) -> int:
+    """Return how many rows come of a damaged ledger, if it doesn't read for ever."""
+    damaged.write_bytes(body)
+    read = 0
+
+    def count(rows: int) -> None:
+        nonlocal read
+        read += rows
+        assert read <= MOST_READ, "it reads the same rows again and again"
+
+    with Rows(damaged.with_name("new.sqlite")) as new:
+        came = salvage(damaged, new, count)
+        tables = [table for table in new.tables() if table.name in {"sets", "placements"}]
+        assert all(not new.senseless(table, lambda _: None) for table in tables)
+    return sum(table.kept for table in came.values())
+
+
+def overwritten(body: bytes, seed: int, least: int, most: int) -> bytes:
+    """Return a ledger with zeroes or anything from a place between two, wherever pages begin."""
+    chance = random.Random(seed)
+    at = chance.randrange(least, most)
+    span = bytes(SPAN_BYTES) if seed % 3 else chance.randbytes(SPAN_BYTES)
+    return body[:at] + span + body[at + SPAN_BYTES :]
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_pages_that_were_overwritten_cost_the_rows_on_them(
+    tmp_path: Path, ledger: bytes, seed: int
+) -> None:
+    """Whatever stands there now, what lies behind it is found again."""
+    roots = roots_of(tmp_path, ledger) * PAGE_BYTES
+    body = overwritten(ledger, seed, roots, len(ledger) - SPAN_BYTES)
+    kept = salvaged(tmp_path / "ledger.sqlite", body)
+    assert 2 * ALBUMS - MOST_LOST <= kept <= 2 * ALBUMS
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_it_ends_also_where_tables_are_lost(tmp_path: Path, ledger: bytes, seed: int) -> None:
+    """In the first pages each table has its root."""
+    roots = roots_of(tmp_path, ledger) * PAGE_BYTES
+    salvaged(tmp_path / "ledger.sqlite", overwritten(ledger, seed, 0, roots))
+
+
+def roots_of(folder: Path, ledger: bytes) -> int:
+    """Return how many pages from the start have the roots of all tables."""
+    file = folder / "whole.sqlite"
+    file.write_bytes(ledger)
+    with closing(sqlite3.connect(file)) as db:
+        return int(db.execute("SELECT MAX(rootpage) FROM sqlite_schema").fetchone()[0])
+
+
+def test_a_whole_ledger_comes_whole(tmp_path: Path, ledger: bytes) -> None:
+    """Each row of it."""
+    assert salvaged(tmp_path / "ledger.sqlite", ledger) == 2 * ALBUMS
