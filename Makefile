@@ -39,7 +39,7 @@ bench-dumps: $(READY)
 bench-dumps-whole: $(READY)
 	$(BIN)/python benchmarks/dumps_whole.py
 
-# Everything goes wrong at once, for 50,000 albums: about a quarter of an hour.
+# Everything goes wrong at once, for 50,000 albums: about half an hour.
 soak: $(READY)
 	$(BIN)/python benchmarks/soak.py
 
