@@ -149,7 +149,7 @@ class Lookahead:
         self._forgive(ref)
         while self.rows_left(ref) is None:
             if ref in self._failed:
-                self._hear_others()
+                self._hear_others(ahead())
                 raise self._failed.pop(ref).error
             self._write_down()
             self._ask(ref)
@@ -237,16 +237,26 @@ class Lookahead:
         if failure and isinstance(failure.error, FetchError) and self.answers > failure.answers:
             del self._failed[ref]
 
-    def _hear_others(self) -> None:
+    def _hear_others(self, later: Iterable[PageRef]) -> None:
         """Before the first answer: wait for what was asked together with a page that failed.
 
-        So it is known whether all is lost or one page.
+        So it is known whether all is lost or one page; where all of that was of one label, one page
+        each of the others is asked for.
         """
         if self.answers:
             return
         for ref, future in list(self._under_way.items()):
             if future.cancel():
                 del self._under_way[ref]
+        self._wait_for_an_answer()
+        if not self.answers:
+            asked = {ref.query.label for ref in self._failed}
+            for ref in {ref.query.label: ref for ref in reversed([*later])}.values():
+                if ref.query.label not in asked:
+                    self._ask(ref)
+            self._wait_for_an_answer()
+
+    def _wait_for_an_answer(self) -> None:
         while self._under_way and not self.answers:
             self._wait()
             self._collect()

@@ -84,6 +84,14 @@ def test_a_fault_of_the_first_label_leaves_that_label(
     check_label_is_left(tmp_path, LABELS[0], FAULTS[name], spread=spread)
 
 
+@pytest.mark.parametrize("name", ["401", "404", "503"])
+def test_a_fault_of_a_first_label_of_many_years_leaves_that_label(
+    tmp_path: Path, name: str
+) -> None:
+    """Also where all that was asked for ahead of its turn was of that label."""
+    check_label_is_left(tmp_path, LABELS[0], FAULTS[name], spread="even", to_year=1960)
+
+
 def test_a_label_about_which_the_service_is_silent_is_left(tmp_path: Path) -> None:
     """It takes each question and never answers: that is given up, and the others go on."""
     with service() as sandbox:
