@@ -221,6 +221,10 @@ class Client:
             err.args, err.url = (self._told(str(err)),), self._told(err.url)
             raise
 
+    def hide(self, text: str) -> str:
+        """Return what a host says without what is sent to any host in a header of its own."""
+        return self._censor.hide(text)
+
     def _told(self, text: str) -> str:
         """Return a text for people: without what is sent to any host in a header of its own."""
         return self._censor.clean(text)

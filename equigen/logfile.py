@@ -162,8 +162,10 @@ def log_under_way() -> LogFile | None:
     return next((each for each in _ours.handlers if isinstance(each, LogFile)), None)
 
 
-def join_log(path: str, command: str) -> None:
+def join_log(path: str, command: str, secrets: Iterable[str]) -> None:
     """Write the events of this process, too, to the log file of the one that started it."""
     with suppress(UsageError):  # who started it says what is wrong with it
-        _ours.addHandler(LogFile(Path(path), command, complains=False))
+        log = LogFile(Path(path), command, complains=False)
+        log.hide(secrets)
+        _ours.addHandler(log)
         _ours.setLevel(logging.INFO)

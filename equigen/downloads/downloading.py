@@ -151,6 +151,7 @@ class Download:
             talkative=logging.getLogger().isEnabledFor(logging.INFO),
             log_file=str(log.path) if log else "",
             command=log.command if log else "",
+            secrets=self.context.config.credentials.secrets() if log else (),
         )
 
     def _local(self, setup: Setup, news: SimpleQueue[News]) -> Local:

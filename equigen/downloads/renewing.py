@@ -66,6 +66,7 @@ class Renewing:
             if err.status not in _GONE:
                 raise
             url = ""
+        url = client.hide(url)
         with self._lock:
             self._given.add(hash(url))
         tell(

@@ -17,7 +17,7 @@ class Setup:
     """How a process fetches: with so many `threads` at most; `policies` are its share.
 
     A `talkative` one tells of each request on stderr; with a `log_file`, it appends there what
-    happens, as of that `command`.
+    happens, as of that `command`, but nothing of `secrets`.
     """
 
     policies: Mapping[str, HostPolicy]
@@ -28,6 +28,7 @@ class Setup:
     talkative: bool = False
     log_file: str = ""
     command: str = ""
+    secrets: tuple[str, ...] = ()
 
 
 def setup_line(setup: Setup) -> bytes:
@@ -53,6 +54,7 @@ def setup_line(setup: Setup) -> bytes:
             "run": making.run,
             "threads": setup.threads,
             "telling": [setup.talkative, setup.log_file, setup.command],
+            "secrets": setup.secrets,
         }
     )
 
@@ -73,7 +75,18 @@ def read_setup(line: bytes) -> Setup:
     )
     policies = {pattern: HostPolicy(*each) for pattern, each in told["policies"].items()}
     patience = Patience(**told["patience"])
-    return Setup(policies, told["user_agent"], patience, making, told["threads"], *told["telling"])
+    talkative, log_file, command = told["telling"]
+    return Setup(
+        policies,
+        told["user_agent"],
+        patience,
+        making,
+        told["threads"],
+        talkative,
+        log_file,
+        command,
+        tuple(told["secrets"]),
+    )
 
 
 def hold_line(host: str, pause_s: float) -> bytes:

@@ -43,7 +43,7 @@ def main() -> None:
     if setup.talkative:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if setup.log_file:
-        join_log(setup.log_file, setup.command)
+        join_log(setup.log_file, setup.command, setup.secrets)
     outcomes: SimpleQueue[Outcome | None] = SimpleQueue()
     enquiries = _Enquiries(outcomes)
     with Client(

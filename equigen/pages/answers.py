@@ -1,8 +1,10 @@
 """What answers to one question for a result page come to."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from equigen.errors import HttpStatusError
+from equigen.schema import Listing
 from equigen.sources import Page
 
 NOT_FOUND, FORBIDDEN = 404, 403
@@ -11,6 +13,24 @@ NOT_FOUND, FORBIDDEN = 404, 403
 def rows_of(page: Page) -> int:
     """Return how many different results a page has."""
     return len({listing.album_id for listing in page.listings}) + page.others
+
+
+def discreet(page: Page, hide: Callable[[str], str]) -> Page:
+    """Return a page whose albums say nothing secret: a service may quote what it was sent."""
+    return replace(page, listings=tuple(_discreet(each, hide) for each in page.listings))
+
+
+def _discreet(listing: Listing, hide: Callable[[str], str]) -> Listing:
+    return replace(
+        listing,
+        artist=hide(listing.artist),
+        title=hide(listing.title),
+        image_url=hide(listing.image_url),
+        genres=tuple(map(hide, listing.genres)),
+        styles=tuple(map(hide, listing.styles)),
+        country=hide(listing.country),
+        formats=tuple(map(hide, listing.formats)),
+    )
 
 
 def united(first: Page, second: Page) -> Page:

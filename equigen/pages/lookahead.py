@@ -8,9 +8,9 @@ from itertools import groupby
 
 from equigen.errors import BadBodyError, FetchError, HttpStatusError, TimeIsUpError
 from equigen.events import tell
-from equigen.http import Answer, Client
+from equigen.http import Client
 from equigen.ledger import Ledger
-from equigen.pages.answers import FORBIDDEN, is_past_the_end, rows_of, united
+from equigen.pages.answers import FORBIDDEN, discreet, is_past_the_end, rows_of, united
 from equigen.records import PageUse, StoredPage
 from equigen.rules.paging import Extent, PageRef, Query, Told, rows_expected, to_read_again
 from equigen.rules.selection import Identity
@@ -238,10 +238,9 @@ class Lookahead:
             del self._failed[ref]
 
     def _hear_others(self, later: Iterable[PageRef]) -> None:
-        """Before the first answer: wait for what was asked together with a page that failed.
+        """Before the first answer: wait for what was asked with a page that failed.
 
-        So it is known whether all is lost or one page; where all of that was of one label, one page
-        each of the others is asked for.
+        So it is known whether all is lost; of labels that weren't asked for, one page each is.
         """
         if self.answers:
             return
@@ -363,12 +362,13 @@ class Lookahead:
     def _answer(self, ref: PageRef) -> Page:
         self._raise_if_over()
         request = self._source.request(ref.query, ref.page)
-
-        def read(answer: Answer) -> Page:
-            return self._source.read(ref.query, answer.body, url=answer.url)
-
         try:
-            return self._client.get(request.url, read, params=request.params)
+            page = self._client.get(
+                request.url,
+                lambda answer: self._source.read(ref.query, answer.body, url=answer.url),
+                params=request.params,
+            )
+            return discreet(page, self._client.hide)
         except HttpStatusError as err:
             if ref.page == 1 or not is_past_the_end(err):
                 raise

@@ -39,11 +39,15 @@ class Censor:
         self._any = _pattern("|".join(form.begin for form in self._forms) or r"(?!)")
 
     def clean(self, text: str) -> str:
-        """Return the text with stars in place of secrets."""
+        """Return the text with stars in place of secrets, and addresses without logins."""
+        return without_passwords(self.hide(text))
+
+    def hide(self, text: str) -> str:
+        """Return the text with stars in place of secrets alone."""
         if self._any.search(text):
             for form in self._forms:
                 text = form.hidden(text)
-        return without_passwords(text)
+        return text
 
 
 def secrets_of(headers: Iterable[str]) -> set[str]:

@@ -16,5 +16,7 @@ def test_a_process_keeps_all_limits_that_it_is_told() -> None:
         "a.org": HostPolicy(per_minute=3, per_day=4, concurrency=5, spacing_s=1.5),
         "*": HostPolicy(),
     }
-    setup = Setup(policies, "T/1", Patience(tries=2), making, threads=7, talkative=True)
+    setup = Setup(
+        policies, "T/1", Patience(tries=2), making, threads=7, talkative=True, secrets=("x",)
+    )
     assert read_setup(setup_line(setup)) == setup

@@ -122,21 +122,11 @@ FETCH = (
 def run(*args: str, folder: Path, env: Mapping[str, str]) -> int:
     """Run a command that tells of each request, and keep what it said beside the dataset."""
     folder.mkdir(parents=True, exist_ok=True)
-    log = ["--log-file", str(folder / "equigen.log")] if has_log_file(folder) else []
-    done = equigen(*args, "--verbose", *log, cwd=folder, env=env)
+    log = str(folder / "equigen.log")
+    done = equigen(*args, "--verbose", "--log-file", log, cwd=folder, env=env)
     said = folder / f"said-{len(list(folder.glob('said-*')))}"
     said.write_text(f"{args}\n{done.stdout}\n{done.stderr}", encoding="utf-8")
     return done.returncode
-
-
-_HELP: list[str] = []
-
-
-def has_log_file(folder: Path) -> bool:
-    """Tell whether the program writes log files."""
-    if not _HELP:
-        _HELP.append(equigen("fetch", "--help", cwd=folder).stdout)
-    return "--log-file" in _HELP[0]
 
 
 def check_nowhere(folder: Path, secrets: Sequence[str]) -> None:
@@ -229,7 +219,31 @@ def test_what_an_api_quotes_of_them_is_not_told(hosts: Hosts, tmp_path: Path, fa
         assert "***" in said
 
 
-def test_the_log_file_is_looked_at(tmp_path: Path) -> None:
-    """The tests above write one where the program can."""
-    if not has_log_file(tmp_path):
-        pytest.skip("this version writes no log file")
+@pytest.mark.parametrize("kind", CREDENTIALS)
+def test_what_an_api_quotes_of_them_in_its_results_goes_nowhere(
+    hosts: Hosts, tmp_path: Path, kind: str
+) -> None:
+    """Not into the TSV nor on from there, to hosts of pictures, logs or processes."""
+    secrets = list(CREDENTIALS[kind].values())
+
+    def quoting(hit: Hit) -> Reply | None:
+        hosts.answer = lambda _hit: None
+        answer = hosts.search(hit)
+        body = json.loads(answer.body)
+        for result in body["results"]:
+            quoted = " ".join(echo(secret) for echo in ECHOES.values() for secret in secrets)
+            result |= {"title": f"Artist {result['id']} - X {quoted}", "style": [quoted]}
+            address = result["cover_image"]
+            result["cover_image"] = f"{address}?token={quote(secrets[-1], safe='')}"
+        hosts.answer = quoting
+        return Reply(200, answer.headers, json.dumps(body).encode())
+
+    data = tmp_path / "data"
+    env = {**env_of(hosts, data, CREDENTIALS[kind]), "EQUIGEN_DOWNLOAD__PROCESSES": "1"}
+    hosts.answer = quoting
+    assert run(*FETCH, folder=data, env=env) == 0
+    assert run("download", folder=data, env=env) in {0, 3}
+    assert "***" in (data / "equigen_dataset.tsv").read_text(encoding="utf-8")
+    assert hosts.images.log
+    check_hosts(hosts, secrets)
+    check_nowhere(data, secrets)
