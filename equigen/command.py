@@ -167,10 +167,12 @@ class _Command:
         """Return a stage that tells when it starts and ends."""
 
         def told(*args: Any, **flags: Any) -> "Summary":  # noqa: ANN401  (a stage's own)
-            self.stage = name
             tell("stage started", f"{name} started", stage=name)
-            summary = run(*args, **flags)
-            self.stage = ""
+            try:
+                summary = run(*args, **flags)
+            except BaseException:
+                self.stage = name
+                raise
             tell(
                 "stage ended",
                 summary.line(),

@@ -135,6 +135,30 @@ def test_what_was_done_before_an_error_is_told(tmp_path: Path, flag: str) -> Non
     assert f"equigen run: {seen['last_run']['error']}\n" == done.stderr
 
 
+@pytest.mark.parametrize(("status", "code"), [(503, 1), (401, 2), (404, 1)])
+def test_a_night_without_the_api_is_none_without_covers(
+    tmp_path: Path, status: int, code: int
+) -> None:
+    """What is left of the dataset is downloaded and dealt; then the run ends with the error."""
+    with Sandbox(make_catalogue(albums_per_label=6)) as sandbox:
+        env = {**sandbox_env(sandbox.base_url, **SMALL), "EQUIGEN_HTTP__TRIES": "1"}
+        assert equigen("fetch", cwd=tmp_path, env=env).returncode == 0
+        env |= {"EQUIGEN_FETCH__GENRE_LIMIT": "200"}
+        sandbox.hook = lambda hit: Reply(status) if "search" in hit.path else None
+        done = equigen("run", "--quiet", cwd=tmp_path, env=env)
+        told = equigen("run", "--json", cwd=tmp_path, env=env)
+    assert done.returncode == told.returncode == code
+    assert done.stdout.startswith("run: clean ")
+    assert done.stdout.endswith(" covers; fetch failed\n")
+    assert done.stderr.count("\n") == 1
+    assert f"status 200, got {status}" in done.stderr
+    seen = status_of(tmp_path)
+    assert seen["last_run"]["outcome"] == "failed"
+    assert 6 <= seen["rows"] == seen["covers"]
+    assert len(list((tmp_path / "data" / "split").rglob("*.jpg"))) == seen["rows"]
+    assert from_json(told.stdout)["error"] in told.stderr
+
+
 def test_an_error_at_the_start_is_one_line_alone(tmp_path: Path) -> None:
     """Nothing was done that could be told of on stdout."""
     with ScriptedServer(Script(404)) as server:

@@ -18,7 +18,8 @@ import typer
 
 from equigen import sources
 from equigen.context import Context, Deadline
-from equigen.errors import UsageError
+from equigen.errors import CredentialsError, EquigenError, FetchError, UsageError
+from equigen.files import reading_tsv
 from equigen.lock import dataset_lock
 from equigen.rules.clock_times import next_time, read_time
 from equigen.rules.splitting import Link
@@ -64,11 +65,13 @@ def run(
 ) -> Iterator[Summary]:
     """Run the stages one after another; the first that raises ends the run.
 
-    After `until`, a stage that asks hosts ends, one that works on what is here is finished, and no
-    other is begun.
+    Where no albums can be had, the others go on with those that are there, and the run then ends
+    with that error. After `until`, a stage that asks hosts ends, one that works on what is here is
+    finished, and no other is begun.
 
     Raises:
         UsageError: `until` is no time of day.
+        FetchError, CredentialsError: no albums could be had.
 
     """
     if until is not None:
@@ -78,12 +81,28 @@ def run(
         "download": {"retry_failed": retry_failed},
         "split": {"link": link},
     }
+    failure: EquigenError | None = None
     with dataset_lock(context.directory, stage="run", now=context.now()):
         for name in STAGES:
             if context.time_is_up:
                 yield _not_begun(name)
-            else:
+                continue
+            try:
                 yield stage(name)(context, **flags.get(name, {}))
+            except (FetchError, CredentialsError) as err:
+                if name != "fetch" or not _has_albums(context):
+                    raise
+                failure = err
+                context.say(f"{name}: {err} The others go on with the albums that are there.")
+    if failure:
+        raise failure
+
+
+def _has_albums(context: Context) -> bool:
+    if not context.tsv.exists():
+        return False
+    with reading_tsv(context.tsv) as rows:
+        return any(True for _ in rows)
 
 
 def _deadline(until: str, context: Context) -> Deadline:
