@@ -1,11 +1,23 @@
 """`python -m equigen` and the console script."""
 
 import os
+import signal
+from typing import NoReturn
 
 # Every matrix here is small: threads that share one product would only wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from equigen.cli import main
+
+def _stop_at_once(*_: object) -> NoReturn:
+    """End where nothing was begun yet, since modules are still loaded."""
+    os.write(2, b"equigen: stopped. Nothing was done.\n")
+    os._exit(130)
+
+
+for _number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(_number, _stop_at_once)
+
+from equigen.cli import main  # noqa: E402  (from here on a signal is heard)
 
 if __name__ == "__main__":
     main()

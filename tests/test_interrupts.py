@@ -48,14 +48,17 @@ def test_an_interrupt_ends_work_that_can_and_leaves_work_that_cannot(*, ends: bo
     over.set()
 
 
-# Gets a signal where a module is loaded, in code that was made for it from text.
+# Gets a signal where modules are loaded: in one of ours, or where the program has begun and one
+# has code made for it from text.
 AMID_LOADING = """\
 import signal, sys
 
 def stop(frame, event, what):
-    heard = signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
-    if heard and (frame.f_code.co_filename, frame.f_code.co_name) == ("<string>", "<module>"):
-        signal.raise_signal(signal.SIGTERM)
+    file, name = frame.f_code.co_filename, frame.f_code.co_name
+    if name == "<module>" and file.endswith(PLACE):
+        if PLACE != "<string>" or getattr(signal.getsignal(signal.SIGTERM), "__name__", "") == "_stop_cleanly":
+            sys.settrace(None)
+            signal.raise_signal(NUMBER)
 
 sys.settrace(stop)
 from equigen.__main__ import main
@@ -64,9 +67,14 @@ main()
 
 
 @linux_only
-def test_a_signal_while_modules_load_ends_with_130_all_the_same(tmp_path: Path) -> None:
-    """Python would end itself by SIGINT where one came while a dataclass is made."""
-    (tmp_path / "amid_loading.py").write_text(AMID_LOADING, encoding="utf-8")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("place", ["<string>", "equigen/cli.py", "equigen/command.py"])
+def test_a_signal_while_modules_load_ends_with_130_all_the_same(
+    tmp_path: Path, place: str, number: signal.Signals
+) -> None:
+    """Python would end itself by it, where one came before the program began or in a dataclass."""
+    script = AMID_LOADING.replace("PLACE", repr(place)).replace("NUMBER", str(int(number)))
+    (tmp_path / "amid_loading.py").write_text(script, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "amid_loading", "status"],
         cwd=tmp_path, env=program_env(), capture_output=True, text=True, check=False,
