@@ -56,7 +56,8 @@ import signal, sys
 def stop(frame, event, what):
     file, name = frame.f_code.co_filename, frame.f_code.co_name
     if name == "<module>" and file.endswith(PLACE):
-        if PLACE != "<string>" or getattr(signal.getsignal(signal.SIGTERM), "__name__", "") == "_stop_cleanly":
+        heard = getattr(signal.getsignal(signal.SIGTERM), "__name__", "")
+        if PLACE != "<string>" or heard == "_stop_cleanly":
             sys.settrace(None)
             signal.raise_signal(NUMBER)
 
