@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from bench.blows import Blows
+from bench.blows import Blow, Blows
 from bench.lives import End, Lives, Program, highest
 from bench.processes import Memory
 from bench.sameness import Dataset, contradictions, differences
@@ -22,6 +22,7 @@ from support import ROOT, program_env
 
 from equigen.errors import PictureError
 from equigen.images import check_picture
+from equigen.ledger import LEDGER_NAME
 from equigen.rules.rendering import Demands
 from equigen.sandbox.catalogue import make_catalogue
 
@@ -183,6 +184,22 @@ def test_a_tsv_that_is_written_though_it_was_cut_off_is_found_out(tmp_path: Path
 
 
 @linux_only
+@pytest.mark.parametrize(("code", "found"), [(5, True), (0, False)])
+def test_each_blow_has_an_end_of_its_own(tmp_path: Path, *, code: int, found: bool) -> None:
+    """A ledger that is damaged or lost, and an API that refuses who asks: told, or not noticed."""
+    ledger = tmp_path / LEDGER_NAME
+    script = f"import sys; sys.exit(0 if 'repair' in sys.argv else {code})"
+    lives = Lives(Program([sys.executable, "-c", script], tmp_path, program_env()), tmp_path)
+    blows = Blows(tmp_path, lives, None)
+    rng = Random(3)
+    for _ in range(12):
+        ledger.write_bytes(bytes(range(256)) * 100)
+        blows.one(["fetch"], 60, rng)
+    assert set(blows.struck) == {Blow.DAMAGED, Blow.LOST, Blow.REFUSED}
+    assert [f"it ended with {code}" in each for each in lives.findings] == [True] * 12 * found
+
+
+@linux_only
 def test_a_small_soak_comes_out_as_if_nothing_had_gone_wrong(tmp_path: Path) -> None:
     """Troubles and kills leave no trace in the dataset, and the program says so with a 0."""
     words = ["--albums", "150", "--share", "0.1", "--kill-after", "2", "3.5", "--blows", "0.3"]
@@ -197,5 +214,6 @@ def test_a_small_soak_comes_out_as_if_nothing_had_gone_wrong(tmp_path: Path) -> 
     assert ran.returncode == 0, ran.stderr
     assert "| result | the same as undisturbed |" in ran.stdout
     assert "| … SIGKILL" in ran.stdout
-    _, _, struck = ran.stdout.partition("| from outside, for one run | times |")
-    assert struck.splitlines()[2].startswith("| the "), struck
+    _, _, struck = ran.stdout.partition("| from outside, for one run | times |\n| --- | --- |\n")
+    told = struck.partition("\n\n")[0].splitlines()
+    assert all(line.split(" | ")[0].removeprefix("| ") in set(Blow) for line in told), told
