@@ -121,6 +121,11 @@ def _is_path(value: object) -> bool:
     return bool(genre and name) and ".." not in {genre, name} and "/" not in name
 
 
+def is_cover_path(value: object) -> bool:
+    """Tell whether a value makes sense as a cover's path."""
+    return _is_text(value) and _is_path(value)
+
+
 def _is_set(value: object) -> bool:
     return value in {*SETS, ASIDE}
 

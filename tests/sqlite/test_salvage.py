@@ -21,6 +21,12 @@ MOST_READ = 12 * ALBUMS
 MOST_LOST = 4 * PAGE_BYTES // 26
 # What pages that lead to other pages begin with: https://www.sqlite.org/fileformat2.html
 INTERIOR = {2, 5}
+CELLS = ["a cell"] * len(COLUMNS)
+ROWS: Mapping[str, Callable[[int], tuple[object, ...]]] = {
+    "albums": lambda n: (n, f"m{n}", "Ann", f"Album {n}", "p", "Jazz", 1, json.dumps(CELLS)),
+    "pages": lambda n: (f"q{n // 999}", n % 999, 1999, 9, 9, None, 0, 0, "2026-01-01", 1, "[]"),
+    "sets": lambda n: (f"Jazz/{n:05}_cover.jpg", "train"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -107,14 +113,6 @@ def test_a_page_that_holds_a_copy_of_another_is_noticed(tmp_path: Path, table: s
         new.unlink()
         assert came[table].kept < ALBUMS
         assert {name for name, each in came.items() if not each.is_whole} == {table}
-
-
-ROWS: Mapping[str, Callable[[int], tuple[object, ...]]] = {
-    "albums": lambda n: (n, f"m{n}", "Ann", f"Album {n}", "p", "Jazz", 1, json.dumps(CELLS)),
-    "pages": lambda n: (f"q{n // 999}", n % 999, 1999, 9, 9, None, 0, 0, "2026-01-01", 1, "[]"),
-    "sets": lambda n: (f"Jazz/{n:05}_cover.jpg", "train"),
-}
-CELLS = ["a cell"] * len(COLUMNS)
 
 
 def root_of(file: Path, table: str) -> int:

@@ -17,7 +17,7 @@ from support import equigen, from_json, make_context, sandbox_env
 from wholes import LEDGER, LIMITS, Whole, make_whole, small_catalogue, tables_of
 
 from equigen.context import Context
-from equigen.errors import LedgerError, MissingInputError
+from equigen.errors import InputError, LedgerError, MissingInputError
 from equigen.ledger import Ledger
 from equigen.rules.splitting import Link
 from equigen.sqlite.salvage import find_damage
@@ -254,6 +254,42 @@ def test_moved_covers_are_known_again_in_their_sets(tmp_path: Path, whole: Whole
     split.run(context, link=Link.MOVE)
     assert sets_of(folder) == sets
     assert whole.sandbox.log == []
+
+
+def test_a_broken_list_of_the_sets_is_told_by_its_line(tmp_path: Path, whole: Whole) -> None:
+    """Nothing is made without it, as albums would change sets; without the file, all goes on."""
+    folder = whole.copy(tmp_path / "data")
+    context = context_of(folder, whole)
+    listed, sets = folder / "split" / "split.tsv", sets_of(folder)
+    lines = listed.read_bytes().splitlines(keepends=True)
+    listed.write_bytes(b"".join([*lines[:2], b"x" * 200_000 + lines[2], *lines[3:]]))
+    (folder / LEDGER).unlink()
+    with pytest.raises(InputError, match=r"split\.tsv, line 3, column 1.*move the file away"):
+        repair.run(context)
+    assert not list(folder.glob(f"{LEDGER}*"))
+    listed.unlink()
+    repair.run(context)
+    split.run(context)
+    assert sets_of(folder) == sets
+
+
+def test_lines_of_the_sets_that_name_no_cover_are_left_out(tmp_path: Path, whole: Whole) -> None:
+    """They are counted, and the ledger that comes of the others is whole."""
+    folder = whole.copy(tmp_path / "data")
+    context = context_of(folder, whole)
+    listed = folder / "split" / "split.tsv"
+    head, first, *_ = listed.read_text().splitlines()
+    at = head.split("\t").index("file")
+    odd = ["noslash", "../../../victim/keep.jpg", "/etc/keep.jpg", "../keep.jpg", ""]
+    with listed.open("a") as file:
+        for name in odd:
+            cells = first.split("\t")
+            file.write("\t".join([*cells[:at], name, *cells[at + 1 :]]) + "\n")
+    (folder / LEDGER).unlink()
+    summary = repair.run(context)
+    assert summary.facts["sets_left_out"] == len(odd)
+    assert "5 lines that name no cover or no set were left out" in " ".join(summary.notes)
+    assert repair.run(context).facts["repaired"] is False
 
 
 def test_a_days_quota_is_not_had_twice(tmp_path: Path, whole: Whole) -> None:
