@@ -19,7 +19,7 @@ from equigen.context import Context
 from equigen.downloads.covers import dataset_covers
 from equigen.errors import UsageError
 from equigen.files import refuse_file
-from equigen.history import Begun, PastRun, begun_run, last_run
+from equigen.history import begun_run, last_run
 from equigen.ledger import (
     LAST_FETCH,
     LAST_REFRESH,
@@ -28,6 +28,7 @@ from equigen.ledger import (
     REFRESHING,
     Ledger,
 )
+from equigen.remembered import Begun, PastRun, read_moment
 from equigen.rules.covering import FAILED, OK
 from equigen.rules.licences import licence_of
 from equigen.rules.pacing import HostPolicy, policy_for
@@ -171,10 +172,10 @@ def _look(context: Context) -> _Found:
             sets = ledger.sets()
             found.pending = ledger.pending()
             found.pages = any(True for _ in ledger.page_extents())
-            found.last_fetch = ledger.value(LAST_FETCH)
-            found.last_refresh = ledger.value(LAST_REFRESH)
+            found.last_fetch = ledger.read(LAST_FETCH, read_moment) or ""
+            found.last_refresh = ledger.read(LAST_REFRESH, read_moment) or ""
             found.refresh_under_way = bool(ledger.value(REFRESHING))
-            found.last_success = ledger.value(LAST_SUCCESS)
+            found.last_success = ledger.read(LAST_SUCCESS, read_moment) or ""
             found.last_run, found.begun = last_run(ledger), begun_run(context, ledger)
             found.rests = tuple(ledger.rests().values())
             found.asked_today = ledger.requests_of(context.now().astimezone(UTC).date().isoformat())

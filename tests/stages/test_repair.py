@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from forks import Forks
@@ -19,9 +20,10 @@ from wholes import LEDGER, LIMITS, Whole, make_whole, small_catalogue, tables_of
 from equigen.context import Context
 from equigen.errors import InputError, LedgerError, MissingInputError
 from equigen.ledger import Ledger
+from equigen.records import Rest
 from equigen.rules.splitting import Link
 from equigen.sqlite.salvage import find_damage
-from equigen.stages import dedupe, download, fetch, repair, split, status
+from equigen.stages import dedupe, download, fetch, repair, report, split, status
 
 PAGE = 4096
 TODAY = datetime.now(UTC).replace(microsecond=0)
@@ -168,6 +170,62 @@ def test_bytes_overwritten_anywhere_are_repaired(tmp_path: Path, whole: Whole, s
     repair.run(context)
     assert goes_on(context, whole) == before
     assert repair.run(context).facts["repaired"] is False
+
+
+SENSELESS = [
+    ("last_run", "garbage", status),
+    ("last_run", "{}", status),
+    ("last_success", "yesterday", status),
+    ("last_success", "2026-06-15T12:00:00", status),
+    (
+        "run_under_way",
+        '{"command": "run", "pid": -1, "since": "2026-06-15T12:00:00+00:00"}',
+        status,
+    ),
+    ("run_under_way", "[]", status),
+    ("last_fetch", "0", status),
+    ("split_groups", '{"cut": 2}', report),
+    ("split_groups", "garbage", report),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "stage"), SENSELESS)
+def test_single_values_that_make_no_sense_are_repaired(
+    tmp_path: Path, whole: Whole, key: str, value: str, stage: ModuleType
+) -> None:
+    """Who reads them names the repair, which takes them out, and all goes on."""
+    context = context_of(whole.copy(tmp_path / "data"), whole)
+    with Ledger(context.ledger) as ledger:
+        ledger.remember(key, value)
+    with pytest.raises(LedgerError, match=r"is damaged.*equigen repair"):
+        stage.run(context)
+    assert repair.run(context).facts["damage"] == "1 rows of meta make no sense"
+    stage.run(context)
+    assert repair.run(context).facts["repaired"] is False
+
+
+def test_a_refresh_that_makes_no_sense_is_repaired(tmp_path: Path, whole: Whole) -> None:
+    """A value that only fetch reads: it says so before it asks for anything."""
+    context = context_of(whole.copy(tmp_path / "data"), whole)
+    with Ledger(context.ledger) as ledger:
+        ledger.remember("refreshing", "[1")
+    whole.sandbox.log.clear()
+    with pytest.raises(LedgerError, match=r"is damaged.*equigen repair"):
+        fetch.run(context, refresh=True)
+    assert whole.sandbox.log == []
+    assert repair.run(context).facts["repaired"]
+    fetch.run(context, refresh=True)
+
+
+def test_a_rest_without_a_time_zone_is_repaired(tmp_path: Path, whole: Whole) -> None:
+    """Nobody knows when it ends: status names the repair, which takes it out."""
+    context = context_of(whole.copy(tmp_path / "data"), whole)
+    with Ledger(context.ledger) as ledger:
+        ledger.record_rest(Rest("a.example", "2026-06-15T11:00:00", "2026-06-15T13:00:00", 1, "-"))
+    with pytest.raises(LedgerError, match=r"is damaged.*equigen repair"):
+        status.run(context)
+    assert repair.run(context).facts["damage"] == "1 rows of rests make no sense"
+    assert status.run(context).facts["resting"] == []
 
 
 def test_killed_at_any_moment_a_repair_loses_nothing(

@@ -1,11 +1,15 @@
 """The status stage, from an empty folder to a whole dataset."""
 
+import json
+import os
 import re
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from support import NOON, ROOT, make_context, write_rows
 
+from equigen.errors import StorageError
 from equigen.history import noted
 from equigen.ledger import Ledger
 from equigen.records import PageUse, Rest
@@ -130,6 +134,44 @@ def test_how_the_last_run_ended_is_told_with_its_age(tmp_path: Path) -> None:
     assert last["resumes_at"] == "2026-06-15T12:00:00+00:00"
     assert re.search(r"last run +download: partly, 2026-06-14T06:00:00", as_text(found))
     assert "(1 day, 6:00:00 ago)" in as_text(found)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"stage": None},
+        {"stage": ["fetch"]},
+        {"pid": "12"},
+        {"pid": -1},
+        {"pid": 0},
+        {"pid": 2**70},
+        {"pid": True},
+        {"since": 7},
+    ],
+)
+def test_a_lock_that_names_no_run_tells_of_none(tmp_path: Path, odd: dict[str, object]) -> None:
+    """Whatever stands there, no run is under way that anybody could know of."""
+    context = make_context(tmp_path)
+    Ledger(context.ledger).close()
+    holder = {"stage": "fetch", "pid": os.getpid(), "since": "2026-06-15 11:00:00 UTC"}
+    lock = tmp_path / ".equigen.lock.holder"
+    lock.write_text(json.dumps(holder))
+    assert status.run(context).facts["under_way"]
+    kept = {key: value for key, value in (holder | odd).items() if value is not None}
+    lock.write_text(json.dumps(kept))
+    assert status.run(context).facts["under_way"] is None
+
+
+def test_an_error_that_quotes_a_name_of_any_bytes_can_be_told(tmp_path: Path) -> None:
+    """A file's name that is no UTF-8 doesn't spoil what is noted of a run."""
+    context = make_context(tmp_path)
+    Ledger(context.ledger).close()
+    name = os.fsdecode(b"J\xe4zz")
+    with pytest.raises(StorageError), noted(context, "fetch", []):
+        raise StorageError(name)
+    last = status.run(context).facts["last_run"]
+    assert isinstance(last, dict)
+    assert last["error"] == "J\ufffdzz"
 
 
 def test_the_names_that_monitors_read_are_documented(tmp_path: Path) -> None:
