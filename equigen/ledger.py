@@ -25,6 +25,7 @@ from equigen.records import (
     Taken,
 )
 from equigen.remembered import read_texts
+from equigen.rules.covering import OK
 from equigen.rules.selection import Identity
 from equigen.schema import COLUMNS, Album, Listing
 from equigen.sqlite.hosts import HostRecords
@@ -210,6 +211,13 @@ class Ledger(HostRecords, LikenessRecords):
         """Yield how each cover ended."""
         with self._rows("SELECT path, status, reason, size_bytes FROM covers") as rows:
             yield from map(CoverState._make, rows)
+
+    def covers_not_had(self) -> Iterator[Cover]:
+        """Yield all that is known of the covers that could not be had."""
+        sql = f"SELECT {_COVER_COLUMNS} FROM covers WHERE status <> ?"  # noqa: S608  (our own column names)
+        with self._rows(sql, (OK,)) as rows:
+            for row in rows:
+                yield Cover(*row)
 
     def covers_at(self, paths: Iterable[str]) -> dict[str, Cover]:
         """Return what is known of the covers at these paths, by path."""
