@@ -8,9 +8,8 @@ import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from equigen.context import Context
 from equigen.errors import (
@@ -26,40 +25,14 @@ from equigen.errors import (
 )
 from equigen.ledger import LAST_RUN, LAST_SUCCESS, RUN_UNDER_WAY, Ledger
 from equigen.lock import LOCK_NAMES, dataset_lock
+from equigen.remembered import Begun, PastRun, read_begun, read_past_run
+from equigen.schema import safe_text
 from equigen.summary import Summary, as_iso, left_by_unit, resumption
 
 RUNS = frozenset({"run", "fetch", "download"})
 STOPPED = "stopped"
 _OUTCOMES = {EXIT_DONE: "done", EXIT_PARTLY: "partly"}
 _FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class PastRun:
-    """How a run ended: `outcome` is done, partly or failed, with the `error` in one line.
-
-    Dates are UTC in ISO 8601; `left` counts what is left for a later run, by unit.
-    """
-
-    command: str
-    outcome: str
-    exit_code: int
-    error: str
-    started_at: str
-    ended_at: str
-    took_s: float
-    left: dict[str, int]
-    resumes_at: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """A run that began and didn't end, since `since` (UTC in ISO 8601); killed, unless `alive`."""
-
-    command: str
-    pid: int
-    since: str
-    alive: bool
 
 
 @contextmanager
@@ -122,7 +95,7 @@ def _ending(err: BaseException) -> tuple[int, str]:
     if isinstance(err, KeyboardInterrupt):
         number = err.args[0] if err.args else signal.SIGINT
         return EXIT_INTERRUPTED, f"{STOPPED} by {signal.Signals(number).name}"
-    line = " ".join(str(err).split())
+    line = safe_text(str(err))
     if isinstance(err, EquigenError):
         return err.exit_code, line
     return EXIT_FAILED, f"{type(err).__name__}: {line}"
@@ -144,29 +117,38 @@ def _remember(context: Context, values: Mapping[str, str]) -> None:
 
 
 def last_run(ledger: Ledger) -> PastRun | None:
-    """Return how the last run ended, None before there was one."""
-    noted_of = ledger.value(LAST_RUN)
-    return PastRun(**json.loads(noted_of)) if noted_of else None
+    """Return how the last run ended, None before there was one.
+
+    Raises:
+        LedgerError: what was noted of it makes no sense.
+
+    """
+    return ledger.read(LAST_RUN, read_past_run)
 
 
 def begun_run(context: Context, ledger: Ledger) -> Begun | None:
-    """Return the run that is under way, or that was killed since the last one ended."""
-    noted_of = ledger.value(RUN_UNDER_WAY)
-    begun: dict[str, Any] = json.loads(noted_of) if noted_of else _holder(context)
-    return Begun(**begun, alive=_is_alive(begun["pid"])) if begun else None
+    """Return the run that is under way, or that was killed since the last one ended.
+
+    Raises:
+        LedgerError: what was noted of it makes no sense.
+
+    """
+    begun = ledger.read(RUN_UNDER_WAY, read_begun) or _holder(context)
+    return replace(begun, alive=_is_alive(begun.pid)) if begun else None
 
 
-def _holder(context: Context) -> dict[str, Any]:
+def _holder(context: Context) -> Begun | None:
     """Return what the lock tells of a dataset's first run, which began before the ledger did."""
     for name in LOCK_NAMES:
         try:
             held = json.loads((context.directory / name).read_bytes())
             since = datetime.strptime(held["since"], "%Y-%m-%d %H:%M:%S UTC").replace(tzinfo=UTC)
+            begun = {"command": held["stage"], "pid": held["pid"], "since": _iso(since)}
+            if held["stage"] in RUNS:
+                return read_begun(json.dumps(begun))
         except (OSError, ValueError, KeyError, TypeError):
             continue
-        if held["stage"] in RUNS:
-            return {"command": held["stage"], "pid": held["pid"], "since": _iso(since)}
-    return {}
+    return None
 
 
 def _is_alive(pid: int) -> bool:

@@ -7,10 +7,10 @@ method is one transaction: a killed process leaves it done or not done.
 
 import json
 import operator
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from equigen.records import (
     Cover,
@@ -24,12 +24,15 @@ from equigen.records import (
     StoredPage,
     Taken,
 )
+from equigen.remembered import read_texts
+from equigen.rules.covering import OK
 from equigen.rules.selection import Identity
 from equigen.schema import COLUMNS, Album, Listing
 from equigen.sqlite.hosts import HostRecords
 from equigen.sqlite.likeness import LikenessRecords
 from equigen.sqlite.tables import LEDGER_FORMAT
 
+_Said = TypeVar("_Said")
 _NOTHING: Mapping[str, bytes] = {}
 LEDGER_NAME = "equigen_ledger.sqlite"
 # How covers last got into their sets, under the key of `Ledger.value`; "move" took them away.
@@ -138,8 +141,7 @@ class Ledger(HostRecords, LikenessRecords):
         asked for already stays: it goes on instead.
         """
         with self._transaction() as db:
-            row = db.execute("SELECT value FROM meta WHERE key = ?", (REFRESHING,)).fetchone()
-            under_way = set(json.loads(row[0])) if row else set()
+            under_way = set(self.read(REFRESHING, read_texts) or ())
             new = set(queries) - under_way
             starts = [(query.rstrip("]"),) for query in sorted(new)]
             db.executemany("DELETE FROM pages WHERE substr(query, 1, length(?1)) = ?1", starts)
@@ -209,6 +211,13 @@ class Ledger(HostRecords, LikenessRecords):
         """Yield how each cover ended."""
         with self._rows("SELECT path, status, reason, size_bytes FROM covers") as rows:
             yield from map(CoverState._make, rows)
+
+    def covers_not_had(self) -> Iterator[Cover]:
+        """Yield all that is known of the covers that could not be had."""
+        sql = f"SELECT {_COVER_COLUMNS} FROM covers WHERE status <> ?"  # noqa: S608  (our own column names)
+        with self._rows(sql, (OK,)) as rows:
+            for row in rows:
+                yield Cover(*row)
 
     def covers_at(self, paths: Iterable[str]) -> dict[str, Cover]:
         """Return what is known of the covers at these paths, by path."""
@@ -315,6 +324,16 @@ class Ledger(HostRecords, LikenessRecords):
         """Return a single remembered value, "" where there is none."""
         with self._rows("SELECT value FROM meta WHERE key = ?", (key,)) as rows:
             return next((str(value) for (value,) in rows), "")
+
+    def read(self, key: str, reader: Callable[[str], _Said]) -> _Said | None:
+        """Return what a single remembered value says, None where there is none.
+
+        Raises:
+            LedgerError: it says nothing that `reader` (`remembered.py`) understands.
+
+        """
+        with self._rows("SELECT value FROM meta WHERE key = ? AND value <> ''", (key,)) as rows:
+            return next((reader(str(value)) for (value,) in rows), None)
 
     def remember(self, key: str, value: str) -> None:
         """Remember a single value in place of what it was."""

@@ -3,14 +3,15 @@
 Memory holds some rows at a time, however many there are.
 """
 
-import csv
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from typing import NamedTuple
 
 from equigen.context import Bar, Context
-from equigen.files import translating_os_errors
+from equigen.errors import InputError
+from equigen.files import reading_tsv
 from equigen.ledger import SPLIT_LINK, Ledger
 from equigen.pages.taken import albums_of
 from equigen.records import Placement, Taken
@@ -18,6 +19,7 @@ from equigen.rules.credits import artist_key
 from equigen.rules.pictures import host_of
 from equigen.rules.splitting import ASIDE, SETS, Link
 from equigen.splits.layout import SPLIT_TSV, files_in_sets, sha256_of
+from equigen.sqlite.soundness import is_cover_path
 
 _BATCH = 500
 _SET_COLUMNS = ("album_id", "set", "group", "file", "sha256")
@@ -107,21 +109,37 @@ def note_albums(context: Context, ledger: RebuiltLedger, bar: Bar) -> int:
     return new
 
 
-def note_sets(context: Context, ledger: RebuiltLedger) -> int:
+class Sets(NamedTuple):
+    """How many albums' sets only the files told, and how many of their lines made no sense."""
+
+    placed: int
+    senseless: int
+
+
+def note_sets(context: Context, ledger: RebuiltLedger) -> Sets:
     """Note the set of each album as `split.tsv` has it, or where there is none, the sets' files.
 
-    Returns how many albums' sets only these told.
+    Raises:
+        InputError: `split.tsv` is broken.
+
     """
-    placed = 0
+    placed = senseless = 0
     rows = _listed(context) if (context.split / SPLIT_TSV).is_file() else _laid_out(context)
-    while some := list(islice(rows, _BATCH)):
+    while found := list(islice(rows, _BATCH)):
+        some = [each for each in found if _makes_sense(each)]
+        senseless += len(found) - len(some)
         ledger.add_sets([(each["file"], each["set"]) for each in some])
         placed += ledger.add_placements(
             [_placement(each, ledger) for each in some if _was_remembered(each)]
         )
     if not ledger.value(SPLIT_LINK) and (link := _link(context)):
         ledger.remember(SPLIT_LINK, link)
-    return placed
+    return Sets(placed, senseless)
+
+
+def _makes_sense(row: Mapping[str, str]) -> bool:
+    """Tell whether a row names a set and a cover: what else the ledger had would be damaged."""
+    return row["set"] in {*SETS, ASIDE} and is_cover_path(row["file"])
 
 
 def _was_remembered(row: Mapping[str, str]) -> bool:
@@ -138,14 +156,15 @@ def _placement(row: Mapping[str, str], ledger: RebuiltLedger) -> Placement:
 
 
 def _listed(context: Context) -> Iterator[dict[str, str]]:
-    """Yield the rows of `split.tsv` that are whole."""
     table = context.split / SPLIT_TSV
-    with translating_os_errors(table), table.open(encoding="utf-8", errors="replace") as lines:
-        rows = csv.DictReader(lines, delimiter="\t")
-        for row in rows:
-            is_whole = all(isinstance(row.get(column), str) for column in _SET_COLUMNS)
-            if is_whole and row["set"] in {*SETS, ASIDE}:
-                yield row
+    try:
+        with reading_tsv(table, made_by="equigen split", required=_SET_COLUMNS) as rows:
+            places = [rows.index(column) for column in _SET_COLUMNS]
+            for row in rows:
+                yield {name: row[at] for name, at in zip(_SET_COLUMNS, places, strict=True)}
+    except InputError as err:
+        msg = f"{err} Or move the file away: `equigen repair` then takes the sets from their files."
+        raise InputError(msg) from None
 
 
 def _laid_out(context: Context) -> Iterator[dict[str, str]]:

@@ -1,6 +1,5 @@
 """All that a report shows, gathered from the TSV, the ledger and the covers; nothing is changed."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from equigen.ledger import (
     SPLIT_LINK,
     Ledger,
 )
+from equigen.remembered import SplitGroups, read_split_groups
 from equigen.reports.provenance import settings_shown, versions
 from equigen.reports.tally import Tally
 from equigen.reports.thumbnails import Thumbnails
@@ -57,7 +57,7 @@ class _Remembered:
     groups: Mapping[str, str] = field(default_factory=dict)
     likeness: Mapping[str, Likeness] = field(default_factory=dict)
     identical: frozenset[str] = frozenset()
-    split: Mapping[str, Any] = field(default_factory=dict)
+    split: SplitGroups | None = None
     dates: tuple[Fact, ...] = ()
 
 
@@ -160,7 +160,7 @@ def _remembered(ledger: Ledger) -> _Remembered:
         groups=groups,
         likeness=likeness,
         identical=frozenset(path for paths in ledger.identical_covers() for path in paths),
-        split=json.loads(ledger.value(SPLIT_GROUPS) or "{}"),
+        split=ledger.read(SPLIT_GROUPS, read_split_groups),
         dates=dates,
     )
 
@@ -261,19 +261,19 @@ def _balance(context: Context, remembered: _Remembered, tally: Tally) -> Balance
     return Balance(wanted, tuple(rows), total, tuple(notes))
 
 
-def _on_groups(split: Mapping[str, Any], total: SetRow) -> Iterator[str]:
+def _on_groups(split: SplitGroups | None, total: SetRow) -> Iterator[str]:
     """Yield what the last split said of groups that were too large for a set."""
-    if split.get("group") == "none":
+    if split and split.group == "none":
         yield "Each cover was dealt by itself: artists and look-alikes can be in several sets."
-    elif split.get("cut"):
+    elif split and split.cut:
         yield (
-            f"Groups that were larger than {LARGEST_SHARE:.0%} of a genre: {split['cut']:,}, the"
-            f" largest {split['largest_cut']:.1%}. They were cut at their {split['loose']:,}"
-            f" collaborations. {split['groups']:,} groups ({split['group']}) are in one set each."
+            f"Groups that were larger than {LARGEST_SHARE:.0%} of a genre: {split.cut:,}, the"
+            f" largest {split.largest_cut:.1%}. They were cut at their {split.loose:,}"
+            f" collaborations. {split.groups:,} groups ({split.group}) are in one set each."
         )
     elif split:
         yield (
-            f"{split['groups']:,} groups ({split['group']}) are in one set each. None was so large,"
+            f"{split.groups:,} groups ({split.group}) are in one set each. None was so large,"
             f" more than {LARGEST_SHARE:.0%} of a genre, that it was cut at its collaborations."
         )
     elif any(each.count for each in total.sets):

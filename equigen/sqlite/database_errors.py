@@ -67,14 +67,14 @@ def damaged(path: Path, how: str) -> LedgerError:
     return LedgerError(msg)
 
 
-def complaint(db: sqlite3.Connection) -> str:
-    """Return the first thing that SQLite finds wrong in a whole file, "" where nothing is.
+def complaint(db: sqlite3.Connection, table: str = "") -> str:
+    """Return the first thing that SQLite finds wrong in a file, or a table, "" where nothing is.
 
     Raises:
         sqlite3.Error: the file can't even be looked through.
 
     """
-    (said,) = db.execute("PRAGMA integrity_check(1)").fetchone()
+    (said,) = db.execute(f"PRAGMA integrity_check({table or 1})").fetchone()
     # Above it may stand only in which of several files it is.
     lines = [line for line in str(said).splitlines() if not line.startswith("***")]
     return "" if lines == ["ok"] else "".join(lines[:1])

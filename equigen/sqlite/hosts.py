@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from equigen.records import Rest
+from equigen.remembered import read_moment
 from equigen.sqlite.database import Database
 
 _OF_DAY = "day IN (?1, date(?1, '+1 day'))"
@@ -42,7 +43,11 @@ class HostRecords(Database):
     def rests(self) -> dict[str, Rest]:
         """Return the hosts that refused us and gave nothing since, also those that rested."""
         with self._rows("SELECT host, since, until, times, why FROM rests") as rows:
-            return {row[0]: Rest(*row) for row in rows}
+            rests = {row[0]: Rest(*row) for row in rows}
+            for rest in rests.values():
+                read_moment(rest.since)
+                read_moment(rest.until)
+            return rests
 
     def record_rest(self, rest: Rest) -> None:
         """Note that a host is left alone, in place of its last rest."""

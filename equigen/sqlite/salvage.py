@@ -271,7 +271,15 @@ def _salvage_table(
         came.senseless += len(some) - len(good)
         came.kept += ledger.put(table, good)
         on_row(len(some))
-    came.is_whole &= damaged.is_whole and not came.senseless
+    came.is_whole &= damaged.is_whole and not came.senseless and _is_in_order(db, table.name)
+
+
+def _is_in_order(db: sqlite3.Connection, table: str) -> bool:
+    """Tell whether SQLite finds a table whole: a page of it may hold rows that make sense twice."""
+    try:
+        return not complaint(db, table)
+    except sqlite3.DatabaseError:
+        return False
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import Final, NamedTuple
 
 from equigen.pictures.looks import VIEW
+from equigen.remembered import READERS, read_moment
 from equigen.rules.covering import BROKEN, FAILED, MISSING, OK, REFUSED
 from equigen.rules.splitting import ASIDE, SETS
 from equigen.schema import COLUMNS
@@ -109,6 +110,14 @@ def _is_moment(value: object) -> bool:
     return True
 
 
+def _is_moment_anywhere(value: object) -> bool:
+    """Tell whether a value is a date with a time zone."""
+    try:
+        return bool(read_moment(str(value)))
+    except ValueError:
+        return False
+
+
 def _is_day(value: object) -> bool:
     try:
         return date.fromisoformat(str(value)).isoformat() == value
@@ -119,6 +128,11 @@ def _is_day(value: object) -> bool:
 def _is_path(value: object) -> bool:
     genre, _, name = str(value).partition("/")
     return bool(genre and name) and ".." not in {genre, name} and "/" not in name
+
+
+def is_cover_path(value: object) -> bool:
+    """Tell whether a value makes sense as a cover's path."""
+    return _is_text(value) and _is_path(value)
 
 
 def _is_set(value: object) -> bool:
@@ -205,8 +219,8 @@ _CHECKS: Final[Mapping[tuple[str, str], _Check]] = {
     ("alike", "group_name"): _is_sha256,
     ("balanced", "album"): lambda album: len(bytes(album)) == _MEMENTO_BYTES,  # type: ignore[call-overload]
     ("requests", "day"): _is_day,
-    ("rests", "since"): _is_moment,
-    ("rests", "until"): _is_moment,
+    ("rests", "since"): _is_moment_anywhere,
+    ("rests", "until"): _is_moment_anywhere,
 }
 
 
@@ -223,7 +237,18 @@ def _whole_page(row: Sequence[object], at: Mapping[str, int]) -> bool:
     return isinstance(left, int) and left <= there
 
 
+def _whole_meta(row: Sequence[object], at: Mapping[str, int]) -> bool:
+    reader, value = READERS.get(str(row[at["key"]])), str(row[at["value"]])
+    try:
+        if reader and value:
+            reader(value)
+    except ValueError:
+        return False
+    return True
+
+
 _WHOLE: Final[Mapping[str, Callable[[Sequence[object], Mapping[str, int]], bool]]] = {
+    "meta": _whole_meta,
     "covers": _whole_cover,
     "pages": _whole_page,
 }

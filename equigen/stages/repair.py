@@ -26,7 +26,13 @@ from equigen.files import reading_tsv, refuse_file, require_tsv, translating_os_
 from equigen.ledger import COVERS_COMPARED, DOWNLOADING, LEDGER_NAME, Ledger
 from equigen.lock import dataset_lock
 from equigen.repairs.inventory import Found, Inventory
-from equigen.repairs.rebuilding import RebuiltLedger, note_albums, note_requests, note_sets
+from equigen.repairs.rebuilding import (
+    RebuiltLedger,
+    Sets,
+    note_albums,
+    note_requests,
+    note_sets,
+)
 from equigen.sqlite.database import BESIDE, BUILDING, BUILT, put_built_in_place
 from equigen.sqlite.salvage import Rows, Salvaged, find_damage, new_tables, salvage
 from equigen.summary import Summary, Table
@@ -46,7 +52,8 @@ def run(context: Context) -> Summary:
 
     Raises:
         MissingInputError: there is no dataset at all.
-        InputError: the TSV is broken: it must be mended first. Or the folder is a file.
+        InputError: the TSV or split.tsv is broken: it must be mended first. Or the folder is a
+            file.
         LedgerError: the ledger is from a newer version, or another program's file.
         LockedError: another run is at work.
         StorageError: the disk refuses; the ledger is as it was.
@@ -91,7 +98,7 @@ class _Rebuilt:
     came: Mapping[str, Salvaged]
     found: Found
     albums: int
-    placed: int
+    sets: Sets
     asked: Mapping[str, int]
 
 
@@ -124,14 +131,14 @@ def _build(context: Context, building: Path) -> _Rebuilt:
             rows = _count_rows(context)
             with _albums_known_by_index(ledger), context.bar("albums", rows, "row") as bar:
                 albums = note_albums(context, ledger, bar)
-                placed = note_sets(context, ledger)
+                sets = note_sets(context, ledger)
             inventory = Inventory(context, ledger, mends=True, shelf=Shelf(context, ledger))
             with context.bar("covers", rows, "cover") as bar:
                 found = inventory.take(bar)
         else:
-            placed = note_sets(context, ledger)
+            sets = note_sets(context, ledger)
         asked = note_requests(ledger, context.now().date().isoformat())
-    return _Rebuilt(came, found, albums, placed, asked)
+    return _Rebuilt(came, found, albums, sets, asked)
 
 
 @contextmanager
@@ -203,7 +210,7 @@ def _advice(found: Found, *, mends: bool) -> Iterator[str]:
 
 
 def _summary(rebuilt: _Rebuilt, damage: str, aside: Path | None) -> Summary:
-    found, came = rebuilt.found, rebuilt.came
+    found, came, sets = rebuilt.found, rebuilt.came, rebuilt.sets
     names = [table.name for table in new_tables()]
     rows: list[tuple[str | int, ...]] = [
         (name, came[name].kept, came[name].senseless, "yes" if came[name].is_whole else "no")
@@ -212,8 +219,10 @@ def _summary(rebuilt: _Rebuilt, damage: str, aside: Path | None) -> Summary:
     unsure = [name for name in names if not came[name].is_whole]
     from_files = (
         f"from the TSV: {rebuilt.albums:,} albums; from the covers' files: {found.noted:,} covers;"
-        f" from the sets: {rebuilt.placed:,} albums' sets"
+        f" from the sets: {sets.placed:,} albums' sets"
     )
+    if sets.senseless:
+        from_files += f" ({sets.senseless:,} lines that name no cover or no set were left out)"
     what = "was missing" if damage == _MISSING else f"had to be built anew: {damage}"
     return Summary(
         stage="repair",
@@ -229,7 +238,8 @@ def _summary(rebuilt: _Rebuilt, damage: str, aside: Path | None) -> Summary:
             "not_whole": unsure,
             "albums_noted": rebuilt.albums,
             "covers_noted": found.noted,
-            "sets_noted": rebuilt.placed,
+            "sets_noted": sets.placed,
+            "sets_left_out": sets.senseless,
             "requests_today": dict(rebuilt.asked),
             "examples": found.examples,
         },

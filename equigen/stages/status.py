@@ -1,6 +1,7 @@
 """Tell where the dataset stands and what to run next.
 
-Reads the TSV and the ledger and changes nothing; may be run while another stage works. Also tells
+Reads the TSV and the ledger, sees which covers' files are there, and changes nothing; may be run
+while another stage works. Also tells
 how the last run (run, fetch or download) ended and when one last ended well, what is left of the
 hosts' quotas of the day, and which hosts rest: for monitors, with --json.
 
@@ -9,36 +10,41 @@ Examples:
   equigen status --json
 """
 
+import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from equigen.context import Context
-from equigen.downloads.covers import dataset_covers
+from equigen.downloads.covers import WantedCover, dataset_covers
 from equigen.errors import UsageError
-from equigen.files import refuse_file
-from equigen.history import Begun, PastRun, begun_run, last_run
+from equigen.files import refuse_file, translating_os_errors
+from equigen.history import begun_run, last_run
 from equigen.ledger import (
     LAST_FETCH,
     LAST_REFRESH,
     LAST_SOURCE,
     LAST_SUCCESS,
     REFRESHING,
+    SPLIT_LINK,
     Ledger,
 )
-from equigen.rules.covering import FAILED, OK
+from equigen.remembered import Begun, PastRun, read_moment
+from equigen.rules.covering import OK, Action, Retry, decide
 from equigen.rules.licences import licence_of
 from equigen.rules.pacing import HostPolicy, policy_for
-from equigen.rules.pictures import has_no_cover, host_of
-from equigen.rules.splitting import ASIDE, SETS
+from equigen.rules.pictures import host_of
+from equigen.rules.splitting import ASIDE, SETS, Link
 from equigen.sources import LocalSource, open_source
 from equigen.splits.layout import is_ledger_lost
 from equigen.summary import Summary, Table, as_iso
 
 if TYPE_CHECKING:
-    from equigen.records import CoverState, Rest
+    from equigen.records import Cover, Rest
 
 ORDER: Final = 90
 SETTINGS: Final = ()
@@ -62,6 +68,7 @@ def run(context: Context) -> Summary:
         "rows": found.rows,
         "covers": found.covers,
         "missing": found.missing,
+        "gone": found.gone,
         "failed": dict(found.failed),
         "covers_left": found.covers_left,
         "sets": {name: found.sets[name] for name in SETS},
@@ -84,6 +91,7 @@ def run(context: Context) -> Summary:
         ("rows", found.rows),
         ("covers there", found.covers),
         ("covers not asked for yet", found.missing),
+        *((("covers whose files are gone", found.gone),) if found.gone else ()),
         *((f"failed: {reason}", count) for reason, count in found.failed.most_common()),
         ("covers left to get", found.covers_left),
         *((f"in {name}", found.sets[name]) for name in SETS),
@@ -113,6 +121,7 @@ class _Found:
     rows: int = 0
     covers: int = 0
     missing: int = 0
+    gone: int = 0
     failed: Counter[str] = field(default_factory=Counter)
     sets: Counter[str] = field(default_factory=Counter)
     licences: Counter[str] = field(default_factory=Counter)
@@ -135,7 +144,7 @@ class _Found:
     @property
     def covers_left(self) -> int:
         """How many covers a download would ask for, once all hosts can be asked."""
-        return self.missing + self.to_try_again
+        return self.missing + self.gone + self.to_try_again
 
     def notes(self) -> list[str]:
         """Say under which licences rows come."""
@@ -148,7 +157,7 @@ class _Found:
             return self.fetch
         if self.is_ledger_lost:
             return "equigen repair"
-        if self.missing or self.to_try_again:
+        if self.covers_left:
             return "equigen download"
         if self.sets.total() < self.covers:
             return "equigen split"
@@ -161,20 +170,24 @@ class _Found:
 def _look(context: Context) -> _Found:
     found = _Found()
     source = context.settings.fetch.source
-    known: dict[str, CoverState] = {}
+    good: dict[str, bool] = {}
+    not_had: dict[str, Cover] = {}
     sets: dict[str, str] = {}
     refuse_file(context.directory)
     found.is_ledger_lost = is_ledger_lost(context)
     if context.ledger.exists():
         with Ledger(context.ledger, read_only=True) as ledger:
-            known = {state.path: state for state in ledger.cover_states()}
+            there = set(_files(context, has_moved=ledger.value(SPLIT_LINK) == Link.MOVE))
+            states = ledger.cover_states()
+            good = {state.path: state.path in there for state in states if state.status == OK}
+            not_had = {cover.path: cover for cover in ledger.covers_not_had()}
             sets = ledger.sets()
             found.pending = ledger.pending()
             found.pages = any(True for _ in ledger.page_extents())
-            found.last_fetch = ledger.value(LAST_FETCH)
-            found.last_refresh = ledger.value(LAST_REFRESH)
+            found.last_fetch = ledger.read(LAST_FETCH, read_moment) or ""
+            found.last_refresh = ledger.read(LAST_REFRESH, read_moment) or ""
             found.refresh_under_way = bool(ledger.value(REFRESHING))
-            found.last_success = ledger.value(LAST_SUCCESS)
+            found.last_success = ledger.read(LAST_SUCCESS, read_moment) or ""
             found.last_run, found.begun = last_run(ledger), begun_run(context, ledger)
             found.rests = tuple(ledger.rests().values())
             found.asked_today = ledger.requests_of(context.now().astimezone(UTC).date().isoformat())
@@ -184,25 +197,55 @@ def _look(context: Context) -> _Found:
     found.is_local = _is_local(source, context)
     if not context.tsv.exists():
         return found
+    now = context.now()
     for row in dataset_covers(context):
         found.rows += 1
         if licence := licence_of(row.album_id):
             found.licences[licence] += 1
-        cover = known.get(row.path)
-        if cover and cover.status == OK:
+        if good.get(row.path):
             found.covers += 1
             if row.path in sets:
                 found.sets[sets[row.path]] += 1
-        elif cover:
-            found.failed[cover.reason] += 1
-            found.to_try_again += cover.status == FAILED
-            found.hosts_left.add(host_of(row.url))
-        elif has_no_cover(row.url):
-            found.failed["no picture"] += 1
         else:
-            found.missing += 1
-            found.hosts_left.add(host_of(row.url))
+            _take_lacking(found, row, not_had.get(row.path), is_gone=row.path in good, now=now)
     return found
+
+
+def _take_lacking(
+    found: _Found, row: WantedCover, known: "Cover | None", *, is_gone: bool, now: datetime
+) -> None:
+    """Count a cover that isn't there, and whether a download would ask for it."""
+    decision = decide(row, known, is_there=False, has_twin=False, retry=Retry(), now=now)
+    is_left = decision.action is Action.FETCH
+    if is_left:
+        found.hosts_left.add(host_of(row.url))
+    if known:
+        found.failed[known.reason] += 1
+        found.to_try_again += is_left
+    elif not is_left:
+        found.failed[decision.reason] += 1
+    elif is_gone:
+        found.gone += 1
+    else:
+        found.missing += 1
+
+
+def _files(context: Context, *, has_moved: bool) -> Iterator[str]:
+    """Yield the paths of covers that have a file, also where `split` moved it into a set.
+
+    Folders are listed: to ask for each of a million files takes three times as long.
+    """
+    roots = [context.images, *(context.split / name for name in SETS if has_moved)]
+    for root in roots:
+        with translating_os_errors(root):
+            for genre in root.iterdir() if root.is_dir() else ():
+                if genre.is_dir():
+                    yield from _listed(genre)
+
+
+def _listed(genre: Path) -> Iterator[str]:
+    with suppress(FileNotFoundError), os.scandir(genre) as files:  # another stage may be at work
+        yield from (f"{genre.name}/{file.name}" for file in files if file.is_file())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,15 @@
 """Reading a damaged ledger: it ends, whatever is damaged, and brings what can be read."""
 
+import json
 import random
 import sqlite3
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from equigen.schema import COLUMNS
 from equigen.sqlite.salvage import Rows, salvage
 
 ALBUMS = 4_000
@@ -16,6 +19,14 @@ SPAN_BYTES = 3 * PAGE_BYTES
 MOST_READ = 12 * ALBUMS
 # At most four pages are hit, and such rows take at least 26 bytes.
 MOST_LOST = 4 * PAGE_BYTES // 26
+# What pages that lead to other pages begin with: https://www.sqlite.org/fileformat2.html
+INTERIOR = {2, 5}
+CELLS = ["a cell"] * len(COLUMNS)
+ROWS: Mapping[str, Callable[[int], tuple[object, ...]]] = {
+    "albums": lambda n: (n, f"m{n}", "Ann", f"Album {n}", "p", "Jazz", 1, json.dumps(CELLS)),
+    "pages": lambda n: (f"q{n // 999}", n % 999, 1999, 9, 9, None, 0, 0, "2026-01-01", 1, "[]"),
+    "sets": lambda n: (f"Jazz/{n:05}_cover.jpg", "train"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +93,44 @@ def roots_of(folder: Path, ledger: bytes) -> int:
     file.write_bytes(ledger)
     with closing(sqlite3.connect(file)) as db:
         return int(db.execute("SELECT MAX(rootpage) FROM sqlite_schema").fetchone()[0])
+
+
+@pytest.mark.parametrize("table", ["albums", "pages", "sets"])
+def test_a_page_that_holds_a_copy_of_another_is_noticed(tmp_path: Path, table: str) -> None:
+    """Each row of it makes sense, and those that it held are lost: that table is not whole."""
+    file, new = tmp_path / "ledger.sqlite", tmp_path / "new.sqlite"
+    with Rows(file) as rows:
+        tables = {each.name: each for each in rows.tables()}
+        for name, make in ROWS.items():
+            rows.put(tables[name], [make(number) for number in range(ALBUMS)])
+    body = file.read_bytes()
+    leaves = leaves_of(body, root_of(file, table))
+    for copied, lost in [(3, 4), (4, 3), (0, -1), (-1, 0)]:
+        at, of = leaves[lost] * PAGE_BYTES, leaves[copied] * PAGE_BYTES
+        file.write_bytes(body[:at] + body[of : of + PAGE_BYTES] + body[at + PAGE_BYTES :])
+        with Rows(new) as ledger:
+            came = salvage(file, ledger, lambda _: None)
+        new.unlink()
+        assert came[table].kept < ALBUMS
+        assert {name for name, each in came.items() if not each.is_whole} == {table}
+
+
+def root_of(file: Path, table: str) -> int:
+    """Return the first page of a table, from 0."""
+    sql = "SELECT rootpage FROM sqlite_schema WHERE name = ?"
+    with closing(sqlite3.connect(file)) as db:
+        return int(db.execute(sql, (table,)).fetchone()[0]) - 1
+
+
+def leaves_of(body: bytes, page: int) -> list[int]:
+    """Return which pages, from 0, hold the rows below a page, in order."""
+    head = body[page * PAGE_BYTES :]
+    if head[0] not in INTERIOR:
+        return [page]
+    count = int.from_bytes(head[3:5])
+    places = [int.from_bytes(head[at : at + 2]) for at in range(12, 12 + 2 * count, 2)]
+    below = [int.from_bytes(head[at : at + 4]) - 1 for at in [*places, 8]]
+    return [leaf for each in below for leaf in leaves_of(body, each)]
 
 
 def test_a_whole_ledger_comes_whole(tmp_path: Path, ledger: bytes) -> None:

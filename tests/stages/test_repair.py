@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from forks import Forks
@@ -17,11 +18,12 @@ from support import equigen, from_json, make_context, sandbox_env
 from wholes import LEDGER, LIMITS, Whole, make_whole, small_catalogue, tables_of
 
 from equigen.context import Context
-from equigen.errors import LedgerError, MissingInputError
+from equigen.errors import InputError, LedgerError, MissingInputError
 from equigen.ledger import Ledger
+from equigen.records import Rest
 from equigen.rules.splitting import Link
 from equigen.sqlite.salvage import find_damage
-from equigen.stages import dedupe, download, fetch, repair, split, status
+from equigen.stages import dedupe, download, fetch, repair, report, split, status
 
 PAGE = 4096
 TODAY = datetime.now(UTC).replace(microsecond=0)
@@ -170,6 +172,62 @@ def test_bytes_overwritten_anywhere_are_repaired(tmp_path: Path, whole: Whole, s
     assert repair.run(context).facts["repaired"] is False
 
 
+SENSELESS = [
+    ("last_run", "garbage", status),
+    ("last_run", "{}", status),
+    ("last_success", "yesterday", status),
+    ("last_success", "2026-06-15T12:00:00", status),
+    (
+        "run_under_way",
+        '{"command": "run", "pid": -1, "since": "2026-06-15T12:00:00+00:00"}',
+        status,
+    ),
+    ("run_under_way", "[]", status),
+    ("last_fetch", "0", status),
+    ("split_groups", '{"cut": 2}', report),
+    ("split_groups", "garbage", report),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "stage"), SENSELESS)
+def test_single_values_that_make_no_sense_are_repaired(
+    tmp_path: Path, whole: Whole, key: str, value: str, stage: ModuleType
+) -> None:
+    """Who reads them names the repair, which takes them out, and all goes on."""
+    context = context_of(whole.copy(tmp_path / "data"), whole)
+    with Ledger(context.ledger) as ledger:
+        ledger.remember(key, value)
+    with pytest.raises(LedgerError, match=r"is damaged.*equigen repair"):
+        stage.run(context)
+    assert repair.run(context).facts["damage"] == "1 rows of meta make no sense"
+    stage.run(context)
+    assert repair.run(context).facts["repaired"] is False
+
+
+def test_a_refresh_that_makes_no_sense_is_repaired(tmp_path: Path, whole: Whole) -> None:
+    """A value that only fetch reads: it says so before it asks for anything."""
+    context = context_of(whole.copy(tmp_path / "data"), whole)
+    with Ledger(context.ledger) as ledger:
+        ledger.remember("refreshing", "[1")
+    whole.sandbox.log.clear()
+    with pytest.raises(LedgerError, match=r"is damaged.*equigen repair"):
+        fetch.run(context, refresh=True)
+    assert whole.sandbox.log == []
+    assert repair.run(context).facts["repaired"]
+    fetch.run(context, refresh=True)
+
+
+def test_a_rest_without_a_time_zone_is_repaired(tmp_path: Path, whole: Whole) -> None:
+    """Nobody knows when it ends: status names the repair, which takes it out."""
+    context = context_of(whole.copy(tmp_path / "data"), whole)
+    with Ledger(context.ledger) as ledger:
+        ledger.record_rest(Rest("a.example", "2026-06-15T11:00:00", "2026-06-15T13:00:00", 1, "-"))
+    with pytest.raises(LedgerError, match=r"is damaged.*equigen repair"):
+        status.run(context)
+    assert repair.run(context).facts["damage"] == "1 rows of rests make no sense"
+    assert status.run(context).facts["resting"] == []
+
+
 def test_killed_at_any_moment_a_repair_loses_nothing(
     tmp_path: Path, whole: Whole, forks: Forks
 ) -> None:
@@ -254,6 +312,42 @@ def test_moved_covers_are_known_again_in_their_sets(tmp_path: Path, whole: Whole
     split.run(context, link=Link.MOVE)
     assert sets_of(folder) == sets
     assert whole.sandbox.log == []
+
+
+def test_a_broken_list_of_the_sets_is_told_by_its_line(tmp_path: Path, whole: Whole) -> None:
+    """Nothing is made without it, as albums would change sets; without the file, all goes on."""
+    folder = whole.copy(tmp_path / "data")
+    context = context_of(folder, whole)
+    listed, sets = folder / "split" / "split.tsv", sets_of(folder)
+    lines = listed.read_bytes().splitlines(keepends=True)
+    listed.write_bytes(b"".join([*lines[:2], b"x" * 200_000 + lines[2], *lines[3:]]))
+    (folder / LEDGER).unlink()
+    with pytest.raises(InputError, match=r"split\.tsv, line 3, column 1.*move the file away"):
+        repair.run(context)
+    assert not list(folder.glob(f"{LEDGER}*"))
+    listed.unlink()
+    repair.run(context)
+    split.run(context)
+    assert sets_of(folder) == sets
+
+
+def test_lines_of_the_sets_that_name_no_cover_are_left_out(tmp_path: Path, whole: Whole) -> None:
+    """They are counted, and the ledger that comes of the others is whole."""
+    folder = whole.copy(tmp_path / "data")
+    context = context_of(folder, whole)
+    listed = folder / "split" / "split.tsv"
+    head, first, *_ = listed.read_text().splitlines()
+    at = head.split("\t").index("file")
+    odd = ["noslash", "../../../victim/keep.jpg", "/etc/keep.jpg", "../keep.jpg", ""]
+    with listed.open("a") as file:
+        for name in odd:
+            cells = first.split("\t")
+            file.write("\t".join([*cells[:at], name, *cells[at + 1 :]]) + "\n")
+    (folder / LEDGER).unlink()
+    summary = repair.run(context)
+    assert summary.facts["sets_left_out"] == len(odd)
+    assert "5 lines that name no cover or no set were left out" in " ".join(summary.notes)
+    assert repair.run(context).facts["repaired"] is False
 
 
 def test_a_days_quota_is_not_had_twice(tmp_path: Path, whole: Whole) -> None:

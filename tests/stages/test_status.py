@@ -1,15 +1,22 @@
 """The status stage, from an empty folder to a whole dataset."""
 
+import json
+import os
 import re
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from support import NOON, ROOT, make_context, write_rows
 
+from equigen.context import Context
+from equigen.errors import StorageError
 from equigen.history import noted
 from equigen.ledger import Ledger
 from equigen.records import PageUse, Rest
 from equigen.rules.selection import Identity
+from equigen.rules.splitting import Link
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.exchange import Reply
 from equigen.sandbox.server import Sandbox
@@ -130,6 +137,92 @@ def test_how_the_last_run_ended_is_told_with_its_age(tmp_path: Path) -> None:
     assert last["resumes_at"] == "2026-06-15T12:00:00+00:00"
     assert re.search(r"last run +download: partly, 2026-06-14T06:00:00", as_text(found))
     assert "(1 day, 6:00:00 ago)" in as_text(found)
+
+
+@pytest.mark.parametrize("link", [Link.COPY, Link.MOVE])
+def test_covers_whose_files_are_gone_are_left_to_get(tmp_path: Path, link: Link) -> None:
+    """What is there is seen on the disk, also where a split moved covers into their sets."""
+    with Sandbox(make_catalogue(albums_per_label=6)) as sandbox:
+        context = make_context(
+            tmp_path, base_url=sandbox.base_url, fetch={"labels": ["Jazz"], "genre_limit": 5}
+        )
+        fetch.run(context)
+        download.run(context)
+        split.run(context, link=link)
+        whole = status.run(context).facts
+        assert (whole["covers"], whole["gone"], whole["covers_left"]) == (5, 0, 0)
+        root = context.split if link is Link.MOVE else context.images
+        file, *_ = sorted(root.rglob("*.jpg"))
+        file.unlink()
+        found = status.run(context)
+        assert (found.facts["covers"], found.facts["gone"], found.facts["covers_left"]) == (4, 1, 1)
+        assert found.facts["next"] == "equigen download"
+        assert re.search(r"covers whose files are gone +1\b", as_text(found))
+        assert to_fetch(context) == 1
+        shutil.rmtree(root)
+        none = status.run(context).facts
+        assert (none["covers"], none["gone"], none["covers_left"]) == (0, 5, 5)
+
+
+def to_fetch(context: Context) -> int:
+    """Return how many covers a download says that it would fetch."""
+    by_host = download.run(context, dry_run=True).facts["to_fetch"]
+    assert isinstance(by_host, dict)
+    return sum(by_host.values())
+
+
+def test_covers_that_a_download_would_ask_for_again_are_left_to_get(tmp_path: Path) -> None:
+    """What a host didn't have is asked for again after a while: that counts, and only then."""
+    with Sandbox(make_catalogue(albums_per_label=6)) as sandbox:
+        limits = {"labels": ["Jazz"], "genre_limit": 5}
+        context = make_context(tmp_path, base_url=sandbox.base_url, fetch=limits)
+        fetch.run(context)
+        sandbox.hook = lambda hit: Reply(404)
+        download.run(context)
+        for later, left in [(timedelta(hours=1), 0), (timedelta(weeks=3), 5)]:
+            at = make_context(tmp_path, base_url=sandbox.base_url, fetch=limits, now=NOON + later)
+            found = status.run(at).facts
+            assert (found["covers_left"], found["failed"]) == (left, {"HTTP 404": 5})
+            assert (found["next"] == "equigen download") == bool(left)
+            assert to_fetch(at) == left
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"stage": None},
+        {"stage": ["fetch"]},
+        {"pid": "12"},
+        {"pid": -1},
+        {"pid": 0},
+        {"pid": 2**70},
+        {"pid": True},
+        {"since": 7},
+    ],
+)
+def test_a_lock_that_names_no_run_tells_of_none(tmp_path: Path, odd: dict[str, object]) -> None:
+    """Whatever stands there, no run is under way that anybody could know of."""
+    context = make_context(tmp_path)
+    Ledger(context.ledger).close()
+    holder = {"stage": "fetch", "pid": os.getpid(), "since": "2026-06-15 11:00:00 UTC"}
+    lock = tmp_path / ".equigen.lock.holder"
+    lock.write_text(json.dumps(holder))
+    assert status.run(context).facts["under_way"]
+    kept = {key: value for key, value in (holder | odd).items() if value is not None}
+    lock.write_text(json.dumps(kept))
+    assert status.run(context).facts["under_way"] is None
+
+
+def test_an_error_that_quotes_a_name_of_any_bytes_can_be_told(tmp_path: Path) -> None:
+    """A file's name that is no UTF-8 doesn't spoil what is noted of a run."""
+    context = make_context(tmp_path)
+    Ledger(context.ledger).close()
+    name = os.fsdecode(b"J\xe4zz")
+    with pytest.raises(StorageError), noted(context, "fetch", []):
+        raise StorageError(name)
+    last = status.run(context).facts["last_run"]
+    assert isinstance(last, dict)
+    assert last["error"] == "J\ufffdzz"
 
 
 def test_the_names_that_monitors_read_are_documented(tmp_path: Path) -> None:
