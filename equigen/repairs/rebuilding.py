@@ -3,24 +3,28 @@
 Memory holds some rows at a time, however many there are.
 """
 
-import csv
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from equigen.context import Bar, Context
-from equigen.files import translating_os_errors
 from equigen.ledger import SPLIT_LINK, Ledger
 from equigen.pages.taken import albums_of
 from equigen.records import Placement, Taken
 from equigen.rules.credits import artist_key
 from equigen.rules.pictures import host_of
-from equigen.rules.splitting import ASIDE, SETS, Link
-from equigen.splits.layout import SPLIT_TSV, files_in_sets, sha256_of
+from equigen.rules.splitting import Link
+from equigen.splits.layout import (
+    SET_COLUMNS,
+    SPLIT_TSV,
+    files_in_sets,
+    listed_sets,
+    sha256_of,
+    was_remembered,
+)
 
 _BATCH = 500
-_SET_COLUMNS = ("album_id", "set", "group", "file", "sha256")
 
 
 class RebuiltLedger(Ledger):
@@ -113,20 +117,17 @@ def note_sets(context: Context, ledger: RebuiltLedger) -> int:
     Returns how many albums' sets only these told.
     """
     placed = 0
-    rows = _listed(context) if (context.split / SPLIT_TSV).is_file() else _laid_out(context)
+    rows = (
+        listed_sets(context.split) if (context.split / SPLIT_TSV).is_file() else _laid_out(context)
+    )
     while some := list(islice(rows, _BATCH)):
         ledger.add_sets([(each["file"], each["set"]) for each in some])
         placed += ledger.add_placements(
-            [_placement(each, ledger) for each in some if _was_remembered(each)]
+            [_placement(each, ledger) for each in some if was_remembered(each)]
         )
     if not ledger.value(SPLIT_LINK) and (link := _link(context)):
         ledger.remember(SPLIT_LINK, link)
     return placed
-
-
-def _was_remembered(row: Mapping[str, str]) -> bool:
-    """Tell whether the deal remembered an album; one of `--group none` has neither id nor group."""
-    return bool(row["album_id"] or row["group"]) or row["set"] == ASIDE
 
 
 def _placement(row: Mapping[str, str], ledger: RebuiltLedger) -> Placement:
@@ -137,23 +138,12 @@ def _placement(row: Mapping[str, str], ledger: RebuiltLedger) -> Placement:
     return Placement(album, row["set"], tuple(ties))
 
 
-def _listed(context: Context) -> Iterator[dict[str, str]]:
-    """Yield the rows of `split.tsv` that are whole."""
-    table = context.split / SPLIT_TSV
-    with translating_os_errors(table), table.open(encoding="utf-8", errors="replace") as lines:
-        rows = csv.DictReader(lines, delimiter="\t")
-        for row in rows:
-            is_whole = all(isinstance(row.get(column), str) for column in _SET_COLUMNS)
-            if is_whole and row["set"] in {*SETS, ASIDE}:
-                yield row
-
-
 def _laid_out(context: Context) -> Iterator[dict[str, str]]:
     for place in files_in_sets(context.split):
         file = context.split / place.set_name / place.path
         if not file.name.startswith(".") and file.exists():  # a link may lead nowhere
             cells = ("", place.set_name, "files", place.path, sha256_of(file))
-            yield dict(zip(_SET_COLUMNS, cells, strict=True))
+            yield dict(zip(SET_COLUMNS, cells, strict=True))
 
 
 def _link(context: Context) -> str:

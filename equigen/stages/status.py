@@ -34,7 +34,7 @@ from equigen.rules.pacing import HostPolicy, policy_for
 from equigen.rules.pictures import has_no_cover, host_of
 from equigen.rules.splitting import ASIDE, SETS
 from equigen.sources import LocalSource, open_source
-from equigen.splits.layout import is_ledger_lost
+from equigen.splits.lost import has_ledger, is_ledger_lost
 from equigen.summary import Summary, Table, as_iso
 
 if TYPE_CHECKING:
@@ -131,6 +131,8 @@ class _Found:
     fetch: str = "equigen fetch"
     is_local: bool = False
     is_ledger_lost: bool = False
+    # What is to be put back from a copy, since nothing else brings it back.
+    lost_tsv: str = ""
 
     @property
     def covers_left(self) -> int:
@@ -143,11 +145,14 @@ class _Found:
 
     def next_step(self) -> str:
         """Name the command that brings the dataset on."""
+        if self.lost_tsv:
+            then = ", then `equigen repair`" if self.is_ledger_lost else ""
+            return f"put a copy of {self.lost_tsv} back{then}"
+        if self.is_ledger_lost:
+            return "equigen repair"
         cut_off = self.pages and not self.last_fetch
         if not self.rows or self.pending or self.refresh_under_way or cut_off:
             return self.fetch
-        if self.is_ledger_lost:
-            return "equigen repair"
         if self.missing or self.to_try_again:
             return "equigen download"
         if self.sets.total() < self.covers:
@@ -163,13 +168,15 @@ def _look(context: Context) -> _Found:
     source = context.settings.fetch.source
     known: dict[str, CoverState] = {}
     sets: dict[str, str] = {}
+    were_written = False
     refuse_file(context.directory)
     found.is_ledger_lost = is_ledger_lost(context)
-    if context.ledger.exists():
+    if has_ledger(context):
         with Ledger(context.ledger, read_only=True) as ledger:
             known = {state.path: state for state in ledger.cover_states()}
             sets = ledger.sets()
             found.pending = ledger.pending()
+            were_written = any(not album.pending for album in ledger.taken())
             found.pages = any(True for _ in ledger.page_extents())
             found.last_fetch = ledger.value(LAST_FETCH)
             found.last_refresh = ledger.value(LAST_REFRESH)
@@ -183,6 +190,7 @@ def _look(context: Context) -> _Found:
         found.fetch = f"equigen fetch --source {source}"
     found.is_local = _is_local(source, context)
     if not context.tsv.exists():
+        found.lost_tsv = context.tsv.name if found.is_ledger_lost or were_written else ""
         return found
     for row in dataset_covers(context):
         found.rows += 1
