@@ -321,7 +321,8 @@ class _Checked:
     def _empty(self) -> InputError:
         msg = (
             f"{self.path}, line 1, column 1: the file is empty; expected a header with the columns"
-            f" {', '.join(self.required)}. Remove the file and run `{self.made_by}`."
+            f" {', '.join(self.required)}. Put a copy of it back,"
+            f" or remove it and run `{self.made_by}`."
         )
         return InputError(msg)
 

@@ -27,6 +27,7 @@ from equigen.ledger import LAST_RUN, LAST_SUCCESS, RUN_UNDER_WAY, Ledger
 from equigen.lock import LOCK_NAMES, dataset_lock
 from equigen.remembered import Begun, PastRun, read_begun, read_past_run
 from equigen.schema import safe_text
+from equigen.sqlite.database import has_tables
 from equigen.summary import Summary, as_iso, left_by_unit, resumption
 
 RUNS = frozenset({"run", "fetch", "download"})
@@ -67,7 +68,7 @@ def noted(context: Context, command: str, summaries: Sequence[Summary]) -> Itera
 
     before = ""
     with ExitStack() as stack:
-        if context.ledger.exists():
+        if has_tables(context.ledger):
             stack.enter_context(dataset_lock(context.directory, stage=command, now=began_at))
             begun = {"command": command, "pid": os.getpid(), "since": _iso(began_at)}
             with suppress(LedgerError), Ledger(context.ledger) as ledger:
@@ -109,7 +110,7 @@ def _note_end(context: Context, ended: PastRun) -> None:
 
 
 def _remember(context: Context, values: Mapping[str, str]) -> None:
-    if not context.ledger.exists():
+    if not has_tables(context.ledger):
         return
     with suppress(LedgerError), Ledger(context.ledger) as ledger:
         for key, value in values.items():

@@ -142,9 +142,12 @@ def test_a_refresh_forgets_pages_once(path: Path) -> None:
 
 
 def test_an_empty_file_is_a_new_ledger(path: Path) -> None:
-    """A process killed before it wrote anything leaves no trap, not even for who only reads."""
+    """A process killed before it wrote anything leaves no trap; who only reads makes nothing."""
     path.touch()
-    with Ledger(path, read_only=True) as ledger:
+    with pytest.raises(LedgerError, match="it is empty"):
+        Ledger(path, read_only=True)
+    assert path.read_bytes() == b""
+    with Ledger(path) as ledger:
         assert ledger.covers() == {}
 
 

@@ -117,6 +117,7 @@ def _joined(
 def _tsv_is_gone(context: Context) -> MissingInputError:
     msg = (
         f"{context.tsv}: no such file, but {context.ledger.name} beside it remembers albums that"
-        " were written to it. Put the file back, or remove the ledger to start anew."
+        f" were written to it. Put a copy of the file back. To begin anew, move {context.ledger},"
+        f" {context.images} and {context.split} away."
     )
     return MissingInputError(msg)

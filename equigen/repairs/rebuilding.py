@@ -11,18 +11,23 @@ from typing import NamedTuple
 
 from equigen.context import Bar, Context
 from equigen.errors import InputError
-from equigen.files import reading_tsv
 from equigen.ledger import SPLIT_LINK, Ledger
 from equigen.pages.taken import albums_of
 from equigen.records import Placement, Taken
 from equigen.rules.credits import artist_key
 from equigen.rules.pictures import host_of
 from equigen.rules.splitting import ASIDE, SETS, Link
-from equigen.splits.layout import SPLIT_TSV, files_in_sets, sha256_of
+from equigen.splits.layout import (
+    SET_COLUMNS,
+    SPLIT_TSV,
+    files_in_sets,
+    listed_sets,
+    sha256_of,
+    was_remembered,
+)
 from equigen.sqlite.soundness import is_cover_path
 
 _BATCH = 500
-_SET_COLUMNS = ("album_id", "set", "group", "file", "sha256")
 
 
 class RebuiltLedger(Ledger):
@@ -130,7 +135,7 @@ def note_sets(context: Context, ledger: RebuiltLedger) -> Sets:
         senseless += len(found) - len(some)
         ledger.add_sets([(each["file"], each["set"]) for each in some])
         placed += ledger.add_placements(
-            [_placement(each, ledger) for each in some if _was_remembered(each)]
+            [_placement(each, ledger) for each in some if was_remembered(each)]
         )
     if not ledger.value(SPLIT_LINK) and (link := _link(context)):
         ledger.remember(SPLIT_LINK, link)
@@ -142,11 +147,6 @@ def _makes_sense(row: Mapping[str, str]) -> bool:
     return row["set"] in {*SETS, ASIDE} and is_cover_path(row["file"])
 
 
-def _was_remembered(row: Mapping[str, str]) -> bool:
-    """Tell whether the deal remembered an album; one of `--group none` has neither id nor group."""
-    return bool(row["album_id"] or row["group"]) or row["set"] == ASIDE
-
-
 def _placement(row: Mapping[str, str], ledger: RebuiltLedger) -> Placement:
     album = row["album_id"] or row["file"].rpartition("/")[2].rpartition(".")[0]
     artist = artist_key(ledger.artist_of(row["album_id"]))
@@ -155,13 +155,9 @@ def _placement(row: Mapping[str, str], ledger: RebuiltLedger) -> Placement:
     return Placement(album, row["set"], tuple(ties))
 
 
-def _listed(context: Context) -> Iterator[dict[str, str]]:
-    table = context.split / SPLIT_TSV
+def _listed(context: Context) -> Iterator[Mapping[str, str]]:
     try:
-        with reading_tsv(table, made_by="equigen split", required=_SET_COLUMNS) as rows:
-            places = [rows.index(column) for column in _SET_COLUMNS]
-            for row in rows:
-                yield {name: row[at] for name, at in zip(_SET_COLUMNS, places, strict=True)}
+        yield from listed_sets(context.split)
     except InputError as err:
         msg = f"{err} Or move the file away: `equigen repair` then takes the sets from their files."
         raise InputError(msg) from None
@@ -172,7 +168,7 @@ def _laid_out(context: Context) -> Iterator[dict[str, str]]:
         file = context.split / place.set_name / place.path
         if not file.name.startswith(".") and file.exists():  # a link may lead nowhere
             cells = ("", place.set_name, "files", place.path, sha256_of(file))
-            yield dict(zip(_SET_COLUMNS, cells, strict=True))
+            yield dict(zip(SET_COLUMNS, cells, strict=True))
 
 
 def _link(context: Context) -> str:

@@ -31,6 +31,7 @@ from equigen.rules.shares import set_rows
 from equigen.rules.splitting import ASIDE, SETS
 from equigen.rules.tabulating import largest_first
 from equigen.splits.layout import sha256_of
+from equigen.splits.lost import has_ledger, is_ledger_lost
 
 _BATCH_ROWS = 10_000
 _MOST_GROUPS, _MOST_IN_GROUP = 12, 8
@@ -134,7 +135,7 @@ def _read(context: Context, covers: int) -> _Reading:
 
 
 def _read_once(context: Context, sampler: Sampler, sha256: str) -> _Reading:
-    if not context.ledger.exists():
+    if not has_ledger(context):
         remembered = _Remembered()
         return _Reading(sha256, remembered, _tally(context, None, remembered, sampler))
     with Ledger(context.ledger, read_only=True) as ledger:
@@ -236,9 +237,10 @@ def _missing(context: Context, remembered: _Remembered, tally: Tally) -> Iterato
     if not tally.rows:
         yield "The dataset has no rows yet: run `equigen fetch`."
     if not remembered.there:
+        command = "repair" if is_ledger_lost(context) else "download"
         yield (
             f"There is no ledger beside {context.tsv.name}, so nothing is known of covers and sets:"
-            " run `equigen download`."
+            f" run `equigen {command}`."
         )
     elif tally.waiting:
         yield f"{tally.waiting:,} covers were not asked for yet: run `equigen download`."

@@ -4,18 +4,19 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from equigen.context import Context
-from equigen.errors import ConfigError, LedgerError
-from equigen.files import translating_os_errors
+from equigen.errors import ConfigError
+from equigen.files import reading_tsv, translating_os_errors
 from equigen.placing import copy_file, make_folder, move_file
-from equigen.rules.splitting import SETS, Changes, Link, Place, changes
+from equigen.rules.splitting import ASIDE, SETS, Changes, Link, Place, changes
 
 # Where each album is, in the folder of the sets.
 SPLIT_TSV: Final = "split.tsv"
+# What must stand there of an album.
+SET_COLUMNS: Final = ("album_id", "set", "group", "file", "sha256")
 # What a copy is called until it is whole.
 UNFINISHED: Final = ".new-split"
 
@@ -92,30 +93,6 @@ class File:
     size_bytes: int
 
 
-def is_ledger_lost(context: Context) -> bool:
-    """Tell whether covers lie here, of which there is no ledger to know them."""
-    if context.ledger.exists():
-        return False
-    there = chain(cover_files(context.images), files_in_sets(context.split))
-    return any(True for _ in there)
-
-
-def refuse_lost_ledger(context: Context) -> None:
-    """Make sure that covers that lie here are known: else they would all be fetched again.
-
-    Raises:
-        LedgerError: they are not.
-
-    """
-    if is_ledger_lost(context):
-        msg = (
-            f"{context.ledger}: the ledger is missing, and covers lie in {context.directory};"
-            " without it they would all be fetched again. Put it back, or run `equigen repair`,"
-            " which builds it anew from the files. To begin anew, move the covers away."
-        )
-        raise LedgerError(msg)
-
-
 def cover_files(images: Path) -> Iterator[File]:
     """Yield each file in a genre's folder, hidden ones left out, as split-folders lists them."""
     for genre in images.iterdir() if images.is_dir() else ():
@@ -146,6 +123,25 @@ def files_in_sets(split: Path) -> Iterator[Place]:
                     for file in genre.iterdir():
                         if file.is_symlink() or not file.is_dir():
                             yield Place(name, f"{genre.name}/{file.name}")
+
+
+def listed_sets(split: Path) -> Iterator[dict[str, str]]:
+    """Yield the rows of `split.tsv`.
+
+    Raises:
+        InputError: it is broken; says the line and the column.
+        StorageError: it can't be read.
+
+    """
+    with reading_tsv(split / SPLIT_TSV, made_by="equigen split", required=SET_COLUMNS) as rows:
+        places = [rows.index(column) for column in SET_COLUMNS]
+        for row in rows:
+            yield {name: row[at] for name, at in zip(SET_COLUMNS, places, strict=True)}
+
+
+def was_remembered(row: Mapping[str, str]) -> bool:
+    """Tell whether the deal remembered an album; one of `--group none` has neither id nor group."""
+    return bool(row["album_id"] or row["group"]) or row["set"] == ASIDE
 
 
 def _shows(picture: Path, file: Path, link: Link) -> bool:

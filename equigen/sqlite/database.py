@@ -32,8 +32,11 @@ class Format:
 BUILDING, BUILT = ".building", ".built"
 # What SQLite keeps beside a file while it is open, or after a process was killed.
 BESIDE = ("-wal", "-shm")
+# A file of no more than this is empty for SQLite.
+_EMPTY_BYTES = 1
 # How long another process that writes is waited for.
 _WAIT_S = 30.0
+_NO_TABLE = "it is empty"
 # What damaged values lead to where they are used.
 _SIGNS_OF_DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
@@ -51,6 +54,8 @@ class Database:
         self._path, self._form = path, form
         if not read_only:
             put_built_in_place(path)
+        elif is_empty(path):  # opened, SQLite would remove what it keeps beside it
+            raise damaged(path, _NO_TABLE)
         self._lock = threading.RLock()
         with self._translated():
             # Also who only reads opens it for writing: the last to close tidies up what SQLite
@@ -100,6 +105,8 @@ class Database:
                 f" reads up to {self._form.version}. Upgrade EquiGen; nothing was changed."
             )
             raise ForeignLedgerError(msg)
+        if empty and read_only:
+            raise damaged(self._path, _NO_TABLE)
         if empty:  # new, or made by a process that was killed before it came further
             self._db.execute("PRAGMA journal_mode = WAL")
             marks = (
@@ -160,6 +167,30 @@ class Database:
             yield
         except sqlite3.Error as err:
             raise translated(self._path, err) from err
+
+
+def has_tables(path: Path) -> bool:
+    """Tell whether a file lies there that isn't empty, as a power cut or a kill may leave one.
+
+    What can't be read is left to who opens it: that says what is wrong.
+    """
+    if not path.exists() or is_empty(path):
+        return False
+    with suppress(sqlite3.Error):
+        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=0)
+        try:
+            return bool(db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+        finally:
+            db.close()
+    return True
+
+
+def is_empty(path: Path) -> bool:
+    """Tell by its size whether a file is empty: it isn't opened, so all beside it stays."""
+    try:
+        return path.is_file() and path.stat().st_size <= _EMPTY_BYTES
+    except OSError:
+        return False
 
 
 def put_built_in_place(path: Path) -> Path | None:

@@ -44,6 +44,8 @@ from equigen.rules.balancing import (
 )
 from equigen.rules.credits import artists_by_credit
 from equigen.rules.decades import UNKNOWN, by_age, decade_of
+from equigen.splits.lost import refuse_lost_ledger
+from equigen.sqlite.database import has_tables
 from equigen.summary import Summary, Table
 
 ORDER: Final = 55
@@ -88,6 +90,8 @@ def run(
     require_tsv(context.tsv)
     if output:
         _check_output(output, context.tsv)
+    else:
+        refuse_lost_ledger(context)
     with dataset_lock(context.directory, stage="balance", now=context.now()):
         rows = _read(context)
         before = frozenset[bytes]() if output else _kept_before(context)
@@ -184,7 +188,7 @@ def _read(context: Context) -> _Rows:
 
 
 def _kept_before(context: Context) -> Collection[bytes]:
-    if not context.ledger.exists():
+    if not has_tables(context.ledger):
         return ()
     with Ledger(context.ledger, read_only=True) as ledger:
         return ledger.balanced()

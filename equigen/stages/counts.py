@@ -37,6 +37,7 @@ from equigen.rules.tabulating import (
     shares_of_sets,
 )
 from equigen.splits.layout import cover_files
+from equigen.splits.lost import has_ledger
 from equigen.summary import Summary, Table
 
 ORDER: Final = 50
@@ -193,7 +194,7 @@ def _value(cover: WantedCover, by: By, sets: Mapping[str, str]) -> str:
 
 
 def _sets(context: Context) -> dict[str, str]:
-    if not context.ledger.exists():
+    if not has_ledger(context):
         return {}
     with Ledger(context.ledger, read_only=True) as ledger:
         return ledger.sets()

@@ -41,6 +41,7 @@ from equigen.records import Digest
 from equigen.rules.copies import Copy, conflicts, surplus
 from equigen.rules.duplicates import Duplicate, DuplicateFinder
 from equigen.splits.layout import where_covers_are
+from equigen.splits.lost import refuse_lost_ledger
 from equigen.summary import Summary, Table
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def run(
         UsageError: the flags make no sense together.
         MissingInputError, InputError: there is no TSV, or it is broken; it stays untouched.
         MissingInputError: there are no covers to compare.
+        LedgerError: there is none, or an empty one, but covers that it should know.
         StorageError: the disk refuses; what was there before still is.
 
     """
@@ -83,6 +85,8 @@ def run(
     if conflicts:
         _check_conflicts(conflicts, context.tsv)
     (require_whole_tsv if covers else require_tsv)(context.tsv)
+    if covers:
+        refuse_lost_ledger(context)
     with dataset_lock(context.directory, stage="dedupe", now=context.now()):
         return _by_covers(context, conflicts, drop=drop) if covers else _by_rows(context)
 

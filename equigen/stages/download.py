@@ -35,7 +35,7 @@ from equigen.lock import dataset_lock
 from equigen.rules.covering import Retry
 from equigen.rules.forecast import forecast
 from equigen.rules.pacing import policy_for
-from equigen.splits.layout import refuse_lost_ledger
+from equigen.splits.lost import refuse_lost_ledger
 from equigen.summary import Summary
 
 ORDER: Final = 60
@@ -94,7 +94,7 @@ def run(  # noqa: PLR0913  (each is a flag)
     Raises:
         UsageError: the flags make no sense together, or the covers there have another size.
         MissingInputError, InputError: there is no TSV, or it is broken.
-        LedgerError: there is none, but covers that it should know.
+        LedgerError: there is none, or an empty one, but covers that it should know.
         StorageError: the disk refuses.
 
     """

@@ -50,7 +50,7 @@ from equigen.rules.paging import PageRef, Pages, Plan, Query
 from equigen.rules.selection import Selection, Skip
 from equigen.rules.spreading import Even, Order, Recent, Spread, Turn
 from equigen.sources import Catalogue, LocalSource, OnlineSource, Source, open_source
-from equigen.splits.layout import refuse_lost_ledger
+from equigen.splits.lost import refuse_lost_ledger
 from equigen.summary import Summary, Table
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def run(
 
     Raises:
         InputError: there is a TSV, and it is broken; it stays untouched.
-        LedgerError: there is none, but covers that it should know.
+        LedgerError: there is none, or an empty one, but covers that it should know.
         CredentialsError: the service refuses the credentials before any page came.
         FetchError: not one page could be had. A label that fails later is left for the next run,
             and so are all that follow when the service asks for a long rest or time is up.

@@ -33,7 +33,8 @@ from equigen.repairs.rebuilding import (
     note_requests,
     note_sets,
 )
-from equigen.sqlite.database import BESIDE, BUILDING, BUILT, put_built_in_place
+from equigen.splits.lost import are_covers_there, is_ledger_lost
+from equigen.sqlite.database import BESIDE, BUILDING, BUILT, is_empty, put_built_in_place
 from equigen.sqlite.salvage import Rows, Salvaged, find_damage, new_tables, salvage
 from equigen.summary import Summary, Table
 
@@ -51,7 +52,7 @@ def run(context: Context) -> Summary:
     """Repair the ledger; one that is whole and knows all covers isn't touched.
 
     Raises:
-        MissingInputError: there is no dataset at all.
+        MissingInputError: there is no dataset at all, or neither a ledger nor a TSV.
         InputError: the TSV or split.tsv is broken: it must be mended first. Or the folder is a
             file.
         LedgerError: the ledger is from a newer version, or another program's file.
@@ -61,8 +62,7 @@ def run(context: Context) -> Summary:
     """
     refuse_file(context.directory)
     if not context.directory.is_dir():
-        msg = f"{context.directory}: no dataset there. `equigen fetch` makes one: run that first."
-        raise MissingInputError(msg)
+        raise _no_dataset(context)
     if context.tsv.exists():
         require_tsv(context.tsv)
     with dataset_lock(context.directory, stage="repair", now=context.now()):
@@ -70,20 +70,40 @@ def run(context: Context) -> Summary:
         if damage := _damage_of(context):
             return _rebuild(context, damage)
         found = _compared(context)
-        if found.noted:
-            return _rebuild(context, f"it doesn't know {found.noted:,} covers that are there")
-        return _agreement(found, aside)
+        # Files that don't decode are in the way of a ledger that knows no cover.
+        if unknown := found.noted or (found.spoilt if is_ledger_lost(context) else 0):
+            return _rebuild(context, f"it doesn't know {unknown:,} covers that are there")
+        return _agreement(context, found, aside)
 
 
 def _damage_of(context: Context) -> str:
     """Return what is wrong with the ledger, in words; "" where nothing is."""
-    ledger = context.ledger
-    with translating_os_errors(ledger):
-        is_there = ledger.is_file() and ledger.stat().st_size > 0
+    with translating_os_errors(context.ledger):
+        # By its size alone: opened for more, a damaged file wouldn't stay as it is.
+        is_there = context.ledger.exists() and not is_empty(context.ledger)
     if not is_there:
-        return _MISSING if context.tsv.exists() or ledger.exists() else ""
+        if not context.tsv.exists():
+            raise _nothing_to_build_of(context)
+        return _MISSING
     with context.bar("check", 0, "row") as bar:
-        return find_damage(ledger, bar.advance)
+        return find_damage(context.ledger, bar.advance)
+
+
+def _no_dataset(context: Context) -> MissingInputError:
+    msg = f"{context.directory}: no dataset there. `equigen fetch` makes one: run that first."
+    return MissingInputError(msg)
+
+
+def _nothing_to_build_of(context: Context) -> MissingInputError:
+    if not are_covers_there(context):
+        return _no_dataset(context)
+    state = "empty" if context.ledger.exists() else "missing"
+    msg = (
+        f"{context.tsv}: no such file, and {context.ledger.name} beside it is {state}; expected one"
+        " of them. Put a copy of the file back, then run `equigen repair` again. To begin anew,"
+        f" move {context.images} and {context.split} away, then run `equigen fetch`."
+    )
+    return MissingInputError(msg)
 
 
 def _count_rows(context: Context) -> int:
@@ -168,7 +188,7 @@ def _remove(building: Path) -> None:
 
 def _compared(context: Context) -> Found:
     """See whether files and ledger agree, and change nothing."""
-    if not (context.tsv.exists() and context.ledger.exists()):
+    if not context.tsv.exists():
         return Found()
     with Ledger(context.ledger, read_only=True) as ledger:
         inventory = Inventory(context, ledger, mends=False, shelf=Shelf(context, ledger))
@@ -176,10 +196,15 @@ def _compared(context: Context) -> Found:
             return inventory.take(bar)
 
 
-def _agreement(found: Found, aside: Path | None) -> Summary:
+def _agreement(context: Context, found: Found, aside: Path | None) -> Summary:
     notes = ["nothing to repair: the ledger is whole"]
     if aside:
         notes = [f"a repair that was cut off is done: what was damaged lies in {aside}"]
+    if not context.tsv.exists():
+        notes.append(
+            f"{context.tsv} isn't there to compare it with: put a copy of it back, or run `equigen"
+            " fetch`, which writes what the ledger holds of it, or says what is missing"
+        )
     return Summary(
         stage="repair",
         unit="rows",

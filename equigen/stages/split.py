@@ -29,6 +29,7 @@ from equigen.rules.grouping import LARGEST_SHARE
 from equigen.rules.splitting import ASIDE, SETS, Changes, Group, Link
 from equigen.splits.layout import SPLIT_TSV, gather, lay_out, refuse_nesting
 from equigen.splits.leaks import prove_none
+from equigen.splits.lost import refuse_lost_sets
 from equigen.splits.sets import Outcome, dealt_by_group, dealt_by_library
 from equigen.summary import Summary, Table
 
@@ -56,6 +57,7 @@ def run(
     Raises:
         MissingInputError, InputError: there are no covers yet, or no dataset that asks for them.
         ConfigError: the split folder and the images folder lie in each other.
+        LedgerError: there is none, but sets that it should know.
         LeakError: with `verify`, something is in two sets.
         StorageError: the disk refuses.
 
@@ -72,6 +74,7 @@ def run(
     with dataset_lock(context.directory, stage="split", now=context.now()):
         if not images.is_dir():
             raise _no_covers(context)
+        refuse_lost_sets(context)
         if group is not Group.NONE:
             require_whole_tsv(context.tsv)
         with Ledger(context.ledger) as ledger:

@@ -40,7 +40,7 @@ from equigen.rules.pacing import HostPolicy, policy_for
 from equigen.rules.pictures import host_of
 from equigen.rules.splitting import ASIDE, SETS, Link
 from equigen.sources import LocalSource, open_source
-from equigen.splits.layout import is_ledger_lost
+from equigen.splits.lost import has_ledger, is_ledger_lost
 from equigen.summary import Summary, Table, as_iso
 
 if TYPE_CHECKING:
@@ -140,6 +140,8 @@ class _Found:
     fetch: str = "equigen fetch"
     is_local: bool = False
     is_ledger_lost: bool = False
+    # What is to be put back from a copy, since nothing else brings it back.
+    lost_tsv: str = ""
 
     @property
     def covers_left(self) -> int:
@@ -152,11 +154,14 @@ class _Found:
 
     def next_step(self) -> str:
         """Name the command that brings the dataset on."""
+        if self.lost_tsv:
+            then = ", then `equigen repair`" if self.is_ledger_lost else ""
+            return f"put a copy of {self.lost_tsv} back{then}"
+        if self.is_ledger_lost:
+            return "equigen repair"
         cut_off = self.pages and not self.last_fetch
         if not self.rows or self.pending or self.refresh_under_way or cut_off:
             return self.fetch
-        if self.is_ledger_lost:
-            return "equigen repair"
         if self.covers_left:
             return "equigen download"
         if self.sets.total() < self.covers:
@@ -173,9 +178,10 @@ def _look(context: Context) -> _Found:
     good: dict[str, bool] = {}
     not_had: dict[str, Cover] = {}
     sets: dict[str, str] = {}
+    were_written = False
     refuse_file(context.directory)
     found.is_ledger_lost = is_ledger_lost(context)
-    if context.ledger.exists():
+    if has_ledger(context):
         with Ledger(context.ledger, read_only=True) as ledger:
             there = set(_files(context, has_moved=ledger.value(SPLIT_LINK) == Link.MOVE))
             states = ledger.cover_states()
@@ -183,6 +189,7 @@ def _look(context: Context) -> _Found:
             not_had = {cover.path: cover for cover in ledger.covers_not_had()}
             sets = ledger.sets()
             found.pending = ledger.pending()
+            were_written = any(not album.pending for album in ledger.taken())
             found.pages = any(True for _ in ledger.page_extents())
             found.last_fetch = ledger.read(LAST_FETCH, read_moment) or ""
             found.last_refresh = ledger.read(LAST_REFRESH, read_moment) or ""
@@ -196,6 +203,7 @@ def _look(context: Context) -> _Found:
         found.fetch = f"equigen fetch --source {source}"
     found.is_local = _is_local(source, context)
     if not context.tsv.exists():
+        found.lost_tsv = context.tsv.name if found.is_ledger_lost or were_written else ""
         return found
     now = context.now()
     for row in dataset_covers(context):

@@ -91,8 +91,21 @@ def no_sqlite(_body: bytes) -> bytes:
     return b"not a database at all\n" * 400
 
 
+def empty(_body: bytes) -> bytes:
+    """Leave nothing, as a power cut may."""
+    return b""
+
+
+def one_byte(body: bytes) -> bytes:
+    """Leave one byte, which SQLite takes for none."""
+    return body[:1]
+
+
+DAMAGES = [zeroed_header, truncated, no_sqlite, empty, one_byte]
+
+
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("damage", [zeroed_header, truncated, no_sqlite], ids=lambda d: d.__name__)
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda d: d.__name__)
 def test_a_damaged_ledger_is_told_with_the_way_out(
     tmp_path: Path, forks: Forks, whole: Whole, command: str, damage: Callable[[bytes], bytes]
 ) -> None:

@@ -94,15 +94,15 @@ def test_a_file_that_was_lost_or_cut_is_fetched_again(dataset: tuple[Path, Sandb
 def test_a_file_that_nobody_downloaded_does_not_count(tmp_path: Path) -> None:
     """An error page saved as .jpg by another tool is replaced by the cover."""
     with ScriptedServer(Script(body=JPEG)) as server:
-        one_row(tmp_path, f"{server.url}/a.jpg")
+        rows_of(tmp_path, f"{server.url}/a.jpg", f"{server.url}/b.jpg")
         run_download(tmp_path)
-        (path,) = files_of(tmp_path)
+        path, other = files_of(tmp_path)
         with closing(sqlite3.connect(tmp_path / "equigen_ledger.sqlite")) as ledger, ledger:
-            ledger.execute("DELETE FROM covers")
+            ledger.execute("DELETE FROM covers WHERE path = ?", (path,))
         (tmp_path / IMAGES / path).write_bytes(b"<html>Not Found</html>")
         run_download(tmp_path)
-    assert files_of(tmp_path) == {path: JPEG}
-    assert len(server.seen) == 2
+    assert files_of(tmp_path) == {path: JPEG, other: JPEG}
+    assert len(server.seen) == 3
 
 
 def test_covers_follow_their_rows(dataset: tuple[Path, Sandbox]) -> None:

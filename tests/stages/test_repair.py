@@ -46,6 +46,11 @@ def empty(ledger: Path) -> None:
     ledger.write_bytes(b"")
 
 
+def one_byte(ledger: Path) -> None:
+    """Leave one byte, which SQLite takes for none."""
+    ledger.write_bytes(b"S")
+
+
 def cut_in_half(ledger: Path) -> None:
     """Leave its first half."""
     ledger.write_bytes(ledger.read_bytes()[: ledger.stat().st_size // 2])
@@ -83,7 +88,8 @@ def torn_values(ledger: Path) -> None:
 
 
 WAYS = [
-    missing, empty, cut_in_half, no_first_page, no_header, no_sqlite, no_table, torn_values,
+    missing, empty, one_byte, cut_in_half, no_first_page, no_header, no_sqlite, no_table,
+    torn_values,
 ]  # fmt: skip
 
 
