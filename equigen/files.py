@@ -1,7 +1,6 @@
 """Reading and writing the TSV, and replacing files so that none is ever seen half-written."""
 
 import csv
-import errno
 import os
 from collections import deque
 from collections.abc import Container, Iterable, Iterator, Sequence
@@ -10,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from equigen.denials import READ, WRITTEN, denial
 from equigen.endings import refuse_cut_off
-from equigen.errors import InputError, MissingInputError, StorageError, UsageError
+from equigen.errors import InputError, MissingInputError, UsageError
 from equigen.events import tell
 from equigen.misread import find_fault, other_encoding
 from equigen.schema import MAX_CELL_CHARS, REQUIRED_COLUMNS
@@ -254,15 +254,16 @@ def translating_os_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as err:
-        place = err.filename2 or err.filename or path  # of two, the one that was to be made
-        what = (
-            "Remove the link" if err.errno == errno.ELOOP else "Make room or mend the permissions"
-        )
-        msg = (
-            f"{place}: can't be written: {err.strerror or err}. What was there before is"
-            f" untouched. {what}, then run the same command again."
-        )
-        raise StorageError(msg) from err
+        raise denial(err, path, WRITTEN) from err
+
+
+@contextmanager
+def translating_read_errors(path: Path) -> Iterator[None]:
+    """Turn what the operating system says of a read into a `StorageError` that names the path."""
+    try:
+        yield
+    except OSError as err:
+        raise denial(err, path, READ) from err
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from equigen.context import Bar, Context
-from equigen.files import translating_os_errors
+from equigen.files import translating_read_errors
 from equigen.ledger import SPLIT_LINK, Ledger
 from equigen.pages.taken import albums_of
 from equigen.records import Placement, Taken
@@ -140,7 +140,7 @@ def _placement(row: Mapping[str, str], ledger: RebuiltLedger) -> Placement:
 def _listed(context: Context) -> Iterator[dict[str, str]]:
     """Yield the rows of `split.tsv` that are whole."""
     table = context.split / SPLIT_TSV
-    with translating_os_errors(table), table.open(encoding="utf-8", errors="replace") as lines:
+    with translating_read_errors(table), table.open(encoding="utf-8", errors="replace") as lines:
         rows = csv.DictReader(lines, delimiter="\t")
         for row in rows:
             is_whole = all(isinstance(row.get(column), str) for column in _SET_COLUMNS)

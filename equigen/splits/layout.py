@@ -10,7 +10,7 @@ from typing import Final
 
 from equigen.context import Context
 from equigen.errors import ConfigError, LedgerError
-from equigen.files import translating_os_errors
+from equigen.files import translating_os_errors, translating_read_errors
 from equigen.placing import copy_file, make_folder, move_file
 from equigen.rules.splitting import SETS, Changes, Link, Place, changes
 
@@ -74,7 +74,7 @@ def sha256_of(file: Path) -> str:
         StorageError: it can't be read.
 
     """
-    with translating_os_errors(file), file.open("rb") as opened:
+    with translating_read_errors(file), file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
@@ -118,12 +118,13 @@ def refuse_lost_ledger(context: Context) -> None:
 
 def cover_files(images: Path) -> Iterator[File]:
     """Yield each file in a genre's folder, hidden ones left out, as split-folders lists them."""
-    for genre in images.iterdir() if images.is_dir() else ():
-        if genre.is_dir():
-            with os.scandir(genre) as files:
-                for file in files:
-                    if file.is_file() and not file.name.startswith("."):
-                        yield File(f"{genre.name}/{file.name}", file.stat().st_size)
+    with translating_read_errors(images):
+        for genre in images.iterdir() if images.is_dir() else ():
+            if genre.is_dir():
+                with os.scandir(genre) as files:
+                    for file in files:
+                        if file.is_file() and not file.name.startswith("."):
+                            yield File(f"{genre.name}/{file.name}", file.stat().st_size)
 
 
 def where_covers_are(context: Context) -> dict[str, str]:
@@ -138,14 +139,13 @@ def where_covers_are(context: Context) -> dict[str, str]:
 
 def files_in_sets(split: Path) -> Iterator[Place]:
     """Yield all files that stand in a set, also those that no split put there."""
-    for name in SETS:
-        folder = split / name
-        if folder.is_dir():
-            for genre in folder.iterdir():
+    with translating_read_errors(split):
+        for folder in (split / name for name in SETS):
+            for genre in folder.iterdir() if folder.is_dir() else ():
                 if genre.is_dir() and not genre.is_symlink():
                     for file in genre.iterdir():
                         if file.is_symlink() or not file.is_dir():
-                            yield Place(name, f"{genre.name}/{file.name}")
+                            yield Place(folder.name, f"{genre.name}/{file.name}")
 
 
 def _shows(picture: Path, file: Path, link: Link) -> bool:
