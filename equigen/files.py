@@ -3,7 +3,7 @@
 import csv
 import os
 from collections import deque
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,21 +124,37 @@ def _looks_whole(path: Path, width: int) -> bool:
             return False
 
 
-def check_output(path: Path, flag: str) -> None:
+def check_output(path: Path, flag: str, own: Collection[Path]) -> None:
     """Make sure, before anything else is done, that a file that a user names can be one.
 
+    `own` are the files that the dataset is: it may be none of them, by whatever name.
+
     Raises:
-        UsageError: it is a folder, or lies in what is none.
+        UsageError: it is a folder, lies in what is none, or is one of `own`.
+        StorageError: it can't be told.
 
     """
-    if path.is_dir():
-        msg = f"{flag} {path}: this is a folder; expected a file. Add a file's name to it."
-        raise UsageError(msg)
     with translating_os_errors(path):
+        if path.is_dir():
+            msg = f"{flag} {path}: this is a folder; expected a file. Add a file's name to it."
+            raise UsageError(msg)
+        for file in own:
+            if _is_same(path, file):
+                msg = (
+                    f"{flag} {path}: this is a file of the dataset itself, {file}; expected another"
+                    " one. Nothing was done. Give another name."
+                )
+                raise UsageError(msg)
         there = next(each for each in path.resolve().parents if each.exists())
     if not there.is_dir():
         msg = f"{flag} {path}: {there} is no folder. Name a file in a folder."
         raise UsageError(msg)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    if os.path.realpath(one) == os.path.realpath(other):
+        return True
+    return one.exists() and other.exists() and one.samefile(other)
 
 
 @contextmanager

@@ -8,14 +8,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from equigen.context import Context
+from equigen.context import SPLIT_NAME, Context
 from equigen.errors import ConfigError, LedgerError
 from equigen.files import translating_os_errors, translating_read_errors
 from equigen.placing import copy_file, make_folder, move_file
 from equigen.rules.splitting import SETS, Changes, Link, Place, changes
 
 # Where each album is, in the folder of the sets.
-SPLIT_TSV: Final = "split.tsv"
+SPLIT_TSV: Final = SPLIT_NAME
 # What a copy is called until it is whole.
 UNFINISHED: Final = ".new-split"
 
