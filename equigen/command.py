@@ -12,6 +12,7 @@ from time import monotonic
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from equigen.denials import translating_stray_os_errors
 from equigen.errors import (
     EXIT_DONE,
     EXIT_FAILED,
@@ -100,7 +101,8 @@ class _Command:
         began_s = monotonic()
         tell("run started", f"{self.member.name} started")
         try:
-            self._work(flags, values)
+            with translating_stray_os_errors():
+                self._work(flags, values)
             partly = any(summary.partly for summary in self.summaries)
             end = _End(EXIT_PARTLY if partly else EXIT_DONE)
         except (EquigenError, KeyboardInterrupt) as err:
@@ -169,7 +171,8 @@ class _Command:
         def told(*args: Any, **flags: Any) -> "Summary":  # noqa: ANN401  (a stage's own)
             tell("stage started", f"{name} started", stage=name)
             try:
-                summary = run(*args, **flags)
+                with translating_stray_os_errors():  # here, so that it is noted as what is told
+                    summary = run(*args, **flags)
             except BaseException:
                 self.stage = name
                 raise

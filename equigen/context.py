@@ -5,12 +5,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from equigen.config import Config
 from equigen.ledger import LEDGER_NAME
 from equigen.network.gates import Clock
 from equigen.settings import Settings
+
+# Where each album is, in the folder of the sets.
+SPLIT_NAME: Final = "split.tsv"
 
 
 class Bar(Protocol):
@@ -112,3 +115,8 @@ class Context:
     def ledger(self) -> Path:
         """The ledger's file."""
         return self.directory / LEDGER_NAME
+
+    @property
+    def own_files(self) -> tuple[Path, ...]:
+        """The files that the dataset is, beside its pictures: no command's output may be one."""
+        return (self.tsv, self.split / SPLIT_NAME, self.ledger)

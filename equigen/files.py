@@ -1,17 +1,17 @@
 """Reading and writing the TSV, and replacing files so that none is ever seen half-written."""
 
 import csv
-import errno
 import os
 from collections import deque
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from equigen.denials import READ, WRITTEN, denial
 from equigen.endings import refuse_cut_off
-from equigen.errors import InputError, MissingInputError, StorageError, UsageError
+from equigen.errors import InputError, MissingInputError, UsageError
 from equigen.events import tell
 from equigen.misread import find_fault, other_encoding
 from equigen.schema import MAX_CELL_CHARS, REQUIRED_COLUMNS
@@ -124,21 +124,37 @@ def _looks_whole(path: Path, width: int) -> bool:
             return False
 
 
-def check_output(path: Path, flag: str) -> None:
+def check_output(path: Path, flag: str, own: Collection[Path]) -> None:
     """Make sure, before anything else is done, that a file that a user names can be one.
 
+    `own` are the files that the dataset is: it may be none of them, by whatever name.
+
     Raises:
-        UsageError: it is a folder, or lies in what is none.
+        UsageError: it is a folder, lies in what is none, or is one of `own`.
+        StorageError: it can't be told.
 
     """
-    if path.is_dir():
-        msg = f"{flag} {path}: this is a folder; expected a file. Add a file's name to it."
-        raise UsageError(msg)
     with translating_os_errors(path):
+        if path.is_dir():
+            msg = f"{flag} {path}: this is a folder; expected a file. Add a file's name to it."
+            raise UsageError(msg)
+        for file in own:
+            if _is_same(path, file):
+                msg = (
+                    f"{flag} {path}: this is a file of the dataset itself, {file}; expected another"
+                    " one. Nothing was done. Give another name."
+                )
+                raise UsageError(msg)
         there = next(each for each in path.resolve().parents if each.exists())
     if not there.is_dir():
         msg = f"{flag} {path}: {there} is no folder. Name a file in a folder."
         raise UsageError(msg)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    if os.path.realpath(one) == os.path.realpath(other):
+        return True
+    return one.exists() and other.exists() and one.samefile(other)
 
 
 @contextmanager
@@ -254,15 +270,16 @@ def translating_os_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as err:
-        place = err.filename2 or err.filename or path  # of two, the one that was to be made
-        what = (
-            "Remove the link" if err.errno == errno.ELOOP else "Make room or mend the permissions"
-        )
-        msg = (
-            f"{place}: can't be written: {err.strerror or err}. What was there before is"
-            f" untouched. {what}, then run the same command again."
-        )
-        raise StorageError(msg) from err
+        raise denial(err, path, WRITTEN) from err
+
+
+@contextmanager
+def translating_read_errors(path: Path) -> Iterator[None]:
+    """Turn what the operating system says of a read into a `StorageError` that names the path."""
+    try:
+        yield
+    except OSError as err:
+        raise denial(err, path, READ) from err
 
 
 @dataclass(slots=True)

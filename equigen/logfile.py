@@ -1,9 +1,11 @@
 """The log file that programs read: one JSON object a line, appended, one line an event."""
 
+import errno
 import json
 import logging
 import math
 import os
+import stat
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 
 _NOTE = "note"
 _MODE = 0o666  # less what the user's umask takes away
+# How all lines of ours begin, also one that was cut off; neither a TSV, a TOML nor a ledger does.
+_START = b'{"'
+# Standard output and standard error: who sent them to a file wants the log there, too.
+_TOLD = (1, 2)
 _ours = logging.getLogger("equigen")
 
 
@@ -33,7 +39,7 @@ class LogFile(logging.Handler):
         """Open the file.
 
         Raises:
-            UsageError: it can't be opened.
+            UsageError: it can't be opened, or is another kind of file, which lines would spoil.
 
         """
         super().__init__(logging.INFO)
@@ -45,10 +51,17 @@ class LogFile(logging.Handler):
             self._file = self._open()
         except OSError as err:
             msg = (
-                f"--log-file: {path}: can't be opened: {err.strerror or err}. Expected a file that"
-                " can be written, in a folder that is there. Nothing was done."
+                f"--log-file: {path}: can't be opened: {_why(err)}. Expected a file that can be"
+                " written, in a folder that is there. Nothing was done."
             )
             raise UsageError(msg) from err
+        if not self._is_log():
+            os.close(self._file)
+            msg = (
+                f"--log-file: {path}: there is another file that is no such log: its first line is"
+                " no JSON object. Nothing was done, and it stays. Name another, or move it away."
+            )
+            raise UsageError(msg)
 
     def hide(self, secrets: Iterable[str]) -> None:
         """Let these appear in no line from now on, in whatever form."""
@@ -80,7 +93,29 @@ class LogFile(logging.Handler):
         super().close()
 
     def _open(self) -> int:
-        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _MODE)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        # Not to wait for a reader of a pipe that has none: there it fails, as ENXIO.
+        file = os.open(self.path, flags | os.O_NONBLOCK, _MODE)
+        kind = os.fstat(file).st_mode
+        if not (stat.S_ISREG(kind) or stat.S_ISCHR(kind) or stat.S_ISFIFO(kind)):
+            os.close(file)
+            raise OSError(errno.EINVAL, "neither a file nor a terminal")
+        os.set_blocking(file, True)
+        return file
+
+    def _is_log(self) -> bool:
+        """Tell whether what is there already may be a log; what can't be read may be one."""
+        here = os.fstat(self._file)
+        if not stat.S_ISREG(here.st_mode):
+            return True
+        if any(os.path.samestat(here, os.fstat(number)) for number in _TOLD):  # as /dev/stdout
+            return True
+        try:
+            with self.path.open("rb") as file:
+                start = file.read(len(_START))
+        except OSError:
+            return True
+        return _START.startswith(start)
 
     def _write(self, line: str) -> None:
         self._follow()
@@ -102,6 +137,10 @@ class LogFile(logging.Handler):
             new = self._open()
             os.close(self._file)
             self._file, self._is_torn = new, False
+
+
+def _why(err: OSError) -> str:
+    return "a pipe that nobody reads" if err.errno == errno.ENXIO else err.strerror or str(err)
 
 
 def as_line(record: logging.LogRecord, command: str, censor: Censor) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from equigen.errors import StorageError
-from equigen.files import translating_os_errors
+from equigen.files import translating_os_errors, translating_read_errors
 
 _CHUNK_BYTES: Final = 1 << 20
 # What a file is called on another disk until it is whole: hidden, and of no picture's kind.
@@ -26,7 +26,9 @@ def open_new(path: str | Path) -> BinaryIO:
 
 def copy_file(source: Path, target: Path) -> None:
     """Copy a file with its dates to where none is; a link there is replaced, not followed."""
-    with source.open("rb") as original, open_new(target) as copy:
+    with translating_read_errors(source):
+        original = source.open("rb")
+    with original, open_new(target) as copy:
         shutil.copyfileobj(original, copy, _CHUNK_BYTES)
     shutil.copystat(source, target)
 

@@ -67,6 +67,11 @@ class Album:
         )
 
 
+def without_surrogates(text: str) -> str:
+    """Return a text with its lone surrogates, as of a path that isn't UTF-8, as U+FFFD."""
+    return _SURROGATES.sub("\ufffd", text)
+
+
 def safe_text(text: str) -> str:
     """Return `text` fit for a cell: one line of Unicode NFC without control characters.
 
@@ -74,7 +79,7 @@ def safe_text(text: str) -> str:
     no UTF-8, become U+FFFD. White space at the ends goes; inner spaces stay as they are. What is
     longer than a cell may be is cut off.
     """
-    text = _SURROGATES.sub("\ufffd", _UNSAFE.sub(" ", text))
+    text = without_surrogates(_UNSAFE.sub(" ", text))
     return unicodedata.normalize("NFC", text).strip()[:MAX_CELL_CHARS].rstrip()
 
 

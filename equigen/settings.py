@@ -28,6 +28,7 @@ from equigen.source_settings import (
     CoverArtSettings,
     DiscogsSettings,
     DumpsSettings,
+    Folder,
     MusicBrainzSettings,
     Table,
 )
@@ -42,7 +43,7 @@ Sha256 = Annotated[str, StringConstraints(to_lower=True, pattern=SHA256_PATTERN)
 class DatasetSettings(Table):
     """`[dataset]`: where the dataset lies; the names are relative to `directory`."""
 
-    directory: Path = Field(Path("data"), description="everything below lies under it")
+    directory: Folder = Field(Path("data"), description="everything below lies under it")
     tsv: Name = Field("equigen_dataset.tsv", description="the dataset: one row an album")
     images: Name = Field("equigen_album_images", description="the covers, one folder a genre")
     split: Name = Field("split", description="the sets: train, val and test")

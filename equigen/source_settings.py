@@ -91,10 +91,23 @@ class MusicBrainzSettings(Table):
         return self.user_agent or f"EquiGen/{__version__}"
 
 
+def _with_known_home(folder: Path) -> Path:
+    try:
+        folder.expanduser()
+    except RuntimeError:
+        msg = f"expected a folder, got {str(folder)!r}, and nobody knows a home of that name"
+        raise ValueError(msg) from None
+    return folder
+
+
+# Where "~" and "~name" stand for a home.
+Folder = Annotated[Path, AfterValidator(_with_known_home)]
+
+
 class DumpsSettings(Table):
     """`[dumps]`: the open dumps: where they lie, which are read, where they come from."""
 
-    directory: Path = Field(
+    directory: Folder = Field(
         Path("dumps"), description="where dumps lie; a relative path starts at dataset.directory"
     )
     date: Annotated[str, StringConstraints(pattern=DAY_PATTERN)] = Field(

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +25,12 @@ from equigen.members import members
 # What starts a process that may mount, and what it mounts is there for it alone.
 APART = ("unshare", "--user", "--map-root-user", "--mount")
 STOPPED = 130
+# What starts a process that permissions keep out, also where root starts it.
+UNPRIVILEGED = (
+    "setpriv",
+    "--bounding-set=-dac_override,-dac_read_search,-fowner",
+    "--inh-caps=-dac_override,-dac_read_search,-fowner",
+)
 _LIMIT_S = 120.0
 _NEVER_S = 1e9
 
@@ -51,12 +57,13 @@ class Ended:
 class Forks:
     """Runs the program by forking; use it as a context.
 
-    With `apart`, all of it happens where mounts are seen by nobody else, as root of its own.
+    With `apart`, all of it happens where mounts are seen by nobody else, as root of its own;
+    `within` are other words that start such a process.
     """
 
-    def __init__(self, *, apart: bool = False) -> None:
+    def __init__(self, *, apart: bool = False, within: Sequence[str] = ()) -> None:
         self._process: subprocess.Popen[str] | None = None
-        self._prefix = APART if apart else ()
+        self._prefix = APART if apart else tuple(within)
 
     def __enter__(self) -> Self:
         # What measures coverage would slow every run down, and save nothing of one that is killed.

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Script, ScriptedServer, equigen, from_json, sandbox_env, write_rows
+from support import Script, ScriptedServer, equigen, from_json, program_env, sandbox_env, write_rows
 
 from equigen.errors import UsageError
 from equigen.events import tell
@@ -168,3 +169,57 @@ def test_an_error_and_what_led_to_it_are_told(tmp_path: Path) -> None:
     assert (error["level"], error["event"]) == ("error", "error")
     assert "\n" not in error["message"]
     assert (end["event"], end["facts"]["exit_code"]) == ("run ended", 2)
+
+
+@pytest.mark.parametrize(
+    "start", [b"", b'{"time": "2026-06-15T12:00:00Z"}\n', b'{"ti', b'{"ti\n{"time": "x"}\n']
+)
+def test_a_log_that_is_there_is_gone_on_with(tmp_path: Path, start: bytes) -> None:
+    """Also one that is empty, or whose first line was cut off."""
+    log = tmp_path / "log"
+    log.write_bytes(start)
+    with logging_to(log, "run"):
+        tell("note", "one")
+    assert log.read_bytes().startswith(start)
+    assert b'"message": "one"' in log.read_bytes()
+
+
+@pytest.mark.parametrize("body", [b"artist\talbum\n", b"\n", b"SQLite format 3\0", b"[http]\n"])
+def test_a_file_that_is_no_log_is_left_alone(tmp_path: Path, body: bytes) -> None:
+    """Its first line tells; links are followed."""
+    (tmp_path / "mine").write_bytes(body)
+    (tmp_path / "link").symlink_to("mine")
+    for name in ("mine", "link"):
+        with pytest.raises(UsageError, match="no JSON object"), logging_to(tmp_path / name, "run"):
+            pass
+    assert (tmp_path / "mine").read_bytes() == body
+
+
+def test_a_pipe_that_nobody_reads_keeps_no_command_waiting(tmp_path: Path) -> None:
+    """It is refused at once; with a reader it is a log as any other."""
+    os.mkfifo(tmp_path / "pipe")
+    done = equigen("status", "--log-file", "pipe", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "pipe: can't be opened: a pipe that nobody reads" in done.stderr
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert equigen("status", "--log-file", "pipe", cwd=tmp_path).returncode == 0
+        lines = os.read(reader, 1 << 20).decode("ascii").splitlines()
+    finally:
+        os.close(reader)
+    assert from_json(lines[0])["event"] == "run started"
+    assert from_json(lines[-1])["event"] == "run ended"
+
+
+def test_standard_output_and_error_may_be_the_log(tmp_path: Path) -> None:
+    """Pipes, and files in which something else stands already."""
+    for device in ("/dev/stdout", "/dev/stderr"):
+        done = equigen("status", "--quiet", "--log-file", device, cwd=tmp_path)
+        assert done.returncode == 0, done
+        assert '"event": "run ended"' in (done.stdout if device.endswith("t") else done.stderr)
+        into = tmp_path / "into"
+        into.write_text("what another program said\n")
+        script = f'exec "$0" -m equigen status --quiet --log-file {device} >> into 2>&1'
+        command = ["sh", "-c", script, sys.executable]
+        assert subprocess.run(command, cwd=tmp_path, env=program_env(), check=False).returncode == 0
+        assert into.read_text().startswith("what another program said\n{")

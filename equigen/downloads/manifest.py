@@ -1,6 +1,6 @@
 """The manifest: one row a cover with all that is known of it, as a TSV or a Parquet file."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -23,18 +23,18 @@ _BATCH_ROWS = 10_000
 _TSV, _PARQUET = ".tsv", ".parquet"
 
 
-def check_manifest(path: Path) -> None:
+def check_manifest(path: Path, own: Collection[Path]) -> None:
     """Make sure, before anything else is done, that a manifest can be written there.
 
     Raises:
-        UsageError: its name says neither TSV nor Parquet, it can't be a file, or Parquet can't be
-            written here.
+        UsageError: its name says neither TSV nor Parquet, it can't be a file, it is one of the
+            dataset's `own`, or Parquet can't be written here.
 
     """
     if path.suffix not in {_TSV, _PARQUET}:
         msg = f"--export {path}: expected a name that ends in {_TSV} or {_PARQUET}."
         raise UsageError(msg)
-    check_output(path, "--export")
+    check_output(path, "--export", own)
     if path.suffix == _PARQUET:
         try:
             import pyarrow as pa  # noqa: F401, PLC0415  (optional, and heavy)

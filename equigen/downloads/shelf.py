@@ -12,7 +12,7 @@ from pathlib import Path
 from equigen.context import Context
 from equigen.downloads.jobs import MAKE, UNPLACED, Job, beside, target_of
 from equigen.errors import PictureError, StorageError
-from equigen.files import translating_os_errors
+from equigen.files import translating_os_errors, translating_read_errors
 from equigen.ledger import SPLIT_LINK, Ledger
 from equigen.placing import copy_file, make_folder, move_file
 from equigen.records import Cover
@@ -85,6 +85,9 @@ class Shelf:
         try:
             # Asked of every cover at every start: a Path for each would take as long as the disk.
             size = os.stat(f"{self._images}/{path}").st_size  # noqa: PTH116
+        except PermissionError:  # it may be there, and must not be fetched again
+            with translating_read_errors(Path(self._images, path)):
+                raise
         except OSError:
             size = -1
         return size == size_bytes or (
@@ -125,6 +128,9 @@ class Shelf:
                     fits = hashlib.sha256(body).hexdigest() == cover.sha256
                 else:
                     fits = bool(check_picture(body, ANY_PICTURE).sha256)
+            except PermissionError:  # nobody knows whether it is spoilt
+                with translating_read_errors(file or self._places[0].file(cover.path)):
+                    raise
             except (OSError, PictureError):
                 fits = False
             if file and not fits:
@@ -231,7 +237,7 @@ class Shelf:
         try:
             yield
         except StorageError:
-            with suppress(OSError):
+            with suppress(OSError, StorageError):
                 self.sweep()
             raise
 
@@ -281,14 +287,18 @@ class Shelf:
     def _fits(self, file: Path, size_bytes: int) -> bool:
         try:
             return file.stat().st_size == size_bytes
+        except PermissionError:
+            with translating_read_errors(file):
+                raise
         except OSError:
             return False
 
 
 def _folders(images: Path) -> Iterator[Path]:
-    if images.is_dir():
-        folders = (folder for folder in images.iterdir() if not folder.is_symlink())
-        yield from (folder for folder in folders if folder.is_dir())
+    with translating_read_errors(images):
+        if images.is_dir():
+            folders = (folder for folder in images.iterdir() if not folder.is_symlink())
+            yield from (folder for folder in folders if folder.is_dir())
 
 
 def _move(source: Path, target: Path, *, within: Path) -> None:

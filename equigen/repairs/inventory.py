@@ -17,7 +17,7 @@ from equigen.downloads.covers import WantedCover, dataset_covers
 from equigen.downloads.jobs import target_of
 from equigen.downloads.shelf import ANY_PICTURE, Shelf
 from equigen.errors import PictureError
-from equigen.files import translating_os_errors
+from equigen.files import translating_read_errors
 from equigen.images import Picture, check_picture
 from equigen.ledger import SPLIT_LINK, Ledger
 from equigen.records import Cover
@@ -115,10 +115,10 @@ class Inventory:
         return self.found
 
     def _look(self, row: WantedCover, known: Cover | None, seen: Collection[str]) -> _Shown:
-        file = self._file(row.path)
-        if file is None:
-            return _Shown(None)
-        with translating_os_errors(file):
+        with translating_read_errors(self.context.images / row.path):
+            file = self._file(row.path)
+            if file is None:
+                return _Shown(None)
             body = file.read_bytes()
         sha256 = hashlib.sha256(body).hexdigest()
         fits = known is not None and known.status == OK and known.sha256 == sha256

@@ -1,7 +1,7 @@
 """Counts as pictures: bars, and a heat map with numbers."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -46,18 +46,18 @@ class Words:
     behind: Mapping[str, str] = field(default_factory=dict)
 
 
-def check_chart(path: Path) -> None:
+def check_chart(path: Path, own: Collection[Path]) -> None:
     """Make sure, before anything else is done, that a chart can be drawn there.
 
     Raises:
-        UsageError: its name says neither PNG, SVG nor PDF, it can't be a file, or matplotlib isn't
-            installed.
+        UsageError: its name says neither PNG, SVG nor PDF, it can't be a file, it is one of the
+            dataset's `own`, or matplotlib isn't installed.
 
     """
     if path.suffix.lower() not in _METADATA:
         msg = f"--chart {path}: expected a name that ends in {', '.join(_METADATA)}."
         raise UsageError(msg)
-    check_output(path, "--chart")
+    check_output(path, "--chart", own)
     try:
         import matplotlib as mpl  # noqa: F401, PLC0415  (optional, and heavy)
     except ImportError:

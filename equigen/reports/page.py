@@ -7,6 +7,7 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from equigen.rules.findings import Findings
+from equigen.schema import without_surrogates
 
 _TEMPLATE: Final = "report.html.j2"
 
@@ -21,7 +22,7 @@ def page(findings: Findings) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"number": _number, "percent": _percent, "csp": _csp}
-    return environment.get_template(_TEMPLATE).render(report=findings)
+    return without_surrogates(environment.get_template(_TEMPLATE).render(report=findings))
 
 
 def _number(value: int) -> str:

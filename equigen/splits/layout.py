@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from equigen.context import Context
+from equigen.context import SPLIT_NAME, Context
 from equigen.errors import ConfigError
-from equigen.files import reading_tsv, translating_os_errors
+from equigen.files import reading_tsv, translating_os_errors, translating_read_errors
 from equigen.placing import copy_file, make_folder, move_file
 from equigen.rules.splitting import ASIDE, SETS, Changes, Link, Place, changes
 
 # Where each album is, in the folder of the sets.
-SPLIT_TSV: Final = "split.tsv"
+SPLIT_TSV: Final = SPLIT_NAME
 # What must stand there of an album.
 SET_COLUMNS: Final = ("album_id", "set", "group", "file", "sha256")
 # What a copy is called until it is whole.
@@ -75,7 +75,7 @@ def sha256_of(file: Path) -> str:
         StorageError: it can't be read.
 
     """
-    with translating_os_errors(file), file.open("rb") as opened:
+    with translating_read_errors(file), file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
@@ -95,12 +95,13 @@ class File:
 
 def cover_files(images: Path) -> Iterator[File]:
     """Yield each file in a genre's folder, hidden ones left out, as split-folders lists them."""
-    for genre in images.iterdir() if images.is_dir() else ():
-        if genre.is_dir():
-            with os.scandir(genre) as files:
-                for file in files:
-                    if file.is_file() and not file.name.startswith("."):
-                        yield File(f"{genre.name}/{file.name}", file.stat().st_size)
+    with translating_read_errors(images):
+        for genre in images.iterdir() if images.is_dir() else ():
+            if genre.is_dir():
+                with os.scandir(genre) as files:
+                    for file in files:
+                        if file.is_file() and not file.name.startswith("."):
+                            yield File(f"{genre.name}/{file.name}", file.stat().st_size)
 
 
 def where_covers_are(context: Context) -> dict[str, str]:
@@ -115,14 +116,13 @@ def where_covers_are(context: Context) -> dict[str, str]:
 
 def files_in_sets(split: Path) -> Iterator[Place]:
     """Yield all files that stand in a set, also those that no split put there."""
-    for name in SETS:
-        folder = split / name
-        if folder.is_dir():
-            for genre in folder.iterdir():
+    with translating_read_errors(split):
+        for folder in (split / name for name in SETS):
+            for genre in folder.iterdir() if folder.is_dir() else ():
                 if genre.is_dir() and not genre.is_symlink():
                     for file in genre.iterdir():
                         if file.is_symlink() or not file.is_dir():
-                            yield Place(name, f"{genre.name}/{file.name}")
+                            yield Place(folder.name, f"{genre.name}/{file.name}")
 
 
 def listed_sets(split: Path) -> Iterator[dict[str, str]]:

@@ -9,9 +9,10 @@ from pathlib import Path
 from equigen.alike.comparing import judged_pairs
 from equigen.alike.lookalikes import look_at
 from equigen.context import Context
+from equigen.denials import READ, denial
 from equigen.downloads.covers import dataset_covers
 from equigen.errors import InputError, LeakError, MissingInputError
-from equigen.files import reading_tsv, translating_os_errors
+from equigen.files import reading_tsv, translating_read_errors
 from equigen.records import StoredLook
 from equigen.rules.credits import artists_by_credit
 from equigen.rules.splitting import SETS, Place
@@ -29,6 +30,7 @@ def prove_none(context: Context) -> Summary:
 
     Raises:
         LeakError: something is in two sets; the message has the files.
+        StorageError: a folder or a file of the sets can't be read.
         MissingInputError: there are no sets, or no dataset.
         InputError: the dataset or split.tsv is broken.
 
@@ -84,7 +86,7 @@ def _places(split: Path) -> Iterator[Place]:
     """Yield every file that a program would find in a set: linked and hidden ones, at any depth."""
     for name in SETS:
         seen: set[str] = set()
-        for folder, below, files in os.walk(split / name, followlinks=True):
+        for folder, below, files in os.walk(split / name, onerror=_refuse, followlinks=True):
             real = os.path.realpath(folder)
             if real in seen:  # a link that leads back
                 below.clear()
@@ -92,8 +94,16 @@ def _places(split: Path) -> Iterator[Place]:
             seen.add(real)
             within = Path(folder).relative_to(split / name)
             for file in files:
-                if file != UNFINISHED and Path(folder, file).exists():  # a link may lead nowhere
+                with translating_read_errors(Path(folder)):
+                    is_there = Path(folder, file).exists()  # a link may lead nowhere
+                if file != UNFINISHED and is_there:
                     yield Place(name, (within / file).as_posix())
+
+
+def _refuse(err: OSError) -> None:
+    """Let no folder pass unread; one that isn't there holds nothing."""
+    if not isinstance(err, (FileNotFoundError, NotADirectoryError)):
+        raise denial(err, None, READ) from err
 
 
 def _artists_of_files(context: Context) -> dict[str, str]:
@@ -125,7 +135,7 @@ def _listed(table: Path) -> Iterator[tuple[str, str]]:
 def _read(context: Context, place: Place, looks: dict[str, bytes]) -> str:
     """Return a file's sha256 (hex), and note how it looks."""
     file = _file(context, place)
-    with translating_os_errors(file):
+    with translating_read_errors(file):
         body = file.read_bytes()
     digest = hashlib.sha256(body).hexdigest()
     if digest not in looks:

@@ -28,7 +28,6 @@ from equigen.files import (
     check_output,
     reading_tsv,
     require_tsv,
-    translating_os_errors,
     write_without,
 )
 from equigen.ledger import Ledger
@@ -89,7 +88,7 @@ def run(
         raise UsageError(msg)
     require_tsv(context.tsv)
     if output:
-        _check_output(output, context.tsv)
+        _check_output(output, context)
     else:
         refuse_lost_ledger(context)
     with dataset_lock(context.directory, stage="balance", now=context.now()):
@@ -120,19 +119,11 @@ def _number(per_genre: str) -> int | None:
     return number
 
 
-def _check_output(output: Path, tsv: Path) -> None:
+def _check_output(output: Path, context: Context) -> None:
     if output.suffix != ".tsv":
         msg = f"--output {output}: expected a name that ends in .tsv."
         raise UsageError(msg)
-    check_output(output, "--output")
-    with translating_os_errors(output):
-        is_dataset = output.exists() and output.samefile(tsv)
-    if is_dataset:
-        msg = (
-            f"--output {output}: this is the dataset itself. Give another name, or leave out"
-            " --output to replace the dataset."
-        )
-        raise UsageError(msg)
+    check_output(output, "--output", context.own_files)
 
 
 @dataclass(slots=True)

@@ -75,7 +75,7 @@ def run(
     """
     fields = _fields(by or [By.GENRE], images)
     if chart:
-        check_chart(chart)
+        check_chart(chart, context.own_files)
     values = _folders(images) if images else _values(context, fields)
     found = Counter(values)
     total = found.total()

@@ -31,7 +31,7 @@ from equigen.files import (
     reading_tsv,
     require_tsv,
     require_whole_tsv,
-    translating_os_errors,
+    translating_read_errors,
     write_tsv,
     write_without,
 )
@@ -83,7 +83,7 @@ def run(
         msg = "--drop and --conflicts belong to --covers, which is missing. Add --covers."
         raise UsageError(msg)
     if conflicts:
-        _check_conflicts(conflicts, context.tsv)
+        _check_conflicts(conflicts, context)
     (require_whole_tsv if covers else require_tsv)(context.tsv)
     if covers:
         refuse_lost_ledger(context)
@@ -112,14 +112,12 @@ def _verdicts(tsv: Tsv) -> list[Duplicate | None]:
     return [finder.check(artist=row[artist], title=row[title], image_url=row[url]) for row in tsv]
 
 
-def _check_conflicts(path: Path, tsv: Path) -> None:
-    with translating_os_errors(path):
-        is_dataset = path.resolve() == tsv.resolve()
-        is_dataset |= path.exists() and tsv.exists() and path.samefile(tsv)
-        if path.suffix != ".tsv" or is_dataset:
-            msg = f"--conflicts {path}: expected a name that ends in .tsv and isn't the dataset's."
-            raise UsageError(msg)
-        check_output(path, "--conflicts")
+def _check_conflicts(path: Path, context: Context) -> None:
+    if path.suffix != ".tsv":
+        msg = f"--conflicts {path}: expected a name that ends in .tsv."
+        raise UsageError(msg)
+    check_output(path, "--conflicts", context.own_files)
+    with translating_read_errors(path):
         if path.exists() and not _is_conflict_list(path):
             msg = (
                 f"--conflicts {path}: there is another file that isn't such a list (its first line"
@@ -193,7 +191,7 @@ def _compare(context: Context, ledger: Ledger) -> _Compared:
 
 def _is_downloaded(file: Path, digest: Digest) -> bool:
     """Tell whether a file is the one that the ledger knows, as far as its size tells."""
-    with translating_os_errors(file):
+    with translating_read_errors(file):
         return file.stat().st_size == digest.size_bytes
 
 

@@ -105,7 +105,7 @@ def run(  # noqa: PLR0913  (each is a flag)
         msg = "--reason narrows --retry-failed: give both, or neither."
         raise UsageError(msg)
     if export:
-        check_manifest(export)
+        check_manifest(export, context.own_files)
     require_whole_tsv(context.tsv)
     refuse_lost_ledger(context)
     wishes = Wishes(

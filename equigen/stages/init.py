@@ -18,7 +18,8 @@ from equigen.config import CONFIG_NAME, DOTENV_NAME
 from equigen.config_example import example_toml
 from equigen.context import Context
 from equigen.errors import UsageError
-from equigen.files import replacing, translating_os_errors
+from equigen.files import in_place_of, replacing, translating_os_errors
+from equigen.placing import open_new
 from equigen.summary import Summary
 
 ORDER: Final = 10
@@ -49,7 +50,7 @@ def run(
         directory / name for name in (CONFIG_NAME, DOTENV_NAME, _GITIGNORE)
     )
     for file in (config, dotenv):
-        if file.exists():
+        if file.exists() or file.is_symlink():  # also one that leads nowhere
             msg = (
                 f"{file}: is there already, and init overwrites nothing. Edit it, or move it away."
             )
@@ -59,7 +60,8 @@ def run(
         ignored = gitignore.read_bytes() if gitignore.exists() else b""
         if DOTENV_NAME.encode() not in ignored.split():
             end = b"\n" if ignored and not ignored.endswith(b"\n") else b""
-            gitignore.write_bytes(ignored + end + f"{DOTENV_NAME}\n".encode())
+            with in_place_of(gitignore, keeps_link=False) as beside, open_new(beside) as out:
+                out.write(ignored + end + f"{DOTENV_NAME}\n".encode())
     with replacing(config) as out:
         out.write(example_toml())
     with translating_os_errors(dotenv):

@@ -51,7 +51,7 @@ def run(
     if file.suffix not in {".html", ".htm"}:
         msg = f"--output {file}: expected a name that ends in .html."
         raise UsageError(msg)
-    check_output(file, "--output")
+    check_output(file, "--output", context.own_files)
     found = gather(context, covers=covers)
     text = page(found.findings)
     with replacing(file, keeps_link=output is not None) as opened:

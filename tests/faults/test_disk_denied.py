@@ -3,11 +3,12 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from disks import Disk
-from forks import Ended, Forks
+from forks import UNPRIVILEGED, Ended, Forks
 from kills import IMAGES, TSV
 from support import program_env, sandbox_env
 from wholes import LEDGER, Whole, make_whole, small_catalogue
@@ -80,29 +81,149 @@ def test_a_read_only_disk_is_one_line_for_every_command(
             assert disk.run(*args).code == 0
 
 
+@pytest.fixture(scope="module")
+def unprivileged() -> Iterator[Forks]:
+    """Runs that permissions keep out; root's do as well, where root can give its rights away."""
+    is_root = not os.geteuid()
+    if is_root and not shutil.which(UNPRIVILEGED[0]):
+        pytest.skip("permissions don't keep root out, and there is no setpriv")
+    with Forks(within=UNPRIVILEGED if is_root else ()) as opened:
+        yield opened
+
+
 def test_a_folder_without_permission_is_one_line(
-    tmp_path: Path, forks: Forks, whole: Whole
+    tmp_path: Path, unprivileged: Forks, whole: Whole
 ) -> None:
-    """For those who aren't root: the folder may be read, and not written."""
-    if not os.geteuid():
-        pytest.skip("root may write everywhere")
+    """The folder may be read, and not written."""
     folder = whole.copy(tmp_path / "data")
     before = content(folder)
-    folder.chmod(0o500)
+    for name, args in COMMANDS.items():
+        with closed(folder, 0o500):
+            ended = run(unprivileged, folder, whole, *args)
+        if not (name in READERS and ended.code == 0):
+            assert "ermission" in refused(ended)
+        assert content(folder) == before
+
+
+@contextmanager
+def closed(place: Path, mode: int = 0) -> Iterator[None]:
+    """Let a file or folder have other permissions meanwhile."""
+    before = place.stat().st_mode
+    place.chmod(mode)
     try:
-        for name, args in COMMANDS.items():
-            ended = run(forks, folder, whole, *args)
-            if not (name in READERS and ended.code == 0):
-                assert "ermission" in refused(ended)
-            assert content(folder) == before
+        yield
     finally:
-        folder.chmod(0o700)
+        place.chmod(before)
 
 
-def run(forks: Forks, folder: Path, whole: Whole, *args: str) -> Ended:
+COVERS = {"covers", "download", "processes", "split", "run", "repair", "report"}
+SPLITS = {"covers", "split", "run", "verify"}
+# Who must say that it is kept out; the others may get along without that folder.
+KEPT_OUT = {
+    "..": set(COMMANDS),
+    ".": set(COMMANDS),
+    IMAGES: COVERS,
+    f"{IMAGES}/Jazz": COVERS,
+    "split": SPLITS,
+    "split/train": SPLITS,
+    "split/train/Jazz": SPLITS,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "has_ledger"),
+    [*((name, True) for name in KEPT_OUT), *((name, False) for name in (IMAGES, "split"))],
+)
+def test_a_folder_that_may_not_be_entered_is_one_line(
+    tmp_path: Path, unprivileged: Forks, whole: Whole, name: str, *, has_ledger: bool
+) -> None:
+    """No command takes what it can't see for what isn't there; the line names the folder."""
+    for command, args in COMMANDS.items():
+        folder = tmp_path / command / "data"
+        folder.parent.mkdir()
+        whole.copy(folder)
+        place = (folder / name).resolve()
+        if not has_ledger:
+            (folder / LEDGER).unlink()
+        own = {LEDGER, TSV} if command == "run" else {LEDGER}  # stages that come before may write
+        before = {file: body for file, body in content(folder).items() if file not in own}
+        with closed(place):
+            ended = run(unprivileged, folder, whole, *args, cwd=tmp_path)
+        assert "Traceback" not in ended.err, (command, ended.err)
+        if ended.code and "the ledger is missing" not in ended.err:
+            line = refused(ended)
+            assert "ermission" in line, (command, line)
+            assert str(place) in line, (command, line)
+        if has_ledger:
+            assert ended.code or command not in KEPT_OUT[name], command
+        if ended.code:
+            now = content(folder)
+            assert {file: now.get(file) for file in before} == before, command
+
+
+FILES = {
+    "row": (TSV, {"clean", "download", "counts", "status", "repair", "report"}, "can't be read"),
+    "cover": (f"{IMAGES}/Jazz/*.jpg", {"repair"}, "can't be read"),
+    "in a set": ("split/train/Jazz/*.jpg", {"verify"}, "can't be read"),
+    "sets": ("split/split.tsv", {"verify"}, "can't be read"),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_file_that_may_not_be_read_is_said_to_be_so(
+    tmp_path: Path, unprivileged: Forks, whole: Whole, kind: str
+) -> None:
+    """It isn't a lack of room: the line says to mend the permissions, and nothing is replaced."""
+    pattern, commands, words = FILES[kind]
+    folder = whole.copy(tmp_path / "data")
+    file = min(folder.glob(pattern))
+    before = content(folder)
+    for command in sorted(commands):
+        with closed(file):
+            line = refused(run(unprivileged, folder, whole, *COMMANDS[command]))
+        assert words in line
+        assert "ermission" in line
+        assert "room" not in line
+        assert str(file) in line
+        assert {**content(folder), LEDGER: b""} == {**before, LEDGER: b""}
+    if kind == "cover":
+        with closed(file):
+            line = refused(run(unprivileged, folder, whole, "download", "--verify"))
+        assert str(file) in line
+        assert file.read_bytes() == before[str(file.relative_to(folder))]
+
+
+def test_sets_that_are_read_again_need_permission(
+    tmp_path: Path, unprivileged: Forks, whole: Whole
+) -> None:
+    """A repair without a ledger reads split.tsv, or else the sets: neither is taken for nothing."""
+    for name in ("split", "split/split.tsv"):
+        folder = whole.copy(tmp_path / name.replace("/", " "))
+        (folder / LEDGER).unlink()
+        with closed(folder / name):
+            line = refused(run(unprivileged, folder, whole, "repair"))
+        assert str(folder / name) in line
+        assert "Mend the permissions" in line
+        assert not (folder / LEDGER).exists()
+
+
+def test_settings_that_may_not_be_reached_are_one_line(
+    tmp_path: Path, unprivileged: Forks, whole: Whole
+) -> None:
+    """The folder of config.toml may not be entered."""
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "closed" / "config.toml").write_text("")
+    with closed(tmp_path / "closed"):
+        ended = run(
+            unprivileged, tmp_path / "data", whole, "status", "--config", "closed/config.toml"
+        )
+    assert "closed/config.toml: can't be used: Permission denied" in refused(ended)
+
+
+def run(forks: Forks, folder: Path, whole: Whole, *args: str, cwd: Path | None = None) -> Ended:
     """Run the program on a folder."""
     env = sandbox_env(whole.sandbox.base_url, EQUIGEN_DATASET__DIRECTORY=str(folder))
-    return forks.run(*args, cwd=folder.parent, env=program_env(**env))
+    return forks.run(*args, cwd=cwd or folder.parent, env=program_env(**env))
 
 
 def _in_place_of(name: str) -> Callable[[Path], None]:

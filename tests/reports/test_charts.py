@@ -134,4 +134,4 @@ def test_a_chart_that_can_not_be_written_leaves_the_old_one(tmp_path: Path) -> N
 def test_other_types_are_refused(name: str) -> None:
     """It says which there are."""
     with pytest.raises(UsageError, match=r"\.png, \.svg, \.pdf"):
-        check_chart(Path(name))
+        check_chart(Path(name), ())

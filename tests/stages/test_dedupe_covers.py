@@ -177,7 +177,8 @@ def test_a_list_takes_the_place_of_lists_alone(tmp_path: Path, kind: str) -> Non
         bodies = {"empty": b"", "longer": f"{header}\tnote\n".encode(), "bytes": b"\xff\0" * 900}
         listed.write_bytes(bodies[kind])
     before = listed.read_bytes() if kind != "folder" else b""
-    others = {"hard link": r"isn't the dataset's", "folder": "this is a folder"}
+    others = dict.fromkeys(("hard link", "split"), "the dataset itself")
+    others["folder"] = "this is a folder"
     expected = others.get(kind, r"isn't such a list.*Name another")
     with pytest.raises(UsageError, match=expected):
         run_dedupe(tmp_path, conflicts=listed)
@@ -296,7 +297,7 @@ def test_flags_that_make_no_sense_are_refused(tmp_path: Path) -> None:
         dedupe.run(context, conflicts=tmp_path / "list.tsv")
     (tmp_path / "link.tsv").symlink_to(tmp_path / TSV)
     for name in (TSV, f"{IMAGES}/../{TSV}", "link.tsv", "list.csv", "list"):
-        with pytest.raises(UsageError, match=r"ends in \.tsv"):
+        with pytest.raises(UsageError, match=r"ends in \.tsv|the dataset itself"):
             run_dedupe(tmp_path, conflicts=tmp_path / name)
     (tmp_path / "link.tsv").unlink()
     assert (sorted(tmp_path.rglob("*")), (tmp_path / TSV).read_bytes()) == before

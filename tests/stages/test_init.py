@@ -36,6 +36,26 @@ def test_nothing_is_overwritten(tmp_path: Path, there: str) -> None:
     assert (tmp_path / there).read_text() == "mine"
 
 
+@pytest.mark.parametrize("name", ["config.toml", ".env"])
+def test_a_link_that_leads_nowhere_is_there_too(tmp_path: Path, name: str) -> None:
+    """Nothing is written through it."""
+    (tmp_path / name).symlink_to("elsewhere")
+    with pytest.raises(UsageError, match="is there already"):
+        init.run(make_context(tmp_path), tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_a_gitignore_that_is_a_link_is_replaced(tmp_path: Path) -> None:
+    """What it leads to stays as it was; its lines hold here as before."""
+    (tmp_path / "others").write_text("*.pyc\n")
+    (tmp_path / "covers").mkdir()
+    (tmp_path / "covers" / ".gitignore").symlink_to("../others")
+    init.run(make_context(tmp_path), tmp_path / "covers")
+    assert (tmp_path / "others").read_text() == "*.pyc\n"
+    assert not (tmp_path / "covers" / ".gitignore").is_symlink()
+    assert (tmp_path / "covers" / ".gitignore").read_text() == "*.pyc\n.env\n"
+
+
 def test_an_existing_gitignore_is_added_to(tmp_path: Path) -> None:
     """Lines of the user's stay; .env is added once."""
     (tmp_path / ".gitignore").write_text("*.pyc")

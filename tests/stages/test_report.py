@@ -241,6 +241,14 @@ def test_covers_that_split_moved_are_shown(tmp_path: Path) -> None:
     assert "cut at their 30 collaborations" in page.text
 
 
+def test_a_folder_whose_name_is_no_utf_8_is_shown_in_part(tmp_path: Path) -> None:
+    """What has no letter becomes U+FFFD, in the title and among the settings."""
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    fill(folder, [row(1)])
+    report.run(make_context(folder))
+    assert "caf\ufffd" in (folder / "report.html").read_text("utf-8")
+
+
 def test_the_same_dataset_gives_the_same_page(tmp_path: Path) -> None:
     """Whatever the order of its rows, and however often; nothing but the page is written."""
     rows = [row(at, year=str(1950 + at)) for at in range(60)]
