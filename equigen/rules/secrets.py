@@ -40,13 +40,19 @@ class Censor:
 
     def clean(self, text: str) -> str:
         """Return the text with stars in place of secrets, and addresses without logins."""
-        return without_passwords(self.hide(text))
-
-    def hide(self, text: str) -> str:
-        """Return the text with stars in place of secrets alone."""
         if self._any.search(text):
             for form in self._forms:
                 text = form.hidden(text)
+        return without_passwords(text)
+
+    def hide(self, text: str) -> str:
+        """Return a name or an address with stars where a whole secret stands.
+
+        A part of one is left, since a name may have the same letters.
+        """
+        if self._any.search(text):
+            for form in self._forms:
+                text = form.whole.sub(STARS, text)
         return text
 
 
@@ -72,6 +78,7 @@ class _Form:
         first, self._rest = letters[:_START_CHARS], letters[_START_CHARS:]
         self.begin = "".join(letters[:_LEAST_CHARS])
         self._start = _pattern("".join(first))
+        self.whole = _pattern("".join(letters))
         lengths = range(len(first) - 1, _LEAST_CHARS - 1, -1)
         starts = ["".join(first[:length]) for length in lengths]
         self._cut_off = _pattern(rf"(?:{'|'.join(starts)})\Z") if starts else None

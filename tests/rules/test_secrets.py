@@ -128,3 +128,12 @@ def test_other_texts_stay() -> None:
 def test_the_longer_of_two_secrets_goes_first() -> None:
     """Nothing of it is left behind by one that it starts with."""
     assert Censor(["abc", "abcdef"]).clean("abcdef abc") == "*** ***"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_name_has_stars_for_a_whole_secret_and_no_less(form: str) -> None:
+    """An album that ends as a token begins keeps its name."""
+    censor = Censor(["sandbox-token", TOKEN])
+    assert "***" in censor.hide(f"The {FORMS[form](TOKEN)} Tapes")
+    for name in ("Ledger & Ampersand", "Sandbox-T", f"{TOKEN[:8]} Tapes", "http://a:b@c.org/x"):
+        assert censor.hide(name) == name
