@@ -78,6 +78,8 @@ class Fetcher:
                 outcome = self._fetched(job, came)
         except EquigenError as err:
             outcome = _ended(job.ticket, err)
+            if isinstance(err, BadBodyError) and not came.again and self.client.tries() > 1:
+                outcome.status = FAILED  # it came last, and once: the next run asks again
             if came.answer:
                 outcome.http_status = outcome.http_status or came.answer.status
                 outcome.final_url = without_password(came.answer.url)
@@ -99,8 +101,8 @@ class Fetcher:
                 # Torn on the way, or a page of something in between that was busy for a moment: a
                 # second try helps. The same bytes again are the host's own; but nothing at all is
                 # what many faults look like.
-                same_again = err.reason != EMPTY and answer.body in seen
-                if err.reason not in _PERHAPS_OF_THE_WAY or same_again:
+                came.again = answer.body in seen
+                if err.reason not in _PERHAPS_OF_THE_WAY or (came.again and err.reason != EMPTY):
                     raise
                 seen.add(answer.body)
                 raise BadBodyError(str(err), url=answer.url) from err
@@ -189,10 +191,14 @@ class Fetcher:
 
 @dataclass(slots=True)
 class _Came:
-    """The last answer that came whole, if one did, and the address that the picture has now."""
+    """The last answer that came whole, if one did, and the address that the picture has now.
+
+    `again` says that another one of the same bytes came before.
+    """
 
     answer: Answer | None = None
     new_url: str = ""
+    again: bool = False
 
 
 def _ended(ticket: int, err: EquigenError) -> Outcome:  # noqa: C901  (a case an error)

@@ -244,6 +244,18 @@ def test_nothing_is_what_many_faults_look_like(tmp_path: Path) -> None:
     assert len(server.seen) == 3
 
 
+def test_what_came_last_and_once_is_not_what_the_host_has(tmp_path: Path) -> None:
+    """With no try left nothing is settled: the next run asks again, and hears what is there."""
+    nothing = Script(body=b"")
+    with ScriptedServer(nothing, nothing, Script(body=HTML), nothing) as server:
+        one_row(tmp_path, f"{server.url}/a.jpg")
+        assert run_download(tmp_path).partly
+        (cover,) = ledger_of(tmp_path).values()
+        assert (cover.status, cover.reason) == ("failed", "not a picture")
+        assert run_download(tmp_path).dropped == {"empty": 1}
+    assert len(server.seen) == 6
+
+
 @pytest.mark.parametrize("body", [HTML, TORN], ids=["HTML", "half of it"])
 def test_what_comes_twice_in_a_covers_place_is_what_the_host_has(
     tmp_path: Path, body: bytes
