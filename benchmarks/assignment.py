@@ -22,7 +22,7 @@ from bench.machine import keep_to_two_cores, machine, versions
 from bench.measure import Command, measured
 from bench.report import keep, spread, table
 
-from equigen.ledger import LEDGER_NAME
+from equigen.ledger.ledger import LEDGER_NAME
 
 ROOT = Path(__file__).parents[1]
 HERE = Path(__file__).parent

@@ -27,14 +27,14 @@ import numpy as np
 from bench.changes import CHANGES
 from PIL import Image, ImageOps
 
-from equigen.alike.comparing import judged_pairs
-from equigen.images import check_picture
-from equigen.pictures.looks import look_of
-from equigen.pictures.phash import Grid
-from equigen.records import StoredLook
-from equigen.rules.rendering import Demands
+from equigen.cli.console import BarMaker
+from equigen.images.check import check_picture
+from equigen.images.descriptor import look_of
+from equigen.images.phash import Grid
+from equigen.images.rendering import Demands
+from equigen.ledger.models import StoredLook
+from equigen.neardup.comparison import judged_pairs
 from equigen.sandbox.covers import draw_cover
-from equigen.terminal import BarMaker
 
 AS_IT_WAS = "as it was"
 FARTHEST_BITS = 20

@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from equigen.rules.labels import builtin_labels
-from equigen.rules.spreading import Spread
+from equigen.config.settings import Spread
+from equigen.labels.builtin import builtin_labels
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.exchange import Hit
 from equigen.sandbox.search import find

@@ -26,25 +26,25 @@ from typing import NamedTuple
 
 from covers_alike import DIFFERENT, EITHER
 
-from equigen.alike.comparing import judged_pairs
-from equigen.config import Config
-from equigen.context import Context
-from equigen.credentials import Credentials
-from equigen.downloads.covers import dataset_covers
+from equigen.cli.console import BarMaker
+from equigen.commands import split
+from equigen.config.credentials import Credentials
+from equigen.config.layers import Config
+from equigen.config.settings import DatasetSettings, SplitSettings, defaults
+from equigen.dataset.context import Context
+from equigen.dataset.covers import dataset_covers
+from equigen.dataset.layouts import SPLIT_TSV
+from equigen.dataset.tsv import write_tsv
 from equigen.errors import PictureError
-from equigen.files import write_tsv
-from equigen.images import Picture, check_picture
-from equigen.ledger import Ledger
-from equigen.records import Cover, StoredLook
-from equigen.rules.credits import artists_by_credit
-from equigen.rules.dealing import deal
-from equigen.rules.grouping import Grouping, Member, grouped
-from equigen.rules.rendering import Demands
-from equigen.rules.splitting import ASIDE, Link
-from equigen.settings import DatasetSettings, SplitSettings, defaults
-from equigen.splits.layout import SPLIT_TSV
-from equigen.stages import split
-from equigen.terminal import BarMaker
+from equigen.identity.credits import artists_by_credit
+from equigen.images.check import Picture, check_picture
+from equigen.images.rendering import Demands
+from equigen.ledger.ledger import Ledger
+from equigen.ledger.models import Cover, StoredLook
+from equigen.neardup.comparison import judged_pairs
+from equigen.schema import ASIDE, Link
+from equigen.splitting.dealing import deal
+from equigen.splitting.grouping import Grouping, Member, grouped
 
 RATIO = (0.7, 0.15, 0.15)
 SEEDS = range(100)

@@ -1,4 +1,4 @@
-"""`equigen.pictures.hamming` against looking at every pair, and against faiss: `make bench-pairs`.
+"""`equigen.neardup.hamming` against looking at every pair, and against faiss: `make bench-pairs`.
 
 README.md beside this file says what is compared, how, and what came of it.
 """
@@ -18,7 +18,7 @@ from bench.hash_sets import KINDS, hash_file
 from bench.machine import keep_to_two_cores, machine, versions
 from bench.report import keep, spread, table
 
-from equigen.pictures.hamming import Hashes, close_pairs
+from equigen.neardup.hamming import Hashes, close_pairs
 
 ROOT = Path(__file__).parents[1]
 HERE = Path(__file__).parent

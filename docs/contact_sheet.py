@@ -9,8 +9,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from equigen.downloads.covers import wanted_covers
-from equigen.rules.labels import builtin_labels, folders_by_genre
+from equigen.dataset.covers import wanted_covers
+from equigen.labels.builtin import builtin_labels, folders_by_genre
 
 COLUMNS = 12
 COVERS_A_LABEL = 3

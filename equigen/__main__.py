@@ -17,7 +17,7 @@ def _stop_at_once(*_: object) -> NoReturn:
 for _number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(_number, _stop_at_once)
 
-from equigen.cli import main  # noqa: E402  (from here on a signal is heard)
+from equigen.cli.app import main  # noqa: E402  (from here on a signal is heard)
 
 if __name__ == "__main__":
     main()

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from equigen.errors import UsageError
+from equigen.http.redaction import Censor
 from equigen.output import complain
-from equigen.rules.secrets import Censor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,9 +1,10 @@
-"""The dataset's columns, and an album as it goes from a source into a row."""
+"""The columns of the TSV, an album as a row, and the names of the sets."""
 
 import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 # The first six, in this order and with these names, are what other tools read and write.
 REQUIRED_COLUMNS = ("artist", "album", "album_index", "genre", "year", "image_url")
@@ -104,3 +105,31 @@ def _cut_list(cell: str) -> str:
 def split_list(cell: str) -> tuple[str, ...]:
     """Read a cell of several values."""
     return tuple(cell.split(_LIST_SEPARATOR)) if cell else ()
+
+
+SETS = ("train", "val", "test")
+# What stands for a set where an album is in none, since its ties lead to several.
+ASIDE = "aside"
+
+
+class Group(StrEnum):
+    """Which albums stay together in one set; with `none`, each cover is dealt by itself."""
+
+    ARTIST_COVER = "artist+cover"
+    ARTIST = "artist"
+    COVER = "cover"
+    NONE = "none"
+
+    def uses(self, tie: str) -> bool:
+        """Tell whether a tie ("artist ...", "cover ..." or "album ...") counts."""
+        kind = tie.partition(" ")[0]
+        return kind == "album" or kind in self.value.split("+")
+
+
+class Link(StrEnum):
+    """How a cover gets into its set: `move` leaves it nowhere else."""
+
+    COPY = "copy"
+    SYMLINK = "symlink"
+    HARDLINK = "hardlink"
+    MOVE = "move"

@@ -6,9 +6,9 @@ import re
 from support import ROOT
 
 from equigen import __version__
-from equigen.members import members
-from equigen.rules.labels import builtin_labels
-from equigen.settings import HostSettings, Settings, defaults
+from equigen.cli.discovery import find_commands
+from equigen.config.settings import HostSettings, Settings, defaults
+from equigen.labels.builtin import builtin_labels
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -37,9 +37,9 @@ def test_the_readme_lists_every_setting_with_its_default() -> None:
 
 def test_the_readme_lists_every_command_and_label() -> None:
     """Each command has its line and an example; each label is named."""
-    for member in members():
-        assert f"| `{member.name}` |" in README
-        assert f"`equigen {member.name}" in README
+    for command in find_commands():
+        assert f"| `{command.name}` |" in README
+        assert f"`equigen {command.name}" in README
     for label in builtin_labels(genre_limit=1, world_limit=1):
         assert re.search(rf"\b{label.name}\b", README), label.name
 

@@ -15,9 +15,9 @@ from equigen.errors import (
     RefusedAddressError,
     StoppedError,
 )
-from equigen.http import Client, Stream
-from equigen.network.gates import Clock
-from equigen.rules.pacing import HostPolicy, Patience
+from equigen.http.client import Client, Stream
+from equigen.http.limits import HostPolicy, Patience
+from equigen.http.rate_limit import Clock
 
 
 def make_client(

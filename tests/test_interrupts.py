@@ -69,7 +69,7 @@ main()
 
 @linux_only
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("place", ["<string>", "equigen/cli.py", "equigen/command.py"])
+@pytest.mark.parametrize("place", ["<string>", "equigen/cli/app.py", "equigen/cli/runner.py"])
 def test_a_signal_while_modules_load_ends_with_130_all_the_same(
     tmp_path: Path, place: str, number: signal.Signals
 ) -> None:

@@ -14,8 +14,8 @@ from support import Script, ScriptedServer, equigen, from_json, program_env, san
 
 from equigen.errors import UsageError
 from equigen.events import tell
+from equigen.http.redaction import Censor
 from equigen.logfile import LogFile, as_line, logging_to
-from equigen.rules.secrets import Censor
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.server import Sandbox
 

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from support import FakeTime, Script, ScriptedServer, make_context, realdata
 
+from equigen.commands import fetch
 from equigen.errors import BadBodyError, HttpStatusError
-from equigen.http import Answer, Client
-from equigen.rules.labels import Label
-from equigen.rules.pacing import HostPolicy, Patience
-from equigen.rules.paging import Query
-from equigen.sources import Page
+from equigen.http.client import Answer, Client
+from equigen.http.limits import HostPolicy, Patience
+from equigen.labels.builtin import Label
+from equigen.sources.base import Page
 from equigen.sources.discogs import open_source
-from equigen.stages import fetch
+from equigen.sources.paging import Query
 
 QUERY = Query(Label("Rock", "Rock", "Rock", 10, "Rock", "Rock"), 2013)
 SEARCHES = [

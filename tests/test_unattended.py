@@ -27,14 +27,14 @@ from support import (
     write_rows,
 )
 
-from equigen.ledger import LEDGER_NAME, Ledger
-from equigen.lock import dataset_lock
-from equigen.members import members
-from equigen.recipes import run
-from equigen.rules.clock_times import next_time
+from equigen.cli.discovery import find_commands
+from equigen.commands import run
+from equigen.config.clock_times import next_time
+from equigen.ledger.ledger import LEDGER_NAME, Ledger
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.exchange import Hit, Reply
 from equigen.sandbox.server import Sandbox
+from equigen.storage.lock import dataset_lock
 from equigen.summary import Summary
 
 SMALL = {
@@ -286,7 +286,7 @@ def test_a_stage_that_works_on_what_is_here_is_finished(tmp_path: Path, stage: s
 
         return begin
 
-    stages = {member.name: member for member in members()}
+    stages = {command.name: command for command in find_commands()}
     with Sandbox(make_catalogue(albums_per_label=6)) as sandbox:
         chosen = {"labels": ["Jazz"], "genre_limit": 4}
         context = make_context(tmp_path, base_url=sandbox.base_url, fetch=chosen)

@@ -14,7 +14,7 @@ from random import Random
 from bench.lives import End, Life, Lives
 from bench.own_disk import OwnDisk
 from bench.sameness import TSV_NAME
-from equigen.ledger import LEDGER_NAME
+from equigen.ledger.ledger import LEDGER_NAME
 
 _DONE = frozenset({0, 3})
 _MOST_ROOM_KIB = 1024

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 import urllib3
 
 from bench.errors import BenchError
-from equigen.images import check_picture
-from equigen.rules.rendering import Demands
+from equigen.images.check import check_picture
+from equigen.images.rendering import Demands
 
 PROCESSES = 2
 _DEMANDS = Demands(min_size_px=2, max_pixels=50_000_000)

@@ -9,18 +9,18 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
-import equigen.downloads.covers
-import equigen.files
-import equigen.ledger
-import equigen.pictures.looks
-import equigen.rules.naming
+import equigen.dataset.covers
+import equigen.dataset.naming
+import equigen.dataset.tsv
+import equigen.images.descriptor
+import equigen.ledger.ledger
 from bench import ours
-from equigen.downloads.covers import WantedCover, wanted_covers
-from equigen.ledger import LEDGER_NAME, Ledger
-from equigen.pictures.looks import VIEW
-from equigen.records import Cover
-from equigen.rules.labels import folders_by_genre
-from equigen.settings import defaults
+from equigen.config.settings import defaults
+from equigen.dataset.covers import WantedCover, wanted_covers
+from equigen.images.descriptor import VIEW
+from equigen.labels.builtin import folders_by_genre
+from equigen.ledger.ledger import LEDGER_NAME, Ledger
+from equigen.ledger.models import Cover
 
 # Nothing listens there: a request, were one made, would fail and show in the summary.
 _DEAD_URL = "http://127.0.0.1:1"
@@ -30,11 +30,11 @@ _BATCH = 10_000
 _VIEWS = 3
 # Made by these: when they change, datasets are made anew.
 _MAKERS = (
-    equigen.downloads.covers,
-    equigen.files,
-    equigen.ledger,
-    equigen.pictures.looks,
-    equigen.rules.naming,
+    equigen.dataset.covers,
+    equigen.dataset.tsv,
+    equigen.ledger.ledger,
+    equigen.images.descriptor,
+    equigen.dataset.naming,
     ours,
 )
 

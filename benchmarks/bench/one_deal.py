@@ -17,10 +17,10 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.one_rival_deal import RATIO, farthest, peak_mib
-from equigen.rules.credits import artists_by_credit
-from equigen.rules.dealing import Dealt, Earlier, deal
-from equigen.rules.grouping import Grouping, Member, grouped
-from equigen.rules.splitting import SETS
+from equigen.identity.credits import artists_by_credit
+from equigen.schema import SETS
+from equigen.splitting.dealing import Dealt, Earlier, deal
+from equigen.splitting.grouping import Grouping, Member, grouped
 
 SEED = 1337
 

@@ -22,9 +22,9 @@ from lxml import etree
 
 from equigen.dumps import masters, releases
 from equigen.dumps.blocks import Blocks, head_of, trimmed
+from equigen.dumps.decompress import opened
 from equigen.dumps.masters import read_masters
-from equigen.dumps.reading import opened
-from equigen.dumps.records import BLOCK_BYTES
+from equigen.dumps.parse import BLOCK_BYTES
 from equigen.dumps.releases import read_releases
 from equigen.dumps.rows import MasterRow, ReleaseRow
 

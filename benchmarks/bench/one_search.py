@@ -38,7 +38,7 @@ def _sum_of(one: Hashes, other: Hashes) -> int:
 
 def equigen(hashes: Hashes, distance: int) -> Found:
     """Search with what is measured here."""
-    hamming = importlib.import_module("equigen.pictures.hamming")
+    hamming = importlib.import_module("equigen.neardup.hamming")
     pairs = total = 0
     for block in hamming.close_pairs(hashes, distance=distance):
         pairs += block.first.size
@@ -98,7 +98,7 @@ def main() -> None:
     """Search once and say what it took."""
     way, file, distance = sys.argv[1], sys.argv[2], int(sys.argv[3])
     hashes = np.load(file)
-    module = {"equigen": "equigen.pictures.hamming", "numpy": "numpy"}.get(way, "faiss")
+    module = {"equigen": "equigen.neardup.hamming", "numpy": "numpy"}.get(way, "faiss")
     importlib.import_module(module)  # the time of importing is nobody's
     began_s = time.perf_counter()
     if way == "equigen":

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from equigen.ledger import LEDGER_NAME
-from equigen.rules.pictures import picture_key
+from equigen.identity.pictures import picture_key
+from equigen.ledger.ledger import LEDGER_NAME
 
 TSV_NAME = "equigen_dataset.tsv"
 IMAGES_NAME = "equigen_album_images"

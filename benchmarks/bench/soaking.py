@@ -30,7 +30,7 @@ from bench.sameness import (
     rows_of,
 )
 from bench.troubles import Chances
-from equigen.rules.pictures import picture_key
+from equigen.identity.pictures import picture_key
 
 STAGES = ("fetch", "clean", "dedupe", "download", "split")
 LINK = ("--link", "hardlink")

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from equigen.dumps.reading import DumpFile
+from equigen.dumps.decompress import DumpFile
 
 # A record is 1 to 10 KB; one without an end within this many bytes isn't cut any more.
 _MOST_BYTES = 32 << 20

@@ -7,10 +7,10 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from equigen.context import Context
+from equigen.dataset.context import Context
 from equigen.errors import StorageError
-from equigen.files import in_place_of
-from equigen.lock import dataset_lock
+from equigen.storage.atomic import in_place_of
+from equigen.storage.lock import dataset_lock
 
 # What an index is made for; another size or time means another dump.
 _FACTS = "facts"

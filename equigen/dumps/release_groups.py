@@ -18,10 +18,10 @@ import numpy as np
 import orjson
 
 from equigen.dumps.archives import DamagedError, Lines, lines_of
-from equigen.dumps.reading import nobody
+from equigen.dumps.decompress import nobody
+from equigen.dumps.release_group_fields import group_of, is_album, masters_of, mbid_of, year_of
 from equigen.dumps.rows import GroupRow, LinkRow
 from equigen.errors import InputError
-from equigen.rules.release_groups import group_of, is_album, masters_of, mbid_of, year_of
 from equigen.schema import join_list
 
 MEMBER = "mbdump/release-group"

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from equigen.dumps.blocks import Markup
-from equigen.dumps.crew import Effort, Reading
-from equigen.dumps.found import Found, tags_for
-from equigen.dumps.reading import nobody
-from equigen.dumps.records import Kind, Row
+from equigen.dumps.decompress import nobody
+from equigen.dumps.extract import Found, tags_for
+from equigen.dumps.parse import Kind, Row
+from equigen.dumps.pool import Effort, Reading
 from equigen.dumps.rows import ReleaseRow
 from equigen.dumps.texts import clean, credit, genres_cell, leading_year, names_cell, number
 

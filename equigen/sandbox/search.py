@@ -5,7 +5,7 @@ from typing import NotRequired, TypedDict
 from urllib.parse import urlencode
 from zlib import crc32
 
-from equigen.rules.searching import finds
+from equigen.labels.matching import finds
 from equigen.sandbox.details import Community, Format, details_of, formats_of, site_path
 from equigen.sandbox.entry import Entry
 from equigen.sandbox.pictures import SPACER_PATH, cover_path, thumb_path

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from equigen.rules.searching import words_of
+from equigen.labels.matching import words_of
 from equigen.sandbox.entry import Entry, Kind
 from equigen.sandbox.search import SEARCHED, find, searched_values
 

@@ -10,15 +10,15 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from equigen.config import Config
+from equigen.config.layers import Config
+from equigen.config.source_settings import DISCOGS_API_URL
 from equigen.errors import BadBodyError, ConfigError, CredentialsError
-from equigen.rules.pacing import HostPolicy, is_loopback
-from equigen.rules.paging import Query
-from equigen.rules.pictures import has_no_cover, picture_key
-from equigen.rules.places import COUNTRIES, FORMATS
+from equigen.http.limits import HostPolicy, is_loopback
+from equigen.identity.pictures import has_no_cover, picture_key
 from equigen.schema import MAX_CELL_CHARS, Listing, safe_text, short_text
-from equigen.source_settings import DISCOGS_API_URL
-from equigen.sources import Advice, Page, Request
+from equigen.sources.base import Advice, Page, Request
+from equigen.sources.discogs_facets import COUNTRIES, FORMATS
+from equigen.sources.paging import Query
 
 SETTINGS: Final = ("discogs.entity",)
 

@@ -13,19 +13,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from equigen.config import Config
-from equigen.context import Context
+from equigen.config.layers import Config
+from equigen.dataset.context import Context
 from equigen.dumps.discogs import MASTERS, RELEASES
-from equigen.dumps.folder import dumps_folder, dumps_of, files_in
 from equigen.dumps.index import facts_of, index_of, reading
+from equigen.dumps.local import dumps_folder, dumps_of, files_in
 from equigen.dumps.musicbrainz import LINKS
-from equigen.rules.cover_art import front_url
-from equigen.rules.dump_names import Kind, newest, read_name
-from equigen.rules.labels import Label
-from equigen.rules.pictures import has_no_cover
-from equigen.rules.searching import fits
+from equigen.dumps.names import Kind, newest, read_name
+from equigen.identity.cover_art import front_url
+from equigen.identity.pictures import has_no_cover
+from equigen.labels.builtin import Label
+from equigen.labels.matching import fits
 from equigen.schema import Listing, split_list
-from equigen.sources import Catalogue, LocalSource, Offer
+from equigen.sources.base import Catalogue, LocalSource, Offer
 
 # Dumps of before this day have addresses of pictures, and need no links to have covers.
 _NO_ADDRESSES_SINCE = "20160101"

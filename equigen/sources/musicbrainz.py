@@ -10,24 +10,24 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
 
-from equigen.config import Config
-from equigen.context import Context
-from equigen.dumps.folder import dumps_of
+from equigen.config.layers import Config
+from equigen.config.settings import Settings
+from equigen.dataset.context import Context
 from equigen.dumps.index import facts_of, index_of, reading
+from equigen.dumps.local import dumps_of
 from equigen.dumps.musicbrainz import GROUPS
+from equigen.dumps.names import Kind
+from equigen.dumps.release_group_fields import ReleaseGroup, group_of, is_album
 from equigen.errors import BadBodyError, ConfigError
-from equigen.rules.cover_art import front_url
-from equigen.rules.dump_names import Kind
-from equigen.rules.labels import Label
-from equigen.rules.licences import licence_of
-from equigen.rules.musicbrainz_genres import asked_by, fits, phrases
-from equigen.rules.pacing import HostPolicy
-from equigen.rules.paging import Query
-from equigen.rules.release_groups import ReleaseGroup, group_of, is_album
-from equigen.rules.searching import words_of
+from equigen.http.limits import HostPolicy
+from equigen.identity.cover_art import front_url
+from equigen.labels.builtin import Label
+from equigen.labels.matching import words_of
+from equigen.labels.musicbrainz_tags import asked_by, fits, phrases
 from equigen.schema import Listing, split_list
-from equigen.settings import Settings
-from equigen.sources import Advice, Catalogue, LocalSource, Offer, Page, Request, Source
+from equigen.sources.base import Advice, Catalogue, LocalSource, Offer, Page, Request, Source
+from equigen.sources.licences import licence_of
+from equigen.sources.paging import Query
 
 SETTINGS: Final = ("musicbrainz.live", "dumps.date", "coverart.cover_px")
 

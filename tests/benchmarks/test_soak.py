@@ -21,9 +21,9 @@ from downloads import linux_only
 from support import ROOT, program_env
 
 from equigen.errors import PictureError
-from equigen.images import check_picture
-from equigen.ledger import LEDGER_NAME
-from equigen.rules.rendering import Demands
+from equigen.images.check import check_picture
+from equigen.images.rendering import Demands
+from equigen.ledger.ledger import LEDGER_NAME
 from equigen.sandbox.catalogue import make_catalogue
 
 SEARCH = "/database/search?genre=Jazz&format=album&year=2020&per_page=100&page=1"

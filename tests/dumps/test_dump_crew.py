@@ -14,8 +14,8 @@ from dumps_made import rows_of, written
 from support import realdata
 
 from equigen.dumps import masters, releases
-from equigen.dumps.crew import Effort, Reading
-from equigen.dumps.reading import nobody
+from equigen.dumps.decompress import nobody
+from equigen.dumps.pool import Effort, Reading
 from equigen.dumps.rows import MasterRow, ReleaseRow
 from equigen.errors import EquigenError, InputError
 
@@ -162,7 +162,7 @@ def test_a_signal_leaves_no_process(large: Path, number: signal.Signals) -> None
 def test_another_file_of_the_same_name_is_not_read(large: Path) -> None:
     """Readers that had different files would take turns with different records."""
     setup = repr([str(large), "another stamp", "masters", 0, 1, 1 << 18])
-    start = "import sys; sys.path[:] = sys.argv[2:]; from equigen.dumps.reader import main;"
+    start = "import sys; sys.path[:] = sys.argv[2:]; from equigen.dumps.worker import main;"
     told = subprocess.run(
         [sys.executable, "-c", f"{start} main(sys.argv[1])", setup, *sys.path],
         capture_output=True,

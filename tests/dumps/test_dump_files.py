@@ -14,9 +14,9 @@ from support import realdata
 
 from equigen.dumps import masters, releases
 from equigen.dumps.blocks import head_of, is_plain
+from equigen.dumps.decompress import DumpError, opened
 from equigen.dumps.masters import read_masters
-from equigen.dumps.reading import DumpError, opened
-from equigen.dumps.records import batches
+from equigen.dumps.parse import batches
 from equigen.dumps.releases import read_releases
 from equigen.dumps.rows import MasterRow
 from equigen.errors import InputError, MissingInputError

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from support import realdata
 
 from equigen.dumps import masters, releases
-from equigen.dumps.records import Kind, Row
+from equigen.dumps.parse import Kind, Row
 
 RECORDS_EACH = 100
 PLAIN = "tags and text"

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import FakeTime
 
-from equigen.context import Bar
-from equigen.dumps.getting import Outcome, Wanted, get_file
+from equigen.dataset.context import Bar
+from equigen.dumps.transfer import Outcome, Wanted, get_file
 from equigen.errors import BadBodyError, ConnectionFailedError, HttpStatusError, StorageError
-from equigen.http import Client
-from equigen.rules.pacing import Patience
+from equigen.http.client import Client
+from equigen.http.limits import Patience
 
 BODY = made_up(100_000)
 NAME = "discogs_20260601_masters.xml.gz"

@@ -12,10 +12,10 @@ import pytest
 from dumpsets import Master, dump_context, dumps_in, group, write_groups, write_masters
 from support import NOON, program_env
 
-from equigen.context import Context
+from equigen.dataset.context import Context
 from equigen.dumps.index import Recipe, facts_of, index_of, reading
 from equigen.errors import LockedError, StorageError
-from equigen.lock import dataset_lock
+from equigen.storage.lock import dataset_lock
 
 
 def recipe(asked: list[int], *, version: int = 1) -> Recipe:

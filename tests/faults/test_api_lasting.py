@@ -23,7 +23,7 @@ from apifaults import (
 )
 from support import Script, ScriptedServer, kill_at
 
-from equigen.network.gates import Clock
+from equigen.http.rate_limit import Clock
 from equigen.sandbox.exchange import HANG_UP, Hit, Reply
 
 JSON = {"Content-Type": "application/json"}

@@ -20,13 +20,13 @@ from apifaults import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equigen.files import reading_tsv, write_tsv
-from equigen.rules.labels import builtin_labels
-from equigen.rules.paging import Query
-from equigen.rules.selection import Selection
+from equigen.dataset.tsv import reading_tsv, write_tsv
+from equigen.fetching.selection import Selection
+from equigen.labels.builtin import builtin_labels
 from equigen.sandbox.exchange import Reply
 from equigen.schema import COLUMNS, Album
 from equigen.sources.discogs import Discogs
+from equigen.sources.paging import Query
 
 SPREADS = ["recent", "even"]
 LONG = "x" * 10_000_000

@@ -24,7 +24,7 @@ from apifaults import (
 )
 from support import FakeTime
 
-from equigen.network.gates import Clock
+from equigen.http.rate_limit import Clock
 from equigen.sandbox.exchange import HANG_UP, Reply
 from equigen.sandbox.server import Sandbox
 

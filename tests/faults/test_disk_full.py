@@ -12,8 +12,8 @@ from splits import catalogue, fill
 from support import make_context, read_rows, write_rows
 from wholes import LABELS, LEDGER, LIMITS, small_catalogue
 
+from equigen.commands import download, fetch
 from equigen.sandbox.server import Sandbox
-from equigen.stages import download, fetch
 
 FLAGS = tuple(flag for label in LABELS for flag in ("--label", label))
 # So much room is left, in kB, when a stage begins.

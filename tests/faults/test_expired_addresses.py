@@ -10,13 +10,13 @@ import pytest
 from downloads import JPEG, TSV, ledger_of, rows_of, run_download
 from support import NOON, TOKEN, FakeTime, Script, ScriptedServer, make_context, read_rows
 
-from equigen.context import Context
-from equigen.ledger import Ledger
-from equigen.rules.pictures import picture_key
+from equigen.commands import download, fetch
+from equigen.dataset.context import Context
+from equigen.identity.pictures import picture_key
+from equigen.ledger.ledger import Ledger
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.exchange import Hit, Hook, Reply
 from equigen.sandbox.server import Sandbox
-from equigen.stages import download, fetch
 from equigen.summary import Summary
 
 ALBUMS = 12

@@ -8,7 +8,7 @@ import pytest
 from program import program
 from splits import catalogue, fill, run_split
 
-from equigen.ledger import LEDGER_NAME
+from equigen.ledger.ledger import LEDGER_NAME
 
 TOML = "[fetch]\ngenre_limit = 10\n"
 CONFIGS: Mapping[str, tuple[bytes, Sequence[str]]] = {

@@ -14,10 +14,10 @@ from splits import catalogue, fill, sets_of
 from support import make_context
 from wholes import LEDGER, LIMITS, small_catalogue
 
-from equigen.downloads.covers import dataset_covers
-from equigen.rules.splitting import SETS
-from equigen.sqlite.database import has_tables
-from equigen.stages import download, fetch
+from equigen.commands import download, fetch
+from equigen.dataset.covers import dataset_covers
+from equigen.ledger.database import has_tables
+from equigen.schema import SETS
 
 THREADS: tuple[str, ...] = ("download",)
 LINKS = ("copy", "move", "hardlink", "symlink")

@@ -13,8 +13,8 @@ from kills import TSV, Case, check_ledger, check_tsv, copy_over, kill_often
 from support import make_context, read_rows, write_rows
 from wholes import LABELS, LEDGER, LIMITS, small_catalogue
 
-from equigen.files import reading_tsv
-from equigen.stages import download, fetch
+from equigen.commands import download, fetch
+from equigen.dataset.tsv import reading_tsv
 
 FLAGS = [flag for label in LABELS for flag in ("--label", label)]
 # Pages that may be under way when a run is killed.

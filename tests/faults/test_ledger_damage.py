@@ -13,9 +13,9 @@ from support import program_env, sandbox_env
 from wholes import LEDGER, Whole, make_whole, small_catalogue
 
 from equigen.errors import LedgerError, LockedError
-from equigen.ledger import Ledger
-from equigen.sqlite.salvage import Rows
-from equigen.sqlite.tables import LEDGER_FORMAT
+from equigen.ledger.ledger import Ledger
+from equigen.ledger.salvage import Rows
+from equigen.ledger.tables import LEDGER_FORMAT
 
 PAGE = 4096
 COMMANDS: dict[str, tuple[str, ...]] = {

@@ -11,10 +11,10 @@ from splits import sets_of
 from support import make_context, read_rows, write_rows
 from wholes import LIMITS, Whole, make_whole, small_catalogue
 
-from equigen.context import Context
+from equigen.commands import clean, dedupe, download, fetch, repair, split
+from equigen.dataset.context import Context
 from equigen.errors import InputError
 from equigen.schema import COLUMNS
-from equigen.stages import clean, dedupe, download, fetch, repair, split
 
 STAGES: Mapping[str, Callable[[Context], object]] = {
     "fetch": fetch.run,

@@ -14,10 +14,10 @@ from reports import fill, jpeg, row
 from splits import run_split
 from support import Script, ScriptedServer, make_context
 
-from equigen.context import Context
-from equigen.files import write_tsv
-from equigen.ledger import Ledger
-from equigen.stages import balance, clean, dedupe, report
+from equigen.commands import balance, clean, dedupe, report
+from equigen.dataset.context import Context
+from equigen.dataset.tsv import write_tsv
+from equigen.ledger.ledger import Ledger
 
 HOSTILE = (
     "<script>alert(1)</script>",

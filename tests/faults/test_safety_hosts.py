@@ -15,9 +15,9 @@ from downloads import JPEG, files_of, ledger_of, one_row, picture, rows_of, run_
 from program import program
 from support import ROOT, Script, ScriptedServer, listening_socket, make_context
 
-from equigen.records import Cover
-from equigen.settings import defaults
-from equigen.stages import download
+from equigen.commands import download
+from equigen.config.settings import defaults
+from equigen.ledger.models import Cover
 
 SCHEMES = (
     "file:///etc/passwd", "ftp://a.example/1.jpg", "data:image/jpeg;base64,AAAA", "ws://a.example/",

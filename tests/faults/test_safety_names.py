@@ -9,14 +9,14 @@ from downloads import IMAGES, JPEG, TSV, one_row, rows_of, run_download
 from splits import catalogue, fill, run_split
 from support import NOON, Script, ScriptedServer, make_context
 
-from equigen.downloads.manifest import write_manifest
+from equigen.commands import clean, counts, download, report, split
+from equigen.dataset.naming import MAX_NAME_BYTES
+from equigen.dataset.tsv import write_tsv
+from equigen.downloading.manifest import write_manifest
 from equigen.errors import StorageError
-from equigen.files import write_tsv
-from equigen.ledger import Ledger
-from equigen.lock import dataset_lock
-from equigen.rules.naming import MAX_NAME_BYTES
-from equigen.rules.splitting import Group, Link
-from equigen.stages import clean, counts, download, report, split
+from equigen.ledger.ledger import Ledger
+from equigen.schema import Group, Link
+from equigen.storage.lock import dataset_lock
 
 HOSTILE = (
     "../../../up", "..", ".", "...", "/etc/passwd", "//host/share", "a/../../b", "..\\..\\up",

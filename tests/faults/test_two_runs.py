@@ -25,11 +25,11 @@ from support import (
 )
 from wholes import LIMITS, Whole, make_whole, small_catalogue
 
-from equigen.context import Context
-from equigen.ledger import Ledger
-from equigen.network.gates import Clock
+from equigen.commands import clean, dedupe, download, fetch, split, status
+from equigen.dataset.context import Context
+from equigen.http.rate_limit import Clock
+from equigen.ledger.ledger import Ledger
 from equigen.sandbox.exchange import Hit, Reply
-from equigen.stages import clean, dedupe, download, fetch, split, status
 
 FETCH = ("fetch", "--label", "Jazz", "--label", "Blues", "--genre-limit", "20")
 FIRST = {

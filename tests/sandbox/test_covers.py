@@ -6,7 +6,7 @@ from itertools import combinations, pairwise
 import pytest
 from PIL import Image, ImageStat
 
-from equigen.rules.labels import builtin_labels
+from equigen.labels.builtin import builtin_labels
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.covers import draw_cover
 from equigen.sandbox.lettering import printable

@@ -11,18 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equigen import sources
-from equigen.config import Config
-from equigen.credentials import Credentials
+from equigen.config.credentials import Credentials
+from equigen.config.layers import Config
+from equigen.config.settings import defaults
+from equigen.config.source_settings import DiscogsSettings
 from equigen.errors import BadBodyError, ConfigError, UsageError
-from equigen.rules.labels import builtin_labels
-from equigen.rules.paging import Query
-from equigen.rules.places import COUNTRIES, FORMATS
+from equigen.labels.builtin import builtin_labels
 from equigen.schema import Listing, safe_text, split_list
-from equigen.settings import defaults
-from equigen.source_settings import DiscogsSettings
-from equigen.sources import Page
+from equigen.sources import registry as sources
+from equigen.sources.base import Page
 from equigen.sources.discogs import open_source
+from equigen.sources.discogs_facets import COUNTRIES, FORMATS
+from equigen.sources.paging import Query
 
 RECORDED = Path(__file__).parents[3] / "shared" / "realdata" / "discogs_api"
 LABELS = {label.name: label for label in builtin_labels(genre_limit=1, world_limit=1)}

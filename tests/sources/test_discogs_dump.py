@@ -23,8 +23,9 @@ from dumpsets import (
 from musicbrainz import records
 from support import equigen, read_rows, realdata
 
+from equigen.commands import download, fetch, status
 from equigen.errors import InputError, MissingInputError, StorageError
-from equigen.ledger import (
+from equigen.ledger.ledger import (
     LAST_FETCH,
     LAST_REFRESH,
     LEDGER_NAME,
@@ -32,8 +33,8 @@ from equigen.ledger import (
     Ledger,
 )
 from equigen.schema import COLUMNS
-from equigen.sources import LocalSource, open_source
-from equigen.stages import download, fetch, status
+from equigen.sources.base import LocalSource
+from equigen.sources.registry import open_source
 
 TSV = "equigen_dataset.tsv"
 TEN = range(1, 11)

@@ -15,13 +15,13 @@ from musicbrainz import SEARCHES, answers
 from support import FakeTime, Script, ScriptedServer, make_context, realdata
 
 from equigen.errors import BadBodyError, ConfigError, HttpStatusError
-from equigen.http import Answer, Client
-from equigen.rules.labels import Label, builtin_labels
-from equigen.rules.pacing import HostPolicy, Patience
-from equigen.rules.paging import Query
+from equigen.http.client import Answer, Client
+from equigen.http.limits import HostPolicy, Patience
+from equigen.labels.builtin import Label, builtin_labels
 from equigen.schema import Listing
-from equigen.sources import Page
+from equigen.sources.base import Page
 from equigen.sources.musicbrainz import MusicBrainz, open_source
+from equigen.sources.paging import Query
 
 LABELS = {label.name: label for label in builtin_labels(genre_limit=10, world_limit=10)}
 ROCK_1994 = Query(LABELS["Rock"], 1994)

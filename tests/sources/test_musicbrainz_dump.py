@@ -7,9 +7,9 @@ from dumpsets import Master, dump_context, fetch_dumps, group, mbid, write_group
 from musicbrainz import records
 from support import equigen, read_rows
 
+from equigen.commands import fetch, status
 from equigen.errors import InputError
 from equigen.schema import COLUMNS
-from equigen.stages import fetch, status
 
 TSV = "equigen_dataset.tsv"
 MUSICBRAINZ = {"source": "musicbrainz"}

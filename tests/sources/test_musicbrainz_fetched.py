@@ -7,7 +7,7 @@ from typing import Any
 from musicbrainz import Service
 from support import Script, ScriptedServer, make_context, read_rows
 
-from equigen.stages import fetch
+from equigen.commands import fetch
 
 MBID = "f1afec0b-26dd-3db5-9aa1-c91229a74a24"
 OTHER_MBID = "fb3770f6-83fb-32b7-85c4-1f522a92287e"

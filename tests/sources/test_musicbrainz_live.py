@@ -7,8 +7,8 @@ import pytest
 from dumpsets import dump_context, group, mbid
 from support import Script, ScriptedServer, equigen, read_rows
 
+from equigen.commands import fetch
 from equigen.errors import CredentialsError
-from equigen.stages import fetch
 
 TSV = "equigen_dataset.tsv"
 LIVE = {"source": "musicbrainz", "from_year": 2010, "to_year": 2010}

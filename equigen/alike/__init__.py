@@ -1,1 +1,0 @@
-"""Which covers look alike, as the ledger knows it."""

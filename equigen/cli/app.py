@@ -1,0 +1,233 @@
+"""The command line: one thin command a stage.
+
+Commands are made from the stages and recipes that `members` finds: the parameters of `run` become
+flags, and so do the settings that the module names in `SETTINGS`. Results go to stdout, talk to
+stderr; errors become one line and an exit code (`command.py`).
+"""
+
+import inspect
+import os
+import re
+import signal
+import sys
+import types
+from pathlib import Path
+from typing import Annotated, Any, get_origin
+
+import typer
+from typer.core import TyperCommand
+from typer.main import get_command
+
+from equigen import __version__
+from equigen.cli.discovery import find_commands
+from equigen.cli.runner import STOPPED, Common, carry_out
+from equigen.errors import EXIT_INTERRUPTED, OutputClosedError, OutputError
+from equigen.output import complain, flush_stdout, take_over_stdout
+from equigen.plugins import Plugin
+
+_EPILOG = "Settings come from flags, the environment, .env and config.toml, in this order."
+_HANDED_IN = ("context", "stage")  # parameters of `run` that are no flags
+_SINGULAR = {
+    "labels": "label",
+    "sizes": "size",
+}  # settings that are lists: their flag is given once a value
+
+_ConfigFlag = Annotated[
+    Path | None,
+    typer.Option(metavar="PATH", help="Settings file. [default: config.toml]", show_default=False),
+]
+_QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="One line at the end, no bars.")]
+_VerboseFlag = Annotated[bool, typer.Option("--verbose", "-v", help="Tell of each request.")]
+_JsonFlag = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+_LogFlag = Annotated[
+    Path | None,
+    typer.Option("--log-file", metavar="PATH", help="Append what happens, a JSON object a line."),
+]
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop_cleanly)
+    take_over_stdout()
+    try:
+        try:
+            program = get_command(_root)
+            for command in find_commands():
+                program.add_command(_LazyCommand(command))  # type: ignore[attr-defined]
+            program.main(prog_name="equigen")
+        finally:
+            flush_stdout()
+    except OutputError as err:  # of help and the like: commands say it themselves
+        if not isinstance(err, OutputClosedError):
+            complain(f"equigen: {err}")
+        sys.exit(err.exit_code)
+    except (KeyboardInterrupt, SystemExit) as end:
+        # Before a command takes over, and typer ends so without a word.
+        if isinstance(end, SystemExit) and (end.code != EXIT_INTERRUPTED or _stopped):
+            raise
+        complain(f"equigen: {STOPPED}")
+        sys.exit(EXIT_INTERRUPTED)
+    finally:  # all is done and told: a signal that comes now changes nothing
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        # Python, as `python -m`, ends itself by SIGINT where an interrupt came in code that is made
+        # from text, as that of dataclasses is, though it was caught; by 130 where it can't.
+        if hasattr(signal, "pthread_sigmask"):  # not on this system
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+
+# Commands that were stopped, and have said so.
+_stopped: list[str] = []
+
+
+def _stop_cleanly(number: int, _frame: object) -> None:
+    """Let what is under way end and be kept; a second signal doesn't wait for it."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda *_: os._exit(EXIT_INTERRUPTED))
+    raise KeyboardInterrupt(number)
+
+
+_root = typer.Typer(
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001  (typer calls it so)
+    if wanted:
+        print(f"equigen {__version__}")
+        raise typer.Exit
+
+
+@_root.callback(epilog=_EPILOG)
+def _equigen(
+    ctx: typer.Context,
+    *,
+    config: _ConfigFlag = None,
+    quiet: _QuietFlag = False,
+    verbose: _VerboseFlag = False,
+    log_file: _LogFlag = None,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Build genre-balanced album-cover datasets for machine learning.
+
+    Try `equigen demo` first: it needs no account and no network. With an account: `equigen init`,
+    then `equigen run`, or the stages one after another. Without one: `equigen dumps get masters
+    release-groups`, then `equigen run --source discogs-dump`.
+    """
+    del version
+    ctx.obj = Common(config, quiet, verbose, log_file=log_file)
+
+
+class _LazyCommand(TyperCommand):
+    """Stands in the list of commands; the module behind it is loaded when it is used."""
+
+    def __init__(self, command: Plugin) -> None:
+        super().__init__(command.name, help=command.summary)
+        self._member = command
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  (typer's signature)
+        """Parse the arguments by the real command."""
+        return _command(self._member).make_context(*args, **kwargs)
+
+
+def _command(command: Plugin) -> Any:  # noqa: ANN401  (typer has no public name for it)
+    """Make the real command of a stage or recipe."""
+    module = command.load()
+    own = {
+        name: parameter
+        for name, parameter in inspect.signature(module.run, eval_str=True).parameters.items()
+        if name not in _HANDED_IN
+    }
+    settings = {_flag_name(path): path for path in module.SETTINGS}
+
+    def callback(ctx: typer.Context, **values: Any) -> None:  # noqa: ANN401
+        before = ctx.obj or Common()
+        common = Common(
+            config=values.pop("config") or before.config,
+            quiet=values.pop("quiet") or before.quiet,
+            verbose=values.pop("verbose") or before.verbose,
+            json=values.pop("json"),
+            log_file=values.pop("log_file") or before.log_file,
+        )
+        flags: dict[str, dict[str, object]] = {}
+        for name, path in settings.items():
+            value = values.pop(name)
+            if value not in (None, []):
+                table, _, key = path.partition(".")
+                flags.setdefault(table, {})[key] = value.split(",") if _is_tuple(path) else value
+        code = carry_out(command, module, common, flags, values)
+        if code == EXIT_INTERRUPTED:
+            _stopped.append(command.name)
+        raise typer.Exit(code)
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        inspect.Parameter("ctx", keyword, annotation=typer.Context),
+        *(parameter.replace(kind=keyword) for parameter in own.values()),
+        *(
+            inspect.Parameter(name, keyword, annotation=_setting_type(path), default=None)
+            for name, path in settings.items()
+        ),
+        inspect.Parameter("config", keyword, annotation=_ConfigFlag, default=None),
+        inspect.Parameter("quiet", keyword, annotation=_QuietFlag, default=False),
+        inspect.Parameter("verbose", keyword, annotation=_VerboseFlag, default=False),
+        inspect.Parameter("json", keyword, annotation=_JsonFlag, default=False),
+        inspect.Parameter("log_file", keyword, annotation=_LogFlag, default=None),
+    ]
+    callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    callback.__annotations__ = {p.name: p.annotation for p in parameters}
+    app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
+    app.command(
+        command.name,
+        help=_help(module),
+        epilog=_EPILOG,
+        context_settings={"help_option_names": ["--help", "-h"]},
+    )(callback)
+    return get_command(app)
+
+
+def _help(module: types.ModuleType) -> str:
+    # A backspace alone on a line keeps the paragraph below it as it is, line by line.
+    return re.sub(r"\n(Examples?:\n)", r"\n\b\n\1", module.__doc__ or "")
+
+
+def _flag_name(path: str) -> str:
+    key = path.partition(".")[2]
+    return _SINGULAR.get(key, key)
+
+
+def _setting_type(path: str) -> object:
+    """Return the flag of a setting: its help comes from the setting, its checks as well."""
+    field = _setting(path)
+    if field.annotation is bool:
+        name = _flag_name(path).replace("_", "-")
+        switch = typer.Option(
+            f"--{name}/--no-{name}", help=f"{field.description} [{path}]", show_default=False
+        )
+        return Annotated[bool | None, switch]
+    several = _flag_name(path) in _SINGULAR.values()
+    option = typer.Option(
+        f"--{_flag_name(path).replace('_', '-')}",
+        help=f"{field.description} [{path}]",
+        show_default=False,
+        metavar="N,N,N" if _is_tuple(path) else "VALUE",
+    )
+    return Annotated[list[str] if several else str | None, option]
+
+
+def _setting(path: str) -> Any:  # noqa: ANN401  (pydantic's FieldInfo, not imported for help)
+    from equigen.config.settings import Settings  # noqa: PLC0415  (the list of commands needs no pydantic)
+
+    table, _, key = path.partition(".")
+    return type(Settings.model_fields[table].default).model_fields[key]
+
+
+def _is_tuple(path: str) -> bool:
+    return get_origin(_setting(path).annotation) is tuple

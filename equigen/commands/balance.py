@@ -1,0 +1,291 @@
+"""Keep as many albums of each genre, even over decades.
+
+Picks --per-genre albums of each genre; with min, as many as the smallest genre can give.
+The decades of a genre take turns, and which of their albums they give is drawn by the
+seed. With --per-artist, no artist has more albums than that in a genre.
+
+The dataset is replaced, or with --output left alone and the kept rows written there.
+Raising the number keeps what was picked: in place also when rows came in between, and
+with any --seed; with --output of the same rows. docs/balance.md has the rules.
+
+Examples:
+  equigen balance --per-genre min --output data/balanced.tsv
+  equigen balance --per-genre 500 --per-artist 3 --dry-run
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from equigen.dataset.balancing import (
+    Candidate,
+    Surplus,
+    balanced,
+    identity_of,
+    in_order,
+    lot_of,
+    memento_of,
+)
+from equigen.dataset.context import Context
+from equigen.dataset.covers import dataset_covers
+from equigen.dataset.decades import UNKNOWN, by_age, decade_of
+from equigen.dataset.guards import refuse_lost_ledger
+from equigen.dataset.tsv import reading_tsv, require_tsv, write_without
+from equigen.errors import UsageError
+from equigen.identity.credits import artists_by_credit
+from equigen.ledger.database import has_tables
+from equigen.ledger.ledger import Ledger
+from equigen.storage.atomic import check_output
+from equigen.storage.lock import dataset_lock
+from equigen.summary import Summary, Table
+
+ORDER: Final = 55
+SETTINGS: Final = ("balance.per_artist", "balance.seed")
+
+_MIN = "min"
+_MOST_DIGITS = 9
+_EXAMPLES = 3
+
+
+def run(
+    context: Context,
+    *,
+    per_genre: Annotated[
+        str,
+        typer.Option(
+            metavar="N|min",
+            help="Albums a genre; min: what the smallest can give.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option(help="Write the kept rows there; the dataset stays as it is.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be kept; write nothing.")
+    ] = False,
+) -> Summary:
+    """Balance the TSV, in place or into another one; one that is balanced isn't replaced.
+
+    Raises:
+        UsageError: no such number, or a file that the kept rows can't be written to.
+        MissingInputError, InputError: there is no TSV, or it is broken; it stays untouched.
+        StorageError: the disk refuses; what was there before still is.
+        LedgerError: what was kept before can't be read or noted; the dataset stays untouched.
+
+    """
+    wanted = _number(per_genre)
+    if output and dry_run:
+        msg = "--dry-run writes nothing: leave out --output."
+        raise UsageError(msg)
+    require_tsv(context.tsv)
+    if output:
+        _check_output(output, context)
+    else:
+        refuse_lost_ledger(context)
+    with dataset_lock(context.directory, stage="balance", now=context.now()):
+        rows = _read(context)
+        before = frozenset[bytes]() if output else _kept_before(context)
+        plan = _balance(rows, wanted, before, per_artist=context.settings.balance.per_artist)
+        if not output and not dry_run:
+            # Noted first: killed after this, the same command ends with the same rows.
+            _note_kept(context, rows, plan.surplus)
+        if (output or any(plan.surplus)) and not dry_run:
+            gone = {at for at, why in enumerate(plan.surplus) if why}
+            write_without(context.tsv, gone, output=output)
+    return _summary(context, plan, output, dry_run=dry_run)
+
+
+def _number(per_genre: str) -> int | None:
+    """Return how many albums a genre are asked for; None for as many as the smallest can give."""
+    if per_genre == _MIN:
+        return None
+    is_number = per_genre.isascii() and per_genre.isdecimal() and len(per_genre) <= _MOST_DIGITS
+    number = int(per_genre) if is_number else 0
+    if not number:
+        msg = (
+            f"--per-genre {per_genre}: expected a whole number from 1 on, such as 500, or {_MIN}"
+            " for as many as the smallest genre can give."
+        )
+        raise UsageError(msg)
+    return number
+
+
+def _check_output(output: Path, context: Context) -> None:
+    if output.suffix != ".tsv":
+        msg = f"--output {output}: expected a name that ends in .tsv."
+        raise UsageError(msg)
+    check_output(output, "--output", context.own_files)
+
+
+@dataclass(slots=True)
+class _Rows:
+    """The dataset, row by row: who is a candidate, in which genre, and how it is remembered."""
+
+    genres: list[str] = field(default_factory=list)
+    candidates: list[Candidate] = field(default_factory=list)
+    mementos: list[bytes] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Genre:
+    """What a genre had, can give, and gives of each decade."""
+
+    had: int
+    can_give: int
+    decades: Mapping[str, int]
+
+    @property
+    def kept(self) -> int:
+        return sum(self.decades.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Why each row is dropped, None where it stays; `smallest` is the genre that set a "min"."""
+
+    per_genre: int
+    smallest: str
+    surplus: Sequence[Surplus | None]
+    genres: Mapping[str, _Genre]
+
+
+def _read(context: Context) -> _Rows:
+    rows, credits_ = _Rows(), list[str]()
+    seed = context.settings.balance.seed
+    with reading_tsv(context.tsv) as tsv:
+        for row, album in zip(tsv, dataset_covers(context), strict=True):
+            who = identity_of(album_id=album.album_id, artist=album.artist, title=album.title)
+            lot = lot_of(who, row=row, seed=seed)
+            rows.genres.append(album.genre)
+            rows.mementos.append(memento_of(who))
+            rows.candidates.append(Candidate(lot, decade_of(album.year)))
+            credits_.append(album.artist)
+    if context.settings.balance.per_artist:
+        artists = artists_by_credit(set(credits_))
+        rows.candidates = [
+            each._replace(artists=artists[credit])
+            for each, credit in zip(rows.candidates, credits_, strict=True)
+        ]
+    return rows
+
+
+def _kept_before(context: Context) -> Collection[bytes]:
+    if not has_tables(context.ledger):
+        return ()
+    with Ledger(context.ledger, read_only=True) as ledger:
+        return ledger.balanced()
+
+
+def _note_kept(context: Context, rows: _Rows, surplus: Sequence[Surplus | None]) -> None:
+    kept = (album for album, why in zip(rows.mementos, surplus, strict=True) if why is None)
+    with Ledger(context.ledger) as ledger:
+        ledger.record_balanced(kept)
+
+
+def _balance(
+    rows: _Rows, wanted: int | None, before: Collection[bytes], *, per_artist: int
+) -> _Plan:
+    positions: dict[str, list[int]] = {}
+    for at, genre in enumerate(rows.genres):
+        positions.setdefault(genre, []).append(at)
+    albums = {name: [rows.candidates[at] for at in there] for name, there in positions.items()}
+    kept_before = {
+        name: {n for n, at in enumerate(there) if rows.mementos[at] in before}
+        for name, there in positions.items()
+    }
+    orders = {
+        name: in_order(each, per_artist=per_artist, kept=kept_before[name])
+        for name, each in albums.items()
+    }
+    smallest = min(orders, key=lambda name: (len(orders[name]), name), default="")
+    per_genre = wanted or len(orders.get(smallest, ()))
+    surplus: list[Surplus | None] = [None] * len(rows.genres)
+    genres = {}
+    for name in sorted(positions):
+        found = balanced(albums[name], orders[name], per_genre=per_genre, per_artist=per_artist)
+        decades = Counter[str]()
+        for at, album, why in zip(positions[name], albums[name], found.surplus, strict=True):
+            surplus[at] = why
+            decades[album.decade] += why is None
+        by_decade = {decade: decades[decade] for decade in sorted(decades, key=by_age)}
+        genres[name] = _Genre(len(albums[name]), found.can_give, by_decade)
+    return _Plan(per_genre, "" if wanted else smallest, surplus, genres)
+
+
+def _summary(context: Context, plan: _Plan, output: Path | None, *, dry_run: bool) -> Summary:
+    settings = context.settings.balance
+    dropped = Counter(plan.surplus)
+    rows_in, rows_out = len(plan.surplus), dropped[None]
+    by_genre: list[tuple[str | int, ...]] = [
+        (name, each.had, each.kept, *_span(each.decades)) for name, each in plan.genres.items()
+    ]
+    of_artist = f"beyond {settings.per_artist:,} of the artist in the genre"
+    return Summary(
+        stage="balance",
+        unit="rows",
+        rows_in=rows_in,
+        rows_out=rows_out,
+        dropped={
+            **({of_artist: dropped[Surplus.ARTIST]} if settings.per_artist else {}),
+            f"beyond {plan.per_genre:,} of the genre": dropped[Surplus.GENRE],
+        },
+        facts={
+            "per_genre": plan.per_genre,
+            "per_artist": settings.per_artist,
+            "seed": settings.seed,
+            "output": str(output or context.tsv),
+            "dry_run": dry_run,
+            "genres": {
+                name: {
+                    "had": each.had,
+                    "can_give": each.can_give,
+                    "kept": each.kept,
+                    "decades": dict(each.decades),
+                }
+                for name, each in plan.genres.items()
+            },
+        },
+        table=Table(
+            ("genre", "had", "kept", "decades", "kept of each"),
+            (*by_genre, ("total", rows_in, rows_out, "", "")),
+        ),
+        notes=[*_notes(plan), *_deeds(plan, output, dry_run=dry_run)],
+    )
+
+
+def _span(decades: Mapping[str, int]) -> tuple[str, str]:
+    """Return from when to when albums are kept, and how few and how many of a decade."""
+    kept = {decade: count for decade, count in decades.items() if count}
+    known = [decade for decade in kept if decade != UNKNOWN]
+    parts = ["-".join(dict.fromkeys((known[0], known[-1])))] if known else []
+    parts += [UNKNOWN] if UNKNOWN in kept else []
+    counts = sorted({min(kept.values()), max(kept.values())})
+    return ", ".join(parts), "-".join(f"{count:,}" for count in counts)
+
+
+def _notes(plan: _Plan) -> Iterator[str]:
+    if plan.smallest:
+        yield f"{plan.per_genre:,} of each genre: {plan.smallest} can give no more"
+    short = [name for name, each in plan.genres.items() if each.kept < plan.per_genre]
+    short.sort(key=lambda name: plan.genres[name].kept)
+    if short:
+        named = ", ".join(f"{name} {plan.genres[name].kept:,}" for name in short[:_EXAMPLES])
+        more = f" and {len(short) - _EXAMPLES:,} more" if len(short) > _EXAMPLES else ""
+        yield (
+            f"{len(short):,} of {len(plan.genres):,} genres can give less than"
+            f" {plan.per_genre:,}: {named}{more}"
+        )
+
+
+def _deeds(plan: _Plan, output: Path | None, *, dry_run: bool) -> Iterator[str]:
+    if dry_run:
+        yield "nothing was written: --dry-run"
+    elif output:
+        yield f"the kept rows are in {output}"
+    elif any(plan.surplus):
+        yield "`equigen fetch` fills the places with other albums, up to its limits"

@@ -1,0 +1,208 @@
+"""Count albums a genre, largest first.
+
+Reads the TSV, or with --images a folder of pictures that has one folder a genre. --by set also
+tells each set's share. --by given twice counts one against the other. --chart draws the counts:
+bars, or with two --by a heat map with numbers. A year that isn't from 1860 to 2099 has
+an unknown decade.
+
+Examples:
+  equigen counts
+  equigen counts --by decade --json
+  equigen counts --by genre --by decade --chart counts.png
+  equigen counts --images data/equigen_album_images
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Final
+
+import pandas as pd
+import typer
+
+from equigen.dataset.context import Context
+from equigen.dataset.covers import WantedCover, dataset_covers
+from equigen.dataset.decades import UNKNOWN, decade_of
+from equigen.dataset.guards import has_ledger
+from equigen.dataset.layouts import cover_files
+from equigen.errors import MissingInputError, UsageError
+from equigen.ledger.ledger import Ledger
+from equigen.report.charts import Words, check_chart, draw_bars, draw_heat_map
+from equigen.report.tables import (
+    NO_SET,
+    By,
+    Crosstab,
+    largest_first,
+    natural_order,
+    shares_of_sets,
+)
+from equigen.schema import SETS
+from equigen.summary import Summary, Table
+
+ORDER: Final = 50
+SETTINGS: Final = ()
+
+_MOST_FIELDS = 2
+_COUNT = "count"
+# What stands in each of the fields that are counted by.
+_Values = tuple[str, ...]
+
+
+def run(
+    context: Context,
+    *,
+    by: Annotated[
+        list[By] | None,
+        typer.Option(
+            metavar="FIELD",
+            help="genre (without it), label, decade, country or set; two: one against the other.",
+        ),
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Count the pictures of this folder instead.")
+    ] = None,
+    chart: Annotated[Path | None, typer.Option(help="Draw the counts: .png, .svg or .pdf.")] = None,
+) -> Summary:
+    """Count while reading, and lay two fields out in pandas' hands.
+
+    Raises:
+        MissingInputError: there is no TSV, or no such folder.
+        UsageError: no such chart can be drawn, or pictures in a folder are to be counted by
+            something only the TSV knows.
+        StorageError: the chart can't be written.
+
+    """
+    fields = _fields(by or [By.GENRE], images)
+    if chart:
+        check_chart(chart, context.own_files)
+    values = _folders(images) if images else _values(context, fields)
+    found = Counter(values)
+    total = found.total()
+    unit = "pictures" if images else "albums"
+    title = f"{total:,} {unit} by {' and '.join(fields)}"
+    counted = _against(found, *fields) if len(fields) > 1 else _alone(found, fields[0], unit)
+    if chart:
+        counted.draw(chart, title)
+    return Summary(
+        stage="counts",
+        unit=unit,
+        rows_in=total,
+        rows_out=total,
+        facts={**counted.facts, "total": total, **({"chart": str(chart)} if chart else {})},
+        table=counted.table,
+        notes=[*counted.notes, *([f"the chart is in {chart}"] if chart else [])],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """What was counted, as JSON and as a table, and how to draw it into a file with a title."""
+
+    facts: Mapping[str, object]
+    table: Table
+    draw: Callable[[Path, str], None]
+    notes: Sequence[str] = ()
+
+
+def _fields(by: Sequence[By], images: Path | None) -> Sequence[By]:
+    if images and (unknown := [each for each in by if each is not By.GENRE]):
+        msg = (
+            f"--by {unknown[0]}: a folder of pictures tells only genres. Leave out --images or"
+            " --by."
+        )
+        raise UsageError(msg)
+    if len(by) > _MOST_FIELDS or len(set(by)) < len(by):
+        given = " ".join(f"--by {each}" for each in by)
+        msg = f"{given}: expected one field, or two different ones. Leave out the others."
+        raise UsageError(msg)
+    return by
+
+
+def _alone(found: Counter[_Values], by: By, unit: str) -> _Counted:
+    counts = {name: count for (name,), count in found.items()}
+    counts = {name: counts[name] for name in largest_first(counts)}
+    shares = shares_of_sets(counts)
+    percents = {name: f"{share:.1%}" for name, share in shares.items()}
+
+    def draw(path: Path, title: str) -> None:
+        draw_bars(path, {name: counts[name] for name in natural_order(by, counts)},
+                  Words(title, percents))  # fmt: skip
+
+    facts: dict[str, object] = {"by": str(by), "counts": counts}
+    table = Table((str(by), unit), (*counts.items(), ("total", found.total())))
+    if by is not By.SET:
+        return _Counted(facts, table, draw)
+    facts["shares"] = {name: round(share, 4) for name, share in shares.items()}
+    rows = tuple((*row, f"{percents.get(str(row[0]), ''):>6}") for row in table.rows)
+    in_sets = sum(counts.get(name, 0) for name in SETS)
+    notes = [f"shares are of the {in_sets:,} albums in sets"] if in_sets else []
+    return _Counted(facts, Table((*table.columns, " share"), rows), draw, notes)
+
+
+def _against(cells: Counter[_Values], rows: By, columns: By) -> _Counted:
+    counted = ((*names, count) for names, count in cells.items())
+    frame = pd.DataFrame(list(counted), columns=[str(rows), str(columns), _COUNT])
+    found = frame.pivot_table(_COUNT, str(rows), str(columns), aggfunc="sum", fill_value=0)
+    row_totals = {str(name): int(n) for name, n in found.sum(axis="columns").items()}
+    column_totals = {str(name): int(n) for name, n in found.sum(axis="index").items()}
+    table = Crosstab(
+        tuple(natural_order(rows, row_totals)), tuple(natural_order(columns, column_totals)), ()
+    )
+    found = found.reindex(index=table.rows, columns=table.columns)
+    counts = tuple(tuple(map(int, row)) for row in found.to_numpy().tolist())
+    table = replace(table, counts=counts)
+    totals = table.column_totals
+    shown: list[tuple[str | int, ...]] = [
+        (name, *row, sum(row)) for name, row in zip(table.rows, counts, strict=True)
+    ]
+    return _Counted(
+        {
+            "by": [str(rows), str(columns)],
+            "counts": {
+                name: dict(zip(table.columns, row, strict=True))
+                for name, row in zip(table.rows, counts, strict=True)
+            },
+            "totals": {str(rows): table.row_totals, str(columns): totals},
+        },
+        Table(
+            (str(rows), *table.columns, "total"),
+            (*shown, ("total", *totals.values(), cells.total())),
+        ),
+        lambda path, title: draw_heat_map(path, table, Words(title)),
+    )
+
+
+def _values(context: Context, fields: Sequence[By]) -> Iterator[_Values]:
+    sets = _sets(context) if By.SET in fields else {}
+    for cover in dataset_covers(context):
+        yield tuple(_value(cover, by, sets) for by in fields)
+
+
+def _value(cover: WantedCover, by: By, sets: Mapping[str, str]) -> str:
+    match by:
+        case By.GENRE:
+            return cover.genre
+        case By.LABEL:
+            return cover.label
+        case By.DECADE:
+            return decade_of(cover.year)
+        case By.COUNTRY:
+            return cover.country or UNKNOWN
+        case By.SET:
+            return sets.get(cover.path, NO_SET)
+
+
+def _sets(context: Context) -> dict[str, str]:
+    if not has_ledger(context):
+        return {}
+    with Ledger(context.ledger, read_only=True) as ledger:
+        return ledger.sets()
+
+
+def _folders(images: Path) -> Iterator[_Values]:
+    if not images.is_dir():
+        msg = f"{images}: no such folder. `equigen download` makes one: run that first."
+        raise MissingInputError(msg)
+    for file in cover_files(images):
+        yield (file.path.partition("/")[0],)

@@ -1,0 +1,277 @@
+"""Drop rows that repeat an album, a picture or a cover.
+
+The first of each artist and album stays, then the first of each picture, in file order. Discogs
+pictures are told apart by the stable part of their path, since their URLs are signed anew; other
+pictures by URL.
+
+With --covers the covers themselves are compared, once they are downloaded: what is the same picture
+at another size, in another format, a little cropped, framed or with a sticker on it is one group.
+Nothing is dropped unless --drop is given; docs/lookalikes.md has the rules.
+
+Examples:
+  equigen dedupe
+  equigen dedupe --covers --conflicts conflicts.tsv
+  equigen dedupe --covers --drop
+"""
+
+import codecs
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
+
+import typer
+
+from equigen.dataset.context import Context
+from equigen.dataset.covers import WantedCover, dataset_covers
+from equigen.dataset.guards import refuse_lost_ledger
+from equigen.dataset.layouts import where_covers_are
+from equigen.dataset.tsv import (
+    Tsv,
+    reading_tsv,
+    require_tsv,
+    require_whole_tsv,
+    write_tsv,
+    write_without,
+)
+from equigen.errors import MissingInputError, UsageError
+from equigen.identity.duplicates import Duplicate, DuplicateFinder
+from equigen.ledger.ledger import Ledger
+from equigen.ledger.models import Digest
+from equigen.neardup.copies import Copy, conflicts, surplus
+from equigen.storage.atomic import check_output
+from equigen.storage.lock import dataset_lock
+from equigen.storage.os_errors import translating_read_errors
+from equigen.summary import Summary, Table
+
+if TYPE_CHECKING:
+    from equigen.neardup.search_pairs import Lookalikes
+
+ORDER: Final = 40
+SETTINGS: Final = ()
+_CONFLICT_COLUMNS = (
+    "group", "label", "artist", "album", "year", "album_id", "file", "sha256",
+)  # fmt: skip
+_MOST_SHOWN = 10
+
+
+def run(
+    context: Context,
+    *,
+    covers: Annotated[
+        bool, typer.Option("--covers", help="Compare the covers that are downloaded.")
+    ] = False,
+    drop: Annotated[
+        bool, typer.Option("--drop", help="With --covers: keep the best copy in each label.")
+    ] = False,
+    conflicts: Annotated[
+        Path | None,
+        typer.Option(help="With --covers: write here what looks alike in different labels."),
+    ] = None,
+) -> Summary:
+    """Dedupe the TSV in place; one without duplicates is not rewritten.
+
+    Raises:
+        UsageError: the flags make no sense together.
+        MissingInputError, InputError: there is no TSV, or it is broken; it stays untouched.
+        MissingInputError: there are no covers to compare.
+        LedgerError: there is none, or an empty one, but covers that it should know.
+        StorageError: the disk refuses; what was there before still is.
+
+    """
+    if not covers and (drop or conflicts):
+        msg = "--drop and --conflicts belong to --covers, which is missing. Add --covers."
+        raise UsageError(msg)
+    if conflicts:
+        _check_conflicts(conflicts, context)
+    (require_whole_tsv if covers else require_tsv)(context.tsv)
+    if covers:
+        refuse_lost_ledger(context)
+    with dataset_lock(context.directory, stage="dedupe", now=context.now()):
+        return _by_covers(context, conflicts, drop=drop) if covers else _by_rows(context)
+
+
+def _by_rows(context: Context) -> Summary:
+    with reading_tsv(context.tsv) as tsv:
+        verdicts = _verdicts(tsv)
+    dropped = Counter(str(verdict) for verdict in verdicts if verdict)
+    if dropped:
+        write_without(context.tsv, {at for at, verdict in enumerate(verdicts) if verdict})
+    return Summary(
+        stage="dedupe",
+        unit="rows",
+        rows_in=len(verdicts),
+        rows_out=len(verdicts) - dropped.total(),
+        dropped=dict(dropped),
+    )
+
+
+def _verdicts(tsv: Tsv) -> list[Duplicate | None]:
+    artist, title, url = (tsv.index(name) for name in ("artist", "album", "image_url"))
+    finder = DuplicateFinder()
+    return [finder.check(artist=row[artist], title=row[title], image_url=row[url]) for row in tsv]
+
+
+def _check_conflicts(path: Path, context: Context) -> None:
+    if path.suffix != ".tsv":
+        msg = f"--conflicts {path}: expected a name that ends in .tsv."
+        raise UsageError(msg)
+    check_output(path, "--conflicts", context.own_files)
+    with translating_read_errors(path):
+        if path.exists() and not _is_conflict_list(path):
+            msg = (
+                f"--conflicts {path}: there is another file that isn't such a list (its first line"
+                " would tell), and it stays. Name another, or remove it first."
+            )
+            raise UsageError(msg)
+
+
+def _is_conflict_list(path: Path) -> bool:
+    """Tell by the first line, also where a spreadsheet saved it with its own line ends."""
+    header = "\t".join(_CONFLICT_COLUMNS).encode()
+    if not path.is_file():  # what isn't one, a pipe for instance, could keep its reader waiting
+        return False
+    with path.open("rb") as file:
+        first = file.readline(len(codecs.BOM_UTF8) + len(header) + 2)
+    return first.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n") == header
+
+
+class _Compared(NamedTuple):
+    """Those of so many rows whose covers are in groups, and what was found of all.
+
+    `covers` is how many rows have a cover that was compared.
+    """
+
+    rows_in: int
+    rows: Mapping[int, WantedCover]
+    copies: Sequence[Copy]
+    found: "Lookalikes"
+    covers: int
+
+
+def _by_covers(context: Context, list_to: Path | None, *, drop: bool) -> Summary:
+    with Ledger(context.ledger) as ledger:
+        compared = _compare(context, ledger)
+    at_odds = conflicts(compared.copies)
+    if list_to:
+        write_tsv(list_to, _CONFLICT_COLUMNS, _conflict_rows(compared.rows, at_odds))
+    why = surplus(compared.copies)
+    if drop and why:
+        write_without(context.tsv, why)
+    dropped = Counter(map(str, why.values())) if drop else Counter[str]()
+    return _summary(compared, at_odds, dropped, surplus=len(why), list_to=list_to)
+
+
+def _compare(context: Context, ledger: Ledger) -> _Compared:
+    from equigen.neardup.search_pairs import find_lookalikes  # noqa: PLC0415  (heavy: rows need none of it)
+
+    files, known = where_covers_are(context), ledger.cover_digests()
+    covers: dict[str, Digest] = {}
+    asked = Counter(row.path for row in dataset_covers(context))
+    for path in asked:
+        digest, file = known.get(path), files.get(path)
+        if digest and file and _is_downloaded(Path(file), digest):
+            covers[path] = digest
+    if not covers:
+        msg = f"{context.images}: no covers there. `equigen download` makes them: run that first."
+        raise MissingInputError(msg)
+    of_files = {digest.sha256: files[path] for path, digest in covers.items()}
+    found = find_lookalikes(context, ledger, of_files)
+    groups = {path: found.groups.get(each.sha256, each.sha256) for path, each in covers.items()}
+    sizes = Counter[str]()
+    for path, group in groups.items():
+        sizes[group] += asked[path]
+    rows = {
+        at: row
+        for at, row in enumerate(dataset_covers(context))
+        if row.path in groups and sizes[groups[row.path]] > 1
+    }
+    return _Compared(asked.total(), rows, _copies(rows, covers, groups), found, sizes.total())
+
+
+def _is_downloaded(file: Path, digest: Digest) -> bool:
+    """Tell whether a file is the one that the ledger knows, as far as its size tells."""
+    with translating_read_errors(file):
+        return file.stat().st_size == digest.size_bytes
+
+
+def _copies(
+    rows: Mapping[int, WantedCover], covers: Mapping[str, Digest], groups: Mapping[str, str]
+) -> list[Copy]:
+    return [
+        Copy(
+            row=at,
+            group=groups[row.path],
+            label=row.label,
+            sha256=digest.sha256,
+            pixels=digest.pixels,
+            year=row.year,
+        )
+        for at, row in rows.items()
+        for digest in (covers[row.path],)
+    ]
+
+
+def _conflict_rows(
+    rows: Mapping[int, WantedCover], groups: Sequence[Sequence[Copy]]
+) -> Iterator[list[str]]:
+    for group in groups:
+        for copy in sorted(group, key=lambda each: (each.label, each.row)):
+            row = rows[copy.row]
+            yield [copy.group, copy.label, row.artist, row.title, row.year, row.album_id,
+                   row.path, copy.sha256]  # fmt: skip
+
+
+def _summary(
+    compared: _Compared,
+    at_odds: Sequence[Sequence[Copy]],
+    dropped: Counter[str],
+    *,
+    surplus: int,
+    list_to: Path | None,
+) -> Summary:
+    rows_in, rows, copies, found, covers = compared
+    sizes = Counter(copy.group for copy in copies)
+    titles = {copy.group: rows[copy.row] for copy in reversed(copies)}
+    repeats = len(copies) - len(sizes)
+    share = f"{repeats / covers:.1%}"
+    notes = [
+        f"{len(sizes):,} groups look alike: {repeats:,} of {covers:,} rows ({share}) repeat another"
+    ]
+    if at_odds:
+        shown = f": see {list_to}" if list_to else " (`--conflicts FILE.tsv` lists them)"
+        notes.append(f"{len(at_odds):,} groups have copies in different labels{shown}")
+    if found.cut:
+        notes.append(f"{found.cut:,} pairs look alike but are in no common group: they would chain")
+    if dropped:
+        notes.append("files of dropped rows are set aside by the next `equigen download`")
+    elif surplus:
+        notes.append(f"`--drop` would drop {surplus:,} rows")
+    return Summary(
+        stage="dedupe",
+        unit="rows",
+        rows_in=rows_in,
+        rows_out=rows_in - dropped.total(),
+        dropped=dict(dropped),
+        facts={
+            "covers": covers,
+            "compared_pairs": found.compared,
+            "pairs_alike": len(found.pairs),
+            "groups": len(sizes),
+            "in_groups": len(copies),
+            "label_conflicts": len(at_odds),
+            "pairs_cut": found.cut,
+        },
+        table=_largest(sizes, titles) if sizes else None,
+        notes=notes,
+    )
+
+
+def _largest(sizes: Counter[str], titles: dict[str, WantedCover]) -> Table:
+    return Table(
+        ("copies", "first of them"),
+        tuple(
+            (count, f"{titles[group].artist} - {titles[group].title}")
+            for group, count in sizes.most_common(_MOST_SHOWN)
+        ),
+    )

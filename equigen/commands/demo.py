@@ -1,0 +1,100 @@
+"""Build a small dataset with no account, no key and no network.
+
+Starts a Discogs-compatible server on this machine with a made-up catalogue, runs the real stages
+against it, and leaves a dataset of invented albums in a folder.
+
+Examples:
+  equigen demo
+  equigen demo --directory /tmp/covers --albums 10
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from pydantic import SecretStr
+
+from equigen.commands.run import STAGES
+from equigen.config.credentials import Credentials
+from equigen.config.layers import Config
+from equigen.config.settings import (
+    DatasetSettings,
+    FetchSettings,
+    defaults,
+)
+from equigen.config.source_settings import DiscogsSettings
+from equigen.dataset.context import Context
+from equigen.errors import UsageError
+from equigen.sandbox.server import Sandbox
+from equigen.storage.lock import LOCK_NAMES, dataset_lock
+from equigen.storage.os_errors import translating_os_errors
+from equigen.summary import Summary
+
+ORDER: Final = 100
+SETTINGS: Final = ()
+
+_MARK = ".equigen-demo"
+
+
+def run(
+    context: Context,
+    stage: Callable[[str], Callable[..., Summary]],
+    *,
+    directory: Annotated[Path, typer.Option(help="Where the dataset is left.")] = Path(
+        "equigen_demo"
+    ),
+    albums: Annotated[int, typer.Option(min=1, max=500, help="Albums a label.")] = 20,
+) -> Iterator[Summary]:
+    """Run the demo; the folder of an earlier demo is made anew, any other is refused.
+
+    Raises:
+        UsageError: the folder holds something that no demo made.
+
+    """
+    folder = directory.resolve()
+    _refuse_others(folder)
+    with dataset_lock(folder, stage="demo", now=context.now()), Sandbox() as sandbox:
+        _clear(folder)
+        demo = replace(context, config=_config(folder, sandbox, albums))
+        context.say(
+            f"A made-up Discogs answers at {sandbox.base_url}; nothing leaves this machine."
+        )
+        for name in STAGES[:-1]:
+            yield stage(name)(demo)
+        last = stage(STAGES[-1])(demo)
+        yield replace(last, notes=[*last.notes, f"The dataset is in {folder}"])
+
+
+def _config(folder: Path, sandbox: Sandbox, albums: int) -> Config:
+    """Return settings that owe nothing to the user's own: the sandbox is reached by base URL."""
+    settings = defaults(
+        dataset=DatasetSettings(directory=folder),
+        discogs=DiscogsSettings(base_url=sandbox.base_url, requests_per_minute=0),
+        fetch=FetchSettings(genre_limit=albums, world_limit=albums),
+    )
+    return Config(settings, Credentials(discogs_token=SecretStr(sandbox.token)), folder=folder)
+
+
+def _refuse_others(folder: Path) -> None:
+    empty = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    if not empty and not (folder / _MARK).exists():
+        msg = (
+            f"{folder}: holds something that no demo made; expected an empty folder, or that of an"
+            " earlier demo. Choose another with --directory."
+        )
+        raise UsageError(msg)
+
+
+def _clear(folder: Path) -> None:
+    with translating_os_errors(folder):
+        (folder / _MARK).write_text("Made by `equigen demo`, which may clear this folder.\n")
+        for item in folder.iterdir():
+            if item.name in LOCK_NAMES or item.name == _MARK:
+                continue
+            if item.is_dir() and not item.is_symlink():
+                shutil.rmtree(item)
+            else:
+                item.unlink()

@@ -1,0 +1,171 @@
+"""Download each album's cover into the folder of its genre.
+
+A cover is there when its bytes are known to decode, not when a file exists. Goes on where it
+stopped. Covers that a host doesn't have, or that are no good pictures, are asked for again after a
+day, a week, then each month, or now with --retry-failed. Addresses that expired are asked for anew
+where their source can be asked; a host that refuses one cover after another rests for hours.
+
+Examples:
+  equigen download
+  equigen download --limit 100 --export manifest.tsv
+  equigen download --size 256 --size 64 --fit pad
+  equigen download --retry-failed --reason "HTTP 404"
+  equigen download --verify
+  equigen download --dry-run
+"""
+
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from equigen.dataset.context import Context
+from equigen.dataset.guards import refuse_lost_ledger
+from equigen.dataset.tsv import require_whole_tsv
+from equigen.downloading.forecast import forecast
+from equigen.downloading.manifest import check_manifest, write_manifest
+from equigen.downloading.pipeline import Download, host_policies
+from equigen.downloading.plan import Wishes, Worklist
+from equigen.downloading.policy import Retry
+from equigen.downloading.queue import JobQueues
+from equigen.downloading.store import Shelf
+from equigen.downloading.url_refresh import write_renewed
+from equigen.errors import UsageError
+from equigen.http.limits import policy_for
+from equigen.ledger.ledger import Ledger
+from equigen.storage.lock import dataset_lock
+from equigen.summary import Summary
+
+ORDER: Final = 60
+SETTINGS: Final = (
+    "download.check",
+    "download.sizes",
+    "download.fit",
+    "download.quality",
+    "download.format",
+    "download.min_size_px",
+    "download.max_pixels",
+    "download.max_bytes",
+    "download.processes",
+)
+
+_TO_FETCH = "to be fetched"
+
+
+def run(  # noqa: PLR0913  (each is a flag)
+    context: Context,
+    *,
+    limit: Annotated[
+        int,
+        typer.Option(
+            min=-1, metavar="N", help="Fetch so many covers at most, for a try; -1 for all."
+        ),
+    ] = -1,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Ask again now for covers that failed for good.")
+    ] = False,
+    reason: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="REASON", help="With --retry-failed: only those that failed for this reason."
+        ),
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read all files again; mend those that differ.")
+    ] = False,
+    check_changed: Annotated[
+        bool, typer.Option("--check-changed", help="Ask hosts whether their pictures changed.")
+    ] = False,
+    link_identical: Annotated[
+        bool, typer.Option("--link-identical", help="Hard-link files that hold the same bytes.")
+    ] = False,
+    export: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Write what is known of each cover: .tsv or .parquet."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be fetched and how long it takes.")
+    ] = False,
+) -> Summary:
+    """Download what is missing; files whose rows are gone are set aside, not deleted.
+
+    Raises:
+        UsageError: the flags make no sense together, or the covers there have another size.
+        MissingInputError, InputError: there is no TSV, or it is broken.
+        LedgerError: there is none, or an empty one, but covers that it should know.
+        StorageError: the disk refuses.
+
+    """
+    if dry_run and (export or limit >= 0):
+        msg = "--dry-run fetches and writes nothing: leave out --limit and --export."
+        raise UsageError(msg)
+    if reason and not retry_failed:
+        msg = "--reason narrows --retry-failed: give both, or neither."
+        raise UsageError(msg)
+    if export:
+        check_manifest(export, context.own_files)
+    require_whole_tsv(context.tsv)
+    refuse_lost_ledger(context)
+    wishes = Wishes(
+        Retry(retry_failed, frozenset(reason or ())), verify, check_changed, link_identical, dry_run
+    )
+    with (
+        dataset_lock(context.directory, stage="download", now=context.now()),
+        Ledger(context.ledger) as ledger,
+        JobQueues(context.directory) as queues,
+    ):
+        if not dry_run:
+            write_renewed(context, ledger)  # what a run that was killed came to know
+        shelf = Shelf(context, ledger)
+        worklist = Worklist(context, ledger, shelf, queues, wishes)
+        if dry_run:
+            return _forecast(context, ledger, worklist)
+        work = Download(context, ledger, worklist)
+        work.carry_out(limit)
+        if worklist.has_unwanted:
+            shelf.put_away(worklist.is_unwanted)
+        if link_identical:
+            shelf.link_identical()
+        if export:
+            rows = write_manifest(export, context, ledger)
+            work.noting.notes.append(f"{export}: {rows:,} rows")
+    return work.summary()
+
+
+def _forecast(context: Context, ledger: Ledger, worklist: Worklist) -> Summary:
+    """Say what a run would do, and do none of it."""
+    for _ in worklist.scan():
+        pass
+    worklist.settle_renamed()
+    counts = worklist.queues.counts()
+    to_fetch = worklist.jobs - worklist.asked
+    shared = worklist.rows - worklist.good - worklist.endings.total() - to_fetch
+    day = datetime.fromtimestamp(context.clock.unix(), UTC).date().isoformat()
+    policies = host_policies(context)
+    lines = {
+        host: forecast(count, policy_for(host, policies), used_today=ledger.requests_on(host, day))
+        for host, count in counts.items()
+    }
+    dropped = Counter({_TO_FETCH: to_fetch, "to be copied from another row": shared})
+    dropped.update(worklist.dropped())
+    return Summary(
+        stage="download",
+        unit="rows",
+        rows_in=worklist.rows,
+        rows_out=worklist.good,
+        dropped=dict(dropped.most_common()),
+        facts={
+            "dry_run": True,
+            "to_fetch": dict(counts),
+            "asked_whether_changed": worklist.asked,
+            "spoilt": worklist.spoilt,
+            "forecast": lines,
+        },
+        notes=[
+            *([f"{host}: {line}" for host, line in lines.items()] or ["nothing to fetch"]),
+            *([f"{worklist.asked:,} of them are there, and asked about"] if worklist.asked else []),
+            *([f"{worklist.spoilt:,} files are spoilt"] if worklist.spoilt else []),
+        ],
+    )

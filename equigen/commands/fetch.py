@@ -1,0 +1,364 @@
+"""Fetch album metadata into the TSV, until every label is full.
+
+Goes on where it stopped: no result page is asked for twice. With --refresh, this year's and last
+year's pages (or those --since a year) are asked for again, and only what is new is added. A label
+is filled from the newest year down, or with --spread even as evenly as the years have albums.
+
+Albums come from the Discogs API (--source discogs), from Discogs' open dumps with covers of the
+Cover Art Archive (discogs-dump: no account; `equigen dumps get masters release-groups` first), or
+from MusicBrainz (musicbrainz: its dump, or with --live its API).
+
+Examples:
+  equigen fetch
+  equigen fetch --label Jazz --label Blues --genre-limit 500
+  equigen fetch --spread even
+  equigen fetch --refresh --since 2024
+  equigen fetch --source discogs-dump --releases
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Final, cast
+
+import typer
+
+from equigen.config.settings import Spread
+from equigen.dataset.context import Bar, Context
+from equigen.dataset.guards import refuse_lost_ledger
+from equigen.dataset.tsv import require_whole_tsv
+from equigen.errors import (
+    CredentialsError,
+    EquigenError,
+    FetchError,
+    HostRestsError,
+    HttpStatusError,
+    TimeIsUpError,
+    UsageError,
+)
+from equigen.events import tell
+from equigen.fetching.local_pages import LocalPages
+from equigen.fetching.pending import known_albums, write_pending
+from equigen.fetching.prefetch import Lookahead
+from equigen.fetching.selection import Selection, Skip
+from equigen.fetching.year_order import Even, Order, Recent, Turn
+from equigen.http.client import Client
+from equigen.http.limits import Patience
+from equigen.labels.builtin import Label
+from equigen.ledger.ledger import LAST_SOURCE, Ledger
+from equigen.sources import registry as sources
+from equigen.sources.base import Catalogue, LocalSource, OnlineSource, Source
+from equigen.sources.paging import PageRef, Pages, Plan, Query
+from equigen.sources.registry import open_source
+from equigen.storage.lock import dataset_lock
+from equigen.summary import Summary, Table
+
+if TYPE_CHECKING:
+    from equigen.schema import Album
+
+ORDER: Final = 20
+SETTINGS: Final = (
+    "fetch.source",
+    "fetch.genre_limit",
+    "fetch.world_limit",
+    "fetch.from_year",
+    "fetch.to_year",
+    "fetch.spread",
+    "fetch.labels",
+    *sources.settings(),
+)
+
+_LABEL_FULL = "left for later (label is full)"
+_LABEL_LEFT = "left for later (with its label)"
+_UNAUTHORIZED, _FORBIDDEN = 401, 403
+_NOT_ALBUM = "no album of the label"
+_NO_REFRESH = (
+    "--refresh changes nothing here: a dump is read as it is. A newer one brings new albums:"
+    " `equigen dumps get`."
+)
+# Rows that came are in the ledger at once, and in the TSV after each label, but not more often.
+_WRITTEN_EVERY_S = 60
+
+
+def run(
+    context: Context,
+    *,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Ask again where something new can be.")
+    ] = False,
+    since: Annotated[
+        int | None, typer.Option(help="First year that --refresh asks again. [default: last year]")
+    ] = None,
+) -> Summary:
+    """Fetch until all labels are full or exhausted; see the module's text.
+
+    Raises:
+        InputError: there is a TSV, and it is broken; it stays untouched.
+        LedgerError: there is none, or an empty one, but covers that it should know.
+        CredentialsError: the service refuses the credentials before any page came.
+        FetchError: not one page could be had. A label that fails later is left for the next run,
+            and so are all that follow when the service asks for a long rest or time is up.
+
+    """
+    if since is not None and not refresh:
+        msg = "--since: it belongs to --refresh, which is missing. Add --refresh."
+        raise UsageError(msg)
+    settings = context.settings
+    this_year = context.now().year
+    source = open_source(settings.fetch.source, context.config)
+    labels = settings.fetch.chosen_labels()
+    years = range(settings.fetch.from_year or this_year, settings.fetch.to_year - 1, -1)
+    if context.tsv.exists():
+        require_whole_tsv(context.tsv)
+    refuse_lost_ledger(context)
+    with (
+        dataset_lock(context.directory, stage="fetch", now=context.now()),
+        _catalogue_of(source, context) as catalogue,
+        Ledger(context.ledger) as ledger,
+    ):
+        ledger.remember(LAST_SOURCE, settings.fetch.source)
+        if refresh and not isinstance(source, LocalSource):
+            first = this_year - 1 if since is None else since
+            asked_again = [
+                Query(label, year) for label in labels for year in years if year >= first
+            ]
+            ledger.start_refresh(map(source.key, asked_again))
+        selection = known_albums(context, ledger)
+        wanted = [label for label in labels if selection.missing(label)]
+        pages: AbstractContextManager[Pages]
+        if catalogue:
+            pages = LocalPages(catalogue, ledger, labels=wanted, years=years, bar=context.bar)
+        else:
+            pages = _asked_ahead(cast("OnlineSource", source), context, ledger)
+        try:
+            with pages as opened:
+                order = _order(settings.fetch.spread, opened, selection, years)
+                work = _Work(context, source, ledger, opened, order, selection, labels)
+                work.fill_all()
+        finally:
+            write_pending(context, ledger)
+        if not work.failed:
+            # A refresh of an online source that was cut off is none of a local one's business.
+            ended_at = context.now().isoformat(timespec="seconds")
+            ledger.end_fetch(ended_at=ended_at, ends_refresh=not catalogue)
+    notes = [_NO_REFRESH] if refresh and isinstance(source, LocalSource) else []
+    return work.summary(notes)
+
+
+def _catalogue_of(source: Source, context: Context) -> AbstractContextManager[Catalogue | None]:
+    """Open what lies on the disk, before anything is written."""
+    return source.open(context) if isinstance(source, LocalSource) else nullcontext()
+
+
+@contextmanager
+def _asked_ahead(source: OnlineSource, context: Context, ledger: Ledger) -> Iterator[Pages]:
+    patience = Patience(**context.settings.http.model_dump())
+    with Client(
+        source.policies, user_agent=source.user_agent, patience=patience, clock=context.clock
+    ) as client:
+        lookahead = Lookahead(
+            client, source, ledger, now=context.now, is_over=lambda: context.time_is_up
+        )
+        try:
+            yield lookahead
+        finally:
+            lookahead.close()
+
+
+def _order(spread: Spread, pages: Pages, selection: Selection, years: Sequence[int]) -> Order:
+    plan = Plan(
+        years=years,
+        reach=pages.reach,
+        page_size=pages.page_size,
+        slices=pages.slices,
+        extent=pages.extent,
+        rows_left=pages.rows_left,
+        moved=pages.moved,
+    )
+    if spread == Spread.EVEN:
+        return Even(plan, selection.missing, selection.count_of_year, pages.begun)
+    return Recent(plan, selection.missing)
+
+
+@dataclass(slots=True)
+class _Work:
+    context: Context
+    source: Source
+    ledger: Ledger
+    pages: Pages
+    order: Order
+    selection: Selection
+    labels: tuple[Label, ...]
+    opened: set[PageRef] = field(default_factory=set)
+    left: Counter[str] = field(default_factory=Counter)
+    taken: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    failed: dict[str, EquigenError] = field(default_factory=dict)
+    ended_early: str = ""
+    resumes_at: datetime | None = None
+    read: int = 0
+    written_s: float = 0.0
+
+    def fill_all(self) -> None:
+        """Fill label after label; one that fails is left, the others go on."""
+        missing = sum(self.selection.missing(label) for label in self.labels)
+        with self.context.bar("fetch", missing, "album") as bar:
+            for position, label in enumerate(self.labels):
+                try:
+                    self._fill(label, position, bar)
+                except FetchError as err:
+                    trouble = self._with_advice(err)
+                    self._refuse_hopeless(trouble)
+                    self._leave(label, trouble)
+                    self.context.say(f"{label.name}: left for the next run. {trouble}")
+                except HostRestsError as err:
+                    # It may be asked again some time, but not to fill those that failed before.
+                    if not self.failed:
+                        self.resumes_at = datetime.fromtimestamp(err.resumes_at_s, UTC)
+                    self._leave_all(self.labels[position:], err)
+                    return
+                except TimeIsUpError as err:
+                    self._leave_all(self.labels[position:], err)
+                    return
+                self._write_now_and_then()
+                missing -= self.selection.missing(label)
+                bar.expect(missing)
+
+    def _leave(self, label: Label, err: EquigenError) -> None:
+        self.failed[label.name] = err
+        message = f"{label.name}: left for the next run. {err}"
+        tell("label left", message, label=label.name, why=str(err))
+
+    def _leave_all(self, labels: Sequence[Label], err: HostRestsError | TimeIsUpError) -> None:
+        """Leave what is not full yet, for a reason that is no label's own."""
+        for label in labels:
+            if self.selection.missing(label):
+                self._leave(label, err)
+        self.ended_early = str(err)
+        if isinstance(err, TimeIsUpError):
+            self.ended_early = "Time is up: labels that aren't full are left for the next run."
+
+    def _write_now_and_then(self) -> None:
+        """Let the user see what came; the whole TSV is written anew each time."""
+        now_s = self.context.clock.steady()
+        if now_s >= self.written_s + _WRITTEN_EVERY_S:
+            write_pending(self.context, self.ledger)
+            self.written_s = now_s
+
+    def _fill(self, label: Label, position: int, bar: Bar) -> None:
+        try:
+            for turn in self.order.turns(label):
+                if self.context.time_is_up:
+                    msg = "time is up; what was done is kept"
+                    raise TimeIsUpError(msg)
+                self._use(turn, label, position, bar)
+        finally:
+            self.pages.settle()
+
+    def _use(self, turn: Turn, label: Label, position: int, bar: Bar) -> None:
+        """Take what the turn gives the label from one page, in the page's order."""
+        ref = turn.ref
+        listings = self.pages.listings(ref, ahead=lambda: self._ahead(position))
+        new = 0 if ref in self.opened else len(listings)
+        self.opened.add(ref)
+        self.read += new
+        taken: list[Album] = []
+        used = 0
+        for listing in listings:
+            if len(taken) == turn.most:
+                break
+            used += 1
+            verdict = self.selection.judge(listing, label, year_asked=ref.query.year)
+            if isinstance(verdict, Skip):
+                self.dropped[verdict] += 1
+            else:
+                taken.append(verdict)
+        self.pages.use(ref, rows_left=len(listings) - used, taken=taken)
+        self.left[label.name] += new - used
+        self.dropped[_LABEL_FULL] += new - used
+        self.taken[label.name] += len(taken)
+        bar.advance(len(taken), label=label.name, year=ref.query.year)
+
+    def _ahead(self, position: int) -> Iterator[PageRef]:
+        for label in self.labels[position:]:
+            yield from self.order.ahead(label)
+
+    def _with_advice(self, err: FetchError) -> EquigenError:
+        """Return what to tell of an error: with what to do where it is about who we are."""
+        status = err.status if isinstance(err, HttpStatusError) else 0
+        if status == _UNAUTHORIZED or (status == _FORBIDDEN and not self.pages.answers):
+            msg = f"{err} The service refuses who we say we are. {self.source.advice.refused}"
+            return CredentialsError(msg)
+        return err
+
+    def _refuse_hopeless(self, trouble: EquigenError) -> None:
+        """Raise where not one answer came so far; after one, other labels may be had."""
+        if not self.pages.answers:
+            raise trouble
+
+    def summary(self, more: Sequence[str]) -> Summary:
+        """Account for every result that came; `more` are notes to add."""
+        not_albums = {_NOT_ALBUM: self.pages.others} if self.pages.others else {}
+        dropped = {**self.dropped, **not_albums}
+        if left := sum(self.left[name] for name in self.failed):
+            dropped |= {_LABEL_FULL: dropped[_LABEL_FULL] - left, _LABEL_LEFT: left}
+        states = {label.name: self._state(label) for label in self.labels}
+        taken = sum(self.taken.values())
+        kept_back = {
+            label.name: count for label in self.labels if (count := self.order.out_of_reach(label))
+        }
+        notes = [*self.pages.notes, self.source.licence, *more]
+        notes += [
+            f"{name}: up to {count:,} results are out of reach, more than the service gives out"
+            for name, count in kept_back.items()
+        ]
+        if self.ended_early:
+            notes.append(self.ended_early)
+        if self.dropped[Skip.PLACEHOLDER] and not taken and self.read:
+            notes.append(self.source.advice.no_pictures)
+        return Summary(
+            stage="fetch",
+            unit="results",
+            rows_in=self.read + self.pages.others,
+            rows_out=taken,
+            dropped=dropped,
+            facts={
+                "requests": self.pages.answers,
+                "labels": [
+                    {
+                        "label": label.name,
+                        "taken": self.taken[label.name],
+                        "albums": self.selection.count(label),
+                        "limit": label.limit,
+                        "state": states[label.name],
+                    }
+                    for label in self.labels
+                ],
+                "failed": {name: str(err) for name, err in self.failed.items()},
+            },
+            table=Table(
+                ("label", "new", "albums", "limit", "state"),
+                tuple(
+                    (
+                        label.name,
+                        self.taken[label.name],
+                        self.selection.count(label),
+                        label.limit,
+                        states[label.name],
+                    )
+                    for label in self.labels
+                ),
+            ),
+            notes=[note for note in notes if note],
+            partly=bool(self.failed),
+            left=len(self.failed),
+            left_unit="labels",
+            resumes_at=self.resumes_at,
+        )
+
+    def _state(self, label: Label) -> str:
+        if label.name in self.failed:
+            return "left for the next run"
+        return "no more to be had" if self.selection.missing(label) else "full"

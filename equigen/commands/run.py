@@ -1,0 +1,129 @@
+"""Run fetch, clean, dedupe, counts, download and split.
+
+Made for cron: goes on where it stopped, and with --refresh looks for new albums first. Ends with 3
+where something is left for a later run, such as the covers beyond a host's quota of the day, or
+what there was no time for with --until.
+
+Examples:
+  equigen run
+  equigen run --refresh --quiet --link hardlink
+  equigen run --until 06:00 --log-file run.log
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Annotated, Final
+
+import typer
+
+from equigen.config.clock_times import next_time, read_time
+from equigen.dataset.context import Context, Deadline
+from equigen.dataset.tsv import reading_tsv
+from equigen.errors import CredentialsError, EquigenError, FetchError, UsageError
+from equigen.schema import Link
+from equigen.sources import registry as sources
+from equigen.storage.lock import dataset_lock
+from equigen.summary import Summary
+
+ORDER: Final = 80
+SETTINGS: Final = (
+    "fetch.source",
+    "fetch.genre_limit",
+    "fetch.world_limit",
+    "fetch.from_year",
+    "fetch.to_year",
+    "fetch.spread",
+    "fetch.labels",
+    *sources.settings(),
+    "split.ratio",
+    "split.group",
+    "split.seed",
+)
+STAGES: Final = ("fetch", "clean", "dedupe", "counts", "download", "split")
+
+
+def run(
+    context: Context,
+    stage: Callable[[str], Callable[..., Summary]],
+    *,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Ask again where something new can be.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Ask again now for covers that failed for good.")
+    ] = False,
+    link: Annotated[
+        Link,
+        typer.Option(
+            metavar="HOW", help="How covers get into their sets: copy, symlink, hardlink or move."
+        ),
+    ] = Link.COPY,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="HH:MM", help="Stop at this time of day; the rest is left."),
+    ] = None,
+) -> Iterator[Summary]:
+    """Run the stages one after another; the first that raises ends the run.
+
+    Where no albums can be had, the others go on with those that are there, and the run then ends
+    with that error. After `until`, a stage that asks hosts ends, one that works on what is here is
+    finished, and no other is begun.
+
+    Raises:
+        UsageError: `until` is no time of day.
+        FetchError, CredentialsError: no albums could be had.
+
+    """
+    if until is not None:
+        context = replace(context, deadline=_deadline(until, context))
+    flags: dict[str, dict[str, object]] = {
+        "fetch": {"refresh": refresh},
+        "download": {"retry_failed": retry_failed},
+        "split": {"link": link},
+    }
+    failure: EquigenError | None = None
+    with dataset_lock(context.directory, stage="run", now=context.now()):
+        for name in STAGES:
+            if context.time_is_up:
+                yield _not_begun(name)
+                continue
+            try:
+                yield stage(name)(context, **flags.get(name, {}))
+            except (FetchError, CredentialsError) as err:
+                if name != "fetch" or not _has_albums(context):
+                    raise
+                failure = err
+                context.say(f"{name}: {err} The others go on with the albums that are there.")
+    if failure:
+        raise failure
+
+
+def _has_albums(context: Context) -> bool:
+    if not context.tsv.exists():
+        return False
+    with reading_tsv(context.tsv) as rows:
+        return any(True for _ in rows)
+
+
+def _deadline(until: str, context: Context) -> Deadline:
+    try:
+        of_day = read_time(until)
+    except UsageError as err:
+        msg = f"--until: {err}"
+        raise UsageError(msg) from None
+    now = context.now()
+    at = next_time(of_day, now)
+    steady_s = context.clock.steady() + (at - now).total_seconds()
+    return Deadline(at, steady_s, context.now, context.clock)
+
+
+def _not_begun(name: str) -> Summary:
+    return Summary(
+        stage=name,
+        unit="rows",
+        rows_in=0,
+        rows_out=0,
+        notes=["Time is up: it is left for the next run."],
+        partly=True,
+        begun=False,
+    )

@@ -1,0 +1,168 @@
+"""Deal the covers into train, val and test.
+
+Albums of one artist, and covers that look alike, never stand in two sets. An album
+stays in its set, whatever comes and goes; one whose ties come to lead to two sets is set
+aside. --reshuffle deals all anew. --group none deals each cover by itself: the sets are
+then those of split-folders.
+
+split.tsv, in the folder of the sets, says where each album is; docs/sets.md has the rules.
+
+Examples:
+  equigen split
+  equigen split --link hardlink
+  equigen split --verify
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Annotated, Final
+
+import typer
+
+from equigen.dataset.context import Context
+from equigen.dataset.guards import refuse_lost_sets
+from equigen.dataset.layouts import SPLIT_TSV, Changes, gather, lay_out, refuse_nesting
+from equigen.dataset.tsv import require_whole_tsv, write_tsv
+from equigen.errors import MissingInputError, UsageError
+from equigen.ledger.ledger import SPLIT_GROUPS, SPLIT_LINK, Ledger
+from equigen.schema import ASIDE, SETS, Group, Link
+from equigen.splitting.assignment import Outcome, dealt_by_group, dealt_by_library
+from equigen.splitting.grouping import LARGEST_SHARE
+from equigen.splitting.proof import prove_none
+from equigen.storage.lock import dataset_lock
+from equigen.summary import Summary, Table
+
+ORDER: Final = 70
+SETTINGS: Final = ("split.ratio", "split.group", "split.seed")
+_COLUMNS = ("album_id", "genre", "set", "group", "file", "sha256")
+_TIED = "tied to several sets"
+_NO_ROW = "no row in the dataset"
+_EXAMPLES = 3
+
+
+def run(
+    context: Context,
+    *,
+    link: Annotated[Link, typer.Option(help="How covers get into their sets.")] = Link.COPY,
+    reshuffle: Annotated[
+        bool, typer.Option("--reshuffle", help="Forget all sets and deal anew.")
+    ] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Prove from the files that nothing is in two sets.")
+    ] = False,
+) -> Summary:
+    """Split the images folder.
+
+    Raises:
+        MissingInputError, InputError: there are no covers yet, or no dataset that asks for them.
+        ConfigError: the split folder and the images folder lie in each other.
+        LedgerError: there is none, but sets that it should know.
+        LeakError: with `verify`, something is in two sets.
+        StorageError: the disk refuses.
+
+    """
+    images, split, group = context.images, context.split, context.settings.split.group
+    refuse_nesting(images, split)
+    if verify:
+        if reshuffle:
+            msg = "--verify changes nothing and --reshuffle changes all: give one of them."
+            raise UsageError(msg)
+        return prove_none(context)
+    if not context.directory.is_dir():
+        raise _no_covers(context)
+    with dataset_lock(context.directory, stage="split", now=context.now()):
+        if not images.is_dir():
+            raise _no_covers(context)
+        refuse_lost_sets(context)
+        if group is not Group.NONE:
+            require_whole_tsv(context.tsv)
+        with Ledger(context.ledger) as ledger:
+            if ledger.value(SPLIT_LINK) == Link.MOVE:
+                gather(images, split)
+            if group is Group.NONE:
+                outcome = dealt_by_library(context, ledger)
+            else:
+                outcome = dealt_by_group(context, ledger, group, anew=reshuffle)
+                ledger.place(outcome.placements, anew=reshuffle)
+            laid_out, sets = ledger.sets(), outcome.sets
+            # Before the first file moves, and until the last one has: should the run be killed, it
+            # is known where they may be.
+            ledger.remember(SPLIT_LINK, link)
+            ledger.record_sets({**laid_out, **sets})
+            plan = lay_out(context, sets, laid_out, link)
+            ledger.record_sets({row.path: row.set_name for row in outcome.rows})
+            write_tsv(split / SPLIT_TSV, _COLUMNS, _rows(outcome), keeps_link=False)
+            ledger.remember(SPLIT_GROUPS, json.dumps(_groups(outcome, group)))
+    return _summary(context, outcome, plan, link)
+
+
+def _no_covers(context: Context) -> MissingInputError:
+    msg = f"{context.images}: no covers there. `equigen download` makes them: run that first."
+    return MissingInputError(msg)
+
+
+def _rows(outcome: Outcome) -> Iterator[list[str]]:
+    for row in outcome.rows:
+        genre = row.path.partition("/")[0]
+        yield [row.album_id, genre, row.set_name, row.group, row.path, row.sha256]
+
+
+def _groups(outcome: Outcome, group: Group) -> dict[str, str | int | float]:
+    """Return what the report says of groups: how many were cut, and how large they were."""
+    grouping = outcome.grouping
+    return {
+        "group": str(group),
+        "groups": len(grouping.groups) if grouping else 0,
+        "cut": grouping.cut if grouping else 0,
+        "largest_cut": grouping.largest_cut if grouping else 0.0,
+        "loose": len(grouping.loose) if grouping else 0,
+    }
+
+
+def _summary(context: Context, outcome: Outcome, plan: Changes, link: Link) -> Summary:
+    sizes = Counter((row.path.partition("/")[0], row.set_name) for row in outcome.rows)
+    totals = Counter(row.set_name for row in outcome.rows)
+    shown = (*SETS, ASIDE) if outcome.aside else SETS
+    by_genre: list[tuple[str | int, ...]] = [
+        (genre, *(sizes[genre, name] for name in shown))
+        for genre in sorted({genre for genre, _ in sizes})
+    ]
+    grouping = outcome.grouping
+    return Summary(
+        stage="split",
+        unit="covers",
+        rows_in=outcome.files,
+        rows_out=sum(totals[name] for name in SETS),
+        dropped={_TIED: len(outcome.aside), _NO_ROW: outcome.strangers},
+        facts={
+            "sets": {name: totals[name] for name in SETS},
+            "group": str(context.settings.split.group),
+            "groups": len(grouping.groups) if grouping else 0,
+            "groups_cut": grouping.cut if grouping else 0,
+            "largest_group_share": round(grouping.largest_share, 4) if grouping else 0,
+            "link": str(link),
+            "added": len(plan.add),
+            "removed": len(plan.remove),
+            "folder": str(context.split),
+        },
+        table=Table(("genre", *shown), (*by_genre, ("total", *(totals[n] for n in shown)))),
+        notes=list(_notes(outcome)),
+    )
+
+
+def _notes(outcome: Outcome) -> Iterator[str]:
+    grouping = outcome.grouping
+    if grouping and grouping.cut:
+        yield (
+            f"{grouping.cut:,} groups were larger than {LARGEST_SHARE:.0%} of a genre (up to"
+            f" {grouping.largest_cut:.0%}) and were cut at their {len(grouping.loose):,}"
+            " collaborations"
+        )
+    now = [each for each in outcome.aside if each.was_in != ASIDE]
+    for each in sorted(now, key=lambda one: not one.was_in)[:_EXAMPLES]:
+        ties = ", ".join(f"{tie} ({name})" for tie, name in each.ties.items())
+        was = f" was in {each.was_in}," if each.was_in else ""
+        yield f"{each.path}{was} is tied to {ties}: set aside"
+    if len(now) > _EXAMPLES:
+        yield f"{len(now) - _EXAMPLES:,} more were set aside: see {SPLIT_TSV}"

@@ -1,0 +1,318 @@
+"""Tell where the dataset stands and what to run next.
+
+Reads the TSV and the ledger, sees which covers' files are there, and changes nothing; may be run
+while another stage works. Also tells
+how the last run (run, fetch or download) ended and when one last ended well, what is left of the
+hosts' quotas of the day, and which hosts rest: for monitors, with --json.
+
+Examples:
+  equigen status
+  equigen status --json
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from equigen.dataset.context import Context
+from equigen.dataset.covers import WantedCover, dataset_covers
+from equigen.dataset.guards import has_ledger, is_ledger_lost
+from equigen.dataset.history import begun_run, last_run
+from equigen.downloading.policy import Action, Retry, decide
+from equigen.errors import UsageError
+from equigen.http.limits import HostPolicy, policy_for
+from equigen.identity.pictures import host_of
+from equigen.ledger.ledger import (
+    LAST_FETCH,
+    LAST_REFRESH,
+    LAST_SOURCE,
+    LAST_SUCCESS,
+    REFRESHING,
+    SPLIT_LINK,
+    Ledger,
+)
+from equigen.ledger.meta import Begun, PastRun, read_moment
+from equigen.ledger.models import OK
+from equigen.schema import ASIDE, SETS, Link
+from equigen.sources.base import LocalSource
+from equigen.sources.licences import licence_of
+from equigen.sources.registry import open_source
+from equigen.storage.atomic import refuse_file
+from equigen.storage.os_errors import translating_os_errors
+from equigen.summary import Summary, Table, as_iso
+
+if TYPE_CHECKING:
+    from equigen.ledger.models import Cover, Rest
+
+ORDER: Final = 90
+SETTINGS: Final = ()
+
+
+def run(context: Context) -> Summary:
+    """Report, without touching anything.
+
+    Raises:
+        InputError: the TSV is broken, or the dataset's folder is a file.
+        LedgerError: the ledger can't be read.
+
+    """
+    found = _look(context)
+    next_step = found.next_step()
+    now = context.now()
+    quotas = list(_quotas(found, context, now))
+    resting = [rest for rest in found.rests if rest.left(now)]
+    facts = {
+        "directory": str(context.directory),
+        "rows": found.rows,
+        "covers": found.covers,
+        "missing": found.missing,
+        "gone": found.gone,
+        "failed": dict(found.failed),
+        "covers_left": found.covers_left,
+        "sets": {name: found.sets[name] for name in SETS},
+        "set_aside": found.sets[ASIDE],
+        "in_no_set": found.covers - found.sets.total(),
+        "not_in_tsv_yet": found.pending,
+        "last_fetch": found.last_fetch,
+        "last_refresh": found.last_refresh,
+        "refresh_under_way": found.refresh_under_way,
+        "last_success": found.last_success or None,
+        "last_success_age_s": _age_s(found.last_success, now),
+        "last_run": _last_run(found.last_run, now),
+        "under_way": asdict(found.begun) if found.begun else None,
+        "quotas": [asdict(quota) for quota in quotas],
+        "resting": [rest._asdict() for rest in resting],
+        "licences": dict(found.licences),
+        "next": next_step,
+    }
+    rows: list[tuple[str | int, ...]] = [
+        ("rows", found.rows),
+        ("covers there", found.covers),
+        ("covers not asked for yet", found.missing),
+        *((("covers whose files are gone", found.gone),) if found.gone else ()),
+        *((f"failed: {reason}", count) for reason, count in found.failed.most_common()),
+        ("covers left to get", found.covers_left),
+        *((f"in {name}", found.sets[name]) for name in SETS),
+        *((("set aside", found.sets[ASIDE]),) if found.sets[ASIDE] else ()),
+        ("last fetch", found.last_fetch or "never"),
+        ("last refresh", found.last_refresh or "never"),
+        ("last run that ended well", _with_age(found.last_success, now)),
+        *_run_rows(found, now),
+        *((f"quota of {quota.host}", str(quota)) for quota in quotas),
+        *((f"{rest.host} rests", f"until {rest.until}: {rest.why}") for rest in resting),
+    ]
+    if found.pending:
+        rows.append(("fetched, not in the TSV yet", found.pending))
+    return Summary(
+        stage="status",
+        unit="rows",
+        rows_in=found.rows,
+        rows_out=found.rows,
+        facts=facts,
+        table=Table((str(context.directory), ""), tuple(rows)),
+        notes=[*found.notes(), f"next: {next_step}"],
+    )
+
+
+@dataclass(slots=True)
+class _Found:
+    rows: int = 0
+    covers: int = 0
+    missing: int = 0
+    gone: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    sets: Counter[str] = field(default_factory=Counter)
+    licences: Counter[str] = field(default_factory=Counter)
+    to_try_again: int = 0
+    pages: bool = False
+    pending: int = 0
+    last_fetch: str = ""
+    last_refresh: str = ""
+    refresh_under_way: bool = False
+    last_success: str = ""
+    last_run: PastRun | None = None
+    begun: Begun | None = None
+    rests: "tuple[Rest, ...]" = ()
+    asked_today: dict[str, int] = field(default_factory=dict)
+    hosts_left: set[str] = field(default_factory=set)
+    fetch: str = "equigen fetch"
+    is_local: bool = False
+    is_ledger_lost: bool = False
+    # What is to be put back from a copy, since nothing else brings it back.
+    lost_tsv: str = ""
+
+    @property
+    def covers_left(self) -> int:
+        """How many covers a download would ask for, once all hosts can be asked."""
+        return self.missing + self.gone + self.to_try_again
+
+    def notes(self) -> list[str]:
+        """Say under which licences rows come."""
+        return [f"{count:,} rows: {text}" for text, count in self.licences.items()]
+
+    def next_step(self) -> str:
+        """Name the command that brings the dataset on."""
+        if self.lost_tsv:
+            then = ", then `equigen repair`" if self.is_ledger_lost else ""
+            return f"put a copy of {self.lost_tsv} back{then}"
+        if self.is_ledger_lost:
+            return "equigen repair"
+        cut_off = self.pages and not self.last_fetch
+        if not self.rows or self.pending or self.refresh_under_way or cut_off:
+            return self.fetch
+        if self.covers_left:
+            return "equigen download"
+        if self.sets.total() < self.covers:
+            return "equigen split"
+        more = "a newer dump brings new albums: `equigen dumps get`"
+        if not self.is_local:
+            more = f"`{self.fetch} --refresh` looks for new albums"
+        return f"nothing: the dataset is complete ({more})"
+
+
+def _look(context: Context) -> _Found:
+    found = _Found()
+    source = context.settings.fetch.source
+    good: dict[str, bool] = {}
+    not_had: dict[str, Cover] = {}
+    sets: dict[str, str] = {}
+    were_written = False
+    refuse_file(context.directory)
+    found.is_ledger_lost = is_ledger_lost(context)
+    if has_ledger(context):
+        with Ledger(context.ledger, read_only=True) as ledger:
+            there = set(_files(context, has_moved=ledger.value(SPLIT_LINK) == Link.MOVE))
+            states = ledger.cover_states()
+            good = {state.path: state.path in there for state in states if state.status == OK}
+            not_had = {cover.path: cover for cover in ledger.covers_not_had()}
+            sets = ledger.sets()
+            found.pending = ledger.pending()
+            were_written = any(not album.pending for album in ledger.taken())
+            found.pages = any(True for _ in ledger.page_extents())
+            found.last_fetch = ledger.read(LAST_FETCH, read_moment) or ""
+            found.last_refresh = ledger.read(LAST_REFRESH, read_moment) or ""
+            found.refresh_under_way = bool(ledger.value(REFRESHING))
+            found.last_success = ledger.read(LAST_SUCCESS, read_moment) or ""
+            found.last_run, found.begun = last_run(ledger), begun_run(context, ledger)
+            found.rests = tuple(ledger.rests().values())
+            found.asked_today = ledger.requests_of(context.now().astimezone(UTC).date().isoformat())
+            source = ledger.value(LAST_SOURCE) or source
+    if source != context.settings.fetch.source:
+        found.fetch = f"equigen fetch --source {source}"
+    found.is_local = _is_local(source, context)
+    if not context.tsv.exists():
+        found.lost_tsv = context.tsv.name if found.is_ledger_lost or were_written else ""
+        return found
+    now = context.now()
+    for row in dataset_covers(context):
+        found.rows += 1
+        if licence := licence_of(row.album_id):
+            found.licences[licence] += 1
+        if good.get(row.path):
+            found.covers += 1
+            if row.path in sets:
+                found.sets[sets[row.path]] += 1
+        else:
+            _take_lacking(found, row, not_had.get(row.path), is_gone=row.path in good, now=now)
+    return found
+
+
+def _take_lacking(
+    found: _Found, row: WantedCover, known: "Cover | None", *, is_gone: bool, now: datetime
+) -> None:
+    """Count a cover that isn't there, and whether a download would ask for it."""
+    decision = decide(row, known, is_there=False, has_twin=False, retry=Retry(), now=now)
+    is_left = decision.action is Action.FETCH
+    if is_left:
+        found.hosts_left.add(host_of(row.url))
+    if known:
+        found.failed[known.reason] += 1
+        found.to_try_again += is_left
+    elif not is_left:
+        found.failed[decision.reason] += 1
+    elif is_gone:
+        found.gone += 1
+    else:
+        found.missing += 1
+
+
+def _files(context: Context, *, has_moved: bool) -> Iterator[str]:
+    """Yield the paths of covers that have a file, also where `split` moved it into a set.
+
+    Folders are listed: to ask for each of a million files takes three times as long.
+    """
+    roots = [context.images, *(context.split / name for name in SETS if has_moved)]
+    for root in roots:
+        with translating_os_errors(root):
+            for genre in root.iterdir() if root.is_dir() else ():
+                if genre.is_dir():
+                    yield from _listed(genre)
+
+
+def _listed(genre: Path) -> Iterator[str]:
+    with suppress(FileNotFoundError), os.scandir(genre) as files:  # another stage may be at work
+        yield from (f"{genre.name}/{file.name}" for file in files if file.is_file())
+
+
+@dataclass(frozen=True, slots=True)
+class _Quota:
+    """A host's requests of this UTC day; the next day's begin at `resumes_at`."""
+
+    host: str
+    per_day: int
+    used_today: int
+    left: int
+    resumes_at: str | None
+
+    def __str__(self) -> str:
+        return f"{self.left:,} of {self.per_day:,} left today, anew at {self.resumes_at}"
+
+
+def _quotas(found: _Found, context: Context, now: datetime) -> Iterable[_Quota]:
+    """Yield the quota of each host that has one and that was, or is to be, asked."""
+    given = context.settings.download.hosts
+    policies = {name: HostPolicy(per_day=each.per_day) for name, each in given.items()}
+    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    for host in sorted({*found.asked_today, *found.hosts_left} - {""}):
+        if per_day := policy_for(host, policies).per_day:
+            used = found.asked_today.get(host, 0)
+            resumes_at = as_iso(midnight + timedelta(days=1))
+            yield _Quota(host, per_day, used, max(0, per_day - used), resumes_at)
+
+
+def _last_run(ended: PastRun | None, now: datetime) -> dict[str, object] | None:
+    return {**asdict(ended), "age_s": _age_s(ended.ended_at, now)} if ended else None
+
+
+def _run_rows(found: _Found, now: datetime) -> Iterable[tuple[str, str]]:
+    if ended := found.last_run:
+        how = f"{ended.command}: {ended.outcome}, {_with_age(ended.ended_at, now)}"
+        yield "last run", f"{how}, after {timedelta(seconds=round(ended.took_s))}"
+        if ended.error:
+            yield "its error", ended.error
+    else:
+        yield "last run", "never"
+    if begun := found.begun:
+        state = "under way" if begun.alive else "killed; it was under way"
+        yield f"{begun.command} (process {begun.pid})", f"{state} since {begun.since}"
+
+
+def _age_s(at: str, now: datetime) -> int | None:
+    return round((now - datetime.fromisoformat(at)).total_seconds()) if at else None
+
+
+def _with_age(at: str, now: datetime) -> str:
+    age_s = _age_s(at, now)
+    return "never" if age_s is None else f"{at} ({timedelta(seconds=age_s)} ago)"
+
+
+def _is_local(name: str, context: Context) -> bool:
+    try:
+        return isinstance(open_source(name, context.config), LocalSource)
+    except UsageError:  # it lacks credentials, say: none that lies on the disk does
+        return False

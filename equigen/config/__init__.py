@@ -1,0 +1,1 @@
+"""Settings and credentials, in layers."""

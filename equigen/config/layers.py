@@ -1,0 +1,296 @@
+"""One run's configuration: flags > environment > .env > config.toml > defaults."""
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from dotenv.parser import parse_stream
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import SettingsError
+
+from equigen.config.credentials import Credentials
+from equigen.config.settings import (
+    ENV_PREFIX,
+    SHA256_PATTERN,
+    HostSettings,
+    LabelSettings,
+    Settings,
+    suggest,
+)
+from equigen.config.source_settings import DAY_PATTERN, URL_PATTERN
+from equigen.errors import ConfigError, MissingInputError
+from equigen.http.addresses import shown_in_part
+from equigen.schema import safe_text
+from equigen.storage.encodings import why_not_utf8
+
+CONFIG_NAME = "config.toml"
+_PATTERNS: Mapping[str, str] = {
+    URL_PATTERN: "an address that starts with http:// or https://",
+    DAY_PATTERN: "a day as YYYYMMDD, such as 20260901",
+    SHA256_PATTERN: "a SHA-256: 64 hexadecimal digits",
+}
+DOTENV_NAME = ".env"
+# As lines of TOML mostly look; `_line_of` doesn't find the others.
+_TABLE = re.compile(r"\s*\[+\s*([\w.-]+)\s*\]")
+_KEY = re.compile(r"\s*([\w-]+)\s*=")
+# With a byte order mark or without: editors of Windows write one.
+_ENCODING = "utf-8-sig"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What a run goes by: checked settings, credentials, and the folder that paths start from."""
+
+    settings: Settings
+    credentials: Credentials
+    folder: Path
+
+    @property
+    def directory(self) -> Path:
+        """The dataset's folder; a relative one starts at config.toml's folder."""
+        return self.folder / self.settings.dataset.directory.expanduser()
+
+
+def load(
+    path: Path | None = None, *, flags: Mapping[str, Mapping[str, Any]] | None = None
+) -> Config:
+    """Read all layers of settings and check them.
+
+    `path` is config.toml; without one, that of the working directory is used where there is one.
+    `.env` is looked for beside it. `flags` is {table: {key: value}}, for values that are set.
+
+    Raises:
+        MissingInputError: `path` was given and is not there.
+        ConfigError: a file can't be parsed, a key is unknown, or a value is wrong.
+
+    """
+    file = Path(CONFIG_NAME) if path is None else path
+    if file.is_dir():
+        msg = f"{file}: this is a folder; expected a TOML file, such as {file / CONFIG_NAME}."
+        raise ConfigError(msg)
+    if path is not None and not path.is_file():
+        msg = f"{path}: no such file. `equigen init` writes a {CONFIG_NAME} to start from."
+        raise MissingInputError(msg)
+    toml = _read_toml(file) if file.is_file() else {}
+    dotenv = file.parent / DOTENV_NAME
+    flags = {table: dict(values) for table, values in (flags or {}).items() if values}
+    layers = _Layers(file=file, dotenv=dotenv, toml=toml, flags=flags)
+    try:
+        _check_dotenv(dotenv)
+        layers.refuse_unknown_variables()
+        settings = Settings(
+            _env_file=dotenv,
+            _env_file_encoding=_ENCODING,
+            flags=flags,  # type: ignore[call-arg]
+            toml=toml,
+        )
+        credentials = _credentials(dotenv)
+    except ValidationError as err:
+        raise ConfigError(layers.explain(err)) from None
+    except UnicodeDecodeError:
+        msg = f"{dotenv}{why_not_utf8(dotenv)}"
+        raise ConfigError(msg) from None
+    except OSError as err:
+        msg = f"{dotenv}: can't be read: {err}. Expected lines such as NAME=value, in UTF-8."
+        raise ConfigError(msg) from None
+    except SettingsError as err:
+        raise ConfigError(layers.explain_json(err)) from None
+    return Config(settings, credentials, folder=file.parent)
+
+
+def _credentials(dotenv: Path) -> Credentials:
+    try:
+        return Credentials(_env_file=dotenv, _env_file_encoding=_ENCODING)
+    except ValidationError as err:
+        first = err.errors(include_url=False, include_input=False)[0]
+        name = str(first["loc"][0]).upper()
+        msg = (
+            f"{name}: {first['msg'].removeprefix('Value error, ')}; the value isn't shown. Copy it"
+            f" anew into {dotenv} or the environment."
+        )
+        raise ConfigError(msg) from None
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding=_ENCODING))
+    except tomllib.TOMLDecodeError as err:
+        msg = (
+            f"{file}: this is not TOML: {err}. Mend that line; config.example.toml shows the form."
+        )
+        raise ConfigError(msg) from None
+    except UnicodeDecodeError:
+        msg = f"{file}{why_not_utf8(file)}"
+        raise ConfigError(msg) from None
+    except OSError as err:
+        msg = f"{file}: can't be read: {err}. Expected a TOML file in UTF-8."
+        raise ConfigError(msg) from None
+
+
+def _check_dotenv(dotenv: Path) -> None:
+    """Refuse a `.env` with a line that its reader would pass over with a warning."""
+    if not dotenv.is_file():
+        return
+    with dotenv.open(encoding=_ENCODING) as file:
+        for binding in parse_stream(file):
+            if binding.error:
+                text = binding.original.string
+                above = text[: len(text) - len(text.lstrip())].count("\n")
+                msg = (
+                    f"{dotenv}, line {binding.original.line + above}, column 1: not a line such as"
+                    " NAME=value, or its quotes are torn; it isn't shown. Mend it, or put # before"
+                    " it."
+                )
+                raise ConfigError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layers:
+    """Where each value may have come from, to be named when one is wrong."""
+
+    file: Path
+    dotenv: Path
+    toml: dict[str, Any]
+    flags: Mapping[str, Mapping[str, Any]]
+
+    def explain(self, err: ValidationError) -> str:
+        """Say in one line what the first error is, in which layer, and how many more there are."""
+        errors = err.errors(include_url=False)
+        first = errors[0]
+        keys = [str(part) for part in first["loc"]]
+        if first["type"] == "extra_forbidden":
+            known = _known_keys(keys[:-1])
+            trouble = f"unknown key{suggest(keys[-1], known)}. Known here: {', '.join(known)}"
+        elif first["type"] == "value_error":
+            trouble = str(first["msg"]).removeprefix("Value error, ")
+            # What is wrong between several keys of a table is said of one of them.
+            key, colon, rest = trouble.partition(": ")
+            if colon and key in _known_keys(keys):
+                keys, trouble = [*keys, key], rest
+        else:
+            trouble = f"expected {_expectation(first)}, got {_given(first)!r}"
+        more = f" ({len(errors) - 1} more wrong settings)" if len(errors) > 1 else ""
+        place = self._place(keys)
+        return safe_text(f"{place}: {'.'.join(keys)}: {trouble}.{more} Mend it and run again.")
+
+    def refuse_unknown_variables(self) -> None:
+        """Refuse a variable that is meant for us but names no table.
+
+        Raises:
+            ConfigError: there is one.
+
+        """
+        tables = list(Settings.model_fields)
+        for place, name, _ in self._variables():
+            table = name.removeprefix(ENV_PREFIX).partition("__")[0].lower()
+            if table not in tables:
+                msg = (
+                    f"{place}: unknown setting{suggest(table, tables)}. Expected a name such as"
+                    f" EQUIGEN_FETCH__GENRE_LIMIT, with one of: {', '.join(tables)}."
+                )
+                raise ConfigError(msg)
+
+    def explain_json(self, err: SettingsError) -> str:
+        """Say which variable holds what should be JSON and isn't."""
+        wrong = "environment"
+        for place, name, value in self._variables():
+            table, _, key = name.removeprefix(ENV_PREFIX).lower().partition("__")
+            if f'"{table}"' in str(err) and _is_written_as_json(table, key) and not _is_json(value):
+                wrong = f"{place}: {table}.{key}".rstrip(".")
+                break
+        return (
+            f"{wrong}: expected JSON, for example [0.7, 0.15, 0.15], and that it isn't. Lists and"
+            " tables are written as JSON. Mend it and run again."
+        )
+
+    def _variables(self) -> Iterator[tuple[str, str, str]]:
+        """Yield the place, the name in capitals and the value of each variable of ours."""
+        kept = dotenv_values(self.dotenv, encoding=_ENCODING) if self.dotenv.is_file() else {}
+        for name, value in os.environ.items():
+            if name.upper().startswith(ENV_PREFIX):
+                yield f"environment variable {name}", name.upper(), value
+        for name, given in kept.items():
+            if name.upper().startswith(ENV_PREFIX):
+                yield f"{self.dotenv}: {name}", name.upper(), given or ""
+
+    def _place(self, keys: list[str]) -> str:
+        if keys[0] in self.flags and (len(keys) == 1 or keys[1] in self.flags[keys[0]]):
+            return "command line"
+        places = {name: place for place, name, _ in reversed(list(self._variables()))}
+        for length in range(len(keys), 0, -1):
+            name = ENV_PREFIX + "__".join(keys[:length]).upper()
+            if name in places:
+                return places[name]
+        line = _line_of(self.file, keys) if self.file.is_file() else 0
+        return f"{self.file}, line {line}" if line else str(self.file)
+
+
+def _line_of(file: Path, keys: list[str]) -> int:
+    """Return the line on which a key stands in its table; 0 where it isn't plain to see."""
+    table: list[str] = []
+    for number, line in enumerate(file.read_text(encoding=_ENCODING).splitlines(), start=1):
+        if header := _TABLE.match(line):
+            table = header[1].split(".")
+        key = _KEY.match(line)
+        if keys == table or (key and keys[: len(table) + 1] == [*table, key[1]]):
+            return number
+    return 0
+
+
+def _is_written_as_json(table: str, key: str) -> bool:
+    if not key:
+        return True
+    field = type(Settings.model_fields[table].default).model_fields.get(key.partition("__")[0])
+    return field is not None and not isinstance(field.default, (str, int, float, Path))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _expectation(error: ErrorDetails) -> str:
+    match error["type"]:
+        case "string_pattern_mismatch":
+            return _PATTERNS[error["ctx"]["pattern"]]
+        case "bool_parsing" | "bool_type":
+            return "true or false"
+        case "path_type" | "string_type":
+            return "text in quotes"
+        case "missing":
+            return "all values there, but one is missing"
+        case "int_parsing" | "int_type" | "int_from_float":
+            return "a whole number"
+    return error["msg"].removeprefix("Input should be ")
+
+
+def _given(error: ErrorDetails) -> object:
+    """Return the value that is wrong, but for what may be secret in an address."""
+    value = error["input"]
+    is_address = error.get("ctx", {}).get("pattern") == URL_PATTERN or "://" in str(value)
+    return shown_in_part(value) if is_address and isinstance(value, str) else value
+
+
+def _known_keys(path: list[str]) -> list[str]:
+    fields = Settings.model_fields
+    for part in path:
+        if part.isdigit():
+            continue
+        if part not in fields:  # the name of a host: what lies below is the same for each
+            return list(HostSettings.model_fields)
+        annotation = fields[part].annotation
+        if part == "label":
+            fields = LabelSettings.model_fields
+        elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            fields = annotation.model_fields
+    return list(fields)

@@ -1,0 +1,333 @@
+"""The settings, each checked, each with its default and a line on what it does.
+
+Any key is also an environment variable: `fetch.genre_limit` is `EQUIGEN_FETCH__GENRE_LIMIT`.
+Credentials come from the environment or `.env` alone: `DISCOGS_TOKEN`, or `DISCOGS_KEY` and
+`DISCOGS_SECRET`; in config.toml they would end up in version control.
+"""
+
+import difflib
+import math
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, Field, StringConstraints, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from equigen.config.source_settings import (
+    CoverArtSettings,
+    DiscogsSettings,
+    DumpsSettings,
+    Folder,
+    MusicBrainzSettings,
+    Table,
+)
+from equigen.http.addresses import host_name
+from equigen.images.rendering import Check, Fit, Format, Rendering
+from equigen.labels.builtin import Label, builtin_labels
+from equigen.schema import Group
+
+ENV_PREFIX = "EQUIGEN_"
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+SHA256_PATTERN = r"^[0-9a-fA-F]{64}$"
+Sha256 = Annotated[str, StringConstraints(to_lower=True, pattern=SHA256_PATTERN)]
+
+
+class Spread(StrEnum):
+    """Which years a label's albums are of: the newest that have enough, or all that have any."""
+
+    RECENT = "recent"
+    EVEN = "even"
+
+
+class DatasetSettings(Table):
+    """`[dataset]`: where the dataset lies; the names are relative to `directory`."""
+
+    directory: Folder = Field(Path("data"), description="everything below lies under it")
+    tsv: Name = Field("equigen_dataset.tsv", description="the dataset: one row an album")
+    images: Name = Field("equigen_album_images", description="the covers, one folder a genre")
+    split: Name = Field("split", description="the sets: train, val and test")
+
+
+class LabelSettings(Table):
+    """`[[fetch.label]]`: a label of one's own; one of `genre` and `style` must be there."""
+
+    name: Name
+    genre: str = ""
+    style: str = ""
+    limit: int | None = Field(default=None, ge=0)
+    folder: str = ""
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> Self:
+        if not self.genre and not self.style:
+            msg = f"label {self.name!r} needs a genre or a style to be asked by"
+            raise ValueError(msg)
+        return self
+
+
+class FetchSettings(Table):
+    """`[fetch]`: which albums are wanted, and how many of each label."""
+
+    source: Name = Field(
+        "discogs", description="where albums come from: discogs, discogs-dump, musicbrainz"
+    )
+    genre_limit: int = Field(15_000, ge=0, description="albums a genre or style")
+    world_limit: int = Field(1_200, ge=0, description="albums a world style")
+    from_year: int | None = Field(
+        None, ge=1000, le=9999, description="first year asked (default: this year)", examples=[2026]
+    )
+    to_year: int = Field(
+        1930, ge=1000, le=9999, description="last year asked, going down from from_year"
+    )
+    spread: Spread = Field(
+        Spread.RECENT,
+        description="recent: newest year first; even: evenly from all years that have albums",
+    )
+    labels: list[Name] | None = Field(
+        None, description="which labels (default: all)", examples=[["Blues", "Jazz"]]
+    )
+    label: list[LabelSettings] = Field(
+        default_factory=list,
+        description="labels of your own: [[fetch.label]] tables",
+        examples=[[{"name": "Ska", "genre": "Reggae", "style": "Ska", "limit": 500}]],
+    )
+
+    @model_validator(mode="after")
+    def _years_go_down(self) -> Self:
+        if self.from_year is not None and self.from_year < self.to_year:
+            msg = f"from_year: years go down, but {self.from_year} is before to_year {self.to_year}"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _labels_are_known(self) -> Self:
+        own = [table.name for table in self.label]
+        if twice := [name for name in own if own.count(name) > 1]:
+            msg = f"label: {twice[0]!r} is defined twice"
+            raise ValueError(msg)
+        known = [label.name for label in self.known_labels()]
+        for name in self.labels or ():
+            if name not in known:
+                msg = f"labels: no label is called {name!r}{suggest(name, known)}"
+                raise ValueError(msg)
+        return self
+
+    def known_labels(self) -> tuple[Label, ...]:
+        """Return the built-in labels, then those of `[[fetch.label]]`, which may replace them."""
+        own = {table.name: self._as_label(table) for table in self.label}
+        builtin = builtin_labels(genre_limit=self.genre_limit, world_limit=self.world_limit)
+        replaced = [own.pop(label.name, label) for label in builtin]
+        return (*replaced, *own.values())
+
+    def chosen_labels(self) -> tuple[Label, ...]:
+        """Return the labels to fill, in the order in which they are filled."""
+        known = {label.name: label for label in self.known_labels()}
+        if self.labels is None:
+            return tuple(known.values())
+        return tuple(known[name] for name in dict.fromkeys(self.labels))
+
+    def _as_label(self, table: LabelSettings) -> Label:
+        limit = self.genre_limit if table.limit is None else table.limit
+        folder = table.folder or table.name
+        return Label(table.name, table.genre, table.style, limit, folder, genre_name=table.name)
+
+
+class HostSettings(Table):
+    """`[download.hosts."HOST"]`: how kindly one picture host is asked."""
+
+    per_minute: int = Field(0, ge=0, description="requests in any 60 s; 0: no limit")
+    per_day: int = Field(0, ge=0, description="requests a UTC day; 0: no limit")
+    concurrency: int = Field(8, ge=1, le=256, description="requests at a time")
+
+
+_DEFAULT_HOSTS: Mapping[str, Mapping[str, int]] = {
+    "i.discogs.com": {"per_minute": 30, "per_day": 1000, "concurrency": 4},
+    "*": {"per_minute": 0, "concurrency": 32},
+}
+
+
+class DownloadSettings(Table):
+    """`[download]`: what counts as a good cover, and the limits of the hosts they come from."""
+
+    min_size_px: int = Field(2, ge=1, description="smallest width and height; 1x1 is a spacer")
+    max_pixels: int = Field(50_000_000, ge=1, description="largest area, checked before decoding")
+    max_bytes: int = Field(20_000_000, ge=1, description="largest file; what is longer is cut off")
+    check: Check = Field(
+        Check.FULL, description="full: every picture is decoded; structure: a JPEG's frame alone"
+    )
+    sizes: list[Annotated[int, Field(ge=0, le=10_000)]] = Field(
+        default_factory=list,
+        description="sizes in pixels, 0 is the original; each further one has a folder of its own",
+        examples=[[0, 256]],
+    )
+    fit: Fit = Field(Fit.CROP, description="crop, pad, inside or stretch: how a size is reached")
+    quality: int = Field(90, ge=1, le=100, description="of sized JPEG and WebP files")
+    format: Format = Field(Format.JPG, description="jpg, png or webp: of sized files")
+    processes: int = Field(
+        0, ge=0, le=256, description="processes that fetch; 0: one a core, none for a few covers"
+    )
+    placeholders: list[Sha256] = Field(
+        default_factory=list,
+        description="SHA-256 of pictures that say there is no picture",
+        examples=[["0" * 64]],
+    )
+    hosts: dict[str, HostSettings] = Field(
+        default_factory=dict,
+        validate_default=True,
+        description="limits by host; the longest matching pattern wins",
+    )
+
+    @field_validator("sizes")
+    @classmethod
+    def _each_size_once(cls, value: list[int]) -> list[int]:
+        if len(set(value)) < len(value):
+            msg = f"each size once, got {', '.join(map(str, value))}"
+            raise ValueError(msg)
+        return value
+
+    @model_validator(mode="after")
+    def _format_needs_a_size(self) -> Self:
+        if self.format is not Format.JPG and not any(self.sizes):
+            msg = f"format: {self.format} is for sized files, originals stay JPEGs: set sizes"
+            raise ValueError(msg)
+        return self
+
+    def renderings(self) -> tuple[Rendering, ...]:
+        """Return how a cover's files are made: the first for the images folder itself."""
+        return tuple(
+            Rendering(size_px, self.fit, self.quality, self.format) if size_px else Rendering()
+            for size_px in self.sizes or [0]
+        )
+
+    @field_validator("hosts", mode="before")
+    @classmethod
+    def _beside_the_defaults(cls, value: object) -> object:
+        if not isinstance(value, Mapping):
+            return value
+        merged: dict[str, object] = {host: dict(given) for host, given in _DEFAULT_HOSTS.items()}
+        for host, given in ((host_name(str(name)), each) for name, each in value.items()):
+            default = merged.get(host)
+            both = isinstance(default, dict) and isinstance(given, Mapping)
+            merged[host] = {**default, **given} if both else given  # type: ignore[dict-item]
+        return merged
+
+
+class HttpSettings(Table):
+    """`[http]`: patience of the one HTTP client that all stages share."""
+
+    connect_timeout_s: float = Field(
+        10, gt=0, le=86_400, description="seconds to wait for a connection"
+    )
+    read_timeout_s: float = Field(
+        30, gt=0, le=86_400, description="seconds of silence before giving up"
+    )
+    tries: int = Field(6, ge=1, description="how often a request is made that can succeed later")
+    max_wait_s: float = Field(
+        120,
+        ge=0,
+        le=604_800,
+        description="longest pause; a host that asks for more is left for another run",
+    )
+    max_redirects: int = Field(5, ge=0, description="redirects that are followed")
+
+
+class BalanceSettings(Table):
+    """`[balance]`: how many albums an artist may have in a genre, and the seed."""
+
+    per_artist: int = Field(
+        0, ge=0, description="albums of one artist in a genre, at most; 0: any number"
+    )
+    seed: int = Field(1337, description="decides which albums of a genre and decade are kept")
+
+
+class SplitSettings(Table):
+    """`[split]`: the shares of train, val and test, who stays together, and the seed."""
+
+    ratio: tuple[float, float, float] = Field(
+        (0.70, 0.15, 0.15), description="shares of train, val and test"
+    )
+    group: Group = Field(
+        Group.ARTIST_COVER,
+        description="albums of one artist, covers that look alike, both or none: in one set",
+    )
+    seed: int = Field(1337, description="decides where albums go that are in no set yet")
+
+    @field_validator("ratio")
+    @classmethod
+    def _adds_up(cls, value: tuple[float, float, float]) -> tuple[float, float, float]:
+        if any(share < 0 for share in value) or not math.isclose(sum(value), 1, abs_tol=1e-5):
+            msg = f"the three shares must be 0 or more and add up to 1, not to {sum(value):g}"
+            raise ValueError(msg)
+        return value
+
+
+class Settings(BaseSettings):
+    """All settings, checked; see config.example.toml for what each one does."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        dotenv_filtering="match_prefix",
+        nested_model_default_partial_update=True,
+    )
+
+    dataset: DatasetSettings = DatasetSettings()
+    discogs: DiscogsSettings = DiscogsSettings()
+    dumps: DumpsSettings = DumpsSettings()
+    musicbrainz: MusicBrainzSettings = MusicBrainzSettings()
+    coverart: CoverArtSettings = CoverArtSettings()
+    fetch: FetchSettings = FetchSettings()
+    download: DownloadSettings = DownloadSettings()
+    http: HttpSettings = HttpSettings()
+    balance: BalanceSettings = BalanceSettings()
+    split: SplitSettings = SplitSettings()
+
+    @property
+    def user_agent(self) -> str:
+        """Who hosts other than a source's own are told that we are."""
+        given = self.discogs.user_agent or self.musicbrainz.user_agent
+        return given or self.discogs.user_agent_sent
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  (pydantic's own name)
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the file below the environment; its values come in as the argument `toml`."""
+        given = dict(init_settings())
+        flags, toml = given.pop("flags", {}), given.pop("toml", {})
+        return (
+            InitSettingsSource(settings_cls, flags),
+            env_settings,
+            dotenv_settings,
+            InitSettingsSource(settings_cls, toml),
+        )
+
+
+def defaults(**tables: BaseModel) -> Settings:
+    """Return the default settings with some tables replaced; reads no file and no environment."""
+    every = {
+        name: field.get_default(call_default_factory=True)
+        for name, field in Settings.model_fields.items()
+    }
+    return Settings.model_construct(**every | tables)
+
+
+def suggest(name: str, known: Sequence[str]) -> str:
+    """Return "; did you mean ...?" where a known name is close, else nothing."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

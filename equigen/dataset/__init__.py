@@ -1,0 +1,1 @@
+"""The dataset: its files, its guards, its surroundings."""

@@ -1,0 +1,122 @@
+"""What a stage is given: settings, paths, the date, and how to talk while it works."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Protocol
+
+from equigen.config.layers import Config
+from equigen.config.settings import Settings
+from equigen.http.rate_limit import Clock
+from equigen.ledger.ledger import LEDGER_NAME
+
+# Where each album is, in the folder of the sets.
+SPLIT_NAME: Final = "split.tsv"
+
+
+class Bar(Protocol):
+    """Progress of long work, as a stage sees it."""
+
+    def advance(self, count: int = 1, **figures: object) -> None:
+        """Note that `count` more units are done; `figures` stand beside the bar."""
+        ...
+
+    def expect(self, total: int) -> None:
+        """Change how many units there are."""
+        ...
+
+
+class BarMaker(Protocol):
+    """Opens a bar: shown on a terminal, silent elsewhere."""
+
+    def __call__(self, description: str, total: int, unit: str) -> AbstractContextManager[Bar]:
+        """Open a bar of `total` units."""
+        ...
+
+
+def utc_now() -> datetime:
+    """Return the date and time in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """When a run is to stop: at a date, or after so long, whichever comes first.
+
+    Two clocks, since the date can be set back, and the steady one may stand still while a machine
+    sleeps.
+    """
+
+    at: datetime
+    steady_s: float
+    now: Callable[[], datetime]
+    clock: Clock
+
+    def is_over(self) -> bool:
+        """Tell whether the time has come."""
+        return self.now() >= self.at or self.clock.steady() >= self.steady_s
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One run's surroundings. `say` talks to the user on stderr; results are returned instead.
+
+    `now` is the date, `clock` what rates and waits are measured by. After the `deadline`, a stage
+    that asks hosts ends as soon as it can and leaves the rest for a later run.
+    """
+
+    config: Config
+    bar: BarMaker
+    say: Callable[[str], None]
+    now: Callable[[], datetime] = utc_now
+    clock: Clock = field(default_factory=Clock)
+    deadline: Deadline | None = None
+
+    @property
+    def time_is_up(self) -> bool:
+        """Whether the run is to end now."""
+        return self.deadline is not None and self.deadline.is_over()
+
+    @property
+    def settings(self) -> Settings:
+        """The checked settings."""
+        return self.config.settings
+
+    @property
+    def directory(self) -> Path:
+        """The dataset's folder."""
+        return self.config.directory
+
+    @property
+    def tsv(self) -> Path:
+        """The dataset itself."""
+        return self.directory / self.settings.dataset.tsv
+
+    @property
+    def images(self) -> Path:
+        """The folder of the covers, one folder a genre."""
+        return self.directory / self.settings.dataset.images
+
+    @property
+    def image_folders(self) -> tuple[Path, ...]:
+        """The folder of each rendering of a cover: `images` first, the others beside it."""
+        _, *others = self.settings.download.renderings()
+        named = (f"{self.images.name}_{other.size_px or 'original'}" for other in others)
+        return (self.images, *(self.images.with_name(name) for name in named))
+
+    @property
+    def split(self) -> Path:
+        """The folder of the sets."""
+        return self.directory / self.settings.dataset.split
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger's file."""
+        return self.directory / LEDGER_NAME
+
+    @property
+    def own_files(self) -> tuple[Path, ...]:
+        """The files that the dataset is, beside its pictures: no command's output may be one."""
+        return (self.tsv, self.split / SPLIT_NAME, self.ledger)

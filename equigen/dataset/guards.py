@@ -1,0 +1,113 @@
+"""A ledger that is lost: gone, empty or begun anew, while what it knew of lies here."""
+
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+from equigen.dataset.context import Context
+from equigen.dataset.covers import dataset_covers
+from equigen.dataset.layouts import (
+    SPLIT_TSV,
+    cover_files,
+    files_in_sets,
+    listed_sets,
+    was_remembered,
+)
+from equigen.errors import LedgerError
+from equigen.ledger.database import has_tables
+from equigen.ledger.ledger import SPLIT_LINK, Ledger
+from equigen.schema import SETS, Link
+
+
+def has_ledger(context: Context) -> bool:
+    """Tell whether there is a ledger to read; one that is empty is none yet where nothing else is.
+
+    Where covers or sets lie beside an empty one, who opens it says that it is damaged.
+    """
+    ledger = context.ledger
+    return ledger.exists() and (has_tables(ledger) or are_covers_there(context))
+
+
+def are_covers_there(context: Context) -> bool:
+    """Tell whether covers lie here, with their genres or in sets, or what a split noted of them."""
+    there = chain(cover_files(context.images), files_in_sets(context.split))
+    return any(True for _ in there) or (context.split / SPLIT_TSV).is_file()
+
+
+def is_ledger_lost(context: Context) -> bool:
+    """Tell whether covers lie here that no ledger knows: it is gone, empty, or was begun anew.
+
+    Raises:
+        LedgerError: the ledger can't be read.
+        InputError: the TSV is broken.
+
+    """
+    # Looked for before the ledger is asked: a download notes a cover before it puts it there.
+    return are_covers_there(context) and (
+        not has_tables(context.ledger) or _was_begun_anew(context)
+    )
+
+
+def refuse_lost_ledger(context: Context) -> None:
+    """Make sure that covers that lie here are known: else they would all be fetched again.
+
+    Raises:
+        LedgerError: they are not, or the ledger can't be read.
+        InputError: the TSV is broken.
+
+    """
+    if is_ledger_lost(context):
+        why = f"covers lie in {context.directory}; without it they would all be fetched again"
+        raise _lost(context, why, context.images, context.split)
+
+
+def refuse_lost_sets(context: Context) -> None:
+    """Make sure that no ledger is begun where a lost one knew which album is in which set.
+
+    Covers that another tool made may be dealt without a ledger, and so may what `--group none`
+    dealt, of which nothing is remembered.
+
+    Raises:
+        LedgerError: there is none.
+
+    """
+    if has_tables(context.ledger):
+        return
+    table = context.split / SPLIT_TSV
+    if table.is_file() and any(map(was_remembered, listed_sets(context.split))):
+        why = f"{table} has its sets; without it albums would change theirs"
+        raise _lost(context, why, context.split)
+
+
+def _was_begun_anew(context: Context) -> bool:
+    """Tell whether a ledger knows no cover at all, though some lie where rows want theirs."""
+    if not context.tsv.exists():
+        return False
+    with Ledger(context.ledger, read_only=True) as ledger:
+        if any(True for _ in ledger.cover_states()):
+            return False
+        moved = SETS if ledger.value(SPLIT_LINK) == Link.MOVE else ()
+    folders = [context.images, *(context.split / name for name in moved)]
+    return any((folder / path).is_file() for path in _paths(context) for folder in folders)
+
+
+def _paths(context: Context) -> Iterator[str]:
+    return (row.path for row in dataset_covers(context))
+
+
+def _lost(context: Context, why: str, *in_the_way: Path) -> LedgerError:
+    state = "is missing"
+    if context.ledger.exists():
+        is_empty = not has_tables(context.ledger)
+        state = "is empty" if is_empty else "was begun anew and knows no cover"
+    way = (
+        "Put a copy of it back, or run `equigen repair`, which builds it anew from the files."
+        if context.tsv.exists()
+        else f"{context.tsv.name}, of which it could be built anew, is missing as well: put a copy"
+        " of that back, then run `equigen repair`."
+    )
+    msg = (
+        f"{context.ledger}: the ledger {state}, and {why}. {way} To begin anew, move"
+        f" {' and '.join(map(str, in_the_way))} away."
+    )
+    return LedgerError(msg)

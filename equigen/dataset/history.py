@@ -1,0 +1,167 @@
+"""How runs ended, noted in the ledger for those who look after them from afar.
+
+A run is a `run`, a `fetch` or a `download`. What was killed leaves the note that it began.
+"""
+
+import json
+import os
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+
+from equigen.dataset.context import Context
+from equigen.errors import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_PARTLY,
+    ConfigError,
+    EquigenError,
+    LedgerError,
+    LockedError,
+    UsageError,
+)
+from equigen.ledger.database import has_tables
+from equigen.ledger.ledger import LAST_RUN, LAST_SUCCESS, RUN_UNDER_WAY, Ledger
+from equigen.ledger.meta import Begun, PastRun, read_begun, read_past_run
+from equigen.schema import safe_text
+from equigen.storage.lock import LOCK_NAMES, dataset_lock
+from equigen.summary import Summary, as_iso, left_by_unit, resumption
+
+RUNS = frozenset({"run", "fetch", "download"})
+STOPPED = "stopped"
+_OUTCOMES = {EXIT_DONE: "done", EXIT_PARTLY: "partly"}
+_FAILED = "failed"
+
+
+@contextmanager
+def noted(context: Context, command: str, summaries: Sequence[Summary]) -> Iterator[None]:
+    """Note that the block is a run: that it began, and how it ended by the `summaries` it made.
+
+    Where there is no ledger yet, the end alone is noted, if one was made meanwhile. Nothing is
+    noted of a run that another one kept out, nor of wrong usage; a ledger that can't be written
+    fails nothing here.
+
+    Raises:
+        LockedError: another run is under way.
+
+    """
+    began_at, began_s = context.now(), context.clock.steady()
+
+    def note(code: int, error: str) -> None:
+        _note_end(
+            context,
+            PastRun(
+                command,
+                _OUTCOMES.get(code, _FAILED),
+                code,
+                error,
+                _iso(began_at),
+                _iso(context.now()),
+                round(context.clock.steady() - began_s, 1),
+                dict(left_by_unit(summaries)),
+                as_iso(resumption(summaries)),
+            ),
+        )
+
+    before = ""
+    with ExitStack() as stack:
+        if has_tables(context.ledger):
+            stack.enter_context(dataset_lock(context.directory, stage=command, now=began_at))
+            begun = {"command": command, "pid": os.getpid(), "since": _iso(began_at)}
+            with suppress(LedgerError), Ledger(context.ledger) as ledger:
+                before = ledger.value(RUN_UNDER_WAY)
+                ledger.remember(RUN_UNDER_WAY, json.dumps(begun))
+        try:
+            yield
+        except BaseException as err:
+            if not _is_no_run(err):
+                note(*_ending(err))
+            elif not isinstance(err, LockedError):
+                _remember(context, {RUN_UNDER_WAY: before})
+            raise
+        partly = any(summary.partly for summary in summaries)
+        note(EXIT_PARTLY if partly else EXIT_DONE, "")
+
+
+def _is_no_run(err: BaseException) -> bool:
+    wrong_usage = isinstance(err, UsageError) and not isinstance(err, ConfigError)
+    return isinstance(err, LockedError) or wrong_usage
+
+
+def _ending(err: BaseException) -> tuple[int, str]:
+    """Return the exit code and the error in one line."""
+    if isinstance(err, KeyboardInterrupt):
+        number = err.args[0] if err.args else signal.SIGINT
+        return EXIT_INTERRUPTED, f"{STOPPED} by {signal.Signals(number).name}"
+    line = safe_text(str(err))
+    if isinstance(err, EquigenError):
+        return err.exit_code, line
+    return EXIT_FAILED, f"{type(err).__name__}: {line}"
+
+
+def _note_end(context: Context, ended: PastRun) -> None:
+    values = {LAST_RUN: json.dumps(asdict(ended)), RUN_UNDER_WAY: ""}
+    if ended.exit_code in _OUTCOMES:
+        values[LAST_SUCCESS] = ended.ended_at
+    _remember(context, values)
+
+
+def _remember(context: Context, values: Mapping[str, str]) -> None:
+    if not has_tables(context.ledger):
+        return
+    with suppress(LedgerError), Ledger(context.ledger) as ledger:
+        for key, value in values.items():
+            ledger.remember(key, value)
+
+
+def last_run(ledger: Ledger) -> PastRun | None:
+    """Return how the last run ended, None before there was one.
+
+    Raises:
+        LedgerError: what was noted of it makes no sense.
+
+    """
+    return ledger.read(LAST_RUN, read_past_run)
+
+
+def begun_run(context: Context, ledger: Ledger) -> Begun | None:
+    """Return the run that is under way, or that was killed since the last one ended.
+
+    Raises:
+        LedgerError: what was noted of it makes no sense.
+
+    """
+    begun = ledger.read(RUN_UNDER_WAY, read_begun) or _holder(context)
+    return replace(begun, alive=_is_alive(begun.pid)) if begun else None
+
+
+def _holder(context: Context) -> Begun | None:
+    """Return what the lock tells of a dataset's first run, which began before the ledger did."""
+    for name in LOCK_NAMES:
+        try:
+            held = json.loads((context.directory / name).read_bytes())
+            since = datetime.strptime(held["since"], "%Y-%m-%d %H:%M:%S UTC").replace(tzinfo=UTC)
+            begun = {"command": held["stage"], "pid": held["pid"], "since": _iso(since)}
+            if held["stage"] in RUNS:
+                return read_begun(json.dumps(begun))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return None
+
+
+def _is_alive(pid: int) -> bool:
+    """Tell whether there is such a process on this machine; another may have its number by now."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it belongs to another user
+        return True
+    return True
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat(timespec="seconds")

@@ -1,0 +1,1 @@
+"""Download covers: plan, schedule, fetch, record, store."""

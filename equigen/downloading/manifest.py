@@ -1,0 +1,121 @@
+"""The manifest: one row a cover with all that is known of it, as a TSV or a Parquet file."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from equigen.dataset.context import Context
+from equigen.dataset.covers import WantedCover, dataset_covers
+from equigen.dataset.tsv import write_tsv
+from equigen.errors import UsageError
+from equigen.identity.pictures import has_no_cover
+from equigen.ledger.ledger import Ledger
+from equigen.ledger.models import WAITING, Cover
+from equigen.storage.atomic import check_output, in_place_of
+
+COLUMNS = (
+    "path", "artist", "album", "genre", "label", "year", "country", "album_id", "image_url",
+    "final_url", "status", "reason", "http_status", "tries", "size_bytes", "width_px", "height_px",
+    "sha256", "phash", "grey", "rendering", "fetched_at",
+)  # fmt: skip
+_NUMBERS = frozenset({"http_status", "tries", "size_bytes", "width_px", "height_px"})
+_BATCH_ROWS = 10_000
+_TSV, _PARQUET = ".tsv", ".parquet"
+
+
+def check_manifest(path: Path, own: Collection[Path]) -> None:
+    """Make sure, before anything else is done, that a manifest can be written there.
+
+    Raises:
+        UsageError: its name says neither TSV nor Parquet, it can't be a file, it is one of the
+            dataset's `own`, or Parquet can't be written here.
+
+    """
+    if path.suffix not in {_TSV, _PARQUET}:
+        msg = f"--export {path}: expected a name that ends in {_TSV} or {_PARQUET}."
+        raise UsageError(msg)
+    check_output(path, "--export", own)
+    if path.suffix == _PARQUET:
+        try:
+            import pyarrow as pa  # noqa: F401, PLC0415  (optional, and heavy)
+        except ImportError:
+            msg = (
+                f"--export {path}: Parquet needs pyarrow, which isn't installed. Run"
+                " `pip install 'equigen[parquet]'`, or choose a name that ends in .tsv."
+            )
+            raise UsageError(msg) from None
+
+
+def write_manifest(path: Path, context: Context, ledger: Ledger) -> int:
+    """Write what is known of each row's cover, in the dataset's order; return how many rows.
+
+    `grey` is in hex in a TSV and bytes in Parquet; covers that were never asked for have the status
+    "waiting".
+
+    Raises:
+        StorageError: the disk refuses; a file that was there before still is.
+
+    """
+    rows = 0
+
+    def counted() -> Iterator[Sequence[str | int | bytes]]:
+        nonlocal rows
+        for row in _rows(context, ledger):
+            rows += 1
+            yield row
+
+    if path.suffix == _TSV:
+        write_tsv(path, COLUMNS, (_as_text(row) for row in counted()))
+    else:
+        _write_parquet(path, counted())
+    return rows
+
+
+def _rows(context: Context, ledger: Ledger) -> Iterator[Sequence[str | int | bytes]]:
+    from equigen.images.descriptor import read_look  # noqa: PLC0415  (heavy, and most downloads export nothing)
+
+    wanted = dataset_covers(context)
+    while batch := list(islice(wanted, _BATCH_ROWS)):
+        known = ledger.covers_at(row.path for row in batch)
+        looks = ledger.looks_of(cover.sha256 for cover in known.values())
+        for row in batch:
+            cover = known.get(row.path) or _unknown(row)
+            views = read_look(looks.get(cover.sha256, b""))
+            yield _row(row, cover, views["grey"][0].tobytes() if len(views) else b"")
+
+
+def _unknown(row: WantedCover) -> Cover:
+    if has_no_cover(row.url):
+        return Cover(row.path, row.picture, row.url, "missing", "no picture", tries=0)
+    return Cover(row.path, row.picture, row.url, WAITING, tries=0)
+
+
+def _row(row: WantedCover, cover: Cover, grey: bytes) -> Sequence[str | int | bytes]:
+    return (
+        row.path, row.artist, row.title, row.genre, row.label, row.year, row.country, row.album_id,
+        row.url, cover.final_url, cover.status, cover.reason, cover.http_status, cover.tries,
+        cover.size_bytes, cover.width_px, cover.height_px, cover.sha256, cover.phash, grey,
+        cover.rendering, cover.fetched_at,
+    )  # fmt: skip
+
+
+def _as_text(row: Sequence[str | int | bytes]) -> list[str]:
+    return [cell.hex() if isinstance(cell, bytes) else str(cell) for cell in row]
+
+
+def _write_parquet(path: Path, rows: Iterable[Sequence[str | int | bytes]]) -> None:
+    import pyarrow as pa  # noqa: PLC0415  (optional, and heavy)
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    kinds = {name: pa.int64() for name in _NUMBERS} | {"grey": pa.binary()}
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])
+    with (
+        in_place_of(path) as beside,
+        beside.open("xb") as file,
+        pq.ParquetWriter(file, schema) as writer,
+    ):
+        rows = iter(rows)
+        while batch := list(islice(rows, _BATCH_ROWS)):
+            columns = [pa.array(list(column), kind.type) for column, kind in
+                       zip(zip(*batch, strict=True), schema, strict=True)]  # fmt: skip
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema))

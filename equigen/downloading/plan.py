@@ -1,0 +1,355 @@
+"""What there is to do for the covers of a dataset, found in one pass over its rows.
+
+Of a million covers that are there, memory holds no more than a number each.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import cache
+from itertools import islice
+from pathlib import Path
+
+from equigen.dataset.context import Context
+from equigen.dataset.covers import WantedCover, dataset_covers
+from equigen.downloading.jobs import ASK, MAKE, RENEW, Job
+from equigen.downloading.policy import Action, Retry, decide
+from equigen.downloading.queue import JobQueues
+from equigen.downloading.store import Shelf
+from equigen.errors import UsageError
+from equigen.http.addresses import without_password
+from equigen.identity.pictures import host_of
+from equigen.images.rendering import Rendering, Standing, first_made, made_by, standing
+from equigen.ledger.ledger import Ledger
+from equigen.ledger.models import FAILED, OK, Cover
+
+_BATCH_ROWS = 1000
+# What stands for a cover's size where there is none to compare.
+_NOT_GOOD = -1
+_MADE_OTHERWISE = -2
+_HASHING_THREADS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a run is asked for beyond what is missing."""
+
+    retry: Retry
+    verify: bool = False
+    check_changed: bool = False
+    link_identical: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why a cover is not there, and whether another run can change that by itself."""
+
+    reason: str
+    is_for_now: bool = False
+
+
+WAITING = Ending("waiting: the host rests", is_for_now=True)
+
+
+@dataclass(frozen=True, slots=True)
+class HostEnding:
+    """Why covers of a host are not there."""
+
+    host: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Worklist:
+    """Sorts all rows: those whose cover is there, those to fetch, and those that are left.
+
+    Call `scan` to its end, then `settle_renamed`; after all jobs are done, `settle_repeated`.
+    `good` and `endings` then account for every one of `rows`; `later` are left for another run.
+    """
+
+    context: Context
+    ledger: Ledger
+    shelf: Shelf
+    queues: JobQueues
+    wishes: Wishes
+    rows: int = 0
+    good: int = 0
+    later: int = 0
+    endings: Counter[HostEnding] = field(default_factory=Counter)
+    examples: dict[HostEnding, str] = field(default_factory=dict)
+    jobs: int = 0
+    asked: int = 0
+    spoilt: int = 0
+    unverifiable: int = 0
+    _known: dict[int, int] = field(default_factory=dict)
+    _seen: set[int] = field(default_factory=set)
+    _renamed: list[WantedCover] = field(default_factory=list)
+    _repeated: list[WantedCover] = field(default_factory=list)
+    _rendering: str = ""
+    _is_new: bool = True
+
+    def __post_init__(self) -> None:
+        self._rendering = made_by(self.context.settings.download.renderings())
+        stand = cache(self._standing)
+        for path, size_bytes, rendering in self.ledger.cover_sizes():
+            if rendering == self._rendering or size_bytes == _NOT_GOOD:
+                self._known[hash(path)] = size_bytes  # nearly always, and a million times
+                continue
+            how = stand(rendering)
+            if how is Standing.OTHER:
+                self._refuse(path, size_bytes, rendering)
+            self._known[hash(path)] = size_bytes if how is Standing.SAME else _MADE_OTHERWISE
+        self._is_new = not self._known
+
+    @property
+    def rendering(self) -> str:
+        """How this run makes covers, as the ledger has it."""
+        return self._rendering
+
+    def _standing(self, rendering: str) -> Standing:
+        return standing(rendering, self._rendering)
+
+    def scan(self) -> Iterator[None]:
+        """Sort all rows, some at a time.
+
+        Raises:
+            MissingInputError, InputError: there is no dataset, or it is broken.
+
+        """
+        rows = dataset_covers(self.context)
+        is_plain = not (self.wishes.verify or self.wishes.check_changed)
+        known, fits = self._known.pop, self.shelf.quickest_fits()
+        while batch := list(islice(rows, _BATCH_ROWS)):
+            self.rows += len(batch)
+            there, odd = [], []
+            for row in batch:
+                size_bytes = known(hash(row.path), _NOT_GOOD)
+                if size_bytes >= 0 and fits(row.path, size_bytes):
+                    there.append(row)
+                else:
+                    odd.append(row)
+            if is_plain:
+                self.good += len(there)
+            elif there:
+                odd += self._look_closer(there)
+            if odd:
+                self._sort(odd)
+            yield
+
+    def settle_renamed(self) -> None:
+        """Bring covers to rows that were renamed; needs the whole scan to know who wants what."""
+        for row in self._renamed:
+            if not self._bring(row):
+                self._fetch(row, None)
+        self._renamed.clear()
+        self._seen.clear()  # every row was looked at, and workers need the memory
+
+    def settle_repeated(self, *, otherwise: Callable[[str], Ending]) -> None:
+        """Let rows with a picture that another row had fetched have it, or share its end.
+
+        Where it has none in this run, `otherwise` says why, by the picture's URL.
+        """
+        for row in self._repeated:
+            if self._bring(row):
+                continue
+            ends = [c for c in self.ledger.covers_of([row.picture]) if c.status != OK]
+            if ends:
+                self.ledger.record_cover(replace(ends[0], path=row.path, url=row.url))
+                ending = Ending(ends[0].reason, is_for_now=ends[0].status == FAILED)
+            else:
+                ending = otherwise(row.url)
+            self.end(row.url, ending)
+        self._repeated.clear()
+
+    def settle_changed(self, path: str) -> None:
+        """Let all rows that show a picture have it as it is now, since it changed at `path`."""
+        (new,) = self.ledger.covers_at([path]).values()
+        for other in self.ledger.covers_of([new.picture]):
+            if other.status == OK and other.sha256 != new.sha256:
+                links = self.wishes.link_identical
+                self.shelf.bring(new, other.path, other.url, moves=False, links=links)
+
+    def fetch_instead(self, job: Job) -> None:
+        """Fetch a cover whose original, of which sizes were to be made, isn't what it was."""
+        self.shelf.put_away_spoilt(Path(job.source))
+        host = host_of(job.url)
+        self._add(Job(0, job.path, job.picture, job.url, host, album_id=job.album_id))
+
+    def renew(self, job: Job, refused: int, queue: str) -> None:
+        """Let a cover's address be asked for, since the host refused the one that the row has.
+
+        It waits in a queue of its own: it is its source that is asked first.
+        """
+        self._add(replace(job, kind=RENEW, host=queue, refused=refused))
+
+    def places_of(self, urls: Collection[str]) -> set[int]:
+        """Return which rows, from 0, have these addresses, and account for them anew."""
+        self._repeated = [row for row in self._repeated if row.url not in urls]
+        return {at for at, row in enumerate(dataset_covers(self.context)) if row.url in urls}
+
+    def sort_again(self, places: Collection[int]) -> None:
+        """Sort rows that show another picture now than when the run began."""
+        self._is_new = False
+        self._seen.clear()
+        rows = dataset_covers(self.context)
+        self._sort([row for at, row in enumerate(rows) if at in places])
+        self.settle_renamed()
+
+    def end(self, url: str, ending: Ending) -> None:
+        """Account for a row whose cover is not there."""
+        where = HostEnding(host_of(url), ending.reason)
+        self.endings[where] += 1
+        self.examples.setdefault(where, without_password(url))
+        self.later += ending.is_for_now
+
+    def dropped(self) -> Counter[str]:
+        """Return how many rows have no cover, by reason."""
+        dropped: Counter[str] = Counter()
+        for ending, count in self.endings.items():
+            dropped[ending.reason] += count
+        return dropped
+
+    @property
+    def has_unwanted(self) -> bool:
+        """Whether, after the whole scan, the ledger knows of files that no row wants."""
+        return any(size != _NOT_GOOD for size in self._known.values())
+
+    def is_unwanted(self, path: str) -> bool:
+        """Tell, after the whole scan, whether no row wants a file that the ledger knows."""
+        return hash(path) in self._known
+
+    def _sort(self, rows: Sequence[WantedCover]) -> None:
+        here: Mapping[str, Cover] = {}
+        twins: Mapping[str, Sequence[Cover]] = {}
+        if not self._is_new:
+            here = self.ledger.covers_at(row.path for row in rows)
+            twins = _by_picture(self.ledger.covers_of(row.picture for row in rows))
+        now = self.context.now()
+        for row in rows:
+            cover = here.get(row.path)
+            decision = decide(
+                row,
+                cover,
+                is_there=cover is not None and self._is_there(cover),
+                has_twin=any(self._is_twin(twin, row) for twin in twins.get(row.picture, ())),
+                retry=self.wishes.retry,
+                now=now,
+            )
+            match decision.action:
+                case Action.NOTHING:
+                    self.good += 1
+                case Action.LEAVE:
+                    self.end(row.url, Ending(decision.reason))
+                case Action.BRING:
+                    self._renamed.append(row)
+                case Action.FETCH:
+                    self._fetch(row, cover)
+
+    def _is_there(self, cover: Cover) -> bool:
+        return self._standing(cover.rendering) is Standing.SAME and self.shelf.has(cover)
+
+    def _is_twin(self, cover: Cover, row: WantedCover) -> bool:
+        if cover.status != OK or self._standing(cover.rendering) is not Standing.SAME:
+            return False
+        if cover.path == row.path:
+            return self.shelf.is_aside(cover)
+        return self.shelf.find(cover) is not None
+
+    def _fetch(self, row: WantedCover, cover: Cover | None) -> None:
+        if not self._is_first_of_its_picture(row):
+            self._repeated.append(row)
+            return
+        job = Job(0, row.path, row.picture, row.url, host_of(row.url), album_id=row.album_id)
+        if cover is not None and cover.status == OK and not self.wishes.dry_run:
+            original = self.shelf.find(cover)
+            if original and first_made(cover.rendering) == Rendering().key:
+                # It lies here: all that it can lack are further sizes.
+                job.kind, job.source, job.sha256 = MAKE, str(original), cover.sha256
+                job.host = ""  # no host is asked, so that none's limits count
+            elif not original:
+                self.shelf.put_away_unfit(cover)
+        self._add(job, tried_before=cover is not None and cover.status != OK)
+
+    def _is_first_of_its_picture(self, row: WantedCover) -> bool:
+        key, seen = hash(row.picture), len(self._seen)
+        self._seen.add(key)
+        return len(self._seen) > seen
+
+    def _add(self, job: Job, *, tried_before: bool = False) -> None:
+        self.queues.add(job, tried_before=tried_before)
+        self.jobs += 1
+        self.asked += job.kind == ASK
+
+    def _look_closer(self, rows: Sequence[WantedCover]) -> list[WantedCover]:
+        """Return the rows whose covers are not what they were; ask about the others."""
+        covers = self.ledger.covers_at(row.path for row in rows)
+        files: list[list[Path]] = [[] for _ in rows]
+        if self.wishes.verify:
+            with ThreadPoolExecutor(_HASHING_THREADS) as pool:
+                known = [covers[row.path] for row in rows]
+                files = list(pool.map(self.shelf.spoilt_files, known))
+        odd = []
+        for row, spoilt in zip(rows, files, strict=True):
+            if spoilt:
+                self.spoilt += len(spoilt)
+                if self.wishes.dry_run:
+                    self._fetch(row, covers[row.path])
+                    continue
+                for file in spoilt:
+                    self.shelf.put_away_spoilt(file)
+                odd.append(row)
+                continue
+            self.good += 1
+            if self.wishes.check_changed:
+                self._ask_about(row, covers[row.path])
+        return odd
+
+    def _ask_about(self, row: WantedCover, cover: Cover) -> None:
+        if not (cover.etag or cover.last_modified):
+            self.unverifiable += 1
+            return
+        if not self._is_first_of_its_picture(row):
+            return
+        job = Job(0, row.path, row.picture, row.url, host_of(row.url), kind=ASK)
+        job.sha256 = cover.sha256
+        job.etag, job.last_modified = cover.etag, cover.last_modified
+        self._add(job)
+
+    def _bring(self, row: WantedCover) -> bool:
+        covers = self.ledger.covers_of([row.picture])
+        mine = [cover for cover in covers if cover.path == row.path and cover.status == OK]
+        if mine and self._is_there(mine[0]):
+            self.good += 1
+            return True
+        for cover in covers:
+            if self._is_twin(cover, row):
+                free = cover.path == row.path or self.is_unwanted(cover.path)
+                if not self.wishes.dry_run:
+                    links = self.wishes.link_identical
+                    self.shelf.bring(cover, row.path, row.url, moves=free, links=links)
+                if free:
+                    self._known.pop(hash(cover.path), None)
+                self.good += 1
+                return True
+        return False
+
+    def _refuse(self, path: str, size_bytes: int, made: str) -> None:
+        if not self.shelf.fits_first(path, size_bytes):
+            return
+        images = self.context.images
+        made, wanted = first_made(made), first_made(self._rendering)
+        msg = (
+            f"{images}: the covers there were made as {made!r}, and this run would make them as"
+            f" {wanted!r} in their place. Nothing was touched. Go on with the size they have, put"
+            " the new one after it (it gets a folder of its own), or move that folder away."
+        )
+        raise UsageError(msg)
+
+
+def _by_picture(covers: Iterable[Cover]) -> dict[str, list[Cover]]:
+    grouped: dict[str, list[Cover]] = {}
+    for cover in covers:
+        grouped.setdefault(cover.picture, []).append(cover)
+    return grouped

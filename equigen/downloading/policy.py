@@ -1,0 +1,140 @@
+"""What is to be done for a cover that the dataset wants, given what became of it before."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from equigen.identity.pictures import has_no_cover
+from equigen.ledger.models import BROKEN, MISSING, OK, REFUSED
+
+# Statuses that asking again hardly changes; `failed` is the one that may soon.
+_SETTLED = frozenset({MISSING, REFUSED, BROKEN})
+# What hosts say when they have had enough of us; a picture that is refused in so many runs, one
+# after another, is most likely refused for itself.
+_REFUSED_BY_HOST = "HTTP 403"
+_MOST_REFUSALS = 7
+# After so long they are asked for again, the first time, the second, and all others.
+_AGAIN_AFTER = (timedelta(days=1), timedelta(weeks=1), timedelta(days=30))
+# A run that starts at the same hour each night finds what the last one asked for a little later.
+_SLACK = timedelta(hours=4)
+
+
+class Action(StrEnum):
+    """What a cover needs."""
+
+    NOTHING = "nothing"
+    BRING = "bring"  # another file here holds its picture
+    LEAVE = "leave"
+    FETCH = "fetch"
+
+
+class Known(Protocol):
+    """What the ledger knows of a file: whose picture it is, how that ended, and why."""
+
+    @property
+    def picture(self) -> str:
+        """The picture's key."""
+        ...
+
+    @property
+    def status(self) -> str:
+        """How it ended."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why it ended so."""
+        ...
+
+    @property
+    def failures(self) -> int:
+        """In how many runs, one after another, it ended so."""
+        ...
+
+    @property
+    def fetched_at(self) -> str:
+        """When it did, the last time: UTC in ISO 8601."""
+        ...
+
+
+class Wanted(Protocol):
+    """What the dataset wants: a picture, and where it comes from."""
+
+    @property
+    def picture(self) -> str:
+        """The picture's key."""
+        ...
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Which settled covers are asked for again: all, or those with one of `reasons`."""
+
+    settled: bool = False
+    reasons: frozenset[str] = frozenset()
+
+    def covers(self, reason: str) -> bool:
+        """Tell whether a cover that ended for this reason is asked for again."""
+        return self.settled and (not self.reasons or reason in self.reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do for one wanted file; `reason` says why a cover is left, else it is empty."""
+
+    action: Action
+    reason: str = ""
+
+
+def is_due(ended_at: str, failures: int, now: datetime) -> bool:
+    """Tell whether to ask again for what couldn't be had: after a day, a week, then each month.
+
+    `ended_at` is UTC in ISO 8601. A date that lies ahead is none: the clock was set back.
+    """
+    try:
+        ended = datetime.fromisoformat(ended_at)
+        passed = now - ended
+    except (ValueError, TypeError):  # no date, or one without a time zone
+        return True
+    again_after = _AGAIN_AFTER[min(max(failures, 1), len(_AGAIN_AFTER)) - 1]
+    return passed < timedelta(0) or passed >= again_after - _SLACK
+
+
+def decide(
+    wanted: Wanted,
+    known: Known | None,
+    *,
+    is_there: bool,
+    has_twin: bool,
+    retry: Retry,
+    now: datetime,
+) -> Decision:
+    """Decide for one wanted file.
+
+    `known` is what the ledger says of its path, if anything; `is_there` whether its good file still
+    lies there; `has_twin` whether a good file of the same picture lies under another name. Good
+    covers are never fetched again, and what failed for good only when it `is_due`, or with `retry`.
+    With reasons to retry, what failed for another reason is left as well.
+    """
+    if has_no_cover(wanted.url):
+        return Decision(Action.LEAVE, "no picture")
+    if known is not None and known.picture != wanted.picture:
+        known = None
+    if known is not None and known.status == OK and is_there:
+        return Decision(Action.NOTHING)
+    if has_twin:
+        return Decision(Action.BRING)
+    if known is None or known.status == OK or retry.covers(known.reason):
+        return Decision(Action.FETCH)
+    refused = known.reason == _REFUSED_BY_HOST and known.failures >= _MOST_REFUSALS
+    backs_off = known.status in _SETTLED or refused
+    waits = backs_off and not is_due(known.fetched_at, known.failures, now)
+    if waits or retry.reasons:
+        return Decision(Action.LEAVE, known.reason)
+    return Decision(Action.FETCH)

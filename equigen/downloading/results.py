@@ -1,0 +1,249 @@
+"""What came of jobs: noted in the ledger, then the files put in their places; and all summed up."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from equigen.dataset.context import Bar, Context
+from equigen.downloading.jobs import ASK, GONE, MAKE, MOVED, SPOILT, UNCHANGED, Job
+from equigen.downloading.plan import Ending, Worklist
+from equigen.downloading.scheduler import Done
+from equigen.events import tell
+from equigen.http.addresses import without_password
+from equigen.images.rendering import made_in_all
+from equigen.ledger.ledger import Ledger
+from equigen.ledger.models import FAILED, MISSING, OK, Cover
+from equigen.summary import Summary, Table
+
+_OK = 200
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Noting:
+    """Notes what came of one run's jobs: a cover is in the ledger before its file is placed.
+
+    `run` tells this run's files from those of any other. `moved` are addresses of rows whose
+    album has another picture now; `changed` are paths of covers that are other
+    ones than before. `resumes_at_s` is when hosts that gave nothing more can be asked again.
+    """
+
+    context: Context
+    ledger: Ledger
+    worklist: Worklist
+    run: str
+    notes: list[str] = field(default_factory=list)
+    moved: set[str] = field(default_factory=set)
+    changed: list[str] = field(default_factory=list)
+    resumes_at_s: list[float] = field(default_factory=list)
+    _fetched: int = 0
+    _fetched_bytes: int = 0
+    _done: int = 0
+    _failed: int = 0
+    _unchanged: int = 0
+    _renewed: int = 0
+    _unsaid: list[Cover] = field(default_factory=list)
+    _looks: dict[str, bytes] = field(default_factory=dict)
+    _unplaced: list[Job] = field(default_factory=list)
+    _kept: Counter[str] = field(default_factory=Counter)
+    _shown: int = 0
+    _began_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._began_s = self.context.clock.steady()
+
+    def take(self, done: Iterable[Done], bar: Bar) -> None:
+        """Note what was done, and only then put the files where they belong.
+
+        Raises:
+            StorageError: the disk refuses.
+
+        """
+        try:
+            for each in done:
+                self._one(each)
+        finally:
+            self._say_and_place(bar)
+
+    def summary(self) -> Summary:
+        """Account for every row."""
+        worklist, shelf = self.worklist, self.worklist.shelf
+        ordered = sorted(
+            worklist.endings.items(), key=lambda item: (item[0].host, -item[1], item[0].reason)
+        )
+        failures: list[dict[str, str | int]] = [
+            {
+                "host": ending.host,
+                "reason": ending.reason,
+                "covers": count,
+                "example": worklist.examples[ending],
+            }
+            for ending, count in ordered
+        ]
+        rows: list[tuple[str | int, ...]] = [tuple(failure.values()) for failure in failures]
+        return Summary(
+            stage="download",
+            unit="rows",
+            rows_in=worklist.rows,
+            rows_out=worklist.good,
+            dropped=dict(worklist.dropped().most_common()),
+            facts={
+                "fetched": self._fetched,
+                "fetched_bytes": self._fetched_bytes,
+                "set_aside": shelf.set_aside,
+                "spoilt": shelf.spoilt,
+                "changed": len(self.changed),
+                "unchanged": self._unchanged,
+                "linked": shelf.linked,
+                "renewed": self._renewed,
+                "left_for_later": worklist.later,
+                "failures": failures,
+                "images": str(self.context.images),
+            },
+            table=Table(("host", "reason", "covers", "for example"), tuple(rows)) if rows else None,
+            notes=[
+                f"{self._fetched:,} fetched, {self._fetched_bytes / 1e6:,.1f} MB",
+                *self._more_notes(),
+                *self.notes,
+                *shelf.notes(),
+            ],
+            partly=bool(worklist.later),
+            left=worklist.later,
+            resumes_at=self._resumes_at(),
+        )
+
+    def _resumes_at(self) -> datetime | None:
+        """Return when the first host that gives nothing for now can be asked again."""
+        first = min(self.resumes_at_s, default=None)
+        return datetime.fromtimestamp(first, UTC) if first and self.worklist.later else None
+
+    def _more_notes(self) -> Iterable[str]:
+        worklist = self.worklist
+        if self._renewed:
+            yield f"{self._renewed:,} addresses had expired and were asked for anew"
+        if worklist.wishes.verify:
+            yield f"{worklist.spoilt:,} files were not what they had been"
+        if worklist.wishes.check_changed:
+            changed, unknown = len(self.changed), worklist.unverifiable
+            yield f"{changed:,} changed, {self._unchanged:,} unchanged, {unknown:,} can't tell"
+            for reason, count in self._kept.most_common():
+                yield f"{count:,} kept as they are, though their hosts say: {reason}"
+
+    def _one(self, done: Done) -> None:
+        job, outcome = done.job, done.outcome
+        self._done += 1
+        if outcome.message:
+            _log.info("%s: %s", job.path, outcome.message)
+        if outcome.url:
+            self._renewed += 1
+            self.ledger.record_renewal(job.url, outcome.url)
+        if outcome.status == SPOILT:
+            self.worklist.fetch_instead(job)
+        elif outcome.status == UNCHANGED:
+            self._unchanged += 1
+            if outcome.http_status == _OK:  # the same bytes, perhaps under a new mark
+                self._unsaid.append(self._cover(done))
+        elif outcome.status == OK:
+            self._keep(done)
+        elif job.kind == ASK:
+            self._kept[outcome.reason] += 1
+        elif outcome.status == MOVED:
+            self.moved.add(job.url)
+        else:
+            self._fail(done)
+
+    def _keep(self, done: Done) -> None:
+        """Note a good cover, whose files are to be placed."""
+        job, outcome = done.job, done.outcome
+        self._unsaid.append(self._cover(done))
+        if outcome.look:
+            self._looks[outcome.sha256] = bytes.fromhex(outcome.look)
+        self._unplaced.append(job)
+        self.worklist.good += job.kind != ASK
+        if job.kind != MAKE:
+            self._fetched += 1
+            self._fetched_bytes += outcome.received_bytes
+        if job.kind == ASK:
+            self.changed.append(job.path)
+
+    def _fail(self, done: Done) -> None:
+        """Note that a cover can't be had, and why."""
+        job, outcome = done.job, done.outcome
+        if outcome.status == GONE:
+            outcome.status, outcome.http_status = MISSING, job.refused
+        before = self.ledger.covers_at([job.path]).get(job.path)
+        failures = 1
+        if before is not None and before.picture == job.picture:
+            if outcome.reason == before.reason and before.status == MISSING:
+                outcome.status = MISSING  # what was known to be gone still is
+            failures += before.failures * (outcome.status == before.status)
+        self._failed += 1
+        self._unsaid.append(replace(self._cover(done), failures=failures))
+        self.worklist.end(job.url, Ending(outcome.reason, outcome.status == FAILED))
+
+    def _cover(self, done: Done) -> Cover:
+        job, outcome = done.job, done.outcome
+        if job.kind == MAKE:
+            # Of the original that lies here: where that came from stays true.
+            (known,) = self.ledger.covers_at([job.path]).values()
+            made = made_in_all(known.rendering, self.worklist.rendering)
+            return replace(known, rendering=made)
+        if outcome.status == UNCHANGED:
+            (known,) = self.ledger.covers_at([job.path]).values()
+            return replace(known, etag=outcome.etag, last_modified=outcome.last_modified)
+        return Cover(
+            path=job.path,
+            picture=job.picture,
+            url=outcome.url or job.url,
+            status=outcome.status,
+            reason=outcome.reason,
+            http_status=outcome.http_status,
+            tries=outcome.tries,
+            size_bytes=outcome.size_bytes,
+            width_px=outcome.width_px,
+            height_px=outcome.height_px,
+            sha256=outcome.sha256,
+            fetched_at=self.context.now().isoformat(timespec="seconds"),
+            final_url=outcome.final_url,
+            rendering=self.worklist.rendering,
+            etag=outcome.etag or job.etag,
+            last_modified=outcome.last_modified or job.last_modified,
+            phash=outcome.phash,
+        )
+
+    def _say(self) -> None:
+        said, self._unsaid = self._unsaid, []
+        if said:
+            self.ledger.record_covers(said, self._looks)
+            self._looks.clear()
+            for cover in said:
+                _tell_of(cover)
+
+    def _say_and_place(self, bar: Bar) -> None:
+        placed, self._unplaced = self._unplaced, []
+        self._say()
+        for job in placed:
+            self.worklist.shelf.place(job, self.run)
+        if self._done > self._shown:
+            took_s = self.context.clock.steady() - self._began_s
+            rate = f"{self._fetched_bytes / 1e6 / max(took_s, 0.001):.1f}"
+            bar.advance(
+                self._done - self._shown,
+                **{"ok": f"{1 - self._failed / self._done:.0%}", "MB/s": rate},
+            )
+            self._shown = self._done
+
+
+def _tell_of(cover: Cover) -> None:
+    tell(
+        "cover",
+        f"{cover.path}: {cover.reason or cover.status}",
+        path=cover.path,
+        status=cover.status,
+        reason=cover.reason,
+        http_status=cover.http_status,
+        tries=cover.tries,
+        url=without_password(cover.url),
+    )

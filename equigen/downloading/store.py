@@ -1,0 +1,306 @@
+"""The files of the covers: where each lies, and how it gets there or away."""
+
+import errno
+import filecmp
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from equigen.dataset.context import Context
+from equigen.downloading.jobs import MAKE, UNPLACED, Job, beside, target_of
+from equigen.errors import PictureError, StorageError
+from equigen.images.rendering import Demands, Rendering
+from equigen.ledger.ledger import SPLIT_LINK, Ledger
+from equigen.ledger.models import OK, Cover
+from equigen.schema import Link
+from equigen.storage.os_errors import translating_os_errors, translating_read_errors
+from equigen.storage.safe_io import copy_file, make_folder, move_file
+
+# What a file system says that has no hard links, or no more of them for this file.
+_NO_LINKS = frozenset({errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS})
+_COPY = UNPLACED + "copy"
+ANY_PICTURE = Demands(min_size_px=1, max_pixels=10**9)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """One folder of files, all made by one rendering; `aside` is where they go from it."""
+
+    folder: Path
+    rendering: Rendering
+
+    @property
+    def aside(self) -> Path:
+        return self.folder.with_name(self.folder.name + "_set_aside")
+
+    def file(self, path: str) -> Path:
+        return Path(target_of(self.folder, path, self.rendering))
+
+    def file_aside(self, path: str) -> Path:
+        return Path(target_of(self.aside, path, self.rendering))
+
+
+@dataclass(slots=True)
+class Shelf:
+    """The files of the covers.
+
+    A file lies in the images folder, or in a set of the split where `split --link move` put it, or
+    beside the images folder where it was set aside because no row wants it any more, or because it
+    isn't what it was. Each further size lies in a folder of its own.
+    """
+
+    context: Context
+    ledger: Ledger
+    set_aside: int = 0
+    spoilt: int = 0
+    linked: int = 0
+    has_links: bool = True
+    _places: tuple[_Place, ...] = ()
+    _images: str = ""
+    _sets: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._images = str(self.context.images)
+        renderings = self.context.settings.download.renderings()
+        self._places = tuple(map(_Place, self.context.image_folders, renderings))
+        if self.ledger.value(SPLIT_LINK) == Link.MOVE:
+            self._sets = self.ledger.sets()
+
+    def fits(self, path: str, size_bytes: int) -> bool:
+        """Tell whether all of a cover's files are there, the first as large as it was."""
+        if not self.fits_first(path, size_bytes):
+            return False
+        return all(place.file(path).is_file() for place in self._places[1:])
+
+    def quickest_fits(self) -> Callable[[str, int], bool]:
+        """Return what `fits` comes to with the sizes of this run."""
+        return self.fits if len(self._places) > 1 else self.fits_first
+
+    def fits_first(self, path: str, size_bytes: int) -> bool:
+        """Tell whether a cover's first file is there, as large as it was."""
+        try:
+            # Asked of every cover at every start: a Path for each would take as long as the disk.
+            size = os.stat(f"{self._images}/{path}").st_size  # noqa: PTH116
+        except PermissionError:  # it may be there, and must not be fetched again
+            with translating_read_errors(Path(self._images, path)):
+                raise
+        except OSError:
+            size = -1
+        return size == size_bytes or (
+            path in self._sets and self._fits(self._moved(path), size_bytes)
+        )
+
+    def has(self, cover: Cover) -> bool:
+        """Tell whether a good cover lies where its row wants it."""
+        return self.fits(cover.path, cover.size_bytes)
+
+    def find(self, cover: Cover) -> Path | None:
+        """Return where a good cover's first file lies, if anywhere."""
+        places = (self._places[0].file(cover.path), self._moved(cover.path))
+        everywhere = (*places, self._places[0].file_aside(cover.path))
+        return next((file for file in everywhere if self._fits(file, cover.size_bytes)), None)
+
+    def is_aside(self, cover: Cover) -> bool:
+        """Tell whether a good cover lies where it was set aside, and there alone."""
+        return self.find(cover) == self._places[0].file_aside(cover.path)
+
+    def aside(self, path: str) -> Path:
+        """Return where a cover's file lies once it is set aside."""
+        return self._places[0].file_aside(path)
+
+    def spoilt_files(self, cover: Cover) -> list[Path]:
+        """Return the files of a good cover that are not what they were, by reading all of them.
+
+        The first must hold the bytes that were fetched; further sizes must decode.
+        """
+        from equigen.images.check import check_picture  # noqa: PLC0415  (heavy, and only asked for here)
+
+        spoilt = []
+        first = self.find(cover)
+        for file in [first, *(place.file(cover.path) for place in self._places[1:])]:
+            try:
+                body = file.read_bytes() if file else b""
+                if file == first:
+                    fits = hashlib.sha256(body).hexdigest() == cover.sha256
+                else:
+                    fits = bool(check_picture(body, ANY_PICTURE).sha256)
+            except PermissionError:  # nobody knows whether it is spoilt
+                with translating_read_errors(file or self._places[0].file(cover.path)):
+                    raise
+            except (OSError, PictureError):
+                fits = False
+            if file and not fits:
+                spoilt.append(file)
+        return spoilt
+
+    def bring(self, cover: Cover, path: str, url: str, *, moves: bool, links: bool) -> None:
+        """Move or copy a good cover to another path; `links` makes a copy a hard link.
+
+        Raises:
+            StorageError: the disk refuses, or the file vanished meanwhile.
+
+        """
+        source = self.find(cover)
+        if source is None:
+            msg = f"{cover.path}: vanished while the covers were sorted. Run again."
+            raise StorageError(msg)
+        for place in self._places:
+            target = place.file(path)
+            files = (
+                (source,)
+                if place is self._places[0]
+                else (place.file(cover.path), place.file_aside(cover.path))
+            )
+            origin = next((file for file in files if file.is_file()), None)
+            if origin is None or origin == target:
+                continue
+            if moves:
+                _move(origin, target, within=place.folder)
+            else:
+                self._copy(origin, target, within=place.folder, links=links)
+        new = replace(cover, path=path, url=url)
+        self.ledger.record_cover(new, moved_from=cover.path if moves else "")
+
+    def place(self, job: Job, run: str) -> None:
+        """Put a job's files where they belong, once the ledger knows of them.
+
+        Raises:
+            StorageError: the disk refuses.
+
+        """
+        for place in self._places[job.kind == MAKE :]:
+            target = target_of(place.folder, job.path, place.rendering)
+            try:
+                os.replace(beside(target, run, job.ticket), target)  # noqa: PTH105  (as in `fits`)
+            except OSError:
+                with translating_os_errors(Path(target)):
+                    raise
+
+    def put_away(self, is_unwanted: Callable[[str], bool]) -> None:
+        """Set aside the files of good covers that no row wants."""
+        states = self.ledger.cover_states()
+        gone = [s for s in states if s.status == OK and is_unwanted(s.path)]
+        for state in gone:
+            homes = (self._places[0].file(state.path), self._moved(state.path))
+            for home in homes:
+                if self._fits(home, state.size_bytes):
+                    first = self._places[0]
+                    _move(home, first.file_aside(state.path), within=first.aside)
+                    self.set_aside += 1
+                    break
+            for place in self._places[1:]:
+                if place.file(state.path).is_file():
+                    aside = place.file_aside(state.path)
+                    _move(place.file(state.path), aside, within=place.aside)
+
+    def put_away_spoilt(self, file: Path) -> None:
+        """Set aside what lies in a good cover's place and isn't that cover."""
+        roots = [place.folder for place in self._places]
+        roots += [self.context.split / name for name in set(self._sets.values())]
+        root = next((root for root in roots if file.is_relative_to(root)), None)
+        if root and file.is_file():
+            path = file.relative_to(root).with_suffix(f".{root.name}.spoilt")
+            aside = self._places[0].aside
+            _move(file, aside / path, within=aside)
+            self.spoilt += 1
+
+    def put_away_unfit(self, cover: Cover) -> None:
+        """Set aside what lies in a good cover's place and has another size."""
+        for file in (self._places[0].file(cover.path), self._moved(cover.path)):
+            if file.is_file() and not self._fits(file, cover.size_bytes):
+                self.put_away_spoilt(file)
+
+    def link_identical(self) -> None:
+        """Let good covers that hold the same bytes share them, by hard links."""
+        for first, *others in self.ledger.identical_covers():
+            for place in self._places:
+                for other in others:
+                    if place.file(other).is_file():
+                        make_folder(place.file(other).parent, within=place.folder)
+                        self._link(place.file(first), place.file(other))
+
+    def sweep(self) -> None:
+        """Remove what an earlier run that was killed left beside its targets."""
+        for place in self._places:
+            for folder in _folders(place.folder):
+                for name in os.listdir(folder):  # noqa: PTH208  (a million names, few of them ours)
+                    if name.startswith(UNPLACED):
+                        (folder / name).unlink(missing_ok=True)
+
+    @contextmanager
+    def swept_where_the_disk_refuses(self) -> Iterator[None]:
+        """Leave nothing beside the targets should the block end so: it would take room."""
+        try:
+            yield
+        except StorageError:
+            with suppress(OSError, StorageError):
+                self.sweep()
+            raise
+
+    def notes(self) -> list[str]:
+        """Say what was set aside or linked."""
+        notes = []
+        if self.set_aside:
+            aside = self._places[0].aside
+            notes.append(f"{self.set_aside:,} covers whose rows are gone lie in {aside} now")
+        if self.spoilt:
+            aside = self._places[0].aside
+            notes.append(f"{self.spoilt:,} files that were not what they had been lie in {aside}")
+        if self.linked:
+            notes.append(f"{self.linked:,} files share their bytes with another one now")
+        if not self.has_links:
+            notes.append("not all identical covers could be linked: the file system refuses")
+        return notes
+
+    def _link(self, first: Path, other: Path) -> None:
+        copy = other.with_name(_COPY)
+        try:
+            if not first.samefile(other) and filecmp.cmp(first, other, shallow=False):
+                copy.unlink(missing_ok=True)
+                copy.hardlink_to(first)
+                copy.replace(other)
+                self.linked += 1
+        except FileNotFoundError:
+            return
+        except OSError as err:
+            if err.errno not in _NO_LINKS:
+                with translating_os_errors(other):
+                    raise
+            self.has_links = False
+
+    def _copy(self, source: Path, target: Path, *, within: Path, links: bool) -> None:
+        copy = target.with_name(_COPY)
+        make_folder(target.parent, within=within)
+        with translating_os_errors(target):
+            copy_file(source, copy)
+            copy.replace(target)
+        if links:
+            self._link(source, target)
+
+    def _moved(self, path: str) -> Path:
+        return self.context.split / self._sets.get(path, "") / path
+
+    def _fits(self, file: Path, size_bytes: int) -> bool:
+        try:
+            return file.stat().st_size == size_bytes
+        except PermissionError:
+            with translating_read_errors(file):
+                raise
+        except OSError:
+            return False
+
+
+def _folders(images: Path) -> Iterator[Path]:
+    with translating_read_errors(images):
+        if images.is_dir():
+            folders = (folder for folder in images.iterdir() if not folder.is_symlink())
+            yield from (folder for folder in folders if folder.is_dir())
+
+
+def _move(source: Path, target: Path, *, within: Path) -> None:
+    make_folder(target.parent, within=within)
+    with translating_os_errors(target):
+        move_file(source, target)

@@ -1,0 +1,140 @@
+"""Addresses that expired: their sources are asked for new ones, and the TSV gets these."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from equigen.dataset.context import Context
+from equigen.dataset.tsv import reading_tsv, write_tsv
+from equigen.downloading.jobs import Job
+from equigen.errors import EquigenError, HttpStatusError
+from equigen.events import tell
+from equigen.http.client import Client
+from equigen.http.limits import Patience
+from equigen.ledger.ledger import Ledger
+from equigen.sources.base import Renewer
+from equigen.sources.registry import open_renewer
+
+_GONE = frozenset({404, 410})
+
+
+@dataclass(slots=True)
+class Renewing:
+    """Asks sources for the addresses that pictures have now, each within its own limits.
+
+    May be used from several threads. Close it. `troubles` say which sources can't be asked.
+    """
+
+    context: Context
+    troubles: list[str] = field(default_factory=list)
+    _renewers: dict[str, Renewer | None] = field(default_factory=dict)
+    _clients: dict[str, Client] = field(default_factory=dict)
+    _given: set[int] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _stopped: bool = False
+
+    def can_renew(self, job: Job) -> bool:
+        """Tell whether the job's picture is one whose source can be asked for its address.
+
+        An address that was given out a moment ago has not expired: asking again would never end
+        where a source has another picture each time.
+        """
+        if hash(job.url) in self._given:
+            return False
+        renewer = self._renewer(job.album_id)
+        return renewer is not None and renewer.renewal(job.album_id, job.picture) is not None
+
+    def address(self, job: Job) -> str:
+        """Return the address that the job's picture has now, "" where there is none any more.
+
+        Raises:
+            FetchError, HostRestsError, CredentialsError: the source doesn't say.
+            StoppedError: `stop` was called.
+
+        """
+        renewer = self._renewer(job.album_id)
+        request = renewer.renewal(job.album_id, job.picture) if renewer else None
+        if renewer is None or request is None:
+            return ""
+        client = self._client(job.album_id, renewer)
+        try:
+            url = client.get(
+                request.url,
+                lambda answer: renewer.renewed(job.picture, answer.body, url=answer.url),
+                params=request.params,
+            )
+        except HttpStatusError as err:
+            if err.status not in _GONE:
+                raise
+            url = ""
+        url = client.hide(url)
+        with self._lock:
+            self._given.add(hash(url))
+        tell(
+            "address renewed", f"{job.path}: asked for its address", path=job.path, found=bool(url)
+        )
+        return url
+
+    def stop(self) -> None:
+        """End all waits, now and later."""
+        with self._lock:
+            self._stopped = True
+            for client in self._clients.values():
+                client.stop()
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+
+    def _renewer(self, album_id: str) -> Renewer | None:
+        name = album_id.partition(":")[0]
+        with self._lock:
+            if name not in self._renewers:
+                try:
+                    self._renewers[name] = open_renewer(album_id, self.context.config)
+                except EquigenError as err:
+                    self._renewers[name] = None
+                    self.troubles.append(f"expired addresses can't be renewed: {err}")
+            return self._renewers[name]
+
+    def _client(self, album_id: str, renewer: Renewer) -> Client:
+        name = album_id.partition(":")[0]
+        with self._lock:
+            if name not in self._clients:
+                self._clients[name] = Client(
+                    renewer.policies,
+                    user_agent=renewer.user_agent,
+                    patience=Patience(**self.context.settings.http.model_dump()),
+                    clock=self.context.clock,
+                )
+                if self._stopped:
+                    self._clients[name].stop()
+            return self._clients[name]
+
+
+def write_renewed(context: Context, ledger: Ledger) -> None:
+    """Give the rows of the TSV the addresses that their pictures have now.
+
+    Raises:
+        InputError: the TSV is broken.
+        StorageError: the disk refuses; the ledger keeps the addresses for the next run.
+
+    """
+    renewals = ledger.renewals()
+    if not renewals:
+        return
+
+    def rows() -> Iterator[Sequence[str]]:
+        with reading_tsv(context.tsv) as tsv:
+            at = tsv.index("image_url")
+            for row in tsv:
+                if row[at] in renewals:
+                    row[at] = renewals[row[at]]
+                yield row
+
+    with reading_tsv(context.tsv) as tsv:
+        columns = tsv.columns
+    write_tsv(context.tsv, columns, rows())
+    ledger.forget_renewals(renewals)

@@ -1,0 +1,1 @@
+"""Fetch album metadata: page, prefetch, select."""

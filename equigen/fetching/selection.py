@@ -1,0 +1,116 @@
+"""Which listings the dataset takes: quotas, exclusive artists, and nothing twice."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from equigen.identity.albums import Identity
+from equigen.identity.artists import is_nobody
+from equigen.identity.pictures import has_no_cover
+from equigen.labels.builtin import Label
+from equigen.schema import Album, Listing
+
+_CASSETTE = "cassette"
+_RHYTHM_AND_BLUES = "rhythm & blues"
+
+
+class Skip(StrEnum):
+    """Why a listing isn't taken; the words stand in summaries."""
+
+    CASSETTE = "cassette"
+    PLACEHOLDER = "no picture"
+    NAMELESS = "neither artist nor title"
+    RHYTHM_AND_BLUES = "Blues that are Rhythm & Blues"
+    KNOWN_ALBUM = "album is there already"
+    KNOWN_PICTURE = "picture is there already"
+    OTHER_LABEL = "artist belongs to another label"
+
+
+@dataclass(slots=True)
+class Selection:
+    """The albums taken so far, as far as they bear on the next one.
+
+    Order matters: the first label that takes an album of an artist owns the artist. The state is
+    a function of the `remember` and `judge` calls alone.
+    """
+
+    _ids: set[str] = field(default_factory=set)
+    _albums: set[tuple[str, str]] = field(default_factory=set)
+    _pictures: set[str] = field(default_factory=set)
+    _owners: dict[str, str] = field(default_factory=dict)
+    _counts: Counter[str] = field(default_factory=Counter)
+    _years: Counter[tuple[str, int]] = field(default_factory=Counter)
+    _last_index: Counter[str] = field(default_factory=Counter)
+
+    def remember(
+        self, identity: Identity, *, album_index: int, in_dataset: bool, year: int = 0
+    ) -> None:
+        """Take note of an album of an earlier run; `year` is 0 where none is known.
+
+        One that has since left the dataset (`in_dataset` false) isn't taken again, and its index
+        isn't given out again, but it fills no quota.
+        """
+        if identity.album_id:
+            self._ids.add(identity.album_id)
+        if identity.title:
+            self._albums.add((identity.artist, identity.title))
+        if identity.picture:
+            self._pictures.add(identity.picture)
+        if not is_nobody(identity.artist):
+            self._owners.setdefault(identity.artist, identity.genre)
+        genre = identity.genre
+        self._counts[genre] += in_dataset
+        self._years[genre, year] += in_dataset
+        self._last_index[genre] = max(self._last_index[genre], album_index)
+
+    def knows(self, album_id: str) -> bool:
+        """Tell whether an album of this id was ever taken."""
+        return album_id in self._ids
+
+    def missing(self, label: Label) -> int:
+        """Return how many albums the label may still take."""
+        return max(0, label.limit - self._counts[label.genre_name])
+
+    def count(self, label: Label) -> int:
+        """Return how many albums of the label are in the dataset."""
+        return self._counts[label.genre_name]
+
+    def count_of_year(self, label: Label, year: int) -> int:
+        """Return how many albums of the label and year are in the dataset."""
+        return self._years[label.genre_name, year]
+
+    def judge(self, listing: Listing, label: Label, *, year_asked: int) -> Album | Skip:
+        """Take the listing as the label's next album, or say why not.
+
+        Does not look at the quota: ask `missing` before. A year that the source doesn't know
+        becomes `year_asked`.
+        """
+        identity = Identity.of(listing, label.genre_name)
+        if skip := _unfit(listing, label) or self._taken(identity):
+            return skip
+        album_index = self._last_index[identity.genre] + 1
+        year = listing.year or str(year_asked)
+        self.remember(identity, album_index=album_index, in_dataset=True, year=int(year))
+        return Album(listing, album_index=album_index, genre=identity.genre, year=year)
+
+    def _taken(self, identity: Identity) -> Skip | None:
+        if identity.album_id in self._ids or (identity.artist, identity.title) in self._albums:
+            return Skip.KNOWN_ALBUM
+        if identity.picture in self._pictures:
+            return Skip.KNOWN_PICTURE
+        if self._owners.get(identity.artist, identity.genre) != identity.genre:
+            return Skip.OTHER_LABEL
+        return None
+
+
+def _unfit(listing: Listing, label: Label) -> Skip | None:
+    if any(_CASSETTE in value.casefold() for value in listing.formats):
+        return Skip.CASSETTE
+    if has_no_cover(listing.image_url):
+        return Skip.PLACEHOLDER
+    if not listing.artist and not listing.title:
+        return Skip.NAMELESS
+    styles = {style.casefold() for style in listing.styles}
+    if label.name == "Blues" and _RHYTHM_AND_BLUES in styles:
+        return Skip.RHYTHM_AND_BLUES
+    return None

@@ -1,0 +1,1 @@
+"""The HTTP client: transport, rate limits, retries, redaction."""

@@ -1,0 +1,394 @@
+"""The one HTTP client that all stages share: it alone opens connections, waits and retries.
+
+What can help is tried again with exponential backoff and jitter; what can't is an error at once.
+Redirects are followed by hand, so that each hop passes its own host's gate (`rate_limit.py`) and
+headers meant for one host never reach another.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Self, TypeVar
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+
+from equigen.errors import (
+    BadBodyError,
+    ConnectionFailedError,
+    FetchError,
+    HttpStatusError,
+    RefusedAddressError,
+    TooLargeError,
+)
+from equigen.http.addresses import is_plain, origin, shown
+from equigen.http.headers import retry_after_s, whole_number
+from equigen.http.limits import HostPolicy, Patience
+from equigen.http.rate_limit import Clock, Gate, Gates, RequestCounter
+from equigen.http.redaction import Censor, secrets_of
+from equigen.http.resolver import Resolver
+from equigen.http.retries import is_worth_retrying, tell_of_another_try
+from equigen.http.transport import Connections, root
+
+_CHUNK_BYTES = 256 * 1024
+_TOO_MANY_REQUESTS = 429
+# A body may come slowly, but not for ever: this many read timeouts in all.
+_SLOWEST_BODY_IN_READ_TIMEOUTS = 10
+# Told to stop, what comes fast is still taken in; what takes longer than this is left.
+_STOPPED_BODY_S = 2
+_FIRST_BACKOFF_S = 0.5
+# Discogs counts over a moving minute and says nothing about when: look again later than after a
+# fault, so that all tries together outlast that minute.
+_FIRST_BACKOFF_TOO_MANY_S = 2.5
+_DEFAULT_MAX_BYTES = 50_000_000
+_OK = 200
+_PARTIAL = 206
+_NOT_MODIFIED = 304
+_NOT_SATISFIABLE = 416
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_SCHEMES = frozenset({"http", "https"})
+# So much of an answer is read to be quoted, so much is quoted.
+_TOLD_BYTES = 1000
+_TOLD_CHARS = 200
+# A short body that nobody reads is still taken in, so that its connection can be used again.
+_DRAINED_BYTES = 64 * 1024
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete answer; `url` is where it came from after all redirects.
+
+    `status` is 200, or 304 with an empty body where the request was made under a condition.
+    """
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    status: int = _OK
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An answer whose body is still to come: `chunks` yields it as it is sent, packed or not.
+
+    `status` is 200; where a range was asked for it may also be 206 or 416.
+    """
+
+    url: str
+    headers: Mapping[str, str]
+    chunks: Iterator[bytes]
+    status: int = _OK
+
+
+class Client:
+    """Fetches over HTTP for all stages; may be used from several threads at once.
+
+    `policies` are by host pattern; `counter` keeps the requests of the day where a policy limits
+    them; `resolver` may be shared with others. Close it, or use it as a context.
+    """
+
+    def __init__(
+        self,
+        policies: Mapping[str, HostPolicy],
+        *,
+        user_agent: str,
+        patience: Patience | None = None,
+        counter: RequestCounter | None = None,
+        clock: Clock | None = None,
+        resolver: Resolver | None = None,
+    ) -> None:
+        self._patience = patience or Patience()
+        self._clock = clock or Clock()
+        self.gates = Gates(
+            policies, clock=self._clock, max_wait_s=self._patience.max_wait_s, counter=counter
+        )
+        sent = (each for policy in policies.values() for each in policy.headers.values())
+        self._censor = Censor(secrets_of(sent))
+        self._random = random.Random()
+        slowest_s = self._patience.read_timeout_s * _SLOWEST_BODY_IN_READ_TIMEOUTS
+        connections = partial(
+            Connections,
+            user_agent=user_agent,
+            connect_timeout_s=self._patience.connect_timeout_s,
+            read_timeout_s=self._patience.read_timeout_s,
+            head_within_s=slowest_s,
+            resolver=resolver,
+        )
+        self._connections = connections(answer_within_s=slowest_s)
+        self._streams = connections()
+        for each in (self._connections, self._streams):
+            each.told = lambda url: self._told(shown(url))
+        # What it notes of a call it notes for each thread apart.
+        self._retrying = Retrying(
+            retry=retry_if_exception(is_worth_retrying),
+            stop=stop_after_attempt(self._patience.tries),
+            wait=self._backoff_s,
+            sleep=self.gates.sleep,
+            before_sleep=lambda state: tell_of_another_try(state, self._told),
+            reraise=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._connections.close()
+        self._streams.close()
+
+    def stop(self) -> None:
+        """End all waits, now and later, with `StoppedError`; what is under way is finished."""
+        self.gates.stop()
+
+    def get(
+        self,
+        url: str,
+        read: Callable[[Answer], T],
+        *,
+        params: Sequence[tuple[str, str]] = (),
+        unless: Mapping[str, str] | None = None,
+        max_bytes: int = _DEFAULT_MAX_BYTES,
+    ) -> T:
+        """Fetch `url` and return what `read` makes of the answer.
+
+        A `BadBodyError` that `read` raises (torn JSON, say) counts as a fault of the transfer and
+        is tried again like a cut connection. `unless` are conditions, such as If-None-Match: where
+        they hold, `read` is given an answer with status 304 and no body.
+
+        Raises:
+            HttpStatusError: any other status than 200, after the tries that could help.
+            ConnectionFailedError, BadBodyError: no whole answer, after all tries.
+            TooLargeError: more than `max_bytes` came or were announced.
+            CertificateError, RefusedAddressError: the address can't or must not be asked.
+            HostRestsError: the day's quota is spent, or the host asks for a longer rest than
+                `max_wait_s`.
+            NotServedError: the host's policy leaves it to another client.
+            StoppedError: `stop` was called while it waited.
+
+        """
+        full_url = url if is_plain(url) and not params else _encoded(url, params)
+
+        def finish(gate: Gate, url: str, response: urllib3.BaseHTTPResponse) -> Answer:
+            return self._whole(gate, url, response, max_bytes, accept_304=bool(unless))
+
+        connections = self._connections
+        return self._tried(lambda: read(self._follow(connections, full_url, unless or {}, finish)))
+
+    def stream(
+        self,
+        url: str,
+        take: Callable[[Stream], T],
+        *,
+        asking: Callable[[], Mapping[str, str]] = dict,
+    ) -> T:
+        """Fetch `url` and return what `take` makes of its body while it comes, however long it is.
+
+        `asking` is called before each try for the headers of that try, such as Range: a try can go
+        on where the one before was cut off. `take` is called once a try; a `BadBodyError` that it
+        raises is a fault like a cut connection. Raises what `get` does, but for TooLargeError.
+        """
+        full_url = url if is_plain(url) else _encoded(url, ())
+
+        def attempt() -> T:
+            headers = {"Accept-Encoding": "identity", **asking()}
+            accepted = {_OK, _PARTIAL, _NOT_SATISFIABLE} if "Range" in headers else {_OK}
+
+            def finish(gate: Gate, url: str, response: urllib3.BaseHTTPResponse) -> T:
+                if response.status not in accepted:
+                    raise self._status_error(gate, url, response)
+                chunks = self._chunks(url, response)
+                return take(Stream(url, response.headers, chunks, response.status))
+
+            return self._follow(self._streams, full_url, headers, finish)
+
+        return self._tried(attempt)
+
+    def _tried(self, attempt: Callable[[], T]) -> T:
+        try:
+            return self._retrying(attempt)
+        except FetchError as err:
+            err.tries = self.tries()
+            # A server may quote what it was sent, and lead to an address that holds it.
+            err.args, err.url = (self._told(str(err)),), self._told(err.url)
+            raise
+
+    def hide(self, text: str) -> str:
+        """Return what a host says without what is sent to any host in a header of its own."""
+        return self._censor.hide(text)
+
+    def _told(self, text: str) -> str:
+        """Return a text for people: without what is sent to any host in a header of its own."""
+        return self._censor.clean(text)
+
+    def _quoted(self, text: str) -> str:
+        """Return what a host says, short and in one line that does nothing to a terminal."""
+        told = self._told(text)  # before it is cut, since a cut hides what is secret
+        words = " ".join("".join(char if char.isprintable() else " " for char in told).split())
+        return words if len(words) <= _TOLD_CHARS else f"{words[: _TOLD_CHARS - 1]}\u2026"
+
+    def tries(self) -> int:
+        """Return how many tries the last `get` or `stream` of this thread took."""
+        return int(self._retrying.statistics.get("attempt_number", 1))
+
+    def _follow(
+        self,
+        connections: Connections,
+        url: str,
+        more: Mapping[str, str],
+        finish: Callable[[Gate, str, urllib3.BaseHTTPResponse], T],
+    ) -> T:
+        start = url
+        for _ in range(self._patience.max_redirects + 1):
+            gate = self.gates.at(urlsplit(url).hostname or "")
+            headers = {**gate.policy.headers, **more}
+            with (
+                gate.passing() as passage,
+                closing(connections.send(url, headers)) as response,
+            ):
+                passage.remaining = _remaining(gate.policy, response.headers)
+                location = response.headers.get("Location", "")
+                if not (location and response.status in _REDIRECTS):
+                    return finish(gate, url, response)
+                with suppress(urllib3.exceptions.HTTPError, OSError):
+                    _drain(response)  # what a redirect has to say beside where to is no matter
+            url = self._redirected(gate, url, location)
+        msg = (
+            f"{shown(start)}: more than {self._patience.max_redirects} redirects, the last to"
+            f" {shown(url)}. The host is set up wrongly; nothing to mend here."
+        )
+        raise RefusedAddressError(msg, url=start)
+
+    def _whole(
+        self,
+        gate: Gate,
+        url: str,
+        response: urllib3.BaseHTTPResponse,
+        max_bytes: int,
+        *,
+        accept_304: bool,
+    ) -> Answer:
+        if response.status == _NOT_MODIFIED and accept_304:
+            return Answer(url, response.headers, b"", _NOT_MODIFIED)
+        if response.status != _OK:
+            raise self._status_error(gate, url, response)
+        if whole_number(response.headers.get("Content-Length", "")) > max_bytes:
+            raise _too_large(url, max_bytes)
+        limit_s = self._patience.read_timeout_s * _SLOWEST_BODY_IN_READ_TIMEOUTS
+        began_s = self._clock.steady()
+        body = bytearray()
+        try:
+            while chunk := response.read1(_CHUNK_BYTES, decode_content=True):
+                body += chunk
+                if len(body) > max_bytes:
+                    raise _too_large(url, max_bytes)
+                took_s = self._clock.steady() - began_s
+                if took_s > _STOPPED_BODY_S:
+                    self.gates.raise_if_stopped()
+                if took_s > limit_s:
+                    msg = f"{shown(url)}: the body wasn't whole after {limit_s:.0f} s. Run again."
+                    raise ConnectionFailedError(msg, url=url)
+        except urllib3.exceptions.DecodeError as err:
+            msg = f"{shown(url)}: the body can't be unpacked: {root(err)}. Run again."
+            raise BadBodyError(msg, url=url) from err
+        except (urllib3.exceptions.HTTPError, OSError) as err:
+            msg = f"{shown(url)}: cut off after {len(body)} bytes: {root(err)}. Run again."
+            raise ConnectionFailedError(msg, url=url) from err
+        return Answer(url, response.headers, bytes(body))
+
+    def _chunks(self, url: str, response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+        came_bytes = 0
+        try:
+            while chunk := response.read1(_CHUNK_BYTES, decode_content=False):
+                self.gates.raise_if_stopped()
+                came_bytes += len(chunk)
+                yield chunk
+        except (urllib3.exceptions.HTTPError, OSError) as err:
+            msg = f"{shown(url)}: cut off after {came_bytes:,} bytes: {root(err)}. Run again."
+            raise ConnectionFailedError(msg, url=url) from err
+
+    def _status_error(
+        self, gate: Gate, url: str, response: urllib3.BaseHTTPResponse
+    ) -> HttpStatusError:
+        status = response.status
+        pause_s = retry_after_s(response.headers.get("Retry-After", ""), self._clock.unix())
+        if pause_s > 0:
+            gate.rest(pause_s, why=f"it answered {status} and asked for a rest")
+        said = "cut off."
+        with suppress(urllib3.exceptions.HTTPError, OSError):
+            said = self._quoted(_drain(response).decode("utf-8", "replace"))
+        reason = self._quoted(response.reason or "")
+        msg = f"{shown(url)}: expected status 200, got {status} {reason}: {said}"
+        return HttpStatusError(msg, url=url, status=status, retry_after_s=pause_s)
+
+    def _redirected(self, gate: Gate, url: str, location: str) -> str:
+        try:
+            target = urljoin(url, location)
+            parts = urlsplit(target)
+            is_same = origin(target) == origin(url)
+        except ValueError as err:
+            msg = f"{shown(url)}: redirects to {shown(location)!r}, which is no address: {err}."
+            raise RefusedAddressError(msg, url=url) from err
+        trouble = ""
+        if parts.scheme not in _SCHEMES:
+            trouble = "only http and https are followed"
+        elif gate.policy.headers and not is_same:
+            trouble = "credentials don't follow to another host"
+        if trouble:
+            msg = f"{shown(url)}: redirects to {shown(target)}, but {trouble}."
+            raise RefusedAddressError(msg, url=url)
+        return target if is_plain(target) else _encoded(target, ())
+
+    def _backoff_s(self, state: RetryCallState) -> float:
+        err = state.outcome.exception() if state.outcome else None
+        first_s = _FIRST_BACKOFF_S
+        if isinstance(err, HttpStatusError):
+            if err.retry_after_s:
+                return err.retry_after_s
+            if err.status == _TOO_MANY_REQUESTS:
+                first_s = _FIRST_BACKOFF_TOO_MANY_S
+        backoff_s: float = first_s * 2 ** (state.attempt_number - 1) * self._random.uniform(1, 1.5)
+        backoff_s = min(backoff_s, self._patience.max_wait_s)
+        if isinstance(err, HttpStatusError) and err.status == _TOO_MANY_REQUESTS:
+            # It had too many from all of us.
+            self.gates.rest(urlsplit(err.url).hostname or "", backoff_s)
+        return backoff_s
+
+
+def _remaining(policy: HostPolicy, headers: Mapping[str, str]) -> int | None:
+    if not policy.ratelimit_prefix:
+        return None
+    left = whole_number(headers.get(f"{policy.ratelimit_prefix}-Remaining", ""))
+    return left if left >= 0 else None
+
+
+def _too_large(url: str, max_bytes: int) -> TooLargeError:
+    msg = f"{shown(url)}: larger than the {max_bytes} bytes that `max_bytes` allows."
+    return TooLargeError(msg, url=url)
+
+
+def _encoded(url: str, params: Sequence[tuple[str, str]]) -> str:
+    try:
+        encoded = requests.Request("GET", url, params=list(params)).prepare().url or url
+        scheme = urlsplit(encoded).scheme
+    except (requests.RequestException, ValueError) as err:
+        why = str(err).replace(url, shown(url))
+        msg = f"{shown(url)}: not an address that can be asked: {why}. Expected http(s)://."
+        raise RefusedAddressError(msg, url=url) from err
+    if scheme not in _SCHEMES:
+        msg = f"{shown(url)}: expected an address of http or https, got one of {scheme!r}."
+        raise RefusedAddressError(msg, url=url)
+    return encoded
+
+
+def _drain(response: urllib3.BaseHTTPResponse) -> bytes:
+    short = 0 <= whole_number(response.headers.get("Content-Length", "")) <= _DRAINED_BYTES
+    return response.read(_DRAINED_BYTES if short else _TOLD_BYTES, decode_content=True)

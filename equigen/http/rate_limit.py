@@ -1,0 +1,237 @@
+"""What stands before each host: so many requests a minute and a day, so many at a time, and rests.
+
+The HTTP client passes every request, and each hop of a redirect, through its host's gate.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from equigen.errors import HostRestsError, NotServedError, StoppedError
+from equigen.events import tell
+from equigen.http.limits import WINDOW_S, HostPolicy, Pace, policy_for
+
+
+class RequestCounter(Protocol):
+    """Remembers how many requests a host got on a UTC day, across runs; the ledger is one."""
+
+    def requests_on(self, host: str, day: str) -> int:
+        """Return the day's count."""
+        ...
+
+    def count_request(self, host: str, day: str) -> None:
+        """Add one to it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What time it is and how to wait, in seconds: `steady` never jumps, `unix` is the date.
+
+    Without a `sleep` of its own, waits can be cut short by `Gates.stop`.
+    """
+
+    steady: Callable[[], float] = time.monotonic
+    unix: Callable[[], float] = time.time
+    sleep: Callable[[float], None] | None = None
+
+
+@dataclass(slots=True)
+class Passage:
+    """One request on its way: set `remaining` to what the server says is left, if it says so."""
+
+    remaining: int | None = None
+
+
+@dataclass(slots=True)
+class Gate:
+    """One host's gate; may be used from several threads."""
+
+    host: str
+    policy: HostPolicy
+    _gates: "Gates"
+    _pace: Pace
+    _slots: threading.BoundedSemaphore
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _inside: int = 0
+    _inside_s: float = 0.0
+    _changed_s: float = 0.0
+
+    @contextmanager
+    def passing(self) -> Iterator[Passage]:
+        """Wait until a request may go out, and count it as under way while the block lasts.
+
+        Raises:
+            HostRestsError: the day's quota is spent, or the host asked for a long rest.
+            StoppedError: the gates were closed for good while it waited.
+
+        """
+        with self._being_inside(), self._slots:
+            self._admit()
+            passage = Passage()
+            try:
+                yield passage
+            finally:
+                with self._lock:
+                    now_s = self._gates.clock.steady()
+                    self._pace.answered(now_s, remaining=passage.remaining)
+
+    def wait_s(self) -> float:
+        """Return how long a request would have to wait here now, but for those under way."""
+        with self._lock:
+            return self._pace.wait_s(self._gates.clock.steady())
+
+    def inside_s(self) -> float:
+        """Return for how long, all requests together, one waited here or was under way so far."""
+        with self._lock:
+            self._change(0)
+            return self._inside_s
+
+    def hold(self, pause_s: float) -> None:
+        """Let nobody pass for a while, as another client of the host was asked to."""
+        with self._lock:
+            self._pace.rest(self._gates.clock.steady() + pause_s)
+
+    def rest(self, pause_s: float, *, why: str) -> None:
+        """Let nobody pass for a while, and tell who listens.
+
+        Raises:
+            HostRestsError: that is longer than anybody should wait for; `why` is in the message.
+
+        """
+        with self._lock:
+            self._pace.rest(self._gates.clock.steady() + pause_s)
+        self._gates.on_rest(self.host, pause_s)
+        tell("host asked to wait", f"{self.host}: {why}", host=self.host, wait_s=pause_s)
+        if pause_s > self._gates.max_wait_s:
+            raise self._rests(self._gates.clock.unix() + pause_s, why)
+
+    def _admit(self) -> None:
+        clock = self._gates.clock
+        while True:
+            with self._lock:
+                now_s = clock.steady()
+                wait_s = self._pace.wait_s(now_s)
+                if wait_s <= 0:
+                    self._count()
+                    self._pace.sent(now_s)
+                    return
+            if wait_s > max(self._gates.max_wait_s, 2 * WINDOW_S):
+                raise self._rests(clock.unix() + wait_s, "it asked for a rest")
+            self._gates.sleep(wait_s)
+
+    @contextmanager
+    def _being_inside(self) -> Iterator[None]:
+        with self._lock:
+            self._change(1)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._change(-1)
+
+    def _change(self, by: int) -> None:
+        now_s = self._gates.clock.steady()
+        self._inside_s += self._inside * (now_s - self._changed_s)
+        self._inside, self._changed_s = self._inside + by, now_s
+
+    def _count(self) -> None:
+        per_day, counter = self.policy.per_day, self._gates.counter
+        if not per_day or counter is None:
+            return
+        today = datetime.fromtimestamp(self._gates.clock.unix(), UTC)
+        day = today.date().isoformat()
+        if counter.requests_on(self.host, day) >= per_day:
+            midnight = today.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+            raise self._rests(midnight.timestamp(), f"its {per_day} requests a day are spent")
+        counter.count_request(self.host, day)
+
+    def _rests(self, resumes_at_s: float, why: str) -> HostRestsError:
+        at = datetime.fromtimestamp(resumes_at_s, UTC)
+        when = f"{at:%Y-%m-%d %H:%M} UTC"
+        msg = f"{self.host}: {why}. Run the same command again after {when}; what was done is kept."
+        tell("host rests", msg, host=self.host, until=at.isoformat(timespec="seconds"))
+        return HostRestsError(msg, host=self.host, resumes_at_s=resumes_at_s)
+
+
+class Gates:
+    """The gates of all hosts, made as hosts turn up; other `policies` hold for those yet to come.
+
+    `policies` are by host pattern; `counter` keeps the requests of the day where a policy limits
+    them; nobody waits longer than `max_wait_s` for a host that asks for a rest.
+    """
+
+    def __init__(
+        self,
+        policies: Mapping[str, HostPolicy],
+        *,
+        clock: Clock,
+        max_wait_s: float,
+        counter: RequestCounter | None = None,
+    ) -> None:
+        self.clock, self.max_wait_s, self.counter = clock, max_wait_s, counter
+        self.sleep = clock.sleep or self._wait_unless_stopped
+        # Called with a host and seconds when it asks for a rest; may be replaced.
+        self.on_rest: Callable[[str, float], None] = lambda _host, _pause_s: None
+        self.policies = policies
+        self._gates: dict[str, Gate] = {}
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+
+    def at(self, host: str) -> Gate:
+        """Return the host's gate.
+
+        Raises:
+            NotServedError: its policy allows no request at a time: another client keeps its limits.
+
+        """
+        host = host.rstrip(".")
+        with self._lock:
+            if host not in self._gates:
+                policy = policy_for(host, self.policies)
+                if not policy.concurrency:
+                    msg = f"{host}: its limits are kept elsewhere"
+                    raise NotServedError(msg, host=host)
+                slots = threading.BoundedSemaphore(policy.concurrency)
+                pace = Pace(policy.per_minute, policy.spacing_s)
+                self._gates[host] = Gate(host, policy, self, pace, slots)
+            return self._gates[host]
+
+    def hold(self, host: str, pause_s: float) -> None:
+        """Let nobody pass to a host for a while; one that is served elsewhere is held there."""
+        with suppress(NotServedError):
+            self.at(host).hold(pause_s)
+
+    def rest(self, host: str, pause_s: float) -> None:
+        """Let nobody pass to a host for a while, and tell who listens."""
+        self.hold(host, pause_s)
+        self.on_rest(host, pause_s)
+
+    def inside_s(self) -> float:
+        """Return for how long, all requests to all hosts together, one was inside a gate so far."""
+        with self._lock:
+            gates = list(self._gates.values())
+        return sum(gate.inside_s() for gate in gates)
+
+    def stop(self) -> None:
+        """End all waits, now and later, with `StoppedError`."""
+        self._stopped.set()
+
+    def raise_if_stopped(self) -> None:
+        """End a transfer that takes its time.
+
+        Raises:
+            StoppedError: `stop` was called.
+
+        """
+        if self._stopped.is_set():
+            msg = "stopped while waiting for a host; what was done is kept"
+            raise StoppedError(msg)
+
+    def _wait_unless_stopped(self, wait_s: float) -> None:
+        self._stopped.wait(wait_s)
+        self.raise_if_stopped()

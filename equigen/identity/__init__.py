@@ -1,0 +1,1 @@
+"""Artists, albums and pictures: one notion of identity each."""

@@ -1,0 +1,47 @@
+"""Which rows are there twice: by artist and album, then by picture."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from equigen.identity.pictures import is_placeholder, picture_key
+
+
+class Duplicate(StrEnum):
+    """Why a row is a duplicate of an earlier one; the words stand in summaries."""
+
+    ALBUM = "same artist and album"
+    PICTURE = "same picture"
+
+
+@dataclass(slots=True)
+class DuplicateFinder:
+    """Tells, row by row in file order, which rows repeat an earlier one that stayed.
+
+    The first of each artist and album stays, then the first of each picture. An album without a
+    title is only a duplicate of one with the same artist, (empty) title and picture, since many
+    different albums of an artist may lack theirs. Names are compared to the letter.
+    """
+
+    _albums: set[tuple[str, str]] = field(default_factory=set)
+    _pictures: set[str] = field(default_factory=set)
+    _untitled: set[tuple[str, str]] = field(default_factory=set)
+
+    def check(self, *, artist: str, title: str, image_url: str) -> Duplicate | None:
+        """Return why the row is a duplicate, or None where it stays."""
+        # A placeholder is no picture: albums that lack theirs don't share one.
+        picture = "" if is_placeholder(image_url) else picture_key(image_url)
+        if title:
+            if (artist, title) in self._albums:
+                return Duplicate.ALBUM
+            # Also where the picture then rules the row out: the pairs are settled before the
+            # pictures are looked at.
+            self._albums.add((artist, title))
+            if picture and picture in self._pictures:
+                return Duplicate.PICTURE
+        else:
+            if (artist, picture) in self._untitled:
+                return Duplicate.ALBUM
+            self._untitled.add((artist, picture))
+        if picture:
+            self._pictures.add(picture)
+        return None

@@ -1,0 +1,1 @@
+"""One picture: decode, check, resize, describe."""

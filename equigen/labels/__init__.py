@@ -1,0 +1,1 @@
+"""Labels and how albums match them."""

@@ -1,0 +1,1 @@
+"""The ledger: what is remembered across runs, in one SQLite file."""

@@ -1,0 +1,77 @@
+"""What the ledger remembers of hosts: requests a day, rests, and addresses that changed."""
+
+from collections.abc import Iterable
+
+from equigen.ledger.database import Database
+from equigen.ledger.meta import read_moment
+from equigen.ledger.models import Rest
+
+_OF_DAY = "day IN (?1, date(?1, '+1 day'))"
+
+
+class HostRecords(Database):
+    """The ledger's tables `requests`, `rests` and `renewals`."""
+
+    # Requests a day
+
+    def requests_on(self, host: str, day: str) -> int:
+        """Return how many requests a host got on a UTC day (YYYY-MM-DD).
+
+        Those of the day after it count as well: where there are any, the clock was set back.
+        """
+        sql = f"SELECT ifnull(sum(count), 0) FROM requests WHERE {_OF_DAY} AND host = ?2"  # noqa: S608  (our own words)
+        with self._rows(sql, (day, host)) as rows:
+            return int(next(rows)[0])
+
+    def count_request(self, host: str, day: str) -> None:
+        """Count one more request to a host on a UTC day."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO requests VALUES (?, ?, 1)"
+                " ON CONFLICT (host, day) DO UPDATE SET count = count + 1",
+                (host, day),
+            )
+
+    def requests_of(self, day: str) -> dict[str, int]:
+        """Return how many requests each host got on a UTC day, counted as `requests_on` does."""
+        sql = f"SELECT host, sum(count) FROM requests WHERE {_OF_DAY} GROUP BY host"  # noqa: S608  (our own words)
+        with self._rows(sql, (day,)) as rows:
+            return dict(rows)
+
+    # Hosts that refused us
+
+    def rests(self) -> dict[str, Rest]:
+        """Return the hosts that refused us and gave nothing since, also those that rested."""
+        with self._rows("SELECT host, since, until, times, why FROM rests") as rows:
+            rests = {row[0]: Rest(*row) for row in rows}
+            for rest in rests.values():
+                read_moment(rest.since)
+                read_moment(rest.until)
+            return rests
+
+    def record_rest(self, rest: Rest) -> None:
+        """Note that a host is left alone, in place of its last rest."""
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO rests VALUES (?, ?, ?, ?, ?)", rest)
+
+    def end_rest(self, host: str) -> None:
+        """Note that a host gives pictures again."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM rests WHERE host = ?", (host,))
+
+    # Addresses that changed
+
+    def renewals(self) -> dict[str, str]:
+        """Return the new addresses of pictures that are not in the TSV yet, by the old ones."""
+        with self._rows("SELECT url, new_url FROM renewals") as rows:
+            return dict(rows)
+
+    def record_renewal(self, url: str, new_url: str) -> None:
+        """Note that the rows with this address are to have another one."""
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO renewals VALUES (?, ?)", (url, new_url))
+
+    def forget_renewals(self, urls: Iterable[str]) -> None:
+        """Note that the TSV has the new addresses in place of these."""
+        with self._transaction() as db:
+            db.executemany("DELETE FROM renewals WHERE url = ?", [(url,) for url in urls])

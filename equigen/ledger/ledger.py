@@ -1,0 +1,355 @@
+"""The ledger: one SQLite file beside the TSV that remembers what was done, across all stops.
+
+Which result pages were asked for and how far they are used, which albums were ever taken, what
+became of each cover, which set each is in, and how many requests each host got today. Every
+method is one transaction: a killed process leaves it done or not done.
+"""
+
+import json
+import operator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from equigen.identity.albums import Identity
+from equigen.ledger.hosts import HostRecords
+from equigen.ledger.meta import read_texts
+from equigen.ledger.models import (
+    OK,
+    Cover,
+    CoverSize,
+    CoverState,
+    Digest,
+    PageAlbums,
+    PageUse,
+    PendingRow,
+    Placement,
+    StoredPage,
+    Taken,
+)
+from equigen.ledger.pairs import LikenessRecords
+from equigen.ledger.tables import LEDGER_FORMAT
+from equigen.schema import COLUMNS, Album, Listing
+
+_Said = TypeVar("_Said")
+_NOTHING: Mapping[str, bytes] = {}
+LEDGER_NAME = "equigen_ledger.sqlite"
+# How covers last got into their sets, under the key of `Ledger.value`; "move" took them away.
+SPLIT_LINK = "split_link"
+# What the last split found of groups too large for a set, as JSON (`commands/split.py`).
+SPLIT_GROUPS = "split_groups"
+# Which covers were compared for look-alikes the last time, whoever asked.
+COVERS_COMPARED = "covers_compared"
+# When a fetch, and when a refresh, last got all that there was: UTC in ISO 8601.
+LAST_FETCH = "last_fetch"
+LAST_REFRESH = "last_refresh"
+LAST_SOURCE = "last_source"
+# How the last run, fetch or download ended, as JSON; when one last ended well, UTC in ISO 8601; and
+# which one is under way or was killed, as JSON (`history.py`).
+LAST_RUN = "last_run"
+LAST_SUCCESS = "last_success"
+RUN_UNDER_WAY = "run_under_way"
+# Only while a refresh is under way: the queries that it asks again, as JSON.
+REFRESHING = "refreshing"
+# Only while a download is under way, or after one that was killed.
+DOWNLOADING = "downloading"
+
+
+class Ledger(HostRecords, LikenessRecords):
+    """An open ledger; may be used from several threads. Close it, or use it as a context."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Open the ledger at `path`; a missing one is made, unless it is only to be read.
+
+        One that an older version wrote is brought up to date.
+
+        Raises:
+            LedgerError: it is from a newer version, damaged, or not a ledger at all.
+
+        """
+        super().__init__(path, LEDGER_FORMAT, read_only=read_only)
+
+    # Pages
+
+    def page_extents(self) -> Iterator[StoredPage]:
+        """Yield all pages that were asked for, without their listings, oldest first."""
+        sql = (
+            "SELECT query, page, year, items, pages, others, rows_left,"
+            " rows_left AND rows_left < json_array_length(listings), asks,"
+            " items AND NOT others AND listings = '[]' FROM pages ORDER BY asked_at, page"
+        )
+        with self._rows(sql) as rows:
+            for query, page, year, items, pages, others, left, begun, asks, blank in rows:
+                yield StoredPage(
+                    query, page, year, items, pages, (), others, left, bool(begun), asks,
+                    bool(blank),
+                )  # fmt: skip
+
+    def page_albums(self) -> Iterator[PageAlbums]:
+        """Yield which albums are on each page of queries that have several, query by query."""
+        sql = "SELECT query, page, ids FROM pages WHERE pages > 1 ORDER BY query, page"
+        with self._rows(sql) as rows:
+            for query, page, ids in rows:
+                yield PageAlbums(query, page, tuple(json.loads(ids)))
+
+    def listings(self, query: str, page: int) -> list[Listing]:
+        """Return the listings of a page that are not used yet, in their order."""
+        sql = "SELECT listings, rows_left FROM pages WHERE query = ? AND page = ?"
+        with self._rows(sql, (query, page)) as rows:
+            for listings, rows_left in rows:
+                if listings and rows_left:
+                    return [_listing(item) for item in json.loads(listings)[-rows_left:]]
+        return []
+
+    def store_page(self, page: StoredPage, *, asked_at: str) -> None:
+        """Keep an answer until it is used, so that it is never asked for again."""
+        listings = json.dumps([list(asdict(item).values()) for item in page.listings])
+        ids = json.dumps([item.album_id for item in page.listings])
+        with self._transaction() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO pages VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+                (page.query, page.page, page.year, page.items, page.pages, listings,
+                 page.others, page.rows_left, asked_at, page.asks, ids),
+            )  # fmt: skip
+
+    def use_pages(
+        self, uses: Iterable[PageUse], *, taken: Iterable[tuple[Album, Identity]]
+    ) -> None:
+        """Take albums, in order, from pages and note how far these are used, all or nothing."""
+        rows = [
+            (who.album_id, who.artist, who.title, who.picture, who.genre, album.album_index,
+             json.dumps(album.cells()))
+            for album, who in taken
+        ]  # fmt: skip
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT INTO albums (album_id, artist, title, picture, genre, album_index, cells)"
+                " VALUES (?,?,?,?,?,?,?)",
+                rows,
+            )
+            db.executemany(
+                "UPDATE pages SET rows_left = ?3, listings = iif(?3, listings, NULL)"
+                " WHERE query = ?1 AND page = ?2",
+                uses,
+            )
+
+    def start_refresh(self, queries: Iterable[str]) -> None:
+        """Let the pages of these queries, and of their slices, be asked for again, once.
+
+        A slice's name starts as its query's does, but for the end. What a refresh that was cut off
+        asked for already stays: it goes on instead.
+        """
+        with self._transaction() as db:
+            under_way = set(self.read(REFRESHING, read_texts) or ())
+            new = set(queries) - under_way
+            starts = [(query.rstrip("]"),) for query in sorted(new)]
+            db.executemany("DELETE FROM pages WHERE substr(query, 1, length(?1)) = ?1", starts)
+            value = json.dumps(sorted(under_way | new))
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (REFRESHING, value))
+
+    def end_fetch(self, *, ended_at: str, ends_refresh: bool = True) -> None:
+        """Note that all pages are there; with `ends_refresh`, a refresh that was under way ends."""
+        with self._transaction() as db:
+            ended = 0
+            if ends_refresh:
+                ended = db.execute("DELETE FROM meta WHERE key = ?", (REFRESHING,)).rowcount
+            keys = (LAST_FETCH, LAST_REFRESH) if ended else (LAST_FETCH,)
+            rows = [(key, ended_at) for key in keys]
+            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
+
+    # Albums
+
+    def taken(self) -> Iterator[Taken]:
+        """Yield all albums ever taken, in the order in which they were."""
+        sql = (
+            "SELECT album_id, artist, title, picture, genre, album_index, cells IS NOT NULL,"
+            " ifnull(json_extract(cells, ?), '') FROM albums ORDER BY seq"
+        )
+        with self._rows(sql, (f"$[{COLUMNS.index('year')}]",)) as rows:
+            for *identity, album_index, pending, year in rows:
+                yield Taken(Identity(*identity), album_index, bool(pending), year)
+
+    def pending_rows(self) -> Generator[PendingRow, None, None]:
+        """Yield the albums whose rows are not in the TSV yet, in order."""
+        sql = "SELECT seq, album_id, cells FROM albums WHERE cells IS NOT NULL ORDER BY seq"
+        with self._rows(sql) as rows:
+            for seq, album_id, cells in rows:
+                yield PendingRow(seq, album_id, tuple(json.loads(cells)))
+
+    def pending(self) -> int:
+        """Return how many rows are not in the TSV yet."""
+        with self._rows("SELECT count(*) FROM albums WHERE cells IS NOT NULL") as rows:
+            return int(next(rows)[0])
+
+    def last_pending(self) -> int:
+        """Return the `seq` of the last row that is not in the TSV yet, 0 where all are."""
+        with self._rows("SELECT ifnull(max(seq), 0) FROM albums WHERE cells IS NOT NULL") as rows:
+            return int(next(rows)[0])
+
+    def mark_written(self, last: int) -> None:
+        """Note that all rows up to this `seq` are in the TSV now."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE albums SET cells = NULL WHERE seq <= ? AND cells IS NOT NULL", (last,)
+            )
+
+    # Covers and sets
+
+    def covers(self) -> dict[str, Cover]:
+        """Return what is known of each cover, by its path."""
+        with self._rows(f"SELECT {_COVER_COLUMNS} FROM covers ORDER BY path") as rows:  # noqa: S608  (our own column names)
+            return {row[0]: Cover(*row) for row in rows}
+
+    def cover_sizes(self) -> Iterator[CoverSize]:
+        """Yield what tells whether each cover is still there."""
+        sql = "SELECT path, iif(status = 'ok', size_bytes, -1), rendering FROM covers"
+        with self._rows(sql) as rows:
+            yield from map(CoverSize._make, rows)
+
+    def cover_states(self) -> Iterator[CoverState]:
+        """Yield how each cover ended."""
+        with self._rows("SELECT path, status, reason, size_bytes FROM covers") as rows:
+            yield from map(CoverState._make, rows)
+
+    def covers_not_had(self) -> Iterator[Cover]:
+        """Yield all that is known of the covers that could not be had."""
+        sql = f"SELECT {_COVER_COLUMNS} FROM covers WHERE status <> ?"  # noqa: S608  (our own column names)
+        with self._rows(sql, (OK,)) as rows:
+            for row in rows:
+                yield Cover(*row)
+
+    def covers_at(self, paths: Iterable[str]) -> dict[str, Cover]:
+        """Return what is known of the covers at these paths, by path."""
+        sql = f"SELECT {_COVER_COLUMNS} FROM covers WHERE path IN (SELECT value FROM json_each(?))"  # noqa: S608  (our own column names)
+        with self._rows(sql, (json.dumps(list(paths)),)) as rows:
+            return {row[0]: Cover(*row) for row in rows}
+
+    def covers_of(self, pictures: Iterable[str]) -> list[Cover]:
+        """Return all that is known of these pictures, whatever their paths, by path."""
+        sql = (
+            f"SELECT {_COVER_COLUMNS} FROM covers"  # noqa: S608  (our own column names)
+            " WHERE picture IN (SELECT value FROM json_each(?)) ORDER BY path"
+        )
+        with self._rows(sql, (json.dumps(list(pictures)),)) as rows:
+            return [Cover(*row) for row in rows]
+
+    def identical_covers(self) -> Iterator[list[str]]:
+        """Yield the paths of good covers that hold the same bytes, group by group, sorted."""
+        sql = (
+            "SELECT json_group_array(path) FROM (SELECT path, sha256 FROM covers WHERE"
+            " status = 'ok' ORDER BY path) GROUP BY sha256 HAVING count(*) > 1"
+        )
+        with self._rows(sql) as rows:
+            for (paths,) in rows:
+                yield sorted(json.loads(paths))
+
+    def record_cover(self, cover: Cover, *, moved_from: str = "") -> None:
+        """Note what became of a cover, in place of what was known; drop its row at an old path."""
+        with self._transaction() as db:
+            if moved_from:
+                db.execute("DELETE FROM covers WHERE path = ?", (moved_from,))
+            db.execute(_PUT_COVER, _cover_values(cover))
+
+    def record_covers(self, covers: Iterable[Cover], looks: Mapping[str, bytes] = _NOTHING) -> None:
+        """Note what became of several covers, all or none, and how files look, by their sha256."""
+        with self._transaction() as db:
+            db.executemany(_PUT_COVER, [_cover_values(cover) for cover in covers])
+            db.executemany(
+                "INSERT INTO looks (sha256, look) VALUES (?, ?) ON CONFLICT (sha256) DO NOTHING",
+                looks.items(),
+            )
+
+    # Where covers are
+
+    def cover_digests(self) -> dict[str, Digest]:
+        """Return what is known of the bytes of each good cover, by its path."""
+        sql = (
+            "SELECT path, size_bytes, sha256, width_px * height_px FROM covers WHERE status = 'ok'"
+        )
+        with self._rows(sql) as rows:
+            return {path: Digest(*digest) for path, *digest in rows}
+
+    def sets(self) -> dict[str, str]:
+        """Return where each cover is: "train", "val", "test", or "aside" (in none), by its path."""
+        with self._rows("SELECT path, set_name FROM sets") as rows:
+            return dict(rows)
+
+    def sets_at(self, paths: Iterable[str]) -> dict[str, str]:
+        """Return where the covers at these paths are, as `sets` does."""
+        sql = "SELECT path, set_name FROM sets WHERE path IN (SELECT value FROM json_each(?))"
+        with self._rows(sql, (json.dumps(list(paths)),)) as rows:
+            return dict(rows)
+
+    def record_sets(self, sets: Mapping[str, str]) -> None:
+        """Replace what is known of all covers' sets."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM sets")
+            db.executemany("INSERT INTO sets VALUES (?, ?)", sets.items())
+
+    def placements(self) -> list[Placement]:
+        """Return the albums that were ever dealt, oldest first."""
+        with self._rows("SELECT album, set_name, ties FROM placements ORDER BY seq") as rows:
+            return [Placement(album, name, tuple(json.loads(ties))) for album, name, ties in rows]
+
+    def place(self, placements: Iterable[Placement], *, anew: bool = False) -> None:
+        """Remember where albums went; those of earlier deals stay, unless all go `anew`."""
+        with self._transaction() as db:
+            if anew:
+                db.execute("DELETE FROM placements")
+            put = (
+                "INSERT INTO placements (album, set_name, ties) VALUES (?, ?, ?)"
+                " ON CONFLICT (album) DO UPDATE"
+                " SET set_name = excluded.set_name, ties = excluded.ties"
+            )
+            rows = ((each.album, each.set_name, json.dumps(each.ties)) for each in placements)
+            db.executemany(put, rows)
+
+    # What was balanced
+
+    def balanced(self) -> set[bytes]:
+        """Return the albums that the last balance in place kept (`rules.balancing.memento_of`)."""
+        with self._rows("SELECT album FROM balanced") as rows:
+            return {album for (album,) in rows}
+
+    def record_balanced(self, albums: Iterable[bytes]) -> None:
+        """Replace what is known of the albums that a balance in place kept."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM balanced")
+            db.executemany("INSERT OR IGNORE INTO balanced VALUES (?)", ((a,) for a in albums))
+
+    # Single values
+
+    def value(self, key: str) -> str:
+        """Return a single remembered value, "" where there is none."""
+        with self._rows("SELECT value FROM meta WHERE key = ?", (key,)) as rows:
+            return next((str(value) for (value,) in rows), "")
+
+    def read(self, key: str, reader: Callable[[str], _Said]) -> _Said | None:
+        """Return what a single remembered value says, None where there is none.
+
+        Raises:
+            LedgerError: it says nothing that `reader` (`remembered.py`) understands.
+
+        """
+        with self._rows("SELECT value FROM meta WHERE key = ? AND value <> ''", (key,)) as rows:
+            return next((reader(str(value)) for (value,) in rows), None)
+
+    def remember(self, key: str, value: str) -> None:
+        """Remember a single value in place of what it was."""
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+
+_COVER_FIELDS = tuple(field.name for field in fields(Cover))
+_COVER_COLUMNS = ", ".join(_COVER_FIELDS)
+_PUT_COVER = (
+    f"INSERT OR REPLACE INTO covers ({_COVER_COLUMNS})"  # noqa: S608  (our own column names)
+    f" VALUES ({', '.join('?' * len(_COVER_FIELDS))})"
+)
+_cover_values = operator.attrgetter(*_COVER_FIELDS)
+
+
+def _listing(values: list[Any]) -> Listing:
+    cells: list[Any] = [tuple(v) if isinstance(v, list) else v for v in values]
+    return Listing(*cells)

@@ -1,0 +1,194 @@
+"""What the ledger holds, a record a row."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from equigen.identity.albums import Identity
+from equigen.schema import Listing
+
+# How a cover ended (`Cover.status`), and WAITING while it has not.
+OK = "ok"
+MISSING = "missing"
+REFUSED = "refused"
+BROKEN = "broken"
+FAILED = "failed"
+WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPage:
+    """A result page as it came: its listings, and how many of them, from the end, are unused.
+
+    `items` and `pages` are what the page said of its whole query; `others` counts results that
+    are no albums. `listings` is empty once nothing is left to use. `begun` tells that some rows
+    were used and some are left. `asks` is how often it was asked for; `is_blank` tells that it came
+    without a result although its query has some.
+    """
+
+    query: str
+    page: int
+    year: int
+    items: int
+    pages: int
+    listings: tuple[Listing, ...]
+    others: int
+    rows_left: int
+    begun: bool = False
+    asks: int = 1
+    is_blank: bool = False
+
+
+class PageAlbums(NamedTuple):
+    """Which albums are on a page, by their ids, also those that are used."""
+
+    query: str
+    page: int
+    album_ids: tuple[str, ...]
+
+
+class PageUse(NamedTuple):
+    """How far a page is used: so many rows, from the end, are left."""
+
+    query: str
+    page: int
+    rows_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """What became of one album's cover.
+
+    `path` is below the images folder, with slashes. `status` is "ok", "missing" (the host has
+    none), "refused" (not a picture the dataset takes), "broken" (it doesn't decode) or "failed"
+    (trying again can help); `reason` says why. `http_status` is 0 where no answer came. What is
+    known of the file is 0 or "" for all but "ok". `fetched_at` is UTC in ISO 8601. `final_url` is
+    where the redirects led; `rendering` says how the files were made; `etag` and `last_modified`
+    are the host's. `phash` is 16 hex digits (`images/phash.py`), empty where nothing was decoded.
+    `failures` counts the runs, one after another, in which it could not be had.
+    """
+
+    path: str
+    picture: str
+    url: str
+    status: str
+    reason: str = ""
+    http_status: int = 0
+    tries: int = 1
+    size_bytes: int = 0
+    width_px: int = 0
+    height_px: int = 0
+    sha256: str = ""
+    fetched_at: str = ""
+    final_url: str = ""
+    rendering: str = "original"
+    etag: str = ""
+    last_modified: str = ""
+    phash: str = ""
+    failures: int = 0
+
+
+class CoverState(NamedTuple):
+    """How a cover ended, and how large it is."""
+
+    path: str
+    status: str
+    reason: str
+    size_bytes: int
+
+
+class CoverSize(NamedTuple):
+    """What tells whether a cover is still there: -1 bytes where it never was."""
+
+    path: str
+    size_bytes: int
+    rendering: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An album that was taken at some time; `pending` where its row isn't in the TSV yet.
+
+    `year` is the cell of a pending row, else "".
+    """
+
+    identity: Identity
+    album_index: int
+    pending: bool
+    year: str
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRow:
+    """The cells of an album that was taken but isn't in the TSV yet, in the schema's order."""
+
+    seq: int
+    album_id: str
+    cells: tuple[str, ...]
+
+
+def left_of_rest(since: datetime, until: datetime, now: datetime) -> timedelta:
+    """Return how much of a rest is left; nothing where it seems to begin in times to come.
+
+    A clock that was set back must not make it last for ever.
+    """
+    return until - now if since <= now < until else timedelta(0)
+
+
+class Rest(NamedTuple):
+    """A host that refused us and is left alone: `times` rests, one after another, so far.
+
+    `since` and `until` are UTC in ISO 8601.
+    """
+
+    host: str
+    since: str
+    until: str
+    times: int
+    why: str
+
+    def left(self, now: datetime) -> timedelta:
+        """Return how much of it is left."""
+        since, until = datetime.fromisoformat(self.since), datetime.fromisoformat(self.until)
+        return left_of_rest(since, until, now)
+
+
+class StoredLook(NamedTuple):
+    """How a file looks (`looks.read_look`), by its sha256 (hex); b"" where it is no picture."""
+
+    sha256: str
+    look: bytes
+
+
+class CoverPair(NamedTuple):
+    """Two covers that were compared, by the sha256 (hex) of their files, `first` before `second`.
+
+    `distance` is in how many bits their hashes differ, `likeness` how alike their pixels are: 1
+    where nothing differs.
+    """
+
+    first: str
+    second: str
+    distance: int
+    likeness: float
+    is_alike: bool = True
+
+
+class Digest(NamedTuple):
+    """A file's size in bytes, its SHA-256 (hex), and how many pixels it has."""
+
+    size_bytes: int
+    sha256: str
+    pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where an album was dealt, a set or "aside", and its ties (`splitting/grouping.py`).
+
+    `album` is its id, or where it has none the name of its cover's file, without folder and suffix.
+    """
+
+    album: str
+    set_name: str
+    ties: tuple[str, ...]

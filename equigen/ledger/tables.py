@@ -1,0 +1,132 @@
+"""The ledger's tables, and what brings a ledger of each earlier format to the next one."""
+
+from equigen.ledger.database import Format
+
+_TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE pages (
+    query TEXT NOT NULL, page INTEGER NOT NULL, year INTEGER NOT NULL,
+    items INTEGER NOT NULL, pages INTEGER NOT NULL,
+    listings TEXT,              -- JSON, NULL once all are used
+    others INTEGER NOT NULL, rows_left INTEGER NOT NULL,
+    asked_at TEXT NOT NULL,
+    asks INTEGER NOT NULL DEFAULT 1,        -- how often it was asked for
+    ids TEXT NOT NULL DEFAULT '[]',         -- JSON: the albums on it, also once they are used
+    PRIMARY KEY (query, page)
+) WITHOUT ROWID;
+CREATE TABLE albums (
+    seq INTEGER PRIMARY KEY, album_id TEXT NOT NULL, artist TEXT NOT NULL, title TEXT NOT NULL,
+    picture TEXT NOT NULL, genre TEXT NOT NULL, album_index INTEGER NOT NULL,
+    cells TEXT                  -- JSON, NULL once the row is in the TSV
+);
+CREATE TABLE covers (
+    path TEXT PRIMARY KEY, picture TEXT NOT NULL, url TEXT NOT NULL,
+    status TEXT NOT NULL, reason TEXT NOT NULL, http_status INTEGER NOT NULL,
+    tries INTEGER NOT NULL, size_bytes INTEGER NOT NULL, width_px INTEGER NOT NULL,
+    height_px INTEGER NOT NULL, sha256 TEXT NOT NULL, fetched_at TEXT NOT NULL,
+    final_url TEXT NOT NULL, rendering TEXT NOT NULL, etag TEXT NOT NULL,
+    last_modified TEXT NOT NULL, phash TEXT NOT NULL,
+    failures INTEGER NOT NULL DEFAULT 0     -- runs, one after another, that didn't get it
+) WITHOUT ROWID;
+CREATE INDEX covers_by_picture ON covers (picture);
+CREATE TABLE renewals (
+    url TEXT PRIMARY KEY,       -- of rows whose picture has another address now
+    new_url TEXT NOT NULL       -- which is not in the TSV yet
+) WITHOUT ROWID;
+CREATE TABLE looks (
+    seq INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE,
+    look BLOB NOT NULL          -- its views (looks.py), empty where the file is no picture
+);
+CREATE TABLE sets (path TEXT PRIMARY KEY, set_name TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE placements (
+    seq INTEGER PRIMARY KEY, album TEXT NOT NULL UNIQUE, set_name TEXT NOT NULL,
+    ties TEXT NOT NULL          -- JSON: what it shares with others of its set
+);
+CREATE TABLE pairs (
+    first TEXT NOT NULL, second TEXT NOT NULL,      -- sha256 of the files
+    distance INTEGER NOT NULL, likeness REAL NOT NULL, is_alike INTEGER NOT NULL,
+    PRIMARY KEY (first, second)
+) WITHOUT ROWID;
+CREATE TABLE alike (sha256 TEXT PRIMARY KEY, group_name TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE balanced (
+    album BLOB PRIMARY KEY      -- digest of what it is known by (dataset/balancing.py)
+) WITHOUT ROWID;
+CREATE TABLE requests (
+    host TEXT NOT NULL, day TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (host, day)
+) WITHOUT ROWID;
+CREATE TABLE rests (
+    host TEXT PRIMARY KEY,      -- that refused us
+    since TEXT NOT NULL, until TEXT NOT NULL,       -- UTC in ISO 8601
+    times INTEGER NOT NULL,     -- how often, one after another
+    why TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+# What brings a ledger of each earlier format to the next one, by the format it comes from.
+_MIGRATIONS = {
+    1: """
+ALTER TABLE covers ADD COLUMN final_url TEXT NOT NULL DEFAULT '';
+ALTER TABLE covers ADD COLUMN rendering TEXT NOT NULL DEFAULT 'original';
+ALTER TABLE covers ADD COLUMN etag TEXT NOT NULL DEFAULT '';
+ALTER TABLE covers ADD COLUMN last_modified TEXT NOT NULL DEFAULT '';
+ALTER TABLE covers ADD COLUMN phash TEXT NOT NULL DEFAULT '';
+ALTER TABLE covers ADD COLUMN grey BLOB NOT NULL DEFAULT x'';
+""",
+    2: """
+CREATE TABLE placements (
+    seq INTEGER PRIMARY KEY, album TEXT NOT NULL UNIQUE, set_name TEXT NOT NULL,
+    ties TEXT NOT NULL          -- JSON: what it shares with others of its set
+);
+""",
+    3: """
+CREATE TABLE covers_anew (
+    path TEXT PRIMARY KEY, picture TEXT NOT NULL, url TEXT NOT NULL,
+    status TEXT NOT NULL, reason TEXT NOT NULL, http_status INTEGER NOT NULL,
+    tries INTEGER NOT NULL, size_bytes INTEGER NOT NULL, width_px INTEGER NOT NULL,
+    height_px INTEGER NOT NULL, sha256 TEXT NOT NULL, fetched_at TEXT NOT NULL,
+    final_url TEXT NOT NULL, rendering TEXT NOT NULL, etag TEXT NOT NULL,
+    last_modified TEXT NOT NULL, phash TEXT NOT NULL
+) WITHOUT ROWID;
+INSERT INTO covers_anew SELECT path, picture, url, status, reason, http_status, tries, size_bytes,
+    width_px, height_px, sha256, fetched_at, final_url, rendering, etag, last_modified, phash
+    FROM covers;
+DROP TABLE covers;
+ALTER TABLE covers_anew RENAME TO covers;
+CREATE INDEX covers_by_picture ON covers (picture);
+CREATE TABLE looks (
+    seq INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE,
+    look BLOB NOT NULL          -- its views (looks.py), empty where the file is no picture
+);
+CREATE TABLE pairs (
+    first TEXT NOT NULL, second TEXT NOT NULL,      -- sha256 of the files
+    distance INTEGER NOT NULL, likeness REAL NOT NULL, is_alike INTEGER NOT NULL,
+    PRIMARY KEY (first, second)
+) WITHOUT ROWID;
+CREATE TABLE alike (sha256 TEXT PRIMARY KEY, group_name TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE balanced (
+    album BLOB PRIMARY KEY      -- digest of what it is known by (dataset/balancing.py)
+) WITHOUT ROWID;
+""",
+    4: """
+ALTER TABLE pages ADD COLUMN asks INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE pages ADD COLUMN ids TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE covers ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
+UPDATE covers SET failures = 1 WHERE status <> 'ok';
+CREATE TABLE renewals (
+    url TEXT PRIMARY KEY,       -- of rows whose picture has another address now
+    new_url TEXT NOT NULL       -- which is not in the TSV yet
+) WITHOUT ROWID;
+CREATE TABLE rests (
+    host TEXT PRIMARY KEY,      -- that refused us
+    since TEXT NOT NULL, until TEXT NOT NULL,       -- UTC in ISO 8601
+    times INTEGER NOT NULL,     -- how often, one after another
+    why TEXT NOT NULL
+) WITHOUT ROWID;
+""",
+}
+
+LEDGER_FORMAT = Format(
+    application_id=0x45714733,  # "EqG3", to tell a ledger from any other SQLite file
+    version=5,
+    schema=_TABLES,
+    migrations=_MIGRATIONS,
+)

@@ -1,0 +1,1 @@
+"""Near-duplicate covers: candidates, comparison, clusters."""

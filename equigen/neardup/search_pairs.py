@@ -1,0 +1,135 @@
+"""The covers that look alike, as the ledger knows them: looked at once, compared once, grouped."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+
+from equigen.dataset.context import Context
+from equigen.errors import InputError, PictureError
+from equigen.images.check import check_picture
+from equigen.images.rendering import Demands
+from equigen.ledger.ledger import COVERS_COMPARED, Ledger
+from equigen.ledger.models import CoverPair
+from equigen.neardup.clusters import Alike, gathered
+from equigen.neardup.comparison import Files, Judged, boxes_of, judged_pairs, look_alike, thumb
+from equigen.storage.os_errors import translating_os_errors
+
+# What was compared by another method is compared anew.
+_COMPARED_BY = "covers_compared_by"
+_METHOD = "1"
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Lookalikes:
+    """What looks alike among some files, by their sha256.
+
+    `pairs` are all that do, also with files that are gone; `groups` has the name of each file's
+    group, where it is in one; `cut` counts the pairs of those files that are in no group
+    (`neardup/clusters.py`). `compared` is how many pairs were looked at this time.
+    """
+
+    pairs: Sequence[CoverPair]
+    groups: Mapping[str, str]
+    cut: int
+    compared: int
+
+
+def find_lookalikes(context: Context, ledger: Ledger, files: Files) -> Lookalikes:
+    """Compare what wasn't compared yet, and note all of it; what is noted is not done again.
+
+    Raises:
+        StorageError: a file can't be read.
+
+    """
+    if ledger.value(_COMPARED_BY) != _METHOD:
+        ledger.forget_pairs()
+        ledger.remember(COVERS_COMPARED, "")
+        ledger.remember(_COMPARED_BY, _METHOD)
+    _look_at(context, ledger, files)
+    mark = _mark(files)
+    if ledger.value(COVERS_COMPARED) == mark:
+        pairs = ledger.cover_pairs()
+        cut = _cut(pairs, files, groups := ledger.cover_groups())
+        return Lookalikes(pairs, groups, cut, 0)
+    compared = _compare(context, ledger, files)
+    pairs = ledger.cover_pairs()
+    groups = _groups(ledger, files, pairs)
+    ledger.record_groups(groups)
+    ledger.remember(COVERS_COMPARED, mark)
+    return Lookalikes(pairs, groups, _cut(pairs, files, groups), compared)
+
+
+def look_at(context: Context, body: bytes) -> bytes:
+    """Return how a picture looks (`looks.read_look`); b"" where it is none."""
+    try:
+        return check_picture(body, Demands(1, context.settings.download.max_pixels)).look
+    except PictureError:
+        return b""
+
+
+def _look_at(context: Context, ledger: Ledger, files: Files) -> None:
+    """Look at those files that the download only checked by their structure, or didn't bring."""
+    unseen = sorted(files.keys() - ledger.looked_at())
+    left = iter(unseen)
+    with context.bar("look", len(unseen), "cover") as bar:
+        while some := list(islice(left, _BATCH)):
+            looks = {}
+            for digest in some:
+                file = Path(files[digest])
+                with translating_os_errors(file):
+                    looks[digest] = look_at(context, file.read_bytes())
+                bar.advance()
+            ledger.record_covers((), looks)
+
+
+def _mark(files: Files) -> str:
+    return hashlib.sha256("".join(sorted(files)).encode()).hexdigest()
+
+
+def _compare(context: Context, ledger: Ledger, files: Files) -> int:
+    known = {(pair.first, pair.second) for pair in ledger.compared()}
+    judged = judged_pairs(
+        ledger.looks(), files, known, context.bar, damaged=lambda err: context.say(str(err))
+    )
+    compared = 0
+    while some := list(islice(judged, _BATCH)):
+        ledger.record_pairs(map(_as_pair, some))
+        compared += len(some)
+    return compared
+
+
+def _as_pair(judged: Judged) -> CoverPair:
+    verdict = judged.verdict
+    return CoverPair(
+        judged.first, judged.second, judged.distance, verdict.likeness, verdict.is_alike
+    )
+
+
+def _groups(ledger: Ledger, files: Files, pairs: Iterable[CoverPair]) -> dict[str, str]:
+    here = [pair for pair in pairs if pair.first in files and pair.second in files]
+    looks = ledger.looks_of({digest for pair in here for digest in pair[:2]})
+    thumb_of = lru_cache(256)(lambda digest: thumb(Path(files[digest])))
+
+    def agree(one: str, other: str) -> bool:
+        boxes = [boxes_of(looks.get(digest, b"")) for digest in (one, other)]
+        try:
+            return all(boxes) and look_alike(thumb_of(one), thumb_of(other), *boxes)
+        except InputError:  # it was damaged since, and was told of
+            return False
+
+    alike = (Alike(pair.first, pair.second, pair.likeness) for pair in here)
+    found = gathered(alike, agree)
+    return {digest: group[0] for group in found for digest in group}
+
+
+def _cut(pairs: Iterable[CoverPair], files: Files, groups: Mapping[str, str]) -> int:
+    return sum(
+        pair.first in files
+        and pair.second in files
+        and groups.get(pair.first, pair.first) != groups.get(pair.second, pair.second)
+        for pair in pairs
+    )

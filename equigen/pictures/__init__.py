@@ -1,1 +1,0 @@
-"""What is known of one picture, and how two are told to be one: images.py is the door."""

@@ -1,0 +1,1 @@
+"""Rebuild a ledger from files, and check files against a ledger."""

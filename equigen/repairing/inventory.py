@@ -1,0 +1,203 @@
+"""The covers of all rows against their files: what is as the ledger knows it, and what isn't.
+
+Memory holds some rows at a time, however many there are.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from equigen.dataset.context import Bar, Context
+from equigen.dataset.covers import WantedCover, dataset_covers
+from equigen.downloading.jobs import target_of
+from equigen.downloading.store import ANY_PICTURE, Shelf
+from equigen.errors import PictureError
+from equigen.images.check import Picture, check_picture
+from equigen.images.rendering import Fit, Rendering, made_by
+from equigen.ledger.ledger import SPLIT_LINK, Ledger
+from equigen.ledger.models import OK, Cover
+from equigen.schema import SETS, Link
+from equigen.storage.os_errors import translating_read_errors
+
+_BATCH = 500
+_THREADS = 4
+_ANSWERED = 200
+_MOST_EXAMPLES = 3
+
+
+@dataclass(slots=True)
+class Found:
+    """What became of the covers of all rows: each is counted once."""
+
+    known: int = 0  # as the ledger has them
+    noted: int = 0  # the ledger didn't know them: noted from their files
+    changed: int = 0  # other bytes than the ledger knows
+    spoilt: int = 0  # their files don't decode
+    gone: int = 0  # good once, and no file is there
+    failed: int = 0  # the ledger knows that they can't be had
+    absent: int = 0  # neither a file nor anything known
+    examples: list[str] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        """All rows of the dataset."""
+        there = self.known + self.noted + self.changed
+        return there + self.spoilt + self.gone + self.failed + self.absent
+
+
+class _Shown(NamedTuple):
+    """A cover's file as it is now; without a `file` none is there, `picture` is what it decodes to.
+
+    `fits` tells whether it is the one that the ledger knows.
+    """
+
+    file: Path | None
+    sha256: str = ""
+    size_bytes: int = 0
+    fits: bool = False
+    picture: Picture | None = None
+
+
+@dataclass(slots=True)
+class Inventory:
+    """Reads every cover's file: it must hold the bytes that the ledger knows, or decode.
+
+    With `mends`, what the ledger doesn't know is noted as a download would have noted it, and what
+    doesn't decode is set aside; without, nothing is changed.
+    """
+
+    context: Context
+    ledger: Ledger
+    mends: bool
+    shelf: Shelf
+    found: Found = field(default_factory=Found)
+    _moves: bool = False
+
+    def take(self, bar: Bar) -> Found:
+        """Look at the covers of all rows.
+
+        Raises:
+            InputError: the TSV is broken.
+            StorageError: the disk refuses.
+
+        """
+        # A ledger that doesn't know how they were laid out knows of no move, either.
+        self._moves = self.ledger.value(SPLIT_LINK) in {"", Link.MOVE}
+        rows = dataset_covers(self.context)
+        with ThreadPoolExecutor(_THREADS) as pool:
+            while some := list(islice(rows, _BATCH)):
+                known = self.ledger.covers_at(row.path for row in some)
+                seen = self.ledger.looks_of(cover.sha256 for cover in known.values())
+
+                def look(
+                    row: WantedCover,
+                    known: Mapping[str, Cover] = known,
+                    seen: Collection[str] = seen,
+                ) -> _Shown:
+                    return self._look(row, known.get(row.path), seen)
+
+                covers, looks = list[Cover](), dict[str, bytes]()
+                for row, shown in zip(some, pool.map(look, some), strict=True):
+                    cover = self._sort(row, known.get(row.path), shown)
+                    if cover:
+                        covers.append(cover)
+                    if shown.picture and (cover or shown.fits):
+                        looks[shown.sha256] = shown.picture.look
+                if self.mends:
+                    self.ledger.record_covers(covers, looks)
+                bar.advance(len(some))
+        return self.found
+
+    def _look(self, row: WantedCover, known: Cover | None, seen: Collection[str]) -> _Shown:
+        with translating_read_errors(self.context.images / row.path):
+            file = self._file(row.path)
+            if file is None:
+                return _Shown(None)
+            body = file.read_bytes()
+        sha256 = hashlib.sha256(body).hexdigest()
+        fits = known is not None and known.status == OK and known.sha256 == sha256
+        shown = _Shown(file, sha256, len(body), fits)
+        if fits and (sha256 in seen or not self.mends):
+            return shown
+        try:
+            return shown._replace(picture=check_picture(body, ANY_PICTURE))
+        except PictureError:
+            return shown
+
+    def _file(self, path: str) -> Path | None:
+        """Return where a cover lies: with its genre, in a set, or where it was set aside."""
+        images, split = self.context.images, self.context.split
+        moved = [split / name / path for name in SETS] if self._moves else []
+        places = (images / path, *moved, self.shelf.aside(path))
+        return next((file for file in places if file.is_file()), None)
+
+    def _sort(self, row: WantedCover, known: Cover | None, shown: _Shown) -> Cover | None:
+        """Count a row, and return what is to be noted of its cover, if anything."""
+        found, is_good = self.found, known is not None and known.status == OK
+        if shown.fits:
+            found.known += 1
+        elif shown.file is None:
+            found.gone += is_good
+            found.failed += known is not None and not is_good
+            found.absent += known is None
+            self._show(row, worth=is_good)
+        elif shown.picture is None:
+            found.spoilt += 1
+            self._show(row)
+            if self.mends:
+                self.shelf.put_away_spoilt(shown.file)
+        elif is_good:
+            found.changed += 1
+            self._show(row)
+        else:
+            found.noted += 1
+            return self._cover(row, shown, shown.picture)
+        return None
+
+    def _show(self, row: WantedCover, *, worth: bool = True) -> None:
+        if worth and len(self.found.examples) < _MOST_EXAMPLES:
+            self.found.examples.append(row.path)
+
+    def _cover(self, row: WantedCover, shown: _Shown, picture: Picture) -> Cover:
+        """Return what a download would have noted; when it came, the file's own date tells."""
+        size_px = picture.width_px, picture.height_px
+        came_s = shown.file.stat().st_mtime if shown.file else 0.0
+        return Cover(
+            row.path,
+            row.picture,
+            row.url,
+            OK,
+            http_status=_ANSWERED,
+            size_bytes=shown.size_bytes,
+            width_px=size_px[0],
+            height_px=size_px[1],
+            sha256=shown.sha256,
+            fetched_at=datetime.fromtimestamp(came_s, UTC).isoformat(timespec="seconds"),
+            rendering=self._rendering(row.path, size_px),
+            phash=picture.phash,
+        )
+
+    def _rendering(self, path: str, size_px: tuple[int, int]) -> str:
+        """Guess from the settings how a cover's files were made."""
+        first, *others = self.context.settings.download.renderings()
+        _, *folders = self.context.image_folders
+        there = [
+            other
+            for other, folder in zip(others, folders, strict=True)
+            if Path(target_of(folder, path, other)).is_file()
+        ]
+        return made_by([first if _can_be(first, size_px) else Rendering(), *there])
+
+
+def _can_be(rendering: Rendering, size_px: tuple[int, int]) -> bool:
+    """Tell whether a file of a size can have been made so."""
+    if rendering.is_original:
+        return True
+    if rendering.fit is Fit.INSIDE:
+        return max(size_px) <= rendering.size_px
+    return size_px == (rendering.size_px, rendering.size_px)

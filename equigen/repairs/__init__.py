@@ -1,1 +1,0 @@
-"""A ledger and its files, each told by the other."""

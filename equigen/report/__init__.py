@@ -1,0 +1,1 @@
+"""The report page: sums, samples, charts."""

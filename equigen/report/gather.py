@@ -1,0 +1,284 @@
+"""All that a report shows, gathered from the TSV, the ledger and the covers; nothing is changed."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from equigen.dataset.context import Context
+from equigen.dataset.covers import dataset_covers
+from equigen.dataset.guards import has_ledger, is_ledger_lost
+from equigen.dataset.layouts import sha256_of
+from equigen.dataset.tsv import require_tsv
+from equigen.errors import LockedError
+from equigen.ledger.ledger import (
+    COVERS_COMPARED,
+    LAST_FETCH,
+    LAST_REFRESH,
+    SPLIT_GROUPS,
+    SPLIT_LINK,
+    Ledger,
+)
+from equigen.ledger.meta import SplitGroups, read_split_groups
+from equigen.report.alike import Alike, Likeness, alike_groups, conflicts, torn
+from equigen.report.heat import heat_map
+from equigen.report.model import Balance, Fact, Failure, Findings, Pictured, SetRow, Sheet
+from equigen.report.proportions import set_rows
+from equigen.report.provenance import settings_shown, versions
+from equigen.report.sampling import MOST_PICTURES, Sampler, Shown, covers_a_genre
+from equigen.report.tables import largest_first
+from equigen.report.tally import Tally
+from equigen.report.thumbnails import Thumbnails
+from equigen.schema import ASIDE, SETS
+from equigen.splitting.grouping import LARGEST_SHARE
+
+_BATCH_ROWS = 10_000
+_MOST_GROUPS, _MOST_IN_GROUP = 12, 8
+_MOST_CONFLICTS, _MOST_FAILURES = 60, 60
+_TRIES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """A report's findings, and how many rows, groups and conflicts the whole dataset has."""
+
+    findings: Findings
+    rows: int
+    groups: int
+    conflicts: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    """What the ledger knows beyond single covers; all of it empty where there is none."""
+
+    there: bool = False
+    were_compared: bool = False
+    groups: Mapping[str, str] = field(default_factory=dict)
+    likeness: Mapping[str, Likeness] = field(default_factory=dict)
+    identical: frozenset[str] = frozenset()
+    split: SplitGroups | None = None
+    dates: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What one pass found, and the digest of the very TSV that it read."""
+
+    sha256: str
+    remembered: _Remembered
+    tally: Tally
+
+
+def gather(context: Context, *, covers: int) -> Gathered:
+    """Return all that a report shows, with `covers` pictures a genre at most.
+
+    Raises:
+        MissingInputError, InputError: there is no dataset, or it is broken.
+        LedgerError: the ledger can't be read.
+        LockedError: the dataset changed each time that it was read.
+
+    """
+    require_tsv(context.tsv)
+    reading = _read(context, covers)
+    remembered, tally = reading.remembered, reading.tally
+    groups = alike_groups(tally.alike, remembered.likeness, remembered.groups.values())
+    divided, causes, split = conflicts(groups), tally.causes.most_common(), torn(groups)
+    sheets, pictured = _pictures(context, tally, groups[:_MOST_GROUPS], covers)
+    genres = len({each.genre for each in tally.sets})
+    findings = Findings(
+        name=context.directory.resolve().name,
+        made_at=f"{context.now():%Y-%m-%d %H:%M} UTC",
+        version=versions()[0].value,
+        totals=tuple(_totals(tally, len(groups), len(divided))),
+        missing=tuple(_missing(context, remembered, tally)),
+        heat=heat_map(tally.cells),
+        sheets=sheets,
+        more_sheets=genres - len(sheets) if covers else 0,
+        groups=pictured,
+        more_groups=len(groups) - len(pictured),
+        torn=len(split),
+        were_compared=remembered.were_compared,
+        conflicts=tuple(divided[:_MOST_CONFLICTS]),
+        more_conflicts=len(divided[_MOST_CONFLICTS:]),
+        failures=tuple(
+            Failure(*cause, n, n / tally.causes.total(), n / tally.hosts[cause.host])
+            for cause, n in causes[:_MOST_FAILURES]
+        ),
+        more_failures=sum(n for _, n in causes[_MOST_FAILURES:]),
+        balance=_balance(context, remembered, tally),
+        versions=versions(),
+        dataset=(
+            Fact("file", context.tsv.name),
+            Fact("SHA-256", reading.sha256),
+            Fact("rows", f"{tally.rows:,}"),
+            *remembered.dates,
+        ),
+        settings=settings_shown(context.settings),
+    )
+    return Gathered(findings, tally.rows, len(groups), len(divided))
+
+
+def _read(context: Context, covers: int) -> _Reading:
+    """Read all that is one dataset: anew where another command replaced it meanwhile."""
+    for _ in range(_TRIES):
+        digest = sha256_of(context.tsv)
+        reading = _read_once(context, Sampler(covers), digest)
+        if sha256_of(context.tsv) == digest:
+            return reading
+    msg = (
+        f"{context.tsv}: it changed while it was read, {_TRIES} times. Expected a dataset that"
+        " nobody writes to: wait until the other command has ended, then run again."
+    )
+    raise LockedError(msg)
+
+
+def _read_once(context: Context, sampler: Sampler, sha256: str) -> _Reading:
+    if not has_ledger(context):
+        remembered = _Remembered()
+        return _Reading(sha256, remembered, _tally(context, None, remembered, sampler))
+    with Ledger(context.ledger, read_only=True) as ledger:
+        remembered = _remembered(ledger)
+        return _Reading(sha256, remembered, _tally(context, ledger, remembered, sampler))
+
+
+def _remembered(ledger: Ledger) -> _Remembered:
+    groups = ledger.cover_groups()
+    likeness: dict[str, Likeness] = {}
+    for pair in ledger.cover_pairs():
+        if name := groups.get(pair.first):
+            known = likeness.get(name, Likeness())
+            likeness[name] = known.and_also(pair.distance, pair.likeness)
+    dates = (
+        Fact("last fetch", ledger.value(LAST_FETCH) or "never"),
+        Fact("last refresh", ledger.value(LAST_REFRESH) or "never"),
+        Fact("covers in their sets by", ledger.value(SPLIT_LINK) or "not split yet"),
+    )
+    return _Remembered(
+        there=True,
+        were_compared=bool(groups or ledger.value(COVERS_COMPARED)),
+        groups=groups,
+        likeness=likeness,
+        identical=frozenset(path for paths in ledger.identical_covers() for path in paths),
+        split=ledger.read(SPLIT_GROUPS, read_split_groups),
+        dates=dates,
+    )
+
+
+def _tally(
+    context: Context, ledger: Ledger | None, remembered: _Remembered, sampler: Sampler
+) -> Tally:
+    tally = Tally(sampler, remembered.groups, remembered.identical)
+    wanted = dataset_covers(context)
+    with context.bar("report", 0, "row") as bar:
+        while batch := list(islice(wanted, _BATCH_ROWS)):
+            paths = [row.path for row in batch]
+            covers = ledger.covers_at(paths) if ledger else {}
+            sets = ledger.sets_at(paths) if ledger else {}
+            for row in batch:
+                tally.take(row, covers.get(row.path), sets.get(row.path, ""))
+            bar.advance(len(batch))
+    return tally
+
+
+def _pictures(
+    context: Context, tally: Tally, groups: Sequence[Alike], covers: int
+) -> tuple[tuple[Sheet, ...], tuple[Pictured, ...]]:
+    """Draw some covers of each genre, and the first ones of each group."""
+    sizes: Counter[str] = Counter()
+    for each, count in tally.sets.items():
+        sizes[each.genre] += count
+    compared = [group.albums[:_MOST_IN_GROUP] for group in groups]
+    reserved = sum(map(len, compared))
+    genres = largest_first(sizes)[: MOST_PICTURES - reserved] if covers else []
+    each_genre = covers_a_genre(covers, genres=len(genres), reserved=reserved)
+    samples = {genre: tally.sampler.sample(genre, each_genre) for genre in genres}
+    expected = reserved + sum(map(len, samples.values()))
+    thumbnails = Thumbnails(context, expected=expected)
+    with context.bar("report", expected, "picture") as bar:
+
+        def drawn(albums: Sequence[Shown]) -> Iterator[Any]:
+            for album in albums:
+                yield thumbnails.figure(album)
+                bar.advance()
+
+        sheets = tuple(
+            Sheet(genre, sizes[genre], tuple(drawn(albums))) for genre, albums in samples.items()
+        )
+        pictured = tuple(
+            Pictured(group, tuple(drawn(albums)))
+            for group, albums in zip(groups, compared, strict=True)
+        )
+    return sheets, pictured
+
+
+def _totals(tally: Tally, groups: int, divided: int) -> Iterator[Fact]:
+    yield Fact("albums", f"{tally.rows:,}")
+    yield Fact("covers", f"{tally.covers:,}")
+    yield Fact("size of the covers", f"{tally.size_bytes / 1e6:,.1f} MB")
+    yield Fact("genres", f"{len({each.genre for each in tally.cells}):,}")
+    yield Fact("labels", f"{len(tally.labels):,}")
+    if tally.decades:
+        yield Fact("decades", f"{min(tally.decades)}\u2013{max(tally.decades)}")
+    sums = Counter[str]()
+    for each, count in tally.sets.items():
+        sums[each.set_name] += count
+    for name in (*SETS, *([ASIDE] if sums[ASIDE] else [])):
+        yield Fact(f"in {name}" if name != ASIDE else "set aside", f"{sums[name]:,}")
+    yield Fact("covers not asked for yet", f"{tally.waiting:,}")
+    yield Fact("covers that failed", f"{tally.causes.total():,}")
+    yield Fact("groups of look-alikes", f"{groups:,}")
+    yield Fact("label conflicts", f"{divided:,}")
+
+
+def _missing(context: Context, remembered: _Remembered, tally: Tally) -> Iterator[str]:
+    """Yield what isn't there yet, and the command that makes it."""
+    if not tally.rows:
+        yield "The dataset has no rows yet: run `equigen fetch`."
+    if not remembered.there:
+        command = "repair" if is_ledger_lost(context) else "download"
+        yield (
+            f"There is no ledger beside {context.tsv.name}, so nothing is known of covers and sets:"
+            f" run `equigen {command}`."
+        )
+    elif tally.waiting:
+        yield f"{tally.waiting:,} covers were not asked for yet: run `equigen download`."
+    if tally.covers and not remembered.were_compared:
+        yield (
+            "Which covers look alike is only known of files of the same bytes: `equigen dedupe"
+            " --covers` looks for the others."
+        )
+    if undealt := sum(n for each, n in tally.sets.items() if not each.set_name):
+        yield f"{undealt:,} covers are in no set: run `equigen split`."
+
+
+def _balance(context: Context, remembered: _Remembered, tally: Tally) -> Balance:
+    ratio = context.settings.split.ratio
+    *rows, total = set_rows(tally.sets, ratio)
+    wanted = tuple(
+        Fact(name, f"{100 * share:g}\u00a0%") for name, share in zip(SETS, ratio, strict=True)
+    )
+    notes = _on_groups(remembered.split, total)
+    return Balance(wanted, tuple(rows), total, tuple(notes))
+
+
+def _on_groups(split: SplitGroups | None, total: SetRow) -> Iterator[str]:
+    """Yield what the last split said of groups that were too large for a set."""
+    if split and split.group == "none":
+        yield "Each cover was dealt by itself: artists and look-alikes can be in several sets."
+    elif split and split.cut:
+        yield (
+            f"Groups that were larger than {LARGEST_SHARE:.0%} of a genre: {split.cut:,}, the"
+            f" largest {split.largest_cut:.1%}. They were cut at their {split.loose:,}"
+            f" collaborations. {split.groups:,} groups ({split.group}) are in one set each."
+        )
+    elif split:
+        yield (
+            f"{split.groups:,} groups ({split.group}) are in one set each. None was so large,"
+            f" more than {LARGEST_SHARE:.0%} of a genre, that it was cut at its collaborations."
+        )
+    elif any(each.count for each in total.sets):
+        yield "An earlier version dealt them: `equigen split` tells which groups were cut."
+    if aside := total.aside:
+        yield f"{aside:,} albums are set aside, since what they are tied to is in several sets."

@@ -1,1 +1,0 @@
-"""What a dataset is, gathered and drawn."""

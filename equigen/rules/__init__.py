@@ -1,1 +1,0 @@
-"""Pure decisions: values in, values out; no files, clocks, network or terminal."""

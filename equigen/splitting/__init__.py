@@ -1,0 +1,1 @@
+"""Deal albums into sets without leaks, and prove it."""

@@ -1,0 +1,316 @@
+"""Who goes to which set: by groups, or each cover by itself."""
+
+import random
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from splitfolders.split import list_dirs, setup_files, split_files
+
+from equigen.dataset.context import Context
+from equigen.dataset.covers import WantedCover, dataset_covers
+from equigen.dataset.layouts import File, cover_files, sha256_of
+from equigen.errors import InputError, MissingInputError
+from equigen.identity.credits import artists_by_credit
+from equigen.ledger.ledger import Ledger
+from equigen.ledger.models import Digest, Placement
+from equigen.neardup.search_pairs import find_lookalikes
+from equigen.schema import ASIDE, Group
+from equigen.splitting.dealing import Aside, Dealt, Earlier, deal
+from equigen.splitting.grouping import Grouping, Member, components, grouped
+from equigen.splitting.ties import Edge, crossing, forest, to_earlier
+
+_ARTIST = "artist "
+_COVER = "cover "
+# How loosely covers hang in what looks alike: those that are gone tie nothing by themselves.
+_FIRM, _LOOSE, _GONE = range(3)
+
+
+@dataclass(frozen=True, slots=True)
+class SplitRow:
+    """A cover in `split.tsv`: its set or "aside", and the name of its group there."""
+
+    album_id: str
+    set_name: str
+    group: str
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Where each of so many `files` goes, in path order.
+
+    `aside` are those of the rows that are in no set, and why; `strangers` how many files no row of
+    the dataset asks for; `placements` what is to be remembered.
+    """
+
+    rows: Sequence[SplitRow]
+    files: int
+    aside: Sequence[Aside] = ()
+    strangers: int = 0
+    placements: Sequence[Placement] = ()
+    grouping: Grouping | None = None
+
+    @property
+    def sets(self) -> Mapping[str, str]:
+        """The set of each cover that is in one, by its path."""
+        return {row.path: row.set_name for row in self.rows if row.set_name != ASIDE}
+
+
+@dataclass(frozen=True, slots=True)
+class _Album:
+    """A cover that is there, and all of its ties, the artists' first."""
+
+    row: WantedCover
+    sha256: str
+    ties: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """What it is remembered by."""
+        return _key(self.row)
+
+    def member(self, group: Group) -> Member:
+        ties = tuple(tie for tie in self.ties if group.uses(tie))
+        artists = sum(tie.startswith(_ARTIST) for tie in ties)
+        return Member(self.row.path, self.row.genre, ties, is_collaboration=artists > 1)
+
+
+def dealt_by_library(context: Context, ledger: Ledger) -> Outcome:
+    """Have split-folders deal each cover by itself; nothing is remembered.
+
+    Shuffling and cutting are the library's own: the sets are those of `splitfolders.ratio(images,
+    output, seed=..., ratio=...)`.
+
+    Raises:
+        MissingInputError: there are no covers.
+
+    """
+    settings = context.settings.split
+    train, val, _ = settings.ratio
+    sets: dict[str, str] = {}
+    state = random.getstate()  # split-folders seeds the generator that the whole process shares
+    try:
+        for genre in list_dirs(context.images) if context.images.is_dir() else ():
+            files = setup_files(genre, settings.seed)
+            train_ends = int(train * len(files))
+            val_ends = train_ends + int(val * len(files))
+            for part, name in split_files(files, train_ends, val_ends, use_test=True):
+                sets |= {f"{genre.name}/{file.name}": name for file in part}
+    finally:
+        random.setstate(state)
+    there = _there(context)
+    known = ledger.cover_digests()
+    return Outcome(
+        [
+            SplitRow("", sets[path], "", path, _digest(context, there[path], known))
+            for path in sorted(sets)
+        ],
+        len(sets),
+    )
+
+
+def dealt_by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool) -> Outcome:
+    """Deal covers so that no tie is in two sets, and each album stays where it was.
+
+    Raises:
+        MissingInputError: there are no covers, or no dataset.
+        InputError: the dataset is broken, or asks for none of the covers.
+        StorageError: a cover can't be read.
+
+    """
+    there = _there(context)
+    before = [] if anew else ledger.placements()
+    wanted = _wanted(context, there)
+    if not wanted.rows:
+        msg = (
+            f"{context.tsv}: no row asks for any of the {len(there)} covers in {context.images}."
+            " Expected the dataset that they were downloaded for. `--group none` deals them without"
+            " one."
+        )
+        raise InputError(msg)
+    known = ledger.cover_digests()
+    digests = {row.path: _digest(context, there[row.path], known) for row in wanted.rows}
+    artists = artists_by_credit(wanted.credits, known=_gone_artists(before))
+    pairs: list[Edge] = []
+    if group.uses(_COVER):
+        files = {digest: f"{context.images}/{path}" for path, digest in digests.items()}
+        found = find_lookalikes(context, ledger, files)
+        pairs = [(pair.first, pair.second) for pair in found.pairs]
+    albums, members, grouping, dealt = _deal(
+        context, group, before, _Dataset(wanted.rows, digests, artists, pairs)
+    )
+    where = {**dealt.sets, **{each.path: ASIDE for each in dealt.aside}}
+    by_path = {album.row.path: album for album in albums}
+    names = _group_names([member for member in members if member.path in dealt.sets])
+    rows = [
+        SplitRow(
+            by_path[path].row.album_id, set_name, names.get(path, ""), path, by_path[path].sha256
+        )
+        for path, set_name in sorted(where.items())
+    ]
+    return Outcome(
+        rows,
+        len(there),
+        dealt.aside,
+        len(there) - len(albums),
+        [Placement(each.key, where[each.row.path], each.ties) for each in albums],
+        grouping,
+    )
+
+
+class _Dataset(NamedTuple):
+    """The rows whose covers are there, their files, their artists, and which covers look alike."""
+
+    rows: Sequence[WantedCover]
+    digests: Mapping[str, str]
+    artists: Mapping[str, tuple[str, ...]]
+    pairs: Sequence[Edge]
+
+
+class _Deal(NamedTuple):
+    albums: Sequence[_Album]
+    members: Sequence[Member]
+    grouping: Grouping
+    dealt: Dealt
+
+
+def _deal(context: Context, group: Group, before: Sequence[Placement], dataset: _Dataset) -> _Deal:
+    """Deal by as few ties as hold look-alikes together, and by more where those turn out too few.
+
+    Who is set aside ties nobody any more, and those that hung together by it may come apart though
+    they look alike themselves. So each pair is looked at in the end, and tied where it came apart.
+    """
+    loose = _looseness(dataset, before)
+    since = {cover: at for at, cover in reversed([*enumerate(map(_cover_of, before))])}
+    gone = {_cover_of(each): each.set_name for each in before if each.set_name != ASIDE}
+    alike = {
+        cover: set(others)
+        for cover, others in forest(dataset.pairs, lambda digest: loose.get(digest, _GONE)).items()
+    }
+    settings = context.settings.split
+    earlier = _earlier(dataset.rows, before, group)
+    while True:
+        albums = list(_albums(dataset, to_earlier(alike, since)))
+        members = [album.member(group) for album in albums]
+        grouping = grouped(members)
+        dealt = deal(members, grouping, ratio=settings.ratio, seed=settings.seed, before=earlier)
+        here = {dataset.digests[path]: name for path, name in dealt.sets.items()}
+        # Those that are tied and apart: one is gone, and was dealt after the other.
+        apart = [
+            pair
+            for pair in crossing(dataset.pairs, {**gone, **here})
+            if pair[1] not in alike[pair[0]]
+        ]
+        if not apart:
+            return _Deal(albums, members, grouping, dealt)
+        for one, other in apart:
+            alike[one].add(other)
+            alike[other].add(one)
+
+
+def _there(context: Context) -> dict[str, File]:
+    there = {file.path: file for file in cover_files(context.images)}
+    if not there:
+        msg = f"{context.images}: no covers there. `equigen download` makes them: run that first."
+        raise MissingInputError(msg)
+    return there
+
+
+class _Wanted(NamedTuple):
+    """The rows whose covers are there, one for each cover, and whom all rows name as artists."""
+
+    rows: Sequence[WantedCover]
+    credits: set[str]
+
+
+def _wanted(context: Context, there: Container[str]) -> _Wanted:
+    rows: dict[str, WantedCover] = {}
+    named: set[str] = set()
+    for row in dataset_covers(context):
+        named.add(row.artist)
+        if row.path in there:
+            rows.setdefault(row.path, row)
+    return _Wanted(list(rows.values()), named)
+
+
+def _gone_artists(before: Sequence[Placement]) -> set[str]:
+    """Return the artists that were dealt before: those that are gone tie too, and may return."""
+    return {
+        tie.removeprefix(_ARTIST)
+        for each in before
+        for tie in each.ties[:1]
+        if tie.startswith(_ARTIST)
+    }
+
+
+def _looseness(dataset: _Dataset, before: Sequence[Placement]) -> dict[str, int]:
+    """Return which covers always tie what looks like them, by their sha256, and which may not.
+
+    A collaboration can be cut loose, and who was set aside leads to no set.
+    """
+    aside = {each.album for each in before if each.set_name == ASIDE}
+    found: dict[str, int] = {}
+    for row in dataset.rows:
+        is_loose = len(dataset.artists[row.artist]) > 1 or _key(row) in aside
+        digest = dataset.digests[row.path]
+        found[digest] = min(found.get(digest, _LOOSE), _LOOSE if is_loose else _FIRM)
+    return found
+
+
+def _cover_of(placement: Placement) -> str:
+    """Return the sha256 of the cover that an album was dealt with: the first that it is tied to."""
+    own = next((tie for tie in placement.ties if tie.startswith(_COVER)), "")
+    return own.removeprefix(_COVER)
+
+
+def _earlier(
+    rows: Sequence[WantedCover], before: Sequence[Placement], group: Group
+) -> list[Earlier]:
+    """Return what was dealt before, as far as its ties count, and where it is now."""
+    paths: dict[str, list[str]] = {}
+    for row in rows:
+        paths.setdefault(_key(row), []).append(row.path)
+    return [
+        Earlier(
+            each.set_name,
+            tuple(tie for tie in each.ties if group.uses(tie)),
+            tuple(paths.get(each.album, ())),
+        )
+        for each in before
+    ]
+
+
+def _key(row: WantedCover) -> str:
+    return row.album_id or row.path.rpartition("/")[2].rpartition(".")[0]
+
+
+def _albums(dataset: _Dataset, alike: Mapping[str, Sequence[str]]) -> Iterator[_Album]:
+    """Yield all that ties each row; `alike` has the covers that one is tied to, by their sha256."""
+    ids = Counter(row.album_id for row in dataset.rows if row.album_id)
+    for row in dataset.rows:
+        digest = dataset.digests[row.path]
+        ties = [f"{_ARTIST}{name}" for name in dataset.artists[row.artist]]
+        ties += (f"{_COVER}{each}" for each in (digest, *alike.get(digest, ())))
+        if ids[row.album_id] > 1:
+            ties.append(f"album {row.album_id}")
+        yield _Album(row, digest, tuple(ties))
+
+
+def _digest(context: Context, file: File, known: Mapping[str, Digest]) -> str:
+    """Return a cover's sha256: what the ledger knows, or read anew where it isn't that file."""
+    digest = known.get(file.path)
+    if digest and digest.sha256 and digest.size_bytes == file.size_bytes:
+        return digest.sha256
+    return sha256_of(context.images / file.path)
+
+
+def _group_names(members: Sequence[Member]) -> dict[str, str]:
+    """Return the name of each one's group among those that are in sets: one of its ties."""
+    return {
+        members[at].path: min((tie for each in group for tie in members[each].ties), default="")
+        for group in components(members, range(len(members)))
+        for at in group
+    }

@@ -1,0 +1,214 @@
+"""Which set each album goes to: shares hold in each genre, ties cross no sets, sets are kept."""
+
+import hashlib
+import random
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from equigen.schema import ASIDE, SETS
+from equigen.splitting.grouping import Grouping, Member
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """An album that was dealt before: its set or "aside", its ties then, its paths now, if any."""
+
+    set_name: str
+    ties: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """An album that is in no set, since its ties lead to several: the set of each.
+
+    It `was_in` a set before, or was set aside already ("aside"), or is new ("").
+    """
+
+    path: str
+    ties: Mapping[str, str]
+    was_in: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dealt:
+    """The set of each album, by path, in the order of the members; and who is in none, and why."""
+
+    sets: Mapping[str, str]
+    aside: Sequence[Aside]
+
+
+def deal(
+    members: Sequence[Member],
+    grouping: Grouping,
+    *,
+    ratio: tuple[float, float, float],
+    seed: int,
+    before: Sequence[Earlier] = (),
+) -> Dealt:
+    """Deal albums into sets, group by group.
+
+    `before` are the albums of earlier deals, oldest first: an album keeps its set, and who is tied
+    to it joins it there, also while it is gone. Where ties lead to several sets, the album whose
+    ties are new, else the one that came later, is set aside, for ever.
+
+    All other groups are dealt by `seed`: each goes to a set with room for it, a set with more room
+    more often, albums by themselves last. So each genre's shares hold within one album, or within
+    the size of its largest group where that is more. A group that would take more than half of some
+    set is dealt before the others, and never into a set that would be half of it.
+    """
+    dealing = _Dealing(members, dict(zip(SETS, ratio, strict=True)), seed)
+    dealing.keep(before)
+    tied = [at for group in grouping.groups if dealing.is_tied(group) for at in group]
+    dealing.follow(tied)
+    dealing.spread([group for group in grouping.groups if dealing.is_free(group)])
+    # Who is left hangs together only by albums that are in no set, or is loose.
+    dealing.settle([*tied, *grouping.loose])
+    return dealing.done()
+
+
+@dataclass(slots=True)
+class _Dealing:
+    members: Sequence[Member]
+    ratio: Mapping[str, float]
+    seed: int
+    _sets: dict[int, str] = field(default_factory=dict)
+    _aside: dict[int, Aside] = field(default_factory=dict)
+    _set_of_tie: dict[str, str] = field(default_factory=dict)
+    _in_genre: Counter[str] = field(default_factory=Counter)
+    _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _chance: random.Random = field(default_factory=random.Random)
+
+    def __post_init__(self) -> None:
+        self._chance.seed(self.seed)
+        self._in_genre.update(member.genre for member in self.members)
+
+    def keep(self, before: Sequence[Earlier]) -> None:
+        """Leave albums where they were, unless ties forbid that; remember those that are gone."""
+        positions = {member.path: at for at, member in enumerate(self.members)}
+        changed: list[tuple[int, str]] = []
+        for earlier in before:
+            here = [positions[path] for path in earlier.paths if path in positions]
+            for at in here:
+                if earlier.set_name == ASIDE or not set(self.members[at].ties) <= {*earlier.ties}:
+                    changed.append((at, earlier.set_name))
+                else:
+                    self._leave(at, earlier.set_name)
+            if not here and earlier.set_name != ASIDE:
+                for tie in earlier.ties:
+                    self._set_of_tie.setdefault(tie, earlier.set_name)
+        for at, name in changed:
+            self._leave(at, name)
+
+    def is_tied(self, group: Sequence[int]) -> bool:
+        """Tell whether a group has ties to a set, and albums that are in none."""
+        return any(map(self._is_open, group)) and any(map(self._sets_of_ties, group))
+
+    def is_free(self, group: Sequence[int]) -> bool:
+        """Tell whether a group has albums that are in no set, and no ties to any."""
+        return any(map(self._is_open, group)) and not any(map(self._sets_of_ties, group))
+
+    def follow(self, positions: Iterable[int]) -> None:
+        """Let albums join what they are tied to, which may tie others."""
+        waiting = [at for at in positions if self._is_open(at)]
+        by_tie: dict[str, list[int]] = {}
+        for at in waiting:
+            for tie in self.members[at].ties:
+                by_tie.setdefault(tie, []).append(at)
+        reached = deque(waiting)
+        while reached:
+            at = reached.popleft()
+            self._join(at)
+            if at in self._sets:
+                for tie in self.members[at].ties:
+                    reached.extend(by_tie.pop(tie, ()))
+
+    def settle(self, positions: Iterable[int]) -> None:
+        """Deal what is left one by one: where its ties lead, or like albums by themselves."""
+        left = filter(self._is_open, positions)
+        for at in sorted(left, key=lambda at: self._lot((at,))):
+            self._join(at)
+            if self._is_open(at):
+                self.spread([(at,)])
+
+    def spread(self, groups: Sequence[Sequence[int]]) -> None:
+        """Deal groups that are tied to nothing: very large ones first, single albums last."""
+        for group in sorted(groups, key=self._turn):
+            name = self._room_for(group)
+            for at in group:
+                if self._is_open(at):
+                    self._put(at, name)
+
+    def done(self) -> Dealt:
+        """Return what came of it, in the order of the members."""
+        sets = {self.members[at].path: self._sets[at] for at in sorted(self._sets)}
+        return Dealt(sets, [self._aside[at] for at in sorted(self._aside)])
+
+    def _is_open(self, at: int) -> bool:
+        return at not in self._sets and at not in self._aside
+
+    def _sets_of_ties(self, at: int) -> dict[str, str]:
+        known = self._set_of_tie
+        return {tie: known[tie] for tie in self.members[at].ties if tie in known}
+
+    def _leave(self, at: int, name: str) -> None:
+        if not self._is_open(at):  # a second album of the same id
+            return
+        if name != ASIDE and set(self._sets_of_ties(at).values()) <= {name}:
+            self._put(at, name)
+        else:
+            self._set_aside(at, was_in=name)
+
+    def _join(self, at: int) -> None:
+        if self._is_open(at):
+            names = set(self._sets_of_ties(at).values())
+            if len(names) == 1:
+                self._put(at, names.pop())
+            elif names:
+                self._set_aside(at)
+
+    def _put(self, at: int, name: str) -> None:
+        member = self.members[at]
+        self._sets[at] = name
+        self._counts[member.genre, name] += 1
+        for tie in member.ties:
+            self._set_of_tie[tie] = name
+
+    def _set_aside(self, at: int, *, was_in: str = "") -> None:
+        member = self.members[at]
+        self._aside[at] = Aside(member.path, self._sets_of_ties(at), was_in)
+        self._in_genre[member.genre] -= 1
+
+    def _turn(self, group: Sequence[int]) -> tuple[int, bytes]:
+        """Return what decides when a group is dealt."""
+        if len(group) == 1:
+            return 1, self._lot(group)
+        sizes = Counter(self.members[at].genre for at in group)
+        is_small = all(self._is_small(sizes, share) for share in self.ratio.values() if share)
+        return 0 if is_small else -len(group), self._lot(group)
+
+    def _lot(self, group: Sequence[int]) -> bytes:
+        """Draw a group's lot: the seed and its albums decide, and not the order of rows."""
+        drawn = (f"{self.seed} {self.members[at].path}".encode() for at in group)
+        return min(hashlib.blake2b(each, digest_size=8).digest() for each in drawn)
+
+    def _room_for(self, group: Sequence[int]) -> str:
+        """Return a set with room for a group in all of its genres, or the one that has most."""
+        sizes = Counter(self.members[at].genre for at in group)
+        room: dict[str, float] = {}
+        fitting: dict[str, float] = {}
+        for name, share in self.ratio.items():
+            if share:
+                room[name] = min(self._room(genre, name) - n for genre, n in sizes.items())
+                if room[name] >= 0 and self._is_small(sizes, share):
+                    fitting[name] = room[name] + 1
+        if not fitting:
+            return max(room, key=room.__getitem__)
+        return self._chance.choices(list(fitting), list(fitting.values()))[0]
+
+    def _room(self, genre: str, name: str) -> float:
+        return self.ratio[name] * self._in_genre[genre] - self._counts[genre, name]
+
+    def _is_small(self, sizes: Mapping[str, int], share: float) -> bool:
+        return all(n == 1 or 2 * n <= share * self._in_genre[genre] for genre, n in sizes.items())

@@ -1,0 +1,190 @@
+"""The proof that nothing stands in two sets, read off the files."""
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from equigen.dataset.context import Context
+from equigen.dataset.covers import dataset_covers
+from equigen.dataset.layouts import SPLIT_TSV, UNFINISHED, Place
+from equigen.dataset.tsv import reading_tsv
+from equigen.errors import InputError, LeakError, MissingInputError
+from equigen.identity.credits import artists_by_credit
+from equigen.ledger.models import StoredLook
+from equigen.neardup.comparison import judged_pairs
+from equigen.neardup.search_pairs import look_at
+from equigen.schema import SETS
+from equigen.storage.os_errors import READ, denial, translating_read_errors
+from equigen.summary import Summary
+
+_MOST_SHOWN = 50
+_NOTHING_SHARED = "no name, file or near-duplicate is in two sets, nor is an artist"
+
+
+def prove_none(context: Context) -> Summary:
+    """Read every file of the sets, and see that no name, picture or artist is in two of them.
+
+    What a file shows is hashed anew; whose it is, the dataset says. Nothing is changed.
+
+    Raises:
+        LeakError: something is in two sets; the message has the files.
+        StorageError: a folder or a file of the sets can't be read.
+        MissingInputError: there are no sets, or no dataset.
+        InputError: the dataset or split.tsv is broken.
+
+    """
+    places = list(_places(context.split))
+    if not places:
+        msg = f"{context.split}: no sets there. `equigen split` makes them: run that first."
+        raise MissingInputError(msg)
+    names = _artists_of_files(context)
+    artists = artists_by_credit(names.values())
+    first: dict[str, Place] = {}
+    leaks: dict[str, list[Place]] = {}
+    shown: dict[str, list[Place]] = {}
+    looks: dict[str, bytes] = {}
+    with context.bar("verify", len(places), "file") as bar:
+        for place in places:
+            credited = artists[names[place.path]] if place.path in names else ()
+            digest = _read(context, place, looks)
+            shown.setdefault(digest, []).append(place)
+            for tie in _ties(place, digest, credited):
+                other = first.setdefault(tie, place)
+                if tie in leaks:
+                    leaks[tie].append(place)
+                elif other.set_name != place.set_name:
+                    leaks[tie] = [other, place]
+            bar.advance()
+    compared = _compare(context, shown, looks, leaks)
+    if leaks:
+        raise _leaked(context, leaks)
+    counts = Counter(place.set_name for place in places)
+    strangers = sum(place.path not in names for place in places)
+    unknown = (
+        f" but of {strangers:,} files, which have no row in the dataset: nobody knows their artists"
+    )
+    return Summary(
+        stage="split",
+        unit="files",
+        rows_in=len(places),
+        rows_out=len(places),
+        facts={
+            "sets": {name: counts[name] for name in SETS},
+            "strangers": strangers,
+            "compared": compared,
+        },
+        notes=[
+            f"{compared:,} pairs of covers were compared",
+            _NOTHING_SHARED + (unknown if strangers else ""),
+        ],
+    )
+
+
+def _places(split: Path) -> Iterator[Place]:
+    """Yield every file that a program would find in a set: linked and hidden ones, at any depth."""
+    for name in SETS:
+        seen: set[str] = set()
+        for folder, below, files in os.walk(split / name, onerror=_refuse, followlinks=True):
+            real = os.path.realpath(folder)
+            if real in seen:  # a link that leads back
+                below.clear()
+                continue
+            seen.add(real)
+            within = Path(folder).relative_to(split / name)
+            for file in files:
+                with translating_read_errors(Path(folder)):
+                    is_there = Path(folder, file).exists()  # a link may lead nowhere
+                if file != UNFINISHED and is_there:
+                    yield Place(name, (within / file).as_posix())
+
+
+def _refuse(err: OSError) -> None:
+    """Let no folder pass unread; one that isn't there holds nothing."""
+    if not isinstance(err, (FileNotFoundError, NotADirectoryError)):
+        raise denial(err, None, READ) from err
+
+
+def _artists_of_files(context: Context) -> dict[str, str]:
+    """Return whom each file of the sets is by: its row tells, also where that was renamed since."""
+    by_path: dict[str, str] = {}
+    by_id: dict[str, str] = {}
+    for row in dataset_covers(context):
+        by_path[row.path] = row.artist
+        by_id[row.album_id] = row.artist
+    table = context.split / SPLIT_TSV
+    if table.exists():
+        try:
+            for path, album in _listed(table):
+                if album and album in by_id:
+                    by_path.setdefault(path, by_id[album])
+        except InputError as err:
+            msg = f"{err} `equigen split` writes it anew."
+            raise InputError(msg) from None
+    return by_path
+
+
+def _listed(table: Path) -> Iterator[tuple[str, str]]:
+    with reading_tsv(table, made_by="equigen split", required=("album_id", "file")) as rows:
+        at_path, at_id = rows.index("file"), rows.index("album_id")
+        for row in rows:
+            yield row[at_path], row[at_id]
+
+
+def _read(context: Context, place: Place, looks: dict[str, bytes]) -> str:
+    """Return a file's sha256 (hex), and note how it looks."""
+    file = _file(context, place)
+    with translating_read_errors(file):
+        body = file.read_bytes()
+    digest = hashlib.sha256(body).hexdigest()
+    if digest not in looks:
+        looks[digest] = look_at(context, body)
+    return digest
+
+
+def _file(context: Context, place: Place) -> Path:
+    return context.split / place.set_name / place.path
+
+
+def _compare(
+    context: Context,
+    shown: dict[str, list[Place]],
+    looks: dict[str, bytes],
+    leaks: dict[str, list[Place]],
+) -> int:
+    """Add the covers that look alike beyond doubt and are in two sets; return what was compared.
+
+    Beyond doubt: how a file looks can differ by a hair from what the split knew of it.
+    """
+    files = {digest: str(_file(context, places[0])) for digest, places in shown.items()}
+    compared = 0
+    stored = (StoredLook(*each) for each in looks.items())
+    for judged in judged_pairs(stored, files, frozenset(), context.bar):
+        compared += 1
+        places = [*shown[judged.first], *shown[judged.second]]
+        if judged.verdict.is_clear and len({place.set_name for place in places}) > 1:
+            leaks[
+                f"near-duplicate, likeness {judged.verdict.likeness:.2f}"
+                f" ({judged.first[:12]}, {judged.second[:12]})"
+            ] = places
+    return compared
+
+
+def _ties(place: Place, digest: str, artists: tuple[str, ...]) -> Iterator[str]:
+    yield f"name {place.path}"
+    yield f"sha256 {digest}"
+    yield from (f"artist {name}" for name in artists)
+
+
+def _leaked(context: Context, leaks: dict[str, list[Place]]) -> LeakError:
+    shown = "".join(
+        f"\n{tie}: {', '.join(f'{place.set_name}/{place.path}' for place in places)}"
+        for tie, places in list(leaks.items())[:_MOST_SHOWN]
+    )
+    more = f"\nand {len(leaks) - _MOST_SHOWN} more" if len(leaks) > _MOST_SHOWN else ""
+    msg = (
+        f"{context.split}: expected each name, file, artist and picture in one set, found"
+        f" {len(leaks)} in several. `equigen split --reshuffle` deals anew.{shown}{more}"
+    )
+    return LeakError(msg)

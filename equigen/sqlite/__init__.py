@@ -1,1 +1,0 @@
-"""The file behind the ledger: ledger.py is the door."""

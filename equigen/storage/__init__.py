@@ -1,0 +1,1 @@
+"""Files: written atomically, never through a link, by one run at a time."""

@@ -1,0 +1,70 @@
+"""One run at a time on a dataset."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from equigen.errors import LockedError
+from equigen.storage.os_errors import translating_os_errors
+from equigen.storage.safe_io import open_new
+
+_LOCK_NAME = ".equigen.lock"
+_HOLDER = ".holder"
+LOCK_NAMES = frozenset({_LOCK_NAME, _LOCK_NAME + _HOLDER})
+# The locks that this process holds: the operating system's lock doesn't tell its holders apart.
+_held_here: set[Path] = set()
+
+
+@contextmanager
+def dataset_lock(
+    directory: Path, *, stage: str, now: datetime, name: str = _LOCK_NAME
+) -> Iterator[None]:
+    """Hold the dataset's lock, or one called `name`; a killed process lets go of it by itself.
+
+    A process that holds it may take it again, as a command made of stages does for each of them.
+
+    Raises:
+        LockedError: another run holds it; the message says which, and since when.
+        StorageError: the folder can't be made or written.
+
+    """
+    here = directory.resolve() / name
+    if here in _held_here:
+        yield
+        return
+    with translating_os_errors(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(directory / name, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise LockedError(_held(directory, name)) from None
+    holder = directory / f"{name}{_HOLDER}"
+    _held_here.add(here)
+    try:
+        since = now.strftime("%Y-%m-%d %H:%M:%S UTC")
+        holding = {"stage": stage, "pid": os.getpid(), "since": since}
+        with translating_os_errors(holder), open_new(holder) as file:
+            file.write(json.dumps(holding).encode())
+        yield
+    finally:
+        _held_here.discard(here)
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _held(directory: Path, name: str) -> str:
+    try:
+        holder = json.loads((directory / f"{name}{_HOLDER}").read_text())
+        who = f"`equigen {holder['stage']}` (process {holder['pid']}, since {holder['since']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        who = "another run that has just started"
+    return (
+        f"{directory}: {who} is at work there and holds its lock. Nothing was touched. Wait for it"
+        " to end, or stop it, then run again."
+    )

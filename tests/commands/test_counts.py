@@ -1,0 +1,182 @@
+"""The counts stage."""
+
+from pathlib import Path
+
+import pytest
+from support import equigen, from_json, make_context, write_rows
+
+from equigen.commands import counts
+from equigen.dataset.covers import wanted_covers
+from equigen.errors import MissingInputError, UsageError
+from equigen.ledger.ledger import Ledger
+from equigen.report.tables import By
+
+ROWS = [
+    {"artist": "A", "genre": "Rock", "year": "1969", "country": "UK"},
+    {"artist": "B", "genre": "Salsa (World)", "year": "1974", "country": ""},
+    {"artist": "C", "genre": "Bolero (World)", "year": "1975", "country": "Cuba"},
+    {"artist": "D", "genre": "Jazz", "year": "", "country": "US"},
+    {"artist": "NA", "genre": "Rock", "year": "1960", "country": "NA"},
+    {"artist": "E", "genre": "Rock", "year": "199", "country": "US"},
+]
+COLUMNS = ("artist", "album", "album_index", "genre", "year", "image_url", "country")
+
+
+def count(folder: Path, by: By) -> dict[str, int]:
+    """Count the rows and return the counts in their order."""
+    write_rows(folder / "equigen_dataset.tsv", *ROWS, columns=COLUMNS)
+    facts = counts.run(make_context(folder), by=[by]).facts
+    found = facts["counts"]
+    assert isinstance(found, dict)
+    assert facts["total"] == sum(found.values()) == len(ROWS)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("by", "expected"),
+    [
+        (By.GENRE, {"Rock": 3, "World": 2, "Jazz": 1}),
+        (By.LABEL, {"Rock": 3, "Bolero (World)": 1, "Jazz": 1, "Salsa (World)": 1}),
+        (By.DECADE, {"1960s": 2, "1970s": 2, "unknown": 2}),
+        (By.COUNTRY, {"US": 2, "Cuba": 1, "NA": 1, "UK": 1, "unknown": 1}),
+        (By.SET, {"in no set": 6}),
+    ],
+)
+def test_albums_are_counted_largest_first(tmp_path: Path, by: By, expected: dict[str, int]) -> None:
+    """Each question has its counts, ties by name, and a total that is all rows."""
+    assert list(count(tmp_path, by).items()) == list(expected.items())
+
+
+def test_sets_are_those_of_the_ledger(tmp_path: Path) -> None:
+    """By set, an album counts where its cover is."""
+    tsv = write_rows(tmp_path / "equigen_dataset.tsv", *ROWS, columns=COLUMNS)
+    paths = [cover.path for cover in wanted_covers(tsv, {})]
+    with Ledger(tmp_path / "equigen_ledger.sqlite") as ledger:
+        ledger.record_sets({paths[0]: "train", paths[1]: "train", paths[2]: "test"})
+    assert count(tmp_path, By.SET) == {"in no set": 3, "train": 2, "test": 1}
+
+
+def test_a_folder_of_pictures_can_be_counted(tmp_path: Path) -> None:
+    """--images needs no dataset; hidden files don't count."""
+    for name in ("Rock/a.jpg", "Rock/b.jpg", "Rock/.new", "Jazz/c.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    summary = counts.run(make_context(tmp_path), images=tmp_path)
+    assert summary.table is not None
+    assert summary.table.columns == ("genre", "pictures")
+    facts = summary.facts
+    assert facts["counts"] == {"Rock": 2, "Jazz": 1}
+    with pytest.raises(UsageError, match="--by decade"):
+        counts.run(make_context(tmp_path), by=[By.DECADE], images=tmp_path)
+    with pytest.raises(MissingInputError, match="equigen download"):
+        counts.run(make_context(tmp_path), images=tmp_path / "none")
+
+
+def test_an_empty_dataset_counts_to_nothing(tmp_path: Path) -> None:
+    """A header alone is a dataset of no albums."""
+    write_rows(tmp_path / "equigen_dataset.tsv")
+    assert counts.run(make_context(tmp_path)).facts["total"] == 0
+
+
+def test_one_field_is_counted_against_another(tmp_path: Path) -> None:
+    """Each cell, the totals of both, and those of the table; decades stand by age."""
+    write_rows(tmp_path / "equigen_dataset.tsv", *ROWS, columns=COLUMNS)
+    summary = counts.run(make_context(tmp_path), by=[By.GENRE, By.DECADE])
+    assert summary.table is not None
+    assert summary.table.columns == ("genre", "1960s", "1970s", "unknown", "total")
+    assert summary.table.rows == (
+        ("Rock", 2, 0, 1, 3),
+        ("World", 0, 2, 0, 2),
+        ("Jazz", 0, 0, 1, 1),
+        ("total", 2, 2, 2, 6),
+    )
+    assert summary.facts == {
+        "by": ["genre", "decade"],
+        "counts": {
+            "Rock": {"1960s": 2, "1970s": 0, "unknown": 1},
+            "World": {"1960s": 0, "1970s": 2, "unknown": 0},
+            "Jazz": {"1960s": 0, "1970s": 0, "unknown": 1},
+        },
+        "totals": {
+            "genre": {"Rock": 3, "World": 2, "Jazz": 1},
+            "decade": {"1960s": 2, "1970s": 2, "unknown": 2},
+        },
+        "total": 6,
+    }
+    turned = counts.run(make_context(tmp_path), by=[By.DECADE, By.GENRE])
+    assert turned.facts["totals"] == summary.facts["totals"]
+    assert turned.table is not None
+    assert turned.table.rows[0] == ("1960s", 2, 0, 0, 2)
+
+
+@pytest.mark.parametrize("one", By)
+@pytest.mark.parametrize("other", By)
+def test_any_two_fields_have_all_rows(tmp_path: Path, one: By, other: By) -> None:
+    """Also of an empty dataset; the same field twice is refused."""
+    for rows in (ROWS, []):
+        write_rows(tmp_path / "equigen_dataset.tsv", *rows, columns=COLUMNS)
+        if one is other:
+            with pytest.raises(UsageError, match="two different ones"):
+                counts.run(make_context(tmp_path), by=[one, other])
+            continue
+        summary = counts.run(make_context(tmp_path), by=[one, other])
+        assert summary.table is not None
+        assert summary.table.rows[-1][-1] == summary.facts["total"] == len(rows)
+
+
+def test_each_set_has_its_share(tmp_path: Path) -> None:
+    """Of what is in sets; who was set aside or is in none counts, and has no share."""
+    tsv = write_rows(tmp_path / "equigen_dataset.tsv", *ROWS, columns=COLUMNS)
+    paths = [cover.path for cover in wanted_covers(tsv, {})]
+    sets = ["train", "train", "train", "test", "aside"]
+    with Ledger(tmp_path / "equigen_ledger.sqlite") as ledger:
+        ledger.record_sets(dict(zip(paths, sets, strict=False)))
+    summary = counts.run(make_context(tmp_path), by=[By.SET], chart=tmp_path / "sets.svg")
+    assert summary.facts["counts"] == {"train": 3, "aside": 1, "in no set": 1, "test": 1}
+    assert summary.facts["shares"] == {"train": 0.75, "val": 0, "test": 0.25}
+    assert summary.table is not None
+    assert summary.table.columns == ("set", "albums", " share")
+    assert [str(row[2]).strip() for row in summary.table.rows] == ["75.0%", "", "", "25.0%", ""]
+    assert summary.notes[0] == "shares are of the 4 albums in sets"
+    drawn = (tmp_path / "sets.svg").read_text(encoding="utf-8")
+    assert drawn.index("train</text>") < drawn.index("test</text>") < drawn.index("aside</text>")
+    assert "3   75.0%" in drawn
+
+
+@pytest.mark.parametrize("by", [None, [By.LABEL], [By.GENRE, By.DECADE]])
+def test_counts_can_be_drawn(tmp_path: Path, by: list[By] | None) -> None:
+    """The chart says what it shows; a name of another type is refused before anything is read."""
+    with pytest.raises(UsageError, match=r"\.png"):
+        counts.run(make_context(tmp_path), by=by, chart=tmp_path / "counts.gif")
+    write_rows(tmp_path / "equigen_dataset.tsv", *ROWS, columns=COLUMNS)
+    chart = tmp_path / "charts" / "counts.svg"
+    summary = counts.run(make_context(tmp_path), by=by, chart=chart)
+    assert summary.facts["chart"] == str(chart)
+    words = " and ".join(by or ["genre"])
+    assert f">6 albums by {words}</text>" in chart.read_text(encoding="utf-8")
+
+
+def test_a_folder_of_pictures_can_be_drawn(tmp_path: Path) -> None:
+    """They are pictures, and known by genre alone."""
+    (tmp_path / "images" / "Rock").mkdir(parents=True)
+    (tmp_path / "images" / "Rock" / "a.jpg").touch()
+    context, chart = make_context(tmp_path), tmp_path / "x.svg"
+    counts.run(context, images=tmp_path / "images", chart=chart)
+    assert ">1 pictures by genre</text>" in chart.read_text(encoding="utf-8")
+    with pytest.raises(UsageError, match="--by set: a folder of pictures"):
+        counts.run(context, by=[By.GENRE, By.SET], images=tmp_path / "images")
+
+
+def test_without_matplotlib_it_says_what_to_install(tmp_path: Path) -> None:
+    """One line, exit 2; counts without a chart need it not."""
+    write_rows(tmp_path / "data" / "equigen_dataset.tsv", *ROWS, columns=COLUMNS)
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "matplotlib.py").write_text("raise ImportError('hidden')\n")
+    env = {"PYTHONPATH": str(hidden)}
+    done = equigen("counts", "--chart", "x.png", cwd=tmp_path, env=env)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "pip install 'equigen[chart]'" in done.stderr
+    assert done.stderr.count("\n") == 1
+    done = equigen("counts", "--by", "genre", "--by", "decade", "--json", cwd=tmp_path, env=env)
+    assert from_json(done.stdout)["totals"]["genre"] == {"Rock": 3, "World": 2, "Jazz": 1}

@@ -1,0 +1,90 @@
+"""The dedupe stage on real files."""
+
+from pathlib import Path
+
+from support import make_context, read_rows, write_rows
+
+from equigen.commands import dedupe
+
+SIGNED = "https://i.discogs.com/{}/rs:fit/g:sm/q:90/h:600/w:600/{}.jpeg"
+# "s3://discogs-database-images/R-9913211-1488436388-9998.jpeg", as recorded.
+CODE = "czM6Ly9kaXNjb2dz/LWRhdGFiYXNlLWlt/YWdlcy9SLTk5MTMy/MTEtMTQ4ODQzNjM4/OC05OTk4LmpwZWc"
+
+
+def run_dedupe(folder: Path, *rows: tuple[str, str, str]) -> list[tuple[str, str, str]]:
+    """Dedupe rows of (artist, album, image_url) and return what stays."""
+    cells = ({"artist": a, "album": b, "image_url": c, "year": "1999"} for a, b, c in rows)
+    tsv = write_rows(folder / "equigen_dataset.tsv", *cells)
+    summary = dedupe.run(make_context(folder))
+    kept = read_rows(tsv)
+    assert summary.rows_out == len(kept)
+    assert {row["year"] for row in kept} == {"1999"}
+    return [(row["artist"], row["album"], row["image_url"]) for row in kept]
+
+
+def test_the_first_of_each_album_and_of_each_picture_stays(tmp_path: Path) -> None:
+    """Pairs are settled first, then pictures among what is left."""
+    rows = [
+        ("A", "1", "u1"),
+        ("A", "1", "u2"),
+        ("B", "2", "u1"),
+        ("B", "2", "u3"),
+        ("C", "3", "u2"),
+    ]
+    # Row 4 repeats the pair of row 3, which stood first, though row 3 goes for its picture.
+    assert run_dedupe(tmp_path, *rows) == [rows[0], rows[4]]
+
+
+def test_discogs_pictures_are_one_whatever_their_signature(tmp_path: Path) -> None:
+    """The stored file's name tells; other URLs are told apart to the letter."""
+    old = "https://img.discogs.com/x=/fit-in/600x600/discogs-images/R-9913211-1488436388-9998.jpeg.jpg"
+    rows = [
+        ("A", "1", SIGNED.format("sig1", CODE)),
+        ("B", "2", SIGNED.format("sig2", CODE)),
+        ("C", "3", old),
+        ("D", "4", "http://x/a.jpg"),
+        ("E", "5", "http://x/a.jpg?v=2"),
+    ]
+    assert run_dedupe(tmp_path, *rows) == [rows[0], rows[3], rows[4]]
+
+
+def test_albums_without_a_title_are_no_duplicates_of_each_other(tmp_path: Path) -> None:
+    """Only with the same artist and picture are two untitled albums one."""
+    rows = [("A", "", "u1"), ("A", "", "u2"), ("A", "", "u1"), ("B", "", "u1")]
+    assert run_dedupe(tmp_path, *rows) == [rows[0], rows[1], rows[3]]
+
+
+def test_names_that_look_like_missing_values_are_names(tmp_path: Path) -> None:
+    """NA, None, null, nan, True, 007 and 1e5 stay to the letter, and apart."""
+    names = ["NA", "None", "null", "nan", "True", "007", "7", "1e5", "100000", ""]
+    rows = [(name, name or "x", f"u{n}") for n, name in enumerate(names)]
+    assert run_dedupe(tmp_path, *rows) == rows
+
+
+def test_a_file_without_duplicates_is_not_rewritten(tmp_path: Path) -> None:
+    """A second run leaves the very same file, without a helper column."""
+    run_dedupe(tmp_path, ("A", "1", "u1"), ("A", "1", "u2"))
+    tsv = tmp_path / "equigen_dataset.tsv"
+    before = tsv.stat()
+    assert dedupe.run(make_context(tmp_path)).dropped == {}
+    assert tsv.stat().st_ino == before.st_ino
+    assert tsv.read_text().splitlines()[0] == "artist\talbum\talbum_index\tgenre\tyear\timage_url"
+
+
+def test_each_dropped_row_has_a_reason(tmp_path: Path) -> None:
+    """The summary counts by reason."""
+    write_rows(
+        tmp_path / "equigen_dataset.tsv",
+        {"artist": "A", "album": "1", "image_url": "u1"},
+        {"artist": "A", "album": "1", "image_url": "u9"},
+        {"artist": "B", "album": "1", "image_url": "u1"},
+    )
+    summary = dedupe.run(make_context(tmp_path))
+    assert summary.dropped == {"same artist and album": 1, "same picture": 1}
+
+
+def test_placeholders_are_no_picture_that_albums_share(tmp_path: Path) -> None:
+    """Albums that lack a picture are not duplicates for it."""
+    spacer = "https://st.discogs.com/x/images/spacer.gif"
+    rows = [("A", "1", spacer), ("B", "2", spacer), ("C", "3", ""), ("D", "4", "")]
+    assert run_dedupe(tmp_path, *rows) == rows

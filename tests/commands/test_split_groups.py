@@ -1,0 +1,175 @@
+"""The split stage with groups: nothing leaks, shares hold, and sets outlast refreshes."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from splits import GENRES, TSV, Row, catalogue, fill, run_split, sets_of
+from support import make_context
+
+from equigen.commands import status
+from equigen.dataset.covers import dataset_covers
+from equigen.errors import LeakError, MissingInputError
+from equigen.identity.credits import artists_by_credit
+from equigen.ledger.ledger import Ledger
+from equigen.schema import ASIDE, SETS, Group, Link
+
+
+def leaked(rows: Sequence[Row], sets: Mapping[str, str]) -> set[str]:
+    """Return the artists that stand in several sets."""
+    artists = artists_by_credit(row["artist"] for row in rows)
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        for name in artists[row["artist"]]:
+            if sets[row["album_id"]] != ASIDE:
+                found.setdefault(name, set()).add(sets[row["album_id"]])
+    return {name for name, names in found.items() if len(names) > 1}
+
+
+def test_no_artist_and_no_picture_is_in_two_sets(tmp_path: Path) -> None:
+    """Where a deal by chance of the same covers leaks many artists, groups leak none."""
+    rows = catalogue(600)
+    fill(tmp_path, rows, same={f"m{n}": f"m{n + 300}" for n in range(40)})
+    run_split(tmp_path, group=Group.NONE)
+    with Ledger(make_context(tmp_path).ledger) as ledger:
+        by_path = ledger.sets()
+    ids = {row.path: row.album_id for row in dataset_covers(make_context(tmp_path))}
+    naive = {ids[path]: name for path, name in by_path.items()}
+    assert len(leaked(rows, naive)) > 20
+    summary = run_split(tmp_path)
+    sets = sets_of(tmp_path)
+    assert leaked(rows, sets) == set()
+    for number in range(40):
+        assert len({sets[f"m{number}"], sets[f"m{number + 300}"]} - {ASIDE}) < 2
+    assert summary.rows_in == 600
+    assert summary.rows_out == sum(name != ASIDE for name in sets.values())
+    assert run_split(tmp_path, verify=True).rows_out == summary.rows_out
+
+
+def test_shares_hold_in_each_genre(tmp_path: Path) -> None:
+    """Within the largest group of the genre; most of them within two albums."""
+    rows = catalogue(900)
+    fill(tmp_path, rows)
+    run_split(tmp_path)
+    sets = sets_of(tmp_path)
+    for genre in GENRES:
+        counts = Counter(sets[row["album_id"]] for row in rows if row["genre"] == genre)
+        placed = sum(counts[name] for name in SETS)
+        for name, share in zip(SETS, (0.7, 0.15, 0.15), strict=True):
+            assert abs(counts[name] - share * placed) < 12
+
+
+def test_sets_outlast_refreshes(tmp_path: Path) -> None:
+    """Albums come and go and come back: each is in the set that it was first dealt into."""
+    rows = catalogue(300)
+    fill(tmp_path, rows)
+    run_split(tmp_path)
+    first = sets_of(tmp_path)
+    gone = rows[:60]
+    fill(tmp_path, [*rows[60:], *catalogue(200, seed=2, first=1000)])
+    for row in gone:
+        next((tmp_path / "equigen_album_images").rglob(f"* - {row['album']} *")).unlink()
+    run_split(tmp_path, link=Link.SYMLINK)
+    second = sets_of(tmp_path)
+    fill(tmp_path, [*gone, *rows[60:], *catalogue(200, seed=2, first=1000)])
+    run_split(tmp_path)
+    third = sets_of(tmp_path)
+    for album, name in first.items():
+        if name != ASIDE:
+            assert second.get(album, name) == third[album] == name
+    assert {a: n for a, n in second.items() if n != ASIDE}.items() <= third.items()
+    assert run_split(tmp_path).facts["added"] == 0
+    assert run_split(tmp_path, reshuffle=True).rows_in == 500
+
+
+def test_a_tie_that_a_refresh_makes_sets_the_later_album_aside(tmp_path: Path) -> None:
+    """Two artists in different sets turn out to be one: the later album leaves its set."""
+    rows = catalogue(120)
+    fill(tmp_path, rows)
+    run_split(tmp_path)
+    before = sets_of(tmp_path)
+    lonely = [row for row in rows if Counter(r["artist"] for r in rows)[row["artist"]] == 1]
+    one = next(row for row in lonely if before[row["album_id"]] == "train")
+    other = next(row for row in lonely if before[row["album_id"]] == "test")
+    later = max((one, other), key=rows.index)
+    late = {**later, "artist": (other if later is one else one)["artist"]}
+    changed = [late if row is later else row for row in rows]
+    fill(tmp_path, changed)
+    summary = run_split(tmp_path)
+    sets = sets_of(tmp_path)
+    assert sets.pop(later["album_id"]) == ASIDE
+    assert sets.items() <= before.items()
+    assert any("is tied to" in note for note in summary.notes)
+    run_split(tmp_path, reshuffle=True)
+    anew = sets_of(tmp_path)
+    assert anew[one["album_id"]] == anew[other["album_id"]] != ASIDE
+
+
+def test_collaborations_between_sets_are_set_aside_where_a_group_is_cut(tmp_path: Path) -> None:
+    """A chain of collaborations through a whole genre: soloists are dealt, their duets follow."""
+    solos = [
+        {"artist": f"Soloist {n}", "album": f"Solo {n} {copy}", "album_id": f"s{n}.{copy}"}
+        for n in range(40)
+        for copy in range(2)
+    ]
+    duets = [
+        {"artist": f"Soloist {n} & Soloist {n + 1}", "album": f"Duet {n}", "album_id": f"d{n}"}
+        for n in range(39)
+    ]
+    rest = {
+        "album_index": "1",
+        "genre": "Jazz",
+        "year": "1999",
+        "image_url": "http://127.0.0.1:9/1",
+    }
+    rows = [
+        {**row, **rest, "image_url": f"http://127.0.0.1:9/{row['album_id']}"}
+        for row in (*solos, *duets)
+    ]
+    fill(tmp_path, rows)
+    summary = run_split(tmp_path)
+    assert (summary.facts["groups_cut"], summary.facts["largest_group_share"]) == (1, 1.0)
+    assert "cut at their 39 collaborations" in " ".join(summary.notes)
+    sets = sets_of(tmp_path)
+    for n in range(39):
+        around = {sets[f"s{n}.0"], sets[f"s{n}.1"], sets[f"s{n + 1}.0"], sets[f"s{n + 1}.1"]}
+        assert sets[f"d{n}"] == (around.pop() if len(around) == 1 else ASIDE)
+    assert (
+        summary.dropped["tied to several sets"] == sum(name == ASIDE for name in sets.values()) > 0
+    )
+    counted = status.run(make_context(tmp_path))
+    assert counted.facts["set_aside"] == summary.dropped["tied to several sets"]
+    assert "equigen split" not in str(counted.facts["next"])
+
+
+def test_verify_finds_what_somebody_put_into_a_second_set(tmp_path: Path) -> None:
+    """The same bytes under another name, and an artist's album; both are named."""
+    fill(tmp_path, catalogue(120))
+    run_split(tmp_path)
+    victim = next((tmp_path / "split" / "train" / "Jazz").iterdir())
+    (tmp_path / "split" / "test" / "Jazz" / "stray.jpg").write_bytes(victim.read_bytes())
+    with pytest.raises(LeakError, match=r"found 1 in(.|\n)*sha256 .*stray\.jpg"):
+        run_split(tmp_path, verify=True)
+    victim.rename(tmp_path / "split" / "val" / "Jazz" / victim.name)
+    with pytest.raises(LeakError):
+        run_split(tmp_path, verify=True)
+
+
+def test_what_no_row_asks_for_is_in_no_set(tmp_path: Path) -> None:
+    """A file whose artist nobody knows is left out, and counted."""
+    fill(tmp_path, catalogue(60))
+    (tmp_path / "equigen_album_images" / "Jazz" / "mine.jpg").write_bytes(b"x")
+    summary = run_split(tmp_path)
+    assert summary.dropped["no row in the dataset"] == 1
+    assert not list((tmp_path / "split").rglob("mine.jpg"))
+
+
+def test_without_a_dataset_there_are_no_artists(tmp_path: Path) -> None:
+    """One line that says which stage is missing."""
+    fill(tmp_path, catalogue(10))
+    (tmp_path / TSV).unlink()
+    with pytest.raises(MissingInputError, match="equigen fetch"):
+        run_split(tmp_path)
+    with pytest.raises(MissingInputError, match="equigen split"):
+        run_split(tmp_path, verify=True)

@@ -1,0 +1,244 @@
+"""The status stage, from an empty folder to a whole dataset."""
+
+import json
+import os
+import re
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from support import NOON, ROOT, make_context, write_rows
+
+from equigen.cli.console import as_text
+from equigen.commands import download, fetch, split, status
+from equigen.dataset.context import Context
+from equigen.dataset.history import noted
+from equigen.errors import StorageError
+from equigen.identity.albums import Identity
+from equigen.ledger.ledger import Ledger
+from equigen.ledger.models import PageUse, Rest
+from equigen.sandbox.catalogue import make_catalogue
+from equigen.sandbox.exchange import Reply
+from equigen.sandbox.server import Sandbox
+from equigen.schema import Album, Link, Listing
+from equigen.summary import Summary
+
+
+def test_status_names_the_next_step_from_start_to_end(tmp_path: Path) -> None:
+    """What is there, what is missing, and what to run, after each stage."""
+    with Sandbox(make_catalogue(albums_per_label=6)) as sandbox:
+        context = make_context(
+            tmp_path,
+            base_url=sandbox.base_url,
+            fetch={"labels": ["Jazz", "Salsa"], "genre_limit": 5, "world_limit": 5},
+        )
+        empty = status.run(context)
+        assert (empty.rows_in, empty.facts["next"]) == (0, "equigen fetch")
+        assert list(tmp_path.iterdir()) == [], "status writes nothing"
+        fetch.run(context)
+        fetched = status.run(context).facts
+        assert (fetched["missing"], fetched["next"]) == (10, "equigen download")
+        assert fetched["last_fetch"] == "2026-06-15T12:00:00+00:00"
+        refused = 0
+
+        def hook(hit: object) -> Reply | None:
+            nonlocal refused
+            refused += 1
+            return Reply(404) if refused <= 2 else None
+
+        sandbox.hook = hook
+        download.run(context)
+        loaded = status.run(context).facts
+        assert loaded["covers"] == 8
+        assert loaded["failed"] == {"HTTP 404": 2}
+        assert loaded["next"] == "equigen split"
+        split.run(context)
+        done = status.run(context).facts
+        sets = done["sets"]
+        assert isinstance(sets, dict)
+        assert sum(sets.values()) == 8
+        assert str(done["next"]).startswith("nothing")
+
+
+def test_rows_that_are_not_in_the_tsv_yet_are_told(tmp_path: Path) -> None:
+    """Rows that a killed fetch left in the ledger count as such, and fetch is the next step."""
+    context = make_context(tmp_path)
+    write_rows(context.tsv, {"artist": "A", "genre": "Jazz", "image_url": "http://x/a.jpg"})
+    listing = Listing("B", "T", "1999", "http://x/b.jpg", "discogs:r1", (), (), "", ())
+    album = Album(listing, album_index=2, genre="Jazz", year="1999")
+    with Ledger(context.ledger) as ledger:
+        taken = [(album, Identity.of(listing, "Jazz"))]
+        ledger.use_pages([PageUse("q", 1, rows_left=0)], taken=taken)
+    found = status.run(context)
+    assert (found.rows_in, found.facts["not_in_tsv_yet"]) == (1, 1)
+    assert found.facts["next"] == "equigen fetch"
+
+
+def test_a_dataset_of_another_tool_needs_no_fetch(tmp_path: Path) -> None:
+    """Where rows are there and no fetch was ever begun, the covers are next."""
+    context = make_context(tmp_path)
+    write_rows(context.tsv, {"artist": "A", "genre": "Jazz", "image_url": "http://x/a.jpg"})
+    found = status.run(context).facts
+    assert (found["missing"], found["next"]) == (1, "equigen download")
+
+
+def test_hosts_that_rest_and_quotas_of_the_day_are_told(tmp_path: Path) -> None:
+    """Of hosts by name and by pattern, as a download sees them; a rest that is over is none."""
+    hosts = {"i.discogs.com": {"per_day": 1000}, "*.example": {"per_day": 50}, "*": {}}
+    context = make_context(tmp_path, download={"hosts": hosts})
+    urls = ["http://b.example/x.jpg", "http://i.discogs.com/y.jpg", "http://free/z.jpg"]
+    write_rows(context.tsv, *({"artist": url, "image_url": url} for url in urls))
+    with Ledger(context.ledger) as ledger:
+        for _ in range(60):
+            ledger.count_request("a.example", "2026-06-15")
+        ledger.count_request("i.discogs.com", "2026-06-15")
+        ledger.count_request("i.discogs.com", "2026-06-14")
+        ledger.count_request("free", "2026-06-15")
+        ledger.count_request("d.example", "2026-06-16")  # before the clock was set back
+        soon = (NOON + timedelta(hours=1)).isoformat()
+        ledger.record_rest(Rest("b.example", "2026-06-15T11:00:00+00:00", soon, 2, "403"))
+        ledger.record_rest(Rest("c.example", "2026-06-14T11:00:00+00:00", NOON.isoformat(), 1, "-"))
+        later = ("2026-06-17T11:00:00+00:00", "2026-06-17T12:00:00+00:00")
+        ledger.record_rest(Rest("d.example", *later, 1, "a clock that was set back since"))
+    found = status.run(context)
+    midnight = "2026-06-16T00:00:00+00:00"
+    fields = ("host", "per_day", "used_today", "left", "resumes_at")
+    expected = [
+        ("a.example", 50, 60, 0, midnight),
+        ("b.example", 50, 0, 50, midnight),
+        ("d.example", 50, 1, 49, midnight),
+        ("i.discogs.com", 1000, 1, 999, midnight),
+    ]
+    assert found.facts["quotas"] == [dict(zip(fields, row, strict=True)) for row in expected]
+    assert found.facts["resting"] == [
+        {"host": "b.example", "since": "2026-06-15T11:00:00+00:00", "until": soon, "times": 2,
+         "why": "403"},
+    ]  # fmt: skip
+    assert found.facts["covers_left"] == 3
+    text = as_text(found)
+    assert re.search(r"quota of i.discogs.com +999 of 1,000 left today, anew at 2026-06-16", text)
+    assert re.search(r"b.example rests +until 2026-06-15T13:00:00\+00:00: 403", text)
+
+
+def test_how_the_last_run_ended_is_told_with_its_age(tmp_path: Path) -> None:
+    """In words as well, with what it left."""
+    before = make_context(tmp_path, now=NOON - timedelta(hours=30))
+    Ledger(before.ledger).close()
+    left = Summary("download", "rows", 0, 0, partly=True, left=7, resumes_at=NOON)
+    with noted(before, "download", [left]):
+        pass
+    found = status.run(make_context(tmp_path))
+    assert found.facts["last_success_age_s"] == 30 * 3600
+    last = found.facts["last_run"]
+    assert isinstance(last, dict)
+    assert (last["outcome"], last["left"], last["age_s"]) == ("partly", {"covers": 7}, 30 * 3600)
+    assert last["resumes_at"] == "2026-06-15T12:00:00+00:00"
+    assert re.search(r"last run +download: partly, 2026-06-14T06:00:00", as_text(found))
+    assert "(1 day, 6:00:00 ago)" in as_text(found)
+
+
+@pytest.mark.parametrize("link", [Link.COPY, Link.MOVE])
+def test_covers_whose_files_are_gone_are_left_to_get(tmp_path: Path, link: Link) -> None:
+    """What is there is seen on the disk, also where a split moved covers into their sets."""
+    with Sandbox(make_catalogue(albums_per_label=6)) as sandbox:
+        context = make_context(
+            tmp_path, base_url=sandbox.base_url, fetch={"labels": ["Jazz"], "genre_limit": 5}
+        )
+        fetch.run(context)
+        download.run(context)
+        split.run(context, link=link)
+        whole = status.run(context).facts
+        assert (whole["covers"], whole["gone"], whole["covers_left"]) == (5, 0, 0)
+        root = context.split if link is Link.MOVE else context.images
+        file, *_ = sorted(root.rglob("*.jpg"))
+        file.unlink()
+        found = status.run(context)
+        assert (found.facts["covers"], found.facts["gone"], found.facts["covers_left"]) == (4, 1, 1)
+        assert found.facts["next"] == "equigen download"
+        assert re.search(r"covers whose files are gone +1\b", as_text(found))
+        assert to_fetch(context) == 1
+        shutil.rmtree(root)
+        none = status.run(context).facts
+        assert (none["covers"], none["gone"], none["covers_left"]) == (0, 5, 5)
+
+
+def to_fetch(context: Context) -> int:
+    """Return how many covers a download says that it would fetch."""
+    by_host = download.run(context, dry_run=True).facts["to_fetch"]
+    assert isinstance(by_host, dict)
+    return sum(by_host.values())
+
+
+def test_covers_that_a_download_would_ask_for_again_are_left_to_get(tmp_path: Path) -> None:
+    """What a host didn't have is asked for again after a while: that counts, and only then."""
+    with Sandbox(make_catalogue(albums_per_label=6)) as sandbox:
+        limits = {"labels": ["Jazz"], "genre_limit": 5}
+        context = make_context(tmp_path, base_url=sandbox.base_url, fetch=limits)
+        fetch.run(context)
+        sandbox.hook = lambda hit: Reply(404)
+        download.run(context)
+        for later, left in [(timedelta(hours=1), 0), (timedelta(weeks=3), 5)]:
+            at = make_context(tmp_path, base_url=sandbox.base_url, fetch=limits, now=NOON + later)
+            found = status.run(at).facts
+            assert (found["covers_left"], found["failed"]) == (left, {"HTTP 404": 5})
+            assert (found["next"] == "equigen download") == bool(left)
+            assert to_fetch(at) == left
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"stage": None},
+        {"stage": ["fetch"]},
+        {"pid": "12"},
+        {"pid": -1},
+        {"pid": 0},
+        {"pid": 2**70},
+        {"pid": True},
+        {"since": 7},
+    ],
+)
+def test_a_lock_that_names_no_run_tells_of_none(tmp_path: Path, odd: dict[str, object]) -> None:
+    """Whatever stands there, no run is under way that anybody could know of."""
+    context = make_context(tmp_path)
+    Ledger(context.ledger).close()
+    holder = {"stage": "fetch", "pid": os.getpid(), "since": "2026-06-15 11:00:00 UTC"}
+    lock = tmp_path / ".equigen.lock.holder"
+    lock.write_text(json.dumps(holder))
+    assert status.run(context).facts["under_way"]
+    kept = {key: value for key, value in (holder | odd).items() if value is not None}
+    lock.write_text(json.dumps(kept))
+    assert status.run(context).facts["under_way"] is None
+
+
+def test_an_error_that_quotes_a_name_of_any_bytes_can_be_told(tmp_path: Path) -> None:
+    """A file's name that is no UTF-8 doesn't spoil what is noted of a run."""
+    context = make_context(tmp_path)
+    Ledger(context.ledger).close()
+    name = os.fsdecode(b"J\xe4zz")
+    with pytest.raises(StorageError), noted(context, "fetch", []):
+        raise StorageError(name)
+    last = status.run(context).facts["last_run"]
+    assert isinstance(last, dict)
+    assert last["error"] == "J\ufffdzz"
+
+
+def test_the_names_that_monitors_read_are_documented(tmp_path: Path) -> None:
+    """Each name of docs/cron.md is in the JSON."""
+    context = make_context(tmp_path)
+    Ledger(context.ledger).close()
+    with noted(context, "run", []):
+        facts = status.run(context).facts
+        under_way = facts["under_way"]
+    table = (ROOT / "docs" / "cron.md").read_text().partition("## For monitors")[2]
+    listed = re.findall(r"^\| (`.+?`) \| ", table.partition("## The log")[0], re.MULTILINE)
+    names = {name for cell in listed for name in re.findall(r"`(\w+)`", cell)}
+    assert len(names) >= 10
+    assert names <= {*facts, *status.run(context).facts}
+    last = status.run(context).facts["last_run"]
+    assert isinstance(last, dict)
+    parts = {name for cell in listed for name in re.findall(r"`last_run\.(\w+)`|`\.(\w+)`", cell)}
+    assert {a or b for a, b in parts} == set(last)
+    assert isinstance(under_way, dict)
+    assert set(under_way) == {"command", "pid", "since", "alive"}

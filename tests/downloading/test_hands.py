@@ -1,0 +1,119 @@
+"""Threads that do jobs: none too few while hosts are slow, none that only stands at a gate."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import SimpleQueue
+
+from downloads import JPEG
+from support import Script, ScriptedServer
+
+from equigen.downloading.engines.thread_pool import Hands
+from equigen.downloading.fetcher import Fetcher
+from equigen.downloading.jobs import STOPPED, Job, Making, Outcome
+from equigen.http.client import Client
+from equigen.http.limits import HostPolicy
+from equigen.http.rate_limit import Clock, Gates
+from equigen.images.rendering import Demands, Rendering
+from equigen.ledger.models import OK
+
+MAKING = Demands(2, 10_000_000)
+
+
+@contextmanager
+def hands(
+    folder: Path, concurrency: int, *, most: int = 16
+) -> Iterator[tuple[Hands, SimpleQueue[Outcome]]]:
+    """Threads that fetch into a folder, and what they report."""
+    outcomes: SimpleQueue[Outcome] = SimpleQueue()
+    making = Making(MAKING, (Rendering(),), (folder,), 10_000_000, "t")
+    policies = {"*": HostPolicy(concurrency=concurrency)}
+    with Client(policies, user_agent="T/1") as client:
+        made = Hands(Fetcher(client, making), outcomes.put, most=most)
+        yield made, outcomes
+        made.stop()
+        made.join()
+
+
+def jobs(url: str, count: int, host: str = "127.0.0.1") -> list[Job]:
+    """Return jobs whose pictures one server has."""
+    return [Job(n, f"{host}/{n}.jpg", "p", f"{url}/{n}.jpg", host) for n in range(count)]
+
+
+def download_threads() -> int:
+    """Return how many threads there are that do jobs."""
+    return sum(thread.name == "download" for thread in threading.enumerate())
+
+
+def look_until(made: Hands, reached: Callable[[], bool]) -> None:
+    """Let it look after its threads until something is so."""
+    by_s = time.monotonic() + 30
+    while not reached():
+        assert time.monotonic() < by_s
+        made.look()
+
+
+def test_a_host_has_no_more_threads_than_it_may(tmp_path: Path) -> None:
+    """More would only wait at its gate; and all of its jobs are done all the same."""
+    go = threading.Event()
+    with ScriptedServer(Script(body=JPEG)) as server, hands(tmp_path, 3) as (made, outcomes):
+        server.before_answer = go.wait  # type: ignore[assignment]
+        made.hand(jobs(server.url, 20))
+        look_until(made, lambda: server.most_at_once == 3)
+        looked_until_s = time.monotonic() + 0.5
+        look_until(made, lambda: time.monotonic() > looked_until_s)
+        assert download_threads() == 3
+        go.set()
+        assert [outcomes.get(timeout=30).status for _ in range(20)] == [OK] * 20
+    assert server.most_at_once == 3
+
+
+def test_a_host_that_stands_still_holds_up_no_other(tmp_path: Path) -> None:
+    """Where it has all threads, another host gets one of its own."""
+    go = threading.Event()
+    with (
+        ScriptedServer(Script(body=JPEG)) as still,
+        ScriptedServer(Script(body=JPEG)) as other,
+        hands(tmp_path, 2) as (made, outcomes),
+    ):
+        still.before_answer = go.wait  # type: ignore[assignment]
+        made.hand(jobs(still.url, 6))
+        look_until(made, lambda: still.most_at_once == 2)
+        url = other.url.replace("127.0.0.1", "localhost")
+        made.hand(jobs(url, 9, "localhost"))
+        look_until(made, lambda: outcomes.qsize() == 9)
+        assert len(other.seen) == 9
+        go.set()
+        assert [outcomes.get(timeout=30).status for _ in range(15)] == [OK] * 15
+
+
+def test_what_was_not_begun_is_reported_when_it_stops(tmp_path: Path) -> None:
+    """Also jobs that were kept back because their host had all it may."""
+    go = threading.Event()
+    with ScriptedServer(Script(body=JPEG)) as server, hands(tmp_path, 1) as (made, outcomes):
+        server.before_answer = go.wait  # type: ignore[assignment]
+        made.hand(jobs(server.url, 5))
+        look_until(made, lambda: server.most_at_once == 1)
+        made.stop()
+        go.set()
+        made.join()
+        statuses = sorted(outcomes.get(timeout=30).status for _ in range(5))
+    assert statuses == sorted([OK, *[STOPPED] * 4])
+    assert download_threads() == 0
+
+
+def test_gates_tell_for_how_long_requests_were_inside() -> None:
+    """Those still under way count up to now, each by itself."""
+    now_s = [100.0]
+    gates = Gates(
+        {"*": HostPolicy(concurrency=9)}, clock=Clock(steady=lambda: now_s[0]), max_wait_s=1
+    )
+    with gates.at("a").passing():
+        now_s[0] += 2
+        with gates.at("b").passing(), gates.at("a").passing():
+            now_s[0] += 3
+            assert gates.inside_s() == 2 + 3 * 3
+    now_s[0] += 50
+    assert gates.inside_s() == 2 + 3 * 3

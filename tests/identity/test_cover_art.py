@@ -1,0 +1,76 @@
+"""Addresses of the Cover Art Archive, and what licences rows have."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from equigen.identity.cover_art import front_key, front_url
+from equigen.identity.pictures import host_of, picture_key
+from equigen.sources.licences import licence_of
+
+MBID = "f1afec0b-26dd-3db5-9aa1-c91229a74a24"
+FRONT = f"https://coverartarchive.org/release-group/{MBID}/front"
+
+
+def test_a_front_covers_address_names_its_size() -> None:
+    """Below whatever host the settings name."""
+    assert front_url("https://coverartarchive.org", MBID, 500) == f"{FRONT}-500"
+    assert front_url("http://127.0.0.1:8/caa", MBID, 250) == (
+        f"http://127.0.0.1:8/caa/release-group/{MBID}/front-250"
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        FRONT,
+        f"{FRONT}-250",
+        f"{FRONT}-500",
+        f"{FRONT}-1200",
+        f"{FRONT}-500.jpg",
+        f"{FRONT}-500?a=b",
+        f"{FRONT}-500".replace("https", "http"),
+        f"{FRONT}-500".replace("coverartarchive.org", "CoverArtArchive.org:443"),
+        f"{FRONT}-500".replace("coverartarchive.org", "www.coverartarchive.org"),
+        f"{FRONT}-500".replace(MBID, MBID.upper()),
+    ],
+)
+def test_one_groups_front_is_one_picture_in_any_size(url: str) -> None:
+    """Whatever the scheme, the size, and the letters' case."""
+    assert picture_key(url) == front_key(url) == f"coverart:{MBID}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://coverartarchive.org/release/{MBID}/front-500",
+        f"https://coverartarchive.org/release-group/{MBID}/back-500",
+        f"https://coverartarchive.org/release-group/{MBID}/front-500/x",
+        f"https://coverartarchive.org/release-group/{MBID}",
+        "https://coverartarchive.org/release-group/xyz/front-500",
+        f"https://a.example/release-group/{MBID}/front-500",
+        f"https://coverartarchive.org.example/release-group/{MBID}/front-500",
+        f"https://a.example/?https://coverartarchive.org/release-group/{MBID}/front-500",
+        f"coverartarchive.org/release-group/{MBID}/front-500",
+    ],
+)
+def test_any_other_address_is_its_own_key(url: str) -> None:
+    """A release's pictures, other kinds of picture, other hosts."""
+    assert front_key(url) == ""
+    assert picture_key(url) == url
+
+
+@given(st.uuids(), st.uuids(), st.sampled_from([250, 500, 1200]), st.sampled_from([250, 500, 1200]))
+def test_two_groups_have_two_pictures(one: object, other: object, px: int, other_px: int) -> None:
+    """A key tells groups apart, and only groups."""
+    first = front_url("https://coverartarchive.org", str(one), px)
+    second = front_url("http://coverartarchive.org", str(other), other_px)
+    assert (picture_key(first) == picture_key(second)) == (one == other)
+    assert host_of(first) == "coverartarchive.org"
+
+
+def test_rows_of_musicbrainz_have_a_licence_and_others_none() -> None:
+    """Told from the id that stands in the row."""
+    assert "CC BY-NC-SA 3.0" in licence_of(f"musicbrainz:{MBID}")
+    assert licence_of("discogs:m1") == licence_of("") == licence_of("musicbrainzer:1") == ""
+    assert len(licence_of("musicbrainz:").splitlines()) == 1

@@ -1,0 +1,251 @@
+"""The ledger: what it refuses, and what it keeps."""
+
+import dataclasses
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from equigen.errors import LedgerError
+from equigen.identity.albums import Identity
+from equigen.ledger.ledger import LAST_FETCH, LAST_REFRESH, Ledger
+from equigen.ledger.models import Cover, CoverPair, PageUse, Placement, StoredLook, StoredPage
+from equigen.schema import Album, Listing
+
+LISTINGS = tuple(
+    Listing(f"A{n}", "T", "1999", "http://x", f"discogs:r{n}", ("Jazz",), (), "US", ("LP", "Album"))
+    for n in range(5)
+)
+PAGE = StoredPage("q", 1, 2020, 5, 1, LISTINGS, others=2, rows_left=5)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the ledger lies."""
+    return tmp_path / "ledger.sqlite"
+
+
+def test_a_page_is_used_up_row_by_row(path: Path) -> None:
+    """What is left of a page comes back as it came, also after closing and opening."""
+    with Ledger(path) as ledger:
+        ledger.store_page(PAGE, asked_at="now")
+        assert ledger.listings("q", 1) == list(LISTINGS)
+        assert [page.begun for page in ledger.page_extents()] == [False]
+        album = Album(LISTINGS[0], album_index=1, genre="Jazz", year="1999")
+        taken = [(album, Identity.of(album.listing, "Jazz"))]
+        ledger.use_pages([PageUse("q", 1, rows_left=2)], taken=taken)
+    with Ledger(path) as ledger:
+        assert ledger.listings("q", 1) == list(LISTINGS[3:])
+        assert [page.begun for page in ledger.page_extents()] == [True]
+        ledger.use_pages([PageUse("q", 1, rows_left=0)], taken=[])
+        assert ledger.listings("q", 1) == []
+        (page,) = ledger.page_extents()
+        assert (page.rows_left, page.items, page.others) == (0, 5, 2)
+        (pending,) = ledger.pending_rows()
+        assert pending.cells == album.cells()
+        assert [(each.pending, each.year) for each in ledger.taken()] == [(True, "1999")]
+        ledger.mark_written(pending.seq)
+        assert list(ledger.pending_rows()) == []
+        assert (ledger.pending(), ledger.last_pending()) == (0, 0)
+        assert [each.identity.album_id for each in ledger.taken()] == ["discogs:r0"]
+
+
+def test_a_ledger_of_a_newer_version_is_refused(path: Path) -> None:
+    """It is said plainly, and nothing is changed."""
+    with Ledger(path):
+        pass
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    before = path.read_bytes()
+    with pytest.raises(LedgerError, match=r"format 99.*newer"):
+        Ledger(path)
+    assert path.read_bytes() == before
+
+
+def test_a_database_of_another_program_is_refused(path: Path) -> None:
+    """A SQLite file that isn't ours is left alone."""
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE mine (x)")
+    db.close()
+    with pytest.raises(LedgerError, match="not EquiGen's"):
+        Ledger(path)
+
+
+def test_a_damaged_ledger_is_said_plainly(path: Path) -> None:
+    """Junk in the file is one line with a way out."""
+    path.write_bytes(b"junk" * 5000)
+    with pytest.raises(LedgerError, match="`equigen repair`") as caught:
+        Ledger(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_reading_makes_no_ledger(path: Path) -> None:
+    """Opened only to read, a missing ledger is an error, not a new file."""
+    with pytest.raises(LedgerError):
+        Ledger(path, read_only=True)
+    assert not path.exists()
+
+
+def test_reading_leaves_nothing_beside_the_ledger(path: Path) -> None:
+    """Who only reads changes nothing, also while another writes, and tidies up when it closes."""
+    with Ledger(path) as writer:
+        with Ledger(path, read_only=True) as reader:
+            assert reader.covers() == {}
+            with pytest.raises(LedgerError):
+                reader.count_request("h", "d")
+        writer.count_request("h", "d")
+    with Ledger(path, read_only=True) as reader:
+        assert reader.requests_on("h", "d") == 1
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_many_threads_may_write(path: Path) -> None:
+    """Covers recorded from several threads are all there."""
+    with Ledger(path) as ledger, ThreadPoolExecutor(8) as pool:
+        covers = [Cover(f"{n}", "p", "u", "ok") for n in range(200)]
+        list(pool.map(ledger.record_cover, covers))
+        list(pool.map(lambda _: ledger.count_request("h", "d"), range(100)))
+        assert ledger.covers() == {
+            cover.path: cover for cover in sorted(covers, key=lambda c: c.path)
+        }
+        assert ledger.requests_on("h", "d") == 100
+
+
+def test_a_refresh_forgets_pages_once(path: Path) -> None:
+    """An open refresh goes on; other queries join it, slices with theirs, and the rest stays."""
+    jazz, cut, blues = '["d", ["Jazz"]]', '["d", ["Jazz"], ["US"]]', '["d", ["Blues"]]'
+
+    def store(ledger: Ledger, *queries: str) -> None:
+        for query in queries:
+            ledger.store_page(StoredPage(query, 1, 2022, 0, 1, (), 0, 0), asked_at="now")
+
+    def queries(ledger: Ledger) -> set[str]:
+        return {page.query for page in ledger.page_extents()}
+
+    with Ledger(path) as ledger:
+        store(ledger, jazz, cut, blues)
+        ledger.start_refresh([jazz])
+        assert queries(ledger) == {blues}
+        store(ledger, jazz)
+        ledger.start_refresh([jazz])
+        assert queries(ledger) == {jazz, blues}
+        ledger.start_refresh([jazz, blues])
+        assert queries(ledger) == {jazz}
+        ledger.end_fetch(ended_at="then")
+        assert ledger.value(LAST_REFRESH) == ledger.value(LAST_FETCH) == "then"
+        ledger.end_fetch(ended_at="later")
+        assert (ledger.value(LAST_REFRESH), ledger.value(LAST_FETCH)) == ("then", "later")
+        ledger.start_refresh([jazz])
+        assert queries(ledger) == set()
+
+
+def test_an_empty_file_is_a_new_ledger(path: Path) -> None:
+    """A process killed before it wrote anything leaves no trap; who only reads makes nothing."""
+    path.touch()
+    with pytest.raises(LedgerError, match="it is empty"):
+        Ledger(path, read_only=True)
+    assert path.read_bytes() == b""
+    with Ledger(path) as ledger:
+        assert ledger.covers() == {}
+
+
+# A ledger as it was before covers were compared.
+FORMAT_3 = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE pages (query TEXT NOT NULL, page INTEGER NOT NULL, year INTEGER NOT NULL,
+    items INTEGER NOT NULL, pages INTEGER NOT NULL, listings TEXT, others INTEGER NOT NULL,
+    rows_left INTEGER NOT NULL, asked_at TEXT NOT NULL, PRIMARY KEY (query, page)) WITHOUT ROWID;
+CREATE TABLE albums (seq INTEGER PRIMARY KEY, album_id TEXT NOT NULL, artist TEXT NOT NULL,
+    title TEXT NOT NULL, picture TEXT NOT NULL, genre TEXT NOT NULL, album_index INTEGER NOT NULL,
+    cells TEXT);
+CREATE TABLE covers (path TEXT PRIMARY KEY, picture TEXT NOT NULL, url TEXT NOT NULL,
+    status TEXT NOT NULL, reason TEXT NOT NULL, http_status INTEGER NOT NULL,
+    tries INTEGER NOT NULL, size_bytes INTEGER NOT NULL, width_px INTEGER NOT NULL,
+    height_px INTEGER NOT NULL, sha256 TEXT NOT NULL, fetched_at TEXT NOT NULL,
+    final_url TEXT NOT NULL, rendering TEXT NOT NULL, etag TEXT NOT NULL,
+    last_modified TEXT NOT NULL, phash TEXT NOT NULL, grey BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX covers_by_picture ON covers (picture);
+CREATE TABLE sets (path TEXT PRIMARY KEY, set_name TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE placements (seq INTEGER PRIMARY KEY, album TEXT NOT NULL UNIQUE,
+    set_name TEXT NOT NULL, ties TEXT NOT NULL);
+CREATE TABLE requests (host TEXT NOT NULL, day TEXT NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (host, day)) WITHOUT ROWID;
+INSERT INTO meta VALUES ('split_link', 'move');
+INSERT INTO covers VALUES ('Jazz/a.jpg', 'pa', 'http://x/a', 'ok', '', 200, 2, 11, 12, 13, 'sha a',
+    'then', 'http://y/a', '64 crop png', 'etag', 'modified', '0123456789abcdef', x'00ff');
+INSERT INTO covers VALUES ('Jazz/b.jpg', 'pb', 'http://x/b', 'failed', 'HTTP 500', 500, 3, 0, 0, 0,
+    '', 'then', '', 'original', '', '', '', x'');
+INSERT INTO sets VALUES ('Jazz/a.jpg', 'train');
+INSERT INTO placements VALUES (7, 'm1', 'train', '["artist a", "cover sha a"]');
+INSERT INTO requests VALUES ('x', '2026-06-15', 5);
+PRAGMA application_id = 0x45714733;
+PRAGMA user_version = 3;
+"""
+
+
+def columns_of(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Return the columns of each table, and which columns each index is on."""
+    with sqlite3.connect(path) as db:
+        names = [name for (name,) in db.execute("SELECT name FROM sqlite_schema")]
+        found = {
+            name: db.execute(f"PRAGMA table_info('{name}')").fetchall()
+            + db.execute(f"PRAGMA index_info('{name}')").fetchall()
+            for name in names
+        }
+    db.close()
+    return found
+
+
+def test_an_older_ledger_keeps_what_it_knows(path: Path) -> None:
+    """Covers, sets and placements; then it has the tables that a new one has."""
+    with sqlite3.connect(path) as db:
+        db.executescript(FORMAT_3)
+    db.close()
+    with Ledger(path) as ledger:
+        one = Cover(
+            "Jazz/a.jpg", "pa", "http://x/a", "ok", "", 200, 2, 11, 12, 13, "sha a", "then",
+            "http://y/a", "64 crop png", "etag", "modified", "0123456789abcdef",
+        )  # fmt: skip
+        other = Cover("Jazz/b.jpg", "pb", "http://x/b", "failed", "HTTP 500", 500, 3, failures=1)
+        assert ledger.covers() == {
+            "Jazz/a.jpg": one,
+            "Jazz/b.jpg": dataclasses.replace(other, fetched_at="then"),
+        }
+        assert ledger.covers_of(["pa"]) == [one]
+        assert ledger.sets() == {"Jazz/a.jpg": "train"}
+        assert ledger.placements() == [Placement("m1", "train", ("artist a", "cover sha a"))]
+        assert ledger.requests_on("x", "2026-06-15") == 5
+        assert ledger.value("split_link") == "move"
+        assert ledger.looked_at() == set()
+        ledger.record_cover(one)
+    with Ledger(path.with_name("new.sqlite")):
+        pass
+    assert columns_of(path) == columns_of(path.with_name("new.sqlite"))
+
+
+def test_what_looks_alike_is_remembered(path: Path) -> None:
+    """The first look at a file counts; pairs take the place of what was known, groups of all."""
+    pairs = [CoverPair("a", "b", 3, 0.9), CoverPair("a", "c", 8, 0.2, is_alike=False)]
+    with Ledger(path) as ledger:
+        ledger.record_covers((), {"b": b"two", "a": b""})
+        ledger.record_covers([Cover("p", "p", "u", "ok")], {"a": b"other", "c": b"three"})
+        ledger.record_pairs(reversed(pairs))
+        ledger.record_groups({"a": "a", "b": "a"})
+        ledger.record_groups({"c": "c", "d": "c"})
+    with Ledger(path, read_only=True) as ledger:
+        looks = [StoredLook("b", b"two"), StoredLook("a", b""), StoredLook("c", b"three")]
+        assert list(ledger.looks()) == looks
+        assert ledger.looks_of(["c", "x"]) == {"c": b"three"}
+        assert ledger.looked_at() == {"a", "b", "c"}
+        assert list(ledger.compared()) == pairs
+        assert ledger.cover_pairs() == pairs[:1]
+        assert ledger.cover_groups() == {"c": "c", "d": "c"}
+        assert set(ledger.covers()) == {"p"}
+    with Ledger(path) as ledger:
+        ledger.record_pairs([pairs[1]._replace(is_alike=True)])
+        assert len(ledger.cover_pairs()) == 2
+        ledger.forget_pairs()
+        assert list(ledger.compared()) == []
+        assert ledger.looked_at() == {"a", "b", "c"}

@@ -1,0 +1,134 @@
+"""No tie crosses two sets, nothing is lost, shares hold, and an album stays where it was."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from equigen.schema import ASIDE, SETS
+from equigen.splitting.dealing import Dealt, Earlier, deal
+from equigen.splitting.grouping import Member, grouped
+
+RATIO = (0.7, 0.15, 0.15)
+ARTISTS = st.lists(st.sampled_from([f"a{n}" for n in range(30)]), max_size=3, unique=True)
+ALBUMS = st.lists(
+    st.tuples(
+        st.sampled_from(["Jazz", "Rock", "Pop"]),
+        ARTISTS,
+        st.sampled_from(["", "", "", "", "p1", "p2", "p3"]),
+    ),
+    min_size=1,
+    max_size=120,
+)
+SEEDS = st.integers(0, 10**6)
+
+
+def members_of(albums: Sequence[tuple[str, list[str], str]], first: int = 0) -> list[Member]:
+    """Return albums with names of their own."""
+    return [
+        Member(
+            f"{genre}/{first + n}.jpg",
+            genre,
+            (*artists, cover) if cover else tuple(artists),
+            is_collaboration=len(artists) > 1,
+        )
+        for n, (genre, artists, cover) in enumerate(albums)
+    ]
+
+
+def dealt(
+    members: Sequence[Member], seed: int, before: Sequence[Earlier] = (), spared: int = 20
+) -> Dealt:
+    """Group and deal."""
+    grouping = grouped(members, largest_spared=spared)
+    return deal(members, grouping, ratio=RATIO, seed=seed, before=before)
+
+
+def check(members: Sequence[Member], result: Dealt) -> None:
+    """Every album is in one set or aside, and no tie is in two sets."""
+    aside = [each.path for each in result.aside]
+    assert sorted([*result.sets, *aside]) == sorted(member.path for member in members)
+    sets_of: dict[str, set[str]] = {}
+    for member in members:
+        for tie in member.ties if member.path in result.sets else ():
+            sets_of.setdefault(tie, set()).add(result.sets[member.path])
+    assert {tie: names for tie, names in sets_of.items() if len(names) > 1} == {}
+    for each in result.aside:
+        assert each.was_in == ASIDE or len({*each.ties.values(), each.was_in} - {""}) > 1
+
+
+@given(ALBUMS, SEEDS, st.sampled_from([0, 3, 20]))
+@settings(deadline=None)
+def test_no_tie_crosses_two_sets(
+    albums: list[tuple[str, list[str], str]], seed: int, spared: int
+) -> None:
+    """However artists and pictures hang together, and wherever groups were cut."""
+    members = members_of(albums)
+    check(members, dealt(members, seed, spared=spared))
+
+
+@given(ALBUMS, SEEDS)
+@settings(deadline=None)
+def test_shares_hold_within_the_largest_group(
+    albums: list[tuple[str, list[str], str]], seed: int
+) -> None:
+    """In each genre no set is off by more than an album, or by the largest group there."""
+    members = members_of(albums)
+    grouping = grouped(members, largest_spared=10**6)
+    result = deal(members, grouping, ratio=RATIO, seed=seed)
+    in_genre = Counter(member.genre for member in members)
+    for genre, count in in_genre.items():
+        sizes = [sum(members[at].genre == genre for at in group) for group in grouping.groups]
+        bound = max(1, *sizes)
+        for name, share in zip(SETS, RATIO, strict=True):
+            got = sum(result.sets[m.path] == name for m in members if m.genre == genre)
+            assert abs(got - share * count) <= 2 * bound
+            assert got - share * count <= bound
+
+
+@given(ALBUMS, ALBUMS, st.data(), SEEDS, SEEDS, st.sampled_from([0, 3, 20]))
+@settings(deadline=None)
+def test_an_album_stays_in_its_set(
+    old: list[tuple[str, list[str], str]],
+    new: list[tuple[str, list[str], str]],
+    data: st.DataObject,
+    seed: int,
+    other_seed: int,
+    spared: int,
+) -> None:
+    """Whatever comes and goes: only a tie that the refresh itself made sets an old album aside."""
+    first = members_of(old)
+    result = dealt(first, seed, spared=spared)
+    before = result.sets
+    placed = _earlier(first, result)
+    kept = [member for member in first if data.draw(st.booleans())]
+    both = [*kept, *members_of(new, first=len(old))]
+    after = dealt(both, other_seed, placed, spared)
+    check(both, after)
+    for member in kept:
+        assert after.sets.get(member.path) == before.get(member.path)
+    back = dealt(
+        [*first, *both[len(kept) :]], other_seed, [*placed, *_earlier(both, after)], spared
+    )
+    assert all(back.sets[path] == name for path, name in before.items())
+    assert after.sets.items() <= back.sets.items()
+
+
+def _earlier(members: Sequence[Member], result: Dealt) -> list[Earlier]:
+    return [
+        Earlier(result.sets.get(member.path, ASIDE), member.ties, (member.path,))
+        for member in members
+    ]
+
+
+@given(ALBUMS, SEEDS)
+@settings(deadline=None)
+def test_the_order_of_rows_does_not_matter(
+    albums: list[tuple[str, list[str], str]], seed: int
+) -> None:
+    """A dataset that was sorted otherwise has the same sets, but for who is set aside."""
+    members = members_of(albums)
+    one, other = dealt(members, seed), dealt(members[::-1], seed)
+    if not one.aside and not other.aside:
+        assert dict(one.sets) == dict(other.sets)

@@ -1,0 +1,67 @@
+"""A complete dataset, made by the real stages once for all tests of a process: copy it."""
+
+import shutil
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from support import make_context
+
+from equigen.commands import clean, dedupe, download, fetch, split
+from equigen.sandbox.catalogue import make_catalogue
+from equigen.sandbox.server import Sandbox
+from equigen.schema import Link
+
+LABELS = ["Blues", "Jazz", "Salsa"]
+LIMITS = {"genre_limit": 12, "world_limit": 6, "from_year": 2026, "labels": LABELS}
+LEDGER = "equigen_ledger.sqlite"
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A folder with a complete dataset, and the sandbox that it came from, which still runs."""
+
+    folder: Path
+    sandbox: Sandbox
+
+    def copy(self, folder: Path) -> Path:
+        """Return a copy of the dataset, with the dates of its files."""
+        shutil.copytree(self.folder, folder)
+        return folder
+
+
+def make_whole(folder: Path, sandbox: Sandbox, *, link: str = "copy") -> Whole:
+    """Make a dataset from its first album to its sets."""
+    context = make_context(folder, base_url=sandbox.base_url, fetch=LIMITS)
+    fetch.run(context)
+    clean.run(context)
+    dedupe.run(context)
+    download.run(context)
+    dedupe.run(context, covers=True)
+    split.run(context, link=Link(link))
+    with sqlite3.connect(folder / LEDGER) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
+    sandbox.log.clear()
+    return Whole(folder, sandbox)
+
+
+def small_catalogue() -> Sandbox:
+    """Return a sandbox of a few albums a label."""
+    return Sandbox(make_catalogue(albums_per_label=30), cover_size_px=96)
+
+
+def tables_of(ledger: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Return all that a ledger holds, by table."""
+    with sqlite3.connect(ledger) as db:
+        names = [
+            name
+            for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+            if not name.startswith("sqlite_")
+        ]
+        found = {
+            name: sorted(db.execute(f"SELECT * FROM {name}").fetchall(), key=repr)  # noqa: S608
+            for name in names
+        }
+    db.close()
+    return found
