@@ -28,7 +28,6 @@ MOVED = "moved"  # its source has another picture now, at `url`
 STOPPED = "stopped"
 ERROR = "error"  # the run can't go on: the disk refuses
 HOLD = "hold"  # no job's end: `host` asks everybody to wait for `pause_s`
-LOOK_UP = "look up"  # nor this: where is `host`? A `reason` says that it was told before, in vain
 
 
 @dataclass(slots=True)

@@ -24,7 +24,6 @@ from equigen.downloading.results import Noting
 from equigen.downloading.scheduler import Dispatcher, Done
 from equigen.downloading.url_refresh import Renewing, write_renewed
 from equigen.http.limits import HostPolicy, Patience
-from equigen.http.resolver import Resolver
 from equigen.identity.pictures import host_of
 from equigen.images.rendering import Demands
 from equigen.interrupts import Interrupts, deferred_interrupts
@@ -56,7 +55,6 @@ class Download:
     ledger: Ledger
     worklist: Worklist
     noting: Noting = field(init=False)
-    _resolver: Resolver = field(default_factory=Resolver)
     _run: str = field(default_factory=lambda: str(os.getpid()))
     _renewing: Renewing = field(init=False)
 
@@ -83,7 +81,7 @@ class Download:
                 make_local=lambda: self._local(
                     self._setup({**shares.first, RENEWALS: _RENEWERS}), news
                 ),
-                make_process=lambda: ProcessStation(line, shares.each, news, self._resolver),
+                make_process=lambda: ProcessStation(line, shares.each, news),
                 most=limit,
                 served_here={RENEWALS},
                 steady_s=self.context.clock.steady,
@@ -165,7 +163,6 @@ class Download:
             whole=whole,
             counter=self.ledger,
             clock=self.context.clock,
-            resolver=self._resolver,
             renew=self._renewing.address,
         )
 

@@ -1,7 +1,7 @@
-"""The one HTTP client that all stages share: it alone opens connections, waits and retries.
+"""Fetch over HTTP for all stages: rate limits, retries with backoff, redirects, size limits.
 
-What can help is tried again with exponential backoff and jitter; what can't is an error at once.
-Redirects are followed by hand, so that each hop passes its own host's gate (`rate_limit.py`) and
+Errors that a retry can help are retried with exponential backoff and jitter, others raised at once.
+Redirects are followed here, not by urllib3, so that each hop passes its own host's rate limit and
 headers meant for one host never reach another.
 """
 
@@ -25,23 +25,22 @@ from equigen.errors import (
     RefusedAddressError,
     TooLargeError,
 )
+from equigen.events import tell
 from equigen.http.addresses import is_plain, origin, shown
-from equigen.http.headers import retry_after_s, whole_number
-from equigen.http.limits import HostPolicy, Patience
+from equigen.http.limits import HostPolicy, Patience, retry_after_s, whole_number
 from equigen.http.rate_limit import Clock, Gate, Gates, RequestCounter
 from equigen.http.redaction import Censor, secrets_of
-from equigen.http.resolver import Resolver
-from equigen.http.retries import is_worth_retrying, tell_of_another_try
 from equigen.http.transport import Connections, root
 
+_WORTH_RETRYING = frozenset({408, 425, 429, *range(500, 600)})
 _CHUNK_BYTES = 256 * 1024
 _TOO_MANY_REQUESTS = 429
-# A body may come slowly, but not for ever: this many read timeouts in all.
+# A whole response may take this many read timeouts.
 _SLOWEST_BODY_IN_READ_TIMEOUTS = 10
-# Told to stop, what comes fast is still taken in; what takes longer than this is left.
+# After `stop`, a body that takes longer than this is abandoned.
 _STOPPED_BODY_S = 2
 _FIRST_BACKOFF_S = 0.5
-# Discogs counts over a moving minute and says nothing about when: look again later than after a
+# Discogs counts over a moving minute and sends no Retry-After: the backoff is longer than after a
 # fault, so that all tries together outlast that minute.
 _FIRST_BACKOFF_TOO_MANY_S = 2.5
 _DEFAULT_MAX_BYTES = 50_000_000
@@ -51,10 +50,10 @@ _NOT_MODIFIED = 304
 _NOT_SATISFIABLE = 416
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SCHEMES = frozenset({"http", "https"})
-# So much of an answer is read to be quoted, so much is quoted.
-_TOLD_BYTES = 1000
-_TOLD_CHARS = 200
-# A short body that nobody reads is still taken in, so that its connection can be used again.
+# An error message quotes so much of a response, out of so many bytes read.
+_QUOTED_BYTES = 1000
+_QUOTED_CHARS = 200
+# A short body that isn't needed is still read, so that its connection can be reused.
 _DRAINED_BYTES = 64 * 1024
 
 T = TypeVar("T")
@@ -62,9 +61,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A complete answer; `url` is where it came from after all redirects.
+    """A complete response; `url` is the address after all redirects.
 
-    `status` is 200, or 304 with an empty body where the request was made under a condition.
+    `status` is 200, or 304 with an empty body for a conditional request.
     """
 
     url: str
@@ -75,9 +74,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """An answer whose body is still to come: `chunks` yields it as it is sent, packed or not.
+    """A response whose body is read while it arrives: `chunks` yields it without decompression.
 
-    `status` is 200; where a range was asked for it may also be 206 or 416.
+    `status` is 200; for a range request also 206 or 416.
     """
 
     url: str
@@ -87,10 +86,10 @@ class Stream:
 
 
 class Client:
-    """Fetches over HTTP for all stages; may be used from several threads at once.
+    """HTTP client; safe for use from several threads. Close it, or use it as a context.
 
     `policies` are by host pattern; `counter` keeps the requests of the day where a policy limits
-    them; `resolver` may be shared with others. Close it, or use it as a context.
+    them.
     """
 
     def __init__(
@@ -101,7 +100,6 @@ class Client:
         patience: Patience | None = None,
         counter: RequestCounter | None = None,
         clock: Clock | None = None,
-        resolver: Resolver | None = None,
     ) -> None:
         self._patience = patience or Patience()
         self._clock = clock or Clock()
@@ -118,19 +116,18 @@ class Client:
             connect_timeout_s=self._patience.connect_timeout_s,
             read_timeout_s=self._patience.read_timeout_s,
             head_within_s=slowest_s,
-            resolver=resolver,
         )
         self._connections = connections(answer_within_s=slowest_s)
         self._streams = connections()
         for each in (self._connections, self._streams):
-            each.told = lambda url: self._told(shown(url))
-        # What it notes of a call it notes for each thread apart.
+            each.told = lambda url: self._censor.clean(shown(url))
+        # tenacity keeps its statistics per thread.
         self._retrying = Retrying(
-            retry=retry_if_exception(is_worth_retrying),
+            retry=retry_if_exception(_is_worth_retrying),
             stop=stop_after_attempt(self._patience.tries),
             wait=self._backoff_s,
             sleep=self.gates.sleep,
-            before_sleep=lambda state: tell_of_another_try(state, self._told),
+            before_sleep=self._tell_of_retry,
             reraise=True,
         )
 
@@ -146,7 +143,7 @@ class Client:
         self._streams.close()
 
     def stop(self) -> None:
-        """End all waits, now and later, with `StoppedError`; what is under way is finished."""
+        """End all waits, now and later, with `StoppedError`; requests under way are completed."""
         self.gates.stop()
 
     def get(
@@ -158,21 +155,21 @@ class Client:
         unless: Mapping[str, str] | None = None,
         max_bytes: int = _DEFAULT_MAX_BYTES,
     ) -> T:
-        """Fetch `url` and return what `read` makes of the answer.
+        """Fetch `url` and return `read(answer)`.
 
-        A `BadBodyError` that `read` raises (torn JSON, say) counts as a fault of the transfer and
-        is tried again like a cut connection. `unless` are conditions, such as If-None-Match: where
-        they hold, `read` is given an answer with status 304 and no body.
+        A `BadBodyError` raised by `read` (for torn JSON, say) is retried. `unless` are conditional
+        headers, such as If-None-Match: where they match, `read` gets an answer with status 304 and
+        no body.
 
         Raises:
-            HttpStatusError: any other status than 200, after the tries that could help.
-            ConnectionFailedError, BadBodyError: no whole answer, after all tries.
-            TooLargeError: more than `max_bytes` came or were announced.
-            CertificateError, RefusedAddressError: the address can't or must not be asked.
+            HttpStatusError: another status than 200, after the retries that could help.
+            ConnectionFailedError, BadBodyError: no complete response, after all retries.
+            TooLargeError: more than `max_bytes` were sent or announced.
+            CertificateError, RefusedAddressError: the URL can't or must not be fetched.
             HostRestsError: the day's quota is spent, or the host asks for a longer rest than
                 `max_wait_s`.
             NotServedError: the host's policy leaves it to another client.
-            StoppedError: `stop` was called while it waited.
+            StoppedError: `stop` was called during a wait.
 
         """
         full_url = url if is_plain(url) and not params else _encoded(url, params)
@@ -190,11 +187,11 @@ class Client:
         *,
         asking: Callable[[], Mapping[str, str]] = dict,
     ) -> T:
-        """Fetch `url` and return what `take` makes of its body while it comes, however long it is.
+        """Fetch `url` and return `take(stream)`, which reads the body while it arrives.
 
-        `asking` is called before each try for the headers of that try, such as Range: a try can go
-        on where the one before was cut off. `take` is called once a try; a `BadBodyError` that it
-        raises is a fault like a cut connection. Raises what `get` does, but for TooLargeError.
+        `asking` returns the headers of each try, such as Range, so that a retry can resume. `take`
+        is called once per try; a `BadBodyError` that it raises is retried. Raises the errors of
+        `get`, except TooLargeError.
         """
         full_url = url if is_plain(url) else _encoded(url, ())
 
@@ -217,23 +214,19 @@ class Client:
             return self._retrying(attempt)
         except FetchError as err:
             err.tries = self.tries()
-            # A server may quote what it was sent, and lead to an address that holds it.
-            err.args, err.url = (self._told(str(err)),), self._told(err.url)
+            # A server may quote secrets that it was sent, or redirect to a URL that contains them.
+            err.args, err.url = (self._censor.clean(str(err)),), self._censor.clean(err.url)
             raise
 
     def hide(self, text: str) -> str:
-        """Return what a host says without what is sent to any host in a header of its own."""
+        """Return a text from a host without the secrets that are sent in headers."""
         return self._censor.hide(text)
 
-    def _told(self, text: str) -> str:
-        """Return a text for people: without what is sent to any host in a header of its own."""
-        return self._censor.clean(text)
-
     def _quoted(self, text: str) -> str:
-        """Return what a host says, short and in one line that does nothing to a terminal."""
-        told = self._told(text)  # before it is cut, since a cut hides what is secret
-        words = " ".join("".join(char if char.isprintable() else " " for char in told).split())
-        return words if len(words) <= _TOLD_CHARS else f"{words[: _TOLD_CHARS - 1]}\u2026"
+        """Return a host's text for a message: redacted, on one line, printable and short."""
+        clean = self._censor.clean(text)  # before the cut, which could hide the end of a secret
+        words = " ".join("".join(char if char.isprintable() else " " for char in clean).split())
+        return words if len(words) <= _QUOTED_CHARS else f"{words[: _QUOTED_CHARS - 1]}\u2026"
 
     def tries(self) -> int:
         """Return how many tries the last `get` or `stream` of this thread took."""
@@ -259,7 +252,7 @@ class Client:
                 if not (location and response.status in _REDIRECTS):
                     return finish(gate, url, response)
                 with suppress(urllib3.exceptions.HTTPError, OSError):
-                    _drain(response)  # what a redirect has to say beside where to is no matter
+                    _drain(response)  # the body of a redirect doesn't matter
             url = self._redirected(gate, url, location)
         msg = (
             f"{shown(start)}: more than {self._patience.max_redirects} redirects, the last to"
@@ -347,6 +340,13 @@ class Client:
             raise RefusedAddressError(msg, url=url)
         return target if is_plain(target) else _encoded(target, ())
 
+    def _tell_of_retry(self, state: RetryCallState) -> None:
+        err = state.outcome.exception() if state.outcome else None
+        url = self._censor.clean(shown(err.url)) if isinstance(err, FetchError) else ""
+        wait_s = round(state.upcoming_sleep, 1)
+        message = f"{self._censor.clean(str(err))} Trying again in {wait_s} s."
+        tell("tried again", message, url=url, tries=state.attempt_number, wait_s=wait_s)
+
     def _backoff_s(self, state: RetryCallState) -> float:
         err = state.outcome.exception() if state.outcome else None
         first_s = _FIRST_BACKOFF_S
@@ -358,9 +358,15 @@ class Client:
         backoff_s: float = first_s * 2 ** (state.attempt_number - 1) * self._random.uniform(1, 1.5)
         backoff_s = min(backoff_s, self._patience.max_wait_s)
         if isinstance(err, HttpStatusError) and err.status == _TOO_MANY_REQUESTS:
-            # It had too many from all of us.
+            # The host counts the requests of all threads together, so all of them wait.
             self.gates.rest(urlsplit(err.url).hostname or "", backoff_s)
         return backoff_s
+
+
+def _is_worth_retrying(err: BaseException) -> bool:
+    if isinstance(err, HttpStatusError):
+        return err.status in _WORTH_RETRYING
+    return isinstance(err, (ConnectionFailedError, BadBodyError))
 
 
 def _remaining(policy: HostPolicy, headers: Mapping[str, str]) -> int | None:
@@ -391,4 +397,4 @@ def _encoded(url: str, params: Sequence[tuple[str, str]]) -> str:
 
 def _drain(response: urllib3.BaseHTTPResponse) -> bytes:
     short = 0 <= whole_number(response.headers.get("Content-Length", "")) <= _DRAINED_BYTES
-    return response.read(_DRAINED_BYTES if short else _TOLD_BYTES, decode_content=True)
+    return response.read(_DRAINED_BYTES if short else _QUOTED_BYTES, decode_content=True)

@@ -1,37 +1,38 @@
-"""How fast one host may be asked: a moving window, the server's own count, and rests."""
+"""Decide how fast a host may be sent requests; the headers that say so are parsed here too."""
 
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from fnmatch import fnmatchcase
 
 WINDOW_S = 60.0
-# The server's clock and ours don't tick together: leave the window a little later than it ends.
+# The server's clock and ours differ a little: a request leaves the window somewhat later here.
 _WINDOW_MARGIN_S = 0.5
-# The server's count lags by an answer and was seen to jump by two.
+# The server's count lags by a response and was seen to jump by two.
 _RESERVE = 1
-# With nothing left and nothing of our own in the window, somebody else uses the quota: look again
-# after as long as this.
+# With nothing left and none of our requests in the window, someone else uses the quota: ask again
+# after so long.
 _PROBE_S = 5.0
-
-
+# A longer Retry-After is a mistake, and may overflow a date.
+_LONGEST_REST_S = 366 * 24 * 3600.0
+_MOST_DIGITS = 20
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether the host is this machine: no proxy leads there, and nobody listens in."""
+    """Tell whether the host is this machine: no proxy is used, and plain http is safe."""
     return host in _LOOPBACK
 
 
 @dataclass(frozen=True, slots=True)
 class HostPolicy:
-    """How one host wants to be asked; 0 means no limit.
+    """Limits and headers of one host; 0 means no limit.
 
-    `per_minute` is requests in any 60 s; `per_day` is requests a UTC day; `concurrency` is
-    requests under way at a time; `spacing_s` is how long after a request the next one may go out.
-    `headers` go to this host alone, on every request, and are treated as secrets.
-    `ratelimit_prefix` names the headers in which the server counts for us: "X-Discogs-Ratelimit"
-    stands for itself (the limit) and "-Remaining".
+    `per_minute` counts requests in any 60 s, `per_day` requests per UTC day, `concurrency` requests
+    at a time; `spacing_s` is the least time between two requests. `headers` are sent to this host
+    alone, with every request, and are treated as secrets. `ratelimit_prefix` names the headers with
+    the server's own count: "X-Discogs-Ratelimit" for itself (the limit) and "-Remaining".
     """
 
     per_minute: int = 0
@@ -44,10 +45,10 @@ class HostPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long and how often the client tries.
+    """Timeouts and retries of the client.
 
-    `tries` counts the first one; `max_wait_s` bounds each pause, and a host that asks for a longer
-    one is left alone (`HostRestsError`).
+    `tries` includes the first one. `max_wait_s` bounds each pause: where a host asks for a longer
+    one, `HostRestsError` is raised.
     """
 
     connect_timeout_s: float = 10
@@ -60,15 +61,35 @@ class Patience:
 def policy_for(host: str, policies: Mapping[str, HostPolicy]) -> HostPolicy:
     """Return the policy whose pattern ("i.discogs.com", "*.archive.org", "*") fits the host.
 
-    The longest fitting pattern wins; without one, the defaults of `HostPolicy` hold.
+    The longest matching pattern wins; without any, the defaults of `HostPolicy` apply.
     """
     fitting = [pattern for pattern in policies if fnmatchcase(host, pattern)]
     return policies[max(fitting, key=len)] if fitting else HostPolicy()
 
 
+def retry_after_s(value: str, now_s: float) -> float:
+    """Parse a `Retry-After` header into seconds; 0 where it is empty or malformed.
+
+    It is seconds or an HTTP date: https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
+    """
+    if (seconds := whole_number(value)) >= 0:
+        return min(float(seconds), _LONGEST_REST_S)
+    try:
+        pause_s = parsedate_to_datetime(value).timestamp() - now_s
+        return min(max(0.0, pause_s), _LONGEST_REST_S)
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+
+
+def whole_number(value: str) -> int:
+    """Parse a header that holds a whole number; -1 where it doesn't."""
+    value = value.strip()
+    return int(value) if value.isascii() and value.isdigit() and len(value) < _MOST_DIGITS else -1
+
+
 @dataclass(slots=True)
 class Pace:
-    """What is known of one host's patience. Times are seconds of one monotonic clock."""
+    """Rate limiter of one host, without waiting; times are seconds of one monotonic clock."""
 
     per_minute: int = 0
     spacing_s: float = 0
@@ -80,13 +101,13 @@ class Pace:
     _spaced_until_s: float = 0.0
 
     def wait_s(self, now_s: float) -> float:
-        """Return how long to wait before the next request; 0 means it may go now."""
+        """Return how long to wait before the next request; 0 means it may be sent now."""
         if now_s < self._rest_until_s:
             return self._rest_until_s - now_s
         return max(0.0, self._window_s(now_s), self._spaced_until_s - now_s)
 
     def _window_s(self, now_s: float) -> float:
-        """Return how long to wait for room in the window."""
+        """Return how long to wait until the moving window has room."""
         self._forget(now_s)
         full = self.per_minute and len(self._leaves_s) >= self.per_minute
         spent = self._left is not None and self._left <= _RESERVE
@@ -97,7 +118,7 @@ class Pace:
         return 0.0
 
     def sent(self, now_s: float) -> None:
-        """Take note that a request goes out."""
+        """Record a request that is sent now."""
         self._leaves_s.append(now_s + WINDOW_S + _WINDOW_MARGIN_S)
         self._spaced_until_s = now_s + self.spacing_s
         self._under_way += 1
@@ -105,19 +126,19 @@ class Pace:
             self._left -= 1
 
     def answered(self, now_s: float, *, remaining: int | None = None) -> None:
-        """Take note of an answer, or of none; `remaining` is what the server says is left."""
+        """Record the end of a request; `remaining` is the server's count, if it sent one."""
         self._under_way -= 1
         if remaining is not None:
-            # Requests under way may or may not be counted in it yet: take them as not.
+            # The count may or may not include requests under way: assume that it doesn't.
             self._left, self._told_s = remaining - self._under_way, now_s
 
     def rest(self, until_s: float) -> None:
-        """Send nothing before `until_s`."""
+        """Allow no request before `until_s`."""
         self._rest_until_s = max(self._rest_until_s, until_s)
 
     def _forget(self, now_s: float) -> None:
         while self._leaves_s and self._leaves_s[0] <= now_s:
             sent_s = self._leaves_s.popleft() - WINDOW_S - _WINDOW_MARGIN_S
-            # One that was that old when the server last counted is in its count already.
+            # Requests older than the server's last count are included in it already.
             if self._left is not None and sent_s > self._told_s - WINDOW_S + _WINDOW_MARGIN_S:
                 self._left += 1

@@ -1,6 +1,6 @@
-"""What stands before each host: so many requests a minute and a day, so many at a time, and rests.
+"""Enforce the limits of hosts: requests per minute, per day and at a time, and rests.
 
-The HTTP client passes every request, and each hop of a redirect, through its host's gate.
+The HTTP client sends every request, and each hop of a redirect, through its host's gate.
 """
 
 import threading
@@ -17,22 +17,22 @@ from equigen.http.limits import WINDOW_S, HostPolicy, Pace, policy_for
 
 
 class RequestCounter(Protocol):
-    """Remembers how many requests a host got on a UTC day, across runs; the ledger is one."""
+    """Counter of requests per host and UTC day that outlasts a run; the ledger is one."""
 
     def requests_on(self, host: str, day: str) -> int:
         """Return the day's count."""
         ...
 
     def count_request(self, host: str, day: str) -> None:
-        """Add one to it."""
+        """Add one to the day's count."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """What time it is and how to wait, in seconds: `steady` never jumps, `unix` is the date.
+    """Clock and sleep, in seconds: `steady` is monotonic, `unix` is wall time.
 
-    Without a `sleep` of its own, waits can be cut short by `Gates.stop`.
+    Without `sleep`, waits end early after `Gates.stop`.
     """
 
     steady: Callable[[], float] = time.monotonic
@@ -42,14 +42,14 @@ class Clock:
 
 @dataclass(slots=True)
 class Passage:
-    """One request on its way: set `remaining` to what the server says is left, if it says so."""
+    """One request under way; set `remaining` to the server's count, if the response has one."""
 
     remaining: int | None = None
 
 
 @dataclass(slots=True)
 class Gate:
-    """One host's gate; may be used from several threads."""
+    """Rate limiter of one host; safe for use from several threads."""
 
     host: str
     policy: HostPolicy
@@ -63,11 +63,11 @@ class Gate:
 
     @contextmanager
     def passing(self) -> Iterator[Passage]:
-        """Wait until a request may go out, and count it as under way while the block lasts.
+        """Wait until a request may be sent, and count it as under way during the block.
 
         Raises:
             HostRestsError: the day's quota is spent, or the host asked for a long rest.
-            StoppedError: the gates were closed for good while it waited.
+            StoppedError: `Gates.stop` was called during the wait.
 
         """
         with self._being_inside(), self._slots:
@@ -81,26 +81,26 @@ class Gate:
                     self._pace.answered(now_s, remaining=passage.remaining)
 
     def wait_s(self) -> float:
-        """Return how long a request would have to wait here now, but for those under way."""
+        """Return how long a request would wait for the rate limit now."""
         with self._lock:
             return self._pace.wait_s(self._gates.clock.steady())
 
     def inside_s(self) -> float:
-        """Return for how long, all requests together, one waited here or was under way so far."""
+        """Return the seconds that all requests together spent in the gate or under way so far."""
         with self._lock:
             self._change(0)
             return self._inside_s
 
     def hold(self, pause_s: float) -> None:
-        """Let nobody pass for a while, as another client of the host was asked to."""
+        """Send no request for a while, because the host asked another client for a rest."""
         with self._lock:
             self._pace.rest(self._gates.clock.steady() + pause_s)
 
     def rest(self, pause_s: float, *, why: str) -> None:
-        """Let nobody pass for a while, and tell who listens.
+        """Send no request for a while, and call `Gates.on_rest`.
 
         Raises:
-            HostRestsError: that is longer than anybody should wait for; `why` is in the message.
+            HostRestsError: the rest is longer than `max_wait_s`; `why` is in the message.
 
         """
         with self._lock:
@@ -159,10 +159,10 @@ class Gate:
 
 
 class Gates:
-    """The gates of all hosts, made as hosts turn up; other `policies` hold for those yet to come.
+    """Gates of all hosts, created on first use with the `policies` (by host pattern) of that time.
 
-    `policies` are by host pattern; `counter` keeps the requests of the day where a policy limits
-    them; nobody waits longer than `max_wait_s` for a host that asks for a rest.
+    `counter` keeps the requests of the day where a policy limits them. A rest longer than
+    `max_wait_s` is an error, not a wait.
     """
 
     def __init__(
@@ -175,7 +175,7 @@ class Gates:
     ) -> None:
         self.clock, self.max_wait_s, self.counter = clock, max_wait_s, counter
         self.sleep = clock.sleep or self._wait_unless_stopped
-        # Called with a host and seconds when it asks for a rest; may be replaced.
+        # Callback for a host that asks for a rest of some seconds; may be replaced.
         self.on_rest: Callable[[str, float], None] = lambda _host, _pause_s: None
         self.policies = policies
         self._gates: dict[str, Gate] = {}
@@ -186,7 +186,7 @@ class Gates:
         """Return the host's gate.
 
         Raises:
-            NotServedError: its policy allows no request at a time: another client keeps its limits.
+            NotServedError: its concurrency is 0, since another client enforces its limits.
 
         """
         host = host.rstrip(".")
@@ -202,17 +202,17 @@ class Gates:
             return self._gates[host]
 
     def hold(self, host: str, pause_s: float) -> None:
-        """Let nobody pass to a host for a while; one that is served elsewhere is held there."""
+        """Send a host no request for a while; does nothing for a host served by another client."""
         with suppress(NotServedError):
             self.at(host).hold(pause_s)
 
     def rest(self, host: str, pause_s: float) -> None:
-        """Let nobody pass to a host for a while, and tell who listens."""
+        """Send a host no request for a while, and call `on_rest`."""
         self.hold(host, pause_s)
         self.on_rest(host, pause_s)
 
     def inside_s(self) -> float:
-        """Return for how long, all requests to all hosts together, one was inside a gate so far."""
+        """Return the seconds that all requests to all hosts spent in gates so far."""
         with self._lock:
             gates = list(self._gates.values())
         return sum(gate.inside_s() for gate in gates)
@@ -222,7 +222,7 @@ class Gates:
         self._stopped.set()
 
     def raise_if_stopped(self) -> None:
-        """End a transfer that takes its time.
+        """Raise an error after `stop`; called during long transfers.
 
         Raises:
             StoppedError: `stop` was called.

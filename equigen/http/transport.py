@@ -1,8 +1,15 @@
-"""Connections to hosts, kept open and shared: the one place that sends a request.
+"""Send requests over pooled connections; no other module opens one.
 
-requests tells what the environment wants (proxies, certificates); urllib3, on which requests
-stands, sends. Taken by itself it needs half the time a request, and reads its certificates once
-instead of once a connection.
+requests reads the environment (proxies, certificates), urllib3 sends: used directly, it takes half
+the time per request and loads the certificates once, not once per connection.
+
+Names used here that urllib3 and http.client don't document; pyproject.toml pins urllib3 below 3
+for their sake:
+
+- `urllib3.HTTPConnectionPool.ConnectionCls`: replaced per pool by a factory
+- `http.client.HTTPConnection.response_class`: set per connection
+- `http.client.HTTPResponse.fp` and `_read_status()`: wrapped, to bound the time that a response may
+  take and to skip interim responses
 """
 
 import io
@@ -25,8 +32,6 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies, select_proxy
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.ssl_ import create_urllib3_context
 
 from equigen.errors import (
@@ -38,21 +43,20 @@ from equigen.errors import (
 from equigen.events import tell
 from equigen.http.addresses import shown
 from equigen.http.limits import is_loopback
-from equigen.http.resolver import Resolver
 
 _POOL_SIZE = 256
 _log = logging.getLogger(__name__)
 _SENT_ALWAYS = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
 _SWITCHED, _NO_CONTENT, _FIRST_FINAL = 101, 204, 200
-# A host may say "wait" or "this will follow" before it answers, but not for ever.
+# Interim responses (1xx) accepted before the final one.
 _MOST_INTERIM = 20
 
 
 class Connections:
-    """Sends requests; may be used from several threads. Close it when no more are to be sent.
+    """Connection pools of all hosts; safe for use from several threads. Close it after use.
 
-    A host may be silent for `read_timeout_s`. Its head must be there after `head_within_s`, head
-    and body after `answer_within_s`: then they time out, however steadily they trickle.
+    A host may be silent for `read_timeout_s`. A response's head must be complete after
+    `head_within_s`, head and body after `answer_within_s`, however steadily bytes trickle in.
     """
 
     def __init__(
@@ -63,13 +67,11 @@ class Connections:
         read_timeout_s: float,
         head_within_s: float = math.inf,
         answer_within_s: float = math.inf,
-        resolver: Resolver | None = None,
     ) -> None:
-        # How an address is told of, since a host may put what is secret into one; may be replaced.
+        # Redacts a URL for messages: a redirect may contain a secret. May be replaced.
         self.told: Callable[[str], str] = shown
         self._headers = {"User-Agent": user_agent, **_SENT_ALWAYS}
         self._timeout = urllib3.Timeout(connect=connect_timeout_s, read=read_timeout_s)
-        self._resolver = resolver or Resolver()
         self._response = partial(
             _Response, head_within_s=head_within_s, answer_within_s=answer_within_s
         )
@@ -87,14 +89,14 @@ class Connections:
             self._proxies.close()
 
     def send(self, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
-        """Ask for `url` and return the answer as soon as its head is there; close it after use.
+        """Send a GET request and return the response with its body unread; close it after use.
 
-        Redirects are not followed. `headers` may hold credentials: they are in no message, and not
-        in what is told of the request.
+        Redirects are not followed. `headers` may hold credentials; they appear in no message and no
+        event.
 
         Raises:
-            CertificateError, ConnectionFailedError: no answer came.
-            RefusedAddressError: the address, or a header, can't be sent.
+            CertificateError, ConnectionFailedError: no response came.
+            RefusedAddressError: the URL, or a header, can't be sent.
 
         """
         if not _log.isEnabledFor(logging.INFO):
@@ -128,7 +130,7 @@ class Connections:
                 headers={**self._headers, **headers} if headers else self._headers,
                 redirect=False,
                 retries=False,
-                assert_same_host=False,  # a proxy is asked for other hosts
+                assert_same_host=False,  # a proxy's pool serves other hosts
                 preload_content=False,
                 decode_content=False,
                 timeout=self._timeout,
@@ -140,14 +142,11 @@ class Connections:
                 " its own, set REQUESTS_CA_BUNDLE to their file."
             )
             raise CertificateError(msg, url=url) from err
-        except (urllib3.exceptions.LocationValueError, requests.RequestException) as err:
-            msg = f"{shown(url)}: can't be asked: {root(err)}. Expected an http(s) address."
-            raise RefusedAddressError(msg, url=url) from err
         except (urllib3.exceptions.HTTPError, OSError) as err:
             msg = f"{shown(url)}: no answer: {root(err)}. Check the network, then run again."
             raise ConnectionFailedError(msg, url=url) from err
         except ValueError:
-            # Not quoted: what is wrong may be a credential.
+            # The header is not quoted: it may be a credential.
             msg = f"{shown(url)}: a header can't be sent. Check the user agent and the credentials."
             raise RefusedAddressError(msg, url=url) from None
 
@@ -160,24 +159,23 @@ class Connections:
     def _pool(self, origin: str, url: str) -> urllib3.HTTPConnectionPool:
         parts = urlsplit(origin)
         host, is_tls = parts.hostname or "", parts.scheme == "https"
-        # A .netrc is never asked, and no proxy leads to this machine.
+        # No credentials are read from .netrc, and requests to this machine bypass proxies.
         proxies = {} if is_loopback(host) else get_environ_proxies(url, no_proxy=None)
+        pool: urllib3.HTTPConnectionPool
         if proxy := select_proxy(url, proxies):
             if not is_tls:
                 self._through_proxy.add(origin)
-            # requests keeps one manager a proxy, for both schemes: it has its certificates always.
+            # requests keeps one manager per proxy for both schemes, so it always needs a context.
             manager: urllib3.ProxyManager = self._proxies.proxy_manager_for(
                 proxy, ssl_context=self._certificates()
             )
-            return self._patiently(manager.connection_from_url(origin))
-        more: dict[str, Any] = {"resolver": self._resolver}
-        if is_tls:
-            more["ssl_context"] = self._certificates()
-        kind = _TlsPool if is_tls else _PlainPool
-        return self._patiently(kind(host, parts.port, maxsize=_POOL_SIZE, **more))
-
-    def _patiently(self, pool: urllib3.HTTPConnectionPool) -> urllib3.HTTPConnectionPool:
-        """Let a pool's connections read answers as we want them read."""
+            pool = manager.connection_from_url(origin)
+        elif is_tls:
+            pool = urllib3.HTTPSConnectionPool(
+                host, parts.port, maxsize=_POOL_SIZE, ssl_context=self._certificates()
+            )
+        else:
+            pool = urllib3.HTTPConnectionPool(host, parts.port, maxsize=_POOL_SIZE)
         kind, response = type(pool).ConnectionCls, self._response
 
         def connection(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
@@ -190,15 +188,15 @@ class Connections:
 
     def _certificates(self) -> ssl.SSLContext:
         if self._tls is None:
-            # REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE count, instead of certifi's. A bundle takes
-            # longer to load than a cover to fetch, so that it is done once.
+            # REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE replace certifi's bundle. Loading one takes
+            # longer than a download, so it is done once.
             with requests.Session() as session:
                 bundle = session.merge_environment_settings(
                     "https://localhost", {}, None, None, None
                 )["verify"]
             context = create_urllib3_context()
             _trust(context, Path(bundle if isinstance(bundle, str) else certifi.where()))
-            # Python's own variable, as organisations set it for theirs: one more beside the others.
+            # Python's own variable, which organisations set: added to the others.
             if more := os.environ.get("SSL_CERT_FILE"):
                 _trust(context, Path(more))
             self._tls = context
@@ -219,42 +217,12 @@ def _trust(context: ssl.SSLContext, where: Path) -> None:
         raise ConfigError(msg) from err
 
 
-class _PlainConnection(HTTPConnection):
-    """A connection that asks our resolver where its host is."""
-
-    def __init__(self, *args: Any, resolver: Resolver, **kwargs: Any) -> None:  # noqa: ANN401
-        super().__init__(*args, **kwargs)
-        self._resolver = resolver
-
-    def _new_conn(self) -> socket.socket:
-        return _connected(self, self._resolver, super()._new_conn)
-
-
-class _TlsConnection(HTTPSConnection):
-    """The same over TLS."""
-
-    def __init__(self, *args: Any, resolver: Resolver, **kwargs: Any) -> None:  # noqa: ANN401
-        super().__init__(*args, **kwargs)
-        self._resolver = resolver
-
-    def _new_conn(self) -> socket.socket:
-        return _connected(self, self._resolver, super()._new_conn)
-
-
-class _PlainPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _PlainConnection
-
-
-class _TlsPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
-
-
 class _Response(HTTPResponse):
-    """An answer that must come in time, and is never taken for the one that follows it.
+    """A response with a deadline for its head and its body, and interim responses skipped.
 
-    The standard library waits for each line of a head as long as bytes trickle, takes the start of
-    a head for all of it, reads "wait" (100) for ever, and takes other interim answers for the
-    answer: the connection's next request would get this one's picture.
+    The standard library waits for each line of a head as long as bytes trickle in, accepts a head
+    that is cut off, reads 100s without end, and returns other 1xx as the response, so that the
+    connection's next request would get this one's picture.
     """
 
     def __init__(
@@ -281,7 +249,7 @@ class _Response(HTTPResponse):
             raise RemoteDisconnected(msg)
         self._timed.ends_s = self._ends_s
         if self.status in {_SWITCHED, _NO_CONTENT}:
-            self.will_close = True  # what comes behind it is no answer to the next request
+            self.will_close = True  # what follows is no response to the next request
 
     def _read_status(self) -> tuple[str, int, str]:
         for _ in range(_MOST_INTERIM):
@@ -294,7 +262,7 @@ class _Response(HTTPResponse):
 
 
 class _TimedReader(io.RawIOBase):
-    """A socket's file from which nothing comes after a moment of the monotonic clock."""
+    """A socket's file that raises TimeoutError from `ends_s` on, by the monotonic clock."""
 
     def __init__(self, raw: io.RawIOBase, ends_s: float) -> None:
         self._raw, self.ends_s = raw, ends_s
@@ -319,35 +287,8 @@ class _TimedReader(io.RawIOBase):
         super().close()
 
 
-def _connected(connection: HTTPConnection, resolver: Resolver, connect: Any) -> socket.socket:  # noqa: ANN401
-    """Connect to the first of the host's addresses that answers."""
-    name = connection.host
-    try:
-        addresses = resolver.addresses(name)
-    except (OSError, UnicodeError) as err:
-        gone = err if isinstance(err, socket.gaierror) else socket.gaierror(str(err))
-        raise NameResolutionError(name, connection, gone) from err
-    try:
-        for address in addresses[:-1]:
-            connection.host = address
-            try:
-                opened: socket.socket = connect()
-            except (NewConnectionError, ConnectTimeoutError):
-                continue
-            return opened
-        connection.host = addresses[-1]
-        try:
-            opened = connect()
-        except (NewConnectionError, ConnectTimeoutError):
-            resolver.forget(name)
-            raise
-        return opened
-    finally:
-        connection.host = name
-
-
 def root(err: BaseException) -> str:
-    """Return the reason that a person can read, out of the errors that wrap it."""
+    """Return the readable reason, without the errors that wrap it."""
     inner = err.args[0] if err.args else err
     reason = getattr(inner, "reason", inner)
     return " ".join(str(reason).split(">:")[-1].split())[:200]

@@ -86,6 +86,16 @@ def test_real_pictures_end_the_same_in_processes(tmp_path: Path) -> None:
     assert names[0] == names[1]
 
 
+@pytest.mark.parametrize("processes", [0, 2])
+def test_a_host_that_nobody_knows_leaves_a_reason(tmp_path: Path, processes: int) -> None:
+    """Its covers are left; those of other hosts are fetched."""
+    with ScriptedServer(Script(body=JPEG)) as server:
+        rows_of(tmp_path, f"http://{'x' * 70}.test/1.jpg", f"{server.url}/2.jpg")
+        summary = run_download(tmp_path, processes=processes)
+    assert (summary.rows_out, summary.dropped) == (1, {"no connection": 1})
+    assert {cover.reason for cover in ledger_of(tmp_path).values()} == {"", "no connection"}
+
+
 @pytest.mark.parametrize("concurrency", [1, 2, 3, 9])
 def test_concurrency_is_kept_by_all_processes_together(tmp_path: Path, concurrency: int) -> None:
     """However the host is shared out, it never sees more at a time, and nearly as many."""

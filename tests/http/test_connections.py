@@ -1,10 +1,9 @@
-"""Connections: kept open, looked up once, certificates read once and always checked."""
+"""Connections: kept open, certificates read once and always checked."""
 
 import shutil
 import socket
 import ssl
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from support import FakeTime, Script, ScriptedServer, program_env
+from support import FakeTime, Script, ScriptedServer
 
 from equigen.errors import CertificateError, ConnectionFailedError, HttpStatusError
 from equigen.http.client import Answer, Client
@@ -110,34 +109,6 @@ def test_the_pool_is_as_large_as_the_concurrency() -> None:
     assert server.connections <= 6
 
 
-LOOK_UPS = """
-import sys
-from concurrent.futures import ThreadPoolExecutor
-from equigen.http.client import Client
-from equigen.http.limits import HostPolicy
-
-seen = []
-sys.addaudithook(lambda name, given: name == "socket.getaddrinfo" and seen.append(given[0]))
-with Client({"*": HostPolicy(concurrency=8)}, user_agent="T/1") as client:
-    with ThreadPoolExecutor(8) as pool:
-        urls = [f"http://localhost:{sys.argv[1]}/{n}" for n in range(40)]
-        list(pool.map(lambda url: client.get(url, len and (lambda answer: None)), urls))
-print(seen.count("localhost"))
-"""
-
-
-def test_a_host_is_looked_up_once() -> None:
-    """However many connections are opened to it."""
-    server = CountingServer()
-    with serving(server) as port:
-        command = [sys.executable, "-c", LOOK_UPS, str(port)]
-        done = subprocess.run(
-            command, env=program_env(), capture_output=True, text=True, check=False, timeout=60
-        )
-    assert done.stdout.strip() == "1", done.stderr
-    assert server.connections > 1
-
-
 def test_an_address_that_does_not_answer_is_passed_over() -> None:
     """Where a name has several addresses, the first that answers is taken: here not ::1."""
     server = CountingServer()
@@ -223,7 +194,7 @@ def test_a_connection_that_was_closed_meanwhile_is_opened_again() -> None:
 
 
 def test_a_host_that_went_away_is_an_error_that_names_it() -> None:
-    """Its name, not the address that was looked up."""
+    """Its name, not its address."""
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
     with make_client(tries=2) as client, pytest.raises(ConnectionFailedError, match="localhost"):

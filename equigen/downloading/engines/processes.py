@@ -18,10 +18,9 @@ from queue import SimpleQueue
 from time import monotonic
 from typing import Protocol
 
-from equigen.downloading.engines.protocol import STOP_LINE, address_line, hold_line
-from equigen.downloading.jobs import JOBS, LOOK_UP, OUTCOMES, Job, Outcome
+from equigen.downloading.engines.protocol import STOP_LINE, hold_line
+from equigen.downloading.jobs import JOBS, OUTCOMES, Job, Outcome
 from equigen.http.limits import HostPolicy, policy_for
-from equigen.http.resolver import Resolver
 
 MOST_THREADS_A_PROCESS = 96
 # Jobs handed to a process beyond each host's share: while it gathers outcomes to tell them
@@ -116,11 +115,10 @@ class ProcessStation:
         setup: bytes,
         shares: Mapping[str, HostPolicy],
         news: SimpleQueue[News],
-        resolver: Resolver,
     ) -> None:
         self.under_way: dict[int, Job] = {}
         self.was_ready = False
-        self._shares, self._news, self._resolver = shares, news, resolver
+        self._shares, self._news = shares, news
         self._telling = threading.Lock()
         self._room: dict[str, int] = {}
         self._held_until_s: dict[str, float] = {}
@@ -184,29 +182,13 @@ class ProcessStation:
             for line in self._process.stdout:
                 self.was_ready = True
                 with suppress(ValueError):  # half a line, from a process that was killed
-                    self._hear(OUTCOMES.read(json.loads(line)))
+                    self._news.put(News(self, tuple(OUTCOMES.read(json.loads(line)))))
             self._process.stdout.close()
         self._process.wait()
         with suppress(OSError):
             if self._process.stdin:
                 self._process.stdin.close()
         self._news.put(News(self, is_gone=True))
-
-    def _hear(self, outcomes: list[Outcome]) -> None:
-        asked = [each for each in outcomes if each.status == LOOK_UP]
-        for each in asked:  # a resolver can take long, and nobody else is to wait for it
-            threading.Thread(target=self._look_up, args=(each,), daemon=True).start()
-        if len(asked) < len(outcomes) or not outcomes:
-            self._news.put(News(self, tuple(each for each in outcomes if each.status != LOOK_UP)))
-
-    def _look_up(self, asked: Outcome) -> None:
-        if asked.reason:
-            self._resolver.forget(asked.host)
-        try:
-            line = address_line(asked.host, self._resolver.addresses(asked.host))
-        except (OSError, UnicodeError) as err:
-            line = address_line(asked.host, (), str(err))
-        self._tell(line)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """What a process that fetches is told: first how, then what; each word is a line of JSON."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -92,11 +92,6 @@ def read_setup(line: bytes) -> Setup:
 def hold_line(host: str, pause_s: float) -> bytes:
     """Return the word that a host asked another process for a rest."""
     return _line({"hold": host, "pause_s": pause_s})
-
-
-def address_line(host: str, addresses: Sequence[str], trouble: str = "") -> bytes:
-    """Return where a host is that was asked for, or why nobody knows."""
-    return _line({"host": host, "addresses": addresses, "trouble": trouble})
 
 
 def _line(value: object) -> bytes:

@@ -16,7 +16,6 @@ from equigen.errors import NotServedError
 from equigen.http.client import Client
 from equigen.http.limits import HostPolicy, policy_for
 from equigen.http.rate_limit import Clock, RequestCounter
-from equigen.http.resolver import Resolver
 
 _MOST_THREADS = 64
 _MOST_THREADS_A_HOST = 32
@@ -26,7 +25,7 @@ _MOMENT_S = 0.25
 class LocalStation:
     """Threads of this process: for hosts with limits, or for all where that is quickest."""
 
-    def __init__(  # noqa: PLR0913  (what threads of one process share)
+    def __init__(
         self,
         setup: Setup,
         news: SimpleQueue[News],
@@ -34,7 +33,6 @@ class LocalStation:
         whole: Mapping[str, HostPolicy],
         counter: RequestCounter,
         clock: Clock,
-        resolver: Resolver,
         renew: Callable[[Job], str],
     ) -> None:
         self.under_way: dict[int, Job] = {}
@@ -47,7 +45,6 @@ class LocalStation:
             patience=setup.patience,
             counter=counter,
             clock=clock,
-            resolver=resolver,
         )
         fetcher = Fetcher(self._client, setup.making, renew)
         self._hands = Hands(fetcher, self._report, most=_MOST_THREADS)

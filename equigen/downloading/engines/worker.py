@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -18,10 +17,8 @@ from queue import Empty, SimpleQueue
 from equigen.downloading.engines.protocol import read_setup
 from equigen.downloading.engines.thread_pool import Hands
 from equigen.downloading.fetcher import Fetcher
-from equigen.downloading.jobs import HOLD, JOBS, LOOK_UP, OUTCOMES, Outcome
-from equigen.errors import StoppedError
+from equigen.downloading.jobs import HOLD, JOBS, OUTCOMES, Outcome
 from equigen.http.client import Client
-from equigen.http.resolver import Resolver
 from equigen.logfile import join_log
 
 # A thread gives the interpreter up many times a cover, whenever it reads, decodes or writes: to be
@@ -45,12 +42,10 @@ def main() -> None:
     if setup.log_file:
         join_log(setup.log_file, setup.command, setup.secrets)
     outcomes: SimpleQueue[Outcome | None] = SimpleQueue()
-    enquiries = _Enquiries(outcomes)
     with Client(
         setup.policies,
         user_agent=setup.user_agent,
         patience=setup.patience,
-        resolver=Resolver(enquiries.look_up),
     ) as client:
         client.gates.on_rest = lambda host, pause_s: outcomes.put(
             Outcome(-1, HOLD, host=host, pause_s=pause_s)
@@ -65,63 +60,15 @@ def main() -> None:
                 hands.hand(JOBS.read(word))
             elif "hold" in word:
                 client.gates.hold(word["hold"], word["pause_s"])
-            elif word:
-                enquiries.answer(**word)
             else:
                 break
         else:
             os._exit(1)  # who started it is gone: nobody would put these files in place
         client.stop()
-        enquiries.stop()
         hands.stop()
         hands.join()
         outcomes.put(None)
         teller.join()
-
-
-class _Enquiries:
-    """Asks who started this process where hosts are, so that a run looks each up once."""
-
-    def __init__(self, outcomes: SimpleQueue[Outcome | None]) -> None:
-        self._outcomes = outcomes
-        self._answers: dict[str, SimpleQueue[list[str] | Exception]] = {}
-        self._lock = threading.Lock()
-        self._stopped = False
-
-    def look_up(self, host: str, *, again: bool) -> list[str]:
-        """Ask, and wait for the answer; each host is asked for by one thread at a time.
-
-        Raises:
-            OSError: nobody knows.
-            StoppedError: no answer will come any more.
-
-        """
-        answer: SimpleQueue[list[str] | Exception] = SimpleQueue()
-        with self._lock:
-            self._answers[host] = answer
-            if self._stopped:
-                answer.put(_no_answer())
-        self._outcomes.put(Outcome(-1, LOOK_UP, reason="again" if again else "", host=host))
-        came = answer.get()
-        if isinstance(came, Exception):
-            raise came
-        return came
-
-    def answer(self, *, host: str, addresses: list[str], trouble: str) -> None:
-        """Pass an answer on to the thread that waits for it."""
-        with self._lock:
-            self._answers.pop(host).put(addresses or socket.gaierror(trouble))
-
-    def stop(self) -> None:
-        """Let nobody wait for an answer."""
-        with self._lock:
-            self._stopped = True
-            for answer in self._answers.values():
-                answer.put(_no_answer())
-
-
-def _no_answer() -> StoppedError:
-    return StoppedError("stopped while a host was looked up; what was done is kept")
 
 
 def _tell(outcomes: SimpleQueue[Outcome | None], hands: Hands) -> None:
