@@ -14,11 +14,10 @@ Examples:
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
-import pandas as pd
 import typer
 
 from equigen.dataset.context import Context
@@ -28,11 +27,11 @@ from equigen.dataset.guards import has_ledger
 from equigen.dataset.layouts import cover_files
 from equigen.errors import MissingInputError, UsageError
 from equigen.ledger.ledger import Ledger
-from equigen.report.charts import Words, check_chart, draw_bars, draw_heat_map
+from equigen.report.charts import check_chart, draw_bars, draw_heat_map
 from equigen.report.tables import (
     NO_SET,
     By,
-    Crosstab,
+    crosstab,
     largest_first,
     natural_order,
     shares_of_sets,
@@ -44,7 +43,6 @@ ORDER: Final = 50
 SETTINGS: Final = ()
 
 _MOST_FIELDS = 2
-_COUNT = "count"
 # What stands in each of the fields that are counted by.
 _Values = tuple[str, ...]
 
@@ -64,7 +62,7 @@ def run(
     ] = None,
     chart: Annotated[Path | None, typer.Option(help="Draw the counts: .png, .svg or .pdf.")] = None,
 ) -> Summary:
-    """Count while reading, and lay two fields out in pandas' hands.
+    """Count while reading, and lay out two fields as a table.
 
     Raises:
         MissingInputError: there is no TSV, or no such folder.
@@ -126,8 +124,8 @@ def _alone(found: Counter[_Values], by: By, unit: str) -> _Counted:
     percents = {name: f"{share:.1%}" for name, share in shares.items()}
 
     def draw(path: Path, title: str) -> None:
-        draw_bars(path, {name: counts[name] for name in natural_order(by, counts)},
-                  Words(title, percents))  # fmt: skip
+        ordered = {name: counts[name] for name in natural_order(by, counts)}
+        draw_bars(path, ordered, title, behind=percents)
 
     facts: dict[str, object] = {"by": str(by), "counts": counts}
     table = Table((str(by), unit), (*counts.items(), ("total", found.total())))
@@ -141,27 +139,17 @@ def _alone(found: Counter[_Values], by: By, unit: str) -> _Counted:
 
 
 def _against(cells: Counter[_Values], rows: By, columns: By) -> _Counted:
-    counted = ((*names, count) for names, count in cells.items())
-    frame = pd.DataFrame(list(counted), columns=[str(rows), str(columns), _COUNT])
-    found = frame.pivot_table(_COUNT, str(rows), str(columns), aggfunc="sum", fill_value=0)
-    row_totals = {str(name): int(n) for name, n in found.sum(axis="columns").items()}
-    column_totals = {str(name): int(n) for name, n in found.sum(axis="index").items()}
-    table = Crosstab(
-        tuple(natural_order(rows, row_totals)), tuple(natural_order(columns, column_totals)), ()
-    )
-    found = found.reindex(index=table.rows, columns=table.columns)
-    counts = tuple(tuple(map(int, row)) for row in found.to_numpy().tolist())
-    table = replace(table, counts=counts)
+    table = crosstab({(row, column): n for (row, column), n in cells.items()}, rows, columns)
     totals = table.column_totals
     shown: list[tuple[str | int, ...]] = [
-        (name, *row, sum(row)) for name, row in zip(table.rows, counts, strict=True)
+        (name, *row, sum(row)) for name, row in zip(table.rows, table.counts, strict=True)
     ]
     return _Counted(
         {
             "by": [str(rows), str(columns)],
             "counts": {
                 name: dict(zip(table.columns, row, strict=True))
-                for name, row in zip(table.rows, counts, strict=True)
+                for name, row in zip(table.rows, table.counts, strict=True)
             },
             "totals": {str(rows): table.row_totals, str(columns): totals},
         },
@@ -169,7 +157,7 @@ def _against(cells: Counter[_Values], rows: By, columns: By) -> _Counted:
             (str(rows), *table.columns, "total"),
             (*shown, ("total", *totals.values(), cells.total())),
         ),
-        lambda path, title: draw_heat_map(path, table, Words(title)),
+        lambda path, title: draw_heat_map(path, table, title),
     )
 
 

@@ -1,23 +1,26 @@
-"""Counts as pictures: bars, and a heat map with numbers."""
+"""Draw counts: bars, and a heat map with numbers, in colours that can be read.
 
+The more, the darker a cell. Shades differ in lightness, and every number has enough contrast.
+"""
+
+import math
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from equigen.errors import UsageError
-from equigen.report.colours import Colour, ink_on, shade
-from equigen.report.tables import Crosstab, folded
+from equigen.report.tables import Crosstab, HeatMap, folded, heat_map
 from equigen.storage.atomic import check_output, write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# What each type says of itself: no date, so that the same counts make the same file.
+_NOTHING: Final[Mapping[str, str]] = {}
+# Metadata of each file type: no date, so that the same counts make the same file.
 _METADATA: Final[Mapping[str, Mapping[str, None]]] = {
     ".png": {},
     ".svg": {"Date": None},
@@ -25,7 +28,6 @@ _METADATA: Final[Mapping[str, Mapping[str, None]]] = {
 }
 _MOST_ROWS, _MOST_COLUMNS = 60, 40
 _LONGEST_ROW, _LONGEST_COLUMN = 34, 22
-_BAR, _EMPTY = shade(0.6), Colour(0.96, 0.96, 0.95)
 # Fonts with the letters that the usual one lacks; those that are here are asked after it.
 _FURTHER_FONTS = (
     "Noto Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans Devanagari", "Noto Sans Arabic",
@@ -37,17 +39,41 @@ _FONT = "DejaVu Sans"
 _LETTER_IN, _LINE_IN, _PADDING_IN = 0.082, 0.3, 0.14
 _NARROWEST_IN, _WIDEST_HEAD_IN, _BARS_IN = 0.46, 0.9, 5.8
 
+BLACK, WHITE = "#000000", "#ffffff"
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """What stands beside a chart's numbers: its title, and words behind some of the bars."""
+# The ends of a scale in Oklab: how light they are, how strong their blue, and more in the middle.
+_LIGHTEST, _DARKEST = 0.95, 0.29
+_PALEST, _DEEPEST, _MORE = 0.022, 0.085, 0.07
+_BLUE_RAD = math.radians(255)
+# Oklab to the cube roots of three cone responses, and their cubes to linear sRGB:
+# https://bottosson.github.io/posts/oklab/
+_TO_CONES = (
+    (1.0, 0.3963377774, 0.2158037573),
+    (1.0, -0.1055613458, -0.0638541728),
+    (1.0, -0.0894841775, -1.2914855480),
+)
+_TO_RGB = (
+    (4.0767416621, -3.3077115913, 0.2309699292),
+    (-1.2684380046, 2.6097574011, -0.3413193965),
+    (-0.0041960863, -0.7034186147, 1.7076147010),
+)
+# Where sRGB's curve starts, and what it is made of: https://www.w3.org/TR/WCAG22/
+_LINEAR_BELOW, _SLOPE, _OFFSET, _POWER = 0.04045, 12.92, 0.055, 2.4
 
-    title: str
-    behind: Mapping[str, str] = field(default_factory=dict)
+
+class Colour(NamedTuple):
+    """Colour in sRGB; each part goes from 0 to 1."""
+
+    red: float
+    green: float
+    blue: float
+
+
+_BAR_SHARE, _EMPTY = 0.6, Colour(0.96, 0.96, 0.95)
 
 
 def check_chart(path: Path, own: Collection[Path]) -> None:
-    """Make sure, before anything else is done, that a chart can be drawn there.
+    """Check that a chart can be drawn at a path, before anything else is done.
 
     Raises:
         UsageError: its name says neither PNG, SVG nor PDF, it can't be a file, it is one of the
@@ -68,8 +94,10 @@ def check_chart(path: Path, own: Collection[Path]) -> None:
         raise UsageError(msg) from None
 
 
-def draw_bars(path: Path, counts: Mapping[str, int], words: Words) -> None:
-    """Draw a bar a count, from top to bottom, the number behind it.
+def draw_bars(
+    path: Path, counts: Mapping[str, int], title: str, *, behind: Mapping[str, str] = _NOTHING
+) -> None:
+    """Draw a bar a count, from top to bottom, with its number and what `behind` has for its name.
 
     Raises:
         StorageError: the disk refuses; a chart that was there before still is.
@@ -78,77 +106,67 @@ def draw_bars(path: Path, counts: Mapping[str, int], words: Words) -> None:
     shown = folded(counts, _MOST_ROWS)
     height = max(1, len(shown))
     with _figure(_BARS_IN, _LINE_IN * height) as figure:
-        axes = _bare_axes(figure, words.title)
-        axes.barh(range(len(shown)), list(shown.values()), height=0.76, color=_BAR)
+        axes = _bare_axes(figure, title)
+        axes.barh(range(len(shown)), list(shown.values()), height=0.76, color=shade(_BAR_SHARE))
         axes.set_xlim(0, max(shown.values(), default=0) or 1)
         axes.set_ylim(height - 0.5, -0.5)
         axes.set_xticks([])
         _name_rows(axes, [_short(name, _LONGEST_ROW) for name in shown])
         for at, (name, count) in enumerate(shown.items()):
-            text = "   ".join(filter(None, (f"{count:,}", words.behind.get(name))))
+            text = "   ".join(filter(None, (f"{count:,}", behind.get(name))))
             axes.annotate(
                 text, (count, at), xytext=(5, 0), textcoords="offset points", va="center_baseline"
             )
         _save(figure, path)
 
 
-def draw_heat_map(path: Path, table: Crosstab, words: Words) -> None:
+def draw_heat_map(path: Path, table: Crosstab, title: str) -> None:
     """Draw a table as cells, the darker the more, each with its number; cells without stay empty.
 
-    The totals stand at the names of rows and columns. Where the smallest rows or columns are summed
-    up as others, these don't pale the rest.
+    The totals stand at the names of rows and columns; the smallest of many are summed up as others.
 
     Raises:
         StorageError: the disk refuses; a chart that was there before still is.
 
     """
-    most = max((count for row in table.counts for count in row), default=0)
-    table = table.folded(_MOST_ROWS, _MOST_COLUMNS)
-    columns = [_Column(_short(name, _LONGEST_COLUMN), n) for name, n in table.column_totals.items()]
-    heads_in = max((_width_in(line) for each in columns for line in each.lines), default=0)
+    heat = heat_map(table, most_rows=_MOST_ROWS, most_columns=_MOST_COLUMNS)
+    table = heat.table
+    heads = [
+        (_short(name, _LONGEST_COLUMN), f"({total:,})")
+        for name, total in table.column_totals.items()
+    ]
+    heads_in = max((_width_in(line) for lines in heads for line in lines), default=0)
     cells_in = [_width_in(f"{count:,}") for row in table.counts for count in row]
     cell_in = max(_NARROWEST_IN, *cells_in, heads_in if heads_in <= _WIDEST_HEAD_IN else 0)
-    width, height = max(1, len(columns)), max(1, len(table.rows))
+    width, height = max(1, len(heads)), max(1, len(table.rows))
     with _figure(cell_in * width, _LINE_IN * height) as figure:
-        axes = _bare_axes(figure, words.title)
+        axes = _bare_axes(figure, title)
         axes.set_xlim(-0.5, width - 0.5)
         axes.set_ylim(height - 0.5, -0.5)
         totals = table.row_totals.items()
         _name_rows(axes, [f"{_short(name, _LONGEST_ROW)}  ({n:,})" for name, n in totals])
         if heads_in <= cell_in:
-            axes.set_xticks(range(len(columns)), ["\n".join(each.lines) for each in columns])
+            axes.set_xticks(range(len(heads)), ["\n".join(lines) for lines in heads])
         else:
             axes.set_xticks(
-                range(len(columns)), ["  ".join(each.lines) for each in columns],
+                range(len(heads)), ["  ".join(lines) for lines in heads],
                 rotation=50, ha="right", rotation_mode="anchor",
             )  # fmt: skip
-        _fill(axes, table, most)
+        _fill(axes, heat)
         _save(figure, path)
 
 
-def _fill(axes: "Axes", table: Crosstab, most: int) -> None:
+def _fill(axes: "Axes", heat: HeatMap) -> None:
     from matplotlib.patches import Rectangle  # noqa: PLC0415  (as below)
 
-    for y, row in enumerate(table.counts):
+    for y, row in enumerate(heat.table.counts):
         for x, count in enumerate(row):
-            ground = shade(min(1, count / most)) if count else _EMPTY
+            ground = shade(heat.share(count)) if count else _EMPTY
             axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=ground, edgecolor="white"))
             if count:
                 axes.text(
                     x, y, f"{count:,}", ha="center", va="center_baseline", color=ink_on(ground)
                 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """What stands at a column: its name, and how many albums it has."""
-
-    name: str
-    total: int
-
-    @property
-    def lines(self) -> tuple[str, str]:
-        return self.name, f"({self.total:,})"
 
 
 @contextmanager
@@ -216,3 +234,52 @@ def _short(name: str, longest: int) -> str:
 
 def _width_in(text: str) -> float:
     return _PADDING_IN + _LETTER_IN * len(text)
+
+
+def shade(share: float) -> Colour:
+    """Return the colour of a share from 0 to 1: one blue, in even steps from pale to dark.
+
+    Lightness alone tells more from less, so it can be read by every eye, and printed in grey.
+    """
+    lightness = _LIGHTEST + (_DARKEST - _LIGHTEST) * share
+    chroma = _PALEST + (_DEEPEST - _PALEST) * share + _MORE * math.sin(math.pi * share)
+    lab = (lightness, chroma * math.cos(_BLUE_RAD), chroma * math.sin(_BLUE_RAD))
+    cones = [_dot(row, lab) ** 3 for row in _TO_CONES]
+    red, green, blue = (_encoded(_dot(row, cones)) for row in _TO_RGB)
+    return Colour(red, green, blue)
+
+
+def contrast(one: Colour, other: Colour) -> float:
+    """Return the contrast of two colours, from 1 to 21.
+
+    As WCAG 2 has it, which asks 4.5 of text: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio
+    """
+    darker, lighter = sorted((_luminance(one), _luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def ink_on(ground: Colour) -> str:
+    """Return black or white, whichever stands out more: always a contrast of 4.5 or more."""
+    on_black, on_white = contrast(ground, Colour(0, 0, 0)), contrast(ground, Colour(1, 1, 1))
+    return BLACK if on_black > on_white else WHITE
+
+
+def _dot(row: tuple[float, ...], values: tuple[float, ...] | list[float]) -> float:
+    return sum(one * other for one, other in zip(row, values, strict=True))
+
+
+def _luminance(colour: Colour) -> float:
+    return _dot((0.2126, 0.7152, 0.0722), [_decoded(part) for part in colour])
+
+
+def _decoded(part: float) -> float:
+    if part <= _LINEAR_BELOW:
+        return part / _SLOPE
+    return float(((part + _OFFSET) / (1 + _OFFSET)) ** _POWER)
+
+
+def _encoded(part: float) -> float:
+    part = min(1.0, max(0.0, part))
+    if part <= _LINEAR_BELOW / _SLOPE:
+        return part * _SLOPE
+    return float((1 + _OFFSET) * part ** (1 / _POWER) - _OFFSET)

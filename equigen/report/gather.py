@@ -1,10 +1,9 @@
-"""All that a report shows, gathered from the TSV, the ledger and the covers; nothing is changed."""
+"""Gather what a report shows from the TSV, the ledger and the covers, without changing them."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
 
 from equigen.dataset.context import Context
 from equigen.dataset.covers import dataset_covers
@@ -21,27 +20,47 @@ from equigen.ledger.ledger import (
     Ledger,
 )
 from equigen.ledger.meta import SplitGroups, read_split_groups
-from equigen.report.alike import Alike, Likeness, alike_groups, conflicts, torn
-from equigen.report.heat import heat_map
-from equigen.report.model import Balance, Fact, Failure, Findings, Pictured, SetRow, Sheet
-from equigen.report.proportions import set_rows
+from equigen.report.page import Balance, Fact, FailureRow, Findings, PicturedGroup, Sheet
+from equigen.report.pictures import (
+    MOST_PICTURES,
+    Figure,
+    Sampler,
+    ShownAlbum,
+    Thumbnails,
+    covers_a_genre,
+)
 from equigen.report.provenance import settings_shown, versions
-from equigen.report.sampling import MOST_PICTURES, Sampler, Shown, covers_a_genre
-from equigen.report.tables import largest_first
-from equigen.report.tally import Tally
-from equigen.report.thumbnails import Thumbnails
+from equigen.report.tables import (
+    NO_SET,
+    By,
+    SetRow,
+    crosstab,
+    heat_map,
+    largest_first,
+    set_rows,
+)
+from equigen.report.tally import (
+    Likeness,
+    LookalikeGroup,
+    Tally,
+    conflicts,
+    lookalike_groups,
+    torn,
+)
 from equigen.schema import ASIDE, SETS
 from equigen.splitting.grouping import LARGEST_SHARE
 
 _BATCH_ROWS = 10_000
 _MOST_GROUPS, _MOST_IN_GROUP = 12, 8
 _MOST_CONFLICTS, _MOST_FAILURES = 60, 60
+# 1860s to 2090s, and unknown: columns of decades are never folded.
+_MOST_GENRES, _MOST_DECADES = 100, 25
 _TRIES = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """A report's findings, and how many rows, groups and conflicts the whole dataset has."""
+    """A report's findings, and the numbers of rows, groups and conflicts of the whole dataset."""
 
     findings: Findings
     rows: int
@@ -51,7 +70,7 @@ class Gathered:
 
 @dataclass(frozen=True, slots=True)
 class _Remembered:
-    """What the ledger knows beyond single covers; all of it empty where there is none."""
+    """Facts of the ledger beyond single covers; all of them empty where there is no ledger."""
 
     there: bool = False
     were_compared: bool = False
@@ -64,7 +83,7 @@ class _Remembered:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What one pass found, and the digest of the very TSV that it read."""
+    """Sums of one pass, and the digest of the TSV that it read."""
 
     sha256: str
     remembered: _Remembered
@@ -83,17 +102,20 @@ def gather(context: Context, *, covers: int) -> Gathered:
     require_tsv(context.tsv)
     reading = _read(context, covers)
     remembered, tally = reading.remembered, reading.tally
-    groups = alike_groups(tally.alike, remembered.likeness, remembered.groups.values())
+    groups = lookalike_groups(tally.alike, remembered.likeness, remembered.groups.values())
     divided, causes, split = conflicts(groups), tally.causes.most_common(), torn(groups)
     sheets, pictured = _pictures(context, tally, groups[:_MOST_GROUPS], covers)
-    genres = len({each.genre for each in tally.sets})
+    table = crosstab(tally.cells, By.GENRE, By.DECADE)
+    genres = len({genre for genre, _ in tally.sets})
     findings = Findings(
         name=context.directory.resolve().name,
         made_at=f"{context.now():%Y-%m-%d %H:%M} UTC",
         version=versions()[0].value,
         totals=tuple(_totals(tally, len(groups), len(divided))),
         missing=tuple(_missing(context, remembered, tally)),
-        heat=heat_map(tally.cells),
+        heat=heat_map(
+            table, most_rows=_MOST_GENRES + 1, most_columns=_MOST_DECADES, others="other genres"
+        ),
         sheets=sheets,
         more_sheets=genres - len(sheets) if covers else 0,
         groups=pictured,
@@ -103,7 +125,7 @@ def gather(context: Context, *, covers: int) -> Gathered:
         conflicts=tuple(divided[:_MOST_CONFLICTS]),
         more_conflicts=len(divided[_MOST_CONFLICTS:]),
         failures=tuple(
-            Failure(*cause, n, n / tally.causes.total(), n / tally.hosts[cause.host])
+            FailureRow(*cause, n, n / tally.causes.total(), n / tally.hosts[cause.host])
             for cause, n in causes[:_MOST_FAILURES]
         ),
         more_failures=sum(n for _, n in causes[_MOST_FAILURES:]),
@@ -121,7 +143,7 @@ def gather(context: Context, *, covers: int) -> Gathered:
 
 
 def _read(context: Context, covers: int) -> _Reading:
-    """Read all that is one dataset: anew where another command replaced it meanwhile."""
+    """Read the dataset, and once more where another command replaced it meanwhile."""
     for _ in range(_TRIES):
         digest = sha256_of(context.tsv)
         reading = _read_once(context, Sampler(covers), digest)
@@ -183,12 +205,12 @@ def _tally(
 
 
 def _pictures(
-    context: Context, tally: Tally, groups: Sequence[Alike], covers: int
-) -> tuple[tuple[Sheet, ...], tuple[Pictured, ...]]:
+    context: Context, tally: Tally, groups: Sequence[LookalikeGroup], covers: int
+) -> tuple[tuple[Sheet, ...], tuple[PicturedGroup, ...]]:
     """Draw some covers of each genre, and the first ones of each group."""
     sizes: Counter[str] = Counter()
-    for each, count in tally.sets.items():
-        sizes[each.genre] += count
+    for (genre, _), count in tally.sets.items():
+        sizes[genre] += count
     compared = [group.albums[:_MOST_IN_GROUP] for group in groups]
     reserved = sum(map(len, compared))
     genres = largest_first(sizes)[: MOST_PICTURES - reserved] if covers else []
@@ -198,7 +220,7 @@ def _pictures(
     thumbnails = Thumbnails(context, expected=expected)
     with context.bar("report", expected, "picture") as bar:
 
-        def drawn(albums: Sequence[Shown]) -> Iterator[Any]:
+        def drawn(albums: Sequence[ShownAlbum]) -> Iterator[Figure]:
             for album in albums:
                 yield thumbnails.figure(album)
                 bar.advance()
@@ -207,7 +229,7 @@ def _pictures(
             Sheet(genre, sizes[genre], tuple(drawn(albums))) for genre, albums in samples.items()
         )
         pictured = tuple(
-            Pictured(group, tuple(drawn(albums)))
+            PicturedGroup(group, tuple(drawn(albums)))
             for group, albums in zip(groups, compared, strict=True)
         )
     return sheets, pictured
@@ -217,13 +239,13 @@ def _totals(tally: Tally, groups: int, divided: int) -> Iterator[Fact]:
     yield Fact("albums", f"{tally.rows:,}")
     yield Fact("covers", f"{tally.covers:,}")
     yield Fact("size of the covers", f"{tally.size_bytes / 1e6:,.1f} MB")
-    yield Fact("genres", f"{len({each.genre for each in tally.cells}):,}")
+    yield Fact("genres", f"{len({genre for genre, _ in tally.cells}):,}")
     yield Fact("labels", f"{len(tally.labels):,}")
-    if tally.decades:
-        yield Fact("decades", f"{min(tally.decades)}\u2013{max(tally.decades)}")
+    if decades := tally.decades:
+        yield Fact("decades", f"{min(decades)}\u2013{max(decades)}")
     sums = Counter[str]()
-    for each, count in tally.sets.items():
-        sums[each.set_name] += count
+    for (_, set_name), count in tally.sets.items():
+        sums[set_name] += count
     for name in (*SETS, *([ASIDE] if sums[ASIDE] else [])):
         yield Fact(f"in {name}" if name != ASIDE else "set aside", f"{sums[name]:,}")
     yield Fact("covers not asked for yet", f"{tally.waiting:,}")
@@ -233,7 +255,7 @@ def _totals(tally: Tally, groups: int, divided: int) -> Iterator[Fact]:
 
 
 def _missing(context: Context, remembered: _Remembered, tally: Tally) -> Iterator[str]:
-    """Yield what isn't there yet, and the command that makes it."""
+    """Yield a line for each part that isn't there yet, with the command that makes it."""
     if not tally.rows:
         yield "The dataset has no rows yet: run `equigen fetch`."
     if not remembered.there:
@@ -249,7 +271,7 @@ def _missing(context: Context, remembered: _Remembered, tally: Tally) -> Iterato
             "Which covers look alike is only known of files of the same bytes: `equigen dedupe"
             " --covers` looks for the others."
         )
-    if undealt := sum(n for each, n in tally.sets.items() if not each.set_name):
+    if undealt := sum(n for (_, name), n in tally.sets.items() if name == NO_SET):
         yield f"{undealt:,} covers are in no set: run `equigen split`."
 
 
@@ -264,7 +286,7 @@ def _balance(context: Context, remembered: _Remembered, tally: Tally) -> Balance
 
 
 def _on_groups(split: SplitGroups | None, total: SetRow) -> Iterator[str]:
-    """Yield what the last split said of groups that were too large for a set."""
+    """Yield notes of the last split on groups that were too large for a set."""
     if split and split.group == "none":
         yield "Each cover was dealt by itself: artists and look-alikes can be in several sets."
     elif split and split.cut:

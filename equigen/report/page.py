@@ -1,19 +1,100 @@
-"""A report as one HTML page that asks for nothing else: style, script and pictures are in it."""
+"""Render a report as one HTML page; style, script and pictures are inside it."""
 
 import base64
 import hashlib
-from typing import Final
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from equigen.report.model import Findings
+from equigen.report.pictures import Figure
+from equigen.report.tables import HeatMap, SetRow
+from equigen.report.tally import LookalikeGroup
 from equigen.schema import without_surrogates
 
-_TEMPLATE: Final = "report.html.j2"
+
+class Fact(NamedTuple):
+    """Name and value, both for people to read."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Some covers of a genre; `covers` is the number of all of them."""
+
+    genre: str
+    covers: int
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PicturedGroup:
+    """Group of look-alikes with the pictures of its first albums."""
+
+    group: LookalikeGroup
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRow:
+    """Covers that failed for one reason at one host.
+
+    `share` is that of all failures, `of_host` that of the host's rows.
+    """
+
+    reason: str
+    host: str
+    count: int
+    share: float
+    of_host: float
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """The sets of each genre, largest first, of all together, and notes on them."""
+
+    wanted: tuple[Fact, ...]
+    rows: tuple[SetRow, ...]
+    total: SetRow
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Contents of a report. `more_...` count what is there and isn't shown."""
+
+    name: str
+    made_at: str
+    version: str
+    totals: tuple[Fact, ...]
+    missing: tuple[str, ...]
+    heat: HeatMap
+    sheets: tuple[Sheet, ...]
+    more_sheets: int
+    groups: tuple[PicturedGroup, ...]
+    more_groups: int
+    torn: int
+    were_compared: bool
+    conflicts: tuple[LookalikeGroup, ...]
+    more_conflicts: int
+    failures: tuple[FailureRow, ...]
+    more_failures: int
+    balance: Balance
+    versions: tuple[Fact, ...]
+    dataset: tuple[Fact, ...]
+    settings: tuple[Fact, ...]
+
+    @property
+    def pictures(self) -> int:
+        """The number of pictures in it."""
+        rows = [each.figures for each in self.sheets] + [each.figures for each in self.groups]
+        return sum(bool(figure.source) for figures in rows for figure in figures)
 
 
 def page(findings: Findings) -> str:
-    """Return the page; whatever stands in the findings stays text."""
+    """Return the page; markup in the findings stays text."""
     environment = Environment(
         loader=PackageLoader("equigen.report"),
         autoescape=True,
@@ -22,7 +103,8 @@ def page(findings: Findings) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"number": _number, "percent": _percent, "csp": _csp}
-    return without_surrogates(environment.get_template(_TEMPLATE).render(report=findings))
+    template = environment.get_template("report.html.j2")
+    return without_surrogates(template.render(report=findings))
 
 
 def _number(value: int) -> str:
@@ -34,7 +116,7 @@ def _percent(share: float) -> str:
 
 
 def _csp(text: str) -> str:
-    """Return what lets this very style or script be used, and no other.
+    """Return the hash that allows this style or script, and no other.
 
     https://www.w3.org/TR/CSP3/#framework-directive-source-list
     """

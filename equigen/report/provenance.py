@@ -1,4 +1,4 @@
-"""What a dataset was made with: the versions at work and the settings, without any secret."""
+"""List the versions at work and the settings, without any secret."""
 
 import json
 import platform
@@ -12,14 +12,14 @@ from pydantic import BaseModel
 from equigen import __version__
 from equigen.config.settings import Settings
 from equigen.http.addresses import without_passwords
-from equigen.report.model import Fact
+from equigen.report.page import Fact
 
 _MOST_SHOWN_CHARS = 300
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
 def versions() -> tuple[Fact, ...]:
-    """Return the exact versions of all that runs here."""
+    """Return the versions of EquiGen, Python, the system and the libraries."""
     return (
         Fact("EquiGen", __version__),
         Fact("Python", f"{platform.python_implementation()} {platform.python_version()}"),
@@ -30,7 +30,7 @@ def versions() -> tuple[Fact, ...]:
 
 
 def settings_shown(settings: Settings) -> tuple[Fact, ...]:
-    """Return all settings by their keys, as TOML writes them. Credentials are no settings."""
+    """Return all settings by their keys, as TOML writes them; credentials aren't among them."""
     return tuple(
         Fact(key, without_passwords(value)[:_MOST_SHOWN_CHARS])
         for table in Settings.model_fields

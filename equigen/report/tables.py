@@ -1,18 +1,22 @@
-"""Counts as tables and charts show them: in an order that means something, and not too many."""
+"""Lay counts out as tables: in an order that means something, folded where there are too many."""
 
+import math
+from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final, NamedTuple
 
 from equigen.dataset.decades import by_age
 from equigen.schema import ASIDE, SETS
 
-NO_SET = "in no set"
-_SETS = (*SETS, ASIDE, NO_SET)
+SHADES: Final = 6
+NO_SET: Final = "in no set"
+_SETS: Final = (*SETS, ASIDE, NO_SET)
 
 
 class By(StrEnum):
-    """What albums are counted by: `genre` is the folder, `label` the TSV's genre cell."""
+    """Field that albums are counted by: `genre` is the folder, `label` the TSV's genre cell."""
 
     GENRE = "genre"
     LABEL = "label"
@@ -23,7 +27,7 @@ class By(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Crosstab:
-    """How many albums are in each row and column: `counts` has a row for each of `rows`."""
+    """Numbers of albums by row and column: `counts` has one tuple for each of `rows`."""
 
     rows: tuple[str, ...]
     columns: tuple[str, ...]
@@ -31,24 +35,24 @@ class Crosstab:
 
     @property
     def row_totals(self) -> dict[str, int]:
-        """How many albums each row has."""
+        """The number of albums in each row."""
         return {name: sum(row) for name, row in zip(self.rows, self.counts, strict=True)}
 
     @property
     def column_totals(self) -> dict[str, int]:
-        """How many albums each column has."""
+        """The number of albums in each column."""
         sums = [sum(row[at] for row in self.counts) for at in range(len(self.columns))]
         return dict(zip(self.columns, sums, strict=True))
 
     @property
     def total(self) -> int:
-        """How many albums there are."""
+        """The number of albums."""
         return sum(map(sum, self.counts))
 
-    def folded(self, most_rows: int, most_columns: int) -> "Crosstab":
-        """Return a table of no more rows and columns; the smallest are summed up as others."""
-        rows = _groups(self.row_totals, most_rows)
-        columns = _groups(self.column_totals, most_columns)
+    def folded(self, most_rows: int, most_columns: int, *, others: str = "others") -> "Crosstab":
+        """Return a table of no more rows and columns; the smallest are summed up as `others`."""
+        rows = _groups(self.row_totals, most_rows, others)
+        columns = _groups(self.column_totals, most_columns, others)
         counts = tuple(
             tuple(sum(self.counts[y][x] for y in ys for x in xs) for xs in columns.values())
             for ys in rows.values()
@@ -56,16 +60,114 @@ class Crosstab:
         return Crosstab(tuple(rows), tuple(columns), counts)
 
 
+class HeatMap(NamedTuple):
+    """A folded table, and the `largest` cell before folding, which sets the darkest shade.
+
+    A cell of folded rows can exceed it; it gets the darkest shade as well, so that sums of many
+    small rows don't pale the rest.
+    """
+
+    table: Crosstab
+    largest: int
+
+    def share(self, count: int) -> float:
+        """Return a cell's share of the largest one, from 0 to 1."""
+        return min(1.0, count / self.largest) if count else 0.0
+
+    def shade(self, count: int) -> int:
+        """Return a cell's step of `SHADES`, 0 for nothing.
+
+        The steps follow the square root, so that small counts differ as well.
+        """
+        return math.ceil(SHADES * math.sqrt(self.share(count)))
+
+
+def heat_map(
+    table: Crosstab, *, most_rows: int, most_columns: int, others: str = "others"
+) -> HeatMap:
+    """Fold a table to at most so many rows and columns, and find its largest cell."""
+    largest = max((count for row in table.counts for count in row), default=0)
+    return HeatMap(table.folded(most_rows, most_columns, others=others), largest)
+
+
+def crosstab(counts: Mapping[tuple[str, str], int], rows: By, columns: By) -> Crosstab:
+    """Lay out counts by two fields as a table, each field in its natural order."""
+    row_totals, column_totals = Counter[str](), Counter[str]()
+    for (row, column), count in counts.items():
+        row_totals[row] += count
+        column_totals[column] += count
+    names, heads = natural_order(rows, row_totals), natural_order(columns, column_totals)
+    cells = tuple(tuple(counts.get((name, head), 0) for head in heads) for name in names)
+    return Crosstab(tuple(names), tuple(heads), cells)
+
+
+@dataclass(frozen=True, slots=True)
+class SetCount:
+    """Number of covers in a set; `share` is that of all covers in sets."""
+
+    name: str
+    count: int
+    share: float
+
+    @property
+    def percent(self) -> int:
+        """The share in whole percents."""
+        return round(100 * self.share)
+
+
+@dataclass(frozen=True, slots=True)
+class SetRow:
+    """A genre's covers by set; `aside` and `in_none` are in no set.
+
+    `off` is the largest difference between its shares and the wanted ones.
+    """
+
+    genre: str
+    sets: tuple[SetCount, ...]
+    aside: int
+    in_none: int
+    off: float
+
+
+def set_rows(
+    counts: Mapping[tuple[str, str], int], ratio: Sequence[float], *, most_genres: int = 100
+) -> list[SetRow]:
+    """Return the sets of each genre, largest first, then those of all together.
+
+    `counts` are covers by genre and set (a set, "aside" or `NO_SET`). Of more genres than
+    `most_genres`, the smallest share one further row.
+    """
+    table = crosstab(counts, By.GENRE, By.SET)
+    shown = table.folded(most_genres + 1, len(_SETS), others="other genres")
+    rows = zip(shown.rows, shown.counts, strict=True)
+    by_genre = [(name, dict(zip(shown.columns, row, strict=True))) for name, row in rows]
+    return [_set_row(name, row, ratio) for name, row in (*by_genre, ("All", table.column_totals))]
+
+
+def _set_row(genre: str, counts: Mapping[str, int], ratio: Sequence[float]) -> SetRow:
+    shares = shares_of_sets(counts)
+    sets = tuple(SetCount(name, counts.get(name, 0), shares.get(name, 0.0)) for name in SETS)
+    off = max(abs(each.share - wanted) for each, wanted in zip(sets, ratio, strict=True))
+    return SetRow(genre, sets, counts.get(ASIDE, 0), counts.get(NO_SET, 0), off if shares else 0.0)
+
+
+def shares_of_sets(counts: Mapping[str, int]) -> dict[str, float]:
+    """Return the share of train, val and test in what is in them, from 0 to 1; else nothing."""
+    in_sets = sum(counts.get(name, 0) for name in SETS)
+    return {name: counts.get(name, 0) / in_sets for name in SETS} if in_sets else {}
+
+
 def folded(counts: Mapping[str, int], most: int) -> dict[str, int]:
-    """Return no more counts than that, in their order; the smallest are summed up as others."""
+    """Return at most so many counts, in their order; the smallest are summed up as others."""
     values = list(counts.values())
-    return {name: sum(values[at] for at in ats) for name, ats in _groups(counts, most).items()}
+    groups = _groups(counts, most, "others")
+    return {name: sum(values[at] for at in ats) for name, ats in groups.items()}
 
 
 def natural_order(by: By, counts: Mapping[str, int]) -> list[str]:
     """Return the names in an order that fits them: decades by age, sets from train on.
 
-    All others stand as `largest_first` has them.
+    Other fields are ordered by `largest_first`.
     """
     match by:
         case By.DECADE:
@@ -77,26 +179,13 @@ def natural_order(by: By, counts: Mapping[str, int]) -> list[str]:
 
 
 def largest_first(counts: Mapping[str, int]) -> list[str]:
-    """Return the names, the one with most first, those with as many by name."""
+    """Return the names by falling count, equal ones by name."""
     key: Callable[[str], tuple[int, str]] = lambda name: (-counts[name], name)  # noqa: E731
     return sorted(counts, key=key)
 
 
-def unlike(name: str, taken: Container[str]) -> str:
-    """Return a name for what is summed up that is none of those that stand beside it."""
-    while name in taken:
-        name = f"({name})"
-    return name
-
-
-def shares_of_sets(counts: Mapping[str, int]) -> dict[str, float]:
-    """Return the share of train, val and test in what is in them, from 0 to 1; else nothing."""
-    in_sets = sum(counts.get(name, 0) for name in SETS)
-    return {name: counts.get(name, 0) / in_sets for name in SETS} if in_sets else {}
-
-
-def _groups(totals: Mapping[str, int], most: int) -> dict[str, Sequence[int]]:
-    """Return which positions are shown together, under which name."""
+def _groups(totals: Mapping[str, int], most: int, others: str) -> dict[str, Sequence[int]]:
+    """Return the positions that are shown together, by the name they are shown under."""
     names = list(totals)
     if len(names) <= most:
         return {name: [at] for at, name in enumerate(names)}
@@ -105,4 +194,11 @@ def _groups(totals: Mapping[str, int], most: int) -> dict[str, Sequence[int]]:
         name: [at] for at, name in enumerate(names) if name in shown
     }
     rest = [at for at, name in enumerate(names) if name not in shown]
-    return {**groups, unlike(f"{len(rest):,} others", groups): rest}
+    return {**groups, _unlike(f"{len(rest):,} {others}", groups): rest}
+
+
+def _unlike(name: str, taken: Container[str]) -> str:
+    """Return the name of the others, changed where a real one is called the same."""
+    while name in taken:
+        name = f"({name})"
+    return name

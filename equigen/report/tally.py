@@ -1,7 +1,7 @@
-"""What one pass over the rows adds up for a report, whatever their number."""
+"""Add up, in one pass over the rows, what a report says of them."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -9,17 +9,16 @@ from equigen.dataset.covers import WantedCover
 from equigen.dataset.decades import UNKNOWN, decade_of
 from equigen.identity.pictures import has_no_cover, host_of
 from equigen.ledger.models import OK, Cover
-from equigen.report.heat import Cell
-from equigen.report.proportions import InSet
-from equigen.report.sampling import Sampler, Shown
-from equigen.schema import safe_text
+from equigen.report.pictures import Sampler, ShownAlbum
+from equigen.report.tables import NO_SET
+from equigen.schema import SETS, safe_text
 
 _MOST_SHOWN_CHARS = 160
-NO_HOST = "no address"
+_NO_HOST = "no address"
 
 
 class Cause(NamedTuple):
-    """Why a cover isn't there, and who was to give it."""
+    """Reason why a cover isn't there, and the host that was asked for it."""
 
     reason: str
     host: str
@@ -30,7 +29,8 @@ class Tally:
     """Sums, a sample, and the albums whose covers look alike: nothing else grows with the rows.
 
     `groups` has the name of a file's group by its sha256; `identical` are the paths of covers
-    whose bytes another has as well.
+    whose bytes another has as well. `cells` counts albums by genre and decade, `sets` covers by
+    genre and set.
     """
 
     sampler: Sampler
@@ -39,29 +39,30 @@ class Tally:
     rows: int = 0
     waiting: int = 0
     size_bytes: int = 0
-    cells: Counter[Cell] = field(default_factory=Counter)
+    cells: Counter[tuple[str, str]] = field(default_factory=Counter)
     labels: set[str] = field(default_factory=set)
-    decades: set[str] = field(default_factory=set)
     causes: Counter[Cause] = field(default_factory=Counter)
     hosts: Counter[str] = field(default_factory=Counter)
-    sets: Counter[InSet] = field(default_factory=Counter)
-    alike: dict[str, dict[str, Shown]] = field(default_factory=dict)
+    sets: Counter[tuple[str, str]] = field(default_factory=Counter)
+    alike: dict[str, dict[str, ShownAlbum]] = field(default_factory=dict)
 
     @property
     def covers(self) -> int:
-        """How many covers are there."""
+        """The number of covers that are there."""
         return self.sets.total()
+
+    @property
+    def decades(self) -> set[str]:
+        """The decades that are known."""
+        return {decade for _, decade in self.cells if decade != UNKNOWN}
 
     def take(self, row: WantedCover, cover: Cover | None, set_name: str) -> None:
         """Count a row, and what became of its cover."""
-        when = decade_of(row.year)
-        host = host_of(row.url) or NO_HOST
+        host = host_of(row.url) or _NO_HOST
         self.rows += 1
-        self.cells[Cell(row.genre, when)] += 1
+        self.cells[row.genre, decade_of(row.year)] += 1
         self.labels.add(row.label)
         self.hosts[host] += 1
-        if when != UNKNOWN:
-            self.decades.add(when)
         if cover and cover.status == OK:
             self._take_cover(row, cover, set_name)
         elif cover:
@@ -73,8 +74,8 @@ class Tally:
 
     def _take_cover(self, row: WantedCover, cover: Cover, set_name: str) -> None:
         self.size_bytes += cover.size_bytes
-        self.sets[InSet(row.genre, set_name)] += 1
-        shown = Shown(
+        self.sets[row.genre, set_name or NO_SET] += 1
+        shown = ShownAlbum(
             row.path, row.genre, _short(row.label), _short(row.artist), _short(row.title),
             _short(row.year), decade_of(row.year), set_name,
         )  # fmt: skip
@@ -87,6 +88,72 @@ class Tally:
 
 
 def _short(text: str) -> str:
-    """Return a cell as it can be shown: on one line, and not without end."""
+    """Return a cell on one line, cut where it is long."""
     text = safe_text(text)
     return text if len(text) <= _MOST_SHOWN_CHARS else f"{text[:_MOST_SHOWN_CHARS]}…"
+
+
+class Likeness(NamedTuple):
+    """Bounds over the compared pairs of a group.
+
+    `distance` is the most bits in which two hashes differ, `likeness` the least likeness of two
+    pictures (1: none of their pixels differ).
+    """
+
+    distance: int = 0
+    likeness: float = 1.0
+
+    def and_also(self, distance: int, likeness: float) -> "Likeness":
+        """Return the bounds with one pair more."""
+        return Likeness(max(self.distance, distance), min(self.likeness, likeness))
+
+
+@dataclass(frozen=True, slots=True)
+class LookalikeGroup:
+    """Group of albums whose covers look alike; `likeness` is None where they are one file."""
+
+    albums: tuple[ShownAlbum, ...]
+    likeness: Likeness | None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of its albums."""
+        return tuple(sorted({album.label for album in self.albums}))
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """The sets that its albums are in."""
+        there = {album.set_name for album in self.albums}
+        return tuple(name for name in SETS if name in there)
+
+
+def lookalike_groups(
+    members: Mapping[str, Mapping[str, ShownAlbum]],
+    likeness: Mapping[str, Likeness],
+    names: Iterable[str],
+) -> list[LookalikeGroup]:
+    """Return the groups of at least two albums, the largest first.
+
+    `members` are the albums by group and path; groups that stand in `names` were found by looks,
+    the others by bytes.
+    """
+    by_looks = frozenset(names)
+    groups = []
+    for name, albums in sorted(members.items()):
+        ordered = sorted(
+            albums.values(), key=lambda album: (album.genre, album.label, album.year, album.path)
+        )
+        if len(ordered) > 1:
+            how = likeness.get(name, Likeness()) if name in by_looks else None
+            groups.append(LookalikeGroup(tuple(ordered), how))
+    return sorted(groups, key=lambda group: -len(group.albums))
+
+
+def conflicts(groups: Sequence[LookalikeGroup]) -> list[LookalikeGroup]:
+    """Return the groups with several labels, also within one genre: one picture, two classes."""
+    return [group for group in groups if len(group.labels) > 1]
+
+
+def torn(groups: Sequence[LookalikeGroup]) -> list[LookalikeGroup]:
+    """Return the groups that stand in several sets, so that training data is in the test."""
+    return [group for group in groups if len(group.sets) > 1]

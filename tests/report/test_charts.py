@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 
 from equigen.errors import StorageError, UsageError
-from equigen.report.charts import Words, check_chart, draw_bars, draw_heat_map
-from equigen.report.colours import Colour, contrast
+from equigen.report.charts import Colour, check_chart, contrast, draw_bars, draw_heat_map
 from equigen.report.tables import Crosstab
 
 TABLE = Crosstab(("Rock", "Jazz"), ("1960s", "1970s"), ((12_345, 0), (1, 6_000)))
@@ -32,7 +31,7 @@ def colour(style: str) -> Colour:
 
 def test_a_heat_map_has_its_numbers_and_totals(tmp_path: Path) -> None:
     """Thousands are grouped; a cell without albums has no number."""
-    draw_heat_map(tmp_path / "x.svg", TABLE, Words("18,346 albums"))
+    draw_heat_map(tmp_path / "x.svg", TABLE, "18,346 albums")
     assert sorted(texts(tmp_path / "x.svg")) == sorted(
         ["18,346 albums", "12,345", "1", "6,000", "Rock  (12,345)", "Jazz  (6,001)",
          "1960s", "(12,346)", "1970s", "(6,000)"]
@@ -43,7 +42,7 @@ def test_every_number_can_be_read(tmp_path: Path) -> None:
     """On pale and on dark cells: the contrast of each is 4.5 or more; more albums are darker."""
     counts = tuple(range(1, 31))
     table = Crosstab(("Rock",), tuple(map(str, counts)), (counts,))
-    draw_heat_map(tmp_path / "x.svg", table, Words(""))
+    draw_heat_map(tmp_path / "x.svg", table, "")
     root = ET.parse(tmp_path / "x.svg").getroot()  # noqa: S314  (we drew it)
     cells = [
         colour(each.get("style", ""))
@@ -66,7 +65,7 @@ def test_every_number_can_be_read(tmp_path: Path) -> None:
 def test_bars_have_their_numbers_and_shares(tmp_path: Path) -> None:
     """From top to bottom, in the order given."""
     counts = {"train": 7_000, "val": 1_500, "aside": 0}
-    draw_bars(tmp_path / "x.svg", counts, Words("8,500 albums", {"train": "70.0%"}))
+    draw_bars(tmp_path / "x.svg", counts, "8,500 albums", behind={"train": "70.0%"})
     written = texts(tmp_path / "x.svg")
     assert sorted(written) == sorted(
         ["8,500 albums", "train", "val", "aside", "7,000   70.0%", "1,500", "0"]
@@ -80,7 +79,7 @@ def test_the_same_counts_are_the_same_file(tmp_path: Path, suffix: str) -> None:
     bodies = []
     for name in ("a", "b"):
         file = tmp_path / "new" / f"{name}{suffix}"
-        draw_heat_map(file, TABLE, Words("x"))
+        draw_heat_map(file, TABLE, "x")
         bodies.append(file.read_bytes())
         assert bodies[-1].startswith(start)
     assert bodies[0] == bodies[1]
@@ -93,8 +92,8 @@ def test_names_are_written_as_they_are(tmp_path: Path) -> None:
     table = Crosstab(names, names, tuple((1,) * 5 for _ in names))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        draw_heat_map(tmp_path / "x.svg", table, Words("x"))
-        draw_bars(tmp_path / "x.png", dict.fromkeys(names, 1), Words("x"))
+        draw_heat_map(tmp_path / "x.svg", table, "x")
+        draw_bars(tmp_path / "x.png", dict.fromkeys(names, 1), "x")
     written = texts(tmp_path / "x.svg")
     for name in ("A$AP $x^2$", "two lines", "L" * 33 + "…", "日本の歌 \U000105c0", "_private"):
         assert f"{name}  (5)" in written
@@ -112,13 +111,13 @@ def test_any_number_of_names_fits_on_a_chart(tmp_path: Path) -> None:
         )
         for file in (tmp_path / "map.png", tmp_path / "bars.png"):
             if file.stem == "map":
-                draw_heat_map(file, table, Words("albums"))
+                draw_heat_map(file, table, "albums")
             else:
-                draw_bars(file, table.row_totals, Words("albums"))
+                draw_bars(file, table.row_totals, "albums")
             with Image.open(file) as picture:
                 sizes.append(max(picture.size))
     assert 100 < min(sizes) < max(sizes) < 8_000
-    draw_bars(tmp_path / "x.svg", table.row_totals, Words("albums"))
+    draw_bars(tmp_path / "x.svg", table.row_totals, "albums")
     assert "441 others" in texts(tmp_path / "x.svg")
 
 
@@ -126,7 +125,7 @@ def test_a_chart_that_can_not_be_written_leaves_the_old_one(tmp_path: Path) -> N
     """One error that names the place."""
     (tmp_path / "x.png").mkdir()
     with pytest.raises(StorageError, match=r"x\.png"):
-        draw_bars(tmp_path / "x.png", {"Jazz": 1}, Words("x"))
+        draw_bars(tmp_path / "x.png", {"Jazz": 1}, "x")
     assert [file.name for file in tmp_path.iterdir()] == ["x.png"]
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equigen.report.colours import BLACK, WHITE, Colour, contrast, ink_on, shade
+from equigen.report.charts import BLACK, WHITE, Colour, contrast, ink_on, shade
 
 PARTS = st.floats(0, 1)
 INKS = {BLACK: Colour(0, 0, 0), WHITE: Colour(1, 1, 1)}

@@ -1,18 +1,32 @@
-"""Orders that mean something, and no count lost where there are too many."""
+"""Tables of counts: orders that mean something, and no count lost where there are too many."""
 
+from collections import Counter
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from equigen.dataset.decades import UNKNOWN
 from equigen.report.tables import (
+    NO_SET,
+    SHADES,
     By,
     Crosstab,
+    HeatMap,
+    crosstab,
     folded,
+    heat_map,
     largest_first,
     natural_order,
+    set_rows,
     shares_of_sets,
 )
 
 SIZES = st.integers(1, 9)
+RATIO = (0.7, 0.15, 0.15)
+DECADES = st.sampled_from(["1970s", "1980s", UNKNOWN])
+CELLS = st.dictionaries(st.tuples(st.sampled_from("ABCDE"), DECADES), st.integers(1, 1000))
+SET_NAMES = st.sampled_from(["train", "test", NO_SET, "aside"])
 
 
 @given(SIZES, SIZES, SIZES, SIZES, st.data())
@@ -71,3 +85,101 @@ def test_shares_are_of_what_is_in_sets() -> None:
     counts = {"train": 6, "test": 2, "aside": 50, "in no set": 70}
     assert shares_of_sets(counts) == {"train": 0.75, "val": 0, "test": 0.25}
     assert shares_of_sets({"in no set": 70}) == {}
+
+
+def heat(counts: dict[tuple[str, str], int], genres: int = 100, decades: int = 24) -> HeatMap:
+    """Lay out counts by genre and decade, folded to so many of each and one more."""
+    table = crosstab(counts, By.GENRE, By.DECADE)
+    return heat_map(table, most_rows=genres + 1, most_columns=decades + 1, others="other genres")
+
+
+def test_rows_are_largest_first_and_decades_in_order() -> None:
+    """Unknown years come last."""
+    counts = {("A", "1990s"): 1, ("B", UNKNOWN): 2, ("B", "1980s"): 3}
+    table = crosstab(counts, By.GENRE, By.DECADE)
+    assert table == Crosstab(("B", "A"), ("1980s", "1990s", UNKNOWN), ((3, 0, 2), (0, 1, 0)))
+    assert heat(counts) == HeatMap(table, 3)
+
+
+@given(CELLS, st.integers(1, 3), st.integers(1, 3))
+def test_nothing_is_lost_however_small_the_map(
+    counts: dict[tuple[str, str], int], genres: int, decades: int
+) -> None:
+    """The sums of rows and of columns are those of all cells, and no map is larger than asked."""
+    found = heat(counts, genres, decades)
+    table, total = found.table, sum(counts.values())
+    assert table.total == total
+    assert sum(table.row_totals.values()) == sum(table.column_totals.values()) == total
+    assert len(table.rows) <= genres + 1
+    assert len(table.columns) <= decades + 1
+    shades = [found.shade(count) for row in table.counts for count in row]
+    assert max(shades, default=0) == (SHADES if counts else 0)
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(1, 10**6))
+def test_more_is_never_paler(one: int, other: int, largest: int) -> None:
+    """Shades go up with the count, from 0 for nothing only."""
+    small, large = sorted((min(one, largest), min(other, largest)))
+    found = HeatMap(Crosstab((), (), ()), largest)
+    assert 0 <= found.shade(small) <= found.shade(large) <= SHADES
+    assert (found.shade(small) == 0) == (small == 0)
+
+
+def test_what_is_summed_up_sets_no_shade_and_swallows_no_genre() -> None:
+    """Many small genres together leave the largest one as dark as it is, whatever its name."""
+    counts = {(f"Genre {n}", "1980s"): 5 for n in range(100)}
+    counts |= {("100 other genres", "1980s"): 50, ("Jazz", "1980s"): 40}
+    found = heat(counts, genres=2)
+    assert found.table.row_totals == {
+        "100 other genres": 50, "Jazz": 40, "(100 other genres)": 500
+    }  # fmt: skip
+    assert [found.shade(count) for (count,) in found.table.counts] == [SHADES] * 3
+    counts["Jazz", "1980s"] = 10
+    found = heat(counts, genres=2)
+    assert found.shade(found.table.counts[1][0]) == 3
+
+
+def test_sets_of_a_genre_are_compared_with_the_wanted_shares() -> None:
+    """What is aside or in no set counts for none; the difference is the largest of the three."""
+    counts = {
+        ("Jazz", "train"): 60, ("Jazz", "val"): 15, ("Jazz", "test"): 25,
+        ("Jazz", "aside"): 7, ("Jazz", NO_SET): 3, ("Rock", NO_SET): 5,
+    }  # fmt: skip
+    jazz, rock, total = set_rows(counts, RATIO)
+    assert [each.count for each in jazz.sets] == [60, 15, 25]
+    assert [each.percent for each in jazz.sets] == [60, 15, 25]
+    assert jazz.off == pytest.approx(0.10)
+    assert (jazz.aside, jazz.in_none) == (7, 3)
+    assert [each.share for each in rock.sets] == [0, 0, 0]
+    assert (rock.off, rock.in_none) == (0, 5)
+    assert (total.genre, total.in_none, total.sets[0].count) == ("All", 8, 60)
+
+
+@given(st.dictionaries(st.tuples(st.sampled_from("ABCDE"), SET_NAMES), st.integers(1, 99)))
+def test_no_cover_is_lost_in_the_rows_of_sets(counts: dict[tuple[str, str], int]) -> None:
+    """However many genres share a row, all rows together are the last one."""
+    *rows, total = set_rows(counts, RATIO, most_genres=2)
+    assert len(rows) <= 3
+    for row in (rows, [total]):
+        found = sum(each.aside + each.in_none + sum(s.count for s in each.sets) for each in row)
+        assert found == sum(counts.values())
+
+
+def test_a_genre_that_sounds_like_the_others_keeps_its_row() -> None:
+    """The others are called something else."""
+    counts = {("2 other genres", "train"): 9, ("Jazz", "train"): 2, ("Rock", "train"): 1}
+    rows = set_rows(counts, RATIO, most_genres=1)
+    assert [row.genre for row in rows] == ["2 other genres", "(2 other genres)", "All"]
+    assert [row.sets[0].count for row in rows] == [9, 3, 12]
+
+
+@given(CELLS)
+def test_a_crosstab_has_each_count_where_it_belongs(counts: dict[tuple[str, str], int]) -> None:
+    """A cell without albums has 0."""
+    table = crosstab(counts, By.GENRE, By.DECADE)
+    laid = {
+        (row, column): count
+        for row, cells in zip(table.rows, table.counts, strict=True)
+        for column, count in zip(table.columns, cells, strict=True)
+    }
+    assert +Counter(laid) == Counter(counts)

@@ -1,17 +1,17 @@
 """Groups of look-alikes."""
 
-from equigen.report.alike import Likeness, alike_groups, conflicts, torn
-from equigen.report.sampling import Shown
+from equigen.report.pictures import ShownAlbum
+from equigen.report.tally import Likeness, conflicts, lookalike_groups, torn
 
 
-def albums(*places: str) -> dict[str, Shown]:
+def albums(*places: str) -> dict[str, ShownAlbum]:
     """Return albums, each given as "Genre set" or "Genre:Label set"."""
     found = {}
     for at, place in enumerate(places):
         where, _, set_name = place.partition(" ")
         genre, _, label = where.partition(":")
         path = f"{genre}/{at}.jpg"
-        found[path] = Shown(path, genre, label or genre, "A", "T", "1999", "1990s", set_name)
+        found[path] = ShownAlbum(path, genre, label or genre, "A", "T", "1999", "1990s", set_name)
     return found
 
 
@@ -23,7 +23,7 @@ def test_groups_are_largest_first_and_know_how_they_were_found() -> None:
         "c": albums("Rock val", "Jazz train", "Rock val"),
     }
     likeness = {"c": Likeness().and_also(3, 0.98).and_also(1, 0.95)}
-    found = alike_groups(members, likeness, ["c"])
+    found = lookalike_groups(members, likeness, ["c"])
     assert [len(group.albums) for group in found] == [3, 2]
     assert [group.likeness for group in found] == [Likeness(3, 0.95), None]
     assert found[0].labels == ("Jazz", "Rock")
@@ -33,14 +33,14 @@ def test_groups_are_largest_first_and_know_how_they_were_found() -> None:
 
 def test_to_be_set_aside_is_no_set() -> None:
     """A group is torn by two sets, not by what is in none."""
-    (group,) = alike_groups({"a": albums("Jazz train", "Jazz aside", "Jazz ")}, {}, [])
+    (group,) = lookalike_groups({"a": albums("Jazz train", "Jazz aside", "Jazz ")}, {}, [])
     assert group.sets == ("train",)
     assert torn([group]) == []
 
 
 def test_two_labels_in_one_genre_are_a_conflict() -> None:
     """World styles share a folder, and are classes of their own."""
-    (same,) = alike_groups({"a": albums("World:Salsa", "World:Salsa")}, {}, [])
-    (divided,) = alike_groups({"a": albums("World:Salsa", "World:Bolero")}, {}, [])
+    (same,) = lookalike_groups({"a": albums("World:Salsa", "World:Salsa")}, {}, [])
+    (divided,) = lookalike_groups({"a": albums("World:Salsa", "World:Bolero")}, {}, [])
     assert conflicts([same, divided]) == [divided]
     assert divided.labels == ("Bolero", "Salsa")

@@ -1,21 +1,23 @@
-"""Which covers are shown."""
+"""The draw of the covers that are shown."""
 
 import random
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equigen.report.sampling import MOST_PICTURES, Sampler, Shown, covers_a_genre
+from equigen.report.pictures import MOST_PICTURES, Sampler, ShownAlbum, covers_a_genre
 
 SETS = ("train", "val", "test", "")
 
 
-def album(number: int, decade: str = "1990s", set_name: str = "train") -> Shown:
+def album(number: int, decade: str = "1990s", set_name: str = "train") -> ShownAlbum:
     """Return an album of Jazz."""
-    return Shown(f"Jazz/{number}.jpg", "Jazz", "Jazz", "A", "T", decade[:3] + "1", decade, set_name)
+    return ShownAlbum(
+        f"Jazz/{number}.jpg", "Jazz", "Jazz", "A", "T", decade[:3] + "1", decade, set_name
+    )
 
 
-def sample(albums: list[Shown], count: int, most: int = 30) -> list[Shown]:
+def sample(albums: list[ShownAlbum], count: int, most: int = 30) -> list[ShownAlbum]:
     """Offer all and take some."""
     sampler = Sampler(most)
     for each in albums:
@@ -34,7 +36,7 @@ ALBUMS = st.lists(
 
 @given(ALBUMS, st.integers(0, 40), st.randoms(use_true_random=False))
 def test_the_lot_doesnt_depend_on_the_order(
-    albums: list[Shown], count: int, chance: random.Random
+    albums: list[ShownAlbum], count: int, chance: random.Random
 ) -> None:
     """The same albums are drawn in whatever order they come, also where some come twice."""
     mixed = [*albums, *albums[:5]]
@@ -47,7 +49,7 @@ def test_the_lot_doesnt_depend_on_the_order(
 
 @given(ALBUMS, st.integers(1, 30), st.integers(1, 700))
 def test_more_genres_hold_less_each_and_show_the_same(
-    albums: list[Shown], wanted: int, genres: int
+    albums: list[ShownAlbum], wanted: int, genres: int
 ) -> None:
     """What is given up as genres come is nothing that could be shown."""
     sampler, roomy = Sampler(wanted), Sampler(wanted)

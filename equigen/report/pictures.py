@@ -1,0 +1,192 @@
+"""Choose the covers that a report shows, and draw them small enough to stand inside the page.
+
+Covers are drawn by lot, from all decades and sets of a genre. The lot is a digest of the cover's
+path, so that the same dataset always shows the same covers, whatever the order of its rows.
+"""
+
+import base64
+import hashlib
+import heapq
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from equigen.dataset.context import Context
+from equigen.errors import PictureError
+from equigen.images.check import check_picture
+from equigen.images.rendering import Demands, Fit, Rendering
+from equigen.schema import SETS
+
+# Pictures in one report; contact sheets have what look-alikes leave of them.
+MOST_PICTURES: Final = 600
+_SIZE_PX: Final = 112
+# Of all `data:` URIs together: one of the demo's covers takes some 5 kB.
+_MOST_BYTES: Final = 3_000_000
+# The first that fits its share of the budget is taken; a picture of noise needs the last.
+_QUALITIES: Final = (70, 50, 30, 10)
+_RENDERINGS: Final = tuple(Rendering(_SIZE_PX, Fit.INSIDE, quality) for quality in _QUALITIES)
+_START: Final = "data:image/jpeg;base64,"
+
+
+class ShownAlbum(NamedTuple):
+    """Album with a cover, as the page shows it; `path` is its cover's.
+
+    `genre` is the folder it is in, `label` its class: ten world styles share a folder. `set_name`
+    is a set, "aside", or "" where it is in none.
+    """
+
+    path: str
+    genre: str
+    label: str
+    artist: str
+    title: str
+    year: str
+    decade: str
+    set_name: str
+
+
+class Figure(NamedTuple):
+    """Album and its small picture as a `data:` URI, or why there is none."""
+
+    album: ShownAlbum
+    source: str
+    why_none: str = ""
+
+
+class Sampler:
+    """Keep the lowest lots of each genre, decade and set, of all albums that are offered.
+
+    Each of those keeps as many as `covers_a_genre` shows of that many genres, so all genres
+    together hold no more than `MOST_PICTURES` of a decade and a set, or one each where there are
+    more genres.
+    """
+
+    def __init__(self, wanted: int) -> None:
+        """Keep at most `wanted` albums for each genre, decade and set."""
+        self._wanted = self._most = wanted
+        self._drawn: dict[str, dict[tuple[str, str], _Drawn]] = {}
+
+    @property
+    def held(self) -> int:
+        """The number of albums that are kept."""
+        return sum(len(each.lots) for strata in self._drawn.values() for each in strata.values())
+
+    def offer(self, album: ShownAlbum) -> None:
+        """Keep an album if its lot is low enough."""
+        if not self._wanted:
+            return
+        if album.genre not in self._drawn:
+            self._make_room()
+        strata = self._drawn.setdefault(album.genre, {})
+        drawn = strata.setdefault((album.decade, album.set_name), _Drawn([], {}))
+        drawn.offer(album, self._most)
+
+    def _make_room(self) -> None:
+        """Drop what can't be shown any more when there is one genre more."""
+        most = covers_a_genre(self._wanted, genres=len(self._drawn) + 1, reserved=0)
+        if most < self._most:
+            self._most = most
+            for strata in self._drawn.values():
+                for drawn in strata.values():
+                    drawn.shrink(most)
+
+    def sample(self, genre: str, count: int) -> list[ShownAlbum]:
+        """Return at most `count` of a genre's albums in order of year.
+
+        They are taken in turn from its decades, and in those from their sets.
+        """
+        by_decade: dict[str, list[list[ShownAlbum]]] = {}
+        for (decade, _), drawn in sorted(self._drawn.get(genre, {}).items()):
+            by_decade.setdefault(decade, []).append(drawn.in_order())
+        decades = [
+            _in_turn(sorted(sets, key=lambda albums: _lot(albums[0].path)))
+            for sets in by_decade.values()
+        ]
+        taken = _in_turn(decades)[: min(count, self._most)]
+        return sorted(taken, key=lambda album: (album.decade, album.year, album.path))
+
+
+class _Drawn(NamedTuple):
+    """The lowest lots so far: a heap whose first is the highest of them, and their albums."""
+
+    lots: list[tuple[int, str]]
+    albums: dict[str, ShownAlbum]
+
+    def offer(self, album: ShownAlbum, most: int) -> None:
+        if album.path in self.albums:
+            return
+        entry = (-_lot(album.path), album.path)
+        if len(self.lots) < most:
+            heapq.heappush(self.lots, entry)
+        elif entry > self.lots[0]:
+            del self.albums[heapq.heapreplace(self.lots, entry)[1]]
+        else:
+            return
+        self.albums[album.path] = album
+
+    def shrink(self, most: int) -> None:
+        while len(self.lots) > most:
+            del self.albums[heapq.heappop(self.lots)[1]]
+
+    def in_order(self) -> list[ShownAlbum]:
+        return [self.albums[path] for _, path in sorted(self.lots, reverse=True)]
+
+
+def covers_a_genre(wanted: int, *, genres: int, reserved: int) -> int:
+    """Return how many covers each genre can show, one at least, so that `reserved` are left."""
+    return max(1, min(wanted, (MOST_PICTURES - reserved) // max(1, genres))) if wanted else 0
+
+
+def _lot(path: str) -> int:
+    return int.from_bytes(hashlib.blake2b(path.encode(), digest_size=8).digest())
+
+
+def _in_turn(lists: Iterable[Sequence[ShownAlbum]]) -> list[ShownAlbum]:
+    """Return the first of each, then the second of each, and so on."""
+    return [album for turn in zip_longest(*lists) for album in turn if album is not None]
+
+
+class Thumbnails:
+    """Draw `expected` albums' figures within a budget of bytes for all of them together."""
+
+    def __init__(self, context: Context, *, expected: int) -> None:
+        settings = context.settings.download
+        self._images, self._split = context.images, context.split
+        self._demands = Demands(min_size_px=1, max_pixels=settings.max_pixels)
+        self._most_file_bytes = settings.max_bytes
+        self._left, self._left_bytes = expected, _MOST_BYTES
+
+    def figure(self, album: ShownAlbum) -> Figure:
+        """Return an album with its picture, or with the reason why it can't be shown."""
+        share_bytes = self._left_bytes // max(1, self._left)
+        self._left -= 1
+        file = self._file(album)
+        if file is None:
+            return Figure(album, "", "file missing")
+        try:
+            if file.stat().st_size > self._most_file_bytes:
+                return Figure(album, "", "file too large")
+            files = check_picture(file.read_bytes(), self._demands, _RENDERINGS).files
+        except OSError:
+            return Figure(album, "", "file can't be read")
+        except PictureError as err:
+            return Figure(album, "", f"file is no good: {err.reason}")
+        source = _first_that_fits(files, share_bytes)
+        self._left_bytes -= len(source)
+        return Figure(album, source, "" if source else "too large to be shown")
+
+    def _file(self, album: ShownAlbum) -> Path | None:
+        """Return the path of the cover: in its genre, or where `split --link move` took it."""
+        places = [self._images, *(self._split / name for name in SETS if name == album.set_name)]
+        return next(
+            (place / album.path for place in places if (place / album.path).is_file()), None
+        )
+
+
+def _first_that_fits(files: Iterable[bytes], most_bytes: int) -> str:
+    for body in files:
+        source = _START + base64.b64encode(body).decode()
+        if len(source) <= most_bytes:
+            return source
+    return ""
