@@ -20,15 +20,18 @@ from xml.etree.ElementTree import Element, iterparse
 
 from lxml import etree
 
-from equigen.dumps import masters, releases
-from equigen.dumps.blocks import Blocks, head_of, trimmed
-from equigen.dumps.decompress import opened
-from equigen.dumps.masters import read_masters
+from equigen.dumps.blocks import Blocks, head_of, opened, trimmed
+from equigen.dumps.discogs import (
+    MASTER,
+    RELEASE,
+    MasterRow,
+    ReleaseRow,
+    read_masters,
+    read_releases,
+)
 from equigen.dumps.parse import BLOCK_BYTES
-from equigen.dumps.releases import read_releases
-from equigen.dumps.rows import MasterRow, ReleaseRow
 
-KINDS = {"master": masters.KIND, "release": releases.KIND}
+KINDS = {"master": MASTER, "release": RELEASE}
 _COLUMNS = {"master": MasterRow._fields, "release": ReleaseRow._fields}
 _HEAD_BYTES = 1 << 16
 _FIELDS = re.compile(

@@ -24,10 +24,8 @@ import typer
 
 from equigen.dataset.context import Context
 from equigen.dumps.catalogue import Finder
-from equigen.dumps.local import dumps_folder, files_in
-from equigen.dumps.names import DumpName, Kind, read_name
-from equigen.dumps.partial import PART
-from equigen.dumps.transfer import Wanted, get_file
+from equigen.dumps.files import DumpName, Kind, dumps_folder, files_in, read_name
+from equigen.dumps.transfer import PART, Wanted, get_file
 from equigen.errors import (
     EquigenError,
     FetchError,

@@ -1,1 +1,1 @@
-"""The open dumps of Discogs and MusicBrainz: found, fetched, read and indexed."""
+"""Open dumps of Discogs and MusicBrainz: find, download, parse and index them."""

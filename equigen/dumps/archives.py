@@ -1,6 +1,6 @@
-"""A file of lines, plain or in an archive, unpacked in a thread that reads ahead.
+"""Read the lines of a file, plain or in an archive, unpacked in a thread that reads ahead.
 
-Nothing is ever written to the disk: what an archive holds, and how it names it, is a stranger's.
+Nothing is written to the disk, since the names and contents of an archive are not to be trusted.
 """
 
 import bz2
@@ -18,11 +18,11 @@ from isal import igzip_lib
 
 from equigen.errors import InputError, MissingInputError
 
-# Large enough that handing blocks over takes no time, small enough that a few of them don't matter.
+# Large enough that handing blocks over costs nothing, small enough to hold a few in memory.
 _BLOCK_BYTES = 2 * 1024 * 1024
 _TAR_BYTES = tarfile.BLOCKSIZE
 _PACKED_BYTES = 256 * 1024
-# What is longer is no line, whatever the file is.
+# A longer line means another kind of file.
 _LONGEST_LINE_BYTES = 64 * 1024 * 1024
 _HEAD_BYTES = 512
 _USTAR = slice(257, 262)
@@ -31,9 +31,9 @@ _DAMAGED = (EOFError, lzma.LZMAError, _ISAL_ERROR, tarfile.TarError)
 
 
 class Lines(NamedTuple):
-    """Whole lines with their ends: what lies from `start` up to `end` of some data.
+    """Whole lines with their endings: `data[start:end]`.
 
-    `read_bytes` is how much of the packed file was read for them.
+    `read_bytes` is the number of bytes of the packed file that were read for them.
     """
 
     data: bytes
@@ -43,19 +43,19 @@ class Lines(NamedTuple):
 
 
 class DamagedError(Exception):
-    """An archive that ends too early or isn't what it was; says why in a few words."""
+    """An archive that is cut off or damaged; the message gives the reason in a few words."""
 
 
 def lines_of(path: Path, member: str) -> Iterator[Lines]:
     """Yield all lines of a file, or of the `member` of a tar, in blocks of about 2 MiB.
 
-    What packs it (xz, gzip, bzip2 or nothing) and whether it is a tar is told by its first bytes.
-    The last line may have no end. The whole archive is read, so that its checksums hold.
+    The first bytes tell the compression (xz, gzip, bzip2 or none) and whether the file is a tar.
+    The last line may have no ending. The whole archive is read, so that its checksums are checked.
 
     Raises:
         MissingInputError: there is no such file.
-        InputError: it can't be read, holds no such member, or is no text of lines.
-        DamagedError: it is cut off or damaged; what was yielded before may not be all.
+        InputError: it can't be read, has no such member, or has no lines of JSON.
+        DamagedError: it is cut off or damaged; the lines so far may not be all.
 
     """
     try:
@@ -66,7 +66,7 @@ def lines_of(path: Path, member: str) -> Iterator[Lines]:
     except _DAMAGED as err:
         raise DamagedError(str(err) or type(err).__name__) from err
     except OSError as err:
-        if err.errno is None:  # what gzip and bzip2 say of damaged data
+        if err.errno is None:  # raised by gzip and bzip2 for damaged data
             raise DamagedError(str(err)) from err
         msg = f"{path}: can't be read: {err.strerror}. Mend that, or get it anew."
         raise InputError(msg) from err
@@ -95,23 +95,23 @@ def _lines_of(path: Path, member: str) -> Iterator[Lines]:
             return block
 
         ahead = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="unpack"))
-        carry, told = b"", 0
+        carry, reported = b"", 0
         coming = ahead.submit(read)
         while block := coming.result():
             coming = ahead.submit(read)
             first, end = block.find(b"\n") + 1, block.rfind(b"\n") + 1
             if first:
-                # The line that two blocks share goes by itself: the others are copied nowhere.
+                # The line that spans two blocks is yielded by itself, so that no block is copied.
                 carry += block[:first]
                 yield Lines(carry, 0, len(carry), 0)
                 at = raw.tell()
-                yield Lines(block, first, end, at - told)
-                carry, told = b"", at
+                yield Lines(block, first, end, at - reported)
+                carry, reported = b"", at
             carry += block[end:]
             if len(carry) > _LONGEST_LINE_BYTES:
                 msg = f"{path}: a line of more than {_LONGEST_LINE_BYTES:,} bytes is no record."
                 raise InputError(msg)
-        yield Lines(carry, 0, len(carry), raw.tell() - told)
+        yield Lines(carry, 0, len(carry), raw.tell() - reported)
 
 
 class _Stream(Protocol):
@@ -130,9 +130,9 @@ class _Decompressor(Protocol):
 
 @dataclass(slots=True)
 class _Unpacker:
-    """Unpacks much at a time: what lets go of the interpreter must not ask for it often.
+    """A decompressing reader with large reads, since each read waits for the interpreter lock.
 
-    The files of the standard library read 8 KiB, and wait for the other thread each time.
+    The standard library's files read 8 KiB at a time.
     """
 
     raw: io.FileIO
@@ -143,7 +143,7 @@ class _Unpacker:
         self.current = self.new()
 
     def read(self, size: int, /) -> bytes:
-        """Return so many bytes, fewer only at the end."""
+        """Return `size` bytes, fewer only at the end."""
         parts, missing = [], size
         while missing and (part := self._some(missing)):
             parts.append(part)
@@ -154,7 +154,7 @@ class _Unpacker:
         while True:
             packed = b""
             if self.current.eof:
-                # Further streams may follow, and zeros between them.
+                # Further streams may follow, with zeros between them.
                 packed = (self.current.unused_data or self._packed()).lstrip(b"\0")
                 if not packed:
                     return b""
@@ -191,7 +191,7 @@ _PACKINGS: tuple[tuple[bytes, Callable[[], _Decompressor]], ...] = (
 
 def _member(unpacked: _Stream, path: Path, name: str) -> _Stream:
     others: list[str] = []
-    # Read by single blocks, the stream stands where the member begins, and nothing is copied twice.
+    # With single-block reads, the stream is left exactly at the start of the member.
     with tarfile.open(fileobj=cast("IO[bytes]", unpacked), mode="r|", bufsize=_TAR_BYTES) as tar:
         for each in tar:
             if each.isfile() and PurePosixPath(each.name) == PurePosixPath(name):
@@ -207,7 +207,7 @@ def _member(unpacked: _Stream, path: Path, name: str) -> _Stream:
 
 @dataclass(slots=True)
 class _Part:
-    """The next so many bytes of a stream, and its end."""
+    """A reader of the next `left` bytes of a stream."""
 
     stream: _Stream
     left: int

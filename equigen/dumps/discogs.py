@@ -1,60 +1,131 @@
-"""The indexes of Discogs' dumps: masters, and what releases know that their masters don't."""
+"""The masters and releases dumps of Discogs: which elements are read and the row of each record.
 
-import sqlite3
-from collections.abc import Callable, Mapping
+Rows are tuples, since millions of them pass from the worker processes to the one that stores them.
+Texts fit a TSV cell; lists are cells of several values.
+"""
+
+from collections.abc import Callable
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
-from equigen.dumps.index import Recipe
-from equigen.dumps.masters import read_masters
-from equigen.dumps.releases import read_releases
-from equigen.errors import InputError
-
-_MASTERS = """
-CREATE TABLE masters (
-    id INTEGER PRIMARY KEY, artist TEXT NOT NULL, title TEXT NOT NULL, year INTEGER NOT NULL,
-    genres TEXT NOT NULL, styles TEXT NOT NULL, picture TEXT NOT NULL
+from equigen.dumps.blocks import Markup, no_progress
+from equigen.dumps.extract import (
+    Found,
+    clean,
+    credit,
+    genres_cell,
+    leading_year,
+    names_cell,
+    number,
+    tags_for,
+    whole_year,
 )
-"""
-# Of each master one row of its main release, and one of all others: there the first that knows
-# something says it.
-_RELEASES = """
-CREATE TABLE releases (
-    master INTEGER NOT NULL, is_main INTEGER NOT NULL, artist TEXT NOT NULL, title TEXT NOT NULL,
-    year INTEGER NOT NULL, genres TEXT NOT NULL, styles TEXT NOT NULL, country TEXT NOT NULL,
-    formats TEXT NOT NULL, picture TEXT NOT NULL, PRIMARY KEY (master, is_main)
-) WITHOUT ROWID
-"""
-_KNOWN = ("artist", "title", "genres", "styles", "country", "formats", "picture")
-_PUT_RELEASE = (
-    "INSERT INTO releases SELECT ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 WHERE ?2 <> 0"
-    " ON CONFLICT DO UPDATE SET year = iif(year, year, excluded.year), "
-    + ", ".join(f"{name} = iif({name} = '', excluded.{name}, {name})" for name in _KNOWN)
+from equigen.dumps.parse import RecordKind, Row
+from equigen.dumps.pool import Effort, Reading
+
+
+class MasterRow(NamedTuple):
+    """A Discogs master; `year` is 0 where it isn't known, `picture` a URL or ""."""
+
+    master_id: int
+    artist: str
+    title: str
+    year: int
+    genres: str
+    styles: str
+    picture: str
+
+
+class ReleaseRow(NamedTuple):
+    """A Discogs release; `master_id` is 0 where it has no master.
+
+    `formats` holds the names of its formats and their descriptions, such as "Vinyl|LP|Album".
+    """
+
+    release_id: int
+    master_id: int
+    is_main: bool
+    artist: str
+    title: str
+    year: int
+    genres: str
+    styles: str
+    country: str
+    formats: str
+    picture: str
+
+
+def _master(master_id: int, found: Found) -> Row:
+    once = found.once
+    return (
+        master_id,
+        credit(found.artists),
+        clean(once.get("title", "")),
+        whole_year(once.get("year", "")),
+        genres_cell(tuple(found.genres)),
+        names_cell(tuple(found.styles)),
+        found.picture,
+    )
+
+
+def _release(release_id: int, found: Found) -> Row:
+    once = found.once
+    return (
+        release_id,
+        number(once.get("master_id", "")),
+        found.is_main,
+        credit(found.artists),
+        clean(once.get("title", "")),
+        leading_year(once.get("released", "")),
+        genres_cell(tuple(found.genres)),
+        names_cell(tuple(found.styles)),
+        clean(once.get("country", "")),
+        names_cell(tuple(found.formats)),
+        found.picture,
+    )
+
+
+MASTER: Final = RecordKind(
+    Markup("masters", "master", ("videos",)),
+    tags_for("title", "year", "name", "anv", "join", "genre", "style", "image"),
+    _master,
 )
+RELEASE: Final = RecordKind(
+    # Elements that hold others come first, so that less is left to search.
+    Markup(
+        "releases",
+        "release",
+        ("tracklist", "videos", "companies", "identifiers", "extraartists", "notes", "labels"),
+    ),
+    tags_for(
+        *("title", "released", "country", "master_id", "name", "anv", "join", "genre", "style"),
+        *("description", "image"),
+    ),
+    _release,
+)
+# A worker process finds its kind here, by the name of the root element.
+KINDS: Final = MappingProxyType({kind.markup.root: kind for kind in (MASTER, RELEASE)})
 
 
-def _fill_masters(
-    db: sqlite3.Connection, dump: Path, on_read: Callable[[int], None]
-) -> Mapping[str, int]:
-    with read_masters(dump, on_read=on_read) as masters:
-        for rows in masters:
-            db.executemany("INSERT OR IGNORE INTO masters VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-    (count,) = db.execute("SELECT count(*) FROM masters").fetchone()
-    if not count:
-        msg = f"{dump}: expected masters, got none. Get it again: `equigen dumps get masters`."
-        raise InputError(msg)
-    return {"masters": count, "masters without an id": masters.skipped}
+def read_masters(
+    path: Path, *, processes: int = 2, on_read: Callable[[int], None] = no_progress
+) -> Reading[MasterRow]:
+    """Open a masters dump, gzip or plain; iterate over the result for batches of rows in order.
+
+    `on_read(n)` is told that n more bytes of the file were read. Leaving the loop early, or
+    closing the result, ends the worker processes at once.
+
+    Raises:
+        MissingInputError: there is no such file.
+        InputError: it can't be opened; while iterating: it isn't whole, or is no masters dump.
+
+    """
+    return Reading(path, MASTER, MasterRow._make, effort=Effort(processes), on_read=on_read)
 
 
-def _fill_releases(
-    db: sqlite3.Connection, dump: Path, on_read: Callable[[int], None]
-) -> Mapping[str, int]:
-    count = 0
-    with read_releases(dump, on_read=on_read) as releases:
-        for rows in releases:
-            db.executemany(_PUT_RELEASE, rows)
-            count += len(rows)
-    return {"releases": count, "releases without an id": releases.skipped}
-
-
-MASTERS = Recipe("masters", 1, _MASTERS, _fill_masters)
-RELEASES = Recipe("releases", 1, _RELEASES, _fill_releases)
+def read_releases(
+    path: Path, *, processes: int = 2, on_read: Callable[[int], None] = no_progress
+) -> Reading[ReleaseRow]:
+    """Open a releases dump; everything else is as for `read_masters`."""
+    return Reading(path, RELEASE, ReleaseRow._make, effort=Effort(processes), on_read=on_read)

@@ -1,14 +1,16 @@
-"""What the parsed records of a Discogs dump say, each element only where it belongs."""
+"""Extract the fields of Discogs' records from parsed XML, and write them as a row's texts."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from lxml import etree
 
-from equigen.dumps.texts import clean
+from equigen.schema import MAX_CELL_CHARS, join_list, safe_text
 
-# Each element that is read and the one that it must be a child of, "" being the record: elsewhere,
-# as the title of a video or of a track, it means something else.
+# The parent that each element must have, "" being the record: elsewhere, as the title of a video or
+# of a track, it means something else.
 _HOMES = {
     "title": "", "year": "", "country": "", "released": "", "master_id": "",
     "artists": "", "artist": "artists", "name": "artist", "anv": "artist", "join": "artist",
@@ -16,7 +18,7 @@ _HOMES = {
     "images": "", "image": "images",
     "formats": "", "format": "formats", "descriptions": "format", "description": "descriptions",
 }  # fmt: skip
-# What is done with an element; those that come most often have the least numbers.
+# The use of each element; the most frequent ones have the lowest numbers.
 _OF_ARTIST, _GENRE, _STYLE, _ONCE, _DESCRIPTION, _HOLDS, _ARTIST, _RECORD, _IMAGE, _FORMAT = range(
     10
 )
@@ -28,13 +30,23 @@ _USES = {
 }  # fmt: skip
 _URLS = ("http://", "https://")
 
+_YEAR = re.compile(r"[1-9][0-9]{3}")
+_COMMA = ","
+# Discogs' spelling before about 2020: "Beatles, The", "Beatles, The (2)".
+_THE_BEHIND = re.compile(r"(.+), The( \([0-9]+\))?")
+_THE = ", The"
+# 18 digits fit into 63 bits, the size of an SQLite integer.
+_MOST_DIGITS = 18
+# Years and lists of genres repeat in many records, so their cells are cached.
+_CACHED = 1 << 14
+
 
 @dataclass(slots=True)
 class Found:
-    """A record's texts as they stand there, in their order; what isn't there is left out.
+    """The texts of one record, unchanged and in their order; missing ones are left out.
 
-    `once` has the first of what a record has one of, by element, `artists` the texts of each
-    artist, `formats` names and descriptions, `images` those that have a URL.
+    `once` has the first text of each element that a record has once, `artists` the texts of each
+    artist by element, `formats` both names and descriptions.
     """
 
     record_id: str
@@ -49,12 +61,12 @@ class Found:
 
     @property
     def picture(self) -> str:
-        """The URL of the primary image, else of the first that has one, else nothing."""
+        """The URL of the primary image, else of the first image that has one, else ""."""
         return self.primary_image or self.first_image
 
 
 def tags_for(*leaves: str) -> tuple[str, ...]:
-    """Return the elements that have to be looked at for the sake of some."""
+    """Return some elements together with all their parents below the record."""
     tags = dict.fromkeys(leaves)
     for leaf in leaves:
         home = _HOMES[leaf]
@@ -64,18 +76,18 @@ def tags_for(*leaves: str) -> tuple[str, ...]:
     return tuple(tags)
 
 
-def found_in(  # noqa: C901, PLR0912  (a call for each element would take as long as all the rest)
+def found_in(  # noqa: C901, PLR0912  (a call an element would double the time)
     start: etree._Element, root: etree._Element, record: str, tags: Iterable[str]
 ) -> Iterator[Found]:
-    """Yield the records below `start` or at it, children of `root`, in their order."""
-    # Of each element: where its home is in `last`, its own place there, and its use.
+    """Yield the records at or below `start` that are children of `root`, in their order."""
+    # For each element: the index of its parent in `last`, its own index there, and its use.
     places = {"": 0, record: 1} | {tag: at for at, tag in enumerate(_HOMES, start=2)}
     ways = {
         tag: (places[home or record], places[tag], _USES.get(tag, _HOLDS))
         for tag, home in _HOMES.items()
     }
     ways[record] = (0, 1, _RECORD)
-    # The last of each that was at home. What is not in the tree any more is nobody's parent.
+    # The last element of each name that had the right parent.
     last: list[etree._Element | None] = [root, *[None] * len(ways)]
     found = nothing = Found("")
     artist: dict[str, str] = {}
@@ -118,7 +130,7 @@ def found_in(  # noqa: C901, PLR0912  (a call for each element would take as lon
 
 
 def own_text(element: etree._Element) -> str:
-    """Return an element's text without that of elements in it, which are none of ours."""
+    """Return an element's own text, without the text of the elements in it."""
     texts = [element.text, *(child.tail for child in element)]
     return "".join(filter(None, texts))
 
@@ -129,3 +141,73 @@ def _see_image(found: Found, image: etree._Element) -> None:
         found.first_image = found.first_image or uri
         if image.get("type") == "primary":
             found.primary_image = found.primary_image or uri
+
+
+def clean(text: str) -> str:
+    """Return the same as `safe_text`, faster: printable ASCII needs nothing replaced."""
+    if text.isascii() and text.isprintable() and len(text) <= MAX_CELL_CHARS:
+        return text.strip()
+    return safe_text(text)
+
+
+def number(text: str) -> int:
+    """Read a positive number of digits alone; return 0 for anything else."""
+    text = text.strip()
+    if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
+        return int(text)
+    return 0
+
+
+@lru_cache(maxsize=_CACHED)
+def whole_year(text: str) -> int:
+    """Read a year from 1000 to 9999; return 0 for any other text."""
+    return int(text) if _YEAR.fullmatch(text := text.strip()) else 0
+
+
+@lru_cache(maxsize=_CACHED)
+def leading_year(text: str) -> int:
+    """Read the year at the start of a date ("1999-03-00", "1999"); return 0 for none."""
+    began = _YEAR.match(text.strip())
+    return int(began[0]) if began else 0
+
+
+def credit(artists: Sequence[Mapping[str, str]]) -> str:
+    """Return the artists as Discogs shows them: "A, B", "A & B", "A Feat. B".
+
+    Each artist has a `name`, or else an `anv` (name variation), and a `join` that stands before the
+    next artist. An artist without a name is left out.
+    """
+    if len(artists) == 1 and (alone := _name(artists[0].get("name", ""))):
+        return alone
+    shown = ""
+    join = ""
+    for artist in artists:
+        name = _name(artist.get("name", "")) or _name(artist.get("anv", ""))
+        if name:
+            shown = f"{shown}{join}{name}"
+            mark = clean(artist.get("join", ""))
+            join = ", " if mark in ("", _COMMA) else f" {mark} "
+    return shown
+
+
+def _name(text: str) -> str:
+    name = clean(text)
+    if _THE in name and (found := _THE_BEHIND.fullmatch(name)):
+        return f"The {found[1]}{found[2] or ''}"
+    return name
+
+
+@lru_cache(maxsize=_CACHED)
+def names_cell(names: tuple[str, ...]) -> str:
+    """Join names into one cell, each once, in their order; leave out empty ones."""
+    return join_list(list(dict.fromkeys(filter(None, map(_in_a_list, names)))))
+
+
+@lru_cache(maxsize=_CACHED)
+def genres_cell(names: tuple[str, ...]) -> str:
+    """Join genres as `names_cell` does; leave out "1", an error of some dumps."""
+    return names_cell(tuple(name for name in names if clean(name) != "1"))
+
+
+def _in_a_list(name: str) -> str:
+    return join_list((clean(name),))

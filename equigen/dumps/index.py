@@ -1,4 +1,4 @@
-"""What is needed of a dump, in an SQLite file beside it: made once, then read by every run."""
+"""Indexes of dumps: one SQLite file beside each dump, made once and then read by every run."""
 
 import json
 import sqlite3
@@ -8,23 +8,67 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from equigen.dataset.context import Context
-from equigen.errors import StorageError
+from equigen.dumps.discogs import read_masters, read_releases
+from equigen.dumps.musicbrainz import Seen, read_groups, read_links
+from equigen.errors import InputError, StorageError
 from equigen.storage.atomic import in_place_of
 from equigen.storage.lock import dataset_lock
 
-# What an index is made for; another size or time means another dump.
 _FACTS = "facts"
+# The stamp holds the dump's size and time: others mean another dump.
 _STAMP = "CREATE TABLE stamp (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
-# Nobody reads it before it is whole, and one that isn't is thrown away: no journal is needed.
+# No journal is needed: the file is read once it is whole, and thrown away otherwise.
 _UNGUARDED = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536"
+
+_MASTERS = """
+CREATE TABLE masters (
+    id INTEGER PRIMARY KEY, artist TEXT NOT NULL, title TEXT NOT NULL, year INTEGER NOT NULL,
+    genres TEXT NOT NULL, styles TEXT NOT NULL, picture TEXT NOT NULL
+)
+"""
+# A master has one row of its main release, and one that joins all others: of those, the first that
+# knows a field fills it.
+_RELEASES = """
+CREATE TABLE releases (
+    master INTEGER NOT NULL, is_main INTEGER NOT NULL, artist TEXT NOT NULL, title TEXT NOT NULL,
+    year INTEGER NOT NULL, genres TEXT NOT NULL, styles TEXT NOT NULL, country TEXT NOT NULL,
+    formats TEXT NOT NULL, picture TEXT NOT NULL, PRIMARY KEY (master, is_main)
+) WITHOUT ROWID
+"""
+_KNOWN = ("artist", "title", "genres", "styles", "country", "formats", "picture")
+_PUT_RELEASE = (
+    "INSERT INTO releases SELECT ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 WHERE ?2 <> 0"
+    " ON CONFLICT DO UPDATE SET year = iif(year, year, excluded.year), "
+    + ", ".join(f"{name} = iif({name} = '', excluded.{name}, {name})" for name in _KNOWN)
+)
+# Of several release groups of one master, an album wins, then the lowest id.
+_LINKS = """
+CREATE TABLE links (
+    master INTEGER PRIMARY KEY, mbid TEXT NOT NULL, is_album INTEGER NOT NULL, year INTEGER NOT NULL
+)
+"""
+_PUT_LINK = """
+INSERT INTO links VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE
+SET mbid = excluded.mbid, is_album = excluded.is_album, year = excluded.year
+WHERE (-excluded.is_album, excluded.mbid) < (-is_album, mbid)
+"""
+_GROUPS = """
+CREATE TABLE groups (
+    id INTEGER PRIMARY KEY, mbid TEXT NOT NULL UNIQUE, artist TEXT NOT NULL, title TEXT NOT NULL,
+    year INTEGER NOT NULL, genres TEXT NOT NULL
+)
+"""
+_PUT_GROUP = (
+    "INSERT OR IGNORE INTO groups (mbid, artist, title, year, genres) VALUES (?, ?, ?, ?, ?)"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How one kind of index is made.
+    """The making of one kind of index.
 
-    `name` tells it from others of the same dump; `version` changes whenever it would be made
-    otherwise. `fill(db, dump, on_read)` reads the dump into the tables of `schema`, calls `on_read`
+    `name` tells it from other indexes of the same dump; `version` grows with each change of its
+    content. `fill(db, dump, on_read)` reads the dump into the tables of `schema`, calls `on_read`
     with each number of bytes read, and returns counts by name, for `facts_of`.
     """
 
@@ -49,7 +93,7 @@ def index_of(dump: Path, recipe: Recipe, context: Context) -> Path:
     stamp = _stamp(dump, recipe)
     if _known_stamp(index) == stamp:
         return index
-    # Of its own: other indexes may be made in the same folder, and dumps got into it, meanwhile.
+    # Each index has a lock of its own, so that other indexes and downloads go on meanwhile.
     lock = f".{index.name}.lock"
     with dataset_lock(dump.parent, stage="fetch", now=context.now(), name=lock):
         if _known_stamp(index) != stamp:  # another run may have been faster
@@ -58,7 +102,7 @@ def index_of(dump: Path, recipe: Recipe, context: Context) -> Path:
 
 
 def facts_of(index: Path) -> Mapping[str, int]:
-    """Return the counts that were taken while the index was made."""
+    """Return the counts by name that were taken while the index was made."""
     with reading(index) as db:
         (facts,) = db.execute("SELECT value FROM stamp WHERE key = ?", (_FACTS,)).fetchone()
     counts: dict[str, int] = json.loads(facts)
@@ -67,7 +111,7 @@ def facts_of(index: Path) -> Mapping[str, int]:
 
 @contextmanager
 def reading(*indexes: Path) -> Iterator[sqlite3.Connection]:
-    """Open indexes for reading, as databases called `a`, `b`, `c` ... in their order.
+    """Open indexes for reading, attached as the databases `a`, `b`, `c` ... in their order.
 
     Raises:
         StorageError: one can't be read.
@@ -102,7 +146,7 @@ def _stamp(dump: Path, recipe: Recipe) -> dict[str, str]:
     try:
         stat = dump.stat()
     except OSError:
-        return {"bytes": "0"}  # who reads it says what is wrong with it
+        return {"bytes": "0"}  # the reader of the dump raises the error
     version = f"{recipe.name} {recipe.version}"
     file = f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"
     return {"bytes": str(stat.st_size), "file": file, "made as": version}
@@ -131,3 +175,53 @@ def _translated(index: Path) -> Iterator[None]:
             " file that can be read. Make room or remove the index, then run again."
         )
         raise StorageError(msg) from err
+
+
+def _fill_masters(
+    db: sqlite3.Connection, dump: Path, on_read: Callable[[int], None]
+) -> Mapping[str, int]:
+    with read_masters(dump, on_read=on_read) as masters:
+        for rows in masters:
+            db.executemany("INSERT OR IGNORE INTO masters VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+    (count,) = db.execute("SELECT count(*) FROM masters").fetchone()
+    if not count:
+        msg = f"{dump}: expected masters, got none. Get it again: `equigen dumps get masters`."
+        raise InputError(msg)
+    return {"masters": count, "masters without an id": masters.skipped}
+
+
+def _fill_releases(
+    db: sqlite3.Connection, dump: Path, on_read: Callable[[int], None]
+) -> Mapping[str, int]:
+    count = 0
+    with read_releases(dump, on_read=on_read) as releases:
+        for rows in releases:
+            db.executemany(_PUT_RELEASE, rows)
+            count += len(rows)
+    return {"releases": count, "releases without an id": releases.skipped}
+
+
+def _fill_links(
+    db: sqlite3.Connection, dump: Path, on_read: Callable[[int], None]
+) -> Mapping[str, int]:
+    seen = Seen()
+    for rows in read_links(dump, on_read=on_read, seen=seen):
+        db.executemany(_PUT_LINK, rows)
+    (count,) = db.execute("SELECT count(*) FROM links").fetchone()
+    return {"links to masters": count, "links without an id": seen.skipped}
+
+
+def _fill_groups(
+    db: sqlite3.Connection, dump: Path, on_read: Callable[[int], None]
+) -> Mapping[str, int]:
+    seen = Seen()
+    for rows in read_groups(dump, on_read=on_read, seen=seen):
+        db.executemany(_PUT_GROUP, rows)
+    (count,) = db.execute("SELECT count(*) FROM groups").fetchone()
+    return {"albums": count, "release groups without an id": seen.skipped}
+
+
+MASTERS = Recipe("masters", 1, _MASTERS, _fill_masters)
+RELEASES = Recipe("releases", 1, _RELEASES, _fill_releases)
+LINKS = Recipe("links", 1, _LINKS, _fill_links)
+GROUPS = Recipe("albums", 1, _GROUPS, _fill_groups)

@@ -1,53 +1,254 @@
-"""The indexes of MusicBrainz's dump: which master a release group is, and the albums themselves."""
+"""Read the release groups of a MusicBrainz JSON dump.
 
-import sqlite3
-from collections.abc import Callable, Mapping
+https://musicbrainz.org/doc/Development/JSON_Data_Dumps
+
+The dump has millions of lines, one record each. Only lines that contain the searched bytes are
+parsed. JSON may write letters as escapes instead, so a block with such escapes is searched line by
+line.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
-from equigen.dumps.index import Recipe
-from equigen.dumps.release_groups import Seen, read_groups, read_links
+import numpy as np
+import orjson
 
-# Of several release groups of one master an album wins, then the first by its id.
-_LINKS = """
-CREATE TABLE links (
-    master INTEGER PRIMARY KEY, mbid TEXT NOT NULL, is_album INTEGER NOT NULL, year INTEGER NOT NULL
-)
-"""
-_PUT_LINK = """
-INSERT INTO links VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE
-SET mbid = excluded.mbid, is_album = excluded.is_album, year = excluded.year
-WHERE (-excluded.is_album, excluded.mbid) < (-is_album, mbid)
-"""
-_GROUPS = """
-CREATE TABLE groups (
-    id INTEGER PRIMARY KEY, mbid TEXT NOT NULL UNIQUE, artist TEXT NOT NULL, title TEXT NOT NULL,
-    year INTEGER NOT NULL, genres TEXT NOT NULL
-)
-"""
-_PUT_GROUP = (
-    "INSERT OR IGNORE INTO groups (mbid, artist, title, year, genres) VALUES (?, ?, ?, ?, ?)"
-)
+from equigen.dumps.archives import DamagedError, Lines, lines_of
+from equigen.dumps.blocks import no_progress
+from equigen.dumps.release_groups import group_of, is_album, masters_of, mbid_of, year_of
+from equigen.errors import InputError
+from equigen.schema import join_list
+
+MEMBER = "mbdump/release-group"
+
+# The searched bytes: the type of a link, the type of an album.
+_LINKED = b'"discogs"'
+_ALBUMS = b'"Album"'
+# "\u0040" to "\u007f" include all ASCII letters.
+_ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
+_NEWLINE, _OPENING, _CLOSING = b"\n{}"
+_GET_ANEW = "Get it anew: equigen dumps get release-groups"
+
+Row = TypeVar("Row")
 
 
-def _fill_links(
-    db: sqlite3.Connection, dump: Path, on_read: Callable[[int], None]
-) -> Mapping[str, int]:
-    seen = Seen()
-    for rows in read_links(dump, on_read=on_read, seen=seen):
-        db.executemany(_PUT_LINK, rows)
-    (count,) = db.execute("SELECT count(*) FROM links").fetchone()
-    return {"links to masters": count, "links without an id": seen.skipped}
+class LinkRow(NamedTuple):
+    """A MusicBrainz release group that is the same album as a Discogs master."""
+
+    master_id: int
+    mbid: str
+    is_album: bool
+    year: int
 
 
-def _fill_groups(
-    db: sqlite3.Connection, dump: Path, on_read: Callable[[int], None]
-) -> Mapping[str, int]:
-    seen = Seen()
-    for rows in read_groups(dump, on_read=on_read, seen=seen):
-        db.executemany(_PUT_GROUP, rows)
-    (count,) = db.execute("SELECT count(*) FROM groups").fetchone()
-    return {"albums": count, "release groups without an id": seen.skipped}
+class GroupRow(NamedTuple):
+    """A MusicBrainz release group of type Album.
+
+    `genres` are its genres, or else its tags, the ones with the most votes first.
+    """
+
+    mbid: str
+    artist: str
+    title: str
+    year: int
+    genres: str
 
 
-LINKS = Recipe("links", 1, _LINKS, _fill_links)
-GROUPS = Recipe("albums", 1, _GROUPS, _fill_groups)
+@dataclass(slots=True)
+class Seen:
+    """Counts of a reader so far: records, skipped ones among them, compressed bytes."""
+
+    records: int = 0
+    skipped: int = 0
+    read_bytes: int = 0
+
+
+def read_links(
+    path: Path, *, on_read: Callable[[int], None] = no_progress, seen: Seen | None = None
+) -> Iterator[Sequence[LinkRow]]:
+    """Yield the links from release groups to Discogs masters, in batches.
+
+    A group that links to several masters gives as many rows. `on_read(n)` is told that n more bytes
+    of the compressed file were read; `seen` counts. A record without a valid id is skipped.
+
+    Raises:
+        MissingInputError: there is no such file.
+        InputError: it is cut off, damaged or another file; the rows so far are not all.
+
+    """
+    yield from _batches(_Reading(path, seen or Seen()), _LINKED, _links, on_read)
+
+
+def read_groups(
+    path: Path, *, on_read: Callable[[int], None] = no_progress, seen: Seen | None = None
+) -> Iterator[Sequence[GroupRow]]:
+    """Yield the release groups of type Album, in batches; everything else is as for `read_links`.
+
+    A record without a valid id or a title is skipped.
+    """
+    yield from _batches(_Reading(path, seen or Seen()), _ALBUMS, _groups, on_read)
+
+
+def _batches(
+    reading: "_Reading",
+    needle: bytes,
+    rows_of: Callable[[Mapping[str, object], Seen], Sequence[Row]],
+    on_read: Callable[[int], None],
+) -> Iterator[Sequence[Row]]:
+    reported = reading.seen.read_bytes
+    for records in reading.records(needle):
+        # One record is parsed at a time: many live objects make garbage collection dominate.
+        rows = [row for record in records for row in rows_of(record, reading.seen)]
+        on_read(reading.seen.read_bytes - reported)
+        reported = reading.seen.read_bytes
+        if rows:
+            yield rows
+
+
+def _links(record: Mapping[str, object], seen: Seen) -> Sequence[LinkRow]:
+    masters = masters_of(record)
+    if not masters:
+        return ()
+    mbid = mbid_of(record)
+    if not mbid:
+        seen.skipped += 1
+        return ()
+    album, year = is_album(record), year_of(record)
+    return [LinkRow(master_id, mbid, album, year) for master_id in masters]
+
+
+def _groups(record: Mapping[str, object], seen: Seen) -> Sequence[GroupRow]:
+    if not is_album(record):
+        return ()
+    group = group_of(record)
+    if not group:
+        seen.skipped += 1
+        return ()
+    genres = join_list(group.genres)
+    return (GroupRow(group.mbid, group.artist, group.title, group.year, genres),)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A pass over one file: its position, and the errors that name it."""
+
+    path: Path
+    seen: Seen
+    lines: int = 0
+
+    def records(self, needle: bytes) -> Iterator[Iterator[Mapping[str, object]]]:
+        """Yield, block by block, the records that may contain the needle, and possibly others."""
+        try:
+            for lines in lines_of(self.path, MEMBER):
+                self.seen.read_bytes += lines.read_bytes
+                yield self._block(lines, needle)
+        except DamagedError as err:
+            raise self._cut_off(str(err)) from err
+        if not self.seen.records:
+            msg = f"{self.path}: expected release groups, got none. {_GET_ANEW}"
+            raise InputError(msg)
+
+    def _block(self, lines: Lines, needle: bytes) -> Iterator[Mapping[str, object]]:
+        shape = _shape(lines)
+        if shape.is_regular:
+            found, records = _found(lines, needle), shape.lines
+        else:  # an empty or incomplete line, another line ending, or the last line
+            whole = list(_all(lines))
+            found, records = iter(whole), len(whole)
+        for line in found:
+            record = self._parsed(lines, line)
+            if isinstance(record, dict):
+                yield record
+            else:
+                self.seen.skipped += 1
+        self.lines += shape.lines
+        self.seen.records += records
+
+    def _parsed(self, lines: Lines, line: "_Line") -> object:
+        try:
+            return orjson.loads(line.text)
+        except ValueError:
+            pass
+        try:
+            # The standard library accepts more than orjson, such as a lone surrogate.
+            return json.loads(line.text)
+        except (ValueError, RecursionError) as err:
+            if line.at + len(line.text) == lines.end:  # the last line, without a line ending
+                why = f"its last line, {line.text[:60]!r}..., isn't whole"
+                raise self._cut_off(why) from err
+            number = self.lines + lines.data.count(b"\n", lines.start, line.at) + 1
+            msg = (
+                f"{self.path}, line {number:,}: expected one release group as JSON, got"
+                f" {line.text[:60]!r}... ({err}). {_GET_ANEW}"
+            )
+            raise InputError(msg) from err
+
+    def _cut_off(self, why: str) -> InputError:
+        seen = self.seen
+        msg = (
+            f"{self.path}: cut off or damaged: {why}. What was read before,"
+            f" {seen.records:,} release groups in {seen.read_bytes:,} bytes of the file, is not the"
+            f" whole. {_GET_ANEW}"
+        )
+        return InputError(msg)
+
+
+class _Line(NamedTuple):
+    """A line without its line ending, and its offset in the data."""
+
+    at: int
+    text: bytes
+
+
+class _Shape(NamedTuple):
+    """The number of line endings, and whether all lines begin and end as JSON objects."""
+
+    lines: int
+    is_regular: bool
+
+
+def _shape(lines: Lines) -> _Shape:
+    text = np.frombuffer(lines.data, np.uint8)[lines.start : lines.end]
+    ends = np.flatnonzero(text == _NEWLINE)
+    if not ends.size or text[0] != _OPENING or ends[-1] != text.size - 1:
+        return _Shape(ends.size, is_regular=False)
+    closed = bool((text[ends - 1] == _CLOSING).all())
+    return _Shape(ends.size, closed and bool((text[ends[:-1] + 1] == _OPENING).all()))
+
+
+def _found(lines: Lines, needle: bytes) -> Iterator[_Line]:
+    """Yield the lines that contain the needle, or may contain it as escapes."""
+    data, end, stop = lines.data, lines.start, lines.end
+    if _has_escaped_letters(lines):
+        yield from (
+            line for line in _all(lines) if needle in line.text or _ESCAPED_LETTER.search(line.text)
+        )
+        return
+    while (at := data.find(needle, end, stop)) >= 0:
+        start = data.rfind(b"\n", end, at) + 1 or end
+        end = data.find(b"\n", at) + 1
+        yield _Line(start, data[start : end - 1])
+
+
+def _has_escaped_letters(lines: Lines) -> bool:
+    # Backslashes are rare, and a search for one byte is fast.
+    data, stop = lines.data, lines.end
+    at = data.find(b"\\", lines.start, stop)
+    while at >= 0:
+        if _ESCAPED_LETTER.match(data, at):
+            return True
+        at = data.find(b"\\", at + 1, stop)
+    return False
+
+
+def _all(lines: Lines) -> Iterator[_Line]:
+    """Yield the lines that are not blank."""
+    at = lines.start
+    for line in lines.data[lines.start : lines.end].split(b"\n"):
+        if line.strip():
+            yield _Line(at, line)
+        at += len(line) + 1

@@ -1,7 +1,7 @@
-"""The records of a Discogs dump as rows, in its order: block by block, or exactly where in doubt.
+"""Parse a Discogs dump into rows, in its order: block by block, or incrementally where in doubt.
 
-Blocks are trimmed by their bytes and then parsed. Where a block is anything but tags and text, or
-the parser doesn't take it, the dump is read from there on, as it stands, by an incremental parser.
+Each block is trimmed by its bytes and then parsed as a whole. From the first block that is more
+than tags and text, or that the parser refuses, an incremental parser reads the rest unchanged.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -11,20 +11,18 @@ from typing import Any, Literal, NamedTuple, cast
 
 from lxml import etree
 
-from equigen.dumps.blocks import Blocks, Markup, head_of, is_plain, trimmed
-from equigen.dumps.decompress import DumpError, DumpFile
-from equigen.dumps.extract import Found, found_in
-from equigen.dumps.texts import number
+from equigen.dumps.blocks import Blocks, DumpError, DumpFile, Markup, head_of, is_plain, trimmed
+from equigen.dumps.extract import Found, found_in, number
 
 Cell = str | int | bool
 Row = tuple[Cell, ...]
 
-# What a block is made into stays in a core's own cache.
+# A block and its tree fit into the cache of a core.
 BLOCK_BYTES = 1 << 18
 _HEAD_BYTES = 1 << 16
 _ROWS_TOGETHER = 1_000
 _SCOUTED_BYTES = 1 << 12
-# What a parser that reads on says at the end alone, though more would not help.
+# Errors that an incremental parser reports only at the end, although the dump isn't cut off.
 _NEVER_CUT_OFF = (
     etree.ErrorTypes.ERR_UNDECLARED_ENTITY,
     etree.ErrorTypes.WAR_UNDECLARED_ENTITY,
@@ -33,10 +31,10 @@ _NEVER_CUT_OFF = (
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of dump: its markup, the elements to look at, and what is made of a record.
+class RecordKind:
+    """A kind of record: its markup, the elements that are read, and the function that makes a row.
 
-    `row` gets the record's number as well.
+    `row` is called with the record's number and its texts.
     """
 
     markup: Markup
@@ -46,13 +44,13 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Which blocks are whose: of `readers` that read a dump together, each has its `index`."""
+    """The blocks of one reader: of `readers` that share a dump, it has the number `index`."""
 
     index: int = 0
     readers: int = 1
 
     def has(self, block: int) -> bool:
-        """Tell whether a block is this reader's."""
+        """Tell whether a block belongs to this reader."""
         return block % self.readers == self.index
 
 
@@ -60,10 +58,10 @@ ALONE = Turn()
 
 
 class Batch(NamedTuple):
-    """Rows of records that follow each other.
+    """Rows of consecutive records.
 
-    `skipped` records between them have no number. `position` is how many bytes of the file were
-    read by then. `is_rest`: all that follows comes from the same reader.
+    `skipped` counts the records among them without a number, `position` the bytes of the file read
+    so far. With `is_rest`, all following batches come from the same reader.
     """
 
     rows: list[Row]
@@ -73,20 +71,20 @@ class Batch(NamedTuple):
 
 
 def batches(
-    dump: DumpFile, kind: Kind, *, turn: Turn = ALONE, block_bytes: int = BLOCK_BYTES
+    dump: DumpFile, kind: RecordKind, *, turn: Turn = ALONE, block_bytes: int = BLOCK_BYTES
 ) -> Iterator[Batch]:
-    """Yield the rows of the blocks whose turn it is; the end is in the turn after the last block.
+    """Yield the rows of the blocks that belong to this turn.
 
     Raises:
-        DumpError: the dump is not whole, not XML, or of another kind. A reader whose turn isn't
-            there raises it too where it is asked for what would come behind.
+        DumpError: the dump is not whole, not XML, or of another kind. Readers that have no further
+            block raise it too.
 
     """
     start = dump.read(_HEAD_BYTES)
     head = head_of(start, kind.markup.root)
     if not head:
         if turn.has(0):
-            yield from _exact(chain([start], _pieces(dump, block_bytes)), dump, kind)
+            yield from _incremental_rows(chain([start], _pieces(dump, block_bytes)), dump, kind)
         return
     blocks = Blocks(dump, start[start.index(head) + len(head) :], kind.markup, block_bytes)
     for number_of_block in count():
@@ -94,7 +92,7 @@ def batches(
         if turn.has(number_of_block):
             batch = _parsed(block, head, dump, kind) if block else None
             if batch is None:
-                yield from _exact(chain([head, block], blocks.following()), dump, kind)
+                yield from _incremental_rows(chain([head, block], blocks.following()), dump, kind)
                 return
             yield batch
         if not block:
@@ -106,8 +104,8 @@ def _pieces(dump: DumpFile, size_bytes: int) -> Iterator[bytes]:
         yield piece
 
 
-def _parsed(block: bytes, head: bytes, dump: DumpFile, kind: Kind) -> Batch | None:
-    """Return the rows of a block; None where an exact parser has to decide."""
+def _parsed(block: bytes, head: bytes, dump: DumpFile, kind: RecordKind) -> Batch | None:
+    """Return the rows of a block; None where the incremental parser has to decide."""
     if not is_plain(block):
         return None
     try:
@@ -120,7 +118,9 @@ def _parsed(block: bytes, head: bytes, dump: DumpFile, kind: Kind) -> Batch | No
     return _batch(found_in(root, root, kind.markup.record, kind.tags), dump, kind)
 
 
-def _batch(records: Iterable[Found], dump: DumpFile, kind: Kind, *, is_rest: bool = False) -> Batch:
+def _batch(
+    records: Iterable[Found], dump: DumpFile, kind: RecordKind, *, is_rest: bool = False
+) -> Batch:
     rows: list[Row] = []
     skipped = 0
     for found in records:
@@ -132,7 +132,7 @@ def _batch(records: Iterable[Found], dump: DumpFile, kind: Kind, *, is_rest: boo
 
 
 def _incremental(event: Literal["start", "end"], tag: str | None) -> etree.XMLPullParser:
-    # Entities that the dump itself declares are text, bounded by the parser's own limits.
+    # Entities that the dump itself declares are text, bounded by the limits of lxml.
     return etree.XMLPullParser(
         events=(event,),
         tag=tag,
@@ -143,17 +143,17 @@ def _incremental(event: Literal["start", "end"], tag: str | None) -> etree.XMLPu
     )
 
 
-def _seen_by(parser: etree.XMLPullParser) -> Iterator[etree._Element]:
-    """Yield the elements of the events that came in."""
+def _elements(parser: etree.XMLPullParser) -> Iterator[etree._Element]:
+    """Yield the elements of the parser's pending events."""
     for _, element in parser.read_events():
-        yield cast("etree._Element", element)  # noqa: SLF001  (the name that lxml gives the class)
+        yield cast("etree._Element", element)  # noqa: SLF001  (lxml's public name is a function)
 
 
-def _exact(pieces: Iterable[bytes], dump: DumpFile, kind: Kind) -> Iterator[Batch]:
-    """Yield all records of an XML document.
+def _incremental_rows(pieces: Iterable[bytes], dump: DumpFile, kind: RecordKind) -> Iterator[Batch]:
+    """Parse an XML document incrementally and yield all its records.
 
     Raises:
-        DumpError: it isn't one, or of another kind; or its pieces can't be read.
+        DumpError: it isn't XML, has another root, or its pieces can't be read.
 
     """
     parser = _incremental("end", kind.markup.record)
@@ -162,8 +162,8 @@ def _exact(pieces: Iterable[bytes], dump: DumpFile, kind: Kind) -> Iterator[Batc
     try:
         for piece in _of_root(pieces, kind.markup.root):
             parser.feed(piece)
-            for element in _seen_by(parser):
-                records += _said_by(element, kind)
+            for element in _elements(parser):
+                records += _take_record(element, kind)
             if len(records) >= _ROWS_TOGETHER:
                 yield _batch(records, dump, kind, is_rest=True)
                 records = []
@@ -174,7 +174,7 @@ def _exact(pieces: Iterable[bytes], dump: DumpFile, kind: Kind) -> Iterator[Batc
         raise
     except etree.XMLSyntaxError as err:
         yield _batch(records, dump, kind, is_rest=True)
-        code = err.code  # type: ignore[attr-defined]  # its hints leave this out
+        code = err.code  # type: ignore[attr-defined]  # missing in lxml's type hints
         if is_at_end and code not in _NEVER_CUT_OFF:
             what = f"the XML is cut off: it ends without </{kind.markup.root}>"
         else:
@@ -183,11 +183,11 @@ def _exact(pieces: Iterable[bytes], dump: DumpFile, kind: Kind) -> Iterator[Batc
     yield _batch(records, dump, kind, is_rest=True)
 
 
-def _said_by(element: etree._Element, kind: Kind) -> list[Found]:
-    """Return what a record says that has just ended, and let go of it and of what stands before."""
+def _take_record(element: etree._Element, kind: RecordKind) -> list[Found]:
+    """Extract the record that has just ended, and free it and everything before it."""
     root = element.getparent()
     if root is None or root.getparent() is not None:
-        return []  # it has the name of a record and isn't one
+        return []  # an element of that name inside a record
     found = list(found_in(element, root, kind.markup.record, kind.tags))
     element.clear()
     while element.getprevious() is not None:
@@ -196,14 +196,14 @@ def _said_by(element: etree._Element, kind: Kind) -> list[Found]:
 
 
 def _of_root(pieces: Iterable[bytes], root: str) -> Iterator[bytes]:
-    """Yield the pieces of a document once its root was seen, and is as expected.
+    """Yield the pieces of a document once its root was seen and checked.
 
     Raises:
-        DumpError: it is another one, or parts of the document lie elsewhere.
-        etree.XMLSyntaxError: this is no XML.
+        DumpError: the root is another one, or parts of the document lie in other files.
+        etree.XMLSyntaxError: the document is not XML.
 
     """
-    # Leaves entities as they are, and so never looks for what stands in another file.
+    # Entities stay unresolved, so that no other file is opened.
     scout = etree.XMLPullParser(events=("start",), resolve_entities=False, no_network=True)
     pieces = iter(pieces)
     held = []
@@ -222,11 +222,11 @@ def _of_root(pieces: Iterable[bytes], root: str) -> Iterator[bytes]:
     yield from pieces
 
 
-def _check_doctype(doctype: Any) -> None:  # noqa: ANN401  (lxml's hints know too little of it)
-    """Make sure that all of the document is where it seems to be.
+def _check_doctype(doctype: Any) -> None:  # noqa: ANN401  (missing in lxml's type hints)
+    """Make sure that the whole document is in this file and outside of entities.
 
     Raises:
-        DumpError: parts of it lie in another file, or in entities: no event tells of these.
+        DumpError: parts of it lie in another file or in entities, which cause no parser events.
 
     """
     if doctype.system_url is not None:
@@ -242,6 +242,6 @@ def _check_doctype(doctype: Any) -> None:  # noqa: ANN401  (lxml's hints know to
 def _first_element(scout: etree.XMLPullParser, piece: bytes) -> etree._Element | None:
     for at in range(0, len(piece), _SCOUTED_BYTES):
         scout.feed(piece[at : at + _SCOUTED_BYTES])
-        for element in _seen_by(scout):
+        for element in _elements(scout):
             return element
     return None

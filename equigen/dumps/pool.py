@@ -1,12 +1,16 @@
-"""A dump read by a few processes, each taking its turn with the blocks; small ones without any.
+"""Read a Discogs dump with a pool of worker processes; read a small one in this process.
 
-Each process decompresses all of the dump and parses its own blocks: that costs less than passing
-blocks between them, and their rows come back in the order of the dump.
+Each worker decompresses the whole dump and parses every n-th block: that costs less than passing
+blocks between processes, and the rows come back in the order of the dump. A worker writes a line of
+JSON for each batch, then an empty list, or a text with the error that it found in the dump.
 """
 
+import ast
+import gc
+import os
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -14,25 +18,27 @@ from typing import IO, Any, Generic, Self, TypeVar
 
 import orjson
 
-from equigen.dumps.decompress import DumpError, opened, stamp_of
-from equigen.dumps.parse import BLOCK_BYTES, Batch, Cell, Kind, batches
+from equigen.dumps.blocks import DumpError, opened, stamp_of
+from equigen.dumps.parse import BLOCK_BYTES, Batch, Cell, RecordKind, Turn, batches
 from equigen.errors import EquigenError, InputError
 
-# Processes take a tenth of a second to start: meanwhile one reads as much as this.
+# A worker takes a tenth of a second to start; reading this much takes as long.
 SMALL_BYTES = 1 << 20
-# What a process may tell before it is its turn: some fifty batches. It needs no more than this.
+# A worker may run this far ahead of its turn: about fifty batches.
 _AHEAD_BYTES = 1 << 20
-# The same modules as here, and none that happen to lie in the working folder.
+# A worker searches rows and elements for reference cycles rarely, since they have none.
+_ALLOCATIONS_BETWEEN_GC = 100_000
+# The worker has the module path of this process, without its working folder.
 _START = (
-    "import sys; sys.path[:] = sys.argv[2:];"
-    " from equigen.dumps.worker import main; main(sys.argv[1])"
+    "import sys; sys.path[:] = sys.argv[2:]; from equigen.dumps.discogs import KINDS;"
+    " from equigen.dumps.pool import work; work(sys.argv[1], KINDS)"
 )
 Named = TypeVar("Named")
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How a dump is read: by how many processes, and in this one where it is small."""
+    """The number of worker processes, and the size below which a dump is read without any."""
 
     processes: int = 2
     small_bytes: int = SMALL_BYTES
@@ -41,7 +47,7 @@ class Effort:
 
 @dataclass(slots=True)
 class _Tally:
-    """What was read so far."""
+    """Counts of what was read so far."""
 
     records: int = 0
     skipped: int = 0
@@ -49,15 +55,15 @@ class _Tally:
 
 
 class Reading(Generic[Named]):
-    """A dump that is being read: iterate over it, once, for batches of rows.
+    """An iterator over the batches of rows of a dump.
 
-    Whoever looks away ends it, with all processes; so does `close`, or the end of a `with` block.
+    `close`, the end of a `with` block, or dropping the iterator ends all worker processes.
     """
 
     def __init__(
         self,
         path: Path,
-        kind: Kind,
+        kind: RecordKind,
         make: Callable[[Iterable[Cell]], Named],
         *,
         effort: Effort,
@@ -68,16 +74,16 @@ class Reading(Generic[Named]):
             pass
         is_small = path.stat().st_size < effort.small_bytes
         if is_small or effort.processes < 1:
-            source = _here(path, kind, effort.block_bytes)
+            source = _in_this_process(path, kind, effort.block_bytes)
         else:
-            source = _crew(path, name, effort)
+            source = _by_workers(path, name, effort)
         self._tally = _Tally()
-        # Nothing of it leads back here, so that it ends as soon as this is let go.
-        self._batches = _told(source, self._tally, make, on_read, path, name)
+        # The generator holds no reference to this object, so it ends when this object is dropped.
+        self._batches = _named(source, self._tally, make, on_read, path, name)
 
     @property
     def skipped(self) -> int:
-        """How many records so far have no number, and so no row."""
+        """The number of records so far that have no number, and so no row."""
         return self._tally.skipped
 
     def __iter__(self) -> Self:
@@ -98,11 +104,11 @@ class Reading(Generic[Named]):
         self.close()
 
     def close(self) -> None:
-        """End at once, with all processes."""
+        """End at once, with all worker processes."""
         self._batches.close()
 
 
-def _told(
+def _named(
     source: Generator[Batch, None, None],
     tally: _Tally,
     make: Callable[[Iterable[Cell]], Named],
@@ -110,10 +116,10 @@ def _told(
     path: Path,
     name: str,
 ) -> Generator[list[Named], None, None]:
-    """Yield rows as they are named, and tell how far it got.
+    """Yield the batches as named rows, and report progress.
 
     Raises:
-        InputError: the dump isn't whole, or isn't what it should be.
+        InputError: the dump isn't whole, or is of another kind.
 
     """
     try:
@@ -139,34 +145,36 @@ def _made_by(name: str) -> str:
     return f"equigen dumps get {name}"
 
 
-def _here(path: Path, kind: Kind, block_bytes: int) -> Generator[Batch, None, None]:
+def _in_this_process(
+    path: Path, kind: RecordKind, block_bytes: int
+) -> Generator[Batch, None, None]:
     with opened(path, made_by=_made_by(kind.markup.root)) as dump:
         yield from batches(dump, kind, block_bytes=block_bytes)
 
 
-def _crew(path: Path, name: str, effort: Effort) -> Generator[Batch, None, None]:
-    """Yield what processes tell, each in its turn.
+def _by_workers(path: Path, name: str, effort: Effort) -> Generator[Batch, None, None]:
+    """Yield the batches of the worker processes, each in its turn.
 
     Raises:
-        DumpError: what one of them raised.
-        EquigenError: one ended before it should.
+        DumpError: a worker found an error in the dump.
+        EquigenError: a worker ended too early.
 
     """
-    crew: list[subprocess.Popen[bytes]] = []
+    workers: list[subprocess.Popen[bytes]] = []
     stamp = stamp_of(path.stat())
     try:
         for index in range(effort.processes):
-            crew.append(_started(path, stamp, name, index, effort))  # noqa: PERF401  (ended also if one fails)
+            workers.append(_started(path, stamp, name, index, effort))  # noqa: PERF401  (ended also if one fails)
         turn = 0
-        while said := _heard(crew[turn % len(crew)], path):
-            batch = Batch(*said)
-            if batch.is_rest and len(crew) > 1:
-                crew, others = [crew[turn % len(crew)]], [*crew]
-                _end(each for each in others if each not in crew)
+        while message := _received(workers[turn % len(workers)], path):
+            batch = Batch(*message)
+            if batch.is_rest and len(workers) > 1:
+                workers, others = [workers[turn % len(workers)]], [*workers]
+                _end(each for each in others if each not in workers)
             yield batch
             turn += 1
     finally:
-        _end(crew)
+        _end(workers)
 
 
 def _started(
@@ -177,15 +185,15 @@ def _started(
         [sys.executable, "-c", _START, repr(setup), *sys.path],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        # Who waits for the other at each batch shares a core with it, whatever cores are free.
+        # With a small pipe, both sides wait for each other and end up on one core.
         pipesize=_AHEAD_BYTES,
-        # A Ctrl-C is for the process that leads: it ends the others.
+        # Ctrl-C goes to the parent process alone, which ends the workers.
         process_group=0,
     )
 
 
-def _heard(process: subprocess.Popen[bytes], path: Path) -> list[Any]:
-    """Return what a process says next: a batch, or nothing at the end."""
+def _received(process: subprocess.Popen[bytes], path: Path) -> list[Any]:
+    """Return the next message of a worker: a batch, or an empty list at the end."""
     line = _output(process).readline()
     if not line.endswith(b"\n"):
         code = process.wait()
@@ -195,10 +203,10 @@ def _heard(process: subprocess.Popen[bytes], path: Path) -> list[Any]:
             " command again."
         )
         raise EquigenError(msg)
-    said = orjson.loads(line)
-    if isinstance(said, str):
-        raise DumpError(said)
-    batch: list[Any] = said
+    message = orjson.loads(line)
+    if isinstance(message, str):
+        raise DumpError(message)
+    batch: list[Any] = message
     return batch
 
 
@@ -210,7 +218,35 @@ def _end(processes: Iterable[subprocess.Popen[bytes]]) -> None:
 
 
 def _output(process: subprocess.Popen[bytes]) -> IO[bytes]:
-    if process.stdout is None:  # they are all started with one
+    if process.stdout is None:  # never: each worker is started with a pipe
         msg = "a process without its output"
         raise EquigenError(msg)
     return process.stdout
+
+
+def work(setup: str, kinds: Mapping[str, RecordKind]) -> None:
+    """Run as a worker process: read this worker's blocks and write their rows to stdout.
+
+    `setup` is the `repr` of path, stamp, root element, index, number of workers, bytes a block.
+    """
+    path, stamp, name, index, readers, block_bytes = ast.literal_eval(setup)
+    gc.set_threshold(_ALLOCATIONS_BETWEEN_GC)
+    try:
+        with opened(Path(path), made_by="") as dump:
+            if dump.stamp != stamp:  # another worker may have opened another file
+                _send("it was changed while it was being opened")
+                return
+            turn = Turn(index, readers)
+            for batch in batches(dump, kinds[name], turn=turn, block_bytes=block_bytes):
+                _send(tuple(batch))
+        _send(())
+    except (DumpError, InputError) as err:
+        _send(str(err))
+
+
+def _send(message: object) -> None:
+    try:
+        sys.stdout.buffer.write(orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE))
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        os._exit(1)  # the parent process is gone

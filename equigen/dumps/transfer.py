@@ -1,19 +1,39 @@
-"""Getting a dump: its bytes from the host, as few twice as the host allows, none without proof."""
+"""Download a dump: resume it by HTTP range requests, and put it in place once its SHA-256 is right.
 
+NAME.part has the bytes that came. NAME.part.json, written before them, says which version of the
+file they are of, so that another run knows whether it can resume.
+https://www.rfc-editor.org/rfc/rfc9110#name-range-requests
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from pathlib import Path
+from typing import NamedTuple
 
 from equigen.dataset.context import Bar, BarMaker
-from equigen.dumps.partial import Part, remove_part, sha256_of
-from equigen.dumps.ranges import Coming, conditions, judge, version_of
-from equigen.errors import BadBodyError, ConnectionFailedError
+from equigen.errors import BadBodyError, ConnectionFailedError, StorageError
 from equigen.http.addresses import shown
 from equigen.http.client import Client, Stream
+from equigen.storage.atomic import write_bytes
+from equigen.storage.os_errors import translating_os_errors
+
+PART = ".part"
+_WRONG = ".wrong"
+_BLOCK_BYTES = 1024 * 1024
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,18})-\d{1,18}|\*)/(\d{1,18}|\*)")
+_LENGTH = re.compile(r"\d{1,18}")
+_OK, _PARTIAL, _NOT_SATISFIABLE = 200, 206, 416
 
 
 class Outcome(StrEnum):
-    """How a file came to be there, proven by its SHA-256."""
+    """The way in which a file, proven by its SHA-256, came into the folder."""
 
     DOWNLOADED = "downloaded"
     RESUMED = "downloaded, the rest of it"
@@ -22,7 +42,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A file to get: `label` for people, `size_bytes` 0 where it isn't known before."""
+    """A file to download; `label` is shown, `size_bytes` is 0 where it isn't known yet."""
 
     label: str
     name: str
@@ -31,14 +51,260 @@ class Wanted:
     size_bytes: int
 
 
-def get_file(client: Client, wanted: Wanted, folder: Path, open_bar: BarMaker) -> Outcome:
-    """Make sure that a file is in `folder`, whole and with its SHA-256; download what is missing.
+class Version(NamedTuple):
+    """The version of a file by the host's headers; `size_bytes` is -1 where it isn't known."""
 
-    What came is kept whatever happens, and a later call goes on with it where the host lets it. A
-    file that is there with another SHA-256 makes way, as NAME.wrong, once the right one has come.
+    etag: str = ""
+    last_modified: str = ""
+    size_bytes: int = -1
+
+    @property
+    def validator(self) -> str:
+        """The value for `If-Range`; "" where the host gave no strong validator."""
+        if self.etag and not self.etag.startswith("W/"):
+            return self.etag
+        return self.last_modified
+
+
+class Body(Enum):
+    """The content of an answer's body, in relation to the existing part."""
+
+    ALL = auto()  # the whole file
+    REST = auto()  # the missing bytes
+    NOTHING = auto()  # no more bytes: the part is the whole file
+    OTHER = auto()  # bytes that don't fit the part
+
+
+def version_of(headers: Mapping[str, str]) -> Version:
+    """Return the version of the file that an answer with status 200 sends."""
+    length = headers.get("Content-Length", "").strip()
+    return Version(
+        headers.get("ETag", "").strip(),
+        headers.get("Last-Modified", "").strip(),
+        int(length) if _LENGTH.fullmatch(length) else -1,
+    )
+
+
+def conditions(version: Version, have_bytes: int) -> Mapping[str, str]:
+    """Return the headers that request the rest of a file, provided it is still that version.
+
+    Returns none where no bytes are there yet, or where the version has no validator.
+    """
+    if have_bytes <= 0 or not version.validator:
+        return {}
+    return {"Range": f"bytes={have_bytes}-", "If-Range": version.validator}
+
+
+def judge(status: int, headers: Mapping[str, str], version: Version, have_bytes: int) -> Body:
+    """Classify the body of an answer to a request after the first `have_bytes` of a version.
+
+    `status` is 200, 206 or 416. A range of another version, or one that starts elsewhere, is
+    `OTHER`.
+    """
+    if status == _OK:
+        return Body.ALL
+    found = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
+    if not found:
+        return Body.OTHER
+    start, total = found[1], found[2]
+    size_known = version.size_bytes >= 0 and total != "*"
+    if size_known and int(total) != version.size_bytes:
+        return Body.OTHER
+    if status == _NOT_SATISFIABLE:
+        is_all = start is None and total != "*" and int(total) == have_bytes
+        return Body.NOTHING if is_all else Body.OTHER
+    same = status == _PARTIAL and start is not None and int(start) == have_bytes
+    return Body.REST if same and _is_same(headers, version) else Body.OTHER
+
+
+def _is_same(headers: Mapping[str, str], version: Version) -> bool:
+    etag = headers.get("ETag", "").strip()
+    if etag and version.etag:
+        return etag == version.etag
+    modified = headers.get("Last-Modified", "").strip()
+    return not (modified and version.last_modified) or modified == version.last_modified
+
+
+class Part:
+    """The part of `target` that has come so far; the constructor reads and hashes it.
+
+    `advance` is called with each count of bytes read or written, and with minus all of them when
+    the part is discarded.
+    """
+
+    def __init__(self, target: Path, sha256: str, advance: Callable[[int], None]) -> None:
+        self.target, self.sha256 = target, sha256
+        self.version = Version()
+        self.size_bytes = 0
+        self._advance = advance
+        self._path, self._notes = _beside(target)
+        self._hash = hashlib.sha256()
+        self._take_up()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the part has as many bytes as the host announced."""
+        return self.size_bytes == self.version.size_bytes
+
+    @property
+    def has_sha256(self) -> bool:
+        """Whether the part has the expected SHA-256."""
+        return self.size_bytes > 0 and self.got() == self.sha256
+
+    def got(self) -> str:
+        """Return the SHA-256 of the part."""
+        return self._hash.hexdigest()
+
+    def begin(self, version: Version) -> None:
+        """Discard the part and start a new one of `version`.
+
+        Raises:
+            StorageError: the disk refuses, or has no room for the whole file.
+
+        """
+        self.discard()
+        with translating_os_errors(self._path):
+            self._path.touch()
+        note = {"sha256": self.sha256, **version._asdict()}
+        write_bytes(self._notes, json.dumps(note, indent=2).encode())
+        self.version = version
+        try:
+            self.require_room()
+        except StorageError:
+            self.discard()  # it is empty
+            raise
+
+    def require_room(self) -> None:
+        """Check that the disk has room for the missing bytes, if their number is known.
+
+        Raises:
+            StorageError: it has not.
+
+        """
+        missing = self.version.size_bytes - self.size_bytes
+        with translating_os_errors(self._path):
+            free = shutil.disk_usage(self._path.parent).free
+        if missing > free:
+            msg = (
+                f"{self._path}: {missing:,} more bytes are expected, but only {free:,} are free on"
+                " its disk. Make room, or set dumps.directory to another disk, then run again."
+            )
+            raise StorageError(msg)
+
+    @contextmanager
+    def writing(self) -> Iterator[Callable[[bytes], None]]:
+        """Open the part and give a function that appends bytes to it.
+
+        Raises:
+            StorageError: the disk refuses: full, or no permission.
+
+        """
+        with translating_os_errors(self._path), self._path.open("ab") as file:
+
+            def add(chunk: bytes) -> None:
+                file.write(chunk)
+                self._hash.update(chunk)
+                self.size_bytes += len(chunk)
+                self._advance(len(chunk))
+
+            yield add
+            file.flush()
+            os.fsync(file.fileno())
+
+    def put_in_place(self) -> None:
+        """Rename the part, whose SHA-256 must be right, to the target.
+
+        An existing file is kept as NAME.wrong.
+        """
+        with translating_os_errors(self.target):
+            if self.target.exists():
+                self.target.replace(self.target.with_name(self.target.name + _WRONG))
+            self._path.replace(self.target)
+        remove_part(self.target)
+
+    def discard(self) -> None:
+        """Remove the part and forget its version."""
+        remove_part(self.target)
+        self._advance(-self.size_bytes)
+        self._hash = hashlib.sha256()
+        self.size_bytes, self.version = 0, Version()
+
+    def _take_up(self) -> None:
+        version = self._noted()
+        if version and self._path.is_file():
+            self.version = version
+            self.size_bytes = _read(self._path, self._hash.update, self._advance)
+        is_wrong = self.is_whole and not self.has_sha256
+        if not version or is_wrong or 0 <= self.version.size_bytes < self.size_bytes:
+            self.discard()
+
+    def _noted(self) -> Version | None:
+        """Return the version noted for the part; None where the note is missing or damaged."""
+        try:
+            noted: dict[str, object] = json.loads(self._notes.read_bytes())
+            etag, last_modified, size_bytes = (noted[name] for name in Version._fields)
+            ours = noted["sha256"] == self.sha256
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        texts = isinstance(etag, str) and isinstance(last_modified, str)
+        if not (ours and texts and isinstance(size_bytes, int)):
+            return None
+        return Version(str(etag), str(last_modified), size_bytes)
+
+
+def remove_part(target: Path) -> None:
+    """Remove the part of a file, if there is one.
 
     Raises:
-        BadBodyError: what the host sends is not the file; nothing is put in place.
+        StorageError: the disk refuses.
+
+    """
+    path, notes = _beside(target)
+    with translating_os_errors(path):
+        notes.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+
+
+def sha256_of(path: Path, advance: Callable[[int], None]) -> str:
+    """Return a file's SHA-256; call `advance` with each count of bytes read.
+
+    Raises:
+        StorageError: it can't be read.
+
+    """
+    digest = hashlib.sha256()
+    _read(path, digest.update, advance)
+    return digest.hexdigest()
+
+
+def _beside(target: Path) -> tuple[Path, Path]:
+    """Return the paths of the part and of its note."""
+    part = target.with_name(target.name + PART)
+    return part, part.with_name(part.name + ".json")
+
+
+def _read(path: Path, use: Callable[[bytes], None], advance: Callable[[int], None]) -> int:
+    size_bytes = 0
+    try:
+        with path.open("rb", buffering=0) as file:
+            while block := file.read(_BLOCK_BYTES):
+                use(block)
+                size_bytes += len(block)
+                advance(len(block))
+    except OSError as err:
+        msg = f"{path}: can't be read: {err.strerror or err}. Check the disk, then run again."
+        raise StorageError(msg) from err
+    return size_bytes
+
+
+def get_file(client: Client, wanted: Wanted, folder: Path, open_bar: BarMaker) -> Outcome:
+    """Make sure that a file is in `folder` with its SHA-256; download the missing bytes.
+
+    Bytes that came are kept after any error, and a later call resumes if the host allows it. An
+    existing file with another SHA-256 is renamed to NAME.wrong once the right one has come.
+
+    Raises:
+        BadBodyError: the host sends another content; nothing is put in place.
         FetchError, HostRestsError, StoppedError: as `Client.stream`.
         StorageError: the disk refuses, or has no room.
 
@@ -70,7 +336,7 @@ def get_file(client: Client, wanted: Wanted, folder: Path, open_bar: BarMaker) -
 
 
 def _fill(client: Client, wanted: Wanted, part: Part, bar: Bar) -> bool:
-    """Add what is missing; return whether it had to begin at the first byte."""
+    """Download the missing bytes; return whether the download started at the first byte."""
     began = not part.size_bytes
 
     def take(stream: Stream) -> None:
@@ -84,7 +350,7 @@ def _fill(client: Client, wanted: Wanted, part: Part, bar: Bar) -> bool:
                 wanted.url, take, asking=lambda: conditions(part.version, part.size_bytes)
             )
         except (ConnectionFailedError, BadBodyError):
-            # Cut off often, but each time further on: it will end.
+            # A download that gets further with each try will end.
             if part.size_bytes <= furthest:
                 raise
             furthest = part.size_bytes
@@ -93,8 +359,8 @@ def _fill(client: Client, wanted: Wanted, part: Part, bar: Bar) -> bool:
 
 
 def _take(stream: Stream, wanted: Wanted, part: Part, bar: Bar) -> bool:
-    coming = judge(stream.status, stream.headers, part.version, part.size_bytes)
-    if coming is Coming.OTHER:
+    body = judge(stream.status, stream.headers, part.version, part.size_bytes)
+    if body is Body.OTHER:
         msg = (
             f"{shown(stream.url)}: asked for what follows byte {part.size_bytes:,}, got status"
             f" {stream.status} with the range {stream.headers.get('Content-Range', '')!r}, which"
@@ -102,9 +368,9 @@ def _take(stream: Stream, wanted: Wanted, part: Part, bar: Bar) -> bool:
         )
         part.discard()
         raise BadBodyError(msg, url=stream.url)
-    if coming is Coming.NOTHING:
+    if body is Body.NOTHING:
         return False
-    if coming is Coming.ALL:
+    if body is Body.ALL:
         version = version_of(stream.headers)
         if version.size_bytes < 0 < wanted.size_bytes:
             version = version._replace(size_bytes=wanted.size_bytes)
@@ -116,11 +382,11 @@ def _take(stream: Stream, wanted: Wanted, part: Part, bar: Bar) -> bool:
         for chunk in stream.chunks:
             add(chunk)
             if 0 <= part.version.size_bytes < part.size_bytes:
-                break  # more than all of it: its SHA-256 will tell
+                break  # more than the whole file: the SHA-256 check fails
     if part.size_bytes < part.version.size_bytes:
         msg = (
             f"{shown(stream.url)}: expected {part.version.size_bytes:,} bytes in all, got"
             f" {part.size_bytes:,}. Run again: what came is kept."
         )
         raise ConnectionFailedError(msg, url=stream.url)
-    return coming is Coming.ALL
+    return body is Body.ALL

@@ -15,11 +15,8 @@ from typing import Final
 
 from equigen.config.layers import Config
 from equigen.dataset.context import Context
-from equigen.dumps.discogs import MASTERS, RELEASES
-from equigen.dumps.index import facts_of, index_of, reading
-from equigen.dumps.local import dumps_folder, dumps_of, files_in
-from equigen.dumps.musicbrainz import LINKS
-from equigen.dumps.names import Kind, newest, read_name
+from equigen.dumps.files import Kind, dumps_folder, dumps_of, files_in, newest, read_name
+from equigen.dumps.index import LINKS, MASTERS, RELEASES, facts_of, index_of, reading
 from equigen.identity.cover_art import front_url
 from equigen.identity.pictures import has_no_cover
 from equigen.labels.builtin import Label

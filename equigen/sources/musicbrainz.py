@@ -13,11 +13,9 @@ from urllib.parse import urlsplit
 from equigen.config.layers import Config
 from equigen.config.settings import Settings
 from equigen.dataset.context import Context
-from equigen.dumps.index import facts_of, index_of, reading
-from equigen.dumps.local import dumps_of
-from equigen.dumps.musicbrainz import GROUPS
-from equigen.dumps.names import Kind
-from equigen.dumps.release_group_fields import ReleaseGroup, group_of, is_album
+from equigen.dumps.files import Kind, dumps_of
+from equigen.dumps.index import GROUPS, facts_of, index_of, reading
+from equigen.dumps.release_groups import ReleaseGroup, group_of, is_album
 from equigen.errors import BadBodyError, ConfigError
 from equigen.http.limits import HostPolicy
 from equigen.identity.cover_art import front_url

@@ -7,7 +7,7 @@ from bench.dump_files import dump_file
 from bench.one_dump import WAYS
 from support import realdata
 
-from equigen.dumps.masters import read_masters
+from equigen.dumps.discogs import read_masters
 
 
 @pytest.mark.parametrize(("kind", "count"), [("master", 1_000), ("release", 800)])

@@ -19,7 +19,7 @@ from support import (
 from equigen.commands import dumps
 from equigen.commands.dumps import Action
 from equigen.dataset.context import Context
-from equigen.dumps.names import Kind
+from equigen.dumps.files import Kind
 from equigen.errors import (
     BadBodyError,
     FetchError,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from equigen.dumps.masters import read_masters
+from equigen.dumps.discogs import read_masters
 from equigen.errors import InputError
 
 LAST = '<master id="3"><title>c</title></master>'

@@ -12,20 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import realdata
 
-from equigen.dumps import masters, releases
-from equigen.dumps.blocks import head_of, is_plain
-from equigen.dumps.decompress import DumpError, opened
-from equigen.dumps.masters import read_masters
+from equigen.dumps.blocks import DumpError, head_of, is_plain, opened
+from equigen.dumps.discogs import MASTER, RELEASE, MasterRow, read_masters, read_releases
 from equigen.dumps.parse import batches
-from equigen.dumps.releases import read_releases
-from equigen.dumps.rows import MasterRow
 from equigen.errors import InputError, MissingInputError
 
 _PEAK = """
 import sys
 from pathlib import Path
 sys.path[:] = sys.argv[2:]
-from equigen.dumps.masters import read_masters
+from equigen.dumps.discogs import read_masters
 count = sum(len(batch) for batch in read_masters(Path(sys.argv[1]), processes=0))
 print(count, Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 """
@@ -46,7 +42,7 @@ def refused(path: Path, block_bytes: int = 200) -> tuple[int, str]:
     """Return how many rows came of a masters dump before it was refused, and why it was."""
     count = 0
     with opened(path, made_by="") as dump, pytest.raises(DumpError) as caught:
-        for batch in batches(dump, masters.KIND, block_bytes=block_bytes):
+        for batch in batches(dump, MASTER, block_bytes=block_bytes):
             assert [row[2] for row in batch.rows] == [
                 f"T{n}" for n in range(count + 1, count + 1 + len(batch.rows))
             ]
@@ -75,7 +71,7 @@ def test_xml_that_is_cut_off_is_refused_wherever_it_is(tmp_path: Path) -> None:
         count, why = refused(path, 50)
         assert count <= 8
         assert "cut off" in why or "not XML" in why
-    assert len(rows_of(written(path, whole[:-1]), masters.KIND)) == 8
+    assert len(rows_of(written(path, whole[:-1]), MASTER)) == 8
 
 
 def test_the_message_says_how_far_it_got_and_what_to_do(tmp_path: Path) -> None:
@@ -218,13 +214,13 @@ def test_rows_have_names(tmp_path: Path) -> None:
     assert isinstance(batch[0], MasterRow)
 
 
-@pytest.mark.parametrize("kind", [masters.KIND, releases.KIND])
+@pytest.mark.parametrize("kind", [MASTER, RELEASE])
 def test_a_real_dump_is_read_by_blocks(kind: object) -> None:
     """None of it is left to the slower way but the end, where no record is."""
-    name = "masters" if kind is masters.KIND else "releases"
+    name = "masters" if kind is MASTER else "releases"
     path = realdata("discogs_dump", f"{name}_20200806_a.xml.gz")
     with opened(path, made_by="") as dump:
-        *rest, last = batches(dump, masters.KIND if name == "masters" else releases.KIND)
+        *rest, last = batches(dump, MASTER if name == "masters" else RELEASE)
     assert last.is_rest
     assert not last.rows
     assert not any(batch.is_rest for batch in rest)
@@ -235,10 +231,10 @@ def test_a_comment_sends_only_what_follows_to_the_slower_way(tmp_path: Path) -> 
     content = masters_of(50, tail="<!-- </master> --><master id='51'/></masters>")
     path = written(tmp_path / "m.xml", content)
     with opened(path, made_by="") as dump:
-        ways = [batch.is_rest for batch in batches(dump, masters.KIND, block_bytes=500)]
+        ways = [batch.is_rest for batch in batches(dump, MASTER, block_bytes=500)]
     assert ways[0] is False
     assert ways[-1] is True
-    assert rows_of(path, masters.KIND, block_bytes=500) == expected_masters(content)
+    assert rows_of(path, MASTER, block_bytes=500) == expected_masters(content)
 
 
 @pytest.mark.parametrize(
@@ -263,7 +259,7 @@ def test_what_is_left_out_is_what_the_xml_says(tmp_path: Path, record: str) -> N
     """However near to each other the names of elements that are read and of those that aren't."""
     content = masters_of(40, tail=f"<master id='41'>{record}</master><master id='42'/></masters>")
     path = written(tmp_path / "m.xml", content)
-    found = rows_of(path, masters.KIND, block_bytes=300)
+    found = rows_of(path, MASTER, block_bytes=300)
     assert found == expected_masters(content)
     assert [row[2] for row in found[-2:]] == ["T", ""]
 

@@ -20,8 +20,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import realdata
 
-from equigen.dumps import masters, releases
-from equigen.dumps.parse import Kind, Row
+from equigen.dumps.discogs import MASTER, RELEASE
+from equigen.dumps.parse import RecordKind, Row
 
 RECORDS_EACH = 100
 PLAIN = "tags and text"
@@ -31,7 +31,7 @@ PLAIN = "tags and text"
 class Side:
     """A kind of dump, how a record of it is made, and what is expected of its rows."""
 
-    kind: Kind
+    kind: RecordKind
     made: Callable[[Pen], str]
     expected: Callable[[bytes], list[Row]]
 
@@ -42,8 +42,8 @@ class Side:
 
 
 SIDES = (
-    Side(masters.KIND, master, expected_masters),
-    Side(releases.KIND, release, expected_releases),
+    Side(MASTER, master, expected_masters),
+    Side(RELEASE, release, expected_releases),
 )
 CHARACTERS = st.characters(
     codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff"

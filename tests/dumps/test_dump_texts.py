@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from equigen.dumps.texts import (
+from equigen.dumps.extract import (
     clean,
     credit,
     genres_cell,

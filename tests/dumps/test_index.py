@@ -89,7 +89,7 @@ def test_two_runs_do_not_make_an_index_at_a_time(tmp_path: Path, context: Contex
     dump.write_bytes(b"one")
     script = (
         "import sys, datetime, pathlib\n"
-        "from equigen.lock import dataset_lock\n"
+        "from equigen.storage.lock import dataset_lock\n"
         "now = datetime.datetime.now(datetime.UTC)\n"
         "lock = '.a.dump.bodies.sqlite.lock'\n"
         f"with dataset_lock(pathlib.Path({str(dumps)!r}), stage='fetch', now=now, name=lock):\n"

@@ -7,18 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import realdata
 
-from equigen.dumps.names import (
-    DumpName,
-    Kind,
-    dumps_among,
-    groups_name,
-    newest,
-    read_checksums,
-    read_index,
-    read_name,
-    read_stamp,
-    read_stamps,
-)
+from equigen.dumps.catalogue import read_checksums, read_index, read_stamp, read_stamps
+from equigen.dumps.files import DumpName, Kind, dumps_among, groups_name, newest, read_name
 
 PAGE = "https://data.discogs.com/?prefix=data%2F2026%2F"
 SHA = "11b4d472b08febf99b48709bfbafea93e8d1902efed9fad5b4ece7e819307329"

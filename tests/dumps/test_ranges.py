@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from equigen.dumps.ranges import Coming, Version, conditions, judge, version_of
+from equigen.dumps.transfer import Body, Version, conditions, judge, version_of
 
 ONE = Version('"one"', "Mon, 01 Jun 2026 00:00:00 GMT", 100)
 
@@ -32,35 +32,35 @@ def test_all_is_asked_for_where_no_host_could_tell_whether_it_changed(version: V
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "coming"),
+    ("status", "headers", "body"),
     [
-        (200, {}, Coming.ALL),
-        (206, {"Content-Range": "bytes 40-99/100"}, Coming.REST),
-        (206, {"Content-Range": "bytes 40-99/*"}, Coming.REST),
-        (206, {"Content-Range": "bytes 40-59/100"}, Coming.REST),
-        (206, {"Content-Range": "bytes 40-99/100", "ETag": '"one"'}, Coming.REST),
-        (206, {"Content-Range": "bytes 40-99/100", "ETag": '"two"'}, Coming.OTHER),
-        (206, {"Content-Range": "bytes 40-99/100", "Last-Modified": "today"}, Coming.OTHER),
-        (206, {"Content-Range": "bytes 0-99/100"}, Coming.OTHER),
-        (206, {"Content-Range": "bytes 41-99/100"}, Coming.OTHER),
-        (206, {"Content-Range": "bytes 40-119/120"}, Coming.OTHER),
-        (206, {"Content-Type": "multipart/byteranges; boundary=x"}, Coming.OTHER),
-        (206, {"Content-Range": "lines 40-99/100"}, Coming.OTHER),
-        (206, {"Content-Range": "bytes */100"}, Coming.OTHER),
-        (416, {"Content-Range": "bytes */100"}, Coming.OTHER),
-        (416, {"Content-Range": "bytes */40"}, Coming.OTHER),
-        (416, {}, Coming.OTHER),
+        (200, {}, Body.ALL),
+        (206, {"Content-Range": "bytes 40-99/100"}, Body.REST),
+        (206, {"Content-Range": "bytes 40-99/*"}, Body.REST),
+        (206, {"Content-Range": "bytes 40-59/100"}, Body.REST),
+        (206, {"Content-Range": "bytes 40-99/100", "ETag": '"one"'}, Body.REST),
+        (206, {"Content-Range": "bytes 40-99/100", "ETag": '"two"'}, Body.OTHER),
+        (206, {"Content-Range": "bytes 40-99/100", "Last-Modified": "today"}, Body.OTHER),
+        (206, {"Content-Range": "bytes 0-99/100"}, Body.OTHER),
+        (206, {"Content-Range": "bytes 41-99/100"}, Body.OTHER),
+        (206, {"Content-Range": "bytes 40-119/120"}, Body.OTHER),
+        (206, {"Content-Type": "multipart/byteranges; boundary=x"}, Body.OTHER),
+        (206, {"Content-Range": "lines 40-99/100"}, Body.OTHER),
+        (206, {"Content-Range": "bytes */100"}, Body.OTHER),
+        (416, {"Content-Range": "bytes */100"}, Body.OTHER),
+        (416, {"Content-Range": "bytes */40"}, Body.OTHER),
+        (416, {}, Body.OTHER),
     ],
 )
 def test_only_a_rest_that_fits_is_believed(
-    status: int, headers: Mapping[str, str], coming: Coming
+    status: int, headers: Mapping[str, str], body: Body
 ) -> None:
     """It starts where the part ends, and is of the same version and size."""
-    assert judge(status, headers, ONE, 40) is coming
+    assert judge(status, headers, ONE, 40) is body
 
 
 def test_no_more_is_the_end_of_a_part_whose_length_was_not_announced() -> None:
     """It is whole if it is as long as the host now says."""
     unknown = ONE._replace(size_bytes=-1)
-    assert judge(416, {"Content-Range": "bytes */40"}, unknown, 40) is Coming.NOTHING
-    assert judge(416, {"Content-Range": "bytes */39"}, unknown, 40) is Coming.OTHER
+    assert judge(416, {"Content-Range": "bytes */40"}, unknown, 40) is Body.NOTHING
+    assert judge(416, {"Content-Range": "bytes */39"}, unknown, 40) is Body.OTHER

@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from musicbrainz import MEMBER, expected_groups, expected_links, lines, records, write_dump
 
-from equigen.dumps.release_groups import Seen, read_groups, read_links
-from equigen.dumps.rows import GroupRow, LinkRow
+from equigen.dumps.musicbrainz import GroupRow, LinkRow, Seen, read_groups, read_links
 from equigen.errors import InputError, MissingInputError
 from equigen.schema import safe_text
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from lxml import etree
 
-from equigen.dumps.decompress import opened
-from equigen.dumps.parse import BLOCK_BYTES, Kind, Row, Turn, batches
+from equigen.dumps.blocks import opened
+from equigen.dumps.parse import BLOCK_BYTES, RecordKind, Row, Turn, batches
 from equigen.schema import join_list, safe_text
 
 _JOINS = ("", ",", "&", "Feat.", "/", "-", "=", "And", " , ", "vs\t")
@@ -217,7 +217,7 @@ def written(path: Path, content: bytes) -> Path:
 
 
 def rows_of(
-    path: Path, kind: Kind, *, readers: int = 1, block_bytes: int = BLOCK_BYTES
+    path: Path, kind: RecordKind, *, readers: int = 1, block_bytes: int = BLOCK_BYTES
 ) -> list[Row]:
     """Read a dump with several readers in turns, all in this process."""
     rows: list[Row] = []

@@ -13,10 +13,9 @@ from downloads import linux_only
 from dumps_made import rows_of, written
 from support import realdata
 
-from equigen.dumps import masters, releases
-from equigen.dumps.decompress import nobody
+from equigen.dumps.blocks import no_progress
+from equigen.dumps.discogs import MASTER, RELEASE, MasterRow, ReleaseRow
 from equigen.dumps.pool import Effort, Reading
-from equigen.dumps.rows import MasterRow, ReleaseRow
 from equigen.errors import EquigenError, InputError
 
 SMALL_BLOCKS = Effort(processes=2, small_bytes=0, block_bytes=1 << 14)
@@ -26,7 +25,7 @@ _READS = """
 import sys
 from pathlib import Path
 sys.path[:] = sys.argv[2:]
-from equigen.dumps.masters import read_masters
+from equigen.dumps.discogs import read_masters
 batches = read_masters(Path(sys.argv[1]))
 print(len(next(batches)), flush=True)
 sys.stdin.read()
@@ -51,7 +50,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def reading(path: Path, effort: Effort = SMALL_BLOCKS) -> Reading[MasterRow]:
     """Read a dump by processes."""
-    return Reading(path, masters.KIND, MasterRow._make, effort=effort, on_read=nobody)
+    return Reading(path, MASTER, MasterRow._make, effort=effort, on_read=no_progress)
 
 
 def children() -> list[int]:
@@ -76,11 +75,11 @@ def test_processes_give_the_rows_of_one_in_its_order(processes: int) -> None:
     effort = Effort(processes, small_bytes=0, block_bytes=20_000)
     path = realdata("discogs_dump", "masters_20200806_a.xml.gz")
     found = [tuple(row) for batch in reading(path, effort) for row in batch]
-    assert found == rows_of(path, masters.KIND)
+    assert found == rows_of(path, MASTER)
     path = realdata("discogs_dump", "releases_20200806_a.xml.gz")
     told: list[int] = []
-    both = Reading(path, releases.KIND, ReleaseRow._make, effort=effort, on_read=told.append)
-    assert [tuple(row) for batch in both for row in batch] == rows_of(path, releases.KIND)
+    both = Reading(path, RELEASE, ReleaseRow._make, effort=effort, on_read=told.append)
+    assert [tuple(row) for batch in both for row in batch] == rows_of(path, RELEASE)
     assert sum(told) == path.stat().st_size
 
 
@@ -162,9 +161,12 @@ def test_a_signal_leaves_no_process(large: Path, number: signal.Signals) -> None
 def test_another_file_of_the_same_name_is_not_read(large: Path) -> None:
     """Readers that had different files would take turns with different records."""
     setup = repr([str(large), "another stamp", "masters", 0, 1, 1 << 18])
-    start = "import sys; sys.path[:] = sys.argv[2:]; from equigen.dumps.worker import main;"
+    start = (
+        "import sys; sys.path[:] = sys.argv[2:]; from equigen.dumps.discogs import KINDS;"
+        " from equigen.dumps.pool import work; work(sys.argv[1], KINDS)"
+    )
     told = subprocess.run(
-        [sys.executable, "-c", f"{start} main(sys.argv[1])", setup, *sys.path],
+        [sys.executable, "-c", start, setup, *sys.path],
         capture_output=True,
         text=True,
         check=True,

@@ -1,0 +1,126 @@
+"""Find the dumps in their folder by name.
+
+Discogs' dumps are called `discogs_YYYYMMDD_masters.xml.gz`. MusicBrainz's dump has no date in its
+name, but in that of its folder; here it is `musicbrainz_YYYYMMDD-HHMMSS_release-group.tar.xz`.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from equigen.dataset.context import Context
+from equigen.errors import MissingInputError, StorageError
+
+GROUPS_FILE = "release-group.tar.xz"
+_DISCOGS = re.compile(r"discogs_(\d{8})_(masters|releases)\.xml\.gz")
+_GROUPS = re.compile(r"musicbrainz_(\d{8}-\d{6})_release-group\.tar\.xz")
+
+
+class Kind(StrEnum):
+    """The kinds of dumps, by their records."""
+
+    MASTERS = "masters"
+    RELEASES = "releases"
+    GROUPS = "release-groups"
+
+
+class DumpName(NamedTuple):
+    """The parts of a dump's file name.
+
+    `stamp` begins with the date (YYYYMMDD) and sorts by time; "" where the name has none.
+    """
+
+    name: str
+    kind: Kind
+    stamp: str
+
+
+def read_name(name: str) -> DumpName | None:
+    """Parse the name of a file; return None for one that isn't a known dump."""
+    if found := _DISCOGS.fullmatch(name):
+        return DumpName(name, Kind(found[2]), found[1])
+    if found := _GROUPS.fullmatch(name):
+        return DumpName(name, Kind.GROUPS, found[1])
+    if name == GROUPS_FILE:  # the name under which a browser saves it
+        return DumpName(name, Kind.GROUPS, "")
+    return None
+
+
+def dumps_among(names: Iterable[str], kind: Kind, date: str = "") -> Sequence[DumpName]:
+    """Return the dumps of a kind among file names, newest first; with `date`, only those of it."""
+    read = (found for name in names if (found := read_name(name)))
+    fitting = [found for found in read if found.kind == kind and found.stamp.startswith(date)]
+    return sorted(fitting, key=lambda found: found.stamp, reverse=True)
+
+
+def newest(names: Iterable[str], kind: Kind, date: str = "") -> str:
+    """Return the newest dump of a kind among file names, or that of `date`; "" for none.
+
+    A dump without a date in its name counts as the oldest.
+    """
+    found = dumps_among(names, kind, date)
+    return found[0].name if found else ""
+
+
+def groups_name(stamp: str) -> str:
+    """Return the local name of MusicBrainz's dump of a folder (YYYYMMDD-HHMMSS)."""
+    return f"musicbrainz_{stamp}_{GROUPS_FILE}"
+
+
+def checksums_name(date: str) -> str:
+    """Return the name of the checksums file of the Discogs dumps of a date."""
+    return f"discogs_{date}_CHECKSUM.txt"
+
+
+def dumps_folder(context: Context) -> Path:
+    """Return the folder of the dumps."""
+    return context.directory / context.settings.dumps.directory.expanduser()
+
+
+def files_in(folder: Path) -> Mapping[str, int]:
+    """Return the sizes in bytes of all files in the folder, by name; empty for a missing folder.
+
+    Raises:
+        StorageError: it is no folder, or can't be read.
+
+    """
+    try:
+        return {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
+    except FileNotFoundError:
+        return {}
+    except OSError as err:
+        msg = (
+            f"{folder}: can't be read: {err.strerror or err}. Expected the folder of the dumps."
+            " Mend `dumps.directory` or its permissions."
+        )
+        raise StorageError(msg) from err
+
+
+def dumps_of(context: Context, kinds: Mapping[Kind, str]) -> Sequence[Path]:
+    """Return the newest dump of each kind, or the one of the date (YYYYMMDD) given for the kind.
+
+    Raises:
+        MissingInputError: some are missing; the message names the commands that get them.
+        StorageError: the folder can't be read.
+
+    """
+    folder = dumps_folder(context)
+    files = files_in(folder)
+    names = {kind: newest(files, kind, date) for kind, date in kinds.items()}
+    if missing := [kind for kind, name in names.items() if not name]:
+        dated = [kind for kind in missing if kinds[kind]]
+        others = [kind for kind in missing if not kinds[kind]]
+        flag = f" --date {kinds[dated[0]]}" if dated else ""
+        commands = [f"`equigen dumps get {' '.join(others)}`"] if others else []
+        commands += [f"`equigen dumps get {' '.join(dated)}{flag}`"] if dated else []
+        msg = (
+            f"{folder}: no dump of {' and none of '.join(missing)}"
+            f"{f' of {kinds[dated[0]]}' if dated else ''} lies there."
+            f" {' and '.join(commands)} {'downloads' if len(commands) == 1 else 'download'}"
+            f" {'it' if len(missing) == 1 else 'them'};"
+            " one that you have can be put there under its own name."
+        )
+        raise MissingInputError(msg)
+    return [folder / name for name in names.values()]
