@@ -8,6 +8,12 @@ from pathlib import Path
 import pytest
 from disks import Disk, can_mount
 from forks import Forks
+from hypothesis import settings
+
+# Few examples in `make test`, more in `make test-all`; no deadline, as the machine may be busy.
+settings.register_profile("quick", max_examples=25, deadline=None)
+settings.register_profile("thorough", max_examples=100, deadline=None)
+settings.load_profile(os.environ.get("EQUIGEN_TEST_PROFILE", "quick"))
 
 # As the program does for itself: threads that share small matrices wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

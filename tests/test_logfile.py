@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Script, ScriptedServer, equigen, from_json, program_env, sandbox_env, write_rows
+from support import (
+    Script,
+    ScriptedServer,
+    equigen,
+    from_json,
+    posix_only,
+    program_env,
+    sandbox_env,
+    write_rows,
+)
 
 from equigen.errors import UsageError
 from equigen.events import tell
@@ -195,6 +204,7 @@ def test_a_file_that_is_no_log_is_left_alone(tmp_path: Path, body: bytes) -> Non
     assert (tmp_path / "mine").read_bytes() == body
 
 
+@posix_only
 def test_a_pipe_that_nobody_reads_keeps_no_command_waiting(tmp_path: Path) -> None:
     """It is refused at once; with a reader it is a log as any other."""
     os.mkfifo(tmp_path / "pipe")

@@ -1,9 +1,6 @@
 """Runs that nobody watches: from cron or systemd, for months."""
 
-import contextlib
 import json
-import os
-import pty
 import signal
 import subprocess
 import sys
@@ -22,6 +19,8 @@ from support import (
     equigen,
     from_json,
     make_context,
+    on_a_terminal,
+    posix_only,
     program_env,
     sandbox_env,
     write_rows,
@@ -50,19 +49,6 @@ def status_of(folder: Path) -> dict[str, Any]:
     done = equigen("status", "--json", cwd=folder)
     assert done.returncode == 0, done.stderr
     return from_json(done.stdout)
-
-
-def on_a_terminal(command: list[str], *, cwd: Path, env: dict[str, str]) -> tuple[int, bytes]:
-    """Run a program with all its ends on a terminal; return its code and what was shown."""
-    terminal, end = pty.openpty()
-    process = subprocess.Popen(command, cwd=cwd, env=env, stdin=end, stdout=end, stderr=end)
-    os.close(end)
-    shown = b""
-    with contextlib.suppress(OSError):  # how the end of a terminal shows
-        while chunk := os.read(terminal, 65536):
-            shown += chunk
-    os.close(terminal)
-    return process.wait(), shown
 
 
 def test_a_quiet_run_says_one_line_also_on_a_terminal(tmp_path: Path) -> None:
@@ -170,6 +156,7 @@ def test_an_error_at_the_start_is_one_line_alone(tmp_path: Path) -> None:
     assert from_json(told.stdout)["exit_code"] == told.returncode == 1
 
 
+@posix_only
 def test_a_run_that_is_stopped_is_noted_as_such(tmp_path: Path) -> None:
     """SIGTERM, as systemd sends it: exit 130, and the ledger knows."""
     with Sandbox(make_catalogue(albums_per_label=6)) as sandbox:
@@ -197,6 +184,7 @@ def test_a_run_that_is_stopped_is_noted_as_such(tmp_path: Path) -> None:
     assert seen["under_way"] is None
 
 
+@posix_only
 def test_a_run_that_was_killed_shows_as_such(tmp_path: Path) -> None:
     """A first one and a later one; what is under way shows as well."""
     with Sandbox(make_catalogue(albums_per_label=6)) as sandbox:

@@ -1,15 +1,9 @@
 """The command line as a user meets it: in a process of its own."""
 
-import contextlib
-import fcntl
 import json
-import os
-import pty
 import signal
-import struct
 import subprocess
 import sys
-import termios
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +15,8 @@ from support import (
     ScriptedServer,
     equigen,
     from_json,
+    on_a_terminal,
+    posix_only,
     program_env,
     sandbox_env,
     write_rows,
@@ -254,21 +250,13 @@ def test_no_bar_where_stderr_is_no_terminal(tmp_path: Path) -> None:
 
 def test_a_bar_shows_rate_and_time_left_on_a_terminal(tmp_path: Path) -> None:
     """On a terminal long work shows how far it is; the results stay on stdout."""
-    terminal, end = pty.openpty()
-    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
     with Sandbox(make_catalogue(albums_per_label=8)) as sandbox:
         env = program_env(**sandbox_env(sandbox.base_url, **SMALL))
         command = [sys.executable, "-m", "equigen", "run"]
-        process = subprocess.Popen(
-            command, cwd=tmp_path, env=env, stdout=subprocess.DEVNULL, stderr=end
+        code, shown = on_a_terminal(
+            command, cwd=tmp_path, env=env, stdout=subprocess.DEVNULL, columns=100
         )
-        os.close(end)
-        shown = b""
-        with contextlib.suppress(OSError):  # how the end of a terminal shows
-            while chunk := os.read(terminal, 65536):
-                shown += chunk
-        os.close(terminal)
-        assert process.wait() == 0
+    assert code == 0
     assert b"download: 100%" in shown
     assert b"cover/s" in shown
     assert b"MB/s" in shown
@@ -340,6 +328,7 @@ def test_python_m_equigen_and_the_console_script_are_one(tmp_path: Path) -> None
     assert done.stdout == equigen("--version", cwd=tmp_path).stdout
 
 
+@posix_only
 def test_ctrl_c_is_exit_130(tmp_path: Path) -> None:
     """An interrupt is no success and no traceback."""
     env = program_env(**sandbox_env("http://127.0.0.1:9"))

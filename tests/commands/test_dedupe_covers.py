@@ -11,7 +11,7 @@ import pytest
 from bench.changes import CHANGES
 from downloads import IMAGES, files_of, start
 from lookalikes import TSV, album, fill, ids_of, run_dedupe, saved, scene, sleeve
-from support import equigen, from_json, make_context, read_rows
+from support import equigen, from_json, make_context, posix_only, read_rows
 
 from equigen.commands import dedupe, download, split
 from equigen.dataset.covers import dataset_covers
@@ -348,6 +348,7 @@ def test_what_another_method_compared_is_compared_anew(tmp_path: Path) -> None:
     assert pairs_of(tmp_path) == pairs
 
 
+@posix_only
 @pytest.mark.parametrize("point", ["at once", "looks", "pairs", "groups"])
 def test_killed_at_any_moment_the_next_run_finds_the_same(tmp_path: Path, point: str) -> None:
     """As soon as the ledger has the first looks, pairs, groups, or nothing yet."""

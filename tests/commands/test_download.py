@@ -29,6 +29,7 @@ from support import (
     Script,
     ScriptedServer,
     make_context,
+    posix_only,
     realdata,
     write_rows,
 )
@@ -471,6 +472,7 @@ def test_an_images_path_that_is_a_file_is_one_clear_line(tmp_path: Path) -> None
     assert (tmp_path / IMAGES).read_text() == "in the way"
 
 
+@posix_only
 def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
     """An interrupt ends with 130; what came is in the ledger and isn't fetched again."""
     with Sandbox(make_catalogue(albums_per_label=6)) as sandbox:

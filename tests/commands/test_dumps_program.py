@@ -1,20 +1,23 @@
 """`equigen dumps` as a program: killed, told to stop, on a terminal, on a full disk."""
 
-import fcntl
-import os
-import pty
 import signal
-import struct
 import subprocess
 import sys
-import termios
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from dumphost import GROUPS, MASTERS, RELEASES, DumpHost, Hosted, made_up
-from support import NOON, Script, ScriptedServer, equigen, from_json, program_env
+from support import (
+    NOON,
+    Script,
+    ScriptedServer,
+    equigen,
+    from_json,
+    on_a_terminal,
+    posix_only,
+    program_env,
+)
 
 from equigen.storage.lock import dataset_lock
 
@@ -55,6 +58,7 @@ def test_a_second_run_is_told_of_the_first(tmp_path: Path) -> None:
         assert not host.seen
 
 
+@posix_only
 @pytest.mark.parametrize("kind", ["masters", "release-groups"])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_run_that_ends_in_the_middle_is_gone_on_with(
@@ -97,6 +101,7 @@ def test_a_run_that_ends_in_the_middle_is_gone_on_with(
     assert names(tmp_path) == {name}
 
 
+@posix_only
 def test_a_long_rest_can_be_ended_by_ctrl_c(tmp_path: Path) -> None:
     """The wait is told on stderr; the interrupt ends it at once."""
     with ScriptedServer(Script(429, headers={"Retry-After": "3574"})) as server:
@@ -142,22 +147,12 @@ def test_a_disk_that_takes_no_more_keeps_the_part(tmp_path: Path) -> None:
 
 def test_a_terminal_shows_bytes_and_the_rest_is_silent(tmp_path: Path) -> None:
     """A bar in kB or MB where stderr is a terminal; nothing on stderr elsewhere."""
-    terminal, end = pty.openpty()
-    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     with DumpHost() as host:
         host.host_discogs({MASTERS: Hosted(BODY), RELEASES: Hosted(OTHER)})
         command = [sys.executable, "-m", "equigen", "dumps", "get", "masters"]
         env = program_env(**program(tmp_path, host))
-        with subprocess.Popen(
-            command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=end
-        ) as process:
-            os.close(end)
-            shown = b""
-            with suppress(OSError):  # how the end of a terminal shows
-                while chunk := os.read(terminal, 65536):
-                    shown += chunk
-            os.close(terminal)
-        assert process.returncode == 0
+        code, shown = on_a_terminal(command, cwd=tmp_path, env=env, stdout=subprocess.DEVNULL)
+        assert code == 0
         quiet = equigen("dumps", "get", "releases", cwd=tmp_path, env=program(tmp_path, host))
     assert b"get masters: 100%" in shown
     assert b"400k/400k" in shown

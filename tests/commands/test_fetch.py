@@ -15,6 +15,7 @@ from support import (
     TOKEN,
     equigen,
     make_context,
+    posix_only,
     program_env,
     sandbox_env,
     write_rows,
@@ -381,6 +382,7 @@ def finish(folder: Path, sandbox: Sandbox) -> bytes:
     return (folder / "equigen_dataset.tsv").read_bytes()
 
 
+@posix_only
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_clean_stop_keeps_what_is_done(tmp_path: Path, sent: signal.Signals) -> None:
     """Ctrl-C and SIGTERM end with 130; the rows so far are in the TSV, and it can go on."""

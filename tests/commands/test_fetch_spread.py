@@ -11,7 +11,7 @@ from pathlib import Path
 import oracle
 import pytest
 from fetches import SOME, album, pages_asked, rows_of, run_fetch
-from support import TOKEN, equigen, kill_at, program_env, sandbox_env
+from support import TOKEN, equigen, kill_at, posix_only, program_env, sandbox_env
 
 from equigen.commands import fetch
 from equigen.sandbox.catalogue import make_catalogue
@@ -251,6 +251,7 @@ def finish(folder: Path, sandbox: Sandbox) -> bytes:
     return (folder / TSV).read_bytes()
 
 
+@posix_only
 def test_killed_at_any_request_the_result_is_the_same(tmp_path: Path) -> None:
     """SIGKILL at points of the run, started again: equal to an undisturbed run, byte for byte."""
     with Sandbox(make_catalogue(albums_per_label=400)) as sandbox:
@@ -270,6 +271,7 @@ def test_killed_at_any_request_the_result_is_the_same(tmp_path: Path) -> None:
             assert sum(count - 1 for count in asked.values()) <= 8  # those under way at the kill
 
 
+@posix_only
 def test_a_clean_stop_leaves_the_first_rows_of_the_whole(tmp_path: Path) -> None:
     """After Ctrl-C what was used is in the TSV, and no page is asked for again."""
     with Sandbox(CATALOGUE) as sandbox:

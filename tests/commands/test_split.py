@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import splitfolders
-from support import make_context, program_env, sandbox_env
+from support import make_context, posix_only, program_env, sandbox_env
 
 from equigen.commands import download, fetch, split
 from equigen.errors import ConfigError, MissingInputError
@@ -217,6 +217,7 @@ def test_a_copy_in_a_set_does_not_stand_for_a_lost_cover(downloaded: tuple[Path,
     assert len(sandbox.log) == 1
 
 
+@posix_only
 @pytest.mark.parametrize("link", ["copy", "move"])
 def test_killed_at_any_moment_no_file_stands_in_two_sets(tmp_path: Path, link: str) -> None:
     """SIGKILL in the midst of dealing, started again: the sets are those of an undisturbed run."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from downloads import start
 from splits import TSV, catalogue, fill, run_split, sets_of
-from support import make_context, write_rows
+from support import make_context, posix_only, write_rows
 
 from equigen.dataset.covers import dataset_covers
 from equigen.errors import InputError, UsageError
@@ -44,6 +44,7 @@ def apart(sets: dict[str, str]) -> tuple[int, int]:
     return one, other
 
 
+@posix_only
 @pytest.mark.parametrize("link", ["copy", "move"])
 def test_killed_at_any_moment_the_next_run_leaves_no_leak(tmp_path: Path, link: str) -> None:
     """Albums that must leave their sets do, whenever the run that knew it first was killed."""

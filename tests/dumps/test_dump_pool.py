@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from downloads import linux_only
 from dumps_made import rows_of, written
-from support import realdata
+from support import posix_only, realdata
 
 from equigen.dumps.blocks import no_progress
 from equigen.dumps.discogs import MASTER, RELEASE, MasterRow, ReleaseRow
@@ -141,6 +141,7 @@ def test_trouble_in_a_process_is_told_as_trouble_here_is(tmp_path: Path, large: 
     assert count > MANY // 4
 
 
+@posix_only
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_signal_leaves_no_process(large: Path, number: signal.Signals) -> None:
     """Whoever leads them gets it, at any moment: the others end by themselves."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from dumpsets import Master, dump_context, dumps_in, group, write_groups, write_masters
-from support import NOON, program_env
+from support import NOON, posix_only, program_env
 
 from equigen.dataset.context import Context
 from equigen.dumps.index import Recipe, facts_of, index_of, reading
@@ -117,6 +117,7 @@ def test_what_is_there_needs_no_lock(tmp_path: Path, context: Context) -> None:
         assert index_of(dump, recipe([]), context) == index
 
 
+@posix_only
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_run_that_is_killed_while_it_makes_one_leaves_none(
     tmp_path: Path, number: signal.Signals

@@ -21,7 +21,7 @@ from apifaults import (
     undisturbed,
     with_answer,
 )
-from support import Script, ScriptedServer, kill_at
+from support import Script, ScriptedServer, kill_at, posix_only
 
 from equigen.http.rate_limit import Clock
 from equigen.sandbox.exchange import HANG_UP, Hit, Reply
@@ -168,6 +168,7 @@ def test_the_program_ends_with_3_where_a_label_is_left(tmp_path: Path) -> None:
     assert by_label(rows_in(tmp_path)) == by_label(expected)
 
 
+@posix_only
 @pytest.mark.parametrize("point", [2, 5, 8])
 def test_killed_while_a_service_is_ill_it_goes_on(tmp_path: Path, point: int) -> None:
     """SIGKILL amid faults of all kinds, then a run without: the dataset is the undisturbed one."""

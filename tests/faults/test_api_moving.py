@@ -21,7 +21,7 @@ from apifaults import (
     true_body,
     with_answer,
 )
-from support import kill_at
+from support import kill_at, posix_only
 
 from equigen.sandbox.entry import Entry
 from equigen.sandbox.exchange import Hit, Reply
@@ -212,6 +212,7 @@ def test_pages_that_share_results_are_read_again(tmp_path: Path, spread: str) ->
     check_adds_up(summary)
 
 
+@posix_only
 @pytest.mark.parametrize("point", [3, 5, 6])
 def test_killed_while_pages_are_read_again_nothing_is_lost(tmp_path: Path, point: int) -> None:
     """SIGKILL before, while and after: what moved is known from the ledger."""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from support import posix_only
 
 from equigen.errors import LockedError, StorageError
 from equigen.storage.lock import dataset_lock
@@ -68,6 +69,7 @@ def test_who_is_refused_does_not_disturb_the_holder(tmp_path: Path) -> None:
         assert len(messages) == 1
 
 
+@posix_only
 def test_the_lock_of_a_killed_run_is_free(tmp_path: Path) -> None:
     """A process that had no time to tidy up stands in nobody's way."""
     with holding(tmp_path) as process:

@@ -31,6 +31,8 @@ UNPRIVILEGED = (
     "--bounding-set=-dac_override,-dac_read_search,-fowner",
     "--inh-caps=-dac_override,-dac_read_search,-fowner",
 )
+if sys.platform == "win32":  # tests that name it are read there, too, and skipped
+    signal.SIGKILL = signal.SIGTERM
 _LIMIT_S = 120.0
 _NEVER_S = 1e9
 
@@ -66,6 +68,10 @@ class Forks:
         self._prefix = APART if apart else tuple(within)
 
     def __enter__(self) -> Self:
+        if not hasattr(os, "fork"):
+            import pytest  # noqa: PLC0415  (not for the script)
+
+            pytest.skip("needs fork, and the signals of POSIX")
         # What measures coverage would slow every run down, and save nothing of one that is killed.
         env = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
         env["PYTHONPATH"] = str(Path(__file__).parents[2])

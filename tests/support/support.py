@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -45,6 +46,7 @@ ROOT = Path(__file__).resolve().parents[2]
 REALDATA = ROOT.parent / "shared" / "realdata"
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
 TOKEN = "sandbox-token"
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs the signals of POSIX")
 
 
 def realdata(*names: str) -> Path:
@@ -287,6 +289,33 @@ def equigen(
         timeout=120,
         check=False,
     )
+
+
+def on_a_terminal(
+    command: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    stdout: int | None = None,
+    columns: int = 80,
+) -> tuple[int, bytes]:
+    """Run a program on a terminal; return its exit code and what was shown.
+
+    Standard output is on the terminal, too, unless `stdout` is given. Skips the test on Windows.
+    """
+    pty, fcntl, termios = map(pytest.importorskip, ("pty", "fcntl", "termios"))
+    terminal, end = pty.openpty()
+    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen(
+        command, cwd=cwd, env=env, stdin=end, stdout=end if stdout is None else stdout, stderr=end
+    )
+    os.close(end)
+    shown = b""
+    with contextlib.suppress(OSError):  # how the end of a terminal shows
+        while chunk := os.read(terminal, 65536):
+            shown += chunk
+    os.close(terminal)
+    return process.wait(), shown
 
 
 def sandbox_env(base_url: str, **settings: str) -> dict[str, str]:
