@@ -67,6 +67,12 @@ def test_the_changelog_knows_this_version() -> None:
     assert f"## {__version__} " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
+def test_the_citation_names_this_version() -> None:
+    """Whoever cites EquiGen cites the version at work."""
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {__version__}\n" in citation
+
+
 def test_links_between_documents_lead_somewhere() -> None:
     """No relative link is dead."""
     for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
