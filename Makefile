@@ -1,23 +1,32 @@
-# `make demo` builds a small dataset in ./equigen_demo; `make test` runs every check. Both set up
-# .venv by themselves and need nothing but Python 3.11+ and make.
+# `make demo` builds a small dataset in ./equigen_demo; `make test` runs every check but the long
+# proofs, and `make test-all` runs these. All set up .venv by themselves and need nothing but
+# Python 3.11+ and make.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Made anew whenever what it is made from changes.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+# The package alone, then with its tools; each made anew whenever what it is made from changes.
+DEMO_READY := $(VENV)/.demo-ready
 READY := $(VENV)/.ready
 
-.PHONY: demo test bench-download bench-pairs bench-split bench-dumps bench-dumps-whole soak format clean
+.PHONY: demo test test-all bench-download bench-pairs bench-split bench-dumps bench-dumps-whole soak format clean
 
-demo: $(READY)
+demo: $(DEMO_READY)
 	$(BIN)/equigen demo
 
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long"
+
+# The long proofs, and each property test with more examples.
+test-all: $(READY)
+	EQUIGEN_TEST_PROFILE=thorough $(BIN)/python -m pytest -n 2 --dist worksteal \
+	    -m "long or hypothesis" --cov --cov-report=term
 
 # Takes nginx (Debian: nginx, libnginx-mod-http-lua) and about an hour and a half.
 bench-download: $(READY)
@@ -47,10 +56,14 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-$(READY): pyproject.toml constraints.txt
+$(DEMO_READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	touch $(READY)
+	$(INSTALL) .
+	touch $@
+
+$(READY): $(DEMO_READY)
+	$(INSTALL) '.[dev]'
+	touch $@
 
 clean:
 	rm -rf $(VENV) equigen_demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
