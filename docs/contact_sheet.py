@@ -24,7 +24,7 @@ def main() -> None:
     labels = builtin_labels(genre_limit=0, world_limit=0)
     covers: defaultdict[str, list[Path]] = defaultdict(list)
     for cover in wanted_covers(folder / "equigen_dataset.tsv", folders_by_genre(labels)):
-        covers[cover.label].append(folder / "equigen_album_images" / cover.path)
+        covers[cover.genre].append(folder / "equigen_album_images" / cover.path)
     step_px = SIZE_PX + GAP_PX
     blocks = len(labels) // COLUMNS
     size_px = (COLUMNS * step_px + GAP_PX, blocks * COVERS_A_LABEL * step_px + GAP_PX)

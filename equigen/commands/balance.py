@@ -25,10 +25,10 @@ from equigen.dataset.balancing import (
     Candidate,
     Surplus,
     balanced,
-    identity_of,
     in_order,
     lot_of,
     memento_of,
+    old_memento_of,
 )
 from equigen.dataset.context import Context
 from equigen.dataset.covers import dataset_covers
@@ -88,9 +88,8 @@ def run(
     else:
         refuse_lost_ledger(context)
     with dataset_lock(context.directory, stage="balance", now=context.now()):
-        rows = _read(context)
-        before = frozenset[bytes]() if output else _kept_before(context)
-        plan = _balance(rows, wanted, before, per_artist=context.settings.balance.per_artist)
+        rows = _read(context, frozenset() if output else _kept_before(context))
+        plan = _balance(rows, wanted, per_artist=context.settings.balance.per_artist)
         if not output and not dry_run:
             # Noted first: killed after this, the same command ends with the same rows.
             _note_kept(context, rows, plan.surplus)
@@ -129,6 +128,7 @@ class _Rows:
     genres: list[str] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
     mementos: list[bytes] = field(default_factory=list)
+    was_kept: list[bool] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,15 +154,19 @@ class _Plan:
     genres: Mapping[str, _Genre]
 
 
-def _read(context: Context) -> _Rows:
+def _read(context: Context, before: Collection[bytes]) -> _Rows:
     rows, credits_ = _Rows(), list[str]()
     seed = context.settings.balance.seed
     with reading_tsv(context.tsv) as tsv:
         for row, album in zip(tsv, dataset_covers(context), strict=True):
-            who = identity_of(album_id=album.album_id, artist=album.artist, title=album.title)
-            lot = lot_of(who, row=row, seed=seed)
-            rows.genres.append(album.genre)
-            rows.mementos.append(memento_of(who))
+            key = album.album
+            memento, lot = memento_of(key), lot_of(key, row=row, seed=seed)
+            rows.genres.append(album.label)
+            rows.mementos.append(memento)
+            rows.was_kept.append(
+                memento in before
+                or (not album.album_id and old_memento_of(album.artist, album.title) in before)
+            )
             rows.candidates.append(Candidate(lot, decade_of(album.year)))
             credits_.append(album.artist)
     if context.settings.balance.per_artist:
@@ -187,15 +191,13 @@ def _note_kept(context: Context, rows: _Rows, surplus: Sequence[Surplus | None])
         ledger.record_balanced(kept)
 
 
-def _balance(
-    rows: _Rows, wanted: int | None, before: Collection[bytes], *, per_artist: int
-) -> _Plan:
+def _balance(rows: _Rows, wanted: int | None, *, per_artist: int) -> _Plan:
     positions: dict[str, list[int]] = {}
     for at, genre in enumerate(rows.genres):
         positions.setdefault(genre, []).append(at)
     albums = {name: [rows.candidates[at] for at in there] for name, there in positions.items()}
     kept_before = {
-        name: {n for n, at in enumerate(there) if rows.mementos[at] in before}
+        name: {n for n, at in enumerate(there) if rows.was_kept[at]}
         for name, there in positions.items()
     }
     orders = {

@@ -170,9 +170,9 @@ def _values(context: Context, fields: Sequence[By]) -> Iterator[_Values]:
 def _value(cover: WantedCover, by: By, sets: Mapping[str, str]) -> str:
     match by:
         case By.GENRE:
-            return cover.genre
-        case By.LABEL:
             return cover.label
+        case By.LABEL:
+            return cover.genre
         case By.DECADE:
             return decade_of(cover.year)
         case By.COUNTRY:

@@ -202,7 +202,7 @@ def _copies(
         Copy(
             row=at,
             group=groups[row.path],
-            label=row.label,
+            label=row.genre,
             sha256=digest.sha256,
             pixels=digest.pixels,
             year=row.year,

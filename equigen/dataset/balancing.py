@@ -41,22 +41,22 @@ class Balanced:
     can_give: int
 
 
-def identity_of(*, album_id: str, artist: str, title: str) -> str:
-    """Return what an album is known by: `album_id`, or without one title and artist, cleaned."""
-    return album_id or f"{clean_artist(artist)}\0{title}"
+def memento_of(album: str) -> bytes:
+    """Return what is remembered of an album that was kept: a digest of its key."""
+    return _digest(album)
 
 
-def memento_of(identity: str) -> bytes:
-    """Return what is remembered of an album that was kept: a digest of its identity alone."""
-    return _digest(identity)
+def old_memento_of(artist: str, title: str) -> bytes:
+    """Return what ledgers before format 6 remembered of an album without an id."""
+    return _digest(f"{clean_artist(artist)}\0{title}")
 
 
-def lot_of(identity: str, *, row: Sequence[str], seed: int) -> bytes:
-    """Draw an album's lot: the seed and its identity decide, and not where its row stands.
+def lot_of(album: str, *, row: Sequence[str], seed: int) -> bytes:
+    """Draw an album's lot: the seed and its key decide, and not where its row stands.
 
-    Only among rows of one identity do the cells of the `row` decide.
+    Only among rows of one album do the cells of the `row` decide.
     """
-    return _digest(f"{seed}\0{identity}") + _digest("\0".join(row))
+    return _digest(f"{seed}\0{album}") + _digest("\0".join(row))
 
 
 def _digest(text: str) -> bytes:

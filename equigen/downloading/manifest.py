@@ -92,7 +92,7 @@ def _unknown(row: WantedCover) -> Cover:
 
 def _row(row: WantedCover, cover: Cover, grey: bytes) -> Sequence[str | int | bytes]:
     return (
-        row.path, row.artist, row.title, row.genre, row.label, row.year, row.country, row.album_id,
+        row.path, row.artist, row.title, row.label, row.genre, row.year, row.country, row.album_id,
         row.url, cover.final_url, cover.status, cover.reason, cover.http_status, cover.tries,
         cover.size_bytes, cover.width_px, cover.height_px, cover.sha256, cover.phash, grey,
         cover.rendering, cover.fetched_at,

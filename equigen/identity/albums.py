@@ -1,15 +1,30 @@
-"""What an album is recognised by."""
+"""Identify albums: the key of one, and what `fetch` recognises it by."""
 
+import hashlib
 from dataclasses import dataclass
 
 from equigen.identity.cleaning import clean_artist
 from equigen.identity.pictures import picture_key
 from equigen.schema import Listing
 
+_DIGEST_BYTES = 16
+
+
+def album_key(*, album_id: str, artist: str, title: str, picture: str) -> str:
+    """Return an album's key: its id, or a digest of artist, title and picture where it has none.
+
+    `picture` is the picture's key. The artist counts as `clean` leaves it, so that cleaning a row
+    doesn't change its key. A digest reads "row:" and 32 hex digits.
+    """
+    if album_id:
+        return album_id
+    told = f"{clean_artist(artist)}\0{title}\0{picture}".encode("utf-8", "replace")
+    return f"row:{hashlib.blake2b(told, digest_size=_DIGEST_BYTES).hexdigest()}"
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """By what an album is recognised, also after `clean` has changed its row or it was removed.
+    """Identify an album also after `clean` has changed its row or the row was removed.
 
     `artist` is cleaned, so that nothing is taken which `clean` and `dedupe` would merge again.
     """

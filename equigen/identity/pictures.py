@@ -32,6 +32,8 @@ _IN_FRONTS = "/release-group/"
 _AFTER_SCHEME = len("https:/")
 _PLACEHOLDER_FILE = re.compile(r"/(?:spacer\.gif|default-release[^/]*\.png)$", re.IGNORECASE)
 _EMPTY_HOST = "st.discogs.com"
+# One of these is in the URL of every placeholder.
+_PLACEHOLDER_PARTS = ("/spacer.gif", "/default-release", _EMPTY_HOST)
 
 
 def picture_key(image_url: str) -> str:
@@ -66,14 +68,19 @@ def host_of(image_url: str) -> str:
 
 def has_no_cover(image_url: str) -> bool:
     """Tell whether there is no cover to be had at the URL: not http, empty, or a placeholder."""
-    return not host_of(image_url) or is_placeholder(image_url)
+    plain = _PLAIN_URL.fullmatch(image_url)  # as most are
+    has_host = (plain and plain["host"].strip(".")) or host_of(image_url)
+    return not has_host or is_placeholder(image_url)
 
 
 def is_placeholder(image_url: str) -> bool:
     """Tell whether the URL is empty, or that of a picture that says "no picture"."""
+    lower = image_url.lower()
+    if not any(part in lower for part in _PLACEHOLDER_PARTS):
+        return not image_url  # as most are, and a dataset has a million of them
     address = _split(image_url)
     nothing_asked = address.host == _EMPTY_HOST and address.path in {"", "/"}
-    return not image_url or nothing_asked or bool(_PLACEHOLDER_FILE.search(address.path))
+    return nothing_asked or bool(_PLACEHOLDER_FILE.search(address.path))
 
 
 @dataclass(frozen=True, slots=True)

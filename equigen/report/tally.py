@@ -60,8 +60,8 @@ class Tally:
         """Count a row, and what became of its cover."""
         host = host_of(row.url) or _NO_HOST
         self.rows += 1
-        self.cells[row.genre, decade_of(row.year)] += 1
-        self.labels.add(row.label)
+        self.cells[row.label, decade_of(row.year)] += 1
+        self.labels.add(row.genre)
         self.hosts[host] += 1
         if cover and cover.status == OK:
             self._take_cover(row, cover, set_name)
@@ -74,9 +74,9 @@ class Tally:
 
     def _take_cover(self, row: WantedCover, cover: Cover, set_name: str) -> None:
         self.size_bytes += cover.size_bytes
-        self.sets[row.genre, set_name or NO_SET] += 1
+        self.sets[row.label, set_name or NO_SET] += 1
         shown = ShownAlbum(
-            row.path, row.genre, _short(row.label), _short(row.artist), _short(row.title),
+            row.path, row.label, _short(row.genre), _short(row.artist), _short(row.title),
             _short(row.year), decade_of(row.year), set_name,
         )  # fmt: skip
         self.sampler.offer(shown)

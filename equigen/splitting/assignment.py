@@ -75,7 +75,7 @@ class _Album:
     def member(self, group: Group) -> Member:
         ties = tuple(tie for tie in self.ties if group.uses(tie))
         artists = sum(tie.startswith(_ARTIST) for tie in ties)
-        return Member(self.row.path, self.row.genre, ties, is_collaboration=artists > 1)
+        return Member(self.row.path, self.row.label, ties, is_collaboration=artists > 1)
 
 
 def dealt_by_library(context: Context, ledger: Ledger) -> Outcome:

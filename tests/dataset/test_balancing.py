@@ -13,12 +13,12 @@ from equigen.dataset.balancing import (
     Candidate,
     Surplus,
     balanced,
-    identity_of,
     in_order,
     lot_of,
     memento_of,
 )
 from equigen.dataset.decades import UNKNOWN, by_age, decade_of
+from equigen.identity.albums import album_key
 
 DECADES = st.sampled_from(["1950s", "1960s", "1970s", "1980s", UNKNOWN])
 ARTISTS = st.lists(st.sampled_from("abcdefgh"), max_size=3, unique=True).map(tuple)
@@ -39,7 +39,7 @@ def candidates_of(albums: Drawn, seed: int, first: int = 0) -> list[Candidate]:
 
 def lot(album_id: str = "", artist: str = "", title: str = "", *, seed: int = 1) -> bytes:
     """Draw the lot of an album whose row is nothing but its identity."""
-    who = identity_of(album_id=album_id, artist=artist, title=title)
+    who = album_key(album_id=album_id, artist=artist, title=title, picture="p")
     return lot_of(who, row=[album_id, artist, title], seed=seed)
 
 
@@ -108,8 +108,8 @@ def test_what_was_kept_counts_for_its_decade(
 
 def test_an_album_is_remembered_by_its_identity_alone() -> None:
     """Neither by the seed nor by its row."""
-    one, same = (identity_of(album_id="m1", artist=name, title="T") for name in "AB")
-    other = identity_of(album_id="", artist="A", title="T")
+    one, same = (album_key(album_id="m1", artist=name, title="T", picture="p") for name in "AB")
+    other = album_key(album_id="", artist="A", title="T", picture="p")
     assert memento_of(one) == memento_of(same) != memento_of(other)
 
 
