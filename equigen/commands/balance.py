@@ -34,7 +34,8 @@ from equigen.dataset.context import Context
 from equigen.dataset.covers import dataset_covers
 from equigen.dataset.decades import UNKNOWN, by_age, decade_of
 from equigen.dataset.guards import refuse_lost_ledger
-from equigen.dataset.tsv import reading_tsv, require_tsv, write_without
+from equigen.dataset.table import write_without
+from equigen.dataset.tsv import reading_tsv, require_tsv
 from equigen.errors import UsageError
 from equigen.identity.credits import artists_by_credit
 from equigen.ledger.database import has_tables

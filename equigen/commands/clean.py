@@ -8,13 +8,12 @@ Example:
   equigen clean
 """
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from equigen.dataset.context import Context
-from equigen.dataset.tsv import reading_tsv, require_tsv, write_tsv
-from equigen.identity.cleaning import clean_artist
+from equigen.dataset.table import Chunk, Edit, map_table, splice, stamp_of
+from equigen.dataset.tsv import require_tsv
+from equigen.identity.columns import clean_artists
 from equigen.storage.lock import dataset_lock
 from equigen.summary import Summary
 
@@ -23,7 +22,7 @@ SETTINGS: Final = ()
 
 
 def run(context: Context) -> Summary:
-    """Clean the TSV in place.
+    """Clean the TSV in place; rows that need no change keep their bytes.
 
     Raises:
         MissingInputError, InputError: there is no TSV, or it is broken; it stays untouched.
@@ -31,26 +30,28 @@ def run(context: Context) -> Summary:
     """
     require_tsv(context.tsv)
     with dataset_lock(context.directory, stage="clean", now=context.now()):
-        rows = changed = 0
-        with reading_tsv(context.tsv) as tsv:
-            columns, artist = tsv.columns, tsv.index("artist")
-            for row in tsv:
-                rows += 1
-                changed += clean_artist(row[artist]) != row[artist]
-        if changed:
-            write_tsv(context.tsv, columns, _cleaned(context.tsv))
+        rows, edits, stamp = 0, list[Edit](), stamp_of(context.tsv)
+        for count, found in map_table(context.tsv, ["artist"], _cleaned):
+            rows += count
+            edits += found
+        if edits:
+            splice(context.tsv, edits, since=stamp)
     return Summary(
         stage="clean",
         unit="rows",
         rows_in=rows,
         rows_out=rows,
-        facts={"changed": changed},
-        notes=[f"{changed:,} artist names changed"],
+        facts={"changed": len(edits)},
+        notes=[f"{len(edits):,} artist names changed"],
     )
 
 
-def _cleaned(path: Path) -> Iterator[list[str]]:
-    with reading_tsv(path) as tsv:
-        artist = tsv.index("artist")
-        for row in tsv:
-            yield [*row[:artist], clean_artist(row[artist]), *row[artist + 1 :]]
+def _cleaned(chunk: Chunk) -> tuple[int, list[Edit]]:
+    names = chunk.frame["artist"]
+    cleaned = clean_artists(names)
+    changed = (cleaned != names).arg_true()
+    new = cleaned.gather(changed).to_list()
+    return len(chunk), [
+        chunk.replacing(row, "artist", name)
+        for row, name in zip(changed.to_list(), new, strict=True)
+    ]

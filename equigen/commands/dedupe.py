@@ -20,22 +20,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
+import polars as pl
 import typer
 
 from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers
 from equigen.dataset.guards import refuse_lost_ledger
 from equigen.dataset.layouts import where_covers_are
-from equigen.dataset.tsv import (
-    Tsv,
-    reading_tsv,
-    require_tsv,
+from equigen.dataset.table import (
+    Chunk,
+    Spans,
+    map_table,
+    removals,
     require_whole_tsv,
-    write_tsv,
+    splice,
+    stamp_of,
     write_without,
 )
+from equigen.dataset.tsv import require_tsv, write_tsv
 from equigen.errors import MissingInputError, UsageError
-from equigen.identity.duplicates import Duplicate, DuplicateFinder
+from equigen.identity.columns import find_duplicates, shown_pictures
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import Digest
 from equigen.neardup.copies import Copy, conflicts, surplus
@@ -92,24 +96,27 @@ def run(
 
 
 def _by_rows(context: Context) -> Summary:
-    with reading_tsv(context.tsv) as tsv:
-        verdicts = _verdicts(tsv)
-    dropped = Counter(str(verdict) for verdict in verdicts if verdict)
+    spans, frames = list[Spans](), list[pl.DataFrame]()
+    stamp = stamp_of(context.tsv)
+    for span, frame in map_table(context.tsv, ["artist", "album", "image_url"], _with_pictures):
+        spans.append(span)
+        frames.append(frame)
+    why = find_duplicates(pl.concat(frames)) if frames else pl.Series(dtype=pl.String)
+    dropped = Counter(why.drop_nulls().to_list())
     if dropped:
-        write_without(context.tsv, {at for at, verdict in enumerate(verdicts) if verdict})
+        splice(context.tsv, removals(spans, why.is_not_null().arg_true()), since=stamp)
     return Summary(
         stage="dedupe",
         unit="rows",
-        rows_in=len(verdicts),
-        rows_out=len(verdicts) - dropped.total(),
+        rows_in=len(why),
+        rows_out=len(why) - dropped.total(),
         dropped=dict(dropped),
     )
 
 
-def _verdicts(tsv: Tsv) -> list[Duplicate | None]:
-    artist, title, url = (tsv.index(name) for name in ("artist", "album", "image_url"))
-    finder = DuplicateFinder()
-    return [finder.check(artist=row[artist], title=row[title], image_url=row[url]) for row in tsv]
+def _with_pictures(chunk: Chunk) -> tuple[Spans, pl.DataFrame]:
+    pictures = shown_pictures(chunk.frame["image_url"]).alias("picture")
+    return chunk.spans, chunk.frame.select("artist", "album").with_columns(pictures)
 
 
 def _check_conflicts(path: Path, context: Context) -> None:

@@ -23,7 +23,7 @@ import typer
 
 from equigen.dataset.context import Context
 from equigen.dataset.guards import refuse_lost_ledger
-from equigen.dataset.tsv import require_whole_tsv
+from equigen.dataset.table import require_whole_tsv
 from equigen.downloading.forecast import forecast
 from equigen.downloading.manifest import check_manifest, write_manifest
 from equigen.downloading.pipeline import Download, host_policies

@@ -28,7 +28,7 @@ import typer
 from equigen.config.settings import Spread
 from equigen.dataset.context import Bar, Context
 from equigen.dataset.guards import refuse_lost_ledger
-from equigen.dataset.tsv import require_whole_tsv
+from equigen.dataset.table import require_whole_tsv
 from equigen.errors import (
     CredentialsError,
     EquigenError,

@@ -23,7 +23,8 @@ import typer
 from equigen.dataset.context import Context
 from equigen.dataset.guards import refuse_lost_sets
 from equigen.dataset.layouts import SPLIT_TSV, Changes, gather, lay_out, refuse_nesting
-from equigen.dataset.tsv import require_whole_tsv, write_tsv
+from equigen.dataset.table import require_whole_tsv
+from equigen.dataset.tsv import write_tsv
 from equigen.errors import MissingInputError, UsageError
 from equigen.ledger.ledger import SPLIT_GROUPS, SPLIT_LINK, Ledger
 from equigen.schema import ASIDE, SETS, Group, Link

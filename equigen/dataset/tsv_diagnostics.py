@@ -10,7 +10,7 @@ from equigen.errors import InputError
 from equigen.schema import COLUMNS
 from equigen.storage.encodings import ESCAPED_BYTE, SAVE_AS_UTF8, bad_byte, other_encoding
 
-_QUOTES = (
+QUOTES = (
     'Cells are quoted only where they need it: a quote opens the cell, "" stands for one inside of'
     " it, and one closes it. Mend that cell."
 )
@@ -62,7 +62,7 @@ def _first_fault(  # noqa: C901  (a case a state)
         elif state == _CLOSED:
             closed = f" on line {line:,}" if line > opened.line else ""
             what = f"a quoted cell opens here, is closed{closed}, and {char!r} follows."
-            return Fault(opened.line, opened.column, f"{what} {_QUOTES}")
+            return Fault(opened.line, opened.column, f"{what} {QUOTES}")
         elif state == _AT_START and char == '"':
             state, opened = _QUOTED, Fault(line, column, "")
             continue
@@ -73,7 +73,7 @@ def _first_fault(  # noqa: C901  (a case a state)
             return _too_long(opened if state == _QUOTED else Fault(line, column, ""), state, chars)
     if state == _QUOTED:
         what = "a quote opens here and is never closed."
-        return Fault(opened.line, opened.column, f"{what} {_QUOTES}")
+        return Fault(opened.line, opened.column, f"{what} {QUOTES}")
     return None
 
 
@@ -87,7 +87,7 @@ def _too_long(at: Fault, state: int, chars: int) -> Fault:
     most = chars - 1
     if state == _QUOTED:
         what = f"a quote opens here and isn't closed within {most:,} characters, as cells must be."
-        return Fault(at.line, at.column, f"{what} {_QUOTES}")
+        return Fault(at.line, at.column, f"{what} {QUOTES}")
     what = f"expected a cell of {most:,} characters at most, got a longer one."
     return Fault(at.line, at.column, f"{what} Shorten it, or take the row out.")
 

@@ -1,0 +1,130 @@
+"""Columns' identities are those of the functions for one value, whatever stands in them."""
+
+import base64
+import re
+import sys
+import unicodedata
+
+import polars as pl
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from equigen.identity.cleaning import clean_artist
+from equigen.identity.columns import (
+    PLAIN_LETTERS,
+    clean_artists,
+    find_duplicates,
+    picture_keys,
+    shown_pictures,
+)
+from equigen.identity.duplicates import DuplicateFinder
+from equigen.identity.pictures import is_placeholder, picture_key
+
+NAMES = st.one_of(
+    st.text(max_size=8),
+    st.text(
+        st.sampled_from("aB(2)3* \u00a0\t\u0301e\u00e9\u0958\u3000\u30ab\u3099\u1100\u1161\uac00"),
+        max_size=9,
+    ),
+    st.sampled_from(("Prince (2)", "Bj\u00f6rk*", "***", "(1349)", " A   B ", "Ro\u0301s", "")),
+)  # fmt: skip
+FILES = st.from_regex(
+    r"\A[RALM]-(?:(?:90|150)-)?[1-9][0-9]{0,8}(?:-[0-9]{9,10})?(?:-[0-9]{4})?\.(?:jpeg|jpg|png|gif)\Z"
+)
+HEADS = st.sampled_from(
+    ("s3://discogs-database-images/", "s3://discogs-database-images/a/", "s3://", "x://", "")
+)
+MBIDS = st.uuids().map(str)
+
+
+def signed(head: str, name: str, cut: int, tail: str) -> str:
+    """Return a URL as i.discogs.com signs them, or nearly so."""
+    code = base64.urlsafe_b64encode(f"{head}{name}".encode()).decode().rstrip("=")
+    pieces = "/".join(re.findall(f".{{1,{cut}}}", code))
+    return f"https://i.discogs.com/Sign-a_ture/rs:fit/g:sm/q:90/h:600/w:598/{pieces}{tail}"
+
+
+URLS = st.one_of(
+    st.builds(
+        signed,
+        HEADS,
+        st.one_of(FILES, st.text(max_size=6)),
+        st.integers(5, 20),
+        st.sampled_from((".jpeg", ".jpg", ".png", "=.jpeg", "A.jpeg", "==A.jpeg", ".jpeg?a=1", "")),
+    ),
+    st.builds(
+        "https://{}img.discogs.com/aB-_3{}/fit-in/600x589/filters:strip_icc():format(jpeg)"
+        ":mode_rgb():quality({})/discogs-images/{}{}".format,
+        st.sampled_from(("", "api-", "x.")),
+        st.sampled_from(("", "=", "==")),
+        st.integers(1, 99),
+        FILES,
+        st.sampled_from((".jpg", ".jpeg", "")),
+    ),
+    st.builds("http://api.discogs.com/image/{}".format, FILES),
+    st.builds(
+        "https://{}.org/release-group/{}/front{}".format,
+        st.sampled_from(("coverartarchive", "a.example")),
+        MBIDS,
+        st.sampled_from(("", "-250", "-1200", "-500.jpg", "-500?a=1", "/", "-123456")),
+    ),
+    st.sampled_from(
+        ("", " ", "https://st.discogs.com/", "https://st.discogs.com/a/images/spacer.gif",
+         "https://a.example/Spacer.GIF?v=1", "https://a.example/default-release-cd.png",
+         "https://a.example/spa\ncer.gif", "https://a.example/\u017fpacer.gif",
+         "https://i.scdn.co/image/ab67616d0000b273", "http://[", "a/b:c", "HTTPS://I.DISCOGS.COM/x")
+    ),
+    st.text(max_size=20),
+)  # fmt: skip
+
+
+@given(st.lists(NAMES, max_size=8))
+@settings(max_examples=300, deadline=None)
+def test_cleaned_columns_are_cleaned_cells(names: list[str]) -> None:
+    """A column of artists is cleaned as each of them is, and stays itself unchanged."""
+    column = pl.Series(names, dtype=pl.String)
+    assert clean_artists(column).to_list() == list(map(clean_artist, names))
+    assert column.to_list() == names
+
+
+def test_plain_letters_change_by_nothing() -> None:
+    """No letter that is passed over is white space, a mark, or another one in NFC."""
+    letters = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
+    column = pl.Series(letters)
+    plain = column.filter(column.str.contains(f"^[{PLAIN_LETTERS}]$")).to_list()
+    assert len(plain) > 30_000
+    assert not {"*", "(", " ", "\u00a0"} & {*plain}
+    for letter in plain:
+        assert not letter.isspace()
+        # Nothing composes with a letter before it, in whatever text it stands.
+        assert unicodedata.is_normalized("NFC", letter)
+        assert not unicodedata.combining(letter)
+    text = "".join(plain)
+    assert unicodedata.normalize("NFC", text) == text
+    assert unicodedata.normalize("NFC", text[::-1]) == text[::-1]
+
+
+@given(st.lists(URLS, max_size=8))
+@example([signed("s3://discogs-database-images/", "R-1-2.jpeg", 16, ".jpeg")])
+@settings(max_examples=600, deadline=None)
+def test_keys_of_columns_are_keys_of_cells(urls: list[str]) -> None:
+    """A column of URLs has the keys that each has, and the placeholders are found."""
+    column = pl.Series(urls, dtype=pl.String)
+    assert picture_keys(column).to_list() == list(map(picture_key, urls))
+    shown = ["" if is_placeholder(url) else picture_key(url) for url in urls]
+    assert shown_pictures(column).to_list() == shown
+
+
+SHORT = st.sampled_from(("", "a", "b", "c"))
+
+
+@given(st.lists(st.tuples(SHORT, SHORT, SHORT), max_size=12))
+@settings(max_examples=400, deadline=None)
+def test_duplicates_of_columns_are_those_of_rows(rows: list[tuple[str, str, str]]) -> None:
+    """Asked row by row or at once, the same rows repeat earlier ones, for the same reasons."""
+    finder = DuplicateFinder()
+    found = [finder.check(artist=one, title=two, image_url=three) for one, two, three in rows]
+    frame = pl.DataFrame(
+        rows, schema=dict.fromkeys(("artist", "album", "picture"), pl.String), orient="row"
+    )
+    assert find_duplicates(frame).to_list() == [why and str(why) for why in found]
