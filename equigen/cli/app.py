@@ -18,19 +18,14 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command
 
-from equigen import __version__
 from equigen.cli.discovery import find_commands
-from equigen.cli.runner import STOPPED, Common, carry_out
-from equigen.errors import EXIT_INTERRUPTED, OutputClosedError, OutputError
+from equigen.cli.runner import HANDED_IN, SINGULAR, STOPPED, Common, carry_out
+from equigen.errors import EXIT_INTERRUPTED, EquigenError, OutputClosedError
 from equigen.output import complain, flush_stdout, take_over_stdout
 from equigen.plugins import Plugin
+from equigen.version import __version__
 
 _EPILOG = "Settings come from flags, the environment, .env and config.toml, in this order."
-_HANDED_IN = ("context", "stage")  # parameters of `run` that are no flags
-_SINGULAR = {
-    "labels": "label",
-    "sizes": "size",
-}  # settings that are lists: their flag is given once a value
 
 _ConfigFlag = Annotated[
     Path | None,
@@ -58,7 +53,7 @@ def main() -> None:
             program.main(prog_name="equigen")
         finally:
             flush_stdout()
-    except OutputError as err:  # of help and the like: commands say it themselves
+    except EquigenError as err:  # of help, plug-ins and the like: commands say it themselves
         if not isinstance(err, OutputClosedError):
             complain(f"equigen: {err}")
         sys.exit(err.exit_code)
@@ -143,7 +138,7 @@ def _command(command: Plugin) -> Any:  # noqa: ANN401  (typer has no public name
     own = {
         name: parameter
         for name, parameter in inspect.signature(module.run, eval_str=True).parameters.items()
-        if name not in _HANDED_IN
+        if name not in HANDED_IN
     }
     settings = {_flag_name(path): path for path in module.SETTINGS}
 
@@ -200,7 +195,7 @@ def _help(module: types.ModuleType) -> str:
 
 def _flag_name(path: str) -> str:
     key = path.partition(".")[2]
-    return _SINGULAR.get(key, key)
+    return SINGULAR.get(key, key)
 
 
 def _setting_type(path: str) -> object:
@@ -212,7 +207,7 @@ def _setting_type(path: str) -> object:
             f"--{name}/--no-{name}", help=f"{field.description} [{path}]", show_default=False
         )
         return Annotated[bool | None, switch]
-    several = _flag_name(path) in _SINGULAR.values()
+    several = _flag_name(path) in SINGULAR.values()
     option = typer.Option(
         f"--{_flag_name(path).replace('_', '-')}",
         help=f"{field.description} [{path}]",

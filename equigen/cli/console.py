@@ -34,16 +34,26 @@ class _TqdmBar:
 
 
 class BarMaker:
-    """Makes bars on stderr; where `shown` is false or stderr is no terminal, silent ones."""
+    """Make progress bars: on a terminal's stderr, or in a notebook by `bar` of `tqdm.auto`.
 
-    def __init__(self, *, shown: bool) -> None:
-        self._shown = shown and sys.stderr.isatty()
+    Where `shown` is false, or there is neither, they are silent.
+    """
+
+    def __init__(self, *, shown: bool, bar: "type[tqdm[Any]]" = tqdm) -> None:
+        """Take whether bars are wanted, and tqdm's class that draws them."""
+        self._shown = shown and self.is_shown(bar)
+        self._bar = bar
+
+    @staticmethod
+    def is_shown(bar: "type[tqdm[Any]]") -> bool:
+        """Tell whether somebody sees a bar: a notebook runs, or stderr is a terminal."""
+        return "notebook" in bar.__module__ or sys.stderr.isatty()
 
     @contextmanager
     def __call__(self, description: str, total: int, unit: str) -> Iterator[Bar]:
         """Open a bar with rate and time left; bytes (unit "B") are told as kB, MB and GB."""
         bar: tqdm[Any]
-        with tqdm(
+        with self._bar(
             desc=description,
             total=total,
             unit=unit,

@@ -1,16 +1,21 @@
-"""One command, carried out: results told, errors made one line and an exit code, the end noted."""
+"""Run a command: for the public API, which returns results and raises errors, and for the CLI.
+
+The CLI shows results, turns errors into one line and an exit code, and writes the log file.
+"""
 
 import inspect
 import json
 import logging
+import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from equigen.cli.discovery import find_commands
 from equigen.errors import (
@@ -19,8 +24,10 @@ from equigen.errors import (
     EXIT_INTERRUPTED,
     EXIT_PARTLY,
     EquigenError,
+    MissingInputError,
     OutputClosedError,
     OutputError,
+    UsageError,
 )
 from equigen.events import tell
 from equigen.logfile import LogFile, logging_to
@@ -30,65 +37,196 @@ from equigen.storage.os_errors import translating_stray_os_errors
 
 if TYPE_CHECKING:
     from equigen.dataset.context import Context
+    from equigen.dataset.dataset import Dataset
     from equigen.summary import Summary
 
 STOPPED = "stopped. What was done is kept; run it again to go on."
+# Parameters of a command's `run` that it is handed, which are no flags.
+HANDED_IN = ("context", "stage")
+# Settings that are lists: their flag is given once a value.
+SINGULAR = {"labels": "label", "sizes": "size"}
 
 StageRun = Callable[..., "Summary"]
+AnyPath = str | os.PathLike[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Common:
-    """The flags that every command has; they may also stand before its name."""
+class Result(Mapping[str, Any]):
+    """What a command did: the fields that `--json` prints; `str` of it is what it prints."""
 
-    config: Path | None = None
-    quiet: bool = False
-    verbose: bool = False
-    json: bool = False
-    log_file: Path | None = None
+    def __init__(self, fields: Mapping[str, Any], text: str) -> None:
+        """Take the fields, and the same as text."""
+        self._fields = dict(fields)
+        self._text = text
+
+    def __getitem__(self, key: str) -> Any:  # noqa: ANN401  (as JSON has it)
+        """Return a field."""
+        return self._fields[key]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the fields' names."""
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        """Return how many fields there are."""
+        return len(self._fields)
+
+    def __str__(self) -> str:
+        """Return what the command prints."""
+        return self._text
+
+    __repr__ = __str__
 
 
-def carry_out(
-    member: Plugin,
-    module: ModuleType,
-    common: Common,
-    flags: Mapping[str, Mapping[str, object]],
-    values: Mapping[str, object],
-) -> int:
-    """Run a stage or recipe, tell what it returns, and return the exit code.
+def open_dataset(path: AnyPath | None, config: AnyPath | None) -> "Dataset":
+    """Open a dataset for reading; see `equigen.open`.
 
-    `flags` are those that are settings, by table; `values` are its own.
+    Raises:
+        MissingInputError: there is no such folder, or no such config.
+        ConfigError: a setting is wrong.
+        InputError: the folder is a file.
+
     """
+    from equigen.cli.console import BarMaker  # noqa: PLC0415
+    from equigen.config.layers import load  # noqa: PLC0415
+    from equigen.dataset.context import Context  # noqa: PLC0415
+    from equigen.dataset.dataset import Dataset  # noqa: PLC0415
+    from equigen.storage.atomic import refuse_file  # noqa: PLC0415
+
+    settings = load(Path(config) if config else None, flags=_folder_flag(path))
+    context = Context(settings, BarMaker(shown=False), say=lambda _: None)
+    refuse_file(context.directory)
+    if not context.directory.is_dir():
+        msg = (
+            f"{context.directory}: no such folder; expected a dataset's. `equigen demo` makes one,"
+            " and so does `equigen fetch`."
+        )
+        raise MissingInputError(msg)
+    return Dataset(context)
+
+
+def run_stage(
+    name: str,
+    directory: AnyPath | None,
+    config: AnyPath | None,
+    settings: Mapping[str, object],
+    *,
+    progress: bool | None,
+) -> Result:
+    """Run a command and return its result; see `equigen.run`.
+
+    Raises:
+        EquigenError: as the command line's error.
+
+    """
+    from equigen.cli.console import BarMaker, as_json, as_text, say  # noqa: PLC0415
+    from equigen.config.layers import load  # noqa: PLC0415
+    from equigen.dataset.context import Context  # noqa: PLC0415
+
+    commands = {each.name: each for each in find_commands()}
+    if name not in commands:
+        msg = f"run: there is no command {name!r}; expected one of: {', '.join(commands)}."
+        raise UsageError(msg)
+    command = commands[name]
+    module = command.load()
+    flags, values = _sorted_out(name, module, settings)
+    if directory is not None:
+        if "directory" in inspect.signature(module.run).parameters:
+            values["directory"] = Path(directory)
+        else:
+            flags.setdefault("dataset", {}).update(_folder_flag(directory)["dataset"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tqdm's own, where a notebook lacks its widgets
+        from tqdm.auto import tqdm as bar  # noqa: PLC0415
+    shown = BarMaker.is_shown(bar) if progress is None else progress
+    loaded = load(Path(config) if config else None, flags=flags)
+    context = Context(
+        loaded,
+        BarMaker(shown=shown, bar=bar),
+        say=say if shown else lambda _: None,
+    )
+    execution = Execution(command, module)
+    with translating_stray_os_errors():
+        execution.run(context, values)
+    summaries = execution.summaries
+    if execution.is_recipe:
+        code = EXIT_PARTLY if any(each.partly for each in summaries) else EXIT_DONE
+        fields = as_json(summaries, exit_code=code, error="")
+    else:
+        fields = summaries[0].as_json()
+    return Result(fields, "\n\n".join(map(as_text, summaries)))
+
+
+def _folder_flag(path: AnyPath | None) -> dict[str, dict[str, object]]:
+    return {"dataset": {"directory": Path(path).absolute()}} if path is not None else {}
+
+
+def _sorted_out(
+    name: str, module: ModuleType, given: Mapping[str, object]
+) -> tuple[dict[str, dict[str, object]], dict[str, object]]:
+    """Sort keyword arguments into settings, by table, and the command's own flags.
+
+    Raises:
+        UsageError: there is no such flag or setting, or a flag's value doesn't fit.
+
+    """
+    own = {
+        key: parameter.annotation
+        for key, parameter in inspect.signature(module.run, eval_str=True).parameters.items()
+        if key not in HANDED_IN
+    }
+    paths = {path.partition(".")[2]: path for path in module.SETTINGS}
+    paths |= {SINGULAR[key]: path for key, path in paths.items() if key in SINGULAR}
+    flags: dict[str, dict[str, object]] = {}
+    values: dict[str, object] = {}
+    for key, value in given.items():
+        if key in own:
+            values[key] = _fitting(name, key, value, own[key])
+            continue
+        table, _, part = paths.get(key, key.replace("__", ".", 1)).partition(".")
+        if not part:
+            known = ", ".join([*own, *paths])
+            msg = (
+                f"run({name!r}): there is no flag or setting {key!r}; expected one of: {known}; or"
+                " any setting as table__key."
+            )
+            raise UsageError(msg)
+        flags.setdefault(table, {})[part] = value
+    return flags, values
+
+
+def _fitting(name: str, key: str, value: object, annotation: Any) -> object:  # noqa: ANN401
+    """Return a flag's value in its own type: a path, a member of an enumeration, a number."""
+    from pydantic import ConfigDict, TypeAdapter, ValidationError  # noqa: PLC0415
+
     try:
-        with logging_to(common.log_file, member.name) as log:
-            return _Command(member, module, common, log).run(flags, values)
-    except EquigenError as err:  # of the log file: nothing was begun
-        complain(f"equigen {member.name}: {err}")
-        return err.exit_code
-
-
-@dataclass(frozen=True, slots=True)
-class _End:
-    code: int = EXIT_DONE
-    error: str = ""
-
-
-def _end_of(err: BaseException) -> _End:
-    if isinstance(err, OutputClosedError):  # there is nobody to tell, and nothing wrong
-        return _End(err.exit_code)
-    if isinstance(err, EquigenError):
-        return _End(err.exit_code, str(err))
-    if isinstance(err, KeyboardInterrupt):
-        return _End(EXIT_INTERRUPTED, STOPPED)
-    return _End(EXIT_FAILED, f"{type(err).__name__}: {err}")
+        fitting: object = TypeAdapter[object](
+            annotation, config=ConfigDict(coerce_numbers_to_str=True)
+        ).validate_python(value)
+    except ValidationError as err:
+        first = err.errors(include_url=False)[0]
+        trouble = f"{first['msg'][:1].lower()}{first['msg'][1:]}"
+        msg = f"run({name!r}): {key}={value!r}: {trouble}. Give another value."
+        raise UsageError(msg) from None
+    for option in get_args(annotation)[1:]:
+        least, most = getattr(option, "min", None), getattr(option, "max", None)
+        if isinstance(fitting, int) and (
+            (least is not None and fitting < least) or (most is not None and fitting > most)
+        ):
+            bounds = f"from {least}" if most is None else f"from {least} to {most}"
+            msg = f"run({name!r}): {key}={value!r}: expected a number {bounds}."
+            raise UsageError(msg)
+    return fitting
 
 
 @dataclass(slots=True)
-class _Command:
-    member: Plugin
+class Execution:
+    """A command at work: its stages are run, told of as events, and noted for monitors.
+
+    `summaries` are those of the stages that ended; `stage` is the one that an error ended.
+    """
+
+    command: Plugin
     module: ModuleType
-    common: Common
-    log: LogFile | None
     summaries: "list[Summary]" = field(default_factory=list)
     stage: str = ""
 
@@ -97,64 +235,26 @@ class _Command:
         """Whether it is made of stages, which it is handed beyond the context."""
         return "stage" in inspect.signature(self.module.run).parameters
 
-    def run(self, flags: Mapping[str, Mapping[str, object]], values: Mapping[str, object]) -> int:
-        """Run; tell of the start, of what came, and of what went wrong."""
-        began_s = monotonic()
-        tell("run started", f"{self.member.name} started")
-        try:
-            with translating_stray_os_errors():
-                self._work(flags, values)
-            partly = any(summary.partly for summary in self.summaries)
-            end = _End(EXIT_PARTLY if partly else EXIT_DONE)
-        except (EquigenError, KeyboardInterrupt) as err:
-            end = _end_of(err)
-        except Exception as err:
-            self._log_end(_end_of(err), began_s)
-            raise
-        self._log_end(end, began_s)
-        try:
-            self._show_end(end)
-        except OutputError as err:
-            end = end if end.error else _end_of(err)
-        if end.error:
-            complain(f"equigen {self.member.name}: {end.error}")
-        return end.code
-
-    def _work(
-        self, flags: Mapping[str, Mapping[str, object]], values: Mapping[str, object]
+    def run(
+        self,
+        context: "Context",
+        values: Mapping[str, object],
+        show: "Callable[[Summary], None]" = lambda _: None,
     ) -> None:
-        # Here, since the list of commands needs neither them nor what they are made of.
-        from equigen.cli.console import BarMaker, as_text, columns, say  # noqa: PLC0415
-        from equigen.config.layers import load  # noqa: PLC0415
-        from equigen.dataset.context import Context  # noqa: PLC0415
-        from equigen.interrupts import deferred_interrupts  # noqa: PLC0415
-
-        quiet = self.common.quiet
-        if self.common.verbose:
-            logging.basicConfig(
-                level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr
-            )
-        with deferred_interrupts():  # what checks settings makes an error of its own of one
-            config = load(self.common.config, flags=flags)
-        if self.log:
-            self.log.hide(config.credentials.secrets())
-        talk = (lambda _: None) if quiet else say
-        context = Context(config, BarMaker(shown=not quiet), say=talk)
+        """Run the command with its own flags, and show the summary of each stage as it ends."""
         with self._noted(context, values):
             for summary in self._outcome(context, values):
                 self.summaries.append(summary)
-                if not (quiet or self.common.json):
-                    gap = "\n" if len(self.summaries) > 1 else ""
-                    put(gap + as_text(summary, width=columns()))
+                show(summary)
 
-    def _outcome(self, context: "Context", values: Mapping[str, object]) -> "Sequence[Summary]":
+    def _outcome(self, context: "Context", values: Mapping[str, object]) -> "Iterable[Summary]":
         if self.is_recipe:
-            runs = {member.name: member for member in find_commands()}
-            stages: Sequence[Summary] = self.module.run(
-                context, lambda name: self._told(name, runs[name].load().run), **values
+            commands = {each.name: each for each in find_commands()}
+            stages: Iterable[Summary] = self.module.run(
+                context, lambda name: self._told(name, commands[name].load().run), **values
             )
             return stages
-        return [self._told(self.member.name, self.module.run)(context, **values)]
+        return [self._told(self.command.name, self.module.run)(context, **values)]
 
     def _noted(
         self, context: "Context", values: Mapping[str, object]
@@ -162,9 +262,9 @@ class _Command:
         """Note how runs end; one that only says what it would do is none."""
         from equigen.dataset.history import RUNS, noted  # noqa: PLC0415
 
-        if self.member.name not in RUNS or values.get("dry_run"):
+        if self.command.name not in RUNS or values.get("dry_run"):
             return nullcontext()
-        return noted(context, self.member.name, self.summaries)
+        return noted(context, self.command.name, self.summaries)
 
     def _told(self, name: str, run: StageRun) -> StageRun:
         """Return a stage that tells when it starts and ends."""
@@ -191,16 +291,126 @@ class _Command:
 
         return told
 
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """The flags that every command has; they may also stand before its name."""
+
+    config: Path | None = None
+    quiet: bool = False
+    verbose: bool = False
+    json: bool = False
+    log_file: Path | None = None
+
+
+def carry_out(
+    command: Plugin,
+    module: ModuleType,
+    common: Common,
+    flags: Mapping[str, Mapping[str, object]],
+    values: Mapping[str, object],
+) -> int:
+    """Run a stage or recipe, tell what it returns, and return the exit code.
+
+    `flags` are those that are settings, by table; `values` are its own.
+    """
+    try:
+        with logging_to(common.log_file, command.name) as log:
+            return _Shown(Execution(command, module), common, log).run(flags, values)
+    except EquigenError as err:  # of the log file: nothing was begun
+        complain(f"equigen {command.name}: {err}")
+        return err.exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    code: int = EXIT_DONE
+    error: str = ""
+
+
+def _end_of(err: BaseException) -> _End:
+    if isinstance(err, OutputClosedError):  # there is nobody to tell, and nothing wrong
+        return _End(err.exit_code)
+    if isinstance(err, EquigenError):
+        return _End(err.exit_code, str(err))
+    if isinstance(err, KeyboardInterrupt):
+        return _End(EXIT_INTERRUPTED, STOPPED)
+    return _End(EXIT_FAILED, f"{type(err).__name__}: {err}")
+
+
+@dataclass(slots=True)
+class _Shown:
+    """A command on the command line: results are printed, errors become one line and a code."""
+
+    execution: Execution
+    common: Common
+    log: LogFile | None
+
+    @property
+    def name(self) -> str:
+        return self.execution.command.name
+
+    def run(self, flags: Mapping[str, Mapping[str, object]], values: Mapping[str, object]) -> int:
+        """Run; tell of the start, of what came, and of what went wrong."""
+        began_s = monotonic()
+        tell("run started", f"{self.name} started")
+        try:
+            with translating_stray_os_errors():
+                self._work(flags, values)
+            partly = any(summary.partly for summary in self.execution.summaries)
+            end = _End(EXIT_PARTLY if partly else EXIT_DONE)
+        except (EquigenError, KeyboardInterrupt) as err:
+            end = _end_of(err)
+        except Exception as err:
+            self._log_end(_end_of(err), began_s)
+            raise
+        self._log_end(end, began_s)
+        try:
+            self._show_end(end)
+        except OutputError as err:
+            end = end if end.error else _end_of(err)
+        if end.error:
+            complain(f"equigen {self.name}: {end.error}")
+        return end.code
+
+    def _work(
+        self, flags: Mapping[str, Mapping[str, object]], values: Mapping[str, object]
+    ) -> None:
+        # Here, since the list of commands needs neither them nor what they are made of.
+        from equigen.cli.console import BarMaker, as_text, columns, say  # noqa: PLC0415
+        from equigen.config.layers import load  # noqa: PLC0415
+        from equigen.dataset.context import Context  # noqa: PLC0415
+        from equigen.interrupts import deferred_interrupts  # noqa: PLC0415
+
+        quiet = self.common.quiet
+        if self.common.verbose:
+            logging.basicConfig(
+                level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr
+            )
+        with deferred_interrupts():  # what checks settings makes an error of its own of one
+            config = load(self.common.config, flags=flags)
+        if self.log:
+            self.log.hide(config.credentials.secrets())
+        talk = (lambda _: None) if quiet else say
+        context = Context(config, BarMaker(shown=not quiet), say=talk)
+
+        def show(summary: "Summary") -> None:
+            if not (quiet or self.common.json):
+                gap = "\n" if len(self.execution.summaries) > 1 else ""
+                put(gap + as_text(summary, width=columns()))
+
+        self.execution.run(context, values, show)
+
     def _log_end(self, end: _End, began_s: float) -> None:
         from equigen.cli.console import in_one_line  # noqa: PLC0415
 
         if not self.log:
             return
         if end.error:
-            self.log.tell_error(end.error, exit_code=end.code, stage=self.stage)
-        line = f"{self.member.name}: ended with {end.code}"
-        if self.summaries:
-            line = in_one_line(self.member.name, self.summaries, broken=self._broken(end))
+            self.log.tell_error(end.error, exit_code=end.code, stage=self.execution.stage)
+        line = f"{self.name}: ended with {end.code}"
+        if self.execution.summaries:
+            line = in_one_line(self.name, self.execution.summaries, broken=self._broken(end))
         took_s = round(monotonic() - began_s, 1)
         tell("run ended", line, exit_code=end.code, took_s=took_s, error=end.error)
 
@@ -208,16 +418,16 @@ class _Command:
         if not end.error:
             return ""
         how = "stopped" if end.code == EXIT_INTERRUPTED else "failed"
-        return f"{self.stage} {how}".strip()
+        return f"{self.execution.stage} {how}".strip()
 
     def _show_end(self, end: _End) -> None:
         """Print what is printed once all is over."""
         from equigen.cli.console import as_json, in_one_line  # noqa: PLC0415
 
-        if self.common.json and self.is_recipe:
-            whole = as_json(self.summaries, exit_code=end.code, error=end.error)
+        if self.common.json and self.execution.is_recipe:
+            whole = as_json(self.execution.summaries, exit_code=end.code, error=end.error)
             put(json.dumps(whole, indent=2))
-        elif self.common.json and self.summaries:
-            put(json.dumps(self.summaries[0].as_json(), indent=2))
-        elif self.common.quiet and self.summaries:
-            put(in_one_line(self.member.name, self.summaries, broken=self._broken(end)))
+        elif self.common.json and self.execution.summaries:
+            put(json.dumps(self.execution.summaries[0].as_json(), indent=2))
+        elif self.common.quiet and self.execution.summaries:
+            put(in_one_line(self.name, self.execution.summaries, broken=self._broken(end)))

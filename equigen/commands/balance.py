@@ -32,16 +32,13 @@ from equigen.dataset.balancing import (
 )
 from equigen.dataset.context import Context
 from equigen.dataset.covers import dataset_covers
+from equigen.dataset.dataset import Dataset, Need
 from equigen.dataset.decades import UNKNOWN, by_age, decade_of
-from equigen.dataset.guards import refuse_lost_ledger
 from equigen.dataset.table import write_without
-from equigen.dataset.tsv import reading_tsv, require_tsv
+from equigen.dataset.tsv import reading_tsv
 from equigen.errors import UsageError
 from equigen.identity.credits import artists_by_credit
-from equigen.ledger.database import has_tables
-from equigen.ledger.ledger import Ledger
 from equigen.storage.atomic import check_output
-from equigen.storage.lock import dataset_lock
 from equigen.summary import Summary, Table
 
 ORDER: Final = 55
@@ -83,17 +80,15 @@ def run(
     if output and dry_run:
         msg = "--dry-run writes nothing: leave out --output."
         raise UsageError(msg)
-    require_tsv(context.tsv)
     if output:
         _check_output(output, context)
-    else:
-        refuse_lost_ledger(context)
-    with dataset_lock(context.directory, stage="balance", now=context.now()):
-        rows = _read(context, frozenset() if output else _kept_before(context))
+    needs = Need.TSV if output else Need.TSV | Need.KNOWN_COVERS
+    with Dataset.writing(context, "balance", needs) as dataset:
+        rows = _read(context, frozenset() if output else _kept_before(dataset))
         plan = _balance(rows, wanted, per_artist=context.settings.balance.per_artist)
         if not output and not dry_run:
             # Noted first: killed after this, the same command ends with the same rows.
-            _note_kept(context, rows, plan.surplus)
+            _note_kept(dataset, rows, plan.surplus)
         if (output or any(plan.surplus)) and not dry_run:
             gone = {at for at, why in enumerate(plan.surplus) if why}
             write_without(context.tsv, gone, output=output)
@@ -179,17 +174,14 @@ def _read(context: Context, before: Collection[bytes]) -> _Rows:
     return rows
 
 
-def _kept_before(context: Context) -> Collection[bytes]:
-    if not has_tables(context.ledger):
-        return ()
-    with Ledger(context.ledger, read_only=True) as ledger:
-        return ledger.balanced()
+def _kept_before(dataset: Dataset) -> Collection[bytes]:
+    with dataset.reading_ledger() as ledger:
+        return ledger.balanced() if ledger else ()
 
 
-def _note_kept(context: Context, rows: _Rows, surplus: Sequence[Surplus | None]) -> None:
+def _note_kept(dataset: Dataset, rows: _Rows, surplus: Sequence[Surplus | None]) -> None:
     kept = (album for album, why in zip(rows.mementos, surplus, strict=True) if why is None)
-    with Ledger(context.ledger) as ledger:
-        ledger.record_balanced(kept)
+    dataset.ledger.record_balanced(kept)
 
 
 def _balance(rows: _Rows, wanted: int | None, *, per_artist: int) -> _Plan:

@@ -11,10 +11,9 @@ Example:
 from typing import Final
 
 from equigen.dataset.context import Context
+from equigen.dataset.dataset import Dataset, Need
 from equigen.dataset.table import Chunk, Edit, map_table, splice, stamp_of
-from equigen.dataset.tsv import require_tsv
 from equigen.identity.columns import clean_artists
-from equigen.storage.lock import dataset_lock
 from equigen.summary import Summary
 
 ORDER: Final = 30
@@ -28,8 +27,7 @@ def run(context: Context) -> Summary:
         MissingInputError, InputError: there is no TSV, or it is broken; it stays untouched.
 
     """
-    require_tsv(context.tsv)
-    with dataset_lock(context.directory, stage="clean", now=context.now()):
+    with Dataset.writing(context, "clean", Need.TSV):
         rows, edits, stamp = 0, list[Edit](), stamp_of(context.tsv)
         for count, found in map_table(context.tsv, ["artist"], _cleaned):
             rows += count

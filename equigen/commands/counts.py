@@ -22,11 +22,10 @@ import typer
 
 from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers
+from equigen.dataset.dataset import Dataset
 from equigen.dataset.decades import UNKNOWN, decade_of
-from equigen.dataset.guards import has_ledger
 from equigen.dataset.layouts import cover_files
 from equigen.errors import MissingInputError, UsageError
-from equigen.ledger.ledger import Ledger
 from equigen.report.charts import check_chart, draw_bars, draw_heat_map
 from equigen.report.tables import (
     NO_SET,
@@ -182,10 +181,8 @@ def _value(cover: WantedCover, by: By, sets: Mapping[str, str]) -> str:
 
 
 def _sets(context: Context) -> dict[str, str]:
-    if not has_ledger(context):
-        return {}
-    with Ledger(context.ledger, read_only=True) as ledger:
-        return ledger.sets()
+    with Dataset(context).reading_ledger() as ledger:
+        return ledger.sets() if ledger else {}
 
 
 def _folders(images: Path) -> Iterator[_Values]:

@@ -25,26 +25,24 @@ import typer
 
 from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers
-from equigen.dataset.guards import refuse_lost_ledger
+from equigen.dataset.dataset import Dataset, Need
 from equigen.dataset.layouts import where_covers_are
 from equigen.dataset.table import (
     Chunk,
     Spans,
     map_table,
     removals,
-    require_whole_tsv,
     splice,
     stamp_of,
     write_without,
 )
-from equigen.dataset.tsv import require_tsv, write_tsv
+from equigen.dataset.tsv import write_tsv
 from equigen.errors import MissingInputError, UsageError
 from equigen.identity.columns import find_duplicates, shown_pictures
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import Digest
 from equigen.neardup.copies import Copy, conflicts, surplus
 from equigen.storage.atomic import check_output
-from equigen.storage.lock import dataset_lock
 from equigen.storage.os_errors import translating_read_errors
 from equigen.summary import Summary, Table
 
@@ -88,11 +86,9 @@ def run(
         raise UsageError(msg)
     if conflicts:
         _check_conflicts(conflicts, context)
-    (require_whole_tsv if covers else require_tsv)(context.tsv)
-    if covers:
-        refuse_lost_ledger(context)
-    with dataset_lock(context.directory, stage="dedupe", now=context.now()):
-        return _by_covers(context, conflicts, drop=drop) if covers else _by_rows(context)
+    needs = Need.WHOLE_TSV | Need.KNOWN_COVERS if covers else Need.TSV
+    with Dataset.writing(context, "dedupe", needs) as dataset:
+        return _by_covers(dataset, conflicts, drop=drop) if covers else _by_rows(context)
 
 
 def _by_rows(context: Context) -> Summary:
@@ -156,9 +152,9 @@ class _Compared(NamedTuple):
     covers: int
 
 
-def _by_covers(context: Context, list_to: Path | None, *, drop: bool) -> Summary:
-    with Ledger(context.ledger) as ledger:
-        compared = _compare(context, ledger)
+def _by_covers(dataset: Dataset, list_to: Path | None, *, drop: bool) -> Summary:
+    context = dataset.context
+    compared = _compare(context, dataset.ledger)
     at_odds = conflicts(compared.copies)
     if list_to:
         write_tsv(list_to, _CONFLICT_COLUMNS, _conflict_rows(compared.rows, at_odds))

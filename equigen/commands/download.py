@@ -22,8 +22,7 @@ from typing import Annotated, Final
 import typer
 
 from equigen.dataset.context import Context
-from equigen.dataset.guards import refuse_lost_ledger
-from equigen.dataset.table import require_whole_tsv
+from equigen.dataset.dataset import Dataset, Need
 from equigen.downloading.forecast import forecast
 from equigen.downloading.manifest import check_manifest, write_manifest
 from equigen.downloading.pipeline import Download, host_policies
@@ -35,7 +34,6 @@ from equigen.downloading.url_refresh import write_renewed
 from equigen.errors import UsageError
 from equigen.http.limits import policy_for
 from equigen.ledger.ledger import Ledger
-from equigen.storage.lock import dataset_lock
 from equigen.summary import Summary
 
 ORDER: Final = 60
@@ -106,16 +104,14 @@ def run(  # noqa: PLR0913  (each is a flag)
         raise UsageError(msg)
     if export:
         check_manifest(export, context.own_files)
-    require_whole_tsv(context.tsv)
-    refuse_lost_ledger(context)
     wishes = Wishes(
         Retry(retry_failed, frozenset(reason or ())), verify, check_changed, link_identical, dry_run
     )
     with (
-        dataset_lock(context.directory, stage="download", now=context.now()),
-        Ledger(context.ledger) as ledger,
+        Dataset.writing(context, "download", Need.WHOLE_TSV | Need.KNOWN_COVERS) as dataset,
         JobQueues(context.directory) as queues,
     ):
+        ledger = dataset.ledger
         if not dry_run:
             write_renewed(context, ledger)  # what a run that was killed came to know
         shelf = Shelf(context, ledger)

@@ -27,8 +27,7 @@ import typer
 
 from equigen.config.settings import Spread
 from equigen.dataset.context import Bar, Context
-from equigen.dataset.guards import refuse_lost_ledger
-from equigen.dataset.table import require_whole_tsv
+from equigen.dataset.dataset import Dataset, Need
 from equigen.errors import (
     CredentialsError,
     EquigenError,
@@ -52,7 +51,6 @@ from equigen.sources import registry as sources
 from equigen.sources.base import Catalogue, LocalSource, OnlineSource, Source
 from equigen.sources.paging import PageRef, Pages, Plan, Query
 from equigen.sources.registry import open_source
-from equigen.storage.lock import dataset_lock
 from equigen.summary import Summary, Table
 
 if TYPE_CHECKING:
@@ -69,6 +67,7 @@ SETTINGS: Final = (
     "fetch.labels",
     *sources.settings(),
 )
+NEEDS: Final = Need.WHOLE_TSV_IF_ANY | Need.KNOWN_COVERS
 
 _LABEL_FULL = "left for later (label is full)"
 _LABEL_LEFT = "left for later (with its label)"
@@ -110,14 +109,11 @@ def run(
     source = open_source(settings.fetch.source, context.config)
     labels = settings.fetch.chosen_labels()
     years = range(settings.fetch.from_year or this_year, settings.fetch.to_year - 1, -1)
-    if context.tsv.exists():
-        require_whole_tsv(context.tsv)
-    refuse_lost_ledger(context)
     with (
-        dataset_lock(context.directory, stage="fetch", now=context.now()),
+        Dataset.writing(context, "fetch", NEEDS) as dataset,
         _catalogue_of(source, context) as catalogue,
-        Ledger(context.ledger) as ledger,
     ):
+        ledger = dataset.ledger
         ledger.remember(LAST_SOURCE, settings.fetch.source)
         if refresh and not isinstance(source, LocalSource):
             first = this_year - 1 if since is None else since

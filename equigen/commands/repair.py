@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Final
 
 from equigen.dataset.context import Context
+from equigen.dataset.dataset import Dataset, Need
 from equigen.dataset.guards import are_covers_there, is_ledger_lost
-from equigen.dataset.tsv import reading_tsv, require_tsv
+from equigen.dataset.tsv import reading_tsv
 from equigen.downloading.store import Shelf
 from equigen.errors import MissingInputError
 from equigen.ledger.database import BESIDE, BUILDING, BUILT, is_empty, put_built_in_place
@@ -36,7 +37,6 @@ from equigen.repairing.rebuilding import (
     note_sets,
 )
 from equigen.storage.atomic import refuse_file
-from equigen.storage.lock import dataset_lock
 from equigen.storage.os_errors import translating_os_errors
 from equigen.summary import Summary, Table
 
@@ -65,9 +65,7 @@ def run(context: Context) -> Summary:
     refuse_file(context.directory)
     if not context.directory.is_dir():
         raise _no_dataset(context)
-    if context.tsv.exists():
-        require_tsv(context.tsv)
-    with dataset_lock(context.directory, stage="repair", now=context.now()):
+    with Dataset.writing(context, "repair", Need.TSV_IF_ANY):
         aside = put_built_in_place(context.ledger)
         if damage := _damage_of(context):
             return _rebuild(context, damage)

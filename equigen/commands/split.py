@@ -21,17 +21,15 @@ from typing import Annotated, Final
 import typer
 
 from equigen.dataset.context import Context
-from equigen.dataset.guards import refuse_lost_sets
+from equigen.dataset.dataset import Dataset, Need
 from equigen.dataset.layouts import SPLIT_TSV, Changes, gather, lay_out, refuse_nesting
-from equigen.dataset.table import require_whole_tsv
 from equigen.dataset.tsv import write_tsv
 from equigen.errors import MissingInputError, UsageError
-from equigen.ledger.ledger import SPLIT_GROUPS, SPLIT_LINK, Ledger
+from equigen.ledger.ledger import SPLIT_GROUPS, SPLIT_LINK
 from equigen.schema import ASIDE, SETS, Group, Link
 from equigen.splitting.assignment import Outcome, dealt_by_group, dealt_by_library
 from equigen.splitting.grouping import LARGEST_SHARE
 from equigen.splitting.proof import prove_none
-from equigen.storage.lock import dataset_lock
 from equigen.summary import Summary, Table
 
 ORDER: Final = 70
@@ -70,31 +68,27 @@ def run(
             msg = "--verify changes nothing and --reshuffle changes all: give one of them."
             raise UsageError(msg)
         return prove_none(context)
-    if not context.directory.is_dir():
+    if not images.is_dir():
         raise _no_covers(context)
-    with dataset_lock(context.directory, stage="split", now=context.now()):
-        if not images.is_dir():
-            raise _no_covers(context)
-        refuse_lost_sets(context)
-        if group is not Group.NONE:
-            require_whole_tsv(context.tsv)
-        with Ledger(context.ledger) as ledger:
-            if ledger.value(SPLIT_LINK) == Link.MOVE:
-                gather(images, split)
-            if group is Group.NONE:
-                outcome = dealt_by_library(context, ledger)
-            else:
-                outcome = dealt_by_group(context, ledger, group, anew=reshuffle)
-                ledger.place(outcome.placements, anew=reshuffle)
-            laid_out, sets = ledger.sets(), outcome.sets
-            # Before the first file moves, and until the last one has: should the run be killed, it
-            # is known where they may be.
-            ledger.remember(SPLIT_LINK, link)
-            ledger.record_sets({**laid_out, **sets})
-            plan = lay_out(context, sets, laid_out, link)
-            ledger.record_sets({row.path: row.set_name for row in outcome.rows})
-            write_tsv(split / SPLIT_TSV, _COLUMNS, _rows(outcome), keeps_link=False)
-            ledger.remember(SPLIT_GROUPS, json.dumps(_groups(outcome, group)))
+    needs = Need.KNOWN_SETS if group is Group.NONE else Need.KNOWN_SETS | Need.WHOLE_TSV
+    with Dataset.writing(context, "split", needs) as dataset:
+        ledger = dataset.ledger
+        if ledger.value(SPLIT_LINK) == Link.MOVE:
+            gather(images, split)
+        if group is Group.NONE:
+            outcome = dealt_by_library(context, ledger)
+        else:
+            outcome = dealt_by_group(context, ledger, group, anew=reshuffle)
+            ledger.place(outcome.placements, anew=reshuffle)
+        laid_out, sets = ledger.sets(), outcome.sets
+        # Before the first file moves, and until the last one has: should the run be killed, it
+        # is known where they may be.
+        ledger.remember(SPLIT_LINK, link)
+        ledger.record_sets({**laid_out, **sets})
+        plan = lay_out(context, sets, laid_out, link)
+        ledger.record_sets({row.path: row.set_name for row in outcome.rows})
+        write_tsv(split / SPLIT_TSV, _COLUMNS, _rows(outcome), keeps_link=False)
+        ledger.remember(SPLIT_GROUPS, json.dumps(_groups(outcome, group)))
     return _summary(context, outcome, plan, link)
 
 

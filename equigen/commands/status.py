@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Final
 
 from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers
-from equigen.dataset.guards import has_ledger, is_ledger_lost
+from equigen.dataset.dataset import Dataset
+from equigen.dataset.guards import is_ledger_lost
 from equigen.dataset.history import begun_run, last_run
 from equigen.downloading.policy import Action, Retry, decide
 from equigen.errors import UsageError
@@ -34,7 +35,6 @@ from equigen.ledger.ledger import (
     LAST_SUCCESS,
     REFRESHING,
     SPLIT_LINK,
-    Ledger,
 )
 from equigen.ledger.meta import Begun, PastRun, read_moment
 from equigen.ledger.models import OK
@@ -184,8 +184,8 @@ def _look(context: Context) -> _Found:
     were_written = False
     refuse_file(context.directory)
     found.is_ledger_lost = is_ledger_lost(context)
-    if has_ledger(context):
-        with Ledger(context.ledger, read_only=True) as ledger:
+    with Dataset(context).reading_ledger() as ledger:
+        if ledger:
             there = set(_files(context, has_moved=ledger.value(SPLIT_LINK) == Link.MOVE))
             states = ledger.cover_states()
             good = {state.path: state.path in there for state in states if state.status == OK}

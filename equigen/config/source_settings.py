@@ -14,7 +14,7 @@ from pydantic import (
     field_validator,
 )
 
-from equigen import __version__
+from equigen.version import __version__
 
 DISCOGS_API_URL = "https://api.discogs.com"
 MUSICBRAINZ_API_URL = "https://musicbrainz.org/ws/2"

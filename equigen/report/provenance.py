@@ -9,10 +9,10 @@ from importlib import metadata
 
 from pydantic import BaseModel
 
-from equigen import __version__
 from equigen.config.settings import Settings
 from equigen.http.addresses import without_passwords
 from equigen.report.page import Fact
+from equigen.version import __version__
 
 _MOST_SHOWN_CHARS = 300
 _NAME = re.compile(r"[A-Za-z0-9._-]+")

@@ -1,0 +1,335 @@
+"""The dataset as an object: the one door to its TSV, its ledger and its covers.
+
+`equigen.open(path)` gives a `Dataset` for reading: it takes no lock and changes nothing. A stage
+opens one with `Dataset.writing`, which checks all that the stage needs and takes the lock.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from enum import Flag, auto
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from equigen.dataset.context import Context
+from equigen.dataset.covers import WantedCover, dataset_covers
+from equigen.dataset.decades import UNKNOWN, decade_of, year_of
+from equigen.dataset.guards import has_ledger, refuse_lost_ledger, refuse_lost_sets
+from equigen.dataset.layouts import where_covers_are
+from equigen.dataset.table import require_whole_tsv
+from equigen.dataset.tsv import reading_tsv, require_tsv
+from equigen.errors import UsageError
+from equigen.ledger.ledger import LAST_FETCH, Ledger
+from equigen.ledger.models import OK, WAITING, Cover
+from equigen.schema import SETS, split_list
+from equigen.storage.lock import dataset_lock
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LISTS = frozenset({"genres", "styles", "formats"})
+_FIELDS = ("label", "genre", "decade", "year", "country", "artist", "set")
+_MOST_FIELDS = 2
+
+
+class Need(Flag):
+    """What a stage needs of the dataset; `Dataset.writing` checks it before anything is changed."""
+
+    NOTHING = 0
+    TSV = auto()  # a TSV with a good header
+    TSV_IF_ANY = auto()  # the same, where there is a TSV
+    WHOLE_TSV = auto()  # a TSV that can be read to its end
+    WHOLE_TSV_IF_ANY = auto()
+    KNOWN_COVERS = auto()  # the ledger knows the covers that lie there
+    KNOWN_SETS = auto()  # the ledger knows the sets that lie there
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One album with its cover, as a training run takes it.
+
+    `cover` is the picture's file, `labels` the album's classes (one, `label`, for now), `set` is
+    "train", "val", "test" or "" (in none). `sha256` (hex) is of the file's bytes. `album` has the
+    row's cells by column, as in the TSV.
+    """
+
+    cover: Path
+    label: str
+    labels: tuple[str, ...]
+    set: str
+    sha256: str
+    album: Mapping[str, str]
+
+
+class Dataset:
+    """A dataset on disk: a TSV with one row an album, a ledger, covers and sets.
+
+    Read it with `equigen.open(path)`; all methods read the files as they are at that moment, so
+    that a notebook may keep one open while a stage works.
+    """
+
+    def __init__(self, context: Context, stack: ExitStack | None = None) -> None:
+        """Make a dataset of a run's surroundings; a stage's `stack` closes what it opens."""
+        self.context = context
+        self._stack = stack
+        self._ledger: Ledger | None = None
+
+    @classmethod
+    @contextmanager
+    def writing(cls, context: Context, stage: str, needs: Need) -> Iterator[Self]:
+        """Check what the stage needs, then hold the dataset's lock.
+
+        Raises:
+            MissingInputError, InputError: there is no TSV, or it is broken.
+            LedgerError: the ledger is lost.
+            LockedError: another run is at work.
+            StorageError: the folder can't be made or written.
+
+        """
+        check(context, needs)
+        with ExitStack() as stack:
+            stack.enter_context(dataset_lock(context.directory, stage=stage, now=context.now()))
+            yield cls(context, stack)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger, open for writing from its first use to the end of the stage.
+
+        Raises:
+            LedgerError: it is damaged, or of a newer version.
+            UsageError: the dataset was opened for reading.
+
+        """
+        if self._ledger is None:
+            if self._stack is None:
+                msg = f"{self.path}: opened for reading; the ledger is written by stages alone."
+                raise UsageError(msg)
+            self._ledger = self._stack.enter_context(Ledger(self.context.ledger))
+        return self._ledger
+
+    @contextmanager
+    def reading_ledger(self) -> Iterator[Ledger | None]:
+        """Open the ledger for reading, or give the one that is open; None where there is none.
+
+        Raises:
+            LedgerError: it is damaged, or of a newer version.
+
+        """
+        if self._ledger or not has_ledger(self.context):
+            yield self._ledger
+            return
+        with Ledger(self.context.ledger, read_only=True) as ledger:
+            yield ledger
+
+    # Read
+
+    @property
+    def path(self) -> Path:
+        """The dataset's folder."""
+        return self.context.directory
+
+    def __repr__(self) -> str:
+        """Show where the dataset lies."""
+        return f"Dataset({str(self.path)!r})"
+
+    def albums(self) -> "pd.DataFrame":
+        """Return one row an album, in file order, with the TSV's columns.
+
+        `year` and `album_index` are nullable integers (Int64; what is no number is <NA>), `genres`,
+        `styles` and `formats` lists of text; all other cells are text as it stands in the file, so
+        that "NA", "None" and "007" stay what they are, and an empty cell is "".
+
+        Raises:
+            MissingInputError, InputError: there is no TSV, or it is broken.
+
+        """
+        import pandas as pd  # noqa: PLC0415  (heavy, and no stage needs it)
+
+        with reading_tsv(self.context.tsv) as tsv:
+            columns = tsv.columns
+            cells = list(zip(*tsv, strict=True)) or [()] * len(columns)
+        frame = {name: _column(name, values) for name, values in zip(columns, cells, strict=True)}
+        return pd.DataFrame(frame, columns=list(columns))
+
+    def covers(self) -> "pd.DataFrame":
+        """Return one row an album, in file order: its cover, its label and its set.
+
+        Columns: `album_id`, `artist`, `album`, `genre` (the TSV's cell), `label` (the class),
+        `set` ("" in none), `path` (the file, "" where there is none), `status` ("ok", "missing",
+        "refused", "broken", "failed" or "waiting"), `reason`, `sha256`, `size_bytes`, `width_px`,
+        `height_px` and `phash`.
+
+        Raises:
+            MissingInputError, InputError: there is no TSV, or it is broken.
+            LedgerError: the ledger can't be read.
+
+        """
+        import pandas as pd  # noqa: PLC0415
+
+        columns = (
+            "album_id", "artist", "album", "genre", "label", "set", "path", "status", "reason",
+            "sha256", "size_bytes", "width_px", "height_px", "phash",
+        )  # fmt: skip
+        rows = [
+            (
+                row.album_id, row.artist, row.title, row.label, row.genre, name, file,
+                *_state(cover),
+            )
+            for row, cover, file, name in self._shown()
+        ]  # fmt: skip
+        return pd.DataFrame(rows, columns=list(columns))
+
+    def examples(self, set: str | None = None) -> Iterator[Example]:  # noqa: A002  (the field's word)
+        """Yield the albums whose covers are there, in file order.
+
+        `set` is "train", "val" or "test"; without it, all albums with a cover are given.
+
+        Raises:
+            UsageError: there is no such set.
+            MissingInputError, InputError: there is no TSV, or it is broken.
+            LedgerError: the ledger can't be read.
+
+        """
+        if set is not None and set not in SETS:
+            msg = f"examples: there is no set {set!r}; expected one of: {', '.join(SETS)}."
+            raise UsageError(msg)
+        return self._examples(set)
+
+    def _examples(self, wanted: str | None) -> Iterator[Example]:
+        with reading_tsv(self.context.tsv) as tsv:
+            for cells, (row, cover, file, name) in zip(tsv, self._shown(), strict=True):
+                if file and cover and (wanted is None or name == wanted):
+                    album = dict(zip(tsv.columns, cells, strict=True))
+                    yield Example(Path(file), row.genre, (row.genre,), name, cover.sha256, album)
+
+    @property
+    def sets(self) -> Mapping[str, int]:
+        """How many covers each set has: train, val and test."""
+        with self.reading_ledger() as ledger:
+            found = Counter(ledger.sets().values()) if ledger else Counter[str]()
+        return {name: found[name] for name in SETS}
+
+    def counts(self, by: str | Iterable[str] = "label") -> "pd.Series[int] | pd.DataFrame":
+        """Count albums by one field (a Series, largest first) or two (a DataFrame).
+
+        Fields: label, genre, decade, year, country, artist, set. What has no value is "unknown".
+
+        Raises:
+            UsageError: no such field, or more than two.
+            MissingInputError, InputError: there is no TSV, or it is broken.
+            LedgerError: the ledger can't be read.
+
+        """
+        import pandas as pd  # noqa: PLC0415
+
+        fields = [by] if isinstance(by, str) else list(by)
+        if wrong := [each for each in fields if each not in _FIELDS]:
+            msg = f"counts: no field {wrong[0]!r}; expected one or two of: {', '.join(_FIELDS)}."
+            raise UsageError(msg)
+        if not 1 <= len(fields) <= _MOST_FIELDS:
+            msg = f"counts: expected one or two fields, got {len(fields)}."
+            raise UsageError(msg)
+        rows = [
+            tuple(_value(row, name, field) for field in fields)
+            for row, _, _, name in self._shown(files=False)
+        ]
+        frame = pd.DataFrame(rows, columns=fields)
+        if len(fields) == 1:
+            return frame[fields[0]].value_counts()
+        return pd.crosstab(frame[fields[0]], frame[fields[1]])
+
+    def summary(self) -> dict[str, object]:
+        """Return the dataset's figures: rows, albums a label, covers by state, covers a set.
+
+        Raises:
+            MissingInputError, InputError: there is no TSV, or it is broken.
+            LedgerError: the ledger can't be read.
+
+        """
+        labels, states, sets = Counter[str](), Counter[str](), Counter[str]()
+        for row, cover, file, name in self._shown():
+            labels[row.genre] += 1
+            state = cover.status if cover else WAITING
+            states["gone" if state == OK and not file else state] += 1
+            sets[name] += bool(file)
+        with self.reading_ledger() as ledger:
+            last_fetch = ledger.value(LAST_FETCH) if ledger else ""
+        return {
+            "directory": str(self.path),
+            "rows": labels.total(),
+            "labels": dict(labels.most_common()),
+            "covers": dict(states.most_common()),
+            "sets": {name: sets[name] for name in SETS},
+            "last_fetch": last_fetch or None,
+        }
+
+    def _shown(self, *, files: bool = True) -> Iterator[tuple[WantedCover, Cover | None, str, str]]:
+        """Yield each row, what the ledger knows of its cover, the cover's file, and its set."""
+        with self.reading_ledger() as ledger:
+            known = ledger.covers() if ledger and files else {}
+            sets = ledger.sets() if ledger else {}
+        where = where_covers_are(self.context) if files else {}
+        for row in dataset_covers(self.context):
+            cover = known.get(row.path)
+            file = where.get(row.path, "") if _is_good(cover) else ""
+            name = sets.get(row.path, "")
+            yield row, cover, file, name if name in SETS else ""
+
+
+def check(context: Context, needs: Need) -> None:
+    """Check, before anything is changed, that a dataset has what a stage needs.
+
+    Raises:
+        MissingInputError, InputError: there is no TSV, or it is broken.
+        LedgerError: the ledger is lost.
+
+    """
+    if Need.KNOWN_SETS in needs:
+        refuse_lost_sets(context)
+    has_tsv = context.tsv.exists()
+    if Need.WHOLE_TSV in needs or (Need.WHOLE_TSV_IF_ANY in needs and has_tsv):
+        require_whole_tsv(context.tsv)
+    elif Need.TSV in needs or (Need.TSV_IF_ANY in needs and has_tsv):
+        require_tsv(context.tsv)
+    if Need.KNOWN_COVERS in needs:
+        refuse_lost_ledger(context)
+
+
+def _is_good(cover: Cover | None) -> bool:
+    return cover is not None and cover.status == OK
+
+
+def _state(cover: Cover | None) -> tuple[str, str, str, int, int, int, str]:
+    if cover is None:
+        return WAITING, "", "", 0, 0, 0, ""
+    return (
+        cover.status, cover.reason, cover.sha256, cover.size_bytes, cover.width_px,
+        cover.height_px, cover.phash,
+    )  # fmt: skip
+
+
+def _value(row: WantedCover, set_name: str, field: str) -> str:
+    values = {
+        "label": row.genre,
+        "genre": row.label,
+        "decade": decade_of(row.year),
+        "year": str(year_of(row.year) or ""),
+        "country": row.country,
+        "artist": row.artist,
+        "set": set_name or "none",
+    }
+    return values[field] or UNKNOWN
+
+
+def _column(name: str, cells: Iterable[str]) -> "pd.Series[Any]":
+    import pandas as pd  # noqa: PLC0415
+
+    if name == "year":
+        return pd.Series([year_of(cell) for cell in cells], dtype="Int64")
+    if name == "album_index":
+        numbers = (int(cell) if cell.isascii() and cell.isdecimal() else None for cell in cells)
+        return pd.Series(list(numbers), dtype="Int64")
+    if name in _LISTS:
+        return pd.Series([list(split_list(cell)) for cell in cells], dtype=object)
+    return pd.Series(list(cells), dtype="str")
