@@ -21,7 +21,7 @@ from typing import Annotated, Final
 import typer
 
 from equigen.dataset.context import Context
-from equigen.dataset.dataset import Dataset, Need
+from equigen.dataset.dataset import Dataset, Need, check
 from equigen.dataset.layouts import SPLIT_TSV, Changes, gather, lay_out, refuse_nesting
 from equigen.dataset.tsv import write_tsv
 from equigen.errors import MissingInputError, UsageError
@@ -68,10 +68,13 @@ def run(
             msg = "--verify changes nothing and --reshuffle changes all: give one of them."
             raise UsageError(msg)
         return prove_none(context)
-    if not images.is_dir():
+    if not context.directory.is_dir():
         raise _no_covers(context)
     needs = Need.KNOWN_SETS if group is Group.NONE else Need.KNOWN_SETS | Need.WHOLE_TSV
-    with Dataset.writing(context, "split", needs) as dataset:
+    with Dataset.writing(context, "split") as dataset:
+        if not images.is_dir():
+            raise _no_covers(context)
+        check(context, needs)
         ledger = dataset.ledger
         if ledger.value(SPLIT_LINK) == Link.MOVE:
             gather(images, split)

@@ -77,7 +77,7 @@ class Dataset:
 
     @classmethod
     @contextmanager
-    def writing(cls, context: Context, stage: str, needs: Need) -> Iterator[Self]:
+    def writing(cls, context: Context, stage: str, needs: Need = Need.NOTHING) -> Iterator[Self]:
         """Check what the stage needs, then hold the dataset's lock.
 
         Raises:
