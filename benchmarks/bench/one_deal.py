@@ -77,7 +77,7 @@ def members_of(rows: Sequence[Row]) -> list[Member]:
     for row in rows:
         names = artists[row.credit]
         ties = (*(f"artist {name}" for name in names), f"cover {row.path}")
-        members.append(Member(row.path, row.label, ties, is_collaboration=len(names) > 1))
+        members.append(Member(row.path, row.genre, ties, is_collaboration=len(names) > 1))
     return members
 
 

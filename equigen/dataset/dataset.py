@@ -173,7 +173,7 @@ class Dataset:
         )  # fmt: skip
         rows = [
             (
-                row.album_id, row.artist, row.title, row.label, row.genre, name, file,
+                row.album_id, row.artist, row.title, row.genre, row.label, name, file,
                 *_state(cover),
             )
             for row, cover, file, name in self._shown()
@@ -201,7 +201,7 @@ class Dataset:
             for cells, (row, cover, file, name) in zip(tsv, self._shown(), strict=True):
                 if file and cover and (wanted is None or name == wanted):
                     album = dict(zip(tsv.columns, cells, strict=True))
-                    yield Example(Path(file), row.genre, (row.genre,), name, cover.sha256, album)
+                    yield Example(Path(file), row.label, (row.label,), name, cover.sha256, album)
 
     @property
     def sets(self) -> Mapping[str, int]:
@@ -249,7 +249,7 @@ class Dataset:
         """
         labels, states, sets = Counter[str](), Counter[str](), Counter[str]()
         for row, cover, file, name in self._shown():
-            labels[row.genre] += 1
+            labels[row.label] += 1
             state = cover.status if cover else WAITING
             states["gone" if state == OK and not file else state] += 1
             sets[name] += bool(file)
@@ -311,8 +311,8 @@ def _state(cover: Cover | None) -> tuple[str, str, str, int, int, int, str]:
 
 def _value(row: WantedCover, set_name: str, field: str) -> str:
     values = {
-        "label": row.genre,
-        "genre": row.label,
+        "label": row.label,
+        "genre": row.genre,
         "decade": decade_of(row.year),
         "year": str(year_of(row.year) or ""),
         "country": row.country,
