@@ -41,13 +41,13 @@ from equigen.errors import MissingInputError, UsageError
 from equigen.identity.columns import find_duplicates, shown_pictures
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import Digest
-from equigen.neardup.copies import Copy, conflicts, surplus
+from equigen.neardup.clusters import Copy, conflicts, surplus
 from equigen.storage.atomic import check_output
 from equigen.storage.os_errors import translating_read_errors
 from equigen.summary import Summary, Table
 
 if TYPE_CHECKING:
-    from equigen.neardup.search_pairs import Lookalikes
+    from equigen.neardup.search import Lookalikes
 
 ORDER: Final = 40
 SETTINGS: Final = ()
@@ -166,7 +166,7 @@ def _by_covers(dataset: Dataset, list_to: Path | None, *, drop: bool) -> Summary
 
 
 def _compare(context: Context, ledger: Ledger) -> _Compared:
-    from equigen.neardup.search_pairs import find_lookalikes  # noqa: PLC0415  (heavy: rows need none of it)
+    from equigen.neardup.search import find_lookalikes  # noqa: PLC0415  (heavy: rows need none of it)
 
     files, known = where_covers_are(context), ledger.cover_digests()
     covers: dict[str, Digest] = {}

@@ -1,11 +1,15 @@
-"""Which covers look alike: candidates by their hashes, a first look, a second one at the pixels."""
+"""Decide from their pixels whether two covers show the same picture.
 
-import tempfile
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+Details are compared block by block, and a few blocks that differ in one place are outvoted: a
+sticker does no harm.
+"""
+
+from collections.abc import Callable, Container, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -13,35 +17,77 @@ from PIL import Image
 from equigen.dataset.context import BarMaker
 from equigen.errors import InputError
 from equigen.images.decoding import decode, opened
-from equigen.images.descriptor import VIEW, Box, box_of, read_look
+from equigen.images.descriptor import Box, box_of, parts, read_look
 from equigen.ledger.models import StoredLook
-from equigen.neardup.hamming import close_pairs
-from equigen.neardup.likeness import THUMB_PX, Thumb, Verdict, compare, is_flat, may_be_alike
+from equigen.neardup.candidates import Candidate, Files, Floats, Greys, candidates
 from equigen.storage.os_errors import translating_os_errors
 
-# Hashes of two views that differ in more of their 60 bits are not looked at.
-DISTANCE = 8
-# Of two covers so many pairs of views are looked at, those with the nearest hashes.
-_MOST_VIEWS = 3
-_CHUNK = 1 << 20
-_AT_ONCE = 1 << 13
 _KEPT_THUMBS = 4096
+THUMB_PX = 160
+_MOST_PX, _LEAST_PX = 96, 24
+_BLOCKS = 8
+_BLUR_SHARE = 1 / 24
+_LEAST_DETAIL_LEVELS = 2.5
+# Weaker ones can differ by how a picture was saved.
+_STRONG_DETAIL_LEVELS = 5.0
+_LEAST_BLOCKS = 6
+# So few blocks are a line of text on a plain ground, and any two lines of text are dark in the same
+# place: the finer details of their letters must agree as well.
+_FEW_BLOCKS = 15
+_FINE_BLUR_SHARE = 1 / 96
+_AGREES = 0.6
+_LEAST_SHARE, _LEAST_MEDIAN = 0.7, 0.8
+# A sticker hides one place; covers of a series differ in several.
+_ONE_PLACE = 3
+_NEARLY_ALL = 0.95
+_CLEAR_SHARE, _CLEAR_MEDIAN = 0.75, 0.85
+_ALIGNING = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-3)
+_ALIGNING_BLUR_PX = 3
 
-Positions = npt.NDArray[np.intp]
-# The file of each cover, by its sha256. Strings: a million paths as objects would fill memory.
-Files = Mapping[str, str]
+
+class Thumb(NamedTuple):
+    """Cover as 160x160 greys; its file has `side_px` pixels on its shorter side."""
+
+    greys: Greys
+    side_px: int
+
+
+class Agreement(NamedTuple):
+    """Degree to which the details of two pictures agree.
+
+    `share` of the blocks that have details agree; `likeness` is their median correlation: 1 where
+    the pictures are the same. Strong details that don't agree lie in `spread` by `spread` blocks.
+    """
+
+    likeness: float = 0.0
+    share: float = 0.0
+    spread: int = 0
+
+    @property
+    def is_alike(self) -> bool:
+        """Whether both show the same picture."""
+        return self._agree(_LEAST_SHARE, _LEAST_MEDIAN)
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether they do beyond doubt, also after either is saved anew."""
+        return self._agree(_CLEAR_SHARE, _CLEAR_MEDIAN)
+
+    def _agree(self, share: float, median: float) -> bool:
+        in_one_place = self.spread <= _ONE_PLACE or self.share >= _NEARLY_ALL
+        return self.share >= share and self.likeness >= median and in_one_place
 
 
 class Judged(NamedTuple):
-    """What came of comparing two covers, by their sha256, `first` before `second`.
+    """Result of comparing two covers, given by their sha256, `first` before `second`.
 
-    `distance` is in how many bits the hashes of the likest views differ.
+    `distance` is the number of bits in which the hashes of their likest views differ.
     """
 
     first: str
     second: str
     distance: int
-    verdict: Verdict
+    verdict: Agreement
 
 
 def _refuse(err: InputError) -> None:
@@ -56,42 +102,49 @@ def judged_pairs(
     *,
     damaged: Callable[[InputError], None] = _refuse,
 ) -> Iterator[Judged]:
-    """Compare the covers that may be alike, but for those that are `known`; yield what came of it.
+    """Compare the covers that may be alike, without the pairs that are `known`; yield the results.
 
-    Covers that are not among the `files` are left out, and so is what has nothing to compare by:
-    plain sleeves are never alike by being plain. Each pair comes once, in no particular order. A
-    file that was damaged after it was looked at is told to `damaged`, and its pairs are left out.
+    Covers that are not among the `files` are left out, and so are plain views: plain sleeves are
+    never alike by being plain. Each pair comes once, in no particular order. A file that is
+    damaged since it was described is given to `damaged`, and its pairs are left out.
 
     Raises:
         StorageError: a file can't be read, or the folder for temporary files is full.
 
     """
-    folder = Path(tempfile.gettempdir())
-    with translating_os_errors(folder), tempfile.TemporaryFile(prefix="equigen-") as spill:
-        digests = _laid_side_by_side(looks, files, spill.write)
-        if not digests.owners.size:
-            return
-        spill.flush()
-        views: npt.NDArray[np.void] = np.memmap(spill, dtype=VIEW, mode="r")
-        promising = _promising(views, digests, known)
-        thumb_of = lru_cache(_KEPT_THUMBS)(lambda digest: thumb(Path(files[digest])))
-        spoilt: set[str] = set()
-        with bar("compare", len(promising), "pair") as progress:
-            for pair in promising:
-                progress.advance()
-                thumbs = []
-                for digest in (pair.first, pair.second):
-                    try:
-                        thumbs += [] if digest in spoilt else [thumb_of(digest)]
-                    except InputError as err:
-                        spoilt.add(digest)
-                        damaged(err)
-                if len(thumbs) == 2:  # noqa: PLR2004  (both are there)
-                    yield _judged(pair, views, *thumbs)
+    thumb_of = lru_cache(_KEPT_THUMBS)(lambda digest: thumb(Path(files[digest])))
+    spoilt: set[str] = set()
+    with (
+        candidates(looks, files, known) as found,
+        bar("compare", len(found.pairs), "pair") as progress,
+    ):
+        for pair in found.pairs:
+            progress.advance()
+            thumbs = []
+            for digest in (pair.first, pair.second):
+                try:
+                    thumbs += [] if digest in spoilt else [thumb_of(digest)]
+                except InputError as err:
+                    spoilt.add(digest)
+                    damaged(err)
+            if len(thumbs) == 2:  # noqa: PLR2004  (both are there)
+                yield _judged(pair, found.boxes(pair), *thumbs)
+
+
+def _judged(
+    pair: Candidate, boxes: Iterable[tuple[Box, Box]], first: Thumb, second: Thumb
+) -> Judged:
+    best = Agreement()
+    for box, other_box in boxes:
+        agreement = compare(first, second, box, other_box)
+        best = max(best, agreement, key=lambda each: (each.is_alike, each))
+        if best.is_alike:
+            break
+    return Judged(pair.first, pair.second, pair.distance, best)
 
 
 def thumb(file: Path) -> Thumb:
-    """Return a cover's greys as they are compared.
+    """Decode a cover to the greys that are compared.
 
     Raises:
         StorageError: it can't be read.
@@ -121,142 +174,101 @@ def look_alike(one: Thumb, other: Thumb, boxes: Iterable[Box], other_boxes: Iter
 
 
 def boxes_of(look: bytes) -> list[Box]:
-    """Return which parts of a cover are looked at."""
+    """Return the parts of a cover that its views show."""
     return [box_of(view["box"]) for view in read_look(look)]
 
 
-class _Digests(NamedTuple):
-    """The sha256 of each cover, and whose each view is."""
+def compare(one: Thumb, other: Thumb, box: Box, other_box: Box) -> Agreement:
+    """Compare the details of two pictures, where `box` of one should be `other_box` of the other.
 
-    sha256: list[str]
-    owners: Positions
-
-
-def _laid_side_by_side(
-    looks: Iterable[StoredLook], files: Files, write: Callable[[bytes], object]
-) -> _Digests:
-    digests: list[str] = []
-    counts: list[int] = []
-    for digest, look in looks:
-        if look and digest in files:
-            digests.append(digest)
-            counts.append(len(look) // VIEW.itemsize)
-            write(look)
-    return _Digests(digests, np.repeat(np.arange(len(digests)), counts))
-
-
-class _Promising(NamedTuple):
-    """Two covers that a first look found alike; `views` are the places of two views, likest first.
-
-    The first of two views is the first cover's.
+    Both parts are cut into 8x8 blocks. A block agrees where its details (what a blur takes away)
+    correlate; plain blocks have no say. They show the same picture where 70 % of the blocks agree,
+    and half of them well; where few have a say, so must their finer details. If they don't at once,
+    they are aligned first (affine, by maximising their correlation: Evangelidis and Psarakis,
+    "Parametric Image Alignment Using Enhanced Correlation Coefficient Maximization", 2008).
     """
-
-    first: str
-    second: str
-    distance: int
-    views: list[tuple[int, int]]
-
-
-def _judged(pair: _Promising, views: npt.NDArray[np.void], first: Thumb, second: Thumb) -> Judged:
-    best = Verdict()
-    for one, other in pair.views:
-        verdict = compare(first, second, box_of(views[one]["box"]), box_of(views[other]["box"]))
-        best = max(best, verdict, key=lambda each: (each.is_alike, each))
+    side = _side_px(one, other, box, other_box)
+    first, second = _patch(one, box, side), _patch(other, other_box, side)
+    best = _agreement(first, second)
+    # From either side: aligning can fail one way and not the other.
+    for fixed, moving in ((first, second), (second, first)):
         if best.is_alike:
             break
-    return Judged(pair.first, pair.second, pair.distance, best)
+        aligned = _aligned(fixed, moving)
+        if aligned is not None:
+            agreement = _agreement(fixed, aligned)
+            best = max(best, agreement, key=lambda each: (each.is_alike, each))
+    return best
 
 
-class _Near(NamedTuple):
-    """Pairs of views by their places, and in how many bits their hashes differ."""
+def _side_px(one: Thumb, other: Thumb, box: Box, other_box: Box) -> int:
+    """Return the side in pixels at which two parts are compared: no more than both have."""
+    sides = [
+        thumb.side_px * min(part.right - part.left, part.bottom - part.top)
+        for thumb, part in ((one, box), (other, other_box))
+    ]
+    return int(max(_LEAST_PX, min(_MOST_PX, *sides))) // _BLOCKS * _BLOCKS
 
-    first: Positions
-    second: Positions
-    distance: npt.NDArray[np.uint8]
+
+def _patch(thumb: Thumb, box: Box, side_px: int) -> Floats:
+    down = _thumb_parts((box.top, box.bottom), side_px)
+    across = _thumb_parts((box.left, box.right), side_px)
+    patch: Floats = down @ thumb.greys.astype(np.float32) @ across.T
+    return patch
 
 
-def _promising(
-    views: npt.NDArray[np.void], digests: _Digests, known: Container[tuple[str, str]]
-) -> list[_Promising]:
-    telling = np.concatenate(
-        [
-            at + np.flatnonzero(~is_flat(views[at : at + _CHUNK]["grey"]))
-            for at in range(0, len(views), _CHUNK)
-        ]
+@lru_cache(maxsize=1024)
+def _thumb_parts(span: tuple[float, float], side_px: int) -> Floats:
+    return parts(THUMB_PX, THUMB_PX, span, side_px)
+
+
+def _agreement(one: Floats, other: Floats) -> Agreement:
+    a, b = (_details(patch, _BLUR_SHARE) for patch in (one, other))
+    telling = np.maximum(_strength(a), _strength(b)) > _LEAST_DETAIL_LEVELS
+    blocks = np.count_nonzero(telling)
+    if blocks < _LEAST_BLOCKS:
+        return Agreement()
+    agreement = _block_agreement(a, b, telling)
+    if blocks > _FEW_BLOCKS or not agreement.is_alike:
+        return agreement
+    a, b = (_details(patch, _FINE_BLUR_SHARE) for patch in (one, other))
+    return min(agreement, _block_agreement(a, b, telling))
+
+
+def _block_agreement(a: Floats, b: Floats, telling: npt.NDArray[np.bool_]) -> Agreement:
+    alike = (a * b).mean(axis=1) / np.maximum(_strength(a) * _strength(b), 1e-3)
+    strong = np.maximum(_strength(a), _strength(b)) > _STRONG_DETAIL_LEVELS
+    differing = np.argwhere((telling & strong & (alike <= _AGREES)).reshape(_BLOCKS, _BLOCKS))
+    return Agreement(
+        likeness=round(max(0.0, float(np.median(alike[telling]))), 4),
+        share=round(float((alike[telling] > _AGREES).mean()), 4),
+        spread=int(np.ptp(differing, axis=0).max()) + 1 if len(differing) else 0,
     )
-    owners = digests.owners
-    found = [_first_look(views, near) for near in _near(views["hash"][telling], telling, owners)]
-    if not found:
-        return []
-    first, second, distance = (np.concatenate(column) for column in zip(*found, strict=True))
-    # By their names, so that the same covers are judged the same in whatever order they came.
-    ranks = np.empty(len(digests.sha256), np.intp)
-    ranks[np.argsort(np.array(digests.sha256))] = np.arange(len(ranks))
-    swapped = ranks[owners[first]] > ranks[owners[second]]
-    first, second = np.where(swapped, second, first), np.where(swapped, first, second)
-    order = np.lexsort((second, first, distance, owners[second], owners[first]))
-    pairs: list[_Promising] = []
-    last = (-1, -1)
-    for at in order.tolist():
-        one, other = int(first[at]), int(second[at])
-        pair = int(owners[one]), int(owners[other])
-        if pair != last:
-            last = pair
-            shown = digests.sha256[pair[0]], digests.sha256[pair[1]]
-            is_new = shown not in known
-            if is_new:
-                pairs.append(_Promising(*shown, int(distance[at]), []))
-        if is_new and len(pairs[-1].views) < _MOST_VIEWS:
-            pairs[-1].views.append((one, other))
-    return pairs
 
 
-def _first_look(views: npt.NDArray[np.void], near: _Near) -> _Near:
-    """Return those that are worth a second look."""
-    worth = np.zeros(len(near.first), bool)
-    for at in range(0, len(worth), _AT_ONCE):
-        some = slice(at, at + _AT_ONCE)
-        greys = (views["grey"][places[some]] for places in (near.first, near.second))
-        worth[some] = may_be_alike(*greys)
-    return _Near(near.first[worth], near.second[worth], near.distance[worth])
+def _strength(details: Floats) -> Floats:
+    strength: Floats = np.sqrt((details * details).mean(axis=1))
+    return strength
 
 
-def _near(hashes: npt.NDArray[np.uint64], places: Positions, owners: Positions) -> Iterator[_Near]:
-    """Yield, in blocks, the views of different covers whose hashes are near."""
-    order = np.argsort(hashes, kind="stable")
-    distinct, starts, counts = np.unique(hashes[order], return_index=True, return_counts=True)
-    places = places[order]
-
-    def of_two_covers(first: Positions, second: Positions, apart: npt.NDArray[np.uint8]) -> _Near:
-        first, second = places[first], places[second]
-        two = owners[first] != owners[second]
-        return _Near(first[two], second[two], apart[two])
-
-    ends = np.repeat(starts + counts, counts)
-    here = np.arange(len(places))
-    for first, second in _with_each(here, here + 1, ends - here - 1):
-        yield of_two_covers(here[first], second, np.zeros(len(first), np.uint8))
-    for block in close_pairs(distinct, distance=DISTANCE):
-        one, other = block.first, block.second
-        for pair, first in _with_each(one, starts[one], counts[one]):
-            theirs = other[pair]
-            for row, second in _with_each(theirs, starts[theirs], counts[theirs]):
-                yield of_two_covers(first[row], second, block.distance[pair[row]])
+def _details(patch: Floats, blur_share: float) -> Floats:
+    """Return the details that a blur takes away, as 64 blocks of pixels."""
+    side_px = len(patch) // _BLOCKS
+    rest = patch - cv2.GaussianBlur(patch, (0, 0), max(1.0, len(patch) * blur_share))
+    blocks = rest.reshape(_BLOCKS, side_px, _BLOCKS, side_px).swapaxes(1, 2)
+    return blocks.reshape(_BLOCKS * _BLOCKS, -1)
 
 
-def _with_each(
-    rows: Positions, starts: Positions, counts: Positions
-) -> Iterator[tuple[Positions, Positions]]:
-    """Yield, in blocks, the position of each row with each of the places that are its own.
-
-    These are so many as `counts` says, from `starts` on.
-    """
-    before = np.concatenate([[0], np.cumsum(counts)])
-    at = 0
-    while at < len(rows):
-        end = max(at + 1, int(np.searchsorted(before, before[at] + _CHUNK, side="right")) - 1)
-        own = counts[at:end]
-        row = np.repeat(np.arange(at, end), own)
-        offset = np.arange(len(row)) - np.repeat(before[at:end] - before[at], own)
-        yield row, starts[row] + offset
-        at = end
+def _aligned(one: Floats, other: Floats) -> Floats | None:
+    still, everywhere = np.eye(2, 3, dtype=np.float32), np.full(one.shape, 255, np.uint8)
+    try:
+        _, motion = cv2.findTransformECC(
+            one, other, still, cv2.MOTION_AFFINE, _ALIGNING, everywhere, _ALIGNING_BLUR_PX
+        )
+    except cv2.error:  # it found no way: they have nothing in common
+        return None
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(
+        cv2.warpAffine(other, motion, one.shape[::-1], flags=how, borderMode=cv2.BORDER_REPLICATE),
+        dtype=np.float32,
+    )

@@ -1,4 +1,4 @@
-"""Near hashes: all pairs that differ in few bits, found without looking at every pair.
+"""Find all pairs of hashes that differ in few bits, without comparing every pair.
 
 Bits are dealt into parts and those into blocks. Two hashes that differ in at most `distance` bits
 differ in at most `allowed` bits of some part, where the parts' `allowed` add up to `distance` less
@@ -45,7 +45,7 @@ Counts = npt.NDArray[np.uint8]
 
 
 class Pairs(NamedTuple):
-    """Pairs of hashes by their positions, `first` < `second`, and in how many bits each differs."""
+    """Pairs of hashes by position, `first` < `second`, and the number of bits that differ."""
 
     first: Positions
     second: Positions
@@ -53,24 +53,24 @@ class Pairs(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A part of the bits: hashes may differ in `allowed` of its blocks, `equal` blocks are left."""
+    """Part of the bits: hashes may differ in `allowed` of its blocks, `equal` blocks are left."""
 
     allowed: int
     equal: int
 
     @property
     def blocks(self) -> int:
-        """How many blocks it has."""
+        """The number of its blocks."""
         return self.allowed + self.equal
 
     @property
     def passes(self) -> int:
-        """How many choices of equal blocks there are."""
+        """The number of choices of equal blocks."""
         return comb(self.blocks, self.equal)
 
 
 class _Pass(NamedTuple):
-    """Which bits are `key`; how to tell that no earlier pass has a pair.
+    """Bits of the `key`, and masks that tell whether an earlier pass has a pair.
 
     Of the blocks in `looked_at` a pair must differ in those of `differing`, and for each of the
     `earlier` parts in more blocks than it allows. A block stands for itself by its highest bit.
@@ -85,7 +85,7 @@ class _Pass(NamedTuple):
 class _ByKey(NamedTuple):
     """Positions of hashes in order of their keys, those of the most frequent key first.
 
-    `lengths` says how many have the first key, the second, ...
+    `lengths` are the numbers of hashes with the first key, the second, ...
     """
 
     positions: Positions
@@ -93,9 +93,9 @@ class _ByKey(NamedTuple):
 
 
 class _Grid(NamedTuple):
-    """Hashes of so many `keys`, a column each, row by row; shorter columns end in what isn't real.
+    """Hashes row by row, a column for each of `keys`; shorter columns are padded.
 
-    So two hashes of one key stand a multiple of `keys` apart.
+    Two hashes of one key are a multiple of `keys` apart. `real` is false for padding.
     """
 
     hashes: Hashes
@@ -153,7 +153,7 @@ def searched(hashes: Hashes, parts: Sequence[Part], *, distance: int) -> Iterato
 def plan(distance: int, *, bits: float, count: int) -> Sequence[Part]:
     """Return the parts by which `count` hashes are searched in the least time.
 
-    `bits` is how many even and independent bits would be as good as theirs.
+    `bits` is the number of even and independent bits that would tell as much as theirs.
     """
     plans = [
         [Part((distance + 1 + at) // parts - 1, equal) for at in range(parts)]
@@ -178,7 +178,7 @@ def _time_ns(parts: Sequence[Part], bits: float, count: int) -> float:
 
 
 def _weights(hashes: Hashes) -> npt.NDArray[np.float64]:
-    """Return how much each bit, lowest first, tells hashes apart: 1 where it is even, 0 at most."""
+    """Return each bit's collision entropy, lowest bit first: 1 where even, 0 where constant."""
     sample = hashes[:: max(1, hashes.size // _SAMPLE)]
     shares = np.array([np.mean(_bit(sample, number)) for number in range(BITS)])
     return np.asarray(-np.log2(shares**2 + (1 - shares) ** 2), dtype=np.float64)
@@ -191,7 +191,7 @@ def _bit(hashes: Hashes, number: int) -> Hashes:
 def _dealt(
     weights: npt.NDArray[np.float64], parts: Sequence[Part]
 ) -> tuple[Sequence[int], _Blocks]:
-    """Deal bits to blocks of like weight; return all bits block by block, and the blocks then."""
+    """Deal bits to blocks of like weight; return all bits block by block, and the blocks."""
     shares = [1 / part.blocks for part in parts for _ in range(part.blocks)]
     loads = [0.0] * len(shares)
     dealt: list[list[int]] = [[] for _ in shares]
@@ -206,7 +206,7 @@ def _dealt(
 
 
 def _arranged(hashes: Hashes, order: Sequence[int]) -> Hashes:
-    """Return hashes whose bits stand in another order; that changes no distance."""
+    """Return the hashes with their bits in another order, which changes no distance."""
     arranged = np.zeros_like(hashes)
     for to, number in enumerate(order):
         arranged |= _bit(hashes, number) << np.uint64(to)
@@ -234,7 +234,7 @@ def _passes(parts: Sequence[Part], blocks: _Blocks) -> Iterator[_Pass]:
 def _search(
     hashes: Hashes, passes: Sequence[_Pass], blocks: _Blocks, distance: int
 ) -> Iterator[Pairs]:
-    """Yield what some passes find, in blocks."""
+    """Yield the pairs that some passes find, in blocks."""
     found: list[Pairs] = []
     count = 0
     tops = np.uint64(sum(blocks.tops))
@@ -269,7 +269,7 @@ def _sorted(hashes: Hashes, key: np.uint64) -> _ByKey:
 
 
 def _grids(hashes: Hashes, by_key: _ByKey) -> Iterator[_Grid]:
-    """Yield all that have a key in common, keys of about as many hashes together."""
+    """Yield the hashes by key; keys with about as many hashes share a grid."""
     ends = np.cumsum(by_key.lengths)
     falling = -by_key.lengths
     first = 0
@@ -286,7 +286,7 @@ def _grids(hashes: Hashes, by_key: _ByKey) -> Iterator[_Grid]:
 
 
 def _compared(grid: _Grid, which: _Pass, tops: np.uint64, distance: int) -> Iterator[Pairs]:
-    """Yield the pairs in a grid that this pass, and none before it, finds."""
+    """Yield the pairs in a grid that this pass finds, and no earlier one."""
     differ = np.empty(_STEP, dtype=np.uint64)
     counts = np.empty(_STEP, dtype=np.uint8)
     for apart in range(grid.keys, grid.hashes.size, grid.keys):
@@ -308,7 +308,7 @@ def _compared(grid: _Grid, which: _Pass, tops: np.uint64, distance: int) -> Iter
 
 
 def _is_first(differ: Hashes, which: _Pass, tops: np.uint64) -> npt.NDArray[np.bool_]:
-    """Tell of pairs, by the bits in which they differ, which ones no earlier pass finds."""
+    """Tell of pairs, by the bits in which they differ, which no earlier pass finds."""
     below = ~tops
     # The sum reaches a block's highest bit where any bit below it is set, and goes no further.
     blocks = ((differ & below) + below | differ) & tops

@@ -15,11 +15,19 @@ from equigen.errors import InputError, MissingInputError
 from equigen.identity.credits import artists_by_credit
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import Digest, Placement
-from equigen.neardup.search_pairs import find_lookalikes
+from equigen.neardup.search import find_lookalikes
 from equigen.schema import ASIDE, Group
 from equigen.splitting.dealing import Aside, Dealt, Earlier, deal
-from equigen.splitting.grouping import Grouping, Member, components, grouped
-from equigen.splitting.ties import Edge, crossing, forest, to_earlier
+from equigen.splitting.grouping import (
+    Edge,
+    Grouping,
+    Member,
+    components,
+    crossing,
+    forest,
+    grouped,
+    to_earlier,
+)
 
 _ARTIST = "artist "
 _COVER = "cover "

@@ -1,4 +1,4 @@
-"""Which set each album goes to: shares hold in each genre, ties cross no sets, sets are kept."""
+"""Deal albums into sets: shares hold in each genre, no tie crosses sets, earlier sets are kept."""
 
 import hashlib
 import random
@@ -12,7 +12,7 @@ from equigen.splitting.grouping import Grouping, Member
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """An album that was dealt before: its set or "aside", its ties then, its paths now, if any."""
+    """Album that was dealt before: its set or "aside", its ties then, its paths now, if any."""
 
     set_name: str
     ties: tuple[str, ...] = ()
@@ -21,9 +21,9 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True)
 class Aside:
-    """An album that is in no set, since its ties lead to several: the set of each.
+    """Album that is in no set, since its ties lead to several; `ties` has the set of each.
 
-    It `was_in` a set before, or was set aside already ("aside"), or is new ("").
+    `was_in` is the set that it was in before, "aside", or "" for a new album.
     """
 
     path: str
@@ -33,7 +33,7 @@ class Aside:
 
 @dataclass(frozen=True, slots=True)
 class Dealt:
-    """The set of each album, by path, in the order of the members; and who is in none, and why."""
+    """The set of each album by path, in the order of the members, and the albums in none."""
 
     sets: Mapping[str, str]
     aside: Sequence[Aside]
@@ -49,8 +49,8 @@ def deal(
 ) -> Dealt:
     """Deal albums into sets, group by group.
 
-    `before` are the albums of earlier deals, oldest first: an album keeps its set, and who is tied
-    to it joins it there, also while it is gone. Where ties lead to several sets, the album whose
+    `before` are the albums of earlier deals, oldest first: an album keeps its set, and albums tied
+    to it join it there, also while it is gone. Where ties lead to several sets, the album whose
     ties are new, else the one that came later, is set aside, for ever.
 
     All other groups are dealt by `seed`: each goes to a set with room for it, a set with more room
@@ -63,7 +63,7 @@ def deal(
     tied = [at for group in grouping.groups if dealing.is_tied(group) for at in group]
     dealing.follow(tied)
     dealing.spread([group for group in grouping.groups if dealing.is_free(group)])
-    # Who is left hangs together only by albums that are in no set, or is loose.
+    # Albums that are left are connected only through albums that are in no set, or are loose.
     dealing.settle([*tied, *grouping.loose])
     return dealing.done()
 
@@ -85,7 +85,7 @@ class _Dealing:
         self._in_genre.update(member.genre for member in self.members)
 
     def keep(self, before: Sequence[Earlier]) -> None:
-        """Leave albums where they were, unless ties forbid that; remember those that are gone."""
+        """Keep albums where they were, unless ties forbid that; remember the sets of those gone."""
         positions = {member.path: at for at, member in enumerate(self.members)}
         changed: list[tuple[int, str]] = []
         for earlier in before:
@@ -110,7 +110,7 @@ class _Dealing:
         return any(map(self._is_open, group)) and not any(map(self._sets_of_ties, group))
 
     def follow(self, positions: Iterable[int]) -> None:
-        """Let albums join what they are tied to, which may tie others."""
+        """Put albums into the sets that they are tied to, which may tie others."""
         waiting = [at for at in positions if self._is_open(at)]
         by_tie: dict[str, list[int]] = {}
         for at in waiting:
@@ -125,7 +125,7 @@ class _Dealing:
                     reached.extend(by_tie.pop(tie, ()))
 
     def settle(self, positions: Iterable[int]) -> None:
-        """Deal what is left one by one: where its ties lead, or like albums by themselves."""
+        """Deal what is left one by one: into the set of its ties, or like single albums."""
         left = filter(self._is_open, positions)
         for at in sorted(left, key=lambda at: self._lot((at,))):
             self._join(at)
@@ -133,7 +133,7 @@ class _Dealing:
                 self.spread([(at,)])
 
     def spread(self, groups: Sequence[Sequence[int]]) -> None:
-        """Deal groups that are tied to nothing: very large ones first, single albums last."""
+        """Deal groups without ties to a set: very large ones first, single albums last."""
         for group in sorted(groups, key=self._turn):
             name = self._room_for(group)
             for at in group:
@@ -141,7 +141,7 @@ class _Dealing:
                     self._put(at, name)
 
     def done(self) -> Dealt:
-        """Return what came of it, in the order of the members."""
+        """Return the result, in the order of the members."""
         sets = {self.members[at].path: self._sets[at] for at in sorted(self._sets)}
         return Dealt(sets, [self._aside[at] for at in sorted(self._aside)])
 
@@ -181,7 +181,7 @@ class _Dealing:
         self._in_genre[member.genre] -= 1
 
     def _turn(self, group: Sequence[int]) -> tuple[int, bytes]:
-        """Return what decides when a group is dealt."""
+        """Return the sort key that decides when a group is dealt."""
         if len(group) == 1:
             return 1, self._lot(group)
         sizes = Counter(self.members[at].genre for at in group)
@@ -189,12 +189,12 @@ class _Dealing:
         return 0 if is_small else -len(group), self._lot(group)
 
     def _lot(self, group: Sequence[int]) -> bytes:
-        """Draw a group's lot: the seed and its albums decide, and not the order of rows."""
+        """Draw a group's lot from the seed and its albums, whatever the order of rows."""
         drawn = (f"{self.seed} {self.members[at].path}".encode() for at in group)
         return min(hashlib.blake2b(each, digest_size=8).digest() for each in drawn)
 
     def _room_for(self, group: Sequence[int]) -> str:
-        """Return a set with room for a group in all of its genres, or the one that has most."""
+        """Return a set with room for a group in all of its genres, or the one with the most."""
         sizes = Counter(self.members[at].genre for at in group)
         room: dict[str, float] = {}
         fitting: dict[str, float] = {}

@@ -1,20 +1,25 @@
-"""Which albums must stand in one set: those that share an artist, a picture or an id."""
+"""Group albums that must be in one set: those that share an artist, a picture or an id.
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+`grouped` makes the groups. `forest`, `to_earlier` and `crossing` choose which look-alikes tie
+albums: as few as hold all of them together, and those that a deal showed to be missing.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 # A group that is larger than this share of a genre, and than so many albums, is cut.
 LARGEST_SHARE = 0.02
 LARGEST_SPARED = 20
+# Two covers that look alike, by their sha256.
+Edge = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An album with a cover: `path` names it, `genre` is its folder.
+    """Album with a cover: `path` names it, `genre` is its folder.
 
-    `ties` are what it shares with all others of its set and with none of another. Where it
-    `is_collaboration`, it ties artists to each other.
+    `ties` are shared only within one set. A collaboration ties artists to each other.
     """
 
     path: str
@@ -25,11 +30,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """The groups of a dataset, each a list of positions among its members, in their order.
+    """Groups of a dataset, each as positions among its members, in their order.
 
-    `loose` are the collaborations at which `cut` groups were cut: they are in no group.
-    `largest_share` is the largest group's share of a genre before that, where it had several
-    albums there; `largest_cut` that of those that were cut.
+    `loose` are the collaborations at which `cut` groups were cut; they are in no group.
+    `largest_share` is the largest share of a genre that a group of several of its albums had before
+    that; `largest_cut` is the largest among the groups that were cut.
     """
 
     groups: tuple[tuple[int, ...], ...]
@@ -45,12 +50,12 @@ def grouped(
     largest_share: float = LARGEST_SHARE,
     largest_spared: int = LARGEST_SPARED,
 ) -> Grouping:
-    """Return which members must stand in one set, directly or through others.
+    """Group the members that must be in one set, directly or through others.
 
     Collaborations can chain a large part of a genre into one group. A group of more than
     `largest_share` of a genre, and of more than `largest_spared` of its albums, is taken apart:
-    its collaborations tie nobody any more and become loose. What one artist made alone, and what
-    shows one picture, stays together however much it is.
+    its collaborations tie nothing any more and become loose. Albums of one artist alone, and albums
+    with one picture, stay together however many they are.
     """
     in_genre = Counter(member.genre for member in members)
     groups: list[tuple[int, ...]] = []
@@ -78,32 +83,94 @@ def grouped(
     return Grouping(tuple(sorted(groups)), tuple(sorted(loose)), cut, max(shares), max(cut_shares))
 
 
-def components(members: Sequence[Member], positions: Iterable[int]) -> list[tuple[int, ...]]:
-    """Return which of the members at some positions hang together by ties, nobody left out."""
-    parents: list[int] = []
-    numbers: dict[str, int] = {}
+def components(members: Sequence[Member], positions: Sequence[int]) -> list[tuple[int, ...]]:
+    """Return the members at some positions by connected component; one without ties is alone."""
     alone: list[tuple[int, ...]] = []
-    first_tie: dict[int, int] = {}
+    joined = _DisjointSets()
+    tied: list[int] = []
+    for at in positions:
+        ties = members[at].ties
+        if not ties:
+            alone.append((at,))
+            continue
+        tied.append(at)
+        for tie in ties[1:]:
+            joined.join(ties[0], tie)
+    by_root: dict[int, list[int]] = {}
+    for at in tied:
+        by_root.setdefault(joined.root(members[at].ties[0]), []).append(at)
+    return [*alone, *map(tuple, by_root.values())]
 
-    def root(number: int) -> int:
+
+def _equally(_cover: str) -> int:
+    return 0
+
+
+def forest(
+    pairs: Iterable[Edge], looseness: Callable[[str], int] = _equally
+) -> dict[str, list[str]]:
+    """Return the edges of a minimum spanning forest: each cover's neighbours in it.
+
+    An edge weighs as much as the looser of its two covers. So when the covers of the highest
+    `looseness` are taken out, those that were connected without them still are.
+    """
+
+    def firmest_first(pair: Edge) -> tuple[int, Edge]:
+        return max(map(looseness, pair)), pair
+
+    joined = _DisjointSets()
+    tied: defaultdict[str, list[str]] = defaultdict(list)
+    for one, other in sorted(pairs, key=firmest_first):
+        if joined.join(one, other):
+            tied[one].append(other)
+            tied[other].append(one)
+    return dict(tied)
+
+
+def to_earlier(
+    alike: Mapping[str, Iterable[str]], since: Mapping[str, int]
+) -> dict[str, list[str]]:
+    """Keep of each tie the end that was dealt later, so that new covers move no earlier one.
+
+    `since` has the order in which covers were dealt. Ties between covers that never were keep both
+    ends.
+    """
+    never = len(since)
+    return {
+        cover: sorted(each for each in others if since.get(each, never) <= since.get(cover, never))
+        for cover, others in alike.items()
+    }
+
+
+def crossing(pairs: Iterable[Edge], set_of: Mapping[str, str]) -> list[Edge]:
+    """Return the pairs whose covers are in different sets; `set_of` has the covers in sets."""
+    return [
+        (one, other)
+        for one, other in pairs
+        if one in set_of and other in set_of and set_of[one] != set_of[other]
+    ]
+
+
+class _DisjointSets:
+    """Union-find over names, with path halving."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._parents: list[int] = []
+
+    def root(self, name: str) -> int:
+        """Return the number of the set that has a name; a new name is a set of its own."""
+        parents = self._parents
+        number = self._numbers.setdefault(name, len(parents))
+        if number == len(parents):
+            parents.append(number)
         while parents[number] != number:
             parents[number] = parents[parents[number]]
             number = parents[number]
         return number
 
-    for at in positions:
-        own = []
-        for tie in members[at].ties:
-            own.append(numbers.setdefault(tie, len(parents)))
-            if own[-1] == len(parents):
-                parents.append(own[-1])
-        if not own:
-            alone.append((at,))
-            continue
-        first_tie[at] = own[0]
-        for number in own[1:]:
-            parents[root(number)] = root(own[0])
-    by_root: dict[int, list[int]] = {}
-    for at, number in first_tie.items():
-        by_root.setdefault(root(number), []).append(at)
-    return [*alone, *map(tuple, by_root.values())]
+    def join(self, one: str, other: str) -> bool:
+        """Unite the sets of two names, and tell whether they were apart."""
+        root, other_root = self.root(one), self.root(other)
+        self._parents[other_root] = root
+        return root != other_root

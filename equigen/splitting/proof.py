@@ -14,7 +14,7 @@ from equigen.errors import InputError, LeakError, MissingInputError
 from equigen.identity.credits import artists_by_credit
 from equigen.ledger.models import StoredLook
 from equigen.neardup.comparison import judged_pairs
-from equigen.neardup.search_pairs import look_at
+from equigen.neardup.search import look_at
 from equigen.schema import SETS
 from equigen.storage.os_errors import READ, denial, translating_read_errors
 from equigen.summary import Summary

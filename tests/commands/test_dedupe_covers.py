@@ -19,7 +19,7 @@ from equigen.errors import MissingInputError, UsageError
 from equigen.images.rendering import Check
 from equigen.ledger.ledger import LEDGER_NAME, Ledger
 from equigen.ledger.models import CoverPair
-from equigen.neardup.copies import Surplus
+from equigen.neardup.clusters import CopySurplus
 from equigen.schema import Link
 
 # Three copies of one picture, two of another in two labels, and two that nobody copied.
@@ -106,7 +106,7 @@ def test_the_largest_copy_of_each_label_stays(tmp_path: Path) -> None:
     summary = run_dedupe(tmp_path, drop=True)
     assert read_rows(tmp_path / TSV) == [rows[at] for at in (1, 3, 4, 5, 6)]
     assert (summary.rows_in, summary.rows_out) == (7, 5)
-    assert summary.dropped == {str(Surplus.LOOKS_ALIKE): 2}
+    assert summary.dropped == {str(CopySurplus.LOOKS_ALIKE): 2}
     again = run_dedupe(tmp_path, drop=True)
     assert (again.rows_in, again.rows_out) == (5, 5)
 
@@ -119,7 +119,7 @@ def test_of_equally_large_copies_the_earliest_year_stays(tmp_path: Path) -> None
     fill(tmp_path, rows, pictures)
     summary = run_dedupe(tmp_path, drop=True)
     assert ids_of(tmp_path) == ["m2"]
-    assert summary.dropped == {str(Surplus.SAME_FILE): 2, str(Surplus.LOOKS_ALIKE): 1}
+    assert summary.dropped == {str(CopySurplus.SAME_FILE): 2, str(CopySurplus.LOOKS_ALIKE): 1}
 
 
 def test_nothing_is_dropped_for_a_copy_in_another_label(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from equigen.images.check import check_picture
 from equigen.images.descriptor import Box, Look, box_of, look_of, read_look
 from equigen.images.phash import Grey, Grid, grey_grid, grey_square, perceptual_hash
 from equigen.images.rendering import Demands, Fit, Rendering
-from equigen.neardup.likeness import is_flat
+from equigen.neardup.candidates import is_flat
 
 Floats = npt.NDArray[np.float64]
 

@@ -6,7 +6,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equigen.neardup.copies import Copy, Surplus, conflicts, surplus
+from equigen.neardup.clusters import Copy, CopySurplus, conflicts, surplus
 
 
 def copy(row: int, **known: object) -> Copy:
@@ -42,7 +42,10 @@ def test_of_the_same_year_the_first_row_stays() -> None:
 def test_each_reason_is_told() -> None:
     """The same bytes are the same file; others look like it."""
     same = copy(2, sha256="sha 0")
-    assert surplus([copy(0), copy(1), same]) == {1: Surplus.LOOKS_ALIKE, 2: Surplus.SAME_FILE}
+    assert surplus([copy(0), copy(1), same]) == {
+        1: CopySurplus.LOOKS_ALIKE,
+        2: CopySurplus.SAME_FILE,
+    }
     assert surplus([copy(0)]) == surplus([]) == {}
 
 
@@ -76,7 +79,7 @@ def test_one_stays_of_each_group_and_label(rows: list[Copy], chance: random.Rand
         best = stay[each.group, each.label]
         assert best.pixels >= each.pixels
         if each.row in gone:
-            assert (gone[each.row] is Surplus.SAME_FILE) == (each.sha256 == best.sha256)
+            assert (gone[each.row] is CopySurplus.SAME_FILE) == (each.sha256 == best.sha256)
     mixed = rows.copy()
     chance.shuffle(mixed)
     assert surplus(mixed) == gone

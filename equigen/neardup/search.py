@@ -1,4 +1,4 @@
-"""The covers that look alike, as the ledger knows them: looked at once, compared once, grouped."""
+"""Find the covers of a dataset that look alike; the ledger keeps descriptors, pairs and groups."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,11 +13,12 @@ from equigen.images.check import check_picture
 from equigen.images.rendering import Demands
 from equigen.ledger.ledger import COVERS_COMPARED, Ledger
 from equigen.ledger.models import CoverPair
-from equigen.neardup.clusters import Alike, gathered
-from equigen.neardup.comparison import Files, Judged, boxes_of, judged_pairs, look_alike, thumb
+from equigen.neardup.candidates import Files
+from equigen.neardup.clusters import gathered
+from equigen.neardup.comparison import Judged, boxes_of, judged_pairs, look_alike, thumb
 from equigen.storage.os_errors import translating_os_errors
 
-# What was compared by another method is compared anew.
+# Pairs that were compared by another method are compared anew.
 _COMPARED_BY = "covers_compared_by"
 _METHOD = "1"
 _BATCH = 500
@@ -25,11 +26,11 @@ _BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class Lookalikes:
-    """What looks alike among some files, by their sha256.
+    """Covers that look alike, by the sha256 of their files.
 
     `pairs` are all that do, also with files that are gone; `groups` has the name of each file's
-    group, where it is in one; `cut` counts the pairs of those files that are in no group
-    (`neardup/clusters.py`). `compared` is how many pairs were looked at this time.
+    group, where it is in one; `cut` counts the pairs of the files that are in no common group
+    (`gathered`). `compared` is the number of pairs that were compared this time.
     """
 
     pairs: Sequence[CoverPair]
@@ -39,7 +40,7 @@ class Lookalikes:
 
 
 def find_lookalikes(context: Context, ledger: Ledger, files: Files) -> Lookalikes:
-    """Compare what wasn't compared yet, and note all of it; what is noted is not done again.
+    """Compare the covers that weren't compared yet, and record the results in the ledger.
 
     Raises:
         StorageError: a file can't be read.
@@ -64,7 +65,7 @@ def find_lookalikes(context: Context, ledger: Ledger, files: Files) -> Lookalike
 
 
 def look_at(context: Context, body: bytes) -> bytes:
-    """Return how a picture looks (`looks.read_look`); b"" where it is none."""
+    """Return a picture's descriptor; b"" where the bytes are no picture."""
     try:
         return check_picture(body, Demands(1, context.settings.download.max_pixels)).look
     except PictureError:
@@ -72,7 +73,7 @@ def look_at(context: Context, body: bytes) -> bytes:
 
 
 def _look_at(context: Context, ledger: Ledger, files: Files) -> None:
-    """Look at those files that the download only checked by their structure, or didn't bring."""
+    """Describe the files that the download checked only by their structure, or didn't bring."""
     unseen = sorted(files.keys() - ledger.looked_at())
     left = iter(unseen)
     with context.bar("look", len(unseen), "cover") as bar:
@@ -118,11 +119,10 @@ def _groups(ledger: Ledger, files: Files, pairs: Iterable[CoverPair]) -> dict[st
         boxes = [boxes_of(looks.get(digest, b"")) for digest in (one, other)]
         try:
             return all(boxes) and look_alike(thumb_of(one), thumb_of(other), *boxes)
-        except InputError:  # it was damaged since, and was told of
+        except InputError:  # it was damaged since, which was reported already
             return False
 
-    alike = (Alike(pair.first, pair.second, pair.likeness) for pair in here)
-    found = gathered(alike, agree)
+    found = gathered(here, agree)
     return {digest: group[0] for group in found for digest in group}
 
 
