@@ -1,6 +1,7 @@
 """The public API: a dataset as an object, and commands that return what `--json` prints."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -10,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from support import ROOT, program_env
 from support import equigen as program
-from support import program_env
 
 import equigen
 from equigen.sandbox.server import Sandbox
@@ -185,3 +186,19 @@ def test_the_api_is_what_all_names() -> None:
     """Each name is there; an unknown one is an AttributeError."""
     assert all(hasattr(equigen, name) for name in equigen.__all__)
     assert not hasattr(equigen, "nothing_of_the_kind")
+
+
+def test_the_documented_code_runs(folder: Path, tmp_path: Path) -> None:
+    """The code in docs/python.md runs as it stands, one block after another."""
+    shutil.copytree(folder, tmp_path / "data")
+    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 4
+    (tmp_path / "all.py").write_text("\n".join(blocks), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "all.py"], cwd=tmp_path, env=program_env(),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "total" in done.stdout
+    assert "nowhere" in done.stdout
