@@ -13,9 +13,8 @@ from equigen.errors import BadBodyError, HttpStatusError
 from equigen.http.client import Answer, Client
 from equigen.http.limits import HostPolicy, Patience
 from equigen.labels.builtin import Label
-from equigen.sources.base import Page
+from equigen.sources.base import Page, Query
 from equigen.sources.discogs import open_source
-from equigen.sources.paging import Query
 
 QUERY = Query(Label("Rock", "Rock", "Rock", 10, "Rock", "Rock"), 2013)
 SEARCHES = [

@@ -39,8 +39,9 @@ from equigen.errors import (
 )
 from equigen.events import tell
 from equigen.fetching.local_pages import LocalPages
+from equigen.fetching.paging import PageRef, Pages, Plan
 from equigen.fetching.pending import known_albums, write_pending
-from equigen.fetching.prefetch import Lookahead
+from equigen.fetching.prefetch import PrefetchedPages
 from equigen.fetching.selection import Selection, Skip
 from equigen.fetching.year_order import Even, Order, Recent, Turn
 from equigen.http.client import Client
@@ -48,8 +49,7 @@ from equigen.http.limits import Patience
 from equigen.labels.builtin import Label
 from equigen.ledger.ledger import LAST_SOURCE, Ledger
 from equigen.sources import registry as sources
-from equigen.sources.base import Catalogue, LocalSource, OnlineSource, Source
-from equigen.sources.paging import PageRef, Pages, Plan, Query
+from equigen.sources.base import Catalogue, LocalSource, OnlineSource, Query, Source
 from equigen.sources.registry import open_source
 from equigen.summary import Summary, Table
 
@@ -154,13 +154,13 @@ def _asked_ahead(source: OnlineSource, context: Context, ledger: Ledger) -> Iter
     with Client(
         source.policies, user_agent=source.user_agent, patience=patience, clock=context.clock
     ) as client:
-        lookahead = Lookahead(
+        prefetched = PrefetchedPages(
             client, source, ledger, now=context.now, is_over=lambda: context.time_is_up
         )
         try:
-            yield lookahead
+            yield prefetched
         finally:
-            lookahead.close()
+            prefetched.close()
 
 
 def _order(spread: Spread, pages: Pages, selection: Selection, years: Sequence[int]) -> Order:

@@ -1,64 +1,115 @@
-"""Result pages, asked for ahead of their use and kept in the ledger as soon as they come."""
+"""Fetch result pages ahead of their use; each is in the ledger before anything else happens."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from itertools import groupby
 
 from equigen.errors import BadBodyError, FetchError, HttpStatusError, TimeIsUpError
 from equigen.events import tell
-from equigen.fetching.merge import FORBIDDEN, discreet, is_past_the_end, rows_of, united
+from equigen.fetching.paging import (
+    FORBIDDEN,
+    Extent,
+    PageRef,
+    PageState,
+    is_past_the_end,
+    merge,
+    redact,
+    rows_expected,
+    rows_of,
+    to_read_again,
+)
 from equigen.http.client import Client
 from equigen.identity.albums import Identity
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import PageUse, StoredPage
 from equigen.schema import Album, Listing
-from equigen.sources.base import OnlineSource, Page
-from equigen.sources.paging import Extent, PageRef, Query, Told, rows_expected, to_read_again
+from equigen.sources.base import OnlineSource, Page, Query
 
 _WORKERS = 8
-# A first page that is blank is asked for twice in a run, and in two runs.
+# A blank first page is requested twice in a run, in two runs.
 _MOST_ASKS_OF_BLANK = 4
-# A later page that isn't there, asked for twice, may be there soon.
+# Pauses before a missing later page is requested again.
 _PAUSES_S = (1.0, 4.0, 10.0)
-# Enough that no worker waits for the main thread, few enough that a stop loses little time.
+# Enough that no worker is idle, few enough that stopping loses little time.
 _MOST_UNDER_WAY = 2 * _WORKERS
-# So often it is looked whether time is up, while pages are waited for.
-_LOOKED_EVERY_S = 0.25
+# The interval at which the deadline is checked while waiting for pages.
+_DEADLINE_CHECK_S = 0.25
 
 
-@dataclass(frozen=True, slots=True)
-class _Came:
-    """A page that came; `is_short` where it had less than it should, however often it was asked."""
+@dataclass(slots=True)
+class _QueryState:
+    """Everything known of one query.
 
-    page: StoredPage
-    is_short: bool
+    `pages` has the pages that came, the newest one last; `rows` the rows of some pages in memory.
+    `seen` tells on which page an album is, until all pages came. `blank_asks` counts the requests
+    for a first page that was blank. `is_cut_short`: the service counts more than it gives out.
+    """
+
+    extent: Extent | None = None
+    pages: dict[int, PageState] = field(default_factory=dict)
+    rows: dict[int, list[Listing]] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)
+    blank_asks: int = 0
+    is_cut_short: bool = False
+
+    def asks(self, page: int) -> int:
+        """Return the number of requests for a page so far."""
+        if page in self.pages:
+            return self.pages[page].asks
+        return self.blank_asks if page == 1 else 0
+
+    def is_pending(self, ref: PageRef) -> bool:
+        """Tell whether a page is to be read again and wasn't yet."""
+        return ref.again and self.asks(ref.page) == 1
+
+    def note(self, page: StoredPage) -> None:
+        """Take note of a page that came; it takes the place of an earlier answer."""
+        if page.page == 1:
+            self.extent = Extent(page.items, page.pages)
+        self.rows.pop(page.page, None)
+        self.pages.pop(page.page, None)  # the newest page comes last
+        self.pages[page.page] = PageState(
+            page.items,
+            page.asks,
+            rows_left=page.rows_left,
+            is_begun=page.begun,
+            is_past_the_end=not page.pages,
+        )
+
+    def compare(self, number: int, album_ids: Iterable[str]) -> None:
+        """Mark pages as doubted that show the same album although their counts agree."""
+        page = self.pages.get(number)
+        if page is None:
+            return
+        for album_id in album_ids:
+            other = self.pages[self.seen.get(album_id, number)]
+            if other is not page and other.items == page.items:
+                other.is_doubted = page.is_doubted = True
+            self.seen[album_id] = number
+
+    def forget_if_complete(self) -> None:
+        """Free `seen` once all pages came."""
+        if len(self.pages) >= (self.extent.pages if self.extent else 1):
+            self.seen.clear()
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """Why a page didn't come, and how many others had come by then."""
+class PrefetchedPages:
+    """Pages of an online source, given out in the order of their use, while later ones are fetched.
 
-    error: BaseException
-    answers: int
+    A page that came is never requested again, except as described below. Close it, or answers under
+    way are lost. Uses are written to the ledger whenever a page is waited for, and by `settle`.
+    Once `is_over` says so, nothing more is requested.
 
-
-class Lookahead:
-    """Gives out pages in the order in which they are asked of it, while it fetches later ones.
-
-    A page that came is in the ledger before anything else happens to it, and is never asked for
-    again. Close it, or answers under way are lost. What is used is written down whenever a page is
-    waited for, and by `settle`. `answers` counts the pages that came, `others` the results on them
-    that are no albums. Once `is_over` says so, nothing more is asked for.
-
-    A page that has fewer results than it says itself, or torn ones, is asked for once more; the
-    results of both answers count. A later page without any is asked for some times more, with
-    pauses. What is short then is taken as it is: most likely the service counts what it no longer
-    has. But a first page without any result is no page, whatever it counts
-    (further pages would be asked for in its name, and a service that is ill for an hour would empty
-    a whole label): its label is left for the next run, which asks for it again, and takes it as it
-    is where it is the same still. So nothing is left for ever.
+    A page with fewer results than its own count, or with damaged ones, is requested once more, and
+    both answers are merged. A later page without any result is requested some more times, with
+    pauses. What is still short then is accepted: most likely the service counts results that it no
+    longer has. A first page that counts results but has none is not accepted, since a service that
+    is ill for an hour would empty a whole label: its label is left for the next run, which accepts
+    the page if it is still the same.
     """
 
     def __init__(
@@ -70,36 +121,35 @@ class Lookahead:
         now: Callable[[], datetime],
         is_over: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._is_over = is_over
         self.answers = 0
         self.others = 0
         self.reach, self.page_size, self.slices = source.reach, source.page_size, source.slices
-        self._client, self._source, self._ledger, self._now = client, source, ledger, now
-        self._keys: dict[Query, str] = {}
-        self._rows_left: dict[tuple[str, int], int] = {}
-        self._extents: dict[str, Extent] = {}
-        self._begun: set[tuple[str, int]] = set()
-        self._in_hand: dict[tuple[str, int], list[Listing]] = {}
+        self._client, self._source, self._ledger = client, source, ledger
+        self._now, self._is_over = now, is_over
+        self._key = cache(source.key)
+        self._states: defaultdict[str, _QueryState] = defaultdict(_QueryState)
         self._uses: dict[tuple[str, int], PageUse] = {}
         self._taken: list[tuple[Album, Identity]] = []
-        self._under_way: dict[PageRef, Future[_Came]] = {}
-        self._failed: dict[PageRef, _Failure] = {}
-        self._told: dict[str, dict[int, Told]] = {}
-        self._blank: dict[str, int] = {}  # how often a query's first page was asked for in vain
-        self._seen: dict[str, dict[str, int]] = {}  # on which page of a query an album is
-        self._cut_short: set[str] = set()  # queries that count more than they give out
+        self._under_way: dict[PageRef, Future[tuple[StoredPage, bool]]] = {}
+        # The error of each failed page, and the number of answers by then.
+        self._failed: dict[PageRef, tuple[BaseException, int]] = {}
         self._short = 0
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="fetch")
         for page in ledger.page_extents():
-            self._recall(page)
-        for _, pages in groupby(ledger.page_albums(), lambda each: each.query):
-            for each in pages:
-                self._compare(*each)
-            self._forget_complete()
+            state = self._states[page.query]
+            if page.page == 1 and page.is_blank and page.asks < _MOST_ASKS_OF_BLANK:
+                state.blank_asks = page.asks
+            else:
+                state.note(page)
+        for key, pages in groupby(ledger.page_albums(), lambda each: each.query):
+            state = self._states[key]
+            for _, number, album_ids in pages:
+                state.compare(number, album_ids)
+            state.forget_if_complete()
 
     @property
     def notes(self) -> Sequence[str]:
-        """Tell of pages that were short."""
+        """A note on pages that were short, if any were."""
         if not self._short:
             return ()
         pages = "1 result page" if self._short == 1 else f"{self._short:,} result pages"
@@ -107,50 +157,54 @@ class Lookahead:
         return (f"{pages} {why}: what was there is taken",)
 
     def close(self) -> None:
-        """Ask for nothing more; answers under way are still waited for and kept."""
+        """Stop requesting; wait for answers under way and keep them."""
         self._client.stop()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def extent(self, query: Query) -> Extent | None:
-        """Return how many results a query has; None before its first page came."""
-        return self._extents.get(self._key(query))
+        """Return the extent of a query; None before its first page came."""
+        return self._state(query).extent
 
     def rows_left(self, ref: PageRef) -> int | None:
-        """Return how many rows of a page are not used yet; None before it came."""
-        return None if self._is_to_come(ref) else self._rows_left.get(self._at(ref))
+        """Return the number of unused rows of a page; None before it came."""
+        state = self._state(ref.query)
+        page = state.pages.get(ref.page)
+        return page.rows_left if page and not state.is_pending(ref) else None
 
     def begun(self, ref: PageRef) -> bool:
         """Tell whether some rows of a page were used."""
-        return self._at(ref) in self._begun and not self._is_to_come(ref)
+        state = self._state(ref.query)
+        page = state.pages.get(ref.page)
+        return page is not None and page.is_begun and not state.is_pending(ref)
 
     def moved(self, query: Query) -> Sequence[int]:
-        """Return the pages that must be read again: the results moved since they were read.
+        """Return the pages to read again because the results moved since they were read.
 
-        Before all rows of the query are used, these are only the ones that came again already: what
-        is asked for again takes the place of what was there.
+        Before all rows of the query are used, these are only the pages that were requested again
+        already, since the new answer replaces the old one.
         """
-        key = self._key(query)
-        told = self._told.get(key, {})
-        if unused := [page for page in told if self._rows_left[key, page]]:
-            return sorted(page for page in unused if told[page].asks > 1)
-        return to_read_again(told)
+        pages = self._state(query).pages
+        if unused := [number for number, page in pages.items() if page.rows_left]:
+            return sorted(number for number in unused if pages[number].asks > 1)
+        return to_read_again(pages)
 
     def listings(self, ref: PageRef, *, ahead: Callable[[], Iterable[PageRef]]) -> list[Listing]:
-        """Return the rows of a page that are not used yet, waiting for it where it must come.
+        """Return the unused rows of a page; wait for the page if it didn't come yet.
 
-        `ahead` names, in order, further pages that will be needed; it is asked anew after every
-        answer, and as many as the workers can take are fetched at the same time.
+        `ahead` yields, in order, further pages that will be needed; it is called after each answer,
+        and as many as the workers can take are fetched at the same time.
 
         Raises:
             FetchError, HostRestsError, StoppedError: the page could not be had.
-            TimeIsUpError: it was not there in time.
+            TimeIsUpError: the page didn't come in time.
 
         """
         self._forgive(ref)
-        while self.rows_left(ref) is None:
+        while (left := self.rows_left(ref)) is None:
             if ref in self._failed:
                 self._hear_others(ahead())
-                raise self._failed.pop(ref).error
+                error, _ = self._failed.pop(ref)
+                raise error
             self._write_down()
             self._ask(ref)
             for later in ahead():
@@ -159,88 +213,66 @@ class Lookahead:
                 self._ask(later)
             self._wait()
             self._collect()
-        at = self._at(ref)
-        if at not in self._in_hand:
-            self._in_hand[at] = self._ledger.listings(*at)
-        left = self._rows_left[at]
-        return self._in_hand[at][-left:] if left else []
+        rows = self._state(ref.query).rows
+        if ref.page not in rows:
+            rows[ref.page] = self._ledger.listings(self._key(ref.query), ref.page)
+        return rows[ref.page][-left:] if left else []
 
-    def _wait(self) -> None:
-        """Wait for any page, but not beyond the time that there is."""
-        done: Collection[object] = ()
-        while not done:
-            self._raise_if_over()
-            done, _ = wait(
-                self._under_way.values(), timeout=_LOOKED_EVERY_S, return_when=FIRST_COMPLETED
-            )
+    def use(self, ref: PageRef, *, rows_left: int, taken: Sequence[Album]) -> None:
+        """Note the albums that were taken from a page, and its number of unused rows."""
+        key, state = self._key(ref.query), self._state(ref.query)
+        self._uses[key, ref.page] = PageUse(key, ref.page, rows_left)
+        self._taken += [(album, Identity.of(album.listing, album.genre)) for album in taken]
+        page = state.pages[ref.page]
+        page.rows_left, page.is_begun = rows_left, True
+        if not rows_left:
+            state.rows.pop(ref.page, None)
+
+    def settle(self) -> None:
+        """Write all uses to the ledger, and free the rows in memory."""
+        self._write_down()
+        for state in self._states.values():
+            state.rows.clear()
+            state.forget_if_complete()
+
+    def _write_down(self) -> None:
+        # Cleared first, so that an interrupted call and a second one write nothing twice.
+        uses, taken, self._uses, self._taken = self._uses, self._taken, {}, []
+        if uses:
+            self._ledger.use_pages(uses.values(), taken=taken)
+
+    def _state(self, query: Query) -> _QueryState:
+        return self._states[self._key(query)]
 
     def _raise_if_over(self) -> None:
         if self._is_over():
             msg = "time is up; what was done is kept"
             raise TimeIsUpError(msg)
 
-    def use(self, ref: PageRef, *, rows_left: int, taken: Sequence[Album]) -> None:
-        """Note which albums were taken from a page and that `rows_left` are unused."""
-        at = self._at(ref)
-        self._uses[at] = PageUse(*at, rows_left)
-        self._taken += [(album, Identity.of(album.listing, album.genre)) for album in taken]
-        self._rows_left[at] = rows_left
-        self._begun.add(at)
-        if not rows_left:
-            self._in_hand.pop(at, None)
-
-    def settle(self) -> None:
-        """Write down for ever what was used so far, and let go of the rows in hand."""
-        self._write_down()
-        self._in_hand.clear()
-        self._forget_complete()
-
-    def _forget_complete(self) -> None:
-        """Keep in memory what is on which page only of queries whose pages didn't all come."""
-        self._seen = {
-            key: seen
-            for key, seen in self._seen.items()
-            if len(self._told[key]) < self._extents.get(key, Extent(0, 1)).pages
-        }
-
-    def _write_down(self) -> None:
-        # Taken away first: who is interrupted in between and comes here again writes nothing twice.
-        uses, taken, self._uses, self._taken = self._uses, self._taken, {}, []
-        if uses:
-            self._ledger.use_pages(uses.values(), taken=taken)
-
-    def _key(self, query: Query) -> str:
-        if query not in self._keys:
-            self._keys[query] = self._source.key(query)
-        return self._keys[query]
-
-    def _at(self, ref: PageRef) -> tuple[str, int]:
-        return self._key(ref.query), ref.page
-
-    def _asks(self, key: str, page: int) -> int:
-        told = self._told.get(key, {}).get(page)
-        return told.asks if told else self._blank.get(key, 0) if page == 1 else 0
-
-    def _is_to_come(self, ref: PageRef) -> bool:
-        """Tell whether a page is to be read again and wasn't yet."""
-        return ref.again and self._asks(*self._at(ref)) == 1
+    def _wait(self) -> None:
+        """Wait for any page, but not beyond the deadline."""
+        done: Collection[object] = ()
+        while not done:
+            self._raise_if_over()
+            done, _ = wait(
+                self._under_way.values(), timeout=_DEADLINE_CHECK_S, return_when=FIRST_COMPLETED
+            )
 
     def _ask(self, ref: PageRef) -> None:
         if ref not in self._under_way and ref not in self._failed:
-            key = self._key(ref.query)
-            asks = self._asks(key, ref.page)
-            self._under_way[ref] = self._pool.submit(self._fetch, ref, key, asks)
+            asks = self._state(ref.query).asks(ref.page)
+            self._under_way[ref] = self._pool.submit(self._fetch, ref, asks)
 
     def _forgive(self, ref: PageRef) -> None:
-        """Let a page that failed ahead of its turn be asked for anew, if others came since."""
-        failure = self._failed.get(ref)
-        if failure and isinstance(failure.error, FetchError) and self.answers > failure.answers:
+        """Allow a new request for a page that failed ahead of its turn, if others came since."""
+        error, answers = self._failed.get(ref, (None, 0))
+        if isinstance(error, FetchError) and self.answers > answers:
             del self._failed[ref]
 
     def _hear_others(self, later: Iterable[PageRef]) -> None:
-        """Before the first answer: wait for what was asked with a page that failed.
+        """Before the first answer: wait for other pages, to learn whether the service is down.
 
-        So it is known whether all is lost; of labels that weren't asked for, one page each is.
+        One page of each label that wasn't requested yet is requested, too.
         """
         if self.answers:
             return
@@ -265,67 +297,33 @@ class Lookahead:
             if not future.done():
                 continue
             del self._under_way[ref]
-            # A page that fails ahead of its turn is no trouble before its turn comes.
+            # An error is raised once it is the page's turn.
             if err := future.exception():
-                self._failed[ref] = _Failure(err, self.answers)
-            else:
-                came = future.result()
-                self.answers += 1
-                self.others += came.page.others
-                self._short += came.is_short
-                self._note(came.page)
-                page = came.page
-                if page.pages > 1:
-                    ids = [listing.album_id for listing in page.listings]
-                    self._compare(page.query, page.page, ids)
+                self._failed[ref] = err, self.answers
+                continue
+            page, is_short = future.result()
+            self.answers += 1
+            self.others += page.others
+            self._short += is_short
+            state = self._states[page.query]
+            state.note(page)
+            if page.pages > 1:
+                state.compare(page.page, [listing.album_id for listing in page.listings])
 
-    def _recall(self, page: StoredPage) -> None:
-        """Take note of a page that came in an earlier run."""
-        if page.page == 1 and page.is_blank and page.asks < _MOST_ASKS_OF_BLANK:
-            self._blank[page.query] = page.asks
-        else:
-            self._note(page)
-
-    def _note(self, page: StoredPage) -> None:
-        at = page.query, page.page
-        self._rows_left[at] = page.rows_left
-        self._in_hand.pop(at, None)
-        if page.begun:
-            self._begun.add(at)
-        else:
-            self._begun.discard(at)
-        if page.page == 1:
-            self._extents[page.query] = Extent(page.items, page.pages)
-        told = self._told.setdefault(page.query, {})
-        told.pop(page.page, None)  # the one that came last stands last
-        told[page.page] = Told(page.items, page.asks, is_past_the_end=not page.pages)
-
-    def _compare(self, key: str, number: int, album_ids: Sequence[str]) -> None:
-        """Look for albums that another page of the query shows as well."""
-        told = self._told.get(key, {})
-        if number not in told:
-            return
-        seen = self._seen.setdefault(key, {})
-        for album_id in album_ids:
-            other = seen.get(album_id, number)
-            if other != number and told[other].items == told[number].items:
-                told[other] = replace(told[other], is_doubted=True)
-                told[number] = replace(told[number], is_doubted=True)
-            seen[album_id] = number
-
-    def _fetch(self, ref: PageRef, key: str, asks: int) -> _Came:
+    def _fetch(self, ref: PageRef, asks: int) -> tuple[StoredPage, bool]:
+        """Request and store a page, in a worker thread; return it and whether it is still short."""
         page, asks = self._answer(ref), asks + 1
         if self._is_short(page, ref) or page.torn or not page.is_counted:
-            page, asks = united(page, self._answer(ref)), asks + 1
-        page = self._waited_for(page, ref, key)
-        first = self._extents.get(key)
+            page, asks = merge(page, self._answer(ref)), asks + 1
+        page = self._waited_for(page, ref)
+        first = self._state(ref.query).extent
         if first and ref.page > 1 and not page.is_counted:
             page = replace(page, items=first.items, pages=first.pages)
         error = self._blank_error(page, ref) if asks < _MOST_ASKS_OF_BLANK else None
         if error:
             page = Page(items=max(1, page.items), pages=page.pages, listings=(), others=0)
         stored = StoredPage(
-            query=key,
+            query=self._key(ref.query),
             page=ref.page,
             year=ref.query.year,
             items=page.items,
@@ -341,22 +339,23 @@ class Lookahead:
         label, year, rows = ref.query.label.name, ref.query.year, len(page.listings)
         message = f"{label}, {year}, page {ref.page}: {rows} results"
         tell("page fetched", message, label=label, year=year, page=ref.page, results=rows)
-        return _Came(stored, self._is_short(page, ref))
+        return stored, self._is_short(page, ref)
 
-    def _waited_for(self, page: Page, ref: PageRef, key: str) -> Page:
-        """Ask for a later page that isn't there until a moment's trouble has passed.
+    def _waited_for(self, page: Page, ref: PageRef) -> Page:
+        """Request a missing later page again, with pauses.
 
-        Once one of a query stays away, its others are believed at once: it counts too much.
+        Once one page of a query stays missing, its others are accepted at once.
         """
         if ref.page == 1 or not self._is_short(page, ref):
             return page
+        state = self._state(ref.query)
         for pause_s in _PAUSES_S:
-            if rows_of(page) or key in self._cut_short:
+            if rows_of(page) or state.is_cut_short:
                 return page
             self._client.gates.sleep(min(pause_s, self._client.gates.max_wait_s))
-            page = united(page, self._answer(ref))
+            page = merge(page, self._answer(ref))
         if not rows_of(page):
-            self._cut_short.add(key)
+            state.is_cut_short = True
         return page
 
     def _answer(self, ref: PageRef) -> Page:
@@ -368,16 +367,16 @@ class Lookahead:
                 lambda answer: self._source.read(ref.query, answer.body, url=answer.url),
                 params=request.params,
             )
-            return discreet(page, self._client.hide)
+            return redact(page, self._client.hide)
         except HttpStatusError as err:
             if ref.page == 1 or not is_past_the_end(err):
                 raise
             if err.status == FORBIDDEN:
-                self._cut_short.add(self._key(ref.query))
+                self._state(ref.query).is_cut_short = True
             return Page(items=0, pages=0, listings=(), others=0)
 
     def _is_short(self, page: Page, ref: PageRef) -> bool:
-        """Tell whether a page has fewer results than it must by what it says, or is not there."""
+        """Tell whether a page has fewer results than by its own count, or doesn't exist."""
         if ref.page > 1 and not page.pages:
             return True
         extent = Extent(page.items, page.pages)
@@ -385,7 +384,7 @@ class Lookahead:
         return rows_of(page) < expected
 
     def _blank_error(self, page: Page, ref: PageRef) -> BadBodyError | None:
-        """Return why a query's first page is none, if it is none."""
+        """Return the error of a query's first page that can't be accepted; None if it can."""
         if ref.page > 1:
             return None
         url = self._source.request(ref.query, ref.page).url

@@ -1,4 +1,4 @@
-"""Which listings the dataset takes: quotas, exclusive artists, and nothing twice."""
+"""Select the listings that the dataset takes: quotas, exclusive artists, no duplicates."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ _RHYTHM_AND_BLUES = "rhythm & blues"
 
 
 class Skip(StrEnum):
-    """Why a listing isn't taken; the words stand in summaries."""
+    """The reasons for skipping a listing; their texts appear in summaries."""
 
     CASSETTE = "cassette"
     PLACEHOLDER = "no picture"
@@ -28,10 +28,10 @@ class Skip(StrEnum):
 
 @dataclass(slots=True)
 class Selection:
-    """The albums taken so far, as far as they bear on the next one.
+    """The state of the selection: the albums, pictures and artists taken so far.
 
-    Order matters: the first label that takes an album of an artist owns the artist. The state is
-    a function of the `remember` and `judge` calls alone.
+    The first label that takes an album of an artist owns the artist, so the order matters. The
+    state depends on the `remember` and `judge` calls alone.
     """
 
     _ids: set[str] = field(default_factory=set)
@@ -45,10 +45,10 @@ class Selection:
     def remember(
         self, identity: Identity, *, album_index: int, in_dataset: bool, year: int = 0
     ) -> None:
-        """Take note of an album of an earlier run; `year` is 0 where none is known.
+        """Add an album that was taken before; `year` is 0 where none is known.
 
-        One that has since left the dataset (`in_dataset` false) isn't taken again, and its index
-        isn't given out again, but it fills no quota.
+        An album that has left the dataset since (`in_dataset` false) isn't taken again, and its
+        index isn't used again, but it doesn't count for the quota.
         """
         if identity.album_id:
             self._ids.add(identity.album_id)
@@ -68,22 +68,21 @@ class Selection:
         return album_id in self._ids
 
     def missing(self, label: Label) -> int:
-        """Return how many albums the label may still take."""
+        """Return the number of albums that the label may still take."""
         return max(0, label.limit - self._counts[label.genre_name])
 
     def count(self, label: Label) -> int:
-        """Return how many albums of the label are in the dataset."""
+        """Return the number of the label's albums in the dataset."""
         return self._counts[label.genre_name]
 
     def count_of_year(self, label: Label, year: int) -> int:
-        """Return how many albums of the label and year are in the dataset."""
+        """Return the number of the label's albums of a year in the dataset."""
         return self._years[label.genre_name, year]
 
     def judge(self, listing: Listing, label: Label, *, year_asked: int) -> Album | Skip:
-        """Take the listing as the label's next album, or say why not.
+        """Take the listing as the label's next album, or return the reason to skip it.
 
-        Does not look at the quota: ask `missing` before. A year that the source doesn't know
-        becomes `year_asked`.
+        The quota isn't checked here, but by `missing`. An unknown year becomes `year_asked`.
         """
         identity = Identity.of(listing, label.genre_name)
         if skip := _unfit(listing, label) or self._taken(identity):

@@ -1,8 +1,8 @@
-"""How a label's quota is filled from its years: the newest first, or all of them evenly.
+"""Order the years from which a label's quota is filled: the newest first, or all of them evenly.
 
-Which row is used next follows from the rows that were used so far and from nothing else: not from
-the limit, not from which answer came first. So a label with a smaller limit has the first albums
-of the one with a larger limit, and a fill that was cut off goes on as if it hadn't been.
+The next row depends on the rows used so far alone, neither on the limit nor on the order of
+answers. So a smaller limit gives the first albums of a larger one, and an interrupted run resumes
+with the same result.
 """
 
 import heapq
@@ -11,49 +11,50 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import NamedTuple, Protocol
 
+from equigen.fetching.paging import PageRef, Plan
 from equigen.labels.builtin import Label
-from equigen.sources.paging import PageRef, Plan, Query
+from equigen.sources.base import Query
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The page that is used next, and how many albums are taken from it before the next turn."""
+    """The page that is used next, and the most albums to take from it before the next turn."""
 
     ref: PageRef
     most: int
 
 
 class Order(Protocol):
-    """In which order a label's pages are used, and which will be needed."""
+    """An order in which a label's pages are used."""
 
     def turns(self, label: Label) -> Iterator[Turn]:
-        """Yield turns until the label is full or nothing is left.
+        """Yield turns until the label is full or no rows are left.
 
-        Each must be over, with the albums taken or all rows of the page used, before the next.
+        Before the next turn, the albums must have been taken, or all rows of the page used.
         """
         ...
 
     def ahead(self, label: Label) -> Iterator[PageRef]:
-        """Yield pages that did not come yet and that the label will need."""
+        """Yield the pages that didn't come yet and that the label will need."""
         ...
 
     def out_of_reach(self, label: Label) -> int:
-        """Return how many results that the label could use, at most, the service keeps back."""
+        """Return an upper bound of the usable results that the service doesn't give out."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """Year after year in the plan's order, each to its end.
+    """The plan's order: year after year, each to its end.
 
-    `missing(label)` is how many albums the label may still take.
+    `missing(label)` is the number of albums that the label may still take.
     """
 
     plan: Plan
     missing: Callable[[Label], int]
 
     def turns(self, label: Label) -> Iterator[Turn]:
-        """Yield each page once, with all that the label still misses."""
+        """Yield each page once, for all albums that the label still misses."""
         for ref in self.plan.pages(label):
             missing = self.missing(label)
             if not missing:
@@ -62,17 +63,17 @@ class Recent:
                 yield Turn(ref, missing)
 
     def ahead(self, label: Label) -> Iterator[PageRef]:
-        """Yield what the plan says, in order."""
+        """Yield the plan's pages, in order."""
         return self.plan.ahead(label, missing=self.missing(label))
 
     def out_of_reach(self, label: Label) -> int:
-        """Return what the plan says."""
+        """Return the plan's bound."""
         return self.plan.out_of_reach(label)
 
 
 @dataclass(slots=True)
 class _Year:
-    """A year's place among the others, and its first page that has rows, or may have."""
+    """A year, its place in the order, and its first page that has or may have rows."""
 
     query: Query
     place: int
@@ -81,7 +82,7 @@ class _Year:
 
 
 class _Standing(NamedTuple):
-    """Who is next: the fewest albums, then a page begun already, then the place."""
+    """The sort key of a year: the fewest albums, then a page begun already, then the place."""
 
     albums: int
     asks_anew: bool
@@ -90,11 +91,11 @@ class _Standing(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Even:
-    """The next album is always of the year that has the fewest, among those that have results.
+    """The even order: the next album is of the year with the fewest, among years with results.
 
-    Where several have as few, it is one whose page is begun already, which costs no request; else
-    the first in the order of `spread_out`. `missing` is as for `Recent`; `albums(label, year)` is
-    how many albums of a year the label has, `begun(ref)` whether rows of a page were used.
+    Of several such years, one whose page is begun already comes first, since it costs no request;
+    else the first in the order of `spread_out`. `missing` is as for `Recent`; `albums(label, year)`
+    is the number of the label's albums of a year, `begun(ref)` tells whether rows were used.
     """
 
     plan: Plan
@@ -114,17 +115,17 @@ class Even:
                 heapq.heappop(queue)
                 continue
             standing = self._standing(year, ref)
-            # A year only ever falls back, so the foremost that stands where it was is the first.
+            # Keys only grow, so the first year whose key is unchanged is the smallest of all.
             if standing != queue[0]:
                 heapq.heapreplace(queue, standing)
                 continue
             yield Turn(ref, 1)
 
     def ahead(self, label: Label) -> Iterator[PageRef]:
-        """Yield the pages without which no year can get what will surely be its share.
+        """Yield the pages that the years need for their certain share.
 
-        The share is what each year gets if all that may have results have enough; where some have
-        less, it is larger. The one guess is that what is found under a year is of that year.
+        The share is that of each year if all years have enough results; with fewer it grows. The
+        only guess is that the results of a year's query are of that year.
         """
         missing = self.missing(label)
         pages = [(year, ref) for year in self._years_of(label) if (ref := self._page(year))]
@@ -133,7 +134,7 @@ class Even:
         standings = [(self._standing(year, ref), year) for year, ref in pages]
         share = even_share([standing.albums for standing, _ in standings], missing)
         behind = [(standing, year) for standing, year in standings if standing.albums < share]
-        if not behind:  # too few are missing for one each: those whose turn it is get it
+        if not behind:  # fewer are missing than years are left: the next ones in order get one each
             lowest = [each for each in standings if each[0].albums == share]
             behind = sorted(lowest, key=lambda each: each[0])[:missing]
             share += 1
@@ -141,7 +142,7 @@ class Even:
             yield from self._needed(year, room=share - standing.albums)
 
     def out_of_reach(self, label: Label) -> int:
-        """Return what the plan says; a label that is full could use none."""
+        """Return the plan's bound; 0 for a label that is full."""
         return self.plan.out_of_reach(label) if self.missing(label) else 0
 
     def _needed(self, year: _Year, *, room: int) -> Iterator[PageRef]:
@@ -156,7 +157,7 @@ class Even:
         return _Standing(albums, not self.begun(ref), year.place)
 
     def _page(self, year: _Year) -> PageRef | None:
-        """Return the year's first page that has rows or may have; None once it has no more."""
+        """Return the year's first page that has or may have rows; None if there is none."""
         while year.ref is not None and self.plan.rows_left(year.ref) == 0:
             year.ref = next(year.walk, None)
         return year.ref
@@ -172,9 +173,9 @@ class Even:
 
 
 def spread_out(years: Sequence[int]) -> list[int]:
-    """Return the years in an order of which any beginning is spread over all of them.
+    """Return the years in an order of which each beginning is spread over all of them.
 
-    The first comes first, then the middle one, then those at the quarters, the eighths and so on.
+    After the first comes the middle one, then those at the quarters, the eighths and so on.
     https://en.wikipedia.org/wiki/Van_der_Corput_sequence
     """
     count = len(years)
@@ -185,9 +186,9 @@ def spread_out(years: Sequence[int]) -> list[int]:
 
 
 def even_share(albums: Sequence[int], missing: int) -> int:
-    """Return up to how many albums each year can be filled with `missing` more.
+    """Return the number of albums up to which `missing` more can fill each year.
 
-    `albums` is how many each year has, at least one year; those that have more stay as they are.
+    `albums` are the numbers of at least one year; years that have more stay unchanged.
     """
     fewest = sorted(albums)
     for count, held in enumerate(accumulate(fewest), start=1):

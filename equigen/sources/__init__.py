@@ -1,1 +1,1 @@
-"""The origins of albums, one file each."""
+"""Sources of albums, one file each."""

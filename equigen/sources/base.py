@@ -1,10 +1,15 @@
-"""Origins of albums: one file each, found by its name, loaded when it is used.
+"""Define a source of albums: one file each, found by its name, imported when it is used.
 
-There are two kinds. An `OnlineSource` is asked page by page: it declares how its hosts want to be
-asked and turns a page of foreign JSON into listings, but never sleeps, retries or opens a
-connection. A `LocalSource` lies on the disk as a whole. To add one, write
-`equigen/sources/NAME.py` with a function `open_source(config: Config)` that returns either, and
-`SETTINGS`, the settings that are also flags of `fetch`; `fetch --source NAME` then finds it.
+There are two kinds. An `OnlineSource` is paged through: it declares the limits of its hosts and
+turns a page of foreign JSON into listings, but never sleeps, retries or opens a connection. A
+`LocalSource` lies on the disk as a whole. To add one, write `equigen/sources/NAME.py` with
+
+- `open_source(config: Config)`, which returns either;
+- `SETTINGS`, the settings that are also flags of `fetch`;
+- `LICENCE`, a note on the licence of its rows, if users must know one;
+- `open_renewer(config: Config)`, which returns a `Renewer`, if its picture URLs expire.
+
+Then `fetch --source NAME` finds it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,12 +21,26 @@ from equigen.dataset.context import Context
 from equigen.http.limits import HostPolicy
 from equigen.labels.builtin import Label
 from equigen.schema import Listing
-from equigen.sources.paging import Query
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query to a source: one label in one year, or a slice of it.
+
+    `country` and `format` are "" where the query isn't sliced by them; `part` is the slice of a
+    source that slices by something else, in words of its own.
+    """
+
+    label: Label
+    year: int
+    country: str = ""
+    format: str = ""
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked: a URL and its parameters, in order, not yet encoded. Never credentials."""
+    """A URL and its parameters, in order, not yet encoded; it never holds credentials."""
 
     url: str
     params: tuple[tuple[str, str], ...]
@@ -31,10 +50,10 @@ class Request:
 class Page:
     """One page of results.
 
-    `items` and `pages` are what the service says of the whole query; `listings` are the page's
-    albums in its order. `others` counts results that are no albums (artists, labels, torn rows).
-    `torn` counts results that lack what each has; `is_counted` is false where the service didn't
-    say how many results there are. Either may be better when the page is asked for again.
+    `items` and `pages` are the service's counts for the whole query; `listings` are the page's
+    albums in its order. `others` counts results that are no albums (artists, labels, damaged rows),
+    `torn` those among the results that lack required fields. `is_counted` is false where the
+    service gave no count. A repeated request may give a better page.
     """
 
     items: int
@@ -47,10 +66,9 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What the user can do where a source gives nothing: a sentence each, or "" for nothing.
+    """Advice for users where a source gives nothing: a sentence each, or "".
 
-    `refused` is for a service that refuses who we say we are, `no_pictures` for albums of which not
-    one has a picture.
+    `refused` is for failed authentication, `no_pictures` for results without any picture.
     """
 
     refused: str = ""
@@ -58,62 +76,62 @@ class Advice:
 
 
 class OnlineSource(Protocol):
-    """What the fetch stage needs of an origin of albums that is asked page by page."""
+    """A source of albums that the fetch stage pages through."""
 
     @property
     def licence(self) -> str:
-        """What must be known of the licence before the rows are used; "" for nothing."""
+        """A note on the licence of the rows; "" where none is needed."""
         ...
 
     @property
     def advice(self) -> Advice:
-        """What to do where it gives nothing."""
+        """The advice for users where it gives nothing."""
         ...
 
     @property
     def reach(self) -> int:
-        """How many results of one query the service gives out."""
+        """The most results of one query that the service gives out."""
         ...
 
     @property
     def page_size(self) -> int:
-        """How many results a page has."""
+        """The number of results of a full page."""
         ...
 
     @property
     def user_agent(self) -> str:
-        """Who the service is told that we are."""
+        """The User-Agent for the service."""
         ...
 
     @property
     def policies(self) -> Mapping[str, HostPolicy]:
-        """How each host wants to be asked, by host pattern; the client enforces it."""
+        """The limits and headers of each host, by host pattern; the client enforces them."""
         ...
 
     def key(self, query: Query) -> str:
-        """Return a name of the query that stays the same for ever: the ledger's key."""
+        """Return the ledger's key of a query; it must never change."""
         ...
 
     def slices(self, query: Query) -> Sequence[Query]:
-        """Cut a query that has too many results; nothing where it can't be cut any further."""
+        """Slice a query that has too many results; return () where it can't be sliced."""
         ...
 
     def request(self, query: Query, page: int) -> Request:
-        """Return how a page is asked for."""
+        """Return the request for a page."""
         ...
 
     def read(self, query: Query, body: bytes, *, url: str) -> Page:
         """Turn an answer's body into a page.
 
         Raises:
-            BadBodyError: it isn't what such an answer looks like; `url` is named in the message.
+            BadBodyError: the body has another form; the message names `url`.
 
         """
         ...
 
 
 class Offer(NamedTuple):
-    """One album of a catalogue: its number there, and what decides for which label it is.
+    """An album of a catalogue: its number there, and the fields that decide its label.
 
     `year` is 0 where it isn't known.
     """
@@ -125,16 +143,16 @@ class Offer(NamedTuple):
 
 
 class Catalogue(Protocol):
-    """All that a local source has, each album by a number of its own."""
+    """All albums of a local source, each with a number of its own."""
 
     @property
     def size(self) -> int:
-        """How many offers there are, about."""
+        """The approximate number of offers."""
         ...
 
     @property
     def facts(self) -> Mapping[str, int]:
-        """How many of what the source holds, and what of it is offered: "masters": 500, ..."""
+        """Counts by name for the summary, such as "masters": 500."""
         ...
 
     def offers(self) -> Iterator[Offer]:
@@ -146,15 +164,15 @@ class Catalogue(Protocol):
         ...
 
     def fits(self, label: Label, genres: Sequence[str], styles: Sequence[str]) -> bool:
-        """Tell whether an offer with these genres and styles is one for the label."""
+        """Tell whether an offer with these genres and styles belongs to the label."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class LocalSource:
-    """An origin of albums that lies on the disk as a whole, such as a dump.
+    """A source of albums that lies on the disk as a whole, such as a dump.
 
-    `open` reads what it hasn't read before, with a bar, and yields the catalogue; it raises an
+    `open` yields the catalogue, after it has indexed new files with a progress bar; it raises an
     `InputError` where the files are missing or damaged. `licence` and `advice` are as for an
     `OnlineSource`.
     """
@@ -168,33 +186,33 @@ Source = OnlineSource | LocalSource
 
 
 class Renewer(Protocol):
-    """What is needed of a source whose pictures' addresses expire: asked for one picture each."""
+    """A source that gives a picture a new URL when the old one has expired."""
 
     @property
     def user_agent(self) -> str:
-        """Who the service is told that we are."""
+        """The User-Agent for the service."""
         ...
 
     @property
     def policies(self) -> Mapping[str, HostPolicy]:
-        """How each host wants to be asked, by host pattern."""
+        """The limits and headers of each host, by host pattern."""
         ...
 
     def renewal(self, album_id: str, picture: str) -> Request | None:
-        """Return how an album's pictures are asked for; None where that one isn't the source's.
+        """Return the request for an album's picture URLs; None where the album isn't the source's.
 
-        `picture` is what stays the same of its address (`rules.pictures.picture_key`).
+        `picture` is the picture's key (`equigen.identity.pictures.picture_key`).
         """
         ...
 
     def renewed(self, picture: str, body: bytes, *, url: str) -> str:
-        """Return the address that the answer has for a picture: its own, or that of the main one.
+        """Return a picture's new URL from an answer, or else that of the album's main picture.
 
-        "" means that the album has none any more.
+        Returns "" where the album has no picture any more.
 
         Raises:
-            BadBodyError: it isn't what such an answer looks like; `url` is named in the message.
-            CredentialsError: the service gives addresses only to those who say who they are.
+            BadBodyError: the body has another form; the message names `url`.
+            CredentialsError: the service gives URLs only with credentials.
 
         """
         ...

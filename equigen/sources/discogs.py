@@ -1,4 +1,4 @@
-"""Albums from the Discogs API: https://www.discogs.com/developers/#page:database,header:database-search."""
+"""Search the Discogs API for albums: https://www.discogs.com/developers/#page:database,header:database-search."""
 
 import json
 import math
@@ -16,9 +16,7 @@ from equigen.errors import BadBodyError, ConfigError, CredentialsError
 from equigen.http.limits import HostPolicy, is_loopback
 from equigen.identity.pictures import has_no_cover, picture_key
 from equigen.schema import MAX_CELL_CHARS, Listing, safe_text, short_text
-from equigen.sources.base import Advice, Page, Request
-from equigen.sources.discogs_facets import COUNTRIES, FORMATS
-from equigen.sources.paging import Query
+from equigen.sources.base import Advice, Page, Query, Request
 
 SETTINGS: Final = ("discogs.entity",)
 
@@ -33,15 +31,15 @@ _NO_ACCOUNT = (
     " `equigen run --source discogs-dump`."
 )
 _PAGE_SIZE = 100
-# However many `items` a search reports, results beyond this are refused.
+# Results beyond this are refused, even if `items` is higher.
 _REACH = 10_000
-# More than Discogs will ever have of anything; what is larger is a torn number.
+# A larger count is a damaged number.
 _MOST = 2**53
 _TITLE_SEPARATOR = " - "
-# What is longer is no address of a picture, and no list of an album's genres or formats.
+# Longer picture URLs and lists of genres or formats are damaged.
 _MOST_ADDRESS_CHARS = 4_000
 _MOST_VALUES = 100
-# Longer than any number that means something; Python itself refuses those of 4,300 digits.
+# Longer numbers are damaged; Python refuses to parse those of 4,300 digits.
 _MOST_DIGITS = 400
 _COUNT = re.compile(r"[0-9]{1,16}(?:\.0)?")
 _KINDS: Mapping[str, str] = MappingProxyType({"master": "m", "release": "r"})
@@ -50,10 +48,69 @@ _ALBUM_ID = re.compile(r"discogs:(?P<kind>[mr])(?P<number>[0-9]{1,16})")
 _OWN_PICTURE = "discogs:"
 _ALBUM = "a master or a release"
 
+# The countries and formats by which large queries are sliced, as Discogs' search spells them; the
+# most productive ones come first, so that a label fills with few requests.
+# https://support.discogs.com (guidelines 8, "Country", and 6, "Format")
+COUNTRIES = (
+    "US", "UK", "Germany", "France", "Japan", "Italy", "Europe", "Canada", "Netherlands", "Spain",
+    "Unknown", "Australia", "Brazil", "Sweden", "Belgium", "Poland", "Greece", "Mexico", "Russia",
+    "Finland", "Portugal", "Jamaica", "Norway", "Argentina", "Switzerland", "Denmark",
+    "Yugoslavia", "Austria", "USSR", "South Africa", "Turkey", "Colombia", "Taiwan", "India",
+    "Hungary", "Czech Republic", "Czechoslovakia", "South Korea", "New Zealand", "Indonesia",
+    "Chile", "Peru", "Venezuela", "Israel", "Romania", "Ireland", "Malaysia", "Hong Kong",
+    "Bulgaria", "China", "Ukraine", "Thailand", "Croatia", "Singapore", "Philippines", "Worldwide",
+    "German Democratic Republic (GDR)", "Serbia", "UK & Europe", "USA & Europe", "UK, Europe & US",
+    "USA & Canada", "USA, Canada & Europe", "USA, Canada & UK", "Germany, Austria, & Switzerland",
+    "Germany & Switzerland", "Australia & New Zealand", "Australasia", "Scandinavia", "Benelux",
+    "Czech Republic & Slovakia", "UK & Ireland", "UK & US", "UK & France", "UK & Germany",
+    "USA, UK & Europe", "Germany, Austria & Switzerland", "France & Benelux",
+    "Serbia and Montenegro", "Belgium & Netherlands", "Belgium & Luxembourg", "Spain & Portugal",
+    "Italy & Switzerland", "Africa", "Asia", "South America", "Central America",
+    "North America (inc Mexico)", "North & South America", "Europe & Asia", "Russia & CIS",
+    "South Pacific", "Gulf Cooperation Council", "Middle East", "South East Asia",
+    "South-East Asia", "Slovenia", "Slovakia", "Estonia", "Latvia", "Lithuania", "Iceland",
+    "Belarus", "Moldova, Republic of", "Moldova", "Luxembourg", "Malta", "Cyprus", "Monaco",
+    "Andorra", "San Marino", "Liechtenstein", "Bosnia & Herzegovina", "Macedonia", "Montenegro",
+    "Albania", "Kosovo", "Georgia", "Armenia", "Azerbaijan", "Kazakhstan", "Uzbekistan",
+    "Kyrgyzstan", "Tajikistan", "Turkmenistan", "Mongolia", "Cuba", "Puerto Rico",
+    "Dominican Republic", "Haiti", "Trinidad & Tobago", "Barbados", "Bahamas, The", "Guadeloupe",
+    "Martinique", "Bermuda", "Grenada", "Saint Lucia", "Dominica", "Antigua & Barbuda",
+    "Saint Vincent and the Grenadines", "Saint Kitts and Nevis", "Cayman Islands",
+    "Virgin Islands", "Curaçao", "Aruba", "Netherlands Antilles", "French Guiana", "Guyana",
+    "Suriname", "Belize", "Costa Rica", "Panama", "Guatemala", "El Salvador", "Honduras",
+    "Nicaragua", "Ecuador", "Bolivia", "Uruguay", "Paraguay", "Nigeria", "Ghana", "Kenya",
+    "Tanzania", "Uganda", "Ethiopia", "Zimbabwe", "Zambia", "Mozambique", "Angola", "Senegal",
+    "Mali", "Guinea", "Ivory Coast", "Cameroon", "Gabon", "Togo", "Benin", "Burkina Faso",
+    "Congo, Democratic Republic of the", "Congo, Republic of the", "Zaire", "Rhodesia", "Botswana",
+    "Namibia", "Malawi", "Madagascar", "Mauritius", "Réunion", "Reunion", "Seychelles",
+    "Cape Verde", "Sierra Leone", "Liberia", "Gambia, The", "Mauritania", "Sudan", "Somalia",
+    "Rwanda", "Burundi", "Swaziland", "Lesotho", "Egypt", "Morocco", "Algeria", "Tunisia", "Libya",
+    "Lebanon", "Syria", "Jordan", "Iraq", "Iran", "Saudi Arabia", "Kuwait", "United Arab Emirates",
+    "Bahrain", "Qatar", "Oman", "Yemen", "Palestine", "Ottoman Empire", "Afghanistan", "Pakistan",
+    "Bangladesh", "Sri Lanka", "Nepal", "Bhutan", "Maldives", "Burma", "Myanmar", "Cambodia",
+    "Laos", "Vietnam", "South Vietnam", "North Korea", "Macau", "Brunei", "Papua New Guinea",
+    "Fiji", "New Caledonia", "French Polynesia", "Samoa", "Tonga", "Vanuatu", "Solomon Islands",
+    "Guam", "Cook Islands", "Austria-Hungary", "Bohemia", "Protectorate of Bohemia and Moravia",
+    "Dutch East Indies", "Indochina", "Korea (pre-1945)", "Singapore, Malaysia & Hong Kong",
+    "Hong Kong & Thailand", "Singapore & Malaysia", "Southern Rhodesia", "Upper Volta", "Zanzibar",
+    "Greenland", "Faroe Islands", "Gibraltar", "Jersey", "Guernsey", "Man, Isle of",
+    "Vatican City", "Antarctica",
+)  # fmt: skip
+
+# "Cassette" is missing, since cassettes are never taken.
+FORMATS = (
+    "Vinyl", "CD", "File", "CDr", "Box Set", "All Media", "DVD", "SACD", "Shellac", "Lathe Cut",
+    "8-Track Cartridge", "Reel-To-Reel", "Flexi-disc", "Blu-ray", "Blu-ray-R", "DVDr", "Minidisc",
+    "Hybrid", "Acetate", "Memory Stick", "DCC", "Floppy Disk", "VHS", "Laserdisc", "CDV", "HD DVD",
+    "4-Track Cartridge", "PlayTape", "Pathé Disc", "Edison Disc", "Cylinder", "DAT",
+    "Microcassette", "Elcaset", "NT Cassette", "UMD", "Betamax", "U-matic", "Film Reel",
+    "SelectaVision",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Discogs:
-    """The search of the Discogs database; see `OnlineSource` for what it promises."""
+    """The search of the Discogs database, an `OnlineSource` and a `Renewer`."""
 
     base_url: str
     entity: str
@@ -65,11 +122,11 @@ class Discogs:
     page_size: int = _PAGE_SIZE
 
     def key(self, query: Query) -> str:
-        """Return the query as it is asked, without host, page and page size."""
+        """Return the query's parameters without host, page and page size."""
         return json.dumps(["discogs", *self._params(query)], ensure_ascii=False)
 
     def slices(self, query: Query) -> Sequence[Query]:
-        """Cut a query by country, and one of a country by format."""
+        """Slice a query by country, and that of a country by format."""
         if not query.country:
             return [replace(query, country=country) for country in COUNTRIES]
         if not query.format:
@@ -77,12 +134,12 @@ class Discogs:
         return ()
 
     def request(self, query: Query, page: int) -> Request:
-        """Return how a page is asked for: `format=album`, 100 a page."""
+        """Return the request for a page of 100 results with `format=album`."""
         paging = (("per_page", str(_PAGE_SIZE)), ("page", str(page)))
         return Request(f"{self.base_url}/database/search", (*self._params(query), *paging))
 
     def read(self, query: Query, body: bytes, *, url: str) -> Page:
-        """Turn a search answer into a page; foreign or missing fields never break it.
+        """Turn a search answer into a page; unexpected or missing fields never break it.
 
         Raises:
             BadBodyError: the body isn't JSON, or has no list of results.
@@ -98,7 +155,7 @@ class Discogs:
             raise _unexpected(url, "JSON without a list of results")
         listings = [listing for result in results if (listing := _listing(result))]
         if query.format:
-            # Asked by two formats at once, the service may heed one: what is no album stays out.
+            # With two format parameters, the service may apply only one of them.
             listings = [item for item in listings if _is_album(item)]
         counted = _whole_number(answer.get("pagination"), "items")
         items = len(results) if counted is None else counted
@@ -113,18 +170,18 @@ class Discogs:
         )
 
     def renewal(self, album_id: str, picture: str) -> Request | None:
-        """Return how a master or release is asked for, whose signed addresses are new ones."""
+        """Return the request for a master or release, whose answer has freshly signed URLs."""
         signed = _ALBUM_ID.fullmatch(album_id)
         if not signed or not picture.startswith(_OWN_PICTURE):
             return None
         return Request(f"{self.base_url}/{_FOLDERS[signed['kind']]}/{signed['number']}", ())
 
     def renewed(self, picture: str, body: bytes, *, url: str) -> str:
-        """Return the picture's address of today, or that of the primary picture in its place.
+        """Return the picture's new URL, or else that of the primary picture.
 
         Raises:
             BadBodyError: the body isn't JSON of a master or release.
-            CredentialsError: it has pictures, but their addresses are for those who log in.
+            CredentialsError: it has pictures without URLs, as without credentials.
 
         """
         try:
@@ -141,7 +198,7 @@ class Discogs:
         if images and not any(addresses):
             msg = f"{url}: has pictures, but no addresses of them. {_ADVICE.refused}"
             raise CredentialsError(msg)
-        # The primary one first, as a search shows it.
+        # The primary picture comes first, as in a search.
         ordered = sorted(
             (image.get("type") != "primary", at)
             for at, image in enumerate(images)
@@ -168,8 +225,8 @@ def open_source(config: Config) -> Discogs:
     """Open the Discogs API as the settings say.
 
     Raises:
-        ConfigError: the real service is asked without a user agent or credentials, or credentials
-            would go out unencrypted.
+        ConfigError: the user agent or the credentials for the real service are missing, or the
+            credentials would go out unencrypted.
 
     """
     settings = config.settings.discogs
@@ -217,7 +274,7 @@ def _listing(result: object) -> Listing | None:
     number, name = _count(result.get("id")), result.get("title")
     if not kind or number is None or not isinstance(name, str):
         return None
-    # What is too long for a cell is cut only in its parts: the title may stand far behind.
+    # A name longer than a cell is cut after it is split, since the title comes last.
     name = safe_text(name) if len(name) <= MAX_CELL_CHARS else name
     artist, separator, title = name.partition(_TITLE_SEPARATOR)
     if not separator:
@@ -237,7 +294,7 @@ def _listing(result: object) -> Listing | None:
 
 
 def _is_torn(result: object) -> bool:
-    """Tell whether a result lacks what each has, an artist and a label too."""
+    """Tell whether a result lacks a field that all results have, also those of artists."""
     if not isinstance(result, dict):
         return True
     texts = [result.get(name) for name in ("type", "title", "cover_image")]
@@ -278,7 +335,7 @@ def _whole_number(pagination: object, name: str) -> int | None:
 
 
 def _count(value: object) -> int | None:
-    """Return what is a count, also written as a text or with a point; None where it is none."""
+    """Parse a count, also as a text or with ".0"; return None for anything else."""
     if isinstance(value, (str, float)) and _COUNT.fullmatch(text := str(value).strip()):
         value = int(text.removesuffix(".0"))
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST:

@@ -1,7 +1,7 @@
-"""Albums from Discogs' open dumps, with covers from the Cover Art Archive: no account is needed.
+"""Read albums from Discogs' open dumps, with covers from the Cover Art Archive; no account needed.
 
-A master has a cover where a MusicBrainz release group links to it, or where the dump, an old one,
-has the address of a picture. https://data.discogs.com (CC0),
+A master has a cover if a MusicBrainz release group links to it, or if the dump, an old one, has a
+picture URL. https://data.discogs.com (CC0),
 https://musicbrainz.org/doc/Development/JSON_Data_Dumps (links: CC0)
 """
 
@@ -24,7 +24,7 @@ from equigen.labels.matching import fits
 from equigen.schema import Listing, split_list
 from equigen.sources.base import Catalogue, LocalSource, Offer
 
-# Dumps of before this day have addresses of pictures, and need no links to have covers.
+# Dumps before this day have picture URLs and need no links.
 _NO_ADDRESSES_SINCE = "20160101"
 SETTINGS: Final = ("dumps.releases", "dumps.date", "coverart.cover_px")
 
@@ -35,7 +35,7 @@ CREATE TEMP TABLE releases (
     PRIMARY KEY (master, is_main)
 )
 """
-# What the master itself doesn't know its main release may know, else another of its releases.
+# Fields that the master lacks come from its main release, else from another of its releases.
 _ALBUMS = """
 CREATE TEMP VIEW albums AS SELECT
     m.id AS number,
@@ -65,7 +65,7 @@ WHERE number IN (SELECT value FROM json_each(?)) ORDER BY number
 
 @dataclass(slots=True)
 class DumpedMasters:
-    """The masters of a dump that have a cover; see `Catalogue` for what it promises."""
+    """The masters of a dump that have a cover, a `Catalogue`."""
 
     db: sqlite3.Connection
     held: Mapping[str, int]
@@ -75,16 +75,16 @@ class DumpedMasters:
 
     @property
     def size(self) -> int:
-        """How many masters are linked to a release group."""
+        """The number of masters with a link to a release group."""
         return self.held.get("links to masters", self.held["masters"])
 
     @property
     def facts(self) -> Mapping[str, int]:
-        """What the dumps hold, and how many masters have a cover, once all were offered."""
+        """The dumps' counts, and that of masters with a cover once all were offered."""
         return {**self.held, **self._offered}
 
     def offers(self) -> Iterator[Offer]:
-        """Yield every master that has a cover, by its id."""
+        """Yield every master that has a cover, in the order of ids."""
         for number, year, genres, styles in self.db.execute(_OFFERS):
             self._offered["with a cover"] += 1
             yield Offer(number, year, split_list(genres), split_list(styles))
@@ -94,7 +94,7 @@ class DumpedMasters:
         return [self._listing(*row) for row in self.db.execute(_LISTINGS, (json.dumps(numbers),))]
 
     def fits(self, label: Label, genres: Sequence[str], styles: Sequence[str]) -> bool:
-        """Tell whether Discogs' own search would find it for the label."""
+        """Tell whether Discogs' own search would find the album for the label."""
         return fits(label, genres, styles)
 
     def _listing(self, number: int, artist: str, title: str, year: int, *more: str) -> Listing:
@@ -115,13 +115,13 @@ class DumpedMasters:
 
 
 def open_source(_config: Config) -> LocalSource:
-    """Return the source; which dumps there are is looked up when it is opened."""
+    """Return the source; opening it looks for the dumps."""
     return LocalSource(_open)
 
 
 @contextmanager
 def _open(context: Context) -> Iterator[Catalogue]:
-    # Release groups are of days of their own. All dumps are looked for before the first is read,
+    # Release groups have dates of their own. All dumps are looked for before the first is indexed,
     # which can take minutes.
     recipes = {Kind.MASTERS: MASTERS, Kind.GROUPS: LINKS, Kind.RELEASES: RELEASES}
     date = context.settings.dumps.date

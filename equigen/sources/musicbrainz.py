@@ -1,4 +1,4 @@
-"""Albums from MusicBrainz: from its dump, or from its API, https://musicbrainz.org/doc/MusicBrainz_API."""
+"""Read albums from MusicBrainz's dump, or from its API: https://musicbrainz.org/doc/MusicBrainz_API."""
 
 import json
 import math
@@ -23,18 +23,30 @@ from equigen.labels.builtin import Label
 from equigen.labels.matching import words_of
 from equigen.labels.musicbrainz_tags import asked_by, fits, phrases
 from equigen.schema import Listing, split_list
-from equigen.sources.base import Advice, Catalogue, LocalSource, Offer, Page, Request, Source
-from equigen.sources.licences import licence_of
-from equigen.sources.paging import Query
+from equigen.sources.base import (
+    Advice,
+    Catalogue,
+    LocalSource,
+    Offer,
+    Page,
+    Query,
+    Request,
+    Source,
+)
 
 SETTINGS: Final = ("musicbrainz.live", "dumps.date", "coverart.cover_px")
+# https://musicbrainz.org/doc/About/Data_License
+LICENCE: Final = (
+    "The genres of albums from MusicBrainz are licensed CC BY-NC-SA 3.0 (name MusicBrainz,"
+    " no commercial use, share alike); their artists, titles and years are CC0."
+)
 
 _PREFIX = "musicbrainz:"
 _ADVICE: Final = Advice(refused="Check musicbrainz.user_agent: a name with a contact.")
 _PAGE_SIZE = 100
-# The service means to give out no more of any search: MAX_SEARCH_RESULTS, MBS-14455.
+# The service's limit for any search: MAX_SEARCH_RESULTS, MBS-14455.
 _REACH = 500
-# https://musicbrainz.org/doc/MusicBrainz_API/Rate_Limiting: who asks faster gets nothing but 503.
+# https://musicbrainz.org/doc/MusicBrainz_API/Rate_Limiting: faster requests are all refused (503).
 _SPACING_S = 1.0
 _SERVICE = re.compile(r"(?:.+\.)?musicbrainz\.org")
 _CONTACT = re.compile(r"\S@\S|https?://\S")
@@ -44,37 +56,34 @@ _MOST = 2**53
 
 @dataclass(frozen=True, slots=True)
 class MusicBrainz:
-    """The search for release groups; see `OnlineSource` for what it promises.
-
-    A query with too many results is cut by month, and a month by the phrases that it asks for.
-    """
+    """The search for release groups, an `OnlineSource`."""
 
     base_url: str
     covers: "Covers"
     user_agent: str
     policies: Mapping[str, HostPolicy]
-    licence: str = licence_of(_PREFIX)
+    licence: str = LICENCE
     advice: Advice = _ADVICE
     reach: int = _REACH
     page_size: int = _PAGE_SIZE
 
     def key(self, query: Query) -> str:
-        """Return what the label asks for, the year and the slice: the table of genres may grow."""
+        """Return the label's search term, year and slice; not its tags, whose table may grow."""
         asked = ["musicbrainz", asked_by(query.label), str(query.year), query.part]
         return json.dumps(asked, ensure_ascii=False)
 
     def slices(self, query: Query) -> Sequence[Query]:
-        """Cut a query by month, and one of a month by phrase."""
+        """Slice a query by month, and that of a month by the label's phrases."""
         month, _, phrase = query.part.partition(" ")
         asked = phrases(query.label)
         if not month:
             return [replace(query, part=each) for each in _MONTHS]
-        if phrase or len(asked) < 2:  # noqa: PLR2004  (one phrase can't be cut)
+        if phrase or len(asked) < 2:  # noqa: PLR2004  (one phrase can't be sliced)
             return ()
         return [replace(query, part=f"{month} {each}") for each in asked]
 
     def request(self, query: Query, page: int) -> Request:
-        """Return how a page is asked for, 100 a page."""
+        """Return the request for a page of 100 results."""
         params = (
             ("query", _lucene(query)),
             ("fmt", "json"),
@@ -84,9 +93,9 @@ class MusicBrainz:
         return Request(f"{self.base_url}/release-group", params)
 
     def read(self, query: Query, body: bytes, *, url: str) -> Page:
-        """Turn a search answer into a page of the albums that are the label's.
+        """Turn a search answer into a page of the label's albums.
 
-        The search finds words; what it finds is judged as a record of the dump is.
+        The search matches words, so each result is matched again by the rules for the dump.
 
         Raises:
             BadBodyError: the body isn't JSON, or has no list of release groups.
@@ -119,7 +128,7 @@ class MusicBrainz:
 
 @dataclass(frozen=True, slots=True)
 class Covers:
-    """Where covers come from, and how large they are."""
+    """The archive of the covers, and their size."""
 
     base_url: str
     cover_px: int
@@ -127,7 +136,7 @@ class Covers:
 
 @dataclass(frozen=True, slots=True)
 class DumpedGroups:
-    """The albums of a release-group dump; see `Catalogue` for what it promises."""
+    """The albums of a release-group dump, a `Catalogue`."""
 
     db: sqlite3.Connection
     facts: Mapping[str, int]
@@ -135,11 +144,11 @@ class DumpedGroups:
 
     @property
     def size(self) -> int:
-        """How many albums there are."""
+        """The number of albums."""
         return self.facts["albums"]
 
     def offers(self) -> Iterator[Offer]:
-        """Yield every album, in the dump's order: which have a cover only the archive knows."""
+        """Yield every album in the dump's order; only the archive knows which ones have a cover."""
         for number, year, genres in self.db.execute("SELECT id, year, genres FROM groups"):
             yield Offer(number, year, split_list(genres), ())
 
@@ -156,7 +165,7 @@ class DumpedGroups:
         ]
 
     def fits(self, label: Label, genres: Sequence[str], _styles: Sequence[str]) -> bool:
-        """Tell whether the label's genres are among an album's."""
+        """Tell whether an album has a genre of the label."""
         return fits(label, genres)
 
 
@@ -164,12 +173,12 @@ def open_source(config: Config) -> Source:
     """Open MusicBrainz's dump, or its API where the settings say so.
 
     Raises:
-        ConfigError: the real service is asked without a user agent by which it can reach you.
+        ConfigError: the user agent for the real service is missing or has no contact.
 
     """
     if config.settings.musicbrainz.live:
         return _live(config)
-    return LocalSource(_open_dump, licence=licence_of(_PREFIX))
+    return LocalSource(_open_dump, licence=LICENCE)
 
 
 def _live(config: Config) -> MusicBrainz:
@@ -184,7 +193,7 @@ def _live(config: Config) -> MusicBrainz:
             f' me@example.org )", got {got}. Put it into config.toml.'
         )
         raise ConfigError(msg)
-    # One's own mirror has no such limit.
+    # A mirror of one's own has no such limit.
     policy = HostPolicy(concurrency=1, spacing_s=_SPACING_S if is_service else 0)
     return MusicBrainz(
         base_url=settings.base_url,
@@ -221,7 +230,7 @@ def _listing(album: ReleaseGroup, covers: Covers) -> Listing:
 
 
 def _lucene(query: Query) -> str:
-    """Return the query in the search's own language."""
+    """Return the query in Lucene's syntax."""
     month, _, phrase = query.part.partition(" ")
     date = f"{query.year:04}" + (f"-{month}" if month else "")
     clauses = ["primarytype:album", f"firstreleasedate:{date}"]
@@ -232,12 +241,13 @@ def _lucene(query: Query) -> str:
 
 def _tags(label: Label) -> str:
     asked = phrases(label)
-    # A label without a row wants all its words in one tag: that they are in some is asked for.
+    # A label without a row in the table needs all its words in one tag; the search can only require
+    # each word in some tag.
     return _quoted(asked) if asked else _quoted(sorted(words_of(asked_by(label))), " AND ")
 
 
 def _quoted(texts: Sequence[str], between: str = " OR ") -> str:
-    # Words and the table's phrases hold neither quotes nor backslashes.
+    # Neither words nor the table's phrases contain quotes or backslashes.
     return between.join(f'"{text}"' for text in texts)
 
 

@@ -1,4 +1,4 @@
-"""Find sources by name and open them."""
+"""Find sources by name, open them, and read their declarations."""
 
 import ast
 from typing import cast
@@ -10,7 +10,7 @@ from equigen.sources.base import Renewer, Source
 
 
 def settings() -> tuple[str, ...]:
-    """Return the settings that sources name as theirs in `SETTINGS`, without importing a source."""
+    """Return the settings that sources declare in `SETTINGS`, without importing a source."""
     found: list[str] = []
     for source in _sources().values():
         named = source.constant("SETTINGS")
@@ -23,7 +23,7 @@ def open_source(name: str, config: Config) -> Source:
 
     Raises:
         UsageError: there is no such source.
-        ConfigError: a setting that the source needs is missing.
+        ConfigError: a required setting of the source is missing.
 
     """
     known = _sources()
@@ -34,13 +34,23 @@ def open_source(name: str, config: Config) -> Source:
     return cast("Source", source.load().open_source(config))
 
 
-def open_renewer(album_id: str, config: Config) -> Renewer | None:
-    """Open what renews the addresses of an album's pictures; None where its source doesn't.
+def licence_of(album_id: str) -> str:
+    """Return the licence note that an album's source declares in `LICENCE`; "" for none.
 
-    Sources that do have a function `open_renewer(config)`.
+    The source is the part of the id before the colon; it is not imported.
+    """
+    source = _sources().get(album_id.partition(":")[0])
+    declared = source.constant("LICENCE") if source else None
+    return str(ast.literal_eval(declared)) if declared else ""
+
+
+def open_renewer(album_id: str, config: Config) -> Renewer | None:
+    """Open the renewer of an album's picture URLs; None where its source has none.
+
+    A source declares one as a function `open_renewer(config)`.
 
     Raises:
-        ConfigError: a setting that the source needs is missing.
+        ConfigError: a required setting of the source is missing.
 
     """
     source = _sources().get(album_id.partition(":")[0])

@@ -25,8 +25,8 @@ from equigen.fetching.selection import Selection
 from equigen.labels.builtin import builtin_labels
 from equigen.sandbox.exchange import Reply
 from equigen.schema import COLUMNS, Album
+from equigen.sources.base import Query
 from equigen.sources.discogs import Discogs
-from equigen.sources.paging import Query
 
 SPREADS = ["recent", "even"]
 LONG = "x" * 10_000_000

@@ -8,12 +8,12 @@ import pytest
 from support import silent_bar
 
 from equigen.fetching.local_pages import LocalPages
+from equigen.fetching.paging import PageRef
 from equigen.labels.builtin import Label, builtin_labels
 from equigen.labels.matching import fits
 from equigen.ledger.ledger import Ledger
 from equigen.schema import Album, Listing
-from equigen.sources.base import Offer
-from equigen.sources.paging import PageRef, Query
+from equigen.sources.base import Offer, Query
 
 LABELS = {label.name: label for label in builtin_labels(genre_limit=500, world_limit=500)}
 YEARS = range(2020, 1999, -1)

@@ -4,15 +4,9 @@ import math
 
 import pytest
 
+from equigen.fetching.paging import Extent, PageState, Plan, rows_expected, to_read_again
 from equigen.labels.builtin import builtin_labels
-from equigen.sources.paging import (
-    Extent,
-    Plan,
-    Query,
-    Told,
-    rows_expected,
-    to_read_again,
-)
+from equigen.sources.base import Query
 
 JAZZ = builtin_labels(genre_limit=1, world_limit=1)[3]
 
@@ -32,20 +26,26 @@ def test_a_page_has_as_many_results_as_its_count_leaves(items: int, page: int, r
     ("told", "again"),
     [
         ({}, []),
-        ({1: Told(250, 1)}, []),
-        ({1: Told(250, 1), 2: Told(250, 1)}, []),
-        ({1: Told(250, 1), 2: Told(250, 1), 3: Told(245, 1)}, [1, 2]),
-        ({1: Told(250, 2), 2: Told(250, 1), 3: Told(245, 1)}, [2]),
-        ({3: Told(245, 1), 2: Told(250, 1), 1: Told(250, 1)}, [3]),
-        ({1: Told(250, 1), 2: Told(250, 1), 3: Told(0, 2, is_past_the_end=True)}, [1]),
-        ({2: Told(250, 1), 3: Told(0, 2, is_past_the_end=True), 1: Told(180, 2)}, [2]),
-        ({1: Told(250, 1, is_doubted=True), 2: Told(250, 1, is_doubted=True)}, [1, 2]),
-        ({1: Told(250, 2, is_doubted=True), 2: Told(250, 1)}, []),
+        ({1: PageState(250, 1)}, []),
+        ({1: PageState(250, 1), 2: PageState(250, 1)}, []),
+        ({1: PageState(250, 1), 2: PageState(250, 1), 3: PageState(245, 1)}, [1, 2]),
+        ({1: PageState(250, 2), 2: PageState(250, 1), 3: PageState(245, 1)}, [2]),
+        ({3: PageState(245, 1), 2: PageState(250, 1), 1: PageState(250, 1)}, [3]),
+        (
+            {1: PageState(250, 1), 2: PageState(250, 1), 3: PageState(0, 2, is_past_the_end=True)},
+            [1],
+        ),
+        (
+            {2: PageState(250, 1), 3: PageState(0, 2, is_past_the_end=True), 1: PageState(180, 2)},
+            [2],
+        ),
+        ({1: PageState(250, 1, is_doubted=True), 2: PageState(250, 1, is_doubted=True)}, [1, 2]),
+        ({1: PageState(250, 2, is_doubted=True), 2: PageState(250, 1)}, []),
     ],
     ids=str,
 )
 def test_pages_that_disagree_with_the_last_one_are_read_again(
-    told: dict[int, Told], again: list[int]
+    told: dict[int, PageState], again: list[int]
 ) -> None:
     """Those of another number of results, and those in doubt; none that was asked for twice."""
     assert to_read_again(told) == again

@@ -19,10 +19,8 @@ from equigen.errors import BadBodyError, ConfigError, UsageError
 from equigen.labels.builtin import builtin_labels
 from equigen.schema import Listing, safe_text, split_list
 from equigen.sources import registry as sources
-from equigen.sources.base import Page
-from equigen.sources.discogs import open_source
-from equigen.sources.discogs_facets import COUNTRIES, FORMATS
-from equigen.sources.paging import Query
+from equigen.sources.base import Page, Query
+from equigen.sources.discogs import COUNTRIES, FORMATS, open_source
 
 RECORDED = Path(__file__).parents[3] / "shared" / "realdata" / "discogs_api"
 LABELS = {label.name: label for label in builtin_labels(genre_limit=1, world_limit=1)}

@@ -19,9 +19,8 @@ from equigen.http.client import Answer, Client
 from equigen.http.limits import HostPolicy, Patience
 from equigen.labels.builtin import Label, builtin_labels
 from equigen.schema import Listing
-from equigen.sources.base import Page
+from equigen.sources.base import Page, Query
 from equigen.sources.musicbrainz import MusicBrainz, open_source
-from equigen.sources.paging import Query
 
 LABELS = {label.name: label for label in builtin_labels(genre_limit=10, world_limit=10)}
 ROCK_1994 = Query(LABELS["Rock"], 1994)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from equigen.fetching.paging import Extent, PageRef, Plan
 from equigen.labels.builtin import builtin_labels
-from equigen.sources.paging import Extent, PageRef, Plan, Query
+from equigen.sources.base import Query
 
 JAZZ = builtin_labels(genre_limit=1, world_limit=1)[3]
 PAGE_SIZE = 2

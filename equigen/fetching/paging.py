@@ -1,0 +1,323 @@
+"""Plan the result pages: their order, those needed next, and those to request again.
+
+A label's pages are walked year by year, from the newest down. A query with more results than the
+service gives out is sliced (Discogs: by country, then by format; MusicBrainz: by month, then by
+genre) until each slice is below that limit. Pages are used strictly in this order, so that one
+catalogue gives one dataset; pages that are certain to be used are requested early.
+
+Results may move while a query is paged through: if some vanish, the rest moves up, and the first
+result of the next page is on a page that was read already. Each page has the query's count of
+results, so that a change is noticed and earlier pages are read again, once.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from equigen.errors import HttpStatusError
+from equigen.labels.builtin import Label
+from equigen.schema import Album, Listing
+from equigen.sources.base import Page, Query
+
+NOT_FOUND, FORBIDDEN = 404, 403
+# A year is assumed to have at most this many results more than twice those of the year after it.
+_FEW = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PageRef:
+    """One page of a query's results, counted from 1; `again` for its second reading."""
+
+    query: Query
+    page: int
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """The numbers of results and pages of a query, as its first page gives them."""
+
+    items: int
+    pages: int
+
+
+@dataclass(slots=True)
+class PageState:
+    """The state of a page that came.
+
+    `items` is its count of the query's results, `asks` the number of requests for it.
+    `is_past_the_end` means that there was no such page. `is_doubted` means that another page of the
+    same query shows one of its results too, so that a further result is on none of them.
+    """
+
+    items: int
+    asks: int
+    rows_left: int = 0
+    is_begun: bool = False
+    is_past_the_end: bool = False
+    is_doubted: bool = False
+
+
+class Pages(Protocol):
+    """All result pages of a source, online or local."""
+
+    @property
+    def reach(self) -> int:
+        """The most results of one query that can be had."""
+        ...
+
+    @property
+    def page_size(self) -> int:
+        """The number of results of a full page."""
+        ...
+
+    @property
+    def answers(self) -> int:
+        """The number of pages that came over the network in this run."""
+        ...
+
+    @property
+    def others(self) -> int:
+        """The number of results on them that are no albums."""
+        ...
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Notes for the summary, a sentence each."""
+        ...
+
+    def slices(self, query: Query) -> Sequence[Query]:
+        """Slice a query that has too many results; return () where it can't be sliced."""
+        ...
+
+    def extent(self, query: Query) -> Extent | None:
+        """Return the extent of a query; None before its first page came."""
+        ...
+
+    def rows_left(self, ref: PageRef) -> int | None:
+        """Return the number of unused rows of a page; None before it came."""
+        ...
+
+    def begun(self, ref: PageRef) -> bool:
+        """Tell whether some rows of a page were used."""
+        ...
+
+    def moved(self, query: Query) -> Sequence[int]:
+        """Return the pages to read again because the results moved since they were read."""
+        ...
+
+    def listings(self, ref: PageRef, *, ahead: Callable[[], Iterable[PageRef]]) -> list[Listing]:
+        """Return the unused rows of a page; wait for the page if it didn't come yet.
+
+        `ahead` yields, in order, further pages that will be needed.
+        """
+        ...
+
+    def use(self, ref: PageRef, *, rows_left: int, taken: Sequence[Album]) -> None:
+        """Note the albums that were taken from a page, and its number of unused rows."""
+        ...
+
+    def settle(self) -> None:
+        """Write all uses to the ledger, and free the rows in memory."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The order of all pages, as far as the pages that came so far decide it.
+
+    All fields but `years` are those of `Pages`.
+    """
+
+    years: Sequence[int]
+    reach: int
+    page_size: int
+    slices: Callable[[Query], Sequence[Query]]
+    extent: Callable[[Query], Extent | None]
+    rows_left: Callable[[PageRef], int | None]
+    moved: Callable[[Query], Sequence[int]] = lambda _: ()
+
+    def pages(self, label: Label) -> Iterator[PageRef]:
+        """Yield the label's pages in order; each must have come before the next is taken."""
+        for year in self.years:
+            yield from self.walk(Query(label, year))
+
+    def out_of_reach(self, label: Label) -> int:
+        """Return an upper bound of the label's results that the service doesn't give out."""
+        return sum(self._kept_back(Query(label, year)) for year in self.years)
+
+    def ahead(self, label: Label, *, missing: int) -> Iterator[PageRef]:
+        """Yield the pages that didn't come yet and that the label will need, in order.
+
+        `missing` is the number of albums that the label may still take. A page is yielded only if
+        all rows before it can't fill the label, so that no request is in vain. The only guess is
+        that a year has not many more than twice the results of the year walked before it.
+        """
+        before, last_items = 0, None
+        for year in self.years:
+            if before >= missing:
+                return
+            root = Query(label, year)
+            extent = self.extent(root)
+            if extent is not None:
+                yield from self.needed(root, extent, room=missing - before)
+                before += self._rows_at_most(root, extent)
+                last_items = extent.items
+                continue
+            yield PageRef(root, 1)
+            if last_items is None:
+                return
+            before += 2 * last_items + _FEW
+
+    def needed(self, root: Query, extent: Extent, *, room: int) -> Iterator[PageRef]:
+        """Yield the pages of a year that didn't come yet and that `room` more albums need."""
+        all_needed = extent.items < room
+        before = 0
+        for ref in self.walk(root):
+            if before >= room and not all_needed:
+                return
+            rows = self.rows_left(ref)
+            if rows is None:
+                yield ref
+            if self.extent(ref.query) is None and not all_needed:
+                return
+            before += self.page_size if rows is None else rows
+
+    def _rows_at_most(self, root: Query, extent: Extent) -> int:
+        """Return the most rows that the year can still give."""
+        rows = 0
+        for ref in self.walk(root):
+            if self.extent(ref.query) is None:
+                return extent.items
+            left = self.rows_left(ref)
+            rows += self.page_size if left is None else left
+        return rows
+
+    def walk(self, query: Query) -> Iterator[PageRef]:
+        """Yield the query's pages in order; later ones depend on the pages that came meanwhile."""
+        yield PageRef(query, 1)
+        extent = self.extent(query)
+        if extent is None:
+            return
+        slices = self.slices(query) if extent.items > self.reach else ()
+        for part in slices:
+            yield from self.walk(part)
+        if slices and self._hold_all(slices, extent.items):
+            return
+        # The query isn't sliced, or some of its results are in no slice.
+        yield from self._further(query)
+
+    def _further(self, query: Query) -> Iterator[PageRef]:
+        """Yield the pages after the first, then those to read again, each once."""
+        page, read_again = 1, set[int]()
+        while True:
+            if page < self._last(query):
+                page += 1
+                yield PageRef(query, page)
+                continue
+            refs = (PageRef(query, number) for number in range(1, page + 1))
+            all_came = all(self.rows_left(ref) is not None for ref in refs)
+            moved = self.moved(query) if page > 1 and all_came else ()
+            again = next((each for each in moved if each not in read_again), None)
+            if again is None:
+                return
+            read_again.add(again)
+            yield PageRef(query, again, again=True)
+
+    def _last(self, query: Query) -> int:
+        extent = self.extent(query)
+        return min(extent.pages, self.reach // self.page_size) if extent else 1
+
+    def _hold_all(self, queries: Sequence[Query], items: int) -> bool:
+        """Tell whether the queries together have all results, as far as their extents are known."""
+        extents = [self.extent(query) for query in queries]
+        return None in extents or sum(extent.items for extent in extents if extent) >= items
+
+    def _kept_back(self, query: Query) -> int:
+        extent = self.extent(query)
+        return extent.items - self._within_reach(query, extent) if extent else 0
+
+    def _within_reach(self, query: Query, extent: Extent) -> int:
+        """Return a lower bound of the results that the query or its slices give."""
+        if extent.items <= self.reach:
+            return extent.items
+        parts = [(part, self.extent(part)) for part in self.slices(query)]
+        held = sum(self._within_reach(part, known) for part, known in parts if known)
+        return min(extent.items, max(self.reach, held))
+
+
+def rows_expected(extent: Extent, page: int, *, page_size: int, reach: int) -> int:
+    """Return the number of results that a page must have by its own count for the query."""
+    return max(0, min(page_size, min(extent.items, reach) - (page - 1) * page_size))
+
+
+def to_read_again(states: Mapping[int, PageState]) -> list[int]:
+    """Return the pages of a query to read again, from the states in the order in which they came.
+
+    These are the pages whose count differs from that of the newest page, and those in doubt. If the
+    newest one is past the end, only the first page can give the new count. No page is requested
+    more than twice, so that results which keep moving come to an end.
+    """
+    if not states:
+        return []
+    newest = states[list(states)[-1]]
+    return sorted(
+        page
+        for page, each in states.items()
+        if each.asks == 1
+        and (
+            each.is_doubted
+            or (each.items != newest.items and (page == 1 or not newest.is_past_the_end))
+        )
+    )
+
+
+def rows_of(page: Page) -> int:
+    """Return the number of different results of a page."""
+    return len({listing.album_id for listing in page.listings}) + page.others
+
+
+def merge(first: Page, second: Page) -> Page:
+    """Merge two answers for the same page: the second, and results that only the first has.
+
+    An album without a picture in the second answer is taken from the first if it has one there.
+    """
+    with_picture = {each.album_id: each for each in first.listings if each.image_url}
+    listings = [
+        each if each.image_url else with_picture.get(each.album_id, each)
+        for each in second.listings
+    ]
+    there = {each.album_id for each in listings}
+    listings += [each for each in first.listings if each.album_id not in there]
+    counts = second if second.pages and second.is_counted else first
+    return replace(
+        counts,
+        listings=tuple({each.album_id: each for each in listings}.values()),
+        others=second.others if second.listings or second.others else first.others,
+        torn=min(first.torn, second.torn),
+    )
+
+
+def redact(page: Page, hide: Callable[[str], str]) -> Page:
+    """Hide secrets in a page's texts, since a service may quote the credentials it was sent."""
+    return replace(page, listings=tuple(_redacted(each, hide) for each in page.listings))
+
+
+def _redacted(listing: Listing, hide: Callable[[str], str]) -> Listing:
+    return replace(
+        listing,
+        artist=hide(listing.artist),
+        title=hide(listing.title),
+        image_url=hide(listing.image_url),
+        genres=tuple(map(hide, listing.genres)),
+        styles=tuple(map(hide, listing.styles)),
+        country=hide(listing.country),
+        formats=tuple(map(hide, listing.formats)),
+    )
+
+
+def is_past_the_end(err: HttpStatusError) -> bool:
+    """Tell whether an error means that a page is past the end, or past the service's limit."""
+    if err.status == FORBIDDEN:
+        return "pagination" in str(err).casefold()
+    return err.status == NOT_FOUND
