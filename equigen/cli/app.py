@@ -1,8 +1,8 @@
-"""The command line: one thin command a stage.
+"""Build the command line: one Typer command a module of `commands/`.
 
-Commands are made from the stages and recipes that `members` finds: the parameters of `run` become
-flags, and so do the settings that the module names in `SETTINGS`. Results go to stdout, talk to
-stderr; errors become one line and an exit code (`command.py`).
+The keyword parameters of a command's `run` become flags, and so do the settings that the module
+names in `SETTINGS`. Each command's module is imported when the command is used, so that `--help`
+stays fast; `_LazyCommand` stands for it until then.
 """
 
 import inspect
@@ -53,31 +53,31 @@ def main() -> None:
             program.main(prog_name="equigen")
         finally:
             flush_stdout()
-    except EquigenError as err:  # of help, plug-ins and the like: commands say it themselves
+    except EquigenError as err:  # from --help or plug-ins; commands print their own errors
         if not isinstance(err, OutputClosedError):
             complain(f"equigen: {err}")
         sys.exit(err.exit_code)
     except (KeyboardInterrupt, SystemExit) as end:
-        # Before a command takes over, and typer ends so without a word.
+        # Typer ends silently where the signal came before a command ran.
         if isinstance(end, SystemExit) and (end.code != EXIT_INTERRUPTED or _stopped):
             raise
         complain(f"equigen: {STOPPED}")
         sys.exit(EXIT_INTERRUPTED)
-    finally:  # all is done and told: a signal that comes now changes nothing
+    finally:  # the result is printed: a signal that comes now changes nothing
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
-        # Python, as `python -m`, ends itself by SIGINT where an interrupt came in code that is made
-        # from text, as that of dataclasses is, though it was caught; by 130 where it can't.
+        # `python -m` ends with SIGINT instead of 130 where an interrupt came in generated code,
+        # such as a dataclass's, though it was caught.
         if hasattr(signal, "pthread_sigmask"):  # not on this system
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
-# Commands that were stopped, and have said so.
+# Commands that were interrupted and printed so.
 _stopped: list[str] = []
 
 
 def _stop_cleanly(number: int, _frame: object) -> None:
-    """Let what is under way end and be kept; a second signal doesn't wait for it."""
+    """Interrupt the command, which keeps its work; end the process at a second signal."""
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: os._exit(EXIT_INTERRUPTED))
     raise KeyboardInterrupt(number)
@@ -121,7 +121,7 @@ def _equigen(
 
 
 class _LazyCommand(TyperCommand):
-    """Stands in the list of commands; the module behind it is loaded when it is used."""
+    """A placeholder in the list of commands that imports its module when it is used."""
 
     def __init__(self, command: Plugin) -> None:
         super().__init__(command.name, help=command.summary)
@@ -133,7 +133,7 @@ class _LazyCommand(TyperCommand):
 
 
 def _command(command: Plugin) -> Any:  # noqa: ANN401  (typer has no public name for it)
-    """Make the real command of a stage or recipe."""
+    """Make the Typer command of a module from the signature of its `run`."""
     module = command.load()
     own = {
         name: parameter
@@ -189,7 +189,7 @@ def _command(command: Plugin) -> Any:  # noqa: ANN401  (typer has no public name
 
 
 def _help(module: types.ModuleType) -> str:
-    # A backspace alone on a line keeps the paragraph below it as it is, line by line.
+    # A line of a backspace alone keeps click from rewrapping the paragraph below it.
     return re.sub(r"\n(Examples?:\n)", r"\n\b\n\1", module.__doc__ or "")
 
 
@@ -199,7 +199,7 @@ def _flag_name(path: str) -> str:
 
 
 def _setting_type(path: str) -> object:
-    """Return the flag of a setting: its help comes from the setting, its checks as well."""
+    """Return the Typer option of a setting; the setting gives its help, and checks its value."""
     field = _setting(path)
     if field.annotation is bool:
         name = _flag_name(path).replace("_", "-")

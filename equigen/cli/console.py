@@ -1,4 +1,4 @@
-"""How results, talk and progress look on a terminal."""
+"""Format results, messages and progress bars for a terminal."""
 
 import shutil
 import sys
@@ -16,13 +16,13 @@ _GAP = "  "
 
 
 class _TqdmBar:
-    """A tqdm bar behind the few words that stages use."""
+    """A tqdm bar behind the protocol `dataset.context.Bar`."""
 
     def __init__(self, bar: "tqdm[Any]") -> None:
         self._bar = bar
 
     def advance(self, count: int = 1, **figures: object) -> None:
-        """Move on; figures stand behind the bar."""
+        """Advance the bar; show the figures behind it."""
         if figures and not self._bar.disable:
             self._bar.set_postfix(figures, refresh=False)
         self._bar.update(count)
@@ -66,18 +66,18 @@ class BarMaker:
 
 
 def say(line: str) -> None:
-    """Write a line to stderr, above the bars that are shown there, where it can be written."""
+    """Write a line to stderr, above the progress bars; ignore a closed stderr."""
     with suppress(OSError):
         tqdm.write(without_controls(line), file=sys.stderr)
 
 
 def columns() -> int:
-    """Return how many characters a line on stdout may have, 0 for any number: it is no terminal."""
+    """Return the width of the terminal on stdout in characters; 0 where stdout is no terminal."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
 
 
 def as_text(summary: Summary, *, width: int = 0) -> str:
-    """Return a summary as people read it: its table, its notes, then what came of every row.
+    """Return a summary as text: its table, its notes, then the account of all rows.
 
     A table that is wider than `width` is folded.
     """
@@ -102,9 +102,9 @@ def as_text(summary: Summary, *, width: int = 0) -> str:
 
 
 def in_one_line(command: str, summaries: Sequence[Summary], *, broken: str = "") -> str:
-    """Return all that a command did in one line, for logs and cron mails.
+    """Return the summaries of a command in one line, for logs and cron mails.
 
-    `broken` says which stage was ended by an error, or stopped.
+    `broken` names the stage that failed or was stopped.
     """
     if len(summaries) == 1 and not broken:
         return summaries[0].line()
@@ -117,7 +117,7 @@ def in_one_line(command: str, summaries: Sequence[Summary], *, broken: str = "")
 
 
 def as_json(summaries: Sequence[Summary], *, exit_code: int, error: str) -> dict[str, object]:
-    """Return what a command made of stages did, as values that JSON can hold."""
+    """Return the summaries of a command made of stages as JSON values."""
     return {
         "stages": [summary.as_json() for summary in summaries],
         "complete": not exit_code,
@@ -153,7 +153,7 @@ def aligned(table: Table, *, width: int = 0) -> str:
 
 
 def _folded(widths: Sequence[int], width: int) -> list[list[int]]:
-    """Return which columns stand side by side: the first one everywhere, and all that fit."""
+    """Return the columns of each block: the first column, and as many others as fit."""
     blocks = [[0]]
     for at in range(1, len(widths)):
         line = sum(widths[other] + len(_GAP) for other in blocks[-1]) + widths[at]

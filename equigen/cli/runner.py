@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from equigen.summary import Summary
 
 STOPPED = "stopped. What was done is kept; run it again to go on."
-# Parameters of a command's `run` that it is handed, which are no flags.
+# Parameters of a command's `run` that aren't flags.
 HANDED_IN = ("context", "stage")
 # Settings that are lists: their flag is given once a value.
 SINGULAR = {"labels": "label", "sizes": "size"}
@@ -51,7 +51,7 @@ AnyPath = str | os.PathLike[str]
 
 
 class Result(Mapping[str, Any]):
-    """What a command did: the fields that `--json` prints; `str` of it is what it prints."""
+    """A command's result: the fields that `--json` prints; `str` of it is the printed text."""
 
     def __init__(self, fields: Mapping[str, Any], text: str) -> None:
         """Take the fields, and the same as text."""
@@ -220,9 +220,9 @@ def _fitting(name: str, key: str, value: object, annotation: Any) -> object:  # 
 
 @dataclass(slots=True)
 class Execution:
-    """A command at work: its stages are run, told of as events, and noted for monitors.
+    """One execution of a command: runs its stages, emits events, records the end for monitors.
 
-    `summaries` are those of the stages that ended; `stage` is the one that an error ended.
+    `summaries` has one summary a finished stage; `stage` is the name of the stage that failed.
     """
 
     command: Plugin
@@ -232,7 +232,7 @@ class Execution:
 
     @property
     def is_recipe(self) -> bool:
-        """Whether it is made of stages, which it is handed beyond the context."""
+        """Whether the command is made of stages, which its `run` is handed as `stage`."""
         return "stage" in inspect.signature(self.module.run).parameters
 
     def run(
@@ -259,7 +259,7 @@ class Execution:
     def _noted(
         self, context: "Context", values: Mapping[str, object]
     ) -> AbstractContextManager[None]:
-        """Note how runs end; one that only says what it would do is none."""
+        """Record how a run ends; a dry run is not recorded."""
         from equigen.dataset.history import RUNS, noted  # noqa: PLC0415
 
         if self.command.name not in RUNS or values.get("dry_run"):
@@ -267,12 +267,14 @@ class Execution:
         return noted(context, self.command.name, self.summaries)
 
     def _told(self, name: str, run: StageRun) -> StageRun:
-        """Return a stage that tells when it starts and ends."""
+        """Return the stage's function, wrapped to emit events at its start and end."""
 
         def told(*args: Any, **flags: Any) -> "Summary":  # noqa: ANN401  (a stage's own)
             tell("stage started", f"{name} started", stage=name)
             try:
-                with translating_stray_os_errors():  # here, so that it is noted as what is told
+                with (
+                    translating_stray_os_errors()
+                ):  # before it is recorded, so that record and message agree
                     summary = run(*args, **flags)
             except BaseException:
                 self.stage = name
@@ -310,14 +312,14 @@ def carry_out(
     flags: Mapping[str, Mapping[str, object]],
     values: Mapping[str, object],
 ) -> int:
-    """Run a stage or recipe, tell what it returns, and return the exit code.
+    """Run a command, print its result, and return the exit code.
 
-    `flags` are those that are settings, by table; `values` are its own.
+    `flags` has the settings given as flags, by table; `values` has the command's own flags.
     """
     try:
         with logging_to(common.log_file, command.name) as log:
             return _Shown(Execution(command, module), common, log).run(flags, values)
-    except EquigenError as err:  # of the log file: nothing was begun
+    except EquigenError as err:  # from the log file: nothing was begun
         complain(f"equigen {command.name}: {err}")
         return err.exit_code
 
@@ -329,7 +331,7 @@ class _End:
 
 
 def _end_of(err: BaseException) -> _End:
-    if isinstance(err, OutputClosedError):  # there is nobody to tell, and nothing wrong
+    if isinstance(err, OutputClosedError):  # the reader has gone, which is no error
         return _End(err.exit_code)
     if isinstance(err, EquigenError):
         return _End(err.exit_code, str(err))
@@ -340,7 +342,7 @@ def _end_of(err: BaseException) -> _End:
 
 @dataclass(slots=True)
 class _Shown:
-    """A command on the command line: results are printed, errors become one line and a code."""
+    """A command on the command line: prints results, turns errors into one line and a code."""
 
     execution: Execution
     common: Common
@@ -351,7 +353,7 @@ class _Shown:
         return self.execution.command.name
 
     def run(self, flags: Mapping[str, Mapping[str, object]], values: Mapping[str, object]) -> int:
-        """Run; tell of the start, of what came, and of what went wrong."""
+        """Run the command, print its result or error, and return the exit code."""
         began_s = monotonic()
         tell("run started", f"{self.name} started")
         try:
@@ -376,7 +378,7 @@ class _Shown:
     def _work(
         self, flags: Mapping[str, Mapping[str, object]], values: Mapping[str, object]
     ) -> None:
-        # Here, since the list of commands needs neither them nor what they are made of.
+        # Imported here: `--help` needs none of them.
         from equigen.cli.console import BarMaker, as_text, columns, say  # noqa: PLC0415
         from equigen.config.layers import load  # noqa: PLC0415
         from equigen.dataset.context import Context  # noqa: PLC0415
@@ -387,7 +389,7 @@ class _Shown:
             logging.basicConfig(
                 level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr
             )
-        with deferred_interrupts():  # what checks settings makes an error of its own of one
+        with deferred_interrupts():  # pydantic would turn an interrupt into a validation error
             config = load(self.common.config, flags=flags)
         if self.log:
             self.log.hide(config.credentials.secrets())
@@ -421,7 +423,7 @@ class _Shown:
         return f"{self.execution.stage} {how}".strip()
 
     def _show_end(self, end: _End) -> None:
-        """Print what is printed once all is over."""
+        """Print the result of the whole command: as JSON, or as one line with --quiet."""
         from equigen.cli.console import as_json, in_one_line  # noqa: PLC0415
 
         if self.common.json and self.execution.is_recipe:

@@ -87,7 +87,7 @@ def run(
         rows = _read(context, frozenset() if output else _kept_before(dataset))
         plan = _balance(rows, wanted, per_artist=context.settings.balance.per_artist)
         if not output and not dry_run:
-            # Noted first: killed after this, the same command ends with the same rows.
+            # Recorded first: after a kill, the same command ends with the same rows.
             _note_kept(dataset, rows, plan.surplus)
         if (output or any(plan.surplus)) and not dry_run:
             gone = {at for at, why in enumerate(plan.surplus) if why}
@@ -96,7 +96,7 @@ def run(
 
 
 def _number(per_genre: str) -> int | None:
-    """Return how many albums a genre are asked for; None for as many as the smallest can give."""
+    """Return the number of albums a genre; None for as many as the smallest can give."""
     if per_genre == _MIN:
         return None
     is_number = per_genre.isascii() and per_genre.isdecimal() and len(per_genre) <= _MOST_DIGITS
@@ -119,7 +119,7 @@ def _check_output(output: Path, context: Context) -> None:
 
 @dataclass(slots=True)
 class _Rows:
-    """The dataset, row by row: who is a candidate, in which genre, and how it is remembered."""
+    """The rows of the dataset as candidates, with their genres and mementos, in file order."""
 
     genres: list[str] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
@@ -129,7 +129,7 @@ class _Rows:
 
 @dataclass(frozen=True, slots=True)
 class _Genre:
-    """What a genre had, can give, and gives of each decade."""
+    """A genre's number of albums: had, can give, and kept by decade."""
 
     had: int
     can_give: int
@@ -142,7 +142,7 @@ class _Genre:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Why each row is dropped, None where it stays; `smallest` is the genre that set a "min"."""
+    """The reason to drop each row, None to keep it; `smallest` is the genre that sets "min"."""
 
     per_genre: int
     smallest: str
@@ -254,7 +254,7 @@ def _summary(context: Context, plan: _Plan, output: Path | None, *, dry_run: boo
 
 
 def _span(decades: Mapping[str, int]) -> tuple[str, str]:
-    """Return from when to when albums are kept, and how few and how many of a decade."""
+    """Return the range of decades that albums are kept from, and the range of their counts."""
     kept = {decade: count for decade, count in decades.items() if count}
     known = [decade for decade in kept if decade != UNKNOWN]
     parts = ["-".join(dict.fromkeys((known[0], known[-1])))] if known else []

@@ -42,7 +42,7 @@ ORDER: Final = 50
 SETTINGS: Final = ()
 
 _MOST_FIELDS = 2
-# What stands in each of the fields that are counted by.
+# The value of each counted field.
 _Values = tuple[str, ...]
 
 
@@ -94,7 +94,7 @@ def run(
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """What was counted, as JSON and as a table, and how to draw it into a file with a title."""
+    """The counts as JSON fields and as a table, and the function that draws them."""
 
     facts: Mapping[str, object]
     table: Table

@@ -130,9 +130,9 @@ def _check_conflicts(path: Path, context: Context) -> None:
 
 
 def _is_conflict_list(path: Path) -> bool:
-    """Tell by the first line, also where a spreadsheet saved it with its own line ends."""
+    """Return whether a file's first line is the header of a conflict list, with any line end."""
     header = "\t".join(_CONFLICT_COLUMNS).encode()
-    if not path.is_file():  # what isn't one, a pipe for instance, could keep its reader waiting
+    if not path.is_file():  # reading a pipe could block
         return False
     with path.open("rb") as file:
         first = file.readline(len(codecs.BOM_UTF8) + len(header) + 2)
@@ -140,7 +140,7 @@ def _is_conflict_list(path: Path) -> bool:
 
 
 class _Compared(NamedTuple):
-    """Those of so many rows whose covers are in groups, and what was found of all.
+    """The rows in groups of look-alikes, out of `rows_in` rows, and the search's result.
 
     `covers` is how many rows have a cover that was compared.
     """
@@ -193,7 +193,7 @@ def _compare(context: Context, ledger: Ledger) -> _Compared:
 
 
 def _is_downloaded(file: Path, digest: Digest) -> bool:
-    """Tell whether a file is the one that the ledger knows, as far as its size tells."""
+    """Return whether a file has the size that the ledger knows."""
     with translating_read_errors(file):
         return file.stat().st_size == digest.size_bytes
 

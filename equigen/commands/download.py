@@ -113,7 +113,7 @@ def run(  # noqa: PLR0913  (each is a flag)
     ):
         ledger = dataset.ledger
         if not dry_run:
-            write_renewed(context, ledger)  # what a run that was killed came to know
+            write_renewed(context, ledger)  # the renewed addresses of a killed run
         shelf = Shelf(context, ledger)
         worklist = Worklist(context, ledger, shelf, queues, wishes)
         if dry_run:
@@ -131,7 +131,7 @@ def run(  # noqa: PLR0913  (each is a flag)
 
 
 def _forecast(context: Context, ledger: Ledger, worklist: Worklist) -> Summary:
-    """Say what a run would do, and do none of it."""
+    """Return what a run would do, without doing it."""
     for _ in worklist.scan():
         pass
     worklist.settle_renamed()

@@ -77,7 +77,7 @@ _NO_REFRESH = (
     "--refresh changes nothing here: a dump is read as it is. A newer one brings new albums:"
     " `equigen dumps get`."
 )
-# Rows that came are in the ledger at once, and in the TSV after each label, but not more often.
+# Taken rows are in the ledger at once; the TSV is written after a label, but not more often.
 _WRITTEN_EVERY_S = 60
 
 
@@ -136,7 +136,7 @@ def run(
         finally:
             write_pending(context, ledger)
         if not work.failed:
-            # A refresh of an online source that was cut off is none of a local one's business.
+            # A local source doesn't end the refresh of an online one that was cut off.
             ended_at = context.now().isoformat(timespec="seconds")
             ledger.end_fetch(ended_at=ended_at, ends_refresh=not catalogue)
     notes = [_NO_REFRESH] if refresh and isinstance(source, LocalSource) else []
@@ -144,7 +144,7 @@ def run(
 
 
 def _catalogue_of(source: Source, context: Context) -> AbstractContextManager[Catalogue | None]:
-    """Open what lies on the disk, before anything is written."""
+    """Open the catalogue of a local source; None for an online one."""
     return source.open(context) if isinstance(source, LocalSource) else nullcontext()
 
 
@@ -198,7 +198,7 @@ class _Work:
     written_s: float = 0.0
 
     def fill_all(self) -> None:
-        """Fill label after label; one that fails is left, the others go on."""
+        """Fill label after label; leave one that fails for the next run."""
         missing = sum(self.selection.missing(label) for label in self.labels)
         with self.context.bar("fetch", missing, "album") as bar:
             for position, label in enumerate(self.labels):
@@ -210,7 +210,7 @@ class _Work:
                     self._leave(label, trouble)
                     self.context.say(f"{label.name}: left for the next run. {trouble}")
                 except HostRestsError as err:
-                    # It may be asked again some time, but not to fill those that failed before.
+                    # The time to go on is unknown where labels failed before for another reason.
                     if not self.failed:
                         self.resumes_at = datetime.fromtimestamp(err.resumes_at_s, UTC)
                     self._leave_all(self.labels[position:], err)
@@ -228,7 +228,7 @@ class _Work:
         tell("label left", message, label=label.name, why=str(err))
 
     def _leave_all(self, labels: Sequence[Label], err: HostRestsError | TimeIsUpError) -> None:
-        """Leave what is not full yet, for a reason that is no label's own."""
+        """Leave all labels that aren't full, for a reason that concerns all of them."""
         for label in labels:
             if self.selection.missing(label):
                 self._leave(label, err)
@@ -237,7 +237,7 @@ class _Work:
             self.ended_early = "Time is up: labels that aren't full are left for the next run."
 
     def _write_now_and_then(self) -> None:
-        """Let the user see what came; the whole TSV is written anew each time."""
+        """Write pending rows to the TSV, at most once in `_WRITTEN_EVERY_S`."""
         now_s = self.context.clock.steady()
         if now_s >= self.written_s + _WRITTEN_EVERY_S:
             write_pending(self.context, self.ledger)
@@ -254,7 +254,7 @@ class _Work:
             self.pages.settle()
 
     def _use(self, turn: Turn, label: Label, position: int, bar: Bar) -> None:
-        """Take what the turn gives the label from one page, in the page's order."""
+        """Take as many albums from one page as the turn allows, in the page's order."""
         ref = turn.ref
         listings = self.pages.listings(ref, ahead=lambda: self._ahead(position))
         new = 0 if ref in self.opened else len(listings)
@@ -282,7 +282,7 @@ class _Work:
             yield from self.order.ahead(label)
 
     def _with_advice(self, err: FetchError) -> EquigenError:
-        """Return what to tell of an error: with what to do where it is about who we are."""
+        """Return the error, or a `CredentialsError` with advice where credentials failed."""
         status = err.status if isinstance(err, HttpStatusError) else 0
         if status == _UNAUTHORIZED or (status == _FORBIDDEN and not self.pages.answers):
             msg = f"{err} The service refuses who we say we are. {self.source.advice.refused}"
@@ -290,12 +290,12 @@ class _Work:
         return err
 
     def _refuse_hopeless(self, trouble: EquigenError) -> None:
-        """Raise where not one answer came so far; after one, other labels may be had."""
+        """Raise the error where no request has succeeded yet; else other labels can be filled."""
         if not self.pages.answers:
             raise trouble
 
     def summary(self, more: Sequence[str]) -> Summary:
-        """Account for every result that came; `more` are notes to add."""
+        """Return the account of all results; `more` are notes to add."""
         not_albums = {_NOT_ALBUM: self.pages.others} if self.pages.others else {}
         dropped = {**self.dropped, **not_albums}
         if left := sum(self.left[name] for name in self.failed):

@@ -84,8 +84,7 @@ def run(
             outcome = dealt_by_group(context, ledger, group, anew=reshuffle)
             ledger.place(outcome.placements, anew=reshuffle)
         laid_out, sets = ledger.sets(), outcome.sets
-        # Before the first file moves, and until the last one has: should the run be killed, it
-        # is known where they may be.
+        # Recorded before the first file moves: after a kill it is known where files may be.
         ledger.remember(SPLIT_LINK, link)
         ledger.record_sets({**laid_out, **sets})
         plan = lay_out(context, sets, laid_out, link)
@@ -107,7 +106,7 @@ def _rows(outcome: Outcome) -> Iterator[list[str]]:
 
 
 def _groups(outcome: Outcome, group: Group) -> dict[str, str | int | float]:
-    """Return what the report says of groups: how many were cut, and how large they were."""
+    """Return the figures of groups that the report shows: counts, cuts and sizes."""
     grouping = outcome.grouping
     return {
         "group": str(group),

@@ -142,20 +142,20 @@ class _Found:
     fetch: str = "equigen fetch"
     is_local: bool = False
     is_ledger_lost: bool = False
-    # What is to be put back from a copy, since nothing else brings it back.
+    # The TSV's name where only a copy brings it back, else "".
     lost_tsv: str = ""
 
     @property
     def covers_left(self) -> int:
-        """How many covers a download would ask for, once all hosts can be asked."""
+        """How many covers a download would fetch, once no host rests."""
         return self.missing + self.gone + self.to_try_again
 
     def notes(self) -> list[str]:
-        """Say under which licences rows come."""
+        """Return a note for each licence that rows come under."""
         return [f"{count:,} rows: {text}" for text, count in self.licences.items()]
 
     def next_step(self) -> str:
-        """Name the command that brings the dataset on."""
+        """Return the next command to run."""
         if self.lost_tsv:
             then = ", then `equigen repair`" if self.is_ledger_lost else ""
             return f"put a copy of {self.lost_tsv} back{then}"
@@ -224,7 +224,7 @@ def _look(context: Context) -> _Found:
 def _take_lacking(
     found: _Found, row: WantedCover, known: "Cover | None", *, is_gone: bool, now: datetime
 ) -> None:
-    """Count a cover that isn't there, and whether a download would ask for it."""
+    """Count a cover that is missing, and whether a download would fetch it."""
     decision = decide(row, known, is_there=False, has_twin=False, retry=Retry(), now=now)
     is_left = decision.action is Action.FETCH
     if is_left:
@@ -243,7 +243,7 @@ def _take_lacking(
 def _files(context: Context, *, has_moved: bool) -> Iterator[str]:
     """Yield the paths of covers that have a file, also where `split` moved it into a set.
 
-    Folders are listed: to ask for each of a million files takes three times as long.
+    Folders are listed, since a stat for each of a million files takes three times as long.
     """
     roots = [context.images, *(context.split / name for name in SETS if has_moved)]
     for root in roots:
@@ -260,7 +260,7 @@ def _listed(genre: Path) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Quota:
-    """A host's requests of this UTC day; the next day's begin at `resumes_at`."""
+    """A host's quota and its use on this UTC day; the next day begins at `resumes_at`."""
 
     host: str
     per_day: int
@@ -313,5 +313,5 @@ def _with_age(at: str, now: datetime) -> str:
 def _is_local(name: str, context: Context) -> bool:
     try:
         return isinstance(open_source(name, context.config), LocalSource)
-    except UsageError:  # it lacks credentials, say: none that lies on the disk does
+    except UsageError:  # an online source without credentials, for instance
         return False

@@ -1,4 +1,4 @@
-"""What a stage is given: settings, paths, the date, and how to talk while it works."""
+"""The surroundings of a stage: settings, paths, clock, progress bars and messages."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -12,24 +12,24 @@ from equigen.config.settings import Settings
 from equigen.http.rate_limit import Clock
 from equigen.ledger.ledger import LEDGER_NAME
 
-# Where each album is, in the folder of the sets.
+# The table of sets, in the folder of the sets.
 SPLIT_NAME: Final = "split.tsv"
 
 
 class Bar(Protocol):
-    """Progress of long work, as a stage sees it."""
+    """A progress bar, as stages use it."""
 
     def advance(self, count: int = 1, **figures: object) -> None:
-        """Note that `count` more units are done; `figures` stand beside the bar."""
+        """Advance the bar by `count` units; show `figures` beside it."""
         ...
 
     def expect(self, total: int) -> None:
-        """Change how many units there are."""
+        """Change the total number of units."""
         ...
 
 
 class BarMaker(Protocol):
-    """Opens a bar: shown on a terminal, silent elsewhere."""
+    """A factory of progress bars: shown on a terminal or in a notebook, silent elsewhere."""
 
     def __call__(self, description: str, total: int, unit: str) -> AbstractContextManager[Bar]:
         """Open a bar of `total` units."""
@@ -43,10 +43,10 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """When a run is to stop: at a date, or after so long, whichever comes first.
+    """The moment at which a run stops: a date or a reading of the steady clock.
 
-    Two clocks, since the date can be set back, and the steady one may stand still while a machine
-    sleeps.
+    Both are checked, since the date can be set back, and the steady clock may stop while the
+    machine sleeps.
     """
 
     at: datetime
@@ -55,16 +55,16 @@ class Deadline:
     clock: Clock
 
     def is_over(self) -> bool:
-        """Tell whether the time has come."""
+        """Return whether the moment has passed."""
         return self.now() >= self.at or self.clock.steady() >= self.steady_s
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One run's surroundings. `say` talks to the user on stderr; results are returned instead.
+    """The surroundings of one run. `say` writes a message to stderr; results are returned instead.
 
-    `now` is the date, `clock` what rates and waits are measured by. After the `deadline`, a stage
-    that asks hosts ends as soon as it can and leaves the rest for a later run.
+    `now` returns the date; `clock` measures rates and waits. After the `deadline`, a stage that
+    sends requests ends as soon as it can and leaves the rest for a later run.
     """
 
     config: Config
@@ -76,7 +76,7 @@ class Context:
 
     @property
     def time_is_up(self) -> bool:
-        """Whether the run is to end now."""
+        """Whether the deadline has passed."""
         return self.deadline is not None and self.deadline.is_over()
 
     @property
@@ -91,7 +91,7 @@ class Context:
 
     @property
     def tsv(self) -> Path:
-        """The dataset itself."""
+        """The TSV: one row an album."""
         return self.directory / self.settings.dataset.tsv
 
     @property
@@ -118,5 +118,5 @@ class Context:
 
     @property
     def own_files(self) -> tuple[Path, ...]:
-        """The files that the dataset is, beside its pictures: no command's output may be one."""
+        """The dataset's own files but for pictures; no command may write its output over one."""
         return (self.tsv, self.split / SPLIT_NAME, self.ledger)

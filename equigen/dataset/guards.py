@@ -1,4 +1,4 @@
-"""A ledger that is lost: gone, empty or begun anew, while what it knew of lies here."""
+"""Detect a lost ledger: missing, empty or begun anew while covers or sets lie beside it."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -20,36 +20,36 @@ from equigen.schema import SETS, Link
 
 
 def has_ledger(context: Context) -> bool:
-    """Tell whether there is a ledger to read; one that is empty is none yet where nothing else is.
+    """Return whether there is a ledger to read; an empty one counts only beside covers or sets.
 
-    Where covers or sets lie beside an empty one, who opens it says that it is damaged.
+    Opening an empty ledger beside covers then raises a `LedgerError`.
     """
     ledger = context.ledger
     return ledger.exists() and (has_tables(ledger) or are_covers_there(context))
 
 
 def are_covers_there(context: Context) -> bool:
-    """Tell whether covers lie here, with their genres or in sets, or what a split noted of them."""
+    """Return whether there are covers, in the images folder or in sets, or a split.tsv."""
     there = chain(cover_files(context.images), files_in_sets(context.split))
     return any(True for _ in there) or (context.split / SPLIT_TSV).is_file()
 
 
 def is_ledger_lost(context: Context) -> bool:
-    """Tell whether covers lie here that no ledger knows: it is gone, empty, or was begun anew.
+    """Return whether covers lie here that the ledger doesn't know, since it was lost.
 
     Raises:
         LedgerError: the ledger can't be read.
         InputError: the TSV is broken.
 
     """
-    # Looked for before the ledger is asked: a download notes a cover before it puts it there.
+    # Files first, then the ledger: a download records a cover before it stores the file.
     return are_covers_there(context) and (
         not has_tables(context.ledger) or _was_begun_anew(context)
     )
 
 
 def refuse_lost_ledger(context: Context) -> None:
-    """Make sure that covers that lie here are known: else they would all be fetched again.
+    """Refuse a lost ledger: all covers that lie here would be fetched again.
 
     Raises:
         LedgerError: they are not, or the ledger can't be read.
@@ -62,10 +62,10 @@ def refuse_lost_ledger(context: Context) -> None:
 
 
 def refuse_lost_sets(context: Context) -> None:
-    """Make sure that no ledger is begun where a lost one knew which album is in which set.
+    """Refuse a lost ledger where split.tsv shows that it knew the sets: albums would change theirs.
 
-    Covers that another tool made may be dealt without a ledger, and so may what `--group none`
-    dealt, of which nothing is remembered.
+    Covers of other tools may be split without a ledger, and so may sets of `--group none`, which
+    the ledger doesn't hold.
 
     Raises:
         LedgerError: there is none.
@@ -80,7 +80,7 @@ def refuse_lost_sets(context: Context) -> None:
 
 
 def _was_begun_anew(context: Context) -> bool:
-    """Tell whether a ledger knows no cover at all, though some lie where rows want theirs."""
+    """Return whether the ledger knows no cover at all, though rows' covers lie in their places."""
     if not context.tsv.exists():
         return False
     with Ledger(context.ledger, read_only=True) as ledger:

@@ -1,6 +1,6 @@
-"""How runs ended, noted in the ledger for those who look after them from afar.
+"""Record in the ledger how runs end, for `status` and monitors.
 
-A run is a `run`, a `fetch` or a `download`. What was killed leaves the note that it began.
+A run is a `run`, a `fetch` or a `download`. A killed run leaves the record of its start.
 """
 
 import json
@@ -38,11 +38,11 @@ _FAILED = "failed"
 
 @contextmanager
 def noted(context: Context, command: str, summaries: Sequence[Summary]) -> Iterator[None]:
-    """Note that the block is a run: that it began, and how it ended by the `summaries` it made.
+    """Record the start of the run that the block carries out, and its end by its `summaries`.
 
-    Where there is no ledger yet, the end alone is noted, if one was made meanwhile. Nothing is
-    noted of a run that another one kept out, nor of wrong usage; a ledger that can't be written
-    fails nothing here.
+    Where there is no ledger yet, only the end is recorded, if the run made one. A run that found
+    the dataset locked, and wrong usage, are not recorded; a ledger that can't be written is
+    ignored here.
 
     Raises:
         LockedError: another run is under way.
@@ -128,7 +128,7 @@ def last_run(ledger: Ledger) -> PastRun | None:
 
 
 def begun_run(context: Context, ledger: Ledger) -> Begun | None:
-    """Return the run that is under way, or that was killed since the last one ended.
+    """Return the run that is under way, or that was killed after the last one ended.
 
     Raises:
         LedgerError: what was noted of it makes no sense.
@@ -139,7 +139,7 @@ def begun_run(context: Context, ledger: Ledger) -> Begun | None:
 
 
 def _holder(context: Context) -> Begun | None:
-    """Return what the lock tells of a dataset's first run, which began before the ledger did."""
+    """Return the holder of the lock: a dataset's first run has no ledger to be recorded in."""
     for name in LOCK_NAMES:
         try:
             held = json.loads((context.directory / name).read_bytes())
@@ -153,7 +153,7 @@ def _holder(context: Context) -> Begun | None:
 
 
 def _is_alive(pid: int) -> bool:
-    """Tell whether there is such a process on this machine; another may have its number by now."""
+    """Return whether a process has this id on this machine; ids are reused."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
