@@ -5,7 +5,7 @@ EquigenError                 1  something failed
 │   └── ConfigError          2  a wrong setting, or one that is missing
 ├── InputError               2  a file that can't be read as what it should be
 │   └── MissingInputError    2  a file that an earlier stage makes isn't there
-├── CredentialsError         2  the service refuses who we say we are
+├── CredentialsError         2  the service refuses the credentials
 ├── LockedError              1  another run works on the dataset
 ├── LedgerError              1  the ledger can't be used
 │   └── ForeignLedgerError   1  it is another program's, or a newer version's

@@ -285,7 +285,7 @@ class _Work:
         """Return the error, or a `CredentialsError` with advice where credentials failed."""
         status = err.status if isinstance(err, HttpStatusError) else 0
         if status == _UNAUTHORIZED or (status == _FORBIDDEN and not self.pages.answers):
-            msg = f"{err} The service refuses who we say we are. {self.source.advice.refused}"
+            msg = f"{err} The service refuses the credentials. {self.source.advice.refused}"
             return CredentialsError(msg)
         return err
 

@@ -17,7 +17,7 @@ from equigen.dataset.covers import WantedCover, dataset_covers
 from equigen.dataset.decades import UNKNOWN, decade_of, year_of
 from equigen.dataset.guards import has_ledger, refuse_lost_ledger, refuse_lost_sets
 from equigen.dataset.layouts import where_covers_are
-from equigen.dataset.table import require_whole_tsv
+from equigen.dataset.table import read_table, require_whole_tsv
 from equigen.dataset.tsv import reading_tsv, require_tsv
 from equigen.errors import UsageError
 from equigen.ledger.ledger import LAST_FETCH, Ledger
@@ -148,9 +148,8 @@ class Dataset:
 
         with reading_tsv(self.context.tsv) as tsv:
             columns = tsv.columns
-            cells = list(zip(*tsv, strict=True)) or [()] * len(columns)
-        frame = {name: _column(name, values) for name, values in zip(columns, cells, strict=True)}
-        return pd.DataFrame(frame, columns=list(columns))
+        table = read_table(self.context.tsv, columns)
+        return pd.DataFrame({name: _column(name, table[name].to_list()) for name in columns})
 
     def covers(self) -> "pd.DataFrame":
         """Return one row an album, in file order: its cover, its label and its set.
