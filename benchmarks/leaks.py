@@ -36,7 +36,7 @@ from equigen.dataset.covers import dataset_covers
 from equigen.dataset.layouts import SPLIT_TSV
 from equigen.dataset.tsv import write_tsv
 from equigen.errors import PictureError
-from equigen.identity.credits import artists_by_credit
+from equigen.identity.artists import artists_by_credit
 from equigen.images.check import Picture, check_picture
 from equigen.images.rendering import Demands
 from equigen.ledger.ledger import Ledger

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.one_rival_deal import RATIO, farthest, peak_mib
-from equigen.identity.credits import artists_by_credit
+from equigen.identity.artists import artists_by_credit
 from equigen.schema import SETS
 from equigen.splitting.dealing import Dealt, Earlier, deal
 from equigen.splitting.grouping import Grouping, Member, grouped

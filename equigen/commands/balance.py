@@ -37,7 +37,7 @@ from equigen.dataset.decades import UNKNOWN, by_age, decade_of
 from equigen.dataset.table import write_without
 from equigen.dataset.tsv import reading_tsv
 from equigen.errors import UsageError
-from equigen.identity.credits import artists_by_credit
+from equigen.identity.artists import artists_by_credit
 from equigen.storage.atomic import check_output
 from equigen.summary import Summary, Table
 

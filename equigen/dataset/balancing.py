@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from equigen.dataset.decades import by_age
-from equigen.identity.cleaning import clean_artist
+from equigen.identity.artists import clean_artist
 
 _LOT_BYTES = 12
 _NONE: Container[int] = ()

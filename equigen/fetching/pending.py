@@ -9,7 +9,7 @@ from equigen.dataset.tsv import reading_tsv, write_tsv
 from equigen.errors import MissingInputError
 from equigen.fetching.selection import Selection
 from equigen.identity.albums import Identity
-from equigen.identity.cleaning import clean_artist
+from equigen.identity.artists import clean_artist
 from equigen.identity.pictures import picture_key
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import PendingRow, Taken

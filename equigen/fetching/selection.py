@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from equigen.identity.albums import Identity
-from equigen.identity.artists import is_nobody
+from equigen.identity.artists import artist_key
 from equigen.identity.pictures import has_no_cover
 from equigen.labels.builtin import Label
 from equigen.schema import Album, Listing
@@ -30,8 +30,8 @@ class Skip(StrEnum):
 class Selection:
     """The state of the selection: the albums, pictures and artists taken so far.
 
-    The first label that takes an album of an artist owns the artist, so the order matters. The
-    state depends on the `remember` and `judge` calls alone.
+    The first label that takes an album of an artist owns the artist, in all spellings that have the
+    same key, so the order matters. The state depends on the `remember` and `judge` calls alone.
     """
 
     _ids: set[str] = field(default_factory=set)
@@ -56,8 +56,8 @@ class Selection:
             self._albums.add((identity.artist, identity.title))
         if identity.picture:
             self._pictures.add(identity.picture)
-        if not is_nobody(identity.artist):
-            self._owners.setdefault(identity.artist, identity.genre)
+        if artist := artist_key(identity.artist):
+            self._owners.setdefault(artist, identity.genre)
         genre = identity.genre
         self._counts[genre] += in_dataset
         self._years[genre, year] += in_dataset
@@ -97,7 +97,7 @@ class Selection:
             return Skip.KNOWN_ALBUM
         if identity.picture in self._pictures:
             return Skip.KNOWN_PICTURE
-        if self._owners.get(identity.artist, identity.genre) != identity.genre:
+        if self._owners.get(artist_key(identity.artist), identity.genre) != identity.genre:
             return Skip.OTHER_LABEL
         return None
 

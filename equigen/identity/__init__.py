@@ -1,1 +1,1 @@
-"""Artists, albums and pictures: one notion of identity each."""
+"""Identities of artists, albums and pictures: one notion each, used by all stages."""

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-from equigen.identity.cleaning import clean_artist
+from equigen.identity.artists import clean_artist
 from equigen.identity.pictures import picture_key
 from equigen.schema import Listing
 

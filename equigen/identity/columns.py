@@ -4,12 +4,12 @@ Each fast way is taken only for values of which it is proven that both agree; fo
 function itself is called.
 """
 
+from enum import StrEnum
 from typing import Final
 
 import polars as pl
 
-from equigen.identity.cleaning import clean_artist
-from equigen.identity.duplicates import Duplicate
+from equigen.identity.artists import clean_artist
 from equigen.identity.pictures import is_placeholder, picture_key
 
 # Letters that no cleaning changes: each is its own NFC and composes with nothing before it, is no
@@ -37,6 +37,13 @@ _FRONT: Final = (
 )
 _PRINTABLE: Final = "^[!-~]+$"
 _TELLING: Final = r"(?i)/[a-z]+:|discogs\.com|/release-group/|spacer\.gif|default-release"
+
+
+class Duplicate(StrEnum):
+    """The reasons why a row is a duplicate; their texts appear in summaries."""
+
+    ALBUM = "same artist and album"
+    PICTURE = "same picture"
 
 
 def clean_artists(names: pl.Series) -> pl.Series:
@@ -117,10 +124,12 @@ def _other_keys(urls: pl.Series) -> pl.Series:
 
 
 def find_duplicates(rows: pl.DataFrame) -> pl.Series:
-    """Return why each row is a duplicate of an earlier one, null where it stays.
+    """Return the reason why each row is a duplicate of an earlier one; null where it is kept.
 
-    `rows` has `artist`, `album` and `picture`, as `shown_pictures` returns it. The answers are
-    those of `DuplicateFinder`: pairs are settled first, so they don't depend on pictures.
+    `rows` has `artist`, `album` and `picture`, as `shown_pictures` returns it. The first row of
+    each artist and album is kept, then the first of each picture. Names are compared to the letter.
+    An album without a title is only a duplicate of one with the same artist, (empty) title and
+    picture, since many different albums of an artist may lack theirs.
     """
     artist, title, picture = pl.col("artist"), pl.col("album"), pl.col("picture")
     # No cell holds a NUL: nothing else is written like this.

@@ -20,7 +20,7 @@ from equigen.dataset.layouts import (
 )
 from equigen.errors import InputError
 from equigen.fetching.pending import albums_of
-from equigen.identity.credits import artist_key
+from equigen.identity.artists import artist_key
 from equigen.identity.pictures import host_of
 from equigen.ledger.ledger import SPLIT_LINK, Ledger
 from equigen.ledger.models import Placement, Taken

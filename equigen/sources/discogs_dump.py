@@ -17,8 +17,7 @@ from equigen.config.layers import Config
 from equigen.dataset.context import Context
 from equigen.dumps.files import Kind, dumps_folder, dumps_of, files_in, newest, read_name
 from equigen.dumps.index import LINKS, MASTERS, RELEASES, facts_of, index_of, reading
-from equigen.identity.cover_art import front_url
-from equigen.identity.pictures import has_no_cover
+from equigen.identity.pictures import front_url, has_no_cover
 from equigen.labels.builtin import Label
 from equigen.labels.matching import fits
 from equigen.schema import Listing, split_list

@@ -18,7 +18,7 @@ from equigen.dumps.index import GROUPS, facts_of, index_of, reading
 from equigen.dumps.release_groups import ReleaseGroup, group_of, is_album
 from equigen.errors import BadBodyError, ConfigError
 from equigen.http.limits import HostPolicy
-from equigen.identity.cover_art import front_url
+from equigen.identity.pictures import front_url
 from equigen.labels.builtin import Label
 from equigen.labels.matching import words_of
 from equigen.labels.musicbrainz_tags import asked_by, fits, phrases

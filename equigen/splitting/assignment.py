@@ -12,7 +12,7 @@ from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers
 from equigen.dataset.layouts import File, cover_files, sha256_of
 from equigen.errors import InputError, MissingInputError
-from equigen.identity.credits import artists_by_credit
+from equigen.identity.artists import artists_by_credit
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import Digest, Placement
 from equigen.neardup.search import find_lookalikes

@@ -11,7 +11,7 @@ from equigen.dataset.covers import dataset_covers
 from equigen.dataset.layouts import SPLIT_TSV, UNFINISHED, Place
 from equigen.dataset.tsv import reading_tsv
 from equigen.errors import InputError, LeakError, MissingInputError
-from equigen.identity.credits import artists_by_credit
+from equigen.identity.artists import artists_by_credit
 from equigen.ledger.models import StoredLook
 from equigen.neardup.comparison import judged_pairs
 from equigen.neardup.search import look_at

@@ -10,7 +10,7 @@ from downloads import JPEG, TSV, files_of, ledger_of, one_row, rows_of, run_down
 from support import FakeTime, Script, ScriptedServer, equigen, make_context, realdata, sandbox_env
 
 from equigen.commands import download
-from equigen.identity.cover_art import front_url
+from equigen.identity.pictures import front_url
 
 MBID = "f1afec0b-26dd-3db5-9aa1-c91229a74a24"
 # As the archive answers a third of all requests: a page that is labelled as a picture.

@@ -11,7 +11,7 @@ from support import make_context
 from equigen.commands import status
 from equigen.dataset.covers import dataset_covers
 from equigen.errors import LeakError, MissingInputError
-from equigen.identity.credits import artists_by_credit
+from equigen.identity.artists import artists_by_credit
 from equigen.ledger.ledger import Ledger
 from equigen.schema import ASIDE, SETS, Group, Link
 

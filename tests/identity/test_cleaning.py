@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equigen.identity.cleaning import clean_artist
+from equigen.identity.artists import clean_artist
 
 # Mostly what cleaning looks at, so that marks meet and nest, beside any text at all.
 MARKED = st.text(

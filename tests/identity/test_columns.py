@@ -6,10 +6,11 @@ import sys
 import unicodedata
 
 import polars as pl
+from duplicate_finder import DuplicateFinder
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from equigen.identity.cleaning import clean_artist
+from equigen.identity.artists import clean_artist
 from equigen.identity.columns import (
     PLAIN_LETTERS,
     clean_artists,
@@ -17,7 +18,6 @@ from equigen.identity.columns import (
     picture_keys,
     shown_pictures,
 )
-from equigen.identity.duplicates import DuplicateFinder
 from equigen.identity.pictures import is_placeholder, picture_key
 
 NAMES = st.one_of(

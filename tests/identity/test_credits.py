@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equigen.identity.credits import artist_key, artists_by_credit, parts_of
+from equigen.identity.artists import artist_key, artists_by_credit, parts_of
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import pandas as pd
+import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equigen.identity.duplicates import Duplicate, DuplicateFinder
+from equigen.identity.columns import Duplicate, find_duplicates, shown_pictures
 from equigen.identity.pictures import picture_key
 
 SIGNED = "https://i.discogs.com/{sign}/rs:fit/g:sm/q:{quality}/h:{size}/w:{size}/{code}.jpeg"
@@ -26,9 +27,16 @@ class Row:
 
 
 def verdicts(rows: list[Row]) -> list[Duplicate | None]:
-    """Ask the finder about all rows in order."""
-    finder = DuplicateFinder()
-    return [finder.check(artist=row.artist, title=row.title, image_url=row.url) for row in rows]
+    """Ask for the reasons of all rows."""
+    frame = pl.DataFrame(
+        {
+            "artist": [row.artist for row in rows],
+            "album": [row.title for row in rows],
+            "picture": shown_pictures(pl.Series([row.url for row in rows], dtype=pl.String)),
+        },
+        schema_overrides={"artist": pl.String, "album": pl.String},
+    )
+    return [Duplicate(why) if why else None for why in find_duplicates(frame)]
 
 
 def kept_by_pandas(rows: list[Row]) -> list[int]:
@@ -67,7 +75,7 @@ ROWS = st.lists(
 @given(ROWS)
 @settings(max_examples=150, deadline=None)
 def test_the_same_rows_stay_as_in_pandas(rows: list[Row]) -> None:
-    """Row by row, the finder keeps what two drop_duplicates keep of the whole table."""
+    """The search keeps what two drop_duplicates keep of the whole table."""
     kept = [index for index, verdict in enumerate(verdicts(rows)) if verdict is None]
     assert kept == kept_by_pandas(rows)
 

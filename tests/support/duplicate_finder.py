@@ -1,16 +1,9 @@
-"""Which rows are there twice: by artist and album, then by picture."""
+"""Find duplicate rows one by one, as a reference for the search over columns."""
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 
+from equigen.identity.columns import Duplicate
 from equigen.identity.pictures import is_placeholder, picture_key
-
-
-class Duplicate(StrEnum):
-    """Why a row is a duplicate of an earlier one; the words stand in summaries."""
-
-    ALBUM = "same artist and album"
-    PICTURE = "same picture"
 
 
 @dataclass(slots=True)
