@@ -29,8 +29,7 @@ from PIL import Image, ImageOps
 
 from equigen.cli.console import BarMaker
 from equigen.images.check import check_picture
-from equigen.images.descriptor import look_of
-from equigen.images.phash import Grid
+from equigen.images.descriptor import Grid, descriptor_of
 from equigen.images.rendering import Demands
 from equigen.ledger.models import StoredLook
 from equigen.neardup.comparison import judged_pairs
@@ -121,7 +120,7 @@ def by_equigen(pictures: list[Picture], scratch: Path) -> Found:
     for at, body in enumerate(bodies):
         digest = hashlib.sha256(body).hexdigest()
         places.setdefault(digest, []).append(at)
-        looks[digest] = check_picture(body, DEMANDS).look
+        looks[digest] = check_picture(body, DEMANDS).descriptor
     looked = time.perf_counter()
     found = Found("EquiGen")
     for same in places.values():
@@ -226,7 +225,7 @@ def show_made_up(count: int) -> None:
             file = Path(scratch) / f"{number}.jpg"
             file.write_bytes(body)
             files[digest] = str(file)
-            looks[digest] = check_picture(body, DEMANDS).look
+            looks[digest] = check_picture(body, DEMANDS).descriptor
         judged = list(judged_pairs(as_stored(looks), files, (), BarMaker(shown=False)))
     alike = sum(pair.verdict.is_alike for pair in judged)
     print(
@@ -258,7 +257,7 @@ def show_search(count: int) -> None:
         waves = np.fft.ifft2(noise * frequency ** -chance.uniform(0.8, 1.6)).real
         greys = ((waves - waves.min()) / np.ptp(waves) * 255).astype(np.uint8)
         grid = Grid(greys, NOISE_PX, NOISE_PX)
-        looks[f"{number:064}"] = look_of(grid).tobytes()
+        looks[f"{number:064}"] = descriptor_of(grid).tobytes()
     began = time.perf_counter()
     for _ in judged_pairs(
         as_stored(looks), dict.fromkeys(looks, ""), Everything(), BarMaker(shown=False)

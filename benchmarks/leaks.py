@@ -208,7 +208,7 @@ def real_covers(folder: Path) -> list[RealCover]:
 def by_pairs(covers: Sequence[RealCover]) -> list[Member]:
     """Return covers with a tie for each pair that looks alike: all of them, none thinned out."""
     files = {cover.picture.sha256: str(cover.file) for cover in covers}
-    looks = {cover.picture.sha256: cover.picture.look for cover in covers}
+    looks = {cover.picture.sha256: cover.picture.descriptor for cover in covers}
     stored = (StoredLook(*each) for each in looks.items())
     ties = {digest: [digest] for digest in files}
     for pair in judged_pairs(stored, files, (), BarMaker(shown=False)):
@@ -297,7 +297,7 @@ def fill(folder: Path, rows: Sequence[tuple[int, RealCover]]) -> None:
                 phash=picture.phash,
             )
         )
-    looks = {cover.picture.sha256: cover.picture.look for _, cover in rows}
+    looks = {cover.picture.sha256: cover.picture.descriptor for _, cover in rows}
     with Ledger(context.ledger) as ledger:
         ledger.record_covers(made, looks)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from equigen.images.phash import GREY_PX, perceptual_hash
+from equigen.images.descriptor import GREY_PX, perceptual_hash
 
 Hashes = npt.NDArray[np.uint64]
 SEED = 20_261

@@ -29,7 +29,7 @@ from equigen.config.source_settings import (
     Table,
 )
 from equigen.http.addresses import host_name
-from equigen.images.rendering import Check, Fit, Format, Rendering
+from equigen.images.rendering import Check, Fit, ImageFormat, Rendering
 from equigen.labels.builtin import Label, builtin_labels
 from equigen.schema import Group
 
@@ -170,7 +170,7 @@ class DownloadSettings(Table):
     )
     fit: Fit = Field(Fit.CROP, description="crop, pad, inside or stretch: how a size is reached")
     quality: int = Field(90, ge=1, le=100, description="of sized JPEG and WebP files")
-    format: Format = Field(Format.JPG, description="jpg, png or webp: of sized files")
+    format: ImageFormat = Field(ImageFormat.JPG, description="jpg, png or webp: of sized files")
     processes: int = Field(
         0, ge=0, le=256, description="processes that fetch; 0: one a core, none for a few covers"
     )
@@ -195,7 +195,7 @@ class DownloadSettings(Table):
 
     @model_validator(mode="after")
     def _format_needs_a_size(self) -> Self:
-        if self.format is not Format.JPG and not any(self.sizes):
+        if self.format is not ImageFormat.JPG and not any(self.sizes):
             msg = f"format: {self.format} is for sized files, originals stay JPEGs: set sizes"
             raise ValueError(msg)
         return self

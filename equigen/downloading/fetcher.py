@@ -149,7 +149,7 @@ class Fetcher:
             etag=answer.headers.get("ETag", ""),
             last_modified=answer.headers.get("Last-Modified", ""),
             phash=picture.phash,
-            look=picture.look.hex(),
+            look=picture.descriptor.hex(),
         )
         if job.kind == ASK and job.sha256 == picture.sha256:
             outcome.status = UNCHANGED

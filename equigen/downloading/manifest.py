@@ -72,7 +72,7 @@ def write_manifest(path: Path, context: Context, ledger: Ledger) -> int:
 
 
 def _rows(context: Context, ledger: Ledger) -> Iterator[Sequence[str | int | bytes]]:
-    from equigen.images.descriptor import read_look  # noqa: PLC0415  (heavy, and most downloads export nothing)
+    from equigen.images.descriptor import read_descriptor  # noqa: PLC0415  (heavy, and most downloads export nothing)
 
     wanted = dataset_covers(context)
     while batch := list(islice(wanted, _BATCH_ROWS)):
@@ -80,7 +80,7 @@ def _rows(context: Context, ledger: Ledger) -> Iterator[Sequence[str | int | byt
         looks = ledger.looks_of(cover.sha256 for cover in known.values())
         for row in batch:
             cover = known.get(row.path) or _unknown(row)
-            views = read_look(looks.get(cover.sha256, b""))
+            views = read_descriptor(looks.get(cover.sha256, b""))
             yield _row(row, cover, views["grey"][0].tobytes() if len(views) else b"")
 
 

@@ -1,54 +1,38 @@
-"""One picture: check it, hash it, and make the files that are asked for."""
+"""Check a picture, hash and describe it, and make the files that are asked for."""
 
 import hashlib
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from equigen.errors import PictureError
-from equigen.images.decoding import (
-    JPEG_SCAN,
-    WHITE,
-    Opened,
-    Pixels,
-    decode,
-    ends_as_jpeg,
-    jpeg_size,
-    opened,
-)
-from equigen.images.descriptor import look_of
-from equigen.images.phash import grey_grid, grey_square, perceptual_hash
-from equigen.images.rendering import Check, Demands, Format, Rendering, placement
-from equigen.images.resize import Array, scaled
+from equigen.images.decoding import JPEG_SCAN, Opened, decode, ends_as_jpeg, jpeg_size, opened
+from equigen.images.descriptor import descriptor_of, grey_grid, grey_square, perceptual_hash
+from equigen.images.rendering import Check, Demands, Rendering, placement
+from equigen.images.resize import TOO_MANY_PIXELS, MadeFile, drawn, encoded
 
-_ORIGINAL_QUALITY = 95
-_JPEG_MOST_PX = 65_500  # libjpeg's bound
-# A progressive JPEG has some ten scans. Each is read, also one with nothing in it: thousands of
-# them keep a decoder busy for minutes.
+# A progressive JPEG has some ten scans. Each is read, also an empty one: thousands of them keep a
+# decoder busy for minutes.
 _MOST_SCANS = 200
-# It finds them in half the time that `bytes.count` takes.
+# A pattern finds them in half the time of `bytes.count`.
 _SCAN = re.compile(re.escape(JPEG_SCAN))
-_PNG_LEVEL = 3  # zlib's own 6 takes more than twice as long and saves 2 %
 ORIGINAL = Rendering()
-# Three of the reasons that a `PictureError` gives; callers tell them from the rest.
+# Reasons of a `PictureError` that callers tell from the rest.
 EMPTY = "empty"
 BROKEN = "broken"
 NOT_A_PICTURE = "not a picture"
-_TOO_MANY_PIXELS = "too many pixels"
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture that was checked, and the files made of it.
+    """Picture that was checked, and the files made of it.
 
     `files` has one for each rendering, in their order; the size in pixels and the `sha256` (hex)
-    are those of the first. `phash` (16 hex digits) and `look` (of `looks.look_of`, as bytes) show
-    the whole picture upright; both are empty where it was not decoded.
+    are those of the first. `phash` (16 hex digits) and `descriptor` (of `descriptor_of`, as bytes)
+    show the whole picture upright; both are empty where it was not decoded.
     """
 
     files: tuple[bytes, ...]
@@ -56,7 +40,7 @@ class Picture:
     height_px: int
     sha256: str
     phash: str
-    look: bytes
+    descriptor: bytes
 
 
 def check_picture(
@@ -64,14 +48,14 @@ def check_picture(
 ) -> Picture:
     """Check a picture, and return the files that `renderings` (one at least) ask for.
 
-    The type is taken from the bytes, the size from the header before anything is decoded. Then all
-    of the picture is decoded, once for all files. A JPEG that is kept keeps its bytes, so nothing
-    is lost; any other original becomes a JPEG of quality 95. What is made anew is the first frame,
-    turned as its EXIF says, on white where it is transparent, in 8 bits a channel, grey or RGB,
-    without metadata; colour profiles are not applied.
+    The type is taken from the bytes, the size from the header before anything is decoded. Then the
+    whole picture is decoded, once for all files. A JPEG that is kept keeps its bytes, so nothing
+    is lost; any other original becomes a JPEG of quality 95. A file that is made shows the first
+    frame, turned as its EXIF says, on white where it is transparent, in 8 bits a channel, grey or
+    RGB, without metadata; colour profiles are not applied.
 
-    With `Check.STRUCTURE` a JPEG of which nothing but the original is wanted isn't decoded: its
-    header and its end must be there, and what lies between may be damaged.
+    With `Check.STRUCTURE` a JPEG of which only the original is wanted isn't decoded: its header and
+    its end must be there, the data between may be damaged.
 
     Raises:
         PictureError: its `reason` is "empty", "placeholder", "not a picture", "too many pixels",
@@ -102,7 +86,7 @@ def check_picture(
 def _check_size(size_px: tuple[int, int], demands: Demands) -> None:
     shown = f"{size_px[0]}x{size_px[1]} pixels"
     if size_px[0] * size_px[1] > demands.max_pixels:
-        raise _refused(_TOO_MANY_PIXELS, f"{shown}, more than {demands.max_pixels} in all")
+        raise _refused(TOO_MANY_PIXELS, f"{shown}, more than {demands.max_pixels} in all")
     if min(size_px) < demands.min_size_px:
         reason = "too small"
         raise _refused(reason, f"{shown}, less than {demands.min_size_px} on a side")
@@ -115,7 +99,7 @@ def _keep_all(renderings: Sequence[Rendering]) -> bool:
 def _undecoded(body: bytes, size_px: tuple[int, int], renderings: Sequence[Rendering]) -> Picture:
     if not ends_as_jpeg(body):
         raise _refused(BROKEN, f"a JPEG of {len(body)} bytes without its end marker")
-    return Picture((body,) * len(renderings), *size_px, _sha256(body), phash="", look=b"")
+    return Picture((body,) * len(renderings), *size_px, _sha256(body), phash="", descriptor=b"")
 
 
 def _decoded(picture: Opened, renderings: Sequence[Rendering]) -> Picture:
@@ -123,70 +107,30 @@ def _decoded(picture: Opened, renderings: Sequence[Rendering]) -> Picture:
         reason, scans = "too many scans", picture.body.count(JPEG_SCAN)
         raise _refused(reason, f"a JPEG of {scans} scans, more than {_MOST_SCANS}")
     size_px = picture.width_px, picture.height_px
-    kept = _File(picture.body, *size_px) if picture.is_jpeg else None
+    kept = MadeFile(picture.body, *size_px) if picture.is_jpeg else None
     made = [each for each in renderings if not (kept and each.is_original)]
     scale = max((placement(each, *size_px).scale for each in made), default=0.0)
     pixels = decode(picture, scale=scale)
     grid = pixels.grid()
-    # A cover looks as its file does; its hash is known to others as that of the whole picture.
-    shown, files = grid, list[_File]()
+    # The descriptor is that of the cover's file; other programs know the hash of the whole picture.
+    shown, files = grid, list[MadeFile]()
     for each in renderings:
         if kept and each.is_original:
             files.append(kept)
             continue
-        drawn = _drawn(pixels, each)
+        array = drawn(pixels, each)
         if not files and not each.is_original:
-            image = Image.fromarray(drawn)
+            image = Image.fromarray(array)
             shown = grey_grid(image, *image.size)
-        files.append(_encoded(drawn, each))
+        files.append(encoded(array, each))
     return Picture(
         files=tuple(file.data for file in files),
         width_px=files[0].width_px,
         height_px=files[0].height_px,
         sha256=_sha256(files[0].data),
         phash=perceptual_hash(grey_square(grid)),
-        look=look_of(shown).tobytes(),
+        descriptor=descriptor_of(shown).tobytes(),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    data: bytes
-    width_px: int
-    height_px: int
-
-
-def _drawn(pixels: Pixels, rendering: Rendering) -> Array:
-    place = placement(rendering, pixels.width_px, pixels.height_px)
-    box, reduced = place.box, pixels.reduced
-    # Whole pixels of what was decoded: at most half a pixel of the file is cut off, or let in.
-    left, top, right, bottom = (
-        round(at / reduced) for at in (box.left, box.top, box.right, box.bottom)
-    )
-    part = scaled(pixels.array[top:bottom, left:right], place.width_px, place.height_px)
-    if place.fills_canvas:
-        return part
-    shape = (place.canvas_height_px, place.canvas_width_px, *part.shape[2:])
-    canvas = np.full(shape, WHITE[0], np.uint8)
-    across, down = place.left_px + place.width_px, place.top_px + place.height_px
-    canvas[place.top_px : down, place.left_px : across] = part
-    return canvas
-
-
-def _encoded(array: Array, rendering: Rendering) -> _File:
-    out, image = io.BytesIO(), Image.fromarray(array)
-    if rendering.suffix == ".jpg" and max(image.size) > _JPEG_MOST_PX:
-        shown = f"{image.width}x{image.height} pixels"
-        raise _refused(_TOO_MANY_PIXELS, f"{shown}, more than {_JPEG_MOST_PX} a side in a JPEG")
-    if rendering.is_original:
-        image.save(out, "JPEG", quality=_ORIGINAL_QUALITY)
-    elif rendering.format is Format.JPG:
-        image.save(out, "JPEG", quality=rendering.quality)
-    elif rendering.format is Format.PNG:
-        image.save(out, "PNG", compress_level=_PNG_LEVEL)
-    else:
-        image.save(out, "WEBP", quality=rendering.quality)
-    return _File(out.getvalue(), *image.size)
 
 
 def _sha256(data: bytes) -> str:

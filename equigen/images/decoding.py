@@ -1,4 +1,4 @@
-"""From the bytes of a picture to its pixels: no more of them than are needed."""
+"""Decode pictures, JPEGs to no more pixels than are needed."""
 
 import io
 import re
@@ -14,16 +14,16 @@ import numpy.typing as npt
 import simplejpeg
 from PIL import ExifTags, Image, ImageFile, ImageMath, ImageOps
 
-from equigen.images.phash import Grid, coarsest, grey_grid
+from equigen.images.descriptor import Grid, coarsest, grey_grid
 
 WHITE = (255, 255, 255)
 # `max_pixels` decides, for each call; Pillow's own bound is for the whole process.
 Image.MAX_IMAGE_PIXELS = None
-# What it finds odd beside a picture is neither the user's business nor a reason to refuse it, also
-# where a user has made errors of warnings.
+# Its warnings about metadata are no reason to refuse a picture, also where a user has made errors
+# of warnings.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
-# What covers come in. Formats that start other programs (EPS) or hold anything at all are left out.
-# Only these are loaded; Pillow can be older than some, or built without them.
+# The formats of covers. Formats that start other programs (EPS) or hold anything at all are left
+# out. Only these are loaded; Pillow can be older than some, or built without them.
 for _plugin in ("Jpeg", "Png", "Gif", "WebP", "Bmp", "Tiff", "Avif"):
     with suppress(ImportError):
         import_module(f"PIL.{_plugin}ImagePlugin")
@@ -41,8 +41,8 @@ _JPEG_END = b"\xff\xd9"
 _SIXTEEN_BIT = "I;16"
 _GREY_DIMENSIONS = 2
 _UPRIGHT = 1
-# What damaged EXIF makes Pillow raise, by its own account and by trial; it also warns, and a user
-# may have made errors of warnings.
+# Exceptions that Pillow raises on damaged EXIF, by its documentation and by trial; it also warns,
+# and a user may have made errors of warnings.
 _EXIF_ERRORS = (
     struct.error,
     UserWarning,
@@ -57,22 +57,22 @@ _EXIF_ERRORS = (
 # A JPEG can be decoded at any number of eighths of its size, but libjpeg-turbo has vectorised only
 # one, two, four and eight of them: the others take longer than the whole picture.
 _REDUCTIONS = (8, 4, 2)
-# Spaces of which libjpeg-turbo makes neither grey nor RGB.
+# Colour spaces that libjpeg-turbo converts neither to grey nor to RGB.
 _PRINT_SPACES = frozenset({"CMYK", "YCCK"})
-# What libjpeg-turbo says (jerror.h) of data that is not all there. Its other complaints, and what
-# it can't do, say little of the picture: Pillow decides on those.
+# Messages of libjpeg-turbo (jerror.h) on incomplete data. Its other complaints, and formats that it
+# can't decode, say little of the picture: Pillow decides on those.
 _DAMAGE = re.compile(
     r"premature end of|bad Huffman code|bad arithmetic code|instead of RST", re.IGNORECASE
 )
 _LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 _PADDING_BYTES = 8
-# What simplejpeg raises of what it can't read, and of colours sampled in a way it doesn't know.
+# Exceptions of simplejpeg on data that it can't read, and on unknown colour sampling.
 _NOT_FOR_IT = (ValueError, KeyError)
 
 
 @dataclass(frozen=True, slots=True)
 class Pixels:
-    """A decoded picture of `width_px` by `height_px`, upright, 8 bits a channel, on white.
+    """Decoded picture of `width_px` by `height_px`, upright, 8 bits a channel, on white.
 
     `array` (rows x columns of greys, or rows x columns x 3 of RGB) is smaller by the factor
     `reduced`, its last column and row rounded up.
@@ -84,14 +84,14 @@ class Pixels:
     reduced: int = 1
 
     def image(self) -> Image.Image:
-        """Return the array as Pillow has pictures; greys are not copied."""
+        """Return the array as a Pillow image; greys are not copied."""
         if self.array.ndim == _GREY_DIMENSIONS:
             size_px = self.array.shape[::-1]
             return Image.frombuffer("L", size_px, self.array, "raw", "L", 0, 1)
         return Image.fromarray(self.array)
 
     def grid(self) -> Grid:
-        """Return it as hashes are made of it."""
+        """Return the grid that hashes are made of."""
         size_px = self.width_px, self.height_px
         by = coarsest(*size_px)
         if self.array.ndim == _GREY_DIMENSIONS and self.reduced == by:
@@ -101,7 +101,7 @@ class Pixels:
 
 @dataclass(slots=True)
 class Opened:
-    """A picture whose header was read; nothing is decoded yet."""
+    """Picture whose header was read; nothing is decoded yet."""
 
     body: bytes
     width_px: int
@@ -110,7 +110,7 @@ class Opened:
     image: ImageFile.ImageFile | None = None
 
     def by_pillow(self) -> ImageFile.ImageFile:
-        """Return the picture as Pillow sees it."""
+        """Return the picture opened by Pillow."""
         if self.image is None:
             self.image = Image.open(io.BytesIO(self.body), formats=_FORMATS)
         return self.image
@@ -139,7 +139,7 @@ def opened(body: bytes) -> Iterator[Opened]:
 
 
 def _may_have_exif(body: bytes) -> bool:
-    """Tell whether EXIF stands among a JPEG's segments, or these are not as they should be."""
+    """Tell whether a JPEG's segments include EXIF, or are malformed."""
     at = len(_JPEG_START) - 1
     while body[at : at + 2] != JPEG_SCAN:
         length = int.from_bytes(body[at + 2 : at + 4])
@@ -151,7 +151,7 @@ def _may_have_exif(body: bytes) -> bool:
 
 
 def jpeg_size(body: bytes) -> tuple[int, int] | None:
-    """Return a JPEG's width and height by its header alone; nothing where it is no plain JPEG."""
+    """Read a JPEG's width and height from its header alone; None where it is no plain JPEG."""
     if not body.startswith(_JPEG_START):
         return None
     try:
@@ -162,12 +162,12 @@ def jpeg_size(body: bytes) -> tuple[int, int] | None:
 
 
 def ends_as_jpeg(body: bytes) -> bool:
-    """Tell whether the end marker stands at the end; NULs and line ends after it are tolerated."""
+    """Tell whether a JPEG ends in its end marker; NULs and line ends after it are tolerated."""
     return body.rstrip(b"\0\r\n").endswith(_JPEG_END)
 
 
 def decode(picture: Opened, *, scale: float) -> Pixels:
-    """Decode all of an opened picture, and keep as many pixels as `scale` needs.
+    """Decode a whole picture, and keep as many pixels as `scale` needs.
 
     With `scale` 0 a JPEG becomes grey and as small as a hash allows; above, it keeps its colours
     and at least that share of its size. Every type but JPEG is decoded at its full size.
@@ -177,19 +177,19 @@ def decode(picture: Opened, *, scale: float) -> Pixels:
     between two of its scans can't be told from one that has no more of them.
 
     Raises:
-        Exception: whatever a decoder says of damaged bytes; they have no common root.
+        Exception: any exception of a decoder on damaged bytes; they have no common root.
 
     """
     if picture.is_jpeg:
         turned = picture.image is not None and _is_turned(picture.image)
-        # What has to be turned is only checked here, and decoded at its full size below, where its
-        # edges are exact.
+        # A picture that has to be turned is only checked here, and decoded at its full size below,
+        # where its edges are exact.
         pixels = _decode_jpeg(picture, scale=0 if turned else scale)
         if pixels and not turned:
             return pixels
     image: Image.Image = picture.by_pillow()
     image.load()
-    with suppress(*_EXIF_ERRORS):  # a picture isn't refused for what stands beside it
+    with suppress(*_EXIF_ERRORS):  # a picture isn't refused for its metadata
         image = ImageOps.exif_transpose(image)
     flat = _flattened(image)
     return Pixels(np.asarray(flat), *flat.size)
@@ -268,5 +268,5 @@ def _flattened(image: Image.Image) -> Image.Image:
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", layer.size, (*WHITE, 255)), layer)
     flat = image.convert("L" if image.mode == "L" else "RGB")
-    flat.info = {}  # what the file said of itself doesn't hold for what is made of it
+    flat.info = {}  # the file's metadata doesn't hold for the flattened picture
     return flat

@@ -1,4 +1,4 @@
-"""What a cover must be, and how its files are made: their sizes and where the picture lands."""
+"""Declare what a cover must be and how its files are made; place the picture in a file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Fit(StrEnum):
-    """How a picture of any shape gets the size asked for; all but `inside` also enlarge."""
+    """Way of bringing a picture of any shape to a size; all but `inside` also enlarge."""
 
     CROP = "crop"
     PAD = "pad"
@@ -14,8 +14,8 @@ class Fit(StrEnum):
     STRETCH = "stretch"
 
 
-class Format(StrEnum):
-    """What a resized file is; the name is also its suffix."""
+class ImageFormat(StrEnum):
+    """Format of a resized file; the name is also its suffix."""
 
     JPG = "jpg"
     PNG = "png"
@@ -23,7 +23,7 @@ class Format(StrEnum):
 
 
 class Check(StrEnum):
-    """How a picture is checked: `full` decodes it, `structure` looks at both ends of a JPEG."""
+    """Depth of a check: `full` decodes a picture, `structure` reads both ends of a JPEG."""
 
     FULL = "full"
     STRUCTURE = "structure"
@@ -31,7 +31,7 @@ class Check(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Demands:
-    """What a picture must be.
+    """Demands on a picture.
 
     `min_size_px` bounds the shorter side, `max_pixels` the area. `placeholders` are the sha256
     (hex) of bodies that are refused, such as a service's "no cover".
@@ -45,16 +45,16 @@ class Demands:
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """How one file of a cover is made.
+    """Settings of one file of a cover.
 
-    `size_px` 0 keeps the original bytes (non-JPEGs become JPEG quality 95), and nothing else
-    counts then. `quality` is that of JPEG and WebP, from 1 to 100.
+    `size_px` 0 keeps the original bytes (other types than JPEG become JPEG of quality 95), and no
+    other setting counts then. `quality` is that of JPEG and WebP, from 1 to 100.
     """
 
     size_px: int = 0
     fit: Fit = Fit.CROP
     quality: int = 90
-    format: Format = Format.JPG
+    format: ImageFormat = ImageFormat.JPG
 
     @property
     def is_original(self) -> bool:
@@ -63,23 +63,23 @@ class Rendering:
 
     @property
     def key(self) -> str:
-        """All that decides the file, in words: "original", "256 crop jpg 90", "256 crop png"."""
+        """All settings in words: "original", "256 crop jpg 90", "256 crop png"."""
         if self.is_original:
             return "original"
         words = [str(self.size_px), self.fit.value, self.format.value]
-        if self.format is not Format.PNG:
+        if self.format is not ImageFormat.PNG:
             words.append(str(self.quality))
         return " ".join(words)
 
     @property
     def suffix(self) -> str:
-        """How the file's name ends, with its dot."""
+        """The suffix of the file's name, with its dot."""
         return ".jpg" if self.is_original else f".{self.format.value}"
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
-    """A part of a picture, in pixels from its top left corner."""
+class PixelBox:
+    """Part of a picture, in pixels from its top left corner."""
 
     left: int
     top: int
@@ -88,13 +88,13 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
-    """The part `box` of the source, scaled to `width_px` by `height_px`, on a canvas.
+class ImagePlacement:
+    """Part `box` of the source, scaled to `width_px` by `height_px`, on a canvas.
 
-    Its top left corner lies at `left_px`, `top_px`; what it doesn't cover of the canvas is white.
+    Its top left corner is at `left_px`, `top_px`; the rest of the canvas is white.
     """
 
-    box: Box
+    box: PixelBox
     width_px: int
     height_px: int
     left_px: int
@@ -115,8 +115,8 @@ class Placement:
         return canvas == (self.width_px, self.height_px)
 
 
-def placement(rendering: Rendering, width_px: int, height_px: int) -> Placement:
-    """Tell where a picture of a size lands in the file that a rendering asks for.
+def placement(rendering: Rendering, width_px: int, height_px: int) -> ImagePlacement:
+    """Place a picture of a size in the file that a rendering asks for.
 
     `crop` takes the largest square in the middle, whole pixels; the odd one is left out at the
     right or the bottom. `pad` and `inside` keep the shape and have at least one pixel a side. An
@@ -129,13 +129,13 @@ def placement(rendering: Rendering, width_px: int, height_px: int) -> Placement:
     match rendering.fit:
         case Fit.CROP:
             left, top = (width_px - shortest_px) // 2, (height_px - shortest_px) // 2
-            box = Box(left, top, left + shortest_px, top + shortest_px)
-            return Placement(box, size_px, size_px, 0, 0, size_px, size_px)
+            box = PixelBox(left, top, left + shortest_px, top + shortest_px)
+            return ImagePlacement(box, size_px, size_px, 0, 0, size_px, size_px)
         case Fit.PAD:
             across, down = _fitted(width_px, height_px, longest_px=size_px)
             offset = (size_px - across) // 2, (size_px - down) // 2
-            box = Box(0, 0, width_px, height_px)
-            return Placement(box, across, down, *offset, size_px, size_px)
+            box = PixelBox(0, 0, width_px, height_px)
+            return ImagePlacement(box, across, down, *offset, size_px, size_px)
         case Fit.INSIDE:
             fitted = _fitted(width_px, height_px, longest_px=min(size_px, longest_px))
             return _whole(width_px, height_px, scaled=fitted)
@@ -148,32 +148,32 @@ def _fitted(width_px: int, height_px: int, *, longest_px: int) -> tuple[int, int
     return max(1, round(width_px * share)), max(1, round(height_px * share))
 
 
-def _whole(width_px: int, height_px: int, *, scaled: tuple[int, int]) -> Placement:
-    return Placement(Box(0, 0, width_px, height_px), *scaled, 0, 0, *scaled)
+def _whole(width_px: int, height_px: int, *, scaled: tuple[int, int]) -> ImagePlacement:
+    return ImagePlacement(PixelBox(0, 0, width_px, height_px), *scaled, 0, 0, *scaled)
 
 
 class Standing(StrEnum):
-    """How what is there of a cover stands to what is wanted of it."""
+    """Comparison of a cover's files with the wanted ones."""
 
-    SAME = "same"  # all that is wanted was made
+    SAME = "same"  # all wanted files were made
     LACKS = "lacks"  # the first file is as wanted, a further one wasn't made
-    OTHER = "other"  # already the first file was made otherwise
+    OTHER = "other"  # the first file was made with other settings
 
 
 def made_by(renderings: Sequence[Rendering]) -> str:
-    """Return in words how all files of a cover are made: "original, 64 crop jpg 90"."""
+    """Return the settings of all files of a cover in words: "original, 64 crop jpg 90"."""
     return _BETWEEN.join(rendering.key for rendering in renderings)
 
 
 def first_made(made: str) -> str:
-    """Return how the first file of a cover was made, of what `made_by` says."""
+    """Return the settings of the first file, from the words of `made_by`."""
     return made.partition(_BETWEEN)[0]
 
 
 def standing(made: str, wanted: str) -> Standing:
-    """Compare how a cover was made with how it is wanted, both as `made_by` says it.
+    """Compare the settings of a cover's files with the wanted ones, both in words of `made_by`.
 
-    Files that were made and are not wanted now don't matter.
+    Files that are not wanted now don't matter.
     """
     (first, *there), (wanted_first, *others) = made.split(_BETWEEN), wanted.split(_BETWEEN)
     if first != wanted_first:
@@ -182,9 +182,9 @@ def standing(made: str, wanted: str) -> Standing:
 
 
 def made_in_all(made: str, wanted: str) -> str:
-    """Return how a cover is made once what is wanted was made beside what was there.
+    """Return the settings of all files of a cover after the wanted ones were made.
 
-    A size has one folder: what was there of it in another way is gone.
+    A size has one folder: its earlier files with other settings are gone.
     """
     sizes = {each.partition(" ")[0] for each in wanted.split(_BETWEEN)}
     _, *there = made.split(_BETWEEN)

@@ -1,5 +1,7 @@
-"""Scaling: the same picture with fewer or more pixels."""
+"""Make a cover's file from its pixels: cut, scale, put on a canvas, encode."""
 
+import io
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from math import sqrt
@@ -7,11 +9,20 @@ from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
-# With fewer pixels than this share of what was there, each is the mean of those that it stands for.
+from equigen.errors import PictureError
+from equigen.images.decoding import WHITE, Pixels
+from equigen.images.rendering import ImageFormat, Rendering, placement
+
+TOO_MANY_PIXELS = "too many pixels"
+_ORIGINAL_QUALITY = 95
+_JPEG_MOST_PX = 65_500  # libjpeg's bound
+_PNG_LEVEL = 3  # zlib's own 6 takes more than twice as long and saves 2 %
+# With fewer pixels than this share of what was there, each is the mean of those that it covers.
 _MEANS_BELOW = 0.5
-# Above it, a picture is smoothed, then sampled. A Gaussian this wide, in pixels, for what is left
-# to reduce comes nearest to a filter that is exact (benchmarks/README.md), down to one half.
+# Above it, a picture is smoothed, then sampled. A Gaussian this wide, in pixels, comes nearest to
+# an exact filter (benchmarks/README.md), down to one half.
 _SMOOTHING = 0.4
 _LEAST_SMOOTHING_PX = 0.3  # less is not seen, and costs as much
 _SMOOTHED_OVER_PX = 5
@@ -19,10 +30,62 @@ _SMOOTHED_OVER_PX = 5
 Array = npt.NDArray[np.uint8]
 
 
-def scaled(pixels: Array, width_px: int, height_px: int) -> Array:
-    """Return a picture (rows x columns, or rows x columns x channels) with a width and a height.
+@dataclass(frozen=True, slots=True)
+class MadeFile:
+    """Bytes of a file, and its size in pixels."""
 
-    Free of aliasing, and without a shift. Each axis is scaled by itself.
+    data: bytes
+    width_px: int
+    height_px: int
+
+
+def drawn(pixels: Pixels, rendering: Rendering) -> Array:
+    """Draw a picture as a rendering asks: cut, scaled, on a canvas."""
+    place = placement(rendering, pixels.width_px, pixels.height_px)
+    box, reduced = place.box, pixels.reduced
+    # Whole pixels of what was decoded: at most half a pixel of the file is cut off, or let in.
+    left, top, right, bottom = (
+        round(at / reduced) for at in (box.left, box.top, box.right, box.bottom)
+    )
+    part = scaled(pixels.array[top:bottom, left:right], place.width_px, place.height_px)
+    if place.fills_canvas:
+        return part
+    shape = (place.canvas_height_px, place.canvas_width_px, *part.shape[2:])
+    canvas = np.full(shape, WHITE[0], np.uint8)
+    across, down = place.left_px + place.width_px, place.top_px + place.height_px
+    canvas[place.top_px : down, place.left_px : across] = part
+    return canvas
+
+
+def encoded(array: Array, rendering: Rendering) -> MadeFile:
+    """Encode what was drawn.
+
+    Raises:
+        PictureError: it is too large for a JPEG.
+
+    """
+    out, image = io.BytesIO(), Image.fromarray(array)
+    if rendering.suffix == ".jpg" and max(image.size) > _JPEG_MOST_PX:
+        msg = (
+            f"expected a cover, got {image.width}x{image.height} pixels, more than"
+            f" {_JPEG_MOST_PX} a side in a JPEG"
+        )
+        raise PictureError(msg, reason=TOO_MANY_PIXELS)
+    if rendering.is_original:
+        image.save(out, "JPEG", quality=_ORIGINAL_QUALITY)
+    elif rendering.format is ImageFormat.JPG:
+        image.save(out, "JPEG", quality=rendering.quality)
+    elif rendering.format is ImageFormat.PNG:
+        image.save(out, "PNG", compress_level=_PNG_LEVEL)
+    else:
+        image.save(out, "WEBP", quality=rendering.quality)
+    return MadeFile(out.getvalue(), *image.size)
+
+
+def scaled(pixels: Array, width_px: int, height_px: int) -> Array:
+    """Scale a picture (rows x columns, or rows x columns x channels) to a width and a height.
+
+    The result is free of aliasing and not shifted. Each axis is scaled by itself.
     """
     cv2 = _opencv()
     high, wide = pixels.shape[:2]
@@ -45,7 +108,7 @@ def scaled(pixels: Array, width_px: int, height_px: int) -> Array:
 
 
 def _smoothing_px(share: float) -> float:
-    """Return the standard deviation of what must be smoothed away before sampling."""
+    """Return the standard deviation, in pixels, of the blur that sampling needs."""
     smoothing_px = _SMOOTHING * sqrt(1 / share**2 - 1) if share < 1 else 0.0
     return smoothing_px if smoothing_px >= _LEAST_SMOOTHING_PX else 0.0
 

@@ -64,7 +64,7 @@ class Cover:
     (trying again can help); `reason` says why. `http_status` is 0 where no answer came. What is
     known of the file is 0 or "" for all but "ok". `fetched_at` is UTC in ISO 8601. `final_url` is
     where the redirects led; `rendering` says how the files were made; `etag` and `last_modified`
-    are the host's. `phash` is 16 hex digits (`images/phash.py`), empty where nothing was decoded.
+    are the host's. `phash` is 16 hex digits, empty where nothing was decoded.
     `failures` counts the runs, one after another, in which it could not be had.
     """
 

@@ -42,7 +42,7 @@ Positions = npt.NDArray[np.intp]
 Files = Mapping[str, str]
 
 
-class Candidate(NamedTuple):
+class CandidatePair(NamedTuple):
     """Two covers that may show the same picture; `views` are positions of view pairs, likest first.
 
     The first of two views is the first cover's. `distance` is in bits, of the likest views.
@@ -57,10 +57,10 @@ class Candidate(NamedTuple):
 class Candidates(NamedTuple):
     """All candidate pairs, and the views that their positions refer to."""
 
-    pairs: list[Candidate]
+    pairs: list[CandidatePair]
     views: npt.NDArray[np.void]
 
-    def boxes(self, pair: Candidate) -> Iterator[tuple[Box, Box]]:
+    def boxes(self, pair: CandidatePair) -> Iterator[tuple[Box, Box]]:
         """Yield which part of the first cover corresponds to which of the second, likest first."""
         for one, other in pair.views:
             yield box_of(self.views[one]["box"]), box_of(self.views[other]["box"])
@@ -120,7 +120,7 @@ class _Near(NamedTuple):
 
 def _promising(
     views: npt.NDArray[np.void], digests: _Digests, known: Container[tuple[str, str]]
-) -> list[Candidate]:
+) -> list[CandidatePair]:
     telling = np.concatenate(
         [
             at + np.flatnonzero(~is_flat(views[at : at + _CHUNK]["grey"]))
@@ -140,7 +140,7 @@ def _promising(
     swapped = ranks[owners[first]] > ranks[owners[second]]
     first, second = np.where(swapped, second, first), np.where(swapped, first, second)
     order = np.lexsort((second, first, distance, owners[second], owners[first]))
-    pairs: list[Candidate] = []
+    pairs: list[CandidatePair] = []
     last = (-1, -1)
     for at in order.tolist():
         one, other = int(first[at]), int(second[at])
@@ -150,7 +150,7 @@ def _promising(
             shown = digests.sha256[pair[0]], digests.sha256[pair[1]]
             is_new = shown not in known
             if is_new:
-                pairs.append(Candidate(*shown, int(distance[at]), []))
+                pairs.append(CandidatePair(*shown, int(distance[at]), []))
         if is_new and len(pairs[-1].views) < _MOST_VIEWS:
             pairs[-1].views.append((one, other))
     return pairs

@@ -17,9 +17,9 @@ from PIL import Image
 from equigen.dataset.context import BarMaker
 from equigen.errors import InputError
 from equigen.images.decoding import decode, opened
-from equigen.images.descriptor import Box, box_of, parts, read_look
+from equigen.images.descriptor import Box, box_of, parts, read_descriptor
 from equigen.ledger.models import StoredLook
-from equigen.neardup.candidates import Candidate, Files, Floats, Greys, candidates
+from equigen.neardup.candidates import CandidatePair, Files, Floats, Greys, candidates
 from equigen.storage.os_errors import translating_os_errors
 
 _KEPT_THUMBS = 4096
@@ -132,7 +132,7 @@ def judged_pairs(
 
 
 def _judged(
-    pair: Candidate, boxes: Iterable[tuple[Box, Box]], first: Thumb, second: Thumb
+    pair: CandidatePair, boxes: Iterable[tuple[Box, Box]], first: Thumb, second: Thumb
 ) -> Judged:
     best = Agreement()
     for box, other_box in boxes:
@@ -175,7 +175,7 @@ def look_alike(one: Thumb, other: Thumb, boxes: Iterable[Box], other_boxes: Iter
 
 def boxes_of(look: bytes) -> list[Box]:
     """Return the parts of a cover that its views show."""
-    return [box_of(view["box"]) for view in read_look(look)]
+    return [box_of(view["box"]) for view in read_descriptor(look)]
 
 
 def compare(one: Thumb, other: Thumb, box: Box, other_box: Box) -> Agreement:

@@ -52,7 +52,7 @@ class Pairs(NamedTuple):
     distance: Counts
 
 
-class Part(NamedTuple):
+class BitPart(NamedTuple):
     """Part of the bits: hashes may differ in `allowed` of its blocks, `equal` blocks are left."""
 
     allowed: int
@@ -92,7 +92,7 @@ class _ByKey(NamedTuple):
     lengths: Positions
 
 
-class _Grid(NamedTuple):
+class _KeyGrid(NamedTuple):
     """Hashes row by row, a column for each of `keys`; shorter columns are padded.
 
     Two hashes of one key are a multiple of `keys` apart. `real` is false for padding.
@@ -104,7 +104,7 @@ class _Grid(NamedTuple):
     keys: int
 
 
-class _Blocks(NamedTuple):
+class _BlockMasks(NamedTuple):
     """The highest bit of each block, and all bits of each block."""
 
     tops: Sequence[int]
@@ -134,7 +134,7 @@ def close_pairs(hashes: Hashes, *, distance: int) -> Iterator[Pairs]:
     return searched(hashes, plan(distance, bits=bits, count=hashes.size), distance=distance)
 
 
-def searched(hashes: Hashes, parts: Sequence[Part], *, distance: int) -> Iterator[Pairs]:
+def searched(hashes: Hashes, parts: Sequence[BitPart], *, distance: int) -> Iterator[Pairs]:
     """Yield the pairs of distinct hashes as `close_pairs` does, bits dealt into these parts."""
     order, blocks = _dealt(_weights(hashes), parts)
     arranged = _arranged(hashes, order)
@@ -150,21 +150,21 @@ def searched(hashes: Hashes, parts: Sequence[Part], *, distance: int) -> Iterato
                 yield found
 
 
-def plan(distance: int, *, bits: float, count: int) -> Sequence[Part]:
+def plan(distance: int, *, bits: float, count: int) -> Sequence[BitPart]:
     """Return the parts by which `count` hashes are searched in the least time.
 
     `bits` is the number of even and independent bits that would tell as much as theirs.
     """
     plans = [
-        [Part((distance + 1 + at) // parts - 1, equal) for at in range(parts)]
+        [BitPart((distance + 1 + at) // parts - 1, equal) for at in range(parts)]
         for parts in range(1, min(_MOST_PARTS, distance + 1) + 1)
         for equal in range(1, _MOST_EQUAL + 1)
     ]
     fitting = [each for each in plans if sum(part.blocks for part in each) <= BITS]
-    return min([[Part(distance, 0)], *fitting], key=lambda each: _time_ns(each, bits, count))
+    return min([[BitPart(distance, 0)], *fitting], key=lambda each: _time_ns(each, bits, count))
 
 
-def _time_ns(parts: Sequence[Part], bits: float, count: int) -> float:
+def _time_ns(parts: Sequence[BitPart], bits: float, count: int) -> float:
     time_ns = 0.0
     each = bits / BITS
     for part in parts:
@@ -189,8 +189,8 @@ def _bit(hashes: Hashes, number: int) -> Hashes:
 
 
 def _dealt(
-    weights: npt.NDArray[np.float64], parts: Sequence[Part]
-) -> tuple[Sequence[int], _Blocks]:
+    weights: npt.NDArray[np.float64], parts: Sequence[BitPart]
+) -> tuple[Sequence[int], _BlockMasks]:
     """Deal bits to blocks of like weight; return all bits block by block, and the blocks."""
     shares = [1 / part.blocks for part in parts for _ in range(part.blocks)]
     loads = [0.0] * len(shares)
@@ -202,7 +202,7 @@ def _dealt(
     ends = np.cumsum([len(block) for block in dealt]).tolist()
     masks = [(1 << end) - (1 << end - len(block)) for end, block in zip(ends, dealt, strict=True)]
     order = [number for block in dealt for number in block]
-    return order, _Blocks([1 << end - 1 for end in ends], masks)
+    return order, _BlockMasks([1 << end - 1 for end in ends], masks)
 
 
 def _arranged(hashes: Hashes, order: Sequence[int]) -> Hashes:
@@ -213,7 +213,7 @@ def _arranged(hashes: Hashes, order: Sequence[int]) -> Hashes:
     return arranged
 
 
-def _passes(parts: Sequence[Part], blocks: _Blocks) -> Iterator[_Pass]:
+def _passes(parts: Sequence[BitPart], blocks: _BlockMasks) -> Iterator[_Pass]:
     start = 0
     earlier: tuple[tuple[np.uint64, int], ...] = ()
     for part in parts:
@@ -232,7 +232,7 @@ def _passes(parts: Sequence[Part], blocks: _Blocks) -> Iterator[_Pass]:
 
 
 def _search(
-    hashes: Hashes, passes: Sequence[_Pass], blocks: _Blocks, distance: int
+    hashes: Hashes, passes: Sequence[_Pass], blocks: _BlockMasks, distance: int
 ) -> Iterator[Pairs]:
     """Yield the pairs that some passes find, in blocks."""
     found: list[Pairs] = []
@@ -268,7 +268,7 @@ def _sorted(hashes: Hashes, key: np.uint64) -> _ByKey:
     return _ByKey(positions, lengths[by_length])
 
 
-def _grids(hashes: Hashes, by_key: _ByKey) -> Iterator[_Grid]:
+def _grids(hashes: Hashes, by_key: _ByKey) -> Iterator[_KeyGrid]:
     """Yield the hashes by key; keys with about as many hashes share a grid."""
     ends = np.cumsum(by_key.lengths)
     falling = -by_key.lengths
@@ -281,11 +281,11 @@ def _grids(hashes: Hashes, by_key: _ByKey) -> Iterator[_Grid]:
         real = (rows < lengths).ravel()
         at = np.minimum(rows + (ends[first:last] - lengths), hashes.size - 1).ravel()
         positions = by_key.positions[at]
-        yield _Grid(hashes[positions], positions, real, lengths.size)
+        yield _KeyGrid(hashes[positions], positions, real, lengths.size)
         first = last
 
 
-def _compared(grid: _Grid, which: _Pass, tops: np.uint64, distance: int) -> Iterator[Pairs]:
+def _compared(grid: _KeyGrid, which: _Pass, tops: np.uint64, distance: int) -> Iterator[Pairs]:
     """Yield the pairs in a grid that this pass finds, and no earlier one."""
     differ = np.empty(_STEP, dtype=np.uint64)
     counts = np.empty(_STEP, dtype=np.uint8)

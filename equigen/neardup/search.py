@@ -64,10 +64,10 @@ def find_lookalikes(context: Context, ledger: Ledger, files: Files) -> Lookalike
     return Lookalikes(pairs, groups, _cut(pairs, files, groups), compared)
 
 
-def look_at(context: Context, body: bytes) -> bytes:
+def describe(context: Context, body: bytes) -> bytes:
     """Return a picture's descriptor; b"" where the bytes are no picture."""
     try:
-        return check_picture(body, Demands(1, context.settings.download.max_pixels)).look
+        return check_picture(body, Demands(1, context.settings.download.max_pixels)).descriptor
     except PictureError:
         return b""
 
@@ -82,7 +82,7 @@ def _look_at(context: Context, ledger: Ledger, files: Files) -> None:
             for digest in some:
                 file = Path(files[digest])
                 with translating_os_errors(file):
-                    looks[digest] = look_at(context, file.read_bytes())
+                    looks[digest] = describe(context, file.read_bytes())
                 bar.advance()
             ledger.record_covers((), looks)
 

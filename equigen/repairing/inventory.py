@@ -107,7 +107,7 @@ class Inventory:
                     if cover:
                         covers.append(cover)
                     if shown.picture and (cover or shown.fits):
-                        looks[shown.sha256] = shown.picture.look
+                        looks[shown.sha256] = shown.picture.descriptor
                 if self.mends:
                     self.ledger.record_covers(covers, looks)
                 bar.advance(len(some))

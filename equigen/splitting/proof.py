@@ -14,7 +14,7 @@ from equigen.errors import InputError, LeakError, MissingInputError
 from equigen.identity.artists import artists_by_credit
 from equigen.ledger.models import StoredLook
 from equigen.neardup.comparison import judged_pairs
-from equigen.neardup.search import look_at
+from equigen.neardup.search import describe
 from equigen.schema import SETS
 from equigen.storage.os_errors import READ, denial, translating_read_errors
 from equigen.summary import Summary
@@ -139,7 +139,7 @@ def _read(context: Context, place: Place, looks: dict[str, bytes]) -> str:
         body = file.read_bytes()
     digest = hashlib.sha256(body).hexdigest()
     if digest not in looks:
-        looks[digest] = look_at(context, body)
+        looks[digest] = describe(context, body)
     return digest
 
 

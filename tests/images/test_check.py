@@ -11,8 +11,8 @@ from support import REALDATA, realdata
 
 from equigen.errors import PictureError
 from equigen.images.check import ORIGINAL, Picture, check_picture
-from equigen.images.descriptor import read_look
-from equigen.images.rendering import Check, Demands, Fit, Format, Rendering
+from equigen.images.descriptor import read_descriptor
+from equigen.images.rendering import Check, Demands, Fit, ImageFormat, Rendering
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 160, 0), (0, 0, 255), (255, 255, 255)
 # How far a colour may be off after JPEG, in levels of 255.
@@ -44,7 +44,7 @@ def checked(
     picture = check_picture(body, Demands(min_size_px, max_pixels), renderings or (ORIGINAL,))
     assert picture.sha256 == hashlib.sha256(picture.files[0]).hexdigest()
     assert len(bytes.fromhex(picture.phash)) == 8
-    assert len(read_look(picture.look)) in {3, 4}
+    assert len(read_descriptor(picture.descriptor)) in {3, 4}
     assert opened(picture.files[0]).size == (picture.width_px, picture.height_px)
     return picture
 
@@ -317,27 +317,27 @@ def test_files_come_in_the_order_they_are_asked_for(format_: str) -> None:
     assert picture.width_px == 64
 
 
-@pytest.mark.parametrize("kind", list(Format))
-def test_a_resized_file_is_what_is_asked_for(kind: Format) -> None:
+@pytest.mark.parametrize("kind", list(ImageFormat))
+def test_a_resized_file_is_what_is_asked_for(kind: ImageFormat) -> None:
     """Each format is written, without metadata; PNG keeps every colour to the bit."""
     body = saved(halves(size=(64, 64)), "PNG", dpi=(300, 300))
     image = opened(checked(body, Rendering(64, format=kind)).files[0])
     assert image.format == {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}[kind]
     assert not {"exif", "icc_profile", "transparency"} & set(image.info)
-    if kind is Format.PNG:
+    if kind is ImageFormat.PNG:
         assert image.tobytes() == halves(size=(64, 64)).tobytes()
 
 
 def test_quality_is_what_a_lossy_file_is_written_with() -> None:
     """Less quality makes smaller files."""
     body = saved(Image.effect_noise((128, 128), 60), "PNG")
-    for kind in (Format.JPG, Format.WEBP):
+    for kind in (ImageFormat.JPG, ImageFormat.WEBP):
         fine, coarse = (Rendering(96, quality=each, format=kind) for each in (95, 30))
         files = checked(body, fine, coarse).files
         assert len(files[1]) < len(files[0]) / 2
 
 
-@pytest.mark.parametrize("rendering", [Rendering(16, fit, format=Format.PNG) for fit in Fit])
+@pytest.mark.parametrize("rendering", [Rendering(16, fit, format=ImageFormat.PNG) for fit in Fit])
 @pytest.mark.parametrize("size", [(1, 900), (900, 1), (3, 2), (1, 1)])
 @pytest.mark.parametrize("format_", ["JPEG", "PNG"])
 def test_extreme_shapes_are_resized_too(
@@ -366,7 +366,7 @@ def test_the_structure_check_keeps_a_jpeg_undecoded(tail: bytes) -> None:
     body = saved(halves(), "JPEG") + tail
     picture = check_picture(body, Demands(2, 10_000, Check.STRUCTURE), [ORIGINAL, ORIGINAL])
     sha256 = hashlib.sha256(body).hexdigest()
-    assert picture == Picture((body, body), 64, 32, sha256, phash="", look=b"")
+    assert picture == Picture((body, body), 64, 32, sha256, phash="", descriptor=b"")
 
 
 def test_the_structure_check_refuses_what_both_ends_tell() -> None:

@@ -19,8 +19,8 @@ from support import realdata
 from equigen.errors import PictureError
 from equigen.images.check import ORIGINAL, check_picture
 from equigen.images.decoding import decode, opened
-from equigen.images.descriptor import read_look
-from equigen.images.rendering import Demands, Fit, Format, Rendering
+from equigen.images.descriptor import read_descriptor
+from equigen.images.rendering import Demands, Fit, ImageFormat, Rendering
 
 RED, GREEN, BLUE, YELLOW = (255, 0, 0), (0, 160, 0), (0, 0, 255), (255, 255, 0)
 END = b"\xff\xd9"
@@ -211,7 +211,7 @@ def test_what_exif_says_of_turning_is_done_once(format_: str, orientation: int) 
     body = laid(orientation, format_)
     with Image.open(io.BytesIO(body)) as image:
         upright = ImageOps.exif_transpose(image).convert("RGB")
-    small = Rendering(60, Fit.INSIDE, format=Format.PNG)
+    small = Rendering(60, Fit.INSIDE, format=ImageFormat.PNG)
     picture = check_picture(body, DEMANDS, (small, ORIGINAL))
     with Image.open(io.BytesIO(picture.files[0])) as made:
         assert ORIENTATION not in made.getexif()
@@ -219,7 +219,7 @@ def test_what_exif_says_of_turning_is_done_once(format_: str, orientation: int) 
         for place in ((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75)):
             got, expected = (colour(each, *place) for each in (made, upright))
             assert all(abs(one - two) < 16 for one, two in zip(got, expected, strict=True))
-    grey = Image.fromarray(read_look(picture.look)["grey"][0])
+    grey = Image.fromarray(read_descriptor(picture.descriptor)["grey"][0])
     expected_grey = upright.convert("L").resize((16, 16), Image.Resampling.BOX)
     assert mean_difference(grey, expected_grey) < 4
     assert (picture.files[1] == body) == (format_ == "JPEG")

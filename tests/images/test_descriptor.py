@@ -11,8 +11,18 @@ from lookalikes import SIZE_PX, saved, scene
 from PIL import Image, ImageOps
 
 from equigen.images.check import check_picture
-from equigen.images.descriptor import Box, Look, box_of, look_of, read_look
-from equigen.images.phash import Grey, Grid, grey_grid, grey_square, perceptual_hash
+from equigen.images.descriptor import (
+    Box,
+    Descriptor,
+    Grey,
+    Grid,
+    box_of,
+    descriptor_of,
+    grey_grid,
+    grey_square,
+    perceptual_hash,
+    read_descriptor,
+)
 from equigen.images.rendering import Demands, Fit, Rendering
 from equigen.neardup.candidates import is_flat
 
@@ -24,9 +34,9 @@ def exact(image: Image.Image) -> Grid:
     return Grid(np.asarray(image.convert("L")), *map(float, image.size))
 
 
-def seen(image: Image.Image) -> Look:
+def seen(image: Image.Image) -> Descriptor:
     """Return how a picture looks as a download sees it."""
-    return look_of(grey_grid(image, *image.size))
+    return descriptor_of(grey_grid(image, *image.size))
 
 
 def slow_means(grid: Grid, box: Box, cells: int) -> Floats:
@@ -90,7 +100,7 @@ def test_views_are_those_of_the_plain_formula(
     chance = np.random.default_rng(seed)
     pixels = chance.integers(0, 256, shape, dtype=np.uint8)
     grid = Grid(pixels, shape[1] - cut[0], shape[0] - cut[1])
-    look = look_of(grid)
+    look = descriptor_of(grid)
     for view, inset in zip(look, (0, 0.025, 0.05), strict=True):
         box = Box(inset, inset, 1 - inset, 1 - inset)
         assert box_of(view["box"]) == pytest.approx(box, abs=1e-5)
@@ -115,7 +125,7 @@ def test_known_pictures_look_as_they_always_did(
 ) -> None:
     """Ledgers hold what was seen before: all bytes stay. No mean of these is near the middle."""
     grid = Grid(pixels, pixels.shape[1] - cut[0], pixels.shape[0] - cut[1])
-    assert hashlib.sha256(look_of(grid).tobytes()).hexdigest()[:16] == digest
+    assert hashlib.sha256(descriptor_of(grid).tobytes()).hexdigest()[:16] == digest
     assert perceptual_hash(grey_square(grid)) == phash
 
 
@@ -124,9 +134,9 @@ def test_a_hash_has_60_bits_and_says_what_is_darker() -> None:
     ramp = np.arange(96.0)
     both = Image.fromarray(np.uint8(ramp[:, None] + ramp[None, :]))
     across = Image.fromarray(np.uint8(np.tile(ramp, (96, 1))))
-    assert set(look_of(exact(both))["hash"].tolist()) == {2**60 - 1}
-    assert set(look_of(exact(ImageOps.invert(both)))["hash"].tolist()) == {0}
-    assert set(look_of(exact(across))["hash"].tolist()) == {(2**30 - 1) << 30}
+    assert set(descriptor_of(exact(both))["hash"].tolist()) == {2**60 - 1}
+    assert set(descriptor_of(exact(ImageOps.invert(both)))["hash"].tolist()) == {0}
+    assert set(descriptor_of(exact(across))["hash"].tolist()) == {(2**30 - 1) << 30}
 
 
 @pytest.mark.parametrize("colour", ["white", "black", "#c04020"])
@@ -153,7 +163,9 @@ def test_a_plain_border_gives_a_fourth_view(
 def test_a_border_is_found_in_a_jpeg(quality: int) -> None:
     """What its compression leaves in the white is no picture."""
     framed = ImageOps.expand(scene(5), 12, fill="white")
-    look = read_look(check_picture(saved(framed, quality=quality), Demands(1, 10**7)).look)
+    look = read_descriptor(
+        check_picture(saved(framed, quality=quality), Demands(1, 10**7)).descriptor
+    )
     edge = 12 / framed.width
     assert box_of(look[3]["box"]) == pytest.approx(Box(edge, edge, 1 - edge, 1 - edge), abs=0.016)
 
@@ -189,8 +201,8 @@ def test_any_shape_has_views(size_px: tuple[int, int]) -> None:
 def test_views_come_back_from_their_bytes() -> None:
     """As they were; what was never decoded has none."""
     look = seen(ImageOps.expand(scene(1), 12, fill="black"))
-    assert np.array_equal(read_look(look.tobytes()), look)
-    assert len(read_look(b"")) == 0
+    assert np.array_equal(read_descriptor(look.tobytes()), look)
+    assert len(read_descriptor(b"")) == 0
 
 
 @pytest.mark.parametrize("level", [0, 127, 255])
@@ -207,8 +219,8 @@ def test_plain_pictures_are_flat(level: int) -> None:
 def test_a_cover_looks_as_its_file_does(fit: Fit, size_px: tuple[int, int]) -> None:
     """Of a file made by cropping or padding, look and file show the same part."""
     made = check_picture(saved(scene(7, size_px)), Demands(1, 10**7), (Rendering(256, fit),))
-    look = read_look(made.look)
-    again = read_look(check_picture(made.files[0], Demands(1, 10**7)).look)
+    look = read_descriptor(made.descriptor)
+    again = read_descriptor(check_picture(made.files[0], Demands(1, 10**7)).descriptor)
     assert len(look) == len(again)
     assert np.abs(look["box"].astype(int) - again["box"]).max() <= 0.01 * 65535
     assert np.abs(look["grey"].astype(int) - again["grey"]).max() <= 4

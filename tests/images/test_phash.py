@@ -12,7 +12,7 @@ from PIL import Image
 from support import realdata
 
 from equigen.images.check import ORIGINAL, check_picture
-from equigen.images.phash import (
+from equigen.images.descriptor import (
     GREY_PX,
     Grey,
     coarsest,

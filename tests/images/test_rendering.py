@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equigen.images.rendering import Box, Fit, Format, Placement, Rendering, placement
+from equigen.images.rendering import (
+    Fit,
+    ImageFormat,
+    ImagePlacement,
+    PixelBox,
+    Rendering,
+    placement,
+)
 
 SIDES = st.integers(1, 5000)
 SIZES = st.integers(1, 2000)
@@ -15,10 +22,10 @@ FITS = st.sampled_from(list(Fit))
     ("rendering", "key", "suffix"),
     [
         (Rendering(), "original", ".jpg"),
-        (Rendering(0, Fit.PAD, 50, Format.PNG), "original", ".jpg"),
+        (Rendering(0, Fit.PAD, 50, ImageFormat.PNG), "original", ".jpg"),
         (Rendering(256), "256 crop jpg 90", ".jpg"),
-        (Rendering(64, Fit.INSIDE, 75, Format.WEBP), "64 inside webp 75", ".webp"),
-        (Rendering(256, format=Format.PNG), "256 crop png", ".png"),
+        (Rendering(64, Fit.INSIDE, 75, ImageFormat.WEBP), "64 inside webp 75", ".webp"),
+        (Rendering(256, format=ImageFormat.PNG), "256 crop png", ".png"),
         (Rendering(8, Fit.STRETCH, 1), "8 stretch jpg 1", ".jpg"),
     ],
 )
@@ -33,25 +40,37 @@ def test_a_rendering_says_all_that_decides_its_file(
 @pytest.mark.parametrize(
     ("fit", "size", "expected"),
     [
-        (Fit.CROP, (600, 400), Placement(Box(100, 0, 500, 400), 256, 256, 0, 0, 256, 256)),
-        (Fit.CROP, (401, 600), Placement(Box(0, 99, 401, 500), 256, 256, 0, 0, 256, 256)),
-        (Fit.CROP, (30, 20), Placement(Box(5, 0, 25, 20), 256, 256, 0, 0, 256, 256)),
-        (Fit.PAD, (600, 400), Placement(Box(0, 0, 600, 400), 256, 171, 0, 42, 256, 256)),
-        (Fit.PAD, (20, 40), Placement(Box(0, 0, 20, 40), 128, 256, 64, 0, 256, 256)),
-        (Fit.INSIDE, (600, 400), Placement(Box(0, 0, 600, 400), 256, 171, 0, 0, 256, 171)),
-        (Fit.INSIDE, (200, 100), Placement(Box(0, 0, 200, 100), 200, 100, 0, 0, 200, 100)),
-        (Fit.INSIDE, (1, 6000), Placement(Box(0, 0, 1, 6000), 1, 256, 0, 0, 1, 256)),
-        (Fit.STRETCH, (600, 40), Placement(Box(0, 0, 600, 40), 256, 256, 0, 0, 256, 256)),
+        (
+            Fit.CROP,
+            (600, 400),
+            ImagePlacement(PixelBox(100, 0, 500, 400), 256, 256, 0, 0, 256, 256),
+        ),
+        (Fit.CROP, (401, 600), ImagePlacement(PixelBox(0, 99, 401, 500), 256, 256, 0, 0, 256, 256)),
+        (Fit.CROP, (30, 20), ImagePlacement(PixelBox(5, 0, 25, 20), 256, 256, 0, 0, 256, 256)),
+        (Fit.PAD, (600, 400), ImagePlacement(PixelBox(0, 0, 600, 400), 256, 171, 0, 42, 256, 256)),
+        (Fit.PAD, (20, 40), ImagePlacement(PixelBox(0, 0, 20, 40), 128, 256, 64, 0, 256, 256)),
+        (
+            Fit.INSIDE,
+            (600, 400),
+            ImagePlacement(PixelBox(0, 0, 600, 400), 256, 171, 0, 0, 256, 171),
+        ),
+        (
+            Fit.INSIDE,
+            (200, 100),
+            ImagePlacement(PixelBox(0, 0, 200, 100), 200, 100, 0, 0, 200, 100),
+        ),
+        (Fit.INSIDE, (1, 6000), ImagePlacement(PixelBox(0, 0, 1, 6000), 1, 256, 0, 0, 1, 256)),
+        (Fit.STRETCH, (600, 40), ImagePlacement(PixelBox(0, 0, 600, 40), 256, 256, 0, 0, 256, 256)),
     ],
 )
-def test_each_fit_has_its_place(fit: Fit, size: tuple[int, int], expected: Placement) -> None:
+def test_each_fit_has_its_place(fit: Fit, size: tuple[int, int], expected: ImagePlacement) -> None:
     """Where each fit takes the picture from and puts it, in numbers worked out by hand."""
     assert placement(Rendering(256, fit), *size) == expected
 
 
 def test_an_original_is_left_as_it_is() -> None:
     """Without a size, a fit means nothing."""
-    whole = Placement(Box(0, 0, 30, 20), 30, 20, 0, 0, 30, 20)
+    whole = ImagePlacement(PixelBox(0, 0, 30, 20), 30, 20, 0, 0, 30, 20)
     assert placement(Rendering(fit=Fit.PAD), 30, 20) == whole
     assert whole.scale == 1
 

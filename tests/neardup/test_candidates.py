@@ -15,7 +15,7 @@ from support import silent_bar
 
 from equigen.errors import StorageError
 from equigen.images.check import check_picture
-from equigen.images.descriptor import VIEW, Look, read_look
+from equigen.images.descriptor import VIEW, Descriptor, read_descriptor
 from equigen.images.rendering import Demands
 from equigen.ledger.models import StoredLook
 from equigen.neardup.candidates import DISTANCE, is_flat, may_be_alike
@@ -41,7 +41,7 @@ def on_disk(folder: Path, pictures: Mapping[str, bytes]) -> dict[str, Path]:
 def looks_of(pictures: Mapping[str, bytes]) -> list[StoredLook]:
     """Return how the files look."""
     return [
-        StoredLook(name, check_picture(body, Demands(1, 10**7)).look)
+        StoredLook(name, check_picture(body, Demands(1, 10**7)).descriptor)
         for name, body in pictures.items()
     ]
 
@@ -134,7 +134,7 @@ def test_the_same_bytes_under_two_names_are_the_same(tmp_path: Path) -> None:
     assert found == {("a", "b"): Judged("a", "b", 0, Agreement(1.0, 1.0))}
 
 
-def views(chance: np.random.Generator, base: Look, bits: int) -> Look:
+def views(chance: np.random.Generator, base: Descriptor, bits: int) -> Descriptor:
     """Return the views of a cover whose hashes differ from another's in so many bits, and whole."""
     look = base.copy()
     for view in look:
@@ -144,7 +144,7 @@ def views(chance: np.random.Generator, base: Look, bits: int) -> Look:
     return look
 
 
-def brute_force(looks: Mapping[str, Look]) -> dict[Pair, int]:
+def brute_force(looks: Mapping[str, Descriptor]) -> dict[Pair, int]:
     """Return the pairs that are to be judged, and the least distance of each, view by view."""
     found: dict[Pair, int] = {}
     for one, other in combinations(sorted(looks), 2):
@@ -220,7 +220,7 @@ def test_looks_alike_in_some_parts(tmp_path: Path) -> None:
     thumbs = {name: thumb(file) for name, file in files.items()}
     boxes = {name: boxes_of(look) for name, look in looks.items()}
     assert [len(each) for each in boxes.values()] == [
-        len(read_look(look)) for look in looks.values()
+        len(read_descriptor(look)) for look in looks.values()
     ]
     assert look_alike(thumbs["whole"], thumbs["crop"], boxes["whole"], boxes["crop"])
     assert look_alike(thumbs["crop"], thumbs["whole"], boxes["crop"], boxes["whole"])

@@ -12,7 +12,7 @@ from lookalikes import SIZE_PX, saved, scene, sleeve
 from PIL import Image, ImageDraw, ImageEnhance
 
 from equigen.images.check import check_picture
-from equigen.images.descriptor import Box, box_of, read_look
+from equigen.images.descriptor import Box, box_of, read_descriptor
 from equigen.images.rendering import Demands
 from equigen.neardup.candidates import is_flat, may_be_alike
 from equigen.neardup.comparison import THUMB_PX, Agreement, Thumb, compare, thumb
@@ -42,7 +42,9 @@ def _as_file(file: Path, body: bytes) -> Thumb:
 def verdict_on(folder: Path, one: bytes, other: bytes) -> Agreement:
     """Compare two files as covers are, but in all their views."""
     first, second = (_as_file(folder / name, body) for name, body in (("a", one), ("b", other)))
-    looks = [read_look(check_picture(body, Demands(1, 10**7)).look) for body in (one, other)]
+    looks = [
+        read_descriptor(check_picture(body, Demands(1, 10**7)).descriptor) for body in (one, other)
+    ]
     best = Agreement()
     for a in looks[0]:
         for b in looks[1]:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equigen.neardup import hamming
-from equigen.neardup.hamming import BITS, LARGEST_BLOCK, Hashes, Pairs, Part, close_pairs, plan
+from equigen.neardup.hamming import BITS, LARGEST_BLOCK, Hashes, Pairs, BitPart, close_pairs, plan
 
 Pair = tuple[int, int, int]
 FULL = 2**64 - 1
@@ -114,14 +114,16 @@ def test_no_pair_slips_between_the_parts(distance: int, bits: float, count: int)
 
 def test_few_hashes_are_compared_each_with_each() -> None:
     """Keys are for many."""
-    assert plan(8, bits=64, count=100) == [Part(8, 0)]
+    assert plan(8, bits=64, count=100) == [BitPart(8, 0)]
     assert len(plan(8, bits=64, count=1_000_000)) > 1
 
 
-@pytest.mark.parametrize("parts", [[Part(8, 3)], [Part(3, 4), Part(4, 2)], [Part(2, 5)] * 3])
+@pytest.mark.parametrize(
+    "parts", [[BitPart(8, 3)], [BitPart(3, 4), BitPart(4, 2)], [BitPart(2, 5)] * 3]
+)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_plan_finds_the_same(
-    kind: Callable[[np.random.Generator, int], Hashes], parts: list[Part]
+    kind: Callable[[np.random.Generator, int], Hashes], parts: list[BitPart]
 ) -> None:
     """How bits are dealt decides on time alone."""
     hashes = made(kind, 5, 300)

@@ -78,7 +78,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
                 copies[name, kind] = first, second
     files = {digest: folder / digest for digest in shows}
     looks = [
-        StoredLook(digest, check_picture(file.read_bytes(), Demands(1, 10**8)).look)
+        StoredLook(digest, check_picture(file.read_bytes(), Demands(1, 10**8)).descriptor)
         for digest, file in files.items()
     ]
     judged = judged_pairs(

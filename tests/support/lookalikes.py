@@ -105,8 +105,8 @@ def fill(
             phash=made.phash,
         )
         covers.append(cover)
-        if made.look:
-            looks[made.sha256] = made.look
+        if made.descriptor:
+            looks[made.sha256] = made.descriptor
     with Ledger(context.ledger) as ledger:
         ledger.record_covers(covers, looks)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from equigen.downloading.jobs import Making
 from equigen.http.limits import HostPolicy, Patience
-from equigen.images.rendering import Check, Demands, Fit, Format, Rendering
+from equigen.images.rendering import Check, Demands, Fit, ImageFormat, Rendering
 
 STOP_LINE = b"{}\n"
 
@@ -66,7 +66,7 @@ def read_setup(line: bytes) -> Setup:
     making = Making(
         demands=Demands(min_size_px, max_pixels, Check(check), frozenset(placeholders)),
         renderings=tuple(
-            Rendering(size_px, Fit(fit), quality, Format(form))
+            Rendering(size_px, Fit(fit), quality, ImageFormat(form))
             for size_px, fit, quality, form in told["renderings"]
         ),
         folders=tuple(Path(folder) for folder in told["folders"]),
