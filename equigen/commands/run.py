@@ -18,11 +18,11 @@ import typer
 
 from equigen.config.clock_times import next_time, read_time
 from equigen.dataset.context import Context, Deadline
+from equigen.dataset.dataset import Dataset
 from equigen.dataset.tsv import reading_tsv
 from equigen.errors import CredentialsError, EquigenError, FetchError, UsageError
 from equigen.schema import Link
 from equigen.sources import registry as sources
-from equigen.storage.lock import dataset_lock
 from equigen.summary import Summary
 
 ORDER: Final = 80
@@ -82,7 +82,7 @@ def run(
         "split": {"link": link},
     }
     failure: EquigenError | None = None
-    with dataset_lock(context.directory, stage="run", now=context.now()):
+    with Dataset.writing(context, "run"):
         for name in STAGES:
             if context.time_is_up:
                 yield _not_begun(name)
