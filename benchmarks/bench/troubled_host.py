@@ -20,9 +20,8 @@ from bench.troubles import (
     Nature,
     Trouble,
 )
-from equigen.sandbox.answers import answer_json
 from equigen.sandbox.entry import Entry, Kind
-from equigen.sandbox.objects import item_of
+from equigen.sandbox.handlers import answer_json, item_of
 from equigen.sandbox.pictures import (
     PICTURES_PATH,
     SPACER_PATH,
@@ -30,8 +29,7 @@ from equigen.sandbox.pictures import (
     cover_path,
     read_path,
 )
-from equigen.sandbox.search import SearchRefusedError, show_page
-from equigen.sandbox.shelf import shelve
+from equigen.sandbox.search import SearchRefusedError, shelve, show_page
 
 API_HOST = "127.0.0.1"
 PICTURE_HOSTS = ("127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5")

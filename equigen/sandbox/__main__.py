@@ -1,4 +1,4 @@
-"""Serves the sandbox for playing by hand: `python -m equigen.sandbox`, without any arguments."""
+"""Serve the sandbox for use by hand: `python -m equigen.sandbox`, without arguments."""
 
 import sys
 import threading
@@ -16,7 +16,7 @@ _USAGE = (
 def main() -> int:
     """Serve the default catalogue until Ctrl-C; the base URL goes to stdout, the token to stderr.
 
-    With any argument it says how it is used, and serves nothing.
+    With any argument, print the usage and serve nothing.
     """
     if arguments := sys.argv[1:]:
         asked = arguments[0] in {"-h", "--help"}

@@ -1,27 +1,23 @@
-"""The invented catalogue: albums for all 24 labels, and the rows that make real data hard."""
+"""The made-up catalogue: albums for all 24 labels, and rows that make real data hard."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
+from itertools import count
 from random import Random
 from types import MappingProxyType
+from typing import Any
 
-from equigen.sandbox.chance import dice
 from equigen.sandbox.entry import Entry
-from equigen.sandbox.flavours import Flavour, fill
-from equigen.sandbox.flavours_far import FAR
-from equigen.sandbox.flavours_roots import ROOTS
-from equigen.sandbox.flavours_stage import STAGE
-from equigen.sandbox.flavours_warm import WARM
-from equigen.sandbox.oddities import make_oddities
 
-__all__ = ["FLAVOURS", "Entry", "make_catalogue"]
+__all__ = ["FLAVOURS", "Entry", "make_catalogue", "read_data"]
 
-FLAVOURS: Mapping[str, Flavour] = MappingProxyType(
-    {flavour.label: flavour for flavour in (*ROOTS, *STAGE, *WARM, *FAR)}
-)
-
-# Ids: oddities stay below, every album has a block of its own above. So an album keeps its ids
-# and its picture however many albums are made, and a larger catalogue holds the smaller one.
+# Oddities have lower ids; every album has a block of its own. So an album keeps its ids and its
+# picture however many albums are made, and a larger catalogue holds the smaller one.
+_FIRST_ODDITY_ID = 50_000
 _FIRST_ALBUM_ID = 100_000
 _IDS_PER_ALBUM = 16
 _MOST_RELEASES = 3
@@ -44,36 +40,93 @@ _FORMATS: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
 _LAST_SHELLAC_YEAR = 1947
 _FIRST_CD_YEAR = 1983
 _FIRST_FILE_YEAR = 2003
+_TAGS = ("genres", "styles")
+_SLOT = re.compile(r"\{(\w+)\}")
+_ARTICLE = re.compile(r"\b([Aa]) (?=[AEIOU])")
+
+
+@cache
+def read_data(name: str) -> dict[str, Any]:
+    """Return one TOML file of the sandbox's data folder."""
+    return tomllib.loads((resources.files("equigen.sandbox") / "data" / name).read_text("utf-8"))
+
+
+@dataclass(frozen=True, slots=True)
+class Flavour:
+    """The vocabulary of one label, as data/albums.toml describes it."""
+
+    label: str
+    earliest_year: int
+    genres: tuple[tuple[str, ...], ...]
+    styles: tuple[tuple[str, ...], ...]
+    side_styles: Sequence[str]
+    countries: Sequence[str]
+    artists: Sequence[str]
+    titles: Sequence[str]
+    words: Mapping[str, Sequence[str]]
+
+    def name(self, entry: Entry, rng: Random) -> Entry:
+        """Return an entry with an artist and a title drawn anew."""
+        return replace(
+            entry,
+            artist=self._fill(rng.choice(self.artists), rng),
+            title=self._fill(rng.choice(self.titles), rng),
+        )
+
+    def _fill(self, template: str, rng: Random) -> str:
+        """Return the template with each `{slot}` replaced by a word of that name, none twice."""
+        used: set[str] = set()
+
+        def draw(slot: re.Match[str]) -> str:
+            unused = [word for word in self.words[slot[1]] if word not in used]
+            word = rng.choice(unused or self.words[slot[1]])
+            used.add(word)
+            return word
+
+        return _ARTICLE.sub(r"\1n ", _SLOT.sub(draw, template))
+
+
+def _read_flavour(label: str, table: dict[str, Any]) -> Flavour:
+    tags = {
+        name: tuple(tuple(each.split(" + ")) for each in table[name])
+        for name in ("genres", "styles")
+    }
+    return Flavour(label=label, **table | tags)
+
+
+FLAVOURS: Mapping[str, Flavour] = MappingProxyType(
+    {label: _read_flavour(label, table) for label, table in read_data("albums.toml").items()}
+)
 
 
 def make_catalogue(
     seed: int = 1337, albums_per_label: int = 24, newest_year: int = 2026
 ) -> tuple[Entry, ...]:
-    """Return the catalogue that these arguments stand for, the same in every run.
+    """Return the catalogue for these arguments, the same in every run and on every machine.
 
     Each label has `albums_per_label` masters that a dataset would take, with up to three releases
-    each, a few releases that have no master, and a sprinkling of rows it would refuse; the
-    hand-made oddities come last. A larger `albums_per_label` adds albums and changes none.
+    each, a few releases that have no master, and some rows that a dataset would refuse; the
+    oddities come last. A larger `albums_per_label` adds albums and changes none.
     """
     entries: list[Entry] = []
     headings: set[str] = set()
     for label_index, flavour in enumerate(FLAVOURS.values()):
         for album_index in range(albums_per_label):
             serial = album_index * len(FLAVOURS) + label_index
-            rng = dice(f"{seed}/{flavour.label}/{album_index}")
+            rng = Random(f"{seed}/{flavour.label}/{album_index}")
             first_id = _FIRST_ALBUM_ID + serial * _IDS_PER_ALBUM
             master = _make_master(flavour, rng, first_id, newest_year, headings)
             entries.append(master)
             entries.extend(_releases_of(master, rng, newest_year))
-            entries.extend(_sprinkle(master, flavour, album_index, rng, newest_year))
-    entries.extend(make_oddities(newest_year))
+            entries.extend(_extra_rows(master, flavour, album_index, rng, newest_year))
+    entries.extend(_make_oddities(newest_year))
     return tuple(entries)
 
 
 def _make_master(
     flavour: Flavour, rng: Random, master_id: int, newest_year: int, headings: set[str]
 ) -> Entry:
-    """Draw one album whose "Artist - Album" is not among `headings` yet, and add it there."""
+    """Return an album whose "Artist - Album" is not among `headings` yet, and add it there."""
     styles = rng.choice(flavour.styles)
     side_style = rng.choice(flavour.side_styles)
     if rng.random() < _SIDE_STYLE_SHARE and side_style not in styles:
@@ -95,23 +148,15 @@ def _make_master(
         picture=_picture_name(master_id + 1, rng),
         look=flavour.label,
     )
-    entry = _named(entry, flavour, rng)
+    entry = flavour.name(entry, rng)
     for volume in range(2, _TRIES_FOR_A_NEW_NAME):
         if entry.heading.casefold() not in headings:
             break
-        entry = _named(entry, flavour, rng)
+        entry = flavour.name(entry, rng)
         if volume > _TRIES_FOR_A_NEW_NAME // 2:
             entry = replace(entry, title=f"{entry.title} {rng.randrange(2, 10_000)}")
     headings.add(entry.heading.casefold())
     return entry
-
-
-def _named(entry: Entry, flavour: Flavour, rng: Random) -> Entry:
-    return replace(
-        entry,
-        artist=fill(rng.choice(flavour.artists), flavour.words, rng),
-        title=fill(rng.choice(flavour.titles), flavour.words, rng),
-    )
 
 
 def _draw_year(earliest: int, newest: int, rng: Random) -> int:
@@ -135,7 +180,7 @@ def _picture_name(release_id: int, rng: Random) -> str:
 
 
 def _releases_of(master: Entry, rng: Random, newest_year: int) -> Iterator[Entry]:
-    """Yield the pressings of a master: the first has its very picture, the rest their own."""
+    """Yield the pressings of a master: the first has the same picture, the others their own."""
     for number in range(rng.randrange(_MOST_RELEASES + 1)):
         first = number == 0
         year = master.year or newest_year
@@ -153,12 +198,12 @@ def _releases_of(master: Entry, rng: Random, newest_year: int) -> Iterator[Entry
         )
 
 
-def _sprinkle(
+def _extra_rows(
     master: Entry, flavour: Flavour, album_index: int, rng: Random, newest_year: int
 ) -> Iterator[Entry]:
-    """Yield now and then a row beside an album: one more to take, or one to refuse."""
+    """Yield, beside some albums, one more row: a release to take or a master to refuse."""
     extra_id = master.id + _MOST_RELEASES + 1
-    extra = _named(master, flavour, rng)
+    extra = flavour.name(master, rng)
     extra = replace(
         extra,
         id=extra_id,
@@ -182,3 +227,25 @@ def _sprinkle(
             yield replace(extra, artist=f"{master.artist}*")
         case _:
             return
+
+
+def _make_oddities(newest_year: int) -> Iterator[Entry]:
+    """Yield the rows of data/oddities.toml, none newer than `newest_year`."""
+    data = read_data("oddities.toml")
+    ids = count(_FIRST_ODDITY_ID)
+    for group in data["group"]:
+        for row in group["rows"]:
+            fields = data["default"] | group | row
+            del fields["rows"]
+            year = newest_year if fields["year"] == "newest" else min(fields["year"], newest_year)
+            new_id = fields.get("id") or next(ids)
+            own_picture = f"R-{new_id}-1488436388-{new_id % 9000}.jpeg"
+            fields |= {
+                "id": new_id,
+                "year": year or None,
+                "master_id": None,
+                "picture": own_picture if fields["picture"] == "own" else fields["picture"] or None,
+            }
+            for name in ("genres", "styles", "formats"):
+                fields[name] = tuple(fields[name])
+            yield Entry(**fields)

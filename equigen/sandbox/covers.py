@@ -8,7 +8,6 @@ from random import Random
 from typing import Protocol, cast
 
 from equigen.sandbox.canvas import Canvas
-from equigen.sandbox.chance import dice
 from equigen.sandbox.lettering import printable
 from equigen.sandbox.paint import BLACK
 from equigen.sandbox.words import Words
@@ -38,7 +37,7 @@ def draw_cover(picture: str, look: str, artist: str, title: str, size_px: int = 
         ModuleNotFoundError: no label has the name `look`.
 
     """
-    rng = dice(f"{picture}/{look}")
+    rng = Random(f"{picture}/{look}")
     style = look_of(look)
     canvas = Canvas(size_px, BLACK)
     name = _MARK_OF_THE_DATABASE.sub("", artist)

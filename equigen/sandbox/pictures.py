@@ -1,4 +1,4 @@
-"""Signed picture addresses in the manner of i.discogs.com: made and checked."""
+"""Signed picture addresses in the manner of i.discogs.com."""
 
 import base64
 import binascii
@@ -14,19 +14,18 @@ _SEGMENT_LENGTH = 16
 _COVER = "rs:fit/g:sm/q:90/h:600/w:600"
 _THUMB = "rs:fit/g:sm/q:40/h:150/w:150"
 _SUFFIX = ".jpeg"
-_OPTIONS = {_COVER: False, _THUMB: True}
 
 
 @dataclass(frozen=True, slots=True)
 class PictureAsked:
-    """What a picture's address asks for: its stable file name, and whether small."""
+    """The picture that an address asks for: its stable file name, and whether as a thumbnail."""
 
     picture: str
     is_thumb: bool
 
 
 class BadAddressError(ValueError):
-    """The address of a picture has a wrong signature, or is not one of ours."""
+    """A picture address has a wrong signature or an unknown shape."""
 
 
 def cover_path(picture: str, signing_key: bytes) -> str:
@@ -50,10 +49,10 @@ def read_path(path: str, signing_key: bytes) -> PictureAsked:
     if not hmac.compare_digest(signature.encode(), _sign(rest, signing_key).encode()):
         message = f"the signature of {path} is not ours"
         raise BadAddressError(message)
-    for options, is_thumb in _OPTIONS.items():
+    for options in (_COVER, _THUMB):
         if rest.startswith(options + "/"):
             encoded = rest.removeprefix(options + "/").removesuffix(_SUFFIX).replace("/", "")
-            return PictureAsked(_decode(encoded), is_thumb)
+            return PictureAsked(_decode(encoded), options == _THUMB)
     message = f"{path} asks for a size that is not offered"
     raise BadAddressError(message)
 

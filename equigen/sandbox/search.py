@@ -1,13 +1,14 @@
-"""The answer of GET /database/search: which entries match, one page of them, and in what shape."""
+"""The answer of GET /database/search: matching entries, paged, in the shape of Discogs."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NotRequired, TypedDict
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlencode
 from zlib import crc32
 
-from equigen.labels.matching import finds
-from equigen.sandbox.details import Community, Format, details_of, formats_of, site_path
-from equigen.sandbox.entry import Entry
+from equigen.labels.matching import finds, words_of
+from equigen.sandbox.entry import Entry, Kind, details_of, formats_of, site_path
 from equigen.sandbox.pictures import SPACER_PATH, cover_path, thumb_path
 
 DEFAULT_PER_PAGE = 50
@@ -16,9 +17,12 @@ RESULT_LIMIT = 10_000
 
 SEARCHED = frozenset({"genre", "style", "format", "country", "year", "type"})
 
+Params = Mapping[str, Sequence[str]]
+SearchPage = dict[str, Any]
+
 
 class SearchRefusedError(Exception):
-    """The service answers with this HTTP status and this JSON instead of a page."""
+    """A search is answered with an HTTP error status and a JSON message instead of a page."""
 
     def __init__(self, status: int, message: str) -> None:
         """Keep the status, and the message that the body carries."""
@@ -27,59 +31,56 @@ class SearchRefusedError(Exception):
         self.body = {"message": message}
 
 
-class Pagination(TypedDict):
-    """Where a page stands among the others; `urls` has no `next` on the last page."""
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Entries with their indexes by id, picture and word."""
 
-    page: int
-    pages: int
-    per_page: int
-    items: int
-    urls: dict[str, str]
+    entries: tuple[Entry, ...]
+    by_id: dict[tuple[Kind, int], Entry]
+    by_picture: dict[str, Entry]
+    by_word: dict[tuple[str, str], frozenset[int]]
 
+    _found: dict[tuple[tuple[str, tuple[str, ...]], ...], list[Entry]] = field(default_factory=dict)
 
-class UserData(TypedDict):
-    """Whether the asking user wants or has an entry."""
+    def find(self, params: Params) -> list[Entry]:
+        """Return the entries that a search finds; a repeated search comes from a cache."""
+        question = tuple((name, tuple(values)) for name, values in sorted(params.items()))
+        if question not in self._found:
+            self._found[question] = find(self._candidates(params), params)
+        return self._found[question]
 
-    in_wantlist: bool
-    in_collection: bool
-
-
-class Result(TypedDict):
-    """One hit: the keys of 2023 and after; `formats` and `format_quantity` on releases alone."""
-
-    country: str
-    year: NotRequired[str]
-    format: list[str]
-    label: list[str]
-    type: str
-    genre: list[str]
-    style: list[str]
-    id: int
-    barcode: list[str]
-    user_data: UserData
-    master_id: int
-    master_url: str | None
-    uri: str
-    catno: str
-    title: str
-    thumb: str
-    cover_image: str
-    resource_url: str
-    community: Community
-    format_quantity: NotRequired[int]
-    formats: NotRequired[list[Format]]
+    def _candidates(self, params: Params) -> Iterator[Entry]:
+        # All matches are among the entries that have all words asked for, in whichever value.
+        asked = [
+            self.by_word.get((name, word), frozenset())
+            for name, values in params.items()
+            if name in SEARCHED
+            for value in values
+            for word in words_of(value)
+        ]
+        everything = frozenset(range(len(self.entries)))
+        return (self.entries[at] for at in everything.intersection(*asked))
 
 
-class SearchPage(TypedDict):
-    """The whole body of one answer."""
+def shelve(entries: Sequence[Entry]) -> Shelf:
+    """Index entries; where several share a picture, the first one's names stand on the cover."""
+    by_picture: dict[str, Entry] = {}
+    by_word: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
+    for at, entry in enumerate(entries):
+        if entry.picture is not None:
+            by_picture.setdefault(entry.picture, entry)
+        for name, values in _searched_values(entry).items():
+            for value in values:
+                for word in words_of(value):
+                    by_word[name, word].add(at)
+    by_id = {(entry.kind, entry.id): entry for entry in entries}
+    frozen = {key: frozenset(found) for key, found in by_word.items()}
+    return Shelf(tuple(entries), by_id, by_picture, frozen)
 
-    pagination: Pagination
-    results: list[Result]
 
-
-def search_page(  # noqa: PLR0913 - the service's own knobs
+def search_page(  # noqa: PLR0913 - the service's own parameters
     entries: Sequence[Entry],
-    params: Mapping[str, Sequence[str]],
+    params: Params,
     *,
     page: int = 1,
     per_page: int = DEFAULT_PER_PAGE,
@@ -88,10 +89,10 @@ def search_page(  # noqa: PLR0913 - the service's own knobs
     signing_key: bytes = b"sandbox",
     result_limit: int = RESULT_LIMIT,
 ) -> SearchPage:
-    """Return one page of the entries that match every param; `find` and `show_page` in one.
+    """Return one page of the entries that match every param: `find`, then `show_page`.
 
     Raises:
-        SearchRefusedError: as `show_page` says.
+        SearchRefusedError: see `show_page`.
 
     """
     return show_page(
@@ -106,19 +107,19 @@ def search_page(  # noqa: PLR0913 - the service's own knobs
     )
 
 
-def find(entries: Iterable[Entry], params: Mapping[str, Sequence[str]]) -> list[Entry]:
+def find(entries: Iterable[Entry], params: Params) -> list[Entry]:
     """Return the entries that match every param, in a shuffled but stable order.
 
     `genre`, `style`, `format`, `country`, `year` and `type` filter, each as often as it is given;
-    other params don't. A value matches when all its words stand in one of the entry's values:
-    "metal" finds "Heavy Metal".
+    other params are ignored. A value matches when all its words stand in one of the entry's
+    values: "metal" finds "Heavy Metal".
     """
     return sorted((entry for entry in entries if matches(entry, params)), key=_shuffle_key)
 
 
-def show_page(  # noqa: PLR0913 - the service's own knobs
+def show_page(  # noqa: PLR0913 - the service's own parameters
     found: Sequence[Entry],
-    params: Mapping[str, Sequence[str]],
+    params: Params,
     *,
     page: int,
     per_page: int,
@@ -127,7 +128,7 @@ def show_page(  # noqa: PLR0913 - the service's own knobs
     signing_key: bytes,
     result_limit: int,
 ) -> SearchPage:
-    """Return one page of what was found; `params` come back in `pagination.urls`.
+    """Return one page of found entries; `params` come back in `pagination.urls`.
 
     `per_page` is clamped to 1..100. `items` counts every match, but only the first `result_limit`
     can be paged to.
@@ -147,6 +148,17 @@ def show_page(  # noqa: PLR0913 - the service's own knobs
         raise SearchRefusedError(
             404, f"The requested page does not exist: page {page} of {pages} with {per_page} each."
         )
+    numbers: dict[str, int] = {}
+    if page > 1:
+        numbers |= {"first": 1, "prev": page - 1}
+    if page < pages:
+        numbers |= {"last": pages, "next": page + 1}
+    kept = {name: list(values) for name, values in params.items()}
+    urls = {
+        name: f"{base_url}/database/search?"
+        + urlencode(kept | {"page": [str(number)], "per_page": [str(per_page)]}, doseq=True)
+        for name, number in numbers.items()
+    }
     shown = found[:result_limit][(page - 1) * per_page : page * per_page]
     return {
         "pagination": {
@@ -154,15 +166,15 @@ def show_page(  # noqa: PLR0913 - the service's own knobs
             "pages": pages,
             "per_page": per_page,
             "items": len(found),
-            "urls": _page_urls(params, page, pages, per_page, base_url),
+            "urls": urls,
         },
         "results": [_result(entry, base_url, signing_key) for entry in shown],
     }
 
 
-def matches(entry: Entry, params: Mapping[str, Sequence[str]]) -> bool:
-    """Say whether an entry satisfies every value of every param that filters."""
-    values = searched_values(entry)
+def matches(entry: Entry, params: Params) -> bool:
+    """Tell whether an entry satisfies every value of every param that filters."""
+    values = _searched_values(entry)
     return all(
         finds(wanted, values[name])
         for name, wanted_values in params.items()
@@ -171,8 +183,7 @@ def matches(entry: Entry, params: Mapping[str, Sequence[str]]) -> bool:
     )
 
 
-def searched_values(entry: Entry) -> dict[str, tuple[str, ...]]:
-    """Return what each param that filters is compared with."""
+def _searched_values(entry: Entry) -> dict[str, tuple[str, ...]]:
     return {
         "genre": entry.genres,
         "style": entry.styles,
@@ -184,31 +195,16 @@ def searched_values(entry: Entry) -> dict[str, tuple[str, ...]]:
 
 
 def _shuffle_key(entry: Entry) -> tuple[int, str, int]:
-    # Real hits come by relevance, in no order a client could build on; a checksum is as stable.
+    # Real results come by relevance, an order that no client can predict; a checksum is as stable.
     return crc32(f"{entry.kind}{entry.id}".encode()), entry.kind, entry.id
 
 
-def _page_urls(
-    params: Mapping[str, Sequence[str]], page: int, pages: int, per_page: int, base_url: str
-) -> dict[str, str]:
-    numbers: dict[str, int] = {}
-    if page > 1:
-        numbers |= {"first": 1, "prev": page - 1}
-    if page < pages:
-        numbers |= {"last": pages, "next": page + 1}
-    kept = {name: list(values) for name, values in params.items()}
-    return {
-        name: f"{base_url}/database/search?"
-        + urlencode(kept | {"page": [str(number)], "per_page": [str(per_page)]}, doseq=True)
-        for name, number in numbers.items()
-    }
-
-
-def _result(entry: Entry, base_url: str, signing_key: bytes) -> Result:
+def _result(entry: Entry, base_url: str, signing_key: bytes) -> dict[str, Any]:
+    """Return one result with the keys that Discogs has sent since 2023."""
     details = details_of(entry)
     is_master = entry.kind == "master"
     master_id = entry.id if is_master else entry.master_id or 0
-    result: Result = {
+    result: dict[str, Any] = {
         "country": entry.country,
         "format": list(entry.formats),
         "label": details["label"],

@@ -1,4 +1,4 @@
-"""The sandbox: a Discogs-compatible server on loopback."""
+"""The Discogs-compatible HTTP server on loopback."""
 
 import secrets
 import socket
@@ -14,8 +14,10 @@ from types import TracebackType
 from typing import Self, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from equigen.sandbox.allowance import Allowance
-from equigen.sandbox.answers import (
+from equigen.sandbox.catalogue import make_catalogue
+from equigen.sandbox.entry import Entry
+from equigen.sandbox.exchange import HANG_UP, Hit, Hook, RateLimit, Reply
+from equigen.sandbox.handlers import (
     answer_item,
     answer_json,
     answer_picture,
@@ -24,11 +26,7 @@ from equigen.sandbox.answers import (
     is_picture_path,
     refuse_user_agent,
 )
-from equigen.sandbox.catalogue import make_catalogue
-from equigen.sandbox.entry import Entry
-from equigen.sandbox.exchange import HANG_UP, Hit, Hook, Reply
-from equigen.sandbox.search import RESULT_LIMIT
-from equigen.sandbox.shelf import shelve
+from equigen.sandbox.search import RESULT_LIMIT, shelve
 
 __all__ = ["Hit", "Hook", "Reply", "Sandbox"]
 
@@ -37,17 +35,18 @@ _STOP_TIMEOUT_S = 10.0
 
 
 class Sandbox:
-    """Serves a catalogue in the manner of Discogs while the `with` block lasts.
+    """Serve a catalogue in the manner of Discogs while the `with` block lasts.
 
     Attributes:
-        base_url: where it listens, without a trailing slash; empty before the block.
-        token: what `Authorization: Discogs token=...` must hold.
+        base_url: the server's address, without a trailing slash; empty before the block.
+        token: the token that `Authorization: Discogs token=...` must hold.
         log: every request answered so far, oldest first; append, clear and copy are atomic.
-        hook: what sees each request and may replace its answer; may be exchanged at any time.
+        hook: a callable that sees each request and may replace its answer; may be exchanged at
+            any time.
 
     """
 
-    def __init__(  # noqa: PLR0913 - each is one knob of the service, all have defaults
+    def __init__(  # noqa: PLR0913 - the service's own parameters, all with defaults
         self,
         entries: Sequence[Entry] | None = None,
         *,
@@ -60,10 +59,10 @@ class Sandbox:
         result_limit: int = RESULT_LIMIT,
         cover_size_px: int = 300,
     ) -> None:
-        """Take the catalogue (the default one when None) and how the service shall behave.
+        """Take the catalogue (the default one when None) and the service's parameters.
 
-        Pictures are signed with `signing_key`, a fresh random one by default. `result_limit` is
-        how many results search can be paged to. Pictures are not counted by the rate limit.
+        Pictures are signed with `signing_key`, by default a fresh random one. `result_limit` is
+        the number of results that search can be paged to. The rate limit does not count pictures.
         """
         self.base_url = ""
         self.token = token
@@ -72,7 +71,7 @@ class Sandbox:
         self._shelf = shelve(make_catalogue() if entries is None else entries)
         self._latency_s = latency_s
         self._clock = clock
-        self._allowance = Allowance(requests_per_minute, clock)
+        self._rate_limit = RateLimit(requests_per_minute, clock)
         self._signing_key = secrets.token_bytes(16) if signing_key is None else signing_key
         self._result_limit = result_limit
         self._cover_size_px = cover_size_px
@@ -107,7 +106,7 @@ class Sandbox:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop listening, hang up on everyone, and wait for the last thread."""
+        """Stop listening, close every connection, and wait for the last thread."""
         self._stopping.set()
         if self._server is not None:
             self._server.shutdown()
@@ -117,12 +116,12 @@ class Sandbox:
             self._thread.join(_STOP_TIMEOUT_S)
 
     def wait(self, seconds: float) -> None:
-        """Wait in a request's thread, but not past the end of the `with` block."""
+        """Wait in a request's thread, at most until the `with` block ends."""
         if seconds > 0:
             self._stopping.wait(seconds)
 
     def reply_to(self, hit: Hit) -> Reply:
-        """Return the answer to one request, after the hook had its say, and log it."""
+        """Return the answer to one request, as the hook leaves it, and log it."""
         hit = replace(hit, time_s=self._clock())
         reply = self._picture(hit) if is_picture_path(hit.path) else self._api(hit)
         hit = replace(hit, status=reply.status)
@@ -144,8 +143,8 @@ class Sandbox:
         refusal = refuse_user_agent(hit.headers.get("user-agent", ""))
         if refusal is not None:
             return refusal
-        verdict = self._allowance.ask()
-        if not verdict.allowed:
+        is_admitted, headers = self._rate_limit.admit()
+        if not is_admitted:
             reply = answer_json(429, {"message": "You are making requests too quickly."})
         elif hit.path == "/database/search":
             reply = answer_search(
@@ -164,11 +163,11 @@ class Sandbox:
                 signing_key=self._signing_key,
                 cover_size_px=self._cover_size_px,
             )
-        return replace(reply, headers={**reply.headers, **verdict.headers})
+        return replace(reply, headers={**reply.headers, **headers})
 
 
 class _Server(ThreadingHTTPServer):
-    """Listens, and remembers open connections so as to be able to hang up on them."""
+    """Listen, and keep the open connections in order to close them at the end."""
 
     daemon_threads = True
     request_queue_size = 1024
@@ -197,13 +196,13 @@ class _Server(ThreadingHTTPServer):
             self._changed.notify_all()
 
     def hang_up(self) -> None:
-        """Close every connection and wait until their threads are through."""
+        """Close every connection and wait until their threads end."""
         with self._changed:
             for connection in self._open:
                 try:
                     connection.shutdown(socket.SHUT_RDWR)
                 except OSError:
-                    continue  # its client was faster
+                    continue  # its client closed it first
             self._changed.wait_for(lambda: not self._open, _STOP_TIMEOUT_S)
 
     def handle_error(
@@ -214,7 +213,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Turns bytes into a `Hit`, and a `Reply` into bytes."""
+    """Turn bytes into a `Hit`, and a `Reply` into bytes."""
 
     protocol_version = "HTTP/1.1"
     server_version = "EquigenSandbox"
@@ -238,7 +237,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(reply)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Stay quiet: the sandbox keeps its own log."""
+        """Print nothing: the sandbox keeps its own log."""
 
     def _send(self, reply: Reply) -> None:
         self.close_connection |= reply.close or reply.cut_after is not None
@@ -263,7 +262,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.sandbox.wait(reply.drip_s)
 
     def _reset(self) -> None:
-        # Closed with time 0 to linger, a connection is cut off, not ended.
+        # SO_LINGER with a timeout of 0 makes close() send a TCP reset.
         linger = struct.pack("ii", 1, 0)
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.connection.close()

@@ -1,21 +1,28 @@
-"""What the service answers to one request, short of the network."""
+"""Replies to single requests, without the network: search, items and pictures."""
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 from equigen.sandbox.covers import draw_cover
-from equigen.sandbox.entry import Kind
+from equigen.sandbox.entry import Entry, Kind, details_of, formats_of, site_path
 from equigen.sandbox.exchange import Reply
-from equigen.sandbox.objects import item_of
-from equigen.sandbox.pictures import PICTURES_PATH, SPACER_PATH, BadAddressError, read_path
-from equigen.sandbox.search import DEFAULT_PER_PAGE, SearchRefusedError, show_page
-from equigen.sandbox.shelf import Shelf
+from equigen.sandbox.pictures import (
+    PICTURES_PATH,
+    SPACER_PATH,
+    BadAddressError,
+    cover_path,
+    read_path,
+    thumb_path,
+)
+from equigen.sandbox.search import DEFAULT_PER_PAGE, Params, SearchRefusedError, Shelf, show_page
 
-SANDBOX_KEY = "sandbox-key"
-SANDBOX_SECRET = "sandbox-secret"  # noqa: S105 - opens nothing but this server
+_KEY = "sandbox-key"
+_SECRET = "sandbox-secret"  # noqa: S105 - opens nothing but this server
 
+_SITE_URL = "https://www.discogs.com"
 _THUMB_SIZE_PX = 150
 _SPACER = (
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00"
@@ -27,25 +34,25 @@ _NOT_FOUND = {"master": "Master Release not found.", "release": "Release not fou
 
 
 def is_picture_path(path: str) -> bool:
-    """Say whether a path belongs to the picture host, which knows no rate limit and no login."""
+    """Tell whether a path belongs to the picture host, which has no rate limit and no login."""
     return path.startswith((PICTURES_PATH, "/images/"))
 
 
 def is_authenticated(authorization: str, token: str) -> bool:
-    """Say whether an Authorization header holds the token, or the sandbox's key and secret."""
+    """Tell whether an Authorization header holds the token, or the sandbox's key and secret."""
     scheme, _, rest = authorization.partition(" ")
     if scheme.casefold() != "discogs":
         return False
     pairs = dict(part.strip().partition("=")[::2] for part in rest.split(","))
     return pairs.get("token") == token or (
-        pairs.get("key") == SANDBOX_KEY and pairs.get("secret") == SANDBOX_SECRET
+        pairs.get("key") == _KEY and pairs.get("secret") == _SECRET
     )
 
 
 def refuse_user_agent(user_agent: str) -> Reply | None:
-    """Return the answer to a missing or a library's User-Agent, None where it is welcome.
+    """Return the answer to a missing or a library's User-Agent, None for any other.
 
-    The service answers the former with a page, the latter with nothing at all and status 200.
+    The service answers the former with an HTML page, the latter with status 200 and no body.
     """
     if not user_agent.strip():
         return Reply(403, {"Content-Type": "text/html"}, _NO_USER_AGENT)
@@ -55,14 +62,14 @@ def refuse_user_agent(user_agent: str) -> Reply | None:
 
 
 def answer_json(status: int, body: object) -> Reply:
-    """Return an answer with a JSON body, its non-ASCII letters as they are."""
+    """Return an answer with a JSON body, its non-ASCII letters unescaped."""
     encoded = json.dumps(body, ensure_ascii=False).encode()
     return Reply(status, {"Content-Type": "application/json"}, encoded)
 
 
 def answer_search(
     shelf: Shelf,
-    query: Mapping[str, Sequence[str]],
+    query: Params,
     *,
     base_url: str,
     authenticated: bool,
@@ -102,8 +109,55 @@ def answer_item(
     return answer_json(200, item)
 
 
+def item_of(
+    entry: Entry, *, base_url: str, signing_key: bytes, cover_size_px: int
+) -> dict[str, Any]:
+    """Return the JSON object of one entry, reduced to the fields that a dataset may ask for.
+
+    `year` is 0 when unknown, `images` is missing without a picture; `width` and `height` are the
+    size in pixels in which the sandbox draws the picture.
+    """
+    own_url = f"{base_url}/{entry.kind}s/{entry.id}"
+    item: dict[str, Any] = {
+        "id": entry.id,
+        "title": entry.title,
+        "year": entry.year or 0,
+        "resource_url": own_url,
+        "uri": _SITE_URL + site_path(entry),
+        "artists": [{"name": entry.artist, "anv": "", "join": "", "role": "", "tracks": ""}],
+        "genres": list(entry.genres),
+        "styles": list(entry.styles),
+        "data_quality": "Correct",
+    }
+    if entry.picture is not None:
+        url = base_url + cover_path(entry.picture, signing_key)
+        item["images"] = [
+            {
+                "type": "primary",
+                "uri": url,
+                "resource_url": url,
+                "uri150": base_url + thumb_path(entry.picture, signing_key),
+                "width": cover_size_px,
+                "height": cover_size_px,
+            }
+        ]
+    if entry.kind == "master":
+        item["main_release"] = entry.id + 1
+        item["main_release_url"] = f"{base_url}/releases/{entry.id + 1}"
+        item["versions_url"] = f"{own_url}/versions"
+        return item
+    item["status"] = "Accepted"
+    item["country"] = entry.country
+    item["formats"] = formats_of(entry)
+    item["community"] = details_of(entry)["community"]
+    if entry.master_id:
+        item["master_id"] = entry.master_id
+        item["master_url"] = f"{base_url}/masters/{entry.master_id}"
+    return item
+
+
 def answer_picture(shelf: Shelf, path: str, *, signing_key: bytes, cover_size_px: int) -> Reply:
-    """Answer a picture's address: its bytes, 403 for a wrong signature, 404 for a lost picture."""
+    """Answer a picture address: its bytes, 403 for a wrong signature, 404 for a lost picture."""
     if path == SPACER_PATH:
         return _picture("image/gif", _SPACER)
     try:
@@ -129,6 +183,6 @@ def _drawn(picture: str, look: str, artist: str, title: str, size_px: int) -> by
     return draw_cover(picture, look, artist, title, size_px)
 
 
-def _number(query: Mapping[str, Sequence[str]], name: str, default: int) -> int:
+def _number(query: Params, name: str, default: int) -> int:
     text = next(iter(query.get(name, ())), "")
     return int(text) if text.isdecimal() else default
