@@ -19,7 +19,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib import resources
 from itertools import combinations
 from pathlib import Path
 
@@ -33,6 +32,7 @@ from equigen.images.descriptor import Grid, descriptor_of
 from equigen.images.rendering import Demands
 from equigen.ledger.models import StoredLook
 from equigen.neardup.comparison import judged_pairs
+from equigen.sandbox.catalogue import FLAVOURS
 from equigen.sandbox.covers import draw_cover
 
 AS_IT_WAS = "as it was"
@@ -208,11 +208,7 @@ def share(answers: Iterable[bool]) -> float:
 
 def show_made_up(count: int) -> None:
     """Print how many drawn covers are taken for each other, though no two show the same."""
-    styles = sorted(
-        file.name.removesuffix(".py").replace("_", " ")
-        for file in (resources.files("equigen.sandbox") / "looks").iterdir()
-        if file.name.endswith(".py") and not file.name.startswith("_")
-    )
+    styles = sorted(FLAVOURS)
     draw: Callable[[int], bytes] = lambda n: draw_cover(  # noqa: E731
         f"p{n}", styles[n % len(styles)], f"Artist {n}", f"Title {n}", size_px=150
     )

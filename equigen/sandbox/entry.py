@@ -10,17 +10,10 @@ Kind = Literal["master", "release"]
 _BARCODE_SHARE = 0.5
 _NOT_A_WORD = re.compile(r"[^\w.]+")
 _COMPANIES = (
-    "Half Moon Records",
-    "Paper Boat",
-    "Static Garden",
-    "Ninth Floor Music",
-    "Copper Kettle",
-    "Disques Pamplemousse",
-    "Nordlicht Tonträger",
-    "Estrella Fonográfica",
-    "Blue Gate",
+    "Half Moon Records", "Paper Boat", "Static Garden", "Ninth Floor Music", "Copper Kettle",
+    "Disques Pamplemousse", "Nordlicht Tonträger", "Estrella Fonográfica", "Blue Gate",
     "Not On Label",
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

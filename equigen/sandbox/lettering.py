@@ -1,4 +1,4 @@
-"""Text as a mask: set in the one font that comes with Pillow, bent into many faces."""
+"""Render text as a mask, in the one font that comes with Pillow, transformed into many faces."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -7,6 +7,8 @@ from itertools import combinations, pairwise
 from typing import Literal
 
 from PIL import Image, ImageDraw, ImageFont
+
+Align = Literal["left", "centre", "right"]
 
 _MEASURE_SIZE_PX = 64
 _LONGEST_TEXT = 56
@@ -35,7 +37,7 @@ _DRAWN = frozenset((*_ACCENTS, _DIAERESIS, _RING, _CEDILLA, _BELOW))
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """How letters look; `weight` and `tracking` are shares of the letter size.
+    """The shape of letters; `weight` and `tracking` are shares of the letter size.
 
     `stretch` widens, `slant` leans to the right by that share of the height, `leading` is the
     distance between lines in letter sizes.
@@ -46,20 +48,12 @@ class Face:
     slant: float = 0.0
     tracking: float = 0.0
     leading: float = 1.08
-    case: Literal["as is", "upper", "lower"] = "as is"
+    case: str = "as is"
 
     @property
     def gap(self) -> float:
-        """What stands between two letters beyond the font's own: fat ones need room to be fat."""
+        """The space between two letters beyond the font's own; fat letters need more."""
         return self.tracking + self.weight
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """Lines of text and the letter size, in pixels, at which they fill their box."""
-
-    lines: tuple[str, ...]
-    size_px: int
 
 
 @lru_cache(maxsize=512)
@@ -80,7 +74,7 @@ def _has_letter(letter: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def printable(text: str) -> str:
-    """Return what of a text can be lettered, decomposed, shortened to some 56 letters.
+    """Return a text without the letters that the font lacks, decomposed, cut at 56 letters.
 
     Letters of other scripts are left out, so the result may be empty.
     """
@@ -90,43 +84,39 @@ def printable(text: str) -> str:
     return kept if len(kept) <= _LONGEST_TEXT else kept[:_LONGEST_TEXT].rstrip() + "…"
 
 
-def fit(text: str, width_px: float, height_px: float, face: Face, most_lines: int) -> Setting:
-    """Return the line breaks that let the text stand largest in a box.
+def fit(
+    text: str, box_px: tuple[float, float], face: Face, most_lines: int
+) -> tuple[tuple[str, ...], int]:
+    """Return the lines and the letter size, in pixels, at which a text stands largest in a box.
 
     Words are never cut; the size is at least 1.
     """
-    text = {"as is": text, "upper": text.upper(), "lower": text.lower()}[face.case]
-    words = text.split()
-    best = Setting((), 1)
+    words = {"upper": text.upper(), "lower": text.lower()}.get(face.case, text).split()
+    best: tuple[tuple[str, ...], int] = ((), 1)
     for line_count in range(1, min(most_lines, len(words), _MOST_WORDS_TRIED) + 1):
         lines = min(_breaks(words, line_count), key=lambda broken: _widest(broken, face))
         height = 0.98 + (line_count - 1) * face.leading + 2 * face.weight
-        size_px = int(min(width_px / _widest(lines, face), height_px / height))
-        if size_px > best.size_px or not best.lines:
-            best = Setting(lines, max(1, size_px))
+        size_px = int(min(box_px[0] / _widest(lines, face), box_px[1] / height))
+        if size_px > best[1] or not best[0]:
+            best = (lines, max(1, size_px))
     return best
 
 
-def render(setting: Setting, face: Face, align: Literal["left", "centre", "right"]) -> Image.Image:
-    """Return the lines as an L mask, cropped to the letters; a single pixel when there are none."""
-    size_px = setting.size_px
+def render(lines: tuple[str, ...], size_px: int, face: Face, align: Align) -> Image.Image:
+    """Return one or more lines as an L mask, cropped to the letters."""
     stroke_px = round(face.weight * size_px)
     margin_px = stroke_px + size_px // 3
-    widths_px = [_length_em(line, face) * size_px for line in setting.lines]
-    if not widths_px:
-        return Image.new("L", (1, 1))
+    widths_px = [_length_em(line, face) * size_px for line in lines]
     pitch_px = face.leading * size_px
     height_px = int(pitch_px * (len(widths_px) - 1) + size_px * 1.3) + 2 * margin_px
     mask = Image.new("L", (int(max(widths_px)) + 2 * margin_px, height_px))
     draw = ImageDraw.Draw(mask)
     share = {"left": 0.0, "centre": 0.5, "right": 1.0}[align]
-    for number, (line, width_px) in enumerate(zip(setting.lines, widths_px, strict=True)):
+    for number, (line, width_px) in enumerate(zip(lines, widths_px, strict=True)):
         left_px = margin_px + (max(widths_px) - width_px) * share
-        _draw_line(draw, line, left_px, margin_px + number * pitch_px, face, size_px)
+        _draw_line(draw, line, (left_px, margin_px + number * pitch_px), face, size_px)
     box = mask.getbbox()
-    if box is None:
-        return Image.new("L", (1, 1))
-    return _bend(mask.crop(box), face)
+    return _bend(mask.crop(box), face) if box else Image.new("L", (1, 1))
 
 
 def _bend(mask: Image.Image, face: Face) -> Image.Image:
@@ -143,57 +133,52 @@ def _bend(mask: Image.Image, face: Face) -> Image.Image:
 
 
 def _draw_line(
-    draw: ImageDraw.ImageDraw, line: str, left_px: float, top_px: float, face: Face, size_px: int
+    draw: ImageDraw.ImageDraw, line: str, at_px: tuple[float, float], face: Face, size_px: int
 ) -> None:
     font = _font(size_px)
     stroke_px = round(face.weight * size_px)
-    bare = "".join(mark for mark in line if mark not in _DRAWN)
+    left_px, top_px = at_px
     if face.gap == 0.0:
+        bare = "".join(mark for mark in line if mark not in _DRAWN)
         draw.text((left_px, top_px), bare, 255, font, stroke_width=stroke_px)
     seen = ""
     for mark in line:
         start_px = left_px + font.getlength(seen) + len(seen) * face.gap * size_px
-        if mark in _DRAWN:
-            _draw_accent(draw, mark, seen[-1:], start_px, top_px, face, size_px)
-            continue
-        if face.gap:
-            draw.text((start_px, top_px), mark, 255, font, stroke_width=stroke_px)
-        seen += mark
+        if mark not in _DRAWN:
+            if face.gap:
+                draw.text((start_px, top_px), mark, 255, font, stroke_width=stroke_px)
+            seen += mark
+        elif seen.strip():
+            base = seen[-1]
+            centre = start_px - face.gap * size_px - font.getlength(base) / 2
+            _draw_accent(draw, mark, (centre, top_px), font.getbbox(base), (face.weight, size_px))
 
 
-def _draw_accent(  # noqa: PLR0913, PLR0917 - a pen needs to know where, on what, and how thick
+def _draw_accent(
     draw: ImageDraw.ImageDraw,
     mark: str,
-    base: str,
-    after_px: float,
-    top_px: float,
-    face: Face,
-    size_px: int,
+    at_px: tuple[float, float],
+    base_box: tuple[float, float, float, float],
+    pen: tuple[float, int],
 ) -> None:
-    """Draw one combining mark over or under the letter that ends at `after_px`."""
-    if not base.strip():
-        return
-    font = _font(size_px)
-    box = font.getbbox(base)
-    centre = after_px - face.gap * size_px - font.getlength(base) / 2
-    pen_px = max(1, round((0.075 + 1.4 * face.weight) * size_px))
+    """Draw one combining mark over or under a letter; `pen` is its weight and the letter size."""
+    (centre, top_px), (weight, size_px) = at_px, pen
+    pen_px = max(1, round((0.075 + 1.4 * weight) * size_px))
     # The dot of an i stays, so a mark on it goes higher, like on any other letter.
-    above = top_px + box[1] - (0.07 + face.weight) * size_px
-    dot_px = (0.05 + 0.6 * face.weight) * size_px
+    above = top_px + base_box[1] - (0.07 + weight) * size_px
+    dot_px = (0.05 + 0.6 * weight) * size_px
     if mark in _ACCENTS:
         points = [(centre + x * size_px, above + y * size_px) for x, y in _ACCENTS[mark]]
         draw.line(points, 255, pen_px, joint="curve")
+    elif mark == _RING:
+        draw.circle(
+            (centre, above - 0.06 * size_px), 0.09 * size_px, None, 255, max(1, pen_px // 2)
+        )
     elif mark == _DIAERESIS:
         for side in (-0.1, 0.1):
-            x, y = centre + side * size_px, above - 0.05 * size_px
-            draw.ellipse((x - dot_px, y - dot_px, x + dot_px, y + dot_px), 255)
-    elif mark == _RING:
-        radius_px, y = 0.09 * size_px, above - 0.06 * size_px
-        ring = (centre - radius_px, y - radius_px, centre + radius_px, y + radius_px)
-        draw.ellipse(ring, None, 255, max(1, pen_px // 2))
+            draw.circle((centre + side * size_px, above - 0.05 * size_px), dot_px, 255)
     else:
-        y = top_px + box[3] + (0.06 + face.weight) * size_px
-        draw.ellipse((centre - dot_px, y - dot_px, centre + dot_px, y + dot_px), 255)
+        draw.circle((centre, top_px + base_box[3] + (0.06 + weight) * size_px), dot_px, 255)
 
 
 def _breaks(words: list[str], line_count: int) -> list[tuple[str, ...]]:

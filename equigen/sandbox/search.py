@@ -18,7 +18,6 @@ RESULT_LIMIT = 10_000
 SEARCHED = frozenset({"genre", "style", "format", "country", "year", "type"})
 
 Params = Mapping[str, Sequence[str]]
-SearchPage = dict[str, Any]
 
 
 class SearchRefusedError(Exception):
@@ -78,35 +77,6 @@ def shelve(entries: Sequence[Entry]) -> Shelf:
     return Shelf(tuple(entries), by_id, by_picture, frozen)
 
 
-def search_page(  # noqa: PLR0913 - the service's own parameters
-    entries: Sequence[Entry],
-    params: Params,
-    *,
-    page: int = 1,
-    per_page: int = DEFAULT_PER_PAGE,
-    base_url: str,
-    authenticated: bool,
-    signing_key: bytes = b"sandbox",
-    result_limit: int = RESULT_LIMIT,
-) -> SearchPage:
-    """Return one page of the entries that match every param: `find`, then `show_page`.
-
-    Raises:
-        SearchRefusedError: see `show_page`.
-
-    """
-    return show_page(
-        find(entries, params),
-        params,
-        page=page,
-        per_page=per_page,
-        base_url=base_url,
-        authenticated=authenticated,
-        signing_key=signing_key,
-        result_limit=result_limit,
-    )
-
-
 def find(entries: Iterable[Entry], params: Params) -> list[Entry]:
     """Return the entries that match every param, in a shuffled but stable order.
 
@@ -121,13 +91,13 @@ def show_page(  # noqa: PLR0913 - the service's own parameters
     found: Sequence[Entry],
     params: Params,
     *,
-    page: int,
-    per_page: int,
+    page: int = 1,
+    per_page: int = DEFAULT_PER_PAGE,
     base_url: str,
     authenticated: bool,
-    signing_key: bytes,
-    result_limit: int,
-) -> SearchPage:
+    signing_key: bytes = b"sandbox",
+    result_limit: int = RESULT_LIMIT,
+) -> dict[str, Any]:
     """Return one page of found entries; `params` come back in `pagination.urls`.
 
     `per_page` is clamped to 1..100. `items` counts every match, but only the first `result_limit`

@@ -1,15 +1,17 @@
 """Covers: they decode, they are the same each time, and no two look alike."""
 
 import io
+import re
 from itertools import combinations, pairwise
 
 import pytest
 from PIL import Image, ImageStat
 
 from equigen.labels.builtin import builtin_labels
-from equigen.sandbox.catalogue import make_catalogue
+from equigen.sandbox.catalogue import make_catalogue, read_data
 from equigen.sandbox.covers import draw_cover
 from equigen.sandbox.lettering import printable
+from equigen.sandbox.motifs import MOTIFS
 
 LOOKS = [label.name for label in builtin_labels(genre_limit=1, world_limit=1)]
 
@@ -44,6 +46,19 @@ def test_a_cover_without_letters_is_drawn_too(look: str) -> None:
     assert decode(draw_cover("R-1-2-3.jpeg", look, "夜の郵便局", "", 120)).size == (120, 120)
 
 
+def test_every_recipe_names_known_parts() -> None:
+    """Each layer of each recipe names a motif, and each symbol that it names is drawn somewhere."""
+    for look in read_data("looks.toml")["look"].values():
+        recipes = (look.get("ground", []), *look["scenes"], *look["letters"])
+        for layer in (layer for recipe in recipes for layer in recipe):
+            words = [word for word in layer.split() if word[0] not in "?*"]
+            assert words[0] in {*MOTIFS, "let", "write"}, layer
+            for word in words:
+                if word.startswith("name="):
+                    named = re.split(r"[|+]", word.removeprefix("name="))
+                    assert set(named) <= set(read_data("symbols.toml")), layer
+
+
 def test_same_arguments_same_bytes() -> None:
     """A cover does not change from call to call, and does with the picture's name."""
     first = draw_cover("R-1-2-3.jpeg", "Jazz", "Artist", "Title")
@@ -62,7 +77,7 @@ def test_the_thumb_shows_the_cover() -> None:
 
 def test_an_unknown_look_is_refused() -> None:
     """A look that no label has raises."""
-    with pytest.raises(ModuleNotFoundError):
+    with pytest.raises(LookupError, match="Polka"):
         draw_cover("R-1-2-3.jpeg", "Polka", "Artist", "Title")
 
 

@@ -1,6 +1,7 @@
 """Search: which entries match, how they are paged, and in what shape they come."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +9,23 @@ import pytest
 
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.entry import Entry
-from equigen.sandbox.search import SearchPage, SearchRefusedError, matches, search_page
+from equigen.sandbox.search import SearchRefusedError, find, matches, show_page
 
 RECORDED = Path(__file__).parents[3] / "shared" / "realdata" / "discogs_api" / "search"
 BASE_URL = "http://sandbox.test"
 CATALOGUE = make_catalogue()
 
 
-def search(page: int = 1, per_page: int = 50, limit: int = 10_000, **params: str) -> SearchPage:
+def search_page(
+    entries: Sequence[Entry],
+    params: dict[str, list[str]],
+    **options: Any,  # noqa: ANN401 - options have many types
+) -> dict[str, Any]:
+    """Return one page of the entries that match."""
+    return show_page(find(entries, params), params, **options)
+
+
+def search(page: int = 1, per_page: int = 50, limit: int = 10_000, **params: str) -> dict[str, Any]:
     """Ask the default catalogue."""
     return search_page(
         CATALOGUE,
