@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from equigen.config.settings import Spread
-from equigen.labels.builtin import builtin_labels
+from equigen.labels.taxonomy import builtin_labels
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.exchange import Hit
 from equigen.sandbox.search import find

@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from equigen.dataset.covers import wanted_covers
-from equigen.labels.builtin import builtin_labels, folders_by_genre
+from equigen.labels.taxonomy import builtin_labels, folders_by_genre
 
 COLUMNS = 12
 COVERS_A_LABEL = 3

@@ -8,7 +8,7 @@ from support import ROOT
 from equigen import __version__
 from equigen.cli.discovery import find_commands
 from equigen.config.settings import HostSettings, Settings, defaults
-from equigen.labels.builtin import builtin_labels
+from equigen.labels.taxonomy import builtin_labels
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -12,7 +12,7 @@ from equigen.commands import fetch
 from equigen.errors import BadBodyError, HttpStatusError
 from equigen.http.client import Answer, Client
 from equigen.http.limits import HostPolicy, Patience
-from equigen.labels.builtin import Label
+from equigen.labels.taxonomy import Label
 from equigen.sources.base import Page, Query
 from equigen.sources.discogs import open_source
 

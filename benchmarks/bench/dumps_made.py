@@ -17,7 +17,7 @@ from pathlib import Path
 from uuid import UUID
 
 from bench.errors import BenchError
-from equigen.labels.builtin import builtin_labels
+from equigen.labels.taxonomy import builtin_labels
 
 _MASTER = re.compile(rb'<master id="\d+">.*?</master>', re.DOTALL)
 _ID = re.compile(rb'(<master id=")\d+')

@@ -18,7 +18,7 @@ from bench import ours
 from equigen.config.settings import defaults
 from equigen.dataset.covers import WantedCover, wanted_covers
 from equigen.images.descriptor import VIEW
-from equigen.labels.builtin import folders_by_genre
+from equigen.labels.taxonomy import folders_by_genre
 from equigen.ledger.ledger import LEDGER_NAME, Ledger
 from equigen.ledger.models import Cover
 

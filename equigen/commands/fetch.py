@@ -46,7 +46,7 @@ from equigen.fetching.selection import Selection, Skip
 from equigen.fetching.year_order import Even, Order, Recent, Turn
 from equigen.http.client import Client
 from equigen.http.limits import Patience
-from equigen.labels.builtin import Label
+from equigen.labels.taxonomy import Label
 from equigen.ledger.ledger import LAST_SOURCE, Ledger
 from equigen.sources import registry as sources
 from equigen.sources.base import Catalogue, LocalSource, OnlineSource, Query, Source

@@ -30,7 +30,7 @@ from equigen.config.source_settings import (
 )
 from equigen.http.addresses import host_name
 from equigen.images.rendering import Check, Fit, ImageFormat, Rendering
-from equigen.labels.builtin import Label, builtin_labels
+from equigen.labels.taxonomy import Label, builtin_labels
 from equigen.schema import Group
 
 ENV_PREFIX = "EQUIGEN_"

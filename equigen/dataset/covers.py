@@ -12,7 +12,7 @@ from equigen.dataset.naming import cover_name, folder_name
 from equigen.dataset.tsv import reading_tsv
 from equigen.identity.albums import album_key
 from equigen.identity.pictures import has_no_cover, picture_key
-from equigen.labels.builtin import folder_of, folders_by_genre
+from equigen.labels.taxonomy import folder_of, folders_by_genre
 
 
 class WantedCover(NamedTuple):

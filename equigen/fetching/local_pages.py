@@ -12,7 +12,7 @@ from typing import Self
 from equigen.dataset.context import BarMaker
 from equigen.fetching.paging import Extent, PageRef
 from equigen.identity.albums import Identity
-from equigen.labels.builtin import Label
+from equigen.labels.taxonomy import Label
 from equigen.ledger.ledger import Ledger
 from equigen.schema import Album, Listing
 from equigen.sources.base import Catalogue, Query

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from equigen.errors import HttpStatusError
-from equigen.labels.builtin import Label
+from equigen.labels.taxonomy import Label
 from equigen.schema import Album, Listing
 from equigen.sources.base import Page, Query
 

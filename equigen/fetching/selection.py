@@ -7,7 +7,7 @@ from enum import StrEnum
 from equigen.identity.albums import Identity
 from equigen.identity.artists import artist_key
 from equigen.identity.pictures import has_no_cover
-from equigen.labels.builtin import Label
+from equigen.labels.taxonomy import Label
 from equigen.schema import Album, Listing
 
 _CASSETTE = "cassette"

@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import NamedTuple, Protocol
 
 from equigen.fetching.paging import PageRef, Plan
-from equigen.labels.builtin import Label
+from equigen.labels.taxonomy import Label
 from equigen.sources.base import Query
 
 

@@ -1,1 +1,1 @@
-"""Labels and how albums match them."""
+"""Labels as data, and the rules by which albums match them."""

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 from zlib import crc32
 
-from equigen.labels.matching import finds, words_of
+from equigen.labels.taxonomy import finds, words_of
 from equigen.sandbox.entry import Entry, Kind, details_of, formats_of, site_path
 from equigen.sandbox.pictures import SPACER_PATH, cover_path, thumb_path
 

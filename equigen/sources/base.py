@@ -19,7 +19,7 @@ from typing import NamedTuple, Protocol
 
 from equigen.dataset.context import Context
 from equigen.http.limits import HostPolicy
-from equigen.labels.builtin import Label
+from equigen.labels.taxonomy import Label
 from equigen.schema import Listing
 
 

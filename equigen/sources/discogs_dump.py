@@ -18,8 +18,7 @@ from equigen.dataset.context import Context
 from equigen.dumps.files import Kind, dumps_folder, dumps_of, files_in, newest, read_name
 from equigen.dumps.index import LINKS, MASTERS, RELEASES, facts_of, index_of, reading
 from equigen.identity.pictures import front_url, has_no_cover
-from equigen.labels.builtin import Label
-from equigen.labels.matching import fits
+from equigen.labels.taxonomy import Label, fits
 from equigen.schema import Listing, split_list
 from equigen.sources.base import Catalogue, LocalSource, Offer
 

@@ -19,9 +19,8 @@ from equigen.dumps.release_groups import ReleaseGroup, group_of, is_album
 from equigen.errors import BadBodyError, ConfigError
 from equigen.http.limits import HostPolicy
 from equigen.identity.pictures import front_url
-from equigen.labels.builtin import Label
-from equigen.labels.matching import words_of
 from equigen.labels.musicbrainz_tags import asked_by, fits, phrases
+from equigen.labels.taxonomy import Label, words_of
 from equigen.schema import Listing, split_list
 from equigen.sources.base import (
     Advice,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from equigen.config.layers import Config, load
 from equigen.config.settings import DownloadSettings, Settings, SplitSettings, defaults
 from equigen.errors import ConfigError, MissingInputError
-from equigen.labels.builtin import Label, builtin_labels
+from equigen.labels.taxonomy import Label, builtin_labels
 
 Load = Callable[..., Config]
 ENV = "EQUIGEN_FETCH__GENRE_LIMIT"

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from equigen.dataset.tsv import reading_tsv, write_tsv
 from equigen.fetching.selection import Selection
-from equigen.labels.builtin import builtin_labels
+from equigen.labels.taxonomy import builtin_labels
 from equigen.sandbox.exchange import Reply
 from equigen.schema import COLUMNS, Album
 from equigen.sources.base import Query

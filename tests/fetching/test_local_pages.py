@@ -9,8 +9,7 @@ from support import silent_bar
 
 from equigen.fetching.local_pages import LocalPages
 from equigen.fetching.paging import PageRef
-from equigen.labels.builtin import Label, builtin_labels
-from equigen.labels.matching import fits
+from equigen.labels.taxonomy import Label, builtin_labels, fits
 from equigen.ledger.ledger import Ledger
 from equigen.schema import Album, Listing
 from equigen.sources.base import Offer, Query

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equigen.fetching.paging import Extent, PageRef, Plan
-from equigen.labels.builtin import builtin_labels
+from equigen.labels.taxonomy import builtin_labels
 from equigen.sources.base import Query
 
 JAZZ = builtin_labels(genre_limit=1, world_limit=1)[3]

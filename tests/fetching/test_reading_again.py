@@ -5,7 +5,7 @@ import math
 import pytest
 
 from equigen.fetching.paging import Extent, PageState, Plan, rows_expected, to_read_again
-from equigen.labels.builtin import builtin_labels
+from equigen.labels.taxonomy import builtin_labels
 from equigen.sources.base import Query
 
 JAZZ = builtin_labels(genre_limit=1, world_limit=1)[3]

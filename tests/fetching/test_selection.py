@@ -10,7 +10,7 @@ from equigen.fetching.selection import Selection, Skip
 from equigen.identity.albums import Identity
 from equigen.identity.artists import artist_key, clean_artist
 from equigen.identity.pictures import picture_key
-from equigen.labels.builtin import Label, builtin_labels
+from equigen.labels.taxonomy import Label, builtin_labels
 from equigen.schema import Album, Listing
 
 LABELS = {label.name: label for label in builtin_labels(genre_limit=3, world_limit=2)}

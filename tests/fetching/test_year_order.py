@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from equigen.fetching.paging import Extent, PageRef, Plan
 from equigen.fetching.year_order import Even, Recent, even_share, spread_out
-from equigen.labels.builtin import Label, builtin_labels
+from equigen.labels.taxonomy import Label, builtin_labels
 from equigen.sources.base import Query
 
 JAZZ = builtin_labels(genre_limit=1, world_limit=1)[3]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from equigen.labels.builtin import Label, builtin_labels, folder_of, folders_by_genre
+from equigen.labels.taxonomy import Label, builtin_labels, folder_of, folders_by_genre
 
 GENRES = ("Blues", "Country", "Electronic", "Jazz", "Latin", "Reggae", "Pop", "Rock")
 STYLES = ("Folk", "Metal", "New Age", "Punk", "Rap", "Rhythm & Blues")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equigen.labels.builtin import Label, builtin_labels
 from equigen.labels.musicbrainz_tags import TABLE, asked_by, fits, phrases, row_of
+from equigen.labels.taxonomy import Label, builtin_labels
 from equigen.schema import safe_text
 
 LABELS = {label.name: label for label in builtin_labels(genre_limit=10, world_limit=10)}

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from equigen.labels.builtin import Label, builtin_labels
+from equigen.labels.taxonomy import Label, builtin_labels
 from equigen.sandbox.catalogue import FLAVOURS, make_catalogue
 from equigen.sandbox.entry import Entry
 from equigen.sandbox.search import matches

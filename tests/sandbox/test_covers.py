@@ -7,7 +7,7 @@ from itertools import combinations, pairwise
 import pytest
 from PIL import Image, ImageStat
 
-from equigen.labels.builtin import builtin_labels
+from equigen.labels.taxonomy import builtin_labels
 from equigen.sandbox.catalogue import make_catalogue, read_data
 from equigen.sandbox.covers import draw_cover
 from equigen.sandbox.lettering import printable

@@ -16,7 +16,7 @@ from equigen.config.layers import Config
 from equigen.config.settings import defaults
 from equigen.config.source_settings import DiscogsSettings
 from equigen.errors import BadBodyError, ConfigError, UsageError
-from equigen.labels.builtin import builtin_labels
+from equigen.labels.taxonomy import builtin_labels
 from equigen.schema import Listing, safe_text, split_list
 from equigen.sources import registry as sources
 from equigen.sources.base import Page, Query

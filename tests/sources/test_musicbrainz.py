@@ -17,7 +17,7 @@ from support import FakeTime, Script, ScriptedServer, make_context, realdata
 from equigen.errors import BadBodyError, ConfigError, HttpStatusError
 from equigen.http.client import Answer, Client
 from equigen.http.limits import HostPolicy, Patience
-from equigen.labels.builtin import Label, builtin_labels
+from equigen.labels.taxonomy import Label, builtin_labels
 from equigen.schema import Listing
 from equigen.sources.base import Page, Query
 from equigen.sources.musicbrainz import MusicBrainz, open_source
