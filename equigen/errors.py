@@ -1,4 +1,4 @@
-"""The tree of errors: every failure that a user can meet, each class with its exit code.
+"""Define the errors that a user can meet, each class with its exit code.
 
 EquigenError                 1  something failed
 ├── UsageError               2  a wrong flag
@@ -10,18 +10,18 @@ EquigenError                 1  something failed
 ├── LedgerError              1  the ledger can't be used
 │   └── ForeignLedgerError   1  it is another program's, or a newer version's
 ├── StorageError             1  the disk refuses to be written
-├── FetchError               1  an answer could not be had
+├── FetchError               1  no usable response
 │   ├── ConnectionFailedError    no connection, cut off, timed out
 │   ├── HttpStatusError          the server answered, with a status that isn't success
 │   ├── BadBodyError             status 200, but the body isn't what was asked for
 │   ├── TooLargeError            the body is larger than `max_bytes`
-│   ├── CertificateError         the host can't prove that it is who it says
-│   └── RefusedAddressError      an address that can't or must not be asked
-├── HostRestsError           3  a host gives nothing more for now: go on later
+│   ├── CertificateError         the host's TLS certificate is not valid
+│   └── RefusedAddressError      an address that can't or must not be requested
+├── HostRestsError           3  a host refuses more for now: go on later
 ├── TimeIsUpError            3  the run was given a time to end at, and it came
 ├── OutputError              1  standard output can't be written
-│   └── OutputClosedError        nobody reads it any more
-├── NotServedError           1  a host that this client leaves to another one
+│   └── OutputClosedError        its reader has gone
+├── NotServedError           1  a host that another client serves
 ├── StoppedError           130  the run was told to stop while it waited
 └── PictureError             1  bytes that are not a good picture
 """
@@ -40,7 +40,7 @@ _CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
 
 class EquigenError(Exception):
-    """The root: its message says what, where, what was expected, what came, and what to do next."""
+    """Root of the tree. A message names the place, what was expected, what came, the next step."""
 
     exit_code: ClassVar[int] = EXIT_FAILED
 
@@ -50,7 +50,7 @@ class EquigenError(Exception):
 
 
 def without_controls(text: str) -> str:
-    """Return a text whose controls but line ends are U+FFFD: a terminal would carry them out."""
+    """Replace control characters except line ends by U+FFFD: a terminal would obey them."""
     return _CONTROLS.sub("\ufffd", text)
 
 
@@ -101,7 +101,7 @@ class LeakError(EquigenError):
 
 
 class FetchError(EquigenError):
-    """An answer could not be had from a host, however often it was tried."""
+    """A host gave no usable response, after all tries."""
 
     def __init__(self, message: str, *, url: str, tries: int = 1) -> None:
         """Keep the `url` that was asked (it never holds credentials) and how often it was."""
@@ -133,15 +133,15 @@ class TooLargeError(FetchError):
 
 
 class CertificateError(FetchError):
-    """The host's certificate doesn't hold: TLS is always checked."""
+    """The host's TLS certificate is not valid; it is always checked."""
 
 
 class RefusedAddressError(FetchError):
-    """An address that is none, isn't http or https, or that a redirect must not lead to."""
+    """An address that is malformed, isn't http or https, or that a redirect must not lead to."""
 
 
 class HostRestsError(EquigenError):
-    """A host gives nothing more for now: its quota of the day is spent, or it asked for a rest."""
+    """A host refuses more for now: its daily quota is spent, or it asked for a pause."""
 
     exit_code = EXIT_PARTLY
 
@@ -153,21 +153,21 @@ class HostRestsError(EquigenError):
 
 
 class TimeIsUpError(EquigenError):
-    """The time came at which the run was to end; what was done is kept."""
+    """The run reached the time at which it was to end; finished work is kept."""
 
     exit_code = EXIT_PARTLY
 
 
 class OutputError(EquigenError):
-    """Standard output refuses what is written to it."""
+    """Standard output can't be written."""
 
 
 class OutputClosedError(OutputError):
-    """Nobody reads standard output any more, as after `| head -1`: there is nobody to tell."""
+    """The reader of standard output has gone, as after `| head -1`; nothing is reported."""
 
 
 class NotServedError(EquigenError):
-    """A host whose limits another client keeps: this one must not ask it."""
+    """A host that another client serves, which keeps its limits."""
 
     def __init__(self, message: str, *, host: str) -> None:
         """Keep the `host`."""

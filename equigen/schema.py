@@ -1,12 +1,13 @@
-"""The columns of the TSV, an album as a row, and the names of the sets."""
+"""Define the columns of the TSV, its cells, an album as a row, and the names of the sets."""
 
 import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
-# The first six, in this order and with these names, are what other tools read and write.
+# Other tools read and write the first six, in this order and with these names.
 REQUIRED_COLUMNS = ("artist", "album", "album_index", "genre", "year", "image_url")
 COLUMNS = (*REQUIRED_COLUMNS, "album_id", "genres", "styles", "country", "formats")
 
@@ -14,17 +15,22 @@ COLUMNS = (*REQUIRED_COLUMNS, "album_id", "genres", "styles", "country", "format
 MAX_CELL_CHARS = 65_536
 
 _LIST_SEPARATOR = "|"
-# What would break a row or a line-based tool: the C0 and C1 controls (tab, newline, NUL, ...) and
-# Unicode's own line and paragraph separators.
+# Characters that break a row or a line-based tool: the C0 and C1 controls (tab, newline, NUL, ...)
+# and Unicode's own line and paragraph separators.
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
-# What is longer is no name of an album, an artist or a genre; the longest known have some hundreds.
+# Longest name of an album, an artist or a genre; the longest known have some hundreds.
 MOST_CHARS = 1_000
+UNKNOWN: Final = "unknown"
+# From the first recorded sound (https://en.wikipedia.org/wiki/Phonautograph) on.
+_EARLIEST, _LATEST = 1860, 2099
+# As EquiGen writes a year ("1975"), or as another tool may have left it ("1975.0", " 1975").
+_YEAR = re.compile(r"\s*([0-9]{4})(?:\.0*)?\s*")
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a source says of one album, before it is known whether the dataset takes it.
+    """Album as a source describes it, before the dataset takes it or not.
 
     `year` is four digits, or "" where the source doesn't know it. `image_url` is "" where there
     is no picture. `album_id` names the source and its own identity, such as "discogs:m123".
@@ -43,7 +49,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Album:
-    """One row: a listing that the dataset took, as the `album_index`-th of its label."""
+    """Row of the dataset: a listing, taken as the `album_index`-th of its label."""
 
     listing: Listing
     album_index: int
@@ -69,28 +75,28 @@ class Album:
 
 
 def without_surrogates(text: str) -> str:
-    """Return a text with its lone surrogates, as of a path that isn't UTF-8, as U+FFFD."""
+    """Replace lone surrogates, as of a path that isn't UTF-8, by U+FFFD."""
     return _SURROGATES.sub("\ufffd", text)
 
 
 def safe_text(text: str) -> str:
-    """Return `text` fit for a cell: one line of Unicode NFC without control characters.
+    """Make a text fit for a cell: one line of Unicode NFC without control characters.
 
     Runs of tabs, newlines, NULs and other controls become one space; lone surrogates, which have
-    no UTF-8, become U+FFFD. White space at the ends goes; inner spaces stay as they are. What is
-    longer than a cell may be is cut off.
+    no UTF-8, become U+FFFD. White space at the ends goes; inner spaces stay as they are. The text
+    is cut to the longest cell.
     """
     text = without_surrogates(_UNSAFE.sub(" ", text))
     return unicodedata.normalize("NFC", text).strip()[:MAX_CELL_CHARS].rstrip()
 
 
 def short_text(text: str) -> str:
-    """Return what `safe_text` returns, cut where it is longer than any name, always the same."""
+    """Make a text fit for a cell as `safe_text` does, cut to the longest name."""
     return safe_text(text)[:MOST_CHARS].rstrip()
 
 
 def join_list(values: Sequence[str]) -> str:
-    """Write several values into one cell; the inverse of `split_list`.
+    """Join several values into one cell; the inverse of `split_list`.
 
     Values that the cell has no room for are left out.
     """
@@ -103,17 +109,35 @@ def _cut_list(cell: str) -> str:
 
 
 def split_list(cell: str) -> tuple[str, ...]:
-    """Read a cell of several values."""
+    """Split a cell of several values."""
     return tuple(cell.split(_LIST_SEPARATOR)) if cell else ()
 
 
+def year_of(cell: str) -> int | None:
+    """Read the year in a cell; None where it is no year, or none that an album can be of."""
+    found = _YEAR.fullmatch(cell)
+    year = int(found[1]) if found else 0
+    return year if _EARLIEST <= year <= _LATEST else None
+
+
+def decade_of(cell: str) -> str:
+    """Return the decade of a row's year, such as "1970s"; "unknown" where `year_of` has none."""
+    year = year_of(cell)
+    return UNKNOWN if year is None else f"{year // 10}0s"
+
+
+def by_age(decade: str) -> tuple[bool, str]:
+    """Return the sort key of decades: from the oldest to the newest, the unknown one last."""
+    return decade == UNKNOWN, decade
+
+
 SETS = ("train", "val", "test")
-# What stands for a set where an album is in none, since its ties lead to several.
+# Stands for a set where an album is in none, since its ties lead to several.
 ASIDE = "aside"
 
 
 class Group(StrEnum):
-    """Which albums stay together in one set; with `none`, each cover is dealt by itself."""
+    """Ties that keep albums in one set; with `none`, each cover is dealt by itself."""
 
     ARTIST_COVER = "artist+cover"
     ARTIST = "artist"
@@ -127,7 +151,7 @@ class Group(StrEnum):
 
 
 class Link(StrEnum):
-    """How a cover gets into its set: `move` leaves it nowhere else."""
+    """Way of placing a cover in its set; `move` leaves it nowhere else."""
 
     COPY = "copy"
     SYMLINK = "symlink"

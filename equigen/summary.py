@@ -1,4 +1,4 @@
-"""What a stage returns: every row accounted for, as words for people and JSON for programs."""
+"""Summarise a stage: every row accounted for, as text for people and JSON for programs."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,13 +16,12 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How a stage ended.
+    """Result of a stage.
 
-    `rows_in` = `rows_out` + the sum of `dropped`, always; `unit` says what the rows are. `facts`
-    are more figures, by their JSON names. Where `partly` is true, some work is left for a later
-    run: `left` says how many of `left_unit`, where that is known, and `resumes_at`, in UTC, from
-    when on a run can do more of it, where now is too early. A stage that was not `begun` is left as
-    a whole.
+    `rows_in` = `rows_out` + the sum of `dropped`, always; `unit` names the rows. `facts` are more
+    figures, by their JSON names. Where `partly` is true, some work is left for a later run: `left`
+    is the number of `left_unit`, 0 where unknown, and `resumes_at` (UTC) the time from which a run
+    can do more of it, None for now. A stage that was not `begun` is left as a whole.
     """
 
     stage: str
@@ -75,7 +74,7 @@ class Summary:
 
 
 def left_by_unit(summaries: Sequence[Summary]) -> Mapping[str, int]:
-    """Return how much stages leave for a later run, as far as they know, by its unit."""
+    """Add up the work that stages leave for a later run, as far as they know it, by unit."""
     left: Counter[str] = Counter()
     for each in summaries:
         if each.partly:
@@ -84,14 +83,14 @@ def left_by_unit(summaries: Sequence[Summary]) -> Mapping[str, int]:
 
 
 def resumption(summaries: Sequence[Summary]) -> datetime | None:
-    """Return from when on a run can do more of what stages left; None where that is now."""
+    """Return the time from which a run can do more of the work left; None for now."""
     moments = [each.resumes_at for each in summaries if each.partly]
     known = [moment for moment in moments if moment]
     return min(known) if known and len(known) == len(moments) else None
 
 
 def what_is_left(summaries: Sequence[Summary]) -> str:
-    """Say how much is left for a later run, and when that can go on; "" where all is done."""
+    """Describe the work left for a later run, and when it can go on; "" where all is done."""
     if not any(each.partly for each in summaries):
         return ""
     counts = [_counted(count, unit) for unit, count in left_by_unit(summaries).items()]
@@ -104,7 +103,7 @@ def what_is_left(summaries: Sequence[Summary]) -> str:
 
 
 def as_iso(moment: datetime | None) -> str | None:
-    """Return a date as JSON has it: UTC in ISO 8601."""
+    """Format a time for JSON: UTC in ISO 8601."""
     return moment.astimezone(UTC).isoformat(timespec="seconds") if moment else None
 
 

@@ -33,11 +33,11 @@ from equigen.dataset.balancing import (
 from equigen.dataset.context import Context
 from equigen.dataset.covers import dataset_covers
 from equigen.dataset.dataset import Dataset, Need
-from equigen.dataset.decades import UNKNOWN, by_age, decade_of
 from equigen.dataset.table import write_without
 from equigen.dataset.tsv import reading_tsv
 from equigen.errors import UsageError
 from equigen.identity.artists import artists_by_credit
+from equigen.schema import UNKNOWN, by_age, decade_of
 from equigen.storage.atomic import check_output
 from equigen.summary import Summary, Table
 
@@ -204,11 +204,11 @@ def _balance(rows: _Rows, wanted: int | None, *, per_artist: int) -> _Plan:
     for name in sorted(positions):
         found = balanced(albums[name], orders[name], per_genre=per_genre, per_artist=per_artist)
         decades = Counter[str]()
-        for at, album, why in zip(positions[name], albums[name], found.surplus, strict=True):
+        for at, album, why in zip(positions[name], albums[name], found, strict=True):
             surplus[at] = why
             decades[album.decade] += why is None
         by_decade = {decade: decades[decade] for decade in sorted(decades, key=by_age)}
-        genres[name] = _Genre(len(albums[name]), found.can_give, by_decade)
+        genres[name] = _Genre(len(albums[name]), len(orders[name]), by_decade)
     return _Plan(per_genre, "" if wanted else smallest, surplus, genres)
 
 

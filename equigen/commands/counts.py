@@ -23,7 +23,6 @@ import typer
 from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers
 from equigen.dataset.dataset import Dataset
-from equigen.dataset.decades import UNKNOWN, decade_of
 from equigen.dataset.layouts import cover_files
 from equigen.errors import MissingInputError, UsageError
 from equigen.report.charts import check_chart, draw_bars, draw_heat_map
@@ -35,7 +34,7 @@ from equigen.report.tables import (
     natural_order,
     shares_of_sets,
 )
-from equigen.schema import SETS
+from equigen.schema import SETS, UNKNOWN, decade_of
 from equigen.summary import Summary, Table
 
 ORDER: Final = 50

@@ -18,9 +18,8 @@ from equigen.config.example import example_toml
 from equigen.config.layers import CONFIG_NAME, DOTENV_NAME
 from equigen.dataset.context import Context
 from equigen.errors import UsageError
-from equigen.storage.atomic import in_place_of, replacing
+from equigen.storage.atomic import in_place_of, open_new, replacing
 from equigen.storage.os_errors import translating_os_errors
-from equigen.storage.safe_io import open_new
 from equigen.summary import Summary
 
 ORDER: Final = 10

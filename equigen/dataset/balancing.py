@@ -1,60 +1,48 @@
-"""Which albums of a genre are kept: so many, even over decades, few of one artist."""
+"""Choose the albums of a genre that are kept: so many, even over decades, few of one artist."""
 
 import hashlib
 import heapq
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from equigen.dataset.decades import by_age
 from equigen.identity.artists import clean_artist
+from equigen.schema import by_age
 
 _LOT_BYTES = 12
 _NONE: Container[int] = ()
 
 
 class Surplus(StrEnum):
-    """Why an album is not kept: there are enough of its genre, or of its artist."""
+    """Reason why an album is not kept: there are enough of its genre, or of its artist."""
 
     GENRE = "genre"
     ARTIST = "artist"
 
 
 class Candidate(NamedTuple):
-    """An album of a genre: its lot (see `lot_of`), its decade, and the keys of its artists."""
+    """Album of a genre: its lot (see `lot_of`), its decade, and the keys of its artists."""
 
     lot: bytes
     decade: str
     artists: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Balanced:
-    """What became of a genre's albums: why each is not kept, None where it is, in their order.
-
-    `can_give` is how many could be kept under the bound on artists alone.
-    """
-
-    surplus: Sequence[Surplus | None]
-    can_give: int
-
-
 def memento_of(album: str) -> bytes:
-    """Return what is remembered of an album that was kept: a digest of its key."""
+    """Return the digest by which the ledger remembers that an album was kept."""
     return _digest(album)
 
 
 def old_memento_of(artist: str, title: str) -> bytes:
-    """Return what ledgers before format 6 remembered of an album without an id."""
+    """Return the digest of an album without an id in ledgers before format 6."""
     return _digest(f"{clean_artist(artist)}\0{title}")
 
 
 def lot_of(album: str, *, row: Sequence[str], seed: int) -> bytes:
-    """Draw an album's lot: the seed and its key decide, and not where its row stands.
+    """Draw an album's lot from the seed and its key, whatever the place of its row.
 
-    Only among rows of one album do the cells of the `row` decide.
+    The cells of the `row` decide only between rows of one album.
     """
     return _digest(f"{seed}\0{album}") + _digest("\0".join(row))
 
@@ -66,16 +54,15 @@ def _digest(text: str) -> bytes:
 def in_order(
     albums: Sequence[Candidate], *, per_artist: int, kept: Container[int] = _NONE
 ) -> list[int]:
-    """Return the positions of all albums that a genre can give, in the order of their choice.
+    """Return the positions of all albums that a genre can give, in the order of choice.
 
     The decades take turns, the oldest first and the unknown one last; each gives the album with
     the lowest lot that still fits. No artist has more than `per_artist` albums, 0 for no bound; an
-    album of several counts for each of them. The first N are what a genre gives when N are asked
-    for: so no decade that still has a fitting album is ever more than one below another.
+    album of several counts for each of them. A genre that shall give N albums
+    gives the first N: so no decade that still has a fitting album is more than one below another.
 
-    The positions `kept` are those that an earlier choice kept: they come before all others, which
-    then fill up the decades that have fewest. Each of them that the bound allows is among the
-    first, whatever lots the others have.
+    The positions `kept`, of an earlier choice, come before all others as far as the bound allows,
+    whatever their lots; the others then fill up the decades that have fewest.
     """
     by_lot = sorted(range(len(albums)), key=lambda at: albums[at])
     bound, given = _Bound(per_artist), Counter[str]()
@@ -87,7 +74,7 @@ def in_order(
 def _in_turn(
     albums: Sequence[Candidate], waiting: Sequence[int], bound: "_Bound", given: Counter[str]
 ) -> Iterator[int]:
-    """Yield what fits of the waiting: the decade that has given least is next, then the oldest."""
+    """Yield the waiting albums that fit: next from the decade that has given least, or oldest."""
     by_decade: dict[str, list[int]] = {}
     for at in waiting:
         by_decade.setdefault(albums[at].decade, []).append(at)
@@ -108,25 +95,24 @@ def _in_turn(
 
 def balanced(
     albums: Sequence[Candidate], order: Sequence[int], *, per_genre: int, per_artist: int
-) -> Balanced:
+) -> list[Surplus | None]:
     """Keep the first `per_genre` of an order that `in_order` made with the same `per_artist`.
 
-    What is not kept is the artist's surplus where as many as are allowed of one of its artists are
-    kept, else the genre's.
+    Return for each album the reason why it isn't kept, None where it is. The reason is its artist
+    where one of its artists has as many kept albums as are allowed, else its genre.
     """
     kept = {*order[:per_genre]}
     bound = _Bound(per_artist)
     for at in kept:
         bound.take(albums[at])
-    surplus = [
+    return [
         None if at in kept else Surplus.GENRE if bound.allows(album) else Surplus.ARTIST
         for at, album in enumerate(albums)
     ]
-    return Balanced(surplus, len(order))
 
 
 class _Bound:
-    """How many albums each artist has so far, and may have."""
+    """Number of albums that each artist has so far, and the most that it may have."""
 
     def __init__(self, per_artist: int) -> None:
         self._per_artist = per_artist
@@ -141,7 +127,7 @@ class _Bound:
         self._taken.update(album.artists)
 
     def fitting(self, albums: Sequence[Candidate], waiting: Sequence[int]) -> Iterator[int]:
-        """Yield, one by one, those of the waiting that fit when their turn comes, and take them."""
+        """Yield and take, one by one, the waiting albums that fit when their turn comes."""
         for at in waiting:
             if self.allows(albums[at]):
                 self.take(albums[at])

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers
-from equigen.dataset.decades import UNKNOWN, decade_of, year_of
 from equigen.dataset.guards import has_ledger, refuse_lost_ledger, refuse_lost_sets
 from equigen.dataset.layouts import where_covers_are
 from equigen.dataset.table import read_table, require_whole_tsv
@@ -22,7 +21,7 @@ from equigen.dataset.tsv import reading_tsv, require_tsv
 from equigen.errors import UsageError
 from equigen.ledger.ledger import LAST_FETCH, Ledger
 from equigen.ledger.models import OK, WAITING, Cover
-from equigen.schema import SETS, split_list
+from equigen.schema import SETS, UNKNOWN, decade_of, split_list, year_of
 from equigen.storage.lock import dataset_lock
 
 if TYPE_CHECKING:

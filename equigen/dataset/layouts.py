@@ -11,8 +11,8 @@ from equigen.dataset.context import SPLIT_NAME, Context
 from equigen.dataset.tsv import reading_tsv
 from equigen.errors import ConfigError
 from equigen.schema import ASIDE, SETS, Link
+from equigen.storage.atomic import copy_file, make_folder, move_file
 from equigen.storage.os_errors import translating_os_errors, translating_read_errors
-from equigen.storage.safe_io import copy_file, make_folder, move_file
 
 # Where each album is, in the folder of the sets.
 SPLIT_TSV: Final = SPLIT_NAME

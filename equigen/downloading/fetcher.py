@@ -43,8 +43,8 @@ from equigen.identity.pictures import picture_key
 from equigen.images.check import BROKEN as TORN
 from equigen.images.check import EMPTY, NOT_A_PICTURE, Picture, check_picture
 from equigen.ledger.models import BROKEN, FAILED, MISSING, OK, REFUSED
+from equigen.storage.atomic import make_folder, open_new
 from equigen.storage.os_errors import translating_os_errors
-from equigen.storage.safe_io import make_folder, open_new
 
 # Statuses with which a host says that it has no such picture, now or ever.
 _MISSING = frozenset({400, 404, 410})

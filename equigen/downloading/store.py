@@ -16,8 +16,8 @@ from equigen.images.rendering import Demands, Rendering
 from equigen.ledger.ledger import SPLIT_LINK, Ledger
 from equigen.ledger.models import OK, Cover
 from equigen.schema import Link
+from equigen.storage.atomic import copy_file, make_folder, move_file
 from equigen.storage.os_errors import translating_os_errors, translating_read_errors
-from equigen.storage.safe_io import copy_file, make_folder, move_file
 
 # What a file system says that has no hard links, or no more of them for this file.
 _NO_LINKS = frozenset({errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS})

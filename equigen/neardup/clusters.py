@@ -5,8 +5,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
-from equigen.dataset.decades import year_of
 from equigen.ledger.models import CoverPair
+from equigen.schema import year_of
 
 # A cover joins a group if more than half of so many of its members look like it.
 MOST_ASKED = 8

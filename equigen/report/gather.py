@@ -82,7 +82,7 @@ class _Remembered:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pass:
+class _DatasetPass:
     """Sums of one pass, and the digest of the TSV that it read."""
 
     sha256: str
@@ -142,7 +142,7 @@ def gather(context: Context, *, covers: int) -> Gathered:
     return Gathered(findings, tally.rows, len(groups), len(divided))
 
 
-def _read(context: Context, covers: int) -> _Pass:
+def _read(context: Context, covers: int) -> _DatasetPass:
     """Read the dataset, and once more where another command replaced it meanwhile."""
     for _ in range(_TRIES):
         digest = sha256_of(context.tsv)
@@ -156,13 +156,13 @@ def _read(context: Context, covers: int) -> _Pass:
     raise LockedError(msg)
 
 
-def _read_once(context: Context, sampler: Sampler, sha256: str) -> _Pass:
+def _read_once(context: Context, sampler: Sampler, sha256: str) -> _DatasetPass:
     if not has_ledger(context):
         remembered = _Remembered()
-        return _Pass(sha256, remembered, _tally(context, None, remembered, sampler))
+        return _DatasetPass(sha256, remembered, _tally(context, None, remembered, sampler))
     with Ledger(context.ledger, read_only=True) as ledger:
         remembered = _remembered(ledger)
-        return _Pass(sha256, remembered, _tally(context, ledger, remembered, sampler))
+        return _DatasetPass(sha256, remembered, _tally(context, ledger, remembered, sampler))
 
 
 def _remembered(ledger: Ledger) -> _Remembered:

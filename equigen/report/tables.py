@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from equigen.dataset.decades import by_age
-from equigen.schema import ASIDE, SETS
+from equigen.schema import ASIDE, SETS, by_age
 
 SHADES: Final = 6
 NO_SET: Final = "in no set"

@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from equigen.dataset.covers import WantedCover
-from equigen.dataset.decades import UNKNOWN, decade_of
 from equigen.identity.pictures import has_no_cover, host_of
 from equigen.ledger.models import OK, Cover
 from equigen.report.pictures import Sampler, ShownAlbum
 from equigen.report.tables import NO_SET
-from equigen.schema import SETS, safe_text
+from equigen.schema import SETS, UNKNOWN, decade_of, safe_text
 
 _MOST_SHOWN_CHARS = 160
 _NO_HOST = "no address"

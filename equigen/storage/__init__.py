@@ -1,1 +1,1 @@
-"""Files: written atomically, never through a link, by one run at a time."""
+"""Write files atomically and without following links, lock datasets, translate OS errors."""

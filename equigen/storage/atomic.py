@@ -1,20 +1,29 @@
-"""Replace files so that none is ever seen half-written; check paths that users name."""
+"""Write, copy and move files: never half-written, never through a link that lies in the place.
 
+Also check the paths that users name.
+"""
+
+import errno
 import os
+import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, Final, TextIO
 
-from equigen.errors import InputError, UsageError
-from equigen.storage.os_errors import translating_os_errors
+from equigen.errors import InputError, StorageError, UsageError
+from equigen.storage.os_errors import translating_os_errors, translating_read_errors
+
+_CHUNK_BYTES: Final = 1 << 20
+# Name on another disk of a file that isn't whole yet: hidden, and with no picture's suffix.
+_MOVED: Final = ".new-moved"
 
 
 def refuse_file(folder: Path) -> None:
-    """Make sure that nothing else than a folder lies where a dataset is looked for.
+    """Refuse a file in the place of a dataset's folder.
 
     Raises:
-        InputError: a file does.
+        InputError: it is a file.
 
     """
     if folder.exists() and not folder.is_dir():
@@ -26,13 +35,13 @@ def refuse_file(folder: Path) -> None:
 
 
 def check_output(path: Path, flag: str, own: Collection[Path]) -> None:
-    """Make sure, before anything else is done, that a file that a user names can be one.
+    """Check the path of an output file that a user names, before anything else is done.
 
-    `own` are the files that the dataset is: it may be none of them, by whatever name.
+    `own` are the files of the dataset, which it may not be, by whatever name.
 
     Raises:
-        UsageError: it is a folder, lies in what is none, or is one of `own`.
-        StorageError: it can't be told.
+        UsageError: it is a folder, is below a file, or is one of `own`.
+        StorageError: the path can't be examined.
 
     """
     with translating_os_errors(path):
@@ -60,9 +69,9 @@ def _is_same(one: Path, other: Path) -> bool:
 
 @contextmanager
 def replacing(path: Path, *, keeps_link: bool = True) -> Iterator[TextIO]:
-    """Open a UTF-8 text file beside `path` that takes its place when the block ends well.
+    """Open a UTF-8 text file beside `path` that replaces it when the block ends well.
 
-    Where the block raises, `path` stays as it was and nothing is left beside it.
+    If the block raises, `path` stays as it was and nothing is left beside it.
 
     Raises:
         StorageError: the disk refuses: full, read-only, no permission.
@@ -92,10 +101,10 @@ def write_bytes(path: Path, body: bytes) -> None:
 
 @contextmanager
 def in_place_of(path: Path, *, keeps_link: bool = True) -> Iterator[Path]:
-    """Open a place beside `path`: the file that is put there takes its place, or none does.
+    """Yield a path beside `path`: the file written there replaces `path` when the block ends well.
 
-    A symbolic link stays one, and what it leads to is replaced; without `keeps_link`, which is for
-    names that no user gave, the link itself is. Nothing lies in the place: it can be opened as new.
+    A symbolic link stays one, and its target is replaced; without `keeps_link`, which is for names
+    that no user gave, the link itself is. The yielded path is free: it can be opened as new.
 
     Raises:
         StorageError: the disk refuses; the old file is still there.
@@ -112,3 +121,54 @@ def in_place_of(path: Path, *, keeps_link: bool = True) -> Iterator[Path]:
         except BaseException:
             beside.unlink(missing_ok=True)
             raise
+
+
+def open_new(path: str | Path) -> BinaryIO:
+    """Open a new file for writing; a file or link in its place is removed first."""
+    # As strings: a path as an object takes longer than a small file.
+    try:
+        return open(path, "xb")  # noqa: PTH123
+    except FileExistsError:
+        os.unlink(path)  # noqa: PTH108
+        return open(path, "xb")  # noqa: PTH123
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file with its dates; a file or link at the target is replaced, not followed."""
+    with translating_read_errors(source):
+        original = source.open("rb")
+    with original, open_new(target) as copy:
+        shutil.copyfileobj(original, copy, _CHUNK_BYTES)
+    shutil.copystat(source, target)
+
+
+def move_file(source: Path, target: Path) -> None:
+    """Move a file to `target`, also from disk to disk; a link in its place is not followed."""
+    try:
+        source.replace(target)
+    except OSError as err:
+        if err.errno != errno.EXDEV:
+            raise
+        beside = target.with_name(_MOVED)
+        copy_file(source, beside)
+        beside.replace(target)
+        source.unlink()
+
+
+def make_folder(folder: Path, *, within: Path) -> None:
+    """Make a folder below `within`, which may be a link to another disk; no folder below it may.
+
+    Raises:
+        StorageError: the folder is a link that leads out, or the disk refuses.
+
+    """
+    with translating_os_errors(folder):
+        real, root = (Path(os.path.realpath(each)) for each in (folder, within))  # also in circles
+        if not real.is_relative_to(root):
+            msg = (
+                f"{folder}: a symbolic link leads from there to {real}, out of {within}; expected a"
+                f" folder. Nothing was written there. Remove the link; only {within} as a whole may"
+                " be one."
+            )
+            raise StorageError(msg)
+        folder.mkdir(parents=True, exist_ok=True)

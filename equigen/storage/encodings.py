@@ -1,4 +1,4 @@
-"""Tell why a text file is not UTF-8."""
+"""Diagnose text files that aren't UTF-8; settings and TSV readers share it."""
 
 import codecs
 from pathlib import Path
@@ -12,13 +12,13 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
 _FIRST_BYTES = 4
-# What surrogateescape makes of bytes that are no UTF-8: https://peps.python.org/pep-0383/
+# The characters that surrogateescape decodes bytes to that aren't UTF-8: https://peps.python.org/pep-0383/
 ESCAPED_BYTE: Final = range(0xDC80, 0xDD00)
 SAVE_AS_UTF8 = "Save it as UTF-8, then run again."
 
 
 def other_encoding(path: Path) -> str:
-    """Return the encoding that a file's first bytes show where it can't be UTF-8, else ""."""
+    """Return the encoding that a file's first bytes show, or "" where it may be UTF-8."""
     with path.open("rb") as file:
         start = file.read(_FIRST_BYTES)
     for mark, name in _MARKS:
@@ -30,7 +30,7 @@ def other_encoding(path: Path) -> str:
 
 
 def why_not_utf8(path: Path) -> str:
-    """Return where a file is no UTF-8 and what to do, to stand behind the file's name."""
+    """Return the place where a file isn't UTF-8 and the next step, to follow the file's name."""
     if other := other_encoding(path):
         return f", line 1, column 1: this is {other}; expected UTF-8. {SAVE_AS_UTF8}"
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:

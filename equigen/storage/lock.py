@@ -1,4 +1,4 @@
-"""One run at a time on a dataset."""
+"""Lock a dataset, so that one run at a time works on it."""
 
 import json
 import os
@@ -10,13 +10,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from equigen.errors import LockedError
+from equigen.storage.atomic import open_new
 from equigen.storage.os_errors import translating_os_errors
-from equigen.storage.safe_io import open_new
 
 _LOCK_NAME = ".equigen.lock"
 _HOLDER = ".holder"
 LOCK_NAMES = frozenset({_LOCK_NAME, _LOCK_NAME + _HOLDER})
-# The locks that this process holds: the operating system's lock doesn't tell its holders apart.
+# The locks that this process holds: the operating system doesn't tell holders in a process apart.
 _held_here: set[Path] = set()
 
 
@@ -24,12 +24,12 @@ _held_here: set[Path] = set()
 def dataset_lock(
     directory: Path, *, stage: str, now: datetime, name: str = _LOCK_NAME
 ) -> Iterator[None]:
-    """Hold the dataset's lock, or one called `name`; a killed process lets go of it by itself.
+    """Hold the dataset's lock, or one called `name`; the system releases a killed process's lock.
 
     A process that holds it may take it again, as a command made of stages does for each of them.
 
     Raises:
-        LockedError: another run holds it; the message says which, and since when.
+        LockedError: another run holds it; the message names it and since when.
         StorageError: the folder can't be made or written.
 
     """

@@ -1,4 +1,4 @@
-"""What the operating system refuses, as one line: which path, what of it, and what to do."""
+"""Translate errors of the operating system: one line that names the path and the next step."""
 
 import errno
 import os
@@ -16,11 +16,11 @@ _DENIED: Final = frozenset({errno.EACCES, errno.EPERM})
 
 
 def denial(err: OSError, path: Path | None, deed: str) -> StorageError:
-    """Return an error of the operating system as one of ours; `deed` is what can't be done.
+    """Translate an error of the operating system; `deed` is the participle of what can't be done.
 
-    The path is the one that the error names, or else `path`.
+    The message names the path of the error, or else `path`.
     """
-    named = err.filename2 or err.filename  # of two, the one that was to be made
+    named = err.filename2 or err.filename  # of two, the target
     place = Path(os.fsdecode(named)) if isinstance(named, (str, bytes, os.PathLike)) else path
     what = "Check the disk" if deed == READ else "Make room or mend the permissions"
     if err.errno == errno.ELOOP:
@@ -39,7 +39,7 @@ def denial(err: OSError, path: Path | None, deed: str) -> StorageError:
 
 @contextmanager
 def translating_stray_os_errors() -> Iterator[None]:
-    """Turn what the operating system says, and nobody nearer to it told, into a `StorageError`."""
+    """Turn an `OSError` that no inner block translated into a `StorageError`."""
     try:
         yield
     except OSError as err:
@@ -47,7 +47,7 @@ def translating_stray_os_errors() -> Iterator[None]:
 
 
 def _closed_to_us(place: Path) -> Path | None:
-    """Return what keeps us out: a folder on the way that may not be searched, or `place` itself."""
+    """Return the path without permission: a folder on the way, or `place` itself."""
     for folder in reversed(place.parents):
         if os.path.lexists(folder) and not os.access(folder, os.X_OK):
             return folder
@@ -56,7 +56,7 @@ def _closed_to_us(place: Path) -> Path | None:
 
 @contextmanager
 def translating_os_errors(path: Path) -> Iterator[None]:
-    """Turn what the operating system says of a write into a `StorageError` that names the path."""
+    """Turn an `OSError` of a write into a `StorageError` that names the path."""
     try:
         yield
     except OSError as err:
@@ -65,7 +65,7 @@ def translating_os_errors(path: Path) -> Iterator[None]:
 
 @contextmanager
 def translating_read_errors(path: Path) -> Iterator[None]:
-    """Turn what the operating system says of a read into a `StorageError` that names the path."""
+    """Turn an `OSError` of a read into a `StorageError` that names the path."""
     try:
         yield
     except OSError as err:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equigen.dataset.decades import UNKNOWN, decade_of, year_of
+from equigen.schema import UNKNOWN, decade_of, year_of
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equigen.neardup import hamming
-from equigen.neardup.hamming import BITS, LARGEST_BLOCK, Hashes, Pairs, BitPart, close_pairs, plan
+from equigen.neardup.hamming import BITS, LARGEST_BLOCK, BitPart, Hashes, Pairs, close_pairs, plan
 
 Pair = tuple[int, int, int]
 FULL = 2**64 - 1

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equigen.dataset.decades import UNKNOWN
 from equigen.report.tables import (
     NO_SET,
     SHADES,
@@ -21,6 +20,7 @@ from equigen.report.tables import (
     set_rows,
     shares_of_sets,
 )
+from equigen.schema import UNKNOWN
 
 SIZES = st.integers(1, 9)
 RATIO = (0.7, 0.15, 0.15)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from equigen.errors import StorageError
-from equigen.storage.safe_io import copy_file, make_folder, move_file, open_new
+from equigen.storage.atomic import copy_file, make_folder, move_file, open_new
 
 BODY = os.urandom(3_000_000)
 
