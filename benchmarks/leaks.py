@@ -28,9 +28,9 @@ from covers_alike import DIFFERENT, EITHER
 
 from equigen.cli.console import BarMaker
 from equigen.commands import split
-from equigen.config.credentials import Credentials
 from equigen.config.layers import Config
 from equigen.config.settings import DatasetSettings, SplitSettings, defaults
+from equigen.config.source_settings import Credentials
 from equigen.dataset.context import Context
 from equigen.dataset.covers import dataset_covers
 from equigen.dataset.layouts import SPLIT_TSV

@@ -18,14 +18,13 @@ import typer
 from pydantic import SecretStr
 
 from equigen.commands.run import STAGES
-from equigen.config.credentials import Credentials
 from equigen.config.layers import Config
 from equigen.config.settings import (
     DatasetSettings,
     FetchSettings,
     defaults,
 )
-from equigen.config.source_settings import DiscogsSettings
+from equigen.config.source_settings import Credentials, DiscogsSettings
 from equigen.dataset.context import Context
 from equigen.errors import UsageError
 from equigen.sandbox.server import Sandbox

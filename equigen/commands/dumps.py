@@ -2,9 +2,8 @@
 
 `list` shows the newest of each kind and those that are here; `get` downloads into the folder of the
 dumps (dumps.directory): masters (about 0.6 GB) and releases (10.5 GB) from Discogs, release-groups
-from MusicBrainz. A file comes to its place once its SHA-256 is the published one. What was cut off
-goes on where it stopped, if the host can do that; a host that asks for a rest of up to two hours
-gets it.
+from MusicBrainz. A file is put in place once it has the published SHA-256. A download that was cut
+off resumes if the host allows it; a host that asks for a rest of up to two hours gets it.
 
 Examples:
   equigen dumps list
@@ -43,7 +42,7 @@ ORDER: Final = 15
 SETTINGS: Final = ("dumps.date",)
 
 _DISCOGS = frozenset({Kind.MASTERS, Kind.RELEASES})
-# Seen in August 2026: some 15 requests in 6 minutes, and the host asks for a rest of an hour.
+# Observed in August 2026: after some 15 requests in 6 minutes, the host asks for a rest of an hour.
 _POLICIES: Final = {"data.discogs.com": HostPolicy(per_minute=4, concurrency=1)}
 _LONGEST_REST_S = 2 * 3600.0
 _REFUSED = frozenset({401, 403})
@@ -52,14 +51,14 @@ _KILO = 1000
 
 
 class Action(StrEnum):
-    """What is done with the dumps."""
+    """The actions on dumps."""
 
     LIST = "list"
     GET = "get"
 
 
 class Here(StrEnum):
-    """Whether a dump is in the folder."""
+    """The presence of a dump in the folder."""
 
     YES = "yes"
     PART = "part of it"
@@ -106,7 +105,7 @@ def run(
         dataset_lock(dumps_folder(context), stage="dumps get", now=context.now()),
         _client(context, patience) as client,
     ):
-        # Each file is safe from being killed, so that it may be left at any time.
+        # Each file survives a kill, so that the download may stop at any time.
         return interruptible(lambda: _get(context, client, wanted), client.stop)
 
 
@@ -120,7 +119,7 @@ def _client(context: Context, patience: Patience) -> Client:
 
     def tell(host: str, pause_s: float) -> None:
         if pause_s > patience.max_wait_s:
-            return  # an error says so
+            return  # an error follows
         until = datetime.fromtimestamp(context.clock.unix() + pause_s, UTC)
         length = f"{ceil(pause_s / _MINUTE_S)} min" if pause_s > _MINUTE_S else f"{pause_s:.0f} s"
         context.say(
@@ -139,7 +138,7 @@ class _Row(NamedTuple):
 
 
 def _list(context: Context, client: Client, kinds: Sequence[Kind]) -> Summary:
-    """Show what the hosts have and what is here."""
+    """List the dumps on the hosts and in the folder."""
     rows = {
         row.dump.name: row for row in _rows_here(dumps_folder(context)) if row.dump.kind in kinds
     }
@@ -182,7 +181,7 @@ def _list(context: Context, client: Client, kinds: Sequence[Kind]) -> Summary:
 
 
 def _rows_here(folder: Path) -> Iterable[_Row]:
-    """Yield the dumps in the folder, and those of which a part is there: its size is not told."""
+    """Yield the dumps in the folder, also partial ones, without their size."""
     sizes = files_in(folder)
     for name, size_bytes in sizes.items():
         whole = name.removesuffix(PART)
@@ -195,7 +194,7 @@ def _rows_here(folder: Path) -> Iterable[_Row]:
 
 @dataclass(frozen=True, slots=True)
 class _Got:
-    """A dump that is there now."""
+    """A dump that was downloaded or is in place already."""
 
     dump: DumpName
     size_bytes: int
@@ -204,7 +203,7 @@ class _Got:
 
 
 def _get(context: Context, client: Client, kinds: Sequence[Kind]) -> Summary:
-    """Get one after another; one that can't be had is left, the others come."""
+    """Download one dump after another; one that fails doesn't stop the others."""
     finder = Finder(client, context.settings.dumps, context.now().year)
     got: dict[str, _Got] = {}
     failed: dict[str, EquigenError] = {}
@@ -215,7 +214,7 @@ def _get(context: Context, client: Client, kinds: Sequence[Kind]) -> Summary:
             failed[kind] = _with_a_way_out(err, kind, context)
             if len(kinds) > 1:
                 context.say(f"{kind}: not got. {failed[kind]}")
-    # What another run can't change isn't left for it.
+    # A usage error would fail in another run, too.
     wrong = [err for err in failed.values() if isinstance(err, UsageError)]
     if wrong or not got:
         raise (*wrong, *failed.values())[0]
@@ -256,7 +255,7 @@ def _get_one(context: Context, client: Client, finder: Finder, kind: Kind) -> _G
 
 
 def _with_a_way_out(err: EquigenError, kind: Kind, context: Context) -> EquigenError:
-    """Tell what to do where a host keeps programs out."""
+    """Add the way by browser to the error of a host that refuses programs."""
     if not (isinstance(err, HttpStatusError) and err.status in _REFUSED):
         return err
     dumps = context.settings.dumps
@@ -282,7 +281,7 @@ def _fact(dump: DumpName, size_bytes: int, state: str) -> Mapping[str, object]:
 
 
 def _size(size_bytes: int) -> str:
-    """Return a size for people; what isn't known is left open."""
+    """Return a readable size; "?" for an unknown one."""
     if not size_bytes:
         return "?"
     size, unit = float(size_bytes), "B"

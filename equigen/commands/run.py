@@ -10,13 +10,14 @@ Examples:
   equigen run --until 06:00 --log-file run.log
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Annotated, Final
 
 import typer
 
-from equigen.config.clock_times import next_time, read_time
 from equigen.dataset.context import Context, Deadline
 from equigen.dataset.dataset import Dataset
 from equigen.dataset.tsv import reading_tsv
@@ -40,6 +41,9 @@ SETTINGS: Final = (
     "split.seed",
 )
 STAGES: Final = ("fetch", "clean", "dedupe", "counts", "download", "split")
+_TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
+# Some zones have skipped a whole day: https://en.wikipedia.org/wiki/International_Date_Line
+_DAYS_LOOKED_AT = 3
 
 
 def run(
@@ -127,3 +131,40 @@ def _not_begun(name: str) -> Summary:
         partly=True,
         begun=False,
     )
+
+
+def read_time(text: str) -> time:
+    """Parse a time of day such as 06:00 or 23:30.
+
+    Raises:
+        UsageError: the text is no time of day.
+
+    """
+    found = _TIME.fullmatch(text.strip())
+    if not found:
+        msg = f"expected a time of day from 00:00 to 23:59, such as 06:00, got {text!r}."
+        raise UsageError(msg)
+    return time(int(found[1]), int(found[2]))
+
+
+def next_time(of_day: time, now: datetime, zone: tzinfo | None = None) -> datetime:
+    """Return, in UTC, the next moment after `now` at which the clocks of `zone` show a time.
+
+    The default zone is the machine's own. A time that comes twice when the clocks are put back
+    counts both times; a skipped one is taken as if they had not been put forward yet.
+    """
+    today = now.astimezone(zone).date()
+    days = [today + timedelta(days=count) for count in range(_DAYS_LOOKED_AT)]
+    moments = {moment for day in days for moment in _moments(datetime.combine(day, of_day), zone)}
+    return min(moment for moment in moments if moment > now)
+
+
+def _moments(wall: datetime, zone: tzinfo | None) -> set[datetime]:
+    """Return the moments of a wall-clock time: one, two, or, if skipped, the one it would have."""
+    first, second = (wall.replace(fold=fold, tzinfo=zone).astimezone(UTC) for fold in (0, 1))
+    shown = {
+        moment
+        for moment in (first, second)
+        if moment.astimezone(zone).replace(tzinfo=None, fold=0) == wall
+    }
+    return shown or {first}

@@ -1,4 +1,4 @@
-"""config.toml as text, with every setting at its default and what it does."""
+"""Write config.example.toml: every setting with its default and its description."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _HEAD = """\
 
 
 def example_toml() -> str:
-    """Return the text of config.example.toml, made from the settings themselves."""
+    """Return the text of config.example.toml, generated from the settings."""
     return "\n".join([_HEAD, *_tables(defaults())]) + "\n"
 
 
@@ -46,12 +46,12 @@ def _setting(key: str, value: object, info: FieldInfo) -> Iterator[str]:
         for table in example:
             yield f"# [[fetch.{key}]]"
             yield from (f"# {part} = {_toml(given)}" for part, given in table.items())
-    elif info.examples:  # without a default that could be written: shown, but off
+    elif info.examples:  # it has no default that TOML could express
         yield f"# {key} = {_toml(example)}  # {info.description}"
     else:
         yield f"{key} = {_toml(value)}  # {info.description}"
 
 
 def _toml(value: object) -> str:
-    # TOML writes these types as JSON does; paths are strings.
+    # These types have the same form in TOML and JSON; paths are strings.
     return json.dumps(value, default=str, ensure_ascii=False)

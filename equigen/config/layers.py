@@ -1,4 +1,4 @@
-"""One run's configuration: flags > environment > .env > config.toml > defaults."""
+"""Load the configuration of a run: flags > environment > .env > config.toml > defaults."""
 
 import json
 import os
@@ -15,7 +15,6 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
-from equigen.config.credentials import Credentials
 from equigen.config.settings import (
     ENV_PREFIX,
     SHA256_PATTERN,
@@ -24,7 +23,7 @@ from equigen.config.settings import (
     Settings,
     suggest,
 )
-from equigen.config.source_settings import DAY_PATTERN, URL_PATTERN
+from equigen.config.source_settings import DAY_PATTERN, URL_PATTERN, Credentials
 from equigen.errors import ConfigError, MissingInputError
 from equigen.http.addresses import shown_in_part
 from equigen.schema import safe_text
@@ -37,16 +36,16 @@ _PATTERNS: Mapping[str, str] = {
     SHA256_PATTERN: "a SHA-256: 64 hexadecimal digits",
 }
 DOTENV_NAME = ".env"
-# As lines of TOML mostly look; `_line_of` doesn't find the others.
+# The usual forms of TOML lines; `_line_of` finds no others.
 _TABLE = re.compile(r"\s*\[+\s*([\w.-]+)\s*\]")
 _KEY = re.compile(r"\s*([\w-]+)\s*=")
-# With a byte order mark or without: editors of Windows write one.
+# With or without a byte order mark, which editors on Windows write.
 _ENCODING = "utf-8-sig"
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What a run goes by: checked settings, credentials, and the folder that paths start from."""
+    """Checked settings, credentials, and the folder that relative paths start from."""
 
     settings: Settings
     credentials: Credentials
@@ -63,8 +62,8 @@ def load(
 ) -> Config:
     """Read all layers of settings and check them.
 
-    `path` is config.toml; without one, that of the working directory is used where there is one.
-    `.env` is looked for beside it. `flags` is {table: {key: value}}, for values that are set.
+    `path` is config.toml; by default, the one in the working directory is read if it exists. `.env`
+    is read from the same folder. `flags` are the given ones: {table: {key: value}}.
 
     Raises:
         MissingInputError: `path` was given and is not there.
@@ -135,7 +134,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
 
 
 def _check_dotenv(dotenv: Path) -> None:
-    """Refuse a `.env` with a line that its reader would pass over with a warning."""
+    """Refuse a `.env` with a line that python-dotenv would ignore with a warning."""
     if not dotenv.is_file():
         return
     with dotenv.open(encoding=_ENCODING) as file:
@@ -153,7 +152,7 @@ def _check_dotenv(dotenv: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Layers:
-    """Where each value may have come from, to be named when one is wrong."""
+    """The layers of settings, to name the place of a wrong value."""
 
     file: Path
     dotenv: Path
@@ -161,7 +160,7 @@ class _Layers:
     flags: Mapping[str, Mapping[str, Any]]
 
     def explain(self, err: ValidationError) -> str:
-        """Say in one line what the first error is, in which layer, and how many more there are."""
+        """Describe the first error and its place in one line, and count the others."""
         errors = err.errors(include_url=False)
         first = errors[0]
         keys = [str(part) for part in first["loc"]]
@@ -170,7 +169,7 @@ class _Layers:
             trouble = f"unknown key{suggest(keys[-1], known)}. Known here: {', '.join(known)}"
         elif first["type"] == "value_error":
             trouble = str(first["msg"]).removeprefix("Value error, ")
-            # What is wrong between several keys of a table is said of one of them.
+            # An error between several keys of a table is reported for one of them.
             key, colon, rest = trouble.partition(": ")
             if colon and key in _known_keys(keys):
                 keys, trouble = [*keys, key], rest
@@ -181,7 +180,7 @@ class _Layers:
         return safe_text(f"{place}: {'.'.join(keys)}: {trouble}.{more} Mend it and run again.")
 
     def refuse_unknown_variables(self) -> None:
-        """Refuse a variable that is meant for us but names no table.
+        """Refuse a variable with our prefix that names no table.
 
         Raises:
             ConfigError: there is one.
@@ -198,7 +197,7 @@ class _Layers:
                 raise ConfigError(msg)
 
     def explain_json(self, err: SettingsError) -> str:
-        """Say which variable holds what should be JSON and isn't."""
+        """Name the variable whose value should be JSON and isn't."""
         wrong = "environment"
         for place, name, value in self._variables():
             table, _, key = name.removeprefix(ENV_PREFIX).lower().partition("__")
@@ -211,7 +210,7 @@ class _Layers:
         )
 
     def _variables(self) -> Iterator[tuple[str, str, str]]:
-        """Yield the place, the name in capitals and the value of each variable of ours."""
+        """Yield the place, the name in capitals and the value of each variable with our prefix."""
         kept = dotenv_values(self.dotenv, encoding=_ENCODING) if self.dotenv.is_file() else {}
         for name, value in os.environ.items():
             if name.upper().startswith(ENV_PREFIX):
@@ -233,7 +232,7 @@ class _Layers:
 
 
 def _line_of(file: Path, keys: list[str]) -> int:
-    """Return the line on which a key stands in its table; 0 where it isn't plain to see."""
+    """Return the line of a key in its table; 0 where it can't be found."""
     table: list[str] = []
     for number, line in enumerate(file.read_text(encoding=_ENCODING).splitlines(), start=1):
         if header := _TABLE.match(line):
@@ -275,7 +274,7 @@ def _expectation(error: ErrorDetails) -> str:
 
 
 def _given(error: ErrorDetails) -> object:
-    """Return the value that is wrong, but for what may be secret in an address."""
+    """Return the wrong value, without the secrets of an address."""
     value = error["input"]
     is_address = error.get("ctx", {}).get("pattern") == URL_PATTERN or "://" in str(value)
     return shown_in_part(value) if is_address and isinstance(value, str) else value
@@ -286,7 +285,7 @@ def _known_keys(path: list[str]) -> list[str]:
     for part in path:
         if part.isdigit():
             continue
-        if part not in fields:  # the name of a host: what lies below is the same for each
+        if part not in fields:  # the name of a host
             return list(HostSettings.model_fields)
         annotation = fields[part].annotation
         if part == "label":

@@ -1,4 +1,4 @@
-"""The settings, each checked, each with its default and a line on what it does.
+"""Define the settings: each has a check, a default and a description.
 
 Any key is also an environment variable: `fetch.genre_limit` is `EQUIGEN_FETCH__GENRE_LIMIT`.
 Credentials come from the environment or `.env` alone: `DISCOGS_TOKEN`, or `DISCOGS_KEY` and
@@ -41,14 +41,14 @@ Sha256 = Annotated[str, StringConstraints(to_lower=True, pattern=SHA256_PATTERN)
 
 
 class Spread(StrEnum):
-    """Which years a label's albums are of: the newest that have enough, or all that have any."""
+    """The years of a label's albums: the newest that have enough, or all that have any."""
 
     RECENT = "recent"
     EVEN = "even"
 
 
 class DatasetSettings(Table):
-    """`[dataset]`: where the dataset lies; the names are relative to `directory`."""
+    """`[dataset]`: the location of the dataset; the names are relative to `directory`."""
 
     directory: Folder = Field(Path("data"), description="everything below lies under it")
     tsv: Name = Field("equigen_dataset.tsv", description="the dataset: one row an album")
@@ -57,7 +57,7 @@ class DatasetSettings(Table):
 
 
 class LabelSettings(Table):
-    """`[[fetch.label]]`: a label of one's own; one of `genre` and `style` must be there."""
+    """`[[fetch.label]]`: a label of the user's own; it needs a `genre` or a `style`."""
 
     name: Name
     genre: str = ""
@@ -74,7 +74,7 @@ class LabelSettings(Table):
 
 
 class FetchSettings(Table):
-    """`[fetch]`: which albums are wanted, and how many of each label."""
+    """`[fetch]`: the albums to fetch, and the quotas of the labels."""
 
     source: Name = Field(
         "discogs", description="where albums come from: discogs, discogs-dump, musicbrainz"
@@ -141,7 +141,7 @@ class FetchSettings(Table):
 
 
 class HostSettings(Table):
-    """`[download.hosts."HOST"]`: how kindly one picture host is asked."""
+    """`[download.hosts."HOST"]`: the limits of one picture host."""
 
     per_minute: int = Field(0, ge=0, description="requests in any 60 s; 0: no limit")
     per_day: int = Field(0, ge=0, description="requests a UTC day; 0: no limit")
@@ -155,7 +155,7 @@ _DEFAULT_HOSTS: Mapping[str, Mapping[str, int]] = {
 
 
 class DownloadSettings(Table):
-    """`[download]`: what counts as a good cover, and the limits of the hosts they come from."""
+    """`[download]`: the checks and sizes of covers, and the limits of their hosts."""
 
     min_size_px: int = Field(2, ge=1, description="smallest width and height; 1x1 is a spacer")
     max_pixels: int = Field(50_000_000, ge=1, description="largest area, checked before decoding")
@@ -201,7 +201,7 @@ class DownloadSettings(Table):
         return self
 
     def renderings(self) -> tuple[Rendering, ...]:
-        """Return how a cover's files are made: the first for the images folder itself."""
+        """Return the rendering of each size; the first is for the images folder itself."""
         return tuple(
             Rendering(size_px, self.fit, self.quality, self.format) if size_px else Rendering()
             for size_px in self.sizes or [0]
@@ -221,7 +221,7 @@ class DownloadSettings(Table):
 
 
 class HttpSettings(Table):
-    """`[http]`: patience of the one HTTP client that all stages share."""
+    """`[http]`: timeouts and retries of the HTTP client that all stages share."""
 
     connect_timeout_s: float = Field(
         10, gt=0, le=86_400, description="seconds to wait for a connection"
@@ -240,7 +240,7 @@ class HttpSettings(Table):
 
 
 class BalanceSettings(Table):
-    """`[balance]`: how many albums an artist may have in a genre, and the seed."""
+    """`[balance]`: the most albums of an artist in a genre, and the seed."""
 
     per_artist: int = Field(
         0, ge=0, description="albums of one artist in a genre, at most; 0: any number"
@@ -249,7 +249,7 @@ class BalanceSettings(Table):
 
 
 class SplitSettings(Table):
-    """`[split]`: the shares of train, val and test, who stays together, and the seed."""
+    """`[split]`: the shares of train, val and test, the grouping, and the seed."""
 
     ratio: tuple[float, float, float] = Field(
         (0.70, 0.15, 0.15), description="shares of train, val and test"
@@ -270,7 +270,7 @@ class SplitSettings(Table):
 
 
 class Settings(BaseSettings):
-    """All settings, checked; see config.example.toml for what each one does."""
+    """All settings, checked; config.example.toml describes each one."""
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -294,7 +294,7 @@ class Settings(BaseSettings):
 
     @property
     def user_agent(self) -> str:
-        """Who hosts other than a source's own are told that we are."""
+        """The User-Agent for hosts other than a source's own."""
         given = self.discogs.user_agent or self.musicbrainz.user_agent
         return given or self.discogs.user_agent_sent
 
@@ -307,7 +307,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  (pydantic's own name)
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Put the file below the environment; its values come in as the argument `toml`."""
+        """Order the layers: flags, environment, .env, then config.toml (the argument `toml`)."""
         given = dict(init_settings())
         flags, toml = given.pop("flags", {}), given.pop("toml", {})
         return (

@@ -1,4 +1,4 @@
-"""The settings of where albums and covers come from."""
+"""Define the settings of the sources of albums and covers, and the credentials."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,10 +9,12 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SecretStr,
     StringConstraints,
     ValidationInfo,
     field_validator,
 )
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from equigen.version import __version__
 
@@ -54,7 +56,7 @@ class Table(BaseModel):
 
 
 class DiscogsSettings(Table):
-    """`[discogs]`: how the Discogs API is asked."""
+    """`[discogs]`: access to the Discogs API."""
 
     base_url: BaseUrl = Field(DISCOGS_API_URL, description="where the API is")
     user_agent: UserAgent = Field(
@@ -69,12 +71,12 @@ class DiscogsSettings(Table):
 
     @property
     def user_agent_sent(self) -> str:
-        """Who hosts are told that we are: the user's name for it, else our own."""
+        """The User-Agent: the user's setting, or else EquiGen's."""
         return self.user_agent or f"EquiGen/{__version__}"
 
 
 class MusicBrainzSettings(Table):
-    """`[musicbrainz]`: whether MusicBrainz's albums come from its dump or its API."""
+    """`[musicbrainz]`: the choice between MusicBrainz's dump and its API."""
 
     live: bool = Field(
         default=False,
@@ -87,7 +89,7 @@ class MusicBrainzSettings(Table):
 
     @property
     def user_agent_sent(self) -> str:
-        """Who the service is told that we are: the user's name for it, else our own."""
+        """The User-Agent: the user's setting, or else EquiGen's."""
         return self.user_agent or f"EquiGen/{__version__}"
 
 
@@ -100,12 +102,12 @@ def _with_known_home(folder: Path) -> Path:
     return folder
 
 
-# Where "~" and "~name" stand for a home.
+# A path in which "~" and "~name" stand for a home folder.
 Folder = Annotated[Path, AfterValidator(_with_known_home)]
 
 
 class DumpsSettings(Table):
-    """`[dumps]`: the open dumps: where they lie, which are read, where they come from."""
+    """`[dumps]`: the open dumps: their folder, their dates, and their hosts."""
 
     directory: Folder = Field(
         Path("dumps"), description="where dumps lie; a relative path starts at dataset.directory"
@@ -136,5 +138,40 @@ class CoverArtSettings(Table):
     @field_validator("cover_px", mode="before")
     @classmethod
     def _from_text(cls, value: object) -> object:
-        # A flag or a variable is text, and a Literal takes only the number itself.
+        # Flags and variables are texts, but a Literal accepts only the number itself.
         return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+class Credentials(BaseSettings):
+    """Credentials for services, from the environment or `.env` alone; they print as stars."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    discogs_token: SecretStr = SecretStr("")
+    discogs_key: SecretStr = SecretStr("")
+    discogs_secret: SecretStr = SecretStr("")
+
+    @field_validator("discogs_token", "discogs_key", "discogs_secret")
+    @classmethod
+    def _fits_a_header(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value().strip()
+        if not (text.isascii() and text.isprintable()):
+            msg = "expected plain ASCII letters, digits and signs on one line"
+            raise ValueError(msg)
+        return SecretStr(text)
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return all secret texts, to be hidden in logs and messages."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return tuple(text for value in values if (text := value.get_secret_value()))
+
+    def discogs_authorization(self) -> str:
+        """Return the `Authorization` header for Discogs; "" where no credentials are set.
+
+        https://www.discogs.com/developers/#page:authentication
+        """
+        token = self.discogs_token.get_secret_value()
+        key, secret = self.discogs_key.get_secret_value(), self.discogs_secret.get_secret_value()
+        if token:
+            return f"Discogs token={token}"
+        return f"Discogs key={key}, secret={secret}" if key and secret else ""

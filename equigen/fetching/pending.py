@@ -1,4 +1,4 @@
-"""The albums that were taken: known again by later runs, and brought into the TSV."""
+"""Load the albums taken before, and write those that wait in the ledger to the TSV."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -19,11 +19,11 @@ _MOST_DIGITS = 12
 
 
 def known_albums(context: Context, ledger: Ledger) -> Selection:
-    """Start from what people see, the TSV, then from what the ledger remembers beyond it.
+    """Return a selection with the TSV's albums and those that only the ledger has.
 
     Raises:
-        MissingInputError: there is no TSV, but the ledger remembers that there was one.
-        InputError: it is broken.
+        MissingInputError: there is no TSV, but the ledger has albums that were written to it.
+        InputError: the TSV is broken.
 
     """
     selection = Selection()
@@ -50,10 +50,10 @@ def known_albums(context: Context, ledger: Ledger) -> Selection:
 
 
 def albums_of(tsv: Path) -> Iterator[Taken]:
-    """Yield the albums of the TSV's rows, as the ledger has those that were taken.
+    """Yield the albums of the TSV's rows in the form of the ledger's taken albums.
 
     Raises:
-        MissingInputError, InputError: there is no TSV, or it is broken.
+        MissingInputError, InputError: the TSV is missing or broken.
 
     """
     with reading_tsv(tsv) as rows:
@@ -71,13 +71,13 @@ def albums_of(tsv: Path) -> Iterator[Taken]:
 
 
 def _number(cell: str) -> int:
-    """Read an index or a year as another tool may have left it ("7.0"); what is none is 0."""
+    """Parse an index or a year, also as other tools write it ("7.0"); return 0 for others."""
     whole = cell.strip().removesuffix(".0")
     return int(whole) if whole.isdecimal() and len(whole) <= _MOST_DIGITS else 0
 
 
 def write_pending(context: Context, ledger: Ledger) -> None:
-    """Bring the rows that the ledger holds into the TSV; those already there only once.
+    """Write the ledger's pending rows to the TSV, each once.
 
     Raises:
         StorageError: the disk refuses; the ledger keeps the rows for the next run.
@@ -86,7 +86,7 @@ def write_pending(context: Context, ledger: Ledger) -> None:
     last = ledger.last_pending()
     if not last and context.tsv.exists():
         return
-    # Closed here also where writing breaks off: what reads the ledger must not outlive it.
+    # Closed here also after an error, since the cursor must not outlive the ledger.
     with closing(ledger.pending_rows()) as pending:
         if not context.tsv.exists():
             write_tsv(context.tsv, COLUMNS, (row.cells for row in pending))

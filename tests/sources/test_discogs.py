@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equigen.config.credentials import Credentials
 from equigen.config.layers import Config
 from equigen.config.settings import defaults
-from equigen.config.source_settings import DiscogsSettings
+from equigen.config.source_settings import Credentials, DiscogsSettings
 from equigen.errors import BadBodyError, ConfigError, UsageError
 from equigen.labels.taxonomy import builtin_labels
 from equigen.schema import Listing, safe_text, split_list

@@ -21,7 +21,6 @@ from typing import Any, Self
 import pytest
 from pydantic import SecretStr
 
-from equigen.config.credentials import Credentials
 from equigen.config.layers import Config
 from equigen.config.settings import (
     BalanceSettings,
@@ -34,6 +33,7 @@ from equigen.config.settings import (
 )
 from equigen.config.source_settings import (
     CoverArtSettings,
+    Credentials,
     DiscogsSettings,
     DumpsSettings,
     MusicBrainzSettings,
