@@ -1,6 +1,6 @@
-"""What happens, told as it happens: for `--verbose`, and for the log file that programs read.
+"""Emit events as they happen: for `--verbose`, and for the log file that programs read.
 
-The names of events, and what stands in each, are in docs/cron.md.
+The names of events and their fields are in docs/cron.md.
 """
 
 import logging
@@ -12,9 +12,9 @@ _log = logging.getLogger("equigen.events")
 
 
 def tell(event: str, message: str, **facts: Fact) -> None:
-    """Tell of an event, named by one or two words, in a sentence for people and in facts.
+    """Emit an event: a name of one or two words, a sentence for people, and its fields.
 
-    Facts never hold credentials; addresses are those of `rules.addresses.shown`.
+    Facts never hold credentials; addresses are those of `http.addresses.shown`.
     """
     if _log.isEnabledFor(logging.INFO):
         _log.info("%s", message, extra={"event": event, "facts": facts})

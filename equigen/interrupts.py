@@ -1,4 +1,4 @@
-"""Ctrl-C at a moment of our choosing: not between noting a thing and doing it."""
+"""Defer Ctrl-C and SIGTERM to a moment at which nothing is half done."""
 
 import os
 import signal
@@ -13,20 +13,20 @@ from equigen.errors import EXIT_INTERRUPTED
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LOOKED_EVERY_S = 0.1
-# What is told to stop ends at its next chunk, or it hangs at a silent host and is left.
+# Work that is told to stop ends at its next chunk; work that hangs at a silent host is left.
 _GRACE_S = 0.5
 
 T = TypeVar("T")
 
 
 class Interrupts:
-    """The signals that came meanwhile."""
+    """The signals that were deferred."""
 
     def __init__(self) -> None:
         self.came: list[int] = []
 
     def note(self, number: int, _frame: FrameType | None) -> None:
-        """Keep a signal for later; who sends a second one doesn't want to wait."""
+        """Defer a signal; end the process at a second one."""
         if self.came:
             os._exit(EXIT_INTERRUPTED)
         self.came.append(number)

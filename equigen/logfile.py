@@ -1,4 +1,4 @@
-"""The log file that programs read: one JSON object a line, appended, one line an event."""
+"""Append events to a log file for programs: one JSON object a line."""
 
 import errno
 import json
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _NOTE = "note"
-_MODE = 0o666  # less what the user's umask takes away
-# How all lines of ours begin, also one that was cut off; neither a TSV, a TOML nor a ledger does.
+_MODE = 0o666  # less the user's umask
+# The start of all our lines, also of one that was cut off; no TSV, TOML or ledger starts so.
 _START = b'{"'
-# Standard output and standard error: who sent them to a file wants the log there, too.
+# Standard output and standard error may be sent to the file that the log is written to.
 _TOLD = (1, 2)
 _ours = logging.getLogger("equigen")
 
@@ -64,7 +64,7 @@ class LogFile(logging.Handler):
             raise UsageError(msg)
 
     def hide(self, secrets: Iterable[str]) -> None:
-        """Let these appear in no line from now on, in whatever form."""
+        """Hide these secrets in all further lines, in whatever form they appear."""
         self._censor = Censor(secrets)
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -80,7 +80,7 @@ class LogFile(logging.Handler):
                 )
 
     def tell_error(self, message: str, **facts: str | int) -> None:
-        """Tell of the error that ends a command; on stderr others do."""
+        """Write the error that ends a command to the log, not to stderr."""
         more = {"event": "error", "facts": facts}
         self.handle(
             _ours.makeRecord(_ours.name, logging.ERROR, "", 0, message, (), None, extra=more)
@@ -94,7 +94,7 @@ class LogFile(logging.Handler):
 
     def _open(self) -> int:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        # Not to wait for a reader of a pipe that has none: there it fails, as ENXIO.
+        # A pipe without a reader fails with ENXIO instead of blocking.
         file = os.open(self.path, flags | os.O_NONBLOCK, _MODE)
         kind = os.fstat(file).st_mode
         if not (stat.S_ISREG(kind) or stat.S_ISCHR(kind) or stat.S_ISFIFO(kind)):
@@ -104,7 +104,7 @@ class LogFile(logging.Handler):
         return file
 
     def _is_log(self) -> bool:
-        """Tell whether what is there already may be a log; what can't be read may be one."""
+        """Return whether a file that is there may be a log; an unreadable one may be."""
         here = os.fstat(self._file)
         if not stat.S_ISREG(here.st_mode):
             return True
@@ -119,7 +119,7 @@ class LogFile(logging.Handler):
 
     def _write(self, line: str) -> None:
         self._follow()
-        # The end of a line that the disk had no room for is missing: it must spoil no other.
+        # A line that a full disk cut off is ended first, so that it spoils no other.
         raw = ("\n" * self._is_torn + line + "\n").encode("ascii")
         written = os.write(self._file, raw)
         self._is_torn = 0 < written < len(raw) or (self._is_torn and not written)
@@ -144,7 +144,7 @@ def _why(err: OSError) -> str:
 
 
 def as_line(record: logging.LogRecord, command: str, censor: Censor) -> str:
-    """Return a record as one line of JSON, in ASCII; what is no event of its own is a note."""
+    """Return a log record as one line of JSON in ASCII; a record that isn't an event is a note."""
     at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
     facts: Mapping[str, object] = getattr(record, "facts", {})
     line = {
@@ -160,7 +160,7 @@ def as_line(record: logging.LogRecord, command: str, censor: Censor) -> str:
 
 
 def _clean(value: object, censor: Censor) -> object:
-    """Return a value as JSON can hold it: no lone surrogates, nothing endless, nothing secret."""
+    """Return a value that JSON can hold: no lone surrogates, no infinities, no secrets."""
     if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, float):
@@ -203,7 +203,7 @@ def log_under_way() -> LogFile | None:
 
 def join_log(path: str, command: str, secrets: Iterable[str]) -> None:
     """Write the events of this process, too, to the log file of the one that started it."""
-    with suppress(UsageError):  # who started it says what is wrong with it
+    with suppress(UsageError):  # the process that started this one reports it
         log = LogFile(Path(path), command, complains=False)
         log.hide(secrets)
         _ours.addHandler(log)

@@ -1,4 +1,4 @@
-"""Standard output and standard error, which may be full, closed, or read by nobody."""
+"""Write to standard output and standard error, which may be full, closed, or read by nobody."""
 
 import io
 import os
@@ -13,7 +13,7 @@ _STDIN, _STDOUT, _STDERR = 0, 1, 2
 
 
 class _Stdout(io.TextIOWrapper):
-    """Standard output whose trouble is an `OutputError`; after the first, all goes nowhere."""
+    """Standard output that raises `OutputError`, and discards all text after the first error."""
 
     def write(self, text: str) -> int:
         """Write text."""
@@ -23,14 +23,14 @@ class _Stdout(io.TextIOWrapper):
             self._give_up(err)
 
     def flush(self) -> None:
-        """Write what is gathered."""
+        """Flush standard output."""
         try:
             super().flush()
         except OSError as err:
             self._give_up(err)
 
     def _give_up(self, err: OSError) -> NoReturn:
-        # What is gathered would be tried again when the process ends, and fail again.
+        # Buffered text would be written again, and fail again, when the process ends.
         with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  (a device, not a path of ours)
             os.dup2(nowhere.fileno(), self.fileno())
         if err.errno == EPIPE:
@@ -44,10 +44,10 @@ class _Stdout(io.TextIOWrapper):
 
 
 def take_over_stdout() -> None:
-    """Let trouble with standard output be an `OutputError`, and no letter too much for it.
+    """Make standard output raise `OutputError`, and write any character.
 
-    Where it, or standard error, was closed before we began, all that is meant for it goes nowhere,
-    and no file of ours gets its number.
+    Where it, or standard error, was closed before we began, text for it is discarded, and no other
+    file gets its descriptor.
     """
     for number in (_STDIN, _STDOUT, _STDERR):
         try:
@@ -67,7 +67,7 @@ def _raw(number: int) -> io.BufferedWriter:
 
 
 def flush_stdout() -> None:
-    """Write what is gathered.
+    """Flush standard output.
 
     Raises:
         OutputError: it can't be.
@@ -87,6 +87,6 @@ def put(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """Write one line to standard error; where even that can't be done, nothing can."""
+    """Write one line to standard error; ignore a standard error that can't be written."""
     with suppress(OSError):
         print(" ".join(text.split()), file=sys.stderr, flush=True)
