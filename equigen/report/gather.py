@@ -42,7 +42,7 @@ from equigen.report.tables import (
 from equigen.report.tally import (
     Likeness,
     LookalikeGroup,
-    Tally,
+    ReportTally,
     conflicts,
     lookalike_groups,
     torn,
@@ -87,7 +87,7 @@ class _DatasetPass:
 
     sha256: str
     remembered: _Remembered
-    tally: Tally
+    tally: ReportTally
 
 
 def gather(context: Context, *, covers: int) -> Gathered:
@@ -190,8 +190,8 @@ def _remembered(ledger: Ledger) -> _Remembered:
 
 def _tally(
     context: Context, ledger: Ledger | None, remembered: _Remembered, sampler: Sampler
-) -> Tally:
-    tally = Tally(sampler, remembered.groups, remembered.identical)
+) -> ReportTally:
+    tally = ReportTally(sampler, remembered.groups, remembered.identical)
     wanted = dataset_covers(context)
     with context.bar("report", 0, "row") as bar:
         while batch := list(islice(wanted, _BATCH_ROWS)):
@@ -205,7 +205,7 @@ def _tally(
 
 
 def _pictures(
-    context: Context, tally: Tally, groups: Sequence[LookalikeGroup], covers: int
+    context: Context, tally: ReportTally, groups: Sequence[LookalikeGroup], covers: int
 ) -> tuple[tuple[Sheet, ...], tuple[PicturedGroup, ...]]:
     """Draw some covers of each genre, and the first ones of each group."""
     sizes: Counter[str] = Counter()
@@ -235,7 +235,7 @@ def _pictures(
     return sheets, pictured
 
 
-def _totals(tally: Tally, groups: int, divided: int) -> Iterator[Fact]:
+def _totals(tally: ReportTally, groups: int, divided: int) -> Iterator[Fact]:
     yield Fact("albums", f"{tally.rows:,}")
     yield Fact("covers", f"{tally.covers:,}")
     yield Fact("size of the covers", f"{tally.size_bytes / 1e6:,.1f} MB")
@@ -254,7 +254,7 @@ def _totals(tally: Tally, groups: int, divided: int) -> Iterator[Fact]:
     yield Fact("label conflicts", f"{divided:,}")
 
 
-def _missing(context: Context, remembered: _Remembered, tally: Tally) -> Iterator[str]:
+def _missing(context: Context, remembered: _Remembered, tally: ReportTally) -> Iterator[str]:
     """Yield a line for each part that isn't there yet, with the command that makes it."""
     if not tally.rows:
         yield "The dataset has no rows yet: run `equigen fetch`."
@@ -275,7 +275,7 @@ def _missing(context: Context, remembered: _Remembered, tally: Tally) -> Iterato
         yield f"{undealt:,} covers are in no set: run `equigen split`."
 
 
-def _balance(context: Context, remembered: _Remembered, tally: Tally) -> Balance:
+def _balance(context: Context, remembered: _Remembered, tally: ReportTally) -> Balance:
     ratio = context.settings.split.ratio
     *rows, total = set_rows(tally.sets, ratio)
     wanted = tuple(

@@ -24,7 +24,7 @@ class Cause(NamedTuple):
 
 
 @dataclass(slots=True)
-class Tally:
+class ReportTally:
     """Sums, a sample, and the albums whose covers look alike: nothing else grows with the rows.
 
     `groups` has the name of a file's group by its sha256; `identical` are the paths of covers
