@@ -31,12 +31,14 @@ from equigen.dataset.balancing import (
     old_memento_of,
 )
 from equigen.dataset.context import Context
-from equigen.dataset.covers import dataset_covers
+from equigen.dataset.covers import dataset_labels
 from equigen.dataset.dataset import Dataset, Need
-from equigen.dataset.table import write_without
+from equigen.dataset.table import map_table, write_without
 from equigen.dataset.tsv import reading_tsv
 from equigen.errors import UsageError
+from equigen.identity.albums import album_key
 from equigen.identity.artists import artists_by_credit
+from equigen.identity.pictures import picture_key
 from equigen.schema import UNKNOWN, by_age, decade_of
 from equigen.storage.atomic import check_output
 from equigen.summary import Summary, Table
@@ -44,6 +46,7 @@ from equigen.summary import Summary, Table
 ORDER: Final = 55
 SETTINGS: Final = ("balance.per_artist", "balance.seed")
 
+_COLUMNS = ("artist", "album", "genre", "year", "image_url", "album_id")
 _MIN = "min"
 _MOST_DIGITS = 9
 _EXAMPLES = 3
@@ -152,19 +155,26 @@ class _Plan:
 
 def _read(context: Context, before: Collection[bytes]) -> _Rows:
     rows, credits_ = _Rows(), list[str]()
-    seed = context.settings.balance.seed
+    seed, label_of = context.settings.balance.seed, dataset_labels(context)
     with reading_tsv(context.tsv) as tsv:
-        for row, album in zip(tsv, dataset_covers(context), strict=True):
-            key = album.album
+        columns = tsv.columns
+    asked = tuple(dict.fromkeys((*columns, "album_id")))
+    at_artist, at_title, at_genre, at_year, at_url, at_id = map(asked.index, _COLUMNS)
+    for chunk in map_table(context.tsv, asked, lambda chunk: chunk.frame.rows()):
+        for cells in chunk:
+            row = cells[: len(columns)]
+            artist, title, album_id = row[at_artist], row[at_title], cells[at_id]
+            key = album_id or album_key(
+                album_id="", artist=artist, title=title, picture=picture_key(row[at_url])
+            )
             memento, lot = memento_of(key), lot_of(key, row=row, seed=seed)
-            rows.genres.append(album.label)
+            rows.genres.append(label_of(row[at_genre]))
             rows.mementos.append(memento)
             rows.was_kept.append(
-                memento in before
-                or (not album.album_id and old_memento_of(album.artist, album.title) in before)
+                memento in before or (not album_id and old_memento_of(artist, title) in before)
             )
-            rows.candidates.append(Candidate(lot, decade_of(album.year)))
-            credits_.append(album.artist)
+            rows.candidates.append(Candidate(lot, decade_of(row[at_year])))
+            credits_.append(artist)
     if context.settings.balance.per_artist:
         artists = artists_by_credit(set(credits_))
         rows.candidates = [

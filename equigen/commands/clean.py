@@ -12,8 +12,7 @@ from typing import Final
 
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset, Need
-from equigen.dataset.table import Chunk, Edit, map_table, splice, stamp_of
-from equigen.identity.columns import clean_artists
+from equigen.dataset.table import rewrite_column
 from equigen.summary import Summary
 
 ORDER: Final = 30
@@ -27,29 +26,15 @@ def run(context: Context) -> Summary:
         MissingInputError, InputError: there is no TSV, or it is broken; it stays untouched.
 
     """
+    from equigen.identity.columns import clean_artists  # noqa: PLC0415  (polars starts a thread)
+
     with Dataset.writing(context, "clean", Need.TSV):
-        rows, edits, stamp = 0, list[Edit](), stamp_of(context.tsv)
-        for count, found in map_table(context.tsv, ["artist"], _cleaned):
-            rows += count
-            edits += found
-        if edits:
-            splice(context.tsv, edits, since=stamp)
+        rows, changed = rewrite_column(context.tsv, "artist", clean_artists)
     return Summary(
         stage="clean",
         unit="rows",
         rows_in=rows,
         rows_out=rows,
-        facts={"changed": len(edits)},
-        notes=[f"{len(edits):,} artist names changed"],
+        facts={"changed": changed},
+        notes=[f"{changed:,} artist names changed"],
     )
-
-
-def _cleaned(chunk: Chunk) -> tuple[int, list[Edit]]:
-    names = chunk.frame["artist"]
-    cleaned = clean_artists(names)
-    changed = (cleaned != names).arg_true()
-    new = cleaned.gather(changed).to_list()
-    return len(chunk), [
-        chunk.replacing(row, "artist", name)
-        for row, name in zip(changed.to_list(), new, strict=True)
-    ]

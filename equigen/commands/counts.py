@@ -21,9 +21,10 @@ from typing import Annotated, Final
 import typer
 
 from equigen.dataset.context import Context
-from equigen.dataset.covers import WantedCover, dataset_covers
+from equigen.dataset.covers import WantedCover, dataset_covers, dataset_labels
 from equigen.dataset.dataset import Dataset
 from equigen.dataset.layouts import cover_files
+from equigen.dataset.table import map_table
 from equigen.errors import MissingInputError, UsageError
 from equigen.report.charts import check_chart, draw_bars, draw_heat_map
 from equigen.report.tables import (
@@ -43,6 +44,8 @@ SETTINGS: Final = ()
 _MOST_FIELDS = 2
 # The value of each counted field.
 _Values = tuple[str, ...]
+# The column that tells each field.
+_COLUMNS: Final = {By.GENRE: "genre", By.LABEL: "genre", By.DECADE: "year", By.COUNTRY: "country"}
 
 
 def run(
@@ -72,8 +75,7 @@ def run(
     fields = _fields(by or [By.GENRE], images)
     if chart:
         check_chart(chart, context.own_files)
-    values = _folders(images) if images else _values(context, fields)
-    found = Counter(values)
+    found = Counter(_folders(images)) if images else _count(context, fields)
     total = found.total()
     unit = "pictures" if images else "albums"
     title = f"{total:,} {unit} by {' and '.join(fields)}"
@@ -159,24 +161,48 @@ def _against(cells: Counter[_Values], rows: By, columns: By) -> _Counted:
     )
 
 
-def _values(context: Context, fields: Sequence[By]) -> Iterator[_Values]:
-    sets = _sets(context) if By.SET in fields else {}
-    for cover in dataset_covers(context):
-        yield tuple(_value(cover, by, sets) for by in fields)
+def _count(context: Context, fields: Sequence[By]) -> Counter[_Values]:
+    if By.SET in fields:  # which rows are in which set is known by their covers' files
+        sets = _sets(context)
+        covers = dataset_covers(context)
+        return Counter(tuple(_value(cover, by, sets) for by in fields) for cover in covers)
+    columns = list(dict.fromkeys(_COLUMNS[by] for by in fields))
+    cells = Counter[_Values]()
+    for frame in map_table(context.tsv, columns, lambda chunk: chunk.frame.group_by(columns).len()):
+        for *values, count in frame.rows():
+            cells[tuple(values)] += count
+    label_of = dataset_labels(context)
+    found = Counter[_Values]()
+    for row, count in cells.items():
+        of_column = dict(zip(columns, row, strict=True))
+        found[tuple(_told(by, of_column[_COLUMNS[by]], label_of) for by in fields)] += count
+    return found
+
+
+def _told(by: By, cell: str, label_of: Callable[[str], str]) -> str:
+    match by:
+        case By.GENRE:
+            return label_of(cell)
+        case By.DECADE:
+            return decade_of(cell)
+        case By.COUNTRY:
+            return cell or UNKNOWN
+        case _:
+            return cell
 
 
 def _value(cover: WantedCover, by: By, sets: Mapping[str, str]) -> str:
     match by:
+        case By.SET:
+            return sets.get(cover.path, NO_SET)
+        case By.DECADE:
+            return _told(by, cover.year, str)
+        case By.COUNTRY:
+            return _told(by, cover.country, str)
         case By.GENRE:
             return cover.label
         case By.LABEL:
             return cover.genre
-        case By.DECADE:
-            return decade_of(cover.year)
-        case By.COUNTRY:
-            return cover.country or UNKNOWN
-        case By.SET:
-            return sets.get(cover.path, NO_SET)
 
 
 def _sets(context: Context) -> dict[str, str]:

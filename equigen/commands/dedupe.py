@@ -20,25 +20,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
-import polars as pl
 import typer
 
 from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers
 from equigen.dataset.dataset import Dataset, Need
 from equigen.dataset.layouts import where_covers_are
-from equigen.dataset.table import (
-    Chunk,
-    Spans,
-    map_table,
-    removals,
-    splice,
-    stamp_of,
-    write_without,
-)
+from equigen.dataset.table import map_table, splice, stamp_of, write_without
 from equigen.dataset.tsv import write_tsv
 from equigen.errors import MissingInputError, UsageError
-from equigen.identity.columns import find_duplicates, shown_pictures
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import Digest
 from equigen.neardup.clusters import Copy, conflicts, surplus
@@ -47,6 +37,9 @@ from equigen.storage.os_errors import translating_read_errors
 from equigen.summary import Summary, Table
 
 if TYPE_CHECKING:
+    import polars as pl
+
+    from equigen.dataset.table_reader import Chunk, Spans
     from equigen.neardup.search import Lookalikes
 
 ORDER: Final = 40
@@ -92,7 +85,13 @@ def run(
 
 
 def _by_rows(context: Context) -> Summary:
-    spans, frames = list[Spans](), list[pl.DataFrame]()
+    import polars as pl  # noqa: PLC0415  (it starts a thread)
+
+    from equigen.dataset.table_reader import removals  # noqa: PLC0415
+    from equigen.identity.columns import find_duplicates  # noqa: PLC0415
+
+    spans: list[Spans] = []
+    frames: list[pl.DataFrame] = []
     stamp = stamp_of(context.tsv)
     for span, frame in map_table(context.tsv, ["artist", "album", "image_url"], _with_pictures):
         spans.append(span)
@@ -110,7 +109,9 @@ def _by_rows(context: Context) -> Summary:
     )
 
 
-def _with_pictures(chunk: Chunk) -> tuple[Spans, pl.DataFrame]:
+def _with_pictures(chunk: "Chunk") -> "tuple[Spans, pl.DataFrame]":
+    from equigen.identity.columns import shown_pictures  # noqa: PLC0415
+
     pictures = shown_pictures(chunk.frame["image_url"]).alias("picture")
     return chunk.spans, chunk.frame.select("artist", "album").with_columns(pictures)
 

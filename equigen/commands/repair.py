@@ -22,7 +22,7 @@ from typing import Final
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset, Need
 from equigen.dataset.guards import are_covers_there, is_ledger_lost
-from equigen.dataset.tsv import reading_tsv
+from equigen.dataset.table import map_table
 from equigen.downloading.store import Shelf
 from equigen.errors import MissingInputError
 from equigen.ledger.database import BESIDE, BUILDING, BUILT, is_empty, put_built_in_place
@@ -107,8 +107,7 @@ def _nothing_to_build_of(context: Context) -> MissingInputError:
 
 
 def _count_rows(context: Context) -> int:
-    with reading_tsv(context.tsv) as tsv:
-        return sum(1 for _ in tsv)
+    return sum(map_table(context.tsv, (), len))
 
 
 @dataclass(frozen=True, slots=True)

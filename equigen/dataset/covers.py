@@ -3,16 +3,22 @@
 Where a row's cover lies is decided here alone: the layout is a folder a label.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from equigen.dataset.context import Context
 from equigen.dataset.naming import cover_name, folder_name
-from equigen.dataset.tsv import reading_tsv
+from equigen.dataset.table import map_table
 from equigen.identity.albums import album_key
-from equigen.identity.pictures import has_no_cover, picture_key
+from equigen.identity.pictures import picture_key
 from equigen.labels.taxonomy import folder_of, folders_by_genre
+
+if TYPE_CHECKING:
+    from equigen.dataset.table_reader import Chunk
+
+_COLUMNS = ("artist", "album", "genre", "image_url", "year", "album_id", "country")
 
 
 class WantedCover(NamedTuple):
@@ -57,27 +63,32 @@ def wanted_covers(
         MissingInputError, InputError: there is no dataset, or it is broken.
 
     """
-    labels: dict[str, str] = {}
-    with reading_tsv(tsv) as rows:
-        at_artist, at_title, at_genre, at_url, at_year = (
-            rows.index(name) for name in ("artist", "album", "genre", "image_url", "year")
-        )
-        at_id, at_country = rows.index("album_id"), rows.index("country")
-        for row in rows:
-            genre, url, artist, title = row[at_genre], row[at_url], row[at_artist], row[at_title]
-            if genre not in labels:
-                labels[genre] = folder_name(folder_of(genre, folders))
-            label = labels[genre]
-            picture = picture_key(url) if url else ""
-            album_id = row[at_id] if at_id >= 0 else ""
-            country = row[at_country] if at_country >= 0 else ""
+    label_of = _labels(folders)
+    for rows in map_table(tsv, _COLUMNS, _with_pictures):
+        for artist, title, genre, url, year, album_id, country, picture, is_bare in rows:
+            label = label_of(genre)
             file = cover_name(artist, title, album_id=album_id, picture=picture, suffix=suffix)
-            if has_no_cover(url):
-                picture = f"file:{file}"
             yield WantedCover(
-                f"{label}/{file}", picture, url, genre, label, artist, title, row[at_year],
-                country, album_id,
+                f"{label}/{file}", f"file:{file}" if is_bare else picture, url, genre, label,
+                artist, title, year, country, album_id,
             )  # fmt: skip
+
+
+def _with_pictures(chunk: "Chunk") -> list[tuple[str, str, str, str, str, str, str, str, bool]]:
+    from equigen.identity.columns import have_no_cover, picture_keys  # noqa: PLC0415  (polars)
+
+    urls = chunk.frame["image_url"]
+    pictures, are_bare = picture_keys(urls).alias("picture"), have_no_cover(urls).alias("is_bare")
+    return chunk.frame.with_columns(pictures, are_bare).rows()
+
+
+def _labels(folders: Mapping[str, str]) -> Callable[[str], str]:
+    return cache(lambda genre: folder_name(folder_of(genre, folders)))
+
+
+def dataset_labels(context: Context) -> Callable[[str], str]:
+    """Return the function that names the label of a row by its `genre` cell."""
+    return _labels(folders_by_genre(context.settings.fetch.known_labels()))
 
 
 def dataset_covers(context: Context) -> Iterator[WantedCover]:

@@ -1,11 +1,10 @@
 """Addresses that expired: their sources are asked for new ones, and the TSV gets these."""
 
 import threading
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from equigen.dataset.context import Context
-from equigen.dataset.tsv import reading_tsv, write_tsv
+from equigen.dataset.table import rewrite_column
 from equigen.downloading.jobs import Job
 from equigen.errors import EquigenError, HttpStatusError
 from equigen.events import tell
@@ -123,18 +122,6 @@ def write_renewed(context: Context, ledger: Ledger) -> None:
 
     """
     renewals = ledger.renewals()
-    if not renewals:
-        return
-
-    def rows() -> Iterator[Sequence[str]]:
-        with reading_tsv(context.tsv) as tsv:
-            at = tsv.index("image_url")
-            for row in tsv:
-                if row[at] in renewals:
-                    row[at] = renewals[row[at]]
-                yield row
-
-    with reading_tsv(context.tsv) as tsv:
-        columns = tsv.columns
-    write_tsv(context.tsv, columns, rows())
-    ledger.forget_renewals(renewals)
+    if renewals:
+        rewrite_column(context.tsv, "image_url", lambda urls: urls.replace(renewals))
+        ledger.forget_renewals(renewals)

@@ -1,19 +1,22 @@
 """Load the albums taken before, and write those that wait in the ledger to the TSV."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from equigen.dataset.context import Context
+from equigen.dataset.table import append_rows, map_table
 from equigen.dataset.tsv import reading_tsv, write_tsv
 from equigen.errors import MissingInputError
 from equigen.fetching.selection import Selection
 from equigen.identity.albums import Identity
-from equigen.identity.artists import clean_artist
-from equigen.identity.pictures import picture_key
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import PendingRow, Taken
 from equigen.schema import COLUMNS, REQUIRED_COLUMNS
+
+if TYPE_CHECKING:
+    from equigen.dataset.table_reader import Chunk
 
 _MOST_DIGITS = 12
 
@@ -56,18 +59,19 @@ def albums_of(tsv: Path) -> Iterator[Taken]:
         MissingInputError, InputError: the TSV is missing or broken.
 
     """
-    with reading_tsv(tsv) as rows:
-        artist, title, number, genre, year, url = map(rows.index, REQUIRED_COLUMNS)
-        identity_at = rows.index("album_id")
-        for row in rows:
-            identity = Identity(
-                album_id=row[identity_at] if identity_at >= 0 else "",
-                artist=clean_artist(row[artist]),
-                title=row[title],
-                picture=picture_key(row[url]) if row[url] else "",
-                genre=row[genre],
-            )
-            yield Taken(identity, _number(row[number]), pending=False, year=row[year])
+    columns = (*REQUIRED_COLUMNS, "album_id")
+    for rows in map_table(tsv, columns, _with_identities):
+        for _, title, number, genre, year, _, album_id, artist, picture in rows:
+            identity = Identity(album_id, artist, title, picture, genre)
+            yield Taken(identity, _number(number), pending=False, year=year)
+
+
+def _with_identities(chunk: "Chunk") -> list[tuple[str, ...]]:
+    from equigen.identity.columns import clean_artists, picture_keys  # noqa: PLC0415  (polars)
+
+    frame = chunk.frame
+    artists = clean_artists(frame["artist"]).alias("cleaned")
+    return frame.with_columns(artists, picture_keys(frame["image_url"]).alias("picture")).rows()
 
 
 def _number(cell: str) -> int:
@@ -91,28 +95,32 @@ def write_pending(context: Context, ledger: Ledger) -> None:
         if not context.tsv.exists():
             write_tsv(context.tsv, COLUMNS, (row.cells for row in pending))
         else:
-            with reading_tsv(context.tsv) as tsv:
-                columns = (*tsv.columns, *(name for name in COLUMNS if name not in tsv.columns))
-            write_tsv(context.tsv, columns, _joined(context.tsv, columns, pending))
+            _append(context.tsv, list(pending))
     ledger.mark_written(last)
 
 
-def _joined(
-    path: Path, columns: tuple[str, ...], pending: Iterable[PendingRow]
-) -> Iterator[Sequence[str]]:
+def _append(path: Path, pending: Sequence[PendingRow]) -> None:
+    # A run killed between writing the file and noting it has written rows already.
+    ids = [row.album_id for row in pending]
     there: set[str] = set()
+    for found in map_table(path, ["album_id"], lambda chunk: chunk.frame["album_id"]):
+        there.update(found.filter(found.is_in(ids)).to_list())
+    new = [
+        dict(zip(COLUMNS, row.cells, strict=True)) for row in pending if row.album_id not in there
+    ]
     with reading_tsv(path) as tsv:
-        identity_at = tsv.index("album_id")
-        empty = [""] * (len(columns) - len(tsv.columns))
+        columns = tsv.columns
+    lacking = [name for name in COLUMNS if name not in columns]
+    if lacking:
+        columns = (*columns, *lacking)
+        write_tsv(path, columns, _widened(path, len(lacking)))
+    append_rows(path, ([row.get(name, "") for name in columns] for row in new))
+
+
+def _widened(path: Path, by: int) -> Iterator[Sequence[str]]:
+    with reading_tsv(path) as tsv:
         for row in tsv:
-            if identity_at >= 0:
-                there.add(row[identity_at])
-            yield [*row, *empty]
-    for new in pending:
-        # A run killed between writing the file and noting it has written the row already.
-        if new.album_id not in there:
-            cells = dict(zip(COLUMNS, new.cells, strict=True))
-            yield [cells.get(name, "") for name in columns]
+            yield [*row, *[""] * by]
 
 
 def _tsv_is_gone(context: Context) -> MissingInputError:

@@ -212,6 +212,7 @@ def test_columns_that_lack_are_empty_and_any_order_is_read(path: Path) -> None:
     )
     found = read_table(path, ["artist", "album_id", "my notes", "year"])
     assert found.rows() == [("Nina Simone", "", "good", "1965")]
+    assert read_table(path, ["album_id"]).rows() == [("",)]
 
 
 def test_a_file_that_was_cut_off_is_refused(path: Path) -> None:

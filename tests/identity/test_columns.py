@@ -15,10 +15,11 @@ from equigen.identity.columns import (
     PLAIN_LETTERS,
     clean_artists,
     find_duplicates,
+    have_no_cover,
     picture_keys,
     shown_pictures,
 )
-from equigen.identity.pictures import is_placeholder, picture_key
+from equigen.identity.pictures import has_no_cover, is_placeholder, picture_key
 
 NAMES = st.one_of(
     st.text(max_size=8),
@@ -72,7 +73,9 @@ URLS = st.one_of(
         ("", " ", "https://st.discogs.com/", "https://st.discogs.com/a/images/spacer.gif",
          "https://a.example/Spacer.GIF?v=1", "https://a.example/default-release-cd.png",
          "https://a.example/spa\ncer.gif", "https://a.example/\u017fpacer.gif",
-         "https://i.scdn.co/image/ab67616d0000b273", "http://[", "a/b:c", "HTTPS://I.DISCOGS.COM/x")
+         "https://i.scdn.co/image/ab67616d0000b273", "http://[", "https://./a", "https://a.:80/",
+         "https://A.example/a", "ftp://a.example/b",
+         "a/b:c", "HTTPS://I.DISCOGS.COM/x")
     ),
     st.text(max_size=20),
 )  # fmt: skip
@@ -113,6 +116,7 @@ def test_keys_of_columns_are_keys_of_cells(urls: list[str]) -> None:
     assert picture_keys(column).to_list() == list(map(picture_key, urls))
     shown = ["" if is_placeholder(url) else picture_key(url) for url in urls]
     assert shown_pictures(column).to_list() == shown
+    assert have_no_cover(column).to_list() == list(map(has_no_cover, urls))
 
 
 SHORT = st.sampled_from(("", "a", "b", "c"))

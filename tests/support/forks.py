@@ -129,8 +129,7 @@ class Forks:
 def main() -> None:
     """Take requests until there are no more."""
     for command in find_commands():
-        if command.name != "counts":  # pandas starts a thread
-            command.load()
+        command.load()
     _load_heavy()
     for line in sys.stdin:
         assert len(os.listdir("/proc/self/task")) == 1, "a thread would be lost in a fork"  # noqa: PTH208

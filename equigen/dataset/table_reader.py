@@ -1,0 +1,329 @@
+"""Read a TSV's columns, block by block, with polars and numpy; with csv what isn't plain."""
+
+import csv
+import io
+import os
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from equigen.dataset.table import Edit, as_cell, changed_meanwhile
+from equigen.dataset.tsv import is_swallowing, reading_tsv
+from equigen.schema import MAX_CELL_CHARS
+
+_THREADS: Final = min(4, os.cpu_count() or 1)
+_TAB, _LINE_FEED = b"\t\n"
+# A quote that opens a cell and doesn't close at that cell's end, in the same line.
+_ODD_QUOTE = re.compile(rb'"(?:(?<=[\t\n]")|(?<=\A"))(?!(?:[^"\t\n]|"")*+"(?:[\t\n]|\r\n|\Z))')
+
+T = TypeVar("T")
+_Positions = npt.NDArray[np.int64]
+
+
+class _NotPlainError(Exception):
+    """The block holds what polars and csv would read differently, or what nobody can read."""
+
+
+class _TornError(Exception):
+    """The block can't be read: the file is broken, or the block's end cuts a cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Bytes of whole lines, from byte `at` of the file."""
+
+    at: int
+    data: bytes
+
+    @property
+    def end(self) -> int:
+        return self.at + len(self.data)
+
+
+class Spans(NamedTuple):
+    """Rows' bytes: row `i` begins at byte `starts[i]` of the file and ends before `ends[i]`."""
+
+    starts: _Positions
+    ends: _Positions
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some whole rows of a TSV: the columns that were asked for, and where the rows stand.
+
+    `frame` has strings only; an optional column that the TSV lacks is "" in each row. `spans`
+    include line ends.
+    """
+
+    frame: pl.DataFrame
+    spans: Spans
+    _columns: Sequence[str]
+    _block: _Block
+    _tabs: _Positions | None
+
+    def __len__(self) -> int:
+        """Return how many rows it has."""
+        return len(self.spans.starts)
+
+    def edits(self, column: str, cells: pl.Series) -> list[Edit]:
+        """Return the edits that give a column these cells; those that are as before need none."""
+        changed = (cells != self.frame[column]).arg_true()
+        new = cells.gather(changed).to_list()
+        return [
+            self.replacing(row, column, cell)
+            for row, cell in zip(changed.to_list(), new, strict=True)
+        ]
+
+    def replacing(self, row: int, column: str, cell: str) -> Edit:
+        """Return the edit that changes one cell of a row; the others keep their bytes."""
+        start, end = int(self.spans.starts[row]), int(self.spans.ends[row])
+        line = self._block.data[start - self._block.at : end - self._block.at]
+        at, between = self._columns.index(column), len(self._columns) - 1
+        if self._tabs is None:
+            return Edit(start, end, _with_cell(line, at, cell))
+        first = row * between
+        end = start + len(line.removesuffix(b"\n").removesuffix(b"\r"))
+        if at < between:
+            end = self._block.at + int(self._tabs[first + at])
+        if at:
+            start = self._block.at + int(self._tabs[first + at - 1]) + 1
+        return Edit(start, end, as_cell(cell).encode())
+
+
+def removals(spans: Sequence[Spans], rows: Sequence[int] | pl.Series) -> Iterable[Edit]:
+    """Return the edits that take out rows, given by their places in all chunks from 0, in order."""
+    if not len(rows):
+        return ()
+    at = np.asarray(rows)
+    starts = np.concatenate([each.starts for each in spans])[at]
+    ends = np.concatenate([each.ends for each in spans])[at]
+    return map(Edit, starts.tolist(), ends.tolist())
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """An open TSV, named `names` in its header, of which `columns` are read."""
+
+    path: Path
+    file: BinaryIO
+    names: Sequence[str]
+    columns: Sequence[str]
+    made_by: str
+    required: Sequence[str]
+    block_bytes: int
+
+    def chunks(self, at: int, work: Callable[[Chunk], T]) -> Iterator[T]:
+        """Yield what `work` makes of each chunk from byte `at` of the file on."""
+        ahead: deque[tuple[_Block, Future[T]]] = deque()
+        with ThreadPoolExecutor(_THREADS) as pool:
+            try:
+                while True:
+                    while (
+                        len(ahead) <= _THREADS and (block := self._block(at, self.block_bytes)).data
+                    ):
+                        ahead.append((block, pool.submit(self._worked, block, work)))
+                        at = block.end
+                    if not ahead:
+                        return
+                    block, worked = ahead.popleft()
+                    if isinstance(worked.exception(), _TornError):
+                        _drop(ahead)
+                        block = self._mended(block)
+                        at = block.end
+                        yield self._worked(block, work)
+                    else:
+                        yield worked.result()
+            finally:
+                _drop(ahead)
+
+    def _worked(self, block: _Block, work: Callable[[Chunk], T]) -> T:
+        return work(self._read(block))
+
+    def _block(self, at: int, size_bytes: int) -> _Block:
+        """Return the bytes from `at` up to the last line end within `size_bytes`, or to the first.
+
+        Where only carriage returns end lines, the block ends behind one.
+        """
+        self.file.seek(at)
+        data = b""
+        while True:
+            more = self.file.read(size_bytes)
+            data += more
+            if len(more) < size_bytes:
+                return _Block(at, data)
+            if end := data.rfind(b"\n") + 1 or data.rfind(b"\r", 0, -1) + 1:
+                return _Block(at, data[:end])
+
+    def _mended(self, torn: _Block) -> _Block:
+        """Return a block with what follows it, since its end may cut a cell.
+
+        Raises:
+            InputError: the file is broken; says where.
+
+        """
+        size_bytes, is_proven = self.block_bytes, False
+        while True:
+            size_bytes *= 2
+            block = self._block(torn.at, size_bytes)
+            try:
+                self._read(block)
+            except _TornError:
+                if is_proven and block.end == os.fstat(self.file.fileno()).st_size:
+                    raise changed_meanwhile(self.path) from None
+            else:
+                return block
+            if not is_proven:
+                with reading_tsv(self.path, made_by=self.made_by, required=self.required) as tsv:
+                    deque(tsv, maxlen=0)
+                is_proven = True
+
+    def _read(self, block: _Block) -> Chunk:
+        try:
+            return self._plain(block)
+        except _NotPlainError:
+            return self._odd(block)
+
+    def _plain(self, block: _Block) -> Chunk:
+        """Read a block of rows that each fill one line.
+
+        Raises:
+            _NotPlainError: there may be others.
+            _TornError: it holds a NUL, or isn't UTF-8.
+
+        """
+        data = block.data
+        if b"\0" in data or not _is_utf8(data):
+            raise _TornError
+        if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
+            raise _NotPlainError
+        tabs, starts, ends = self._cells(data)
+        if b'"' in data and _ODD_QUOTE.search(data):
+            raise _NotPlainError
+        there = [name for name in self.columns if name in self.names]
+        frame = pl.DataFrame()
+        if there:
+            frame = pl.read_csv(
+                data,
+                has_header=False,
+                separator="\t",
+                quote_char=None,
+                columns=[self.names.index(name) for name in there],
+                schema=dict.fromkeys(self.names, pl.String),
+                empty_string_is_null=False,
+            )
+            if b'"' in data:
+                frame = frame.with_columns(map(_unquoted, there))
+            if frame.height != len(ends):
+                raise _NotPlainError
+        return self._chunk(block, frame, starts, ends, tabs)
+
+    def _cells(self, data: bytes) -> tuple[_Positions, _Positions, _Positions]:
+        """Return where tabs are, and where each line starts and ends.
+
+        Raises:
+            _NotPlainError: a line has more cells than the header, or fewer, or may be too long.
+
+        """
+        array = np.frombuffer(data, np.uint8)
+        tabs, ends = np.flatnonzero(array == _TAB), np.flatnonzero(array == _LINE_FEED) + 1
+        if not data.endswith(b"\n"):
+            ends = np.append(ends, len(data) + 1)
+        starts = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
+        between = len(self.names) - 1
+        if (
+            len(tabs) != between * len(ends)
+            or (tabs[::between] < starts).any()
+            or (tabs[between - 1 :: between] >= ends - 1).any()
+            or (ends - starts).max() > MAX_CELL_CHARS
+        ):
+            raise _NotPlainError
+        ends[-1] = len(data)
+        return tabs, starts, ends
+
+    def _odd(self, block: _Block) -> Chunk:
+        """Read a block as csv does, row by row.
+
+        Raises:
+            _TornError: csv can't, or finds rows that aren't as wide as the header.
+
+        """
+        # csv's limit is process-wide state; it is set to the same value wherever a TSV is read.
+        csv.field_size_limit(MAX_CELL_CHARS)
+        lines = _Lines(block.data)
+        rows: list[list[str]] = []
+        starts: list[int] = []
+        ends: list[int] = []
+        ended = 0
+        try:
+            for row in csv.reader(lines, delimiter="\t", strict=True):
+                if row:
+                    if len(row) != len(self.names) or any(map(is_swallowing, row)):
+                        raise _TornError
+                    rows.append(row)
+                    starts.append(ended)
+                    ends.append(lines.at)
+                ended = lines.at
+        except csv.Error as err:
+            raise _TornError from err
+        there = {name: self.names.index(name) for name in self.columns if name in self.names}
+        cells = {name: [row[at] for row in rows] for name, at in there.items()}
+        schema = dict.fromkeys(there, pl.String)
+        frame = pl.DataFrame(cells, schema)
+        return self._chunk(block, frame, np.array(starts, np.int64), np.array(ends, np.int64), None)
+
+    def _chunk(
+        self,
+        block: _Block,
+        frame: pl.DataFrame,
+        starts: _Positions,
+        ends: _Positions,
+        tabs: _Positions | None,
+    ) -> Chunk:
+        empty = pl.Series([""], dtype=pl.String).new_from_index(0, len(starts))
+        lacking = [empty.alias(name) for name in self.columns if name not in self.names]
+        frame = pl.DataFrame([*frame.get_columns(), *lacking]).select(self.columns)
+        return Chunk(frame, Spans(starts + block.at, ends + block.at), self.names, block, tabs)
+
+
+@dataclass(slots=True)
+class _Lines:
+    """Lines as csv takes them; `at` is how many bytes they have so far."""
+
+    data: bytes
+    at: int = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for line in io.TextIOWrapper(io.BytesIO(self.data), encoding="utf-8", newline=""):
+            self.at += len(line.encode())
+            yield line
+
+
+def _is_utf8(data: bytes) -> bool:
+    return not pl.Series([data], dtype=pl.Binary).cast(pl.String, strict=False).has_nulls()
+
+
+def _unquoted(name: str) -> pl.Expr:
+    cell = pl.col(name)
+    inner = cell.str.slice(1, cell.str.len_chars() - 2).str.replace_all('""', '"', literal=True)
+    return pl.when(cell.str.starts_with('"')).then(inner).otherwise(cell).alias(name)
+
+
+def _drop(ahead: deque[tuple[_Block, Future[T]]]) -> None:
+    while ahead:
+        ahead.pop()[1].cancel()
+
+
+def _with_cell(line: bytes, at: int, cell: str) -> bytes:
+    text = line.decode()
+    (row,) = csv.reader(io.StringIO(text, newline=""), delimiter="\t", strict=True)
+    row[at] = cell
+    line_end = text[len(text.rstrip("\r\n")) :]
+    return ("\t".join(map(as_cell, row)) + line_end).encode()
