@@ -1,57 +1,57 @@
-"""Hosts that refuse one picture after another rest, for longer each time; single ones are renewed.
+"""Circuit breaker: let a host rest that refuses several pictures in a row, for longer each time.
 
-Which refusals count is in `downloading/refusals.py`; that a host rests stands in the ledger, so
-that the next run leaves it alone as well.
+`refusals.py` decides which refusals count. The ledger records rests, so that the next run leaves
+the host alone as well. URLs that may have expired are refreshed first.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from equigen.downloading.jobs import ASK, FETCH, MAKE, MOVED, RENEW, Outcome
+from equigen.downloading.jobs import ASK, FETCH, MAKE, MOVED, RENEW, Result
 from equigen.downloading.plan import Worklist
 from equigen.downloading.refusals import EXPIRED, IN_A_ROW, REFUSALS, rest_after
 from equigen.downloading.results import Noting
-from equigen.downloading.scheduler import Dispatcher, Done
-from equigen.downloading.url_refresh import Renewing
+from equigen.downloading.scheduler import Scheduler
+from equigen.downloading.url_refresh import UrlRefresher
 from equigen.events import tell
 from equigen.identity.pictures import host_of
 from equigen.ledger.models import MISSING, OK, Rest
 
-# The queue of covers whose addresses are asked for: no host is called so.
+# Queue of the jobs that need a new URL; no host has this name.
 RENEWALS = "addresses to renew"
 _WHY = "it refused several covers in a row (403 or 429)"
 
 
 @dataclass(slots=True)
 class _Host:
-    """What is open with a host since it last gave an answer that is none of a refusal.
+    """Refusals of a host since its last other response.
 
-    `doubtful` are refusals of which nobody knows yet whether they are about the picture, by
-    picture; `expired` are pictures whose addresses are asked for, `renewing` how many still are.
+    `doubtful` are those that may be about the picture or about us, by picture; `expired` are the
+    pictures whose URLs are being refreshed, `renewing` counts the refreshes under way.
     """
 
-    doubtful: dict[str, Done] = field(default_factory=dict)
+    doubtful: dict[str, Result] = field(default_factory=dict)
     expired: set[str] = field(default_factory=set)
     renewing: int = 0
 
 
 @dataclass(slots=True)
-class Circuits:
-    """Weighs what came of jobs: a refusal may be about a picture, its old address, or all of us.
+class CircuitBreaker:
+    """Decide whether refusals are about a picture, about its expired URL, or about us.
 
-    An address that may have expired is asked for anew, once.
+    A URL that may have expired is refreshed once.
     """
 
     worklist: Worklist
     noting: Noting
-    renewing: Renewing
-    dispatcher: Dispatcher
+    refresher: UrlRefresher
+    scheduler: Scheduler
     _hosts: dict[str, _Host] = field(default_factory=dict)
     _rests: dict[str, Rest] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Leave those hosts alone that are to rest still; who retries what failed asks them."""
+        """Leave hosts alone that still rest, unless the run retries settled covers."""
         self._rests = self.noting.ledger.rests()
         for rest in self._rests.values():
             if self.worklist.wishes.retry.settled:
@@ -60,79 +60,75 @@ class Circuits:
             elif rest.left(self.noting.context.now()):
                 self._leave(rest)
 
-    def weigh(self, done: Done) -> Iterator[Done]:
-        """Yield what is decided by what came of a job: itself, at times with others, or nothing."""
-        job, status = done.job, done.outcome.http_status
+    def decide(self, result: Result) -> Iterator[Result]:
+        """Yield the results that are final now: this one, earlier doubtful ones, or none."""
+        job, status = result.job, result.http_status
         if job.kind == MAKE or not (status or job.kind == RENEW):
-            yield done  # no host was asked, or it didn't say a word
+            yield result  # no host was asked, or it didn't respond
             return
         name = host_of(job.url)
         host = self._hosts.setdefault(name, _Host())
-        if job.kind == RENEW:
-            self._renewed(done, name, host)
-        if status in REFUSALS and self.dispatcher.is_resting(name):
-            yield done  # under way when it became too much
-        elif job.kind == FETCH and status in EXPIRED and self.renewing.can_renew(job):
-            self._renew(done, name, host)
+        host.renewing -= job.kind == RENEW
+        if result.status == MOVED:  # no host refused the picture that the album has now
+            host.expired.discard(job.picture)
+            self.scheduler.resume(name)
+        if status in REFUSALS and self.scheduler.is_resting(name):
+            yield result  # it was under way when the host's rest began
+        elif job.kind == FETCH and status in EXPIRED and self.refresher.can_refresh(job):
+            self._refresh(result, name, host)
             if status not in REFUSALS:
-                yield from self._answered(name, host, is_good=False)
+                yield from self._close(name, host, is_good=False)
         elif status in REFUSALS:
-            host.doubtful[job.picture] = done
-            if len(host.doubtful) >= IN_A_ROW or self.dispatcher.is_paused(name):
+            host.doubtful[job.picture] = result
+            if len(host.doubtful) >= IN_A_ROW or self.scheduler.is_paused(name):
                 yield from self._open(name, host)
         else:
             if status:
-                yield from self._answered(name, host, is_good=done.outcome.status == OK)
-            elif not host.renewing and self.dispatcher.is_paused(name):
-                # Nobody can say whether all these addresses had expired.
+                yield from self._close(name, host, is_good=result.status == OK)
+            elif not host.renewing and self.scheduler.is_paused(name):
+                # Whether all these URLs had expired remains unknown.
                 yield from self._open(name, host)
-            yield done
+            yield result
 
-    def undecided(self) -> Iterator[Done]:
-        """Yield the refusals of which nobody came to know more: the next run asks again."""
+    def undecided(self) -> Iterator[Result]:
+        """Yield the refusals that stayed doubtful; the next run tries them again."""
         for host in self._hosts.values():
             yield from host.doubtful.values()
             host.doubtful.clear()
 
-    def rests(self, outcome: Outcome) -> float:
-        """Take note of a host that gives nothing more for now; return for how many seconds."""
-        self.noting.notes.append(outcome.message)
-        self.noting.resumes_at_s.append(outcome.resumes_at_s)
-        return max(0.0, outcome.resumes_at_s - self.noting.context.clock.unix())
+    def on_rest(self, result: Result) -> float:
+        """Note that a host gives nothing more for now; return for how many seconds."""
+        self.noting.notes.append(result.message)
+        self.noting.resumes_at_s.append(result.resumes_at_s)
+        return max(0.0, result.resumes_at_s - self.noting.context.clock.unix())
 
-    def _renew(self, done: Done, name: str, host: _Host) -> None:
-        job, status = done.job, done.outcome.http_status
+    def _refresh(self, result: Result, name: str, host: _Host) -> None:
+        job, status = result.job, result.http_status
         self.worklist.renew(job, status, RENEWALS)
-        self.dispatcher.allow_one_more()
+        self.scheduler.allow_one_more()
         host.renewing += 1
         if status in REFUSALS:
             host.expired.add(job.picture)
             if len(host.expired) + len(host.doubtful) >= IN_A_ROW:
-                # Either all addresses expired or it is us: a new address will show.
-                self.dispatcher.pause(name)
+                # Either all URLs expired or the host refuses us: a new URL will show.
+                self.scheduler.pause(name)
 
-    def _renewed(self, done: Done, name: str, host: _Host) -> None:
-        host.renewing -= 1
-        if done.outcome.status == MOVED:  # nobody refused the picture that the album has now
-            host.expired.discard(done.job.picture)
-            self.dispatcher.resume(name)
-
-    def _answered(self, name: str, host: _Host, *, is_good: bool) -> Sequence[Done]:
-        """Return the refusals that are known now to be about one picture each."""
-        self.dispatcher.resume(name)
+    def _close(self, name: str, host: _Host, *, is_good: bool) -> Sequence[Result]:
+        """Go on with a host that responded; return its refusals, each about one picture."""
+        self.scheduler.resume(name)
         decided = tuple(host.doubtful.values())
         host.doubtful.clear()
         host.expired.clear()
         if is_good and name in self._rests:
             del self._rests[name]
             self.noting.ledger.end_rest(name)
-        for done in decided:
-            if done.outcome.http_status in EXPIRED and done.job.kind != ASK:
-                done.outcome.status = MISSING
+        for result in decided:
+            if result.http_status in EXPIRED and result.job.kind != ASK:
+                result.status = MISSING
         return decided
 
-    def _open(self, name: str, host: _Host) -> Sequence[Done]:
-        """Let a host rest, also in the runs to come; return what it refused since."""
+    def _open(self, name: str, host: _Host) -> Sequence[Result]:
+        """Let a host rest, also in later runs; return its refusals."""
         refused = tuple(host.doubtful.values())
         host.doubtful.clear()
         host.expired.clear()
@@ -149,7 +145,7 @@ class Circuits:
 
     def _leave(self, rest: Rest) -> None:
         until = datetime.fromisoformat(rest.until).astimezone(UTC)
-        self.dispatcher.rest(rest.host, rest.left(self.noting.context.now()).total_seconds())
+        self.scheduler.rest(rest.host, rest.left(self.noting.context.now()).total_seconds())
         self.noting.resumes_at_s.append(until.timestamp())
         why = f"{rest.host}: {rest.why}; it is left alone until {until:%Y-%m-%d %H:%M} UTC."
         self.noting.notes.append(why)

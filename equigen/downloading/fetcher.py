@@ -1,8 +1,8 @@
-"""One cover from its host to files beside their targets: fetched, checked, sized, hashed."""
+"""Fetch one cover: request it, check it, make its sizes, and write files beside their targets."""
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -18,9 +18,9 @@ from equigen.downloading.jobs import (
     SPOILT,
     STOPPED,
     UNCHANGED,
+    FetchSettings,
     Job,
-    Making,
-    Outcome,
+    Result,
     beside,
     target_of,
 )
@@ -46,98 +46,99 @@ from equigen.ledger.models import BROKEN, FAILED, MISSING, OK, REFUSED
 from equigen.storage.atomic import make_folder, open_new
 from equigen.storage.os_errors import translating_os_errors
 
-# Statuses with which a host says that it has no such picture, now or ever.
+# Statuses of a picture that the host doesn't have.
 _MISSING = frozenset({400, 404, 410})
 _NOT_MODIFIED = 304
-# What bytes are that may have come in a cover's place, or be what is left of it.
+# Findings about bytes that may be a fault of the transfer, not the host's picture.
 _PERHAPS_OF_THE_WAY = frozenset({TORN, EMPTY, NOT_A_PICTURE})
 
 
 @dataclass(slots=True)
 class Fetcher:
-    """Does jobs by one client; may be used from several threads.
+    """Runner of single jobs with one client; safe for use from several threads.
 
-    `renew` returns the address that a job's source has for its picture now, "" for none.
+    `renew` returns the URL that a job's source has for its picture now, "" for none.
     """
 
     client: Client
-    making: Making
+    settings: FetchSettings
     renew: Callable[[Job], str] = lambda _job: ""
-    _made: set[str] = field(default_factory=set)
-    _desk: threading.Lock = field(default_factory=threading.Lock)
+    _folders_made: set[str] = field(default_factory=set)
+    _decoding: threading.Lock = field(default_factory=threading.Lock)
 
-    def do(self, job: Job) -> Outcome:
-        """Fetch one picture and lay its files beside their targets; never raises what it knows."""
-        came = _Came()
+    def do(self, job: Job) -> Result:
+        """Run a job; every known failure becomes a result."""
+        seen = _Seen()
         try:
             if job.kind == MAKE:
-                outcome = self._sized(job)
+                result = self._resize(job)
             elif job.kind == RENEW:
-                outcome = self._renewed(job, came)
+                result = self._renew(job, seen)
             else:
-                outcome = self._fetched(job, came)
+                result = self._fetch(job, job.url, seen)
         except EquigenError as err:
-            outcome = _ended(job.ticket, err)
-            if isinstance(err, BadBodyError) and not came.again and self.client.tries() > 1:
-                outcome.status = FAILED  # it came last, and once: the next run asks again
-            if came.answer:
-                outcome.http_status = outcome.http_status or came.answer.status
-                outcome.final_url = without_password(came.answer.url)
-        outcome.url = outcome.url or came.new_url
+            result = _failed(job, err)
+            if isinstance(err, BadBodyError) and not seen.is_repeated and self.client.tries() > 1:
+                result.status = FAILED  # these bytes came once, in the last try: ask again later
+            if seen.answer:
+                result.http_status = result.http_status or seen.answer.status
+                result.final_url = without_password(seen.answer.url)
+        result.url = result.url or seen.new_url
         if job.kind != MAKE:
-            outcome.tries = self.client.tries()
-        return outcome
+            result.tries = self.client.tries()
+        return result
 
-    def _fetched(self, job: Job, came: "_Came") -> Outcome:
-        seen: set[bytes] = set()
+    def _fetch(self, job: Job, url: str, seen: "_Seen") -> Result:
+        bodies: set[bytes] = set()
 
-        def read(answer: Answer) -> Outcome:
-            came.answer = answer
+        def read(answer: Answer) -> Result:
+            seen.answer = answer
             if answer.status == _NOT_MODIFIED:
-                return Outcome(job.ticket, UNCHANGED, http_status=answer.status)
+                return Result(job, UNCHANGED, http_status=answer.status)
             try:
-                picture = self._checked(answer.body)
+                picture = self._check(answer.body)
             except PictureError as err:
-                # Torn on the way, or a page of something in between that was busy for a moment: a
-                # second try helps. The same bytes again are the host's own; but nothing at all is
-                # what many faults look like.
-                came.again = answer.body in seen
-                if err.reason not in _PERHAPS_OF_THE_WAY or (came.again and err.reason != EMPTY):
+                # A retry helps where the transfer was torn, or a proxy sent a page of its own. The
+                # same bytes twice are the host's own, except for an empty body, with which many
+                # faults show.
+                seen.is_repeated = answer.body in bodies
+                is_final = seen.is_repeated and err.reason != EMPTY
+                if err.reason not in _PERHAPS_OF_THE_WAY or is_final:
                     raise
-                seen.add(answer.body)
+                bodies.add(answer.body)
                 raise BadBodyError(str(err), url=answer.url) from err
-            return self._laid(job, picture, answer)
+            return self._keep(job, picture, answer)
 
         conditions = {"If-None-Match": job.etag, "If-Modified-Since": job.last_modified}
         return self.client.get(
-            job.url,
+            url,
             read,
             unless={name: value for name, value in conditions.items() if value},
-            max_bytes=self.making.max_bytes,
+            max_bytes=self.settings.max_bytes,
         )
 
-    def _renewed(self, job: Job, came: "_Came") -> Outcome:
-        """Fetch a picture by the address that its source has for it now."""
+    def _renew(self, job: Job, seen: "_Seen") -> Result:
+        """Fetch a picture by the URL that its source has for it now."""
         reason = f"HTTP {job.refused}"
         try:
             url = self.renew(job)
         except (HostRestsError, StoppedError):
             raise
         except EquigenError as err:
-            return Outcome(job.ticket, FAILED, reason, message=str(err))
+            return Result(job, FAILED, reason, message=str(err))
         if not url:
-            return Outcome(job.ticket, GONE, reason)
-        if url == job.url:  # it had not expired: the host meant what it said
+            return Result(job, GONE, reason)
+        if url == job.url:  # it had not expired: the host's refusal is about the picture
             status = MISSING if job.refused in _MISSING else FAILED
-            return Outcome(job.ticket, status, reason, http_status=job.refused)
+            return Result(job, status, reason, http_status=job.refused)
         if picture_key(url) != job.picture:
-            return Outcome(job.ticket, MOVED, url=url)
-        came.new_url = url
-        return self._fetched(replace(job, url=url), came)
+            return Result(job, MOVED, url=url)
+        seen.new_url = url
+        return self._fetch(job, url, seen)
 
-    def _laid(self, job: Job, picture: Picture, answer: Answer) -> Outcome:
-        outcome = Outcome(
-            job.ticket,
+    def _keep(self, job: Job, picture: Picture, answer: Answer) -> Result:
+        result = Result(
+            job,
             OK,
             http_status=answer.status,
             received_bytes=len(answer.body),
@@ -152,79 +153,77 @@ class Fetcher:
             look=picture.descriptor.hex(),
         )
         if job.kind == ASK and job.sha256 == picture.sha256:
-            outcome.status = UNCHANGED
+            result.status = UNCHANGED
         else:
             self._write(job, picture.files)
-        return outcome
+        return result
 
-    def _sized(self, job: Job) -> Outcome:
+    def _resize(self, job: Job) -> Result:
         """Make the further sizes of a cover whose original is here."""
         try:
             body = Path(job.source).read_bytes()
-            picture = self._checked(body)
+            picture = self._check(body)
         except (OSError, PictureError):
-            return Outcome(job.ticket, SPOILT)
+            return Result(job, SPOILT)
         if picture.sha256 != job.sha256:
-            return Outcome(job.ticket, SPOILT)
+            return Result(job, SPOILT)
         self._write(job, picture.files)
-        return Outcome(job.ticket, OK)
+        return Result(job, OK)
 
-    def _checked(self, body: bytes) -> Picture:
-        # One at a time in a process: a core can't decode two, and threads that wait for one lock
-        # here don't wait for the interpreter's many times each.
-        with self._desk:
-            return check_picture(body, self.making.demands, self.making.renderings)
+    def _check(self, body: bytes) -> Picture:
+        # One picture at a time per process: a core can't decode two at once, and threads that wait
+        # for this lock don't contend for the interpreter's.
+        with self._decoding:
+            return check_picture(body, self.settings.demands, self.settings.renderings)
 
     def _write(self, job: Job, files: Sequence[bytes]) -> None:
-        places = zip(self.making.folders, files, self.making.renderings, strict=True)
+        settings = self.settings
+        places = zip(settings.folders, files, settings.renderings, strict=True)
         for folder, data, rendering in islice(places, job.kind == MAKE, None):
             target = target_of(folder, job.path, rendering)
-            genre = target.rpartition("/")[0]
-            # Strings, since paths as objects would take longer than the writing.
+            parent = target.rpartition("/")[0]
+            # Strings: Path objects would take longer than the writing.
             with translating_os_errors(Path(target)):
-                if genre not in self._made:
-                    make_folder(Path(genre), within=folder)
-                    self._made.add(genre)
-                with open_new(beside(target, self.making.run, job.ticket)) as file:
+                if parent not in self._folders_made:
+                    make_folder(Path(parent), within=folder)
+                    self._folders_made.add(parent)
+                with open_new(beside(target, settings.run, job.ticket)) as file:
                     file.write(data)
 
 
 @dataclass(slots=True)
-class _Came:
-    """The last answer that came whole, if one did, and the address that the picture has now.
-
-    `again` says that another one of the same bytes came before.
-    """
+class _Seen:
+    """Last complete answer of a job, whether its bytes came before, and the picture's new URL."""
 
     answer: Answer | None = None
+    is_repeated: bool = False
     new_url: str = ""
-    again: bool = False
 
 
-def _ended(ticket: int, err: EquigenError) -> Outcome:  # noqa: C901  (a case an error)
-    outcome = Outcome(ticket, ERROR, message=str(err))
+def _failed(job: Job, err: EquigenError) -> Result:  # noqa: C901  (a case an error)
+    result = Result(job, ERROR, message=str(err))
     match err:
         case HttpStatusError(status=status):
-            outcome.status = MISSING if status in _MISSING else FAILED
-            outcome.reason, outcome.http_status = f"HTTP {status}", status
+            result.status = MISSING if status in _MISSING else FAILED
+            result.reason, result.http_status = f"HTTP {status}", status
         case PictureError(reason=reason):
-            outcome.status, outcome.reason = (BROKEN if reason == TORN else REFUSED), reason
+            result.status, result.reason = (BROKEN if reason == TORN else REFUSED), reason
         case TooLargeError():
-            outcome.status, outcome.reason = REFUSED, "too large"
+            result.status, result.reason = REFUSED, "too large"
         case RefusedAddressError():
-            outcome.status, outcome.reason = REFUSED, "bad address"
+            result.status, result.reason = REFUSED, "bad address"
         case BadBodyError(__cause__=PictureError(reason=reason)) if reason != TORN:
-            outcome.status, outcome.reason = REFUSED, reason
+            result.status, result.reason = REFUSED, reason
         case BadBodyError():
-            outcome.status, outcome.reason = FAILED, "torn on the way"
+            result.status, result.reason = FAILED, "torn on the way"
         case CertificateError():
-            outcome.status, outcome.reason = FAILED, "bad certificate"
+            result.status, result.reason = FAILED, "bad certificate"
         case FetchError():
-            outcome.status, outcome.reason = FAILED, "no connection"
-        case HostRestsError(host=host, resumes_at_s=resumes_at_s):
-            outcome.status, outcome.host, outcome.resumes_at_s = RESTS, host, resumes_at_s
-        case NotServedError(host=host):
-            outcome.status, outcome.host = ELSEWHERE, host
+            result.status, result.reason = FAILED, "no connection"
+        case HostRestsError(resumes_at_s=resumes_at_s):
+            result.status, result.resumes_at_s = RESTS, resumes_at_s
+        case NotServedError():
+            result.status = ELSEWHERE
         case StoppedError():
-            outcome.status = STOPPED
-    return outcome
+            result.status = STOPPED
+    return result

@@ -1,28 +1,21 @@
-"""One run's downloading: jobs handed out, what came of them noted, files put in their places."""
+"""Run one download: schedule jobs, record their results, place the files."""
 
 import logging
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
 from equigen.dataset.context import Bar, Context
-from equigen.downloading.circuit_breaker import RENEWALS, Circuits
-from equigen.downloading.engines.processes import (
-    MOST_THREADS_A_PROCESS,
-    Local,
-    News,
-    ProcessStation,
-    usable_cores,
-)
-from equigen.downloading.engines.protocol import Setup, setup_line
-from equigen.downloading.jobs import ASK, Making
+from equigen.downloading.circuit_breaker import RENEWALS, CircuitBreaker
+from equigen.downloading.engines.processes import ProcessExecutor, share_out, usable_cores
+from equigen.downloading.jobs import ASK, FetchSettings, Result
 from equigen.downloading.plan import WAITING, Ending, Worklist
-from equigen.downloading.rate_shares import share_out
 from equigen.downloading.results import Noting
-from equigen.downloading.scheduler import Dispatcher, Done
-from equigen.downloading.url_refresh import Renewing, write_renewed
+from equigen.downloading.scheduler import Scheduler
+from equigen.downloading.url_refresh import UrlRefresher, write_renewed
 from equigen.http.limits import HostPolicy, Patience
 from equigen.identity.pictures import host_of
 from equigen.images.rendering import Demands
@@ -31,16 +24,20 @@ from equigen.ledger.ledger import DOWNLOADING, Ledger
 from equigen.logfile import log_under_way
 from equigen.summary import Summary
 
+if TYPE_CHECKING:
+    from equigen.downloading.engines.base import Inbox
+    from equigen.downloading.engines.threads import ThreadExecutor
+
 _BEYOND = Ending("waiting: beyond --limit")
 _TIME_IS_UP = Ending("waiting: the time is up", is_for_now=True)
-# So many threads wait for new addresses at a time: sources have limits of their own.
-_RENEWERS = HostPolicy(concurrency=8)
+# Requests for new URLs at a time; the sources' own limits apply as well.
+_RENEWALS_AT_A_TIME = HostPolicy(concurrency=8)
 # With fewer covers than this, starting processes takes longer than fetching them.
 _WORTH_PROCESSES = 200
 
 
 def host_policies(context: Context) -> dict[str, HostPolicy]:
-    """Return how each host of pictures wants to be asked, by pattern."""
+    """Return the limits of picture hosts, by host pattern."""
     return {
         host: HostPolicy(given.per_minute, given.per_day, given.concurrency)
         for host, given in context.settings.download.hosts.items()
@@ -49,174 +46,163 @@ def host_policies(context: Context) -> dict[str, HostPolicy]:
 
 @dataclass(slots=True)
 class Download:
-    """One run's fetching: what came of each cover is in the ledger before its file is placed."""
+    """One run of downloads; the ledger has each result before its file is placed."""
 
     context: Context
     ledger: Ledger
     worklist: Worklist
     noting: Noting = field(init=False)
     _run: str = field(default_factory=lambda: str(os.getpid()))
-    _renewing: Renewing = field(init=False)
+    _refresher: UrlRefresher = field(init=False)
 
     def __post_init__(self) -> None:
         self.noting = Noting(self.context, self.ledger, self.worklist, self._run)
-        self._renewing = Renewing(self.context, self.noting.notes)
+        self._refresher = UrlRefresher(self.context, self.noting.notes)
 
     def carry_out(self, limit: int) -> None:
-        """Fetch all that can be fetched now, at most `limit` covers where that isn't -1."""
+        """Download all covers that can be had now; at most `limit` unless that is -1."""
         settings = self.context.settings
         processes = settings.download.processes or usable_cores() - (usable_cores() == 1)
-        shares = share_out(host_policies(self.context), processes)
-        line = setup_line(self._setup(shares.each))
-        news: SimpleQueue[News] = SimpleQueue()
+        whole = {**host_policies(self.context), RENEWALS: _RENEWALS_AT_A_TIME}
+        here, each = share_out(host_policies(self.context), processes)
+        inbox: Inbox = SimpleQueue()
+        given = self._fetch_settings(each)
         if self.ledger.value(DOWNLOADING):
             self.worklist.shelf.sweep()
         self.ledger.remember(DOWNLOADING, self._run)
+
+        def make_local() -> "ThreadExecutor":
+            # Its decoders take a third of this process's memory, and processes have their own.
+            from equigen.downloading.engines.threads import ThreadExecutor  # noqa: PLC0415
+
+            return ThreadExecutor(
+                replace(given, policies={**here, RENEWALS: _RENEWALS_AT_A_TIME}),
+                inbox,
+                whole=whole,
+                counter=self.ledger,
+                clock=self.context.clock,
+                renew=self._refresher.new_url,
+            )
+
         with (
             self.worklist.shelf.swept_where_the_disk_refuses(),
-            Dispatcher(
+            Scheduler(
                 self.worklist.queues,
-                news,
-                shares.each,
-                make_local=lambda: self._local(
-                    self._setup({**shares.first, RENEWALS: _RENEWERS}), news
-                ),
-                make_process=lambda: ProcessStation(line, shares.each, news),
+                inbox,
+                each,
+                make_local=make_local,
+                make_process=lambda: ProcessExecutor(given, inbox),
                 most=limit,
                 served_here={RENEWALS},
                 steady_s=self.context.clock.steady,
-            ) as dispatcher,
+            ) as scheduler,
             self.context.bar("download", 0, "cover") as bar,
-            closing(self._renewing),
+            closing(self._refresher),
             deferred_interrupts() as interrupts,
         ):
-            turns = _Turns(self.worklist, self.noting, self._renewing, dispatcher, bar)
+            loop = _Loop(self.worklist, self.noting, self._refresher, scheduler, bar)
             try:
-                turns.fetch_all(processes, interrupts)
+                loop.fetch_all(processes, interrupts)
             finally:
-                self._renewing.stop()
-                turns.end()
+                self._refresher.stop()
+                loop.end()
                 write_renewed(self.context, self.ledger)
-        self._settle(dispatcher)
+        self._settle(scheduler)
         self.ledger.remember(DOWNLOADING, "")
 
     def summary(self) -> Summary:
         """Account for every row."""
         return self.noting.summary()
 
-    def _settle(self, dispatcher: Dispatcher) -> None:
-        """Account for what wasn't done."""
+    def _settle(self, scheduler: Scheduler) -> None:
+        """Account for the rows that are left."""
 
         def left(url: str) -> Ending:
-            rests = dispatcher.is_resting(host_of(url)) or dispatcher.most
+            rests = scheduler.is_resting(host_of(url)) or scheduler.most
             if self.context.time_is_up:
                 return _TIME_IS_UP
             return WAITING if rests else _BEYOND
 
         for url in self.noting.moved:
             self.worklist.end(url, left(url))
-        for job in dispatcher.waiting():
+        for job in scheduler.waiting():
             if job.kind != ASK:
                 self.worklist.end(job.url, left(job.url))
         self.worklist.settle_repeated(otherwise=left)
         for path in self.noting.changed:
             self.worklist.settle_changed(path)
 
-    def _making(self) -> Making:
-        settings = self.context.settings.download
-        return Making(
-            Demands(
-                settings.min_size_px,
-                settings.max_pixels,
-                settings.check,
-                frozenset(settings.placeholders),
-            ),
-            settings.renderings(),
-            self.context.image_folders,
-            settings.max_bytes,
-            self._run,
-        )
-
-    def _setup(self, policies: Mapping[str, HostPolicy]) -> Setup:
-        settings = self.context.settings
-        log = log_under_way()
-        return Setup(
+    def _fetch_settings(self, policies: Mapping[str, HostPolicy]) -> FetchSettings:
+        settings, log = self.context.settings, log_under_way()
+        covers = settings.download
+        return FetchSettings(
             policies,
             settings.user_agent,
             Patience(**settings.http.model_dump()),
-            self._making(),
-            threads=MOST_THREADS_A_PROCESS,
-            talkative=logging.getLogger().isEnabledFor(logging.INFO),
+            Demands(
+                covers.min_size_px, covers.max_pixels, covers.check, frozenset(covers.placeholders)
+            ),
+            covers.renderings(),
+            self.context.image_folders,
+            covers.max_bytes,
+            self._run,
+            is_verbose=logging.getLogger().isEnabledFor(logging.INFO),
             log_file=str(log.path) if log else "",
             command=log.command if log else "",
             secrets=self.context.config.credentials.secrets() if log else (),
         )
 
-    def _local(self, setup: Setup, news: SimpleQueue[News]) -> Local:
-        # Its decoders take a third of this process's memory, and processes have their own.
-        from equigen.downloading.engines.threads import LocalStation  # noqa: PLC0415
-
-        whole = {**host_policies(self.context), RENEWALS: _RENEWERS}
-        return LocalStation(
-            setup,
-            news,
-            whole=whole,
-            counter=self.ledger,
-            clock=self.context.clock,
-            renew=self._renewing.address,
-        )
-
 
 @dataclass(slots=True)
-class _Turns:
-    """The course of one run: rows sorted, jobs handed out, what comes of them weighed and noted."""
+class _Loop:
+    """Main loop of a run: sort rows, hand out jobs, pass results to the breaker and the ledger."""
 
     worklist: Worklist
     noting: Noting
-    renewing: Renewing
-    dispatcher: Dispatcher
+    refresher: UrlRefresher
+    scheduler: Scheduler
     bar: Bar
-    _circuits: Circuits = field(init=False)
+    _breaker: CircuitBreaker = field(init=False)
 
     def __post_init__(self) -> None:
-        self._circuits = Circuits(self.worklist, self.noting, self.renewing, self.dispatcher)
-        self.dispatcher.on_rest = self._circuits.rests
+        self._breaker = CircuitBreaker(self.worklist, self.noting, self.refresher, self.scheduler)
+        self.scheduler.on_rest = self._breaker.on_rest
 
     def fetch_all(self, processes: int, interrupts: Interrupts) -> None:
-        """Fetch until all is done, until the time is up, or until somebody wants to stop."""
+        """Run until all jobs are done, the time is up, or an interrupt came."""
         expected = 0
         worth = 1 if self.worklist.context.settings.download.processes else _WORTH_PROCESSES
         for _ in self.worklist.scan():
             if interrupts.came:
                 return
             if self.worklist.context.time_is_up:
-                continue  # all rows are to be accounted for
-            if not self.dispatcher.has_processes and self.dispatcher.count_shareable() >= worth:
-                self.dispatcher.start_processes(processes)
+                continue  # the remaining rows must still be counted
+            if not self.scheduler.has_processes and self.scheduler.count_shareable() >= worth:
+                self.scheduler.start_processes(processes)
             self._turn(wait=False)
             if self.worklist.jobs > expected:
                 expected = self.worklist.jobs
                 self.bar.expect(expected)
         self.worklist.settle_renamed()
-        if not self.dispatcher.has_processes:
-            self.dispatcher.go_alone()
+        if not self.scheduler.has_processes:
+            self.scheduler.go_alone()
         self._finish(interrupts)
         while self.noting.moved and not self._is_over(interrupts):
             self._sort_moved()
             self._finish(interrupts)
 
     def end(self) -> None:
-        """Let what is under way end, and note it."""
-        self._note(self.dispatcher.stop())
-        self.noting.take(self._circuits.undecided(), self.bar)
+        """Stop, and record what is still under way."""
+        self._record(self.scheduler.stop())
+        self.noting.take(self._breaker.undecided(), self.bar)
 
     def _finish(self, interrupts: Interrupts) -> None:
         self.bar.expect(self.worklist.jobs)
-        while self.dispatcher.is_busy and not self._is_over(interrupts):
+        while self.scheduler.is_busy and not self._is_over(interrupts):
             self._turn(wait=True)
 
     def _sort_moved(self) -> None:
-        """Let rows have what they show whose album has another picture now."""
+        """Sort the rows again whose albums have another picture now."""
         places = self.worklist.places_of(self.noting.moved)
         self.noting.moved.clear()
         write_renewed(self.worklist.context, self.noting.ledger)
@@ -226,8 +212,8 @@ class _Turns:
         return bool(interrupts.came) or self.worklist.context.time_is_up
 
     def _turn(self, *, wait: bool) -> None:
-        self._note(self.dispatcher.turn(wait=wait))
+        self._record(self.scheduler.turn(wait=wait))
 
-    def _note(self, done: Iterable[Done]) -> None:
-        decided = (each for came in done for each in self._circuits.weigh(came))
+    def _record(self, results: Iterable[Result]) -> None:
+        decided = (each for result in results for each in self._breaker.decide(result))
         self.noting.take(decided, self.bar)

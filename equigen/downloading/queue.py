@@ -1,139 +1,114 @@
-"""Jobs that wait, on disk: of a million, memory holds but their places, host by host."""
+"""Queue jobs on disk, one queue per host; memory holds only their positions in a file."""
 
-import json
+import pickle
 import tempfile
 from array import array
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from equigen.downloading.jobs import JOBS, Job
+from equigen.downloading.jobs import Job
 from equigen.storage.os_errors import translating_os_errors
 
-
-class Spool:
-    """Keeps values that JSON can hold in a file that nobody sees; close it after use."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._size_bytes = 0
-        self._at_end = True
-        with translating_os_errors(folder):
-            self._file = tempfile.TemporaryFile(dir=folder, prefix=".equigen-")  # noqa: SIM115  (closed by close)
-
-    def close(self) -> None:
-        """Forget everything."""
-        self._file.close()
-
-    def add(self, value: Sequence[Any]) -> int:
-        """Keep a value and return the place where it is."""
-        line = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
-        with translating_os_errors(self._folder):
-            if not self._at_end:
-                self._file.seek(self._size_bytes)
-                self._at_end = True
-            self._file.write(line)
-        place = self._size_bytes
-        self._size_bytes += len(line)
-        return place
-
-    def get(self, place: int) -> list[Any]:
-        """Return the value at a place."""
-        self._at_end = False
-        with translating_os_errors(self._folder):
-            self._file.seek(place)
-            line = self._file.readline()
-        value: list[Any] = json.loads(line.decode("utf-8", "surrogatepass"))
-        return value
+# A job's values without their names take half the space, and half the time.
+_values = attrgetter(*(each.name for each in fields(Job)))
 
 
 @dataclass(slots=True)
 class _HostQueue:
-    """The jobs of one host that wait, by their places: those never tried before go first."""
+    """Waiting jobs of one host, by position: returned ones first, then new, then tried before."""
 
-    _fresh: "array[int]" = field(default_factory=lambda: array("q"))
-    _tried: "array[int]" = field(default_factory=lambda: array("q"))
-    _fresh_taken: int = 0
-    _tried_taken: int = 0
-    _returned: deque[int] = field(default_factory=deque)
+    fresh: "array[int]" = field(default_factory=lambda: array("q"))
+    tried: "array[int]" = field(default_factory=lambda: array("q"))
+    fresh_taken: int = 0
+    tried_taken: int = 0
+    returned: deque[int] = field(default_factory=deque)
 
     def __len__(self) -> int:
-        waiting = len(self._fresh) - self._fresh_taken + len(self._tried) - self._tried_taken
-        return waiting + len(self._returned)
-
-    def add(self, place: int, *, tried_before: bool) -> None:
-        """Let a job wait."""
-        (self._tried if tried_before else self._fresh).append(place)
-
-    def give_back(self, place: int) -> None:
-        """Let a job wait that was taken and not done."""
-        self._returned.append(place)
+        waiting = len(self.fresh) - self.fresh_taken + len(self.tried) - self.tried_taken
+        return waiting + len(self.returned)
 
     def take(self) -> int:
-        """Return the next job's place.
+        """Remove and return the next job's position.
 
         Raises:
-            IndexError: none waits.
+            IndexError: the queue is empty.
 
         """
-        if self._returned:
-            return self._returned.popleft()
-        if self._fresh_taken < len(self._fresh):
-            self._fresh_taken += 1
-            return self._fresh[self._fresh_taken - 1]
-        self._tried_taken += 1
-        return self._tried[self._tried_taken - 1]
+        if self.returned:
+            return self.returned.popleft()
+        if self.fresh_taken < len(self.fresh):
+            self.fresh_taken += 1
+            return self.fresh[self.fresh_taken - 1]
+        self.tried_taken += 1
+        return self.tried[self.tried_taken - 1]
 
 
 class JobQueues:
-    """The jobs of all hosts that wait; use it as a context."""
+    """Queues of all hosts in one unnamed file below `folder`; use it as a context."""
 
     def __init__(self, folder: Path) -> None:
-        self._spool = Spool(folder)
+        self._folder = folder
+        self._size_bytes = 0
+        self._is_at_end = True
         self._queues: dict[str, _HostQueue] = {}
+        with translating_os_errors(folder):
+            self._file = tempfile.TemporaryFile(dir=folder, prefix=".equigen-")  # noqa: SIM115  (closed by __exit__)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._spool.close()
+        self._file.close()
 
     def __len__(self) -> int:
         return sum(map(len, self._queues.values()))
 
     def counts(self) -> Mapping[str, int]:
-        """Return how many jobs of each host wait, hosts in the order in which they came."""
+        """Return the number of waiting jobs per host, in the order in which hosts were added."""
         return {host: len(queue) for host, queue in self._queues.items()}
 
     def count(self, host: str) -> int:
-        """Return how many jobs of a host wait."""
+        """Return the number of waiting jobs of a host."""
         return len(self._queues[host]) if host in self._queues else 0
 
     def add(self, job: Job, *, tried_before: bool = False) -> None:
-        """Let a job wait; its place is its ticket."""
-        job.ticket = self._spool.add(JOBS.values(job))
-        self._queues.setdefault(job.host, _HostQueue()).add(job.ticket, tried_before=tried_before)
+        """Append a job to its host's queue; its position becomes its ticket."""
+        record = pickle.dumps(_values(job))
+        job.ticket = self._size_bytes
+        with translating_os_errors(self._folder):
+            if not self._is_at_end:
+                self._file.seek(self._size_bytes)
+                self._is_at_end = True
+            self._file.write(record)
+        self._size_bytes += len(record)
+        queue = self._queues.setdefault(job.host, _HostQueue())
+        (queue.tried if tried_before else queue.fresh).append(job.ticket)
 
     def give_back(self, job: Job) -> None:
-        """Let a job wait that was taken and not done."""
-        self._queues[job.host].give_back(job.ticket)
+        """Put a job that was taken and not done back to the front of its queue."""
+        self._queues[job.host].returned.append(job.ticket)
 
     def take(self, host: str) -> Job:
-        """Return the host's next job: those never tried before go first.
+        """Remove and return the host's next job: those never tried before come first.
 
         Raises:
-            IndexError: none waits.
+            IndexError: the queue is empty.
 
         """
         ticket = self._queues[host].take()
-        job = Job(*self._spool.get(ticket))
+        self._is_at_end = False
+        with translating_os_errors(self._folder):
+            self._file.seek(ticket)
+            job = Job(*pickle.load(self._file))  # noqa: S301  (written by `add`)
         job.ticket = ticket
         return job
 
     def take_all(self) -> Iterator[Job]:
-        """Take all jobs that wait."""
+        """Remove and yield all waiting jobs."""
         for host, queue in self._queues.items():
             while queue:
                 yield self.take(host)

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from equigen.dataset.context import Bar, Context
-from equigen.downloading.jobs import ASK, GONE, MAKE, MOVED, SPOILT, UNCHANGED, Job
+from equigen.downloading.jobs import ASK, GONE, MAKE, MOVED, SPOILT, UNCHANGED, Job, Result
 from equigen.downloading.plan import Ending, Worklist
-from equigen.downloading.scheduler import Done
 from equigen.events import tell
 from equigen.http.addresses import without_password
 from equigen.images.rendering import made_in_all
@@ -54,7 +53,7 @@ class Noting:
     def __post_init__(self) -> None:
         self._began_s = self.context.clock.steady()
 
-    def take(self, done: Iterable[Done], bar: Bar) -> None:
+    def take(self, done: Iterable[Result], bar: Bar) -> None:
         """Note what was done, and only then put the files where they belong.
 
         Raises:
@@ -131,8 +130,8 @@ class Noting:
             for reason, count in self._kept.most_common():
                 yield f"{count:,} kept as they are, though their hosts say: {reason}"
 
-    def _one(self, done: Done) -> None:
-        job, outcome = done.job, done.outcome
+    def _one(self, done: Result) -> None:
+        job, outcome = done.job, done
         self._done += 1
         if outcome.message:
             _log.info("%s: %s", job.path, outcome.message)
@@ -154,9 +153,9 @@ class Noting:
         else:
             self._fail(done)
 
-    def _keep(self, done: Done) -> None:
+    def _keep(self, done: Result) -> None:
         """Note a good cover, whose files are to be placed."""
-        job, outcome = done.job, done.outcome
+        job, outcome = done.job, done
         self._unsaid.append(self._cover(done))
         if outcome.look:
             self._looks[outcome.sha256] = bytes.fromhex(outcome.look)
@@ -168,9 +167,9 @@ class Noting:
         if job.kind == ASK:
             self.changed.append(job.path)
 
-    def _fail(self, done: Done) -> None:
+    def _fail(self, done: Result) -> None:
         """Note that a cover can't be had, and why."""
-        job, outcome = done.job, done.outcome
+        job, outcome = done.job, done
         if outcome.status == GONE:
             outcome.status, outcome.http_status = MISSING, job.refused
         before = self.ledger.covers_at([job.path]).get(job.path)
@@ -183,8 +182,8 @@ class Noting:
         self._unsaid.append(replace(self._cover(done), failures=failures))
         self.worklist.end(job.url, Ending(outcome.reason, outcome.status == FAILED))
 
-    def _cover(self, done: Done) -> Cover:
-        job, outcome = done.job, done.outcome
+    def _cover(self, done: Result) -> Cover:
+        job, outcome = done.job, done
         if job.kind == MAKE:
             # Of the original that lies here: where that came from stays true.
             (known,) = self.ledger.covers_at([job.path]).values()

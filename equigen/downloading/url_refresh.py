@@ -1,4 +1,4 @@
-"""Addresses that expired: their sources are asked for new ones, and the TSV gets these."""
+"""Refresh expired URLs of pictures: ask their sources for new ones, and write these to the TSV."""
 
 import threading
 from dataclasses import dataclass, field
@@ -18,10 +18,10 @@ _GONE = frozenset({404, 410})
 
 
 @dataclass(slots=True)
-class Renewing:
-    """Asks sources for the addresses that pictures have now, each within its own limits.
+class UrlRefresher:
+    """Client of sources that can give new URLs; safe for use from several threads. Close it.
 
-    May be used from several threads. Close it. `troubles` say which sources can't be asked.
+    Each source's own limits apply. `troubles` collects why a source can't be asked.
     """
 
     context: Context
@@ -32,22 +32,22 @@ class Renewing:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stopped: bool = False
 
-    def can_renew(self, job: Job) -> bool:
-        """Tell whether the job's picture is one whose source can be asked for its address.
+    def can_refresh(self, job: Job) -> bool:
+        """Tell whether the job's source can be asked for a new URL.
 
-        An address that was given out a moment ago has not expired: asking again would never end
-        where a source has another picture each time.
+        A URL that this run was given has not expired: to ask again would never end where a source
+        has another picture each time.
         """
         if hash(job.url) in self._given:
             return False
         renewer = self._renewer(job.album_id)
         return renewer is not None and renewer.renewal(job.album_id, job.picture) is not None
 
-    def address(self, job: Job) -> str:
-        """Return the address that the job's picture has now, "" where there is none any more.
+    def new_url(self, job: Job) -> str:
+        """Return the URL that the job's picture has now; "" where it has none any more.
 
         Raises:
-            FetchError, HostRestsError, CredentialsError: the source doesn't say.
+            FetchError, HostRestsError, CredentialsError: the source gave no answer.
             StoppedError: `stop` was called.
 
         """
@@ -114,11 +114,11 @@ class Renewing:
 
 
 def write_renewed(context: Context, ledger: Ledger) -> None:
-    """Give the rows of the TSV the addresses that their pictures have now.
+    """Write the new URLs that the ledger has into the rows of the TSV.
 
     Raises:
         InputError: the TSV is broken.
-        StorageError: the disk refuses; the ledger keeps the addresses for the next run.
+        StorageError: the disk refuses; the ledger keeps the URLs for the next run.
 
     """
     renewals = ledger.renewals()

@@ -1,1 +1,1 @@
-"""The engines that carry out download jobs: threads and processes."""
+"""Engines that run download jobs: threads and processes."""

@@ -1,36 +1,38 @@
-"""Where jobs are done: threads of this process, or processes of their own.
+"""Run download jobs in worker processes, each with its share of every host's concurrency.
 
-Hosts with limits are asked by this process alone, where one set of gates counts for all. The rest
-is shared among the processes, each with its part of a host's concurrency.
+The protocol is pickled messages over pipes. To a worker (`worker.py`): its `FetchSettings` first,
+then lists of `Job`, `Hold`, and None to stop. From a worker: lists of `Result` and `Hold`; an empty
+one first, when it is ready.
+
+A worker is a fresh interpreter, not one of multiprocessing: it imports nothing of the caller's
+__main__, needs no guard there, and inherits neither locks nor files.
 """
 
-import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from queue import SimpleQueue
+from dataclasses import replace
 from time import monotonic
-from typing import Protocol
 
-from equigen.downloading.engines.protocol import STOP_LINE, hold_line
-from equigen.downloading.jobs import JOBS, OUTCOMES, Job, Outcome
+from equigen.downloading.engines.base import Hold, Inbox
+from equigen.downloading.jobs import FetchSettings, Job
 from equigen.http.limits import HostPolicy, policy_for
 
-MOST_THREADS_A_PROCESS = 96
-# Jobs handed to a process beyond each host's share: while it gathers outcomes to tell them
-# together, none of its threads waits for the next job.
+MOST_THREADS = 96
+# Jobs submitted beyond each host's share, so that no thread waits for the next job while a worker
+# gathers results into one message.
 _AHEAD = 32
-# Hosts that stand still keep their shares of these, and others have theirs all the same.
-_MOST_UNDER_WAY = 8 * MOST_THREADS_A_PROCESS
-# One thread for each numeric library in a process that does many things at once already. glibc
-# keeps the memory of 64 threads in two places instead of sixteen. What pictures are scaled in is
-# kept for the next one: new pages for each would take as long as some of the scaling.
+# Hosts that don't respond keep their shares; the others still have room for theirs.
+_MOST_RUNNING = 8 * MOST_THREADS
+# A worker's numeric libraries use one thread each. glibc keeps the memory of 64 threads in two
+# arenas instead of sixteen, and buffers of scaled pictures are reused: to map new pages for each
+# would take as long as some of the scaling.
 _WORKER_ENV = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
@@ -40,168 +42,109 @@ _WORKER_ENV = {
     "PILLOW_BLOCKS_MAX": "8",
     "PILLOW_BLOCK_SIZE": "512k",
 }
-# The same modules as here, and none that happen to lie in the working folder.
+# The worker has this process's module path, without the working folder that -c adds.
 _START = (
     "import sys; sys.path[:] = sys.argv[1:];"
     " from equigen.downloading.engines.worker import main; main()"
 )
 
 
-@dataclass(frozen=True, slots=True)
-class News:
-    """What a station has to tell: what came of jobs, or that it is gone."""
+class ProcessExecutor:
+    """Executor in a worker process, for hosts without other limits than their concurrency."""
 
-    station: "Station"
-    outcomes: tuple[Outcome, ...] = ()
-    is_gone: bool = False
-
-
-class Station(Protocol):
-    """Does jobs and tells of them.
-
-    `under_way` are those that it has, by ticket: who hands them notes them there. `was_ready` says
-    that it came as far as to take some.
-    """
-
-    under_way: dict[int, Job]
-    was_ready: bool
-
-    def room_for(self, host: str) -> int:
-        """Return how many more jobs of a host it takes now."""
-        ...
-
-    def hand(self, jobs: list[Job]) -> None:
-        """Take jobs on."""
-        ...
-
-    def hold(self, host: str, pause_s: float) -> None:
-        """Let a host rest."""
-        ...
-
-    def look(self) -> None:
-        """See to it that it has as many threads as help; to be called now and then."""
-        ...
-
-    def stop(self) -> None:
-        """Finish what is under way, tell of it, then be gone."""
-        ...
-
-    def end(self) -> None:
-        """Be gone at once."""
-        ...
-
-
-class Local(Station, Protocol):
-    """The station of this process, which keeps the limits of the hosts that have some."""
-
-    def serve_all(self) -> None:
-        """Take over what the processes would have had of each host: there are none."""
-        ...
-
-    def wait_s(self, host: str) -> float:
-        """Return how long a host must not be asked."""
-        ...
-
-    def sleep(self, wait_s: float) -> None:
-        """Wait as everything waits that talks to hosts."""
-        ...
-
-
-class ProcessStation:
-    """A process of its own: it asks only hosts that have no limit but their concurrency."""
-
-    def __init__(
-        self,
-        setup: bytes,
-        shares: Mapping[str, HostPolicy],
-        news: SimpleQueue[News],
-    ) -> None:
-        self.under_way: dict[int, Job] = {}
-        self.was_ready = False
-        self._shares, self._news = shares, news
-        self._telling = threading.Lock()
-        self._room: dict[str, int] = {}
+    def __init__(self, settings: FetchSettings, inbox: Inbox) -> None:
+        self.running: dict[int, Job] = {}
+        self.is_ready = False
+        self._policies, self._inbox = settings.policies, inbox
+        self._shares: dict[str, int] = {}
         self._held_until_s: dict[str, float] = {}
-        with _without_signals():
+        self._sending = threading.Lock()
+        with _signals_blocked():
             self._process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
                 [sys.executable, "-c", _START, *sys.path],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env={**_WORKER_ENV, **os.environ},
             )
-        self._tell(setup)
+        self._send(settings)
         threading.Thread(target=self._listen, name="listen", daemon=True).start()
 
-    def room_for(self, host: str) -> int:
-        """Return room for its share of the host's concurrency, and a few ahead."""
-        if self._held_until_s.get(host, 0.0) > monotonic():
+    def capacity(self, host: str) -> int:
+        """Return the room in its share of the host's concurrency, and for a few jobs ahead."""
+        share = self._share(host)
+        if not share or self._held_until_s.get(host, 0.0) > monotonic():
             return 0
-        if not self._share(host):
-            return 0
-        busy = Counter(job.host for job in self.under_way.values())
+        busy = Counter(job.host for job in self.running.values())
         ahead = sum(max(0, count - self._share(at)) for at, count in busy.items())
-        room = max(0, self._share(host) - busy[host]) + max(0, _AHEAD - ahead)
-        return min(room, _MOST_UNDER_WAY - len(self.under_way))
+        room = max(0, share - busy[host]) + max(0, _AHEAD - ahead)
+        return min(room, _MOST_RUNNING - len(self.running))
 
-    def _share(self, host: str) -> int:
-        if host not in self._room:
-            concurrency = policy_for(host, self._shares).concurrency
-            self._room[host] = min(concurrency, MOST_THREADS_A_PROCESS)
-        return self._room[host]
-
-    def hand(self, jobs: list[Job]) -> None:
-        """Take jobs on."""
-        self._tell(JOBS.write(jobs))
+    def submit(self, jobs: Sequence[Job]) -> None:
+        """Send jobs to the worker."""
+        self._send(jobs)
 
     def hold(self, host: str, pause_s: float) -> None:
-        """Let a host rest."""
+        """Send a host no request for a while."""
         self._held_until_s[host] = monotonic() + pause_s
-        self._tell(hold_line(host, pause_s))
+        self._send(Hold(host, pause_s))
 
-    def look(self) -> None:
-        """Do nothing: it looks after its threads itself."""
+    def adjust(self) -> None:
+        """Do nothing: the worker adjusts its own threads."""
 
     def stop(self) -> None:
-        """Finish what is under way."""
-        self._tell(STOP_LINE)
+        """Let the worker finish the requests under way and end."""
+        self._send(None)
 
-    def end(self) -> None:
-        """Be gone at once, and leave nothing of the process behind."""
+    def close(self) -> None:
+        """Kill the worker, and wait until it is gone."""
         self._process.kill()
         self._process.wait()
 
-    def _tell(self, line: bytes) -> None:
-        # Where nobody listens any more, `_listen` notices as well.
-        with self._telling, suppress(OSError, ValueError):
+    def _share(self, host: str) -> int:
+        if host not in self._shares:
+            concurrency = policy_for(host, self._policies).concurrency
+            self._shares[host] = min(concurrency, MOST_THREADS)
+        return self._shares[host]
+
+    def _send(self, message: FetchSettings | Sequence[Job] | Hold | None) -> None:
+        data = pickle.dumps(message)
+        # A worker that has died is reported by `_listen`.
+        with self._sending, suppress(OSError, ValueError):
             if self._process.stdin:
-                self._process.stdin.write(line)
+                self._process.stdin.write(data)
                 self._process.stdin.flush()
 
     def _listen(self) -> None:
-        if self._process.stdout:
-            for line in self._process.stdout:
-                self.was_ready = True
-                with suppress(ValueError):  # half a line, from a process that was killed
-                    self._news.put(News(self, tuple(OUTCOMES.read(json.loads(line)))))
-            self._process.stdout.close()
+        if output := self._process.stdout:
+            # A worker that is killed may leave half a message.
+            with output, suppress(EOFError, pickle.UnpicklingError):
+                while True:
+                    messages = pickle.load(output)  # noqa: S301  (our own process)
+                    self.is_ready = True
+                    self._inbox.put((self, messages))
         self._process.wait()
         with suppress(OSError):
             if self._process.stdin:
                 self._process.stdin.close()
-        self._news.put(News(self, is_gone=True))
+        self._inbox.put((self, None))
 
 
-@contextmanager
-def _without_signals() -> Iterator[None]:
-    """Let a process that is started here never see what is meant for the one that leads it."""
-    if not hasattr(signal, "pthread_sigmask"):  # not on this system
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def share_out(
+    policies: Mapping[str, HostPolicy], workers: int
+) -> tuple[dict[str, HostPolicy], dict[str, HostPolicy]]:
+    """Divide hosts' limits into the policies of this process and those of each of its workers.
+
+    A rate can be enforced in one place only, so hosts with one are left to this process; a
+    concurrency is divided. A concurrency of 0 means that the worker must not ask the host. This
+    process keeps a little of every host, since redirects may lead its own requests there.
+    """
+    here, each = dict(policies), {}
+    for pattern, policy in policies.items():
+        is_limited = policy.per_minute or policy.per_day or policy.spacing_s or not workers
+        part = 0 if is_limited else (policy.concurrency - 1) // workers
+        each[pattern] = replace(policy, concurrency=part)
+        here[pattern] = replace(policy, concurrency=policy.concurrency - workers * part)
+    return here, each
 
 
 def usable_cores() -> int:
@@ -210,3 +153,16 @@ def usable_cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on this system
         return os.cpu_count() or 1
+
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """Block SIGINT and SIGTERM, so that a process started meanwhile never receives them."""
+    if not hasattr(signal, "pthread_sigmask"):  # not on this system
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

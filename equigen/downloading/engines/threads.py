@@ -1,109 +1,244 @@
-"""Threads of this process that fetch: for hosts with limits, or for all where that is quickest.
-
-Decoders and connections come with it, so that it is only made where it has something to do.
-"""
+"""Run download jobs in threads of this process."""
 
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from queue import SimpleQueue
 
-from equigen.downloading.engines.processes import News
-from equigen.downloading.engines.protocol import Setup
-from equigen.downloading.engines.thread_pool import Hands
+from equigen.downloading.engines.base import Hold, Inbox
 from equigen.downloading.fetcher import Fetcher
-from equigen.downloading.jobs import HOLD, Job, Outcome
+from equigen.downloading.jobs import ERROR, STOPPED, FetchSettings, Job, Result
 from equigen.errors import NotServedError
 from equigen.http.client import Client
 from equigen.http.limits import HostPolicy, policy_for
 from equigen.http.rate_limit import Clock, RequestCounter
 
+# While responses are fast, few threads share an interpreter best.
+_FIRST_THREADS = 2
+# Hosts are the bottleneck where threads spend more than this share of their time on requests, or
+# keep the processor busy for less than that share. With instant responses and nothing to decode,
+# threads spend up to 0.85 on requests and keep the processor busy for 0.6.
+_REQUESTING_ABOVE = 0.88
+_IDLE_BELOW = 0.45
+_ADJUSTED_EVERY_S = 0.1
 _MOST_THREADS = 64
 _MOST_THREADS_A_HOST = 32
-_MOMENT_S = 0.25
+_LONGEST_SLEEP_S = 0.25
 
 
-class LocalStation:
-    """Threads of this process: for hosts with limits, or for all where that is quickest."""
+class ThreadPool:
+    """Thread pool that grows up to `most` threads while hosts are slow or the processor idles.
+
+    Each result is passed to `report`, in any order.
+    """
+
+    def __init__(self, fetcher: Fetcher, report: Callable[[Result], None], *, most: int) -> None:
+        self._fetcher, self._report, self._most = fetcher, report, most
+        self._waiting: dict[str, deque[Job]] = {}
+        self._busy: Counter[str] = Counter()
+        self._threads: list[threading.Thread] = []
+        # One token per job: to wait for one takes a tenth of the time of a condition variable.
+        self._tokens: SimpleQueue[int] = SimpleQueue()
+        # Tokens of jobs whose hosts have as many threads as they may.
+        self._kept_back = 0
+        self._lock = threading.Lock()
+        self._is_stopped = False
+        self._adjusted_s = time.monotonic()
+        self._requesting_s = 0.0
+        self._working_s = time.process_time()
+        self._was_slow = False
+        self._ended = 0
+        self._limits: dict[str, int] = {}
+
+    def submit(self, jobs: Sequence[Job]) -> None:
+        """Queue jobs, and start the first threads."""
+        with self._lock:
+            for job in jobs:
+                self._waiting.setdefault(job.host, deque()).append(job)
+            new = min(len(jobs), min(_FIRST_THREADS, self._most) - len(self._threads))
+            self._start(new)
+        for _ in jobs:
+            self._tokens.put(1)
+
+    def adjust(self) -> None:
+        """Start more threads where that helps; called regularly."""
+        now_s = time.monotonic()
+        passed_s = now_s - self._adjusted_s
+        if passed_s < _ADJUSTED_EVERY_S:
+            return
+        requesting_s, working_s = self._fetcher.client.gates.inside_s(), time.process_time()
+        requesting = (requesting_s - self._requesting_s) / (passed_s * max(1, len(self._threads)))
+        working = (working_s - self._working_s) / passed_s
+        self._adjusted_s, self._requesting_s, self._working_s = now_s, requesting_s, working_s
+        hosts_are_slow, is_idle = requesting > _REQUESTING_ABOVE, working < _IDLE_BELOW
+        was_slow, self._was_slow = self._was_slow, hosts_are_slow or is_idle
+        with self._lock:
+            # A host waits while other hosts, which don't respond, have all threads.
+            is_stuck = not self._ended and any(not self._busy[host] for host in self._waiting)
+            self._ended = 0
+            is_certain = hosts_are_slow and is_idle
+            if is_certain or (was_slow and self._was_slow) or is_stuck:
+                more = len(self._threads) if is_certain else len(self._threads) // 2 + 1
+                useful = sum(min(len(jobs), self._room(at)) for at, jobs in self._waiting.items())
+                self._start(min(more, self._most - len(self._threads), useful))
+
+    def stop(self) -> None:
+        """Finish the jobs under way; report those not begun as stopped."""
+        with self._lock:
+            left = [job for jobs in self._waiting.values() for job in jobs]
+            self._waiting.clear()
+            self._is_stopped = True  # no thread starts after the others were told to end
+        for _ in self._threads:
+            self._tokens.put(0)
+        for job in left:
+            self._report(Result(job, STOPPED))
+
+    def join(self) -> None:
+        """Wait until all threads have ended."""
+        for thread in self._threads:
+            thread.join()
+
+    def _start(self, count: int) -> None:
+        for _ in range(0 if self._is_stopped else count):
+            thread = threading.Thread(target=self._loop, name="download", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _loop(self) -> None:
+        job = self._next(None)
+        while job:
+            try:
+                result = self._fetcher.do(job)
+            except BaseException:
+                msg = f"{job.url}: the download stage failed there; what failed stands above."
+                self._report(Result(job, ERROR, message=msg))
+                raise
+            self._report(result)
+            job = self._next(job)
+
+    def _next(self, done: Job | None) -> Job | None:
+        """Wait for the next job, of the host with the fewest threads; None ends the thread."""
+        token = 0
+        if done:
+            with self._lock:
+                self._ended += 1
+                self._busy[done.host] -= 1
+                if self._kept_back:
+                    token, self._kept_back = 1, self._kept_back - 1
+        while token or self._tokens.get():
+            with self._lock:
+                hosts = [at for at in self._waiting if self._room(at) > 0]
+                if hosts:
+                    host = min(hosts, key=self._busy.__getitem__) if len(hosts) > 1 else hosts[0]
+                    self._busy[host] += 1
+                    jobs = self._waiting.pop(host)
+                    job = jobs.popleft()
+                    if jobs:
+                        self._waiting[host] = jobs  # behind the other hosts
+                    return job
+                # The next thread that ends a job takes the token; or the pool was stopped.
+                self._kept_back += 1
+            token = 0
+        return None
+
+    def _room(self, host: str) -> int:
+        """Return how many more threads a host may have; more would only wait at its gate."""
+        if host not in self._limits:
+            limit = self._most
+            with suppress(NotServedError):
+                limit = self._fetcher.client.gates.at(host).policy.concurrency
+            # Some threads are left for other hosts, whatever the limit of this one.
+            self._limits[host] = min(limit, max(1, self._most - self._most // 4))
+        return self._limits[host] - self._busy[host]
+
+
+class ThreadExecutor:
+    """Executor in this process, for hosts with rate limits, or for all hosts without processes.
+
+    `whole` are the policies to apply where no processes share the hosts (`serve_all`); `renew` asks
+    a job's source for a new URL.
+    """
 
     def __init__(
         self,
-        setup: Setup,
-        news: SimpleQueue[News],
+        settings: FetchSettings,
+        inbox: Inbox,
         *,
         whole: Mapping[str, HostPolicy],
         counter: RequestCounter,
         clock: Clock,
         renew: Callable[[Job], str],
     ) -> None:
-        self.under_way: dict[int, Job] = {}
-        self.was_ready = True
-        self._policies, self._whole, self._news = setup.policies, whole, news
-        self._is_made_up = clock.sleep is not None
+        self.running: dict[int, Job] = {}
+        self.is_ready = True
+        self._policies, self._whole, self._inbox = settings.policies, whole, inbox
+        self._is_clock_fake = clock.sleep is not None
         self._client = Client(
-            setup.policies,
-            user_agent=setup.user_agent,
-            patience=setup.patience,
+            settings.policies,
+            user_agent=settings.user_agent,
+            patience=settings.patience,
             counter=counter,
             clock=clock,
         )
-        fetcher = Fetcher(self._client, setup.making, renew)
-        self._hands = Hands(fetcher, self._report, most=_MOST_THREADS)
-        self._client.gates.on_rest = lambda host, pause_s: self._report(
-            Outcome(-1, HOLD, host=host, pause_s=pause_s)
-        )
+        fetcher = Fetcher(self._client, settings, renew)
+        self._pool = ThreadPool(fetcher, self._report, most=_MOST_THREADS)
+        self._client.gates.on_rest = lambda host, pause_s: self._report(Hold(host, pause_s))
 
-    def room_for(self, host: str) -> int:
-        """Return room while its gate is open: a thread that waits there would be lacking others.
+    def capacity(self, host: str) -> int:
+        """Return how many more jobs of a host can be submitted; 0 while it rests.
 
-        No host gets more than half of what others leave, so that some is left for the next one.
+        A host gets at most half of the threads that other hosts leave, so that some remain for the
+        next one.
         """
         policy = policy_for(host, self._policies)
-        busy = sum(job.host == host for job in self.under_way.values())
-        left = _MOST_THREADS - (len(self.under_way) - busy)
+        busy = sum(job.host == host for job in self.running.values())
+        left = _MOST_THREADS - (len(self.running) - busy)
         room = min(policy.concurrency, _MOST_THREADS_A_HOST, (left + 1) // 2) - busy
         return room if self.wait_s(host) <= 0 else 0
 
     def serve_all(self) -> None:
-        """Take over what processes would have had: the whole of each host's concurrency."""
+        """Apply the whole limits of all hosts, since no processes share them."""
         self._policies = self._client.gates.policies = self._whole
 
     def wait_s(self, host: str) -> float:
-        """Return how long the host's gate stays closed."""
+        """Return how long the host's rate limit allows no request."""
         try:
             return self._client.gates.at(host).wait_s()
         except NotServedError:
             return 0.0
 
     def sleep(self, wait_s: float) -> None:
-        """Wait as everything waits that talks to hosts, but not for long without a look around."""
-        self._client.gates.sleep(wait_s if self._is_made_up else min(wait_s, _MOMENT_S))
+        """Sleep by the client's clock, but not for long, so that interrupts are noticed."""
+        self._client.gates.sleep(wait_s if self._is_clock_fake else min(wait_s, _LONGEST_SLEEP_S))
 
-    def hand(self, jobs: list[Job]) -> None:
-        """Take jobs on."""
-        self._hands.hand(jobs)
+    def submit(self, jobs: Sequence[Job]) -> None:
+        """Queue jobs for execution."""
+        self._pool.submit(jobs)
 
     def hold(self, host: str, pause_s: float) -> None:
-        """Let a host rest."""
+        """Send a host no request for a while."""
         self._client.gates.hold(host, pause_s)
 
-    def look(self) -> None:
+    def adjust(self) -> None:
         """Start more threads where that helps."""
-        self._hands.look()
+        self._pool.adjust()
 
     def stop(self) -> None:
-        """Finish what is under way."""
+        """Finish the requests under way, report their results, then report the end."""
         self._client.stop()
-        self._hands.stop()
+        self._pool.stop()
 
-        def leave() -> None:
-            self._hands.join()
-            self._news.put(News(self, is_gone=True))
+        def report_end() -> None:
+            self._pool.join()
+            self._inbox.put((self, None))
 
-        threading.Thread(target=leave, daemon=True).start()
+        threading.Thread(target=report_end, daemon=True).start()
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Close all connections; threads that still wait end with the process."""
         self._client.close()
 
-    def _report(self, outcome: Outcome) -> None:
-        self._news.put(News(self, (outcome,)))
+    def _report(self, message: Result | Hold) -> None:
+        self._inbox.put((self, (message,)))

@@ -1,96 +1,99 @@
-"""A process that fetches covers for the download stage: jobs in by stdin, outcomes by stdout.
+"""Worker process of `ProcessExecutor`: receive jobs on stdin, send results on stdout.
 
-It keeps no limits between processes: hosts that have some are left to the process that started it
-(`stations.py`), and where one asks for a rest it says so. It puts no file in place.
+Files are laid beside their targets; the parent process places them. Rate limits are enforced by the
+parent alone: a worker only asks hosts without any, and reports hosts that ask for a rest.
 """
 
-import json
 import logging
 import os
+import pickle
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from queue import Empty, SimpleQueue
+from typing import Any, BinaryIO
 
-from equigen.downloading.engines.protocol import read_setup
-from equigen.downloading.engines.thread_pool import Hands
+from equigen.downloading.engines.base import Hold
+from equigen.downloading.engines.processes import MOST_THREADS
+from equigen.downloading.engines.threads import ThreadPool
 from equigen.downloading.fetcher import Fetcher
-from equigen.downloading.jobs import HOLD, JOBS, OUTCOMES, Outcome
+from equigen.downloading.jobs import FetchSettings, Result
 from equigen.http.client import Client
 from equigen.logfile import join_log
 
-# A thread gives the interpreter up many times a cover, whenever it reads, decodes or writes: to be
-# asked for it in between, as it is every 5 ms by default, only costs.
+# A thread releases the interpreter many times per cover, whenever it reads, decodes or writes;
+# switching in between, every 5 ms by default, only costs time.
 _SWITCH_S = 0.05
-_LOOK_EVERY_S = 0.1
-# Outcomes are told together: each message wakes the other process.
+_ADJUST_EVERY_S = 0.1
+# Results are gathered for so long into one message, since each wakes the parent process.
 _GATHERED_FOR_S = 0.015
+
+Outbox = SimpleQueue[Result | Hold | None]
 
 
 def main() -> None:
-    """Do jobs until told to stop; end at once when nobody is left to tell."""
-    # A Ctrl-C reaches every process of the terminal; who started this one decides.
+    """Run jobs until told to stop; exit at once when the parent process is gone."""
+    # A Ctrl-C reaches every process of the terminal; the parent decides when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.setswitchinterval(_SWITCH_S)
-    words = sys.stdin.buffer
-    setup = read_setup(words.readline())
-    if setup.talkative:
+    settings: FetchSettings = _receive()
+    if settings.is_verbose:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    if setup.log_file:
-        join_log(setup.log_file, setup.command, setup.secrets)
-    outcomes: SimpleQueue[Outcome | None] = SimpleQueue()
+    if settings.log_file:
+        join_log(settings.log_file, settings.command, settings.secrets)
+    outbox: Outbox = SimpleQueue()
     with Client(
-        setup.policies,
-        user_agent=setup.user_agent,
-        patience=setup.patience,
+        settings.policies, user_agent=settings.user_agent, patience=settings.patience
     ) as client:
-        client.gates.on_rest = lambda host, pause_s: outcomes.put(
-            Outcome(-1, HOLD, host=host, pause_s=pause_s)
-        )
-        hands = Hands(Fetcher(client, setup.making), outcomes.put, most=setup.threads)
-        _say(())  # ready
-        teller = threading.Thread(target=_tell, args=(outcomes, hands), daemon=True)
-        teller.start()
-        for line in words:
-            word = json.loads(line)
-            if isinstance(word, list):
-                hands.hand(JOBS.read(word))
-            elif "hold" in word:
-                client.gates.hold(word["hold"], word["pause_s"])
+        client.gates.on_rest = lambda host, pause_s: outbox.put(Hold(host, pause_s))
+        pool = ThreadPool(Fetcher(client, settings), outbox.put, most=MOST_THREADS)
+        sender = threading.Thread(target=_send_results, args=(outbox, pool), daemon=True)
+        sender.start()
+        while (message := _receive()) is not None:
+            if isinstance(message, Hold):
+                client.gates.hold(message.host, message.pause_s)
             else:
-                break
-        else:
-            os._exit(1)  # who started it is gone: nobody would put these files in place
+                pool.submit(message)
         client.stop()
-        hands.stop()
-        hands.join()
-        outcomes.put(None)
-        teller.join()
+        pool.stop()
+        pool.join()
+        outbox.put(None)
+        sender.join()
 
 
-def _tell(outcomes: SimpleQueue[Outcome | None], hands: Hands) -> None:
-    ended = False
-    while not ended:
+def _receive() -> Any:  # noqa: ANN401  (one of the messages that `processes` names)
+    try:
+        return pickle.load(sys.stdin.buffer)  # noqa: S301  (from the parent process)
+    except (EOFError, pickle.UnpicklingError):
+        os._exit(1)  # the parent process is gone: nobody would place these files
+
+
+def _send_results(outbox: Outbox, pool: ThreadPool) -> None:
+    pipe, sys.stdout = sys.stdout.buffer, sys.stderr  # nothing else is printed into the pipe
+    _send([], pipe)  # ready
+    is_over = False
+    while not is_over:
         try:
-            batch = [outcomes.get(timeout=_LOOK_EVERY_S)]
+            batch = [outbox.get(timeout=_ADJUST_EVERY_S)]
         except Empty:
-            hands.look()
+            pool.adjust()
             continue
         if batch[0] is not None:
             time.sleep(_GATHERED_FOR_S)
-        while not outcomes.empty():
-            batch.append(outcomes.get())
-        ended = None in batch
-        _say(each for each in batch if each is not None)
-        hands.look()
+        while not outbox.empty():
+            batch.append(outbox.get())
+        is_over = None in batch
+        if messages := [each for each in batch if each is not None]:
+            _send(messages, pipe)
+        pool.adjust()
 
 
-def _say(outcomes: Iterable[Outcome]) -> None:
+def _send(messages: Sequence[Result | Hold], pipe: BinaryIO) -> None:
     try:
-        sys.stdout.buffer.write(OUTCOMES.write(outcomes))
-        sys.stdout.buffer.flush()
+        pipe.write(pickle.dumps(messages))
+        pipe.flush()
     except BrokenPipeError:
-        os._exit(1)  # who started it is gone
+        os._exit(1)  # the parent process is gone

@@ -1,4 +1,4 @@
-"""Threads that do jobs: none too few while hosts are slow, none that only stands at a gate."""
+"""Thread pool of downloads: it grows while hosts are slow, and no thread only waits at a gate."""
 
 import threading
 import time
@@ -10,29 +10,31 @@ from queue import SimpleQueue
 from downloads import JPEG
 from support import Script, ScriptedServer
 
-from equigen.downloading.engines.thread_pool import Hands
+from equigen.downloading.engines.threads import ThreadPool
 from equigen.downloading.fetcher import Fetcher
-from equigen.downloading.jobs import STOPPED, Job, Making, Outcome
+from equigen.downloading.jobs import STOPPED, FetchSettings, Job, Result
 from equigen.http.client import Client
-from equigen.http.limits import HostPolicy
+from equigen.http.limits import HostPolicy, Patience
 from equigen.http.rate_limit import Clock, Gates
 from equigen.images.rendering import Demands, Rendering
 from equigen.ledger.models import OK
 
-MAKING = Demands(2, 10_000_000)
+DEMANDS = Demands(2, 10_000_000)
 
 
 @contextmanager
-def hands(
+def thread_pool(
     folder: Path, concurrency: int, *, most: int = 16
-) -> Iterator[tuple[Hands, SimpleQueue[Outcome]]]:
+) -> Iterator[tuple[ThreadPool, SimpleQueue[Result]]]:
     """Threads that fetch into a folder, and what they report."""
-    outcomes: SimpleQueue[Outcome] = SimpleQueue()
-    making = Making(MAKING, (Rendering(),), (folder,), 10_000_000, "t")
+    results: SimpleQueue[Result] = SimpleQueue()
     policies = {"*": HostPolicy(concurrency=concurrency)}
+    settings = FetchSettings(
+        policies, "T/1", Patience(), DEMANDS, (Rendering(),), (folder,), 10_000_000, "t"
+    )
     with Client(policies, user_agent="T/1") as client:
-        made = Hands(Fetcher(client, making), outcomes.put, most=most)
-        yield made, outcomes
+        made = ThreadPool(Fetcher(client, settings), results.put, most=most)
+        yield made, results
         made.stop()
         made.join()
 
@@ -47,26 +49,26 @@ def download_threads() -> int:
     return sum(thread.name == "download" for thread in threading.enumerate())
 
 
-def look_until(made: Hands, reached: Callable[[], bool]) -> None:
+def adjust_until(made: ThreadPool, reached: Callable[[], bool]) -> None:
     """Let it look after its threads until something is so."""
     by_s = time.monotonic() + 30
     while not reached():
         assert time.monotonic() < by_s
-        made.look()
+        made.adjust()
 
 
 def test_a_host_has_no_more_threads_than_it_may(tmp_path: Path) -> None:
     """More would only wait at its gate; and all of its jobs are done all the same."""
     go = threading.Event()
-    with ScriptedServer(Script(body=JPEG)) as server, hands(tmp_path, 3) as (made, outcomes):
+    with ScriptedServer(Script(body=JPEG)) as server, thread_pool(tmp_path, 3) as (made, results):
         server.before_answer = go.wait  # type: ignore[assignment]
-        made.hand(jobs(server.url, 20))
-        look_until(made, lambda: server.most_at_once == 3)
-        looked_until_s = time.monotonic() + 0.5
-        look_until(made, lambda: time.monotonic() > looked_until_s)
+        made.submit(jobs(server.url, 20))
+        adjust_until(made, lambda: server.most_at_once == 3)
+        adjusted_until_s = time.monotonic() + 0.5
+        adjust_until(made, lambda: time.monotonic() > adjusted_until_s)
         assert download_threads() == 3
         go.set()
-        assert [outcomes.get(timeout=30).status for _ in range(20)] == [OK] * 20
+        assert [results.get(timeout=30).status for _ in range(20)] == [OK] * 20
     assert server.most_at_once == 3
 
 
@@ -76,30 +78,30 @@ def test_a_host_that_stands_still_holds_up_no_other(tmp_path: Path) -> None:
     with (
         ScriptedServer(Script(body=JPEG)) as still,
         ScriptedServer(Script(body=JPEG)) as other,
-        hands(tmp_path, 2) as (made, outcomes),
+        thread_pool(tmp_path, 2) as (made, results),
     ):
         still.before_answer = go.wait  # type: ignore[assignment]
-        made.hand(jobs(still.url, 6))
-        look_until(made, lambda: still.most_at_once == 2)
+        made.submit(jobs(still.url, 6))
+        adjust_until(made, lambda: still.most_at_once == 2)
         url = other.url.replace("127.0.0.1", "localhost")
-        made.hand(jobs(url, 9, "localhost"))
-        look_until(made, lambda: outcomes.qsize() == 9)
+        made.submit(jobs(url, 9, "localhost"))
+        adjust_until(made, lambda: results.qsize() == 9)
         assert len(other.seen) == 9
         go.set()
-        assert [outcomes.get(timeout=30).status for _ in range(15)] == [OK] * 15
+        assert [results.get(timeout=30).status for _ in range(15)] == [OK] * 15
 
 
 def test_what_was_not_begun_is_reported_when_it_stops(tmp_path: Path) -> None:
     """Also jobs that were kept back because their host had all it may."""
     go = threading.Event()
-    with ScriptedServer(Script(body=JPEG)) as server, hands(tmp_path, 1) as (made, outcomes):
+    with ScriptedServer(Script(body=JPEG)) as server, thread_pool(tmp_path, 1) as (made, results):
         server.before_answer = go.wait  # type: ignore[assignment]
-        made.hand(jobs(server.url, 5))
-        look_until(made, lambda: server.most_at_once == 1)
+        made.submit(jobs(server.url, 5))
+        adjust_until(made, lambda: server.most_at_once == 1)
         made.stop()
         go.set()
         made.join()
-        statuses = sorted(outcomes.get(timeout=30).status for _ in range(5))
+        statuses = sorted(results.get(timeout=30).status for _ in range(5))
     assert statuses == sorted([OK, *[STOPPED] * 4])
     assert download_threads() == 0
 
