@@ -1,11 +1,11 @@
-"""Addresses: how they are written for a host to understand, and shown so that nothing leaks."""
+"""Encode URLs for requests, and redact them for messages."""
 
 import re
 from urllib.parse import urlsplit
 
 import idna
 
-# What can be sent as it stands; the rest is encoded first.
+# URLs that can be sent as they are; others are encoded first.
 _PLAIN = re.compile(r"https?://[a-z0-9.-]+(?::\d{1,5})?/[A-Za-z0-9/._~:@!$&'()*+,;=?-]*")
 _HOST_PART = re.compile(r"[^/?#]*")
 _LOGIN = re.compile(r"(?<=://)[^/?#\s]*@")
@@ -15,15 +15,15 @@ _MOST_SHOWN_CHARS = 300
 
 
 def is_plain(url: str) -> bool:
-    """Tell whether a URL can be sent letter by letter, as nearly all can."""
+    """Tell whether a URL can be sent as it is, without encoding."""
     return bool(_PLAIN.fullmatch(url))
 
 
 def origin(url: str) -> tuple[str, str, int]:
-    """Return what a server is known by: another port can be another's, and http is read by all.
+    """Return scheme, host and port, which together identify a server.
 
     Raises:
-        ValueError: it is no URL.
+        ValueError: `url` is malformed.
 
     """
     parts = urlsplit(url)
@@ -32,12 +32,12 @@ def origin(url: str) -> tuple[str, str, int]:
 
 
 def shown(url: str) -> str:
-    """Return a URL for people: without a password that somebody put into it; cut where long."""
+    """Return a URL for messages: without login and fragment, cut where it is long."""
     return without_password(url).partition("#")[0][:_MOST_SHOWN_CHARS]
 
 
 def without_password(url: str) -> str:
-    """Return a URL without the name and password that somebody put into it."""
+    """Return a URL without its login (user name and password)."""
     before, scheme, rest = url.partition("://")
     host = _HOST_PART.match(rest)
     if not scheme or not host or "@" not in host[0]:
@@ -46,23 +46,23 @@ def without_password(url: str) -> str:
 
 
 def without_passwords(text: str) -> str:
-    """Return a text without the name and password in any of the addresses that stand in it."""
+    """Return a text without the logins of the URLs in it."""
     return _LOGIN.sub("", text)
 
 
 def shown_in_part(text: str) -> str:
-    """Return what can be shown of what should be an address and isn't: no login, and no query."""
+    """Return a malformed URL for messages: without login and query."""
     return _LOOSE_LOGIN.sub("", _QUERY.sub("?\u2026", text))
 
 
 def host_name(host: str) -> str:
-    """Return a host's name as it is asked for: in small letters, others than ASCII as punycode."""
+    """Return a host name in lower case, with punycode for labels that aren't ASCII."""
     host = host.lower().rstrip(".")
     if host.isascii():
         return host
     try:
         return ".".join(map(_label, host.split(".")))
-    except idna.IDNAError:  # no host has such a name, and none will be found
+    except idna.IDNAError:  # no host can have this name; the look-up will fail
         return host
 
 

@@ -1,4 +1,4 @@
-"""Texts without what is secret in them: a host may quote what it was sent, in whatever form."""
+"""Redact secrets in texts; a host may quote what it was sent, in any encoding."""
 
 import base64
 import html
@@ -11,44 +11,44 @@ from typing import Final
 from equigen.http.addresses import without_passwords
 
 STARS: Final = "***"
-# So much of a secret's start is taken for the secret, wherever what quotes it was cut off; at the
-# end of a text, where it is likely to have been cut, the least.
+# A prefix of so many characters is taken for the secret, since quotes may be cut off; at the end of
+# a text, where a cut is likely, the shorter one suffices.
 _START_CHARS: Final = 8
 _LEAST_CHARS: Final = 4
 _LEAST_BASE64: Final = 6
-# Base64 looks different at each of three places where a text can begin in another one.
+# Base64 of a text depends on its offset, modulo three, within the encoded bytes.
 _PLACES: Final = 3
-# As forms on the web write a space, and JSON a slash at times.
+# Web forms write a space like this, and JSON sometimes a slash.
 _ALSO: Final = {" ": "+", "/": "\\/"}
 _BETWEEN = re.compile(r"[,\s]+")
 _NAMED = re.compile(r'[\w-]+="?([^"=].*?)"?')
 
 
 class Censor:
-    """Takes secrets out of texts, also those that were cut off, and the login out of any address.
+    """Redactor of known secrets, also where they are cut off, and of logins in URLs.
 
-    They are found as they are, with any of their letters percent-encoded, escaped as in JSON or in
-    HTML, and in hex and base64, whatever the case of the letters.
+    Secrets are found verbatim, with any letters percent-encoded or escaped as in JSON or HTML, and
+    in hex and base64, in upper and lower case.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        # The longest first, where one starts as another does.
+        # Longest first, since one secret may be the prefix of another.
         ordered = sorted(filter(None, set(secrets)), key=lambda secret: (-len(secret), secret))
         self._forms = [_Form(letters) for secret in ordered for letters in _forms(secret)]
-        # Nearly all texts hold none.
+        # One quick search, since nearly all texts contain no secret.
         self._any = _pattern("|".join(form.begin for form in self._forms) or r"(?!)")
 
     def clean(self, text: str) -> str:
-        """Return the text with stars in place of secrets, and addresses without logins."""
+        """Return the text with stars in place of secrets, and URLs without logins."""
         if self._any.search(text):
             for form in self._forms:
                 text = form.hidden(text)
         return without_passwords(text)
 
     def hide(self, text: str) -> str:
-        """Return a name or an address with stars where a whole secret stands.
+        """Return a name or URL with stars in place of whole secrets.
 
-        A part of one is left, since a name may have the same letters.
+        Parts of secrets stay, since a name may contain the same letters.
         """
         if self._any.search(text):
             for form in self._forms:
@@ -57,10 +57,10 @@ class Censor:
 
 
 def secrets_of(headers: Iterable[str]) -> set[str]:
-    """Return what is secret in values of headers.
+    """Extract the secrets from values of headers.
 
-    That is, behind the scheme, the values of names, or words without ("Scheme key=VALUE,
-    secret=VALUE", "Scheme VALUE"). What is very short is no secret, and found in any text.
+    They follow the scheme, with or without names: "Scheme key=VALUE, secret=VALUE", "Scheme VALUE".
+    Very short values are no secrets, and would be found in any text.
     """
     found = set()
     for header in headers:
@@ -72,7 +72,7 @@ def secrets_of(headers: Iterable[str]) -> set[str]:
 
 
 class _Form:
-    """A secret as it may be written: each of its letters is a pattern."""
+    """One way to write a secret, with a pattern for each of its letters."""
 
     def __init__(self, letters: Sequence[str]) -> None:
         first, self._rest = letters[:_START_CHARS], letters[_START_CHARS:]
@@ -84,7 +84,7 @@ class _Form:
         self._cut_off = _pattern(rf"(?:{'|'.join(starts)})\Z") if starts else None
 
     def hidden(self, text: str) -> str:
-        """Return a text without it, and without a start of it."""
+        """Return a text with stars in place of the secret and of its prefixes."""
         parts, at = list[str](), 0
         while found := self._start.search(text, at):
             parts += [text[at : found.start()], STARS]
@@ -108,7 +108,7 @@ def _forms(secret: str) -> Iterator[list[str]]:
     raw = secret.encode("utf-8", "surrogatepass")
     yield [f"{byte:02x}" for byte in raw]
     for before in range(_PLACES):
-        # Wherever it stands in what was encoded, these letters come of its bytes alone.
+        # At this offset, these letters depend on the secret alone, not on its neighbours.
         whole = base64.b64encode(bytes(before) + raw).decode()
         letters = whole[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]
         if len(letters) >= _LEAST_BASE64:
@@ -119,5 +119,5 @@ def _letter(letter: str) -> str:
     raw = letter.encode("utf-8", "surrogatepass")
     ways = {letter, html.escape(letter), json.dumps(letter)[1:-1], _ALSO.get(letter, letter)}
     ways.add("".join(f"%{byte:02x}" for byte in raw))
-    # What is longer comes first: it may begin with the letter itself.
+    # Longest first, since an escape may begin with the letter itself.
     return f"(?:{'|'.join(map(re.escape, sorted(ways, key=lambda way: (-len(way), way))))})"
