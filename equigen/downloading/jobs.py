@@ -30,8 +30,17 @@ ERROR = "error"  # the run can't go on: the disk refuses
 UNPLACED = ".new-"
 
 
+class _Compact:
+    """Pickle a dataclass as its values, in order: half the bytes and time of names and values."""
+
+    __slots__: tuple[str, ...] = ()
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        return type(self), tuple([getattr(self, name) for name in self.__slots__])
+
+
 @dataclass(slots=True)
-class Job:
+class Job(_Compact):
     """One picture to fetch; `ticket` is unique within a run.
 
     `path` is relative to the images folders, `host` the queue that the job waits in, `kind` one of
@@ -54,7 +63,7 @@ class Job:
 
 
 @dataclass(slots=True)
-class Result:
+class Result(_Compact):
     """Outcome of a job; `status` is that of a cover, or one of the statuses above.
 
     With status "ok" the files lie beside their targets (`beside`). `received_bytes` is the length
