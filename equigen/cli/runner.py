@@ -46,6 +46,9 @@ HANDED_IN = ("context", "stage")
 # Settings that are lists: their flag is given once a value.
 SINGULAR = {"labels": "label", "sizes": "size"}
 
+# The commands that write to the ledger: each copies it when it ends well.
+_WRITERS = frozenset({"balance", "dedupe", "download", "fetch", "repair", "run", "split"})
+
 StageRun = Callable[..., "Summary"]
 AnyPath = str | os.PathLike[str]
 
@@ -246,6 +249,13 @@ class Execution:
             for summary in self._outcome(context, values):
                 self.summaries.append(summary)
                 show(summary)
+        if self.command.name in _WRITERS:
+            from equigen.ledger.backup import back_up  # noqa: PLC0415
+
+            note = back_up(context.ledger, command=self.command.name, now=context.now())
+            if note:
+                tell("ledger not copied", note)
+                context.say(note)
 
     def _outcome(self, context: "Context", values: Mapping[str, object]) -> "Iterable[Summary]":
         if self.is_recipe:

@@ -1,21 +1,22 @@
-"""Mend a damaged or lost ledger, from its rest and from the files.
+"""Restore a damaged or lost ledger from its last good copy and the files.
 
-What is damaged is set aside under a name with the date, never deleted. Another ledger is made of
-each row of it that still makes sense, of the TSV, of the covers (each is decoded and hashed), and
-of the sets as split.tsv has them: no cover is fetched again, and no album changes its set.
+The damaged ledger is set aside under a name with the date, never deleted. The copy that the last
+good run made takes its place, and is brought up to date from the TSV, the covers (each is decoded
+and hashed) and split.tsv; without a copy, these files alone make the ledger. No cover is fetched
+again, and no album changes its set.
 
-Where the ledger is whole, it is seen whether covers and ledger agree, and nothing is changed; but
-where it doesn't know covers that are there, as one that a run began anew, another one is made, too.
-docs/dataset.md tells what can be known again, and what can't.
+A whole ledger is compared with the covers, and nothing is changed; but if it doesn't know covers
+that are there, it is replaced, too. docs/dataset.md lists what can't be restored.
 
 Example:
   equigen repair
 """
 
+import math
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -25,9 +26,10 @@ from equigen.dataset.guards import are_covers_there, is_ledger_lost
 from equigen.dataset.table import map_table
 from equigen.downloading.store import Shelf
 from equigen.errors import MissingInputError
+from equigen.ledger.backup import copies_of, knows_covers
 from equigen.ledger.database import BESIDE, BUILDING, BUILT, is_empty, put_built_in_place
-from equigen.ledger.ledger import COVERS_COMPARED, DOWNLOADING, LEDGER_NAME, Ledger
-from equigen.ledger.salvage import Rows, Salvaged, find_damage, new_tables, salvage
+from equigen.ledger.ledger import DOWNLOADING, LEDGER_NAME, Ledger
+from equigen.repairing.damage import copy_sound, find_damage
 from equigen.repairing.inventory import Found, Inventory
 from equigen.repairing.rebuilding import (
     RebuiltLedger,
@@ -46,12 +48,11 @@ SETTINGS: Final = ()
 _MISSING = "missing"
 _ABSENT, _FAILED = "no cover yet", "can't be had, as the ledger knows"
 _GONE, _SPOILT, _CHANGED = "file is gone", "file doesn't decode", "file isn't what it was"
-# What is worth nothing unless all of it is there, and is made anew by who needs it.
-_COMPARED = ("pairs", "alike")
+_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
 
 
 def run(context: Context) -> Summary:
-    """Repair the ledger; one that is whole and knows all covers isn't touched.
+    """Repair the ledger; a whole one that knows all covers stays as it is.
 
     Raises:
         MissingInputError: there is no dataset at all, or neither a ledger nor a TSV.
@@ -68,25 +69,28 @@ def run(context: Context) -> Summary:
     with Dataset.writing(context, "repair", Need.TSV_IF_ANY):
         aside = put_built_in_place(context.ledger)
         if damage := _damage_of(context):
-            return _rebuild(context, damage)
-        found = _compared(context)
-        # Files that don't decode are in the way of a ledger that knows no cover.
-        if unknown := found.noted or (found.spoilt if is_ledger_lost(context) else 0):
-            return _rebuild(context, f"it doesn't know {unknown:,} covers that are there")
+            return _rebuild(context, damage, use_copies=True)
+        found, is_lost = _compared(context), is_ledger_lost(context)
+        # Files that don't decode keep other commands from using a ledger that knows no cover.
+        if unknown := found.noted or (found.spoilt if is_lost else 0):
+            damage = f"it doesn't know {unknown:,} covers that are there"
+            return _rebuild(context, damage, use_copies=is_lost)
         return _agreement(context, found, aside)
 
 
 def _damage_of(context: Context) -> str:
-    """Return what is wrong with the ledger, in words; "" where nothing is."""
+    """Return the damage of the ledger in words, "" where there is none."""
+    if _is_there(context):
+        return find_damage(context.ledger)
+    if not context.tsv.exists():
+        raise _nothing_to_build_of(context)
+    return _MISSING
+
+
+def _is_there(context: Context) -> bool:
+    """Tell by its size whether the ledger is there; opening a damaged file would change it."""
     with translating_os_errors(context.ledger):
-        # By its size alone: opened for more, a damaged file wouldn't stay as it is.
-        is_there = context.ledger.exists() and not is_empty(context.ledger)
-    if not is_there:
-        if not context.tsv.exists():
-            raise _nothing_to_build_of(context)
-        return _MISSING
-    with context.bar("check", 0, "row") as bar:
-        return find_damage(context.ledger, bar.advance)
+        return context.ledger.exists() and not is_empty(context.ledger)
 
 
 def _no_dataset(context: Context) -> MissingInputError:
@@ -111,21 +115,33 @@ def _count_rows(context: Context) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rebuilt:
-    """What a new ledger was made of: rows by table, and what the files told beyond them."""
+class _Base:
+    """The ledger's copy, or the ledger itself, that a repair started from.
 
-    came: Mapping[str, Salvaged]
+    `kept` has the number of its rows that made sense, by table. Without a `source`, the repair
+    started from the files alone. `copied_at` is None unless the source is a copy.
+    """
+
+    kept: Mapping[str, int]
+    source: Path | None = None
+    copied_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Rebuilt:
+    """The rows that a repair kept, and the rows that it noted from the files."""
+
+    base: _Base
     found: Found
     albums: int
     sets: Sets
     asked: Mapping[str, int]
 
 
-def _rebuild(context: Context, damage: str) -> Summary:
+def _rebuild(context: Context, damage: str, *, use_copies: bool) -> Summary:
     building = context.directory / f"{LEDGER_NAME}{BUILDING}"
-    _remove(building)
     try:
-        rebuilt = _build(context, building)
+        rebuilt = _build(context, building, _base(context, building, use_copies=use_copies))
         with translating_os_errors(building):
             with building.open("rb") as file:
                 os.fsync(file.fileno())
@@ -133,50 +149,44 @@ def _rebuild(context: Context, damage: str) -> Summary:
     finally:
         _remove(building)
     aside = put_built_in_place(context.ledger)
-    return _summary(rebuilt, damage, aside)
+    return _summary(context, rebuilt, damage, aside)
 
 
-def _build(context: Context, building: Path) -> _Rebuilt:
-    with Rows(building) as tables, context.bar("salvage", 0, "row") as bar:
-        came = salvage(context.ledger, tables, bar.advance)
-        _forget_halves(tables, came)
+def _base(context: Context, building: Path, *, use_copies: bool) -> _Base:
+    """Copy the best ledger there is to `building`: a copy that knows covers comes first."""
+    copies = [each for each in copies_of(context.ledger) if use_copies and each.is_file()]
+    good = [each for each in copies if knows_covers(each)]
+    itself = [context.ledger] if _is_there(context) else []
+    for source in (*good, *itself, *(each for each in copies if each not in good)):
+        _remove(building)
+        kept = copy_sound(source, building)
+        if kept is not None:
+            made_s = source.stat().st_mtime
+            is_copy = source != context.ledger
+            return _Base(kept, source, datetime.fromtimestamp(made_s, UTC) if is_copy else None)
+    _remove(building)
+    return _Base({})
+
+
+def _build(context: Context, building: Path, base: _Base) -> _Rebuilt:
     with RebuiltLedger(building) as ledger:
-        if not came["pairs"].is_whole or not came["alike"].is_whole or not came["looks"].is_whole:
-            ledger.remember(COVERS_COMPARED, "")
-        # Whatever a download was doing when the ledger was damaged, the next one tidies up.
+        # The next download tidies up after the one that the damage may have stopped.
         ledger.remember(DOWNLOADING, "repair")
         albums, found = 0, Found()
         if context.tsv.exists():
             rows = _count_rows(context)
-            with _albums_known_by_index(ledger), context.bar("albums", rows, "row") as bar:
+            with ledger.indexing_albums(), context.bar("albums", rows, "row") as bar:
                 albums = note_albums(context, ledger, bar)
                 sets = note_sets(context, ledger)
-            inventory = Inventory(context, ledger, mends=True, shelf=Shelf(context, ledger))
+            copied_s = base.copied_at.timestamp() if base.copied_at else math.inf
+            shelf = Shelf(context, ledger)
+            inventory = Inventory(context, ledger, mends=True, shelf=shelf, copied_s=copied_s)
             with context.bar("covers", rows, "cover") as bar:
                 found = inventory.take(bar)
         else:
             sets = note_sets(context, ledger)
         asked = note_requests(ledger, context.now().date().isoformat())
-    return _Rebuilt(came, found, albums, sets, asked)
-
-
-@contextmanager
-def _albums_known_by_index(ledger: RebuiltLedger) -> Iterator[None]:
-    ledger.begin()
-    yield
-    ledger.finish()
-
-
-def _forget_halves(rows: Rows, came: Mapping[str, Salvaged]) -> None:
-    """Take out what is worth nothing, or leads astray, where some of it is lost."""
-    if not came["albums"].is_whole and came["pages"].kept:
-        # Albums of these pages may be lost: asked again, they bring what isn't known.
-        rows.clear("pages")
-        came["pages"].kept, came["pages"].is_whole = 0, False
-    if not all(came[name].is_whole for name in (*_COMPARED, "looks")):
-        rows.clear(*_COMPARED)
-        for name in _COMPARED:
-            came[name].kept, came[name].is_whole = 0, False
+    return _Rebuilt(base, found, albums, sets, asked)
 
 
 def _remove(building: Path) -> None:
@@ -186,7 +196,7 @@ def _remove(building: Path) -> None:
 
 
 def _compared(context: Context) -> Found:
-    """See whether files and ledger agree, and change nothing."""
+    """Compare the covers' files with the ledger, and change nothing."""
     if not context.tsv.exists():
         return Found()
     with Ledger(context.ledger, read_only=True) as ledger:
@@ -233,14 +243,8 @@ def _advice(found: Found, *, mends: bool) -> Iterator[str]:
         yield f"`equigen download` fetches covers whose files are gone{shown}"
 
 
-def _summary(rebuilt: _Rebuilt, damage: str, aside: Path | None) -> Summary:
-    found, came, sets = rebuilt.found, rebuilt.came, rebuilt.sets
-    names = [table.name for table in new_tables()]
-    rows: list[tuple[str | int, ...]] = [
-        (name, came[name].kept, came[name].senseless, "yes" if came[name].is_whole else "no")
-        for name in names
-    ]
-    unsure = [name for name in names if not came[name].is_whole]
+def _summary(context: Context, rebuilt: _Rebuilt, damage: str, aside: Path | None) -> Summary:
+    found, base, sets = rebuilt.found, rebuilt.base, rebuilt.sets
     from_files = (
         f"from the TSV: {rebuilt.albums:,} albums; from the covers' files: {found.noted:,} covers;"
         f" from the sets: {sets.placed:,} albums' sets"
@@ -248,6 +252,8 @@ def _summary(rebuilt: _Rebuilt, damage: str, aside: Path | None) -> Summary:
     if sets.senseless:
         from_files += f" ({sets.senseless:,} lines that name no cover or no set were left out)"
     what = "was missing" if damage == _MISSING else f"had to be built anew: {damage}"
+    rows = [("ledger's copy" if base.copied_at else "ledger", sum(base.kept.values()))]
+    noted = {"TSV": rebuilt.albums, "covers' files": found.noted, "sets": sets.placed}
     return Summary(
         stage="repair",
         unit="rows",
@@ -258,8 +264,9 @@ def _summary(rebuilt: _Rebuilt, damage: str, aside: Path | None) -> Summary:
             "repaired": True,
             "damage": damage,
             "set_aside": str(aside or ""),
-            "salvaged": {name: came[name].kept for name in names},
-            "not_whole": unsure,
+            "restored_from": str(base.source or ""),
+            "copied_at": base.copied_at.isoformat(timespec="seconds") if base.copied_at else "",
+            "kept": dict(base.kept),
             "albums_noted": rebuilt.albums,
             "covers_noted": found.noted,
             "sets_noted": sets.placed,
@@ -267,32 +274,46 @@ def _summary(rebuilt: _Rebuilt, damage: str, aside: Path | None) -> Summary:
             "requests_today": dict(rebuilt.asked),
             "examples": found.examples,
         },
-        table=Table(("ledger's table", "rows kept", "made no sense", "whole"), tuple(rows)),
+        table=Table(("the new ledger, from", "rows"), (*rows, *noted.items())),
         notes=[
             f"the ledger {what}",
             *([f"what was there lies in {aside}"] if aside and aside.exists() else []),
+            _origin(base, context.now()),
             from_files,
-            *_unknown(unsure),
             *_advice(found, mends=True),
         ],
     )
 
 
-_LOST: Final[Mapping[str, str]] = {
-    "pages": "which result pages were used: the next fetch asks anew, and adds nothing twice",
-    "albums": "albums that are in the TSV no more, and rows that weren't in it yet",
-    "covers": "covers that could not be had: the next download asks for them again",
-    "placements": "the sets of albums that are gone",
-    "pairs": "which covers were compared: who needs it compares them again",
-    "balanced": "what `balance` kept",
-    "requests": "requests of today that brought no cover",
-    "rests": "which hosts asked to be left alone",
-    "renewals": "new addresses of pictures that weren't in the TSV yet",
-    "meta": "when the last fetch ended",
-}
+def _origin(base: _Base, now: datetime) -> str:
+    """Say where the new ledger's rows come from, and what is lost."""
+    kept = f"{sum(base.kept.values()):,} rows"
+    if base.copied_at:
+        return (
+            f"restored from {base.source}, which is {_age(now - base.copied_at)} old: {kept}. What"
+            " was noted later, and no file tells, is asked for again"
+        )
+    if base.source:
+        return f"kept of the ledger: {kept}; those that made no sense, if any, were left out"
+    return f"no copy of the ledger was there; can't be known for sure again: {'; '.join(_LOST)}"
 
 
-def _unknown(unsure: list[str]) -> Iterator[str]:
-    lost = [_LOST[name] for name in unsure if name in _LOST]
-    if lost:
-        yield f"can't be known for sure again: {'; '.join(lost)}"
+def _age(age: timedelta) -> str:
+    for unit_s, unit in ((_DAY_S, "days"), (_HOUR_S, "hours"), (_MINUTE_S, "minutes")):
+        if age.total_seconds() >= 2 * unit_s:
+            return f"{age.total_seconds() // unit_s:,.0f} {unit}"
+    return "a minute or two"
+
+
+_LOST: Final = (
+    "which result pages were used: the next fetch asks anew, and adds nothing twice",
+    "albums that are in the TSV no more, and rows that weren't in it yet",
+    "covers that could not be had: the next download asks for them again",
+    "the sets of albums that are gone",
+    "which covers were compared: they are compared again when needed",
+    "what `balance` kept",
+    "requests of today that brought no cover",
+    "which hosts asked to be left alone",
+    "new addresses of pictures that weren't in the TSV yet",
+    "when the last fetch ended",
+)

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from equigen.config.layers import Config
 from equigen.config.settings import Settings
 from equigen.http.rate_limit import Clock
+from equigen.ledger.backup import copies_of
 from equigen.ledger.ledger import LEDGER_NAME
 
 # The table of sets, in the folder of the sets.
@@ -119,4 +120,4 @@ class Context:
     @property
     def own_files(self) -> tuple[Path, ...]:
         """The dataset's own files but for pictures; no command may write its output over one."""
-        return (self.tsv, self.split / SPLIT_NAME, self.ledger)
+        return (self.tsv, self.split / SPLIT_NAME, self.ledger, *copies_of(self.ledger))

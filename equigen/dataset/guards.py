@@ -101,7 +101,7 @@ def _lost(context: Context, why: str, *in_the_way: Path) -> LedgerError:
         is_empty = not has_tables(context.ledger)
         state = "is empty" if is_empty else "was begun anew and knows no cover"
     way = (
-        "Put a copy of it back, or run `equigen repair`, which builds it anew from the files."
+        "Run `equigen repair`, which builds it anew from its last good copy and the files."
         if context.tsv.exists()
         else f"{context.tsv.name}, of which it could be built anew, is missing as well: put a copy"
         " of that back, then run `equigen repair`."

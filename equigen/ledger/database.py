@@ -1,8 +1,11 @@
-"""An SQLite file with a format of its own: opened, checked, brought up to date, one lock for all.
+"""Open an SQLite file with a format of its own: check it, migrate it, translate its errors.
 
-https://www.sqlite.org/pragma.html#pragma_application_id tells how such files are told apart.
+https://www.sqlite.org/pragma.html#pragma_application_id tells how such files are told apart, and
+https://www.sqlite.org/rescode.html lists SQLite's error codes.
 """
 
+import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,14 +16,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from equigen.errors import ForeignLedgerError
-from equigen.ledger.database_errors import complaint, damaged, translated
+from equigen.errors import (
+    EquigenError,
+    ForeignLedgerError,
+    LedgerError,
+    LockedError,
+    StorageError,
+)
+from equigen.schema import safe_text
 from equigen.storage.os_errors import translating_os_errors
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """What a file of ours looks like: `migrations` lead from the version that is their key on."""
+    """Describe a file's format; `migrations` has the SQL that upgrades each older version."""
 
     application_id: int
     version: int
@@ -28,24 +37,43 @@ class Format:
     migrations: Mapping[int, str]
 
 
-# What is built beside a file until it is whole, and when it is: then it takes the file's place.
+# A replacement is built under the first suffix, renamed to the second once it is whole, and then
+# put in the file's place.
 BUILDING, BUILT = ".building", ".built"
-# What SQLite keeps beside a file while it is open, or after a process was killed.
+# SQLite keeps these beside a file while it is open, or after a process was killed.
 BESIDE = ("-wal", "-shm")
-# A file of no more than this is empty for SQLite.
+# SQLite takes a file of one byte for an empty one.
 _EMPTY_BYTES = 1
-# How long another process that writes is waited for.
+# The time that a writer in another process is waited for.
 _WAIT_S = 30.0
 _NO_TABLE = "it is empty"
-# What damaged values lead to where they are used.
+# Damaged values raise these where they are used.
 _SIGNS_OF_DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+# With less room than this, SQLite can't make its journal, and reports an I/O error only.
+_LEAST_ROOM_BYTES = 64 * 1024
+_PRIMARY = 0xFF
+_MOST_CHARS = 120
+_IN_USE = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
+_DISK = frozenset(
+    {
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_NOLFS,
+    }
+)
+_AGAIN = "Then run the same command again."
+# A connection in `query_only` mode reports a write with this code.
+_QUERY_ONLY = sqlite3.SQLITE_READONLY
+_OUR_FAULT = (sqlite3.ProgrammingError, sqlite3.InterfaceError)
 
 
 class Database:
-    """An open file; may be used from several threads. Close it, or use it as a context.
+    """Hold an open file; threads may share it. Close it, or use it as a context manager.
 
-    Where the block of a context raises what values that are no such values lead to, the whole file
-    is checked: a damaged one is said to be, and what else went wrong goes on as it is.
+    Where the context's block raises an error that damaged values can cause, the whole file is
+    checked: a damaged file raises a `LedgerError`, and any other error passes through.
     """
 
     def __init__(
@@ -58,8 +86,7 @@ class Database:
             raise damaged(path, _NO_TABLE)
         self._lock = threading.RLock()
         with self._translated():
-            # Also who only reads opens it for writing: the last to close tidies up what SQLite
-            # keeps beside the file meanwhile.
+            # Readers open it for writing, too: the last connection removes SQLite's journal.
             where = f"{path.resolve().as_uri()}?mode={'rw' if read_only else 'rwc'}"
             self._db = sqlite3.connect(
                 where, uri=True, check_same_thread=False, isolation_level=None, timeout=wait_s
@@ -107,7 +134,7 @@ class Database:
             raise ForeignLedgerError(msg)
         if empty and read_only:
             raise damaged(self._path, _NO_TABLE)
-        if empty:  # new, or made by a process that was killed before it came further
+        if empty:  # new, or left by a process that was killed before it made the tables
             self._db.execute("PRAGMA journal_mode = WAL")
             marks = (
                 f"PRAGMA application_id = {self._form.application_id};"
@@ -123,7 +150,7 @@ class Database:
 
     def _bring_up_to_date(self) -> None:
         with self._transaction() as db:
-            # Another process may have been faster.
+            # Another process may have migrated it meanwhile.
             for old in range(self._pragma("user_version"), self._form.version):
                 for statement in self._form.migrations[old].split(";"):
                     db.execute(statement)
@@ -150,7 +177,7 @@ class Database:
             cursor = self._db.execute(sql, values)
             try:
                 yield iter(cursor)
-            except _SIGNS_OF_DAMAGE as err:  # values that no row of ours has
+            except _SIGNS_OF_DAMAGE as err:  # the reader of the rows met a damaged value
                 raise damaged(self._path, f"{type(err).__name__}: {err}") from err
             finally:
                 cursor.close()
@@ -170,9 +197,9 @@ class Database:
 
 
 def has_tables(path: Path) -> bool:
-    """Tell whether a file lies there that isn't empty, as a power cut or a kill may leave one.
+    """Tell whether a file has tables; a power cut or a kill may leave an empty one.
 
-    What can't be read is left to who opens it: that says what is wrong.
+    A file that can't be read counts as one with tables: opening it raises the error.
     """
     if not path.exists() or is_empty(path):
         return False
@@ -186,7 +213,7 @@ def has_tables(path: Path) -> bool:
 
 
 def is_empty(path: Path) -> bool:
-    """Tell by its size whether a file is empty: it isn't opened, so all beside it stays."""
+    """Tell by its size whether a file is empty; opening it would make SQLite drop its journal."""
     try:
         return path.is_file() and path.stat().st_size <= _EMPTY_BYTES
     except OSError:
@@ -194,11 +221,11 @@ def is_empty(path: Path) -> bool:
 
 
 def put_built_in_place(path: Path) -> Path | None:
-    """Let a file that was built beside `path` take its place, where one lies there whole.
+    """Put a finished replacement in the place of `path`, if one lies beside it.
 
-    What was there is set aside with all that SQLite keeps beside it, under a name with the time at
-    which the other was built; that is returned, None where nothing had to be done. A process that
-    is killed in between leaves it to the next that writes.
+    The old file and its journal are set aside under a name with the replacement's time. Return that
+    name, or None where there was no replacement. If the process is killed in between, the next
+    writer goes on.
 
     Raises:
         StorageError: the disk refuses.
@@ -225,9 +252,101 @@ def put_built_in_place(path: Path) -> Path | None:
 
 
 def _free_name(path: Path, name: str) -> Path:
-    """Return a name beside `path` that no other file than itself has."""
+    """Return a name beside `path` that no other file has."""
     free, number = path.with_name(name), 1
     while free.exists() and not (path.exists() and free.samefile(path)):
         number += 1
         free = path.with_name(f"{name}-{number}")
     return free
+
+
+def translated(path: Path, err: sqlite3.Error) -> EquigenError:
+    """Return an SQLite error of the ledger at `path` as one of ours, with its cause and remedy."""
+    code = _exact(err) & _PRIMARY
+    if code == sqlite3.SQLITE_FULL:
+        return _no_room(path)
+    if code in _IN_USE:
+        msg = (
+            f"{path}: another program keeps the ledger locked. Nothing was changed by this one."
+            " Close what has it open (an SQLite browser, a backup), then run the same command"
+            " again."
+        )
+        return LockedError(msg)
+    is_writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    if isinstance(err, _OUR_FAULT) or (_exact(err) == _QUERY_ONLY and is_writable):
+        msg = f"{path}: the ledger was used in a way that it can't be: {err}."
+        return LedgerError(msg)
+    if code in _DISK:
+        return _of_disk(path, err)
+    return damaged(path, str(err))
+
+
+def _exact(err: sqlite3.Error) -> int:
+    return int(getattr(err, "sqlite_errorcode", 0))
+
+
+def damaged(path: Path, how: str) -> LedgerError:
+    """Return the error of a damaged ledger."""
+    how = safe_text(how)[:_MOST_CHARS]  # SQLite may quote the damaged value
+    msg = (
+        f"{path}: the ledger is damaged: {how}. The TSV and the covers are whole. `equigen repair`"
+        " sets it aside and builds another one from its last good copy and the files."
+    )
+    return LedgerError(msg)
+
+
+def complaint(db: sqlite3.Connection, check: str = "integrity_check") -> str:
+    """Return the first error that SQLite's check of a file finds, "" where there is none.
+
+    Raises:
+        sqlite3.Error: the file can't be read at all.
+
+    """
+    (said,) = db.execute(f"PRAGMA {check}(1)").fetchone()
+    # A first line with asterisks only names the file.
+    lines = [line for line in str(said).splitlines() if not line.startswith("***")]
+    return "" if lines == ["ok"] else "".join(lines[:1])
+
+
+def _of_disk(path: Path, err: sqlite3.Error) -> EquigenError:
+    folder = path.parent
+    both = [each for each in (path, folder) if each.exists()]
+    if path.is_dir():
+        how = f"this is a folder; expected the ledger, a file. Move it away. {_AGAIN}"
+    elif not folder.is_dir():
+        how = f"can't be made: {folder} is no folder. {_AGAIN}"
+    elif _is_read_only(folder):
+        how = (
+            "can't be written: the file system is read-only. What was there is untouched. Make it"
+            f" writable, or copy the dataset to where it can be. {_AGAIN}"
+        )
+    elif not all(os.access(each, os.R_OK | os.W_OK) for each in both):
+        how = (
+            f"can't be written: no permission. Expected a file and a folder, {folder}, that you may"
+            f" read and write. What was there is untouched. Mend the permissions. {_AGAIN}"
+        )
+    elif not path.exists():
+        msg = f"{path}: there is no ledger. `equigen fetch` or `download` makes it: run that first."
+        return LedgerError(msg)
+    elif shutil.disk_usage(folder).free < _LEAST_ROOM_BYTES:
+        return _no_room(path)
+    else:
+        how = (
+            f"the disk fails: {err}. What was noted before is kept as far as the disk keeps it."
+            f" Check the disk. {_AGAIN}"
+        )
+    return StorageError(f"{path}: {how}")
+
+
+def _no_room(path: Path) -> StorageError:
+    msg = (
+        f"{path}: can't be written: no space left on the disk. What was noted before is kept. Make"
+        f" room for {path.parent}, then run the same command again."
+    )
+    return StorageError(msg)
+
+
+def _is_read_only(folder: Path) -> bool:
+    if not hasattr(os, "statvfs"):  # not on this system
+        return False
+    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)

@@ -1,1 +1,1 @@
-"""Rebuild a ledger from files, and check files against a ledger."""
+"""Rebuild a ledger from its copy and the files; compare files with a ledger."""

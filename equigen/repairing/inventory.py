@@ -1,9 +1,10 @@
-"""The covers of all rows against their files: what is as the ledger knows it, and what isn't.
+"""Compare the covers' files with the ledger, and note the covers that it doesn't know.
 
 Memory holds some rows at a time, however many there are.
 """
 
 import hashlib
+import math
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -32,10 +33,10 @@ _MOST_EXAMPLES = 3
 
 @dataclass(slots=True)
 class Found:
-    """What became of the covers of all rows: each is counted once."""
+    """Count the covers of all rows, each once, by what was found of them."""
 
     known: int = 0  # as the ledger has them
-    noted: int = 0  # the ledger didn't know them: noted from their files
+    noted: int = 0  # the ledger didn't know them, or as older files: noted from their files
     changed: int = 0  # other bytes than the ledger knows
     spoilt: int = 0  # their files don't decode
     gone: int = 0  # good once, and no file is there
@@ -51,9 +52,10 @@ class Found:
 
 
 class _Shown(NamedTuple):
-    """A cover's file as it is now; without a `file` none is there, `picture` is what it decodes to.
+    """Describe a cover's file as it is now; `file` is None where there is none.
 
-    `fits` tells whether it is the one that the ledger knows.
+    `fits` tells whether it holds the bytes that the ledger knows. `picture` is None where it wasn't
+    decoded or doesn't decode.
     """
 
     file: Path | None
@@ -65,28 +67,30 @@ class _Shown(NamedTuple):
 
 @dataclass(slots=True)
 class Inventory:
-    """Reads every cover's file: it must hold the bytes that the ledger knows, or decode.
+    """Check every cover's file: it must hold the bytes that the ledger knows, or decode.
 
-    With `mends`, what the ledger doesn't know is noted as a download would have noted it, and what
-    doesn't decode is set aside; without, nothing is changed.
+    With `mends`, a cover that the ledger doesn't know is noted as a download would note it, and a
+    file that doesn't decode is set aside; without, nothing is changed. Files that are newer than
+    `copied_s`, the time of the ledger's copy, are noted, too, where they differ from it.
     """
 
     context: Context
     ledger: Ledger
     mends: bool
     shelf: Shelf
+    copied_s: float = math.inf
     found: Found = field(default_factory=Found)
     _moves: bool = False
 
     def take(self, bar: Bar) -> Found:
-        """Look at the covers of all rows.
+        """Check the covers of all rows.
 
         Raises:
             InputError: the TSV is broken.
             StorageError: the disk refuses.
 
         """
-        # A ledger that doesn't know how they were laid out knows of no move, either.
+        # A ledger that doesn't know how sets were laid out doesn't know of a move, either.
         self._moves = self.ledger.value(SPLIT_LINK) in {"", Link.MOVE}
         rows = dataset_covers(self.context)
         with ThreadPoolExecutor(_THREADS) as pool:
@@ -130,14 +134,14 @@ class Inventory:
             return shown
 
     def _file(self, path: str) -> Path | None:
-        """Return where a cover lies: with its genre, in a set, or where it was set aside."""
+        """Return a cover's file: in its genre's folder, in a set, or set aside."""
         images, split = self.context.images, self.context.split
         moved = [split / name / path for name in SETS] if self._moves else []
         places = (images / path, *moved, self.shelf.aside(path))
         return next((file for file in places if file.is_file()), None)
 
     def _sort(self, row: WantedCover, known: Cover | None, shown: _Shown) -> Cover | None:
-        """Count a row, and return what is to be noted of its cover, if anything."""
+        """Count a row's cover, and return what to note of it, if anything."""
         found, is_good = self.found, known is not None and known.status == OK
         if shown.fits:
             found.known += 1
@@ -151,7 +155,7 @@ class Inventory:
             self._show(row)
             if self.mends:
                 self.shelf.put_away_spoilt(shown.file)
-        elif is_good:
+        elif is_good and shown.file.stat().st_mtime <= self.copied_s:
             found.changed += 1
             self._show(row)
         else:
@@ -164,7 +168,7 @@ class Inventory:
             self.found.examples.append(row.path)
 
     def _cover(self, row: WantedCover, shown: _Shown, picture: Picture) -> Cover:
-        """Return what a download would have noted; when it came, the file's own date tells."""
+        """Return what a download would have noted; the file's date tells when the cover came."""
         size_px = picture.width_px, picture.height_px
         came_s = shown.file.stat().st_mtime if shown.file else 0.0
         return Cover(
@@ -195,7 +199,7 @@ class Inventory:
 
 
 def _can_be(rendering: Rendering, size_px: tuple[int, int]) -> bool:
-    """Tell whether a file of a size can have been made so."""
+    """Tell whether a rendering can have made a file of this size."""
     if rendering.is_original:
         return True
     if rendering.fit is Fit.INSIDE:

@@ -1,4 +1,4 @@
-"""What the files of a dataset tell of themselves, brought into a ledger that doesn't know it.
+"""Note in a ledger what the files of the dataset tell: albums, sets, and requests of today.
 
 Memory holds some rows at a time, however many there are.
 """
@@ -6,6 +6,7 @@ Memory holds some rows at a time, however many there are.
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import NamedTuple
 
@@ -22,29 +23,28 @@ from equigen.errors import InputError
 from equigen.fetching.pending import albums_of
 from equigen.identity.artists import artist_key
 from equigen.identity.pictures import host_of
-from equigen.ledger.ledger import SPLIT_LINK, Ledger
+from equigen.ledger.ledger import SPLIT_GROUPS, SPLIT_LINK, Ledger
 from equigen.ledger.models import Placement, Taken
-from equigen.ledger.soundness import is_cover_path
+from equigen.repairing.damage import is_cover_path
 from equigen.schema import ASIDE, SETS, Link
 
 _BATCH = 500
 
 
 class RebuiltLedger(Ledger):
-    """A ledger that is being built, and what only then is asked of it."""
+    """Extend the ledger by the queries that only a repair needs."""
 
-    def begin(self) -> None:
-        """Make finding albums quick; `finish` takes it back."""
+    @contextmanager
+    def indexing_albums(self) -> Iterator[None]:
+        """Keep an index of the albums while the block runs."""
         with self._transaction() as db:
             db.execute("CREATE INDEX IF NOT EXISTS known ON albums (album_id, artist, title)")
-
-    def finish(self) -> None:
-        """Leave the tables as those of any ledger."""
+        yield
         with self._transaction() as db:
             db.execute("DROP INDEX IF EXISTS known")
 
     def add_albums(self, albums: Sequence[Taken]) -> int:
-        """Note albums that were taken, but those that it knows; return how many are new."""
+        """Note the albums that the ledger doesn't know as taken; return their number."""
         rows = [
             (who.album_id, who.artist, who.title, who.picture, who.genre, album.album_index)
             for album in albums
@@ -61,27 +61,49 @@ class RebuiltLedger(Ledger):
             return db.total_changes - before
 
     def artist_of(self, album_id: str) -> str:
-        """Return the artist of an album, "" where it isn't known."""
+        """Return the artist of an album, "" where the ledger doesn't know it."""
         sql = "SELECT artist FROM albums WHERE album_id = ? AND album_id <> '' LIMIT 1"
         with self._rows(sql, (album_id,)) as rows:
             return next((str(artist) for (artist,) in rows), "")
 
-    def add_sets(self, sets: Sequence[tuple[str, str]]) -> int:
-        """Note the sets of covers, but those that it knows; return how many are new."""
+    def begin_sets(self, *, anew: bool) -> None:
+        """Prepare for `add_sets`; with `anew`, forget the sets of all covers."""
         with self._transaction() as db:
-            before = db.total_changes
-            db.executemany("INSERT OR IGNORE INTO sets VALUES (?, ?)", sets)
-            return db.total_changes - before
+            db.execute("CREATE TEMP TABLE dealt (album TEXT PRIMARY KEY, set_name, ties)")
+            if anew:
+                db.execute("DELETE FROM sets")
 
-    def add_placements(self, placements: Sequence[Placement]) -> int:
-        """Note where albums went, but those that it knows; return how many are new."""
-        rows = [(each.album, each.set_name, json.dumps(each.ties)) for each in placements]
+    def add_sets(self, sets: Sequence[tuple[str, str]], dealt: Sequence[Placement]) -> None:
+        """Note the sets of covers, and of albums, until `finish_sets`."""
+        rows = [(each.album, each.set_name, json.dumps(each.ties)) for each in dealt]
         with self._transaction() as db:
-            before = db.total_changes
-            db.executemany(
-                "INSERT OR IGNORE INTO placements (album, set_name, ties) VALUES (?, ?, ?)", rows
-            )
-            return db.total_changes - before
+            db.executemany("INSERT OR REPLACE INTO sets VALUES (?, ?)", sets)
+            db.executemany("INSERT OR IGNORE INTO temp.dealt VALUES (?, ?, ?)", rows)
+
+    def finish_sets(self) -> int:
+        """Note the albums' sets that differ from those that the ledger knows; return their number.
+
+        An album never changes from one set to another unless all are dealt anew. Where one did, the
+        ledger knows an earlier deal: it forgets the albums that the files don't list.
+        """
+        moved = (
+            "SELECT count(*) FROM temp.dealt JOIN placements USING (album) WHERE"
+            " dealt.set_name <> placements.set_name AND ? NOT IN (dealt.set_name,"
+            " placements.set_name)"
+        )
+        put = (
+            "INSERT INTO placements (album, set_name, ties)"
+            " SELECT * FROM temp.dealt WHERE true ORDER BY rowid ON CONFLICT (album) DO UPDATE"
+            " SET set_name = excluded.set_name, ties = excluded.ties"
+            " WHERE set_name <> excluded.set_name"
+        )
+        with self._transaction() as db:
+            if db.execute(moved, (ASIDE,)).fetchone()[0]:
+                db.execute(
+                    "DELETE FROM placements WHERE album NOT IN (SELECT album FROM temp.dealt)"
+                )
+                db.execute("DELETE FROM meta WHERE key = ?", (SPLIT_GROUPS,))
+            return db.execute(put).rowcount
 
     def count_at_least(self, counts: Mapping[str, int], day: str) -> None:
         """Raise the requests of a day to these counts, host by host, where they are fewer."""
@@ -93,14 +115,14 @@ class RebuiltLedger(Ledger):
             )
 
     def asked_on(self, day: str) -> Iterator[tuple[str, int]]:
-        """Yield the address of each cover that was asked for on a day, and how often it was."""
+        """Yield the address of each cover that was asked for on a day, and its number of tries."""
         sql = "SELECT url, tries FROM covers WHERE substr(fetched_at, 1, 10) = ?"
         with self._rows(sql, (day,)) as rows:
             yield from rows
 
 
 def note_albums(context: Context, ledger: RebuiltLedger, bar: Bar) -> int:
-    """Note the albums of the TSV as taken, so that none is taken again; return how many are new.
+    """Note the albums of the TSV as taken; return how many the ledger didn't know.
 
     Raises:
         InputError: the TSV is broken.
@@ -115,35 +137,38 @@ def note_albums(context: Context, ledger: RebuiltLedger, bar: Bar) -> int:
 
 
 class Sets(NamedTuple):
-    """How many albums' sets only the files told, and how many of their lines made no sense."""
+    """Count the albums whose sets only the files told, and the lines that made no sense."""
 
     placed: int
     senseless: int
 
 
 def note_sets(context: Context, ledger: RebuiltLedger) -> Sets:
-    """Note the set of each album as `split.tsv` has it, or where there is none, the sets' files.
+    """Note the set of each album as `split.tsv` or, without it, the sets' files have it.
+
+    The files are at least as new as the ledger's copy, so they are believed where both differ.
 
     Raises:
         InputError: `split.tsv` is broken.
 
     """
-    placed = senseless = 0
-    rows = _listed(context) if (context.split / SPLIT_TSV).is_file() else _laid_out(context)
+    senseless, is_listed = 0, (context.split / SPLIT_TSV).is_file()
+    rows = _listed(context) if is_listed else _laid_out(context)
+    ledger.begin_sets(anew=is_listed)
     while found := list(islice(rows, _BATCH)):
         some = [each for each in found if _makes_sense(each)]
         senseless += len(found) - len(some)
-        ledger.add_sets([(each["file"], each["set"]) for each in some])
-        placed += ledger.add_placements(
-            [_placement(each, ledger) for each in some if was_remembered(each)]
-        )
-    if not ledger.value(SPLIT_LINK) and (link := _link(context)):
+        dealt = [_placement(each, ledger) for each in some if was_remembered(each)]
+        ledger.add_sets([(each["file"], each["set"]) for each in some], dealt)
+    link = _link(context)
+    # "move" makes the covers be looked for in the images folder and in the sets.
+    if link and (link == Link.MOVE or not ledger.value(SPLIT_LINK)):
         ledger.remember(SPLIT_LINK, link)
-    return Sets(placed, senseless)
+    return Sets(ledger.finish_sets(), senseless)
 
 
 def _makes_sense(row: Mapping[str, str]) -> bool:
-    """Tell whether a row names a set and a cover: what else the ledger had would be damaged."""
+    """Tell whether a row names a set and a cover; the ledger may hold nothing else."""
     return row["set"] in {*SETS, ASIDE} and is_cover_path(row["file"])
 
 
@@ -172,7 +197,7 @@ def _laid_out(context: Context) -> Iterator[dict[str, str]]:
 
 
 def _link(context: Context) -> str:
-    """Guess how covers got into their sets; only "move" matters: they lie nowhere else then."""
+    """Guess how covers got into their sets; "move" matters, as they lie nowhere else then."""
     for place in files_in_sets(context.split):
         file, home = context.split / place.set_name / place.path, context.images / place.path
         if file.is_symlink():
@@ -184,7 +209,7 @@ def _link(context: Context) -> str:
 
 
 def note_requests(ledger: RebuiltLedger, day: str) -> Counter[str]:
-    """Count at least those requests of a UTC day by which covers came; return them by host."""
+    """Count the requests of a UTC day that brought covers, at least; return them by host."""
     counts: Counter[str] = Counter()
     for url, tries in ledger.asked_on(day):
         counts[host_of(url)] += max(1, tries)

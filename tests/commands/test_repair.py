@@ -1,7 +1,8 @@
-"""A ledger that is damaged or lost: built anew, without fetching or moving anything again."""
+"""A ledger that is damaged or lost: restored, without fetching or moving anything again."""
 
 import json
 import random
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from types import ModuleType
 import pytest
 from forks import Forks
 from kills import Case, copy_over, kill_often
+from PIL import Image
 from splits import sets_of
 from support import equigen, from_json, make_context, sandbox_env
 from wholes import LEDGER, LIMITS, Whole, make_whole, small_catalogue, tables_of
@@ -20,9 +22,11 @@ from wholes import LEDGER, LIMITS, Whole, make_whole, small_catalogue, tables_of
 from equigen.commands import dedupe, download, fetch, repair, report, split, status
 from equigen.dataset.context import Context
 from equigen.errors import InputError, LedgerError, MissingInputError
+from equigen.ledger.backup import back_up, copies_of
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import Rest
-from equigen.ledger.salvage import find_damage
+from equigen.ledger.tables import LEDGER_FORMAT
+from equigen.repairing.damage import find_damage
 from equigen.schema import Link
 
 PAGE = 4096
@@ -54,6 +58,28 @@ def one_byte(ledger: Path) -> None:
 def cut_in_half(ledger: Path) -> None:
     """Leave its first half."""
     ledger.write_bytes(ledger.read_bytes()[: ledger.stat().st_size // 2])
+
+
+def cut_to_60_percent(ledger: Path) -> None:
+    """Leave its first 60 %."""
+    ledger.write_bytes(ledger.read_bytes()[: ledger.stat().st_size * 6 // 10])
+
+
+def pages_zeroed(ledger: Path) -> None:
+    """Overwrite every third page, but the first, with zeroes."""
+    with ledger.open("r+b") as file:
+        for at in range(2 * PAGE, ledger.stat().st_size, 3 * PAGE):
+            file.seek(at)
+            file.write(bytes(PAGE))
+
+
+def pages_of_noise(ledger: Path) -> None:
+    """Overwrite every third page, the first one, too, with noise."""
+    chance = random.Random(1)
+    with ledger.open("r+b") as file:
+        for at in range(0, ledger.stat().st_size, 3 * PAGE):
+            file.seek(at)
+            file.write(chance.randbytes(PAGE))
 
 
 def no_first_page(ledger: Path) -> None:
@@ -88,9 +114,11 @@ def torn_values(ledger: Path) -> None:
 
 
 WAYS = [
-    missing, empty, one_byte, cut_in_half, no_first_page, no_header, no_sqlite, no_table,
-    torn_values,
+    missing, empty, one_byte, cut_in_half, cut_to_60_percent, pages_zeroed, pages_of_noise,
+    no_first_page, no_header, no_sqlite, no_table, torn_values,
 ]  # fmt: skip
+# The values that a repair notes for the next download.
+OWN = {"downloading"}
 
 
 def context_of(folder: Path, whole: Whole) -> Context:
@@ -135,12 +163,13 @@ def goes_on(context: Context, whole: Whole) -> State:
     return state_of(context)
 
 
+@pytest.mark.parametrize("has_copies", [True, False], ids=["copied", "not copied"])
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_after_a_repair_nothing_is_fetched_again_nor_moved(
-    tmp_path: Path, whole: Whole, way: Callable[[Path], None]
+    tmp_path: Path, whole: Whole, way: Callable[[Path], None], *, has_copies: bool
 ) -> None:
     """However the ledger is damaged, the dataset is what it was, and so is what comes after."""
-    folder = whole.copy(tmp_path / "data")
+    folder = whole.copy(tmp_path / "data", has_copies=has_copies)
     context = context_of(folder, whole)
     before = state_of(context)
     way(context.ledger)
@@ -151,20 +180,45 @@ def test_after_a_repair_nothing_is_fetched_again_nor_moved(
     assert summary.facts["damage"]
     assert "***" not in str(summary.facts["damage"])
     assert summary.rows_in == summary.rows_out == len(before.covers)
+    assert bool(summary.facts["copied_at"]) is has_copies
     asides = list(folder.glob(f"{LEDGER}.damaged-*"))
     assert [file.read_bytes() for file in asides] == [damaged] * there
-    assert not [*folder.glob("*.built*"), *folder.glob("*.building*"), *folder.glob("*.mended*")]
+    assert not [*folder.glob("*.built*"), *folder.glob("*.building*")]
     assert goes_on(context, whole) == before
     again = repair.run(context)
     assert again.notes[0] == "nothing to repair: the ledger is whole"
     assert again.rows_out == again.rows_in == len(before.covers)
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_bytes_overwritten_anywhere_are_repaired(tmp_path: Path, whole: Whole, seed: int) -> None:
-    """Some bytes, or whole pages, here and there: what can be read stays, the rest comes back."""
-    chance = random.Random(seed)
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_every_row_of_the_last_copy_is_right_again(
+    tmp_path: Path, whole: Whole, way: Callable[[Path], None]
+) -> None:
+    """All tables hold what they held at the end of the last good run, and nothing else."""
     folder = whole.copy(tmp_path / "data")
+    context = context_of(folder, whole)
+    before = tables_of(context.ledger)
+    counts = {name: len(rows) for name, rows in before.items()}
+    way(context.ledger)
+    facts = repair.run(context).facts
+    after = tables_of(context.ledger)
+    for tables in (before, after):
+        tables["meta"] = [row for row in tables["meta"] if row[0] not in OWN]
+        tables["requests"] = [row for row in tables["requests"] if row[1] != str(TODAY.date())]
+    assert after == before
+    assert facts["restored_from"] == str(copies_of(context.ledger)[0])
+    assert (facts["albums_noted"], facts["covers_noted"], facts["sets_noted"]) == (0, 0, 0)
+    assert facts["kept"] == counts
+
+
+@pytest.mark.parametrize("has_copies", [True, False], ids=["copied", "not copied"])
+@pytest.mark.parametrize("seed", range(12))
+def test_bytes_overwritten_anywhere_are_repaired(
+    tmp_path: Path, whole: Whole, seed: int, *, has_copies: bool
+) -> None:
+    """Some bytes, or whole pages, here and there: the copy and the files bring all back."""
+    chance = random.Random(seed)
+    folder = whole.copy(tmp_path / "data", has_copies=has_copies)
     context = context_of(folder, whole)
     before = state_of(context)
     body = bytearray(context.ledger.read_bytes())
@@ -255,11 +309,7 @@ def test_killed_at_any_moment_a_repair_loses_nothing(
         assert {f: body for f, body in files.items() if f in before.covers} == before.covers
 
     def compare() -> None:
-        assert not [
-            *folder.glob("*.built*"),
-            *folder.glob("*.building*"),
-            *folder.glob("*.mended*"),
-        ]
+        assert not [*folder.glob("*.built*"), *folder.glob("*.building*")]
         tables = tables_of(folder / LEDGER)
         for name in ("meta", "albums"):  # what order they came in, and how far a repair was
             tables.pop(name)
@@ -273,7 +323,7 @@ def test_killed_at_any_moment_a_repair_loses_nothing(
 
 def repair_of(ledger: Path) -> bool:
     """Tell whether a ledger is one that a repair made: all in it makes sense."""
-    return not find_damage(Path(shutil.copy(ledger, ledger.with_name("copy"))), lambda _: None)
+    return not find_damage(Path(shutil.copy(ledger, ledger.with_name("copy"))))
 
 
 @pytest.mark.parametrize("link", [Link.COPY, Link.MOVE])
@@ -357,8 +407,8 @@ def test_lines_of_the_sets_that_name_no_cover_are_left_out(tmp_path: Path, whole
 
 
 def test_a_days_quota_is_not_had_twice(tmp_path: Path, whole: Whole) -> None:
-    """Covers that came today count, whatever the ledger knew."""
-    folder = whole.copy(tmp_path / "data")
+    """Covers that came today count, also where no ledger and no copy knows of them."""
+    folder = whole.copy(tmp_path / "data", has_copies=False)
     context = context_of(folder, whole)
     (folder / LEDGER).unlink()
     summary = repair.run(context)
@@ -367,9 +417,12 @@ def test_a_days_quota_is_not_had_twice(tmp_path: Path, whole: Whole) -> None:
     assert summary.facts["requests_today"] == {"127.0.0.1": summary.rows_in}
 
 
-def test_a_file_that_does_not_decode_is_set_aside(tmp_path: Path, whole: Whole) -> None:
+@pytest.mark.parametrize(("has_copies", "gone"), [(True, "file is gone"), (False, "no cover yet")])
+def test_a_file_that_does_not_decode_is_set_aside(
+    tmp_path: Path, whole: Whole, gone: str, *, has_copies: bool
+) -> None:
     """It is no cover: it lies beside the others' folder, and the next download fetches it."""
-    folder = whole.copy(tmp_path / "data")
+    folder = whole.copy(tmp_path / "data", has_copies=has_copies)
     context = context_of(folder, whole)
     one, other, *_ = sorted(context.images.rglob("*.jpg"))
     good = one.read_bytes()
@@ -378,7 +431,7 @@ def test_a_file_that_does_not_decode_is_set_aside(tmp_path: Path, whole: Whole) 
     (folder / LEDGER).unlink()
     summary = repair.run(context)
     assert summary.dropped["file doesn't decode"] == 1
-    assert summary.dropped["no cover yet"] == 1
+    assert summary.dropped[gone] == 1
     (aside,) = (folder / "equigen_album_images_set_aside").rglob("*.spoilt*")
     assert aside.read_bytes() == good[: len(good) // 2]
     whole.sandbox.log.clear()
@@ -407,19 +460,124 @@ def test_where_all_is_well_it_tells_what_files_and_ledger_say(tmp_path: Path, wh
 
 
 def test_rows_that_were_not_in_the_tsv_yet_are_kept(tmp_path: Path, whole: Whole) -> None:
-    """What a fetch that was killed had only noted comes into the TSV after the repair."""
-    folder = whole.copy(tmp_path / "data")
+    """Rows that a killed fetch had noted, in a ledger that is whole but for a value."""
+    folder = whole.copy(tmp_path / "data", has_copies=False)
     context = context_of(folder, whole)
     lines = context.tsv.read_bytes().splitlines(keepends=True)
     cells = lines[-1].decode().rstrip("\n").split("\t")
     with sqlite3.connect(context.ledger) as db:
         db.execute("UPDATE albums SET cells = ? WHERE album_id = ?", (json.dumps(cells), cells[6]))
+        db.execute("UPDATE covers SET status = 'so so' WHERE path LIKE 'Jazz/%'")
     db.close()
     context.tsv.write_bytes(b"".join(lines[:-1]))
-    no_header(context.ledger)
-    repair.run(context)
+    assert repair.run(context).facts["restored_from"] == str(context.ledger)
     fetch.run(context)
     assert context.tsv.read_bytes() == b"".join(lines)
+
+
+def all_rows(context: Context) -> list[bytes]:
+    """Return the rows of the TSV without their order."""
+    return sorted(context.tsv.read_bytes().splitlines())
+
+
+@pytest.mark.parametrize("is_written", [True, False], ids=["in the TSV", "not in the TSV"])
+def test_rows_that_came_after_the_copy_are_had_once(
+    tmp_path: Path, whole: Whole, *, is_written: bool
+) -> None:
+    """A fetch for more albums, whose rows are in the TSV, or are lost with the ledger."""
+    folder = whole.copy(tmp_path / "data")
+    context = context_of(folder, whole)
+    more = make_context(
+        folder, base_url=whole.sandbox.base_url, fetch={**LIMITS, "genre_limit": 15}
+    )
+    before = context.tsv.read_bytes()
+    fetch.run(more)
+    expected = all_rows(more)
+    assert len(expected) > before.count(b"\n")
+    if not is_written:
+        context.tsv.write_bytes(before)
+    no_header(context.ledger)
+    repair.run(more)
+    fetch.run(more)
+    assert all_rows(more) == expected
+
+
+def test_covers_and_sets_that_came_after_the_copy_are_kept(tmp_path: Path, whole: Whole) -> None:
+    """The copy knows other sets, and an older file: what the files tell is newer."""
+    folder = whole.copy(tmp_path / "data")
+    context = context_of(folder, whole)
+    seeded = make_context(folder, base_url=whole.sandbox.base_url, fetch=LIMITS, split={"seed": 99})
+    split.run(seeded, link=Link.MOVE, reshuffle=True)
+    sets = sets_of(folder)
+    file = min(context.split.rglob("*.jpg"))
+    with Image.open(file) as picture:
+        picture.save(file, quality=80)
+    context.ledger.unlink()
+    summary = repair.run(seeded)
+    assert summary.facts["restored_from"] == str(copies_of(context.ledger)[0])
+    assert summary.facts["sets_noted"]
+    assert (summary.rows_out, summary.facts["covers_noted"]) == (len(sets), 1)
+    whole.sandbox.log.clear()
+    assert download.run(seeded).facts["fetched"] == 0
+    assert split.run(seeded, link=Link.MOVE).facts["removed"] == 0
+    assert sets_of(folder) == sets
+    assert whole.sandbox.log == []
+    assert repair.run(seeded).facts["repaired"] is False
+
+
+def damage_copy(copy: Path) -> None:
+    """Cut a copy in half."""
+    copy.write_bytes(copy.read_bytes()[: copy.stat().st_size // 2])
+
+
+@pytest.mark.parametrize("damaged", [1, 2])
+def test_of_two_copies_the_last_that_is_whole_is_restored(
+    tmp_path: Path, whole: Whole, damaged: int
+) -> None:
+    """The earlier one where the last is damaged, or the files alone; copies stay as they are."""
+    folder = whole.copy(tmp_path / "data")
+    context = context_of(folder, whole)
+    copies = copies_of(context.ledger)
+    shutil.copy2(*copies)
+    for copy in copies[:damaged]:
+        damage_copy(copy)
+    bodies = [copy.read_bytes() for copy in copies]
+    context.ledger.unlink()
+    facts = repair.run(context).facts
+    assert facts["restored_from"] == ("" if damaged == len(copies) else str(copies[1]))
+    assert [copy.read_bytes() for copy in copies] == bodies
+    assert repair.run(context).facts["repaired"] is False
+
+
+def test_a_copy_from_a_newer_version_is_not_thrown_away(tmp_path: Path, whole: Whole) -> None:
+    """It is refused with its name, and nothing is changed."""
+    folder = whole.copy(tmp_path / "data")
+    context = context_of(folder, whole)
+    last, _ = copies_of(context.ledger)
+    with sqlite3.connect(last) as db:
+        db.execute(f"PRAGMA user_version = {LEDGER_FORMAT.version + 1}")
+    db.close()
+    context.ledger.unlink()
+    with pytest.raises(LedgerError, match=r"backup\.sqlite: .*from a newer EquiGen"):
+        repair.run(context)
+    assert [file.name for file in folder.glob(f"{LEDGER}*")] == []
+
+
+def test_a_ledger_that_was_begun_anew_does_not_push_out_the_copy(
+    tmp_path: Path, whole: Whole
+) -> None:
+    """Though runs end well with it: repair restores the copy that knows the covers."""
+    folder = whole.copy(tmp_path / "data")
+    context = context_of(folder, whole)
+    before = tables_of(context.ledger)
+    context.ledger.unlink()
+    for value in ("one", "two", "three"):
+        with Ledger(context.ledger) as ledger:
+            ledger.remember("last_source", value)
+        assert back_up(context.ledger, command="split", now=TODAY) == ""
+    assert repair.run(context).facts["restored_from"] == str(copies_of(context.ledger)[1])
+    after = tables_of(context.ledger)
+    assert {**after, "meta": ()} == {**before, "meta": ()}
 
 
 def test_what_is_not_ours_is_left_alone(tmp_path: Path) -> None:
@@ -437,16 +595,29 @@ def test_what_is_not_ours_is_left_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_the_program_says_what_it_did(tmp_path: Path, whole: Whole) -> None:
-    """As JSON for programs: what was kept of each table, and what the files told."""
-    folder = whole.copy(tmp_path / "data")
+@pytest.mark.parametrize("has_copies", [True, False], ids=["copied", "not copied"])
+def test_the_program_says_what_it_did(tmp_path: Path, whole: Whole, *, has_copies: bool) -> None:
+    """As JSON for programs, and for people: what the copy had, how old it is, what files told."""
+    folder = whole.copy(tmp_path / "data", has_copies=has_copies)
+    last, earlier = copies_of(folder / LEDGER)
     no_table(folder / LEDGER)
     env = sandbox_env(whole.sandbox.base_url, EQUIGEN_DATASET__DIRECTORY=str(folder))
     done = equigen("repair", "--json", cwd=tmp_path, env=env)
     assert done.returncode == 0, done.stderr
     facts = from_json(done.stdout)
     assert facts["repaired"] is True
-    assert facts["rows_in"] == facts["rows_out"] == facts["covers_noted"]
-    assert facts["salvaged"]["covers"] == 0
-    assert facts["salvaged"]["placements"] == facts["rows_in"]
-    assert "covers" in facts["not_whole"]
+    assert facts["rows_in"] == facts["rows_out"]
+    assert last.exists()
+    notes = " ".join(facts["notes"])
+    if has_copies:
+        assert facts["kept"]["covers"] == facts["kept"]["placements"] == facts["rows_in"]
+        assert facts["covers_noted"] == 0
+        copied = datetime.fromtimestamp(earlier.stat().st_mtime, UTC)
+        assert facts["copied_at"] == copied.isoformat(timespec="seconds")
+        kept = sum(facts["kept"].values())
+        assert re.search(rf"restored from {last}, which is a minute or two old: {kept} rows", notes)
+    else:
+        assert (facts["kept"], facts["copied_at"], facts["restored_from"]) == ({}, "", "")
+        assert facts["covers_noted"] == facts["rows_in"]
+        assert "no copy of the ledger was there" in notes
+        assert not earlier.exists()

@@ -13,8 +13,8 @@ from support import program_env, sandbox_env
 from wholes import LEDGER, Whole, make_whole, small_catalogue
 
 from equigen.errors import LedgerError, LockedError
+from equigen.ledger.hosts import HostRecords
 from equigen.ledger.ledger import Ledger
-from equigen.ledger.salvage import Rows
 from equigen.ledger.tables import LEDGER_FORMAT
 
 PAGE = 4096
@@ -142,15 +142,17 @@ def test_bytes_overwritten_anywhere_never_end_in_a_trace(
         shutil.rmtree(folder)
 
 
+@pytest.mark.parametrize("has_copies", [True, False], ids=["copied", "not copied"])
 @pytest.mark.parametrize("seed", range(6))
 def test_a_torn_journal_is_an_older_ledger_or_told(
-    tmp_path: Path, forks: Forks, whole: Whole, seed: int
+    tmp_path: Path, forks: Forks, whole: Whole, seed: int, *, has_copies: bool
 ) -> None:
     """What SQLite keeps beside the ledger, cut or overwritten: all ends well, or `repair` is named.
 
     Then `repair` and `download` leave each cover as it was.
     """
-    folder, chance = whole.copy(tmp_path / "data"), random.Random(seed)
+    folder = whole.copy(tmp_path / "data", has_copies=has_copies)
+    chance = random.Random(seed)
     covers = {file: file.read_bytes() for file in folder.rglob("*.jpg")}
     db = sqlite3.connect(folder / LEDGER, isolation_level=None)
     db.execute("UPDATE covers SET tries = tries + 1")
@@ -186,9 +188,9 @@ def test_a_ledger_that_another_program_keeps_locked_is_told(tmp_path: Path) -> N
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:
-        with Rows(path, wait_s=0.05) as rows:
+        with HostRecords(path, LEDGER_FORMAT, wait_s=0.05) as hosts:
             with pytest.raises(LockedError, match="another program keeps the ledger locked"):
-                rows.clear("meta")
+                hosts.end_rest("a.example")
     finally:
         other.close()
 

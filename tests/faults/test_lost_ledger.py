@@ -60,13 +60,17 @@ def content(folder: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("body", [None, b""], ids=["missing", "empty"])
+@pytest.mark.parametrize(
+    ("body", "has_copies"),
+    [(None, True), (b"", False)],
+    ids=["missing", "empty, and never copied"],
+)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_what_would_begin_another_one_names_the_repair(
-    tmp_path: Path, whole: Whole, run: Run, command: str, body: bytes | None
+    tmp_path: Path, whole: Whole, run: Run, command: str, body: bytes | None, *, has_copies: bool
 ) -> None:
     """Nobody is asked, nothing is changed; after the repair nothing is fetched again nor moved."""
-    folder = whole.copy(tmp_path / "data")
+    folder = whole.copy(tmp_path / "data", has_copies=has_copies)
     sets = sets_of(folder)
     (folder / LEDGER).unlink()
     if body is not None:

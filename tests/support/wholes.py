@@ -3,11 +3,13 @@
 import shutil
 import sqlite3
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from support import make_context
 
 from equigen.commands import clean, dedupe, download, fetch, split
+from equigen.ledger.backup import back_up, copies_of
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.server import Sandbox
 from equigen.schema import Link
@@ -24,9 +26,11 @@ class Whole:
     folder: Path
     sandbox: Sandbox
 
-    def copy(self, folder: Path) -> Path:
-        """Return a copy of the dataset, with the dates of its files."""
+    def copy(self, folder: Path, *, has_copies: bool = True) -> Path:
+        """Return a copy of the dataset, with its files' dates and the copies of its ledger."""
         shutil.copytree(self.folder, folder)
+        for copy in copies_of(folder / LEDGER) if not has_copies else ():
+            copy.unlink(missing_ok=True)
         return folder
 
 
@@ -42,6 +46,7 @@ def make_whole(folder: Path, sandbox: Sandbox, *, link: str = "copy") -> Whole:
     with sqlite3.connect(folder / LEDGER) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
+    assert back_up(folder / LEDGER, command="split", now=datetime.now(UTC)) == ""
     sandbox.log.clear()
     return Whole(folder, sandbox)
 

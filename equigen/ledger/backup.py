@@ -1,0 +1,105 @@
+"""Keep copies of the ledger from the end of the last good runs; `equigen repair` restores them.
+
+SQLite's backup interface makes a copy: https://www.sqlite.org/backup.html
+"""
+
+import os
+import sqlite3
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from equigen.errors import EquigenError, LockedError
+from equigen.ledger.database import BESIDE, complaint, damaged, has_tables, translated
+from equigen.ledger.tables import LEDGER_FORMAT
+from equigen.storage.atomic import in_place_of
+from equigen.storage.lock import dataset_lock
+
+_NAMES: Final = ("backup", "backup-2")
+
+
+def copies_of(ledger: Path) -> tuple[Path, Path]:
+    """Return the file of a ledger's last copy, and that of the copy before it."""
+    last, earlier = (ledger.with_name(f"{ledger.stem}.{name}{ledger.suffix}") for name in _NAMES)
+    return last, earlier
+
+
+def back_up(ledger: Path, *, command: str, now: datetime) -> str:
+    """Copy the ledger of a run that ended well, unless it is as it was at the last copy.
+
+    The copy gets the ledger's date. It takes the place of the last copy only after a check, and
+    the last copy becomes the earlier one. Nothing is raised, since the run itself went well: return
+    the reason where no copy could be made, "" otherwise.
+    """
+    last, earlier = copies_of(ledger)
+    try:
+        if not has_tables(ledger) or _is_current(last, ledger):
+            return ""
+        with (
+            dataset_lock(ledger.parent, stage=command, now=now),
+            in_place_of(last, keeps_link=False) as new,
+        ):
+            _copy(ledger, new)
+            # A ledger that was begun anew knows no covers: its copies don't push out the old one.
+            if knows_covers(last):
+                last.replace(earlier)
+    except LockedError:  # another run has begun, and makes a copy when it ends
+        return ""
+    except EquigenError as err:
+        return f"no copy of the ledger was made; the last one, if any, is kept: {err}"
+    return ""
+
+
+def knows_covers(copy: Path) -> bool:
+    """Tell whether a copy can be read and knows any cover."""
+    try:
+        with closing(_opened(copy)) as db:
+            return db.execute("SELECT 1 FROM covers LIMIT 1").fetchone() is not None
+    except sqlite3.Error:
+        return False
+
+
+def _is_current(copy: Path, ledger: Path) -> bool:
+    """Tell whether the ledger is unchanged since the copy, by size and date."""
+    try:
+        one, other = copy.stat(), ledger.stat()
+        journal = ledger.with_name(ledger.name + BESIDE[0])
+        is_in_journal = journal.exists() and journal.stat().st_size > 0
+    except OSError:
+        return False
+    dates, sizes = (one.st_mtime_ns, other.st_mtime_ns), (one.st_size, other.st_size)
+    return not is_in_journal and len(set(dates)) == len(set(sizes)) == 1
+
+
+def _copy(ledger: Path, new: Path) -> None:
+    """Copy the ledger to a new file, check the copy, and write it through to the disk.
+
+    Raises:
+        LedgerError: the ledger is damaged, or no ledger.
+        StorageError: the disk refuses.
+
+    """
+    before = ledger.stat()
+    try:
+        where = f"{ledger.resolve().as_uri()}?mode=rw"
+        with closing(sqlite3.connect(where, uri=True)) as db, closing(sqlite3.connect(new)) as copy:
+            # A copy that isn't finished is thrown away, so it needs no journal.
+            copy.execute("PRAGMA journal_mode = OFF")
+            copy.execute("PRAGMA synchronous = OFF")
+            db.backup(copy)
+        with closing(_opened(new)) as copy:
+            (mark,) = copy.execute("PRAGMA application_id").fetchone()
+            wrong = complaint(copy, "quick_check")
+    except sqlite3.Error as err:
+        raise translated(ledger, err) from err
+    if wrong or mark != LEDGER_FORMAT.application_id:
+        raise damaged(ledger, wrong or "it has another program's mark")
+    with new.open("rb+") as file:
+        os.fsync(file.fileno())
+    os.utime(new, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def _opened(copy: Path) -> sqlite3.Connection:
+    """Open a copy for reading; no lock and no journal is made beside it."""
+    return sqlite3.connect(f"{copy.resolve().as_uri()}?mode=ro&immutable=1", uri=True)

@@ -1,0 +1,279 @@
+"""Find the damage of a ledger, and copy a ledger without its senseless rows.
+
+SQLite notices torn pages, but has no checksum that tells an overwritten value.
+"""
+
+import json
+import re
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from equigen.errors import ForeignLedgerError, LedgerError
+from equigen.images.descriptor import VIEW
+from equigen.ledger.database import BESIDE, complaint, translated
+from equigen.ledger.ledger import COVERS_COMPARED, Ledger
+from equigen.ledger.meta import READERS, read_moment
+from equigen.ledger.models import BROKEN, FAILED, MISSING, OK, REFUSED
+from equigen.ledger.tables import LEDGER_FORMAT
+from equigen.schema import ASIDE, COLUMNS, SETS
+
+_LISTING_FIELDS = 9
+_MEMENTO_BYTES = 12
+
+
+def find_damage(path: Path) -> str:
+    """Return the damage of a ledger in words, "" where there is none.
+
+    Raises:
+        ForeignLedgerError: it is another program's file, or from a newer version.
+        LockedError, StorageError: another program keeps it locked; the disk refuses.
+
+    """
+    try:
+        if wrong := _torn(path):
+            return wrong
+        with Ledger(path):  # refuses other files; an older format is brought up to date
+            pass
+        with _reading(path) as db:
+            count = "SELECT count(*) FROM {} WHERE NOT {}"
+            found = {name: _number(db, count.format(name, _sense(db, name))) for name in _there(db)}
+            if any(found.values()):
+                said = [f"{number:,} rows of {name}" for name, number in found.items() if number]
+                return f"{', '.join(said)} make no sense"
+            return _lacking(db)
+    except ForeignLedgerError as err:
+        if _looks_like_ours(path):
+            return f"its first page: {err}"
+        raise
+    except LedgerError as err:
+        return str(err.__cause__ or err)
+
+
+def copy_sound(source: Path, target: Path) -> dict[str, int] | None:
+    """Copy the rows of a ledger that make sense to a new file; return how many, by table.
+
+    Return None where the source isn't whole: nothing can be copied then.
+
+    Raises:
+        ForeignLedgerError: it is from a newer version.
+        StorageError: the disk refuses.
+
+    """
+    try:
+        with _reading(source) as db, closing(sqlite3.connect(target)) as new:
+            if (version := _number(db, "PRAGMA user_version")) > LEDGER_FORMAT.version:
+                raise _newer(source, version)
+            db.backup(new)
+    except sqlite3.Error as err:
+        if isinstance(found := translated(target, err), LedgerError):
+            return None
+        raise found from err
+    try:
+        if _torn(target):
+            return None
+        with Ledger(target):
+            pass
+    except LedgerError:
+        return None
+    with closing(sqlite3.connect(target)) as db, db:
+        if _lacking(db):
+            return None
+        _add_functions(db)
+        _remove_senseless(db)
+        return {name: _number(db, f"SELECT count(*) FROM {name}") for name in _TABLES}  # noqa: S608  (our own names)
+
+
+def _remove_senseless(db: sqlite3.Connection) -> None:
+    """Delete the rows that make no sense, and tables that mislead once some of them are lost."""
+    lost = {
+        name
+        for name in _TABLES
+        if db.execute(f"DELETE FROM {name} WHERE NOT {_sense(db, name)}").rowcount  # noqa: S608  (our own names)
+    }
+    if "albums" in lost:  # asked for again, the pages bring the lost albums
+        db.execute("DELETE FROM pages")
+    if lost & {"looks", "pairs", "alike"}:
+        for name in ("pairs", "alike"):
+            db.execute(f"DELETE FROM {name}")  # noqa: S608  (our own names)
+        db.execute("DELETE FROM meta WHERE key = ?", (COVERS_COMPARED,))
+
+
+def _torn(path: Path) -> str:
+    """Return the first thing that SQLite finds wrong in a file, "" where nothing is."""
+    try:
+        with _reading(path) as db:
+            if _number(db, "PRAGMA user_version") > LEDGER_FORMAT.version:
+                return ""  # opening it says that it is from a newer version
+            return complaint(db)
+    except sqlite3.Error as err:
+        found = translated(path, err)
+        if not isinstance(found, LedgerError):
+            raise found from err
+        return str(err)
+
+
+def _newer(path: Path, version: int) -> ForeignLedgerError:
+    msg = (
+        f"{path}: this copy of the ledger has format {version}, from a newer EquiGen; this one"
+        f" reads up to {LEDGER_FORMAT.version}. Upgrade EquiGen; nothing was changed."
+    )
+    return ForeignLedgerError(msg)
+
+
+def _looks_like_ours(path: Path) -> bool:
+    """Tell whether a file without a ledger's mark has a ledger's tables."""
+    try:
+        with _reading(path) as db:
+            version = _number(db, "PRAGMA user_version")
+            return version <= LEDGER_FORMAT.version and len(_there(db)) > len(_TABLES) / 2
+    except sqlite3.Error:
+        return False
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a file for reading; neither it nor the journal beside it is changed."""
+    beside = [path.with_name(path.name + end) for end in BESIDE]
+    new = [file for file in beside if not file.exists()]
+    db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    try:
+        _add_functions(db)
+        yield db
+    finally:
+        db.close()
+        for file in new:
+            file.unlink(missing_ok=True)
+
+
+def _number(db: sqlite3.Connection, sql: str) -> int:
+    return int(db.execute(sql).fetchone()[0])
+
+
+def _there(db: sqlite3.Connection) -> list[str]:
+    names = {name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    return [name for name in _TABLES if name in names]
+
+
+def _lacking(db: sqlite3.Connection) -> str:
+    lacking = sorted({*_TABLES} - {*_there(db)})
+    return f"it has no table {lacking[0]}" if lacking else ""
+
+
+def _sense(db: sqlite3.Connection, table: str) -> str:
+    """Return the SQL condition of the rows of a table that make sense."""
+    columns = db.execute("SELECT name, type FROM pragma_table_info(?)", (table,)).fetchall()
+    kinds = [f"({name} IS NULL OR {_KINDS[kind].format(name)})" for name, kind in columns]
+    texts = " || char(10) || ".join(
+        f"ifnull({name}, '')" for name, kind in columns if kind == "TEXT"
+    )
+    if texts:
+        kinds.append(f"is_text(CAST({texts} AS BLOB))")
+    return f"ifnull({' AND '.join([*kinds, f'({_TABLES[table]})'])}, 0)"
+
+
+def is_cover_path(path: str) -> bool:
+    """Tell whether a text can be a cover's path, "Genre/name.jpg"."""
+    genre, _, name = path.partition("/")
+    return bool(genre and name) and ".." not in {genre, name} and "/" not in name
+
+
+def _is_any(_text: str) -> bool:
+    return True
+
+
+def _is_moment(text: str) -> bool:
+    return bool(datetime.fromisoformat(text))
+
+
+def _is_meta(key: str, value: str) -> bool:
+    if value and key in READERS:
+        READERS[key](value)
+    return bool(re.fullmatch(r"[a-z_]+", key))
+
+
+def _are_texts(text: str) -> bool:
+    found = json.loads(text)
+    return isinstance(found, list) and all(isinstance(each, str) for each in found)
+
+
+def _are_cells(text: str) -> bool:
+    return _are_texts(text) and len(json.loads(text)) == len(COLUMNS)
+
+
+def _are_listings(text: str, rows_left: str) -> bool:
+    found = json.loads(text)
+    fit = (isinstance(each, list) and len(each) == _LISTING_FIELDS for each in found)
+    return isinstance(found, list) and all(fit) and int(rows_left) <= len(found)
+
+
+_FUNCTIONS: Final[Mapping[str, Callable[..., object]]] = {
+    "is_text": _is_any,
+    "is_path": is_cover_path,
+    "is_moment": _is_moment,
+    "is_zoned": read_moment,
+    "is_meta": _is_meta,
+    "are_texts": _are_texts,
+    "are_cells": _are_cells,
+    "are_listings": _are_listings,
+}
+
+
+def _add_functions(db: sqlite3.Connection) -> None:
+    """Let SQL call the functions above; they get bytes, as SQLite's texts may be no UTF-8."""
+    for name, function in _FUNCTIONS.items():
+
+        def holds(*values: bytes, function: Callable[..., object] = function) -> bool:
+            try:
+                texts = [value.decode() for value in values]
+                return not any("\0" in text for text in texts) and bool(function(*texts))
+            except (ValueError, TypeError, AttributeError):
+                return False
+
+        db.create_function(name, -1, holds, deterministic=True)
+
+
+def _calls(function: str, *columns: str) -> str:
+    return f"{function}({', '.join(f'CAST({column} AS BLOB)' for column in columns)})"
+
+
+def _is_hex(column: str, digits: int) -> str:
+    return f"length({column}) = {digits} AND {column} NOT GLOB '*[^0-9a-f]*'"
+
+
+def _is_one_of(column: str, *values: str) -> str:
+    return f"{column} IN ({', '.join(map(repr, values))})"
+
+
+_KINDS: Final = {
+    "TEXT": "typeof({0}) = 'text'",
+    "INTEGER": "typeof({0}) = 'integer' AND {0} >= 0",
+    "REAL": "typeof({0}) IN ('real', 'integer') AND abs({0}) < 1e300",
+    "BLOB": "typeof({0}) = 'blob'",
+}
+_IN_A_SET = _is_one_of("set_name", *SETS, ASIDE)
+# The ledger's tables, each with the SQL condition of a row that makes sense.
+_TABLES: Final[Mapping[str, str]] = {
+    "meta": _calls("is_meta", "key", "value"),
+    "pages": f"{_calls('is_moment', 'asked_at')} AND {_calls('are_texts', 'ids')} AND "
+    + _calls("are_listings", "ifnull(listings, '[]')", "rows_left"),
+    "albums": f"cells IS NULL OR {_calls('are_cells', 'cells')}",
+    "covers": f"{_calls('is_path', 'path')}"
+    f" AND {_is_one_of('status', OK, MISSING, REFUSED, BROKEN, FAILED)}"
+    f" AND (phash = '' OR {_is_hex('phash', 16)})"
+    " AND (rendering GLOB 'original*' OR rendering GLOB '[0-9]* [cpis]*')"
+    f" AND (status <> '{OK}' OR {_is_hex('sha256', 64)}"
+    " AND (fetched_at = '' OR datetime(fetched_at) IS NOT NULL))",
+    "renewals": "1",
+    "looks": f"{_is_hex('sha256', 64)} AND length(look) % {VIEW.itemsize} = 0",
+    "sets": f"{_calls('is_path', 'path')} AND {_IN_A_SET}",
+    "placements": f"{_IN_A_SET} AND {_calls('are_texts', 'ties')}",
+    "pairs": f"{_is_hex('first', 64)} AND {_is_hex('second', 64)} AND is_alike IN (0, 1)",
+    "alike": f"{_is_hex('sha256', 64)} AND {_is_hex('group_name', 64)}",
+    "balanced": f"length(album) = {_MEMENTO_BYTES}",
+    "requests": "date(day, '+0 days') IS day",
+    "rests": f"{_calls('is_zoned', 'since')} AND {_calls('is_zoned', 'until')}",
+}
