@@ -14,12 +14,15 @@ from random import Random
 from bench.lives import End, Life, Lives
 from bench.own_disk import OwnDisk
 from bench.sameness import TSV_NAME
+from equigen.ledger.backup import copies_of
 from equigen.ledger.ledger import LEDGER_NAME
 
 _DONE = frozenset({0, 3})
 _MOST_ROOM_KIB = 1024
 _HEADER_BYTES = 100
 _PAGES_BYTES = 3 * 4096
+# Of the runs that lose the ledger, so many lose its copies as well.
+_SHARE_WITH_COPIES = 0.5
 _NOBODY = "a token that nobody knows"
 
 
@@ -106,8 +109,9 @@ class Blows:
             case Blow.DAMAGED:
                 self._damage(rng)
             case Blow.LOST:
-                for file in self.directory.glob(f"{LEDGER_NAME}*"):
-                    file.unlink()
+                with_copies = copies_of(self._ledger) if rng.random() < _SHARE_WITH_COPIES else ()
+                for file in (*self.directory.glob(f"{LEDGER_NAME}*"), *with_copies):
+                    file.unlink(missing_ok=True)
             case _:
                 program = lives.program
                 stranger = {**program.environment, "DISCOGS_TOKEN": _NOBODY}

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from equigen.errors import EquigenError, LockedError
-from equigen.ledger.database import BESIDE, complaint, damaged, has_tables, translated
+from equigen.ledger.database import BESIDE, CHANGED, complaint, damaged, has_tables, translated
 from equigen.ledger.tables import LEDGER_FORMAT
 from equigen.storage.atomic import in_place_of
 from equigen.storage.lock import dataset_lock
+from equigen.storage.os_errors import translating_os_errors
 
 _NAMES: Final = ("backup", "backup-2")
 
@@ -29,21 +30,22 @@ def back_up(ledger: Path, *, command: str, now: datetime) -> str:
     """Copy the ledger of a run that ended well, unless it is as it was at the last copy.
 
     The copy gets the ledger's date. It takes the place of the last copy only after a check, and
-    the last copy becomes the earlier one. Nothing is raised, since the run itself went well: return
-    the reason where no copy could be made, "" otherwise.
+    the last copy becomes the earlier one. Where only single values changed, such as the date of the
+    last run, they alone are copied. Nothing is raised, since the run itself went well: return the
+    reason where no copy could be made, "" otherwise.
     """
     last, earlier = copies_of(ledger)
     try:
         if not has_tables(ledger) or _is_current(last, ledger):
             return ""
-        with (
-            dataset_lock(ledger.parent, stage=command, now=now),
-            in_place_of(last, keeps_link=False) as new,
-        ):
-            _copy(ledger, new)
-            # A ledger that was begun anew knows no covers: its copies don't push out the old one.
-            if knows_covers(last):
-                last.replace(earlier)
+        with dataset_lock(ledger.parent, stage=command, now=now):
+            if not _refresh(last, ledger):
+                with in_place_of(last, keeps_link=False) as new:
+                    _copy(ledger, new)
+                    # A ledger that was begun anew knows no covers: its copies don't push out the
+                    # last one that does.
+                    if knows_covers(last):
+                        last.replace(earlier)
     except LockedError:  # another run has begun, and makes a copy when it ends
         return ""
     except EquigenError as err:
@@ -61,15 +63,32 @@ def knows_covers(copy: Path) -> bool:
 
 
 def _is_current(copy: Path, ledger: Path) -> bool:
-    """Tell whether the ledger is unchanged since the copy, by size and date."""
+    """Tell by its date whether the ledger is unchanged since the copy."""
+    journal = ledger.with_name(ledger.name + BESIDE[0])
     try:
-        one, other = copy.stat(), ledger.stat()
-        journal = ledger.with_name(ledger.name + BESIDE[0])
         is_in_journal = journal.exists() and journal.stat().st_size > 0
+        return not is_in_journal and copy.stat().st_mtime_ns == ledger.stat().st_mtime_ns
     except OSError:
         return False
-    dates, sizes = (one.st_mtime_ns, other.st_mtime_ns), (one.st_size, other.st_size)
-    return not is_in_journal and len(set(dates)) == len(set(sizes)) == 1
+
+
+def _refresh(copy: Path, ledger: Path) -> bool:
+    """Copy the single values if no other row changed since the copy; return whether that is so."""
+    if not copy.is_file():
+        return False
+    before = ledger.stat()
+    try:
+        with closing(sqlite3.connect(_address(copy), uri=True)) as db, db:
+            db.execute("ATTACH ? AS now", (_address(ledger),))
+            same = "SELECT 1 FROM main.meta JOIN now.meta USING (key, value) WHERE key = ?"
+            if db.execute(same, (CHANGED,)).fetchone() is None:
+                return False
+            db.execute("DELETE FROM main.meta")
+            db.execute("INSERT INTO main.meta SELECT * FROM now.meta")
+    except sqlite3.Error:  # a copy that can't be written is replaced
+        return False
+    _put_date(copy, before)
+    return True
 
 
 def _copy(ledger: Path, new: Path) -> None:
@@ -82,8 +101,10 @@ def _copy(ledger: Path, new: Path) -> None:
     """
     before = ledger.stat()
     try:
-        where = f"{ledger.resolve().as_uri()}?mode=rw"
-        with closing(sqlite3.connect(where, uri=True)) as db, closing(sqlite3.connect(new)) as copy:
+        with (
+            closing(sqlite3.connect(_address(ledger), uri=True)) as db,
+            closing(sqlite3.connect(new)) as copy,
+        ):
             # A copy that isn't finished is thrown away, so it needs no journal.
             copy.execute("PRAGMA journal_mode = OFF")
             copy.execute("PRAGMA synchronous = OFF")
@@ -97,7 +118,16 @@ def _copy(ledger: Path, new: Path) -> None:
         raise damaged(ledger, wrong or "it has another program's mark")
     with new.open("rb+") as file:
         os.fsync(file.fileno())
-    os.utime(new, ns=(before.st_atime_ns, before.st_mtime_ns))
+    _put_date(new, before)
+
+
+def _put_date(copy: Path, ledger: os.stat_result) -> None:
+    with translating_os_errors(copy):
+        os.utime(copy, ns=(ledger.st_atime_ns, ledger.st_mtime_ns))
+
+
+def _address(file: Path) -> str:
+    return f"{file.resolve().as_uri()}?mode=rw"
 
 
 def _opened(copy: Path) -> sqlite3.Connection:

@@ -16,13 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from equigen.errors import (
-    EquigenError,
-    ForeignLedgerError,
-    LedgerError,
-    LockedError,
-    StorageError,
-)
+from equigen.errors import EquigenError, ForeignLedgerError, LedgerError, LockedError, StorageError
 from equigen.schema import safe_text
 from equigen.storage.os_errors import translating_os_errors
 
@@ -49,19 +43,17 @@ _WAIT_S = 30.0
 _NO_TABLE = "it is empty"
 # Damaged values raise these where they are used.
 _SIGNS_OF_DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+# The key in the table `meta` of a value that every transaction renews, unless it changes nothing
+# but single values: two copies of a ledger with the same one hold the same rows.
+CHANGED = "changed"
 # With less room than this, SQLite can't make its journal, and reports an I/O error only.
 _LEAST_ROOM_BYTES = 64 * 1024
 _PRIMARY = 0xFF
 _MOST_CHARS = 120
 _IN_USE = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
 _DISK = frozenset(
-    {
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_NOLFS,
-    }
+    {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
+    | {sqlite3.SQLITE_NOLFS}
 )
 _AGAIN = "Then run the same command again."
 # A connection in `query_only` mode reports a write with this code.
@@ -160,11 +152,15 @@ class Database:
         return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, *, is_of_meta: bool = False) -> Iterator[sqlite3.Connection]:
         with self._lock, self._translated():
             self._db.execute("BEGIN IMMEDIATE")
+            before = self._db.total_changes
             try:
                 yield self._db
+                if self._db.total_changes > before and not is_of_meta:
+                    sql = "INSERT OR REPLACE INTO meta VALUES (?, hex(randomblob(8)))"
+                    self._db.execute(sql, (CHANGED,))
                 self._db.execute("COMMIT")
             except BaseException:
                 if self._db.in_transaction:  # a full disk has ended it already

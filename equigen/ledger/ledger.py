@@ -150,7 +150,7 @@ class Ledger(HostRecords, LikenessRecords):
 
     def end_fetch(self, *, ended_at: str, ends_refresh: bool = True) -> None:
         """Note that all pages are there; with `ends_refresh`, a refresh that was under way ends."""
-        with self._transaction() as db:
+        with self._transaction(is_of_meta=True) as db:
             ended = 0
             if ends_refresh:
                 ended = db.execute("DELETE FROM meta WHERE key = ?", (REFRESHING,)).rowcount
@@ -337,7 +337,7 @@ class Ledger(HostRecords, LikenessRecords):
 
     def remember(self, key: str, value: str) -> None:
         """Remember a single value in place of what it was."""
-        with self._transaction() as db:
+        with self._transaction(is_of_meta=True) as db:
             db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from wholes import tables_of
 
 from equigen.ledger.backup import back_up, copies_of, knows_covers
 from equigen.ledger.ledger import Ledger
@@ -73,6 +74,27 @@ def test_a_copy_holds_all_rows_and_has_the_ledgers_date(ledger: Path) -> None:
     assert not earlier.exists()
 
 
+def test_of_single_values_no_whole_copy_is_made(ledger: Path) -> None:
+    """They are put into the last one, as a run that finds nothing to do changes no other."""
+    last, earlier = copies_of(ledger)
+    assert backed_up(ledger) == ""
+    made = last.stat().st_ino
+    with Ledger(ledger) as changed:
+        changed.remember("last_success", "2026-06-15T12:00:00+00:00")
+        changed.end_fetch(ended_at="2026-06-15T12:00:00+00:00")
+    assert backed_up(ledger) == ""
+    assert last.stat().st_ino == made
+    assert not earlier.exists()
+    assert tables_of(last) == tables_of(ledger)
+    assert last.stat().st_mtime_ns == ledger.stat().st_mtime_ns
+    with Ledger(ledger) as changed:
+        changed.count_request("a.example", "2026-06-15")
+    assert backed_up(ledger) == ""
+    assert tables_of(last) == tables_of(ledger)
+    assert earlier.stat().st_ino == made
+    assert not list(ledger.parent.glob("*backup*-*wal*"))
+
+
 def test_the_copy_before_is_kept(ledger: Path) -> None:
     """As the earlier one; a third one is not."""
     last, earlier = copies_of(ledger)
@@ -117,6 +139,8 @@ def test_a_damaged_ledger_is_not_copied(ledger: Path, damage: Callable[[bytes], 
     last, earlier = copies_of(ledger)
     assert backed_up(ledger) == ""
     kept = last.read_bytes()
+    with Ledger(ledger) as more:
+        more.record_cover(cover(COVERS))
     ledger.write_bytes(damage(ledger.read_bytes()))
     note = backed_up(ledger)
     assert note.startswith("no copy of the ledger was made")
@@ -193,9 +217,9 @@ def test_copies_of_a_ledger_that_knows_no_cover_are_not_kept_as_earlier_ones(
     path = tmp_path / "equigen_ledger.sqlite"
     last, earlier = copies_of(path)
     assert not knows_covers(last)
-    for value in ("one", "two"):
+    for host in ("one.example", "two.example"):
         with Ledger(path) as new:
-            new.remember("last_source", value)
+            new.count_request(host, "2026-06-15")
         assert backed_up(path) == ""
     assert last.exists()
     assert not earlier.exists()

@@ -1,0 +1,121 @@
+"""Measure the copy of the ledger that each good run ends with.
+
+Usage: python benchmarks/ledger_copy.py [--covers 1000000] [--rounds 5] [--scratch FOLDER]
+
+The ledger knows so many albums, covers, descriptors, sets and placements. Each round changes a
+row and copies the ledger, and changes single values alone, as a run that finds nothing to do, and
+copies these; then the copy is restored as `equigen repair` does it.
+"""
+
+import argparse
+import hashlib
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+
+from equigen.identity.albums import Identity
+from equigen.images.descriptor import VIEW
+from equigen.ledger.backup import back_up, copies_of
+from equigen.ledger.ledger import LEDGER_NAME
+from equigen.ledger.models import OK, Cover, Placement, Taken
+from equigen.repairing.damage import copy_sound, find_damage
+from equigen.repairing.rebuilding import RebuiltLedger
+from equigen.schema import SETS
+
+_BATCH = 10_000
+_VIEWS = 3
+
+
+def main() -> int:
+    """Print a table of times and sizes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--covers", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--scratch", type=Path, help="where the ledger is made, for a while")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.scratch) as folder:
+        ledger = Path(folder) / LEDGER_NAME
+        _fill(ledger, options.covers)
+        last, _ = copies_of(ledger)
+        copied, again = list[float](), list[float]()
+        for number in range(options.rounds):
+            with RebuiltLedger(ledger) as changed:
+                changed.count_request("covers.example", "2026-06-15")
+            copied.append(_took_s(lambda: _copy(ledger)))
+            with RebuiltLedger(ledger) as changed:
+                changed.remember("last_source", str(number))
+            again.append(_took_s(lambda: _copy(ledger)))
+        target = ledger.with_name("restored.sqlite")
+        checked = _took_s(lambda: find_damage(ledger))
+        restored = _took_s(lambda: copy_sound(last, target))
+        size_mb = ledger.stat().st_size / 1e6
+    print(f"| a ledger of {options.covers:,} covers, {size_mb:,.0f} MB | |\n| --- | --- |")
+    print(f"| copied at a run's end, of {options.rounds} | {_shown(copied)} |")
+    print(f"| copied where a run changed single values alone | {_shown(again)} |")
+    print(f"| looked through by `equigen repair` | {checked:.2f} s |")
+    print(f"| restored by `equigen repair` | {restored:.2f} s |")
+    return 0
+
+
+def _copy(ledger: Path) -> None:
+    if note := back_up(ledger, command="benchmark", now=datetime.now(UTC)):
+        raise SystemExit(note)
+
+
+def _took_s(deed: Callable[[], object]) -> float:
+    began_s = time.perf_counter()
+    deed()
+    return time.perf_counter() - began_s
+
+
+def _shown(took_s: list[float]) -> str:
+    return f"{statistics.median(took_s):.2f} ({min(took_s):.2f}-{max(took_s):.2f}) s"
+
+
+def _fill(path: Path, covers: int) -> None:
+    with RebuiltLedger(path) as ledger, ledger.indexing_albums():
+        ledger.begin_sets(anew=True)
+        for start in range(0, covers, _BATCH):
+            some = [_cover(number) for number in range(start, min(start + _BATCH, covers))]
+            looks = {
+                each.sha256: Random(each.sha256).randbytes(_VIEWS * VIEW.itemsize) for each in some
+            }
+            ledger.record_covers(some, looks)
+            ledger.add_albums([_album(each) for each in some])
+            ledger.add_sets(
+                [(each.path, SETS[0]) for each in some], [_placement(each) for each in some]
+            )
+        ledger.finish_sets()
+
+
+def _cover(number: int) -> Cover:
+    name = f"Artist {number // 3} - The Album of a Name {number}"
+    sha256 = hashlib.sha256(name.encode()).hexdigest()
+    url = f"https://covers.example/R-{number}-{sha256[:10]}.jpeg"
+    return Cover(
+        f"Jazz/{name} [{sha256[:8]}].jpg", f"R-{number}-{sha256[:10]}.jpeg", url, OK,
+        http_status=200, size_bytes=60_000, width_px=600, height_px=600, sha256=sha256,
+        fetched_at="2026-01-01T00:00:00+00:00", final_url=url, etag=f'"{sha256[:32]}"',
+        last_modified="Thu, 01 Jan 2026 00:00:00 GMT", phash=sha256[:16],
+    )  # fmt: skip
+
+
+def _album(cover: Cover) -> Taken:
+    artist, _, title = cover.path.partition("/")[2].partition(" - ")
+    identity = Identity(f"m{cover.sha256[:9]}", artist, title, cover.picture, "Jazz")
+    return Taken(identity, 1, pending=False, year="")
+
+
+def _placement(cover: Cover) -> Placement:
+    artist = cover.path.partition("/")[2].partition(" - ")[0].lower()
+    ties = (f"artist {artist}", f"cover {cover.sha256}")
+    return Placement(f"m{cover.sha256[:9]}", SETS[0], ties)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
