@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def members_of(rows: Sequence[Row]) -> list[Member]:
-    """Return albums with their ties, as `splitting.assignment` makes them; no two share a picture."""
+    """Return albums with their ties, as `split` makes them; no two share a picture."""
     artists = artists_by_credit({row.credit for row in rows})
     members = []
     for row in rows:
