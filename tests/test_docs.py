@@ -6,7 +6,7 @@ import re
 from support import ROOT
 
 from equigen import __version__
-from equigen.cli.discovery import find_commands
+from equigen.cli.runner import find_commands
 from equigen.config.settings import HostSettings, Settings, defaults
 from equigen.labels.taxonomy import builtin_labels
 

@@ -26,7 +26,7 @@ from support import (
     write_rows,
 )
 
-from equigen.cli.discovery import find_commands
+from equigen.cli.runner import find_commands
 from equigen.commands import run
 from equigen.commands.run import next_time
 from equigen.ledger.ledger import LEDGER_NAME, Ledger

@@ -18,8 +18,7 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command
 
-from equigen.cli.discovery import find_commands
-from equigen.cli.runner import HANDED_IN, SINGULAR, STOPPED, Common, carry_out
+from equigen.cli.runner import HANDED_IN, SINGULAR, STOPPED, Common, carry_out, find_commands
 from equigen.errors import EXIT_INTERRUPTED, EquigenError, OutputClosedError
 from equigen.output import complain, flush_stdout, take_over_stdout
 from equigen.plugins import Plugin

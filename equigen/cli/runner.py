@@ -3,13 +3,14 @@
 The CLI shows results, turns errors into one line and an exit code, and writes the log file.
 """
 
+import ast
 import inspect
 import json
 import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,6 @@ from time import monotonic
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, get_args
 
-from equigen.cli.discovery import find_commands
 from equigen.errors import (
     EXIT_DONE,
     EXIT_FAILED,
@@ -32,8 +32,22 @@ from equigen.errors import (
 from equigen.events import tell
 from equigen.logfile import LogFile, logging_to
 from equigen.output import complain, put
-from equigen.plugins import Plugin
+from equigen.plugins import Plugin, find_plugins
 from equigen.storage.os_errors import translating_stray_os_errors
+
+_LAST = 1000
+
+
+def find_commands() -> Sequence[Plugin]:
+    """Return all commands in the order of the help, which is their constant `ORDER`."""
+    return sorted(find_plugins("equigen.commands", "run").values(), key=_place)
+
+
+def _place(command: Plugin) -> tuple[int, str]:
+    order = command.constant("ORDER")
+    value = order.value if isinstance(order, ast.Constant) else None
+    return (value if isinstance(value, int) else _LAST), command.name
+
 
 if TYPE_CHECKING:
     from equigen.dataset.context import Context

@@ -48,9 +48,8 @@ from equigen.http.client import Client
 from equigen.http.limits import Patience
 from equigen.labels.taxonomy import Label
 from equigen.ledger.ledger import LAST_SOURCE, Ledger
-from equigen.sources import registry as sources
-from equigen.sources.base import Catalogue, LocalSource, OnlineSource, Query, Source
-from equigen.sources.registry import open_source
+from equigen.sources import base as sources
+from equigen.sources.base import Catalogue, LocalSource, OnlineSource, Query, Source, open_source
 from equigen.summary import Summary, Table
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from equigen.dataset.dataset import Dataset
 from equigen.dataset.tsv import reading_tsv
 from equigen.errors import CredentialsError, EquigenError, FetchError, UsageError
 from equigen.schema import Link
-from equigen.sources import registry as sources
+from equigen.sources import base as sources
 from equigen.summary import Summary
 
 ORDER: Final = 80

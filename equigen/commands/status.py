@@ -39,8 +39,7 @@ from equigen.ledger.ledger import (
 from equigen.ledger.meta import Begun, PastRun, read_moment
 from equigen.ledger.models import OK
 from equigen.schema import ASIDE, SETS, Link
-from equigen.sources.base import LocalSource
-from equigen.sources.registry import licence_of, open_source
+from equigen.sources.base import LocalSource, licence_of, open_source
 from equigen.storage.atomic import refuse_file
 from equigen.storage.os_errors import translating_os_errors
 from equigen.summary import Summary, Table, as_iso

@@ -27,7 +27,7 @@ from equigen.config.source_settings import DAY_PATTERN, URL_PATTERN, Credentials
 from equigen.errors import ConfigError, MissingInputError
 from equigen.http.addresses import shown_in_part
 from equigen.schema import safe_text
-from equigen.storage.encodings import why_not_utf8
+from equigen.storage.os_errors import why_not_utf8
 
 CONFIG_NAME = "config.toml"
 _PATTERNS: Mapping[str, str] = {

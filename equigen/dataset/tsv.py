@@ -17,7 +17,7 @@ from equigen.errors import InputError, MissingInputError
 from equigen.events import tell
 from equigen.schema import MAX_CELL_CHARS, REQUIRED_COLUMNS
 from equigen.storage.atomic import replacing
-from equigen.storage.encodings import other_encoding
+from equigen.storage.os_errors import other_encoding
 
 _MOST_NAMED_CHARS = 40
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from equigen.errors import InputError
 from equigen.schema import COLUMNS
-from equigen.storage.encodings import ESCAPED_BYTE, SAVE_AS_UTF8, bad_byte, other_encoding
+from equigen.storage.os_errors import ESCAPED_BYTE, SAVE_AS_UTF8, bad_byte, other_encoding
 
 QUOTES = (
     'Cells are quoted only where they need it: a quote opens the cell, "" stands for one inside of'

@@ -11,8 +11,7 @@ from equigen.events import tell
 from equigen.http.client import Client
 from equigen.http.limits import Patience
 from equigen.ledger.ledger import Ledger
-from equigen.sources.base import Renewer
-from equigen.sources.registry import open_renewer
+from equigen.sources.base import Renewer, open_renewer
 
 _GONE = frozenset({404, 410})
 

@@ -20,7 +20,16 @@ from equigen.ledger.ledger import (
     Ledger,
 )
 from equigen.ledger.meta import SplitGroups, read_split_groups
-from equigen.report.page import Balance, Fact, FailureRow, Findings, PicturedGroup, Sheet
+from equigen.report.page import (
+    Balance,
+    Fact,
+    FailureRow,
+    Findings,
+    PicturedGroup,
+    Sheet,
+    settings_shown,
+    versions,
+)
 from equigen.report.pictures import (
     MOST_PICTURES,
     Figure,
@@ -29,7 +38,6 @@ from equigen.report.pictures import (
     Thumbnails,
     covers_a_genre,
 )
-from equigen.report.provenance import settings_shown, versions
 from equigen.report.tables import (
     NO_SET,
     By,

@@ -7,7 +7,7 @@ import pytest
 from support import make_context
 
 from equigen.commands import init
-from equigen.config.example import example_toml
+from equigen.commands.init import example_toml
 from equigen.config.layers import load
 from equigen.errors import UsageError
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from equigen.identity.pictures import front_key, front_url, host_of, picture_key
-from equigen.sources.registry import licence_of
+from equigen.sources.base import licence_of
 
 MBID = "f1afec0b-26dd-3db5-9aa1-c91229a74a24"
 FRONT = f"https://coverartarchive.org/release-group/{MBID}/front"

@@ -17,7 +17,7 @@ from equigen.config.source_settings import Credentials, DiscogsSettings
 from equigen.errors import BadBodyError, ConfigError, UsageError
 from equigen.labels.taxonomy import builtin_labels
 from equigen.schema import Listing, safe_text, split_list
-from equigen.sources import registry as sources
+from equigen.sources import base as sources
 from equigen.sources.base import Page, Query
 from equigen.sources.discogs import COUNTRIES, FORMATS, open_source
 

@@ -33,8 +33,7 @@ from equigen.ledger.ledger import (
     Ledger,
 )
 from equigen.schema import COLUMNS
-from equigen.sources.base import LocalSource
-from equigen.sources.registry import open_source
+from equigen.sources.base import LocalSource, open_source
 
 TSV = "equigen_dataset.tsv"
 TEN = range(1, 11)

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
-from equigen.cli.discovery import find_commands
+from equigen.cli.runner import find_commands
 
 # What starts a process that may mount, and what it mounts is there for it alone.
 APART = ("unshare", "--user", "--map-root-user", "--mount")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from equigen.config.example import example_toml
+from equigen.commands.init import example_toml
 from equigen.config.layers import load
 from equigen.config.settings import Settings, defaults
 
