@@ -10,7 +10,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 DEMO_READY := $(VENV)/.demo-ready
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all bench-download bench-pairs bench-split bench-dumps bench-dumps-whole soak format clean
+.PHONY: demo test test-all bench-download bench-pairs bench-split bench-dumps bench-table bench-dumps-whole soak format clean
 
 demo: $(DEMO_READY)
 	$(BIN)/equigen demo
@@ -43,6 +43,10 @@ bench-split: $(READY)
 # With discogs-xml2db in .bench/xml2db also against it; about ten minutes.
 bench-dumps: $(READY)
 	$(BIN)/python benchmarks/dumps.py
+
+# With duckdb in .bench/duckdb (pip install --target) also against it; a quarter of an hour.
+bench-table: $(READY)
+	$(BIN)/python benchmarks/table.py
 
 # Makes dumps of full size first: a quarter of an hour, and 20 GB of disk for a moment.
 bench-dumps-whole: $(READY)
