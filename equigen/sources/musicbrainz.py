@@ -15,7 +15,7 @@ from equigen.config.settings import Settings
 from equigen.dataset.context import Context
 from equigen.dumps.files import Kind, dumps_of
 from equigen.dumps.index import GROUPS, facts_of, index_of, reading
-from equigen.dumps.release_groups import ReleaseGroup, group_of, is_album
+from equigen.dumps.musicbrainz import ReleaseGroup, group_of, is_album
 from equigen.errors import BadBodyError, ConfigError
 from equigen.http.limits import HostPolicy
 from equigen.identity.pictures import front_url

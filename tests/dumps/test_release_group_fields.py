@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equigen.dumps.release_groups import (
+from equigen.dumps.musicbrainz import (
     group_of,
     is_album,
     master_of,

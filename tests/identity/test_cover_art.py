@@ -1,11 +1,10 @@
-"""Addresses of the Cover Art Archive, and what licences rows have."""
+"""Addresses of the Cover Art Archive."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from equigen.identity.pictures import front_key, front_url, host_of, picture_key
-from equigen.sources.base import licence_of
 
 MBID = "f1afec0b-26dd-3db5-9aa1-c91229a74a24"
 FRONT = f"https://coverartarchive.org/release-group/{MBID}/front"
@@ -66,10 +65,3 @@ def test_two_groups_have_two_pictures(one: object, other: object, px: int, other
     second = front_url("http://coverartarchive.org", str(other), other_px)
     assert (picture_key(first) == picture_key(second)) == (one == other)
     assert host_of(first) == "coverartarchive.org"
-
-
-def test_rows_of_musicbrainz_have_a_licence_and_others_none() -> None:
-    """Told from the id that stands in the row."""
-    assert "CC BY-NC-SA 3.0" in licence_of(f"musicbrainz:{MBID}")
-    assert licence_of("discogs:m1") == licence_of("") == licence_of("musicbrainzer:1") == ""
-    assert len(licence_of("musicbrainz:").splitlines()) == 1

@@ -19,7 +19,7 @@ from equigen.http.client import Answer, Client
 from equigen.http.limits import HostPolicy, Patience
 from equigen.labels.taxonomy import Label, builtin_labels
 from equigen.schema import Listing
-from equigen.sources.base import Page, Query
+from equigen.sources.base import Page, Query, licence_of
 from equigen.sources.musicbrainz import MusicBrainz, open_source
 
 LABELS = {label.name: label for label in builtin_labels(genre_limit=10, world_limit=10)}
@@ -340,3 +340,10 @@ def test_503_means_slow_down(headers: dict[str, str]) -> None:
     least = [7, 7, 7] if headers else [1, 1, 2]
     assert all(wait_s >= least_s for wait_s, least_s in zip(waits, least, strict=False))
     assert {seen.headers["user-agent"] for seen in server.seen} == {ME}
+
+
+def test_rows_of_musicbrainz_have_a_licence_and_others_none() -> None:
+    """Told from the id that stands in the row."""
+    assert "CC BY-NC-SA 3.0" in licence_of(f"musicbrainz:{MBID}")
+    assert licence_of("discogs:m1") == licence_of("") == licence_of("musicbrainzer:1") == ""
+    assert len(licence_of("musicbrainz:").splitlines()) == 1

@@ -14,8 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from support import realdata
 
-from equigen.dumps.musicbrainz import GroupRow, LinkRow
-from equigen.dumps.release_groups import master_of
+from equigen.dumps.musicbrainz import GroupRow, LinkRow, master_of
 from equigen.schema import safe_text
 
 MEMBER = "mbdump/release-group"
