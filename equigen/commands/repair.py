@@ -1,4 +1,4 @@
-"""Restore a damaged or lost ledger from its last copy and the files.
+"""Restore a damaged or lost ledger from its copy and the files.
 
 The damaged ledger is set aside under a name with the date, never deleted. The copy that the last
 good run made takes its place, and is brought up to date from the TSV, the covers (each is decoded
