@@ -20,16 +20,18 @@ from bench.troubles import (
     Nature,
     Trouble,
 )
-from equigen.sandbox.entry import Entry, Kind
+from equigen.sandbox.catalogue import Entry, Kind
 from equigen.sandbox.handlers import answer_json, item_of
-from equigen.sandbox.pictures import (
+from equigen.sandbox.search import (
     PICTURES_PATH,
     SPACER_PATH,
     BadAddressError,
+    SearchRefusedError,
     cover_path,
     read_path,
+    shelve,
+    show_page,
 )
-from equigen.sandbox.search import SearchRefusedError, shelve, show_page
 
 API_HOST = "127.0.0.1"
 PICTURE_HOSTS = ("127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5")

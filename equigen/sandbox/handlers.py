@@ -6,18 +6,22 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from equigen.sandbox.catalogue import Entry, Kind, details_of, formats_of, site_path
 from equigen.sandbox.covers import draw_cover
-from equigen.sandbox.entry import Entry, Kind, details_of, formats_of, site_path
 from equigen.sandbox.exchange import Reply
-from equigen.sandbox.pictures import (
+from equigen.sandbox.search import (
+    DEFAULT_PER_PAGE,
     PICTURES_PATH,
     SPACER_PATH,
     BadAddressError,
+    Params,
+    SearchRefusedError,
+    Shelf,
     cover_path,
     read_path,
+    show_page,
     thumb_path,
 )
-from equigen.sandbox.search import DEFAULT_PER_PAGE, Params, SearchRefusedError, Shelf, show_page
 
 _KEY = "sandbox-key"
 _SECRET = "sandbox-secret"  # noqa: S105 - opens nothing but this server

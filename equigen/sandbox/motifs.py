@@ -11,9 +11,22 @@ from types import MappingProxyType
 
 from PIL import Image
 
-from equigen.sandbox.canvas import BLACK, WHITE, Box, Canvas, Colour, Point, ink_on, mix
+from equigen.sandbox.canvas import (
+    BLACK,
+    WHITE,
+    Box,
+    Canvas,
+    Colour,
+    Point,
+    around,
+    ink_on,
+    mix,
+    petal,
+    ridge,
+    star,
+    symbol,
+)
 from equigen.sandbox.lettering import Face
-from equigen.sandbox.shapes import around, petal, ridge, star, symbol
 
 _DEFAULTS = dict.fromkeys(
     ("left", "top", "turn", "gap", "lean", "lit", "blank", "spin", "edge", "corners", "outline",

@@ -14,8 +14,7 @@ from types import TracebackType
 from typing import Self, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from equigen.sandbox.catalogue import make_catalogue
-from equigen.sandbox.entry import Entry
+from equigen.sandbox.catalogue import Entry, make_catalogue
 from equigen.sandbox.exchange import HANG_UP, Hit, Hook, RateLimit, Reply
 from equigen.sandbox.handlers import (
     answer_item,

@@ -14,8 +14,7 @@ from fetches import SOME, album, pages_asked, rows_of, run_fetch
 from support import TOKEN, equigen, kill_at, posix_only, program_env, sandbox_env
 
 from equigen.commands import fetch
-from equigen.sandbox.catalogue import make_catalogue
-from equigen.sandbox.entry import Entry
+from equigen.sandbox.catalogue import Entry, make_catalogue
 from equigen.sandbox.exchange import Hit, Reply
 from equigen.sandbox.server import Sandbox
 from equigen.summary import Summary

@@ -8,8 +8,7 @@ from collections import Counter
 import pytest
 
 from equigen.labels.taxonomy import Label, builtin_labels
-from equigen.sandbox.catalogue import FLAVOURS, make_catalogue
-from equigen.sandbox.entry import Entry
+from equigen.sandbox.catalogue import FLAVOURS, Entry, make_catalogue
 from equigen.sandbox.search import matches
 
 LABELS = builtin_labels(genre_limit=1, world_limit=1)

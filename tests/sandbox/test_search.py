@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from equigen.sandbox.catalogue import make_catalogue
-from equigen.sandbox.entry import Entry
+from equigen.sandbox.catalogue import Entry, make_catalogue
 from equigen.sandbox.search import SearchRefusedError, find, matches, show_page
 
 RECORDED = Path(__file__).parents[3] / "shared" / "realdata" / "discogs_api" / "search"

@@ -9,7 +9,7 @@ from pathlib import Path
 from support import make_context
 
 from equigen.commands import fetch
-from equigen.sandbox.entry import Entry
+from equigen.sandbox.catalogue import Entry
 from equigen.sandbox.exchange import Hit
 from equigen.sandbox.server import Sandbox
 from equigen.summary import Summary
