@@ -71,7 +71,7 @@ class CircuitBreaker:
         host.renewing -= job.kind == RENEW
         if result.status == MOVED:  # no host refused the picture that the album has now
             host.expired.discard(job.picture)
-            self.scheduler.resume(name)
+            self.scheduler.paused.discard(name)
         if status in REFUSALS and self.scheduler.is_resting(name):
             yield result  # it was under way when the host's rest began
         elif job.kind == FETCH and status in EXPIRED and self.refresher.can_refresh(job):
@@ -80,12 +80,12 @@ class CircuitBreaker:
                 yield from self._close(name, host, is_good=False)
         elif status in REFUSALS:
             host.doubtful[job.picture] = result
-            if len(host.doubtful) >= IN_A_ROW or self.scheduler.is_paused(name):
+            if len(host.doubtful) >= IN_A_ROW or name in self.scheduler.paused:
                 yield from self._open(name, host)
         else:
             if status:
                 yield from self._close(name, host, is_good=result.status == OK)
-            elif not host.renewing and self.scheduler.is_paused(name):
+            elif not host.renewing and name in self.scheduler.paused:
                 # Whether all these URLs had expired remains unknown.
                 yield from self._open(name, host)
             yield result
@@ -111,11 +111,11 @@ class CircuitBreaker:
             host.expired.add(job.picture)
             if len(host.expired) + len(host.doubtful) >= IN_A_ROW:
                 # Either all URLs expired or the host refuses us: a new URL will show.
-                self.scheduler.pause(name)
+                self.scheduler.paused.add(name)
 
     def _close(self, name: str, host: _Host, *, is_good: bool) -> Sequence[Result]:
         """Go on with a host that responded; return its refusals, each about one picture."""
-        self.scheduler.resume(name)
+        self.scheduler.paused.discard(name)
         decided = tuple(host.doubtful.values())
         host.doubtful.clear()
         host.expired.clear()

@@ -43,7 +43,7 @@ class Scheduler:
     an executor when it is needed. At most `most` jobs are handed out, -1 for all. The queues in
     `served_here` are left to this process. `steady_s` is a monotonic clock. `on_rest` is called
     with the result that says that a host gives nothing more for now, and returns for how many
-    seconds; it may be replaced.
+    seconds; it may be replaced. Hosts in `paused` get no further jobs.
     """
 
     queues: JobQueues
@@ -55,12 +55,12 @@ class Scheduler:
     served_here: set[str] = field(default_factory=set)
     steady_s: Callable[[], float] = monotonic
     on_rest: Callable[[Result], float] = lambda _result: 0.0
+    paused: set[str] = field(default_factory=set)
     _local: "ThreadExecutor | None" = None
     _processes: list[Executor] = field(default_factory=list)
     _is_alone: bool = False
     _turns: int = 0
     _rests_until_s: dict[str, float] = field(default_factory=dict)
-    _paused: set[str] = field(default_factory=set)
     _suspects: deque[Job] = field(default_factory=deque)
     _crashes: Counter[int] = field(default_factory=Counter)
     _stillborn: int = 0
@@ -100,7 +100,7 @@ class Scheduler:
         The run doesn't wait for the host when nothing else is left to do.
         """
         self._rests_until_s[host] = self.steady_s() + pause_s
-        self._paused.discard(host)
+        self.paused.discard(host)
         for executor in self._executors():
             executor.hold(host, pause_s)
 
@@ -112,18 +112,6 @@ class Scheduler:
         """Hand out one job more than `most`, since one comes back."""
         if self.most >= 0:
             self.most += 1
-
-    def pause(self, host: str) -> None:
-        """Hand out no job of a host until `resume` or `rest`; those handed out go on."""
-        self._paused.add(host)
-
-    def resume(self, host: str) -> None:
-        """Hand out jobs of a paused host again."""
-        self._paused.discard(host)
-
-    def is_paused(self, host: str) -> bool:
-        """Tell whether a host is paused."""
-        return host in self._paused
 
     @property
     def is_busy(self) -> bool:
@@ -191,7 +179,7 @@ class Scheduler:
         return hosts[first:] + hosts[:first]
 
     def _is_closed(self, host: str) -> bool:
-        return host in self._paused or (bool(self._rests_until_s) and self.is_resting(host))
+        return host in self.paused or (bool(self._rests_until_s) and self.is_resting(host))
 
     def _is_local(self, host: str) -> bool:
         has_no_share = not policy_for(host, self.shares).concurrency

@@ -7,6 +7,8 @@ from typing import Protocol
 
 from equigen.downloading.jobs import Job, Result
 
+THREADS_PER_PROCESS = 96
+
 
 @dataclass(frozen=True, slots=True)
 class Hold:

@@ -20,16 +20,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from time import monotonic
 
-from equigen.downloading.engines.base import Hold, Inbox
+from equigen.downloading.engines.base import THREADS_PER_PROCESS, Hold, Inbox
 from equigen.downloading.jobs import FetchSettings, Job
 from equigen.http.limits import HostPolicy, policy_for
 
-MOST_THREADS = 96
 # Jobs submitted beyond each host's share, so that no thread waits for the next job while a worker
 # gathers results into one message.
 _AHEAD = 32
 # Hosts that don't respond keep their shares; the others still have room for theirs.
-_MOST_RUNNING = 8 * MOST_THREADS
+_MOST_RUNNING = 8 * THREADS_PER_PROCESS
 # A worker's numeric libraries use one thread each. glibc keeps the memory of 64 threads in two
 # arenas instead of sixteen, and buffers of scaled pictures are reused: to map new pages for each
 # would take as long as some of the scaling.
@@ -103,7 +102,7 @@ class ProcessExecutor:
     def _share(self, host: str) -> int:
         if host not in self._shares:
             concurrency = policy_for(host, self._policies).concurrency
-            self._shares[host] = min(concurrency, MOST_THREADS)
+            self._shares[host] = min(concurrency, THREADS_PER_PROCESS)
         return self._shares[host]
 
     def _send(self, message: FetchSettings | Sequence[Job] | Hold | None) -> None:

@@ -15,8 +15,7 @@ from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, BinaryIO
 
-from equigen.downloading.engines.base import Hold
-from equigen.downloading.engines.processes import MOST_THREADS
+from equigen.downloading.engines.base import THREADS_PER_PROCESS, Hold
 from equigen.downloading.engines.threads import ThreadPool
 from equigen.downloading.fetcher import Fetcher
 from equigen.downloading.jobs import FetchSettings, Result
@@ -49,7 +48,7 @@ def main() -> None:
         settings.policies, user_agent=settings.user_agent, patience=settings.patience
     ) as client:
         client.gates.on_rest = lambda host, pause_s: outbox.put(Hold(host, pause_s))
-        pool = ThreadPool(Fetcher(client, settings), outbox.put, most=MOST_THREADS)
+        pool = ThreadPool(Fetcher(client, settings), outbox.put, most=THREADS_PER_PROCESS)
         sender = threading.Thread(target=_send_results, args=(outbox, pool), daemon=True)
         sender.start()
         while (message := _receive()) is not None:
