@@ -1,4 +1,4 @@
-"""Answer GET /database/search as Discogs does: matching entries, paged, with signed picture URLs."""
+"""Answer GET /database/search as Discogs does: matching entries, paged, pictures signed."""
 
 import base64
 import binascii
