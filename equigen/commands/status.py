@@ -12,7 +12,7 @@ Examples:
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from equigen.dataset.context import Context
-from equigen.dataset.covers import WantedCover, dataset_covers
+from equigen.dataset.covers import WantedCover, dataset_covers, noted_facts, tsv_facts
 from equigen.dataset.dataset import Dataset
 from equigen.dataset.guards import is_ledger_lost
 from equigen.dataset.history import begun_run, last_run
-from equigen.downloading.policy import Action, Retry, decide
+from equigen.downloading.policy import NO_PICTURE, Action, Retry, decide
 from equigen.errors import UsageError
 from equigen.http.limits import HostPolicy, policy_for
 from equigen.identity.pictures import host_of
@@ -36,7 +36,7 @@ from equigen.ledger.ledger import (
     REFRESHING,
     SPLIT_LINK,
 )
-from equigen.ledger.meta import Begun, PastRun, read_moment
+from equigen.ledger.meta import Begun, PastRun, TsvFacts, read_moment
 from equigen.ledger.models import OK
 from equigen.schema import ASIDE, SETS, Link
 from equigen.sources.base import LocalSource, licence_of, open_source
@@ -179,6 +179,7 @@ def _look(context: Context) -> _Found:
     good: dict[str, bool] = {}
     not_had: dict[str, Cover] = {}
     sets: dict[str, str] = {}
+    facts: TsvFacts | None = None
     were_written = False
     refuse_file(context.directory)
     found.is_ledger_lost = is_ledger_lost(context)
@@ -200,24 +201,46 @@ def _look(context: Context) -> _Found:
             found.rests = tuple(ledger.rests().values())
             found.asked_today = ledger.requests_of(context.now().astimezone(UTC).date().isoformat())
             source = ledger.value(LAST_SOURCE) or source
+            if context.tsv.exists():
+                facts = noted_facts(context.tsv, ledger)
     if source != context.settings.fetch.source:
         found.fetch = f"equigen fetch --source {source}"
     found.is_local = _is_local(source, context)
     if not context.tsv.exists():
         found.lost_tsv = context.tsv.name if found.is_ledger_lost or were_written else ""
         return found
-    now = context.now()
+    if not good and not not_had:
+        _take_all_lacking(found, facts or tsv_facts(context.tsv))
+        return found
+    now, sources = context.now(), Counter[str]()
     for row in dataset_covers(context):
         found.rows += 1
-        if licence := licence_of(row.album_id):
-            found.licences[licence] += 1
+        sources[row.album_id.partition(":")[0]] += 1
         if good.get(row.path):
             found.covers += 1
             if row.path in sets:
                 found.sets[sets[row.path]] += 1
         else:
             _take_lacking(found, row, not_had.get(row.path), is_gone=row.path in good, now=now)
+    _take_licences(found, sources)
     return found
+
+
+def _take_all_lacking(found: _Found, facts: TsvFacts) -> None:
+    """Count rows of which no cover is known: all are missing, or have no picture."""
+    found.rows = facts.rows
+    bare = facts.hosts.get("", 0)
+    if bare:
+        found.failed[NO_PICTURE] += bare
+    found.missing = facts.rows - bare
+    found.hosts_left = {*facts.hosts} - {""}
+    _take_licences(found, facts.sources)
+
+
+def _take_licences(found: _Found, sources: Mapping[str, int]) -> None:
+    for source, count in sources.items():
+        if licence := licence_of(f"{source}:"):
+            found.licences[licence] += count
 
 
 def _take_lacking(

@@ -3,17 +3,25 @@
 Where a row's cover lies is decided here alone: the layout is a folder a label.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext, suppress
+from dataclasses import asdict
 from functools import cache
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from equigen.dataset.context import Context
 from equigen.dataset.naming import cover_name, folder_name
-from equigen.dataset.table import map_table
+from equigen.dataset.table import map_table, stamp_of
+from equigen.errors import EquigenError
 from equigen.identity.albums import album_key
 from equigen.identity.pictures import picture_key
 from equigen.labels.taxonomy import folder_of, folders_by_genre
+from equigen.ledger.database import has_tables
+from equigen.ledger.ledger import TSV_FACTS, Ledger
+from equigen.ledger.meta import TsvFacts, read_tsv_facts
 
 if TYPE_CHECKING:
     from equigen.dataset.table_reader import Chunk
@@ -75,11 +83,11 @@ def wanted_covers(
 
 
 def _with_pictures(chunk: "Chunk") -> list[tuple[str, str, str, str, str, str, str, str, bool]]:
-    from equigen.identity.columns import have_no_cover, picture_keys  # noqa: PLC0415  (polars)
+    from equigen.identity.columns import picture_hosts, picture_keys  # noqa: PLC0415  (polars)
 
     urls = chunk.frame["image_url"]
-    pictures, are_bare = picture_keys(urls).alias("picture"), have_no_cover(urls).alias("is_bare")
-    return chunk.frame.with_columns(pictures, are_bare).rows()
+    are_bare = (picture_hosts(urls) == "").alias("is_bare")
+    return chunk.frame.with_columns(picture_keys(urls).alias("picture"), are_bare).rows()
 
 
 def _labels(folders: Mapping[str, str]) -> Callable[[str], str]:
@@ -89,6 +97,54 @@ def _labels(folders: Mapping[str, str]) -> Callable[[str], str]:
 def dataset_labels(context: Context) -> Callable[[str], str]:
     """Return the function that names the label of a row by its `genre` cell."""
     return _labels(folders_by_genre(context.settings.fetch.known_labels()))
+
+
+def tsv_facts(tsv: Path) -> TsvFacts:
+    """Return what can be told of a TSV's rows without looking at covers.
+
+    Raises:
+        MissingInputError, InputError: there is no dataset, or it is broken.
+
+    """
+    stamp = stamp_of(tsv)
+    sums: dict[str, Counter[str]] = {"genre": Counter(), "source": Counter(), "host": Counter()}
+    for found in map_table(tsv, ["genre", "image_url", "album_id"], _summed):
+        for name, counts in found.items():
+            sums[name].update(counts)
+    genres, sources, hosts = sums.values()
+    return TsvFacts(*stamp, genres.total(), dict(genres), dict(sources), dict(hosts))
+
+
+def _summed(chunk: "Chunk") -> dict[str, dict[str, int]]:
+    import polars as pl  # noqa: PLC0415  (it starts a thread)
+
+    from equigen.identity.columns import picture_hosts  # noqa: PLC0415
+
+    source = pl.col("album_id").str.extract("^([^:]*):").fill_null("")
+    frame = chunk.frame.with_columns(picture_hosts(chunk.frame["image_url"]).alias("host"))
+    frame = frame.with_columns(source.alias("source"))
+    return {name: dict(frame[name].value_counts().rows()) for name in ("genre", "source", "host")}
+
+
+def note_tsv(context: Context, ledger: Ledger | None) -> None:
+    """Note in the ledger, where there is a sound one, what `status` tells of the TSV's rows.
+
+    What was noted of the file as it is now stays. A ledger or a disk that refuses is let be: then
+    `status` reads the TSV instead. `ledger` is the one that is open already.
+    """
+    with suppress(EquigenError):
+        if not context.tsv.is_file() or not (ledger or has_tables(context.ledger)):
+            return
+        with nullcontext(ledger) if ledger else Ledger(context.ledger) as opened:
+            if noted_facts(context.tsv, opened) is None:
+                opened.remember(TSV_FACTS, dumps(asdict(tsv_facts(context.tsv))))
+
+
+def noted_facts(tsv: Path, ledger: Ledger) -> TsvFacts | None:
+    """Return what was noted of a TSV, None where it isn't of the file as it is now."""
+    facts = ledger.read(TSV_FACTS, read_tsv_facts)
+    is_of_now = facts and (facts.size_bytes, facts.mtime_ns, facts.inode) == stamp_of(tsv)
+    return facts if is_of_now else None
 
 
 def dataset_covers(context: Context) -> Iterator[WantedCover]:

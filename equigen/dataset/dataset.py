@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from equigen.dataset.context import Context
-from equigen.dataset.covers import WantedCover, dataset_covers
+from equigen.dataset.covers import WantedCover, dataset_covers, note_tsv
 from equigen.dataset.guards import has_ledger, refuse_lost_ledger, refuse_lost_sets
 from equigen.dataset.layouts import where_covers_are
 from equigen.dataset.table import read_table, require_whole_tsv
@@ -89,7 +89,10 @@ class Dataset:
         check(context, needs)
         with ExitStack() as stack:
             stack.enter_context(dataset_lock(context.directory, stage=stage, now=context.now()))
-            yield cls(context, stack)
+            dataset = cls(context, stack)
+            yield dataset
+            if stage != "repair":  # a repair that finds nothing wrong changes nothing
+                note_tsv(context, dataset._ledger)
 
     @property
     def ledger(self) -> Ledger:

@@ -18,6 +18,8 @@ _MOST_REFUSALS = 7
 _AGAIN_AFTER = (timedelta(days=1), timedelta(weeks=1), timedelta(days=30))
 # A run that starts at the same hour each night finds what the last one asked for a little later.
 _SLACK = timedelta(hours=4)
+# The reason of rows without a picture's address.
+NO_PICTURE = "no picture"
 
 
 class Action(StrEnum):
@@ -123,7 +125,7 @@ def decide(
     With reasons to retry, what failed for another reason is left as well.
     """
     if has_no_cover(wanted.url):
-        return Decision(Action.LEAVE, "no picture")
+        return Decision(Action.LEAVE, NO_PICTURE)
     if known is not None and known.picture != wanted.picture:
         known = None
     if known is not None and known.status == OK and is_there:

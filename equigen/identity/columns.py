@@ -10,7 +10,7 @@ from typing import Final
 import polars as pl
 
 from equigen.identity.artists import clean_artist
-from equigen.identity.pictures import has_no_cover, is_placeholder, picture_key
+from equigen.identity.pictures import has_no_cover, host_of, is_placeholder, picture_key
 
 # Letters that no cleaning changes: each is its own NFC and composes with nothing before it, is no
 # white space, no asterisk and no opening parenthesis. ASCII, Latin, Cyrillic, Kana, Han, Hangul.
@@ -36,7 +36,7 @@ _FRONT: Final = (
     r"/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/front(?:-[0-9]{1,5})?$"
 )
 _PRINTABLE: Final = "^[!-~]+$"
-_ASKABLE: Final = r"^https?://[a-z0-9-][a-z0-9.-]*(?::[0-9]{1,5})?/[!-~]*$"
+_ASKABLE: Final = r"^https?://([a-z0-9-][a-z0-9.-]*)(?::[0-9]{1,5})?/[!-~]*$"
 _MAY_BE_EMPTY: Final = r"(?i)spacer\.gif|default-release|st\.discogs\.com"
 _TELLING: Final = r"(?i)/[a-z]+:|discogs\.com|/release-group/|spacer\.gif|default-release"
 
@@ -66,11 +66,12 @@ def picture_keys(urls: pl.Series) -> pl.Series:
     return _keys(urls, placeholders_too=True)
 
 
-def have_no_cover(urls: pl.Series) -> pl.Series:
-    """Return `has_no_cover` of each URL."""
-    lacks = pl.Series([False]).new_from_index(0, len(urls))
-    odd = (~urls.str.contains(_ASKABLE) | urls.str.contains(_MAY_BE_EMPTY)).arg_true()
-    return lacks.scatter(odd, list(map(has_no_cover, urls.gather(odd).to_list())))
+def picture_hosts(urls: pl.Series) -> pl.Series:
+    """Return `host_of` each URL, "" where it `has_no_cover`."""
+    hosts = urls.str.extract(_ASKABLE).str.strip_chars_end(".")
+    odd = (hosts.is_null() | urls.str.contains(_MAY_BE_EMPTY)).arg_true()
+    exact = ["" if has_no_cover(url) else host_of(url) for url in urls.gather(odd).to_list()]
+    return hosts.scatter(odd, exact) if exact else hosts
 
 
 def shown_pictures(urls: pl.Series) -> pl.Series:

@@ -45,6 +45,8 @@ COVERS_COMPARED = "covers_compared"
 LAST_FETCH = "last_fetch"
 LAST_REFRESH = "last_refresh"
 LAST_SOURCE = "last_source"
+# Figures of the TSV's rows, as JSON, and of which state of the file they are.
+TSV_FACTS = "tsv_facts"
 # How the last run, fetch or download ended, as JSON; when one last ended well, UTC in ISO 8601; and
 # which one is under way or was killed, as JSON (`history.py`).
 LAST_RUN = "last_run"

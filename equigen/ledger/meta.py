@@ -74,6 +74,23 @@ class SplitGroups:
     loose: _Count
 
 
+@dataclass(frozen=True, slots=True)
+class TsvFacts:
+    """Figures of the TSV's rows, of the file that has this size, date and inode.
+
+    `genres` counts rows by their cell, `sources` by what their `album_id` names, `hosts` by where
+    their pictures are, "" for those without one.
+    """
+
+    size_bytes: _Count
+    mtime_ns: int
+    inode: _Count
+    rows: _Count
+    genres: dict[str, _Count]
+    sources: dict[str, _Count]
+    hosts: dict[str, _Count]
+
+
 def _reader(kind: type[_Said]) -> Callable[[str], _Said]:
     adapter = TypeAdapter(kind)
 
@@ -90,6 +107,7 @@ def _reader(kind: type[_Said]) -> Callable[[str], _Said]:
 read_past_run: Final = _reader(PastRun)
 read_begun: Final = _reader(Begun)
 read_split_groups: Final = _reader(SplitGroups)
+read_tsv_facts: Final = _reader(TsvFacts)
 read_texts: Final = _reader(list[str])
 
 
@@ -111,4 +129,5 @@ READERS: Final[Mapping[str, Callable[[str], object]]] = {
     "split_groups": read_split_groups,
     "split_link": Link,
     "last_source": _read_name,
+    "tsv_facts": read_tsv_facts,
 }

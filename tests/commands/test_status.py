@@ -11,17 +11,17 @@ import pytest
 from support import NOON, ROOT, make_context, write_rows
 
 from equigen.cli.console import as_text
-from equigen.commands import download, fetch, split, status
+from equigen.commands import clean, download, fetch, split, status
 from equigen.dataset.context import Context
 from equigen.dataset.history import noted
 from equigen.errors import StorageError
 from equigen.identity.albums import Identity
 from equigen.ledger.ledger import Ledger
-from equigen.ledger.models import PageUse, Rest
+from equigen.ledger.models import Cover, PageUse, Rest
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.exchange import Reply
 from equigen.sandbox.server import Sandbox
-from equigen.schema import Album, Link, Listing
+from equigen.schema import COLUMNS, Album, Link, Listing
 from equigen.summary import Summary
 
 
@@ -81,6 +81,47 @@ def test_a_dataset_of_another_tool_needs_no_fetch(tmp_path: Path) -> None:
     write_rows(context.tsv, {"artist": "A", "genre": "Jazz", "image_url": "http://x/a.jpg"})
     found = status.run(context).facts
     assert (found["missing"], found["next"]) == (1, "equigen download")
+
+
+ODD_ROWS = (
+    {"image_url": ""},
+    {"image_url": "https://st.discogs.com/a/images/spacer.gif"},
+    {"image_url": "https://B.example/1.jpg", "album_id": "musicbrainz:1"},
+    {"image_url": "https://i.discogs.com/1.jpg", "album_id": "musicbrainz:2"},
+    {"image_url": "nowhere", "album_id": "discogs:m3"},
+)
+
+
+def test_rows_without_covers_are_summed_up_as_one_by_one(tmp_path: Path) -> None:
+    """What is told of rows at once is what is told of each beside a row whose cover is known."""
+    write_rows(tmp_path / "equigen_dataset.tsv", *ODD_ROWS, columns=COLUMNS)
+    context = make_context(tmp_path)
+    at_once = status.run(context).facts
+    assert at_once["missing"] == 2
+    assert at_once["failed"] == {"no picture": 3}
+    assert list(at_once["licences"].values()) == [2]  # type: ignore[attr-defined]
+    assert [quota["host"] for quota in at_once["quotas"]] == ["i.discogs.com"]  # type: ignore[attr-defined]
+    with Ledger(context.ledger) as ledger:
+        ledger.record_cover(Cover("Jazz/none.jpg", "of no row", "http://x/1", "failed"))
+    one_by_one = status.run(context).facts
+    assert {**one_by_one, "last_fetch": ""} == {**at_once, "last_fetch": ""}
+
+
+def test_rows_are_read_again_only_once_the_file_has_changed(tmp_path: Path) -> None:
+    """A stage notes what it left in the TSV; until somebody saves that, status needs no more."""
+    tsv = write_rows(tmp_path / "equigen_dataset.tsv", *ODD_ROWS, columns=COLUMNS)
+    context = make_context(tmp_path)
+    clean.run(context)
+    assert not context.ledger.exists(), "noted where there is a ledger, which clean doesn't make"
+    Ledger(context.ledger).close()
+    clean.run(context)
+    before, content = tsv.stat(), tsv.read_bytes()
+    with tsv.open("r+b") as file:
+        file.write(b"\0" * len(content))
+    os.utime(tsv, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert status.run(context).facts["rows"] == len(ODD_ROWS), "not read: it would be refused"
+    tsv.write_bytes(content + content.splitlines(keepends=True)[-1])
+    assert status.run(context).facts["rows"] == len(ODD_ROWS) + 1
 
 
 def test_hosts_that_rest_and_quotas_of_the_day_are_told(tmp_path: Path) -> None:

@@ -15,11 +15,11 @@ from equigen.identity.columns import (
     PLAIN_LETTERS,
     clean_artists,
     find_duplicates,
-    have_no_cover,
+    picture_hosts,
     picture_keys,
     shown_pictures,
 )
-from equigen.identity.pictures import has_no_cover, is_placeholder, picture_key
+from equigen.identity.pictures import has_no_cover, host_of, is_placeholder, picture_key
 
 NAMES = st.one_of(
     st.text(max_size=8),
@@ -116,7 +116,8 @@ def test_keys_of_columns_are_keys_of_cells(urls: list[str]) -> None:
     assert picture_keys(column).to_list() == list(map(picture_key, urls))
     shown = ["" if is_placeholder(url) else picture_key(url) for url in urls]
     assert shown_pictures(column).to_list() == shown
-    assert have_no_cover(column).to_list() == list(map(has_no_cover, urls))
+    hosts = ["" if has_no_cover(url) else host_of(url) for url in urls]
+    assert picture_hosts(column).to_list() == hosts
 
 
 SHORT = st.sampled_from(("", "a", "b", "c"))
