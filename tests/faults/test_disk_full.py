@@ -10,15 +10,20 @@ from disks import Disk
 from kills import IMAGES, TSV, check_ledger, temporary_files
 from splits import catalogue, fill
 from support import make_context, read_rows, write_rows
-from wholes import LABELS, LEDGER, LIMITS, small_catalogue
+from wholes import LABELS, LEDGER, LIMITS, small_catalogue, tables_of
 
 from equigen.commands import download, fetch
+from equigen.ledger.backup import copies_of
+from equigen.repairing.damage import find_damage
 from equigen.sandbox.server import Sandbox
 
 FLAGS = tuple(flag for label in LABELS for flag in ("--label", label))
 # So much room is left, in kB, when a stage begins.
 ROOM_KB = (0, 4, 16, 40, 64, 96, 160, 320, 512)
 ALBUMS = 60
+# The damages of no, one or two copies that are whole.
+WHOLE = ([], [""], ["", ""])
+COPIES = tuple(copy.name for copy in copies_of(Path(LEDGER)))
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ def content(folder: Path) -> dict[str, bytes]:
     return {
         str(file.relative_to(folder)): file.read_bytes()
         for file in sorted(folder.rglob("*"))
-        if file.is_file() and not file.name.startswith((".", LEDGER))
+        if file.is_file() and not file.name.startswith((".", LEDGER, *COPIES))
     }
 
 
@@ -125,6 +130,7 @@ def test_a_full_disk_is_one_line_and_with_room_all_goes_on(
         check_ledger(seen)
         journal = {seen / f"{LEDGER}-wal", seen / f"{LEDGER}-shm"}  # may hold what is noted
         assert set(temporary_files(seen)) <= journal, (free_kb, ended.err)
+        assert [find_damage(seen / copy) for copy in COPIES if (seen / copy).exists()] in WHOLE
         if ended.code:
             failed.append(free_kb)
             assert ended.code == 1, ended.err
@@ -143,5 +149,7 @@ def test_a_full_disk_is_one_line_and_with_room_all_goes_on(
         assert again.code == 0, again.err
         assert content(disk.copy_out(seen)) == whole, free_kb
         assert not temporary_files(seen)
+        if name != "clean":  # which leaves the ledger alone
+            assert tables_of(seen / COPIES[0]) == tables_of(seen / LEDGER)
     assert failed[0] == 0
     assert len(failed) > 1, failed
