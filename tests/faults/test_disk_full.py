@@ -22,7 +22,7 @@ FLAGS = tuple(flag for label in LABELS for flag in ("--label", label))
 ROOM_KB = (0, 4, 16, 40, 64, 96, 160, 320, 512)
 ALBUMS = 60
 # The damages of no, one or two copies that are whole.
-WHOLE = ([], [""], ["", ""])
+WHOLE: tuple[list[str], ...] = ([], [""], ["", ""])
 COPIES = tuple(copy.name for copy in copies_of(Path(LEDGER)))
 
 
