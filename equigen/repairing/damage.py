@@ -51,6 +51,10 @@ def find_damage(path: Path) -> str:
         raise
     except LedgerError as err:
         return str(err.__cause__ or err)
+    except sqlite3.Error as err:  # a table lacks a column
+        if not isinstance(found := translated(path, err), LedgerError):
+            raise found from err
+        return str(err)
 
 
 def copy_sound(source: Path, target: Path) -> dict[str, int] | None:
@@ -63,22 +67,29 @@ def copy_sound(source: Path, target: Path) -> dict[str, int] | None:
         StorageError: the disk refuses.
 
     """
+    if (version := _version(source)) > LEDGER_FORMAT.version:
+        msg = (
+            f"{source}: this copy of the ledger has format {version}, from a newer EquiGen; this"
+            f" one reads up to {LEDGER_FORMAT.version}. Upgrade EquiGen; nothing was changed."
+        )
+        raise ForeignLedgerError(msg)
     try:
-        with _reading(source) as db, closing(sqlite3.connect(target)) as new:
-            if (version := _number(db, "PRAGMA user_version")) > LEDGER_FORMAT.version:
-                raise _newer(source, version)
-            db.backup(new)
+        return _copied(source, target)
     except sqlite3.Error as err:
-        if isinstance(found := translated(target, err), LedgerError):
-            return None
-        raise found from err
-    try:
-        if _torn(target):
-            return None
-        with Ledger(target):
-            pass
+        if not isinstance(found := translated(target, err), LedgerError):
+            raise found from err
     except LedgerError:
+        pass
+    return None
+
+
+def _copied(source: Path, target: Path) -> dict[str, int] | None:
+    with _reading(source) as db, closing(sqlite3.connect(target)) as new:
+        db.backup(new)
+    if _torn(target):
         return None
+    with Ledger(target):  # an older format is brought up to date
+        pass
     with closing(sqlite3.connect(target)) as db, db:
         if _lacking(db):
             return None
@@ -104,10 +115,10 @@ def _remove_senseless(db: sqlite3.Connection) -> None:
 
 def _torn(path: Path) -> str:
     """Return the first thing that SQLite finds wrong in a file, "" where nothing is."""
+    if _version(path) > LEDGER_FORMAT.version:
+        return ""  # opening it says that it is from a newer version
     try:
         with _reading(path) as db:
-            if _number(db, "PRAGMA user_version") > LEDGER_FORMAT.version:
-                return ""  # opening it says that it is from a newer version
             return complaint(db)
     except sqlite3.Error as err:
         found = translated(path, err)
@@ -116,20 +127,21 @@ def _torn(path: Path) -> str:
         return str(err)
 
 
-def _newer(path: Path, version: int) -> ForeignLedgerError:
-    msg = (
-        f"{path}: this copy of the ledger has format {version}, from a newer EquiGen; this one"
-        f" reads up to {LEDGER_FORMAT.version}. Upgrade EquiGen; nothing was changed."
-    )
-    return ForeignLedgerError(msg)
+def _version(path: Path) -> int:
+    """Return the format of a ledger, 0 where it can't be read."""
+    try:
+        with _reading(path) as db:
+            return _number(db, "PRAGMA user_version")
+    except sqlite3.Error:
+        return 0
 
 
 def _looks_like_ours(path: Path) -> bool:
     """Tell whether a file without a ledger's mark has a ledger's tables."""
     try:
         with _reading(path) as db:
-            version = _number(db, "PRAGMA user_version")
-            return version <= LEDGER_FORMAT.version and len(_there(db)) > len(_TABLES) / 2
+            has_tables = len(_there(db)) > len(_TABLES) / 2
+        return has_tables and _version(path) <= LEDGER_FORMAT.version
     except sqlite3.Error:
         return False
 

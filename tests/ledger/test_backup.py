@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from wholes import tables_of
 
+from equigen.errors import StorageError
 from equigen.ledger.backup import back_up, copies_of, knows_covers
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import OK, Cover
@@ -304,3 +305,18 @@ def test_rows_that_make_no_sense_are_found_and_not_copied(
     less = copy_sound(ledger, tmp_path / "other.sqlite")
     assert less == {**rows, "covers": COVERS - (table == "covers")}
     assert find_damage(tmp_path / "other.sqlite") == ""
+
+
+def test_a_table_without_a_column_is_damage(ledger: Path, tmp_path: Path) -> None:
+    """As somebody with an SQLite tool may leave it: nothing is copied of such a ledger."""
+    with sqlite3.connect(ledger) as db:
+        db.execute("ALTER TABLE covers DROP COLUMN phash")
+    db.close()
+    assert find_damage(ledger) == "no such column: phash"
+    assert copy_sound(ledger, tmp_path / "other.sqlite") is None
+
+
+def test_without_room_a_copy_is_not_restored_in_part(ledger: Path, tmp_path: Path) -> None:
+    """The disk's refusal is told as such, and not taken for damage of the copy."""
+    with small_files(PAGE * 2), pytest.raises(StorageError):
+        copy_sound(ledger, tmp_path / "other.sqlite")
