@@ -83,8 +83,8 @@ def _took(deed: Callable[[], object]) -> _Took:
 def _shown(took: list[_Took]) -> str:
     times = [each.wall_s for each in took]
     of_processor = statistics.median(each.processor_s for each in took)
-    spread = f"({min(times):.2f}-{max(times):.2f})" if len(times) > 1 else ""
-    return f"{statistics.median(times):.2f} {spread} s | {of_processor:.2f} s"
+    spread = f" ({min(times):.2f}-{max(times):.2f})" if len(times) > 1 else ""
+    return f"{statistics.median(times):.2f}{spread} s | {of_processor:.2f} s"
 
 
 def _fill(path: Path, covers: int) -> None:

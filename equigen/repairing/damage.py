@@ -40,9 +40,11 @@ def find_damage(path: Path) -> str:
             pass
         with _reading(path) as db:
             count = "SELECT count(*) FROM {} WHERE NOT {}"
-            found = {name: _number(db, count.format(name, _sense(db, name))) for name in _there(db)}
-            if any(found.values()):
-                said = [f"{number:,} rows of {name}" for name, number in found.items() if number]
+            counts = {
+                name: _number(db, count.format(name, _sense(db, name))) for name in _there(db)
+            }
+            if any(counts.values()):
+                said = [f"{number:,} rows of {name}" for name, number in counts.items() if number]
                 return f"{', '.join(said)} make no sense"
             return _lacking(db)
     except ForeignLedgerError as err:
