@@ -40,7 +40,7 @@ from equigen.identity.artists import artists_by_credit
 from equigen.images.check import Picture, check_picture
 from equigen.images.rendering import Demands
 from equigen.ledger.ledger import Ledger
-from equigen.ledger.models import Cover, StoredLook
+from equigen.ledger.models import Cover, FileOf, StoredLook
 from equigen.neardup.comparison import judged_pairs
 from equigen.schema import ASIDE, Link
 from equigen.splitting.dealing import deal
@@ -277,16 +277,16 @@ def fill(folder: Path, rows: Sequence[tuple[int, RealCover]]) -> None:
         ),
     )
     by_id = {f"m{at}": cover for at, cover in rows}
-    made = []
+    made, files = [], []
     for row in dataset_covers(context):
         picture = by_id[row.album_id].picture
         body = picture.files[0]
         file = context.images / row.path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(body)
+        files.append(FileOf(row.picture, row.path))
         made.append(
             Cover(
-                row.path,
                 row.picture,
                 row.url,
                 "ok",
@@ -299,7 +299,7 @@ def fill(folder: Path, rows: Sequence[tuple[int, RealCover]]) -> None:
         )
     looks = {cover.picture.sha256: cover.picture.descriptor for _, cover in rows}
     with Ledger(context.ledger) as ledger:
-        ledger.record_covers(made, looks)
+        ledger.record_covers(made, files=files, looks=looks)
 
 
 def split_and_verified(folder: Path, seed: int, covers: Sequence[RealCover]) -> Sets:

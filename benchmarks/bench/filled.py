@@ -20,7 +20,7 @@ from equigen.dataset.covers import WantedCover, wanted_covers
 from equigen.images.descriptor import VIEW
 from equigen.labels.taxonomy import folders_by_genre
 from equigen.ledger.ledger import LEDGER_NAME, Ledger
-from equigen.ledger.models import Cover
+from equigen.ledger.models import Cover, FileOf
 
 # Nothing listens there: a request, were one made, would fail and show in the summary.
 _DEAD_URL = "http://127.0.0.1:1"
@@ -58,12 +58,17 @@ def filled(folder: Path, rows: int) -> Path:
         beside / ours.TSV_NAME, folders_by_genre(defaults().fetch.known_labels())
     )
     with Ledger(beside / LEDGER_NAME) as ledger:
-        while batch := [_cover(row) for row in islice(wanted, _BATCH)]:
-            for genre in {cover.path.partition("/")[0] for cover in batch}:
-                (images / genre).mkdir(parents=True, exist_ok=True)
-            for cover in batch:
-                _make_file(f"{images}/{cover.path}")
-            ledger.record_covers(batch, {cover.sha256: _look(cover.sha256) for cover in batch})
+        while some := list(islice(wanted, _BATCH)):
+            for label in {row.label for row in some}:
+                (images / label).mkdir(parents=True, exist_ok=True)
+            for row in some:
+                _make_file(f"{images}/{row.path}")
+            covers = list(map(_cover, some))
+            ledger.record_covers(
+                covers,
+                files=(FileOf(row.picture, row.path) for row in some),
+                looks={cover.sha256: _look(cover.sha256) for cover in covers},
+            )
     beside.rename(finished)
     return finished
 
@@ -77,7 +82,6 @@ def _make_file(path: str) -> None:
 def _cover(row: WantedCover) -> Cover:
     told = hashlib.sha256(row.path.encode())
     return Cover(
-        path=row.path,
         picture=row.picture,
         url=row.url,
         status="ok",

@@ -127,7 +127,10 @@ def _shown(row: Mapping[str, str]) -> str:
 
 def _covers(folder: Path) -> dict[str, str]:
     with closing(sqlite3.connect(folder / LEDGER_NAME)) as db:
-        found = db.execute("SELECT path, picture, status, reason, sha256 FROM covers")
+        found = db.execute(
+            "SELECT ifnull(path, picture), picture, status, reason, sha256"
+            " FROM covers LEFT JOIN files USING (picture)"
+        )
         return {path: " ".join(known) for path, *known in found}
 
 

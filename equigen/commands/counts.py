@@ -21,7 +21,7 @@ from typing import Annotated, Final
 import typer
 
 from equigen.dataset.context import Context
-from equigen.dataset.covers import WantedCover, dataset_covers, dataset_labels
+from equigen.dataset.covers import WantedCover, dataset_covers, dataset_labels, set_of
 from equigen.dataset.dataset import Dataset
 from equigen.dataset.layouts import cover_files
 from equigen.dataset.table import map_table
@@ -194,7 +194,7 @@ def _told(by: By, cell: str, label_of: Callable[[str], str]) -> str:
 def _value(cover: WantedCover, by: By, sets: Mapping[str, str]) -> str:
     match by:
         case By.SET:
-            return sets.get(cover.path, NO_SET)
+            return set_of(cover, sets) or NO_SET
         case By.DECADE:
             return _told(by, cover.year, str)
         case By.COUNTRY:

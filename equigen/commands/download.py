@@ -23,12 +23,12 @@ import typer
 
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset, Need
-from equigen.downloading.forecast import forecast
 from equigen.downloading.manifest import check_manifest, write_manifest
 from equigen.downloading.pipeline import Download, host_policies
 from equigen.downloading.plan import Wishes, Worklist
 from equigen.downloading.policy import Retry
 from equigen.downloading.queue import JobQueues
+from equigen.downloading.results import forecast
 from equigen.downloading.store import Shelf
 from equigen.downloading.url_refresh import write_renewed
 from equigen.errors import UsageError

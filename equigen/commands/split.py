@@ -26,6 +26,7 @@ from equigen.dataset.layouts import SPLIT_TSV, Changes, gather, lay_out, refuse_
 from equigen.dataset.tsv import write_tsv
 from equigen.errors import MissingInputError, UsageError
 from equigen.ledger.ledger import SPLIT_GROUPS, SPLIT_LINK
+from equigen.ledger.models import AlbumSet
 from equigen.schema import ASIDE, SETS, Group, Link
 from equigen.splitting.assignment import Outcome, dealt_by_group, dealt_by_library
 from equigen.splitting.grouping import LARGEST_SHARE
@@ -83,12 +84,16 @@ def run(
         else:
             outcome = dealt_by_group(context, ledger, group, anew=reshuffle)
             ledger.place(outcome.placements, anew=reshuffle)
-        laid_out, sets = ledger.sets(), outcome.sets
+        laid_out, sets = ledger.laid_out(), outcome.sets
         # Recorded before the first file moves: after a kill it is known where files may be.
         ledger.remember(SPLIT_LINK, link)
-        ledger.record_sets({**laid_out, **sets})
+        albums = {row.path: row.album for row in outcome.rows}
+        under_way = {**laid_out, **sets}
+        ledger.record_sets(
+            AlbumSet(albums.get(path, ""), path, name) for path, name in under_way.items()
+        )
         plan = lay_out(context, sets, laid_out, link)
-        ledger.record_sets({row.path: row.set_name for row in outcome.rows})
+        ledger.record_sets(AlbumSet(row.album, row.path, row.set_name) for row in outcome.rows)
         write_tsv(split / SPLIT_TSV, _COLUMNS, _rows(outcome), keeps_link=False)
         ledger.remember(SPLIT_GROUPS, json.dumps(_groups(outcome, group)))
     return _summary(context, outcome, plan, link)

@@ -37,7 +37,6 @@ from equigen.ledger.ledger import (
     SPLIT_LINK,
 )
 from equigen.ledger.meta import Begun, PastRun, TsvFacts, read_moment
-from equigen.ledger.models import OK
 from equigen.schema import ASIDE, SETS, Link
 from equigen.sources.base import LocalSource, licence_of, open_source
 from equigen.storage.atomic import refuse_file
@@ -186,10 +185,9 @@ def _look(context: Context) -> _Found:
     with Dataset(context).reading_ledger() as ledger:
         if ledger:
             there = set(_files(context, has_moved=ledger.value(SPLIT_LINK) == Link.MOVE))
-            states = ledger.cover_states()
-            good = {state.path: state.path in there for state in states if state.status == OK}
-            not_had = {cover.path: cover for cover in ledger.covers_not_had()}
-            sets = ledger.sets()
+            good = {path: path in there for path, _, _ in ledger.files()}
+            not_had = ledger.covers_not_had()
+            sets = ledger.laid_out()
             found.pending = ledger.pending()
             were_written = any(not album.pending for album in ledger.taken())
             found.pages = any(True for _ in ledger.page_extents())
@@ -221,7 +219,7 @@ def _look(context: Context) -> _Found:
             if row.path in sets:
                 found.sets[sets[row.path]] += 1
         else:
-            _take_lacking(found, row, not_had.get(row.path), is_gone=row.path in good, now=now)
+            _take_lacking(found, row, not_had.get(row.picture), is_gone=row.path in good, now=now)
     _take_licences(found, sources)
     return found
 
@@ -247,7 +245,7 @@ def _take_lacking(
     found: _Found, row: WantedCover, known: "Cover | None", *, is_gone: bool, now: datetime
 ) -> None:
     """Count a cover that is missing, and whether a download would fetch it."""
-    decision = decide(row, known, is_there=False, has_twin=False, retry=Retry(), now=now)
+    decision = decide(row.url, known, is_there=False, has_twin=False, retry=Retry(), now=now)
     is_left = decision.action is Action.FETCH
     if is_left:
         found.hosts_left.add(host_of(row.url))

@@ -59,6 +59,11 @@ class WantedCover(NamedTuple):
         )
 
 
+def set_of(row: WantedCover, sets: Mapping[str, str]) -> str:
+    """Return where a row's album was dealt, as `Ledger.sets` tells; "" where it wasn't."""
+    return sets.get(row.path) or sets.get(row.album, "")
+
+
 def wanted_covers(
     tsv: Path, folders: Mapping[str, str], *, suffix: str = ".jpg"
 ) -> Iterator[WantedCover]:

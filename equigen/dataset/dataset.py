@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from equigen.dataset.context import Context
-from equigen.dataset.covers import WantedCover, dataset_covers, note_tsv
+from equigen.dataset.covers import WantedCover, dataset_covers, note_tsv, set_of
 from equigen.dataset.guards import has_ledger, refuse_lost_ledger, refuse_lost_sets
 from equigen.dataset.layouts import where_covers_are
 from equigen.dataset.table import read_table, require_whole_tsv
@@ -208,7 +208,7 @@ class Dataset:
     def sets(self) -> Mapping[str, int]:
         """How many covers each set has: train, val and test."""
         with self.reading_ledger() as ledger:
-            found = Counter(ledger.sets().values()) if ledger else Counter[str]()
+            found = Counter(ledger.laid_out().values()) if ledger else Counter[str]()
         return {name: found[name] for name in SETS}
 
     def counts(self, by: str | Iterable[str] = "label") -> "pd.Series[int] | pd.DataFrame":
@@ -269,12 +269,15 @@ class Dataset:
         """Yield each row, what the ledger knows of its cover, the cover's file, and its set."""
         with self.reading_ledger() as ledger:
             known = ledger.covers() if ledger and files else {}
+            shown = {path for path, _, _ in ledger.files()} if ledger and files else set[str]()
             sets = ledger.sets() if ledger else {}
         where = where_covers_are(self.context) if files else {}
         for row in dataset_covers(self.context):
-            cover = known.get(row.path)
+            cover = known.get(row.picture)
+            if _is_good(cover) and row.path not in shown:
+                cover = None  # another row shows its picture, and a download brings it here
             file = where.get(row.path, "") if _is_good(cover) else ""
-            name = sets.get(row.path, "")
+            name = set_of(row, sets)
             yield row, cover, file, name if name in SETS else ""
 
 

@@ -84,7 +84,7 @@ def _was_begun_anew(context: Context) -> bool:
     if not context.tsv.exists():
         return False
     with Ledger(context.ledger, read_only=True) as ledger:
-        if any(True for _ in ledger.cover_states()):
+        if ledger.knows_covers():
             return False
         moved = SETS if ledger.value(SPLIT_LINK) == Link.MOVE else ()
     folders = [context.images, *(context.split / name for name in moved)]

@@ -42,6 +42,11 @@ def cover_name(
     return f"_{name}" if name[0] in _DEVICE_STARTS and _DEVICE.match(name) else name
 
 
+def name_in(path: str) -> str:
+    """Return the name of a cover's file, without folder and suffix; it has the row's tag."""
+    return path.rpartition("/")[2].rpartition(".")[0]
+
+
 def folder_name(genre: str) -> str:
     """Return a genre's folder as one path segment; "_" where nothing of the name can stay."""
     safe = sanitize_filename(_readable(genre), platform="universal", replacement_text="_")

@@ -1,6 +1,6 @@
 """Circuit breaker: let a host rest that refuses several pictures in a row, for longer each time.
 
-`refusals.py` decides which refusals count. The ledger records rests, so that the next run leaves
+`policy.py` decides which refusals count. The ledger records rests, so that the next run leaves
 the host alone as well. URLs that may have expired are refreshed first.
 """
 
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from equigen.downloading.jobs import ASK, FETCH, MAKE, MOVED, RENEW, Result
 from equigen.downloading.plan import Worklist
-from equigen.downloading.refusals import EXPIRED, IN_A_ROW, REFUSALS, rest_after
+from equigen.downloading.policy import EXPIRED, IN_A_ROW, REFUSALS, rest_after
 from equigen.downloading.results import Noting
 from equigen.downloading.scheduler import Scheduler
 from equigen.downloading.url_refresh import UrlRefresher

@@ -1,4 +1,4 @@
-"""The manifest: one row a cover with all that is known of it, as a TSV or a Parquet file."""
+"""Write the manifest: one row a cover with all that is known of it, as a TSV or a Parquet file."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
@@ -10,7 +10,7 @@ from equigen.dataset.tsv import write_tsv
 from equigen.errors import UsageError
 from equigen.identity.pictures import has_no_cover
 from equigen.ledger.ledger import Ledger
-from equigen.ledger.models import WAITING, Cover
+from equigen.ledger.models import WAITING, Cover, FileOf
 from equigen.storage.atomic import check_output, in_place_of
 
 COLUMNS = (
@@ -76,7 +76,7 @@ def _rows(context: Context, ledger: Ledger) -> Iterator[Sequence[str | int | byt
 
     wanted = dataset_covers(context)
     while batch := list(islice(wanted, _BATCH_ROWS)):
-        known = ledger.covers_at(row.path for row in batch)
+        known = ledger.covers_at(FileOf(row.picture, row.path) for row in batch)
         looks = ledger.looks_of(cover.sha256 for cover in known.values())
         for row in batch:
             cover = known.get(row.path) or _unknown(row)
@@ -86,13 +86,13 @@ def _rows(context: Context, ledger: Ledger) -> Iterator[Sequence[str | int | byt
 
 def _unknown(row: WantedCover) -> Cover:
     if has_no_cover(row.url):
-        return Cover(row.path, row.picture, row.url, "missing", "no picture", tries=0)
-    return Cover(row.path, row.picture, row.url, WAITING, tries=0)
+        return Cover(row.picture, row.url, "missing", "no picture", tries=0)
+    return Cover(row.picture, row.url, WAITING, tries=0)
 
 
 def _row(row: WantedCover, cover: Cover, grey: bytes) -> Sequence[str | int | bytes]:
     return (
-        row.path, row.artist, row.title, row.label, row.genre, row.year, row.country, row.album_id,
+        row.path, row.artist, row.title, row.genre, row.label, row.year, row.country, row.album_id,
         row.url, cover.final_url, cover.status, cover.reason, cover.http_status, cover.tries,
         cover.size_bytes, cover.width_px, cover.height_px, cover.sha256, cover.phash, grey,
         cover.rendering, cover.fetched_at,

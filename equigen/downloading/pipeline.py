@@ -129,8 +129,8 @@ class Download:
             if job.kind != ASK:
                 self.worklist.end(job.url, left(job.url))
         self.worklist.settle_repeated(otherwise=left)
-        for path in self.noting.changed:
-            self.worklist.settle_changed(path)
+        for changed, others in self.noting.changed:
+            self.worklist.settle_changed(changed, others)
 
     def _fetch_settings(self, policies: Mapping[str, HostPolicy]) -> FetchSettings:
         settings, log = self.context.settings, log_under_way()

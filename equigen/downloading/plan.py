@@ -1,10 +1,10 @@
-"""What there is to do for the covers of a dataset, found in one pass over its rows.
+"""Plan what there is to do for the covers of a dataset, in one pass over its rows.
 
 Of a million covers that are there, memory holds no more than a number each.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -22,18 +22,17 @@ from equigen.http.addresses import without_password
 from equigen.identity.pictures import host_of
 from equigen.images.rendering import Rendering, Standing, first_made, made_by, standing
 from equigen.ledger.ledger import Ledger
-from equigen.ledger.models import FAILED, OK, Cover
+from equigen.ledger.models import FAILED, OK, Cover, FileOf
 
 _BATCH_ROWS = 1000
-# What stands for a cover's size where there is none to compare.
-_NOT_GOOD = -1
-_MADE_OTHERWISE = -2
+# What stands for a file's size where there is none to compare: unknown, or made otherwise.
+_NO_SIZE = -1
 _HASHING_THREADS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What a run is asked for beyond what is missing."""
+    """The wishes of a run beyond fetching what is missing."""
 
     retry: Retry
     verify: bool = False
@@ -44,7 +43,7 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Why a cover is not there, and whether another run can change that by itself."""
+    """The reason why a cover is not there, and whether another run can change that by itself."""
 
     reason: str
     is_for_now: bool = False
@@ -55,7 +54,7 @@ WAITING = Ending("waiting: the host rests", is_for_now=True)
 
 @dataclass(frozen=True, slots=True)
 class HostEnding:
-    """Why covers of a host are not there."""
+    """The reason why covers of a host are not there."""
 
     host: str
     reason: str
@@ -63,7 +62,7 @@ class HostEnding:
 
 @dataclass(slots=True)
 class Worklist:
-    """Sorts all rows: those whose cover is there, those to fetch, and those that are left.
+    """Sort all rows into those whose cover is there, those to fetch, and those that are left.
 
     Call `scan` to its end, then `settle_renamed`; after all jobs are done, `settle_repeated`.
     `good` and `endings` then account for every one of `rows`; `later` are left for another run.
@@ -93,15 +92,15 @@ class Worklist:
     def __post_init__(self) -> None:
         self._rendering = made_by(self.context.settings.download.renderings())
         stand = cache(self._standing)
-        for path, size_bytes, rendering in self.ledger.cover_sizes():
-            if rendering == self._rendering or size_bytes == _NOT_GOOD:
+        for path, size_bytes, rendering in self.ledger.files():
+            if rendering == self._rendering:
                 self._known[hash(path)] = size_bytes  # nearly always, and a million times
                 continue
             how = stand(rendering)
             if how is Standing.OTHER:
                 self._refuse(path, size_bytes, rendering)
-            self._known[hash(path)] = size_bytes if how is Standing.SAME else _MADE_OTHERWISE
-        self._is_new = not self._known
+            self._known[hash(path)] = size_bytes if how is Standing.SAME else _NO_SIZE
+        self._is_new = not self.ledger.knows_covers()
 
     @property
     def rendering(self) -> str:
@@ -125,7 +124,7 @@ class Worklist:
             self.rows += len(batch)
             there, odd = [], []
             for row in batch:
-                size_bytes = known(hash(row.path), _NOT_GOOD)
+                size_bytes = known(hash(row.path), _NO_SIZE)
                 if size_bytes >= 0 and fits(row.path, size_bytes):
                     there.append(row)
                 else:
@@ -142,7 +141,7 @@ class Worklist:
         """Bring covers to rows that were renamed; needs the whole scan to know who wants what."""
         for row in self._renamed:
             if not self._bring(row):
-                self._fetch(row, None)
+                self._fetch(row, None, has_file=False)
         self._renamed.clear()
         self._seen.clear()  # every row was looked at, and workers need the memory
 
@@ -154,22 +153,19 @@ class Worklist:
         for row in self._repeated:
             if self._bring(row):
                 continue
-            ends = [c for c in self.ledger.covers_of([row.picture]) if c.status != OK]
-            if ends:
-                self.ledger.record_cover(replace(ends[0], path=row.path, url=row.url))
-                ending = Ending(ends[0].reason, is_for_now=ends[0].status == FAILED)
+            known = self.ledger.covers_of([row.picture]).get(row.picture)
+            if known and known.status != OK:
+                self.end(row.url, Ending(known.reason, is_for_now=known.status == FAILED))
             else:
-                ending = otherwise(row.url)
-            self.end(row.url, ending)
+                self.end(row.url, otherwise(row.url))
         self._repeated.clear()
 
-    def settle_changed(self, path: str) -> None:
-        """Let all rows that show a picture have it as it is now, since it changed at `path`."""
-        (new,) = self.ledger.covers_at([path]).values()
-        for other in self.ledger.covers_of([new.picture]):
-            if other.status == OK and other.sha256 != new.sha256:
-                links = self.wishes.link_identical
-                self.shelf.bring(new, other.path, other.url, moves=False, links=links)
+    def settle_changed(self, changed: FileOf, others: Sequence[str]) -> None:
+        """Bring a picture that changed to the other files that showed it."""
+        (new,) = self.ledger.covers_of([changed.picture]).values()
+        links = self.wishes.link_identical
+        for path in others:
+            self.shelf.bring(new, changed.path, path, moves=False, links=links)
 
     def fetch_instead(self, job: Job) -> None:
         """Fetch a cover whose original, of which sizes were to be made, isn't what it was."""
@@ -214,26 +210,26 @@ class Worklist:
     @property
     def has_unwanted(self) -> bool:
         """Whether, after the whole scan, the ledger knows of files that no row wants."""
-        return any(size != _NOT_GOOD for size in self._known.values())
+        return bool(self._known)
 
     def is_unwanted(self, path: str) -> bool:
         """Tell, after the whole scan, whether no row wants a file that the ledger knows."""
         return hash(path) in self._known
 
     def _sort(self, rows: Sequence[WantedCover]) -> None:
-        here: Mapping[str, Cover] = {}
-        twins: Mapping[str, Sequence[Cover]] = {}
+        covers: Mapping[str, Cover] = {}
+        files: Mapping[str, Sequence[str]] = {}
         if not self._is_new:
-            here = self.ledger.covers_at(row.path for row in rows)
-            twins = _by_picture(self.ledger.covers_of(row.picture for row in rows))
+            covers = self.ledger.covers_of(row.picture for row in rows)
+            files = self.ledger.files_of(covers)
         now = self.context.now()
         for row in rows:
-            cover = here.get(row.path)
+            cover, paths = covers.get(row.picture), files.get(row.picture, ())
             decision = decide(
-                row,
+                row.url,
                 cover,
-                is_there=cover is not None and self._is_there(cover),
-                has_twin=any(self._is_twin(twin, row) for twin in twins.get(row.picture, ())),
+                is_there=cover is not None and self._is_there(cover, paths, row.path),
+                has_twin=cover is not None and self._twin(cover, paths, row.path) is not None,
                 retry=self.wishes.retry,
                 now=now,
             )
@@ -245,31 +241,36 @@ class Worklist:
                 case Action.BRING:
                     self._renamed.append(row)
                 case Action.FETCH:
-                    self._fetch(row, cover)
+                    self._fetch(row, cover, has_file=row.path in paths)
 
-    def _is_there(self, cover: Cover) -> bool:
-        return self._standing(cover.rendering) is Standing.SAME and self.shelf.has(cover)
+    def _is_there(self, cover: Cover, paths: Sequence[str], path: str) -> bool:
+        """Tell whether a cover has a file at a path, one of its `paths`, and it is as it was."""
+        is_same = path in paths and self._standing(cover.rendering) is Standing.SAME
+        return is_same and self.shelf.fits(path, cover.size_bytes)
 
-    def _is_twin(self, cover: Cover, row: WantedCover) -> bool:
+    def _twin(self, cover: Cover, paths: Sequence[str], path: str) -> str | None:
+        """Return at which of its paths a cover has a file that can be brought to another one."""
         if cover.status != OK or self._standing(cover.rendering) is not Standing.SAME:
-            return False
-        if cover.path == row.path:
-            return self.shelf.is_aside(cover)
-        return self.shelf.find(cover) is not None
+            return None
+        for each in paths:
+            find = self.shelf.is_aside if each == path else self.shelf.find
+            if find(each, cover.size_bytes):
+                return each
+        return None
 
-    def _fetch(self, row: WantedCover, cover: Cover | None) -> None:
+    def _fetch(self, row: WantedCover, cover: Cover | None, *, has_file: bool) -> None:
         if not self._is_first_of_its_picture(row):
             self._repeated.append(row)
             return
         job = Job(0, row.path, row.picture, row.url, host_of(row.url), album_id=row.album_id)
-        if cover is not None and cover.status == OK and not self.wishes.dry_run:
-            original = self.shelf.find(cover)
+        if cover is not None and has_file and not self.wishes.dry_run:
+            original = self.shelf.find(row.path, cover.size_bytes)
             if original and first_made(cover.rendering) == Rendering().key:
                 # It lies here: all that it can lack are further sizes.
                 job.kind, job.source, job.sha256 = MAKE, str(original), cover.sha256
                 job.host = ""  # no host is asked, so that none's limits count
             elif not original:
-                self.shelf.put_away_unfit(cover)
+                self.shelf.put_away_unfit(row.path, cover.size_bytes)
         self._add(job, tried_before=cover is not None and cover.status != OK)
 
     def _is_first_of_its_picture(self, row: WantedCover) -> bool:
@@ -284,18 +285,20 @@ class Worklist:
 
     def _look_closer(self, rows: Sequence[WantedCover]) -> list[WantedCover]:
         """Return the rows whose covers are not what they were; ask about the others."""
-        covers = self.ledger.covers_at(row.path for row in rows)
+        covers = self.ledger.covers_at(FileOf(row.picture, row.path) for row in rows)
+        odd = [row for row in rows if row.path not in covers]
+        rows = [row for row in rows if row.path in covers]
         files: list[list[Path]] = [[] for _ in rows]
         if self.wishes.verify:
             with ThreadPoolExecutor(_HASHING_THREADS) as pool:
-                known = [covers[row.path] for row in rows]
-                files = list(pool.map(self.shelf.spoilt_files, known))
-        odd = []
+                paths = [row.path for row in rows]
+                known = [covers[path] for path in paths]
+                files = list(pool.map(self.shelf.spoilt_files, paths, known))
         for row, spoilt in zip(rows, files, strict=True):
             if spoilt:
                 self.spoilt += len(spoilt)
                 if self.wishes.dry_run:
-                    self._fetch(row, covers[row.path])
+                    self._fetch(row, covers[row.path], has_file=True)
                     continue
                 for file in spoilt:
                     self.shelf.put_away_spoilt(file)
@@ -318,22 +321,23 @@ class Worklist:
         self._add(job)
 
     def _bring(self, row: WantedCover) -> bool:
-        covers = self.ledger.covers_of([row.picture])
-        mine = [cover for cover in covers if cover.path == row.path and cover.status == OK]
-        if mine and self._is_there(mine[0]):
-            self.good += 1
-            return True
-        for cover in covers:
-            if self._is_twin(cover, row):
-                free = cover.path == row.path or self.is_unwanted(cover.path)
-                if not self.wishes.dry_run:
-                    links = self.wishes.link_identical
-                    self.shelf.bring(cover, row.path, row.url, moves=free, links=links)
-                if free:
-                    self._known.pop(hash(cover.path), None)
-                self.good += 1
-                return True
-        return False
+        """Let a row have the good file of its picture that is there; tell whether there is one."""
+        cover = self.ledger.covers_of([row.picture]).get(row.picture)
+        if cover is None:
+            return False
+        paths = self.ledger.files_of([row.picture]).get(row.picture, ())
+        if not self._is_there(cover, paths, row.path):
+            twin = self._twin(cover, paths, row.path)
+            if twin is None:
+                return False
+            free = twin == row.path or self.is_unwanted(twin)
+            if not self.wishes.dry_run:
+                links = self.wishes.link_identical
+                self.shelf.bring(cover, twin, row.path, moves=free, links=links)
+            if free:
+                self._known.pop(hash(twin), None)
+        self.good += 1
+        return True
 
     def _refuse(self, path: str, size_bytes: int, made: str) -> None:
         if not self.shelf.fits_first(path, size_bytes):
@@ -346,10 +350,3 @@ class Worklist:
             " the new one after it (it gets a folder of its own), or move that folder away."
         )
         raise UsageError(msg)
-
-
-def _by_picture(covers: Iterable[Cover]) -> dict[str, list[Cover]]:
-    grouped: dict[str, list[Cover]] = {}
-    for cover in covers:
-        grouped.setdefault(cover.picture, []).append(cover)
-    return grouped

@@ -1,13 +1,24 @@
-"""What is to be done for a cover that the dataset wants, given what became of it before."""
+"""Decide what a cover needs, given what became of it before, and when a host is to rest.
+
+A host doesn't say why it refuses a picture: its address may have expired, or the host may have had
+enough of us. Several refusals in a row, of different pictures, are the latter.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Final
 
 from equigen.identity.pictures import has_no_cover
-from equigen.ledger.models import BROKEN, MISSING, OK, REFUSED
+from equigen.ledger.models import BROKEN, MISSING, OK, REFUSED, Cover
 
+IN_A_ROW: Final = 5
+# With these a host refuses us, or one picture: https://www.rfc-editor.org/rfc/rfc9110#status.403
+REFUSALS: Final = frozenset({403, 429})
+# What an address says that has expired, or whose picture is gone.
+EXPIRED: Final = frozenset({403, 404, 410})
+_FIRST_REST = timedelta(hours=1)
+_LONGEST_REST = timedelta(days=1)
 # Statuses that asking again hardly changes; `failed` is the one that may soon.
 _SETTLED = frozenset({MISSING, REFUSED, BROKEN})
 # What hosts say when they have had enough of us; a picture that is refused in so many runs, one
@@ -31,49 +42,6 @@ class Action(StrEnum):
     FETCH = "fetch"
 
 
-class Known(Protocol):
-    """What the ledger knows of a file: whose picture it is, how that ended, and why."""
-
-    @property
-    def picture(self) -> str:
-        """The picture's key."""
-        ...
-
-    @property
-    def status(self) -> str:
-        """How it ended."""
-        ...
-
-    @property
-    def reason(self) -> str:
-        """Why it ended so."""
-        ...
-
-    @property
-    def failures(self) -> int:
-        """In how many runs, one after another, it ended so."""
-        ...
-
-    @property
-    def fetched_at(self) -> str:
-        """When it did, the last time: UTC in ISO 8601."""
-        ...
-
-
-class Wanted(Protocol):
-    """What the dataset wants: a picture, and where it comes from."""
-
-    @property
-    def picture(self) -> str:
-        """The picture's key."""
-        ...
-
-    @property
-    def url(self) -> str:
-        """Its address."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Retry:
     """Which settled covers are asked for again: all, or those with one of `reasons`."""
@@ -88,7 +56,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do for one wanted file; `reason` says why a cover is left, else it is empty."""
+    """What to do for a cover; `reason` says why a cover is left, else it is empty."""
 
     action: Action
     reason: str = ""
@@ -109,25 +77,23 @@ def is_due(ended_at: str, failures: int, now: datetime) -> bool:
 
 
 def decide(
-    wanted: Wanted,
-    known: Known | None,
+    url: str,
+    known: Cover | None,
     *,
     is_there: bool,
     has_twin: bool,
     retry: Retry,
     now: datetime,
 ) -> Decision:
-    """Decide for one wanted file.
+    """Decide what a row's cover needs, by its address.
 
-    `known` is what the ledger says of its path, if anything; `is_there` whether its good file still
-    lies there; `has_twin` whether a good file of the same picture lies under another name. Good
-    covers are never fetched again, and what failed for good only when it `is_due`, or with `retry`.
-    With reasons to retry, what failed for another reason is left as well.
+    `known` is what the ledger knows of its picture, if anything; `is_there` tells whether its
+    file lies where the row wants it, `has_twin` whether one lies elsewhere. Good covers are never
+    fetched again, and what failed for good only when it `is_due`, or with `retry`. With reasons to
+    retry, what failed for another reason is left as well.
     """
-    if has_no_cover(wanted.url):
+    if has_no_cover(url):
         return Decision(Action.LEAVE, NO_PICTURE)
-    if known is not None and known.picture != wanted.picture:
-        known = None
     if known is not None and known.status == OK and is_there:
         return Decision(Action.NOTHING)
     if has_twin:
@@ -140,3 +106,11 @@ def decide(
     if waits or retry.reasons:
         return Decision(Action.LEAVE, known.reason)
     return Decision(Action.FETCH)
+
+
+def rest_after(times: int) -> timedelta:
+    """Return how long a host rests that refused us `times` times, one after another, from 1 on.
+
+    An hour, two, four, ... and a day at most.
+    """
+    return min(_FIRST_REST * (1 << min(times - 1, 10)), _LONGEST_REST)

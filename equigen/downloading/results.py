@@ -1,32 +1,36 @@
-"""What came of jobs: noted in the ledger, then the files put in their places; and all summed up."""
+"""Note the results of jobs in the ledger, then put the files in their places, and sum all up."""
 
 import logging
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from math import ceil
 
 from equigen.dataset.context import Bar, Context
 from equigen.downloading.jobs import ASK, GONE, MAKE, MOVED, SPOILT, UNCHANGED, Job, Result
 from equigen.downloading.plan import Ending, Worklist
 from equigen.events import tell
 from equigen.http.addresses import without_password
+from equigen.http.limits import HostPolicy
 from equigen.images.rendering import made_in_all
 from equigen.ledger.ledger import Ledger
-from equigen.ledger.models import FAILED, MISSING, OK, Cover
+from equigen.ledger.models import FAILED, MISSING, OK, Cover, FileOf
 from equigen.summary import Summary, Table
 
 _OK = 200
+_MINUTES_A_DAY = 24 * 60
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Noting:
-    """Notes what came of one run's jobs: a cover is in the ledger before its file is placed.
+    """Note the results of one run's jobs: a cover is in the ledger before its file is placed.
 
     `run` tells this run's files from those of any other. `moved` are addresses of rows whose
-    album has another picture now; `changed` are paths of covers that are other
-    ones than before. `resumes_at_s` is when hosts that gave nothing more can be asked again.
+    album has another picture now; `changed` are covers that are other ones than before, each with
+    the paths of the other files that showed it. `resumes_at_s` is when hosts that gave nothing
+    more can be asked again.
     """
 
     context: Context
@@ -35,7 +39,7 @@ class Noting:
     run: str
     notes: list[str] = field(default_factory=list)
     moved: set[str] = field(default_factory=set)
-    changed: list[str] = field(default_factory=list)
+    changed: list[tuple[FileOf, list[str]]] = field(default_factory=list)
     resumes_at_s: list[float] = field(default_factory=list)
     _fetched: int = 0
     _fetched_bytes: int = 0
@@ -43,7 +47,7 @@ class Noting:
     _failed: int = 0
     _unchanged: int = 0
     _renewed: int = 0
-    _unsaid: list[Cover] = field(default_factory=list)
+    _unsaid: list[tuple[str, Cover]] = field(default_factory=list)
     _looks: dict[str, bytes] = field(default_factory=dict)
     _unplaced: list[Job] = field(default_factory=list)
     _kept: Counter[str] = field(default_factory=Counter)
@@ -143,7 +147,7 @@ class Noting:
         elif outcome.status == UNCHANGED:
             self._unchanged += 1
             if outcome.http_status == _OK:  # the same bytes, perhaps under a new mark
-                self._unsaid.append(self._cover(done))
+                self._unsaid.append((job.path, self._cover(done)))
         elif outcome.status == OK:
             self._keep(done)
         elif job.kind == ASK:
@@ -156,7 +160,7 @@ class Noting:
     def _keep(self, done: Result) -> None:
         """Note a good cover, whose files are to be placed."""
         job, outcome = done.job, done
-        self._unsaid.append(self._cover(done))
+        self._unsaid.append((job.path, self._cover(done)))
         if outcome.look:
             self._looks[outcome.sha256] = bytes.fromhex(outcome.look)
         self._unplaced.append(job)
@@ -165,35 +169,36 @@ class Noting:
             self._fetched += 1
             self._fetched_bytes += outcome.received_bytes
         if job.kind == ASK:
-            self.changed.append(job.path)
+            others = self.ledger.files_of([job.picture]).get(job.picture, [])
+            others = [path for path in others if path != job.path]
+            self.changed.append((FileOf(job.picture, job.path), others))
 
     def _fail(self, done: Result) -> None:
         """Note that a cover can't be had, and why."""
         job, outcome = done.job, done
         if outcome.status == GONE:
             outcome.status, outcome.http_status = MISSING, job.refused
-        before = self.ledger.covers_at([job.path]).get(job.path)
+        before = self.ledger.covers_of([job.picture]).get(job.picture)
         failures = 1
-        if before is not None and before.picture == job.picture:
+        if before is not None:
             if outcome.reason == before.reason and before.status == MISSING:
                 outcome.status = MISSING  # what was known to be gone still is
             failures += before.failures * (outcome.status == before.status)
         self._failed += 1
-        self._unsaid.append(replace(self._cover(done), failures=failures))
+        self._unsaid.append((job.path, replace(self._cover(done), failures=failures)))
         self.worklist.end(job.url, Ending(outcome.reason, outcome.status == FAILED))
 
     def _cover(self, done: Result) -> Cover:
         job, outcome = done.job, done
         if job.kind == MAKE:
             # Of the original that lies here: where that came from stays true.
-            (known,) = self.ledger.covers_at([job.path]).values()
+            (known,) = self.ledger.covers_of([job.picture]).values()
             made = made_in_all(known.rendering, self.worklist.rendering)
             return replace(known, rendering=made)
         if outcome.status == UNCHANGED:
-            (known,) = self.ledger.covers_at([job.path]).values()
+            (known,) = self.ledger.covers_of([job.picture]).values()
             return replace(known, etag=outcome.etag, last_modified=outcome.last_modified)
         return Cover(
-            path=job.path,
             picture=job.picture,
             url=outcome.url or job.url,
             status=outcome.status,
@@ -215,10 +220,12 @@ class Noting:
     def _say(self) -> None:
         said, self._unsaid = self._unsaid, []
         if said:
-            self.ledger.record_covers(said, self._looks)
+            files = [FileOf(cover.picture, path) for path, cover in said if cover.status == OK]
+            covers = [cover for _, cover in said]
+            self.ledger.record_covers(covers, files=files, looks=self._looks)
             self._looks.clear()
-            for cover in said:
-                _tell_of(cover)
+            for path, cover in said:
+                _tell_of(path, cover)
 
     def _say_and_place(self, bar: Bar) -> None:
         placed, self._unplaced = self._unplaced, []
@@ -235,14 +242,44 @@ class Noting:
             self._shown = self._done
 
 
-def _tell_of(cover: Cover) -> None:
+def _tell_of(path: str, cover: Cover) -> None:
     tell(
         "cover",
-        f"{cover.path}: {cover.reason or cover.status}",
-        path=cover.path,
+        f"{path}: {cover.reason or cover.status}",
+        path=path,
         status=cover.status,
         reason=cover.reason,
         http_status=cover.http_status,
         tries=cover.tries,
         url=without_password(cover.url),
     )
+
+
+def forecast(count: int, policy: HostPolicy, *, used_today: int = 0) -> str:
+    """Return in words how long `count` requests take: "222,000 covers at 1,000 a day: 222 days".
+
+    `used_today` is how much of the day's quota is spent. Only the limits count, not the network.
+    """
+    covers = f"{count:,} cover{'s' * (count != 1)}"
+    minute, day = policy.per_minute, policy.per_day
+    if day and (not minute or day <= minute * _MINUTES_A_DAY):
+        today = max(0, day - used_today)
+        if count <= today:
+            took = _minutes(count, minute) if minute else "today"
+        else:
+            # The rest of today, then whole days.
+            days = ceil((count - today) / day) + (1 if today else 0)
+            took = f"{days:,} day{'s' * (days != 1)}"
+        spent = f", {used_today:,} of them spent today" if used_today else ""
+        return f"{covers} at {day:,} a day{spent}: {took}"
+    if minute:
+        return f"{covers} at {minute:,} a minute: {_minutes(count, minute)}"
+    return f"{covers}, no limit but {policy.concurrency} at a time"
+
+
+def _minutes(count: int, per_minute: int) -> str:
+    minutes = ceil(count / per_minute)
+    days, minutes = divmod(minutes, _MINUTES_A_DAY)
+    hours, minutes = divmod(minutes, 60)
+    named = ((days, "day"), (hours, "hour"), (minutes, "minute"))
+    return " ".join(f"{n} {name}{'s' * (n != 1)}" for n, name in named if n) or "at once"

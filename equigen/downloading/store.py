@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from equigen.dataset.context import Context
@@ -14,7 +14,7 @@ from equigen.downloading.jobs import MAKE, UNPLACED, Job, beside, target_of
 from equigen.errors import PictureError, StorageError
 from equigen.images.rendering import Demands, Rendering
 from equigen.ledger.ledger import SPLIT_LINK, Ledger
-from equigen.ledger.models import OK, Cover
+from equigen.ledger.models import Cover, FileOf
 from equigen.schema import Link
 from equigen.storage.atomic import copy_file, make_folder, move_file
 from equigen.storage.os_errors import translating_os_errors, translating_read_errors
@@ -67,7 +67,7 @@ class Shelf:
         renderings = self.context.settings.download.renderings()
         self._places = tuple(map(_Place, self.context.image_folders, renderings))
         if self.ledger.value(SPLIT_LINK) == Link.MOVE:
-            self._sets = self.ledger.sets()
+            self._sets = self.ledger.laid_out()
 
     def fits(self, path: str, size_bytes: int) -> bool:
         """Tell whether all of a cover's files are there, the first as large as it was."""
@@ -93,25 +93,21 @@ class Shelf:
             path in self._sets and self._fits(self._moved(path), size_bytes)
         )
 
-    def has(self, cover: Cover) -> bool:
-        """Tell whether a good cover lies where its row wants it."""
-        return self.fits(cover.path, cover.size_bytes)
+    def find(self, path: str, size_bytes: int) -> Path | None:
+        """Return where a cover's first file of such a size lies, if anywhere."""
+        places = (self._places[0].file(path), self._moved(path))
+        everywhere = (*places, self._places[0].file_aside(path))
+        return next((file for file in everywhere if self._fits(file, size_bytes)), None)
 
-    def find(self, cover: Cover) -> Path | None:
-        """Return where a good cover's first file lies, if anywhere."""
-        places = (self._places[0].file(cover.path), self._moved(cover.path))
-        everywhere = (*places, self._places[0].file_aside(cover.path))
-        return next((file for file in everywhere if self._fits(file, cover.size_bytes)), None)
-
-    def is_aside(self, cover: Cover) -> bool:
-        """Tell whether a good cover lies where it was set aside, and there alone."""
-        return self.find(cover) == self._places[0].file_aside(cover.path)
+    def is_aside(self, path: str, size_bytes: int) -> bool:
+        """Tell whether a cover's first file lies where it was set aside, and there alone."""
+        return self.find(path, size_bytes) == self._places[0].file_aside(path)
 
     def aside(self, path: str) -> Path:
         """Return where a cover's file lies once it is set aside."""
         return self._places[0].file_aside(path)
 
-    def spoilt_files(self, cover: Cover) -> list[Path]:
+    def spoilt_files(self, path: str, cover: Cover) -> list[Path]:
         """Return the files of a good cover that are not what they were, by reading all of them.
 
         The first must hold the bytes that were fetched; further sizes must decode.
@@ -119,8 +115,8 @@ class Shelf:
         from equigen.images.check import check_picture  # noqa: PLC0415  (heavy, and only asked for here)
 
         spoilt = []
-        first = self.find(cover)
-        for file in [first, *(place.file(cover.path) for place in self._places[1:])]:
+        first = self.find(path, cover.size_bytes)
+        for file in [first, *(place.file(path) for place in self._places[1:])]:
             try:
                 body = file.read_bytes() if file else b""
                 if file == first:
@@ -128,7 +124,7 @@ class Shelf:
                 else:
                     fits = bool(check_picture(body, ANY_PICTURE).sha256)
             except PermissionError:  # nobody knows whether it is spoilt
-                with translating_read_errors(file or self._places[0].file(cover.path)):
+                with translating_read_errors(file or self._places[0].file(path)):
                     raise
             except (OSError, PictureError):
                 fits = False
@@ -136,23 +132,21 @@ class Shelf:
                 spoilt.append(file)
         return spoilt
 
-    def bring(self, cover: Cover, path: str, url: str, *, moves: bool, links: bool) -> None:
-        """Move or copy a good cover to another path; `links` makes a copy a hard link.
+    def bring(self, cover: Cover, old: str, path: str, *, moves: bool, links: bool) -> None:
+        """Move or copy a good cover from an `old` path; `links` makes a copy a hard link.
 
         Raises:
             StorageError: the disk refuses, or the file vanished meanwhile.
 
         """
-        source = self.find(cover)
+        source = self.find(old, cover.size_bytes)
         if source is None:
-            msg = f"{cover.path}: vanished while the covers were sorted. Run again."
+            msg = f"{old}: vanished while the covers were sorted. Run again."
             raise StorageError(msg)
         for place in self._places:
             target = place.file(path)
             files = (
-                (source,)
-                if place is self._places[0]
-                else (place.file(cover.path), place.file_aside(cover.path))
+                (source,) if place is self._places[0] else (place.file(old), place.file_aside(old))
             )
             origin = next((file for file in files if file.is_file()), None)
             if origin is None or origin == target:
@@ -161,8 +155,8 @@ class Shelf:
                 _move(origin, target, within=place.folder)
             else:
                 self._copy(origin, target, within=place.folder, links=links)
-        new = replace(cover, path=path, url=url)
-        self.ledger.record_cover(new, moved_from=cover.path if moves else "")
+        moved_from = old if moves and old != path else ""
+        self.ledger.record_file(FileOf(cover.picture, path), moved_from=moved_from)
 
     def place(self, job: Job, run: str) -> None:
         """Put a job's files where they belong, once the ledger knows of them.
@@ -181,20 +175,16 @@ class Shelf:
 
     def put_away(self, is_unwanted: Callable[[str], bool]) -> None:
         """Set aside the files of good covers that no row wants."""
-        states = self.ledger.cover_states()
-        gone = [s for s in states if s.status == OK and is_unwanted(s.path)]
-        for state in gone:
-            homes = (self._places[0].file(state.path), self._moved(state.path))
-            for home in homes:
-                if self._fits(home, state.size_bytes):
+        for path, size_bytes, _ in [file for file in self.ledger.files() if is_unwanted(file.path)]:
+            for home in (self._places[0].file(path), self._moved(path)):
+                if self._fits(home, size_bytes):
                     first = self._places[0]
-                    _move(home, first.file_aside(state.path), within=first.aside)
+                    _move(home, first.file_aside(path), within=first.aside)
                     self.set_aside += 1
                     break
             for place in self._places[1:]:
-                if place.file(state.path).is_file():
-                    aside = place.file_aside(state.path)
-                    _move(place.file(state.path), aside, within=place.aside)
+                if place.file(path).is_file():
+                    _move(place.file(path), place.file_aside(path), within=place.aside)
 
     def put_away_spoilt(self, file: Path) -> None:
         """Set aside what lies in a good cover's place and isn't that cover."""
@@ -207,10 +197,10 @@ class Shelf:
             _move(file, aside / path, within=aside)
             self.spoilt += 1
 
-    def put_away_unfit(self, cover: Cover) -> None:
+    def put_away_unfit(self, path: str, size_bytes: int) -> None:
         """Set aside what lies in a good cover's place and has another size."""
-        for file in (self._places[0].file(cover.path), self._moved(cover.path)):
-            if file.is_file() and not self._fits(file, cover.size_bytes):
+        for file in (self._places[0].file(path), self._moved(path)):
+            if file.is_file() and not self._fits(file, size_bytes):
                 self.put_away_spoilt(file)
 
     def link_identical(self) -> None:

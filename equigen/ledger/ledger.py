@@ -7,7 +7,7 @@ method is one transaction: a killed process leaves it done or not done.
 
 import json
 import operator
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,10 +17,11 @@ from equigen.ledger.hosts import HostRecords
 from equigen.ledger.meta import read_texts
 from equigen.ledger.models import (
     OK,
+    AlbumSet,
     Cover,
-    CoverSize,
-    CoverState,
     Digest,
+    FileOf,
+    FileSize,
     PageAlbums,
     PageUse,
     PendingRow,
@@ -196,98 +197,144 @@ class Ledger(HostRecords, LikenessRecords):
                 "UPDATE albums SET cells = NULL WHERE seq <= ? AND cells IS NOT NULL", (last,)
             )
 
-    # Covers and sets
+    # Covers, by the picture's key, and their files
 
     def covers(self) -> dict[str, Cover]:
-        """Return what is known of each cover, by its path."""
-        with self._rows(f"SELECT {_COVER_COLUMNS} FROM covers ORDER BY path") as rows:  # noqa: S608  (our own column names)
+        """Return what is known of each picture, by its key."""
+        with self._rows(f"SELECT {_COVER_COLUMNS} FROM covers ORDER BY picture") as rows:  # noqa: S608  (our own column names)
             return {row[0]: Cover(*row) for row in rows}
 
-    def cover_sizes(self) -> Iterator[CoverSize]:
-        """Yield what tells whether each cover is still there."""
-        sql = "SELECT path, iif(status = 'ok', size_bytes, -1), rendering FROM covers"
-        with self._rows(sql) as rows:
-            yield from map(CoverSize._make, rows)
+    def knows_covers(self) -> bool:
+        """Tell whether anything is known of any cover."""
+        with self._rows("SELECT 1 FROM covers LIMIT 1") as rows:
+            return any(True for _ in rows)
 
-    def cover_states(self) -> Iterator[CoverState]:
-        """Yield how each cover ended."""
-        with self._rows("SELECT path, status, reason, size_bytes FROM covers") as rows:
-            yield from map(CoverState._make, rows)
-
-    def covers_not_had(self) -> Iterator[Cover]:
-        """Yield all that is known of the covers that could not be had."""
-        sql = f"SELECT {_COVER_COLUMNS} FROM covers WHERE status <> ?"  # noqa: S608  (our own column names)
-        with self._rows(sql, (OK,)) as rows:
-            for row in rows:
-                yield Cover(*row)
-
-    def covers_at(self, paths: Iterable[str]) -> dict[str, Cover]:
-        """Return what is known of the covers at these paths, by path."""
-        sql = f"SELECT {_COVER_COLUMNS} FROM covers WHERE path IN (SELECT value FROM json_each(?))"  # noqa: S608  (our own column names)
-        with self._rows(sql, (json.dumps(list(paths)),)) as rows:
-            return {row[0]: Cover(*row) for row in rows}
-
-    def covers_of(self, pictures: Iterable[str]) -> list[Cover]:
-        """Return all that is known of these pictures, whatever their paths, by path."""
+    def covers_of(self, pictures: Iterable[str]) -> dict[str, Cover]:
+        """Return what is known of these pictures, by their keys."""
         sql = (
             f"SELECT {_COVER_COLUMNS} FROM covers"  # noqa: S608  (our own column names)
-            " WHERE picture IN (SELECT value FROM json_each(?)) ORDER BY path"
+            " WHERE picture IN (SELECT value FROM json_each(?))"
         )
         with self._rows(sql, (json.dumps(list(pictures)),)) as rows:
-            return [Cover(*row) for row in rows]
+            return {row[0]: Cover(*row) for row in rows}
+
+    def covers_at(self, files: Iterable[FileOf]) -> dict[str, Cover]:
+        """Return what is known of the pictures at these paths, by path.
+
+        A good one counts only where it has a file there.
+        """
+        sql = (
+            "WITH asked AS (SELECT json_extract(value, '$[0]') AS picture,"  # noqa: S608  (our own column names)
+            f" json_extract(value, '$[1]') AS path FROM json_each(?)) SELECT path, {_COVER_COLUMNS}"
+            " FROM asked CROSS JOIN covers USING (picture)"
+            " WHERE status <> 'ok' OR (picture, path) IN files"
+        )
+        with self._rows(sql, (json.dumps(list(files)),)) as rows:
+            return {path: Cover(*row) for path, *row in rows}
+
+    def covers_not_had(self) -> dict[str, Cover]:
+        """Return all that is known of the pictures that could not be had, by their keys."""
+        sql = f"SELECT {_COVER_COLUMNS} FROM covers WHERE status <> ?"  # noqa: S608  (our own column names)
+        with self._rows(sql, (OK,)) as rows:
+            return {row[0]: Cover(*row) for row in rows}
+
+    def files(self) -> Iterator[FileSize]:
+        """Yield each file of a good cover."""
+        with self._rows(f"SELECT path, size_bytes, rendering FROM {_FILES}") as rows:  # noqa: S608  (our own words)
+            yield from map(FileSize._make, rows)
+
+    def files_of(self, pictures: Iterable[str]) -> dict[str, list[str]]:
+        """Return the paths of the files that show these pictures, by the picture's key, sorted."""
+        sql = (
+            "SELECT picture, path FROM files WHERE picture IN (SELECT value FROM json_each(?))"
+            " ORDER BY picture, path"
+        )
+        found: dict[str, list[str]] = {}
+        with self._rows(sql, (json.dumps(list(pictures)),)) as rows:
+            for picture, path in rows:
+                found.setdefault(picture, []).append(path)
+        return found
 
     def identical_covers(self) -> Iterator[list[str]]:
-        """Yield the paths of good covers that hold the same bytes, group by group, sorted."""
+        """Yield the paths of files that hold the same bytes, group by group, sorted."""
         sql = (
-            "SELECT json_group_array(path) FROM (SELECT path, sha256 FROM covers WHERE"
-            " status = 'ok' ORDER BY path) GROUP BY sha256 HAVING count(*) > 1"
+            f"SELECT json_group_array(path) FROM {_FILES}"  # noqa: S608  (our own words)
+            " GROUP BY sha256 HAVING count(*) > 1"
         )
         with self._rows(sql) as rows:
             for (paths,) in rows:
                 yield sorted(json.loads(paths))
 
-    def record_cover(self, cover: Cover, *, moved_from: str = "") -> None:
-        """Note what became of a cover, in place of what was known; drop its row at an old path."""
-        with self._transaction() as db:
-            if moved_from:
-                db.execute("DELETE FROM covers WHERE path = ?", (moved_from,))
-            db.execute(_PUT_COVER, _cover_values(cover))
+    def cover_digests(self) -> dict[str, Digest]:
+        """Return what is known of the bytes of each good cover's file, by its path."""
+        sql = f"SELECT path, size_bytes, sha256, width_px * height_px FROM {_FILES}"  # noqa: S608  (our own words)
+        with self._rows(sql) as rows:
+            return {path: Digest(*digest) for path, *digest in rows}
 
-    def record_covers(self, covers: Iterable[Cover], looks: Mapping[str, bytes] = _NOTHING) -> None:
-        """Note what became of several covers, all or none, and how files look, by their sha256."""
+    def record_covers(
+        self,
+        covers: Collection[Cover],
+        *,
+        files: Iterable[FileOf] = (),
+        looks: Mapping[str, bytes] = _NOTHING,
+    ) -> None:
+        """Note what became of pictures, files that show them, and how files look, all or nothing.
+
+        Files that showed a picture with other bytes are forgotten, or with none. `looks` are by
+        sha256.
+        """
         with self._transaction() as db:
-            db.executemany(_PUT_COVER, [_cover_values(cover) for cover in covers])
+            db.executemany(
+                "DELETE FROM files WHERE picture = ?1 AND EXISTS"
+                " (SELECT 1 FROM covers WHERE picture = ?1 AND sha256 <> ?2)",
+                [(cover.picture, cover.sha256) for cover in covers],
+            )
+            db.executemany(_PUT_COVER, map(_cover_values, covers))
+            db.executemany("INSERT OR IGNORE INTO files VALUES (?, ?)", files)
             db.executemany(
                 "INSERT INTO looks (sha256, look) VALUES (?, ?) ON CONFLICT (sha256) DO NOTHING",
                 looks.items(),
             )
 
-    # Where covers are
+    def record_file(self, file: FileOf, *, moved_from: str = "") -> None:
+        """Note a file that shows a good cover, in place of the one from which it was moved."""
+        with self._transaction() as db:
+            db.execute(
+                "DELETE FROM files WHERE picture = ? AND path = ?", (file.picture, moved_from)
+            )
+            db.execute("INSERT OR IGNORE INTO files VALUES (?, ?)", file)
 
-    def cover_digests(self) -> dict[str, Digest]:
-        """Return what is known of the bytes of each good cover, by its path."""
-        sql = (
-            "SELECT path, size_bytes, sha256, width_px * height_px FROM covers WHERE status = 'ok'"
-        )
-        with self._rows(sql) as rows:
-            return {path: Digest(*digest) for path, *digest in rows}
+    # Sets
 
-    def sets(self) -> dict[str, str]:
-        """Return where each cover is: "train", "val", "test", or "aside" (in none), by its path."""
+    def laid_out(self) -> dict[str, str]:
+        """Return where each file was dealt: "train", "val", "test", or "aside", by its path."""
         with self._rows("SELECT path, set_name FROM sets") as rows:
             return dict(rows)
 
-    def sets_at(self, paths: Iterable[str]) -> dict[str, str]:
-        """Return where the covers at these paths are, as `sets` does."""
-        sql = "SELECT path, set_name FROM sets WHERE path IN (SELECT value FROM json_each(?))"
-        with self._rows(sql, (json.dumps(list(paths)),)) as rows:
-            return dict(rows)
+    def sets(self) -> dict[str, str]:
+        """Return where each album was dealt, by its key (see `dataset.covers.set_of`).
 
-    def record_sets(self, sets: Mapping[str, str]) -> None:
-        """Replace what is known of all covers' sets."""
+        Files whose album isn't known, or has several, stand there by path.
+        """
+        with self._rows("SELECT album, path, set_name FROM sets") as rows:
+            return _by_album(rows)
+
+    def sets_of(self, albums: Iterable[str], paths: Iterable[str]) -> dict[str, str]:
+        """Return where these albums and files were dealt, as `sets` does."""
+        sql = (
+            "SELECT album, path, set_name FROM sets WHERE album <> ''"
+            " AND album IN (SELECT value FROM json_each(?1)) UNION ALL"
+            " SELECT album, path, set_name FROM sets WHERE album = ''"
+            " AND path IN (SELECT value FROM json_each(?2))"
+        )
+        with self._rows(sql, (json.dumps(list(albums)), json.dumps(list(paths)))) as rows:
+            return _by_album(rows)
+
+    def record_sets(self, sets: Iterable[AlbumSet]) -> None:
+        """Replace what is known of all albums' sets."""
         with self._transaction() as db:
             db.execute("DELETE FROM sets")
-            db.executemany("INSERT INTO sets VALUES (?, ?)", sets.items())
+            db.executemany("INSERT INTO sets VALUES (?, ?, ?)", sets)
 
     def placements(self) -> list[Placement]:
         """Return the albums that were ever dealt, oldest first."""
@@ -307,10 +354,17 @@ class Ledger(HostRecords, LikenessRecords):
             rows = ((each.album, each.set_name, json.dumps(each.ties)) for each in placements)
             db.executemany(put, rows)
 
+    def rename_placements(self, albums: Mapping[str, str]) -> None:
+        """Give albums that were dealt new keys, by the old ones; their order stays."""
+        with self._transaction() as db:
+            db.executemany(
+                "UPDATE OR IGNORE placements SET album = ?2 WHERE album = ?1", albums.items()
+            )
+
     # What was balanced
 
     def balanced(self) -> set[bytes]:
-        """Return the albums that the last balance in place kept (`rules.balancing.memento_of`)."""
+        """Return the albums that the last balance in place kept (`balancing.memento_of`)."""
         with self._rows("SELECT album FROM balanced") as rows:
             return {album for (album,) in rows}
 
@@ -331,7 +385,7 @@ class Ledger(HostRecords, LikenessRecords):
         """Return what a single remembered value says, None where there is none.
 
         Raises:
-            LedgerError: it says nothing that `reader` (`remembered.py`) understands.
+            LedgerError: it says nothing that `reader` (`meta.py`) understands.
 
         """
         with self._rows("SELECT value FROM meta WHERE key = ? AND value <> ''", (key,)) as rows:
@@ -350,6 +404,17 @@ _PUT_COVER = (
     f" VALUES ({', '.join('?' * len(_COVER_FIELDS))})"
 )
 _cover_values = operator.attrgetter(*_COVER_FIELDS)
+# In the order of the files' own table, which is that of the covers: both are read from end to end.
+_FILES = "files CROSS JOIN covers USING (picture)"
+
+
+def _by_album(rows: Iterable[tuple[str, str, str]]) -> dict[str, str]:
+    sets: dict[str, str] = {}
+    for album, path, set_name in rows:
+        if album and sets.setdefault(album, set_name) == set_name:
+            continue
+        sets[path] = set_name
+    return sets
 
 
 def _listing(values: list[Any]) -> Listing:

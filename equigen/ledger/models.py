@@ -57,9 +57,9 @@ class PageUse(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """What became of one album's cover.
+    """What became of a picture, by its key; which files show it, `FileOf` tells.
 
-    `path` is below the images folder, with slashes. `status` is "ok", "missing" (the host has
+    `status` is "ok", "missing" (the host has
     none), "refused" (not a picture the dataset takes), "broken" (it doesn't decode) or "failed"
     (trying again can help); `reason` says why. `http_status` is 0 where no answer came. What is
     known of the file is 0 or "" for all but "ok". `fetched_at` is UTC in ISO 8601. `final_url` is
@@ -68,7 +68,6 @@ class Cover:
     `failures` counts the runs, one after another, in which it could not be had.
     """
 
-    path: str
     picture: str
     url: str
     status: str
@@ -88,21 +87,27 @@ class Cover:
     failures: int = 0
 
 
-class CoverState(NamedTuple):
-    """How a cover ended, and how large it is."""
+class FileOf(NamedTuple):
+    """A file that shows a good cover: `path` is below the images folder, with slashes."""
 
+    picture: str
     path: str
-    status: str
-    reason: str
-    size_bytes: int
 
 
-class CoverSize(NamedTuple):
-    """What tells whether a cover is still there: -1 bytes where it never was."""
+class FileSize(NamedTuple):
+    """What a good cover's file is compared by with the one that lies there."""
 
     path: str
     size_bytes: int
     rendering: str
+
+
+class AlbumSet(NamedTuple):
+    """Where an album's file was dealt: a set or "aside"; `album` is "" where it isn't known."""
+
+    album: str
+    path: str
+    set_name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +191,8 @@ class Digest(NamedTuple):
 class Placement:
     """Where an album was dealt, a set or "aside", and its ties (`splitting/grouping.py`).
 
-    `album` is its id, or where it has none the name of its cover's file, without folder and suffix.
+    `album` is its key (`identity.albums.album_key`). Ledgers before format 6 knew an album without
+    an id by the name of its cover's file, without folder and suffix; the next split renames these.
     """
 
     album: str

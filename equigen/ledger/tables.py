@@ -20,7 +20,8 @@ CREATE TABLE albums (
     cells TEXT                  -- JSON, NULL once the row is in the TSV
 );
 CREATE TABLE covers (
-    path TEXT PRIMARY KEY, picture TEXT NOT NULL, url TEXT NOT NULL,
+    picture TEXT PRIMARY KEY,   -- its key (identity/pictures.py)
+    url TEXT NOT NULL,
     status TEXT NOT NULL, reason TEXT NOT NULL, http_status INTEGER NOT NULL,
     tries INTEGER NOT NULL, size_bytes INTEGER NOT NULL, width_px INTEGER NOT NULL,
     height_px INTEGER NOT NULL, sha256 TEXT NOT NULL, fetched_at TEXT NOT NULL,
@@ -28,7 +29,11 @@ CREATE TABLE covers (
     last_modified TEXT NOT NULL, phash TEXT NOT NULL,
     failures INTEGER NOT NULL DEFAULT 0     -- runs, one after another, that didn't get it
 ) WITHOUT ROWID;
-CREATE INDEX covers_by_picture ON covers (picture);
+CREATE TABLE files (
+    picture TEXT NOT NULL,      -- a good one, whose bytes the file has
+    path TEXT NOT NULL,         -- below the images folder, or beside it where it is set aside
+    PRIMARY KEY (picture, path)
+) WITHOUT ROWID;
 CREATE TABLE renewals (
     url TEXT PRIMARY KEY,       -- of rows whose picture has another address now
     new_url TEXT NOT NULL       -- which is not in the TSV yet
@@ -37,7 +42,12 @@ CREATE TABLE looks (
     seq INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE,
     look BLOB NOT NULL          -- its views (looks.py), empty where the file is no picture
 );
-CREATE TABLE sets (path TEXT PRIMARY KEY, set_name TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE sets (
+    album TEXT NOT NULL,        -- its key (identity/albums.py), '' where it isn't known
+    path TEXT NOT NULL,         -- of its file; an album may have several
+    set_name TEXT NOT NULL,
+    PRIMARY KEY (album, path)
+) WITHOUT ROWID;
 CREATE TABLE placements (
     seq INTEGER PRIMARY KEY, album TEXT NOT NULL UNIQUE, set_name TEXT NOT NULL,
     ties TEXT NOT NULL          -- JSON: what it shares with others of its set
@@ -60,6 +70,44 @@ CREATE TABLE rests (
     times INTEGER NOT NULL,     -- how often, one after another
     why TEXT NOT NULL
 ) WITHOUT ROWID;
+"""
+# Of several paths of one picture, the good one is left, else the newest. The picture of a row that
+# has no address of one is named for its file (dataset/covers.py); `repair` notes such covers.
+_BY_PICTURE = """
+ALTER TABLE covers ADD COLUMN shown TEXT NOT NULL DEFAULT '';
+UPDATE covers SET shown = iif(
+    url NOT LIKE 'http://_%' AND url NOT LIKE 'https://_%'
+    OR url LIKE '%/spacer.gif%' OR url LIKE '%/default-release%.png%'
+    OR url LIKE 'http%://st.discogs.com' OR url LIKE 'http%://st.discogs.com/',
+    'file:' || substr(path, instr(path, '/') + 1), picture);
+CREATE INDEX covers_shown ON covers (shown);
+CREATE TABLE covers_anew (
+    picture TEXT PRIMARY KEY, url TEXT NOT NULL,
+    status TEXT NOT NULL, reason TEXT NOT NULL, http_status INTEGER NOT NULL,
+    tries INTEGER NOT NULL, size_bytes INTEGER NOT NULL, width_px INTEGER NOT NULL,
+    height_px INTEGER NOT NULL, sha256 TEXT NOT NULL, fetched_at TEXT NOT NULL,
+    final_url TEXT NOT NULL, rendering TEXT NOT NULL, etag TEXT NOT NULL,
+    last_modified TEXT NOT NULL, phash TEXT NOT NULL, failures INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+INSERT INTO covers_anew SELECT shown, url, status, reason, http_status, tries, size_bytes, width_px,
+    height_px, sha256, fetched_at, final_url, rendering, etag, last_modified, phash, failures
+    FROM covers INDEXED BY covers_shown WHERE path = (
+        SELECT path FROM covers AS other WHERE other.shown = covers.shown
+        ORDER BY status = 'ok' DESC, fetched_at DESC, path LIMIT 1);
+CREATE TABLE files (
+    picture TEXT NOT NULL, path TEXT NOT NULL, PRIMARY KEY (picture, path)
+) WITHOUT ROWID;
+INSERT INTO files SELECT anew.picture, old.path FROM covers AS old INDEXED BY covers_shown
+    JOIN covers_anew AS anew ON anew.picture = old.shown
+    WHERE old.status = 'ok' AND anew.status = 'ok' AND anew.sha256 = old.sha256;
+DROP TABLE covers;
+ALTER TABLE covers_anew RENAME TO covers;
+CREATE TABLE sets_anew (
+    album TEXT NOT NULL, path TEXT NOT NULL, set_name TEXT NOT NULL, PRIMARY KEY (album, path)
+) WITHOUT ROWID;
+INSERT INTO sets_anew SELECT '', path, set_name FROM sets;
+DROP TABLE sets;
+ALTER TABLE sets_anew RENAME TO sets;
 """
 # What brings a ledger of each earlier format to the next one, by the format it comes from.
 _MIGRATIONS = {
@@ -122,11 +170,12 @@ CREATE TABLE rests (
     why TEXT NOT NULL
 ) WITHOUT ROWID;
 """,
+    5: _BY_PICTURE,
 }
 
 LEDGER_FORMAT = Format(
     application_id=0x45714733,  # "EqG3", to tell a ledger from any other SQLite file
-    version=5,
+    version=6,
     schema=_TABLES,
     migrations=_MIGRATIONS,
 )

@@ -84,7 +84,7 @@ def _look_at(context: Context, ledger: Ledger, files: Files) -> None:
                 with translating_os_errors(file):
                     looks[digest] = describe(context, file.read_bytes())
                 bar.advance()
-            ledger.record_covers((), looks)
+            ledger.record_covers((), looks=looks)
 
 
 def _mark(files: Files) -> str:

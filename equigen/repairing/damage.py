@@ -107,6 +107,7 @@ def _remove_senseless(db: sqlite3.Connection) -> None:
         for name in _TABLES
         if db.execute(f"DELETE FROM {name} WHERE NOT {_sense(db, name)}").rowcount  # noqa: S608  (our own names)
     }
+    db.execute("DELETE FROM files WHERE picture NOT IN (SELECT picture FROM covers)")
     if "albums" in lost:  # asked for again, the pages bring the lost albums
         db.execute("DELETE FROM pages")
     if lost & {"looks", "pairs", "alike"}:
@@ -275,12 +276,12 @@ _TABLES: Final[Mapping[str, str]] = {
     "pages": f"{_calls('is_moment', 'asked_at')} AND {_calls('are_texts', 'ids')} AND "
     + _calls("are_listings", "ifnull(listings, '[]')", "rows_left"),
     "albums": f"cells IS NULL OR {_calls('are_cells', 'cells')}",
-    "covers": f"{_calls('is_path', 'path')}"
-    f" AND {_is_one_of('status', OK, MISSING, REFUSED, BROKEN, FAILED)}"
+    "covers": f"{_is_one_of('status', OK, MISSING, REFUSED, BROKEN, FAILED)}"
     f" AND (phash = '' OR {_is_hex('phash', 16)})"
     " AND (rendering GLOB 'original*' OR rendering GLOB '[0-9]* [cpis]*')"
     f" AND (status <> '{OK}' OR {_is_hex('sha256', 64)}"
     " AND (fetched_at = '' OR datetime(fetched_at) IS NOT NULL))",
+    "files": _calls("is_path", "path"),
     "renewals": "1",
     "looks": f"{_is_hex('sha256', 64)} AND length(look) % {VIEW.itemsize} = 0",
     "sets": f"{_calls('is_path', 'path')} AND {_IN_A_SET}",

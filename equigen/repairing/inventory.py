@@ -21,7 +21,7 @@ from equigen.errors import PictureError
 from equigen.images.check import Picture, check_picture
 from equigen.images.rendering import Fit, Rendering, made_by
 from equigen.ledger.ledger import SPLIT_LINK, Ledger
-from equigen.ledger.models import OK, Cover
+from equigen.ledger.models import OK, Cover, FileOf
 from equigen.schema import SETS, Link
 from equigen.storage.os_errors import translating_read_errors
 
@@ -95,7 +95,8 @@ class Inventory:
         rows = dataset_covers(self.context)
         with ThreadPoolExecutor(_THREADS) as pool:
             while some := list(islice(rows, _BATCH)):
-                known = self.ledger.covers_at(row.path for row in some)
+                known = self.ledger.covers_of(row.picture for row in some)
+                paths = self.ledger.files_of(known)
                 seen = self.ledger.looks_of(cover.sha256 for cover in known.values())
 
                 def look(
@@ -103,17 +104,21 @@ class Inventory:
                     known: Mapping[str, Cover] = known,
                     seen: Collection[str] = seen,
                 ) -> _Shown:
-                    return self._look(row, known.get(row.path), seen)
+                    return self._look(row, known.get(row.picture), seen)
 
-                covers, looks = list[Cover](), dict[str, bytes]()
+                noted, files, looks = dict[str, Cover](), list[FileOf](), dict[str, bytes]()
                 for row, shown in zip(some, pool.map(look, some), strict=True):
-                    cover = self._sort(row, known.get(row.path), shown)
+                    cover = noted.get(row.picture) or known.get(row.picture)
+                    is_new = row.picture in noted
+                    has_file = row.path in paths.get(row.picture, ()) and not is_new
+                    cover = self._sort(row, cover, shown, has_file=has_file, is_new=is_new)
                     if cover:
-                        covers.append(cover)
+                        noted[row.picture] = cover
+                        files.append(FileOf(row.picture, row.path))
                     if shown.picture and (cover or shown.fits):
                         looks[shown.sha256] = shown.picture.descriptor
                 if self.mends:
-                    self.ledger.record_covers(covers, looks)
+                    self.ledger.record_covers(noted.values(), files=files, looks=looks)
                 bar.advance(len(some))
         return self.found
 
@@ -140,22 +145,32 @@ class Inventory:
         places = (images / path, *moved, self.shelf.aside(path))
         return next((file for file in places if file.is_file()), None)
 
-    def _sort(self, row: WantedCover, known: Cover | None, shown: _Shown) -> Cover | None:
-        """Count a row's cover, and return what to note of it, if anything."""
+    def _sort(
+        self, row: WantedCover, known: Cover | None, shown: _Shown, *, has_file: bool, is_new: bool
+    ) -> Cover | None:
+        """Count a row's cover, and return what to note of it, if anything.
+
+        `has_file` tells whether the ledger knows a good file there, `is_new` whether the picture
+        was noted a moment ago, from another file.
+        """
         found, is_good = self.found, known is not None and known.status == OK
-        if shown.fits:
-            found.known += 1
-        elif shown.file is None:
-            found.gone += is_good
+        if known and is_good and known.sha256 == shown.sha256:
+            found.known += has_file
+            found.noted += not has_file
+            return None if has_file else known
+        if shown.file is None:
+            found.gone += has_file
             found.failed += known is not None and not is_good
-            found.absent += known is None
-            self._show(row, worth=is_good)
-        elif shown.picture is None:
+            found.absent += not has_file and (known is None or is_good)
+            self._show(row, worth=has_file)
+        elif shown.picture is None and not shown.fits:
             found.spoilt += 1
             self._show(row)
             if self.mends:
                 self.shelf.put_away_spoilt(shown.file)
-        elif is_good and shown.file.stat().st_mtime <= self.copied_s:
+        elif shown.picture is None or (
+            is_good and (is_new or shown.file.stat().st_mtime <= self.copied_s)
+        ):
             found.changed += 1
             self._show(row)
         else:
@@ -172,7 +187,6 @@ class Inventory:
         size_px = picture.width_px, picture.height_px
         came_s = shown.file.stat().st_mtime if shown.file else 0.0
         return Cover(
-            row.path,
             row.picture,
             row.url,
             OK,

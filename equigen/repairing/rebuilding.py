@@ -5,12 +5,13 @@ Memory holds some rows at a time, however many there are.
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import NamedTuple
 
 from equigen.dataset.context import Bar, Context
+from equigen.dataset.covers import dataset_covers
 from equigen.dataset.layouts import (
     SET_COLUMNS,
     SPLIT_TSV,
@@ -19,12 +20,13 @@ from equigen.dataset.layouts import (
     sha256_of,
     was_remembered,
 )
+from equigen.dataset.naming import name_in
 from equigen.errors import InputError
 from equigen.fetching.pending import albums_of
 from equigen.identity.artists import artist_key
 from equigen.identity.pictures import host_of
 from equigen.ledger.ledger import SPLIT_GROUPS, SPLIT_LINK, Ledger
-from equigen.ledger.models import Placement, Taken
+from equigen.ledger.models import AlbumSet, Placement, Taken
 from equigen.repairing.damage import is_cover_path
 from equigen.schema import ASIDE, SETS, Link
 
@@ -70,14 +72,25 @@ class RebuiltLedger(Ledger):
         """Prepare for `add_sets`; with `anew`, forget the sets of all covers."""
         with self._transaction() as db:
             db.execute("CREATE TEMP TABLE dealt (album TEXT PRIMARY KEY, set_name, ties)")
+            db.execute("CREATE TEMP TABLE named (name TEXT PRIMARY KEY, album)")
             if anew:
                 db.execute("DELETE FROM sets")
 
-    def add_sets(self, sets: Sequence[tuple[str, str]], dealt: Sequence[Placement]) -> None:
+    def add_names(self, albums: Iterable[tuple[str, str]]) -> None:
+        """Note the albums' keys by the names of their covers' files, until `finish_sets`."""
+        with self._transaction() as db:
+            db.executemany("INSERT OR IGNORE INTO temp.named VALUES (?, ?)", albums)
+
+    def album_named(self, name: str) -> str:
+        """Return the key of the album whose cover's file is called so, "" where none is."""
+        with self._rows("SELECT album FROM temp.named WHERE name = ?", (name,)) as rows:
+            return next((str(album) for (album,) in rows), "")
+
+    def add_sets(self, sets: Sequence[AlbumSet], dealt: Sequence[Placement]) -> None:
         """Note the sets of covers, and of albums, until `finish_sets`."""
         rows = [(each.album, each.set_name, json.dumps(each.ties)) for each in dealt]
         with self._transaction() as db:
-            db.executemany("INSERT OR REPLACE INTO sets VALUES (?, ?)", sets)
+            db.executemany("INSERT OR REPLACE INTO sets VALUES (?, ?, ?)", sets)
             db.executemany("INSERT OR IGNORE INTO temp.dealt VALUES (?, ?, ?)", rows)
 
     def finish_sets(self) -> int:
@@ -155,11 +168,25 @@ def note_sets(context: Context, ledger: RebuiltLedger) -> Sets:
     senseless, is_listed = 0, (context.split / SPLIT_TSV).is_file()
     rows = _listed(context) if is_listed else _laid_out(context)
     ledger.begin_sets(anew=is_listed)
+    covers = dataset_covers(context) if context.tsv.exists() else iter(())
+    while batch := list(islice(covers, _BATCH)):
+        # split.tsv has the ids, and albums without one are known by their files' names there.
+        unlisted = (row for row in batch if not (is_listed and row.album_id))
+        ledger.add_names((name_in(row.path), row.album) for row in unlisted)
     while found := list(islice(rows, _BATCH)):
         some = [each for each in found if _makes_sense(each)]
         senseless += len(found) - len(some)
-        dealt = [_placement(each, ledger) for each in some if was_remembered(each)]
-        ledger.add_sets([(each["file"], each["set"]) for each in some], dealt)
+        albums = [each["album_id"] or ledger.album_named(name_in(each["file"])) for each in some]
+        sets = [
+            AlbumSet(album, each["file"], each["set"])
+            for album, each in zip(albums, some, strict=True)
+        ]
+        dealt = [
+            _placement(album or name_in(each["file"]), each, ledger)
+            for album, each in zip(albums, some, strict=True)
+            if was_remembered(each)
+        ]
+        ledger.add_sets(sets, dealt)
     link = _link(context)
     # "move" makes the covers be looked for in the images folder and in the sets.
     if link and (link == Link.MOVE or not ledger.value(SPLIT_LINK)):
@@ -172,8 +199,7 @@ def _makes_sense(row: Mapping[str, str]) -> bool:
     return row["set"] in {*SETS, ASIDE} and is_cover_path(row["file"])
 
 
-def _placement(row: Mapping[str, str], ledger: RebuiltLedger) -> Placement:
-    album = row["album_id"] or row["file"].rpartition("/")[2].rpartition(".")[0]
+def _placement(album: str, row: Mapping[str, str], ledger: RebuiltLedger) -> Placement:
     artist = artist_key(ledger.artist_of(row["album_id"]))
     ties = [f"artist {artist}"] if artist else []
     ties += [f"cover {row['sha256']}"] if row["sha256"] else []

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from equigen.dataset.context import Context
-from equigen.dataset.covers import dataset_covers
+from equigen.dataset.covers import dataset_covers, set_of
 from equigen.dataset.guards import has_ledger, is_ledger_lost
 from equigen.dataset.layouts import sha256_of
 from equigen.dataset.tsv import require_tsv
@@ -20,6 +20,7 @@ from equigen.ledger.ledger import (
     Ledger,
 )
 from equigen.ledger.meta import SplitGroups, read_split_groups
+from equigen.ledger.models import FileOf
 from equigen.report.page import (
     Balance,
     Fact,
@@ -203,11 +204,12 @@ def _tally(
     wanted = dataset_covers(context)
     with context.bar("report", 0, "row") as bar:
         while batch := list(islice(wanted, _BATCH_ROWS)):
-            paths = [row.path for row in batch]
-            covers = ledger.covers_at(paths) if ledger else {}
-            sets = ledger.sets_at(paths) if ledger else {}
+            files = [FileOf(row.picture, row.path) for row in batch]
+            covers = ledger.covers_at(files) if ledger else {}
+            albums = [row.album for row in batch]
+            sets = ledger.sets_of(albums, [row.path for row in batch]) if ledger else {}
             for row in batch:
-                tally.take(row, covers.get(row.path), sets.get(row.path, ""))
+                tally.take(row, covers.get(row.path), set_of(row, sets))
             bar.advance(len(batch))
     return tally
 

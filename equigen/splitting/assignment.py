@@ -1,4 +1,4 @@
-"""Who goes to which set: by groups, or each cover by itself."""
+"""Assign covers to sets: by groups, or each cover by itself."""
 
 import random
 from collections import Counter
@@ -11,6 +11,7 @@ from splitfolders.split import list_dirs, setup_files, split_files
 from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers
 from equigen.dataset.layouts import File, cover_files, sha256_of
+from equigen.dataset.naming import name_in
 from equigen.errors import InputError, MissingInputError
 from equigen.identity.artists import artists_by_credit
 from equigen.ledger.ledger import Ledger
@@ -37,8 +38,12 @@ _FIRM, _LOOSE, _GONE = range(3)
 
 @dataclass(frozen=True, slots=True)
 class SplitRow:
-    """A cover in `split.tsv`: its set or "aside", and the name of its group there."""
+    """A cover in `split.tsv`: its set or "aside", and the name of its group there.
 
+    `album` is the album's key, "" for a file without a row.
+    """
+
+    album: str
     album_id: str
     set_name: str
     group: str
@@ -78,7 +83,7 @@ class _Album:
     @property
     def key(self) -> str:
         """What it is remembered by."""
-        return _key(self.row)
+        return self.row.album
 
     def member(self, group: Group) -> Member:
         ties = tuple(tie for tie in self.ties if group.uses(tie))
@@ -113,7 +118,7 @@ def dealt_by_library(context: Context, ledger: Ledger) -> Outcome:
     known = ledger.cover_digests()
     return Outcome(
         [
-            SplitRow("", sets[path], "", path, _digest(context, there[path], known))
+            SplitRow("", "", sets[path], "", path, _digest(context, there[path], known))
             for path in sorted(sets)
         ],
         len(sets),
@@ -130,7 +135,6 @@ def dealt_by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool
 
     """
     there = _there(context)
-    before = [] if anew else ledger.placements()
     wanted = _wanted(context, there)
     if not wanted.rows:
         msg = (
@@ -139,6 +143,7 @@ def dealt_by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool
             " one."
         )
         raise InputError(msg)
+    before = [] if anew else _before(ledger, wanted.rows)
     known = ledger.cover_digests()
     digests = {row.path: _digest(context, there[row.path], known) for row in wanted.rows}
     artists = artists_by_credit(wanted.credits, known=_gone_artists(before))
@@ -154,10 +159,9 @@ def dealt_by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool
     by_path = {album.row.path: album for album in albums}
     names = _group_names([member for member in members if member.path in dealt.sets])
     rows = [
-        SplitRow(
-            by_path[path].row.album_id, set_name, names.get(path, ""), path, by_path[path].sha256
-        )
+        SplitRow(album.key, album.row.album_id, set_name, names.get(path, ""), path, album.sha256)
         for path, set_name in sorted(where.items())
+        for album in (by_path[path],)
     ]
     return Outcome(
         rows,
@@ -262,7 +266,7 @@ def _looseness(dataset: _Dataset, before: Sequence[Placement]) -> dict[str, int]
     aside = {each.album for each in before if each.set_name == ASIDE}
     found: dict[str, int] = {}
     for row in dataset.rows:
-        is_loose = len(dataset.artists[row.artist]) > 1 or _key(row) in aside
+        is_loose = len(dataset.artists[row.artist]) > 1 or row.album in aside
         digest = dataset.digests[row.path]
         found[digest] = min(found.get(digest, _LOOSE), _LOOSE if is_loose else _FIRM)
     return found
@@ -280,7 +284,7 @@ def _earlier(
     """Return what was dealt before, as far as its ties count, and where it is now."""
     paths: dict[str, list[str]] = {}
     for row in rows:
-        paths.setdefault(_key(row), []).append(row.path)
+        paths.setdefault(row.album, []).append(row.path)
     return [
         Earlier(
             each.set_name,
@@ -291,8 +295,23 @@ def _earlier(
     ]
 
 
-def _key(row: WantedCover) -> str:
-    return row.album_id or row.path.rpartition("/")[2].rpartition(".")[0]
+def _before(ledger: Ledger, rows: Sequence[WantedCover]) -> list[Placement]:
+    """Return the albums that were dealt before, oldest first, each by the key that it has now.
+
+    Ledgers before format 6, and `repair`, know albums without an id by the names of their files.
+    """
+    before = ledger.placements()
+    taken = {each.album for each in before}
+    by_name = {name_in(row.path): row for row in rows}
+    renamed: dict[str, str] = {}
+    for each in before:
+        row = by_name.get(each.album)
+        if row and not row.album_id and row.album not in taken:
+            taken.add(row.album)
+            renamed[each.album] = row.album
+    if renamed:
+        ledger.rename_placements(renamed)
+    return ledger.placements() if renamed else before
 
 
 def _albums(dataset: _Dataset, alike: Mapping[str, Sequence[str]]) -> Iterator[_Album]:

@@ -9,6 +9,7 @@ from equigen.commands import counts
 from equigen.dataset.covers import wanted_covers
 from equigen.errors import MissingInputError, UsageError
 from equigen.ledger.ledger import Ledger
+from equigen.ledger.models import AlbumSet
 from equigen.report.tables import By
 
 ROWS = [
@@ -50,9 +51,11 @@ def test_albums_are_counted_largest_first(tmp_path: Path, by: By, expected: dict
 def test_sets_are_those_of_the_ledger(tmp_path: Path) -> None:
     """By set, an album counts where its cover is."""
     tsv = write_rows(tmp_path / "equigen_dataset.tsv", *ROWS, columns=COLUMNS)
-    paths = [cover.path for cover in wanted_covers(tsv, {})]
+    covers = list(wanted_covers(tsv, {}))
+    albums, paths = [cover.album for cover in covers], [cover.path for cover in covers]
     with Ledger(tmp_path / "equigen_ledger.sqlite") as ledger:
-        ledger.record_sets({paths[0]: "train", paths[1]: "train", paths[2]: "test"})
+        names = ("train", "train", "test")
+        ledger.record_sets(map(AlbumSet, albums, paths, names))
     assert count(tmp_path, By.SET) == {"in no set": 3, "train": 2, "test": 1}
 
 
@@ -127,10 +130,11 @@ def test_any_two_fields_have_all_rows(tmp_path: Path, one: By, other: By) -> Non
 def test_each_set_has_its_share(tmp_path: Path) -> None:
     """Of what is in sets; who was set aside or is in none counts, and has no share."""
     tsv = write_rows(tmp_path / "equigen_dataset.tsv", *ROWS, columns=COLUMNS)
-    paths = [cover.path for cover in wanted_covers(tsv, {})]
+    covers = list(wanted_covers(tsv, {}))
+    albums, paths = [cover.album for cover in covers], [cover.path for cover in covers]
     sets = ["train", "train", "train", "test", "aside"]
     with Ledger(tmp_path / "equigen_ledger.sqlite") as ledger:
-        ledger.record_sets(dict(zip(paths, sets, strict=False)))
+        ledger.record_sets(map(AlbumSet, albums, paths, sets))
     summary = counts.run(make_context(tmp_path), by=[By.SET], chart=tmp_path / "sets.svg")
     assert summary.facts["counts"] == {"train": 3, "aside": 1, "in no set": 1, "test": 1}
     assert summary.facts["shares"] == {"train": 0.75, "val": 0, "test": 0.25}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from bench.changes import CHANGES
-from downloads import IMAGES, files_of, start
+from downloads import IMAGES, files_of, ledger_of, start
 from lookalikes import TSV, album, fill, ids_of, run_dedupe, saved, scene, sleeve
 from support import equigen, from_json, make_context, posix_only, read_rows
 
@@ -52,7 +52,8 @@ def pairs_of(folder: Path) -> list[CoverPair]:
 def groups_of(folder: Path) -> set[frozenset[str]]:
     """Return the groups that the ledger knows, by the ids of the albums."""
     with Ledger(folder / LEDGER_NAME, read_only=True) as ledger:
-        groups, covers = ledger.cover_groups(), ledger.covers()
+        groups = ledger.cover_groups()
+    covers = ledger_of(folder)
     found: dict[str, set[str]] = {}
     for row in dataset_covers(make_context(folder)):
         name = groups.get(covers[row.path].sha256) if row.path in covers else None

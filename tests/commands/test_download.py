@@ -99,7 +99,11 @@ def test_a_file_that_nobody_downloaded_does_not_count(tmp_path: Path) -> None:
         run_download(tmp_path)
         path, other = files_of(tmp_path)
         with closing(sqlite3.connect(tmp_path / "equigen_ledger.sqlite")) as ledger, ledger:
-            ledger.execute("DELETE FROM covers WHERE path = ?", (path,))
+            ledger.execute(
+                "DELETE FROM covers WHERE picture IN (SELECT picture FROM files WHERE path = ?)",
+                (path,),
+            )
+            ledger.execute("DELETE FROM files WHERE path = ?", (path,))
         (tmp_path / IMAGES / path).write_bytes(b"<html>Not Found</html>")
         run_download(tmp_path)
     assert files_of(tmp_path) == {path: JPEG, other: JPEG}

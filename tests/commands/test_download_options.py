@@ -20,6 +20,7 @@ from downloads import (
     rows_of,
     run_download,
 )
+from formats import make_format_5
 from PIL import Image
 from support import Script, ScriptedServer, equigen, make_context, write_rows
 
@@ -369,6 +370,7 @@ def test_a_ledger_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path) ->
         one_row(tmp_path, f"{server.url}/a.jpg")
         run_download(tmp_path)
         ledger = tmp_path / "equigen_ledger.sqlite"
+        make_format_5(tmp_path)
         db = sqlite3.connect(ledger)
         for column in ("final_url", "rendering", "etag", "last_modified", "phash", "failures"):
             db.execute(f"ALTER TABLE covers DROP COLUMN {column}")

@@ -107,7 +107,10 @@ def no_table(ledger: Path) -> None:
 def torn_values(ledger: Path) -> None:
     """Write values that make no sense, in pages that are whole."""
     with sqlite3.connect(ledger) as db:
-        db.execute("UPDATE covers SET status = 'so so' WHERE path LIKE 'Jazz/%'")
+        db.execute(
+            "UPDATE covers SET status = 'so so' WHERE picture IN"
+            " (SELECT picture FROM files WHERE path LIKE 'Jazz/%')"
+        )
         db.execute("UPDATE placements SET ties = '[\"art' WHERE seq % 3 = 0")
         db.execute("UPDATE albums SET artist = CAST(x'ff00ff' AS TEXT) WHERE seq % 5 = 0")
     db.close()
@@ -467,7 +470,10 @@ def test_rows_that_were_not_in_the_tsv_yet_are_kept(tmp_path: Path, whole: Whole
     cells = lines[-1].decode().rstrip("\n").split("\t")
     with sqlite3.connect(context.ledger) as db:
         db.execute("UPDATE albums SET cells = ? WHERE album_id = ?", (json.dumps(cells), cells[6]))
-        db.execute("UPDATE covers SET status = 'so so' WHERE path LIKE 'Jazz/%'")
+        db.execute(
+            "UPDATE covers SET status = 'so so' WHERE picture IN"
+            " (SELECT picture FROM files WHERE path LIKE 'Jazz/%')"
+        )
     db.close()
     context.tsv.write_bytes(b"".join(lines[:-1]))
     assert repair.run(context).facts["restored_from"] == str(context.ledger)

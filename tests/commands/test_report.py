@@ -16,6 +16,7 @@ from reports import Page, fill, jpeg, row
 from support import TOKEN, equigen, from_json, make_context, write_rows
 
 from equigen.commands import dedupe, report, split
+from equigen.dataset.covers import dataset_covers
 from equigen.errors import LockedError, MissingInputError, UsageError
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import Cover, CoverPair
@@ -43,6 +44,12 @@ def record(folder: Path, *covers: Cover) -> None:
     """Note what became of covers."""
     with Ledger(make_context(folder).ledger) as ledger:
         ledger.record_covers(covers)
+
+
+def file_of(folder: Path, at: int) -> Path:
+    """Return the file of a row's cover."""
+    context = make_context(folder)
+    return context.images / [row.path for row in dataset_covers(context)][at]
 
 
 def table(page: Page, *header: str) -> list[list[str]]:
@@ -104,7 +111,7 @@ def read_plain(folder: Path) -> Page:
     covers = fill(folder, [row(at, ("Jazz", "Rock")[at % 2]) for at in range(12)],
                   pictures=dict.fromkeys(range(11), jpeg(1)))  # fmt: skip
     record(folder, replace(covers[11], status="failed", reason="HTTP 500"))
-    (make_context(folder).images / covers[0].path).unlink()
+    file_of(folder, 0).unlink()
     return read(folder)
 
 
@@ -219,10 +226,9 @@ def test_only_the_first_of_very_many_look_alikes_are_shown(tmp_path: Path) -> No
 
 def test_a_cover_that_is_gone_or_torn_leaves_a_word(tmp_path: Path) -> None:
     """What can't be shown says why, and the page is made."""
-    covers = fill(tmp_path, [row(at) for at in range(4)], pictures={1: b"no picture"})
-    images = make_context(tmp_path).images
-    (images / covers[0].path).unlink()
-    (images / covers[2].path).write_bytes(jpeg(1, (400, 400))[:400])
+    fill(tmp_path, [row(at) for at in range(4)], pictures={1: b"no picture"})
+    file_of(tmp_path, 0).unlink()
+    file_of(tmp_path, 2).write_bytes(jpeg(1, (400, 400))[:400])
     page = read(tmp_path)
     assert len(page.all("img")) == 1
     for word in ("file missing", "file is no good: not a picture", "file is no good: broken"):

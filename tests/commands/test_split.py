@@ -68,7 +68,7 @@ def test_the_sets_are_those_of_split_folders(tmp_path: Path, link: Link) -> None
         assert (tmp_path / "data" / "split" / name / path).read_text() == contents[path]
     assert summary.rows_in == summary.rows_out == len(expected)
     with Ledger(tmp_path / "data" / "equigen_ledger.sqlite") as ledger:
-        assert ledger.sets() == expected
+        assert ledger.laid_out() == expected
 
 
 def test_links_are_what_they_say(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_no_artist_and_no_picture_is_in_two_sets(tmp_path: Path) -> None:
     fill(tmp_path, rows, same={f"m{n}": f"m{n + 300}" for n in range(40)})
     run_split(tmp_path, group=Group.NONE)
     with Ledger(make_context(tmp_path).ledger) as ledger:
-        by_path = ledger.sets()
+        by_path = ledger.laid_out()
     ids = {row.path: row.album_id for row in dataset_covers(make_context(tmp_path))}
     naive = {ids[path]: name for path, name in by_path.items()}
     assert len(leaked(rows, naive)) > 20

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from bench.changes import CHANGES
+from downloads import ledger_of
 from lookalikes import TSV, album, fill, run_dedupe, saved, scene
 from splits import run_split, sets_of
 from support import make_context, write_rows
@@ -68,7 +69,8 @@ def pair_of(one: str, other: str) -> CoverPair:
 def alike_in(folder: Path) -> list[tuple[str, str]]:
     """Return the albums whose covers the ledger knows as alike, in the order of their numbers."""
     with Ledger(folder / LEDGER_NAME, read_only=True) as ledger:
-        covers, pairs = ledger.covers(), ledger.cover_pairs()
+        pairs = ledger.cover_pairs()
+    covers = ledger_of(folder)
     rows = dataset_covers(make_context(folder))
     numbers = {covers[row.path].sha256: int(row.album_id[1:]) for row in rows}
     found = sorted(sorted((numbers[pair.first], numbers[pair.second])) for pair in pairs)
@@ -225,7 +227,7 @@ def test_a_cover_like_two_of_different_sets_is_set_aside(tmp_path: Path) -> None
     fill(tmp_path, rows_for([*pictures, "m99"]), {**pictures, "m99": bridge})
     with Ledger(tmp_path / LEDGER_NAME) as ledger:
         digests = [
-            ledger.covers()[path_of(tmp_path, each)].sha256 for each in (first, second, "m99")
+            ledger_of(tmp_path)[path_of(tmp_path, each)].sha256 for each in (first, second, "m99")
         ]
         ledger.record_pairs(pair_of(digests[2], each) for each in digests[:2])
     summary = run_split(tmp_path)
@@ -245,7 +247,7 @@ def test_of_two_old_covers_that_turn_out_alike_the_later_is_set_aside(tmp_path: 
     first, second = sorted(apart(before), key=list(pictures).index)
     with Ledger(tmp_path / LEDGER_NAME) as ledger:
         order = [each.album for each in ledger.placements()]
-        digests = [ledger.covers()[path_of(tmp_path, each)].sha256 for each in (first, second)]
+        digests = [ledger_of(tmp_path)[path_of(tmp_path, each)].sha256 for each in (first, second)]
         ledger.record_pairs([pair_of(*digests)])
     earlier, later = sorted((first, second), key=order.index)
     run_split(tmp_path)
@@ -280,7 +282,7 @@ def ring(folder: Path, *numbers: int) -> None:
     """Let four covers look like each other in a ring, as if they had been compared."""
     context = make_context(folder)
     with Ledger(context.ledger) as ledger:
-        covers = ledger.covers()
+        covers = ledger_of(folder)
         digests = [covers[path_of(folder, f"m{number}")].sha256 for number in numbers]
         ledger.record_pairs(pair_of(*pair) for pair in pairwise([*digests, digests[0]]))
         ledger.remember("covers_compared_by", "1")

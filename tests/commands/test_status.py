@@ -102,7 +102,7 @@ def test_rows_without_covers_are_summed_up_as_one_by_one(tmp_path: Path) -> None
     assert list(at_once["licences"].values()) == [2]  # type: ignore[attr-defined]
     assert [quota["host"] for quota in at_once["quotas"]] == ["i.discogs.com"]  # type: ignore[attr-defined]
     with Ledger(context.ledger) as ledger:
-        ledger.record_cover(Cover("Jazz/none.jpg", "of no row", "http://x/1", "failed"))
+        ledger.record_covers([Cover("of no row", "http://x/1", "failed")])
     one_by_one = status.run(context).facts
     assert {**one_by_one, "last_fetch": ""} == {**at_once, "last_fetch": ""}
 

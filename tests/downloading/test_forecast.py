@@ -2,7 +2,7 @@
 
 import pytest
 
-from equigen.downloading.forecast import forecast
+from equigen.downloading.results import forecast
 from equigen.http.limits import HostPolicy
 
 CASES = [

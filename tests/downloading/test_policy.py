@@ -1,6 +1,5 @@
 """What is to be done for a cover, given what became of it before."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,35 +7,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from equigen.downloading.policy import Action, Decision, Retry, decide
-from equigen.ledger.models import BROKEN, FAILED, MISSING, OK, REFUSED
+from equigen.ledger.models import BROKEN, FAILED, MISSING, OK, REFUSED, Cover
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 URL = "https://example.org/a.jpg"
 STATUSES = (OK, MISSING, REFUSED, BROKEN, FAILED)
 
 
-@dataclass(frozen=True)
-class Row:
-    """What the dataset wants."""
-
-    picture: str = "p"
-    url: str = URL
-
-
-@dataclass(frozen=True)
-class Known:
-    """What the ledger knows."""
-
-    picture: str = "p"
-    status: str = OK
-    reason: str = ""
-    failures: int = 1
-    fetched_at: str = NOW.isoformat()
+def known_as(
+    status: str = OK, reason: str = "", failures: int = 1, at: str = NOW.isoformat()
+) -> Cover:
+    """Return what the ledger knows of a picture."""
+    return Cover("p", URL, status, reason, failures=failures, fetched_at=at)
 
 
 def decided(
-    known: Known | None,
-    row: Row | None = None,
+    known: Cover | None,
+    url: str = URL,
     *,
     there: bool = True,
     twin: bool = False,
@@ -45,7 +32,7 @@ def decided(
 ) -> Decision:
     """Decide for one row."""
     retry = retry or Retry()
-    return decide(row or Row(), known, is_there=there, has_twin=twin, retry=retry, now=now)
+    return decide(url, known, is_there=there, has_twin=twin, retry=retry, now=now)
 
 
 def test_a_cover_that_nobody_asked_for_is_fetched() -> None:
@@ -56,25 +43,20 @@ def test_a_cover_that_nobody_asked_for_is_fetched() -> None:
 
 def test_a_good_cover_that_is_there_needs_nothing() -> None:
     """Not even where the same picture lies elsewhere, or failures are tried again."""
-    assert decided(Known(), twin=True, retry=Retry(settled=True)) == Decision(Action.NOTHING)
+    retry = Retry(settled=True)
+    assert decided(known_as(), twin=True, retry=retry) == Decision(Action.NOTHING)
 
 
 def test_a_good_cover_whose_file_is_gone_is_brought_or_fetched() -> None:
     """Another file of the same picture spares the request."""
-    assert decided(Known(), there=False) == Decision(Action.FETCH)
-    assert decided(Known(), there=False, twin=True) == Decision(Action.BRING)
-
-
-def test_a_path_that_holds_another_picture_counts_as_unknown() -> None:
-    """What became of another picture under this name says nothing of this one."""
-    assert decided(Known("other")) == Decision(Action.FETCH)
-    assert decided(Known("other", MISSING, "HTTP 404")) == Decision(Action.FETCH)
+    assert decided(known_as(), there=False) == Decision(Action.FETCH)
+    assert decided(known_as(), there=False, twin=True) == Decision(Action.BRING)
 
 
 @pytest.mark.parametrize("status", [MISSING, REFUSED, BROKEN])
 def test_what_failed_for_good_is_left_with_its_reason(status: str) -> None:
     """Unless it is to be tried again, for any reason or for this one."""
-    known = Known(status=status, reason="why")
+    known = known_as(status, reason="why")
     assert decided(known) == Decision(Action.LEAVE, "why")
     assert decided(known, retry=Retry(settled=True)) == Decision(Action.FETCH)
     this, other = frozenset({"why"}), frozenset({"other"})
@@ -84,7 +66,7 @@ def test_what_failed_for_good_is_left_with_its_reason(status: str) -> None:
 
 def test_what_failed_for_now_is_tried_again_by_itself() -> None:
     """Except where only other reasons are asked for."""
-    known = Known(status=FAILED, reason="HTTP 500")
+    known = known_as(FAILED, reason="HTTP 500")
     assert decided(known) == Decision(Action.FETCH)
     only = Retry(settled=True, reasons=frozenset({"HTTP 404"}))
     assert decided(known, retry=only) == Decision(Action.LEAVE, "HTTP 500")
@@ -95,14 +77,13 @@ def test_what_failed_for_now_is_tried_again_by_itself() -> None:
 )
 def test_what_shows_no_cover_is_never_asked_for(url: str) -> None:
     """Whatever the ledger says, and whatever is to be tried again."""
-    for known in (None, Known(), Known(status=FAILED)):
-        decision = decided(known, Row(url=url), retry=Retry(settled=True))
+    for known in (None, known_as(), known_as(FAILED)):
+        decision = decided(known, url, retry=Retry(settled=True))
         assert decision == Decision(Action.LEAVE, "no picture")
 
 
 KNOWN = st.none() | st.builds(
-    Known,
-    picture=st.sampled_from(["p", "q"]),
+    known_as,
     status=st.sampled_from(STATUSES),
     reason=st.sampled_from(["", "HTTP 404", "broken"]),
 )
@@ -115,11 +96,11 @@ RETRY = st.builds(
 
 @given(known=KNOWN, there=st.booleans(), twin=st.booleans(), retry=RETRY)
 def test_a_good_cover_is_never_fetched_again(
-    known: Known | None, *, there: bool, twin: bool, retry: Retry
+    known: Cover | None, *, there: bool, twin: bool, retry: Retry
 ) -> None:
     """Whatever is asked for, a request is made only for what isn't here."""
     decision = decided(known, there=there, twin=twin, retry=retry)
-    is_here = known is not None and known.picture == "p" and known.status == OK and there
+    is_here = known is not None and known.status == OK and there
     assert (decision.action is Action.NOTHING) == is_here
     if decision.action is Action.FETCH:
         assert not twin
@@ -132,7 +113,7 @@ def test_what_stays_gone_is_asked_for_ever_more_seldom(
     status: str, failures: int, days: int
 ) -> None:
     """After a day, a week, and then each month; a nightly run may start a little earlier."""
-    known = Known(status=status, reason="HTTP 404", failures=failures)
+    known = known_as(status, reason="HTTP 404", failures=failures)
     before = NOW + timedelta(days=days, hours=-5)
     nightly = NOW + timedelta(days=days, hours=-1)
     assert decided(known, now=before) == Decision(Action.LEAVE, "HTTP 404")
@@ -143,12 +124,12 @@ def test_what_stays_gone_is_asked_for_ever_more_seldom(
 @pytest.mark.parametrize("date", ["2027-01-01T00:00:00+00:00", "", "yesterday", "2026-06-15"])
 def test_a_date_that_can_not_be_is_no_reason_to_wait(date: str) -> None:
     """Where the clock was set back, or another tool wrote the date, the cover is asked for."""
-    known = Known(status=MISSING, reason="HTTP 404", fetched_at=date)
+    known = known_as(MISSING, "HTTP 404", at=date)
     assert decided(known) == Decision(Action.FETCH)
 
 
 def test_a_picture_that_is_refused_again_and_again_waits_as_well() -> None:
     """A few times it may be us that a host refused; in seven runs it is the picture."""
-    assert decided(Known(status=FAILED, reason="HTTP 403", failures=6)).action == Action.FETCH
-    assert decided(Known(status=FAILED, reason="HTTP 403", failures=7)).action == Action.LEAVE
-    assert decided(Known(status=FAILED, reason="HTTP 500", failures=9)).action == Action.FETCH
+    assert decided(known_as(FAILED, reason="HTTP 403", failures=6)).action == Action.FETCH
+    assert decided(known_as(FAILED, reason="HTTP 403", failures=7)).action == Action.LEAVE
+    assert decided(known_as(FAILED, reason="HTTP 500", failures=9)).action == Action.FETCH

@@ -52,7 +52,7 @@ def test_a_fault_ends_as_a_good_file_or_a_reason(faulty: Faulty, name: str) -> N
         assert (cover.status, cover.reason) == ("broken", fault.by_structure)
         return
     assert (cover.status, cover.reason) == (fault.status, fault.reason)
-    assert (cover.path in ran.files) == (fault.status == "ok")
+    assert (ran.paths[url] in ran.files) == (fault.status == "ok")
     if fault.status != "ok":
         return
     image = decoded(ran.file(url))

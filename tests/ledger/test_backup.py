@@ -15,7 +15,7 @@ from wholes import tables_of
 from equigen.errors import StorageError
 from equigen.ledger.backup import back_up, copies_of, knows_covers
 from equigen.ledger.ledger import Ledger
-from equigen.ledger.models import OK, Cover
+from equigen.ledger.models import OK, Cover, FileOf
 from equigen.repairing.damage import copy_sound, find_damage
 from equigen.storage.lock import dataset_lock
 
@@ -29,14 +29,15 @@ def ledger(tmp_path: Path) -> Path:
     """A ledger that knows some covers."""
     path = tmp_path / "equigen_ledger.sqlite"
     with Ledger(path) as new:
-        new.record_covers(cover(number) for number in range(COVERS))
+        files = [FileOf(f"p{number}", f"Jazz/{number}.jpg") for number in range(COVERS)]
+        new.record_covers([cover(number) for number in range(COVERS)], files=files)
     return path
 
 
 def cover(number: int) -> Cover:
     """Return a cover of a number."""
     sha256 = f"{number:064x}"
-    return Cover(f"Jazz/{number}.jpg", f"p{number}", f"http://a/{number}", OK, sha256=sha256)
+    return Cover(f"p{number}", f"http://a/{number}", OK, sha256=sha256)
 
 
 def backed_up(ledger: Path) -> str:
@@ -101,7 +102,7 @@ def test_the_copy_before_is_kept(ledger: Path) -> None:
     last, earlier = copies_of(ledger)
     for number in range(COVERS, COVERS + 3):
         with Ledger(ledger) as more:
-            more.record_cover(cover(number))
+            more.record_covers([cover(number)])
         assert backed_up(ledger) == ""
     assert (len(content(last)), len(content(earlier))) == (COVERS + 3, COVERS + 2)
     assert len(list(ledger.parent.glob("*backup*"))) == len(copies_of(ledger))
@@ -113,7 +114,7 @@ def test_what_is_only_in_the_journal_is_copied(ledger: Path) -> None:
     with Ledger(ledger, read_only=True) as reader:
         reader.sets()
         with Ledger(ledger) as writer:
-            writer.record_cover(cover(COVERS))
+            writer.record_covers([cover(COVERS)])
         assert backed_up(ledger) == ""
         assert len(content(copies_of(ledger)[0])) == COVERS + 1
 
@@ -141,7 +142,7 @@ def test_a_damaged_ledger_is_not_copied(ledger: Path, damage: Callable[[bytes], 
     assert backed_up(ledger) == ""
     kept = last.read_bytes()
     with Ledger(ledger) as more:
-        more.record_cover(cover(COVERS))
+        more.record_covers([cover(COVERS)])
     ledger.write_bytes(damage(ledger.read_bytes()))
     note = backed_up(ledger)
     assert note.startswith("no copy of the ledger was made")
@@ -181,11 +182,11 @@ def test_without_room_the_old_copies_stay(ledger: Path) -> None:
     last, earlier = copies_of(ledger)
     for number in range(COVERS, COVERS + 2):
         with Ledger(ledger) as more:
-            more.record_cover(cover(number))
+            more.record_covers([cover(number)])
         assert backed_up(ledger) == ""
     kept = last.read_bytes(), earlier.read_bytes()
     with Ledger(ledger) as more:
-        more.record_cover(cover(COVERS + 2))
+        more.record_covers([cover(COVERS + 2)])
     with small_files(ledger.stat().st_size // 2):
         note = backed_up(ledger)
     assert note.startswith("no copy of the ledger was made; the last one, if any, is kept: ")
@@ -243,14 +244,16 @@ SENSELESS = {
         "INSERT INTO albums VALUES (1, 'm1', 'Ann', 'One', 'p', 'Jazz', 'none', NULL)",
     ],
     "covers": [
-        "UPDATE covers SET status = 'so so' WHERE path = 'Jazz/1.jpg'",
-        "UPDATE covers SET path = '../1.jpg' WHERE path = 'Jazz/1.jpg'",
-        "UPDATE covers SET path = 'a/b/c.jpg' WHERE path = 'Jazz/1.jpg'",
-        "UPDATE covers SET sha256 = substr(sha256, 2) WHERE path = 'Jazz/1.jpg'",
-        "UPDATE covers SET phash = 'xyz' WHERE path = 'Jazz/1.jpg'",
-        "UPDATE covers SET fetched_at = 'then' WHERE path = 'Jazz/1.jpg'",
-        "UPDATE covers SET rendering = 'round' WHERE path = 'Jazz/1.jpg'",
-        "UPDATE covers SET url = x'aa' WHERE path = 'Jazz/1.jpg'",
+        "UPDATE covers SET status = 'so so' WHERE picture = 'p1'",
+        "UPDATE covers SET sha256 = substr(sha256, 2) WHERE picture = 'p1'",
+        "UPDATE covers SET phash = 'xyz' WHERE picture = 'p1'",
+        "UPDATE covers SET fetched_at = 'then' WHERE picture = 'p1'",
+        "UPDATE covers SET rendering = 'round' WHERE picture = 'p1'",
+        "UPDATE covers SET url = x'aa' WHERE picture = 'p1'",
+    ],
+    "files": [
+        "UPDATE files SET path = '../1.jpg' WHERE picture = 'p1'",
+        "UPDATE files SET path = 'a/b/c.jpg' WHERE picture = 'p1'",
     ],
     "renewals": ["INSERT INTO renewals VALUES ('u', CAST(x'ff' AS TEXT))"],
     "looks": [
@@ -258,8 +261,8 @@ SENSELESS = {
         "INSERT INTO looks VALUES (1, '{0}', x'00')",
     ],
     "sets": [
-        "INSERT INTO sets VALUES ('noslash', 'train')",
-        "INSERT INTO sets VALUES ('Jazz/1.jpg', 'fourth')",
+        "INSERT INTO sets VALUES ('m1', 'noslash', 'train')",
+        "INSERT INTO sets VALUES ('m1', 'Jazz/1.jpg', 'fourth')",
     ],
     "placements": [
         "INSERT INTO placements VALUES (1, 'm1', 'fourth', '[]')",
@@ -303,7 +306,11 @@ def test_rows_that_make_no_sense_are_found_and_not_copied(
     db.close()
     assert find_damage(ledger) == f"1 rows of {table} make no sense"
     less = copy_sound(ledger, tmp_path / "other.sqlite")
-    assert less == {**rows, "covers": COVERS - (table == "covers")}
+    assert less == {
+        **rows,
+        "covers": COVERS - (table == "covers"),
+        "files": COVERS - (table in {"covers", "files"}),
+    }
     assert find_damage(tmp_path / "other.sqlite") == ""
 
 

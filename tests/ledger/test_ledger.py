@@ -6,11 +6,21 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from formats import FORMAT_5
 
 from equigen.errors import LedgerError
 from equigen.identity.albums import Identity
 from equigen.ledger.ledger import LAST_FETCH, LAST_REFRESH, Ledger
-from equigen.ledger.models import Cover, CoverPair, PageUse, Placement, StoredLook, StoredPage
+from equigen.ledger.models import (
+    AlbumSet,
+    Cover,
+    CoverPair,
+    FileOf,
+    PageUse,
+    Placement,
+    StoredLook,
+    StoredPage,
+)
 from equigen.schema import Album, Listing
 
 LISTINGS = tuple(
@@ -104,11 +114,11 @@ def test_reading_leaves_nothing_beside_the_ledger(path: Path) -> None:
 def test_many_threads_may_write(path: Path) -> None:
     """Covers recorded from several threads are all there."""
     with Ledger(path) as ledger, ThreadPoolExecutor(8) as pool:
-        covers = [Cover(f"{n}", "p", "u", "ok") for n in range(200)]
-        list(pool.map(ledger.record_cover, covers))
+        covers = [Cover(f"{n}", "u", "ok") for n in range(200)]
+        list(pool.map(lambda cover: ledger.record_covers([cover]), covers))
         list(pool.map(lambda _: ledger.count_request("h", "d"), range(100)))
         assert ledger.covers() == {
-            cover.path: cover for cover in sorted(covers, key=lambda c: c.path)
+            cover.picture: cover for cover in sorted(covers, key=lambda c: c.picture)
         }
         assert ledger.requests_on("h", "d") == 100
 
@@ -205,32 +215,109 @@ def test_an_older_ledger_keeps_what_it_knows(path: Path) -> None:
     db.close()
     with Ledger(path) as ledger:
         one = Cover(
-            "Jazz/a.jpg", "pa", "http://x/a", "ok", "", 200, 2, 11, 12, 13, "sha a", "then",
+            "pa", "http://x/a", "ok", "", 200, 2, 11, 12, 13, "sha a", "then",
             "http://y/a", "64 crop png", "etag", "modified", "0123456789abcdef",
         )  # fmt: skip
-        other = Cover("Jazz/b.jpg", "pb", "http://x/b", "failed", "HTTP 500", 500, 3, failures=1)
+        other = Cover("pb", "http://x/b", "failed", "HTTP 500", 500, 3, failures=1)
         assert ledger.covers() == {
-            "Jazz/a.jpg": one,
-            "Jazz/b.jpg": dataclasses.replace(other, fetched_at="then"),
+            "pa": one,
+            "pb": dataclasses.replace(other, fetched_at="then"),
         }
-        assert ledger.covers_of(["pa"]) == [one]
-        assert ledger.sets() == {"Jazz/a.jpg": "train"}
+        assert ledger.covers_of(["pa"]) == {"pa": one}
+        assert ledger.files_of(["pa", "pb"]) == {"pa": ["Jazz/a.jpg"]}
+        assert ledger.sets() == ledger.laid_out() == {"Jazz/a.jpg": "train"}
         assert ledger.placements() == [Placement("m1", "train", ("artist a", "cover sha a"))]
         assert ledger.requests_on("x", "2026-06-15") == 5
         assert ledger.value("split_link") == "move"
         assert ledger.looked_at() == set()
-        ledger.record_cover(one)
+        ledger.record_covers([one])
     with Ledger(path.with_name("new.sqlite")):
         pass
     assert columns_of(path) == columns_of(path.with_name("new.sqlite"))
+
+
+def test_a_file_counts_only_with_the_bytes_that_are_known(path: Path) -> None:
+    """Where a picture has other bytes now, or none any more, its other files are forgotten."""
+    one, other = FileOf("p", "Jazz/a.jpg"), FileOf("p", "Rock/a.jpg")
+    cover = Cover("p", "u", "ok", size_bytes=3, sha256="old")
+    with Ledger(path) as ledger:
+        ledger.record_covers([cover], files=[one, other])
+        ledger.record_covers([dataclasses.replace(cover, etag="e")], files=[one])
+        assert ledger.files_of(["p", "q"]) == {"p": [one.path, other.path]}
+        assert list(ledger.identical_covers()) == [[one.path, other.path]]
+        ledger.record_covers([dataclasses.replace(cover, sha256="new")], files=[other])
+        assert ledger.files_of(["p"]) == {"p": [other.path]}
+        assert list(ledger.cover_digests()) == [other.path]
+        assert set(ledger.covers_at([one, other])) == {other.path}
+        ledger.record_file(one, moved_from=other.path)
+        assert ledger.files_of(["p"]) == {"p": [one.path]}
+        ledger.record_covers([Cover("p", "u", "missing", "HTTP 404")])
+        assert list(ledger.files()) == []
+        assert set(ledger.covers_at([one, other])) == {one.path, other.path}
+
+
+def test_an_album_with_several_files_has_the_set_of_each(path: Path) -> None:
+    """Nearly all have one, and are found by their keys wherever the file lies."""
+    sets = [
+        AlbumSet("m1", "Jazz/a.jpg", "train"),
+        AlbumSet("m2", "Jazz/b.jpg", "val"),
+        AlbumSet("m2", "Rock/b.jpg", "aside"),
+        AlbumSet("", "Pop/c.jpg", "test"),
+    ]
+    with Ledger(path) as ledger:
+        ledger.record_sets(sets)
+        assert ledger.laid_out() == {each.path: each.set_name for each in sets}
+        known = ledger.sets()
+        assert known == {"m1": "train", "m2": "val", "Rock/b.jpg": "aside", "Pop/c.jpg": "test"}
+        assert ledger.sets_of(["m2"], ["Jazz/a.jpg"]) == {"m2": "val", "Rock/b.jpg": "aside"}
+        assert ledger.sets_of([""], ["Pop/c.jpg"]) == {"Pop/c.jpg": "test"}
+
+
+def test_covers_that_were_known_by_their_paths_are_known_by_their_pictures(path: Path) -> None:
+    """Of several paths the good one counts, else the newest; files with its bytes show it."""
+    rows = [  # path, picture, url, status, fetched_at, sha256
+        ("Jazz/a.jpg", "p", "http://x/p", "ok", "2026-01-01", "new"),
+        ("Pop/a.jpg", "p", "http://x/p", "missing", "2026-02-02", ""),
+        ("Rock/a.jpg", "p", "http://x/p", "ok", "2026-01-01", "new"),
+        ("Folk/a.jpg", "p", "http://x/p", "ok", "2025-01-01", "old"),
+        ("Jazz/b.jpg", "q", "http://x/q", "missing", "2026-01-01", ""),
+        ("Rock/b.jpg", "q", "http://x/q", "failed", "2026-03-03", ""),
+        ("Jazz/c.jpg", "", "", "ok", "2026-01-01", "c"),
+        ("Jazz/d.jpg", "here.jpg", "here.jpg", "ok", "2026-01-01", "d"),
+        ("Jazz/e.jpg", "s", "http://x/spacer.gif", "ok", "2026-01-01", "e"),
+    ]
+    with sqlite3.connect(path) as db:
+        db.executescript(FORMAT_5)
+        db.executemany(
+            "INSERT INTO covers VALUES (?1, ?2, ?3, ?4, '', 0, 1, 5, 6, 7, ?6, ?5, '', 'original',"
+            " '', '', '', 0)",
+            rows,
+        )
+    db.close()
+    with Ledger(path) as ledger:
+        ends = {key: (each.status, each.fetched_at) for key, each in ledger.covers().items()}
+        assert ends == {
+            "p": ("ok", "2026-01-01"),
+            "q": ("failed", "2026-03-03"),
+            "file:c.jpg": ("ok", "2026-01-01"),
+            "file:d.jpg": ("ok", "2026-01-01"),
+            "file:e.jpg": ("ok", "2026-01-01"),
+        }
+        assert ledger.files_of(ends) == {
+            "p": ["Jazz/a.jpg", "Rock/a.jpg"],
+            "file:c.jpg": ["Jazz/c.jpg"],
+            "file:d.jpg": ["Jazz/d.jpg"],
+            "file:e.jpg": ["Jazz/e.jpg"],
+        }
 
 
 def test_what_looks_alike_is_remembered(path: Path) -> None:
     """The first look at a file counts; pairs take the place of what was known, groups of all."""
     pairs = [CoverPair("a", "b", 3, 0.9), CoverPair("a", "c", 8, 0.2, is_alike=False)]
     with Ledger(path) as ledger:
-        ledger.record_covers((), {"b": b"two", "a": b""})
-        ledger.record_covers([Cover("p", "p", "u", "ok")], {"a": b"other", "c": b"three"})
+        ledger.record_covers((), looks={"b": b"two", "a": b""})
+        more = {"a": b"other", "c": b"three"}
+        ledger.record_covers([Cover("p", "u", "ok")], looks=more)
         ledger.record_pairs(reversed(pairs))
         ledger.record_groups({"a": "a", "b": "a"})
         ledger.record_groups({"c": "c", "d": "c"})

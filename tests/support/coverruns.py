@@ -39,6 +39,7 @@ class Ran:
     summary: Mapping[str, object]
     talk: str
     covers: Mapping[str, Cover]
+    paths: dict[str, str]
     files: Mapping[str, bytes]
 
     @property
@@ -53,7 +54,7 @@ class Ran:
 
     def file(self, url: str) -> bytes:
         """Return the file of a cover."""
-        return self.files[self.covers[url].path]
+        return self.files[self.paths[url]]
 
 
 def run_covers(folder: Path, way: str, urls: Sequence[str], **http: float) -> Ran:
@@ -88,15 +89,17 @@ def run_again(folder: Path, way: str, **http: float) -> Ran:
     assert "Traceback" not in talk, talk
     assert process.returncode in {0, 3}, talk
     summary = from_json(out.decode())
-    covers = {cover.url: cover for cover in ledger_of(folder).values()}
-    ran = Ran(way, process.returncode, summary, talk, covers, files_of(folder))
+    known = ledger_of(folder)
+    covers = {cover.url: cover for cover in known.values()}
+    paths = {cover.url: path for path, cover in known.items()}
+    ran = Ran(way, process.returncode, summary, talk, covers, paths, files_of(folder))
     assert_sound(ran)
     return ran
 
 
 def assert_sound(ran: Ran) -> None:
     """Assert the promise: good files that decode, or reasons; nothing left over; sums that fit."""
-    good = {cover.path: cover for cover in ran.covers.values() if cover.status == "ok"}
+    good = {ran.paths[url]: cover for url, cover in ran.covers.items() if cover.status == "ok"}
     assert set(ran.files) == set(good), "a file too many, too few, or left over"
     for path, body in ran.files.items():
         assert good[path].size_bytes == len(body)

@@ -13,6 +13,7 @@ from PIL import Image
 from support import NOON, from_json, make_context, program_env, sandbox_env, write_rows
 
 from equigen.commands import download
+from equigen.dataset.covers import dataset_covers
 from equigen.http.rate_limit import Clock
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import Cover
@@ -33,9 +34,16 @@ JPEG = picture()
 
 
 def ledger_of(folder: Path) -> dict[str, Cover]:
-    """Return what the ledger knows of all covers."""
+    """Return what the ledger knows of all covers, by path: a row's, or where a good one lies."""
     with Ledger(folder / "equigen_ledger.sqlite", read_only=True) as ledger:
-        return ledger.covers()
+        covers = ledger.covers()
+        files = ledger.files_of(covers)
+    found = {path: covers[picture] for picture, paths in files.items() for path in paths}
+    if (folder / TSV).exists():
+        for row in dataset_covers(make_context(folder)):
+            if row.picture in covers and covers[row.picture].status != "ok":
+                found[row.path] = covers[row.picture]
+    return found
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

@@ -14,7 +14,7 @@ from equigen.dataset.covers import dataset_covers
 from equigen.images.check import check_picture
 from equigen.images.rendering import Check, Demands, Rendering
 from equigen.ledger.ledger import Ledger
-from equigen.ledger.models import Cover
+from equigen.ledger.models import Cover, FileOf
 from equigen.summary import Summary
 
 TSV = "equigen_dataset.tsv"
@@ -83,7 +83,7 @@ def fill(
     """Write a dataset, and the covers of the ids in `pictures` as a download leaves them."""
     write_rows(folder / TSV, *rows, columns=list(rows[0]))
     context = make_context(folder)
-    covers, looks = [], {}
+    covers, files, looks = [], [], {}
     for row in dataset_covers(context):
         if row.album_id not in pictures:
             continue
@@ -94,7 +94,6 @@ def fill(
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(made.files[0])
         cover = Cover(
-            row.path,
             row.picture,
             row.url,
             "ok",
@@ -105,10 +104,11 @@ def fill(
             phash=made.phash,
         )
         covers.append(cover)
+        files.append(FileOf(row.picture, row.path))
         if made.descriptor:
             looks[made.sha256] = made.descriptor
     with Ledger(context.ledger) as ledger:
-        ledger.record_covers(covers, looks)
+        ledger.record_covers(covers, files=files, looks=looks)
 
 
 def run_dedupe(folder: Path, **flags: object) -> Summary:

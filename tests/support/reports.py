@@ -11,7 +11,7 @@ from support import make_context, write_rows
 
 from equigen.dataset.covers import dataset_covers
 from equigen.ledger.ledger import Ledger
-from equigen.ledger.models import Cover
+from equigen.ledger.models import AlbumSet, Cover, FileOf
 
 COLUMNS = ("artist", "album", "album_index", "genre", "year", "image_url")
 Row = Mapping[str, str]
@@ -47,22 +47,25 @@ def fill(
     quoted = [{name: _quoted(cell) for name, cell in each.items()} for each in rows]
     write_rows(folder / "equigen_dataset.tsv", *quoted, columns=COLUMNS)
     context = make_context(folder)
-    covers = []
+    covers, files = [], []
     for at, wanted in enumerate(dataset_covers(context)):
         body = (pictures or {}).get(at, jpeg(at))
         file = context.images / wanted.path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(body)
         digest = hashlib.sha256(body).hexdigest()
+        files.append(FileOf(wanted.picture, wanted.path))
         covers.append(
             Cover(
-                wanted.path, wanted.picture, wanted.url, "ok",
+                wanted.picture, wanted.url, "ok",
                 size_bytes=len(body), sha256=digest,
             )
         )  # fmt: skip
     with Ledger(context.ledger) as ledger:
-        ledger.record_covers(covers)
-        ledger.record_sets({c.path: sets[at % len(sets)] for at, c in enumerate(covers)})
+        ledger.record_covers(covers, files=files)
+        ledger.record_sets(
+            AlbumSet("", file.path, sets[at % len(sets)]) for at, file in enumerate(files)
+        )
     return covers
 
 

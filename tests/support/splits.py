@@ -11,7 +11,7 @@ from support import make_context, write_rows
 from equigen.commands import split
 from equigen.dataset.covers import dataset_covers
 from equigen.ledger.ledger import Ledger
-from equigen.ledger.models import Cover
+from equigen.ledger.models import Cover, FileOf
 from equigen.schema import ASIDE, SETS, Group
 from equigen.summary import Summary
 
@@ -44,16 +44,17 @@ def fill(folder: Path, rows: Sequence[Row], same: Mapping[str, str] | None = Non
     """Write a dataset whose covers are all there; `same` names albums that show another's cover."""
     write_rows(folder / TSV, *rows, columns=list(rows[0]))
     context = make_context(folder)
-    covers = []
+    covers, files = [], []
     for row in dataset_covers(context):
         file = context.images / row.path
         file.parent.mkdir(parents=True, exist_ok=True)
         body = f"picture of {(same or {}).get(row.album_id, row.album_id)}".encode()
         file.write_bytes(body)
         digest = hashlib.sha256(body).hexdigest()
-        covers.append(Cover(row.path, row.picture, row.url, "ok", sha256=digest))
+        files.append(FileOf(row.picture, row.path))
+        covers.append(Cover(row.picture, row.url, "ok", sha256=digest))
     with Ledger(context.ledger) as ledger:
-        ledger.record_covers(covers)
+        ledger.record_covers(covers, files=files)
 
 
 def run_split(folder: Path, group: Group = Group.ARTIST_COVER, **flags: object) -> Summary:
