@@ -1,6 +1,6 @@
-"""Count albums a genre, largest first.
+"""Count albums a label, largest first.
 
-Reads the TSV, or with --images a folder of pictures that has one folder a genre. --by set also
+Reads the TSV, or with --images a folder of pictures that has one folder a label. --by set also
 tells each set's share. --by given twice counts one against the other. --chart draws the counts:
 bars, or with two --by a heat map with numbers. A year that isn't from 1860 to 2099 has
 an unknown decade.
@@ -8,7 +8,7 @@ an unknown decade.
 Examples:
   equigen counts
   equigen counts --by decade --json
-  equigen counts --by genre --by decade --chart counts.png
+  equigen counts --by label --by decade --chart counts.png
   equigen counts --images data/equigen_album_images
 """
 
@@ -55,7 +55,7 @@ def run(
         list[By] | None,
         typer.Option(
             metavar="FIELD",
-            help="genre (without it), label, decade, country or set; two: one against the other.",
+            help="label (without it), genre, decade, country or set; two: one against the other.",
         ),
     ] = None,
     images: Annotated[
@@ -72,7 +72,7 @@ def run(
         StorageError: the chart can't be written.
 
     """
-    fields = _fields(by or [By.GENRE], images)
+    fields = _fields(by or [By.LABEL], images)
     if chart:
         check_chart(chart, context.own_files)
     found = Counter(_folders(images)) if images else _count(context, fields)
@@ -104,9 +104,9 @@ class _Counted:
 
 
 def _fields(by: Sequence[By], images: Path | None) -> Sequence[By]:
-    if images and (unknown := [each for each in by if each is not By.GENRE]):
+    if images and (unknown := [each for each in by if each is not By.LABEL]):
         msg = (
-            f"--by {unknown[0]}: a folder of pictures tells only genres. Leave out --images or"
+            f"--by {unknown[0]}: a folder of pictures tells only labels. Leave out --images or"
             " --by."
         )
         raise UsageError(msg)
@@ -181,7 +181,7 @@ def _count(context: Context, fields: Sequence[By]) -> Counter[_Values]:
 
 def _told(by: By, cell: str, label_of: Callable[[str], str]) -> str:
     match by:
-        case By.GENRE:
+        case By.LABEL:
             return label_of(cell)
         case By.DECADE:
             return decade_of(cell)
@@ -199,9 +199,9 @@ def _value(cover: WantedCover, by: By, sets: Mapping[str, str]) -> str:
             return _told(by, cover.year, str)
         case By.COUNTRY:
             return _told(by, cover.country, str)
-        case By.GENRE:
-            return cover.label
         case By.LABEL:
+            return cover.label
+        case By.GENRE:
             return cover.genre
 
 

@@ -114,7 +114,7 @@ def gather(context: Context, *, covers: int) -> Gathered:
     groups = lookalike_groups(tally.alike, remembered.likeness, remembered.groups.values())
     divided, causes, split = conflicts(groups), tally.causes.most_common(), torn(groups)
     sheets, pictured = _pictures(context, tally, groups[:_MOST_GROUPS], covers)
-    table = crosstab(tally.cells, By.GENRE, By.DECADE)
+    table = crosstab(tally.cells, By.LABEL, By.DECADE)
     genres = len({genre for genre, _ in tally.sets})
     findings = Findings(
         name=context.directory.resolve().name,

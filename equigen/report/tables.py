@@ -15,7 +15,7 @@ _SETS: Final = (*SETS, ASIDE, NO_SET)
 
 
 class By(StrEnum):
-    """Field that albums are counted by: `genre` is the folder, `label` the TSV's genre cell."""
+    """Field that albums are counted by: `label` is the folder, `genre` the TSV's cell."""
 
     GENRE = "genre"
     LABEL = "label"
@@ -136,7 +136,7 @@ def set_rows(
     `counts` are covers by genre and set (a set, "aside" or `NO_SET`). Of more genres than
     `most_genres`, the smallest share one further row.
     """
-    table = crosstab(counts, By.GENRE, By.SET)
+    table = crosstab(counts, By.LABEL, By.SET)
     shown = table.folded(most_genres + 1, len(_SETS), others="other genres")
     rows = zip(shown.rows, shown.counts, strict=True)
     by_genre = [(name, dict(zip(shown.columns, row, strict=True))) for name, row in rows]

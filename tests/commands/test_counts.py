@@ -36,8 +36,8 @@ def count(folder: Path, by: By) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("by", "expected"),
     [
-        (By.GENRE, {"Rock": 3, "World": 2, "Jazz": 1}),
-        (By.LABEL, {"Rock": 3, "Bolero (World)": 1, "Jazz": 1, "Salsa (World)": 1}),
+        (By.LABEL, {"Rock": 3, "World": 2, "Jazz": 1}),
+        (By.GENRE, {"Rock": 3, "Bolero (World)": 1, "Jazz": 1, "Salsa (World)": 1}),
         (By.DECADE, {"1960s": 2, "1970s": 2, "unknown": 2}),
         (By.COUNTRY, {"US": 2, "Cuba": 1, "NA": 1, "UK": 1, "unknown": 1}),
         (By.SET, {"in no set": 6}),
@@ -66,7 +66,7 @@ def test_a_folder_of_pictures_can_be_counted(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     summary = counts.run(make_context(tmp_path), images=tmp_path)
     assert summary.table is not None
-    assert summary.table.columns == ("genre", "pictures")
+    assert summary.table.columns == ("label", "pictures")
     facts = summary.facts
     assert facts["counts"] == {"Rock": 2, "Jazz": 1}
     with pytest.raises(UsageError, match="--by decade"):
@@ -84,9 +84,9 @@ def test_an_empty_dataset_counts_to_nothing(tmp_path: Path) -> None:
 def test_one_field_is_counted_against_another(tmp_path: Path) -> None:
     """Each cell, the totals of both, and those of the table; decades stand by age."""
     write_rows(tmp_path / "equigen_dataset.tsv", *ROWS, columns=COLUMNS)
-    summary = counts.run(make_context(tmp_path), by=[By.GENRE, By.DECADE])
+    summary = counts.run(make_context(tmp_path), by=[By.LABEL, By.DECADE])
     assert summary.table is not None
-    assert summary.table.columns == ("genre", "1960s", "1970s", "unknown", "total")
+    assert summary.table.columns == ("label", "1960s", "1970s", "unknown", "total")
     assert summary.table.rows == (
         ("Rock", 2, 0, 1, 3),
         ("World", 0, 2, 0, 2),
@@ -94,19 +94,19 @@ def test_one_field_is_counted_against_another(tmp_path: Path) -> None:
         ("total", 2, 2, 2, 6),
     )
     assert summary.facts == {
-        "by": ["genre", "decade"],
+        "by": ["label", "decade"],
         "counts": {
             "Rock": {"1960s": 2, "1970s": 0, "unknown": 1},
             "World": {"1960s": 0, "1970s": 2, "unknown": 0},
             "Jazz": {"1960s": 0, "1970s": 0, "unknown": 1},
         },
         "totals": {
-            "genre": {"Rock": 3, "World": 2, "Jazz": 1},
+            "label": {"Rock": 3, "World": 2, "Jazz": 1},
             "decade": {"1960s": 2, "1970s": 2, "unknown": 2},
         },
         "total": 6,
     }
-    turned = counts.run(make_context(tmp_path), by=[By.DECADE, By.GENRE])
+    turned = counts.run(make_context(tmp_path), by=[By.DECADE, By.LABEL])
     assert turned.facts["totals"] == summary.facts["totals"]
     assert turned.table is not None
     assert turned.table.rows[0] == ("1960s", 2, 0, 0, 2)
@@ -147,7 +147,7 @@ def test_each_set_has_its_share(tmp_path: Path) -> None:
     assert "3   75.0%" in drawn
 
 
-@pytest.mark.parametrize("by", [None, [By.LABEL], [By.GENRE, By.DECADE]])
+@pytest.mark.parametrize("by", [None, [By.GENRE], [By.LABEL, By.DECADE]])
 def test_counts_can_be_drawn(tmp_path: Path, by: list[By] | None) -> None:
     """The chart says what it shows; a name of another type is refused before anything is read."""
     with pytest.raises(UsageError, match=r"\.png"):
@@ -156,19 +156,19 @@ def test_counts_can_be_drawn(tmp_path: Path, by: list[By] | None) -> None:
     chart = tmp_path / "charts" / "counts.svg"
     summary = counts.run(make_context(tmp_path), by=by, chart=chart)
     assert summary.facts["chart"] == str(chart)
-    words = " and ".join(by or ["genre"])
+    words = " and ".join(by or ["label"])
     assert f">6 albums by {words}</text>" in chart.read_text(encoding="utf-8")
 
 
 def test_a_folder_of_pictures_can_be_drawn(tmp_path: Path) -> None:
-    """They are pictures, and known by genre alone."""
+    """They are pictures, and known by label alone."""
     (tmp_path / "images" / "Rock").mkdir(parents=True)
     (tmp_path / "images" / "Rock" / "a.jpg").touch()
     context, chart = make_context(tmp_path), tmp_path / "x.svg"
     counts.run(context, images=tmp_path / "images", chart=chart)
-    assert ">1 pictures by genre</text>" in chart.read_text(encoding="utf-8")
+    assert ">1 pictures by label</text>" in chart.read_text(encoding="utf-8")
     with pytest.raises(UsageError, match="--by set: a folder of pictures"):
-        counts.run(context, by=[By.GENRE, By.SET], images=tmp_path / "images")
+        counts.run(context, by=[By.LABEL, By.SET], images=tmp_path / "images")
 
 
 def test_without_matplotlib_it_says_what_to_install(tmp_path: Path) -> None:
@@ -182,5 +182,5 @@ def test_without_matplotlib_it_says_what_to_install(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert "pip install 'equigen[chart]'" in done.stderr
     assert done.stderr.count("\n") == 1
-    done = equigen("counts", "--by", "genre", "--by", "decade", "--json", cwd=tmp_path, env=env)
-    assert from_json(done.stdout)["totals"]["genre"] == {"Rock": 3, "World": 2, "Jazz": 1}
+    done = equigen("counts", "--by", "label", "--by", "decade", "--json", cwd=tmp_path, env=env)
+    assert from_json(done.stdout)["totals"]["label"] == {"Rock": 3, "World": 2, "Jazz": 1}
