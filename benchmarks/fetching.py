@@ -22,7 +22,7 @@ from pathlib import Path
 from equigen.config.settings import Spread
 from equigen.labels.taxonomy import builtin_labels
 from equigen.sandbox.catalogue import make_catalogue
-from equigen.sandbox.exchange import Hit
+from equigen.sandbox.handlers import Hit
 from equigen.sandbox.search import find
 from equigen.sandbox.server import Sandbox
 

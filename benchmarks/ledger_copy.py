@@ -23,7 +23,7 @@ from equigen.identity.albums import Identity
 from equigen.images.descriptor import VIEW
 from equigen.ledger.backup import back_up, copies_of
 from equigen.ledger.ledger import LEDGER_NAME
-from equigen.ledger.models import OK, Cover, Placement, Taken
+from equigen.ledger.models import OK, AlbumSet, Cover, FileOf, Placement, Taken
 from equigen.repairing.damage import copy_sound, find_damage
 from equigen.repairing.rebuilding import RebuiltLedger
 from equigen.schema import SETS
@@ -91,40 +91,65 @@ def _fill(path: Path, covers: int) -> None:
     with RebuiltLedger(path) as ledger, ledger.indexing_albums():
         ledger.begin_sets(anew=True)
         for start in range(0, covers, _BATCH):
-            some = [_cover(number) for number in range(start, min(start + _BATCH, covers))]
+            numbers = range(start, min(start + _BATCH, covers))
+            some = [_cover(number) for number in numbers]
+            files = [
+                FileOf(each.picture, _path(number))
+                for number, each in zip(numbers, some, strict=True)
+            ]
             looks = {
                 each.sha256: Random(each.sha256).randbytes(_VIEWS * VIEW.itemsize) for each in some
             }
-            ledger.record_covers(some, looks)
-            ledger.add_albums([_album(each) for each in some])
+            ledger.record_covers(some, files=files, looks=looks)
+            ledger.add_albums([_album(number) for number in numbers])
             ledger.add_sets(
-                [(each.path, SETS[0]) for each in some], [_placement(each) for each in some]
+                [AlbumSet(_album_id(number), _path(number), SETS[0]) for number in numbers],
+                [_placement(number) for number in numbers],
             )
         ledger.finish_sets()
 
 
+def _artist(number: int) -> str:
+    return f"Artist {number // 3}"
+
+
+def _title(number: int) -> str:
+    return f"The Album of a Name {number}"
+
+
+def _album_id(number: int) -> str:
+    return f"m{number:09}"
+
+
+def _sha256(number: int) -> str:
+    return hashlib.sha256(f"{_artist(number)} - {_title(number)}".encode()).hexdigest()
+
+
+def _path(number: int) -> str:
+    return f"Jazz/{_artist(number)} - {_title(number)} [{_sha256(number)[:8]}].jpg"
+
+
 def _cover(number: int) -> Cover:
-    name = f"Artist {number // 3} - The Album of a Name {number}"
-    sha256 = hashlib.sha256(name.encode()).hexdigest()
-    url = f"https://covers.example/R-{number}-{sha256[:10]}.jpeg"
+    sha256 = _sha256(number)
+    picture = f"R-{number}-{sha256[:10]}.jpeg"
+    url = f"https://covers.example/{picture}"
     return Cover(
-        f"Jazz/{name} [{sha256[:8]}].jpg", f"R-{number}-{sha256[:10]}.jpeg", url, OK,
+        picture=picture, url=url, status=OK,
         http_status=200, size_bytes=60_000, width_px=600, height_px=600, sha256=sha256,
         fetched_at="2026-01-01T00:00:00+00:00", final_url=url, etag=f'"{sha256[:32]}"',
         last_modified="Thu, 01 Jan 2026 00:00:00 GMT", phash=sha256[:16],
     )  # fmt: skip
 
 
-def _album(cover: Cover) -> Taken:
-    artist, _, title = cover.path.partition("/")[2].partition(" - ")
-    identity = Identity(f"m{cover.sha256[:9]}", artist, title, cover.picture, "Jazz")
+def _album(number: int) -> Taken:
+    picture = _cover(number).picture
+    identity = Identity(_album_id(number), _artist(number), _title(number), picture, "Jazz")
     return Taken(identity, 1, pending=False, year="")
 
 
-def _placement(cover: Cover) -> Placement:
-    artist = cover.path.partition("/")[2].partition(" - ")[0].lower()
-    ties = (f"artist {artist}", f"cover {cover.sha256}")
-    return Placement(f"m{cover.sha256[:9]}", SETS[0], ties)
+def _placement(number: int) -> Placement:
+    ties = (f"artist {_artist(number).lower()}", f"cover {_sha256(number)}")
+    return Placement(_album_id(number), SETS[0], ties)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from equigen.errors import UsageError
-from equigen.http.redaction import Censor
+from equigen.http.addresses import Censor
 from equigen.output import complain
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from support import (
 
 from equigen.errors import UsageError
 from equigen.events import tell
-from equigen.http.redaction import Censor
+from equigen.http.addresses import Censor
 from equigen.logfile import LogFile, as_line, logging_to
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.server import Sandbox

@@ -31,7 +31,7 @@ from equigen.commands import run
 from equigen.commands.run import next_time
 from equigen.ledger.ledger import LEDGER_NAME, Ledger
 from equigen.sandbox.catalogue import make_catalogue
-from equigen.sandbox.exchange import Hit, Reply
+from equigen.sandbox.handlers import Hit, Reply
 from equigen.sandbox.server import Sandbox
 from equigen.storage.lock import dataset_lock
 from equigen.summary import Summary

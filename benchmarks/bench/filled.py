@@ -10,7 +10,6 @@ from pathlib import Path
 from random import Random
 
 import equigen.dataset.covers
-import equigen.dataset.naming
 import equigen.dataset.tsv
 import equigen.images.descriptor
 import equigen.ledger.ledger
@@ -34,7 +33,7 @@ _MAKERS = (
     equigen.dataset.tsv,
     equigen.ledger.ledger,
     equigen.images.descriptor,
-    equigen.dataset.naming,
+    equigen.dataset.covers,
     ours,
 )
 

@@ -36,7 +36,7 @@ from equigen.ledger.ledger import (
     REFRESHING,
     SPLIT_LINK,
 )
-from equigen.ledger.meta import Begun, PastRun, TsvFacts, read_moment
+from equigen.ledger.models import Begun, PastRun, TsvFacts, read_moment
 from equigen.schema import ASIDE, SETS, Link
 from equigen.sources.base import LocalSource, licence_of, open_source
 from equigen.storage.atomic import refuse_file

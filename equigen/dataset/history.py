@@ -25,7 +25,7 @@ from equigen.errors import (
 )
 from equigen.ledger.database import has_tables
 from equigen.ledger.ledger import LAST_RUN, LAST_SUCCESS, RUN_UNDER_WAY, Ledger
-from equigen.ledger.meta import Begun, PastRun, read_begun, read_past_run
+from equigen.ledger.models import Begun, PastRun, read_begun, read_past_run
 from equigen.schema import safe_text
 from equigen.storage.lock import LOCK_NAMES, dataset_lock
 from equigen.summary import Summary, as_iso, left_by_unit, resumption

@@ -25,7 +25,7 @@ from equigen.logfile import log_under_way
 from equigen.summary import Summary
 
 if TYPE_CHECKING:
-    from equigen.downloading.engines.base import Inbox
+    from equigen.downloading.engines import Inbox
     from equigen.downloading.engines.threads import ThreadExecutor
 
 _BEYOND = Ending("waiting: beyond --limit")

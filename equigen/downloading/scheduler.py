@@ -11,7 +11,7 @@ from queue import Empty
 from time import monotonic
 from typing import TYPE_CHECKING, Self
 
-from equigen.downloading.engines.base import Executor, Hold, Inbox
+from equigen.downloading.engines import Executor, Hold, Inbox
 from equigen.downloading.jobs import ELSEWHERE, ERROR, RESTS, STOPPED, Job, Result
 from equigen.downloading.queue import JobQueues
 from equigen.errors import EquigenError, StorageError

@@ -1,6 +1,12 @@
-"""Encode URLs for requests, and redact them for messages."""
+"""Encode URLs for requests, show them in messages, and redact secrets."""
 
+import base64
+import html
+import json
 import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from typing import Final
 from urllib.parse import urlsplit
 
 import idna
@@ -71,3 +77,116 @@ def _label(label: str) -> str:
     if label.isascii():
         return label
     return idna.encode(label, strict=True, std3_rules=True).decode("ascii")
+
+
+STARS: Final = "***"
+# A prefix of so many characters is taken for the secret, since quotes may be cut off; at the end of
+# a text, where a cut is likely, the shorter one suffices.
+_START_CHARS: Final = 8
+_LEAST_CHARS: Final = 4
+_LEAST_BASE64: Final = 6
+# Base64 of a text depends on its offset, modulo three, within the encoded bytes.
+_PLACES: Final = 3
+# Web forms write a space like this, and JSON sometimes a slash.
+_ALSO: Final = {" ": "+", "/": "\\/"}
+_BETWEEN = re.compile(r"[,\s]+")
+_NAMED = re.compile(r'[\w-]+="?([^"=].*?)"?')
+
+
+class Censor:
+    """Redactor of known secrets, also where they are cut off, and of logins in URLs.
+
+    Secrets are found verbatim, with any letters percent-encoded or escaped as in JSON or HTML, and
+    in hex and base64, in upper and lower case.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        # Longest first, since one secret may be the prefix of another.
+        ordered = sorted(filter(None, set(secrets)), key=lambda secret: (-len(secret), secret))
+        self._forms = [_Form(letters) for secret in ordered for letters in _forms(secret)]
+        # One quick search, since nearly all texts contain no secret.
+        self._any = _pattern("|".join(form.begin for form in self._forms) or r"(?!)")
+
+    def clean(self, text: str) -> str:
+        """Return the text with stars in place of secrets, and URLs without logins."""
+        if self._any.search(text):
+            for form in self._forms:
+                text = form.hidden(text)
+        return without_passwords(text)
+
+    def hide(self, text: str) -> str:
+        """Return a name or URL with stars in place of whole secrets.
+
+        Parts of secrets stay, since a name may contain the same letters.
+        """
+        if self._any.search(text):
+            for form in self._forms:
+                text = form.whole.sub(STARS, text)
+        return text
+
+
+def secrets_of(headers: Iterable[str]) -> set[str]:
+    """Extract the secrets from values of headers.
+
+    They follow the scheme, with or without names: "Scheme key=VALUE, secret=VALUE", "Scheme VALUE".
+    Very short values are no secrets, and would be found in any text.
+    """
+    found = set()
+    for header in headers:
+        scheme, _, given = header.partition(" ")
+        for part in _BETWEEN.split(given or scheme):
+            named = _NAMED.fullmatch(part)
+            found.add(named[1] if named else part)
+    return {each for each in found if len(each) >= _LEAST_CHARS}
+
+
+class _Form:
+    """One way to write a secret, with a pattern for each of its letters."""
+
+    def __init__(self, letters: Sequence[str]) -> None:
+        first, self._rest = letters[:_START_CHARS], letters[_START_CHARS:]
+        self.begin = "".join(letters[:_LEAST_CHARS])
+        self._start = _pattern("".join(first))
+        self.whole = _pattern("".join(letters))
+        lengths = range(len(first) - 1, _LEAST_CHARS - 1, -1)
+        starts = ["".join(first[:length]) for length in lengths]
+        self._cut_off = _pattern(rf"(?:{'|'.join(starts)})\Z") if starts else None
+
+    def hidden(self, text: str) -> str:
+        """Return a text with stars in place of the secret and of its prefixes."""
+        parts, at = list[str](), 0
+        while found := self._start.search(text, at):
+            parts += [text[at : found.start()], STARS]
+            at = found.end()
+            for letter in self._rest:
+                more = _pattern(letter).match(text, at)
+                if not more:
+                    break
+                at = more.end()
+        text = "".join([*parts, text[at:]])
+        return self._cut_off.sub(STARS, text) if self._cut_off else text
+
+
+@cache
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text, re.IGNORECASE)
+
+
+def _forms(secret: str) -> Iterator[list[str]]:
+    yield [_letter(letter) for letter in secret]
+    raw = secret.encode("utf-8", "surrogatepass")
+    yield [f"{byte:02x}" for byte in raw]
+    for before in range(_PLACES):
+        # At this offset, these letters depend on the secret alone, not on its neighbours.
+        whole = base64.b64encode(bytes(before) + raw).decode()
+        letters = whole[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]
+        if len(letters) >= _LEAST_BASE64:
+            yield [{"+": "[+-]", "/": "[/_]"}.get(letter, letter) for letter in letters]
+
+
+def _letter(letter: str) -> str:
+    raw = letter.encode("utf-8", "surrogatepass")
+    ways = {letter, html.escape(letter), json.dumps(letter)[1:-1], _ALSO.get(letter, letter)}
+    ways.add("".join(f"%{byte:02x}" for byte in raw))
+    # Longest first, since an escape may begin with the letter itself.
+    return f"(?:{'|'.join(map(re.escape, sorted(ways, key=lambda way: (-len(way), way))))})"

@@ -26,10 +26,9 @@ from equigen.errors import (
     TooLargeError,
 )
 from equigen.events import tell
-from equigen.http.addresses import is_plain, origin, shown
+from equigen.http.addresses import Censor, is_plain, origin, secrets_of, shown
 from equigen.http.limits import HostPolicy, Patience, retry_after_s, whole_number
 from equigen.http.rate_limit import Clock, Gate, Gates, RequestCounter
-from equigen.http.redaction import Censor, secrets_of
 from equigen.http.transport import Connections, root
 
 _WORTH_RETRYING = frozenset({408, 425, 429, *range(500, 600)})

@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from equigen.identity.albums import Identity
-from equigen.ledger.hosts import HostRecords
-from equigen.ledger.meta import read_texts
 from equigen.ledger.models import (
     OK,
     AlbumSet,
@@ -28,8 +26,9 @@ from equigen.ledger.models import (
     Placement,
     StoredPage,
     Taken,
+    read_texts,
 )
-from equigen.ledger.pairs import LikenessRecords
+from equigen.ledger.records import HostRecords, LikenessRecords
 from equigen.ledger.tables import LEDGER_FORMAT
 from equigen.schema import COLUMNS, Album, Listing
 

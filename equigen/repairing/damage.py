@@ -16,8 +16,7 @@ from equigen.errors import ForeignLedgerError, LedgerError
 from equigen.images.descriptor import VIEW
 from equigen.ledger.database import BESIDE, complaint, translated
 from equigen.ledger.ledger import COVERS_COMPARED, Ledger
-from equigen.ledger.meta import READERS, read_moment
-from equigen.ledger.models import BROKEN, FAILED, MISSING, OK, REFUSED
+from equigen.ledger.models import BROKEN, FAILED, MISSING, OK, READERS, REFUSED, read_moment
 from equigen.ledger.tables import LEDGER_FORMAT
 from equigen.schema import ASIDE, COLUMNS, SETS
 

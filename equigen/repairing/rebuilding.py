@@ -11,7 +11,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from equigen.dataset.context import Bar, Context
-from equigen.dataset.covers import dataset_covers
+from equigen.dataset.covers import dataset_covers, name_in
 from equigen.dataset.layouts import (
     SET_COLUMNS,
     SPLIT_TSV,
@@ -20,7 +20,6 @@ from equigen.dataset.layouts import (
     sha256_of,
     was_remembered,
 )
-from equigen.dataset.naming import name_in
 from equigen.errors import InputError
 from equigen.fetching.pending import albums_of
 from equigen.identity.artists import artist_key

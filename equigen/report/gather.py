@@ -19,8 +19,7 @@ from equigen.ledger.ledger import (
     SPLIT_LINK,
     Ledger,
 )
-from equigen.ledger.meta import SplitGroups, read_split_groups
-from equigen.ledger.models import FileOf
+from equigen.ledger.models import FileOf, SplitGroups, read_split_groups
 from equigen.report.page import (
     Balance,
     Fact,

@@ -15,8 +15,12 @@ from typing import Self, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from equigen.sandbox.catalogue import Entry, make_catalogue
-from equigen.sandbox.exchange import HANG_UP, Hit, Hook, RateLimit, Reply
 from equigen.sandbox.handlers import (
+    HANG_UP,
+    Hit,
+    Hook,
+    RateLimit,
+    Reply,
     answer_item,
     answer_json,
     answer_picture,

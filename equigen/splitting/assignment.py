@@ -9,9 +9,8 @@ from typing import NamedTuple
 from splitfolders.split import list_dirs, setup_files, split_files
 
 from equigen.dataset.context import Context
-from equigen.dataset.covers import WantedCover, dataset_covers
+from equigen.dataset.covers import WantedCover, dataset_covers, name_in
 from equigen.dataset.layouts import File, cover_files, sha256_of
-from equigen.dataset.naming import name_in
 from equigen.errors import InputError, MissingInputError
 from equigen.identity.artists import artists_by_credit
 from equigen.ledger.ledger import Ledger

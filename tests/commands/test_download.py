@@ -37,7 +37,7 @@ from support import (
 from equigen.commands import clean, download, fetch
 from equigen.errors import MissingInputError, StorageError
 from equigen.sandbox.catalogue import make_catalogue
-from equigen.sandbox.exchange import Hit, Reply
+from equigen.sandbox.handlers import Hit, Reply
 from equigen.sandbox.server import Sandbox
 
 

@@ -31,7 +31,7 @@ from support import FakeTime, Script, ScriptedServer, from_json, make_context, r
 from equigen.commands import download, fetch
 from equigen.errors import EquigenError
 from equigen.sandbox.catalogue import make_catalogue
-from equigen.sandbox.exchange import Hit, Reply
+from equigen.sandbox.handlers import Hit, Reply
 from equigen.sandbox.server import Sandbox
 
 COVERS = 120

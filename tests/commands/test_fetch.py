@@ -31,7 +31,7 @@ from equigen.errors import (
     UsageError,
 )
 from equigen.sandbox.catalogue import make_catalogue
-from equigen.sandbox.exchange import Hit, Reply
+from equigen.sandbox.handlers import Hit, Reply
 from equigen.sandbox.server import Sandbox
 
 CATALOGUE = make_catalogue()

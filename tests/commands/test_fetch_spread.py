@@ -15,7 +15,7 @@ from support import TOKEN, equigen, kill_at, posix_only, program_env, sandbox_en
 
 from equigen.commands import fetch
 from equigen.sandbox.catalogue import Entry, make_catalogue
-from equigen.sandbox.exchange import Hit, Reply
+from equigen.sandbox.handlers import Hit, Reply
 from equigen.sandbox.server import Sandbox
 from equigen.summary import Summary
 

@@ -13,7 +13,7 @@ from support import TOKEN, FakeTime, Script, ScriptedServer, make_context, until
 from equigen.commands import fetch
 from equigen.dataset.context import Context
 from equigen.sandbox.catalogue import make_catalogue
-from equigen.sandbox.exchange import Hit
+from equigen.sandbox.handlers import Hit
 from equigen.sandbox.server import Sandbox
 from equigen.summary import Summary
 

@@ -19,7 +19,7 @@ from equigen.identity.albums import Identity
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import Cover, PageUse, Rest
 from equigen.sandbox.catalogue import make_catalogue
-from equigen.sandbox.exchange import Reply
+from equigen.sandbox.handlers import Reply
 from equigen.sandbox.server import Sandbox
 from equigen.schema import COLUMNS, Album, Link, Listing
 from equigen.summary import Summary

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pathvalidate import validate_filename
 
-from equigen.dataset.naming import MAX_NAME_BYTES, cover_name, folder_name
+from equigen.dataset.covers import MAX_NAME_BYTES, cover_name, folder_name
 
 HOSTILE = (
     "",

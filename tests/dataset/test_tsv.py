@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equigen.dataset.tsv import reading_tsv, write_tsv
-from equigen.dataset.tsv_diagnostics import find_fault
+from equigen.dataset.tsv import find_fault, reading_tsv, write_tsv
 from equigen.errors import InputError, MissingInputError, StorageError
 from equigen.schema import MAX_CELL_CHARS, REQUIRED_COLUMNS, safe_text
 from equigen.storage.atomic import replacing

@@ -18,7 +18,7 @@ from equigen.images.rendering import Check, Demands, Rendering
 from equigen.ledger.models import OK
 
 if TYPE_CHECKING:
-    from equigen.downloading.engines.base import Inbox
+    from equigen.downloading.engines import Inbox
 
 # A script without a guard, which runs once more whenever somebody imports it.
 SCRIPT = """

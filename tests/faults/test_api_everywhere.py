@@ -23,7 +23,7 @@ from apifaults import (
 from support import TOKEN, listening_socket
 
 from equigen.errors import CredentialsError
-from equigen.sandbox.exchange import HANG_UP, Hit, Reply
+from equigen.sandbox.handlers import HANG_UP, Hit, Reply
 from equigen.sandbox.server import Sandbox
 
 CREDENTIALS = "Check DISCOGS_TOKEN"

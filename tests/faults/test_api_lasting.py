@@ -24,7 +24,7 @@ from apifaults import (
 from support import Script, ScriptedServer, kill_at, posix_only
 
 from equigen.http.rate_limit import Clock
-from equigen.sandbox.exchange import HANG_UP, Hit, Reply
+from equigen.sandbox.handlers import HANG_UP, Hit, Reply
 
 JSON = {"Content-Type": "application/json"}
 FAULTS: dict[str, Spoil] = {

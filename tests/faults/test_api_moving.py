@@ -24,7 +24,7 @@ from apifaults import (
 from support import kill_at, posix_only
 
 from equigen.sandbox.catalogue import Entry
-from equigen.sandbox.exchange import Hit, Reply
+from equigen.sandbox.handlers import Hit, Reply
 from equigen.sandbox.server import Sandbox
 
 SPREADS = ["recent", "even"]

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from equigen.dataset.tsv import reading_tsv, write_tsv
 from equigen.fetching.selection import Selection
 from equigen.labels.taxonomy import builtin_labels
-from equigen.sandbox.exchange import Reply
+from equigen.sandbox.handlers import Reply
 from equigen.schema import COLUMNS, Album
 from equigen.sources.base import Query
 from equigen.sources.discogs import Discogs

@@ -25,7 +25,7 @@ from apifaults import (
 from support import FakeTime
 
 from equigen.http.rate_limit import Clock
-from equigen.sandbox.exchange import HANG_UP, Reply
+from equigen.sandbox.handlers import HANG_UP, Reply
 from equigen.sandbox.server import Sandbox
 
 HTML = b"<html><body><h1>502 Bad Gateway</h1>\n<hr>nginx</body></html>"

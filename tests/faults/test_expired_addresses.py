@@ -15,7 +15,7 @@ from equigen.dataset.context import Context
 from equigen.identity.pictures import picture_key
 from equigen.ledger.ledger import Ledger
 from equigen.sandbox.catalogue import make_catalogue
-from equigen.sandbox.exchange import Hit, Hook, Reply
+from equigen.sandbox.handlers import Hit, Hook, Reply
 from equigen.sandbox.server import Sandbox
 from equigen.summary import Summary
 

@@ -13,8 +13,8 @@ from support import program_env, sandbox_env
 from wholes import LEDGER, Whole, make_whole, small_catalogue
 
 from equigen.errors import LedgerError, LockedError
-from equigen.ledger.hosts import HostRecords
 from equigen.ledger.ledger import Ledger
+from equigen.ledger.records import HostRecords
 from equigen.ledger.tables import LEDGER_FORMAT
 
 PAGE = 4096

@@ -12,7 +12,7 @@ import pytest
 from downloads import JPEG
 from support import equigen
 
-from equigen.sandbox.exchange import Hit, Reply
+from equigen.sandbox.handlers import Hit, Reply
 from equigen.sandbox.server import Sandbox
 
 # With letters that each way of writing a text writes in its own way.

@@ -10,7 +10,7 @@ from splits import catalogue, fill, run_split
 from support import NOON, Script, ScriptedServer, make_context
 
 from equigen.commands import clean, counts, download, report, split
-from equigen.dataset.naming import MAX_NAME_BYTES
+from equigen.dataset.covers import MAX_NAME_BYTES
 from equigen.dataset.tsv import write_tsv
 from equigen.downloading.manifest import write_manifest
 from equigen.errors import StorageError

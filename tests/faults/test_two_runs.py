@@ -29,7 +29,7 @@ from equigen.commands import clean, dedupe, download, fetch, split, status
 from equigen.dataset.context import Context
 from equigen.http.rate_limit import Clock
 from equigen.ledger.ledger import Ledger
-from equigen.sandbox.exchange import Hit, Reply
+from equigen.sandbox.handlers import Hit, Reply
 
 FETCH = ("fetch", "--label", "Jazz", "--label", "Blues", "--genre-limit", "20")
 FIRST = {

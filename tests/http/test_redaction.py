@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equigen.http.addresses import without_passwords
-from equigen.http.redaction import Censor, secrets_of
+from equigen.http.addresses import Censor, secrets_of, without_passwords
 
 TOKEN = 'aB3/+xyz&"<\\=9=hunter2'
 KEY, SECRET = "my-own-consumer-key", "my:own%secret"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from equigen.ledger import ledger
-from equigen.ledger.meta import (
+from equigen.ledger.models import (
     READERS,
     Begun,
     read_begun,

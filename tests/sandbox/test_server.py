@@ -15,7 +15,7 @@ import requests
 from PIL import Image
 
 from equigen.sandbox.catalogue import make_catalogue
-from equigen.sandbox.exchange import HANG_UP
+from equigen.sandbox.handlers import HANG_UP
 from equigen.sandbox.server import Hit, Reply, Sandbox
 
 CATALOGUE = make_catalogue(albums_per_label=2)

@@ -15,7 +15,7 @@ from fetches import album, rows_of, run_fetch
 from support import TOKEN, FakeTime, equigen, program_env, sandbox_env
 
 from equigen.sandbox.catalogue import Entry
-from equigen.sandbox.exchange import Hit, Reply
+from equigen.sandbox.handlers import Hit, Reply
 from equigen.sandbox.server import Sandbox
 from equigen.summary import Summary
 

@@ -10,7 +10,7 @@ from support import make_context
 
 from equigen.commands import fetch
 from equigen.sandbox.catalogue import Entry
-from equigen.sandbox.exchange import Hit
+from equigen.sandbox.handlers import Hit
 from equigen.sandbox.server import Sandbox
 from equigen.summary import Summary
 

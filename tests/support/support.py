@@ -40,7 +40,7 @@ from equigen.config.source_settings import (
 )
 from equigen.dataset.context import Bar, Context, Deadline
 from equigen.http.rate_limit import Clock
-from equigen.sandbox.exchange import Hit, Hook, Reply
+from equigen.sandbox.handlers import Hit, Hook, Reply
 
 ROOT = Path(__file__).resolve().parents[2]
 REALDATA = ROOT.parent / "shared" / "realdata"

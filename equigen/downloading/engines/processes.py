@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from time import monotonic
 
-from equigen.downloading.engines.base import THREADS_PER_PROCESS, Hold, Inbox
+from equigen.downloading.engines import THREADS_PER_PROCESS, Hold, Inbox
 from equigen.downloading.jobs import FetchSettings, Job
 from equigen.http.limits import HostPolicy, policy_for
 

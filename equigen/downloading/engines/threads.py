@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
 
-from equigen.downloading.engines.base import Hold, Inbox
+from equigen.downloading.engines import Hold, Inbox
 from equigen.downloading.fetcher import Fetcher
 from equigen.downloading.jobs import ERROR, STOPPED, FetchSettings, Job, Result
 from equigen.errors import NotServedError

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, BinaryIO
 
-from equigen.downloading.engines.base import THREADS_PER_PROCESS, Hold
+from equigen.downloading.engines import THREADS_PER_PROCESS, Hold
 from equigen.downloading.engines.threads import ThreadPool
 from equigen.downloading.fetcher import Fetcher
 from equigen.downloading.jobs import FetchSettings, Result
