@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,17 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Started in the background of a shell, this process and all that it starts would ignore Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the cases of a test as long that come after the first few of `long_after`."""
+    seen: Counter[str] = Counter()
+    for item in items:
+        if few := item.get_closest_marker("long_after"):
+            name = item.nodeid.partition("[")[0]
+            seen[name] += 1
+            if seen[name] > few.args[0]:
+                item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture(autouse=True)

@@ -45,6 +45,7 @@ def own(command: str, folder: Path) -> str:
     )
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_the_crontab_line_runs_as_it_stands(tmp_path: Path, document: str) -> None:
     """By /bin/sh with cron's bare environment: one line in the log, and code 0; again it is 0."""
@@ -119,6 +120,7 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.long
 def test_the_checks_for_monitors_alarm_when_they_should(tmp_path: Path) -> None:
     """Before any run and after a failed one they fail; after a good one they don't."""
     if not shutil.which("jq"):

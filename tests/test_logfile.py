@@ -221,6 +221,7 @@ def test_a_pipe_that_nobody_reads_keeps_no_command_waiting(tmp_path: Path) -> No
     assert from_json(lines[-1])["event"] == "run ended"
 
 
+@pytest.mark.long
 def test_standard_output_and_error_may_be_the_log(tmp_path: Path) -> None:
     """Pipes, and files in which something else stands already."""
     for device in ("/dev/stdout", "/dev/stderr"):

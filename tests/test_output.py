@@ -26,6 +26,7 @@ def dataset(folder: Path) -> Path:
     return write_rows(folder / "data" / "equigen_dataset.tsv", *ROWS)
 
 
+@pytest.mark.long_after(3)
 @FULL
 @pytest.mark.parametrize(
     "args",
@@ -41,6 +42,7 @@ def test_output_that_is_full_is_one_line_and_exit_1(tmp_path: Path, args: str) -
     assert b"standard output can't be written: No space left on device" in done.stderr
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("args", ["counts", "counts --json", "clean -q", "--help", "--version"])
 def test_output_that_nobody_reads_any_more_ends_it_quietly(tmp_path: Path, args: str) -> None:
     """As after `| head -1`."""

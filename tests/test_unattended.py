@@ -95,6 +95,7 @@ def test_a_run_that_is_partly_done_ends_with_3_and_is_no_failure(tmp_path: Path)
     assert seen["last_run"]["resumes_at"] == quota["resumes_at"]
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("flag", ["--quiet", "--json"])
 def test_what_was_done_before_an_error_is_told(tmp_path: Path, flag: str) -> None:
     """The stages before it on stdout, the error in one line on stderr, and its code."""
@@ -121,6 +122,7 @@ def test_what_was_done_before_an_error_is_told(tmp_path: Path, flag: str) -> Non
     assert f"equigen run: {seen['last_run']['error']}\n" == done.stderr
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(("status", "code"), [(503, 1), (401, 2), (404, 1)])
 def test_a_night_without_the_api_is_none_without_covers(
     tmp_path: Path, status: int, code: int
@@ -184,6 +186,7 @@ def test_a_run_that_is_stopped_is_noted_as_such(tmp_path: Path) -> None:
     assert seen["under_way"] is None
 
 
+@pytest.mark.long
 @posix_only
 def test_a_run_that_was_killed_shows_as_such(tmp_path: Path) -> None:
     """A first one and a later one; what is under way shows as well."""
@@ -213,6 +216,7 @@ def test_a_run_that_was_killed_shows_as_such(tmp_path: Path) -> None:
     assert status_of(tmp_path)["under_way"] is None
 
 
+@pytest.mark.long
 def test_what_was_kept_out_or_used_wrongly_is_no_run(tmp_path: Path) -> None:
     """A monitor isn't told of it as of a failure of the dataset."""
     write_rows(tmp_path / "data" / "equigen_dataset.tsv", {"artist": "A"})
@@ -237,6 +241,7 @@ def test_a_wrong_time_of_day_is_wrong_usage(tmp_path: Path, until: str) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 def test_a_run_ends_when_its_time_is_up(tmp_path: Path) -> None:
     """Also while it waits for a host: the labels and stages that are left are for the next run."""
     # A zone whose clock shows a full minute soon, since --until knows no seconds.

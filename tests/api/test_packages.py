@@ -92,6 +92,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="virtual environments look different there")
 def test_a_consumer_is_checked_against_the_wheel(wheel: Path, tmp_path: Path) -> None:
     """Its types are in the wheel: mypy --strict passes, and a wrong call does not."""

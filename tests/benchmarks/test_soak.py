@@ -199,6 +199,7 @@ def test_each_blow_has_an_end_of_its_own(tmp_path: Path, *, code: int, found: bo
     assert [f"it ended with {code}" in each for each in lives.findings] == [True] * 12 * found
 
 
+@pytest.mark.long
 @linux_only
 def test_a_small_soak_comes_out_as_if_nothing_had_gone_wrong(tmp_path: Path) -> None:
     """Troubles and kills leave no trace in the dataset, and the program says so with a 0."""

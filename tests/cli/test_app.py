@@ -56,6 +56,7 @@ def test_help_lists_all_commands_within_80_columns(tmp_path: Path) -> None:
     assert not any(line.endswith("...") for line in listed)
 
 
+@pytest.mark.long_after(5)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_has_help_with_an_example(tmp_path: Path, command: str) -> None:
     """`--help` fits 80 columns and shows how to use it."""
@@ -152,6 +153,7 @@ def test_a_wrong_setting_is_one_line_and_exit_2(tmp_path: Path, config: tuple[st
     assert word in done.stderr
 
 
+@pytest.mark.long
 def test_settings_come_in_layers(tmp_path: Path) -> None:
     """Flags win over the environment, that over .env, that over config.toml, that over defaults."""
     with Sandbox(make_catalogue(albums_per_label=8)) as sandbox:
@@ -192,6 +194,7 @@ def test_a_config_file_that_is_named_must_be_there(tmp_path: Path) -> None:
     assert "nowhere.toml" in done.stderr
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     "command", ["clean", "dedupe", "counts", "balance --per-genre 5", "download"]
 )
@@ -205,6 +208,7 @@ def test_a_missing_dataset_names_the_stage_that_makes_it(tmp_path: Path, command
     assert list(tmp_path.iterdir()) == [], "a command in the wrong folder leaves nothing there"
 
 
+@pytest.mark.long
 def test_the_whole_run_end_to_end(tmp_path: Path) -> None:
     """`run` does all stages; quiet it says one line; again it asks for nothing."""
     with Sandbox(make_catalogue(albums_per_label=8)) as sandbox:
@@ -274,6 +278,7 @@ def test_verbose_tells_of_requests(tmp_path: Path) -> None:
     assert env["DISCOGS_TOKEN"] not in done.stderr
 
 
+@pytest.mark.long
 def test_a_second_run_is_told_who_holds_the_lock(tmp_path: Path) -> None:
     """Exit 1, and nothing is touched."""
     tsv = write_rows(tmp_path / "data" / "equigen_dataset.tsv", {"artist": "Prince (2)"})
@@ -370,6 +375,7 @@ def test_a_run_holds_the_lock_from_its_first_stage_to_its_last(tmp_path: Path) -
     assert codes == {"run"}
 
 
+@pytest.mark.long
 def test_a_second_demo_leaves_the_first_alone(tmp_path: Path) -> None:
     """The folder of a demo that is under way is not cleared."""
     folder = tmp_path / "equigen_demo"

@@ -349,6 +349,7 @@ def test_what_another_method_compared_is_compared_anew(tmp_path: Path) -> None:
     assert pairs_of(tmp_path) == pairs
 
 
+@pytest.mark.long_after(1)
 @posix_only
 @pytest.mark.parametrize("point", ["at once", "looks", "pairs", "groups"])
 def test_killed_at_any_moment_the_next_run_finds_the_same(tmp_path: Path, point: str) -> None:

@@ -114,6 +114,7 @@ def test_a_listing_is_no_cover(tmp_path: Path) -> None:
     assert files_of(tmp_path) == {}
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("name", EXCHANGES)
 def test_recorded_chains_end_as_they_did(tmp_path: Path, name: str) -> None:
     """All recorded answers of all hosts: pictures arrive, 404 and 400 are told, no link is lost."""

@@ -212,6 +212,7 @@ def test_a_redirect_to_what_is_no_address_costs_its_host_alone(
     assert (summary.rows_out, sum(summary.dropped.values())) == (1, 1)
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("processes", [0, 2])
 def test_hosts_that_stand_still_hold_up_no_other(tmp_path: Path, processes: int) -> None:
     """All covers of one host arrive while five others haven't answered once."""
@@ -325,6 +326,7 @@ def test_a_slow_host_holds_up_no_other(tmp_path: Path, processes: int) -> None:
     assert summary.rows_out == 120
 
 
+@pytest.mark.long
 @linux_only
 def test_processes_that_die_of_every_picture_end_the_run(tmp_path: Path) -> None:
     """It is not the pictures then: none is marked for good."""

@@ -403,6 +403,7 @@ def test_what_a_killed_run_left_beside_its_targets_goes(tmp_path: Path) -> None:
     assert sorted(f.name for f in folder.iterdir() if f.name.startswith(".")) == [".mine"]
 
 
+@pytest.mark.long
 def test_wrong_values_are_one_line(tmp_path: Path) -> None:
     """Each names the flag or the setting, what was expected and what came."""
     write_rows(tmp_path / "data" / TSV, {"artist": "A", "genre": "J"})

@@ -96,6 +96,7 @@ def test_a_host_that_nobody_knows_leaves_a_reason(tmp_path: Path, processes: int
     assert {cover.reason for cover in ledger_of(tmp_path).values()} == {"", "no connection"}
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("concurrency", [1, 2, 3, 9])
 def test_concurrency_is_kept_by_all_processes_together(tmp_path: Path, concurrency: int) -> None:
     """However the host is shared out, it never sees more at a time, and nearly as many."""
@@ -231,6 +232,7 @@ def test_a_picture_that_kills_its_process_is_found_out(tmp_path: Path) -> None:
     assert (bad.status, bad.url.rpartition("/")[2]) == ("failed", "30.jpg")
 
 
+@pytest.mark.long_after(1)
 @linux_only
 @pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_all_processes_and_keeps_what_is_done(

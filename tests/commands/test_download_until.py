@@ -17,6 +17,7 @@ SLOW = {"hosts": {"127.0.0.1": {"per_minute": 1, "concurrency": 1}}}
 TIME_IS_UP = "waiting: the time is up"
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("minutes", [0, 9])
 def test_no_further_cover_is_asked_for_once_time_is_up(tmp_path: Path, minutes: int) -> None:
     """What came is kept, each row is accounted for, and the next run asks for the others alone."""

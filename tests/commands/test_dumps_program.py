@@ -58,6 +58,7 @@ def test_a_second_run_is_told_of_the_first(tmp_path: Path) -> None:
         assert not host.seen
 
 
+@pytest.mark.long_after(1)
 @posix_only
 @pytest.mark.parametrize("kind", ["masters", "release-groups"])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
@@ -121,6 +122,7 @@ def test_a_long_rest_can_be_ended_by_ctrl_c(tmp_path: Path) -> None:
     assert b"run it again to go on" in err
 
 
+@pytest.mark.long
 def test_a_disk_that_takes_no_more_keeps_the_part(tmp_path: Path) -> None:
     """The error says what to do, and the next run goes on with what is there."""
     command = f"ulimit -f 400; exec {sys.executable} -m equigen dumps get release-groups"

@@ -79,6 +79,7 @@ def host() -> Iterator[ScriptedServer]:
         yield server
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("link", [Link.COPY, Link.MOVE])
 def test_a_dataset_of_format_5_goes_on(tmp_path: Path, host: ScriptedServer, link: Link) -> None:
     """Nothing is fetched anew, every file stays, and each album stays in its set."""

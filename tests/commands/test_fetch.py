@@ -69,6 +69,7 @@ def test_no_request_is_made_in_vain(tmp_path: Path, sandbox: Sandbox) -> None:
     assert ahead == pages_asked(sandbox.log)
 
 
+@pytest.mark.long
 def test_requests_overlap(tmp_path: Path) -> None:
     """While one answer is awaited, others are already asked for."""
     with Sandbox(CATALOGUE, latency_s=0.05) as sandbox:
@@ -78,6 +79,7 @@ def test_requests_overlap(tmp_path: Path) -> None:
     assert together >= 4
 
 
+@pytest.mark.long
 def test_the_order_of_answers_changes_nothing(tmp_path: Path) -> None:
     """Answers that come late or early give the same file, byte for byte."""
     files = []
@@ -199,6 +201,7 @@ def test_since_without_refresh_is_a_wrong_usage(tmp_path: Path, sandbox: Sandbox
         run_fetch(tmp_path, sandbox, since=2020)
 
 
+@pytest.mark.long
 def test_more_than_ten_thousand_results_are_sliced(tmp_path: Path) -> None:
     """A year with more results than can be paged through is cut by country, then by format."""
     formats = {"Vinyl": ("Vinyl", "LP", "Album"), "CD": ("CD", "Album")}
@@ -382,6 +385,7 @@ def finish(folder: Path, sandbox: Sandbox) -> bytes:
     return (folder / "equigen_dataset.tsv").read_bytes()
 
 
+@pytest.mark.long_after(1)
 @posix_only
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_clean_stop_keeps_what_is_done(tmp_path: Path, sent: signal.Signals) -> None:

@@ -49,6 +49,7 @@ def years_of(folder: Path) -> Counter[str]:
     return Counter(row["year"] for row in rows_of(folder / TSV))
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("limit", [7, 18, 60])
 def test_the_file_and_the_requests_are_what_the_catalogue_implies(
     tmp_path: Path, sandbox: Sandbox, limit: int
@@ -250,6 +251,7 @@ def finish(folder: Path, sandbox: Sandbox) -> bytes:
     return (folder / TSV).read_bytes()
 
 
+@pytest.mark.long
 @posix_only
 def test_killed_at_any_request_the_result_is_the_same(tmp_path: Path) -> None:
     """SIGKILL at points of the run, started again: equal to an undisturbed run, byte for byte."""
@@ -270,6 +272,7 @@ def test_killed_at_any_request_the_result_is_the_same(tmp_path: Path) -> None:
             assert sum(count - 1 for count in asked.values()) <= 8  # those under way at the kill
 
 
+@pytest.mark.long
 @posix_only
 def test_a_clean_stop_leaves_the_first_rows_of_the_whole(tmp_path: Path) -> None:
     """After Ctrl-C what was used is in the TSV, and no page is asked for again."""

@@ -166,6 +166,7 @@ def goes_on(context: Context, whole: Whole) -> State:
     return state_of(context)
 
 
+@pytest.mark.long_after(8)
 @pytest.mark.parametrize("has_copies", [True, False], ids=["copied", "not copied"])
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_after_a_repair_nothing_is_fetched_again_nor_moved(
@@ -214,6 +215,7 @@ def test_every_row_of_the_last_copy_is_right_again(
     assert facts["kept"] == counts
 
 
+@pytest.mark.long_after(4)
 @pytest.mark.parametrize("has_copies", [True, False], ids=["copied", "not copied"])
 @pytest.mark.parametrize("seed", range(12))
 def test_bytes_overwritten_anywhere_are_repaired(
@@ -291,6 +293,7 @@ def test_a_rest_without_a_time_zone_is_repaired(tmp_path: Path, whole: Whole) ->
     assert status.run(context).facts["resting"] == []
 
 
+@pytest.mark.long
 def test_killed_at_any_moment_a_repair_loses_nothing(
     tmp_path: Path, whole: Whole, forks: Forks
 ) -> None:

@@ -9,6 +9,8 @@ from support import make_context
 
 from equigen.commands import report
 
+pytestmark = pytest.mark.long
+
 GENRES = ("Jazz", "Rhythm & Blues", "Pop")
 HOSTILE = '<script>alert("artist")</script>'
 # Contrast after https://www.w3.org/TR/WCAG22/#contrast-minimum: each text on what lies below it.

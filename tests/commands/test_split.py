@@ -217,6 +217,7 @@ def test_a_copy_in_a_set_does_not_stand_for_a_lost_cover(downloaded: tuple[Path,
     assert len(sandbox.log) == 1
 
 
+@pytest.mark.long
 @posix_only
 @pytest.mark.parametrize("link", ["copy", "move"])
 def test_killed_at_any_moment_no_file_stands_in_two_sets(tmp_path: Path, link: str) -> None:

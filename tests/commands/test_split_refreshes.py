@@ -44,6 +44,7 @@ def apart(sets: dict[str, str]) -> tuple[int, int]:
     return one, other
 
 
+@pytest.mark.long
 @posix_only
 @pytest.mark.parametrize("link", ["copy", "move"])
 def test_killed_at_any_moment_the_next_run_leaves_no_leak(tmp_path: Path, link: str) -> None:

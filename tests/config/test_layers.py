@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support import examples
 
 from equigen.config.layers import Config, load
 from equigen.config.settings import DownloadSettings, Settings, SplitSettings, defaults
@@ -356,7 +357,7 @@ def test_a_config_with_a_byte_order_mark_is_read(load_from: Load) -> None:
         max_size=3,
     )
 )
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_whatever_is_given_is_taken_or_refused_in_one_line(
     tmp_path_factory: pytest.TempPathFactory, given_: dict[str, Any]
 ) -> None:
@@ -373,7 +374,7 @@ def test_whatever_is_given_is_taken_or_refused_in_one_line(
 
 
 @given(st.lists(st.floats(0, 1), min_size=3, max_size=3))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_shares_add_up_or_are_refused(shares: list[float]) -> None:
     """Only shares that add up to 1 are shares."""
     ratio = (shares[0], shares[1], shares[2])

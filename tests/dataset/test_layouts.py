@@ -1,7 +1,8 @@
 """What must change for the files on disk to show the sets."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support import examples
 
 from equigen.dataset.layouts import Changes, Place, changes
 from equigen.schema import SETS
@@ -15,7 +16,7 @@ PLACES = st.builds(Place, st.sampled_from(SETS), PATHS)
     there=st.sets(PLACES),
     stale=st.sets(PLACES),
 )
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_carried_out_the_sets_are_as_wanted(
     wanted: dict[str, str], there: set[Place], stale: set[Place]
 ) -> None:
@@ -38,7 +39,7 @@ def test_carried_out_the_sets_are_as_wanted(
     there=st.sets(PLACES),
     stale=st.sets(PLACES),
 )
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_nothing_is_touched_in_vain(
     wanted: dict[str, str], there: set[Place], stale: set[Place]
 ) -> None:

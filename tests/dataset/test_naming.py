@@ -7,9 +7,10 @@ from itertools import combinations
 from pathlib import PurePosixPath, PureWindowsPath
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pathvalidate import validate_filename
+from support import examples
 
 from equigen.dataset.covers import MAX_NAME_BYTES, cover_name, folder_name
 
@@ -132,7 +133,7 @@ def test_hostile_genres_have_valid_folders(genre: str) -> None:
 
 
 @given(TEXT, TEXT, TEXT, TEXT)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_any_album_has_a_valid_name(artist: str, title: str, album_id: str, picture: str) -> None:
     """No artist, title, id or picture makes a name that a system refuses."""
     name = cover_name(artist, title, album_id=album_id, picture=picture)
@@ -141,7 +142,7 @@ def test_any_album_has_a_valid_name(artist: str, title: str, album_id: str, pict
 
 
 @given(TEXT)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_any_genre_has_a_valid_folder(genre: str) -> None:
     """No genre cell makes a folder that a system refuses, and its folder is its own folder."""
     folder = folder_name(genre)
@@ -150,7 +151,7 @@ def test_any_genre_has_a_valid_folder(genre: str) -> None:
 
 
 @given(TEXT, TEXT, TEXT)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_any_cover_lies_in_a_folder_of_its_own_genre(artist: str, title: str, genre: str) -> None:
     """On Linux and on Windows, a path of both names is two steps below the root, and no others."""
     name = cover_name(artist, title, album_id="", picture="")
@@ -172,7 +173,7 @@ def test_endless_texts_have_names_as_well(text: str) -> None:
 
 
 @given(st.text(st.characters(categories=["L", "N", "P", "Zs"]), max_size=20))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_names_of_letters_and_marks_are_printable_and_composed(artist: str) -> None:
     """What people see in a file list is all there is, in one Unicode form."""
     check_valid(name_of(artist, "Title"))
@@ -184,7 +185,7 @@ def test_invisible_characters_do_not_stay() -> None:
 
 
 @given(st.lists(st.tuples(CELL, CELL, CELL, CELL), unique=True, min_size=2, max_size=6))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_distinct_albums_never_share_a_name(albums: list[tuple[str, str, str, str]]) -> None:
     """Also where a file system folds case or Unicode forms, each album has its own file."""
     names = [cover_name(a, t, album_id=i, picture=p) for a, t, i, p in albums]

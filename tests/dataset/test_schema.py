@@ -3,8 +3,9 @@
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support import examples
 
 from equigen.schema import (
     COLUMNS,
@@ -59,7 +60,7 @@ def test_text_is_made_fit_for_a_cell(text: str, safe: str) -> None:
 
 
 @given(ANY_TEXT)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_safe_text_is_one_trimmed_line_of_utf_8(text: str) -> None:
     """Whatever came in, what comes out breaks no row and is safe already."""
     safe = safe_text(text)
@@ -71,7 +72,7 @@ def test_safe_text_is_one_trimmed_line_of_utf_8(text: str) -> None:
 
 
 @given(st.lists(st.text(max_size=8).map(safe_text).filter(bool), max_size=5))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_a_list_comes_back_from_its_cell(values: list[str]) -> None:
     """Several values go into one cell and out again; only the separator itself is replaced."""
     cell = join_list(values)

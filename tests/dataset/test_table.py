@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
+from support import examples
 
 from equigen.dataset.table import (
     Edit,
@@ -84,7 +85,7 @@ def shared_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @example("", b"", 16)
 @example(f'"{LINE}\n' * 3, b"", 16)
 @example(f'a\tb\t"c\n{LINE}\n{LINE}"\td\te\tf\n', b"", 40)
-@settings(max_examples=400, deadline=None)
+@examples(400)
 def test_the_table_reads_and_refuses_what_the_exact_reader_does(
     shared_path: Path, text: str, mark: bytes, block_bytes: int
 ) -> None:
@@ -94,7 +95,7 @@ def test_the_table_reads_and_refuses_what_the_exact_reader_does(
 
 
 @given(lines_of(GOOD_CELLS), MARKS, ENDS, st.sampled_from((16, 99, 1 << 20)))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_sound_files_are_read(
     shared_path: Path, text: str, mark: bytes, end: str, block_bytes: int
 ) -> None:
@@ -115,7 +116,7 @@ def test_sound_files_are_read(
     ),
     st.integers(0, 8),
 )
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_editing_a_cell_leaves_all_other_bytes(
     shared_path: Path, head: bytes, text: str, block_bytes: int, new: tuple[str, str], at: int
 ) -> None:
@@ -148,7 +149,7 @@ def test_editing_a_cell_leaves_all_other_bytes(
 
 
 @given(lines_of(GOOD_CELLS), MARKS, st.sets(st.integers(0, 8)))
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_rows_that_stay_keep_their_bytes(
     shared_path: Path, text: str, mark: bytes, gone: set[int]
 ) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support import examples
 
 from equigen.dataset.tsv import find_fault, reading_tsv, write_tsv
 from equigen.errors import InputError, MissingInputError, StorageError
@@ -68,7 +69,7 @@ def shared_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(ROWS)
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_cells_come_back_as_they_were_written(shared_path: Path, rows: list[list[str]]) -> None:
     """Whatever safe text stands in a cell, reading gives the same rows back."""
     write_tsv(shared_path, REQUIRED_COLUMNS, rows)
@@ -76,7 +77,7 @@ def test_cells_come_back_as_they_were_written(shared_path: Path, rows: list[list
 
 
 @given(ROWS)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_pandas_reads_the_same_cells(shared_path: Path, rows: list[list[str]]) -> None:
     """A user's `read_csv` sees the cells that were written, also those that look like nothing."""
     write_tsv(shared_path, REQUIRED_COLUMNS, rows)
@@ -280,7 +281,7 @@ def test_the_line_of_a_nul_is_counted_within_its_row(path: Path) -> None:
 
 
 @given(st.text(st.sampled_from('"\t\n\rab'), max_size=24))
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_whatever_csv_refuses_is_found_where_it_stands(shared_path: Path, body: str) -> None:
     """Reading it again, by another way, comes to the same verdict, and a place is told."""
     shared_path.write_bytes(body.encode())
@@ -304,7 +305,7 @@ def test_rows_before_a_broken_one_are_given_out(path: Path) -> None:
 
 
 @given(st.binary(max_size=80), st.booleans())
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_any_bytes_are_read_or_refused(shared_path: Path, body: bytes, good_header: bool) -> None:  # noqa: FBT001
     """Any file is rows as wide as its header, or one line that says what is wrong."""
     shared_path.write_bytes((f"{HEADER}\n".encode() if good_header else b"") + body)

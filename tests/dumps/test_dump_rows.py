@@ -59,6 +59,7 @@ class Cut:
     bom: bytes
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("side", SIDES, ids=lambda side: side.root)
 @pytest.mark.parametrize("ways", [PLAIN, "all that XML allows"])
 @settings(

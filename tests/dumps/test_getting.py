@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from dumphost import DumpHost, Hosted, made_up, sha256
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from support import FakeTime
+from support import FakeTime, examples
 
 from equigen.dataset.context import Bar
 from equigen.dumps.transfer import Outcome, Wanted, get_file
@@ -344,7 +344,7 @@ def test_a_missing_file_is_an_error_that_keeps_the_part(tmp_path: Path) -> None:
         assert get(host, tmp_path) is Outcome.RESUMED
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(
     cuts=st.lists(st.integers(0, 30_000), max_size=5),
     ranges=st.booleans(),

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from musicbrainz import MEMBER, expected_groups, expected_links, lines, records, write_dump
+from support import examples
 
 from equigen.dumps.musicbrainz import GroupRow, LinkRow, Seen, read_groups, read_links
 from equigen.errors import InputError, MissingInputError
@@ -171,6 +172,7 @@ def test_several_masters_of_one_group_are_several_rows(tmp_path: Path) -> None:
     assert [row.master_id for row in links_in(path)] == [7, 5]
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize("packing", [".tar.xz", ".tar.gz", ".tar.bz2", ".tar"])
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
 def test_a_file_that_is_cut_off_is_never_taken_for_the_whole(
@@ -290,6 +292,7 @@ def test_a_member_with_a_dot_before_its_name_is_the_same(tmp_path: Path) -> None
     assert links_in(path) == [LINK]
 
 
+@pytest.mark.long
 def test_memory_stays_flat(tmp_path: Path) -> None:
     """However large the dump: 60 MB are read in some blocks of 2 MiB."""
     path = write_dump(tmp_path / "rg.tar.xz", lines([BLEACH | {"annotation": "y" * 3000}]) * 18_000)
@@ -366,7 +369,7 @@ RECORDS = st.fixed_dictionaries(
 
 
 @given(every=st.lists(RECORDS, min_size=1, max_size=6), ascii_only=st.booleans())
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_any_records_read_as_plain_code_reads_them(
     tmp_path_factory: pytest.TempPathFactory, every: list[dict[str, Any]], *, ascii_only: bool
 ) -> None:

@@ -68,6 +68,7 @@ ANSWERED = {
 }
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("name", ANSWERED)
 def test_a_service_that_fails_for_all_is_told_in_a_line(
     tmp_path: Path, sandbox: Sandbox, name: str
@@ -129,6 +130,7 @@ def test_a_service_that_goes_away_amid_a_run_keeps_what_came(
     check_completes(tmp_path, sandbox)
 
 
+@pytest.mark.long
 def test_a_host_that_nobody_knows_is_told_in_a_line(tmp_path: Path, sandbox: Sandbox) -> None:
     """No name, no address: the network may be away."""
     done = program(tmp_path, "https://discogs.invalid", EQUIGEN_DISCOGS__USER_AGENT="T/1")

@@ -69,12 +69,14 @@ def check_label_is_left(folder: Path, label: str, spoil: Spoil, **settings: obje
     assert set(trouble.good.values()) == {1}, "a page was asked for in vain"
 
 
+@pytest.mark.long_after(4)
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_of_one_label_leaves_that_label(tmp_path: Path, name: str) -> None:
     """The others are filled; the next run asks for what is missing and for nothing else."""
     check_label_is_left(tmp_path, "Jazz", FAULTS[name])
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize("spread", ["recent", "even"])
 @pytest.mark.parametrize("name", ["401", "403", "500", "connection reset", "no results"])
 def test_a_fault_of_the_first_label_leaves_that_label(
@@ -84,6 +86,7 @@ def test_a_fault_of_the_first_label_leaves_that_label(
     check_label_is_left(tmp_path, LABELS[0], FAULTS[name], spread=spread)
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("name", ["401", "404", "503"])
 def test_a_fault_of_a_first_label_of_many_years_leaves_that_label(
     tmp_path: Path, name: str
@@ -168,6 +171,7 @@ def test_the_program_ends_with_3_where_a_label_is_left(tmp_path: Path) -> None:
     assert by_label(rows_in(tmp_path)) == by_label(expected)
 
 
+@pytest.mark.long_after(1)
 @posix_only
 @pytest.mark.parametrize("point", [2, 5, 8])
 def test_killed_while_a_service_is_ill_it_goes_on(tmp_path: Path, point: int) -> None:

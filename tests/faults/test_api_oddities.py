@@ -17,8 +17,9 @@ from apifaults import (
     undisturbed,
     with_answer,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support import examples
 
 from equigen.dataset.tsv import reading_tsv, write_tsv
 from equigen.fetching.selection import Selection
@@ -230,7 +231,7 @@ RESULTS = st.fixed_dictionaries(
 
 
 @given(st.lists(RESULTS | VALUES, max_size=8), VALUES)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_any_page_becomes_rows_that_are_read_back(
     tmp_path_factory: pytest.TempPathFactory, results: list[Any], pagination: object
 ) -> None:

@@ -170,12 +170,14 @@ def check_passes(
     assert set(trouble.good.values()) == {1}, "a page was asked for in vain"
 
 
+@pytest.mark.long_after(10)
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_that_passes_changes_nothing(tmp_path: Path, well: Service, name: str) -> None:
     """Row for row the same file, and no other page is asked for again."""
     check_passes(tmp_path, well, FAULTS[name], 1)
 
 
+@pytest.mark.long_after(4)
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_that_passes_changes_nothing_where_years_are_even(
     tmp_path: Path, well: Service, name: str
@@ -192,6 +194,7 @@ def test_a_page_that_was_away_for_a_moment_is_not_lost(
     check_passes(tmp_path, well, PAST_THE_FIRST[name], 2)
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     "spoil",
     [

@@ -79,6 +79,7 @@ def peak_mb(folder: Path, way: str) -> float:
     return int(kilobytes) / 1024
 
 
+@pytest.mark.long_after(1)
 @linux_only
 @pytest.mark.parametrize("way", ["threads, full", "threads, structure", "processes, sized"])
 def test_no_answer_fills_the_memory(tmp_path: Path, way: str) -> None:

@@ -46,6 +46,7 @@ def answers(bodies: list[bytes]) -> Mapping[str, Script]:
     return fitting | short
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("way", WAYS)
 def test_no_cut_is_taken(tmp_path_factory: pytest.TempPathFactory, way: str) -> None:
     """Wherever a cover was cut off, no file is left of it, and the whole ones arrive."""

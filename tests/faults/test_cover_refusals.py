@@ -13,6 +13,7 @@ GOOD = 30
 GONE = {"/404": 404, "/410": 410}
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("way", WAYS)
 def test_what_is_gone_is_noted_and_left(tmp_path: Path, way: str) -> None:
     """404 and 410 have their reasons; an immediate second run asks nobody; no run can help now."""
@@ -44,6 +45,7 @@ def test_what_is_gone_is_noted_and_left(tmp_path: Path, way: str) -> None:
         assert ran.code == 0
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("status", [403, 429])
 @pytest.mark.parametrize("way", ["threads, full", "processes, full"])
 def test_one_refusal_holds_up_no_other_cover(tmp_path: Path, way: str, status: int) -> None:

@@ -70,6 +70,7 @@ def is_over() -> Iterator[threading.Event]:
     event.set()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", ["threads, full", "processes, sized"])
 def test_what_never_ends_is_given_up_in_time(
     tmp_path: Path, is_over: threading.Event, way: str

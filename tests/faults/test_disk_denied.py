@@ -130,6 +130,7 @@ KEPT_OUT = {
 }
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("name", "has_ledger"),
     [*((name, True) for name in KEPT_OUT), *((name, False) for name in (IMAGES, "split"))],
@@ -270,6 +271,7 @@ MUST_SAY = {
 }
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("wrong", WRONG)
 def test_what_is_no_folder_or_no_file_is_one_line(
     tmp_path: Path, forks: Forks, whole: Whole, wrong: str

@@ -190,6 +190,7 @@ def check_refused(data: Path, command: str, said: Sequence[str]) -> None:
     assert listed(data) == names
 
 
+@pytest.mark.long_after(6)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_fault_is_one_line_that_says_where(data: Path, command: str) -> None:
     """File, line, column, what was expected, what came and what to do; nothing is touched."""

@@ -24,6 +24,7 @@ _UNDER_WAY = 8
 STOP = pytest.param(signal.SIGTERM, 8, 9, id="SIGTERM")
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("number", "kills", "seed"), [*((signal.SIGKILL, 25, part) for part in range(4)), STOP]
 )
@@ -78,6 +79,7 @@ def marked_rows(count: int) -> list[dict[str, str]]:
     ]
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("stage", ["clean", "dedupe"])
 @pytest.mark.parametrize(
     ("number", "kills", "seed"), [*((signal.SIGKILL, 25, part) for part in range(2)), STOP]
@@ -109,6 +111,7 @@ def test_a_stage_of_rows_killed_at_any_moment(
     kill_often(forks, case, kills=kills, seed=seed, number=number)
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("number", "kills", "seed"), [*((signal.SIGKILL, 25, part) for part in range(2)), STOP]
 )

@@ -53,6 +53,7 @@ def line_of(ended: Ended) -> str:
     return line
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize("command", [*COMMANDS, "repair"])
 def test_a_newer_ledger_is_refused_and_stays_as_it_is(
     tmp_path: Path, forks: Forks, whole: Whole, command: str
@@ -104,6 +105,7 @@ def one_byte(body: bytes) -> bytes:
 DAMAGES = [zeroed_header, truncated, no_sqlite, empty, one_byte]
 
 
+@pytest.mark.long_after(12)
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda d: d.__name__)
 def test_a_damaged_ledger_is_told_with_the_way_out(
@@ -121,6 +123,7 @@ def test_a_damaged_ledger_is_told_with_the_way_out(
     assert (folder / TSV).read_bytes() == tsv
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("seed", range(8))
 def test_bytes_overwritten_anywhere_never_end_in_a_trace(
     tmp_path: Path, forks: Forks, whole: Whole, seed: int
@@ -142,6 +145,7 @@ def test_bytes_overwritten_anywhere_never_end_in_a_trace(
         shutil.rmtree(folder)
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("has_copies", [True, False], ids=["copied", "not copied"])
 @pytest.mark.parametrize("seed", range(6))
 def test_a_torn_journal_is_an_older_ledger_or_told(

@@ -60,6 +60,7 @@ def content(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize(
     ("body", "has_copies"),
     [(None, True), (b"", False)],
@@ -159,6 +160,7 @@ def test_a_ledger_begun_anew_beside_files_that_do_not_decode(
     assert content(folder / IMAGES) == covers
 
 
+@pytest.mark.long
 def test_the_advice_after_a_lost_tsv_leads_out(tmp_path: Path, whole: Whole, run: Run) -> None:
     """Each step of the advice is followed, up to a copy of the TSV, or to begin anew."""
     folder = whole.copy(tmp_path / "data")
@@ -200,6 +202,7 @@ def test_the_advice_after_a_lost_tsv_leads_out(tmp_path: Path, whole: Whole, run
         tsv.unlink()
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("is_kept", [True, False], ids=["ledger kept", "ledger lost"])
 def test_moving_away_what_is_named_begins_anew(
     tmp_path: Path, whole: Whole, run: Run, *, is_kept: bool

@@ -34,6 +34,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
         yield make_whole(tmp_path_factory.mktemp("whole"), sandbox)
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_file_cut_anywhere_in_its_last_rows_is_refused(
     tmp_path: Path, whole: Whole, stage: str

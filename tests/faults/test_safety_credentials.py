@@ -155,6 +155,7 @@ def check_hosts(hosts: Hosts, secrets: Sequence[str]) -> None:
                 assert not [trace for trace in traces(secret) if trace in seen]
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("kind", CREDENTIALS)
 def test_from_fetch_to_report_only_the_api_gets_them(
     hosts: Hosts, tmp_path: Path, kind: str
@@ -201,6 +202,7 @@ FAULTS: Mapping[str, Callable[[Hosts, Hit], Reply]] = {
 }
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_an_api_quotes_of_them_is_not_told(hosts: Hosts, tmp_path: Path, fault: str) -> None:
     """Errors tell what the API said, but for what it was sent; nobody else is asked."""
@@ -219,6 +221,7 @@ def test_what_an_api_quotes_of_them_is_not_told(hosts: Hosts, tmp_path: Path, fa
         assert "***" in said
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", CREDENTIALS)
 def test_what_an_api_quotes_of_them_in_its_results_goes_nowhere(
     hosts: Hosts, tmp_path: Path, kind: str

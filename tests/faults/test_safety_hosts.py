@@ -194,6 +194,7 @@ def test_no_setting_turns_the_check_off(tmp_path: Path, monkeypatch: pytest.Monk
         assert f"http.{key}: unknown" in ran.err
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("processes", PROCESSES)
 def test_each_limit_is_a_setting_that_is_honoured(tmp_path: Path, processes: int) -> None:
     """Bytes, pixels and redirects, in this process and in those that fetch."""

@@ -59,6 +59,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
         yield made
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("first", FIRST)
 def test_a_second_run_is_refused_and_disturbs_nothing(
     tmp_path: Path, forks: Forks, whole: Whole, first: str
@@ -101,6 +102,7 @@ def test_a_second_run_is_refused_and_disturbs_nothing(
     assert forks.run("split", "--verify", cwd=tmp_path, env=program_env(**env)).code == 0
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("seed", range(3))
 def test_a_run_of_all_stages_stops_cleanly(
     tmp_path: Path, forks: Forks, whole: Whole, seed: int

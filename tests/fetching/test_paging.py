@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support import examples
 
 from equigen.fetching.paging import Extent, PageRef, Plan
 from equigen.labels.taxonomy import builtin_labels
@@ -286,7 +287,7 @@ def fill(catalogue: Catalogue, missing: int, *, looks_ahead: bool, at_a_time: in
 
 
 @given(ITEMS, st.integers(1, 40), st.integers(1, 100))
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_with_known_extents_no_page_is_asked_in_vain(
     items: tuple[Item, ...], missing: int, at_a_time: int
 ) -> None:
@@ -298,7 +299,7 @@ def test_with_known_extents_no_page_is_asked_in_vain(
 
 
 @given(ITEMS, st.integers(1, 40), st.integers(1, 100))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_looking_ahead_changes_nothing_of_what_is_taken(
     items: tuple[Item, ...], missing: int, at_a_time: int
 ) -> None:
@@ -316,7 +317,7 @@ def test_looking_ahead_changes_nothing_of_what_is_taken(
 
 
 @given(st.integers(0, 12), st.integers(1, 40), st.sampled_from([("CD",), ("CD", "LP")]))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_where_years_are_alike_no_page_is_asked_in_vain(
     count: int, missing: int, formats: tuple[str, ...]
 ) -> None:
@@ -332,7 +333,7 @@ def test_where_years_are_alike_no_page_is_asked_in_vain(
 
 
 @given(ITEMS)
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_a_label_that_is_never_full_asks_for_every_page_early(items: tuple[Item, ...]) -> None:
     """With extents known and no end in sight, all pages are asked for at once, in order."""
     catalogue = Catalogue(items, extents_are_known=True)
@@ -341,7 +342,7 @@ def test_a_label_that_is_never_full_asks_for_every_page_early(items: tuple[Item,
 
 
 @given(ITEMS)
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_all_that_lies_in_small_slices_is_found(items: tuple[Item, ...]) -> None:
     """A year whose slices are within reach, and that lies in them wholly, is found to the last."""
     catalogue = Catalogue(items)
@@ -359,7 +360,7 @@ def test_all_that_lies_in_small_slices_is_found(items: tuple[Item, ...]) -> None
 
 
 @given(ITEMS, st.integers(0, 12))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_the_order_does_not_depend_on_what_came_before(
     items: tuple[Item, ...], stop_after: int
 ) -> None:

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support import examples
 
 from equigen.fetching.selection import Selection, Skip
 from equigen.identity.albums import Identity
@@ -297,7 +298,7 @@ CANDIDATES = st.lists(
 
 
 @given(CANDIDATES)
-@settings(max_examples=120, deadline=None)
+@examples(120)
 def test_what_was_taken_fits_together(
     candidates: list[tuple[Listing, Label, bool]],
 ) -> None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support import examples
 
 from equigen.fetching.paging import Extent, PageRef, Plan
 from equigen.fetching.year_order import Even, Recent, even_share, spread_out
@@ -153,7 +154,7 @@ def fewest_requests(years: Sequence[Sequence[bool]], limit: int) -> int:
 
 
 @given(YEARS, LIMITS, CHANCE)
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_years_that_have_more_differ_by_one_at_most(
     years: Sequence[Sequence[bool]], limit: int, chance: random.Random
 ) -> None:
@@ -169,7 +170,7 @@ def test_years_that_have_more_differ_by_one_at_most(
 
 
 @given(YEARS, LIMITS, CHANCE, st.integers(1, 20))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_no_page_is_asked_in_vain_and_none_twice(
     years: Sequence[Sequence[bool]], limit: int, chance: random.Random, at_once: int
 ) -> None:
@@ -180,7 +181,7 @@ def test_no_page_is_asked_in_vain_and_none_twice(
 
 
 @given(YEARS, LIMITS, CHANCE)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_requests_are_as_few_as_can_be(
     years: Sequence[Sequence[bool]], limit: int, chance: random.Random
 ) -> None:
@@ -194,7 +195,7 @@ def test_requests_are_as_few_as_can_be(
 
 
 @given(YEARS, LIMITS, CHANCE, st.integers(1, 20))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_the_order_of_answers_decides_nothing(
     years: Sequence[Sequence[bool]], limit: int, chance: random.Random, at_once: int
 ) -> None:
@@ -207,7 +208,7 @@ def test_the_order_of_answers_decides_nothing(
 
 
 @given(YEARS, LIMITS, CHANCE, st.lists(st.integers(0, 30), max_size=4))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_a_fill_that_is_cut_off_goes_on_as_if_it_had_not_been(
     years: Sequence[Sequence[bool]], limit: int, chance: random.Random, kills: list[int]
 ) -> None:
@@ -222,7 +223,7 @@ def test_a_fill_that_is_cut_off_goes_on_as_if_it_had_not_been(
 
 
 @given(YEARS, st.lists(LIMITS, min_size=1, max_size=4).map(sorted), CHANCE)
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_a_smaller_limit_has_the_first_albums_of_a_larger_one(
     years: Sequence[Sequence[bool]], limits: list[int], chance: random.Random
 ) -> None:
@@ -294,7 +295,7 @@ def test_the_share_is_what_all_can_be_filled_up_to(albums: list[int], missing: i
 
 
 @given(YEARS, LIMITS)
-@settings(max_examples=50, deadline=None)
+@examples(50)
 def test_recent_takes_each_page_once_and_to_the_last_album(
     years: Sequence[Sequence[bool]], limit: int
 ) -> None:

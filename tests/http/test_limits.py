@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support import examples
 
 from equigen.http.limits import WINDOW_S, HostPolicy, Pace, policy_for
 
@@ -44,7 +45,7 @@ class Server:
 
 
 @given(st.integers(1, 30), PAUSES_S)
-@settings(max_examples=80, deadline=None)
+@examples(80)
 def test_never_more_than_the_limit_in_any_minute(per_minute: int, pauses_s: list[float]) -> None:
     """Whenever requests are wanted, no 60 s see more of them than the policy allows."""
     pace, now_s = Pace(per_minute), 0.0
@@ -73,7 +74,7 @@ def test_the_limit_is_used_to_the_full() -> None:
 
 
 @given(st.floats(0.1, 3), PAUSES_S)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_requests_keep_their_distance(spacing_s: float, pauses_s: list[float]) -> None:
     """Whenever they are wanted, none goes out sooner after another, and none later than it may."""
     pace, now_s, last_s = Pace(spacing_s=spacing_s), 0.0, -spacing_s
@@ -108,7 +109,7 @@ def test_without_a_limit_and_without_word_from_the_server_nothing_waits() -> Non
 
 
 @given(st.integers(3, 30), PAUSES_S)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_the_servers_count_alone_keeps_the_server_content(
     limit: int, pauses_s: list[float]
 ) -> None:
@@ -143,7 +144,7 @@ def ask_eight_at_a_time(pace: Pace, server: Server, delays_s: Sequence[float]) -
 
 
 @given(st.integers(12, 30), st.sampled_from([0.05, 0.2, 0.4, 2.0]))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_requests_under_way_are_counted_in(limit: int, delay_s: float) -> None:
     """Eight at a time don't overrun a server whose count comes late."""
     server = Server(limit)
@@ -152,7 +153,7 @@ def test_requests_under_way_are_counted_in(limit: int, delay_s: float) -> None:
 
 
 @given(st.integers(8, 60), st.lists(st.floats(0.01, 3), min_size=1, max_size=8))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_answers_out_of_order_do_no_harm(limit: int, delays_s: list[float]) -> None:
     """With the server's limit for its own, a client keeps to it whatever order answers come in."""
     server = Server(limit)
@@ -219,7 +220,7 @@ def test_a_rest_holds_all_requests() -> None:
     ),
     st.integers(0, 10),
 )
-@settings(max_examples=80, deadline=None)
+@examples(80)
 def test_waiting_always_ends(events: list[tuple[str, float, int | None]], per_minute: int) -> None:
     """Whatever a server says, following the waits lets the next request go within minutes."""
     pace, now_s = Pace(per_minute), 0.0

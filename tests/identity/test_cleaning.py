@@ -3,8 +3,9 @@
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support import examples
 
 from equigen.identity.artists import clean_artist
 
@@ -51,7 +52,7 @@ def test_a_name_made_of_marks_stays_as_it_was(name: str) -> None:
 
 
 @given(NAMES)
-@settings(max_examples=400, deadline=None)
+@examples(400)
 def test_cleaning_twice_changes_nothing_more(name: str) -> None:
     """A clean name is already clean."""
     once = clean_artist(name)
@@ -59,7 +60,7 @@ def test_cleaning_twice_changes_nothing_more(name: str) -> None:
 
 
 @given(NAMES)
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_a_cleaned_name_is_tidy_and_never_empty(name: str) -> None:
     """What was cleaned has no mark and no loose white space, and is empty only if it was before."""
     clean = clean_artist(name)
@@ -71,7 +72,7 @@ def test_a_cleaned_name_is_tidy_and_never_empty(name: str) -> None:
 
 
 @given(st.text(st.characters(categories=["L"]), min_size=1, max_size=12), st.integers(0, 999))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_a_marked_name_becomes_the_bare_one(name: str, number: int) -> None:
     """With or without marks, an artist ends up under one name."""
     bare = clean_artist(name)

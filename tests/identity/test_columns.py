@@ -7,8 +7,9 @@ import unicodedata
 
 import polars as pl
 from duplicate_finder import DuplicateFinder
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
+from support import examples
 
 from equigen.identity.artists import clean_artist
 from equigen.identity.columns import (
@@ -82,7 +83,7 @@ URLS = st.one_of(
 
 
 @given(st.lists(NAMES, max_size=8))
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_cleaned_columns_are_cleaned_cells(names: list[str]) -> None:
     """A column of artists is cleaned as each of them is, and stays itself unchanged."""
     column = pl.Series(names, dtype=pl.String)
@@ -109,7 +110,7 @@ def test_plain_letters_change_by_nothing() -> None:
 
 @given(st.lists(URLS, max_size=8))
 @example([signed("s3://discogs-database-images/", "R-1-2.jpeg", 16, ".jpeg")])
-@settings(max_examples=600, deadline=None)
+@examples(600)
 def test_keys_of_columns_are_keys_of_cells(urls: list[str]) -> None:
     """A column of URLs has the keys that each has, and the placeholders are found."""
     column = pl.Series(urls, dtype=pl.String)
@@ -124,7 +125,7 @@ SHORT = st.sampled_from(("", "a", "b", "c"))
 
 
 @given(st.lists(st.tuples(SHORT, SHORT, SHORT), max_size=12))
-@settings(max_examples=400, deadline=None)
+@examples(400)
 def test_duplicates_of_columns_are_those_of_rows(rows: list[tuple[str, str, str]]) -> None:
     """Asked row by row or at once, the same rows repeat earlier ones, for the same reasons."""
     finder = DuplicateFinder()

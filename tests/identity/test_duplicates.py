@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support import examples
 
 from equigen.identity.columns import Duplicate, find_duplicates, shown_pictures
 from equigen.identity.pictures import picture_key
@@ -73,7 +74,7 @@ ROWS = st.lists(
 
 
 @given(ROWS)
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_the_same_rows_stay_as_in_pandas(rows: list[Row]) -> None:
     """The search keeps what two drop_duplicates keep of the whole table."""
     kept = [index for index, verdict in enumerate(verdicts(rows)) if verdict is None]
@@ -81,7 +82,7 @@ def test_the_same_rows_stay_as_in_pandas(rows: list[Row]) -> None:
 
 
 @given(ROWS)
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_what_stayed_once_stays_again(rows: list[Row]) -> None:
     """Running over the kept rows finds no more duplicates."""
     kept = [row for row, verdict in zip(rows, verdicts(rows), strict=True) if verdict is None]

@@ -8,8 +8,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support import examples
 
 from equigen.identity.pictures import has_no_cover, picture_key
 
@@ -135,14 +136,14 @@ def test_any_other_url_is_its_own_key(url: str) -> None:
     st.from_regex(r"[A-Za-z0-9_-]{20,43}", fullmatch=True),
     st.integers(1, 600),
 )
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_every_stored_name_is_found_again(name: str, sign: str, size_px: int) -> None:
     """Whatever the stored file is called, however it is signed, its name is the key."""
     assert picture_key(signed(name, sign=sign, size_px=size_px)) == f"discogs:{name}"
 
 
 @given(st.text(max_size=60), st.sampled_from(["", "http://", "https://i.discogs.com/", "//"]))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_no_text_is_too_odd(text: str, head: str) -> None:
     """Whatever stands in a URL cell gets a key and an answer, and the same one again."""
     key = picture_key(head + text)

@@ -11,10 +11,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageOps
-from support import realdata
+from support import examples, realdata
 
 from equigen.errors import PictureError
 from equigen.images.check import ORIGINAL, check_picture
@@ -159,7 +159,7 @@ def test_harmless_oddities_are_decided_by_the_full_decode() -> None:
 
 
 @given(st.data(), st.sampled_from(sorted(JPEGS)), st.sampled_from(ROUTES))
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_what_the_full_decode_refuses_is_refused(
     data: st.DataObject, kind: str, renderings: tuple[Rendering, ...]
 ) -> None:
@@ -413,14 +413,14 @@ def test_an_html_page_is_not_a_broken_picture() -> None:
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n"]))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_no_bytes_do_anything_but_be_refused_or_taken(body: bytes, head: bytes) -> None:
     """Whatever comes, it is a picture or a `PictureError` with a reason."""
     assert verdict(head + body) in {TAKEN, *REASONS}
 
 
 @given(st.data(), st.sampled_from(["PNG", "GIF", "WEBP", "JPEG", "TIFF", "BMP"]))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_damaged_pictures_are_refused_or_good(data: st.DataObject, format_: str) -> None:
     """A picture with some bytes overwritten decodes, or is refused; nothing else happens."""
     body = bytearray(saved(corners((64, 32)), format_))

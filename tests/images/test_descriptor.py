@@ -5,10 +5,11 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lookalikes import SIZE_PX, saved, scene
 from PIL import Image, ImageOps
+from support import examples
 
 from equigen.images.check import check_picture
 from equigen.images.descriptor import (
@@ -87,7 +88,7 @@ def bits_apart(one: int, other: int) -> int:
     return (int(one) ^ int(other)).bit_count()
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(
     seed=st.integers(0, 999),
     shape=st.tuples(st.integers(16, 40), st.integers(16, 40)),

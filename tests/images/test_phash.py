@@ -6,10 +6,10 @@ from math import cos, pi
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from support import realdata
+from support import examples, realdata
 
 from equigen.images.check import ORIGINAL, check_picture
 from equigen.images.descriptor import (
@@ -91,7 +91,7 @@ def test_a_plain_picture_has_a_hash_that_is_no_accident(level: int) -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=30, deadline=None)
+@examples(30)
 def test_a_mirrored_picture_differs_only_where_it_must(seed: int) -> None:
     """Mirrored onto itself a picture has no odd frequencies, and none of their bits by chance."""
     half = noise(seed)[:, :16]

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from support import realdata
+from support import examples, realdata
 
 from equigen.images.resize import Array, scaled
 
@@ -20,6 +20,7 @@ def likeness_db(one: Array, other: Array) -> float:
     return float(10 * np.log10(255**2 / max(error, 1e-9)))
 
 
+@pytest.mark.long
 def test_covers_stay_as_like_as_an_exact_filter_leaves_them() -> None:
     """At every share of their size, also just above the half where the way changes."""
     covers = [
@@ -36,7 +37,7 @@ def test_covers_stay_as_like_as_an_exact_filter_leaves_them() -> None:
 
 
 @given(SIDES, SIDES, SIDES, SIDES, st.sampled_from(["grey", "colour"]))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_any_shape_becomes_any_other(
     wide: int, high: int, to_wide: int, to_high: int, kind: str
 ) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lookalikes import SIZE_PX, saved, scene, sleeve
 from PIL import Image, ImageOps
-from support import silent_bar
+from support import examples, silent_bar
 
 from equigen.errors import StorageError
 from equigen.images.check import check_picture
@@ -166,7 +166,7 @@ def one_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     seed=st.integers(0, 10**6),
     covers=st.integers(0, 14),

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bench.changes import CHANGES
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lookalikes import SIZE_PX, saved, scene, sleeve
 from PIL import Image, ImageDraw, ImageEnhance
+from support import examples
 
 from equigen.images.check import check_picture
 from equigen.images.descriptor import Box, box_of, read_descriptor
@@ -55,6 +56,7 @@ def verdict_on(folder: Path, one: bytes, other: bytes) -> Agreement:
     return best
 
 
+@pytest.mark.long_after(4)
 @pytest.mark.parametrize("kind", CHANGES)
 def test_a_changed_picture_is_alike(tmp_path: Path, kind: str) -> None:
     """Saved anew, resized, cropped, framed, brighter or with a sticker, on either side."""
@@ -100,6 +102,7 @@ def test_one_house_style_is_not_one_picture(tmp_path: Path) -> None:
         assert not verdict_on(tmp_path, one, other).is_alike
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(("colour", "ink"), [("white", "black"), ("#305080", "white")])
 @pytest.mark.parametrize(("scale", "letter_px"), [(1, 12), (1, 18), (2, 36)])
 def test_plain_sleeves_with_other_words_are_not_alike(
@@ -147,7 +150,7 @@ def noisy(seed: int, share: float) -> Thumb:
     return thumb_of(Image.blend(scene(seed), noise, share))
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(
     one=st.integers(0, 20),
     other=st.integers(0, 20),

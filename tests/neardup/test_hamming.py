@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support import examples
 
 from equigen.neardup import hamming
 from equigen.neardup.hamming import BITS, LARGEST_BLOCK, BitPart, Hashes, Pairs, close_pairs, plan
@@ -70,7 +71,7 @@ def made(kind: Callable[[np.random.Generator, int], Hashes], seed: int, count: i
 
 
 @given(st.sampled_from(KINDS), st.integers(0, 2**32), st.integers(0, 120), st.integers(0, 16))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_the_pairs_are_those_of_looking_at_each(
     kind: Callable[[np.random.Generator, int], Hashes], seed: int, count: int, distance: int
 ) -> None:
@@ -79,6 +80,7 @@ def test_the_pairs_are_those_of_looking_at_each(
     assert flat(close_pairs(hashes, distance=distance)) == brute(hashes, distance)
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("distance", [1, 3, 8])
 def test_many_hashes_are_searched_by_keys(
@@ -103,7 +105,7 @@ def test_many_hashes_are_searched_by_keys(
 
 
 @given(st.integers(1, 16), st.floats(0, 64), st.integers(2, 10**7))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_no_pair_slips_between_the_parts(distance: int, bits: float, count: int) -> None:
     """A pair that differs too much for each part differs in more bits than asked for."""
     parts = plan(distance, bits=bits, count=count)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support import examples
 
 from equigen.config.layers import Config
 from equigen.config.settings import defaults
@@ -441,7 +442,7 @@ def check_page(page: Page, answer: object) -> None:
 
 
 @given(st.sampled_from([*RESULT, "extra"]), JSON)
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_any_value_in_any_field_of_a_result_is_borne(field: str, value: object) -> None:
     """A field of a type that nobody expects never breaks the page."""
     answer = {**ANSWER, "results": [RESULT, {**RESULT, field: value}]}
@@ -449,7 +450,7 @@ def test_any_value_in_any_field_of_a_result_is_borne(field: str, value: object) 
 
 
 @given(st.sampled_from([*ANSWER, "extra"]), JSON)
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_any_value_around_the_results_is_borne_or_refused(field: str, value: object) -> None:
     """A page whose frame is odd is read or is a `BadBodyError`, nothing else."""
     answer = {**ANSWER, field: value}
@@ -462,7 +463,7 @@ def test_any_value_around_the_results_is_borne_or_refused(field: str, value: obj
 
 
 @given(st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_any_body_is_a_page_or_refused(body: bytes) -> None:
     """No body makes anything but a page or a `BadBodyError`."""
     refusal = ""
@@ -635,7 +636,7 @@ def test_an_unknown_source_is_refused_by_name() -> None:
 
 
 @given(st.lists(st.text(max_size=6), max_size=4))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_lists_of_a_result_survive_their_cell(values: list[str]) -> None:
     """What was read as several values is read as as many from the TSV."""
     listing = read_one(genre=values)

@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from musicbrainz import SEARCHES, answers
-from support import FakeTime, Script, ScriptedServer, make_context, realdata
+from support import FakeTime, Script, ScriptedServer, examples, make_context, realdata
 
 from equigen.errors import BadBodyError, ConfigError, HttpStatusError
 from equigen.http.client import Answer, Client
@@ -223,7 +223,7 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(sorted(GROUP)), JSON))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_odd_fields_never_break_a_page(
     tmp_path_factory: pytest.TempPathFactory, odd: dict[str, Any]
 ) -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from musicbrainz import Service
 from support import Script, ScriptedServer, make_context, read_rows
 
@@ -42,6 +43,7 @@ def test_a_live_search_becomes_a_dataset(tmp_path: Path) -> None:
     assert second["year"] == "1989"
 
 
+@pytest.mark.long
 def test_a_year_with_too_many_results_is_had_by_slices(tmp_path: Path) -> None:
     """Each album once, whatever slice it is found in, and nothing is asked for beyond the reach."""
     dates = [f"1994-{month:02}-15" for month in range(1, 13)] + ["1994"]

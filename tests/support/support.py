@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import pytest
+from hypothesis import settings
 from pydantic import SecretStr
 
 from equigen.config.layers import Config
@@ -46,7 +47,14 @@ ROOT = Path(__file__).resolve().parents[2]
 REALDATA = ROOT.parent / "shared" / "realdata"
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
 TOKEN = "sandbox-token"
+# Read here, since each test runs without the user's own settings.
+THOROUGH = os.environ.get("EQUIGEN_TEST_PROFILE") == "thorough"
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs the signals of POSIX")
+
+
+def examples(count: int) -> Callable[[Any], Any]:
+    """Let hypothesis try so many examples in `make test-all`, and a quarter in `make test`."""
+    return settings(max_examples=count if THOROUGH else max(10, count // 4), deadline=None)
 
 
 def realdata(*names: str) -> Path:
