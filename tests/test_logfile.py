@@ -158,6 +158,7 @@ def test_a_run_tells_all_that_happens(tmp_path: Path) -> None:
     assert env["DISCOGS_TOKEN"] not in (tmp_path / "log").read_text()
 
 
+@pytest.mark.long
 def test_an_error_and_what_led_to_it_are_told(tmp_path: Path) -> None:
     """Tries, the host's wish for a rest, the error in one line, the exit code."""
     answers = [Script(500), Script(429, headers={"Retry-After": "9999"})]

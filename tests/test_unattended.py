@@ -51,6 +51,7 @@ def status_of(folder: Path) -> dict[str, Any]:
     return from_json(done.stdout)
 
 
+@pytest.mark.long
 def test_a_quiet_run_says_one_line_also_on_a_terminal(tmp_path: Path) -> None:
     """No bar, no colour, no question, and nothing on stderr."""
     with Sandbox(make_catalogue(albums_per_label=6)) as sandbox:
@@ -73,6 +74,7 @@ def test_a_quiet_run_says_one_line_also_on_a_terminal(tmp_path: Path) -> None:
     assert seen["covers_left"] == 0
 
 
+@pytest.mark.long
 def test_a_run_that_is_partly_done_ends_with_3_and_is_no_failure(tmp_path: Path) -> None:
     """With a quota used up; the monitor sees what is left, and when the quota is there again."""
     with Sandbox(make_catalogue(albums_per_label=6)) as sandbox:
@@ -95,7 +97,7 @@ def test_a_run_that_is_partly_done_ends_with_3_and_is_no_failure(tmp_path: Path)
     assert seen["last_run"]["resumes_at"] == quota["resumes_at"]
 
 
-@pytest.mark.long_after(1)
+@pytest.mark.long
 @pytest.mark.parametrize("flag", ["--quiet", "--json"])
 def test_what_was_done_before_an_error_is_told(tmp_path: Path, flag: str) -> None:
     """The stages before it on stdout, the error in one line on stderr, and its code."""
@@ -122,7 +124,7 @@ def test_what_was_done_before_an_error_is_told(tmp_path: Path, flag: str) -> Non
     assert f"equigen run: {seen['last_run']['error']}\n" == done.stderr
 
 
-@pytest.mark.long_after(1)
+@pytest.mark.long
 @pytest.mark.parametrize(("status", "code"), [(503, 1), (401, 2), (404, 1)])
 def test_a_night_without_the_api_is_none_without_covers(
     tmp_path: Path, status: int, code: int
@@ -147,6 +149,7 @@ def test_a_night_without_the_api_is_none_without_covers(
     assert from_json(told.stdout)["error"] in told.stderr
 
 
+@pytest.mark.long
 def test_an_error_at_the_start_is_one_line_alone(tmp_path: Path) -> None:
     """Nothing was done that could be told of on stdout."""
     with ScriptedServer(Script(404)) as server:
@@ -158,6 +161,7 @@ def test_an_error_at_the_start_is_one_line_alone(tmp_path: Path) -> None:
     assert from_json(told.stdout)["exit_code"] == told.returncode == 1
 
 
+@pytest.mark.long
 @posix_only
 def test_a_run_that_is_stopped_is_noted_as_such(tmp_path: Path) -> None:
     """SIGTERM, as systemd sends it: exit 130, and the ledger knows."""

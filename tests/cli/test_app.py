@@ -176,6 +176,7 @@ def test_settings_come_in_layers(tmp_path: Path) -> None:
     assert (tmp_path / "here" / "equigen_dataset.tsv").exists()
 
 
+@pytest.mark.long
 def test_relative_folders_start_at_the_config_file(tmp_path: Path) -> None:
     """From cron, with --config alone, the dataset is found whatever the working directory."""
     (tmp_path / "set").mkdir()
@@ -359,6 +360,7 @@ def test_a_torn_token_is_refused_without_being_shown(tmp_path: Path) -> None:
         assert "hush" not in done.stderr
 
 
+@pytest.mark.long
 def test_a_run_holds_the_lock_from_its_first_stage_to_its_last(tmp_path: Path) -> None:
     """No other command gets in between two stages of a run, and none after another demo's start."""
     with Sandbox(make_catalogue(albums_per_label=8)) as sandbox:

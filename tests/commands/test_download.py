@@ -425,6 +425,7 @@ def test_a_host_that_refuses_us_is_left_alone(tmp_path: Path) -> None:
     assert summary.resumes_at == NOON + timedelta(hours=1)
 
 
+@pytest.mark.long
 def test_covers_that_were_never_asked_for_go_first(tmp_path: Path) -> None:
     """A block of refused pictures at the head of the file holds up the rest for one run at most."""
     scripts = [Script(403)] * 5 + [Script(body=JPEG)]

@@ -96,7 +96,7 @@ def test_a_host_that_nobody_knows_leaves_a_reason(tmp_path: Path, processes: int
     assert {cover.reason for cover in ledger_of(tmp_path).values()} == {"", "no connection"}
 
 
-@pytest.mark.long_after(1)
+@pytest.mark.long
 @pytest.mark.parametrize("concurrency", [1, 2, 3, 9])
 def test_concurrency_is_kept_by_all_processes_together(tmp_path: Path, concurrency: int) -> None:
     """However the host is shared out, it never sees more at a time, and nearly as many."""
@@ -115,6 +115,7 @@ def test_concurrency_is_kept_by_all_processes_together(tmp_path: Path, concurren
     assert server.most_at_once == used
 
 
+@pytest.mark.long
 def test_a_rate_is_kept_by_all_processes_together(tmp_path: Path) -> None:
     """With two processes a host sees never more than 30 in any 60 s; another is not held up."""
     fake = FakeTime()
@@ -179,6 +180,7 @@ def test_a_host_that_asks_for_a_rest_is_left_by_all(tmp_path: Path) -> None:
     assert len(tired.seen) < 60, "no more than what was under way"
 
 
+@pytest.mark.long
 @linux_only
 def test_the_rows_of_a_process_that_dies_are_taken_again(tmp_path: Path) -> None:
     """SIGKILL to one of the processes costs no cover; another takes its place."""

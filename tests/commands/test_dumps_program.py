@@ -147,6 +147,7 @@ def test_a_disk_that_takes_no_more_keeps_the_part(tmp_path: Path) -> None:
     assert (tmp_path / "dumps" / GROUPS).read_bytes() == BODY
 
 
+@pytest.mark.long
 def test_a_terminal_shows_bytes_and_the_rest_is_silent(tmp_path: Path) -> None:
     """A bar in kB or MB where stderr is a terminal; nothing on stderr elsewhere."""
     with DumpHost() as host:
@@ -162,6 +163,7 @@ def test_a_terminal_shows_bytes_and_the_rest_is_silent(tmp_path: Path) -> None:
     assert "releases  20260601  50.0 kB  downloaded" in quiet.stdout
 
 
+@pytest.mark.long
 def test_the_command_takes_its_kinds_in_words(tmp_path: Path) -> None:
     """A kind or an action that is none is named, and so are those that there are."""
     done = equigen("dumps", "get", "artists", cwd=tmp_path)

@@ -99,6 +99,7 @@ def test_requests_overlap(tmp_path: Path) -> None:
     assert max(sum(start <= t < start + 0.05 for t in times_s) for start in times_s) >= 4
 
 
+@pytest.mark.long
 def test_the_order_of_answers_changes_nothing(tmp_path: Path) -> None:
     """Answers that come late or early give the same file, byte for byte."""
     files = set()

@@ -293,6 +293,7 @@ def test_before_there_is_anything_the_report_says_what_is_missing(tmp_path: Path
     assert len(page.all("code")) == 3 + 1, "the commands that check it, and the one that is missing"
 
 
+@pytest.mark.long
 def test_noise_and_very_many_genres_stay_within_the_budget(tmp_path: Path) -> None:
     """Hundreds of genres, long titles, pictures that can't be made small: a few MB."""
     noise = jpeg_of_noise()

@@ -70,7 +70,7 @@ def test_jobs_come_back_with_their_results(tmp_path: Path) -> None:
     assert (tmp_path / "Jazz" / ".new-run-7").read_bytes() == JPEG
 
 
-@pytest.mark.long_after(1)
+@pytest.mark.long
 @pytest.mark.parametrize("way", ["a file", "standard input"])
 def test_a_script_without_a_guard_runs_once(tmp_path: Path, way: str) -> None:
     """Processes import nothing of the script that starts them, or of what a notebook ran."""

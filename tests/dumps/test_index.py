@@ -117,7 +117,7 @@ def test_what_is_there_needs_no_lock(tmp_path: Path, context: Context) -> None:
         assert index_of(dump, recipe([]), context) == index
 
 
-@pytest.mark.long_after(1)
+@pytest.mark.long
 @posix_only
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_run_that_is_killed_while_it_makes_one_leaves_none(

@@ -138,6 +138,7 @@ def test_a_host_that_nobody_knows_is_told_in_a_line(tmp_path: Path, sandbox: San
     check_completes(tmp_path, sandbox)
 
 
+@pytest.mark.long
 def test_a_port_where_nobody_listens_is_told_in_a_line(tmp_path: Path, sandbox: Sandbox) -> None:
     """No connection: the network, or the service, is away."""
     with socket.create_server(("127.0.0.1", 0)) as closed:

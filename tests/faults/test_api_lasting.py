@@ -171,7 +171,7 @@ def test_the_program_ends_with_3_where_a_label_is_left(tmp_path: Path) -> None:
     assert by_label(rows_in(tmp_path)) == by_label(expected)
 
 
-@pytest.mark.long_after(1)
+@pytest.mark.long
 @posix_only
 @pytest.mark.parametrize("point", [2, 5, 8])
 def test_killed_while_a_service_is_ill_it_goes_on(tmp_path: Path, point: int) -> None:

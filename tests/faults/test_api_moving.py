@@ -212,7 +212,7 @@ def test_pages_that_share_results_are_read_again(tmp_path: Path, spread: str) ->
     check_adds_up(summary)
 
 
-@pytest.mark.long_after(1)
+@pytest.mark.long
 @posix_only
 @pytest.mark.parametrize("point", [3, 5, 6])
 def test_killed_while_pages_are_read_again_nothing_is_lost(tmp_path: Path, point: int) -> None:

@@ -79,7 +79,7 @@ def _mark(data: bytearray, at: int, count: int, chance: random.Random) -> None:
     data[at:at] = bytes([0xFF, chance.randrange(0xC0, 0x100)])
 
 
-@pytest.mark.long_after(1)
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("way", "seed"),
     [("threads, full", 1), ("processes, full", 2), ("processes, sized", 3), ("threads, sized", 4)],
@@ -91,7 +91,7 @@ def test_what_is_stored_of_damaged_covers_decodes(tmp_path: Path, way: str, seed
     assert {"ok", "broken", "refused"} <= endings <= {"ok", "broken", "refused"}
 
 
-@pytest.mark.long_after(1)
+@pytest.mark.long
 @pytest.mark.parametrize("way", ["threads, structure", "processes, structure"])
 def test_what_a_look_at_the_frame_takes_has_one(tmp_path: Path, way: str) -> None:
     """Undecoded, a stored JPEG has at least its start and its end; else it decodes."""

@@ -9,6 +9,10 @@ from coverruns import SIZED, WAYS, Ran, decoded, run_covers
 from support import Script, ScriptedServer, Seen
 
 GOOD = 40
+# The first and the last in `make test`, all in `make test-all`.
+ALL_WAYS = [
+    pytest.param(way, marks=() if way in {WAYS[0], WAYS[-1]} else pytest.mark.long) for way in WAYS
+]
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class Faulty:
     elsewhere: tuple[Seen, ...]
 
 
-@pytest.fixture(scope="module", params=WAYS)
+@pytest.fixture(scope="module", params=ALL_WAYS)
 def faulty(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Faulty]:

@@ -100,6 +100,7 @@ def test_what_never_ends_is_given_up_in_time(
     assert second.code == 0
 
 
+@pytest.mark.long
 def test_the_answer_after_a_hint_is_not_the_next_requests(tmp_path: Path) -> None:
     """A picture that comes long after a 103 stays the picture of its own cover."""
     others_came, other = threading.Semaphore(0), JPEG + b"\0"

@@ -61,6 +61,7 @@ def refused(ended: Ended) -> str:
     return lines[0]
 
 
+@pytest.mark.long
 def test_a_read_only_disk_is_one_line_for_every_command(
     tmp_path: Path, disk: Disk, whole: Whole
 ) -> None:
@@ -271,7 +272,7 @@ MUST_SAY = {
 }
 
 
-@pytest.mark.long_after(1)
+@pytest.mark.long
 @pytest.mark.parametrize("wrong", WRONG)
 def test_what_is_no_folder_or_no_file_is_one_line(
     tmp_path: Path, forks: Forks, whole: Whole, wrong: str

@@ -111,7 +111,7 @@ def test_a_stage_of_rows_killed_at_any_moment(
     kill_often(forks, case, kills=kills, seed=seed, number=number)
 
 
-@pytest.mark.long_after(1)
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("number", "kills", "seed"), [*((signal.SIGKILL, 25, part) for part in range(2)), STOP]
 )

@@ -123,7 +123,7 @@ def test_a_damaged_ledger_is_told_with_the_way_out(
     assert (folder / TSV).read_bytes() == tsv
 
 
-@pytest.mark.long_after(1)
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(8))
 def test_bytes_overwritten_anywhere_never_end_in_a_trace(
     tmp_path: Path, forks: Forks, whole: Whole, seed: int

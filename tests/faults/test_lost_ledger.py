@@ -60,7 +60,7 @@ def content(folder: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.long_after(3)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("body", "has_copies"),
     [(None, True), (b"", False)],
@@ -118,6 +118,7 @@ def test_an_empty_file_where_nothing_else_is_becomes_the_ledger(tmp_path: Path, 
     assert "nothing: the dataset is complete" in from_json(run("status", "--json").out)["next"]
 
 
+@pytest.mark.long
 def test_covers_of_another_tool_are_dealt_and_then_known(
     tmp_path: Path, whole: Whole, run: Run
 ) -> None:

@@ -216,6 +216,7 @@ def test_each_limit_is_a_setting_that_is_honoured(tmp_path: Path, processes: int
         assert {cover_of(data).reason} == reasons, name
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("processes", PROCESSES)
 def test_each_timeout_is_a_setting_that_is_honoured(tmp_path: Path, processes: int) -> None:
     """A host that takes a connection and says nothing, and one that doesn't even take it."""

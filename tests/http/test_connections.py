@@ -99,6 +99,7 @@ def test_a_connection_is_kept_open() -> None:
     assert server.connections == 1
 
 
+@pytest.mark.long
 def test_the_pool_is_as_large_as_the_concurrency() -> None:
     """So many at a time need so many connections, and no more are ever opened."""
     server = CountingServer()

@@ -291,7 +291,7 @@ def test_a_search_for_the_phrases_finds_every_genre_of_a_row(parts: list[str], g
             assert any(words(phrase) in words(genre) for phrase in phrases(label))
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long
 @pytest.mark.parametrize("way", ANDS)
 def test_names_are_found_by_their_phrases(way: str) -> None:
     """Also those that no head would find, however their "and" is spelt."""

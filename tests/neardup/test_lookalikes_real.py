@@ -88,7 +88,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
     return Searched(shows, names, copies, alike)
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long
 @pytest.mark.parametrize("kind", CHANGES)
 def test_each_changed_copy_is_found(searched: Searched, kind: str) -> None:
     """Whatever was done to it, it looks like the cover that it is a copy of."""

@@ -100,6 +100,7 @@ def test_names_are_written_as_they_are(tmp_path: Path) -> None:
     assert "L" * 21 + "…  (5)" in written
 
 
+@pytest.mark.long
 def test_any_number_of_names_fits_on_a_chart(tmp_path: Path) -> None:
     """None at all, one, or so many that the smallest are summed up."""
     sizes = []
