@@ -29,7 +29,7 @@ from equigen.downloading.plan import Wishes, Worklist
 from equigen.downloading.policy import Retry
 from equigen.downloading.queue import JobQueues
 from equigen.downloading.results import forecast
-from equigen.downloading.store import Shelf
+from equigen.downloading.store import CoverStore
 from equigen.downloading.url_refresh import write_renewed
 from equigen.errors import UsageError
 from equigen.http.limits import policy_for
@@ -114,16 +114,16 @@ def run(  # noqa: PLR0913  (each is a flag)
         ledger = dataset.ledger
         if not dry_run:
             write_renewed(context, ledger)  # the renewed addresses of a killed run
-        shelf = Shelf(context, ledger)
-        worklist = Worklist(context, ledger, shelf, queues, wishes)
+        store = CoverStore(context, ledger)
+        worklist = Worklist(context, ledger, store, queues, wishes)
         if dry_run:
             return _forecast(context, ledger, worklist)
         work = Download(context, ledger, worklist)
         work.carry_out(limit)
         if worklist.has_unwanted:
-            shelf.put_away(worklist.is_unwanted)
+            store.put_away(worklist.is_unwanted)
         if link_identical:
-            shelf.link_identical()
+            store.link_identical()
         if export:
             rows = write_manifest(export, context, ledger)
             work.noting.notes.append(f"{export}: {rows:,} rows")

@@ -39,11 +39,11 @@ from equigen.errors import (
 )
 from equigen.events import tell
 from equigen.fetching.local_pages import LocalPages
-from equigen.fetching.paging import PageRef, Pages, Plan
+from equigen.fetching.paging import PagePlan, PageRef
 from equigen.fetching.pending import known_albums, write_pending
 from equigen.fetching.prefetch import PrefetchedPages
 from equigen.fetching.selection import Selection, Skip
-from equigen.fetching.year_order import Even, Order, Recent, Turn
+from equigen.fetching.year_order import Even, Order, Recent, YearTurn
 from equigen.http.client import Client
 from equigen.http.limits import Patience
 from equigen.labels.taxonomy import Label
@@ -76,6 +76,7 @@ _NO_REFRESH = (
     "--refresh changes nothing here: a dump is read as it is. A newer one brings new albums:"
     " `equigen dumps get`."
 )
+Pages = LocalPages | PrefetchedPages
 # Taken rows are in the ledger at once; the TSV is written after a label, but not more often.
 _WRITTEN_EVERY_S = 60
 
@@ -148,7 +149,9 @@ def _catalogue_of(source: Source, context: Context) -> AbstractContextManager[Ca
 
 
 @contextmanager
-def _asked_ahead(source: OnlineSource, context: Context, ledger: Ledger) -> Iterator[Pages]:
+def _asked_ahead(
+    source: OnlineSource, context: Context, ledger: Ledger
+) -> Iterator[PrefetchedPages]:
     patience = Patience(**context.settings.http.model_dump())
     with Client(
         source.policies, user_agent=source.user_agent, patience=patience, clock=context.clock
@@ -163,7 +166,7 @@ def _asked_ahead(source: OnlineSource, context: Context, ledger: Ledger) -> Iter
 
 
 def _order(spread: Spread, pages: Pages, selection: Selection, years: Sequence[int]) -> Order:
-    plan = Plan(
+    plan = PagePlan(
         years=years,
         reach=pages.reach,
         page_size=pages.page_size,
@@ -252,7 +255,7 @@ class _Work:
         finally:
             self.pages.settle()
 
-    def _use(self, turn: Turn, label: Label, position: int, bar: Bar) -> None:
+    def _use(self, turn: YearTurn, label: Label, position: int, bar: Bar) -> None:
         """Take as many albums from one page as the turn allows, in the page's order."""
         ref = turn.ref
         listings = self.pages.listings(ref, ahead=lambda: self._ahead(position))

@@ -24,7 +24,7 @@ from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset, Need
 from equigen.dataset.guards import are_covers_there, is_ledger_lost
 from equigen.dataset.table import map_table
-from equigen.downloading.store import Shelf
+from equigen.downloading.store import CoverStore
 from equigen.errors import MissingInputError
 from equigen.ledger.backup import copies_of, knows_covers
 from equigen.ledger.database import BESIDE, BUILDING, BUILT, is_empty, put_built_in_place
@@ -179,8 +179,8 @@ def _build(context: Context, building: Path, base: _Base) -> _Rebuilt:
                 albums = note_albums(context, ledger, bar)
                 sets = note_sets(context, ledger)
             copied_s = base.copied_at.timestamp() if base.copied_at else math.inf
-            shelf = Shelf(context, ledger)
-            inventory = Inventory(context, ledger, mends=True, shelf=shelf, copied_s=copied_s)
+            store = CoverStore(context, ledger)
+            inventory = Inventory(context, ledger, mends=True, store=store, copied_s=copied_s)
             with context.bar("covers", rows, "cover") as bar:
                 found = inventory.take(bar)
         else:
@@ -200,7 +200,7 @@ def _compared(context: Context) -> Found:
     if not context.tsv.exists():
         return Found()
     with Ledger(context.ledger, read_only=True) as ledger:
-        inventory = Inventory(context, ledger, mends=False, shelf=Shelf(context, ledger))
+        inventory = Inventory(context, ledger, mends=False, store=CoverStore(context, ledger))
         with context.bar("covers", _count_rows(context), "cover") as bar:
             return inventory.take(bar)
 

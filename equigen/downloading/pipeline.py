@@ -68,7 +68,7 @@ class Download:
         inbox: Inbox = SimpleQueue()
         given = self._fetch_settings(each)
         if self.ledger.value(DOWNLOADING):
-            self.worklist.shelf.sweep()
+            self.worklist.store.sweep()
         self.ledger.remember(DOWNLOADING, self._run)
 
         def make_local() -> "ThreadExecutor":
@@ -85,7 +85,7 @@ class Download:
             )
 
         with (
-            self.worklist.shelf.swept_where_the_disk_refuses(),
+            self.worklist.store.swept_where_the_disk_refuses(),
             Scheduler(
                 self.worklist.queues,
                 inbox,

@@ -16,7 +16,7 @@ from equigen.dataset.covers import WantedCover, dataset_covers
 from equigen.downloading.jobs import ASK, MAKE, RENEW, Job
 from equigen.downloading.policy import Action, Retry, decide
 from equigen.downloading.queue import JobQueues
-from equigen.downloading.store import Shelf
+from equigen.downloading.store import CoverStore
 from equigen.errors import UsageError
 from equigen.http.addresses import without_password
 from equigen.identity.pictures import host_of
@@ -70,7 +70,7 @@ class Worklist:
 
     context: Context
     ledger: Ledger
-    shelf: Shelf
+    store: CoverStore
     queues: JobQueues
     wishes: Wishes
     rows: int = 0
@@ -119,7 +119,7 @@ class Worklist:
         """
         rows = dataset_covers(self.context)
         is_plain = not (self.wishes.verify or self.wishes.check_changed)
-        known, fits = self._known.pop, self.shelf.quickest_fits()
+        known, fits = self._known.pop, self.store.quickest_fits()
         while batch := list(islice(rows, _BATCH_ROWS)):
             self.rows += len(batch)
             there, odd = [], []
@@ -165,11 +165,11 @@ class Worklist:
         (new,) = self.ledger.covers_of([changed.picture]).values()
         links = self.wishes.link_identical
         for path in others:
-            self.shelf.bring(new, changed.path, path, moves=False, links=links)
+            self.store.bring(new, changed.path, path, moves=False, links=links)
 
     def fetch_instead(self, job: Job) -> None:
         """Fetch a cover whose original, of which sizes were to be made, isn't what it was."""
-        self.shelf.put_away_spoilt(Path(job.source))
+        self.store.put_away_spoilt(Path(job.source))
         host = host_of(job.url)
         self._add(Job(0, job.path, job.picture, job.url, host, album_id=job.album_id))
 
@@ -246,14 +246,14 @@ class Worklist:
     def _is_there(self, cover: Cover, paths: Sequence[str], path: str) -> bool:
         """Tell whether a cover has a file at a path, one of its `paths`, and it is as it was."""
         is_same = path in paths and self._standing(cover.rendering) is Standing.SAME
-        return is_same and self.shelf.fits(path, cover.size_bytes)
+        return is_same and self.store.fits(path, cover.size_bytes)
 
     def _twin(self, cover: Cover, paths: Sequence[str], path: str) -> str | None:
         """Return at which of its paths a cover has a file that can be brought to another one."""
         if cover.status != OK or self._standing(cover.rendering) is not Standing.SAME:
             return None
         for each in paths:
-            find = self.shelf.is_aside if each == path else self.shelf.find
+            find = self.store.is_aside if each == path else self.store.find
             if find(each, cover.size_bytes):
                 return each
         return None
@@ -264,13 +264,13 @@ class Worklist:
             return
         job = Job(0, row.path, row.picture, row.url, host_of(row.url), album_id=row.album_id)
         if cover is not None and has_file and not self.wishes.dry_run:
-            original = self.shelf.find(row.path, cover.size_bytes)
+            original = self.store.find(row.path, cover.size_bytes)
             if original and first_made(cover.rendering) == Rendering().key:
                 # It lies here: all that it can lack are further sizes.
                 job.kind, job.source, job.sha256 = MAKE, str(original), cover.sha256
                 job.host = ""  # no host is asked, so that none's limits count
             elif not original:
-                self.shelf.put_away_unfit(row.path, cover.size_bytes)
+                self.store.put_away_unfit(row.path, cover.size_bytes)
         self._add(job, tried_before=cover is not None and cover.status != OK)
 
     def _is_first_of_its_picture(self, row: WantedCover) -> bool:
@@ -293,7 +293,7 @@ class Worklist:
             with ThreadPoolExecutor(_HASHING_THREADS) as pool:
                 paths = [row.path for row in rows]
                 known = [covers[path] for path in paths]
-                files = list(pool.map(self.shelf.spoilt_files, paths, known))
+                files = list(pool.map(self.store.spoilt_files, paths, known))
         for row, spoilt in zip(rows, files, strict=True):
             if spoilt:
                 self.spoilt += len(spoilt)
@@ -301,7 +301,7 @@ class Worklist:
                     self._fetch(row, covers[row.path], has_file=True)
                     continue
                 for file in spoilt:
-                    self.shelf.put_away_spoilt(file)
+                    self.store.put_away_spoilt(file)
                 odd.append(row)
                 continue
             self.good += 1
@@ -333,14 +333,14 @@ class Worklist:
             free = twin == row.path or self.is_unwanted(twin)
             if not self.wishes.dry_run:
                 links = self.wishes.link_identical
-                self.shelf.bring(cover, twin, row.path, moves=free, links=links)
+                self.store.bring(cover, twin, row.path, moves=free, links=links)
             if free:
                 self._known.pop(hash(twin), None)
         self.good += 1
         return True
 
     def _refuse(self, path: str, size_bytes: int, made: str) -> None:
-        if not self.shelf.fits_first(path, size_bytes):
+        if not self.store.fits_first(path, size_bytes):
             return
         images = self.context.images
         made, wanted = first_made(made), first_made(self._rendering)

@@ -72,7 +72,7 @@ class Noting:
 
     def summary(self) -> Summary:
         """Account for every row."""
-        worklist, shelf = self.worklist, self.worklist.shelf
+        worklist, store = self.worklist, self.worklist.store
         ordered = sorted(
             worklist.endings.items(), key=lambda item: (item[0].host, -item[1], item[0].reason)
         )
@@ -95,11 +95,11 @@ class Noting:
             facts={
                 "fetched": self._fetched,
                 "fetched_bytes": self._fetched_bytes,
-                "set_aside": shelf.set_aside,
-                "spoilt": shelf.spoilt,
+                "set_aside": store.set_aside,
+                "spoilt": store.spoilt,
                 "changed": len(self.changed),
                 "unchanged": self._unchanged,
-                "linked": shelf.linked,
+                "linked": store.linked,
                 "renewed": self._renewed,
                 "left_for_later": worklist.later,
                 "failures": failures,
@@ -110,7 +110,7 @@ class Noting:
                 f"{self._fetched:,} fetched, {self._fetched_bytes / 1e6:,.1f} MB",
                 *self._more_notes(),
                 *self.notes,
-                *shelf.notes(),
+                *store.notes(),
             ],
             partly=bool(worklist.later),
             left=worklist.later,
@@ -231,7 +231,7 @@ class Noting:
         placed, self._unplaced = self._unplaced, []
         self._say()
         for job in placed:
-            self.worklist.shelf.place(job, self.run)
+            self.worklist.store.place(job, self.run)
         if self._done > self._shown:
             took_s = self.context.clock.steady() - self._began_s
             rate = f"{self._fetched_bytes / 1e6 / max(took_s, 0.001):.1f}"

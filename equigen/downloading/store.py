@@ -26,7 +26,7 @@ ANY_PICTURE = Demands(min_size_px=1, max_pixels=10**9)
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _StorePlace:
     """One folder of files, all made by one rendering; `aside` is where they go from it."""
 
     folder: Path
@@ -44,7 +44,7 @@ class _Place:
 
 
 @dataclass(slots=True)
-class Shelf:
+class CoverStore:
     """The files of the covers.
 
     A file lies in the images folder, or in a set of the split where `split --link move` put it, or
@@ -58,14 +58,14 @@ class Shelf:
     spoilt: int = 0
     linked: int = 0
     has_links: bool = True
-    _places: tuple[_Place, ...] = ()
+    _places: tuple[_StorePlace, ...] = ()
     _images: str = ""
     _sets: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._images = str(self.context.images)
         renderings = self.context.settings.download.renderings()
-        self._places = tuple(map(_Place, self.context.image_folders, renderings))
+        self._places = tuple(map(_StorePlace, self.context.image_folders, renderings))
         if self.ledger.value(SPLIT_LINK) == Link.MOVE:
             self._sets = self.ledger.laid_out()
 

@@ -1,4 +1,4 @@
-"""Plan the result pages: their order, those needed next, and those to request again.
+"""PagePlan the result pages: their order, those needed next, and those to request again.
 
 A label's pages are walked year by year, from the newest down. A query with more results than the
 service gives out is sliced (Discogs: by country, then by format; MusicBrainz: by month, then by
@@ -10,13 +10,12 @@ result of the next page is on a page that was read already. Each page has the qu
 results, so that a change is noticed and earlier pages are read again, once.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from equigen.errors import HttpStatusError
 from equigen.labels.taxonomy import Label
-from equigen.schema import Album, Listing
+from equigen.schema import Listing
 from equigen.sources.base import Page, Query
 
 NOT_FOUND, FORBIDDEN = 404, 403
@@ -58,75 +57,11 @@ class PageState:
     is_doubted: bool = False
 
 
-class Pages(Protocol):
-    """All result pages of a source, online or local."""
-
-    @property
-    def reach(self) -> int:
-        """The most results of one query that can be had."""
-        ...
-
-    @property
-    def page_size(self) -> int:
-        """The number of results of a full page."""
-        ...
-
-    @property
-    def answers(self) -> int:
-        """The number of pages that came over the network in this run."""
-        ...
-
-    @property
-    def others(self) -> int:
-        """The number of results on them that are no albums."""
-        ...
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """Notes for the summary, a sentence each."""
-        ...
-
-    def slices(self, query: Query) -> Sequence[Query]:
-        """Slice a query that has too many results; return () where it can't be sliced."""
-        ...
-
-    def extent(self, query: Query) -> Extent | None:
-        """Return the extent of a query; None before its first page came."""
-        ...
-
-    def rows_left(self, ref: PageRef) -> int | None:
-        """Return the number of unused rows of a page; None before it came."""
-        ...
-
-    def begun(self, ref: PageRef) -> bool:
-        """Tell whether some rows of a page were used."""
-        ...
-
-    def moved(self, query: Query) -> Sequence[int]:
-        """Return the pages to read again because the results moved since they were read."""
-        ...
-
-    def listings(self, ref: PageRef, *, ahead: Callable[[], Iterable[PageRef]]) -> list[Listing]:
-        """Return the unused rows of a page; wait for the page if it didn't come yet.
-
-        `ahead` yields, in order, further pages that will be needed.
-        """
-        ...
-
-    def use(self, ref: PageRef, *, rows_left: int, taken: Sequence[Album]) -> None:
-        """Note the albums that were taken from a page, and its number of unused rows."""
-        ...
-
-    def settle(self) -> None:
-        """Write all uses to the ledger, and free the rows in memory."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PagePlan:
     """The order of all pages, as far as the pages that came so far decide it.
 
-    All fields but `years` are those of `Pages`.
+    All fields but `years` are attributes of `PrefetchedPages` or `LocalPages`.
     """
 
     years: Sequence[int]

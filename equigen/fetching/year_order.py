@@ -9,38 +9,22 @@ import heapq
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from equigen.fetching.paging import PageRef, Plan
+from equigen.fetching.paging import PagePlan, PageRef
 from equigen.labels.taxonomy import Label
 from equigen.sources.base import Query
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """The page that is used next, and the most albums to take from it before the next turn."""
+class YearTurn:
+    """The page to use next, and the most albums to take from it before the next turn.
+
+    Before the next turn, the albums must have been taken, or all rows of the page used.
+    """
 
     ref: PageRef
     most: int
-
-
-class Order(Protocol):
-    """An order in which a label's pages are used."""
-
-    def turns(self, label: Label) -> Iterator[Turn]:
-        """Yield turns until the label is full or no rows are left.
-
-        Before the next turn, the albums must have been taken, or all rows of the page used.
-        """
-        ...
-
-    def ahead(self, label: Label) -> Iterator[PageRef]:
-        """Yield the pages that didn't come yet and that the label will need."""
-        ...
-
-    def out_of_reach(self, label: Label) -> int:
-        """Return an upper bound of the usable results that the service doesn't give out."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +34,17 @@ class Recent:
     `missing(label)` is the number of albums that the label may still take.
     """
 
-    plan: Plan
+    plan: PagePlan
     missing: Callable[[Label], int]
 
-    def turns(self, label: Label) -> Iterator[Turn]:
+    def turns(self, label: Label) -> Iterator[YearTurn]:
         """Yield each page once, for all albums that the label still misses."""
         for ref in self.plan.pages(label):
             missing = self.missing(label)
             if not missing:
                 return
             if self.plan.rows_left(ref) != 0:
-                yield Turn(ref, missing)
+                yield YearTurn(ref, missing)
 
     def ahead(self, label: Label) -> Iterator[PageRef]:
         """Yield the plan's pages, in order."""
@@ -81,7 +65,7 @@ class _Year:
     ref: PageRef | None
 
 
-class _Standing(NamedTuple):
+class _YearStanding(NamedTuple):
     """The sort key of a year: the fewest albums, then a page begun already, then the place."""
 
     albums: int
@@ -98,16 +82,16 @@ class Even:
     is the number of the label's albums of a year, `begun(ref)` tells whether rows were used.
     """
 
-    plan: Plan
+    plan: PagePlan
     missing: Callable[[Label], int]
     albums: Callable[[Label, int], int]
     begun: Callable[[PageRef], bool]
     _years: dict[Label, list[_Year]] = field(default_factory=dict)
 
-    def turns(self, label: Label) -> Iterator[Turn]:
+    def turns(self, label: Label) -> Iterator[YearTurn]:
         """Yield one album after another."""
         years = self._years_of(label)
-        queue = [_Standing(0, asks_anew=False, place=year.place) for year in years]
+        queue = [_YearStanding(0, asks_anew=False, place=year.place) for year in years]
         while queue and self.missing(label):
             year = years[queue[0].place]
             ref = self._page(year)
@@ -119,7 +103,7 @@ class Even:
             if standing != queue[0]:
                 heapq.heapreplace(queue, standing)
                 continue
-            yield Turn(ref, 1)
+            yield YearTurn(ref, 1)
 
     def ahead(self, label: Label) -> Iterator[PageRef]:
         """Yield the pages that the years need for their certain share.
@@ -152,9 +136,9 @@ class Even:
         elif year.ref is None or (self.plan.rows_left(year.ref) or 0) < room:
             yield from self.plan.needed(year.query, extent, room=room)
 
-    def _standing(self, year: _Year, ref: PageRef) -> _Standing:
+    def _standing(self, year: _Year, ref: PageRef) -> _YearStanding:
         albums = self.albums(year.query.label, year.query.year)
-        return _Standing(albums, not self.begun(ref), year.place)
+        return _YearStanding(albums, not self.begun(ref), year.place)
 
     def _page(self, year: _Year) -> PageRef | None:
         """Return the year's first page that has or may have rows; None if there is none."""
@@ -196,3 +180,6 @@ def even_share(albums: Sequence[int], missing: int) -> int:
         if count == len(fewest) or share < fewest[count]:
             break
     return share
+
+
+Order = Recent | Even

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from equigen.dataset.context import Bar, Context
 from equigen.dataset.covers import WantedCover, dataset_covers
 from equigen.downloading.jobs import target_of
-from equigen.downloading.store import ANY_PICTURE, Shelf
+from equigen.downloading.store import ANY_PICTURE, CoverStore
 from equigen.errors import PictureError
 from equigen.images.check import Picture, check_picture
 from equigen.images.rendering import Fit, Rendering, made_by
@@ -77,7 +77,7 @@ class Inventory:
     context: Context
     ledger: Ledger
     mends: bool
-    shelf: Shelf
+    store: CoverStore
     copied_s: float = math.inf
     found: Found = field(default_factory=Found)
     _moves: bool = False
@@ -142,7 +142,7 @@ class Inventory:
         """Return a cover's file: in its genre's folder, in a set, or set aside."""
         images, split = self.context.images, self.context.split
         moved = [split / name / path for name in SETS] if self._moves else []
-        places = (images / path, *moved, self.shelf.aside(path))
+        places = (images / path, *moved, self.store.aside(path))
         return next((file for file in places if file.is_file()), None)
 
     def _sort(
@@ -167,7 +167,7 @@ class Inventory:
             found.spoilt += 1
             self._show(row)
             if self.mends:
-                self.shelf.put_away_spoilt(shown.file)
+                self.store.put_away_spoilt(shown.file)
         elif shown.picture is None or (
             is_good and (is_new or shown.file.stat().st_mtime <= self.copied_s)
         ):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import examples
 
-from equigen.fetching.paging import Extent, PageRef, Plan
+from equigen.fetching.paging import Extent, PagePlan, PageRef
 from equigen.labels.taxonomy import builtin_labels
 from equigen.sources.base import Query
 
@@ -74,9 +74,9 @@ class Catalogue:
         count = len(self.results(query))
         return Extent(count, math.ceil(count / PAGE_SIZE))
 
-    def plan(self, years: Sequence[int]) -> Plan:
+    def plan(self, years: Sequence[int]) -> PagePlan:
         """Return the plan of walking the catalogue."""
-        return Plan(
+        return PagePlan(
             years=years,
             reach=REACH,
             page_size=PAGE_SIZE,

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from equigen.fetching.paging import Extent, PageState, Plan, rows_expected, to_read_again
+from equigen.fetching.paging import Extent, PagePlan, PageState, rows_expected, to_read_again
 from equigen.labels.taxonomy import builtin_labels
 from equigen.sources.base import Query
 
@@ -56,7 +56,7 @@ def test_pages_to_be_read_again_come_after_all_others_and_once() -> None:
     query = Query(JAZZ, 2001)
     extents = {query: Extent(4, 2)}
     moved: list[int] = [1, 2]
-    plan = Plan(
+    plan = PagePlan(
         years=[2001],
         reach=6,
         page_size=2,

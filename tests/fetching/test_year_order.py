@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import examples
 
-from equigen.fetching.paging import Extent, PageRef, Plan
+from equigen.fetching.paging import Extent, PagePlan, PageRef
 from equigen.fetching.year_order import Even, Recent, even_share, spread_out
 from equigen.labels.taxonomy import Label, builtin_labels
 from equigen.sources.base import Query
@@ -51,9 +51,9 @@ class Service:
         items = len(self.years[NEWEST - query.year])
         return Extent(items, math.ceil(items / PAGE_SIZE))
 
-    def plan(self) -> Plan:
+    def plan(self) -> PagePlan:
         """Return the plan of all years."""
-        return Plan(
+        return PagePlan(
             years=range(NEWEST, NEWEST - len(self.years), -1),
             reach=self.reach,
             page_size=PAGE_SIZE,
