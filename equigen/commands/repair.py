@@ -15,7 +15,7 @@ Example:
 import math
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -30,24 +30,21 @@ from equigen.ledger.backup import copies_of, knows_covers
 from equigen.ledger.database import BESIDE, BUILDING, BUILT, is_empty, put_built_in_place
 from equigen.ledger.ledger import DOWNLOADING, LEDGER_NAME, Ledger
 from equigen.repairing.damage import copy_sound, find_damage
-from equigen.repairing.inventory import Found, Inventory
+from equigen.repairing.inventory import CHANGED, GONE, SPOILT, Found, Inventory
 from equigen.repairing.rebuilding import (
     RebuiltLedger,
-    Sets,
     note_albums,
     note_requests,
     note_sets,
 )
 from equigen.storage.atomic import refuse_file
 from equigen.storage.os_errors import translating_os_errors
-from equigen.summary import Summary, Table
+from equigen.summary import Summary, Table, as_iso
 
 ORDER: Final = 95
 SETTINGS: Final = ()
 
 _MISSING = "missing"
-_ABSENT, _FAILED = "no cover yet", "can't be had, as the ledger knows"
-_GONE, _SPOILT, _CHANGED = "file is gone", "file doesn't decode", "file isn't what it was"
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
 
 
@@ -70,9 +67,11 @@ def run(context: Context) -> Summary:
         aside = put_built_in_place(context.ledger)
         if damage := _damage_of(context):
             return _rebuild(context, damage, use_copies=True)
-        found, is_lost = _compared(context), is_ledger_lost(context)
+        with Ledger(context.ledger, read_only=True) as ledger:
+            found = _compare(context, ledger, mends=False)
+        is_lost = is_ledger_lost(context)
         # Files that don't decode keep other commands from using a ledger that knows no cover.
-        if unknown := found.noted or (found.spoilt if is_lost else 0):
+        if unknown := found.noted or (found.dropped[SPOILT] if is_lost else 0):
             damage = f"it doesn't know {unknown:,} covers that are there"
             return _rebuild(context, damage, use_copies=is_lost)
         return _agreement(context, found, aside)
@@ -110,38 +109,29 @@ def _nothing_to_build_of(context: Context) -> MissingInputError:
     return MissingInputError(msg)
 
 
-def _count_rows(context: Context) -> int:
-    return sum(map_table(context.tsv, (), len))
+@dataclass(slots=True)
+class _Rebuilt:
+    """The rows that a repair kept of the ledger or its copy, and those that the files told.
 
-
-@dataclass(frozen=True, slots=True)
-class _Base:
-    """The ledger's copy, or the ledger itself, that a repair started from.
-
-    `kept` has the number of its rows that made sense, by table. Without a `source`, the repair
-    started from the files alone. `copied_at` is None unless the source is a copy.
+    `kept` has the number of rows of `source` that made sense, by table. `copied_at` is None unless
+    the source is a copy.
     """
 
-    kept: Mapping[str, int]
+    kept: Mapping[str, int] = field(default_factory=dict)
     source: Path | None = None
     copied_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Rebuilt:
-    """The rows that a repair kept, and the rows that it noted from the files."""
-
-    base: _Base
-    found: Found
-    albums: int
-    sets: Sets
-    asked: Mapping[str, int]
+    albums: int = 0
+    sets: int = 0
+    sets_left_out: int = 0
+    found: Found = field(default_factory=Found)
+    asked: Mapping[str, int] = field(default_factory=dict)
 
 
 def _rebuild(context: Context, damage: str, *, use_copies: bool) -> Summary:
     building = context.directory / f"{LEDGER_NAME}{BUILDING}"
     try:
-        rebuilt = _build(context, building, _base(context, building, use_copies=use_copies))
+        rebuilt = _copy_best(context, building, use_copies=use_copies)
+        _add_from_files(context, building, rebuilt)
         with translating_os_errors(building):
             with building.open("rb") as file:
                 os.fsync(file.fileno())
@@ -152,7 +142,7 @@ def _rebuild(context: Context, damage: str, *, use_copies: bool) -> Summary:
     return _summary(context, rebuilt, damage, aside)
 
 
-def _base(context: Context, building: Path, *, use_copies: bool) -> _Base:
+def _copy_best(context: Context, building: Path, *, use_copies: bool) -> _Rebuilt:
     """Copy the best ledger there is to `building`: a copy that knows covers comes first."""
     copies = [each for each in copies_of(context.ledger) if use_copies and each.is_file()]
     good = [each for each in copies if knows_covers(each)]
@@ -163,30 +153,23 @@ def _base(context: Context, building: Path, *, use_copies: bool) -> _Base:
         if kept is not None:
             made_s = source.stat().st_mtime
             is_copy = source != context.ledger
-            return _Base(kept, source, datetime.fromtimestamp(made_s, UTC) if is_copy else None)
+            return _Rebuilt(kept, source, datetime.fromtimestamp(made_s, UTC) if is_copy else None)
     _remove(building)
-    return _Base({})
+    return _Rebuilt()
 
 
-def _build(context: Context, building: Path, base: _Base) -> _Rebuilt:
+def _add_from_files(context: Context, building: Path, rebuilt: _Rebuilt) -> None:
+    copied_s = rebuilt.copied_at.timestamp() if rebuilt.copied_at else math.inf
     with RebuiltLedger(building) as ledger:
         # The next download tidies up after the one that the damage may have stopped.
         ledger.remember(DOWNLOADING, "repair")
-        albums, found = 0, Found()
-        if context.tsv.exists():
-            rows = _count_rows(context)
-            with ledger.indexing_albums(), context.bar("albums", rows, "row") as bar:
-                albums = note_albums(context, ledger, bar)
-                sets = note_sets(context, ledger)
-            copied_s = base.copied_at.timestamp() if base.copied_at else math.inf
-            store = CoverStore(context, ledger)
-            inventory = Inventory(context, ledger, mends=True, store=store, copied_s=copied_s)
-            with context.bar("covers", rows, "cover") as bar:
-                found = inventory.take(bar)
-        else:
-            sets = note_sets(context, ledger)
-        asked = note_requests(ledger, context.now().date().isoformat())
-    return _Rebuilt(base, found, albums, sets, asked)
+        with ledger.indexing_albums():
+            if context.tsv.exists():
+                with context.bar("albums", _count_rows(context), "row") as bar:
+                    rebuilt.albums = note_albums(context, ledger, bar)
+            rebuilt.sets, rebuilt.sets_left_out = note_sets(context, ledger)
+        rebuilt.found = _compare(context, ledger, mends=True, copied_s=copied_s)
+        rebuilt.asked = note_requests(ledger, context.now().date().isoformat())
 
 
 def _remove(building: Path) -> None:
@@ -195,14 +178,16 @@ def _remove(building: Path) -> None:
             building.with_name(building.name + end).unlink(missing_ok=True)
 
 
-def _compared(context: Context) -> Found:
-    """Compare the covers' files with the ledger, and change nothing."""
+def _compare(context: Context, ledger: Ledger, *, mends: bool, copied_s: float = math.inf) -> Found:
     if not context.tsv.exists():
         return Found()
-    with Ledger(context.ledger, read_only=True) as ledger:
-        inventory = Inventory(context, ledger, mends=False, store=CoverStore(context, ledger))
-        with context.bar("covers", _count_rows(context), "cover") as bar:
-            return inventory.take(bar)
+    inventory = Inventory(context, ledger, mends, CoverStore(context, ledger), copied_s)
+    with context.bar("covers", _count_rows(context), "cover") as bar:
+        return inventory.take(bar)
+
+
+def _count_rows(context: Context) -> int:
+    return sum(map_table(context.tsv, (), len))
 
 
 def _agreement(context: Context, found: Found, aside: Path | None) -> Summary:
@@ -217,60 +202,51 @@ def _agreement(context: Context, found: Found, aside: Path | None) -> Summary:
     return Summary(
         stage="repair",
         unit="rows",
-        rows_in=found.rows,
+        rows_in=found.known + found.dropped.total(),
         rows_out=found.known,
-        dropped=_dropped(found),
+        dropped=found.dropped,
         facts={"repaired": False, "examples": found.examples},
         notes=[*notes, *_advice(found, mends=False)],
     )
 
 
-def _dropped(found: Found) -> dict[str, int]:
-    return {
-        _CHANGED: found.changed,
-        _SPOILT: found.spoilt,
-        _GONE: found.gone,
-        _FAILED: found.failed,
-        _ABSENT: found.absent,
-    }
-
-
 def _advice(found: Found, *, mends: bool) -> Iterator[str]:
     shown = f" (for example {found.examples[0]})" if found.examples else ""
-    if found.changed or (found.spoilt and not mends):
+    dropped = found.dropped
+    if dropped[CHANGED] or (dropped[SPOILT] and not mends):
         yield f"`equigen download --verify` mends files that are not what they were{shown}"
-    if found.gone or (found.spoilt and mends):
+    if dropped[GONE] or (dropped[SPOILT] and mends):
         yield f"`equigen download` fetches covers whose files are gone{shown}"
 
 
 def _summary(context: Context, rebuilt: _Rebuilt, damage: str, aside: Path | None) -> Summary:
-    found, base, sets = rebuilt.found, rebuilt.base, rebuilt.sets
+    found, sets = rebuilt.found, rebuilt.sets
     from_files = (
         f"from the TSV: {rebuilt.albums:,} albums; from the covers' files: {found.noted:,} covers;"
-        f" from the sets: {sets.placed:,} albums' sets"
+        f" from the sets: {sets:,} albums' sets"
     )
-    if sets.senseless:
-        from_files += f" ({sets.senseless:,} lines that name no cover or no set were left out)"
+    if left_out := rebuilt.sets_left_out:
+        from_files += f" ({left_out:,} lines that name no cover or no set were left out)"
     what = "was missing" if damage == _MISSING else f"had to be built anew: {damage}"
-    rows = [("ledger's copy" if base.copied_at else "ledger", sum(base.kept.values()))]
-    noted = {"TSV": rebuilt.albums, "covers' files": found.noted, "sets": sets.placed}
+    rows = [("ledger's copy" if rebuilt.copied_at else "ledger", sum(rebuilt.kept.values()))]
+    noted = {"TSV": rebuilt.albums, "covers' files": found.noted, "sets": sets}
     return Summary(
         stage="repair",
         unit="rows",
-        rows_in=found.rows,
+        rows_in=found.known + found.noted + found.dropped.total(),
         rows_out=found.known + found.noted,
-        dropped=_dropped(found),
+        dropped=found.dropped,
         facts={
             "repaired": True,
             "damage": damage,
             "set_aside": str(aside or ""),
-            "restored_from": str(base.source or ""),
-            "copied_at": base.copied_at.isoformat(timespec="seconds") if base.copied_at else "",
-            "kept": dict(base.kept),
+            "restored_from": str(rebuilt.source or ""),
+            "copied_at": as_iso(rebuilt.copied_at) or "",
+            "kept": dict(rebuilt.kept),
             "albums_noted": rebuilt.albums,
             "covers_noted": found.noted,
-            "sets_noted": sets.placed,
-            "sets_left_out": sets.senseless,
+            "sets_noted": sets,
+            "sets_left_out": rebuilt.sets_left_out,
             "requests_today": dict(rebuilt.asked),
             "examples": found.examples,
         },
@@ -278,22 +254,22 @@ def _summary(context: Context, rebuilt: _Rebuilt, damage: str, aside: Path | Non
         notes=[
             f"the ledger {what}",
             *([f"what was there lies in {aside}"] if aside and aside.exists() else []),
-            _origin(base, context.now()),
+            _origin(rebuilt, context.now()),
             from_files,
             *_advice(found, mends=True),
         ],
     )
 
 
-def _origin(base: _Base, now: datetime) -> str:
+def _origin(rebuilt: _Rebuilt, now: datetime) -> str:
     """Say where the new ledger's rows come from, and what is lost."""
-    kept = f"{sum(base.kept.values()):,} rows"
-    if base.copied_at:
+    kept = f"{sum(rebuilt.kept.values()):,} rows"
+    if rebuilt.copied_at:
         return (
-            f"restored from {base.source}, which is {_age(now - base.copied_at)} old: {kept}. What"
-            " was noted later, and no file tells, is asked for again"
+            f"restored from {rebuilt.source}, which is {_age(now - rebuilt.copied_at)} old: {kept}."
+            " What was noted later, and no file tells, is asked for again"
         )
-    if base.source:
+    if rebuilt.source:
         return f"kept of the ledger: {kept}; those that made no sense, if any, were left out"
     return f"no copy of the ledger was there; can't be known for sure again: {'; '.join(_LOST)}"
 

@@ -195,14 +195,6 @@ def is_cover_path(path: str) -> bool:
     return bool(genre and name) and ".." not in {genre, name} and "/" not in name
 
 
-def _is_any(_text: str) -> bool:
-    return True
-
-
-def _is_moment(text: str) -> bool:
-    return bool(datetime.fromisoformat(text))
-
-
 def _is_meta(key: str, value: str) -> bool:
     if value and key in READERS:
         READERS[key](value)
@@ -225,9 +217,9 @@ def _are_listings(text: str, rows_left: str) -> bool:
 
 
 _FUNCTIONS: Final[Mapping[str, Callable[..., object]]] = {
-    "is_text": _is_any,
+    "is_text": lambda _text: True,
     "is_path": is_cover_path,
-    "is_moment": _is_moment,
+    "is_moment": datetime.fromisoformat,
     "is_zoned": read_moment,
     "is_meta": _is_meta,
     "are_texts": _are_texts,

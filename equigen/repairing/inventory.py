@@ -5,10 +5,12 @@ Memory holds some rows at a time, however many there are.
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -31,24 +33,24 @@ _ANSWERED = 200
 _MOST_EXAMPLES = 3
 
 
+# Reasons why rows have no cover that the ledger and its file agree on.
+CHANGED, SPOILT, GONE = "file isn't what it was", "file doesn't decode", "file is gone"
+NOT_HAD, ABSENT = "can't be had, as the ledger knows", "no cover yet"
+
+
 @dataclass(slots=True)
 class Found:
-    """Count the covers of all rows, each once, by what was found of them."""
+    """Count the covers of all rows, each once: known, noted from their files, or dropped.
 
-    known: int = 0  # as the ledger has them
-    noted: int = 0  # the ledger didn't know them, or as older files: noted from their files
-    changed: int = 0  # other bytes than the ledger knows
-    spoilt: int = 0  # their files don't decode
-    gone: int = 0  # good once, and no file is there
-    failed: int = 0  # the ledger knows that they can't be had
-    absent: int = 0  # neither a file nor anything known
+    `noted` are those that the ledger didn't know, or knew as older files.
+    """
+
+    known: int = 0
+    noted: int = 0
+    dropped: Counter[str] = field(
+        default_factory=lambda: Counter(dict.fromkeys((CHANGED, SPOILT, GONE, NOT_HAD, ABSENT), 0))
+    )
     examples: list[str] = field(default_factory=list)
-
-    @property
-    def rows(self) -> int:
-        """All rows of the dataset."""
-        there = self.known + self.noted + self.changed
-        return there + self.spoilt + self.gone + self.failed + self.absent
 
 
 class _Shown(NamedTuple):
@@ -98,14 +100,7 @@ class Inventory:
                 known = self.ledger.covers_of(row.picture for row in some)
                 paths = self.ledger.files_of(known)
                 seen = self.ledger.looks_of(cover.sha256 for cover in known.values())
-
-                def look(
-                    row: WantedCover,
-                    known: Mapping[str, Cover] = known,
-                    seen: Collection[str] = seen,
-                ) -> _Shown:
-                    return self._look(row, known.get(row.picture), seen)
-
+                look = partial(self._look, known=known, seen=seen)
                 noted, files, looks = dict[str, Cover](), list[FileOf](), dict[str, bytes]()
                 for row, shown in zip(some, pool.map(look, some), strict=True):
                     cover = noted.get(row.picture) or known.get(row.picture)
@@ -122,14 +117,17 @@ class Inventory:
                 bar.advance(len(some))
         return self.found
 
-    def _look(self, row: WantedCover, known: Cover | None, seen: Collection[str]) -> _Shown:
+    def _look(
+        self, row: WantedCover, *, known: Mapping[str, Cover], seen: Collection[str]
+    ) -> _Shown:
+        cover = known.get(row.picture)
         with translating_read_errors(self.context.images / row.path):
             file = self._file(row.path)
             if file is None:
                 return _Shown(None)
             body = file.read_bytes()
         sha256 = hashlib.sha256(body).hexdigest()
-        fits = known is not None and known.status == OK and known.sha256 == sha256
+        fits = cover is not None and cover.status == OK and cover.sha256 == sha256
         shown = _Shown(file, sha256, len(body), fits)
         if fits and (sha256 in seen or not self.mends):
             return shown
@@ -159,27 +157,25 @@ class Inventory:
             found.noted += not has_file
             return None if has_file else known
         if shown.file is None:
-            found.gone += has_file
-            found.failed += known is not None and not is_good
-            found.absent += not has_file and (known is None or is_good)
-            self._show(row, worth=has_file)
+            not_there = ABSENT if known is None or is_good else NOT_HAD
+            self._drop(row, GONE if has_file else not_there)
         elif shown.picture is None and not shown.fits:
-            found.spoilt += 1
-            self._show(row)
+            self._drop(row, SPOILT)
             if self.mends:
                 self.store.put_away_spoilt(shown.file)
         elif shown.picture is None or (
             is_good and (is_new or shown.file.stat().st_mtime <= self.copied_s)
         ):
-            found.changed += 1
-            self._show(row)
+            self._drop(row, CHANGED)
         else:
             found.noted += 1
             return self._cover(row, shown, shown.picture)
         return None
 
-    def _show(self, row: WantedCover, *, worth: bool = True) -> None:
-        if worth and len(self.found.examples) < _MOST_EXAMPLES:
+    def _drop(self, row: WantedCover, reason: str) -> None:
+        self.found.dropped[reason] += 1
+        has_file = reason in {CHANGED, SPOILT, GONE}
+        if has_file and len(self.found.examples) < _MOST_EXAMPLES:
             self.found.examples.append(row.path)
 
     def _cover(self, row: WantedCover, shown: _Shown, picture: Picture) -> Cover:

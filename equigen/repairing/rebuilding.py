@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from typing import NamedTuple
 
 from equigen.dataset.context import Bar, Context
 from equigen.dataset.covers import dataset_covers, name_in
@@ -148,17 +147,11 @@ def note_albums(context: Context, ledger: RebuiltLedger, bar: Bar) -> int:
     return new
 
 
-class Sets(NamedTuple):
-    """Count the albums whose sets only the files told, and the lines that made no sense."""
-
-    placed: int
-    senseless: int
-
-
-def note_sets(context: Context, ledger: RebuiltLedger) -> Sets:
+def note_sets(context: Context, ledger: RebuiltLedger) -> tuple[int, int]:
     """Note the set of each album as `split.tsv` or, without it, the sets' files have it.
 
     The files are at least as new as the ledger's copy, so they are believed where both differ.
+    Return how many albums' sets only the files told, and how many lines made no sense.
 
     Raises:
         InputError: `split.tsv` is broken.
@@ -173,7 +166,9 @@ def note_sets(context: Context, ledger: RebuiltLedger) -> Sets:
         unlisted = (row for row in batch if not (is_listed and row.album_id))
         ledger.add_names((name_in(row.path), row.album) for row in unlisted)
     while found := list(islice(rows, _BATCH)):
-        some = [each for each in found if _makes_sense(each)]
+        # The ledger may hold no other sets, and no other paths.
+        known_sets = (each for each in found if each["set"] in {*SETS, ASIDE})
+        some = [each for each in known_sets if is_cover_path(each["file"])]
         senseless += len(found) - len(some)
         albums = [each["album_id"] or ledger.album_named(name_in(each["file"])) for each in some]
         sets = [
@@ -190,12 +185,7 @@ def note_sets(context: Context, ledger: RebuiltLedger) -> Sets:
     # "move" makes the covers be looked for in the images folder and in the sets.
     if link and (link == Link.MOVE or not ledger.value(SPLIT_LINK)):
         ledger.remember(SPLIT_LINK, link)
-    return Sets(ledger.finish_sets(), senseless)
-
-
-def _makes_sense(row: Mapping[str, str]) -> bool:
-    """Tell whether a row names a set and a cover; the ledger may hold nothing else."""
-    return row["set"] in {*SETS, ASIDE} and is_cover_path(row["file"])
+    return ledger.finish_sets(), senseless
 
 
 def _placement(album: str, row: Mapping[str, str], ledger: RebuiltLedger) -> Placement:
