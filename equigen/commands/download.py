@@ -127,7 +127,7 @@ def run(  # noqa: PLR0913  (each is a flag)
         if export:
             rows = write_manifest(export, context, ledger)
             work.noting.notes.append(f"{export}: {rows:,} rows")
-    return work.summary()
+    return work.noting.summary()
 
 
 def _forecast(context: Context, ledger: Ledger, worklist: Worklist) -> Summary:

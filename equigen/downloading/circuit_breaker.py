@@ -35,6 +35,13 @@ class _Host:
     expired: set[str] = field(default_factory=set)
     renewing: int = 0
 
+    def clear(self) -> Sequence[Result]:
+        """Forget all refusals; return the doubtful ones."""
+        doubtful = tuple(self.doubtful.values())
+        self.doubtful.clear()
+        self.expired.clear()
+        return doubtful
+
 
 @dataclass(slots=True)
 class CircuitBreaker:
@@ -93,8 +100,7 @@ class CircuitBreaker:
     def undecided(self) -> Iterator[Result]:
         """Yield the refusals that stayed doubtful; the next run tries them again."""
         for host in self._hosts.values():
-            yield from host.doubtful.values()
-            host.doubtful.clear()
+            yield from host.clear()
 
     def on_rest(self, result: Result) -> float:
         """Note that a host gives nothing more for now; return for how many seconds."""
@@ -116,9 +122,7 @@ class CircuitBreaker:
     def _close(self, name: str, host: _Host, *, is_good: bool) -> Sequence[Result]:
         """Go on with a host that responded; return its refusals, each about one picture."""
         self.scheduler.paused.discard(name)
-        decided = tuple(host.doubtful.values())
-        host.doubtful.clear()
-        host.expired.clear()
+        decided = host.clear()
         if is_good and name in self._rests:
             del self._rests[name]
             self.noting.ledger.end_rest(name)
@@ -129,9 +133,6 @@ class CircuitBreaker:
 
     def _open(self, name: str, host: _Host) -> Sequence[Result]:
         """Let a host rest, also in later runs; return its refusals."""
-        refused = tuple(host.doubtful.values())
-        host.doubtful.clear()
-        host.expired.clear()
         before = self._rests.get(name)
         times = before.times + 1 if before else 1
         now = self.noting.context.now()
@@ -141,7 +142,7 @@ class CircuitBreaker:
         rest = self._rests[name] = Rest(name, since, until, times, _WHY)
         self.noting.ledger.record_rest(rest)
         self._leave(rest)
-        return refused
+        return host.clear()
 
     def _leave(self, rest: Rest) -> None:
         until = datetime.fromisoformat(rest.until).astimezone(UTC)

@@ -7,10 +7,11 @@ from pathlib import Path
 from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers
 from equigen.dataset.tsv import write_tsv
+from equigen.downloading.policy import NO_PICTURE
 from equigen.errors import UsageError
 from equigen.identity.pictures import has_no_cover
 from equigen.ledger.ledger import Ledger
-from equigen.ledger.models import WAITING, Cover, FileOf
+from equigen.ledger.models import MISSING, WAITING, Cover, FileOf
 from equigen.storage.atomic import check_output, in_place_of
 
 COLUMNS = (
@@ -65,7 +66,11 @@ def write_manifest(path: Path, context: Context, ledger: Ledger) -> int:
             yield row
 
     if path.suffix == _TSV:
-        write_tsv(path, COLUMNS, (_as_text(row) for row in counted()))
+        texts = (
+            [cell.hex() if isinstance(cell, bytes) else str(cell) for cell in row]
+            for row in counted()
+        )
+        write_tsv(path, COLUMNS, texts)
     else:
         _write_parquet(path, counted())
     return rows
@@ -79,15 +84,12 @@ def _rows(context: Context, ledger: Ledger) -> Iterator[Sequence[str | int | byt
         known = ledger.covers_at(FileOf(row.picture, row.path) for row in batch)
         looks = ledger.looks_of(cover.sha256 for cover in known.values())
         for row in batch:
-            cover = known.get(row.path) or _unknown(row)
+            cover = known.get(row.path)
+            if cover is None and has_no_cover(row.url):
+                cover = Cover(row.picture, row.url, MISSING, NO_PICTURE, tries=0)
+            cover = cover or Cover(row.picture, row.url, WAITING, tries=0)
             views = read_descriptor(looks.get(cover.sha256, b""))
             yield _row(row, cover, views["grey"][0].tobytes() if len(views) else b"")
-
-
-def _unknown(row: WantedCover) -> Cover:
-    if has_no_cover(row.url):
-        return Cover(row.picture, row.url, "missing", "no picture", tries=0)
-    return Cover(row.picture, row.url, WAITING, tries=0)
 
 
 def _row(row: WantedCover, cover: Cover, grey: bytes) -> Sequence[str | int | bytes]:
@@ -97,10 +99,6 @@ def _row(row: WantedCover, cover: Cover, grey: bytes) -> Sequence[str | int | by
         cover.size_bytes, cover.width_px, cover.height_px, cover.sha256, cover.phash, grey,
         cover.rendering, cover.fetched_at,
     )  # fmt: skip
-
-
-def _as_text(row: Sequence[str | int | bytes]) -> list[str]:
-    return [cell.hex() if isinstance(cell, bytes) else str(cell) for cell in row]
 
 
 def _write_parquet(path: Path, rows: Iterable[Sequence[str | int | bytes]]) -> None:

@@ -22,7 +22,6 @@ from equigen.images.rendering import Demands
 from equigen.interrupts import Interrupts, deferred_interrupts
 from equigen.ledger.ledger import DOWNLOADING, Ledger
 from equigen.logfile import log_under_way
-from equigen.summary import Summary
 
 if TYPE_CHECKING:
     from equigen.downloading.engines import Inbox
@@ -100,7 +99,9 @@ class Download:
             closing(self._refresher),
             deferred_interrupts() as interrupts,
         ):
-            loop = _Loop(self.worklist, self.noting, self._refresher, scheduler, bar)
+            breaker = CircuitBreaker(self.worklist, self.noting, self._refresher, scheduler)
+            scheduler.on_rest = breaker.on_rest
+            loop = _Loop(self.worklist, self.noting, breaker, scheduler, bar)
             try:
                 loop.fetch_all(processes, interrupts)
             finally:
@@ -109,10 +110,6 @@ class Download:
                 write_renewed(self.context, self.ledger)
         self._settle(scheduler)
         self.ledger.remember(DOWNLOADING, "")
-
-    def summary(self) -> Summary:
-        """Account for every row."""
-        return self.noting.summary()
 
     def _settle(self, scheduler: Scheduler) -> None:
         """Account for the rows that are left."""
@@ -159,14 +156,9 @@ class _Loop:
 
     worklist: Worklist
     noting: Noting
-    refresher: UrlRefresher
+    breaker: CircuitBreaker
     scheduler: Scheduler
     bar: Bar
-    _breaker: CircuitBreaker = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._breaker = CircuitBreaker(self.worklist, self.noting, self.refresher, self.scheduler)
-        self.scheduler.on_rest = self._breaker.on_rest
 
     def fetch_all(self, processes: int, interrupts: Interrupts) -> None:
         """Run until all jobs are done, the time is up, or an interrupt came."""
@@ -179,7 +171,7 @@ class _Loop:
                 continue  # the remaining rows must still be counted
             if not self.scheduler.has_processes and self.scheduler.count_shareable() >= worth:
                 self.scheduler.start_processes(processes)
-            self._turn(wait=False)
+            self._record(self.scheduler.turn(wait=False))
             if self.worklist.jobs > expected:
                 expected = self.worklist.jobs
                 self.bar.expect(expected)
@@ -194,12 +186,12 @@ class _Loop:
     def end(self) -> None:
         """Stop, and record what is still under way."""
         self._record(self.scheduler.stop())
-        self.noting.take(self._breaker.undecided(), self.bar)
+        self.noting.take(self.breaker.undecided(), self.bar)
 
     def _finish(self, interrupts: Interrupts) -> None:
         self.bar.expect(self.worklist.jobs)
         while self.scheduler.is_busy and not self._is_over(interrupts):
-            self._turn(wait=True)
+            self._record(self.scheduler.turn(wait=True))
 
     def _sort_moved(self) -> None:
         """Sort the rows again whose albums have another picture now."""
@@ -211,9 +203,6 @@ class _Loop:
     def _is_over(self, interrupts: Interrupts) -> bool:
         return bool(interrupts.came) or self.worklist.context.time_is_up
 
-    def _turn(self, *, wait: bool) -> None:
-        self._record(self.scheduler.turn(wait=wait))
-
     def _record(self, results: Iterable[Result]) -> None:
-        decided = (each for result in results for each in self._breaker.decide(result))
+        decided = (each for result in results for each in self.breaker.decide(result))
         self.noting.take(decided, self.bar)

@@ -52,20 +52,13 @@ class Ending:
 WAITING = Ending("waiting: the host rests", is_for_now=True)
 
 
-@dataclass(frozen=True, slots=True)
-class HostEnding:
-    """The reason why covers of a host are not there."""
-
-    host: str
-    reason: str
-
-
 @dataclass(slots=True)
 class Worklist:
     """Sort all rows into those whose cover is there, those to fetch, and those that are left.
 
     Call `scan` to its end, then `settle_renamed`; after all jobs are done, `settle_repeated`.
-    `good` and `endings` then account for every one of `rows`; `later` are left for another run.
+    `good` and `endings` (by host and reason) then account for every one of `rows`; `later` are left
+    for another run. `rendering` is how this run makes covers, as the ledger has it.
     """
 
     context: Context
@@ -76,24 +69,24 @@ class Worklist:
     rows: int = 0
     good: int = 0
     later: int = 0
-    endings: Counter[HostEnding] = field(default_factory=Counter)
-    examples: dict[HostEnding, str] = field(default_factory=dict)
+    endings: Counter[tuple[str, str]] = field(default_factory=Counter)
+    examples: dict[tuple[str, str], str] = field(default_factory=dict)
     jobs: int = 0
     asked: int = 0
+    rendering: str = field(init=False)
     spoilt: int = 0
     unverifiable: int = 0
     _known: dict[int, int] = field(default_factory=dict)
     _seen: set[int] = field(default_factory=set)
     _renamed: list[WantedCover] = field(default_factory=list)
     _repeated: list[WantedCover] = field(default_factory=list)
-    _rendering: str = ""
     _is_new: bool = True
 
     def __post_init__(self) -> None:
-        self._rendering = made_by(self.context.settings.download.renderings())
+        self.rendering = made_by(self.context.settings.download.renderings())
         stand = cache(self._standing)
         for path, size_bytes, rendering in self.ledger.files():
-            if rendering == self._rendering:
+            if rendering == self.rendering:
                 self._known[hash(path)] = size_bytes  # nearly always, and a million times
                 continue
             how = stand(rendering)
@@ -102,13 +95,8 @@ class Worklist:
             self._known[hash(path)] = size_bytes if how is Standing.SAME else _NO_SIZE
         self._is_new = not self.ledger.knows_covers()
 
-    @property
-    def rendering(self) -> str:
-        """How this run makes covers, as the ledger has it."""
-        return self._rendering
-
     def _standing(self, rendering: str) -> Standing:
-        return standing(rendering, self._rendering)
+        return standing(rendering, self.rendering)
 
     def scan(self) -> Iterator[None]:
         """Sort all rows, some at a time.
@@ -195,16 +183,16 @@ class Worklist:
 
     def end(self, url: str, ending: Ending) -> None:
         """Account for a row whose cover is not there."""
-        where = HostEnding(host_of(url), ending.reason)
-        self.endings[where] += 1
-        self.examples.setdefault(where, without_password(url))
+        key = host_of(url), ending.reason
+        self.endings[key] += 1
+        self.examples.setdefault(key, without_password(url))
         self.later += ending.is_for_now
 
     def dropped(self) -> Counter[str]:
         """Return how many rows have no cover, by reason."""
         dropped: Counter[str] = Counter()
-        for ending, count in self.endings.items():
-            dropped[ending.reason] += count
+        for (_, reason), count in self.endings.items():
+            dropped[reason] += count
         return dropped
 
     @property
@@ -343,7 +331,7 @@ class Worklist:
         if not self.store.fits_first(path, size_bytes):
             return
         images = self.context.images
-        made, wanted = first_made(made), first_made(self._rendering)
+        made, wanted = first_made(made), first_made(self.rendering)
         msg = (
             f"{images}: the covers there were made as {made!r}, and this run would make them as"
             f" {wanted!r} in their place. Nothing was touched. Go on with the size they have, put"

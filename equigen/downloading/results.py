@@ -73,19 +73,16 @@ class Noting:
     def summary(self) -> Summary:
         """Account for every row."""
         worklist, store = self.worklist, self.worklist.store
-        ordered = sorted(
-            worklist.endings.items(), key=lambda item: (item[0].host, -item[1], item[0].reason)
+        first_s = min(self.resumes_at_s, default=None)
+        rows = sorted(
+            (
+                (host, reason, count, worklist.examples[host, reason])
+                for (host, reason), count in worklist.endings.items()
+            ),
+            key=lambda row: (row[0], -row[2], row[1]),
         )
-        failures: list[dict[str, str | int]] = [
-            {
-                "host": ending.host,
-                "reason": ending.reason,
-                "covers": count,
-                "example": worklist.examples[ending],
-            }
-            for ending, count in ordered
-        ]
-        rows: list[tuple[str | int, ...]] = [tuple(failure.values()) for failure in failures]
+        columns = ("host", "reason", "covers", "example")
+        failures = [dict(zip(columns, row, strict=True)) for row in rows]
         return Summary(
             stage="download",
             unit="rows",
@@ -114,13 +111,8 @@ class Noting:
             ],
             partly=bool(worklist.later),
             left=worklist.later,
-            resumes_at=self._resumes_at(),
+            resumes_at=datetime.fromtimestamp(first_s, UTC) if first_s and worklist.later else None,
         )
-
-    def _resumes_at(self) -> datetime | None:
-        """Return when the first host that gives nothing for now can be asked again."""
-        first = min(self.resumes_at_s, default=None)
-        return datetime.fromtimestamp(first, UTC) if first and self.worklist.later else None
 
     def _more_notes(self) -> Iterable[str]:
         worklist = self.worklist
@@ -135,39 +127,39 @@ class Noting:
                 yield f"{count:,} kept as they are, though their hosts say: {reason}"
 
     def _one(self, done: Result) -> None:
-        job, outcome = done.job, done
+        job = done.job
         self._done += 1
-        if outcome.message:
-            _log.info("%s: %s", job.path, outcome.message)
-        if outcome.url:
+        if done.message:
+            _log.info("%s: %s", job.path, done.message)
+        if done.url:
             self._renewed += 1
-            self.ledger.record_renewal(job.url, outcome.url)
-        if outcome.status == SPOILT:
+            self.ledger.record_renewal(job.url, done.url)
+        if done.status == SPOILT:
             self.worklist.fetch_instead(job)
-        elif outcome.status == UNCHANGED:
+        elif done.status == UNCHANGED:
             self._unchanged += 1
-            if outcome.http_status == _OK:  # the same bytes, perhaps under a new mark
+            if done.http_status == _OK:  # the same bytes, perhaps under a new mark
                 self._unsaid.append((job.path, self._cover(done)))
-        elif outcome.status == OK:
+        elif done.status == OK:
             self._keep(done)
         elif job.kind == ASK:
-            self._kept[outcome.reason] += 1
-        elif outcome.status == MOVED:
+            self._kept[done.reason] += 1
+        elif done.status == MOVED:
             self.moved.add(job.url)
         else:
             self._fail(done)
 
     def _keep(self, done: Result) -> None:
         """Note a good cover, whose files are to be placed."""
-        job, outcome = done.job, done
+        job = done.job
         self._unsaid.append((job.path, self._cover(done)))
-        if outcome.look:
-            self._looks[outcome.sha256] = bytes.fromhex(outcome.look)
+        if done.look:
+            self._looks[done.sha256] = bytes.fromhex(done.look)
         self._unplaced.append(job)
         self.worklist.good += job.kind != ASK
         if job.kind != MAKE:
             self._fetched += 1
-            self._fetched_bytes += outcome.received_bytes
+            self._fetched_bytes += done.received_bytes
         if job.kind == ASK:
             others = self.ledger.files_of([job.picture]).get(job.picture, [])
             others = [path for path in others if path != job.path]
@@ -175,50 +167,51 @@ class Noting:
 
     def _fail(self, done: Result) -> None:
         """Note that a cover can't be had, and why."""
-        job, outcome = done.job, done
-        if outcome.status == GONE:
-            outcome.status, outcome.http_status = MISSING, job.refused
+        job = done.job
+        if done.status == GONE:
+            done.status, done.http_status = MISSING, job.refused
         before = self.ledger.covers_of([job.picture]).get(job.picture)
         failures = 1
         if before is not None:
-            if outcome.reason == before.reason and before.status == MISSING:
-                outcome.status = MISSING  # what was known to be gone still is
-            failures += before.failures * (outcome.status == before.status)
+            if done.reason == before.reason and before.status == MISSING:
+                done.status = MISSING  # what was known to be gone still is
+            failures += before.failures * (done.status == before.status)
         self._failed += 1
         self._unsaid.append((job.path, replace(self._cover(done), failures=failures)))
-        self.worklist.end(job.url, Ending(outcome.reason, outcome.status == FAILED))
+        self.worklist.end(job.url, Ending(done.reason, done.status == FAILED))
 
     def _cover(self, done: Result) -> Cover:
-        job, outcome = done.job, done
+        job = done.job
         if job.kind == MAKE:
             # Of the original that lies here: where that came from stays true.
             (known,) = self.ledger.covers_of([job.picture]).values()
             made = made_in_all(known.rendering, self.worklist.rendering)
             return replace(known, rendering=made)
-        if outcome.status == UNCHANGED:
+        if done.status == UNCHANGED:
             (known,) = self.ledger.covers_of([job.picture]).values()
-            return replace(known, etag=outcome.etag, last_modified=outcome.last_modified)
+            return replace(known, etag=done.etag, last_modified=done.last_modified)
         return Cover(
             picture=job.picture,
-            url=outcome.url or job.url,
-            status=outcome.status,
-            reason=outcome.reason,
-            http_status=outcome.http_status,
-            tries=outcome.tries,
-            size_bytes=outcome.size_bytes,
-            width_px=outcome.width_px,
-            height_px=outcome.height_px,
-            sha256=outcome.sha256,
+            url=done.url or job.url,
+            status=done.status,
+            reason=done.reason,
+            http_status=done.http_status,
+            tries=done.tries,
+            size_bytes=done.size_bytes,
+            width_px=done.width_px,
+            height_px=done.height_px,
+            sha256=done.sha256,
             fetched_at=self.context.now().isoformat(timespec="seconds"),
-            final_url=outcome.final_url,
+            final_url=done.final_url,
             rendering=self.worklist.rendering,
-            etag=outcome.etag or job.etag,
-            last_modified=outcome.last_modified or job.last_modified,
-            phash=outcome.phash,
+            etag=done.etag or job.etag,
+            last_modified=done.last_modified or job.last_modified,
+            phash=done.phash,
         )
 
-    def _say(self) -> None:
+    def _say_and_place(self, bar: Bar) -> None:
         said, self._unsaid = self._unsaid, []
+        unplaced, self._unplaced = self._unplaced, []
         if said:
             files = [FileOf(cover.picture, path) for path, cover in said if cover.status == OK]
             covers = [cover for _, cover in said]
@@ -226,19 +219,13 @@ class Noting:
             self._looks.clear()
             for path, cover in said:
                 _tell_of(path, cover)
-
-    def _say_and_place(self, bar: Bar) -> None:
-        placed, self._unplaced = self._unplaced, []
-        self._say()
-        for job in placed:
+        for job in unplaced:
             self.worklist.store.place(job, self.run)
         if self._done > self._shown:
             took_s = self.context.clock.steady() - self._began_s
             rate = f"{self._fetched_bytes / 1e6 / max(took_s, 0.001):.1f}"
-            bar.advance(
-                self._done - self._shown,
-                **{"ok": f"{1 - self._failed / self._done:.0%}", "MB/s": rate},
-            )
+            ok = f"{1 - self._failed / self._done:.0%}"
+            bar.advance(self._done - self._shown, **{"ok": ok, "MB/s": rate})
             self._shown = self._done
 
 

@@ -11,7 +11,8 @@ from queue import Empty
 from time import monotonic
 from typing import TYPE_CHECKING, Self
 
-from equigen.downloading.engines import Executor, Hold, Inbox
+from equigen.downloading.engines import Hold, Inbox
+from equigen.downloading.engines.processes import ProcessExecutor
 from equigen.downloading.jobs import ELSEWHERE, ERROR, RESTS, STOPPED, Job, Result
 from equigen.downloading.queue import JobQueues
 from equigen.errors import EquigenError, StorageError
@@ -19,7 +20,8 @@ from equigen.http.limits import HostPolicy, policy_for
 from equigen.ledger.models import FAILED
 
 if TYPE_CHECKING:
-    # Its decoders take a third of this process's memory, so it is only loaded for use.
+    # The decoders of threads take a third of this process's memory: only loaded for use.
+    from equigen.downloading.engines import Executor
     from equigen.downloading.engines.threads import ThreadExecutor
 
 _BATCH_JOBS = 16
@@ -50,14 +52,14 @@ class Scheduler:
     inbox: Inbox
     shares: Mapping[str, HostPolicy]
     make_local: "Callable[[], ThreadExecutor]"
-    make_process: Callable[[], Executor]
+    make_process: Callable[[], ProcessExecutor]
     most: int = -1
     served_here: set[str] = field(default_factory=set)
     steady_s: Callable[[], float] = monotonic
     on_rest: Callable[[Result], float] = lambda _result: 0.0
     paused: set[str] = field(default_factory=set)
     _local: "ThreadExecutor | None" = None
-    _processes: list[Executor] = field(default_factory=list)
+    _processes: list[ProcessExecutor] = field(default_factory=list)
     _is_alone: bool = False
     _turns: int = 0
     _rests_until_s: dict[str, float] = field(default_factory=dict)
@@ -155,7 +157,7 @@ class Scheduler:
         yield from self._suspects
         yield from self.queues.take_all()
 
-    def _executors(self) -> list[Executor]:
+    def _executors(self) -> "list[Executor]":
         return [*([self._local] if self._local else []), *self._processes]
 
     def _here(self) -> "ThreadExecutor":
@@ -203,13 +205,13 @@ class Scheduler:
         while sum(self._hand_to(executor, shared) for executor in self._processes):
             continue
 
-    def _hand_to(self, executor: Executor, hosts: Sequence[str]) -> int:
+    def _hand_to(self, executor: "Executor", hosts: Sequence[str]) -> int:
         batch = [job for host in hosts for job in self._take(executor, host)]
         if batch:
             executor.submit(batch)
         return len(batch)
 
-    def _take(self, executor: Executor, host: str) -> list[Job]:
+    def _take(self, executor: "Executor", host: str) -> list[Job]:
         left = self.queues.count(host)
         # The last jobs are dealt out in small portions, so that all executors end together.
         fair = max(1, left // (2 * max(1, len(self._processes))))
@@ -232,7 +234,7 @@ class Scheduler:
             self._here().sleep(wait_s)
 
     def _receive(
-        self, executor: Executor, messages: Sequence[Result | Hold] | None
+        self, executor: "Executor", messages: Sequence[Result | Hold] | None
     ) -> Iterator[Result]:
         if messages is None:
             yield from self._recover(executor)
@@ -259,9 +261,9 @@ class Scheduler:
         self.queues.give_back(job)
         self.allow_one_more()
 
-    def _recover(self, executor: Executor) -> Iterator[Result]:
+    def _recover(self, executor: "Executor") -> Iterator[Result]:
         """Take back the jobs of a process that died, and start another in its place."""
-        if self._is_stopping or executor not in self._processes:
+        if self._is_stopping or not isinstance(executor, ProcessExecutor):
             return
         self._processes.remove(executor)
         lost = list(executor.running.values())

@@ -25,8 +25,7 @@ class UrlRefresher:
 
     context: Context
     troubles: list[str] = field(default_factory=list)
-    _renewers: dict[str, Renewer | None] = field(default_factory=dict)
-    _clients: dict[str, Client] = field(default_factory=dict)
+    _sources: dict[str, tuple[Renewer, Client] | None] = field(default_factory=dict)
     _given: set[int] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stopped: bool = False
@@ -39,8 +38,8 @@ class UrlRefresher:
         """
         if hash(job.url) in self._given:
             return False
-        renewer = self._renewer(job.album_id)
-        return renewer is not None and renewer.renewal(job.album_id, job.picture) is not None
+        source = self._source(job.album_id)
+        return source is not None and source[0].renewal(job.album_id, job.picture) is not None
 
     def new_url(self, job: Job) -> str:
         """Return the URL that the job's picture has now; "" where it has none any more.
@@ -50,11 +49,13 @@ class UrlRefresher:
             StoppedError: `stop` was called.
 
         """
-        renewer = self._renewer(job.album_id)
-        request = renewer.renewal(job.album_id, job.picture) if renewer else None
-        if renewer is None or request is None:
+        source = self._source(job.album_id)
+        if source is None:
             return ""
-        client = self._client(job.album_id, renewer)
+        renewer, client = source
+        request = renewer.renewal(job.album_id, job.picture)
+        if request is None:
+            return ""
         try:
             url = client.get(
                 request.url,
@@ -77,39 +78,37 @@ class UrlRefresher:
         """End all waits, now and later."""
         with self._lock:
             self._stopped = True
-            for client in self._clients.values():
+            for _, client in filter(None, self._sources.values()):
                 client.stop()
 
     def close(self) -> None:
         """Close all connections."""
         with self._lock:
-            for client in self._clients.values():
+            for _, client in filter(None, self._sources.values()):
                 client.close()
 
-    def _renewer(self, album_id: str) -> Renewer | None:
+    def _source(self, album_id: str) -> tuple[Renewer, Client] | None:
         name = album_id.partition(":")[0]
         with self._lock:
-            if name not in self._renewers:
+            if name not in self._sources:
+                renewer = None
                 try:
-                    self._renewers[name] = open_renewer(album_id, self.context.config)
+                    renewer = open_renewer(album_id, self.context.config)
                 except EquigenError as err:
-                    self._renewers[name] = None
                     self.troubles.append(f"expired addresses can't be renewed: {err}")
-            return self._renewers[name]
+                self._sources[name] = (renewer, self._client(renewer)) if renewer else None
+            return self._sources[name]
 
-    def _client(self, album_id: str, renewer: Renewer) -> Client:
-        name = album_id.partition(":")[0]
-        with self._lock:
-            if name not in self._clients:
-                self._clients[name] = Client(
-                    renewer.policies,
-                    user_agent=renewer.user_agent,
-                    patience=Patience(**self.context.settings.http.model_dump()),
-                    clock=self.context.clock,
-                )
-                if self._stopped:
-                    self._clients[name].stop()
-            return self._clients[name]
+    def _client(self, renewer: Renewer) -> Client:
+        client = Client(
+            renewer.policies,
+            user_agent=renewer.user_agent,
+            patience=Patience(**self.context.settings.http.model_dump()),
+            clock=self.context.clock,
+        )
+        if self._stopped:
+            client.stop()
+        return client
 
 
 def write_renewed(context: Context, ledger: Ledger) -> None:

@@ -184,6 +184,7 @@ class ThreadExecutor:
         )
         fetcher = Fetcher(self._client, settings, renew)
         self._pool = ThreadPool(fetcher, self._report, most=_MOST_THREADS)
+        self.submit, self.adjust = self._pool.submit, self._pool.adjust
         self._client.gates.on_rest = lambda host, pause_s: self._report(Hold(host, pause_s))
 
     def capacity(self, host: str) -> int:
@@ -213,17 +214,9 @@ class ThreadExecutor:
         """Sleep by the client's clock, but not for long, so that interrupts are noticed."""
         self._client.gates.sleep(wait_s if self._is_clock_fake else min(wait_s, _LONGEST_SLEEP_S))
 
-    def submit(self, jobs: Sequence[Job]) -> None:
-        """Queue jobs for execution."""
-        self._pool.submit(jobs)
-
     def hold(self, host: str, pause_s: float) -> None:
         """Send a host no request for a while."""
         self._client.gates.hold(host, pause_s)
-
-    def adjust(self) -> None:
-        """Start more threads where that helps."""
-        self._pool.adjust()
 
     def stop(self) -> None:
         """Finish the requests under way, report their results, then report the end."""
