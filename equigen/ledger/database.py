@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from equigen.errors import EquigenError, ForeignLedgerError, LedgerError, LockedError, StorageError
+from equigen.interrupts import deferred_interrupts
 from equigen.schema import safe_text
 from equigen.storage.os_errors import translating_os_errors
 
@@ -153,7 +154,8 @@ class Database:
 
     @contextmanager
     def _transaction(self, *, is_of_meta: bool = False) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._translated():
+        # An interrupt between two statements would leave the transaction open.
+        with deferred_interrupts(), self._lock, self._translated():
             self._db.execute("BEGIN IMMEDIATE")
             before = self._db.total_changes
             try:

@@ -1,15 +1,21 @@
 """The ledger: what it refuses, and what it keeps."""
 
 import dataclasses
+import signal
 import sqlite3
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 from formats import FORMAT_5
 
+from equigen import interrupts
 from equigen.errors import LedgerError
 from equigen.identity.albums import Identity
+from equigen.ledger import database, ledger
 from equigen.ledger.ledger import LAST_FETCH, LAST_REFRESH, Ledger
 from equigen.ledger.models import (
     AlbumSet,
@@ -336,3 +342,37 @@ def test_what_looks_alike_is_remembered(path: Path) -> None:
         ledger.forget_pairs()
         assert list(ledger.compared()) == []
         assert ledger.looked_at() == {"a", "b", "c"}
+
+
+def test_an_interrupt_leaves_no_transaction_open(tmp_path: Path) -> None:
+    """At whichever instruction of a transaction Ctrl-C comes: the ledger takes the next one."""
+    modules = {interrupts.__name__, database.__name__, ledger.__name__, "contextlib"}
+    instructions = at = 0
+
+    def trace(frame: FrameType, event: str, _arg: object) -> Any:  # noqa: ANN401
+        nonlocal instructions
+        if frame.f_globals.get("__name__") not in modules:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            instructions += 1
+            if instructions == at:
+                signal.raise_signal(signal.SIGINT)
+        return trace
+
+    before: Any = sys.gettrace()
+    with Ledger(tmp_path / "ledger.sqlite") as opened:
+        while instructions >= at:
+            instructions, at = 0, at + 1
+            handler = signal.getsignal(signal.SIGINT)
+            try:
+                sys.settrace(trace)
+                opened.remember("key", str(at))
+            except KeyboardInterrupt:
+                pass
+            finally:
+                sys.settrace(before)
+                signal.signal(signal.SIGINT, handler)
+            opened.remember("key", f"after {at}")
+            assert opened.value("key") == f"after {at}"
+    assert at > 100
