@@ -175,7 +175,8 @@ class CoverStore:
 
     def put_away(self, is_unwanted: Callable[[str], bool]) -> None:
         """Set aside the files of good covers that no row wants."""
-        for path, size_bytes, _ in [file for file in self.ledger.files() if is_unwanted(file.path)]:
+        files = ((path, size_bytes) for path, size_bytes, _ in self.ledger.files())
+        for path, size_bytes in [each for each in files if is_unwanted(each[0])]:
             for home in (self._places[0].file(path), self._moved(path)):
                 if self._fits(home, size_bytes):
                     first = self._places[0]
@@ -232,15 +233,13 @@ class CoverStore:
 
     def notes(self) -> list[str]:
         """Say what was set aside or linked."""
-        notes = []
-        if self.set_aside:
-            aside = self._places[0].aside
-            notes.append(f"{self.set_aside:,} covers whose rows are gone lie in {aside} now")
-        if self.spoilt:
-            aside = self._places[0].aside
-            notes.append(f"{self.spoilt:,} files that were not what they had been lie in {aside}")
-        if self.linked:
-            notes.append(f"{self.linked:,} files share their bytes with another one now")
+        aside = self._places[0].aside
+        counts = {
+            f"covers whose rows are gone lie in {aside} now": self.set_aside,
+            f"files that were not what they had been lie in {aside}": self.spoilt,
+            "files share their bytes with another one now": self.linked,
+        }
+        notes = [f"{count:,} {what}" for what, count in counts.items() if count]
         if not self.has_links:
             notes.append("not all identical covers could be linked: the file system refuses")
         return notes

@@ -79,7 +79,9 @@ class PagePlan:
 
     def out_of_reach(self, label: Label) -> int:
         """Return an upper bound of the label's results that the service doesn't give out."""
-        return sum(self._kept_back(Query(label, year)) for year in self.years)
+        queries = [Query(label, year) for year in self.years]
+        extents = [(query, self.extent(query)) for query in queries]
+        return sum(each.items - self._within_reach(query, each) for query, each in extents if each)
 
     def ahead(self, label: Label, *, missing: int) -> Iterator[PageRef]:
         """Yield the pages that didn't come yet and that the label will need, in order.
@@ -167,10 +169,6 @@ class PagePlan:
         """Tell whether the queries together have all results, as far as their extents are known."""
         extents = [self.extent(query) for query in queries]
         return None in extents or sum(extent.items for extent in extents if extent) >= items
-
-    def _kept_back(self, query: Query) -> int:
-        extent = self.extent(query)
-        return extent.items - self._within_reach(query, extent) if extent else 0
 
     def _within_reach(self, query: Query, extent: Extent) -> int:
         """Return a lower bound of the results that the query or its slices give."""

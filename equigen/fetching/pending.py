@@ -42,7 +42,12 @@ def known_albums(context: Context, ledger: Ledger) -> Selection:
         if selection.knows(taken.identity.album_id):
             continue
         if not taken.pending and not context.tsv.exists():
-            raise _tsv_is_gone(context)
+            msg = (
+                f"{context.tsv}: no such file, but {context.ledger.name} beside it remembers albums"
+                " that were written to it. Put a copy of the file back. To begin anew, move"
+                f" {context.ledger}, {context.images} and {context.split} away."
+            )
+            raise MissingInputError(msg)
         selection.remember(
             taken.identity,
             album_index=taken.album_index,
@@ -121,12 +126,3 @@ def _widened(path: Path, by: int) -> Iterator[Sequence[str]]:
     with reading_tsv(path) as tsv:
         for row in tsv:
             yield [*row, *[""] * by]
-
-
-def _tsv_is_gone(context: Context) -> MissingInputError:
-    msg = (
-        f"{context.tsv}: no such file, but {context.ledger.name} beside it remembers albums that"
-        f" were written to it. Put a copy of the file back. To begin anew, move {context.ledger},"
-        f" {context.images} and {context.split} away."
-    )
-    return MissingInputError(msg)

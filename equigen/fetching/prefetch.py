@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from itertools import groupby
+from operator import itemgetter
 
 from equigen.errors import BadBodyError, FetchError, HttpStatusError, TimeIsUpError
 from equigen.events import tell
@@ -141,7 +142,7 @@ class PrefetchedPages:
                 state.blank_asks = page.asks
             else:
                 state.note(page)
-        for key, pages in groupby(ledger.page_albums(), lambda each: each.query):
+        for key, pages in groupby(ledger.page_albums(), itemgetter(0)):
             state = self._states[key]
             for _, number, album_ids in pages:
                 state.compare(number, album_ids)

@@ -1,1 +1,1 @@
-"""The ledger: what is remembered across runs, in one SQLite file."""
+"""Remember all work across runs, in one SQLite file."""

@@ -260,7 +260,8 @@ def _free_name(path: Path, name: str) -> Path:
 
 def translated(path: Path, err: sqlite3.Error) -> EquigenError:
     """Return an SQLite error of the ledger at `path` as one of ours, with its cause and remedy."""
-    code = _exact(err) & _PRIMARY
+    exact = int(getattr(err, "sqlite_errorcode", 0))
+    code = exact & _PRIMARY
     if code == sqlite3.SQLITE_FULL:
         return _no_room(path)
     if code in _IN_USE:
@@ -271,16 +272,12 @@ def translated(path: Path, err: sqlite3.Error) -> EquigenError:
         )
         return LockedError(msg)
     is_writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
-    if isinstance(err, _OUR_FAULT) or (_exact(err) == _QUERY_ONLY and is_writable):
+    if isinstance(err, _OUR_FAULT) or (exact == _QUERY_ONLY and is_writable):
         msg = f"{path}: the ledger was used in a way that it can't be: {err}."
         return LedgerError(msg)
     if code in _DISK:
         return _of_disk(path, err)
     return damaged(path, str(err))
-
-
-def _exact(err: sqlite3.Error) -> int:
-    return int(getattr(err, "sqlite_errorcode", 0))
 
 
 def damaged(path: Path, how: str) -> LedgerError:
@@ -313,7 +310,7 @@ def _of_disk(path: Path, err: sqlite3.Error) -> EquigenError:
         how = f"this is a folder; expected the ledger, a file. Move it away. {_AGAIN}"
     elif not folder.is_dir():
         how = f"can't be made: {folder} is no folder. {_AGAIN}"
-    elif _is_read_only(folder):
+    elif hasattr(os, "statvfs") and os.statvfs(folder).f_flag & os.ST_RDONLY:
         how = (
             "can't be written: the file system is read-only. What was there is untouched. Make it"
             f" writable, or copy the dataset to where it can be. {_AGAIN}"
@@ -342,9 +339,3 @@ def _no_room(path: Path) -> StorageError:
         f" room for {path.parent}, then run the same command again."
     )
     return StorageError(msg)
-
-
-def _is_read_only(folder: Path) -> bool:
-    if not hasattr(os, "statvfs"):  # not on this system
-        return False
-    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)

@@ -1,8 +1,6 @@
-"""The ledger: one SQLite file beside the TSV that remembers what was done, across all stops.
+"""Remember result pages, albums, covers, sets and requests in one SQLite file, across all stops.
 
-Which result pages were asked for and how far they are used, which albums were ever taken, what
-became of each cover, which set each is in, and how many requests each host got today. Every
-method is one transaction: a killed process leaves it done or not done.
+Every method is one transaction: a killed process leaves it done or not done.
 """
 
 import json
@@ -19,8 +17,6 @@ from equigen.ledger.models import (
     Cover,
     Digest,
     FileOf,
-    FileSize,
-    PageAlbums,
     PageUse,
     PendingRow,
     Placement,
@@ -84,16 +80,15 @@ class Ledger(HostRecords, LikenessRecords):
         with self._rows(sql) as rows:
             for query, page, year, items, pages, others, left, begun, asks, blank in rows:
                 yield StoredPage(
-                    query, page, year, items, pages, (), others, left, bool(begun), asks,
-                    bool(blank),
-                )  # fmt: skip
+                    query, page, year, items, pages, others, left, bool(begun), asks, bool(blank)
+                )
 
-    def page_albums(self) -> Iterator[PageAlbums]:
-        """Yield which albums are on each page of queries that have several, query by query."""
+    def page_albums(self) -> Iterator[tuple[str, int, list[str]]]:
+        """Yield query, page and ids of the albums on it, for queries of several pages, in order."""
         sql = "SELECT query, page, ids FROM pages WHERE pages > 1 ORDER BY query, page"
         with self._rows(sql) as rows:
             for query, page, ids in rows:
-                yield PageAlbums(query, page, tuple(json.loads(ids)))
+                yield query, page, json.loads(ids)
 
     def listings(self, query: str, page: int) -> list[Listing]:
         """Return the listings of a page that are not used yet, in their order."""
@@ -199,9 +194,8 @@ class Ledger(HostRecords, LikenessRecords):
     # Covers, by the picture's key, and their files
 
     def covers(self) -> dict[str, Cover]:
-        """Return what is known of each picture, by its key."""
-        with self._rows(f"SELECT {_COVER_COLUMNS} FROM covers ORDER BY picture") as rows:  # noqa: S608  (our own column names)
-            return {row[0]: Cover(*row) for row in rows}
+        """Return all covers, by the picture's key."""
+        return self._covers("true")
 
     def knows_covers(self) -> bool:
         """Tell whether anything is known of any cover."""
@@ -209,16 +203,12 @@ class Ledger(HostRecords, LikenessRecords):
             return any(True for _ in rows)
 
     def covers_of(self, pictures: Iterable[str]) -> dict[str, Cover]:
-        """Return what is known of these pictures, by their keys."""
-        sql = (
-            f"SELECT {_COVER_COLUMNS} FROM covers"  # noqa: S608  (our own column names)
-            " WHERE picture IN (SELECT value FROM json_each(?))"
-        )
-        with self._rows(sql, (json.dumps(list(pictures)),)) as rows:
-            return {row[0]: Cover(*row) for row in rows}
+        """Return the covers of these pictures, by their keys."""
+        asked = json.dumps(list(pictures))
+        return self._covers("picture IN (SELECT value FROM json_each(?))", asked)
 
     def covers_at(self, files: Iterable[FileOf]) -> dict[str, Cover]:
-        """Return what is known of the pictures at these paths, by path.
+        """Return the covers at these paths, by path.
 
         A good one counts only where it has a file there.
         """
@@ -232,15 +222,17 @@ class Ledger(HostRecords, LikenessRecords):
             return {path: Cover(*row) for path, *row in rows}
 
     def covers_not_had(self) -> dict[str, Cover]:
-        """Return all that is known of the pictures that could not be had, by their keys."""
-        sql = f"SELECT {_COVER_COLUMNS} FROM covers WHERE status <> ?"  # noqa: S608  (our own column names)
-        with self._rows(sql, (OK,)) as rows:
+        """Return the covers that could not be had, by the picture's key."""
+        return self._covers("status <> ?", OK)
+
+    def _covers(self, where: str, *values: str) -> dict[str, Cover]:
+        with self._rows(f"SELECT {_COVER_COLUMNS} FROM covers WHERE {where}", values) as rows:  # noqa: S608  (our own words)
             return {row[0]: Cover(*row) for row in rows}
 
-    def files(self) -> Iterator[FileSize]:
-        """Yield each file of a good cover."""
+    def files(self) -> Iterator[tuple[str, int, str]]:
+        """Yield path, size in bytes and rendering of each file of a good cover."""
         with self._rows(f"SELECT path, size_bytes, rendering FROM {_FILES}") as rows:  # noqa: S608  (our own words)
-            yield from map(FileSize._make, rows)
+            yield from rows
 
     def files_of(self, pictures: Iterable[str]) -> dict[str, list[str]]:
         """Return the paths of the files that show these pictures, by the picture's key, sorted."""
@@ -265,7 +257,7 @@ class Ledger(HostRecords, LikenessRecords):
                 yield sorted(json.loads(paths))
 
     def cover_digests(self) -> dict[str, Digest]:
-        """Return what is known of the bytes of each good cover's file, by its path."""
+        """Return the digest of each good cover's file, by its path."""
         sql = f"SELECT path, size_bytes, sha256, width_px * height_px FROM {_FILES}"  # noqa: S608  (our own words)
         with self._rows(sql) as rows:
             return {path: Digest(*digest) for path, *digest in rows}
@@ -277,10 +269,9 @@ class Ledger(HostRecords, LikenessRecords):
         files: Iterable[FileOf] = (),
         looks: Mapping[str, bytes] = _NOTHING,
     ) -> None:
-        """Note what became of pictures, files that show them, and how files look, all or nothing.
+        """Note covers, the files that show them, and descriptors by sha256, all or nothing.
 
-        Files that showed a picture with other bytes are forgotten, or with none. `looks` are by
-        sha256.
+        Files that showed a picture with other bytes, or with none, are forgotten.
         """
         with self._transaction() as db:
             db.executemany(
@@ -306,12 +297,12 @@ class Ledger(HostRecords, LikenessRecords):
     # Sets
 
     def laid_out(self) -> dict[str, str]:
-        """Return where each file was dealt: "train", "val", "test", or "aside", by its path."""
+        """Return the set of each file, "train", "val", "test" or "aside", by its path."""
         with self._rows("SELECT path, set_name FROM sets") as rows:
             return dict(rows)
 
     def sets(self) -> dict[str, str]:
-        """Return where each album was dealt, by its key (see `dataset.covers.set_of`).
+        """Return the set of each album, by its key (see `dataset.covers.set_of`).
 
         Files whose album isn't known, or has several, stand there by path.
         """
@@ -319,7 +310,7 @@ class Ledger(HostRecords, LikenessRecords):
             return _by_album(rows)
 
     def sets_of(self, albums: Iterable[str], paths: Iterable[str]) -> dict[str, str]:
-        """Return where these albums and files were dealt, as `sets` does."""
+        """Return the sets of these albums and files, as `sets` does."""
         sql = (
             "SELECT album, path, set_name FROM sets WHERE album <> ''"
             " AND album IN (SELECT value FROM json_each(?1)) UNION ALL"
@@ -330,7 +321,7 @@ class Ledger(HostRecords, LikenessRecords):
             return _by_album(rows)
 
     def record_sets(self, sets: Iterable[AlbumSet]) -> None:
-        """Replace what is known of all albums' sets."""
+        """Replace all albums' sets."""
         with self._transaction() as db:
             db.execute("DELETE FROM sets")
             db.executemany("INSERT INTO sets VALUES (?, ?, ?)", sets)
@@ -341,7 +332,7 @@ class Ledger(HostRecords, LikenessRecords):
             return [Placement(album, name, tuple(json.loads(ties))) for album, name, ties in rows]
 
     def place(self, placements: Iterable[Placement], *, anew: bool = False) -> None:
-        """Remember where albums went; those of earlier deals stay, unless all go `anew`."""
+        """Remember albums' sets; those of earlier deals stay, unless all go `anew`."""
         with self._transaction() as db:
             if anew:
                 db.execute("DELETE FROM placements")
@@ -368,7 +359,7 @@ class Ledger(HostRecords, LikenessRecords):
             return {album for (album,) in rows}
 
     def record_balanced(self, albums: Iterable[bytes]) -> None:
-        """Replace what is known of the albums that a balance in place kept."""
+        """Replace the albums that a balance in place kept."""
         with self._transaction() as db:
             db.execute("DELETE FROM balanced")
             db.executemany("INSERT OR IGNORE INTO balanced VALUES (?)", ((a,) for a in albums))
@@ -381,10 +372,10 @@ class Ledger(HostRecords, LikenessRecords):
             return next((str(value) for (value,) in rows), "")
 
     def read(self, key: str, reader: Callable[[str], _Said]) -> _Said | None:
-        """Return what a single remembered value says, None where there is none.
+        """Return a single remembered value as `reader` parses it, None where there is none.
 
         Raises:
-            LedgerError: it says nothing that `reader` (`meta.py`) understands.
+            LedgerError: `reader` can't parse it.
 
         """
         with self._rows("SELECT value FROM meta WHERE key = ? AND value <> ''", (key,)) as rows:

@@ -22,7 +22,7 @@ WAITING = "waiting"
 
 @dataclass(frozen=True, slots=True)
 class StoredPage:
-    """A result page as it came: its listings, and how many of them, from the end, are unused.
+    """Hold a result page as it came; the last `rows_left` of its listings are unused.
 
     `items` and `pages` are what the page said of its whole query; `others` counts results that
     are no albums. `listings` is empty once nothing is left to use. `begun` tells that some rows
@@ -35,24 +35,16 @@ class StoredPage:
     year: int
     items: int
     pages: int
-    listings: tuple[Listing, ...]
     others: int
     rows_left: int
     begun: bool = False
     asks: int = 1
     is_blank: bool = False
-
-
-class PageAlbums(NamedTuple):
-    """Which albums are on a page, by their ids, also those that are used."""
-
-    query: str
-    page: int
-    album_ids: tuple[str, ...]
+    listings: tuple[Listing, ...] = ()
 
 
 class PageUse(NamedTuple):
-    """How far a page is used: so many rows, from the end, are left."""
+    """Use of a page: so many rows, from the end, are left."""
 
     query: str
     page: int
@@ -61,15 +53,13 @@ class PageUse(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """What became of a picture, by its key; which files show it, `FileOf` tells.
+    """State of a picture, by its key; `FileOf` names the files that show it.
 
-    `status` is "ok", "missing" (the host has
-    none), "refused" (not a picture the dataset takes), "broken" (it doesn't decode) or "failed"
-    (trying again can help); `reason` says why. `http_status` is 0 where no answer came. What is
-    known of the file is 0 or "" for all but "ok". `fetched_at` is UTC in ISO 8601. `final_url` is
-    where the redirects led; `rendering` says how the files were made; `etag` and `last_modified`
-    are the host's. `phash` is 16 hex digits, empty where nothing was decoded.
-    `failures` counts the runs, one after another, in which it could not be had.
+    `status` is "ok", "missing" (the host has none), "refused" (not a picture the dataset takes),
+    "broken" (it doesn't decode) or "failed" (trying again can help); `reason` says why.
+    `http_status` is 0 where no answer came. The file's fields are 0 or "" for all but "ok".
+    `fetched_at` is UTC in ISO 8601, `final_url` the end of the redirects, `rendering` the way the
+    files were made; `phash` is 16 hex digits. `failures` counts failed runs in a row.
     """
 
     picture: str
@@ -98,16 +88,8 @@ class FileOf(NamedTuple):
     path: str
 
 
-class FileSize(NamedTuple):
-    """What a good cover's file is compared by with the one that lies there."""
-
-    path: str
-    size_bytes: int
-    rendering: str
-
-
 class AlbumSet(NamedTuple):
-    """Where an album's file was dealt: a set or "aside"; `album` is "" where it isn't known."""
+    """Set of an album's file, or "aside"; `album` is "" where it isn't known."""
 
     album: str
     path: str
@@ -116,7 +98,7 @@ class AlbumSet(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """An album that was taken at some time; `pending` where its row isn't in the TSV yet.
+    """Album that was ever taken; `pending` where its row isn't in the TSV yet.
 
     `year` is the cell of a pending row, else "".
     """
@@ -129,7 +111,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class PendingRow:
-    """The cells of an album that was taken but isn't in the TSV yet, in the schema's order."""
+    """Cells of an album that isn't in the TSV yet, in the schema's order."""
 
     seq: int
     album_id: str
@@ -137,15 +119,12 @@ class PendingRow:
 
 
 def left_of_rest(since: datetime, until: datetime, now: datetime) -> timedelta:
-    """Return how much of a rest is left; nothing where it seems to begin in times to come.
-
-    A clock that was set back must not make it last for ever.
-    """
+    """Return the remainder of a rest; nothing before `since`, as after a clock was set back."""
     return until - now if since <= now < until else timedelta(0)
 
 
 class Rest(NamedTuple):
-    """A host that refused us and is left alone: `times` rests, one after another, so far.
+    """Rest of a host that refused us: `times` rests in a row so far.
 
     `since` and `until` are UTC in ISO 8601.
     """
@@ -157,23 +136,22 @@ class Rest(NamedTuple):
     why: str
 
     def left(self, now: datetime) -> timedelta:
-        """Return how much of it is left."""
+        """Return the remainder of the rest."""
         since, until = datetime.fromisoformat(self.since), datetime.fromisoformat(self.until)
         return left_of_rest(since, until, now)
 
 
 class StoredLook(NamedTuple):
-    """How a file looks (`looks.read_look`), by its sha256 (hex); b"" where it is no picture."""
+    """Descriptor of a file, by its sha256 (hex); b"" where it is no picture."""
 
     sha256: str
     look: bytes
 
 
 class CoverPair(NamedTuple):
-    """Two covers that were compared, by the sha256 (hex) of their files, `first` before `second`.
+    """Pair of compared covers, by the sha256 (hex) of their files, in order.
 
-    `distance` is in how many bits their hashes differ, `likeness` how alike their pixels are: 1
-    where nothing differs.
+    `distance` counts the bits in which their hashes differ; `likeness` is 1 for equal pixels.
     """
 
     first: str
@@ -184,7 +162,7 @@ class CoverPair(NamedTuple):
 
 
 class Digest(NamedTuple):
-    """A file's size in bytes, its SHA-256 (hex), and how many pixels it has."""
+    """Size in bytes, SHA-256 (hex) and number of pixels of a file."""
 
     size_bytes: int
     sha256: str
@@ -193,7 +171,7 @@ class Digest(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where an album was dealt, a set or "aside", and its ties (`splitting/grouping.py`).
+    """Set of an album, or "aside", and its ties (`splitting/grouping.py`).
 
     `album` is its key (`identity.albums.album_key`). Ledgers before format 6 knew an album without
     an id by the name of its cover's file, without folder and suffix; the next split renames these.
@@ -205,7 +183,7 @@ class Placement:
 
 
 def read_moment(text: str) -> str:
-    """Return a date as it is.
+    """Check a date, and return it as it is.
 
     Raises:
         ValueError: it is none in ISO 8601 with a time zone.
@@ -227,7 +205,7 @@ _Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 @dataclass(frozen=True, slots=True)
 class PastRun:
-    """How a run ended: `outcome` is done, partly or failed, with the `error` in one line.
+    """End of a run: `outcome` is done, partly or failed, with the `error` in one line.
 
     Dates are UTC in ISO 8601; `left` counts what is left for a later run, by unit.
     """
@@ -245,7 +223,7 @@ class PastRun:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A run that began and didn't end, since `since` (UTC in ISO 8601); killed, unless `alive`."""
+    """Run that began at `since` (UTC in ISO 8601) and didn't end; killed, unless `alive`."""
 
     command: str
     pid: _Pid
@@ -255,7 +233,7 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class SplitGroups:
-    """What a split did to groups: how many there were, were cut at `loose` ties, and how large."""
+    """Groups of a split: their number, those cut at `loose` ties, and the largest of these."""
 
     group: str
     groups: _Count
@@ -308,7 +286,7 @@ def _read_name(text: str) -> str:
     return text
 
 
-# How each value is read that isn't taken as it is, by its key in the ledger's table `meta`.
+# Readers of the values that aren't taken as they are, by their keys in the table `meta`.
 READERS: Final[Mapping[str, Callable[[str], object]]] = {
     "last_fetch": read_moment,
     "last_refresh": read_moment,

@@ -81,23 +81,23 @@ class LikenessRecords(Database):
     """The ledger's tables `looks`, `pairs` and `alike`."""
 
     def looks(self) -> Iterator[StoredLook]:
-        """Yield how each file looks that was ever looked at, in the order in which they were."""
+        """Yield all descriptors, in the order in which they were made."""
         with self._rows("SELECT sha256, look FROM looks ORDER BY seq") as rows:
             yield from map(StoredLook._make, rows)
 
     def looked_at(self) -> set[str]:
-        """Return the sha256 of each file that was ever looked at."""
+        """Return the sha256 of each file with a descriptor."""
         with self._rows("SELECT sha256 FROM looks") as rows:
             return {digest for (digest,) in rows}
 
     def looks_of(self, digests: Iterable[str]) -> dict[str, bytes]:
-        """Return how some files look, by their sha256; those that were looked at."""
+        """Return the descriptors of these files, by their sha256."""
         sql = "SELECT sha256, look FROM looks WHERE sha256 IN (SELECT value FROM json_each(?))"
         with self._rows(sql, (json.dumps(list(digests)),)) as rows:
             return dict(rows)
 
     def compared(self) -> Iterator[CoverPair]:
-        """Yield all files that were ever compared, two by two, also those that are unalike."""
+        """Yield all pairs that were ever compared, also those that are unalike."""
         sql = "SELECT first, second, distance, likeness, is_alike FROM pairs ORDER BY first, second"
         with self._rows(sql) as rows:
             for first, second, distance, likeness, is_alike in rows:
@@ -110,17 +110,17 @@ class LikenessRecords(Database):
             return [CoverPair(*row) for row in rows]
 
     def cover_groups(self) -> dict[str, str]:
-        """Return which group of look-alikes a file is in, by its sha256; a group has a name."""
+        """Return the name of each file's group of look-alikes, by its sha256."""
         with self._rows("SELECT sha256, group_name FROM alike") as rows:
             return dict(rows)
 
     def record_pairs(self, pairs: Iterable[CoverPair]) -> None:
-        """Note what files were compared, beside those of before."""
+        """Add pairs that were compared to those of before."""
         with self._transaction() as db:
             db.executemany("INSERT OR REPLACE INTO pairs VALUES (?, ?, ?, ?, ?)", pairs)
 
     def forget_pairs(self) -> None:
-        """Forget what was ever compared; how each file looks stays."""
+        """Forget all compared pairs; the descriptors stay."""
         with self._transaction() as db:
             db.execute("DELETE FROM pairs")
 

@@ -1,4 +1,4 @@
-"""The ledger's tables, and what brings a ledger of each earlier format to the next one."""
+"""Define the ledger's tables, and the migrations from each earlier format to the next."""
 
 from equigen.ledger.database import Format
 

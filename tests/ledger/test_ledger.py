@@ -33,7 +33,7 @@ LISTINGS = tuple(
     Listing(f"A{n}", "T", "1999", "http://x", f"discogs:r{n}", ("Jazz",), (), "US", ("LP", "Album"))
     for n in range(5)
 )
-PAGE = StoredPage("q", 1, 2020, 5, 1, LISTINGS, others=2, rows_left=5)
+PAGE = StoredPage("q", 1, 2020, 5, 1, others=2, rows_left=5, listings=LISTINGS)
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_a_refresh_forgets_pages_once(path: Path) -> None:
 
     def store(ledger: Ledger, *queries: str) -> None:
         for query in queries:
-            ledger.store_page(StoredPage(query, 1, 2022, 0, 1, (), 0, 0), asked_at="now")
+            ledger.store_page(StoredPage(query, 1, 2022, 0, 1, 0, 0), asked_at="now")
 
     def queries(ledger: Ledger) -> set[str]:
         return {page.query for page in ledger.page_extents()}
