@@ -53,7 +53,7 @@ def run(
         raise UsageError(msg)
     check_output(file, "--output", context.own_files)
     found = gather(context, covers=covers)
-    text = page(found.findings)
+    text = page(found)
     with replacing(file, keeps_link=output is not None) as opened:
         opened.write(text)
     return Summary(
@@ -64,10 +64,10 @@ def run(
         facts={
             "file": str(file),
             "size_bytes": len(text.encode()),
-            "pictures": found.findings.pictures,
-            "look_alike_groups": found.groups,
-            "label_conflicts": found.conflicts,
-            "groups_in_several_sets": found.findings.torn,
+            "pictures": found.pictures,
+            "look_alike_groups": len(found.groups) + found.more_groups,
+            "label_conflicts": len(found.conflicts) + found.more_conflicts,
+            "groups_in_several_sets": found.torn,
         },
-        notes=[f"The report is in {file}", *found.findings.missing],
+        notes=[f"The report is in {file}", *found.missing],
     )

@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers, note_tsv, set_of
-from equigen.dataset.guards import has_ledger, refuse_lost_ledger, refuse_lost_sets
+from equigen.dataset.guards import (
+    has_ledger,
+    is_ledger_lost,
+    refuse_lost_ledger,
+    refuse_lost_sets,
+)
 from equigen.dataset.layouts import where_covers_are
 from equigen.dataset.table import read_table, require_whole_tsv
 from equigen.dataset.tsv import reading_tsv, require_tsv
@@ -123,6 +128,17 @@ class Dataset:
             return
         with Ledger(self.context.ledger, read_only=True) as ledger:
             yield ledger
+
+    @property
+    def has_lost_ledger(self) -> bool:
+        """Whether covers lie here that the ledger doesn't know, since it was lost.
+
+        Raises:
+            LedgerError: it can't be read.
+            InputError: the TSV is broken.
+
+        """
+        return is_ledger_lost(self.context)
 
     # Read
 

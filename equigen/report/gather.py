@@ -7,9 +7,8 @@ from itertools import islice
 
 from equigen.dataset.context import Context
 from equigen.dataset.covers import dataset_covers, set_of
-from equigen.dataset.guards import has_ledger, is_ledger_lost
+from equigen.dataset.dataset import Dataset, Need, check
 from equigen.dataset.layouts import sha256_of
-from equigen.dataset.tsv import require_tsv
 from equigen.errors import LockedError
 from equigen.ledger.ledger import (
     COVERS_COMPARED,
@@ -20,16 +19,7 @@ from equigen.ledger.ledger import (
     Ledger,
 )
 from equigen.ledger.models import FileOf, SplitGroups, read_split_groups
-from equigen.report.page import (
-    Balance,
-    Fact,
-    FailureRow,
-    Findings,
-    PicturedGroup,
-    Sheet,
-    settings_shown,
-    versions,
-)
+from equigen.report.page import Fact, Findings, Sheet, settings_shown, versions
 from equigen.report.pictures import (
     MOST_PICTURES,
     Figure,
@@ -67,16 +57,6 @@ _TRIES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
-    """A report's findings, and the numbers of rows, groups and conflicts of the whole dataset."""
-
-    findings: Findings
-    rows: int
-    groups: int
-    conflicts: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Remembered:
     """Facts of the ledger beyond single covers; all of them empty where there is no ledger."""
 
@@ -89,16 +69,7 @@ class _Remembered:
     dates: tuple[Fact, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _DatasetPass:
-    """Sums of one pass, and the digest of the TSV that it read."""
-
-    sha256: str
-    remembered: _Remembered
-    tally: ReportTally
-
-
-def gather(context: Context, *, covers: int) -> Gathered:
+def gather(context: Context, *, covers: int) -> Findings:
     """Return all that a report shows, with `covers` pictures a genre at most.
 
     Raises:
@@ -107,56 +78,15 @@ def gather(context: Context, *, covers: int) -> Gathered:
         LockedError: the dataset changed each time that it was read.
 
     """
-    require_tsv(context.tsv)
-    reading = _read(context, covers)
-    remembered, tally = reading.remembered, reading.tally
-    groups = lookalike_groups(tally.alike, remembered.likeness, remembered.groups.values())
-    divided, causes, split = conflicts(groups), tally.causes.most_common(), torn(groups)
-    sheets, pictured = _pictures(context, tally, groups[:_MOST_GROUPS], covers)
-    table = crosstab(tally.cells, By.LABEL, By.DECADE)
-    genres = len({genre for genre, _ in tally.sets})
-    findings = Findings(
-        name=context.directory.resolve().name,
-        made_at=f"{context.now():%Y-%m-%d %H:%M} UTC",
-        version=versions()[0].value,
-        totals=tuple(_totals(tally, len(groups), len(divided))),
-        missing=tuple(_missing(context, remembered, tally)),
-        heat=heat_map(
-            table, most_rows=_MOST_GENRES + 1, most_columns=_MOST_DECADES, others="other genres"
-        ),
-        sheets=sheets,
-        more_sheets=genres - len(sheets) if covers else 0,
-        groups=pictured,
-        more_groups=len(groups) - len(pictured),
-        torn=len(split),
-        were_compared=remembered.were_compared,
-        conflicts=tuple(divided[:_MOST_CONFLICTS]),
-        more_conflicts=len(divided[_MOST_CONFLICTS:]),
-        failures=tuple(
-            FailureRow(*cause, n, n / tally.causes.total(), n / tally.hosts[cause.host])
-            for cause, n in causes[:_MOST_FAILURES]
-        ),
-        more_failures=sum(n for _, n in causes[_MOST_FAILURES:]),
-        balance=_balance(context, remembered, tally),
-        versions=versions(),
-        dataset=(
-            Fact("file", context.tsv.name),
-            Fact("SHA-256", reading.sha256),
-            Fact("rows", f"{tally.rows:,}"),
-            *remembered.dates,
-        ),
-        settings=settings_shown(context.settings),
-    )
-    return Gathered(findings, tally.rows, len(groups), len(divided))
-
-
-def _read(context: Context, covers: int) -> _DatasetPass:
-    """Read the dataset, and once more where another command replaced it meanwhile."""
+    check(context, Need.TSV)
+    dataset = Dataset(context)
     for _ in range(_TRIES):
-        digest = sha256_of(context.tsv)
-        reading = _read_once(context, Sampler(covers), digest)
-        if sha256_of(context.tsv) == digest:
-            return reading
+        sha256 = sha256_of(context.tsv)
+        with dataset.reading_ledger() as ledger:
+            remembered = _remembered(ledger) if ledger else _Remembered()
+            tally = _tally(context, ledger, remembered, Sampler(covers))
+        if sha256_of(context.tsv) == sha256:
+            return _findings(dataset, sha256, remembered, tally, covers)
     msg = (
         f"{context.tsv}: it changed while it was read, {_TRIES} times. Expected a dataset that"
         " nobody writes to: wait until the other command has ended, then run again."
@@ -164,13 +94,51 @@ def _read(context: Context, covers: int) -> _DatasetPass:
     raise LockedError(msg)
 
 
-def _read_once(context: Context, sampler: Sampler, sha256: str) -> _DatasetPass:
-    if not has_ledger(context):
-        remembered = _Remembered()
-        return _DatasetPass(sha256, remembered, _tally(context, None, remembered, sampler))
-    with Ledger(context.ledger, read_only=True) as ledger:
-        remembered = _remembered(ledger)
-        return _DatasetPass(sha256, remembered, _tally(context, ledger, remembered, sampler))
+def _findings(
+    dataset: Dataset, sha256: str, remembered: _Remembered, tally: ReportTally, covers: int
+) -> Findings:
+    context, ratio = dataset.context, dataset.context.settings.split.ratio
+    groups = lookalike_groups(tally.alike, remembered.likeness, remembered.groups.values())
+    divided, causes = conflicts(groups), tally.causes.most_common()
+    sheets, pictured = _pictures(context, tally, groups[:_MOST_GROUPS], covers)
+    table = crosstab(tally.cells, By.LABEL, By.DECADE)
+    *sets, sets_total = set_rows(tally.sets, ratio)
+    return Findings(
+        name=context.directory.resolve().name,
+        made_at=f"{context.now():%Y-%m-%d %H:%M} UTC",
+        version=versions()[0].value,
+        rows=tally.rows,
+        totals=tuple(_totals(tally, len(groups), len(divided))),
+        missing=tuple(_missing(dataset, remembered, tally)),
+        heat=heat_map(
+            table, most_rows=_MOST_GENRES + 1, most_columns=_MOST_DECADES, others="other genres"
+        ),
+        sheets=sheets,
+        more_sheets=len({genre for genre, _ in tally.sets}) - len(sheets) if covers else 0,
+        groups=pictured,
+        more_groups=len(groups) - len(pictured),
+        torn=len(torn(groups)),
+        were_compared=remembered.were_compared,
+        conflicts=tuple(divided[:_MOST_CONFLICTS]),
+        more_conflicts=len(divided[_MOST_CONFLICTS:]),
+        failures=tuple(causes[:_MOST_FAILURES]),
+        more_failures=sum(count for _, count in causes[_MOST_FAILURES:]),
+        rows_of_hosts=tally.hosts,
+        wanted=tuple(
+            Fact(name, f"{100 * share:g}\u00a0%") for name, share in zip(SETS, ratio, strict=True)
+        ),
+        sets=tuple(sets),
+        sets_total=sets_total,
+        sets_notes=tuple(_on_groups(remembered.split, sets_total)),
+        versions=versions(),
+        dataset=(
+            Fact("file", context.tsv.name),
+            Fact("SHA-256", sha256),
+            Fact("rows", f"{tally.rows:,}"),
+            *remembered.dates,
+        ),
+        settings=settings_shown(context.settings),
+    )
 
 
 def _remembered(ledger: Ledger) -> _Remembered:
@@ -215,7 +183,7 @@ def _tally(
 
 def _pictures(
     context: Context, tally: ReportTally, groups: Sequence[LookalikeGroup], covers: int
-) -> tuple[tuple[Sheet, ...], tuple[PicturedGroup, ...]]:
+) -> tuple[tuple[Sheet, ...], tuple[tuple[LookalikeGroup, tuple[Figure, ...]], ...]]:
     """Draw some covers of each genre, and the first ones of each group."""
     sizes: Counter[str] = Counter()
     for (genre, _), count in tally.sets.items():
@@ -238,8 +206,7 @@ def _pictures(
             Sheet(genre, sizes[genre], tuple(drawn(albums))) for genre, albums in samples.items()
         )
         pictured = tuple(
-            PicturedGroup(group, tuple(drawn(albums)))
-            for group, albums in zip(groups, compared, strict=True)
+            (group, tuple(drawn(albums))) for group, albums in zip(groups, compared, strict=True)
         )
     return sheets, pictured
 
@@ -263,15 +230,15 @@ def _totals(tally: ReportTally, groups: int, divided: int) -> Iterator[Fact]:
     yield Fact("label conflicts", f"{divided:,}")
 
 
-def _missing(context: Context, remembered: _Remembered, tally: ReportTally) -> Iterator[str]:
+def _missing(dataset: Dataset, remembered: _Remembered, tally: ReportTally) -> Iterator[str]:
     """Yield a line for each part that isn't there yet, with the command that makes it."""
     if not tally.rows:
         yield "The dataset has no rows yet: run `equigen fetch`."
     if not remembered.there:
-        command = "repair" if is_ledger_lost(context) else "download"
+        command = "repair" if dataset.has_lost_ledger else "download"
         yield (
-            f"There is no ledger beside {context.tsv.name}, so nothing is known of covers and sets:"
-            f" run `equigen {command}`."
+            f"There is no ledger beside {dataset.context.tsv.name}, so nothing is known of covers"
+            f" and sets: run `equigen {command}`."
         )
     elif tally.waiting:
         yield f"{tally.waiting:,} covers were not asked for yet: run `equigen download`."
@@ -282,16 +249,6 @@ def _missing(context: Context, remembered: _Remembered, tally: ReportTally) -> I
         )
     if undealt := sum(n for (_, name), n in tally.sets.items() if name == NO_SET):
         yield f"{undealt:,} covers are in no set: run `equigen split`."
-
-
-def _balance(context: Context, remembered: _Remembered, tally: ReportTally) -> Balance:
-    ratio = context.settings.split.ratio
-    *rows, total = set_rows(tally.sets, ratio)
-    wanted = tuple(
-        Fact(name, f"{100 * share:g}\u00a0%") for name, share in zip(SETS, ratio, strict=True)
-    )
-    notes = _on_groups(remembered.split, total)
-    return Balance(wanted, tuple(rows), total, tuple(notes))
 
 
 def _on_groups(split: SplitGroups | None, total: SetRow) -> Iterator[str]:

@@ -6,19 +6,18 @@ import json
 import platform
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from pydantic import BaseModel
 
 from equigen.config.settings import Settings
 from equigen.http.addresses import without_passwords
 from equigen.report.pictures import Figure
 from equigen.report.tables import HeatMap, SetRow
-from equigen.report.tally import LookalikeGroup
+from equigen.report.tally import Cause, LookalikeGroup
 from equigen.schema import without_surrogates
 from equigen.version import __version__
 
@@ -40,58 +39,35 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True)
-class PicturedGroup:
-    """Group of look-alikes with the pictures of its first albums."""
-
-    group: LookalikeGroup
-    figures: tuple[Figure, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class FailureRow:
-    """Covers that failed for one reason at one host.
-
-    `share` is that of all failures, `of_host` that of the host's rows.
-    """
-
-    reason: str
-    host: str
-    count: int
-    share: float
-    of_host: float
-
-
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """The sets of each genre, largest first, of all together, and notes on them."""
-
-    wanted: tuple[Fact, ...]
-    rows: tuple[SetRow, ...]
-    total: SetRow
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Findings:
-    """Contents of a report. `more_...` count what is there and isn't shown."""
+    """Contents of a report. `more_...` count what is there and isn't shown.
+
+    `groups` have the pictures of their first albums. `failures` count covers by reason and host,
+    beside the rows of each host. `sets` are those of each genre, largest first.
+    """
 
     name: str
     made_at: str
     version: str
+    rows: int
     totals: tuple[Fact, ...]
     missing: tuple[str, ...]
     heat: HeatMap
     sheets: tuple[Sheet, ...]
     more_sheets: int
-    groups: tuple[PicturedGroup, ...]
+    groups: tuple[tuple[LookalikeGroup, tuple[Figure, ...]], ...]
     more_groups: int
     torn: int
     were_compared: bool
     conflicts: tuple[LookalikeGroup, ...]
     more_conflicts: int
-    failures: tuple[FailureRow, ...]
+    failures: tuple[tuple[Cause, int], ...]
     more_failures: int
-    balance: Balance
+    rows_of_hosts: Mapping[str, int]
+    wanted: tuple[Fact, ...]
+    sets: tuple[SetRow, ...]
+    sets_total: SetRow
+    sets_notes: tuple[str, ...]
     versions: tuple[Fact, ...]
     dataset: tuple[Fact, ...]
     settings: tuple[Fact, ...]
@@ -99,7 +75,7 @@ class Findings:
     @property
     def pictures(self) -> int:
         """The number of pictures in it."""
-        rows = [each.figures for each in self.sheets] + [each.figures for each in self.groups]
+        rows = [each.figures for each in self.sheets] + [figures for _, figures in self.groups]
         return sum(bool(figure.source) for figures in rows for figure in figures)
 
 
@@ -136,6 +112,8 @@ def _csp(text: str) -> str:
 
 _MOST_SHOWN_CHARS = 300
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
+# https://toml.io/en/v1.0.0#keys
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def versions() -> tuple[Fact, ...]:
@@ -153,8 +131,8 @@ def settings_shown(settings: Settings) -> tuple[Fact, ...]:
     """Return all settings by their keys, as TOML writes them; credentials aren't among them."""
     return tuple(
         Fact(key, without_passwords(value)[:_MOST_SHOWN_CHARS])
-        for table in Settings.model_fields
-        for key, value in _values(table, getattr(settings, table))
+        for table, values in settings.model_dump(mode="json").items()
+        for key, value in _values(table, values)
     )
 
 
@@ -172,19 +150,9 @@ def _libraries() -> Iterator[Fact]:
 
 
 def _values(name: str, value: object) -> Iterator[tuple[str, str]]:
-    if isinstance(value, BaseModel):
-        for key in type(value).model_fields:
-            yield from _values(f"{name}.{key}", getattr(value, key))
-    elif isinstance(value, dict):
+    if isinstance(value, dict):
         for key, each in value.items():
-            yield from _values(f'{name}."{key}"', each)
+            bare = key if _BARE_KEY.fullmatch(key) else f'"{key}"'
+            yield from _values(f"{name}.{bare}", each)
     else:
-        plain = [_plain(each) for each in value] if isinstance(value, list | tuple) else value
-        yield (
-            name,
-            "not set" if plain is None else json.dumps(plain, default=str, ensure_ascii=False),
-        )
-
-
-def _plain(value: object) -> object:
-    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+        yield name, "not set" if value is None else json.dumps(value, ensure_ascii=False)
