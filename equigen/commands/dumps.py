@@ -12,7 +12,7 @@ Examples:
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from math import ceil
@@ -48,27 +48,21 @@ _LONGEST_REST_S = 2 * 3600.0
 _REFUSED = frozenset({401, 403})
 _MINUTE_S = 60
 _KILO = 1000
+_HERE, _PARTLY_HERE, _NOT_HERE = "yes", "part of it", "no"
+_NOTHING: Final[Mapping[str, int]] = {}
 
 
-class Action(StrEnum):
+class DumpsAction(StrEnum):
     """The actions on dumps."""
 
     LIST = "list"
     GET = "get"
 
 
-class Here(StrEnum):
-    """The presence of a dump in the folder."""
-
-    YES = "yes"
-    PART = "part of it"
-    NO = "no"
-
-
 def run(
     context: Context,
     *,
-    action: Annotated[Action, typer.Argument(help="What to do.")],
+    action: Annotated[DumpsAction, typer.Argument(help="What to do.")],
     kinds: Annotated[
         list[Kind] | None,
         typer.Argument(
@@ -88,19 +82,18 @@ def run(
 
     """
     wanted = tuple(dict.fromkeys(kinds or ()))
-    if action is Action.GET and not wanted:
+    if action is DumpsAction.GET and not wanted:
         msg = (
             f"get: which dumps? Expected one or more of {', '.join(Kind)}, got none."
             " For a dataset without an account: `equigen dumps get masters release-groups`."
         )
         raise UsageError(msg)
     patience = Patience(**context.settings.http.model_dump())
-    if action is Action.LIST:
+    if action is DumpsAction.LIST:
         with _client(context, patience) as client:
             shown = wanted or tuple(Kind)
             return interruptible(lambda: _list(context, client, shown), client.stop)
-    long_s = max(patience.max_wait_s, _LONGEST_REST_S)
-    patience = Patience(**{**context.settings.http.model_dump(), "max_wait_s": long_s})
+    patience = replace(patience, max_wait_s=max(patience.max_wait_s, _LONGEST_REST_S))
     with (
         dataset_lock(dumps_folder(context), stage="dumps get", now=context.now()),
         _client(context, patience) as client,
@@ -132,9 +125,12 @@ def _client(context: Context, patience: Patience) -> Client:
 
 
 class _Row(NamedTuple):
+    """A dump to show; `state` tells whether it is here, or how it was got."""
+
     dump: DumpName
     size_bytes: int
-    here: Here
+    state: str
+    sha256: str = ""
 
 
 def _list(context: Context, client: Client, kinds: Sequence[Kind]) -> Summary:
@@ -150,34 +146,16 @@ def _list(context: Context, client: Client, kinds: Sequence[Kind]) -> Summary:
         except (FetchError, HostRestsError, UsageError) as err:
             failed[kind] = _with_a_way_out(err, kind, context)
             continue
-        here = rows.get(offer.name, _Row(DumpName(offer.name, kind, offer.stamp), 0, Here.NO))
-        size_bytes = here.size_bytes if here.here is Here.YES else offer.size_bytes
+        here = rows.get(offer.name, _Row(DumpName(offer.name, kind, offer.stamp), 0, _NOT_HERE))
+        size_bytes = here.size_bytes if here.state == _HERE else offer.size_bytes
         rows[offer.name] = here._replace(size_bytes=size_bytes)
     if failed and not rows:
         raise next(iter(failed.values()))
     order = list(Kind)
     listed = sorted(rows.values(), key=lambda row: row.dump.stamp, reverse=True)
     listed.sort(key=lambda row: order.index(row.dump.kind))
-    return Summary(
-        stage="dumps",
-        unit="dumps",
-        rows_in=len(listed),
-        rows_out=len(listed),
-        facts={
-            "folder": str(dumps_folder(context)),
-            "dumps": [_fact(row.dump, row.size_bytes, str(row.here)) for row in listed],
-            "failed": {kind: str(err) for kind, err in failed.items()},
-        },
-        table=Table(
-            ("kind", "date", "size", "here"),
-            tuple(
-                (row.dump.kind, row.dump.stamp[:8] or "?", _size(row.size_bytes), row.here)
-                for row in listed
-            ),
-        ),
-        notes=[f"The folder of the dumps: {dumps_folder(context)}", *map(str, failed.values())],
-        partly=bool(failed),
-    )
+    folder = f"The folder of the dumps: {dumps_folder(context)}"
+    return _summary(context, listed, failed, "here", [folder, *map(str, failed.values())])
 
 
 def _rows_here(folder: Path) -> Iterable[_Row]:
@@ -187,71 +165,78 @@ def _rows_here(folder: Path) -> Iterable[_Row]:
         whole = name.removesuffix(PART)
         dump = read_name(whole)
         if dump and name == whole:
-            yield _Row(dump, size_bytes, Here.YES)
+            yield _Row(dump, size_bytes, _HERE)
         elif dump and whole not in sizes:
-            yield _Row(dump, 0, Here.PART)
-
-
-@dataclass(frozen=True, slots=True)
-class _Got:
-    """A dump that was downloaded or is in place already."""
-
-    dump: DumpName
-    size_bytes: int
-    sha256: str
-    outcome: str
+            yield _Row(dump, 0, _PARTLY_HERE)
 
 
 def _get(context: Context, client: Client, kinds: Sequence[Kind]) -> Summary:
     """Download one dump after another; one that fails doesn't stop the others."""
     finder = Finder(client, context.settings.dumps, context.now().year)
-    got: dict[str, _Got] = {}
+    folder = dumps_folder(context)
+    got: list[_Row] = []
     failed: dict[str, EquigenError] = {}
     for kind in kinds:
         try:
-            got[kind] = _get_one(context, client, finder, kind)
+            offer = finder.find(kind)
+            sha256 = finder.sha256(offer)
+            wanted = Wanted(kind, offer.name, offer.url, sha256, offer.size_bytes)
+            outcome = get_file(client, wanted, folder, context.bar)
         except (FetchError, HostRestsError, UsageError) as err:
             failed[kind] = _with_a_way_out(err, kind, context)
             if len(kinds) > 1:
                 context.say(f"{kind}: not got. {failed[kind]}")
+        else:
+            size_bytes = (folder / offer.name).stat().st_size
+            dump = DumpName(offer.name, kind, offer.stamp)
+            got.append(_Row(dump, size_bytes, str(outcome), sha256))
     # A usage error would fail in another run, too.
     wrong = [err for err in failed.values() if isinstance(err, UsageError)]
     if wrong or not got:
         raise (*wrong, *failed.values())[0]
+    note = f"In {folder}, each with the SHA-256 that its host published."
+    dropped = {"left for the next run": len(failed)}
+    return _summary(context, got, failed, "what", [note], dropped)
+
+
+def _summary(
+    context: Context,
+    rows: Sequence[_Row],
+    failed: Mapping[str, EquigenError],
+    head: str,
+    notes: Sequence[str],
+    dropped: Mapping[str, int] = _NOTHING,
+) -> Summary:
+    """Return the account of some dumps; `head` is the title of the column of their states."""
+    facts = [
+        {
+            "kind": str(row.dump.kind),
+            "date": row.dump.stamp[:8],
+            "file": row.dump.name,
+            "size_bytes": row.size_bytes,
+            "state": row.state,
+            **({"sha256": row.sha256} if row.sha256 else {}),
+        }
+        for row in rows
+    ]
+    shown = [
+        (row.dump.kind, row.dump.stamp[:8] or "?", _size(row.size_bytes), row.state) for row in rows
+    ]
     return Summary(
         stage="dumps",
         unit="dumps",
-        rows_in=len(kinds),
-        rows_out=len(got),
-        dropped={"left for the next run": len(failed)},
+        rows_in=len(rows) + sum(dropped.values()),
+        rows_out=len(rows),
+        dropped=dropped,
         facts={
             "folder": str(dumps_folder(context)),
-            "dumps": [
-                {**_fact(each.dump, each.size_bytes, each.outcome), "sha256": each.sha256}
-                for each in got.values()
-            ],
+            "dumps": facts,
             "failed": {kind: str(err) for kind, err in failed.items()},
         },
-        table=Table(
-            ("kind", "date", "size", "what"),
-            tuple(
-                (each.dump.kind, each.dump.stamp[:8], _size(each.size_bytes), each.outcome)
-                for each in got.values()
-            ),
-        ),
-        notes=[f"In {dumps_folder(context)}, each with the SHA-256 that its host published."],
+        table=Table(("kind", "date", "size", head), tuple(shown)),
+        notes=notes,
         partly=bool(failed),
     )
-
-
-def _get_one(context: Context, client: Client, finder: Finder, kind: Kind) -> _Got:
-    offer = finder.find(kind)
-    sha256 = finder.sha256(offer)
-    folder = dumps_folder(context)
-    wanted = Wanted(kind, offer.name, offer.url, sha256, offer.size_bytes)
-    outcome = get_file(client, wanted, folder, context.bar)
-    size_bytes = (folder / offer.name).stat().st_size
-    return _Got(DumpName(offer.name, kind, offer.stamp), size_bytes, sha256, str(outcome))
 
 
 def _with_a_way_out(err: EquigenError, kind: Kind, context: Context) -> EquigenError:
@@ -268,16 +253,6 @@ def _with_a_way_out(err: EquigenError, kind: Kind, context: Context) -> EquigenE
         " here."
     )
     return HttpStatusError(msg, url=err.url, status=err.status)
-
-
-def _fact(dump: DumpName, size_bytes: int, state: str) -> Mapping[str, object]:
-    return {
-        "kind": str(dump.kind),
-        "date": dump.stamp[:8],
-        "file": dump.name,
-        "size_bytes": size_bytes,
-        "state": state,
-    }
 
 
 def _size(size_bytes: int) -> str:

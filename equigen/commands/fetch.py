@@ -72,6 +72,7 @@ _LABEL_FULL = "left for later (label is full)"
 _LABEL_LEFT = "left for later (with its label)"
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
 _NOT_ALBUM = "no album of the label"
+_OF_LABEL = ("label", "taken", "albums", "limit", "state")
 _NO_REFRESH = (
     "--refresh changes nothing here: a dump is read as it is. A newer one brings new albums:"
     " `equigen dumps get`."
@@ -208,7 +209,8 @@ class _Work:
                     self._fill(label, position, bar)
                 except FetchError as err:
                     trouble = self._with_advice(err)
-                    self._refuse_hopeless(trouble)
+                    if not self.pages.answers:  # else other labels may be filled
+                        raise trouble from None
                     self._leave(label, trouble)
                     self.context.say(f"{label.name}: left for the next run. {trouble}")
                 except HostRestsError as err:
@@ -291,26 +293,26 @@ class _Work:
             return CredentialsError(msg)
         return err
 
-    def _refuse_hopeless(self, trouble: EquigenError) -> None:
-        """Raise the error where no request has succeeded yet; else other labels can be filled."""
-        if not self.pages.answers:
-            raise trouble
-
     def summary(self, more: Sequence[str]) -> Summary:
         """Return the account of all results; `more` are notes to add."""
         not_albums = {_NOT_ALBUM: self.pages.others} if self.pages.others else {}
         dropped = {**self.dropped, **not_albums}
         if left := sum(self.left[name] for name in self.failed):
             dropped |= {_LABEL_FULL: dropped[_LABEL_FULL] - left, _LABEL_LEFT: left}
-        states = {label.name: self._state(label) for label in self.labels}
+        labels = [
+            (
+                label.name, self.taken[label.name], self.selection.count(label), label.limit,
+                self._state(label),
+            )
+            for label in self.labels
+        ]  # fmt: skip
         taken = sum(self.taken.values())
-        kept_back = {
-            label.name: count for label in self.labels if (count := self.order.out_of_reach(label))
-        }
         notes = [*self.pages.notes, self.source.licence, *more]
         notes += [
-            f"{name}: up to {count:,} results are out of reach, more than the service gives out"
-            for name, count in kept_back.items()
+            f"{label.name}: up to {count:,} results are out of reach, more than the service gives"
+            " out"
+            for label in self.labels
+            if (count := self.order.out_of_reach(label))
         ]
         if self.ended_early:
             notes.append(self.ended_early)
@@ -324,31 +326,10 @@ class _Work:
             dropped=dropped,
             facts={
                 "requests": self.pages.answers,
-                "labels": [
-                    {
-                        "label": label.name,
-                        "taken": self.taken[label.name],
-                        "albums": self.selection.count(label),
-                        "limit": label.limit,
-                        "state": states[label.name],
-                    }
-                    for label in self.labels
-                ],
+                "labels": [dict(zip(_OF_LABEL, row, strict=True)) for row in labels],
                 "failed": {name: str(err) for name, err in self.failed.items()},
             },
-            table=Table(
-                ("label", "new", "albums", "limit", "state"),
-                tuple(
-                    (
-                        label.name,
-                        self.taken[label.name],
-                        self.selection.count(label),
-                        label.limit,
-                        states[label.name],
-                    )
-                    for label in self.labels
-                ),
-            ),
+            table=Table(("label", "new", "albums", "limit", "state"), tuple(labels)),
             notes=[note for note in notes if note],
             partly=bool(self.failed),
             left=len(self.failed),

@@ -17,7 +17,7 @@ from support import (
 )
 
 from equigen.commands import dumps
-from equigen.commands.dumps import Action
+from equigen.commands.dumps import DumpsAction
 from equigen.dataset.context import Context
 from equigen.dumps.files import Kind
 from equigen.errors import (
@@ -56,7 +56,9 @@ def run(
 ) -> Summary:
     """Run the stage."""
     context = context_for(folder, {**host.settings, "date": date}, said=said)
-    return dumps.run(context, action=Action(action), kinds=[Kind(kind) for kind in kinds] or None)
+    return dumps.run(
+        context, action=DumpsAction(action), kinds=[Kind(kind) for kind in kinds] or None
+    )
 
 
 def both(host: DumpHost) -> None:
@@ -226,7 +228,7 @@ def test_the_recorded_refusal_of_the_dump_host_is_waited_for(tmp_path: Path) -> 
     scripts = Script(body=page.encode()), refusal, Script(body=sums), Script(body=BODY)
     with ScriptedServer(*scripts, time_s=fake.now_s) as server:
         context = context_for(tmp_path, {"discogs_url": server.url}, fake=fake, said=said)
-        dumps.run(context, action=Action.GET, kinds=[Kind.MASTERS])
+        dumps.run(context, action=DumpsAction.GET, kinds=[Kind.MASTERS])
         assert server.seen[2].time_s - server.seen[1].time_s >= 3574
     assert names(tmp_path) == {MASTERS}
     told = "127.0.0.1 asks for a rest of 60 min: waiting until 14:46 UTC"
@@ -235,7 +237,7 @@ def test_the_recorded_refusal_of_the_dump_host_is_waited_for(tmp_path: Path) -> 
 
 def test_a_rest_that_nobody_waits_for_ends_with_when_to_go_on(tmp_path: Path) -> None:
     """Longer than two hours; and `list` doesn't wait at all."""
-    for action, pause in ((Action.GET, "7300"), (Action.LIST, "3574")):
+    for action, pause in ((DumpsAction.GET, "7300"), (DumpsAction.LIST, "3574")):
         said: list[str] = []
         with ScriptedServer(Script(429, headers={"Retry-After": pause})) as server:
             context = context_for(tmp_path, {"discogs_url": server.url}, said=said)
@@ -252,7 +254,7 @@ def test_a_page_that_keeps_programs_out_says_how_to_go_on_by_hand(tmp_path: Path
     with ScriptedServer(Script(403, page)) as server:
         context = context_for(tmp_path, {"discogs_url": server.url})
         with pytest.raises(HttpStatusError, match="in a browser") as caught:
-            dumps.run(context, action=Action.GET, kinds=[Kind.MASTERS])
+            dumps.run(context, action=DumpsAction.GET, kinds=[Kind.MASTERS])
         assert len(server.seen) == 1
     assert "discogs_YYYYMMDD_masters.xml.gz" in str(caught.value)
     assert str(tmp_path / "dumps") in str(caught.value)
@@ -264,7 +266,7 @@ def test_a_page_that_is_no_list_is_told(tmp_path: Path, kind: str) -> None:
     with ScriptedServer(Script(body=b"<html>Welcome to our network</html>")) as server:
         context = context_for(tmp_path, {"discogs_url": server.url, "musicbrainz_url": server.url})
         with pytest.raises(BadBodyError, match=f"names no {kind}"):
-            dumps.run(context, action=Action.GET, kinds=[Kind(kind)])
+            dumps.run(context, action=DumpsAction.GET, kinds=[Kind(kind)])
         assert len(server.seen) <= 2
 
 
@@ -328,10 +330,10 @@ def test_list_shows_the_folder_though_a_host_is_down(tmp_path: Path) -> None:
     """And says which could not be asked; with nothing to show, that is an error."""
     nowhere = {"discogs_url": "http://127.0.0.1:9", "musicbrainz_url": "http://127.0.0.1:9"}
     with pytest.raises(FetchError):
-        dumps.run(context_for(tmp_path, nowhere), action=Action.LIST)
+        dumps.run(context_for(tmp_path, nowhere), action=DumpsAction.LIST)
     (tmp_path / "dumps").mkdir()
     (tmp_path / "dumps" / MASTERS).write_bytes(b"x")
-    summary = dumps.run(context_for(tmp_path, nowhere), action=Action.LIST)
+    summary = dumps.run(context_for(tmp_path, nowhere), action=DumpsAction.LIST)
     assert summary.partly
     assert summary.facts["dumps"] == [
         {
