@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import typer
 
@@ -83,15 +83,21 @@ def run(
     if output and dry_run:
         msg = "--dry-run writes nothing: leave out --output."
         raise UsageError(msg)
+    if output and output.suffix != ".tsv":
+        msg = f"--output {output}: expected a name that ends in .tsv."
+        raise UsageError(msg)
     if output:
-        _check_output(output, context)
+        check_output(output, "--output", context.own_files)
     needs = Need.TSV if output else Need.TSV | Need.KNOWN_COVERS
     with Dataset.writing(context, "balance", needs) as dataset:
-        rows = _read(context, frozenset() if output else _kept_before(dataset))
+        with dataset.reading_ledger() as ledger:
+            before = ledger.balanced() if ledger and not output else frozenset[bytes]()
+        rows = _read(context, before)
         plan = _balance(rows, wanted, per_artist=context.settings.balance.per_artist)
         if not output and not dry_run:
             # Recorded first: after a kill, the same command ends with the same rows.
-            _note_kept(dataset, rows, plan.surplus)
+            kept = zip(rows.mementos, plan.surplus, strict=True)
+            dataset.ledger.record_balanced(album for album, why in kept if why is None)
         if (output or any(plan.surplus)) and not dry_run:
             gone = {at for at, why in enumerate(plan.surplus) if why}
             write_without(context.tsv, gone, output=output)
@@ -113,13 +119,6 @@ def _number(per_genre: str) -> int | None:
     return number
 
 
-def _check_output(output: Path, context: Context) -> None:
-    if output.suffix != ".tsv":
-        msg = f"--output {output}: expected a name that ends in .tsv."
-        raise UsageError(msg)
-    check_output(output, "--output", context.own_files)
-
-
 @dataclass(slots=True)
 class _Rows:
     """The rows of the dataset as candidates, with their genres and mementos, in file order."""
@@ -130,17 +129,13 @@ class _Rows:
     was_kept: list[bool] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Genre:
-    """A genre's number of albums: had, can give, and kept by decade."""
+class _Genre(NamedTuple):
+    """A genre's number of albums: had, can give, and kept, also by decade."""
 
     had: int
     can_give: int
+    kept: int
     decades: Mapping[str, int]
-
-    @property
-    def kept(self) -> int:
-        return sum(self.decades.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,16 +179,6 @@ def _read(context: Context, before: Collection[bytes]) -> _Rows:
     return rows
 
 
-def _kept_before(dataset: Dataset) -> Collection[bytes]:
-    with dataset.reading_ledger() as ledger:
-        return ledger.balanced() if ledger else ()
-
-
-def _note_kept(dataset: Dataset, rows: _Rows, surplus: Sequence[Surplus | None]) -> None:
-    kept = (album for album, why in zip(rows.mementos, surplus, strict=True) if why is None)
-    dataset.ledger.record_balanced(kept)
-
-
 def _balance(rows: _Rows, wanted: int | None, *, per_artist: int) -> _Plan:
     positions: dict[str, list[int]] = {}
     for at, genre in enumerate(rows.genres):
@@ -218,7 +203,7 @@ def _balance(rows: _Rows, wanted: int | None, *, per_artist: int) -> _Plan:
             surplus[at] = why
             decades[album.decade] += why is None
         by_decade = {decade: decades[decade] for decade in sorted(decades, key=by_age)}
-        genres[name] = _Genre(len(albums[name]), len(orders[name]), by_decade)
+        genres[name] = _Genre(len(albums[name]), len(orders[name]), decades.total(), by_decade)
     return _Plan(per_genre, "" if wanted else smallest, surplus, genres)
 
 
@@ -245,15 +230,7 @@ def _summary(context: Context, plan: _Plan, output: Path | None, *, dry_run: boo
             "seed": settings.seed,
             "output": str(output or context.tsv),
             "dry_run": dry_run,
-            "genres": {
-                name: {
-                    "had": each.had,
-                    "can_give": each.can_give,
-                    "kept": each.kept,
-                    "decades": dict(each.decades),
-                }
-                for name, each in plan.genres.items()
-            },
+            "genres": {name: each._asdict() for name, each in plan.genres.items()},
         },
         table=Table(
             ("genre", "had", "kept", "decades", "kept of each"),

@@ -163,7 +163,8 @@ def _against(cells: Counter[_Values], rows: By, columns: By) -> _Counted:
 
 def _count(context: Context, fields: Sequence[By]) -> Counter[_Values]:
     if By.SET in fields:  # which rows are in which set is known by their covers' files
-        sets = _sets(context)
+        with Dataset(context).reading_ledger() as ledger:
+            sets = ledger.sets() if ledger else {}
         covers = dataset_covers(context)
         return Counter(tuple(_value(cover, by, sets) for by in fields) for cover in covers)
     columns = list(dict.fromkeys(_COLUMNS[by] for by in fields))
@@ -192,22 +193,9 @@ def _told(by: By, cell: str, label_of: Callable[[str], str]) -> str:
 
 
 def _value(cover: WantedCover, by: By, sets: Mapping[str, str]) -> str:
-    match by:
-        case By.SET:
-            return set_of(cover, sets) or NO_SET
-        case By.DECADE:
-            return _told(by, cover.year, str)
-        case By.COUNTRY:
-            return _told(by, cover.country, str)
-        case By.LABEL:
-            return cover.label
-        case By.GENRE:
-            return cover.genre
-
-
-def _sets(context: Context) -> dict[str, str]:
-    with Dataset(context).reading_ledger() as ledger:
-        return ledger.sets() if ledger else {}
+    if by is By.SET:
+        return set_of(cover, sets) or NO_SET
+    return _told(by, getattr(cover, _COLUMNS[by]), lambda _: cover.label)
 
 
 def _folders(images: Path) -> Iterator[_Values]:

@@ -190,30 +190,20 @@ def _compare(context: Context, ledger: Ledger) -> _Compared:
         for at, row in enumerate(dataset_covers(context))
         if row.path in groups and sizes[groups[row.path]] > 1
     }
-    return _Compared(asked.total(), rows, _copies(rows, covers, groups), found, sizes.total())
+    copies = [
+        Copy(
+            row=at, group=groups[row.path], label=row.genre, sha256=covers[row.path].sha256,
+            pixels=covers[row.path].pixels, year=row.year,
+        )
+        for at, row in rows.items()
+    ]  # fmt: skip
+    return _Compared(asked.total(), rows, copies, found, sizes.total())
 
 
 def _is_downloaded(file: Path, digest: Digest) -> bool:
     """Return whether a file has the size that the ledger knows."""
     with translating_read_errors(file):
         return file.stat().st_size == digest.size_bytes
-
-
-def _copies(
-    rows: Mapping[int, WantedCover], covers: Mapping[str, Digest], groups: Mapping[str, str]
-) -> list[Copy]:
-    return [
-        Copy(
-            row=at,
-            group=groups[row.path],
-            label=row.genre,
-            sha256=digest.sha256,
-            pixels=digest.pixels,
-            year=row.year,
-        )
-        for at, row in rows.items()
-        for digest in (covers[row.path],)
-    ]
 
 
 def _conflict_rows(
@@ -236,7 +226,11 @@ def _summary(
 ) -> Summary:
     rows_in, rows, copies, found, covers = compared
     sizes = Counter(copy.group for copy in copies)
-    titles = {copy.group: rows[copy.row] for copy in reversed(copies)}
+    firsts = {copy.group: rows[copy.row] for copy in reversed(copies)}
+    largest = [
+        (count, f"{firsts[group].artist} - {firsts[group].title}")
+        for group, count in sizes.most_common(_MOST_SHOWN)
+    ]
     repeats = len(copies) - len(sizes)
     share = f"{repeats / covers:.1%}"
     notes = [
@@ -266,16 +260,6 @@ def _summary(
             "label_conflicts": len(at_odds),
             "pairs_cut": found.cut,
         },
-        table=_largest(sizes, titles) if sizes else None,
+        table=Table(("copies", "first of them"), tuple(largest)) if largest else None,
         notes=notes,
-    )
-
-
-def _largest(sizes: Counter[str], titles: dict[str, WantedCover]) -> Table:
-    return Table(
-        ("copies", "first of them"),
-        tuple(
-            (count, f"{titles[group].artist} - {titles[group].title}")
-            for group, count in sizes.most_common(_MOST_SHOWN)
-        ),
     )

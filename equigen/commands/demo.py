@@ -19,16 +19,13 @@ from pydantic import SecretStr
 
 from equigen.commands.run import STAGES
 from equigen.config.layers import Config
-from equigen.config.settings import (
-    DatasetSettings,
-    FetchSettings,
-    defaults,
-)
+from equigen.config.settings import DatasetSettings, FetchSettings, defaults
 from equigen.config.source_settings import Credentials, DiscogsSettings
 from equigen.dataset.context import Context
+from equigen.dataset.dataset import Dataset
 from equigen.errors import UsageError
 from equigen.sandbox.server import Sandbox
-from equigen.storage.lock import LOCK_NAMES, dataset_lock
+from equigen.storage.lock import LOCK_NAMES
 from equigen.storage.os_errors import translating_os_errors
 from equigen.summary import Summary
 
@@ -55,16 +52,17 @@ def run(
     """
     folder = directory.resolve()
     _refuse_others(folder)
-    with dataset_lock(folder, stage="demo", now=context.now()), Sandbox() as sandbox:
-        _clear(folder)
+    with Sandbox() as sandbox:
         demo = replace(context, config=_config(folder, sandbox, albums))
-        context.say(
-            f"A made-up Discogs answers at {sandbox.base_url}; nothing leaves this machine."
-        )
-        for name in STAGES[:-1]:
-            yield stage(name)(demo)
-        last = stage(STAGES[-1])(demo)
-        yield replace(last, notes=[*last.notes, f"The dataset is in {folder}"])
+        with Dataset.writing(demo, "demo"):
+            _clear(folder)
+            context.say(
+                f"A made-up Discogs answers at {sandbox.base_url}; nothing leaves this machine."
+            )
+            for name in STAGES[:-1]:
+                yield stage(name)(demo)
+            last = stage(STAGES[-1])(demo)
+            yield replace(last, notes=[*last.notes, f"The dataset is in {folder}"])
 
 
 def _config(folder: Path, sandbox: Sandbox, albums: int) -> Config:

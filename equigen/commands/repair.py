@@ -22,7 +22,7 @@ from typing import Final
 
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset, Need
-from equigen.dataset.guards import are_covers_there, is_ledger_lost
+from equigen.dataset.guards import are_covers_there
 from equigen.dataset.table import map_table
 from equigen.downloading.store import CoverStore
 from equigen.errors import MissingInputError
@@ -63,13 +63,13 @@ def run(context: Context) -> Summary:
     refuse_file(context.directory)
     if not context.directory.is_dir():
         raise _no_dataset(context)
-    with Dataset.writing(context, "repair", Need.TSV_IF_ANY):
+    with Dataset.writing(context, "repair", Need.TSV_IF_ANY) as dataset:
         aside = put_built_in_place(context.ledger)
         if damage := _damage_of(context):
             return _rebuild(context, damage, use_copies=True)
-        with Ledger(context.ledger, read_only=True) as ledger:
-            found = _compare(context, ledger, mends=False)
-        is_lost = is_ledger_lost(context)
+        with dataset.reading_ledger() as ledger:
+            found = _compare(context, ledger, mends=False) if ledger else Found()
+        is_lost = dataset.has_lost_ledger
         # Files that don't decode keep other commands from using a ledger that knows no cover.
         if unknown := found.noted or (found.dropped[SPOILT] if is_lost else 0):
             damage = f"it doesn't know {unknown:,} covers that are there"

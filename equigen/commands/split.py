@@ -16,6 +16,7 @@ Examples:
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Annotated, Final
 
 import typer
@@ -26,7 +27,7 @@ from equigen.dataset.layouts import SPLIT_TSV, Changes, gather, lay_out, refuse_
 from equigen.dataset.tsv import write_tsv
 from equigen.errors import MissingInputError, UsageError
 from equigen.ledger.ledger import SPLIT_GROUPS, SPLIT_LINK
-from equigen.ledger.models import AlbumSet
+from equigen.ledger.models import AlbumSet, SplitGroups
 from equigen.schema import ASIDE, SETS, Group, Link
 from equigen.splitting.assignment import Outcome, dealt_by_group, dealt_by_library
 from equigen.splitting.grouping import LARGEST_SHARE
@@ -95,7 +96,7 @@ def run(
         plan = lay_out(context, sets, laid_out, link)
         ledger.record_sets(AlbumSet(row.album, row.path, row.set_name) for row in outcome.rows)
         write_tsv(split / SPLIT_TSV, _COLUMNS, _rows(outcome), keeps_link=False)
-        ledger.remember(SPLIT_GROUPS, json.dumps(_groups(outcome, group)))
+        ledger.remember(SPLIT_GROUPS, json.dumps(asdict(_groups(context, outcome))))
     return _summary(context, outcome, plan, link)
 
 
@@ -110,16 +111,12 @@ def _rows(outcome: Outcome) -> Iterator[list[str]]:
         yield [row.album_id, genre, row.set_name, row.group, row.path, row.sha256]
 
 
-def _groups(outcome: Outcome, group: Group) -> dict[str, str | int | float]:
-    """Return the figures of groups that the report shows: counts, cuts and sizes."""
-    grouping = outcome.grouping
-    return {
-        "group": str(group),
-        "groups": len(grouping.groups) if grouping else 0,
-        "cut": grouping.cut if grouping else 0,
-        "largest_cut": grouping.largest_cut if grouping else 0.0,
-        "loose": len(grouping.loose) if grouping else 0,
-    }
+def _groups(context: Context, outcome: Outcome) -> SplitGroups:
+    """Return the figures of groups that the report shows, too."""
+    group, each = str(context.settings.split.group), outcome.grouping
+    if each is None:
+        return SplitGroups(group, 0, 0, 0.0, 0)
+    return SplitGroups(group, len(each.groups), each.cut, each.largest_cut, len(each.loose))
 
 
 def _summary(context: Context, outcome: Outcome, plan: Changes, link: Link) -> Summary:
@@ -130,7 +127,8 @@ def _summary(context: Context, outcome: Outcome, plan: Changes, link: Link) -> S
         (genre, *(sizes[genre, name] for name in shown))
         for genre in sorted({genre for genre, _ in sizes})
     ]
-    grouping = outcome.grouping
+    groups = _groups(context, outcome)
+    share = outcome.grouping.largest_share if outcome.grouping else 0
     return Summary(
         stage="split",
         unit="covers",
@@ -139,27 +137,25 @@ def _summary(context: Context, outcome: Outcome, plan: Changes, link: Link) -> S
         dropped={_TIED: len(outcome.aside), _NO_ROW: outcome.strangers},
         facts={
             "sets": {name: totals[name] for name in SETS},
-            "group": str(context.settings.split.group),
-            "groups": len(grouping.groups) if grouping else 0,
-            "groups_cut": grouping.cut if grouping else 0,
-            "largest_group_share": round(grouping.largest_share, 4) if grouping else 0,
+            "group": groups.group,
+            "groups": groups.groups,
+            "groups_cut": groups.cut,
+            "largest_group_share": round(share, 4),
             "link": str(link),
             "added": len(plan.add),
             "removed": len(plan.remove),
             "folder": str(context.split),
         },
         table=Table(("genre", *shown), (*by_genre, ("total", *(totals[n] for n in shown)))),
-        notes=list(_notes(outcome)),
+        notes=list(_notes(outcome, groups)),
     )
 
 
-def _notes(outcome: Outcome) -> Iterator[str]:
-    grouping = outcome.grouping
-    if grouping and grouping.cut:
+def _notes(outcome: Outcome, groups: SplitGroups) -> Iterator[str]:
+    if groups.cut:
         yield (
-            f"{grouping.cut:,} groups were larger than {LARGEST_SHARE:.0%} of a genre (up to"
-            f" {grouping.largest_cut:.0%}) and were cut at their {len(grouping.loose):,}"
-            " collaborations"
+            f"{groups.cut:,} groups were larger than {LARGEST_SHARE:.0%} of a genre (up to"
+            f" {groups.largest_cut:.0%}) and were cut at their {groups.loose:,} collaborations"
         )
     now = [each for each in outcome.aside if each.was_in != ASIDE]
     for each in sorted(now, key=lambda one: not one.was_in)[:_EXAMPLES]:

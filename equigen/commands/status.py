@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Final
 from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers, noted_facts, tsv_facts
 from equigen.dataset.dataset import Dataset
-from equigen.dataset.guards import is_ledger_lost
 from equigen.dataset.history import begun_run, last_run
 from equigen.downloading.policy import NO_PICTURE, Action, Retry, decide
 from equigen.errors import UsageError
@@ -181,8 +180,9 @@ def _look(context: Context) -> _Found:
     facts: TsvFacts | None = None
     were_written = False
     refuse_file(context.directory)
-    found.is_ledger_lost = is_ledger_lost(context)
-    with Dataset(context).reading_ledger() as ledger:
+    dataset = Dataset(context)
+    found.is_ledger_lost = dataset.has_lost_ledger
+    with dataset.reading_ledger() as ledger:
         if ledger:
             there = set(_files(context, has_moved=ledger.value(SPLIT_LINK) == Link.MOVE))
             good = {path: path in there for path, _, _ in ledger.files()}
