@@ -23,14 +23,23 @@ NAMES = st.one_of(MARKED, st.text(max_size=20))
         ("Prince (2)", "Prince"),
         ("Björk*", "Björk"),
         ("Bjo\u0308rk*", "Björk"),
-        ("*NSYNC", "NSYNC"),
+        ("*NSYNC", "*NSYNC"),
+        ("N*E*R*D", "N*E*R*D"),
+        ("N*E*R*D*", "N*E*R*D"),
+        ("A*Teens", "A*Teens"),
+        ("M*A*S*H (2)", "M*A*S*H"),
+        ("F***", "F***"),
+        ("Beatles*, The", "Beatles, The"),
+        ("Foo*/Bar* & Baz", "Foo/Bar & Baz"),
+        ("Foo (2)*", "Foo"),
+        ("Foo* (2)", "Foo"),
         ("The Jacks (3)*", "The Jacks"),
         ("Nirvana (2) & Björk*", "Nirvana & Björk"),
         ("  A\u00a0 Tribe\tCalled\n Quest ", "A Tribe Called Quest"),
         ("((2)2)", "((2)2)"),
         ("(*2)", "(*2)"),
         ("X((2)2)", "X"),
-        ("X(*2)", "X"),
+        ("X(*2)", "X(*2)"),
         ("Sunn O)))", "Sunn O)))"),
         ("Louis (Satchmo) Armstrong", "Louis (Satchmo) Armstrong"),
         ("Maroon 5", "Maroon 5"),
@@ -41,7 +50,7 @@ NAMES = st.one_of(MARKED, st.text(max_size=20))
     ],
 )
 def test_marks_go_and_all_else_stays(name: str, clean: str) -> None:
-    """Asterisks and numbers in parentheses go, white space is folded, Unicode is NFC."""
+    """An asterisk behind a name and numbers in parentheses go, white space is folded, as NFC."""
     assert clean_artist(name) == clean
 
 
@@ -62,11 +71,10 @@ def test_cleaning_twice_changes_nothing_more(name: str) -> None:
 @given(NAMES)
 @examples(300)
 def test_a_cleaned_name_is_tidy_and_never_empty(name: str) -> None:
-    """What was cleaned has no mark and no loose white space, and is empty only if it was before."""
+    """What was cleaned has no loose white space, and is empty only if it was before."""
     clean = clean_artist(name)
     assert bool(clean) == bool(name)
     if clean != name:
-        assert "*" not in clean
         assert clean == " ".join(clean.split())
         assert clean == unicodedata.normalize("NFC", clean)
 
