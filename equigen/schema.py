@@ -9,7 +9,10 @@ from typing import Final
 
 # Other tools read and write the first six, in this order and with these names.
 REQUIRED_COLUMNS = ("artist", "album", "album_index", "genre", "year", "image_url")
-COLUMNS = (*REQUIRED_COLUMNS, "album_id", "genres", "styles", "country", "formats")
+COLUMNS = (
+    *(*REQUIRED_COLUMNS, "album_id", "genres", "styles", "country", "formats"),
+    "artist_ids",
+)
 
 # Longest cell, in characters: far beyond any name, list or address, and a mistake where it occurs.
 MAX_CELL_CHARS = 65_536
@@ -33,7 +36,8 @@ class Listing:
     """Album as a source describes it, before the dataset takes it or not.
 
     `year` is four digits, or "" where the source doesn't know it. `image_url` is "" where there
-    is no picture. `album_id` names the source and its own identity, such as "discogs:m123".
+    is no picture. `album_id` names the source and its own identity, such as "discogs:m123", and so
+    do `artist_ids` ("discogs:a45"), one for each artist of the credit.
     """
 
     artist: str
@@ -45,6 +49,7 @@ class Listing:
     styles: tuple[str, ...]
     country: str
     formats: tuple[str, ...]
+    artist_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,7 @@ class Album:
             join_list(listing.styles),
             listing.country,
             join_list(listing.formats),
+            join_list(listing.artist_ids),
         )
 
 

@@ -37,7 +37,7 @@ from equigen.dataset.table import map_table, write_without
 from equigen.dataset.tsv import reading_tsv
 from equigen.errors import UsageError
 from equigen.identity.albums import album_key
-from equigen.identity.artists import artists_by_credit
+from equigen.identity.artists import artist_ids, artists_by_credit
 from equigen.identity.pictures import picture_key
 from equigen.schema import UNKNOWN, by_age, decade_of
 from equigen.storage.atomic import check_output
@@ -46,7 +46,7 @@ from equigen.summary import Summary, Table
 ORDER: Final = 55
 SETTINGS: Final = ("balance.per_artist", "balance.seed")
 
-_COLUMNS = ("artist", "album", "genre", "year", "image_url", "album_id")
+_COLUMNS = ("artist", "album", "genre", "year", "image_url", "album_id", "artist_ids")
 _MIN = "min"
 _MOST_DIGITS = 9
 _EXAMPLES = 3
@@ -149,12 +149,12 @@ class _Plan:
 
 
 def _read(context: Context, before: Collection[bytes]) -> _Rows:
-    rows, credits_ = _Rows(), list[str]()
+    rows, credits_ = _Rows(), list[tuple[str, str]]()
     seed, label_of = context.settings.balance.seed, dataset_labels(context)
     with reading_tsv(context.tsv) as tsv:
         columns = tsv.columns
-    asked = tuple(dict.fromkeys((*columns, "album_id")))
-    at_artist, at_title, at_genre, at_year, at_url, at_id = map(asked.index, _COLUMNS)
+    asked = tuple(dict.fromkeys((*columns, "album_id", "artist_ids")))
+    at_artist, at_title, at_genre, at_year, at_url, at_id, at_ids = map(asked.index, _COLUMNS)
     for chunk in map_table(context.tsv, asked, lambda chunk: chunk.frame.rows()):
         for cells in chunk:
             row = cells[: len(columns)]
@@ -169,12 +169,12 @@ def _read(context: Context, before: Collection[bytes]) -> _Rows:
                 memento in before or (not album_id and old_memento_of(artist, title) in before)
             )
             rows.candidates.append(Candidate(lot, decade_of(row[at_year])))
-            credits_.append(artist)
+            credits_.append((artist, cells[at_ids]))
     if context.settings.balance.per_artist:
-        artists = artists_by_credit(set(credits_))
+        artists = artists_by_credit({credit for credit, _ in credits_})
         rows.candidates = [
-            each._replace(artists=artists[credit])
-            for each, credit in zip(rows.candidates, credits_, strict=True)
+            each._replace(artists=(*artists[credit], *artist_ids(ids)))
+            for each, (credit, ids) in zip(rows.candidates, credits_, strict=True)
         ]
     return rows
 

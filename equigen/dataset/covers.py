@@ -13,7 +13,7 @@ from dataclasses import asdict
 from functools import cache
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pathvalidate import sanitize_filename
 
@@ -92,7 +92,7 @@ def _cut(text: str, max_bytes: int) -> str:
 if TYPE_CHECKING:
     from equigen.dataset.table_reader import Chunk
 
-_COLUMNS = ("artist", "album", "genre", "image_url", "year", "album_id", "country")
+_COLUMNS = ("artist", "album", "genre", "image_url", "year", "album_id", "country", "artist_ids")
 
 
 class WantedCover(NamedTuple):
@@ -113,6 +113,7 @@ class WantedCover(NamedTuple):
     year: str
     country: str
     album_id: str
+    artist_ids: str
 
     @property
     def album(self) -> str:
@@ -144,16 +145,16 @@ def wanted_covers(
     """
     label_of = _labels(folders)
     for rows in map_table(tsv, _COLUMNS, _with_pictures):
-        for artist, title, genre, url, year, album_id, country, picture, is_bare in rows:
+        for artist, title, genre, url, year, album_id, country, ids, picture, is_bare in rows:
             label = label_of(genre)
             file = cover_name(artist, title, album_id=album_id, picture=picture, suffix=suffix)
             yield WantedCover(
                 f"{label}/{file}", f"file:{file}" if is_bare else picture, url, genre, label,
-                artist, title, year, country, album_id,
+                artist, title, year, country, album_id, ids,
             )  # fmt: skip
 
 
-def _with_pictures(chunk: "Chunk") -> list[tuple[str, str, str, str, str, str, str, str, bool]]:
+def _with_pictures(chunk: "Chunk") -> list[tuple[Any, ...]]:
     from equigen.identity.columns import picture_hosts, picture_keys  # noqa: PLC0415  (polars)
 
     urls = chunk.frame["image_url"]

@@ -32,7 +32,7 @@ from equigen.storage.lock import dataset_lock
 if TYPE_CHECKING:
     import pandas as pd
 
-_LISTS = frozenset({"genres", "styles", "formats"})
+_LISTS = frozenset({"genres", "styles", "formats", "artist_ids"})
 _FIELDS = ("label", "genre", "decade", "year", "country", "artist", "set")
 _MOST_FIELDS = 2
 

@@ -11,6 +11,7 @@ from equigen.dataset.tsv import reading_tsv, write_tsv
 from equigen.errors import MissingInputError
 from equigen.fetching.selection import Selection
 from equigen.identity.albums import Identity
+from equigen.identity.artists import artist_ids
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import PendingRow, Taken
 from equigen.schema import COLUMNS, REQUIRED_COLUMNS
@@ -64,10 +65,10 @@ def albums_of(tsv: Path) -> Iterator[Taken]:
         MissingInputError, InputError: the TSV is missing or broken.
 
     """
-    columns = (*REQUIRED_COLUMNS, "album_id")
+    columns = (*REQUIRED_COLUMNS, "album_id", "artist_ids")
     for rows in map_table(tsv, columns, _with_identities):
-        for _, title, number, genre, year, _, album_id, artist, picture in rows:
-            identity = Identity(album_id, artist, title, picture, genre)
+        for _, title, number, genre, year, _, album_id, ids, artist, picture in rows:
+            identity = Identity(album_id, artist, title, picture, genre, tuple(artist_ids(ids)))
             yield Taken(identity, _number(number), pending=False, year=year)
 
 

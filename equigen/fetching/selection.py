@@ -31,7 +31,8 @@ class Selection:
     """The state of the selection: the albums, pictures and artists taken so far.
 
     The first label that takes an album of an artist owns the artist, in all spellings that have the
-    same key, so the order matters. The state depends on the `remember` and `judge` calls alone.
+    same key and under all names of the same id, so the order matters. The state depends on the
+    `remember` and `judge` calls alone.
     """
 
     _ids: set[str] = field(default_factory=set)
@@ -56,7 +57,7 @@ class Selection:
             self._albums.add((identity.artist, identity.title))
         if identity.picture:
             self._pictures.add(identity.picture)
-        if artist := artist_key(identity.artist):
+        for artist in _artists(identity):
             self._owners.setdefault(artist, identity.genre)
         genre = identity.genre
         self._counts[genre] += in_dataset
@@ -97,9 +98,14 @@ class Selection:
             return Skip.KNOWN_ALBUM
         if identity.picture in self._pictures:
             return Skip.KNOWN_PICTURE
-        if self._owners.get(artist_key(identity.artist), identity.genre) != identity.genre:
-            return Skip.OTHER_LABEL
-        return None
+        owners = {self._owners.get(artist, identity.genre) for artist in _artists(identity)}
+        return Skip.OTHER_LABEL if owners - {identity.genre} else None
+
+
+def _artists(identity: Identity) -> list[str]:
+    """Return all by which the artist of an album is known: the key, and the ids of its source."""
+    key = artist_key(identity.artist)
+    return [key, *identity.artist_ids] if key else list(identity.artist_ids)
 
 
 def _unfit(listing: Listing, label: Label) -> Skip | None:

@@ -3,9 +3,9 @@
 import hashlib
 from dataclasses import dataclass
 
-from equigen.identity.artists import clean_artist
+from equigen.identity.artists import artist_ids, clean_artist
 from equigen.identity.pictures import picture_key
-from equigen.schema import Listing
+from equigen.schema import Listing, join_list
 
 _DIGEST_BYTES = 16
 
@@ -14,11 +14,12 @@ def album_key(*, album_id: str, artist: str, title: str, picture: str) -> str:
     """Return an album's key: its id, or a digest of artist, title and picture where it has none.
 
     `picture` is the picture's key. The artist counts as `clean` leaves it, so that cleaning a row
-    doesn't change its key. A digest reads "row:" and 32 hex digits.
+    doesn't change its key, and without asterisks, all of which `clean` used to remove. A digest
+    reads "row:" and 32 hex digits.
     """
     if album_id:
         return album_id
-    told = f"{clean_artist(artist)}\0{title}\0{picture}".encode("utf-8", "replace")
+    told = f"{clean_artist(artist).replace('*', '')}\0{title}\0{picture}".encode("utf-8", "replace")
     return f"row:{hashlib.blake2b(told, digest_size=_DIGEST_BYTES).hexdigest()}"
 
 
@@ -27,6 +28,7 @@ class Identity:
     """Identify an album also after `clean` has changed its row or the row was removed.
 
     `artist` is cleaned, so that nothing is taken which `clean` and `dedupe` would merge again.
+    `artist_ids` are those of artists in particular, as far as the album's row is in the dataset.
     """
 
     album_id: str
@@ -34,6 +36,7 @@ class Identity:
     title: str
     picture: str
     genre: str
+    artist_ids: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, listing: Listing, genre: str) -> "Identity":
@@ -44,4 +47,5 @@ class Identity:
             title=listing.title,
             picture=picture_key(listing.image_url),
             genre=genre,
+            artist_ids=tuple(artist_ids(join_list(listing.artist_ids))),
         )

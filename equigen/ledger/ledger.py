@@ -6,11 +6,12 @@ Every method is one transaction: a killed process leaves it done or not done.
 import json
 import operator
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from equigen.identity.albums import Identity
+from equigen.identity.artists import artist_ids
 from equigen.ledger.models import (
     OK,
     AlbumSet,
@@ -161,18 +162,22 @@ class Ledger(HostRecords, LikenessRecords):
         """Yield all albums ever taken, in the order in which they were."""
         sql = (
             "SELECT album_id, artist, title, picture, genre, album_index, cells IS NOT NULL,"
-            " ifnull(json_extract(cells, ?), '') FROM albums ORDER BY seq"
+            " ifnull(json_extract(cells, ?), ''), ifnull(json_extract(cells, ?), '')"
+            " FROM albums ORDER BY seq"
         )
-        with self._rows(sql, (f"$[{COLUMNS.index('year')}]",)) as rows:
-            for *identity, album_index, pending, year in rows:
-                yield Taken(Identity(*identity), album_index, bool(pending), year)
+        asked = [f"$[{COLUMNS.index(name)}]" for name in ("year", "artist_ids")]
+        with self._rows(sql, asked) as rows:
+            for *identity, album_index, pending, year, ids in rows:
+                who = replace(Identity(*identity), artist_ids=tuple(artist_ids(ids)))
+                yield Taken(who, album_index, bool(pending), year)
 
     def pending_rows(self) -> Generator[PendingRow, None, None]:
         """Yield the albums whose rows are not in the TSV yet, in order."""
         sql = "SELECT seq, album_id, cells FROM albums WHERE cells IS NOT NULL ORDER BY seq"
         with self._rows(sql) as rows:
             for seq, album_id, cells in rows:
-                yield PendingRow(seq, album_id, tuple(json.loads(cells)))
+                known = json.loads(cells)  # without the columns that came later
+                yield PendingRow(seq, album_id, (*known, *[""] * (len(COLUMNS) - len(known))))
 
     def pending(self) -> int:
         """Return how many rows are not in the TSV yet."""

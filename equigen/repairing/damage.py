@@ -20,7 +20,8 @@ from equigen.ledger.models import BROKEN, FAILED, MISSING, OK, READERS, REFUSED,
 from equigen.ledger.tables import LEDGER_FORMAT
 from equigen.schema import ASIDE, COLUMNS, SETS
 
-_LISTING_FIELDS = 9
+# Of ledgers made before `artist_ids`, and since.
+_LISTING_FIELDS, _CELLS = (9, 10), (len(COLUMNS) - 1, len(COLUMNS))
 _MEMENTO_BYTES = 12
 
 
@@ -207,12 +208,12 @@ def _are_texts(text: str) -> bool:
 
 
 def _are_cells(text: str) -> bool:
-    return _are_texts(text) and len(json.loads(text)) == len(COLUMNS)
+    return _are_texts(text) and len(json.loads(text)) in _CELLS
 
 
 def _are_listings(text: str, rows_left: str) -> bool:
     found = json.loads(text)
-    fit = (isinstance(each, list) and len(each) == _LISTING_FIELDS for each in found)
+    fit = (isinstance(each, list) and len(each) in _LISTING_FIELDS for each in found)
     return isinstance(found, list) and all(fit) and int(rows_left) <= len(found)
 
 

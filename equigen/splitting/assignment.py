@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from splitfolders.split import list_dirs, setup_files, split_files
@@ -12,7 +12,7 @@ from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers, name_in
 from equigen.dataset.layouts import File, cover_files, sha256_of
 from equigen.errors import InputError, MissingInputError
-from equigen.identity.artists import artists_by_credit
+from equigen.identity.artists import artist_ids, artist_key, artists_by_credit
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import Digest, Placement
 from equigen.neardup.search import find_lookalikes
@@ -78,6 +78,7 @@ class _Album:
     row: WantedCover
     sha256: str
     ties: tuple[str, ...]
+    is_collaboration: bool
 
     @property
     def key(self) -> str:
@@ -86,8 +87,8 @@ class _Album:
 
     def member(self, group: Group) -> Member:
         ties = tuple(tie for tie in self.ties if group.uses(tie))
-        artists = sum(tie.startswith(_ARTIST) for tie in ties)
-        return Member(self.row.path, self.row.label, ties, is_collaboration=artists > 1)
+        is_collaboration = self.is_collaboration and group.uses(_ARTIST)
+        return Member(self.row.path, self.row.label, ties, is_collaboration=is_collaboration)
 
 
 def dealt_by_library(context: Context, ledger: Ledger) -> Outcome:
@@ -265,7 +266,7 @@ def _looseness(dataset: _Dataset, before: Sequence[Placement]) -> dict[str, int]
     aside = {each.album for each in before if each.set_name == ASIDE}
     found: dict[str, int] = {}
     for row in dataset.rows:
-        is_loose = len(dataset.artists[row.artist]) > 1 or row.album in aside
+        is_loose = _is_collaboration(row, dataset.artists) or row.album in aside
         digest = dataset.digests[row.path]
         found[digest] = min(found.get(digest, _LOOSE), _LOOSE if is_loose else _FIRM)
     return found
@@ -295,9 +296,10 @@ def _earlier(
 
 
 def _before(ledger: Ledger, rows: Sequence[WantedCover]) -> list[Placement]:
-    """Return the albums that were dealt before, oldest first, each by the key that it has now.
+    """Return the albums that were dealt before, oldest first, by the keys that they have now.
 
-    Ledgers before format 6, and `repair`, know albums without an id by the names of their files.
+    Ledgers before format 6, and `repair`, know albums without an id by the names of their files,
+    and ledgers of earlier versions other keys of some artists.
     """
     before = ledger.placements()
     taken = {each.album for each in before}
@@ -310,7 +312,15 @@ def _before(ledger: Ledger, rows: Sequence[WantedCover]) -> list[Placement]:
             renamed[each.album] = row.album
     if renamed:
         ledger.rename_placements(renamed)
-    return ledger.placements() if renamed else before
+    return [
+        replace(each, ties=tuple(map(_renewed, each.ties)))
+        for each in (ledger.placements() if renamed else before)
+    ]
+
+
+def _renewed(tie: str) -> str:
+    is_artist = tie.startswith(_ARTIST)
+    return f"{_ARTIST}{artist_key(tie.removeprefix(_ARTIST))}" if is_artist else tie
 
 
 def _albums(dataset: _Dataset, alike: Mapping[str, Sequence[str]]) -> Iterator[_Album]:
@@ -319,10 +329,15 @@ def _albums(dataset: _Dataset, alike: Mapping[str, Sequence[str]]) -> Iterator[_
     for row in dataset.rows:
         digest = dataset.digests[row.path]
         ties = [f"{_ARTIST}{name}" for name in dataset.artists[row.artist]]
+        ties += (f"{_ARTIST}{each}" for each in artist_ids(row.artist_ids))
         ties += (f"{_COVER}{each}" for each in (digest, *alike.get(digest, ())))
         if ids[row.album_id] > 1:
             ties.append(f"album {row.album_id}")
-        yield _Album(row, digest, tuple(ties))
+        yield _Album(row, digest, tuple(ties), _is_collaboration(row, dataset.artists))
+
+
+def _is_collaboration(row: WantedCover, artists: Mapping[str, Sequence[str]]) -> bool:
+    return len(artists[row.artist]) > 1 or len(artist_ids(row.artist_ids)) > 1
 
 
 def _digest(context: Context, file: File, known: Mapping[str, Digest]) -> str:

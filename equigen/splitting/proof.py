@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from equigen.dataset.context import Context
-from equigen.dataset.covers import dataset_covers
+from equigen.dataset.covers import WantedCover, dataset_covers
 from equigen.dataset.layouts import SPLIT_TSV, UNFINISHED, Place
 from equigen.dataset.tsv import reading_tsv
 from equigen.errors import InputError, LeakError, MissingInputError
-from equigen.identity.artists import artists_by_credit
+from equigen.identity.artists import artist_ids, artists_by_credit
 from equigen.ledger.models import StoredLook
 from equigen.neardup.comparison import judged_pairs
 from equigen.neardup.search import describe
@@ -39,15 +39,16 @@ def prove_none(context: Context) -> Summary:
     if not places:
         msg = f"{context.split}: no sets there. `equigen split` makes them: run that first."
         raise MissingInputError(msg)
-    names = _artists_of_files(context)
-    artists = artists_by_credit(names.values())
+    rows = _rows_of_files(context)
+    artists = artists_by_credit(row.artist for row in rows.values())
     first: dict[str, Place] = {}
     leaks: dict[str, list[Place]] = {}
     shown: dict[str, list[Place]] = {}
     looks: dict[str, bytes] = {}
     with context.bar("verify", len(places), "file") as bar:
         for place in places:
-            credited = artists[names[place.path]] if place.path in names else ()
+            row = rows.get(place.path)
+            credited = (*artists[row.artist], *artist_ids(row.artist_ids)) if row else ()
             digest = _read(context, place, looks)
             shown.setdefault(digest, []).append(place)
             for tie in _ties(place, digest, credited):
@@ -61,7 +62,7 @@ def prove_none(context: Context) -> Summary:
     if leaks:
         raise _leaked(context, leaks)
     counts = Counter(place.set_name for place in places)
-    strangers = sum(place.path not in names for place in places)
+    strangers = sum(place.path not in rows for place in places)
     unknown = (
         f" but of {strangers:,} files, which have no row in the dataset: nobody knows their artists"
     )
@@ -106,13 +107,13 @@ def _refuse(err: OSError) -> None:
         raise denial(err, None, READ) from err
 
 
-def _artists_of_files(context: Context) -> dict[str, str]:
-    """Return whom each file of the sets is by: its row tells, also where that was renamed since."""
-    by_path: dict[str, str] = {}
-    by_id: dict[str, str] = {}
+def _rows_of_files(context: Context) -> dict[str, WantedCover]:
+    """Return the row of each file of the sets, by path, also where it was renamed since."""
+    by_path: dict[str, WantedCover] = {}
+    by_id: dict[str, WantedCover] = {}
     for row in dataset_covers(context):
-        by_path[row.path] = row.artist
-        by_id[row.album_id] = row.artist
+        by_path[row.path] = row
+        by_id[row.album_id] = row
     table = context.split / SPLIT_TSV
     if table.exists():
         try:
