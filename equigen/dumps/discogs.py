@@ -15,6 +15,7 @@ from equigen.dumps.extract import (
     clean,
     credit,
     genres_cell,
+    ids_cell,
     leading_year,
     names_cell,
     number,
@@ -35,6 +36,7 @@ class MasterRow(NamedTuple):
     genres: str
     styles: str
     picture: str
+    artist_ids: str
 
 
 class ReleaseRow(NamedTuple):
@@ -54,6 +56,7 @@ class ReleaseRow(NamedTuple):
     country: str
     formats: str
     picture: str
+    artist_ids: str
 
 
 def _master(master_id: int, found: Found) -> Row:
@@ -66,6 +69,7 @@ def _master(master_id: int, found: Found) -> Row:
         genres_cell(tuple(found.genres)),
         names_cell(tuple(found.styles)),
         found.picture,
+        ids_cell(found.artists),
     )
 
 
@@ -83,12 +87,13 @@ def _release(release_id: int, found: Found) -> Row:
         clean(once.get("country", "")),
         names_cell(tuple(found.formats)),
         found.picture,
+        ids_cell(found.artists),
     )
 
 
 MASTER: Final = RecordKind(
     Markup("masters", "master", ("videos",)),
-    tags_for("title", "year", "name", "anv", "join", "genre", "style", "image"),
+    tags_for("title", "year", "name", "anv", "join", "id", "genre", "style", "image"),
     _master,
 )
 RELEASE: Final = RecordKind(
@@ -99,8 +104,8 @@ RELEASE: Final = RecordKind(
         ("tracklist", "videos", "companies", "identifiers", "extraartists", "notes", "labels"),
     ),
     tags_for(
-        *("title", "released", "country", "master_id", "name", "anv", "join", "genre", "style"),
-        *("description", "image"),
+        *("title", "released", "country", "master_id", "name", "anv", "join", "id", "genre"),
+        *("style", "description", "image"),
     ),
     _release,
 )

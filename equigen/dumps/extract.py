@@ -14,6 +14,7 @@ from equigen.schema import MAX_CELL_CHARS, join_list, safe_text
 _HOMES = {
     "title": "", "year": "", "country": "", "released": "", "master_id": "",
     "artists": "", "artist": "artists", "name": "artist", "anv": "artist", "join": "artist",
+    "id": "artist",
     "genres": "", "genre": "genres", "styles": "", "style": "styles",
     "images": "", "image": "images",
     "formats": "", "format": "formats", "descriptions": "format", "description": "descriptions",
@@ -23,7 +24,7 @@ _OF_ARTIST, _GENRE, _STYLE, _ONCE, _DESCRIPTION, _HOLDS, _ARTIST, _RECORD, _IMAG
     10
 )
 _USES = {
-    "name": _OF_ARTIST, "anv": _OF_ARTIST, "join": _OF_ARTIST,
+    "name": _OF_ARTIST, "anv": _OF_ARTIST, "join": _OF_ARTIST, "id": _OF_ARTIST,
     "title": _ONCE, "year": _ONCE, "country": _ONCE, "released": _ONCE, "master_id": _ONCE,
     "genre": _GENRE, "style": _STYLE, "description": _DESCRIPTION,
     "artist": _ARTIST, "image": _IMAGE, "format": _FORMAT,
@@ -188,6 +189,12 @@ def credit(artists: Sequence[Mapping[str, str]]) -> str:
             mark = clean(artist.get("join", ""))
             join = ", " if mark in ("", _COMMA) else f" {mark} "
     return shown
+
+
+def ids_cell(artists: Sequence[Mapping[str, str]]) -> str:
+    """Return the ids of a record's artists as one cell: "discogs:a45|discogs:a46"."""
+    numbers = [number(artist.get("id", "")) for artist in artists]
+    return join_list([f"discogs:a{each}" for each in dict.fromkeys(numbers) if each])
 
 
 def _name(text: str) -> str:

@@ -23,7 +23,7 @@ _UNGUARDED = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_
 _MASTERS = """
 CREATE TABLE masters (
     id INTEGER PRIMARY KEY, artist TEXT NOT NULL, title TEXT NOT NULL, year INTEGER NOT NULL,
-    genres TEXT NOT NULL, styles TEXT NOT NULL, picture TEXT NOT NULL
+    genres TEXT NOT NULL, styles TEXT NOT NULL, picture TEXT NOT NULL, artist_ids TEXT NOT NULL
 )
 """
 # A master has one row of its main release, and one that joins all others: of those, the first that
@@ -32,12 +32,13 @@ _RELEASES = """
 CREATE TABLE releases (
     master INTEGER NOT NULL, is_main INTEGER NOT NULL, artist TEXT NOT NULL, title TEXT NOT NULL,
     year INTEGER NOT NULL, genres TEXT NOT NULL, styles TEXT NOT NULL, country TEXT NOT NULL,
-    formats TEXT NOT NULL, picture TEXT NOT NULL, PRIMARY KEY (master, is_main)
+    formats TEXT NOT NULL, picture TEXT NOT NULL, artist_ids TEXT NOT NULL,
+    PRIMARY KEY (master, is_main)
 ) WITHOUT ROWID
 """
-_KNOWN = ("artist", "title", "genres", "styles", "country", "formats", "picture")
+_KNOWN = ("artist", "title", "genres", "styles", "country", "formats", "picture", "artist_ids")
 _PUT_RELEASE = (
-    "INSERT INTO releases SELECT ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 WHERE ?2 <> 0"
+    "INSERT INTO releases SELECT ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 WHERE ?2 <> 0"
     " ON CONFLICT DO UPDATE SET year = iif(year, year, excluded.year), "
     + ", ".join(f"{name} = iif({name} = '', excluded.{name}, {name})" for name in _KNOWN)
 )
@@ -55,11 +56,12 @@ WHERE (-excluded.is_album, excluded.mbid) < (-is_album, mbid)
 _GROUPS = """
 CREATE TABLE groups (
     id INTEGER PRIMARY KEY, mbid TEXT NOT NULL UNIQUE, artist TEXT NOT NULL, title TEXT NOT NULL,
-    year INTEGER NOT NULL, genres TEXT NOT NULL
+    year INTEGER NOT NULL, genres TEXT NOT NULL, artist_ids TEXT NOT NULL
 )
 """
 _PUT_GROUP = (
-    "INSERT OR IGNORE INTO groups (mbid, artist, title, year, genres) VALUES (?, ?, ?, ?, ?)"
+    "INSERT OR IGNORE INTO groups (mbid, artist, title, year, genres, artist_ids)"
+    " VALUES (?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -182,7 +184,7 @@ def _fill_masters(
 ) -> Mapping[str, int]:
     with read_masters(dump, on_read=on_read) as masters:
         for rows in masters:
-            db.executemany("INSERT OR IGNORE INTO masters VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            db.executemany("INSERT OR IGNORE INTO masters VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
     (count,) = db.execute("SELECT count(*) FROM masters").fetchone()
     if not count:
         msg = f"{dump}: expected masters, got none. Get it again: `equigen dumps get masters`."
@@ -221,7 +223,7 @@ def _fill_groups(
     return {"albums": count, "release groups without an id": seen.skipped}
 
 
-MASTERS = Recipe("masters", 1, _MASTERS, _fill_masters)
-RELEASES = Recipe("releases", 1, _RELEASES, _fill_releases)
+MASTERS = Recipe("masters", 2, _MASTERS, _fill_masters)
+RELEASES = Recipe("releases", 2, _RELEASES, _fill_releases)
 LINKS = Recipe("links", 1, _LINKS, _fill_links)
-GROUPS = Recipe("albums", 1, _GROUPS, _fill_groups)
+GROUPS = Recipe("albums", 2, _GROUPS, _fill_groups)

@@ -65,6 +65,7 @@ class ReleaseGroup:
     title: str
     year: int
     genres: tuple[str, ...]
+    artist_ids: tuple[str, ...]
 
 
 class LinkRow(NamedTuple):
@@ -87,6 +88,7 @@ class GroupRow(NamedTuple):
     title: str
     year: int
     genres: str
+    artist_ids: str
 
 
 @dataclass(slots=True)
@@ -159,8 +161,8 @@ def _groups(record: Mapping[str, object], seen: Seen) -> Sequence[GroupRow]:
     if not group:
         seen.skipped += 1
         return ()
-    genres = join_list(group.genres)
-    return (GroupRow(group.mbid, group.artist, group.title, group.year, genres),)
+    genres, ids = join_list(group.genres), join_list(group.artist_ids)
+    return (GroupRow(group.mbid, group.artist, group.title, group.year, genres, ids),)
 
 
 @dataclass(slots=True)
@@ -293,7 +295,9 @@ def group_of(record: object) -> ReleaseGroup | None:
     title = safe_text(_text(record, "title"))
     if not title:
         return None
-    return ReleaseGroup(mbid, _artist(record), title, year_of(record), _genres(record))
+    artists = dict.fromkeys(mbid_of(each.get("artist")) for each in _items(record, "artist-credit"))
+    ids = tuple(f"musicbrainz:{each}" for each in artists if each)
+    return ReleaseGroup(mbid, _artist(record), title, year_of(record), _genres(record), ids)
 
 
 def mbid_of(record: object) -> str:

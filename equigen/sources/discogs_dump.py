@@ -30,7 +30,7 @@ _NO_LINKS = "CREATE TEMP TABLE links (master INTEGER PRIMARY KEY, mbid, is_album
 _NO_RELEASES = """
 CREATE TEMP TABLE releases (
     master, is_main, artist, title, year, genres, styles, country, formats, picture,
-    PRIMARY KEY (master, is_main)
+    artist_ids, PRIMARY KEY (master, is_main)
 )
 """
 # Fields that the master lacks come from its main release, else from another of its releases.
@@ -45,6 +45,8 @@ CREATE TEMP VIEW albums AS SELECT
     coalesce(nullif(main.country, ''), other.country, '') AS country,
     coalesce(nullif(main.formats, ''), other.formats, '') AS formats,
     coalesce(nullif(m.picture, ''), nullif(main.picture, ''), other.picture, '') AS picture,
+    coalesce(nullif(m.artist_ids, ''), nullif(main.artist_ids, ''), other.artist_ids, '')
+        AS artist_ids,
     l.mbid AS mbid
 FROM masters AS m
 LEFT JOIN links AS l ON l.master = m.id
@@ -56,7 +58,8 @@ SELECT number, year, genres, styles FROM albums WHERE mbid IS NOT NULL OR pictur
 ORDER BY number
 """
 _LISTINGS = """
-SELECT number, artist, title, year, genres, styles, country, formats, picture, mbid FROM albums
+SELECT number, artist, title, year, genres, styles, country, formats, picture, artist_ids,
+    mbid FROM albums
 WHERE number IN (SELECT value FROM json_each(?)) ORDER BY number
 """
 
@@ -96,7 +99,7 @@ class DumpedMasters:
         return fits(label, genres, styles)
 
     def _listing(self, number: int, artist: str, title: str, year: int, *more: str) -> Listing:
-        genres, styles, country, formats, picture, mbid = more
+        genres, styles, country, formats, picture, artist_ids, mbid = more
         if mbid and has_no_cover(picture):
             picture = front_url(self.archive_url, mbid, self.cover_px)
         return Listing(
@@ -109,6 +112,7 @@ class DumpedMasters:
             styles=split_list(styles),
             country=country,
             formats=split_list(formats),
+            artist_ids=split_list(artist_ids),
         )
 
 

@@ -154,13 +154,16 @@ class DumpedGroups:
     def listings(self, numbers: Sequence[int]) -> list[Listing]:
         """Return some albums in full, in the dump's order."""
         rows = self.db.execute(
-            "SELECT mbid, artist, title, year, genres FROM groups"
+            "SELECT mbid, artist, title, year, genres, artist_ids FROM groups"
             " WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
             (json.dumps(numbers),),
         )
         return [
-            _listing(ReleaseGroup(mbid, artist, title, year, split_list(genres)), self.covers)
-            for mbid, artist, title, year, genres in rows
+            _listing(
+                ReleaseGroup(mbid, artist, title, year, split_list(genres), split_list(ids)),
+                self.covers,
+            )
+            for mbid, artist, title, year, genres, ids in rows
         ]
 
     def fits(self, label: Label, genres: Sequence[str], _styles: Sequence[str]) -> bool:
@@ -225,6 +228,7 @@ def _listing(album: ReleaseGroup, covers: Covers) -> Listing:
         styles=(),
         country="",
         formats=(),
+        artist_ids=album.artist_ids,
     )
 
 

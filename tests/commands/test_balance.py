@@ -14,7 +14,17 @@ from equigen.errors import InputError, MissingInputError, UsageError
 from equigen.summary import Summary
 
 TSV = "equigen_dataset.tsv"
-COLUMNS = ("artist", "album", "album_index", "genre", "year", "image_url", "album_id", "mood")
+COLUMNS = (
+    "artist",
+    "album",
+    "album_index",
+    "genre",
+    "year",
+    "image_url",
+    "album_id",
+    "mood",
+    "artist_ids",
+)
 Row = Mapping[str, str]
 
 
@@ -141,6 +151,15 @@ def test_no_artist_has_more_than_its_bound_in_a_genre(tmp_path: Path) -> None:
     assert kept.pop(("Jazz", "Various")) == 5
     assert kept.pop(("Rock", "Prince")) == 1
     assert sum(kept.values()) == 1
+
+
+def test_an_artist_of_one_id_has_one_bound(tmp_path: Path) -> None:
+    """Whatever the source calls it."""
+    rows = [
+        {**row, "artist": f"Name {at}", "artist_ids": "discogs:a45"}
+        for at, row in enumerate(albums("Jazz", [1970, 1971, 1972]))
+    ]
+    assert run_balance(tmp_path, rows, "99", per_artist=1).rows_out == 1
 
 
 def test_a_genre_is_the_folder_that_albums_land_in(tmp_path: Path) -> None:

@@ -325,7 +325,7 @@ def test_a_six_column_file_of_another_tool_is_filled_up(tmp_path: Path, sandbox:
     summary = run_fetch(tmp_path, sandbox, limit=5, labels=["Jazz"])
     lines = tsv.read_text().splitlines()
     assert lines[0].split("\t") == [*columns, *oracle.COLUMNS[6:]]
-    assert lines[1] == first + "\t" * 5
+    assert lines[1] == first + "\t" * 6
     assert summary.rows_out == 4
     assert [row["album_index"] for row in rows_of(tsv)] == ["7", "8", "9", "10", "11"]
     assert {row["note"] for row in rows_of(tsv)[1:]} == {""}

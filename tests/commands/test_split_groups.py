@@ -1,14 +1,15 @@
 """The split stage with groups: nothing leaks, shares hold, and sets outlast refreshes."""
 
+import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from splits import GENRES, TSV, Row, catalogue, fill, run_split, sets_of
-from support import make_context
+from support import make_context, write_rows
 
-from equigen.commands import status
+from equigen.commands import split, status
 from equigen.dataset.covers import dataset_covers
 from equigen.errors import LeakError, MissingInputError
 from equigen.identity.artists import artists_by_credit
@@ -45,6 +46,76 @@ def test_no_artist_and_no_picture_is_in_two_sets(tmp_path: Path) -> None:
     assert summary.rows_in == 600
     assert summary.rows_out == sum(name != ASIDE for name in sets.values())
     assert run_split(tmp_path, verify=True).rows_out == summary.rows_out
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("The Rolling Stones", "Rolling Stones*"),
+        ("Guns N' Roses", "Guns N\u2019 Roses"),
+        ("Jay-Z", "Jay\u2010Z"),
+        ("Celia Cruz", "Celia Cruz Con La Sonora Matancera"),
+        ("Udo J", "Udo J Mit Orchester X"),
+        ("Serge G", "Serge G Avec Jane B"),
+        ("Nat C", "Nat C \u00b7 Oscar P"),
+        ("Hall & O", "Hall + O"),
+        ("A & B", "B & A"),
+        ("Lobos, Los", "Los Lobos"),
+        ("Prince", "Prince\u200b"),
+        ("Destiny's Kid", "Destiny\u2019s Kid"),
+    ],
+)
+def test_an_artist_in_two_spellings_is_in_one_set(tmp_path: Path, one: str, other: str) -> None:
+    """As one source spells it, or two; and sets that were dealt without knowing it are told."""
+    rows = [{**row, "artist": one if at % 2 else other} for at, row in enumerate(catalogue(12))]
+    fill(tmp_path, rows)
+    for seed in (1, 2):
+        context = make_context(tmp_path, split={"seed": seed})
+        split.run(context, reshuffle=True)
+        assert len(set(sets_of(tmp_path).values())) == 1
+    run_split(tmp_path, group=Group.NONE)
+    with pytest.raises(LeakError, match="artist "):
+        run_split(tmp_path, verify=True)
+
+
+def test_an_artists_id_ties_whatever_the_letters_say(tmp_path: Path) -> None:
+    """Of an artist under other names, and of each of a credit; "Various" has an id, too."""
+    rows = [
+        {**row, "artist": f"Name {at}", "artist_ids": ""} for at, row in enumerate(catalogue(60))
+    ]
+    for row in rows[:10]:
+        row["artist_ids"] = "discogs:a45"
+    rows[10]["artist_ids"] = "discogs:a46|discogs:a45"
+    for row in rows[20:]:
+        row["artist_ids"] = "discogs:a194"
+    fill(tmp_path, rows)
+    run_split(tmp_path)
+    sets = sets_of(tmp_path)
+    assert len({sets[row["album_id"]] for row in rows[:11]}) == 1
+    assert len({sets[row["album_id"]] for row in rows[20:]}) == 3
+    run_split(tmp_path, verify=True)
+    for row in rows[20:]:
+        row["artist_ids"] = "discogs:a8"
+    write_rows(tmp_path / TSV, *rows, columns=list(rows[0]))
+    with pytest.raises(LeakError, match="artist discogs:a8"):
+        run_split(tmp_path, verify=True)
+
+
+def test_artists_that_were_dealt_under_older_keys_are_known(tmp_path: Path) -> None:
+    """Also those that are gone: their new albums go where they were."""
+    rows = [{**row, "artist": f"The Band {at}"} for at, row in enumerate(catalogue(40))]
+    fill(tmp_path, rows)
+    run_split(tmp_path)
+    sets = sets_of(tmp_path)
+    with sqlite3.connect(make_context(tmp_path).ledger) as db:
+        old = "UPDATE placements SET ties = replace(ties, 'artist band', 'artist the band')"
+        assert db.execute(old).rowcount == 40
+    db.close()
+    new = [{**row, "album_id": f"m9{at:03}"} for at, row in enumerate(rows)]
+    fill(tmp_path, [{**row, "artist": f"Band {at}*"} for at, row in enumerate(new)])
+    run_split(tmp_path)
+    after = sets_of(tmp_path)
+    assert [after[row["album_id"]] for row in new] == [sets[row["album_id"]] for row in rows]
 
 
 def test_shares_hold_in_each_genre(tmp_path: Path) -> None:

@@ -109,6 +109,7 @@ def test_an_albums_cells_stand_under_their_columns() -> None:
         styles=(),
         country="US",
         formats=("Vinyl", "LP", "Album"),
+        artist_ids=("discogs:a7", "discogs:a8"),
     )
     cells = Album(listing, album_index=3, genre="Jazz", year="1965").cells()
     assert dict(zip(COLUMNS, cells, strict=True)) == {
@@ -123,4 +124,5 @@ def test_an_albums_cells_stand_under_their_columns() -> None:
         "styles": "",
         "country": "US",
         "formats": "Vinyl|LP|Album",
+        "artist_ids": "discogs:a7|discogs:a8",
     }

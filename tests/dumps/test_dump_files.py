@@ -206,11 +206,13 @@ def test_rows_have_names(tmp_path: Path) -> None:
     """A master is what its row type says."""
     content = (
         b"<masters><master id='5'><images><image uri='https://a/b.jpg' type='primary'/></images>"
-        b"<artists><artist><name>A</name></artist></artists><genres><genre>Rock</genre></genres>"
+        b"<artists><artist><id>7</id><name>A</name></artist><artist><id>8</id></artist></artists><genres><genre>Rock</genre></genres>"
         b"<styles><style>Punk</style></styles><year>1977</year><title>T</title></master></masters>"
     )
     (batch,) = read_masters(written(tmp_path / "m.xml", content))
-    assert batch == [MasterRow(5, "A", "T", 1977, "Rock", "Punk", "https://a/b.jpg")]
+    assert batch == [
+        MasterRow(5, "A", "T", 1977, "Rock", "Punk", "https://a/b.jpg", "discogs:a7|discogs:a8")
+    ]
     assert isinstance(batch[0], MasterRow)
 
 

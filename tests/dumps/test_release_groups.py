@@ -19,18 +19,19 @@ from equigen.errors import InputError, MissingInputError
 from equigen.schema import safe_text
 
 MBID = "f1afec0b-26dd-3db5-9aa1-c91229a74a24"
+KURTS = "5b11f4ce-a62d-471e-81fc-a69a8278c7da"
 BLEACH: dict[str, Any] = {
     "id": MBID,
     "title": "Bleach",
     "primary-type": "Album",
     "first-release-date": "1989-06-15",
-    "artist-credit": [{"name": "Nirvana", "joinphrase": ""}],
+    "artist-credit": [{"name": "Nirvana", "joinphrase": "", "artist": {"id": KURTS}}],
     "relations": [{"type": "discogs", "url": {"resource": "https://www.discogs.com/master/13773"}}],
     "genres": [{"name": "grunge", "count": 9}],
     "tags": [],
 }
 LINK = LinkRow(13773, MBID, is_album=True, year=1989)
-GROUP = GroupRow(MBID, "Nirvana", "Bleach", 1989, "grunge")
+GROUP = GroupRow(MBID, "Nirvana", "Bleach", 1989, "grunge", f"musicbrainz:{KURTS}")
 GET = "equigen dumps get release-groups"
 
 

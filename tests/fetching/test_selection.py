@@ -154,6 +154,22 @@ def test_an_artist_in_two_spellings_belongs_to_one_label(
     taken(selection.judge(other(3, artist=second), JAZZ, year_asked=1999))
 
 
+@pytest.mark.parametrize("in_an_earlier_run", [False, True])
+def test_an_artist_of_one_id_belongs_to_one_label(*, in_an_earlier_run: bool) -> None:
+    """Whatever the source calls it; "Various" has an id and belongs to none."""
+    ids = ("discogs:a194", "discogs:a45")
+    first = replace(other(1, artist="Nina"), artist_ids=ids)
+    selection = Selection()
+    if in_an_earlier_run:
+        selection.remember(Identity.of(first, "Jazz"), album_index=1, in_dataset=True)
+    else:
+        taken(selection.judge(first, JAZZ, year_asked=1999))
+    second = replace(other(2, artist="Eunice"), artist_ids=ids)
+    assert selection.judge(second, BLUES, year_asked=1999) is Skip.OTHER_LABEL
+    third = replace(other(3, artist="Eunice"), artist_ids=ids[:1])
+    taken(selection.judge(third, BLUES, year_asked=1999))
+
+
 def test_a_skipped_album_gives_its_artist_to_nobody() -> None:
     """Only an album that is taken makes an artist belong to a label."""
     selection = Selection()

@@ -63,6 +63,7 @@ def test_a_master_gets_the_cover_of_the_release_group_that_links_to_it(tmp_path:
             "styles": "Soul-Jazz",
             "country": "",
             "formats": "",
+            "artist_ids": "discogs:a5",
         }
     ]
 

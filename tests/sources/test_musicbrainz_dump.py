@@ -39,14 +39,18 @@ def test_albums_get_their_label_by_the_table(tmp_path: Path) -> None:
 
 def test_a_row_says_what_the_release_group_says(tmp_path: Path) -> None:
     """Artists as credited, with what joins them; genres by their votes."""
-    credit = [{"name": "A", "joinphrase": " feat. "}, {"name": "B", "joinphrase": ""}]
+    credit = [
+        {"name": "A", "joinphrase": " feat. ", "artist": {"id": mbid(7)}},
+        {"name": "B", "joinphrase": "", "artist": {"id": mbid(8)}},
+    ]
+    ids = f"musicbrainz:{mbid(7)}|musicbrainz:{mbid(8)}"
     genres = [genre("jazz", 4), genre("hard bop", 9), genre("rock", 1)]
     write_groups(tmp_path, [{**group(1, genres=genres), "artist-credit": credit}])
     fetch_dumps(tmp_path, fetch=MUSICBRAINZ)
     (row,) = read_rows(tmp_path / TSV)
     cells = ("A feat. B", "Title 1", "1", "Jazz", "2010")
     url = f"https://coverartarchive.org/release-group/{mbid(1)}/front-500"
-    expected = (*cells, url, f"musicbrainz:{mbid(1)}", "hard bop|jazz", "", "", "")
+    expected = (*cells, url, f"musicbrainz:{mbid(1)}", "hard bop|jazz", "", "", "", ids)
     assert row == dict(zip(COLUMNS, expected, strict=True))
 
 

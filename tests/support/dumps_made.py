@@ -251,6 +251,7 @@ def expected_masters(content: bytes) -> list[Row]:
             _cell(_all(record, "genres/genre"), without="1"),
             _cell(_all(record, "styles/style")),
             _picture(record),
+            _ids(record),
         )
         for record_id, record in _records(content, "master")
     ]
@@ -271,6 +272,7 @@ def expected_releases(content: bytes) -> list[Row]:
             safe_text(_own(record, "country")),
             _cell(_formats(record)),
             _picture(record),
+            _ids(record),
         )
         for record_id, record in _records(content, "release")
     ]
@@ -313,6 +315,11 @@ def _credit(record: Any) -> str:  # noqa: ANN401  (as above)
         if name:
             shown += [name, ", " if join in ("", ",") else f" {join} "]
     return "".join(shown[:-1])
+
+
+def _ids(record: Any) -> str:  # noqa: ANN401  (as above)
+    numbers = [_number(_own(artist, "id")) for artist in record.xpath("artists/artist")]
+    return _cell([f"discogs:a{number}" for number in numbers if number])
 
 
 def _cell(names: Sequence[str], *, without: str = "") -> str:

@@ -38,7 +38,7 @@ class Master:
         artist = escape(self.artist or f"Artist {self.number}")
         return (
             f'<master id="{self.number}"><main_release>7</main_release>{image}<artists><artist>'
-            f"<id>1</id><name>{artist}</name></artist></artists><genres><genre>{self.genre}</genre>"
+            f"<id>{self.number}</id><name>{artist}</name></artist></artists><genres><genre>{self.genre}</genre>"
             f"</genres><styles><style>{self.style}</style></styles><year>{self.year}</year><title>"
             f"{escape(self.title or f'Title {self.number}')}</title></master>"
         )

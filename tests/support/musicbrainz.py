@@ -122,9 +122,10 @@ def expected_groups(every: Sequence[Any]) -> list[GroupRow]:
         agreed.sort(key=lambda each: (-each["count"], each["name"]))
         cell = "|".join(each["name"].replace("|", "/") for each in agreed)
         year = (record.get("first-release-date") or "0")[:4]
-        rows.append(
-            GroupRow(record["id"], safe_text(artist), safe_text(record["title"]), int(year), cell)
-        )
+        mbids = dict.fromkeys((each.get("artist") or {}).get("id") for each in credited)
+        ids = "|".join(f"musicbrainz:{each}" for each in mbids if each)
+        title = safe_text(record["title"])
+        rows.append(GroupRow(record["id"], safe_text(artist), title, int(year), cell, ids))
     return rows
 
 

@@ -24,6 +24,7 @@ COLUMNS = [
     "styles",
     "country",
     "formats",
+    "artist_ids",
 ]
 BOTH = ["Blues", "Country", "Jazz", "Pop", "Rock"]
 GENRES = ["Electronic", "Latin", "Reggae"]
@@ -153,6 +154,7 @@ class Dataset:
             "|".join(result["style"]),
             result.get("country", ""),
             "|".join(dict.fromkeys(formats)),
+            "",
         ]
         self.rows.append(dict(zip(COLUMNS, cells, strict=True)))
         return True
