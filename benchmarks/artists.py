@@ -15,10 +15,13 @@ import re
 import unicodedata
 import xml.etree.ElementTree as ET
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from equigen.identity.artists import artist_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _NUMBER = re.compile(r"\s*\(\d+\)$")
 _THE = re.compile(r"(.+), The( \(\d+\))?")
