@@ -31,9 +31,8 @@ from equigen.commands import split
 from equigen.config.layers import Config
 from equigen.config.settings import DatasetSettings, SplitSettings, defaults
 from equigen.config.source_settings import Credentials
-from equigen.dataset.context import Context
+from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.covers import dataset_covers
-from equigen.dataset.layouts import SPLIT_TSV
 from equigen.dataset.tsv import write_tsv
 from equigen.errors import PictureError
 from equigen.identity.artists import artists_by_credit

@@ -66,16 +66,6 @@ def _raw(number: int) -> io.BufferedWriter:
     return io.BufferedWriter(io.FileIO(number, "w", closefd=False))
 
 
-def flush_stdout() -> None:
-    """Flush standard output.
-
-    Raises:
-        OutputError: it can't be.
-
-    """
-    sys.stdout.flush()
-
-
 def put(text: str) -> None:
     """Write a result to standard output, at once.
 

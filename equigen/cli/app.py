@@ -20,7 +20,7 @@ from typer.main import get_command
 
 from equigen.cli.runner import HANDED_IN, SINGULAR, STOPPED, Common, carry_out, find_commands
 from equigen.errors import EXIT_INTERRUPTED, EquigenError, OutputClosedError
-from equigen.output import complain, flush_stdout, take_over_stdout
+from equigen.output import complain, take_over_stdout
 from equigen.plugins import Plugin
 from equigen.version import __version__
 
@@ -51,7 +51,7 @@ def main() -> None:
                 program.add_command(_LazyCommand(command))  # type: ignore[attr-defined]
             program.main(prog_name="equigen")
         finally:
-            flush_stdout()
+            sys.stdout.flush()
     except EquigenError as err:  # from --help or plug-ins; commands print their own errors
         if not isinstance(err, OutputClosedError):
             complain(f"equigen: {err}")

@@ -21,9 +21,9 @@ from typing import Annotated, Final
 
 import typer
 
-from equigen.dataset.context import Context
+from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.dataset import Dataset, Need, check
-from equigen.dataset.layouts import SPLIT_TSV, Changes, gather, lay_out, refuse_nesting
+from equigen.dataset.layouts import Changes, gather, lay_out, refuse_nesting
 from equigen.dataset.tsv import write_tsv
 from equigen.errors import MissingInputError, UsageError
 from equigen.ledger.ledger import SPLIT_GROUPS, SPLIT_LINK

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers, noted_facts, tsv_facts
 from equigen.dataset.dataset import Dataset
-from equigen.dataset.history import begun_run, last_run
+from equigen.dataset.history import begun_run
 from equigen.downloading.policy import NO_PICTURE, Action, Retry, decide
 from equigen.errors import UsageError
 from equigen.http.limits import HostPolicy, policy_for
@@ -30,12 +30,13 @@ from equigen.identity.pictures import host_of
 from equigen.ledger.ledger import (
     LAST_FETCH,
     LAST_REFRESH,
+    LAST_RUN,
     LAST_SOURCE,
     LAST_SUCCESS,
     REFRESHING,
     SPLIT_LINK,
 )
-from equigen.ledger.models import Begun, PastRun, TsvFacts, read_moment
+from equigen.ledger.models import Begun, PastRun, TsvFacts, read_moment, read_past_run
 from equigen.schema import ASIDE, SETS, Link
 from equigen.sources.base import LocalSource, licence_of, open_source
 from equigen.storage.atomic import refuse_file
@@ -195,7 +196,8 @@ def _look(context: Context) -> _Found:
             found.last_refresh = ledger.read(LAST_REFRESH, read_moment) or ""
             found.refresh_under_way = bool(ledger.value(REFRESHING))
             found.last_success = ledger.read(LAST_SUCCESS, read_moment) or ""
-            found.last_run, found.begun = last_run(ledger), begun_run(context, ledger)
+            found.last_run = ledger.read(LAST_RUN, read_past_run)
+            found.begun = begun_run(context, ledger)
             found.rests = tuple(ledger.rests().values())
             found.asked_today = ledger.requests_of(context.now().astimezone(UTC).date().isoformat())
             source = ledger.value(LAST_SOURCE) or source

@@ -14,7 +14,7 @@ from equigen.ledger.backup import copies_of
 from equigen.ledger.ledger import LEDGER_NAME
 
 # The table of sets, in the folder of the sets.
-SPLIT_NAME: Final = "split.tsv"
+SPLIT_TSV: Final = "split.tsv"
 
 
 class Bar(Protocol):
@@ -120,4 +120,4 @@ class Context:
     @property
     def own_files(self) -> tuple[Path, ...]:
         """The dataset's own files but for pictures; no command may write its output over one."""
-        return (self.tsv, self.split / SPLIT_NAME, self.ledger, *copies_of(self.ledger))
+        return (self.tsv, self.split / SPLIT_TSV, self.ledger, *copies_of(self.ledger))

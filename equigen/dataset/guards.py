@@ -1,13 +1,11 @@
 """Detect a lost ledger: missing, empty or begun anew while covers or sets lie beside it."""
 
-from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from equigen.dataset.context import Context
+from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.covers import dataset_covers
 from equigen.dataset.layouts import (
-    SPLIT_TSV,
     cover_files,
     files_in_sets,
     listed_sets,
@@ -88,11 +86,8 @@ def _was_begun_anew(context: Context) -> bool:
             return False
         moved = SETS if ledger.value(SPLIT_LINK) == Link.MOVE else ()
     folders = [context.images, *(context.split / name for name in moved)]
-    return any((folder / path).is_file() for path in _paths(context) for folder in folders)
-
-
-def _paths(context: Context) -> Iterator[str]:
-    return (row.path for row in dataset_covers(context))
+    rows = dataset_covers(context)
+    return any((folder / row.path).is_file() for row in rows for folder in folders)
 
 
 def _lost(context: Context, why: str, *in_the_way: Path) -> LedgerError:

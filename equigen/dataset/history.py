@@ -25,7 +25,7 @@ from equigen.errors import (
 )
 from equigen.ledger.database import has_tables
 from equigen.ledger.ledger import LAST_RUN, LAST_SUCCESS, RUN_UNDER_WAY, Ledger
-from equigen.ledger.models import Begun, PastRun, read_begun, read_past_run
+from equigen.ledger.models import Begun, PastRun, read_begun
 from equigen.schema import safe_text
 from equigen.storage.lock import LOCK_NAMES, dataset_lock
 from equigen.summary import Summary, as_iso, left_by_unit, resumption
@@ -51,20 +51,15 @@ def noted(context: Context, command: str, summaries: Sequence[Summary]) -> Itera
     began_at, began_s = context.now(), context.clock.steady()
 
     def note(code: int, error: str) -> None:
-        _note_end(
-            context,
-            PastRun(
-                command,
-                _OUTCOMES.get(code, _FAILED),
-                code,
-                error,
-                _iso(began_at),
-                _iso(context.now()),
-                round(context.clock.steady() - began_s, 1),
-                dict(left_by_unit(summaries)),
-                as_iso(resumption(summaries)),
-            ),
-        )
+        ended = PastRun(
+            command, _OUTCOMES.get(code, _FAILED), code, error, _iso(began_at),
+            _iso(context.now()), round(context.clock.steady() - began_s, 1),
+            dict(left_by_unit(summaries)), as_iso(resumption(summaries)),
+        )  # fmt: skip
+        values = {LAST_RUN: json.dumps(asdict(ended)), RUN_UNDER_WAY: ""}
+        if code in _OUTCOMES:
+            values[LAST_SUCCESS] = ended.ended_at
+        _remember(context, values)
 
     before = ""
     with ExitStack() as stack:
@@ -102,29 +97,12 @@ def _ending(err: BaseException) -> tuple[int, str]:
     return EXIT_FAILED, f"{type(err).__name__}: {line}"
 
 
-def _note_end(context: Context, ended: PastRun) -> None:
-    values = {LAST_RUN: json.dumps(asdict(ended)), RUN_UNDER_WAY: ""}
-    if ended.exit_code in _OUTCOMES:
-        values[LAST_SUCCESS] = ended.ended_at
-    _remember(context, values)
-
-
 def _remember(context: Context, values: Mapping[str, str]) -> None:
     if not has_tables(context.ledger):
         return
     with suppress(LedgerError), Ledger(context.ledger) as ledger:
         for key, value in values.items():
             ledger.remember(key, value)
-
-
-def last_run(ledger: Ledger) -> PastRun | None:
-    """Return how the last run ended, None before there was one.
-
-    Raises:
-        LedgerError: what was noted of it makes no sense.
-
-    """
-    return ledger.read(LAST_RUN, read_past_run)
 
 
 def begun_run(context: Context, ledger: Ledger) -> Begun | None:

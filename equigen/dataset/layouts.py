@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from equigen.dataset.context import SPLIT_NAME, Context
+from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.tsv import reading_tsv
 from equigen.errors import ConfigError
 from equigen.schema import ASIDE, SETS, Link
 from equigen.storage.atomic import copy_file, make_folder, move_file
 from equigen.storage.os_errors import translating_os_errors, translating_read_errors
 
-# Where each album is, in the folder of the sets.
-SPLIT_TSV: Final = SPLIT_NAME
-# What must stand there of an album.
+# Columns that split.tsv must have; it may have others.
 SET_COLUMNS: Final = ("album_id", "set", "group", "file", "sha256")
-# What a copy is called until it is whole.
+# The name of a copy until it is whole.
 UNFINISHED: Final = ".new-split"
 
 

@@ -44,7 +44,7 @@ class Edit(NamedTuple):
 
 
 class Stamp(NamedTuple):
-    """What changes with each rewriting of a file."""
+    """Size, date and inode of a file; each rewriting changes them."""
 
     size_bytes: int
     mtime_ns: int
@@ -74,7 +74,7 @@ def map_table(
     with reading_tsv(path, made_by=made_by, required=required) as tsv:
         names, head_bytes = tsv.columns, tsv.head_bytes
     with path.open("rb") as file:
-        stamp = _stamp(file)
+        stamp = stamp_of(file.fileno())
         reader = Reader(path, file, names, columns, made_by, required, block_bytes)
         yield from reader.chunks(head_bytes, work)
         _WHOLE[path.absolute()] = stamp
@@ -111,23 +111,18 @@ def require_whole_tsv(path: Path) -> None:
     deque(map_table(path, (), lambda _: None), maxlen=0)
 
 
-def stamp_of(path: Path) -> Stamp:
-    """Return what a file's rewriting would change."""
-    found = path.stat()
+def stamp_of(file: Path | int) -> Stamp:
+    """Return the stamp of a file, given by its path or its descriptor."""
+    found = os.stat(file)  # noqa: PTH116  (a Path has no stat of a descriptor)
     return Stamp(found.st_size, found.st_mtime_ns, found.st_ino)
-
-
-class Rewritten(NamedTuple):
-    """How many rows a TSV has, and how many of them were changed."""
-
-    rows: int
-    changed: int
 
 
 def rewrite_column(
     path: Path, column: str, change: "Callable[[pl.Series], pl.Series]"
-) -> Rewritten:
+) -> tuple[int, int]:
     """Change a column of the dataset's TSV in place; where nothing changes, nothing is written.
+
+    Return the number of rows, and of those that changed.
 
     Raises:
         MissingInputError, InputError: there is none, or it is broken; it stays untouched.
@@ -145,7 +140,7 @@ def rewrite_column(
         edits += found
     if edits:
         splice(path, edits, since=stamp)
-    return Rewritten(rows, len(edits))
+    return rows, len(edits)
 
 
 def append_rows(path: Path, rows: Iterable[Sequence[str]]) -> None:
@@ -193,7 +188,7 @@ def splice(
     """
     target = output or path
     with path.open("rb") as old, in_place_of(target) as beside, beside.open("xb") as new:
-        stamp = _stamp(old)
+        stamp = stamp_of(old.fileno())
         if stamp != since:
             raise changed_meanwhile(path)
         for edit in edits:
@@ -212,11 +207,6 @@ def _copy(old: BinaryIO, new: BinaryIO, size_bytes: int) -> None:
     while size_bytes > 0 and (body := old.read(min(size_bytes, _COPIED_BYTES))):
         new.write(body)
         size_bytes -= len(body)
-
-
-def _stamp(file: BinaryIO) -> Stamp:
-    found = os.fstat(file.fileno())
-    return Stamp(found.st_size, found.st_mtime_ns, found.st_ino)
 
 
 def as_cell(cell: str) -> str:

@@ -1,5 +1,6 @@
 """Read a TSV's columns, block by block, with polars and numpy; with csv what isn't plain."""
 
+import codecs
 import csv
 import io
 import os
@@ -203,6 +204,8 @@ class Reader:
         if b"\0" in data or not _is_utf8(data):
             raise _TornError
         if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
+            raise _NotPlainError
+        if data.startswith(codecs.BOM_UTF8):  # part of a cell here; polars would drop it
             raise _NotPlainError
         tabs, starts, ends = self._cells(data)
         if b'"' in data and _ODD_QUOTE.search(data):

@@ -12,7 +12,7 @@ from typing import Final
 
 from equigen.errors import EquigenError, LockedError
 from equigen.ledger.database import BESIDE, CHANGED, complaint, damaged, has_tables, translated
-from equigen.ledger.tables import LEDGER_FORMAT
+from equigen.ledger.tables import APPLICATION_ID
 from equigen.storage.atomic import in_place_of
 from equigen.storage.lock import dataset_lock
 from equigen.storage.os_errors import translating_os_errors
@@ -114,7 +114,7 @@ def _copy(ledger: Path, new: Path) -> None:
             wrong = complaint(copy, "quick_check")
     except sqlite3.Error as err:
         raise translated(ledger, err) from err
-    if wrong or mark != LEDGER_FORMAT.application_id:
+    if wrong or mark != APPLICATION_ID:
         raise damaged(ledger, wrong or "it has another program's mark")
     with new.open("rb+") as file:
         os.fsync(file.fileno())

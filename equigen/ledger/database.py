@@ -1,4 +1,4 @@
-"""Open an SQLite file with a format of its own: check it, migrate it, translate its errors.
+"""Open the ledger's SQLite file: check it, migrate it, translate its errors.
 
 https://www.sqlite.org/pragma.html#pragma_application_id tells how such files are told apart, and
 https://www.sqlite.org/rescode.html lists SQLite's error codes.
@@ -8,9 +8,8 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -18,19 +17,9 @@ from typing import Any, Self
 
 from equigen.errors import EquigenError, ForeignLedgerError, LedgerError, LockedError, StorageError
 from equigen.interrupts import deferred_interrupts
+from equigen.ledger.tables import APPLICATION_ID, MIGRATIONS, TABLES, VERSION
 from equigen.schema import safe_text
 from equigen.storage.os_errors import translating_os_errors
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """Describe a file's format; `migrations` has the SQL that upgrades each older version."""
-
-    application_id: int
-    version: int
-    schema: str
-    migrations: Mapping[int, str]
-
 
 # A replacement is built under the first suffix, renamed to the second once it is whole, and then
 # put in the file's place.
@@ -63,16 +52,23 @@ _OUR_FAULT = (sqlite3.ProgrammingError, sqlite3.InterfaceError)
 
 
 class Database:
-    """Hold an open file; threads may share it. Close it, or use it as a context manager.
+    """An open ledger file; threads may share it. Close it, or use it as a context manager.
 
     Where the context's block raises an error that damaged values can cause, the whole file is
     checked: a damaged file raises a `LedgerError`, and any other error passes through.
     """
 
-    def __init__(
-        self, path: Path, form: Format, *, read_only: bool = False, wait_s: float = _WAIT_S
-    ) -> None:
-        self._path, self._form = path, form
+    def __init__(self, path: Path, *, read_only: bool = False, wait_s: float = _WAIT_S) -> None:
+        """Open the file at `path`; a missing one is made, unless it is only to be read.
+
+        One that an older version wrote is brought up to date. `wait_s` is how long a writer in
+        another process is waited for.
+
+        Raises:
+            LedgerError: it is from a newer version, damaged, or not a ledger at all.
+
+        """
+        self._path = path
         if not read_only:
             put_built_in_place(path)
         elif is_empty(path):  # opened, SQLite would remove what it keeps beside it
@@ -113,28 +109,20 @@ class Database:
     def _set_up(self, *, read_only: bool) -> None:
         version = self._pragma("user_version")
         empty = not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if not empty and self._pragma("application_id") != self._form.application_id:
+        if not empty and self._pragma("application_id") != APPLICATION_ID:
             msg = (
                 f"{self._path}: this SQLite file is not EquiGen's ledger. Expected one that"
                 " `equigen fetch` or `download` made. Move it away and run again."
             )
             raise ForeignLedgerError(msg)
-        if version > self._form.version:
-            msg = (
-                f"{self._path}: the ledger has format {version}, from a newer EquiGen; this one"
-                f" reads up to {self._form.version}. Upgrade EquiGen; nothing was changed."
-            )
-            raise ForeignLedgerError(msg)
+        refuse_newer(self._path, version)
         if empty and read_only:
             raise damaged(self._path, _NO_TABLE)
         if empty:  # new, or left by a process that was killed before it made the tables
             self._db.execute("PRAGMA journal_mode = WAL")
-            marks = (
-                f"PRAGMA application_id = {self._form.application_id};"
-                f" PRAGMA user_version = {self._form.version};"
-            )
-            self._db.executescript(f"BEGIN; {self._form.schema} {marks} COMMIT;")
-        elif version < self._form.version:
+            marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
+            self._db.executescript(f"BEGIN; {TABLES} {marks} COMMIT;")
+        elif version < VERSION:
             self._bring_up_to_date()
         # Safe against a killed process; a power cut may cost the last transactions, never the file.
         self._db.execute("PRAGMA synchronous = NORMAL")
@@ -144,10 +132,10 @@ class Database:
     def _bring_up_to_date(self) -> None:
         with self._transaction() as db:
             # Another process may have migrated it meanwhile.
-            for old in range(self._pragma("user_version"), self._form.version):
-                for statement in self._form.migrations[old].split(";"):
+            for old in range(self._pragma("user_version"), VERSION):
+                for statement in MIGRATIONS[old].split(";"):
                     db.execute(statement)
-            db.execute(f"PRAGMA user_version = {self._form.version}")
+            db.execute(f"PRAGMA user_version = {VERSION}")
 
     def _pragma(self, name: str) -> int:
         return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
@@ -192,6 +180,21 @@ class Database:
             yield
         except sqlite3.Error as err:
             raise translated(self._path, err) from err
+
+
+def refuse_newer(path: Path, version: int) -> None:
+    """Refuse a ledger whose format has a higher number than ours.
+
+    Raises:
+        ForeignLedgerError: it has.
+
+    """
+    if version > VERSION:
+        msg = (
+            f"{path}: the ledger has format {version}, from a newer EquiGen; this one reads up to"
+            f" {VERSION}. Upgrade EquiGen; nothing was changed."
+        )
+        raise ForeignLedgerError(msg)
 
 
 def has_tables(path: Path) -> bool:

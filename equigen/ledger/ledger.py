@@ -7,7 +7,6 @@ import json
 import operator
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import asdict, fields, replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 from equigen.identity.albums import Identity
@@ -26,26 +25,26 @@ from equigen.ledger.models import (
     read_texts,
 )
 from equigen.ledger.records import HostRecords, LikenessRecords
-from equigen.ledger.tables import LEDGER_FORMAT
 from equigen.schema import COLUMNS, Album, Listing
 
 _Said = TypeVar("_Said")
 _NOTHING: Mapping[str, bytes] = {}
 LEDGER_NAME = "equigen_ledger.sqlite"
-# How covers last got into their sets, under the key of `Ledger.value`; "move" took them away.
+# The way that covers last got into their sets, under the key of `Ledger.value`; "move" took them
+# away.
 SPLIT_LINK = "split_link"
-# What the last split found of groups too large for a set, as JSON (`commands/split.py`).
+# Figures of the last split on groups too large for a set, as JSON (`commands/split.py`).
 SPLIT_GROUPS = "split_groups"
-# Which covers were compared for look-alikes the last time, whoever asked.
+# A digest of the covers that were last compared for look-alikes.
 COVERS_COMPARED = "covers_compared"
-# When a fetch, and when a refresh, last got all that there was: UTC in ISO 8601.
+# The dates at which a fetch, and a refresh, last got all that there was: UTC in ISO 8601.
 LAST_FETCH = "last_fetch"
 LAST_REFRESH = "last_refresh"
 LAST_SOURCE = "last_source"
-# Figures of the TSV's rows, as JSON, and of which state of the file they are.
+# Figures of the TSV's rows, as JSON, with the state of the file that they are of.
 TSV_FACTS = "tsv_facts"
-# How the last run, fetch or download ended, as JSON; when one last ended well, UTC in ISO 8601; and
-# which one is under way or was killed, as JSON (`history.py`).
+# The end of the last run, fetch or download, as JSON; the date at which one last ended well, UTC in
+# ISO 8601; and the one that is under way or was killed, as JSON (`history.py`).
 LAST_RUN = "last_run"
 LAST_SUCCESS = "last_success"
 RUN_UNDER_WAY = "run_under_way"
@@ -57,17 +56,6 @@ DOWNLOADING = "downloading"
 
 class Ledger(HostRecords, LikenessRecords):
     """An open ledger; may be used from several threads. Close it, or use it as a context."""
-
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        """Open the ledger at `path`; a missing one is made, unless it is only to be read.
-
-        One that an older version wrote is brought up to date.
-
-        Raises:
-            LedgerError: it is from a newer version, damaged, or not a ledger at all.
-
-        """
-        super().__init__(path, LEDGER_FORMAT, read_only=read_only)
 
     # Pages
 
@@ -356,7 +344,7 @@ class Ledger(HostRecords, LikenessRecords):
                 "UPDATE OR IGNORE placements SET album = ?2 WHERE album = ?1", albums.items()
             )
 
-    # What was balanced
+    # Balanced albums
 
     def balanced(self) -> set[bytes]:
         """Return the albums that the last balance in place kept (`balancing.memento_of`)."""

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from equigen.ledger.database import Database
 from equigen.ledger.models import CoverPair, Rest, StoredLook, read_moment
 
-_OF_DAY = "day IN (?1, date(?1, '+1 day'))"
-
 
 class HostRecords(Database):
     """The ledger's tables `requests`, `rests` and `renewals`."""
@@ -19,9 +17,7 @@ class HostRecords(Database):
 
         Those of the day after it count as well: where there are any, the clock was set back.
         """
-        sql = f"SELECT ifnull(sum(count), 0) FROM requests WHERE {_OF_DAY} AND host = ?2"  # noqa: S608  (our own words)
-        with self._rows(sql, (day, host)) as rows:
-            return int(next(rows)[0])
+        return self.requests_of(day).get(host, 0)
 
     def count_request(self, host: str, day: str) -> None:
         """Count one more request to a host on a UTC day."""
@@ -34,7 +30,10 @@ class HostRecords(Database):
 
     def requests_of(self, day: str) -> dict[str, int]:
         """Return how many requests each host got on a UTC day, counted as `requests_on` does."""
-        sql = f"SELECT host, sum(count) FROM requests WHERE {_OF_DAY} GROUP BY host"  # noqa: S608  (our own words)
+        sql = (
+            "SELECT host, sum(count) FROM requests WHERE day IN (?1, date(?1, '+1 day'))"
+            " GROUP BY host"
+        )
         with self._rows(sql, (day,)) as rows:
             return dict(rows)
 

@@ -1,8 +1,9 @@
 """Define the ledger's tables, and the migrations from each earlier format to the next."""
 
-from equigen.ledger.database import Format
-
-_TABLES = """
+# Tells a ledger from any other SQLite file: "EqG3".
+APPLICATION_ID = 0x45714733
+VERSION = 6
+TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE pages (
     query TEXT NOT NULL, page INTEGER NOT NULL, year INTEGER NOT NULL,
@@ -109,8 +110,8 @@ INSERT INTO sets_anew SELECT '', path, set_name FROM sets;
 DROP TABLE sets;
 ALTER TABLE sets_anew RENAME TO sets;
 """
-# What brings a ledger of each earlier format to the next one, by the format it comes from.
-_MIGRATIONS = {
+# SQL that brings a ledger of each earlier format to the next one, by the earlier format.
+MIGRATIONS = {
     1: """
 ALTER TABLE covers ADD COLUMN final_url TEXT NOT NULL DEFAULT '';
 ALTER TABLE covers ADD COLUMN rendering TEXT NOT NULL DEFAULT 'original';
@@ -172,10 +173,3 @@ CREATE TABLE rests (
 """,
     5: _BY_PICTURE,
 }
-
-LEDGER_FORMAT = Format(
-    application_id=0x45714733,  # "EqG3", to tell a ledger from any other SQLite file
-    version=6,
-    schema=_TABLES,
-    migrations=_MIGRATIONS,
-)

@@ -14,10 +14,10 @@ from typing import Final
 
 from equigen.errors import ForeignLedgerError, LedgerError
 from equigen.images.descriptor import VIEW
-from equigen.ledger.database import BESIDE, complaint, translated
+from equigen.ledger.database import BESIDE, complaint, refuse_newer, translated
 from equigen.ledger.ledger import COVERS_COMPARED, Ledger
 from equigen.ledger.models import BROKEN, FAILED, MISSING, OK, READERS, REFUSED, read_moment
-from equigen.ledger.tables import LEDGER_FORMAT
+from equigen.ledger.tables import VERSION
 from equigen.schema import ASIDE, COLUMNS, SETS
 
 # Of ledgers made before `artist_ids`, and since.
@@ -69,35 +69,26 @@ def copy_sound(source: Path, target: Path) -> dict[str, int] | None:
         StorageError: the disk refuses.
 
     """
-    if (version := _version(source)) > LEDGER_FORMAT.version:
-        msg = (
-            f"{source}: this copy of the ledger has format {version}, from a newer EquiGen; this"
-            f" one reads up to {LEDGER_FORMAT.version}. Upgrade EquiGen; nothing was changed."
-        )
-        raise ForeignLedgerError(msg)
+    refuse_newer(source, _version(source))
     try:
-        return _copied(source, target)
+        with _reading(source) as db, closing(sqlite3.connect(target)) as new:
+            db.backup(new)
+        if _torn(target):
+            return None
+        with Ledger(target):  # an older format is brought up to date
+            pass
+        with closing(sqlite3.connect(target)) as db, db:
+            if _lacking(db):
+                return None
+            _add_functions(db)
+            _remove_senseless(db)
+            return {name: _number(db, f"SELECT count(*) FROM {name}") for name in _TABLES}  # noqa: S608  (our own names)
     except sqlite3.Error as err:
         if not isinstance(found := translated(target, err), LedgerError):
             raise found from err
     except LedgerError:
         pass
     return None
-
-
-def _copied(source: Path, target: Path) -> dict[str, int] | None:
-    with _reading(source) as db, closing(sqlite3.connect(target)) as new:
-        db.backup(new)
-    if _torn(target):
-        return None
-    with Ledger(target):  # an older format is brought up to date
-        pass
-    with closing(sqlite3.connect(target)) as db, db:
-        if _lacking(db):
-            return None
-        _add_functions(db)
-        _remove_senseless(db)
-        return {name: _number(db, f"SELECT count(*) FROM {name}") for name in _TABLES}  # noqa: S608  (our own names)
 
 
 def _remove_senseless(db: sqlite3.Connection) -> None:
@@ -118,7 +109,7 @@ def _remove_senseless(db: sqlite3.Connection) -> None:
 
 def _torn(path: Path) -> str:
     """Return the first thing that SQLite finds wrong in a file, "" where nothing is."""
-    if _version(path) > LEDGER_FORMAT.version:
+    if _version(path) > VERSION:
         return ""  # opening it says that it is from a newer version
     try:
         with _reading(path) as db:
@@ -144,7 +135,7 @@ def _looks_like_ours(path: Path) -> bool:
     try:
         with _reading(path) as db:
             has_tables = len(_there(db)) > len(_TABLES) / 2
-        return has_tables and _version(path) <= LEDGER_FORMAT.version
+        return has_tables and _version(path) <= VERSION
     except sqlite3.Error:
         return False
 

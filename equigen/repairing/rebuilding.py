@@ -9,11 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 
-from equigen.dataset.context import Bar, Context
+from equigen.dataset.context import SPLIT_TSV, Bar, Context
 from equigen.dataset.covers import dataset_covers, name_in
 from equigen.dataset.layouts import (
     SET_COLUMNS,
-    SPLIT_TSV,
     files_in_sets,
     listed_sets,
     sha256_of,

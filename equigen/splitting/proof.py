@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from equigen.dataset.context import Context
+from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.covers import WantedCover, dataset_covers
-from equigen.dataset.layouts import SPLIT_TSV, UNFINISHED, Place
+from equigen.dataset.layouts import UNFINISHED, Place
 from equigen.dataset.tsv import reading_tsv
 from equigen.errors import InputError, LeakError, MissingInputError
 from equigen.identity.artists import artist_ids, artists_by_credit

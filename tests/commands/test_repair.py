@@ -25,7 +25,7 @@ from equigen.errors import InputError, LedgerError, MissingInputError
 from equigen.ledger.backup import back_up, copies_of
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import Rest
-from equigen.ledger.tables import LEDGER_FORMAT
+from equigen.ledger.tables import VERSION
 from equigen.repairing.damage import find_damage
 from equigen.schema import Link
 
@@ -564,7 +564,7 @@ def test_a_copy_from_a_newer_version_is_not_thrown_away(tmp_path: Path, whole: W
     context = context_of(folder, whole)
     last, _ = copies_of(context.ledger)
     with sqlite3.connect(last) as db:
-        db.execute(f"PRAGMA user_version = {LEDGER_FORMAT.version + 1}")
+        db.execute(f"PRAGMA user_version = {VERSION + 1}")
     db.close()
     context.ledger.unlink()
     with pytest.raises(LedgerError, match=r"backup\.sqlite: .*from a newer EquiGen"):

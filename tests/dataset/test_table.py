@@ -83,6 +83,7 @@ def shared_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @given(lines_of(CELLS, widths=(6, 6, 6, 6, 6, 5, 7)), MARKS, st.sampled_from((16, 40, 99, 1 << 20)))
 @example("", b"", 16)
+@example(f"\ufeff{LINE}\n", b"", 16)
 @example(f'"{LINE}\n' * 3, b"", 16)
 @example(f'a\tb\t"c\n{LINE}\n{LINE}"\td\te\tf\n', b"", 40)
 @examples(400)

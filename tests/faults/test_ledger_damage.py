@@ -14,8 +14,7 @@ from wholes import LEDGER, Whole, make_whole, small_catalogue
 
 from equigen.errors import LedgerError, LockedError
 from equigen.ledger.ledger import Ledger
-from equigen.ledger.records import HostRecords
-from equigen.ledger.tables import LEDGER_FORMAT
+from equigen.ledger.tables import VERSION
 
 PAGE = 4096
 COMMANDS: dict[str, tuple[str, ...]] = {
@@ -61,12 +60,12 @@ def test_a_newer_ledger_is_refused_and_stays_as_it_is(
     """By every command: which format it has, which is read, what to do; no byte is changed."""
     folder = whole.copy(tmp_path / "data")
     with sqlite3.connect(folder / LEDGER) as db:
-        db.execute(f"PRAGMA user_version = {LEDGER_FORMAT.version + 1}")
+        db.execute(f"PRAGMA user_version = {VERSION + 1}")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
     before = {file: file.read_bytes() for file in folder.rglob("*.*") if file.is_file()}
     line = line_of(run(forks, folder, whole, *COMMANDS.get(command, (command,))))
-    assert f"format {LEDGER_FORMAT.version + 1}, from a newer EquiGen" in line
+    assert f"format {VERSION + 1}, from a newer EquiGen" in line
     assert "Upgrade EquiGen; nothing was changed" in line
     passing = {".equigen.lock"}
     after = {
@@ -192,7 +191,7 @@ def test_a_ledger_that_another_program_keeps_locked_is_told(tmp_path: Path) -> N
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:
-        with HostRecords(path, LEDGER_FORMAT, wait_s=0.05) as hosts:
+        with Ledger(path, wait_s=0.05) as hosts:
             with pytest.raises(LockedError, match="another program keeps the ledger locked"):
                 hosts.end_rest("a.example")
     finally:
