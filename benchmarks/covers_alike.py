@@ -26,7 +26,7 @@ import numpy as np
 from bench.changes import CHANGES
 from PIL import Image, ImageOps
 
-from equigen.cli.console import BarMaker
+from equigen.cli.console import TqdmBars
 from equigen.images.check import check_picture
 from equigen.images.descriptor import Grid, descriptor_of
 from equigen.images.rendering import Demands
@@ -126,7 +126,7 @@ def by_equigen(pictures: list[Picture], scratch: Path) -> Found:
     for same in places.values():
         found.pairs |= set(combinations(same, 2))
     files = {digest: str(scratch / pictures[at[0]].name) for digest, at in places.items()}
-    judged = list(judged_pairs(as_stored(looks), files, (), BarMaker(shown=False)))
+    judged = list(judged_pairs(as_stored(looks), files, (), TqdmBars(shown=False)))
     for pair in judged:
         if pair.verdict.is_alike:
             found.pairs |= {
@@ -222,7 +222,7 @@ def show_made_up(count: int) -> None:
             file.write_bytes(body)
             files[digest] = str(file)
             looks[digest] = check_picture(body, DEMANDS).descriptor
-        judged = list(judged_pairs(as_stored(looks), files, (), BarMaker(shown=False)))
+        judged = list(judged_pairs(as_stored(looks), files, (), TqdmBars(shown=False)))
     alike = sum(pair.verdict.is_alike for pair in judged)
     print(
         f"\n{count:,} covers drawn in {len(styles)} styles, {count * (count - 1) // 2:,} pairs:"
@@ -256,7 +256,7 @@ def show_search(count: int) -> None:
         looks[f"{number:064}"] = descriptor_of(grid).tobytes()
     began = time.perf_counter()
     for _ in judged_pairs(
-        as_stored(looks), dict.fromkeys(looks, ""), Everything(), BarMaker(shown=False)
+        as_stored(looks), dict.fromkeys(looks, ""), Everything(), TqdmBars(shown=False)
     ):
         pass
     print(f"\n{count:,} pictures searched in {time.perf_counter() - began:.1f} s")

@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 from covers_alike import DIFFERENT, EITHER
 
-from equigen.cli.console import BarMaker
+from equigen.cli.console import TqdmBars
 from equigen.commands import split
 from equigen.config.layers import Config
 from equigen.config.settings import DatasetSettings, SplitSettings, defaults
@@ -210,7 +210,7 @@ def by_pairs(covers: Sequence[RealCover]) -> list[Member]:
     looks = {cover.picture.sha256: cover.picture.descriptor for cover in covers}
     stored = (StoredLook(*each) for each in looks.items())
     ties = {digest: [digest] for digest in files}
-    for pair in judged_pairs(stored, files, (), BarMaker(shown=False)):
+    for pair in judged_pairs(stored, files, (), TqdmBars(shown=False)):
         if pair.verdict.is_alike:
             for digest in (pair.first, pair.second):
                 ties[digest].append(f"{pair.first} {pair.second}")
@@ -321,7 +321,7 @@ def context_of(folder: Path, seed: int) -> Context:
         dataset=DatasetSettings(directory=folder), split=SplitSettings(ratio=RATIO, seed=seed)
     )
     return Context(
-        Config(settings, Credentials(), folder), bar=BarMaker(shown=False), say=lambda _: None
+        Config(settings, Credentials(), folder), bar=TqdmBars(shown=False), say=lambda _: None
     )
 
 

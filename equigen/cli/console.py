@@ -33,7 +33,7 @@ class _TqdmBar:
         self._bar.refresh()
 
 
-class BarMaker:
+class TqdmBars:
     """Make progress bars: on a terminal's stderr, or in a notebook by `bar` of `tqdm.auto`.
 
     Where `shown` is false, or there is neither, they are silent.

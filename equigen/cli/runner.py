@@ -103,14 +103,14 @@ def open_dataset(path: AnyPath | None, config: AnyPath | None) -> "Dataset":
         InputError: the folder is a file.
 
     """
-    from equigen.cli.console import BarMaker  # noqa: PLC0415
+    from equigen.cli.console import TqdmBars  # noqa: PLC0415
     from equigen.config.layers import load  # noqa: PLC0415
     from equigen.dataset.context import Context  # noqa: PLC0415
     from equigen.dataset.dataset import Dataset  # noqa: PLC0415
     from equigen.storage.atomic import refuse_file  # noqa: PLC0415
 
     settings = load(Path(config) if config else None, flags=_folder_flag(path))
-    context = Context(settings, BarMaker(shown=False), say=lambda _: None)
+    context = Context(settings, TqdmBars(shown=False), say=lambda _: None)
     refuse_file(context.directory)
     if not context.directory.is_dir():
         msg = (
@@ -135,7 +135,7 @@ def run_stage(
         EquigenError: as the command line's error.
 
     """
-    from equigen.cli.console import BarMaker, as_json, as_text, say  # noqa: PLC0415
+    from equigen.cli.console import TqdmBars, as_json, as_text, say  # noqa: PLC0415
     from equigen.config.layers import load  # noqa: PLC0415
     from equigen.dataset.context import Context  # noqa: PLC0415
 
@@ -154,11 +154,11 @@ def run_stage(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tqdm's own, where a notebook lacks its widgets
         from tqdm.auto import tqdm as bar  # noqa: PLC0415
-    shown = BarMaker.is_shown(bar) if progress is None else progress
+    shown = TqdmBars.is_shown(bar) if progress is None else progress
     loaded = load(Path(config) if config else None, flags=flags)
     context = Context(
         loaded,
-        BarMaker(shown=shown, bar=bar),
+        TqdmBars(shown=shown, bar=bar),
         say=say if shown else lambda _: None,
     )
     execution = Execution(command, module)
@@ -342,7 +342,7 @@ def carry_out(
     """
     try:
         with logging_to(common.log_file, command.name) as log:
-            return _Shown(Execution(command, module), common, log).run(flags, values)
+            return _CommandLine(Execution(command, module), common, log).run(flags, values)
     except EquigenError as err:  # from the log file: nothing was begun
         complain(f"equigen {command.name}: {err}")
         return err.exit_code
@@ -365,7 +365,7 @@ def _end_of(err: BaseException) -> _End:
 
 
 @dataclass(slots=True)
-class _Shown:
+class _CommandLine:
     """A command on the command line: prints results, turns errors into one line and a code."""
 
     execution: Execution
@@ -403,7 +403,7 @@ class _Shown:
         self, flags: Mapping[str, Mapping[str, object]], values: Mapping[str, object]
     ) -> None:
         # Imported here: `--help` needs none of them.
-        from equigen.cli.console import BarMaker, as_text, columns, say  # noqa: PLC0415
+        from equigen.cli.console import TqdmBars, as_text, columns, say  # noqa: PLC0415
         from equigen.config.layers import load  # noqa: PLC0415
         from equigen.dataset.context import Context  # noqa: PLC0415
         from equigen.interrupts import deferred_interrupts  # noqa: PLC0415
@@ -418,7 +418,7 @@ class _Shown:
         if self.log:
             self.log.hide(config.credentials.secrets())
         talk = (lambda _: None) if quiet else say
-        context = Context(config, BarMaker(shown=not quiet), say=talk)
+        context = Context(config, TqdmBars(shown=not quiet), say=talk)
 
         def show(summary: "Summary") -> None:
             if not (quiet or self.common.json):

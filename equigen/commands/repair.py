@@ -30,7 +30,7 @@ from equigen.ledger.backup import copies_of, knows_covers
 from equigen.ledger.database import BESIDE, BUILDING, BUILT, is_empty, put_built_in_place
 from equigen.ledger.ledger import DOWNLOADING, LEDGER_NAME, Ledger
 from equigen.repairing.damage import copy_sound, find_damage
-from equigen.repairing.inventory import CHANGED, GONE, SPOILT, Found, Inventory
+from equigen.repairing.inventory import CHANGED, GONE, SPOILT, CoverCounts, Inventory
 from equigen.repairing.rebuilding import (
     RebuiltLedger,
     note_albums,
@@ -68,7 +68,7 @@ def run(context: Context) -> Summary:
         if damage := _damage_of(context):
             return _rebuild(context, damage, use_copies=True)
         with dataset.reading_ledger() as ledger:
-            found = _compare(context, ledger, mends=False) if ledger else Found()
+            found = _compare(context, ledger, mends=False) if ledger else CoverCounts()
         is_lost = dataset.has_lost_ledger
         # Files that don't decode keep other commands from using a ledger that knows no cover.
         if unknown := found.noted or (found.dropped[SPOILT] if is_lost else 0):
@@ -123,7 +123,7 @@ class _Rebuilt:
     albums: int = 0
     sets: int = 0
     sets_left_out: int = 0
-    found: Found = field(default_factory=Found)
+    found: CoverCounts = field(default_factory=CoverCounts)
     asked: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -178,9 +178,11 @@ def _remove(building: Path) -> None:
             building.with_name(building.name + end).unlink(missing_ok=True)
 
 
-def _compare(context: Context, ledger: Ledger, *, mends: bool, copied_s: float = math.inf) -> Found:
+def _compare(
+    context: Context, ledger: Ledger, *, mends: bool, copied_s: float = math.inf
+) -> CoverCounts:
     if not context.tsv.exists():
-        return Found()
+        return CoverCounts()
     inventory = Inventory(context, ledger, mends, CoverStore(context, ledger), copied_s)
     with context.bar("covers", _count_rows(context), "cover") as bar:
         return inventory.take(bar)
@@ -190,7 +192,7 @@ def _count_rows(context: Context) -> int:
     return sum(map_table(context.tsv, (), len))
 
 
-def _agreement(context: Context, found: Found, aside: Path | None) -> Summary:
+def _agreement(context: Context, found: CoverCounts, aside: Path | None) -> Summary:
     notes = ["nothing to repair: the ledger is whole"]
     if aside:
         notes = [f"a repair that was cut off is done: what was damaged lies in {aside}"]
@@ -210,7 +212,7 @@ def _agreement(context: Context, found: Found, aside: Path | None) -> Summary:
     )
 
 
-def _advice(found: Found, *, mends: bool) -> Iterator[str]:
+def _advice(found: CoverCounts, *, mends: bool) -> Iterator[str]:
     shown = f" (for example {found.examples[0]})" if found.examples else ""
     dropped = found.dropped
     if dropped[CHANGED] or (dropped[SPOILT] and not mends):

@@ -29,7 +29,7 @@ from equigen.errors import MissingInputError, UsageError
 from equigen.ledger.ledger import SPLIT_GROUPS, SPLIT_LINK
 from equigen.ledger.models import AlbumSet, SplitGroups
 from equigen.schema import ASIDE, SETS, Group, Link
-from equigen.splitting.assignment import Outcome, dealt_by_group, dealt_by_library
+from equigen.splitting.assignment import SplitOutcome, dealt_by_group, dealt_by_library
 from equigen.splitting.grouping import LARGEST_SHARE
 from equigen.splitting.proof import prove_none
 from equigen.summary import Summary, Table
@@ -105,13 +105,13 @@ def _no_covers(context: Context) -> MissingInputError:
     return MissingInputError(msg)
 
 
-def _rows(outcome: Outcome) -> Iterator[list[str]]:
+def _rows(outcome: SplitOutcome) -> Iterator[list[str]]:
     for row in outcome.rows:
         genre = row.path.partition("/")[0]
         yield [row.album_id, genre, row.set_name, row.group, row.path, row.sha256]
 
 
-def _groups(context: Context, outcome: Outcome) -> SplitGroups:
+def _groups(context: Context, outcome: SplitOutcome) -> SplitGroups:
     """Return the figures of groups that the report shows, too."""
     group, each = str(context.settings.split.group), outcome.grouping
     if each is None:
@@ -119,7 +119,7 @@ def _groups(context: Context, outcome: Outcome) -> SplitGroups:
     return SplitGroups(group, len(each.groups), each.cut, each.largest_cut, len(each.loose))
 
 
-def _summary(context: Context, outcome: Outcome, plan: Changes, link: Link) -> Summary:
+def _summary(context: Context, outcome: SplitOutcome, plan: Changes, link: Link) -> Summary:
     sizes = Counter((row.path.partition("/")[0], row.set_name) for row in outcome.rows)
     totals = Counter(row.set_name for row in outcome.rows)
     shown = (*SETS, ASIDE) if outcome.aside else SETS
@@ -151,7 +151,7 @@ def _summary(context: Context, outcome: Outcome, plan: Changes, link: Link) -> S
     )
 
 
-def _notes(outcome: Outcome, groups: SplitGroups) -> Iterator[str]:
+def _notes(outcome: SplitOutcome, groups: SplitGroups) -> Iterator[str]:
     if groups.cut:
         yield (
             f"{groups.cut:,} groups were larger than {LARGEST_SHARE:.0%} of a genre (up to"

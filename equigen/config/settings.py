@@ -26,7 +26,7 @@ from equigen.config.source_settings import (
     DumpsSettings,
     Folder,
     MusicBrainzSettings,
-    Table,
+    SettingsTable,
 )
 from equigen.http.addresses import host_name
 from equigen.images.rendering import Check, Fit, ImageFormat, Rendering
@@ -47,7 +47,7 @@ class Spread(StrEnum):
     EVEN = "even"
 
 
-class DatasetSettings(Table):
+class DatasetSettings(SettingsTable):
     """`[dataset]`: the location of the dataset; the names are relative to `directory`."""
 
     directory: Folder = Field(Path("data"), description="everything below lies under it")
@@ -56,7 +56,7 @@ class DatasetSettings(Table):
     split: Name = Field("split", description="the sets: train, val and test")
 
 
-class LabelSettings(Table):
+class LabelSettings(SettingsTable):
     """`[[fetch.label]]`: a label of the user's own; it needs a `genre` or a `style`."""
 
     name: Name
@@ -73,7 +73,7 @@ class LabelSettings(Table):
         return self
 
 
-class FetchSettings(Table):
+class FetchSettings(SettingsTable):
     """`[fetch]`: the albums to fetch, and the quotas of the labels."""
 
     source: Name = Field(
@@ -140,7 +140,7 @@ class FetchSettings(Table):
         return Label(table.name, table.genre, table.style, limit, folder, genre_name=table.name)
 
 
-class HostSettings(Table):
+class HostSettings(SettingsTable):
     """`[download.hosts."HOST"]`: the limits of one picture host."""
 
     per_minute: int = Field(0, ge=0, description="requests in any 60 s; 0: no limit")
@@ -154,7 +154,7 @@ _DEFAULT_HOSTS: Mapping[str, Mapping[str, int]] = {
 }
 
 
-class DownloadSettings(Table):
+class DownloadSettings(SettingsTable):
     """`[download]`: the checks and sizes of covers, and the limits of their hosts."""
 
     min_size_px: int = Field(2, ge=1, description="smallest width and height; 1x1 is a spacer")
@@ -220,7 +220,7 @@ class DownloadSettings(Table):
         return merged
 
 
-class HttpSettings(Table):
+class HttpSettings(SettingsTable):
     """`[http]`: timeouts and retries of the HTTP client that all stages share."""
 
     connect_timeout_s: float = Field(
@@ -239,7 +239,7 @@ class HttpSettings(Table):
     max_redirects: int = Field(5, ge=0, description="redirects that are followed")
 
 
-class BalanceSettings(Table):
+class BalanceSettings(SettingsTable):
     """`[balance]`: the most albums of an artist in a genre, and the seed."""
 
     per_artist: int = Field(
@@ -248,7 +248,7 @@ class BalanceSettings(Table):
     seed: int = Field(1337, description="decides which albums of a genre and decade are kept")
 
 
-class SplitSettings(Table):
+class SplitSettings(SettingsTable):
     """`[split]`: the shares of train, val and test, the grouping, and the seed."""
 
     ratio: tuple[float, float, float] = Field(

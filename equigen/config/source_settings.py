@@ -38,7 +38,7 @@ BaseUrl = Annotated[
 UserAgent = Annotated[str, StringConstraints(strip_whitespace=True)]
 
 
-class Table(BaseModel):
+class SettingsTable(BaseModel):
     """One `[table]` of config.toml."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -55,7 +55,7 @@ class Table(BaseModel):
         return value
 
 
-class DiscogsSettings(Table):
+class DiscogsSettings(SettingsTable):
     """`[discogs]`: access to the Discogs API."""
 
     base_url: BaseUrl = Field(DISCOGS_API_URL, description="where the API is")
@@ -75,7 +75,7 @@ class DiscogsSettings(Table):
         return self.user_agent or f"EquiGen/{__version__}"
 
 
-class MusicBrainzSettings(Table):
+class MusicBrainzSettings(SettingsTable):
     """`[musicbrainz]`: the choice between MusicBrainz's dump and its API."""
 
     live: bool = Field(
@@ -106,7 +106,7 @@ def _with_known_home(folder: Path) -> Path:
 Folder = Annotated[Path, AfterValidator(_with_known_home)]
 
 
-class DumpsSettings(Table):
+class DumpsSettings(SettingsTable):
     """`[dumps]`: the open dumps: their folder, their dates, and their hosts."""
 
     directory: Folder = Field(
@@ -127,7 +127,7 @@ class DumpsSettings(Table):
     )
 
 
-class CoverArtSettings(Table):
+class CoverArtSettings(SettingsTable):
     """`[coverart]`: the covers of the Cover Art Archive, for albums that come from dumps."""
 
     base_url: BaseUrl = Field("https://coverartarchive.org", description="where the archive is")

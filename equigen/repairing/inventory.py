@@ -39,7 +39,7 @@ NOT_HAD, ABSENT = "can't be had, as the ledger knows", "no cover yet"
 
 
 @dataclass(slots=True)
-class Found:
+class CoverCounts:
     """Count the covers of all rows, each once: known, noted from their files, or dropped.
 
     `noted` are those that the ledger didn't know, or knew as older files.
@@ -53,7 +53,7 @@ class Found:
     examples: list[str] = field(default_factory=list)
 
 
-class _Shown(NamedTuple):
+class _FileNow(NamedTuple):
     """Describe a cover's file as it is now; `file` is None where there is none.
 
     `fits` tells whether it holds the bytes that the ledger knows. `picture` is None where it wasn't
@@ -81,10 +81,10 @@ class Inventory:
     mends: bool
     store: CoverStore
     copied_s: float = math.inf
-    found: Found = field(default_factory=Found)
+    found: CoverCounts = field(default_factory=CoverCounts)
     _moves: bool = False
 
-    def take(self, bar: Bar) -> Found:
+    def take(self, bar: Bar) -> CoverCounts:
         """Check the covers of all rows.
 
         Raises:
@@ -119,16 +119,16 @@ class Inventory:
 
     def _look(
         self, row: WantedCover, *, known: Mapping[str, Cover], seen: Collection[str]
-    ) -> _Shown:
+    ) -> _FileNow:
         cover = known.get(row.picture)
         with translating_read_errors(self.context.images / row.path):
             file = self._file(row.path)
             if file is None:
-                return _Shown(None)
+                return _FileNow(None)
             body = file.read_bytes()
         sha256 = hashlib.sha256(body).hexdigest()
         fits = cover is not None and cover.status == OK and cover.sha256 == sha256
-        shown = _Shown(file, sha256, len(body), fits)
+        shown = _FileNow(file, sha256, len(body), fits)
         if fits and (sha256 in seen or not self.mends):
             return shown
         try:
@@ -144,7 +144,13 @@ class Inventory:
         return next((file for file in places if file.is_file()), None)
 
     def _sort(
-        self, row: WantedCover, known: Cover | None, shown: _Shown, *, has_file: bool, is_new: bool
+        self,
+        row: WantedCover,
+        known: Cover | None,
+        shown: _FileNow,
+        *,
+        has_file: bool,
+        is_new: bool,
     ) -> Cover | None:
         """Count a row's cover, and return what to note of it, if anything.
 
@@ -178,7 +184,7 @@ class Inventory:
         if has_file and len(self.found.examples) < _MOST_EXAMPLES:
             self.found.examples.append(row.path)
 
-    def _cover(self, row: WantedCover, shown: _Shown, picture: Picture) -> Cover:
+    def _cover(self, row: WantedCover, shown: _FileNow, picture: Picture) -> Cover:
         """Return what a download would have noted; the file's date tells when the cover came."""
         size_px = picture.width_px, picture.height_px
         came_s = shown.file.stat().st_mtime if shown.file else 0.0

@@ -51,7 +51,7 @@ class SplitRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SplitOutcome:
     """Where each of so many `files` goes, in path order.
 
     `aside` are those of the rows that are in no set, and why; `strangers` how many files no row of
@@ -91,7 +91,7 @@ class _Album:
         return Member(self.row.path, self.row.label, ties, is_collaboration=is_collaboration)
 
 
-def dealt_by_library(context: Context, ledger: Ledger) -> Outcome:
+def dealt_by_library(context: Context, ledger: Ledger) -> SplitOutcome:
     """Have split-folders deal each cover by itself; nothing is remembered.
 
     Shuffling and cutting are the library's own: the sets are those of `splitfolders.ratio(images,
@@ -116,7 +116,7 @@ def dealt_by_library(context: Context, ledger: Ledger) -> Outcome:
         random.setstate(state)
     there = _there(context)
     known = ledger.cover_digests()
-    return Outcome(
+    return SplitOutcome(
         [
             SplitRow("", "", sets[path], "", path, _digest(context, there[path], known))
             for path in sorted(sets)
@@ -125,7 +125,7 @@ def dealt_by_library(context: Context, ledger: Ledger) -> Outcome:
     )
 
 
-def dealt_by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool) -> Outcome:
+def dealt_by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool) -> SplitOutcome:
     """Deal covers so that no tie is in two sets, and each album stays where it was.
 
     Raises:
@@ -163,7 +163,7 @@ def dealt_by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool
         for path, set_name in sorted(where.items())
         for album in (by_path[path],)
     ]
-    return Outcome(
+    return SplitOutcome(
         rows,
         len(there),
         dealt.aside,
