@@ -38,6 +38,11 @@ _LogFlag = Annotated[
     typer.Option("--log-file", metavar="PATH", help="Append what happens, a JSON object a line."),
 ]
 
+_COMMON_FLAGS = {
+    "config": _ConfigFlag, "quiet": _QuietFlag, "verbose": _VerboseFlag, "json": _JsonFlag,
+    "log_file": _LogFlag,
+}  # fmt: skip
+
 
 def main() -> None:
     """Run the command line and exit with its code."""
@@ -143,20 +148,14 @@ def _command(command: Plugin) -> Any:  # noqa: ANN401  (typer has no public name
 
     def callback(ctx: typer.Context, **values: Any) -> None:  # noqa: ANN401
         before = ctx.obj or Common()
-        common = Common(
-            config=values.pop("config") or before.config,
-            quiet=values.pop("quiet") or before.quiet,
-            verbose=values.pop("verbose") or before.verbose,
-            json=values.pop("json"),
-            log_file=values.pop("log_file") or before.log_file,
-        )
+        given = {name: values.pop(name) or getattr(before, name) for name in _COMMON_FLAGS}
         flags: dict[str, dict[str, object]] = {}
         for name, path in settings.items():
             value = values.pop(name)
             if value not in (None, []):
                 table, _, key = path.partition(".")
                 flags.setdefault(table, {})[key] = value.split(",") if _is_tuple(path) else value
-        code = carry_out(command, module, common, flags, values)
+        code = carry_out(command, module, Common(**given), flags, values)
         if code == EXIT_INTERRUPTED:
             _stopped.append(command.name)
         raise typer.Exit(code)
@@ -169,11 +168,10 @@ def _command(command: Plugin) -> Any:  # noqa: ANN401  (typer has no public name
             inspect.Parameter(name, keyword, annotation=_setting_type(path), default=None)
             for name, path in settings.items()
         ),
-        inspect.Parameter("config", keyword, annotation=_ConfigFlag, default=None),
-        inspect.Parameter("quiet", keyword, annotation=_QuietFlag, default=False),
-        inspect.Parameter("verbose", keyword, annotation=_VerboseFlag, default=False),
-        inspect.Parameter("json", keyword, annotation=_JsonFlag, default=False),
-        inspect.Parameter("log_file", keyword, annotation=_LogFlag, default=None),
+        *(
+            inspect.Parameter(name, keyword, annotation=flag, default=getattr(Common(), name))
+            for name, flag in _COMMON_FLAGS.items()
+        ),
     ]
     callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     callback.__annotations__ = {p.name: p.annotation for p in parameters}

@@ -135,7 +135,7 @@ def run_stage(
         EquigenError: as the command line's error.
 
     """
-    from equigen.cli.console import TqdmBars, as_json, as_text, say  # noqa: PLC0415
+    from equigen.cli.console import TqdmBars, as_text, say  # noqa: PLC0415
     from equigen.config.layers import load  # noqa: PLC0415
     from equigen.dataset.context import Context  # noqa: PLC0415
 
@@ -164,13 +164,8 @@ def run_stage(
     execution = Execution(command, module)
     with translating_stray_os_errors():
         execution.run(context, values)
-    summaries = execution.summaries
-    if execution.is_recipe:
-        code = EXIT_PARTLY if any(each.partly for each in summaries) else EXIT_DONE
-        fields = as_json(summaries, exit_code=code, error="")
-    else:
-        fields = summaries[0].as_json()
-    return Result(fields, "\n\n".join(map(as_text, summaries)))
+    text = "\n\n".join(map(as_text, execution.summaries))
+    return Result(execution.as_json(execution.code), text)
 
 
 def _folder_flag(path: AnyPath | None) -> dict[str, dict[str, object]]:
@@ -252,6 +247,19 @@ class Execution:
         """Whether the command is made of stages, which its `run` is handed as `stage`."""
         return "stage" in inspect.signature(self.module.run).parameters
 
+    @property
+    def code(self) -> int:
+        """The exit code of a command that ended without an error."""
+        return EXIT_PARTLY if any(each.partly for each in self.summaries) else EXIT_DONE
+
+    def as_json(self, exit_code: int, error: str = "") -> dict[str, object]:
+        """Return the result as JSON values."""
+        from equigen.cli.console import as_json  # noqa: PLC0415
+
+        if self.is_recipe:
+            return as_json(self.summaries, exit_code=exit_code, error=error)
+        return self.summaries[0].as_json()
+
     def run(
         self,
         context: "Context",
@@ -296,9 +304,8 @@ class Execution:
         def told(*args: Any, **flags: Any) -> "Summary":  # noqa: ANN401  (a stage's own)
             tell("stage started", f"{name} started", stage=name)
             try:
-                with (
-                    translating_stray_os_errors()
-                ):  # before it is recorded, so that record and message agree
+                # Before it is recorded, so that record and message agree.
+                with translating_stray_os_errors():
                     summary = run(*args, **flags)
             except BaseException:
                 self.stage = name
@@ -383,8 +390,7 @@ class _CommandLine:
         try:
             with translating_stray_os_errors():
                 self._work(flags, values)
-            partly = any(summary.partly for summary in self.execution.summaries)
-            end = _End(EXIT_PARTLY if partly else EXIT_DONE)
+            end = _End(self.execution.code)
         except (EquigenError, KeyboardInterrupt) as err:
             end = _end_of(err)
         except Exception as err:
@@ -448,12 +454,9 @@ class _CommandLine:
 
     def _show_end(self, end: _End) -> None:
         """Print the result of the whole command: as JSON, or as one line with --quiet."""
-        from equigen.cli.console import as_json, in_one_line  # noqa: PLC0415
+        from equigen.cli.console import in_one_line  # noqa: PLC0415
 
-        if self.common.json and self.execution.is_recipe:
-            whole = as_json(self.execution.summaries, exit_code=end.code, error=end.error)
-            put(json.dumps(whole, indent=2))
-        elif self.common.json and self.execution.summaries:
-            put(json.dumps(self.execution.summaries[0].as_json(), indent=2))
+        if self.common.json and (self.execution.is_recipe or self.execution.summaries):
+            put(json.dumps(self.execution.as_json(end.code, end.error), indent=2))
         elif self.common.quiet and self.execution.summaries:
             put(in_one_line(self.name, self.execution.summaries, broken=self._broken(end)))

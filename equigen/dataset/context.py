@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -15,6 +16,7 @@ from equigen.ledger.ledger import LEDGER_NAME
 
 # The table of sets, in the folder of the sets.
 SPLIT_TSV: Final = "split.tsv"
+_UTC_NOW: Final = partial(datetime.now, UTC)
 
 
 class Bar(Protocol):
@@ -35,11 +37,6 @@ class BarMaker(Protocol):
     def __call__(self, description: str, total: int, unit: str) -> AbstractContextManager[Bar]:
         """Open a bar of `total` units."""
         ...
-
-
-def utc_now() -> datetime:
-    """Return the date and time in UTC."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +68,7 @@ class Context:
     config: Config
     bar: BarMaker
     say: Callable[[str], None]
-    now: Callable[[], datetime] = utc_now
+    now: Callable[[], datetime] = _UTC_NOW
     clock: Clock = field(default_factory=Clock)
     deadline: Deadline | None = None
 

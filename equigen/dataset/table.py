@@ -9,13 +9,12 @@ Rewriting changes the bytes of rows that change, and no others.
 """
 
 import os
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, TypeVar
 
-from equigen.dataset.tsv import reading_tsv, require_tsv
+from equigen.dataset.tsv import as_lines, reading_tsv, require_tsv
 from equigen.errors import InputError
 from equigen.events import tell
 from equigen.schema import REQUIRED_COLUMNS
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 _BLOCK_BYTES: Final = 8 << 20
 _COPIED_BYTES: Final = 1 << 20
 _LINE_ENDS: Final = (b"\n", b"\r")
-_MUST_BE_QUOTED = re.compile(r'[\t\r\n"]')
 
 T = TypeVar("T")
 
@@ -151,7 +149,7 @@ def append_rows(path: Path, rows: Iterable[Sequence[str]]) -> None:
 
     """
     stamp = stamp_of(path)
-    lines = "".join("\t".join(map(as_cell, row)) + "\n" for row in rows)
+    lines = "".join(as_lines(rows))
     with path.open("rb") as file:
         file.seek(-1, os.SEEK_END)
         is_closed = file.read(1) in _LINE_ENDS
@@ -207,11 +205,6 @@ def _copy(old: BinaryIO, new: BinaryIO, size_bytes: int) -> None:
     while size_bytes > 0 and (body := old.read(min(size_bytes, _COPIED_BYTES))):
         new.write(body)
         size_bytes -= len(body)
-
-
-def as_cell(cell: str) -> str:
-    """Return a cell as it is written: quoted only where it must be."""
-    return '"' + cell.replace('"', '""') + '"' if _MUST_BE_QUOTED.search(cell) else cell
 
 
 def changed_meanwhile(path: Path) -> InputError:

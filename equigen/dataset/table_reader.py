@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from equigen.dataset.table import Edit, as_cell, changed_meanwhile
-from equigen.dataset.tsv import is_swallowing, reading_tsv
+from equigen.dataset.table import Edit, changed_meanwhile
+from equigen.dataset.tsv import as_cell, is_swallowing, reading_tsv
 from equigen.schema import MAX_CELL_CHARS
 
 _THREADS: Final = min(4, os.cpu_count() or 1)

@@ -7,10 +7,11 @@ what isn't plain, and for the words of a refusal.
 import codecs
 import csv
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TextIO
 
@@ -21,6 +22,7 @@ from equigen.storage.atomic import replacing
 from equigen.storage.os_errors import ESCAPED_BYTE, SAVE_AS_UTF8, bad_byte, other_encoding
 
 _MOST_NAMED_CHARS = 40
+_MUST_BE_QUOTED = re.compile(r'[\t\r\n"]')
 
 
 @dataclass(slots=True)
@@ -108,22 +110,18 @@ def write_tsv(
 
     """
     with replacing(path, keeps_link=keeps_link) as file:
-        # With its own line end, csv also quotes a cell that holds half of it, a lone "\r".
-        writer = csv.writer(_UnixLines(file), delimiter="\t", lineterminator="\r\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
+        file.writelines(as_lines(chain([columns], rows)))
     tell("tsv written", f"{path}: written", path=str(path), size_bytes=path.stat().st_size)
 
 
-@dataclass(frozen=True, slots=True)
-class _UnixLines:
-    """Takes rows as csv writes them, one at a time, and ends each with a line feed alone."""
+def as_cell(cell: str) -> str:
+    """Return a cell as it is written: quoted only where it must be."""
+    return '"' + cell.replace('"', '""') + '"' if _MUST_BE_QUOTED.search(cell) else cell
 
-    file: TextIO
 
-    def write(self, row: str) -> int:
-        """Write a row."""
-        return self.file.write(row.removesuffix("\r\n") + "\n")
+def as_lines(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield each row as a line of a TSV."""
+    return ("\t".join(map(as_cell, row)) + "\n" for row in rows)
 
 
 def is_swallowing(cell: str) -> bool:
@@ -133,7 +131,7 @@ def is_swallowing(cell: str) -> bool:
 
 @dataclass(slots=True)
 class _Checked:
-    """Reads a TSV: the header, which becomes `columns`, then rows as wide as it is."""
+    """A TSV that is being read: the header, which becomes `columns`, then rows as wide as it."""
 
     path: Path
     required: Sequence[str]
@@ -236,9 +234,9 @@ class _Checked:
         return InputError(msg)
 
     def _torn(self, err: Exception, line: int) -> InputError:
-        fault = find_fault(self.path, from_line=line, most_chars=MAX_CELL_CHARS)
+        fault = find_fault(self.path, from_line=line)
         if fault and fault.line > 1 and not self.columns:
-            # What is wrong was met ahead of its line: files are decoded in blocks.
+            # The fault was met ahead of its line: files are decoded in blocks.
             self._read_header_loosely()
         if fault is None:
             msg = f"{self.path}, line {line}: not a row of a TSV: {err}. Mend the line."
@@ -268,7 +266,7 @@ _AT_START, _PLAIN, _QUOTED, _CLOSED = range(4)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong and what to do; `line` and `column` count from 1.
+    """A fault of a TSV, and what to do; `line` and `column` count from 1.
 
     The column is a TSV's: how many cells the row has up to there.
     """
@@ -278,7 +276,7 @@ class Fault:
     trouble: str
 
 
-def find_fault(path: Path, *, from_line: int, most_chars: int) -> Fault | None:
+def find_fault(path: Path, *, from_line: int) -> Fault | None:
     """Find the first torn quote, byte that isn't UTF-8, or too long cell of a TSV.
 
     `from_line` is where a row begins, and the fault is there or below. A quote is told where it
@@ -287,12 +285,10 @@ def find_fault(path: Path, *, from_line: int, most_chars: int) -> Fault | None:
     if other := other_encoding(path):
         return Fault(1, 1, f"this is {other}; expected UTF-8. {SAVE_AS_UTF8}")
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        return _first_fault(islice(file, from_line - 1, None), from_line, most_chars)
+        return _first_fault(islice(file, from_line - 1, None), from_line)
 
 
-def _first_fault(  # noqa: C901  (a case a state)
-    lines: Iterable[str], from_line: int, most_chars: int
-) -> Fault | None:
+def _first_fault(lines: Iterable[str], from_line: int) -> Fault | None:  # noqa: C901  (a case a state)
     state, line, column, chars = _AT_START, from_line, 1, 0
     opened = Fault(line, column, "")
     for line, char in _numbered(lines, from_line):
@@ -318,8 +314,8 @@ def _first_fault(  # noqa: C901  (a case a state)
         else:
             state = _PLAIN
         chars += 1
-        if chars > most_chars:
-            return _too_long(opened if state == _QUOTED else Fault(line, column, ""), state, chars)
+        if chars > MAX_CELL_CHARS:
+            return _too_long(opened if state == _QUOTED else Fault(line, column, ""), state)
     if state == _QUOTED:
         what = "a quote opens here and is never closed."
         return Fault(opened.line, opened.column, f"{what} {QUOTES}")
@@ -332,12 +328,12 @@ def _numbered(lines: Iterable[str], from_line: int) -> Iterator[tuple[int, str]]
             yield number, char
 
 
-def _too_long(at: Fault, state: int, chars: int) -> Fault:
-    most = chars - 1
+def _too_long(at: Fault, state: int) -> Fault:
+    most = f"{MAX_CELL_CHARS:,} characters"
     if state == _QUOTED:
-        what = f"a quote opens here and isn't closed within {most:,} characters, as cells must be."
+        what = f"a quote opens here and isn't closed within {most}, as cells must be."
         return Fault(at.line, at.column, f"{what} {QUOTES}")
-    what = f"expected a cell of {most:,} characters at most, got a longer one."
+    what = f"expected a cell of {most} at most, got a longer one."
     return Fault(at.line, at.column, f"{what} Shorten it, or take the row out.")
 
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from equigen.identity.albums import Identity
 from equigen.schema import Link, Listing
 
-# How a cover ended (`Cover.status`), and WAITING while it has not.
+# The state of a cover (`Cover.status`); WAITING is that of one that isn't there yet.
 OK = "ok"
 MISSING = "missing"
 REFUSED = "refused"
@@ -118,11 +118,6 @@ class PendingRow:
     cells: tuple[str, ...]
 
 
-def left_of_rest(since: datetime, until: datetime, now: datetime) -> timedelta:
-    """Return the remainder of a rest; nothing before `since`, as after a clock was set back."""
-    return until - now if since <= now < until else timedelta(0)
-
-
 class Rest(NamedTuple):
     """Rest of a host that refused us: `times` rests in a row so far.
 
@@ -136,9 +131,9 @@ class Rest(NamedTuple):
     why: str
 
     def left(self, now: datetime) -> timedelta:
-        """Return the remainder of the rest."""
+        """Return the remainder; nothing before `since`, as after a clock was set back."""
         since, until = datetime.fromisoformat(self.since), datetime.fromisoformat(self.until)
-        return left_of_rest(since, until, now)
+        return until - now if since <= now < until else timedelta(0)
 
 
 class StoredLook(NamedTuple):

@@ -6,9 +6,10 @@ path, so that the same dataset always shows the same covers, whatever the order 
 
 import base64
 import hashlib
-import heapq
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
+from operator import itemgetter
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -65,12 +66,13 @@ class Sampler:
     def __init__(self, wanted: int) -> None:
         """Keep at most `wanted` albums for each genre, decade and set."""
         self._wanted = self._most = wanted
-        self._drawn: dict[str, dict[tuple[str, str], _Drawn]] = {}
+        # Lots and albums by genre, then by decade and set, the lowest lot first.
+        self._drawn: dict[str, dict[tuple[str, str], list[tuple[int, ShownAlbum]]]] = {}
 
     @property
     def held(self) -> int:
         """The number of albums that are kept."""
-        return sum(len(each.lots) for strata in self._drawn.values() for each in strata.values())
+        return sum(len(each) for strata in self._drawn.values() for each in strata.values())
 
     def offer(self, album: ShownAlbum) -> None:
         """Keep an album if its lot is low enough."""
@@ -79,8 +81,12 @@ class Sampler:
         if album.genre not in self._drawn:
             self._make_room()
         strata = self._drawn.setdefault(album.genre, {})
-        drawn = strata.setdefault((album.decade, album.set_name), _Drawn([], {}))
-        drawn.offer(album, self._most)
+        drawn = strata.setdefault((album.decade, album.set_name), [])
+        lot = _lot(album.path)
+        at = bisect_left(drawn, lot, key=itemgetter(0))
+        if at < self._most and (at == len(drawn) or drawn[at][0] != lot):
+            drawn.insert(at, (lot, album))
+            del drawn[self._most :]
 
     def _make_room(self) -> None:
         """Drop what can't be shown any more when there is one genre more."""
@@ -89,7 +95,7 @@ class Sampler:
             self._most = most
             for strata in self._drawn.values():
                 for drawn in strata.values():
-                    drawn.shrink(most)
+                    del drawn[most:]
 
     def sample(self, genre: str, count: int) -> list[ShownAlbum]:
         """Return at most `count` of a genre's albums in order of year.
@@ -98,39 +104,13 @@ class Sampler:
         """
         by_decade: dict[str, list[list[ShownAlbum]]] = {}
         for (decade, _), drawn in sorted(self._drawn.get(genre, {}).items()):
-            by_decade.setdefault(decade, []).append(drawn.in_order())
+            by_decade.setdefault(decade, []).append([album for _, album in drawn])
         decades = [
             _in_turn(sorted(sets, key=lambda albums: _lot(albums[0].path)))
             for sets in by_decade.values()
         ]
         taken = _in_turn(decades)[: min(count, self._most)]
         return sorted(taken, key=lambda album: (album.decade, album.year, album.path))
-
-
-class _Drawn(NamedTuple):
-    """The lowest lots so far: a heap whose first is the highest of them, and their albums."""
-
-    lots: list[tuple[int, str]]
-    albums: dict[str, ShownAlbum]
-
-    def offer(self, album: ShownAlbum, most: int) -> None:
-        if album.path in self.albums:
-            return
-        entry = (-_lot(album.path), album.path)
-        if len(self.lots) < most:
-            heapq.heappush(self.lots, entry)
-        elif entry > self.lots[0]:
-            del self.albums[heapq.heapreplace(self.lots, entry)[1]]
-        else:
-            return
-        self.albums[album.path] = album
-
-    def shrink(self, most: int) -> None:
-        while len(self.lots) > most:
-            del self.albums[heapq.heappop(self.lots)[1]]
-
-    def in_order(self) -> list[ShownAlbum]:
-        return [self.albums[path] for _, path in sorted(self.lots, reverse=True)]
 
 
 def covers_a_genre(wanted: int, *, genres: int, reserved: int) -> int:
@@ -172,7 +152,8 @@ class Thumbnails:
             return Figure(album, "", "file can't be read")
         except PictureError as err:
             return Figure(album, "", f"file is no good: {err.reason}")
-        source = _first_that_fits(files, share_bytes)
+        sources = (_START + base64.b64encode(body).decode() for body in files)
+        source = next((each for each in sources if len(each) <= share_bytes), "")
         self._left_bytes -= len(source)
         return Figure(album, source, "" if source else "too large to be shown")
 
@@ -182,11 +163,3 @@ class Thumbnails:
         return next(
             (place / album.path for place in places if (place / album.path).is_file()), None
         )
-
-
-def _first_that_fits(files: Iterable[bytes], most_bytes: int) -> str:
-    for body in files:
-        source = _START + base64.b64encode(body).decode()
-        if len(source) <= most_bytes:
-            return source
-    return ""

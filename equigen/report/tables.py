@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -193,11 +193,7 @@ def _groups(totals: Mapping[str, int], most: int, others: str) -> dict[str, Sequ
         name: [at] for at, name in enumerate(names) if name in shown
     }
     rest = [at for at, name in enumerate(names) if name not in shown]
-    return {**groups, _unlike(f"{len(rest):,} {others}", groups): rest}
-
-
-def _unlike(name: str, taken: Container[str]) -> str:
-    """Return the name of the others, changed where a real one is called the same."""
-    while name in taken:
+    name = f"{len(rest):,} {others}"
+    while name in groups:  # a real one is called the same
         name = f"({name})"
-    return name
+    return {**groups, name: rest}
