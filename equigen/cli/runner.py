@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,25 +67,13 @@ StageRun = Callable[..., "Summary"]
 AnyPath = str | os.PathLike[str]
 
 
-class Result(Mapping[str, Any]):
+class Result(dict[str, Any]):
     """A command's result: the fields that `--json` prints; `str` of it is the printed text."""
 
     def __init__(self, fields: Mapping[str, Any], text: str) -> None:
         """Take the fields, and the same as text."""
-        self._fields = dict(fields)
+        super().__init__(fields)
         self._text = text
-
-    def __getitem__(self, key: str) -> Any:  # noqa: ANN401  (as JSON has it)
-        """Return a field."""
-        return self._fields[key]
-
-    def __iter__(self) -> Iterator[str]:
-        """Yield the fields' names."""
-        return iter(self._fields)
-
-    def __len__(self) -> int:
-        """Return how many fields there are."""
-        return len(self._fields)
 
     def __str__(self) -> str:
         """Return what the command prints."""

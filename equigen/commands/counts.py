@@ -202,5 +202,5 @@ def _folders(images: Path) -> Iterator[_Values]:
     if not images.is_dir():
         msg = f"{images}: no such folder. `equigen download` makes one: run that first."
         raise MissingInputError(msg)
-    for file in cover_files(images):
-        yield (file.path.partition("/")[0],)
+    for path in cover_files(images):
+        yield (path.partition("/")[0],)

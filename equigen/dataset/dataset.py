@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Flag, auto
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -35,10 +36,12 @@ if TYPE_CHECKING:
 _LISTS = frozenset({"genres", "styles", "formats", "artist_ids"})
 _FIELDS = ("label", "genre", "decade", "year", "country", "artist", "set")
 _MOST_FIELDS = 2
+_STATE = ("status", "reason", "sha256", "size_bytes", "width_px", "height_px", "phash")
+_NOT_ASKED_FOR = Cover("", "", WAITING)
 
 
 class Need(Flag):
-    """What a stage needs of the dataset; `Dataset.writing` checks it before anything is changed."""
+    """Needs of a stage; `Dataset.writing` checks them before anything is changed."""
 
     NOTHING = 0
     TSV = auto()  # a TSV with a good header
@@ -184,18 +187,16 @@ class Dataset:
         """
         import pandas as pd  # noqa: PLC0415
 
-        columns = (
-            "album_id", "artist", "album", "genre", "label", "set", "path", "status", "reason",
-            "sha256", "size_bytes", "width_px", "height_px", "phash",
-        )  # fmt: skip
+        columns = ["album_id", "artist", "album", "genre", "label", "set", "path", *_STATE]
+        state = attrgetter(*_STATE)
         rows = [
             (
                 row.album_id, row.artist, row.title, row.genre, row.label, name, file,
-                *_state(cover),
+                *state(cover or _NOT_ASKED_FOR),
             )
             for row, cover, file, name in self._shown()
         ]  # fmt: skip
-        return pd.DataFrame(rows, columns=list(columns))
+        return pd.DataFrame(rows, columns=columns)
 
     def examples(self, set: str | None = None) -> Iterator[Example]:  # noqa: A002  (the field's word)
         """Yield the albums whose covers are there, in file order.
@@ -222,7 +223,7 @@ class Dataset:
 
     @property
     def sets(self) -> Mapping[str, int]:
-        """How many covers each set has: train, val and test."""
+        """The number of covers in each set: train, val and test."""
         with self.reading_ledger() as ledger:
             found = Counter(ledger.laid_out().values()) if ledger else Counter[str]()
         return {name: found[name] for name in SETS}
@@ -318,15 +319,6 @@ def check(context: Context, needs: Need) -> None:
 
 def _is_good(cover: Cover | None) -> bool:
     return cover is not None and cover.status == OK
-
-
-def _state(cover: Cover | None) -> tuple[str, str, str, int, int, int, str]:
-    if cover is None:
-        return WAITING, "", "", 0, 0, 0, ""
-    return (
-        cover.status, cover.reason, cover.sha256, cover.size_bytes, cover.width_px,
-        cover.height_px, cover.phash,
-    )  # fmt: skip
 
 
 def _value(row: WantedCover, set_name: str, field: str) -> str:

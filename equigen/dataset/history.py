@@ -72,18 +72,14 @@ def noted(context: Context, command: str, summaries: Sequence[Summary]) -> Itera
         try:
             yield
         except BaseException as err:
-            if not _is_no_run(err):
+            wrong_usage = isinstance(err, UsageError) and not isinstance(err, ConfigError)
+            if not (wrong_usage or isinstance(err, LockedError)):
                 note(*_ending(err))
             elif not isinstance(err, LockedError):
                 _remember(context, {RUN_UNDER_WAY: before})
             raise
         partly = any(summary.partly for summary in summaries)
         note(EXIT_PARTLY if partly else EXIT_DONE, "")
-
-
-def _is_no_run(err: BaseException) -> bool:
-    wrong_usage = isinstance(err, UsageError) and not isinstance(err, ConfigError)
-    return isinstance(err, LockedError) or wrong_usage
 
 
 def _ending(err: BaseException) -> tuple[int, str]:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,7 +23,7 @@ UNFINISHED: Final = ".new-split"
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Which files to take out of which set and which to put in, as (set, path) in path order."""
+    """Files to take out of their sets, and files to put in, in the order of sets and paths."""
 
     remove: tuple["Place", ...]
     add: tuple["Place", ...]
@@ -116,28 +117,25 @@ def _is_ours(place: Place, wanted: Mapping[str, str], laid_out: Mapping[str, str
     return unfinished or place.path in wanted or laid_out.get(place.path) == place.set_name
 
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file below the images folder: "Genre/name.jpg" and its size."""
+def cover_files(images: Path) -> Iterator[str]:
+    """Yield the path of each file in a genre's folder, "Genre/name.jpg", as split-folders does.
 
-    path: str
-    size_bytes: int
-
-
-def cover_files(images: Path) -> Iterator[File]:
-    """Yield each file in a genre's folder, hidden ones left out, as split-folders lists them."""
+    Hidden files are left out. Folders are listed, since a stat for each of a million files takes
+    three times as long.
+    """
     with translating_read_errors(images):
         for genre in images.iterdir() if images.is_dir() else ():
             if genre.is_dir():
-                with os.scandir(genre) as files:
+                # Another stage may be at work, and remove an empty folder.
+                with suppress(FileNotFoundError), os.scandir(genre) as files:
                     for file in files:
                         if file.is_file() and not file.name.startswith("."):
-                            yield File(f"{genre.name}/{file.name}", file.stat().st_size)
+                            yield f"{genre.name}/{file.name}"
 
 
 def where_covers_are(context: Context) -> dict[str, str]:
     """Return the file of each cover by its path, also where `split` moved it into a set."""
-    where = {file.path: f"{context.images}/{file.path}" for file in cover_files(context.images)}
+    where = {path: f"{context.images}/{path}" for path in cover_files(context.images)}
     for place in files_in_sets(context.split):
         file = context.split / place.set_name / place.path
         if place.path not in where and file.exists():  # a link may lead nowhere

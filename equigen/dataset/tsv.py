@@ -25,33 +25,13 @@ _MOST_NAMED_CHARS = 40
 _MUST_BE_QUOTED = re.compile(r'[\t\r\n"]')
 
 
-@dataclass(slots=True)
-class Tsv:
-    """An open TSV: iterate over it for its rows, each a list of cells as long as `columns`.
-
-    The first row begins `head_bytes` into the file.
-    """
-
-    path: Path
-    columns: tuple[str, ...]
-    head_bytes: int
-    _rows: Iterator[list[str]]
-
-    def __iter__(self) -> Iterator[list[str]]:
-        return self._rows
-
-    def index(self, column: str) -> int:
-        """Return where a column stands; -1 where there is none (only optional ones may lack)."""
-        return self.columns.index(column) if column in self.columns else -1
-
-
 @contextmanager
 def reading_tsv(
     path: Path,
     *,
     made_by: str = "equigen fetch",
     required: Sequence[str] = REQUIRED_COLUMNS,
-) -> Iterator[Tsv]:
+) -> Iterator["Tsv"]:
     """Open a TSV for reading, row by row, and check it on the way.
 
     Reads UTF-8 with or without BOM, any line ends, cells quoted as spreadsheets and Python's csv
@@ -75,14 +55,12 @@ def reading_tsv(
         msg = f"{path}: can't be read: {err.strerror}. Check its permissions."
         raise InputError(msg) from None
     with file:
-        checked = _Checked(path, required, made_by)
-        rows = checked.rows(file)
-        next(rows, None)  # the header
-        refuse_cut_off(path, checked.columns)
+        tsv = Tsv(path, file, required, made_by)
+        refuse_cut_off(path, tsv.columns)
         with path.open("rb") as raw:
-            mark = raw.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
-        head_bytes = checked.head_bytes + len(codecs.BOM_UTF8) * mark
-        yield Tsv(path, checked.columns, head_bytes, rows)
+            if raw.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8:
+                tsv.head_bytes += len(codecs.BOM_UTF8)
+        yield tsv
 
 
 def require_tsv(path: Path) -> None:
@@ -129,18 +107,29 @@ def is_swallowing(cell: str) -> bool:
     return "\t" in cell and ("\n" in cell or "\r" in cell)
 
 
-@dataclass(slots=True)
-class _Checked:
-    """A TSV that is being read: the header, which becomes `columns`, then rows as wide as it."""
+class Tsv:
+    """An open TSV: iterate over it for its rows, each a list of cells as long as `columns`.
 
-    path: Path
-    required: Sequence[str]
-    made_by: str
-    columns: tuple[str, ...] = ()
-    head_bytes: int = 0
+    The first row begins `head_bytes` into the file.
+    """
 
-    def rows(self, file: TextIO) -> Iterator[list[str]]:
-        """Yield the header, then each row."""
+    def __init__(self, path: Path, file: TextIO, required: Sequence[str], made_by: str) -> None:
+        """Read the header; `required` are the columns that it must have."""
+        self.path, self.required, self.made_by = path, required, made_by
+        self.columns: tuple[str, ...] = ()
+        self.head_bytes = 0
+        self._rows = self._checked(file)
+        next(self._rows, None)  # the header
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return self._rows
+
+    def index(self, column: str) -> int:
+        """Return where a column stands; -1 where there is none (only optional ones may lack)."""
+        return self.columns.index(column) if column in self.columns else -1
+
+    def _checked(self, file: TextIO) -> Iterator[list[str]]:
+        """Yield the header, which becomes `columns`, then rows as wide as it is."""
         # csv's limit is process-wide state; it is set to the same value wherever a TSV is read.
         csv.field_size_limit(MAX_CELL_CHARS)
         reader = csv.reader(self._lines(file), delimiter="\t", strict=True)

@@ -88,17 +88,13 @@ def page(findings: Findings) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": _number, "percent": _percent, "csp": _csp}
+    environment.filters |= {
+        "number": "{:,}".format,
+        "percent": lambda share: f"{100 * share:.1f}\u00a0%",
+        "csp": _csp,
+    }
     template = environment.get_template("report.html.j2")
     return without_surrogates(template.render(report=findings))
-
-
-def _number(value: int) -> str:
-    return f"{value:,}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}\u00a0%"
 
 
 def _csp(text: str) -> str:

@@ -10,7 +10,7 @@ from splitfolders.split import list_dirs, setup_files, split_files
 
 from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers, name_in
-from equigen.dataset.layouts import File, cover_files, sha256_of
+from equigen.dataset.layouts import cover_files, sha256_of
 from equigen.errors import InputError, MissingInputError
 from equigen.identity.artists import artist_ids, artist_key, artists_by_credit
 from equigen.ledger.ledger import Ledger
@@ -28,6 +28,7 @@ from equigen.splitting.grouping import (
     grouped,
     to_earlier,
 )
+from equigen.storage.os_errors import translating_read_errors
 
 _ARTIST = "artist "
 _COVER = "cover "
@@ -114,11 +115,11 @@ def dealt_by_library(context: Context, ledger: Ledger) -> SplitOutcome:
                 sets |= {f"{genre.name}/{file.name}": name for file in part}
     finally:
         random.setstate(state)
-    there = _there(context)
+    _there(context)  # refuses a folder without covers
     known = ledger.cover_digests()
     return SplitOutcome(
         [
-            SplitRow("", "", sets[path], "", path, _digest(context, there[path], known))
+            SplitRow("", "", sets[path], "", path, _digest(context, path, known))
             for path in sorted(sets)
         ],
         len(sets),
@@ -145,7 +146,7 @@ def dealt_by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool
         raise InputError(msg)
     before = [] if anew else _before(ledger, wanted.rows)
     known = ledger.cover_digests()
-    digests = {row.path: _digest(context, there[row.path], known) for row in wanted.rows}
+    digests = {row.path: _digest(context, row.path, known) for row in wanted.rows}
     artists = artists_by_credit(wanted.credits, known=_gone_artists(before))
     pairs: list[Edge] = []
     if group.uses(_COVER):
@@ -223,8 +224,8 @@ def _deal(context: Context, group: Group, before: Sequence[Placement], dataset: 
             alike[other].add(one)
 
 
-def _there(context: Context) -> dict[str, File]:
-    there = {file.path: file for file in cover_files(context.images)}
+def _there(context: Context) -> set[str]:
+    there = set(cover_files(context.images))
     if not there:
         msg = f"{context.images}: no covers there. `equigen download` makes them: run that first."
         raise MissingInputError(msg)
@@ -340,12 +341,13 @@ def _is_collaboration(row: WantedCover, artists: Mapping[str, Sequence[str]]) ->
     return len(artists[row.artist]) > 1 or len(artist_ids(row.artist_ids)) > 1
 
 
-def _digest(context: Context, file: File, known: Mapping[str, Digest]) -> str:
+def _digest(context: Context, path: str, known: Mapping[str, Digest]) -> str:
     """Return a cover's sha256: what the ledger knows, or read anew where it isn't that file."""
-    digest = known.get(file.path)
-    if digest and digest.sha256 and digest.size_bytes == file.size_bytes:
-        return digest.sha256
-    return sha256_of(context.images / file.path)
+    digest, file = known.get(path), context.images / path
+    with translating_read_errors(file):
+        if digest and digest.sha256 and digest.size_bytes == file.stat().st_size:
+            return digest.sha256
+    return sha256_of(file)
 
 
 def _group_names(members: Sequence[Member]) -> dict[str, str]:
