@@ -18,9 +18,11 @@ import polars as pl
 
 from equigen.dataset.table import Edit, changed_meanwhile
 from equigen.dataset.tsv import as_cell, is_swallowing, reading_tsv
+from equigen.identity.columns import clean_urls
 from equigen.schema import MAX_CELL_CHARS
 
 _THREADS: Final = min(4, os.cpu_count() or 1)
+_URL: Final = "image_url"
 _TAB, _LINE_FEED = b"\t\n"
 # A quote that opens a cell and doesn't close at that cell's end, in the same line.
 _ODD_QUOTE = re.compile(rb'"(?:(?<=[\t\n]")|(?<=\A"))(?!(?:[^"\t\n]|"")*+"(?:[\t\n]|\r\n|\Z))')
@@ -60,8 +62,8 @@ class Spans(NamedTuple):
 class Chunk:
     """Some whole rows of a TSV: the columns that were asked for, and where the rows stand.
 
-    `frame` has strings only; an optional column that the TSV lacks is "" in each row. `spans`
-    include line ends.
+    `frame` has strings only, addresses of pictures as `clean_url` leaves them; an optional column
+    that the TSV lacks is "" in each row. `spans` include line ends.
     """
 
     frame: pl.DataFrame
@@ -293,6 +295,8 @@ class Reader:
         empty = pl.Series([""], dtype=pl.String).new_from_index(0, len(starts))
         lacking = [empty.alias(name) for name in self.columns if name not in self.names]
         frame = pl.DataFrame([*frame.get_columns(), *lacking]).select(self.columns)
+        if _URL in self.columns:  # cleaned here, so that all stages see the same address
+            frame = frame.with_columns(clean_urls(frame[_URL]))
         return Chunk(frame, Spans(starts + block.at, ends + block.at), self.names, block, tabs)
 
 

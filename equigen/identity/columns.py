@@ -10,7 +10,7 @@ from typing import Final
 import polars as pl
 
 from equigen.identity.artists import clean_artist
-from equigen.identity.pictures import has_no_cover, host_of, is_placeholder, picture_key
+from equigen.identity.pictures import clean_url, has_no_cover, host_of, is_placeholder, picture_key
 
 # Letters that no cleaning changes: each is its own NFC and composes with nothing before it, is no
 # white space, no asterisk and no opening parenthesis. ASCII, Latin, Cyrillic, Kana, Han, Hangul.
@@ -37,6 +37,7 @@ _FRONT: Final = (
 )
 _PRINTABLE: Final = "^[!-~]+$"
 _ASKABLE: Final = r"^https?://([a-z0-9-][a-z0-9.-]*)(?::[0-9]{1,5})?/[!-~]*$"
+_MAY_BE_UNCLEAN: Final = r"^[^!-~]|[^!-~]$|&[#A-Za-z][0-9A-Za-z]*;|[^\x00-\x7f]"
 _MAY_BE_EMPTY: Final = r"(?i)spacer\.gif|default-release|st\.discogs\.com"
 _TELLING: Final = r"(?i)/[a-z]+:|discogs\.com|/release-group/|spacer\.gif|default-release"
 
@@ -59,6 +60,14 @@ def clean_artists(names: pl.Series) -> pl.Series:
         for name in names.gather(odd).to_list()
     ]
     return names.clone().scatter(odd, cleaned)
+
+
+def clean_urls(cells: pl.Series) -> pl.Series:
+    """Return `clean_url` of each cell."""
+    odd = cells.str.contains(_MAY_BE_UNCLEAN).arg_true()
+    if not len(odd):
+        return cells
+    return cells.clone().scatter(odd, [clean_url(cell) for cell in cells.gather(odd).to_list()])
 
 
 def picture_keys(urls: pl.Series) -> pl.Series:

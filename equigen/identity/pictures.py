@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import html
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +12,9 @@ from equigen.http.addresses import host_name
 
 # Each row's URL is parsed several times, within some thousand rows.
 _CACHED = 4096
+# Zero-width characters, and marks of the direction of writing.
+_INVISIBLE = dict.fromkeys([0xAD, *range(0x200B, 0x2010), *range(0x2060, 0x2065), 0xFEFF])
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _S3_PREFIX = "s3://"
 _PLAIN_URL = re.compile(
     r"https?://(?P<host>[A-Za-z0-9.-]+)(?::\d{1,5})?(?P<path>/[^?#\s]*)(?:\?[^#\s]*)?"
@@ -40,6 +44,18 @@ _PLACEHOLDER_FILE = re.compile(r"/(?:spacer\.gif|default-release[^/]*\.png)$", r
 _EMPTY_HOST = "st.discogs.com"
 # One of these is in the URL of every placeholder.
 _PLACEHOLDER_PARTS = ("/spacer.gif", "/default-release", _EMPTY_HOST)
+
+
+def clean_url(cell: str) -> str:
+    """Return the URL of a cell that was copied from a page: without what isn't part of it.
+
+    White space at the ends and invisible characters are removed, HTML's entities ("&amp;") are
+    written as what they stand for. Cleaning a clean URL changes nothing.
+    """
+    text = cell.translate(_INVISIBLE).strip()
+    while (shorter := _ENTITY.sub(lambda found: html.unescape(found[0]), text)) != text:
+        text = shorter.translate(_INVISIBLE).strip()
+    return text
 
 
 def picture_key(image_url: str) -> str:

@@ -34,7 +34,7 @@ from support import (
     write_rows,
 )
 
-from equigen.commands import clean, download, fetch
+from equigen.commands import clean, dedupe, download, fetch
 from equigen.errors import MissingInputError, StorageError
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.handlers import Hit, Reply
@@ -108,6 +108,27 @@ def test_a_file_that_nobody_downloaded_does_not_count(tmp_path: Path) -> None:
         run_download(tmp_path)
     assert files_of(tmp_path) == {path: JPEG, other: JPEG}
     assert len(server.seen) == 3
+
+
+def test_addresses_are_cleaned_when_a_row_is_read(tmp_path: Path) -> None:
+    """White space, invisible characters and HTML's entities, as copied from a page; cells stay."""
+    with ScriptedServer(Script(body=JPEG)) as server:
+        cells = [
+            "  {}/a1.jpg ",
+            "{}/a2.jpg?x=1&amp;y=2",
+            "\u00a0{}/a3.jpg",
+            "\u200b{}/a4.jpg\ufeff",
+        ]
+        tsv = rows_of(
+            tmp_path, *(cell.format(server.url) for cell in cells), f"{server.url}/a1.jpg"
+        )
+        before = tsv.read_bytes()
+        run_download(tmp_path)
+    assert sorted(seen.path for seen in server.seen) == [
+        *("/a1.jpg", "/a2.jpg?x=1&y=2", "/a3.jpg", "/a4.jpg"),
+    ]
+    assert tsv.read_bytes() == before
+    assert dedupe.run(make_context(tmp_path)).dropped["same picture"] == 1
 
 
 def test_covers_follow_their_rows(dataset: tuple[Path, Sandbox]) -> None:

@@ -19,6 +19,7 @@ from equigen.dataset.table import (
 )
 from equigen.dataset.tsv import reading_tsv
 from equigen.errors import InputError
+from equigen.identity.pictures import clean_url
 from equigen.schema import COLUMNS, MAX_CELL_CHARS, REQUIRED_COLUMNS
 
 HEADER = "\t".join(REQUIRED_COLUMNS)
@@ -53,7 +54,9 @@ def exact(path: Path) -> list[list[str]] | str:
     """Return the rows as the exact reader has them, or what it says of the file."""
     try:
         with reading_tsv(path) as tsv:
-            return [[row[tsv.index(name)] for name in REQUIRED_COLUMNS] for row in tsv]
+            places = [tsv.index(name) for name in REQUIRED_COLUMNS]
+            rows = [[row[at] for at in places] for row in tsv]
+            return [[*cells, clean_url(url)] for *cells, url in rows]
     except InputError as err:
         return str(err)
 

@@ -15,12 +15,19 @@ from equigen.identity.artists import clean_artist
 from equigen.identity.columns import (
     PLAIN_LETTERS,
     clean_artists,
+    clean_urls,
     find_duplicates,
     picture_hosts,
     picture_keys,
     shown_pictures,
 )
-from equigen.identity.pictures import has_no_cover, host_of, is_placeholder, picture_key
+from equigen.identity.pictures import (
+    clean_url,
+    has_no_cover,
+    host_of,
+    is_placeholder,
+    picture_key,
+)
 
 NAMES = st.one_of(
     st.text(max_size=8),
@@ -134,3 +141,15 @@ def test_duplicates_of_columns_are_those_of_rows(rows: list[tuple[str, str, str]
         rows, schema=dict.fromkeys(("artist", "album", "picture"), pl.String), orient="row"
     )
     assert find_duplicates(frame).to_list() == [why and str(why) for why in found]
+
+
+@given(
+    st.lists(
+        st.one_of(URLS, st.text(st.sampled_from(" \u00a0\u200b&amp;#38x\n\u00e9a;?"), max_size=12))
+    )
+)
+def test_urls_are_cleaned_as_one_by_one(cells: list[str]) -> None:
+    """And cleaning them again changes nothing."""
+    cleaned = clean_urls(pl.Series(cells, dtype=pl.String)).to_list()
+    assert cleaned == [clean_url(cell) for cell in cells]
+    assert cleaned == [clean_url(url) for url in cleaned]
