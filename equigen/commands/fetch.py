@@ -110,10 +110,10 @@ def run(
     source = open_source(settings.fetch.source, context.config)
     labels = settings.fetch.chosen_labels()
     years = range(settings.fetch.from_year or this_year, settings.fetch.to_year - 1, -1)
-    with (
-        Dataset.writing(context, "fetch", NEEDS) as dataset,
-        _catalogue_of(source, context) as catalogue,
-    ):
+    catalogues: AbstractContextManager[Catalogue | None] = nullcontext()
+    if isinstance(source, LocalSource):
+        catalogues = source.open(context)
+    with Dataset.writing(context, "fetch", NEEDS) as dataset, catalogues as catalogue:
         ledger = dataset.ledger
         ledger.remember(LAST_SOURCE, settings.fetch.source)
         if refresh and not isinstance(source, LocalSource):
@@ -142,11 +142,6 @@ def run(
             ledger.end_fetch(ended_at=ended_at, ends_refresh=not catalogue)
     notes = [_NO_REFRESH] if refresh and isinstance(source, LocalSource) else []
     return work.summary(notes)
-
-
-def _catalogue_of(source: Source, context: Context) -> AbstractContextManager[Catalogue | None]:
-    """Open the catalogue of a local source; None for an online one."""
-    return source.open(context) if isinstance(source, LocalSource) else nullcontext()
 
 
 @contextmanager

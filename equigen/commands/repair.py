@@ -23,14 +23,12 @@ from typing import Final
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset, Need
 from equigen.dataset.guards import are_covers_there
-from equigen.dataset.table import map_table
-from equigen.downloading.store import CoverStore
 from equigen.errors import MissingInputError
 from equigen.ledger.backup import copies_of, knows_covers
 from equigen.ledger.database import BESIDE, BUILDING, BUILT, is_empty, put_built_in_place
-from equigen.ledger.ledger import DOWNLOADING, LEDGER_NAME, Ledger
+from equigen.ledger.ledger import DOWNLOADING, LEDGER_NAME
 from equigen.repairing.damage import copy_sound, find_damage
-from equigen.repairing.inventory import CHANGED, GONE, SPOILT, CoverCounts, Inventory
+from equigen.repairing.inventory import CHANGED, GONE, SPOILT, CoverCounts, take_inventory
 from equigen.repairing.rebuilding import (
     RebuiltLedger,
     note_albums,
@@ -39,7 +37,7 @@ from equigen.repairing.rebuilding import (
 )
 from equigen.storage.atomic import refuse_file
 from equigen.storage.os_errors import translating_os_errors
-from equigen.summary import Summary, Table, as_iso
+from equigen.summary import Summary, as_iso
 
 ORDER: Final = 95
 SETTINGS: Final = ()
@@ -68,7 +66,7 @@ def run(context: Context) -> Summary:
         if damage := _damage_of(context):
             return _rebuild(context, damage, use_copies=True)
         with dataset.reading_ledger() as ledger:
-            found = _compare(context, ledger, mends=False) if ledger else CoverCounts()
+            found = take_inventory(context, ledger, mends=False) if ledger else CoverCounts()
         is_lost = dataset.has_lost_ledger
         # Files that don't decode keep other commands from using a ledger that knows no cover.
         if unknown := found.noted or (found.dropped[SPOILT] if is_lost else 0):
@@ -164,11 +162,9 @@ def _add_from_files(context: Context, building: Path, rebuilt: _Rebuilt) -> None
         # The next download tidies up after the one that the damage may have stopped.
         ledger.remember(DOWNLOADING, "repair")
         with ledger.indexing_albums():
-            if context.tsv.exists():
-                with context.bar("albums", _count_rows(context), "row") as bar:
-                    rebuilt.albums = note_albums(context, ledger, bar)
+            rebuilt.albums = note_albums(context, ledger)
             rebuilt.sets, rebuilt.sets_left_out = note_sets(context, ledger)
-        rebuilt.found = _compare(context, ledger, mends=True, copied_s=copied_s)
+        rebuilt.found = take_inventory(context, ledger, mends=True, copied_s=copied_s)
         rebuilt.asked = note_requests(ledger, context.now().date().isoformat())
 
 
@@ -176,20 +172,6 @@ def _remove(building: Path) -> None:
     with translating_os_errors(building):
         for end in ("", *BESIDE):
             building.with_name(building.name + end).unlink(missing_ok=True)
-
-
-def _compare(
-    context: Context, ledger: Ledger, *, mends: bool, copied_s: float = math.inf
-) -> CoverCounts:
-    if not context.tsv.exists():
-        return CoverCounts()
-    inventory = Inventory(context, ledger, mends, CoverStore(context, ledger), copied_s)
-    with context.bar("covers", _count_rows(context), "cover") as bar:
-        return inventory.take(bar)
-
-
-def _count_rows(context: Context) -> int:
-    return sum(map_table(context.tsv, (), len))
 
 
 def _agreement(context: Context, found: CoverCounts, aside: Path | None) -> Summary:
@@ -230,8 +212,6 @@ def _summary(context: Context, rebuilt: _Rebuilt, damage: str, aside: Path | Non
     if left_out := rebuilt.sets_left_out:
         from_files += f" ({left_out:,} lines that name no cover or no set were left out)"
     what = "was missing" if damage == _MISSING else f"had to be built anew: {damage}"
-    rows = [("ledger's copy" if rebuilt.copied_at else "ledger", sum(rebuilt.kept.values()))]
-    noted = {"TSV": rebuilt.albums, "covers' files": found.noted, "sets": sets}
     return Summary(
         stage="repair",
         unit="rows",
@@ -252,7 +232,6 @@ def _summary(context: Context, rebuilt: _Rebuilt, damage: str, aside: Path | Non
             "requests_today": dict(rebuilt.asked),
             "examples": found.examples,
         },
-        table=Table(("the new ledger, from", "rows"), (*rows, *noted.items())),
         notes=[
             f"the ledger {what}",
             *([f"what was there lies in {aside}"] if aside and aside.exists() else []),

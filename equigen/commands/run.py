@@ -110,13 +110,8 @@ def _has_albums(context: Context) -> bool:
 
 
 def _deadline(until: str, context: Context) -> Deadline:
-    try:
-        of_day = read_time(until)
-    except UsageError as err:
-        msg = f"--until: {err}"
-        raise UsageError(msg) from None
     now = context.now()
-    at = next_time(of_day, now)
+    at = next_time(read_time(until), now)
     steady_s = context.clock.steady() + (at - now).total_seconds()
     return Deadline(at, steady_s, context.now, context.clock)
 
@@ -142,7 +137,7 @@ def read_time(text: str) -> time:
     """
     found = _TIME.fullmatch(text.strip())
     if not found:
-        msg = f"expected a time of day from 00:00 to 23:59, such as 06:00, got {text!r}."
+        msg = f"--until: expected a time of day from 00:00 to 23:59, such as 06:00, got {text!r}."
         raise UsageError(msg)
     return time(int(found[1]), int(found[2]))
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers, noted_facts, tsv_facts
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 ORDER: Final = 90
 SETTINGS: Final = ()
+_QUOTA_LEFT: Final = "{left:,} of {per_day:,} left today, anew at {resumes_at}"
 
 
 def run(context: Context) -> Summary:
@@ -58,7 +59,7 @@ def run(context: Context) -> Summary:
     """
     found = _look(context)
     next_step = found.next_step()
-    now = context.now()
+    now, ended = context.now(), found.last_run
     quotas = list(_quotas(found, context, now))
     resting = [rest for rest in found.rests if rest.left(now)]
     facts = {
@@ -78,9 +79,9 @@ def run(context: Context) -> Summary:
         "refresh_under_way": found.refresh_under_way,
         "last_success": found.last_success or None,
         "last_success_age_s": _age_s(found.last_success, now),
-        "last_run": _last_run(found.last_run, now),
+        "last_run": {**asdict(ended), "age_s": _age_s(ended.ended_at, now)} if ended else None,
         "under_way": asdict(found.begun) if found.begun else None,
-        "quotas": [asdict(quota) for quota in quotas],
+        "quotas": quotas,
         "resting": [rest._asdict() for rest in resting],
         "licences": dict(found.licences),
         "next": next_step,
@@ -98,7 +99,7 @@ def run(context: Context) -> Summary:
         ("last refresh", found.last_refresh or "never"),
         ("last run that ended well", _with_age(found.last_success, now)),
         *_run_rows(found, now),
-        *((f"quota of {quota.host}", str(quota)) for quota in quotas),
+        *((f"quota of {quota['host']}", _QUOTA_LEFT.format(**quota)) for quota in quotas),
         *((f"{rest.host} rests", f"until {rest.until}: {rest.why}") for rest in resting),
     ]
     if found.pending:
@@ -262,34 +263,24 @@ def _take_lacking(
         found.missing += 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Quota:
-    """A host's quota and its use on this UTC day; the next day begins at `resumes_at`."""
+def _quotas(found: _Found, context: Context, now: datetime) -> Iterable[dict[str, Any]]:
+    """Yield the quota of each host that has one and that was, or is to be, asked.
 
-    host: str
-    per_day: int
-    used_today: int
-    left: int
-    resumes_at: str | None
-
-    def __str__(self) -> str:
-        return f"{self.left:,} of {self.per_day:,} left today, anew at {self.resumes_at}"
-
-
-def _quotas(found: _Found, context: Context, now: datetime) -> Iterable[_Quota]:
-    """Yield the quota of each host that has one and that was, or is to be, asked."""
+    A quota is of a UTC day; the next day begins at `resumes_at`.
+    """
     given = context.settings.download.hosts
     policies = {name: HostPolicy(per_day=each.per_day) for name, each in given.items()}
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     for host in sorted({*found.asked_today, *found.hosts_left} - {""}):
         if per_day := policy_for(host, policies).per_day:
             used = found.asked_today.get(host, 0)
-            resumes_at = as_iso(midnight + timedelta(days=1))
-            yield _Quota(host, per_day, used, max(0, per_day - used), resumes_at)
-
-
-def _last_run(ended: PastRun | None, now: datetime) -> dict[str, object] | None:
-    return {**asdict(ended), "age_s": _age_s(ended.ended_at, now)} if ended else None
+            yield {
+                "host": host,
+                "per_day": per_day,
+                "used_today": used,
+                "left": max(0, per_day - used),
+                "resumes_at": as_iso(midnight + timedelta(days=1)),
+            }
 
 
 def _run_rows(found: _Found, now: datetime) -> Iterable[tuple[str, str]]:

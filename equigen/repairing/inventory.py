@@ -6,7 +6,7 @@ Memory holds some rows at a time, however many there are.
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,8 +15,9 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from equigen.dataset.context import Bar, Context
+from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers
+from equigen.dataset.table import map_table
 from equigen.downloading.jobs import target_of
 from equigen.downloading.store import ANY_PICTURE, CoverStore
 from equigen.errors import PictureError
@@ -67,55 +68,74 @@ class _FileNow(NamedTuple):
     picture: Picture | None = None
 
 
-@dataclass(slots=True)
-class Inventory:
+def count_rows(context: Context) -> int:
+    """Return the number of rows of the TSV, 0 where there is none.
+
+    Raises:
+        InputError: the TSV is broken.
+
+    """
+    return sum(map_table(context.tsv, (), len)) if context.tsv.exists() else 0
+
+
+def take_inventory(
+    context: Context, ledger: Ledger, *, mends: bool, copied_s: float = math.inf
+) -> CoverCounts:
     """Check every cover's file: it must hold the bytes that the ledger knows, or decode.
 
     With `mends`, a cover that the ledger doesn't know is noted as a download would note it, and a
     file that doesn't decode is set aside; without, nothing is changed. Files that are newer than
     `copied_s`, the time of the ledger's copy, are noted, too, where they differ from it.
-    """
 
+    Raises:
+        InputError: the TSV is broken.
+        StorageError: the disk refuses.
+
+    """
+    # A ledger that doesn't know how sets were laid out doesn't know of a move, either.
+    has_moved = ledger.value(SPLIT_LINK) in {"", Link.MOVE}
+    store = CoverStore(context, ledger)
+    inventory = _Inventory(context, ledger, mends, store, copied_s, has_moved)
+    rows = dataset_covers(context) if context.tsv.exists() else iter(())
+    with (
+        context.bar("covers", count_rows(context), "cover") as bar,
+        ThreadPoolExecutor(_THREADS) as pool,
+    ):
+        while some := list(islice(rows, _BATCH)):
+            inventory.take(some, pool)
+            bar.advance(len(some))
+    return inventory.found
+
+
+@dataclass(slots=True)
+class _Inventory:
     context: Context
     ledger: Ledger
     mends: bool
     store: CoverStore
-    copied_s: float = math.inf
+    copied_s: float
+    has_moved: bool
     found: CoverCounts = field(default_factory=CoverCounts)
-    _moves: bool = False
 
-    def take(self, bar: Bar) -> CoverCounts:
-        """Check the covers of all rows.
-
-        Raises:
-            InputError: the TSV is broken.
-            StorageError: the disk refuses.
-
-        """
-        # A ledger that doesn't know how sets were laid out doesn't know of a move, either.
-        self._moves = self.ledger.value(SPLIT_LINK) in {"", Link.MOVE}
-        rows = dataset_covers(self.context)
-        with ThreadPoolExecutor(_THREADS) as pool:
-            while some := list(islice(rows, _BATCH)):
-                known = self.ledger.covers_of(row.picture for row in some)
-                paths = self.ledger.files_of(known)
-                seen = self.ledger.looks_of(cover.sha256 for cover in known.values())
-                look = partial(self._look, known=known, seen=seen)
-                noted, files, looks = dict[str, Cover](), list[FileOf](), dict[str, bytes]()
-                for row, shown in zip(some, pool.map(look, some), strict=True):
-                    cover = noted.get(row.picture) or known.get(row.picture)
-                    is_new = row.picture in noted
-                    has_file = row.path in paths.get(row.picture, ()) and not is_new
-                    cover = self._sort(row, cover, shown, has_file=has_file, is_new=is_new)
-                    if cover:
-                        noted[row.picture] = cover
-                        files.append(FileOf(row.picture, row.path))
-                    if shown.picture and (cover or shown.fits):
-                        looks[shown.sha256] = shown.picture.descriptor
-                if self.mends:
-                    self.ledger.record_covers(noted.values(), files=files, looks=looks)
-                bar.advance(len(some))
-        return self.found
+    def take(self, rows: Sequence[WantedCover], pool: ThreadPoolExecutor) -> None:
+        """Check the covers of some rows."""
+        known = self.ledger.covers_of(row.picture for row in rows)
+        paths = self.ledger.files_of(known)
+        seen = self.ledger.looks_of(cover.sha256 for cover in known.values())
+        look = partial(self._look, known=known, seen=seen)
+        noted, files, looks = dict[str, Cover](), list[FileOf](), dict[str, bytes]()
+        for row, shown in zip(rows, pool.map(look, rows), strict=True):
+            is_new = row.picture in noted
+            cover = noted.get(row.picture) or known.get(row.picture)
+            has_file = row.path in paths.get(row.picture, ()) and not is_new
+            cover = self._sort(row, cover, shown, has_file=has_file, is_new=is_new)
+            if cover:
+                noted[row.picture] = cover
+                files.append(FileOf(row.picture, row.path))
+            if shown.picture and (cover or shown.fits):
+                looks[shown.sha256] = shown.picture.descriptor
+        if self.mends:
+            self.ledger.record_covers(noted.values(), files=files, looks=looks)
 
     def _look(
         self, row: WantedCover, *, known: Mapping[str, Cover], seen: Collection[str]
@@ -139,7 +159,7 @@ class Inventory:
     def _file(self, path: str) -> Path | None:
         """Return a cover's file: in its genre's folder, in a set, or set aside."""
         images, split = self.context.images, self.context.split
-        moved = [split / name / path for name in SETS] if self._moves else []
+        moved = [split / name / path for name in SETS] if self.has_moved else []
         places = (images / path, *moved, self.store.aside(path))
         return next((file for file in places if file.is_file()), None)
 

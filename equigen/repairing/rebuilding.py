@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 
-from equigen.dataset.context import SPLIT_TSV, Bar, Context
+from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.covers import dataset_covers, name_in
 from equigen.dataset.layouts import (
     SET_COLUMNS,
@@ -25,6 +25,7 @@ from equigen.identity.pictures import host_of
 from equigen.ledger.ledger import SPLIT_GROUPS, SPLIT_LINK, Ledger
 from equigen.ledger.models import AlbumSet, Placement, Taken
 from equigen.repairing.damage import is_cover_path
+from equigen.repairing.inventory import count_rows
 from equigen.schema import ASIDE, SETS, Link
 
 _BATCH = 500
@@ -131,18 +132,19 @@ class RebuiltLedger(Ledger):
             yield from rows
 
 
-def note_albums(context: Context, ledger: RebuiltLedger, bar: Bar) -> int:
-    """Note the albums of the TSV as taken; return how many the ledger didn't know.
+def note_albums(context: Context, ledger: RebuiltLedger) -> int:
+    """Note the albums of the TSV, if any, as taken; return how many the ledger didn't know.
 
     Raises:
         InputError: the TSV is broken.
 
     """
     new = 0
-    albums = albums_of(context.tsv)
-    while some := list(islice(albums, _BATCH)):
-        new += ledger.add_albums(some)
-        bar.advance(len(some))
+    albums = albums_of(context.tsv) if context.tsv.exists() else iter(())
+    with context.bar("albums", count_rows(context), "row") as bar:
+        while some := list(islice(albums, _BATCH)):
+            new += ledger.add_albums(some)
+            bar.advance(len(some))
     return new
 
 
