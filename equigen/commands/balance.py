@@ -74,9 +74,7 @@ def run(
 
     Raises:
         UsageError: no such number, or a file that the kept rows can't be written to.
-        MissingInputError, InputError: there is no TSV, or it is broken; it stays untouched.
-        StorageError: the disk refuses; what was there before still is.
-        LedgerError: what was kept before can't be read or noted; the dataset stays untouched.
+        EquigenError: as `Dataset.writing` has it; the dataset stays untouched.
 
     """
     wanted = _number(per_genre)

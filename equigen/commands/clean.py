@@ -23,7 +23,7 @@ def run(context: Context) -> Summary:
     """Clean the TSV in place; rows that need no change keep their bytes.
 
     Raises:
-        MissingInputError, InputError: there is no TSV, or it is broken; it stays untouched.
+        EquigenError: as `Dataset.writing` has it; the TSV stays untouched.
 
     """
     from equigen.identity.columns import clean_artists  # noqa: PLC0415  (polars starts a thread)

@@ -68,10 +68,8 @@ def run(
 
     Raises:
         UsageError: the flags make no sense together.
-        MissingInputError, InputError: there is no TSV, or it is broken; it stays untouched.
         MissingInputError: there are no covers to compare.
-        LedgerError: there is none, or an empty one, but covers that it should know.
-        StorageError: the disk refuses; what was there before still is.
+        EquigenError: as `Dataset.writing` has it; the TSV stays untouched.
 
     """
     if not covers and (drop or conflicts):

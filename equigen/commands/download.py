@@ -91,9 +91,7 @@ def run(  # noqa: PLR0913  (each is a flag)
 
     Raises:
         UsageError: the flags make no sense together, or the covers there have another size.
-        MissingInputError, InputError: there is no TSV, or it is broken.
-        LedgerError: there is none, or an empty one, but covers that it should know.
-        StorageError: the disk refuses.
+        EquigenError: as `Dataset.writing` has it.
 
     """
     if dry_run and (export or limit >= 0):

@@ -95,8 +95,7 @@ def run(
     """Fetch until all labels are full or exhausted; see the module's text.
 
     Raises:
-        InputError: there is a TSV, and it is broken; it stays untouched.
-        LedgerError: there is none, or an empty one, but covers that it should know.
+        EquigenError: as `Dataset.writing` has it.
         CredentialsError: the service refuses the credentials before any page came.
         FetchError: not one page could be had. A label that fails later is left for the next run,
             and so are all that follow when the service asks for a long rest or time is up.

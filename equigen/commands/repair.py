@@ -51,11 +51,8 @@ def run(context: Context) -> Summary:
 
     Raises:
         MissingInputError: there is no dataset at all, or neither a ledger nor a TSV.
-        InputError: the TSV or split.tsv is broken: it must be mended first. Or the folder is a
-            file.
         LedgerError: the ledger is from a newer version, or another program's file.
-        LockedError: another run is at work.
-        StorageError: the disk refuses; the ledger is as it was.
+        EquigenError: as `Dataset.writing` has it; the ledger is as it was.
 
     """
     refuse_file(context.directory)

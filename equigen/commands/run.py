@@ -113,7 +113,7 @@ def _deadline(until: str, context: Context) -> Deadline:
     now = context.now()
     at = next_time(read_time(until), now)
     steady_s = context.clock.steady() + (at - now).total_seconds()
-    return Deadline(at, steady_s, context.now, context.clock)
+    return Deadline(at, steady_s)
 
 
 def _not_begun(name: str) -> Summary:

@@ -56,11 +56,10 @@ def run(
     """Split the images folder.
 
     Raises:
-        MissingInputError, InputError: there are no covers yet, or no dataset that asks for them.
+        MissingInputError: there are no covers yet, or no dataset that asks for them.
         ConfigError: the split folder and the images folder lie in each other.
-        LedgerError: there is none, but sets that it should know.
         LeakError: with `verify`, something is in two sets.
-        StorageError: the disk refuses.
+        EquigenError: as `Dataset.writing` has it.
 
     """
     images, split, group = context.images, context.split, context.settings.split.group

@@ -5,6 +5,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,23 +83,18 @@ def load(
     flags = {table: dict(values) for table, values in (flags or {}).items() if values}
     layers = _Layers(file=file, dotenv=dotenv, toml=toml, flags=flags)
     try:
-        _check_dotenv(dotenv)
-        layers.refuse_unknown_variables()
-        settings = Settings(
-            _env_file=dotenv,
-            _env_file_encoding=_ENCODING,
-            flags=flags,  # type: ignore[call-arg]
-            toml=toml,
-        )
-        credentials = _credentials(dotenv)
+        with _reading(dotenv, "lines such as NAME=value,"):
+            _check_dotenv(dotenv)
+            layers.refuse_unknown_variables()
+            settings = Settings(
+                _env_file=dotenv,
+                _env_file_encoding=_ENCODING,
+                flags=flags,  # type: ignore[call-arg]
+                toml=toml,
+            )
+            credentials = _credentials(dotenv)
     except ValidationError as err:
         raise ConfigError(layers.explain(err)) from None
-    except UnicodeDecodeError:
-        msg = f"{dotenv}{why_not_utf8(dotenv)}"
-        raise ConfigError(msg) from None
-    except OSError as err:
-        msg = f"{dotenv}: can't be read: {err}. Expected lines such as NAME=value, in UTF-8."
-        raise ConfigError(msg) from None
     except SettingsError as err:
         raise ConfigError(layers.explain_json(err)) from None
     return Config(settings, credentials, folder=file.parent)
@@ -118,18 +114,27 @@ def _credentials(dotenv: Path) -> Credentials:
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
+    with _reading(file, "a TOML file"):
+        text = file.read_text(encoding=_ENCODING)
     try:
-        return tomllib.loads(file.read_text(encoding=_ENCODING))
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as err:
         msg = (
             f"{file}: this is not TOML: {err}. Mend that line; config.example.toml shows the form."
         )
         raise ConfigError(msg) from None
+
+
+@contextmanager
+def _reading(file: Path, expected: str) -> Iterator[None]:
+    """Translate the errors of a file that can't be read, or isn't UTF-8."""
+    try:
+        yield
     except UnicodeDecodeError:
         msg = f"{file}{why_not_utf8(file)}"
         raise ConfigError(msg) from None
     except OSError as err:
-        msg = f"{file}: can't be read: {err}. Expected a TOML file in UTF-8."
+        msg = f"{file}: can't be read: {err}. Expected {expected} in UTF-8."
         raise ConfigError(msg) from None
 
 

@@ -49,12 +49,6 @@ class Deadline:
 
     at: datetime
     steady_s: float
-    now: Callable[[], datetime]
-    clock: Clock
-
-    def is_over(self) -> bool:
-        """Return whether the moment has passed."""
-        return self.now() >= self.at or self.clock.steady() >= self.steady_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +69,8 @@ class Context:
     @property
     def time_is_up(self) -> bool:
         """Whether the deadline has passed."""
-        return self.deadline is not None and self.deadline.is_over()
+        end = self.deadline
+        return end is not None and (self.now() >= end.at or self.clock.steady() >= end.steady_s)
 
     @property
     def settings(self) -> Settings:

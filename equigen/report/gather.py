@@ -1,8 +1,7 @@
 """Gather what a report shows from the TSV, the ledger and the covers, without changing them."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from equigen.dataset.context import Context
@@ -56,19 +55,6 @@ _MOST_GENRES, _MOST_DECADES = 100, 25
 _TRIES = 2
 
 
-@dataclass(frozen=True, slots=True)
-class _Remembered:
-    """Facts of the ledger beyond single covers; all of them empty where there is no ledger."""
-
-    there: bool = False
-    were_compared: bool = False
-    groups: Mapping[str, str] = field(default_factory=dict)
-    likeness: Mapping[str, Likeness] = field(default_factory=dict)
-    identical: frozenset[str] = frozenset()
-    split: SplitGroups | None = None
-    dates: tuple[Fact, ...] = ()
-
-
 def gather(context: Context, *, covers: int) -> Findings:
     """Return all that a report shows, with `covers` pictures a genre at most.
 
@@ -83,10 +69,9 @@ def gather(context: Context, *, covers: int) -> Findings:
     for _ in range(_TRIES):
         sha256 = sha256_of(context.tsv)
         with dataset.reading_ledger() as ledger:
-            remembered = _remembered(ledger) if ledger else _Remembered()
-            tally = _tally(context, ledger, remembered, Sampler(covers))
+            tally = _tally(context, ledger, Sampler(covers))
         if sha256_of(context.tsv) == sha256:
-            return _findings(dataset, sha256, remembered, tally, covers)
+            return _findings(dataset, sha256, tally, covers)
     msg = (
         f"{context.tsv}: it changed while it was read, {_TRIES} times. Expected a dataset that"
         " nobody writes to: wait until the other command has ended, then run again."
@@ -94,11 +79,9 @@ def gather(context: Context, *, covers: int) -> Findings:
     raise LockedError(msg)
 
 
-def _findings(
-    dataset: Dataset, sha256: str, remembered: _Remembered, tally: ReportTally, covers: int
-) -> Findings:
+def _findings(dataset: Dataset, sha256: str, tally: ReportTally, covers: int) -> Findings:
     context, ratio = dataset.context, dataset.context.settings.split.ratio
-    groups = lookalike_groups(tally.alike, remembered.likeness, remembered.groups.values())
+    groups = lookalike_groups(tally.alike, tally.likeness, tally.groups.values())
     divided, causes = conflicts(groups), tally.causes.most_common()
     sheets, pictured = _pictures(context, tally, groups[:_MOST_GROUPS], covers)
     table = crosstab(tally.cells, By.LABEL, By.DECADE)
@@ -109,7 +92,7 @@ def _findings(
         version=versions()[0].value,
         rows=tally.rows,
         totals=tuple(_totals(tally, len(groups), len(divided))),
-        missing=tuple(_missing(dataset, remembered, tally)),
+        missing=tuple(_missing(dataset, tally)),
         heat=heat_map(
             table, most_rows=_MOST_GENRES + 1, most_columns=_MOST_DECADES, others="other genres"
         ),
@@ -118,7 +101,7 @@ def _findings(
         groups=pictured,
         more_groups=len(groups) - len(pictured),
         torn=len(torn(groups)),
-        were_compared=remembered.were_compared,
+        were_compared=tally.were_compared,
         conflicts=tuple(divided[:_MOST_CONFLICTS]),
         more_conflicts=len(divided[_MOST_CONFLICTS:]),
         failures=tuple(causes[:_MOST_FAILURES]),
@@ -129,45 +112,46 @@ def _findings(
         ),
         sets=tuple(sets),
         sets_total=sets_total,
-        sets_notes=tuple(_on_groups(remembered.split, sets_total)),
+        sets_notes=tuple(_on_groups(tally.split, sets_total)),
         versions=versions(),
         dataset=(
             Fact("file", context.tsv.name),
             Fact("SHA-256", sha256),
             Fact("rows", f"{tally.rows:,}"),
-            *remembered.dates,
+            *map(Fact._make, tally.dates.items()),
         ),
         settings=settings_shown(context.settings),
     )
 
 
-def _remembered(ledger: Ledger) -> _Remembered:
+def _begun(ledger: Ledger | None, sampler: Sampler) -> ReportTally:
+    """Return a tally of no rows yet, with the facts of the ledger beyond single covers."""
+    if not ledger:
+        return ReportTally(sampler)
     groups = ledger.cover_groups()
     likeness: dict[str, Likeness] = {}
     for pair in ledger.cover_pairs():
         if name := groups.get(pair.first):
             known = likeness.get(name, Likeness())
             likeness[name] = known.and_also(pair.distance, pair.likeness)
-    dates = (
-        Fact("last fetch", ledger.value(LAST_FETCH) or "never"),
-        Fact("last refresh", ledger.value(LAST_REFRESH) or "never"),
-        Fact("covers in their sets by", ledger.value(SPLIT_LINK) or "not split yet"),
-    )
-    return _Remembered(
-        there=True,
+    return ReportTally(
+        sampler,
+        has_ledger=True,
         were_compared=bool(groups or ledger.value(COVERS_COMPARED)),
         groups=groups,
         likeness=likeness,
         identical=frozenset(path for paths in ledger.identical_covers() for path in paths),
         split=ledger.read(SPLIT_GROUPS, read_split_groups),
-        dates=dates,
+        dates={
+            "last fetch": ledger.value(LAST_FETCH) or "never",
+            "last refresh": ledger.value(LAST_REFRESH) or "never",
+            "covers in their sets by": ledger.value(SPLIT_LINK) or "not split yet",
+        },
     )
 
 
-def _tally(
-    context: Context, ledger: Ledger | None, remembered: _Remembered, sampler: Sampler
-) -> ReportTally:
-    tally = ReportTally(sampler, remembered.groups, remembered.identical)
+def _tally(context: Context, ledger: Ledger | None, sampler: Sampler) -> ReportTally:
+    tally = _begun(ledger, sampler)
     wanted = dataset_covers(context)
     with context.bar("report", 0, "row") as bar:
         while batch := list(islice(wanted, _BATCH_ROWS)):
@@ -230,11 +214,11 @@ def _totals(tally: ReportTally, groups: int, divided: int) -> Iterator[Fact]:
     yield Fact("label conflicts", f"{divided:,}")
 
 
-def _missing(dataset: Dataset, remembered: _Remembered, tally: ReportTally) -> Iterator[str]:
+def _missing(dataset: Dataset, tally: ReportTally) -> Iterator[str]:
     """Yield a line for each part that isn't there yet, with the command that makes it."""
     if not tally.rows:
         yield "The dataset has no rows yet: run `equigen fetch`."
-    if not remembered.there:
+    if not tally.has_ledger:
         command = "repair" if dataset.has_lost_ledger else "download"
         yield (
             f"There is no ledger beside {dataset.context.tsv.name}, so nothing is known of covers"
@@ -242,7 +226,7 @@ def _missing(dataset: Dataset, remembered: _Remembered, tally: ReportTally) -> I
         )
     elif tally.waiting:
         yield f"{tally.waiting:,} covers were not asked for yet: run `equigen download`."
-    if tally.covers and not remembered.were_compared:
+    if tally.covers and not tally.were_compared:
         yield (
             "Which covers look alike is only known of files of the same bytes: `equigen dedupe"
             " --covers` looks for the others."

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from equigen.dataset.covers import WantedCover
 from equigen.identity.pictures import has_no_cover, host_of
-from equigen.ledger.models import OK, Cover
+from equigen.ledger.models import OK, Cover, SplitGroups
 from equigen.report.pictures import Sampler, ShownAlbum
 from equigen.report.tables import NO_SET
 from equigen.schema import SETS, UNKNOWN, decade_of, safe_text
@@ -23,18 +23,39 @@ class Cause(NamedTuple):
     host: str
 
 
+class Likeness(NamedTuple):
+    """Bounds over the compared pairs of a group.
+
+    `distance` is the most bits in which two hashes differ, `likeness` the least likeness of two
+    pictures (1: none of their pixels differ).
+    """
+
+    distance: int = 0
+    likeness: float = 1.0
+
+    def and_also(self, distance: int, likeness: float) -> "Likeness":
+        """Return the bounds with one pair more."""
+        return Likeness(max(self.distance, distance), min(self.likeness, likeness))
+
+
 @dataclass(slots=True)
 class ReportTally:
     """Sums, a sample, and the albums whose covers look alike: nothing else grows with the rows.
 
-    `groups` has the name of a file's group by its sha256; `identical` are the paths of covers
-    whose bytes another has as well. `cells` counts albums by genre and decade, `sets` covers by
-    genre and set.
+    Of the ledger are, all empty where there is none: the name of a file's group by its sha256
+    (`groups`), the `likeness` of each group, the paths of covers whose bytes another has as well
+    (`identical`), the groups of the last `split`, and some `dates` by their names. `cells` counts
+    albums by genre and decade, `sets` covers by genre and set.
     """
 
     sampler: Sampler
-    groups: Mapping[str, str]
-    identical: frozenset[str]
+    has_ledger: bool = False
+    were_compared: bool = False
+    groups: Mapping[str, str] = field(default_factory=dict)
+    likeness: Mapping[str, Likeness] = field(default_factory=dict)
+    identical: frozenset[str] = frozenset()
+    split: SplitGroups | None = None
+    dates: Mapping[str, str] = field(default_factory=dict)
     rows: int = 0
     waiting: int = 0
     size_bytes: int = 0
@@ -90,21 +111,6 @@ def _short(text: str) -> str:
     """Return a cell on one line, cut where it is long."""
     text = safe_text(text)
     return text if len(text) <= _MOST_SHOWN_CHARS else f"{text[:_MOST_SHOWN_CHARS]}…"
-
-
-class Likeness(NamedTuple):
-    """Bounds over the compared pairs of a group.
-
-    `distance` is the most bits in which two hashes differ, `likeness` the least likeness of two
-    pictures (1: none of their pixels differ).
-    """
-
-    distance: int = 0
-    likeness: float = 1.0
-
-    def and_also(self, distance: int, likeness: float) -> "Likeness":
-        """Return the bounds with one pair more."""
-        return Likeness(max(self.distance, distance), min(self.likeness, likeness))
 
 
 @dataclass(frozen=True, slots=True)

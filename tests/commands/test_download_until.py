@@ -1,5 +1,6 @@
 """Downloading that is to end at a time."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -37,14 +38,15 @@ def test_no_further_cover_is_asked_for_once_time_is_up(tmp_path: Path, minutes: 
 
 
 @pytest.mark.parametrize(("date_h", "steady_h"), [(-24, 6), (6, 0), (6, 6)])
-def test_time_is_up_by_either_clock(date_h: int, steady_h: int) -> None:
+def test_time_is_up_by_either_clock(tmp_path: Path, date_h: int, steady_h: int) -> None:
     """Also where the date was set back, and where the steady clock stood still in a sleep."""
     clock = Clock(steady=lambda: steady_h * 3600.0)
+    now = NOON + timedelta(hours=date_h)
+    context = replace(make_context(tmp_path), now=lambda: now, clock=clock)
 
     def is_over(after_h: int) -> bool:
-        at = NOON + timedelta(hours=after_h)
-        now = NOON + timedelta(hours=date_h)
-        return Deadline(at, after_h * 3600.0, lambda: now, clock).is_over()
+        end = Deadline(NOON + timedelta(hours=after_h), after_h * 3600.0)
+        return replace(context, deadline=end).time_is_up
 
     assert is_over(6)
     assert not is_over(7)

@@ -255,9 +255,7 @@ def until(context: Context, time: FakeTime, after_s: float) -> Context:
         return datetime.fromtimestamp(time.now_s(), UTC)
 
     clock = time.clock()
-    deadline = Deadline(
-        now() + timedelta(seconds=after_s), clock.steady() + after_s, now=now, clock=clock
-    )
+    deadline = Deadline(now() + timedelta(seconds=after_s), clock.steady() + after_s)
     return replace(context, deadline=deadline, now=now, clock=clock)
 
 
