@@ -8,7 +8,8 @@ to at most one label of the table in `musicbrainz_tags.toml`:
 2. Otherwise the last word names the music: "blues rock" is rock, "folk metal" is metal, "jazz rap"
    is rap. These words are the label's `heads`; the longest match wins.
 3. If the last word is no head, the first one counts, as in Romance languages: "salsa dura" is
-   salsa, "cumbia villera" is Latin.
+   salsa, "cumbia villera" is Latin. All other words must be ones that genres are made of: the
+   table's `modifiers`, and the words of its heads and names. So "white house" is no house.
 4. A tag of several genres, "alternative/indie rock", belongs to the label of those that have one;
    if these differ, as in "rock/pop", it belongs to none.
 
@@ -74,9 +75,12 @@ def row_of(genre: str) -> str:
     if words in _NAMES:
         return _NAMES[words]
     lengths = range(min(len(words), _LONGEST_HEAD), 0, -1)
-    ends = [words[-length:] for length in lengths]
-    begins = [words[:length] for length in lengths]
-    return next((_HEADS[part] for part in (*ends, *begins) if part in _HEADS), "")
+    ends = [(words[-length:], words[:-length]) for length in lengths]
+    begins = [(words[:length], words[length:]) for length in lengths]
+    found = (
+        _HEADS[head] for head, rest in (*ends, *begins) if head in _HEADS and {*rest} <= _KNOWN
+    )
+    return next(found, "")
 
 
 def phrases(label: Label) -> tuple[str, ...]:
@@ -115,4 +119,6 @@ def _holds(words: tuple[str, ...], part: tuple[str, ...]) -> bool:
 _NAMES = {_words(name): asked for asked, row in TABLE.items() for name in row.names}
 _NAMES |= {_words(name): "" for name in _DATA["unlabelled"]}
 _HEADS = {_words(head): asked for asked, row in TABLE.items() for head in row.heads}
+_KNOWN = {word for name in _DATA["modifiers"] for word in _words(name)}
+_KNOWN.update(*_NAMES, *_HEADS)
 _LONGEST_HEAD = max(map(len, _HEADS))

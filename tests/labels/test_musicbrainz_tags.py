@@ -239,6 +239,8 @@ def test_a_genre_belongs_to_the_label_that_it_names(genre: str, label: str) -> N
 @pytest.mark.parametrize(
     "genre",
     """afrobeats,soul,funk,disco,classical,singer-songwriter,industrial musical,rock musical,
+    banda sonora,metal gear solid,not jazz,white house,jungle book,son of a gun,foreign country,
+    rock the boat,my favourite pop,son house,rock hudson,metal church,house of pain,country house,
     synth funk,gospel,zydeco,dance,indie,opera,n,&,'n',!,1994,,-""".replace("\n    ", "").split(
         ","
     ),
