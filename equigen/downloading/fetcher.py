@@ -68,107 +68,102 @@ class Fetcher:
 
     def do(self, job: Job) -> Result:
         """Run a job; every known failure becomes a result."""
-        seen = _Seen()
+        result = Result(job, OK)
         try:
             if job.kind == MAKE:
-                result = self._resize(job)
+                self._resize(result)
             elif job.kind == RENEW:
-                result = self._renew(job, seen)
+                self._renew(result)
             else:
-                result = self._fetch(job, job.url, seen)
+                self._fetch(result, job.url)
         except EquigenError as err:
-            result = _failed(job, err)
-            if isinstance(err, BadBodyError) and not seen.is_repeated and self.client.tries() > 1:
-                result.status = FAILED  # these bytes came once, in the last try: ask again later
-            if seen.answer:
-                result.http_status = result.http_status or seen.answer.status
-                result.final_url = without_password(seen.answer.url)
-        result.url = result.url or seen.new_url
+            _note_failure(result, err)
         if job.kind != MAKE:
             result.tries = self.client.tries()
         return result
 
-    def _fetch(self, job: Job, url: str, seen: "_Seen") -> Result:
+    def _fetch(self, result: Result, url: str) -> None:
+        job = result.job
         bodies: set[bytes] = set()
 
-        def read(answer: Answer) -> Result:
-            seen.answer = answer
+        def read(answer: Answer) -> None:
+            result.http_status, result.final_url = answer.status, without_password(answer.url)
             if answer.status == _NOT_MODIFIED:
-                return Result(job, UNCHANGED, http_status=answer.status)
+                result.status = UNCHANGED
+                return
             try:
                 picture = self._check(answer.body)
             except PictureError as err:
-                # A retry helps where the transfer was torn, or a proxy sent a page of its own. The
-                # same bytes twice are the host's own, except for an empty body, with which many
-                # faults show.
-                seen.is_repeated = answer.body in bodies
-                is_final = seen.is_repeated and err.reason != EMPTY
-                if err.reason not in _PERHAPS_OF_THE_WAY or is_final:
+                if self._is_final(err.reason, is_repeated=answer.body in bodies):
                     raise
                 bodies.add(answer.body)
                 raise BadBodyError(str(err), url=answer.url) from err
-            return self._keep(job, picture, answer)
+            self._keep(result, picture, answer)
 
         conditions = {"If-None-Match": job.etag, "If-Modified-Since": job.last_modified}
-        return self.client.get(
+        self.client.get(
             url,
             read,
             unless={name: value for name, value in conditions.items() if value},
             max_bytes=self.settings.max_bytes,
         )
 
-    def _renew(self, job: Job, seen: "_Seen") -> Result:
+    def _is_final(self, reason: str, *, is_repeated: bool) -> bool:
+        """Tell whether a refused body is the host's own, rather than a fault of the transfer.
+
+        A retry helps where the transfer was torn, or a proxy sent a page of its own. The same bytes
+        twice are the host's own; empty ones, with which many faults show, only after all tries.
+        """
+        tries = self.settings.patience.tries
+        if reason not in _PERHAPS_OF_THE_WAY or tries == 1:
+            return reason != TORN
+        return is_repeated and (reason != EMPTY or self.client.tries() == tries)
+
+    def _renew(self, result: Result) -> None:
         """Fetch a picture by the URL that its source has for it now."""
-        reason = f"HTTP {job.refused}"
+        job = result.job
+        result.status, result.reason = FAILED, f"HTTP {job.refused}"
         try:
             url = self.renew(job)
         except (HostRestsError, StoppedError):
             raise
         except EquigenError as err:
-            return Result(job, FAILED, reason, message=str(err))
+            result.message = str(err)
+            return
         if not url:
-            return Result(job, GONE, reason)
-        if url == job.url:  # it had not expired: the host's refusal is about the picture
-            status = MISSING if job.refused in _MISSING else FAILED
-            return Result(job, status, reason, http_status=job.refused)
-        if picture_key(url) != job.picture:
-            return Result(job, MOVED, url=url)
-        seen.new_url = url
-        return self._fetch(job, url, seen)
+            result.status = GONE
+        elif url == job.url:  # it had not expired: the host's refusal is about the picture
+            result.status = MISSING if job.refused in _MISSING else FAILED
+            result.http_status = job.refused
+        else:
+            result.status, result.reason, result.url = MOVED, "", url
+            if picture_key(url) == job.picture:
+                self._fetch(result, url)
 
-    def _keep(self, job: Job, picture: Picture, answer: Answer) -> Result:
-        result = Result(
-            job,
-            OK,
-            http_status=answer.status,
-            received_bytes=len(answer.body),
-            size_bytes=len(picture.files[0]),
-            width_px=picture.width_px,
-            height_px=picture.height_px,
-            sha256=picture.sha256,
-            final_url=without_password(answer.url),
-            etag=answer.headers.get("ETag", ""),
-            last_modified=answer.headers.get("Last-Modified", ""),
-            phash=picture.phash,
-            look=picture.descriptor.hex(),
-        )
-        if job.kind == ASK and job.sha256 == picture.sha256:
+    def _keep(self, result: Result, picture: Picture, answer: Answer) -> None:
+        result.status = OK
+        result.received_bytes, result.size_bytes = len(answer.body), len(picture.files[0])
+        result.width_px, result.height_px = picture.width_px, picture.height_px
+        result.sha256, result.phash = picture.sha256, picture.phash
+        result.look = picture.descriptor.hex()
+        result.etag = answer.headers.get("ETag", "")
+        result.last_modified = answer.headers.get("Last-Modified", "")
+        if result.job.kind == ASK and result.job.sha256 == picture.sha256:
             result.status = UNCHANGED
         else:
-            self._write(job, picture.files)
-        return result
+            self._write(result.job, picture.files)
 
-    def _resize(self, job: Job) -> Result:
+    def _resize(self, result: Result) -> None:
         """Make the further sizes of a cover whose original is here."""
+        job = result.job
         try:
-            body = Path(job.source).read_bytes()
-            picture = self._check(body)
+            picture = self._check(Path(job.source).read_bytes())
         except (OSError, PictureError):
-            return Result(job, SPOILT)
-        if picture.sha256 != job.sha256:
-            return Result(job, SPOILT)
-        self._write(job, picture.files)
-        return Result(job, OK)
+            picture = None
+        if picture and picture.sha256 == job.sha256:
+            self._write(job, picture.files)
+        else:
+            result.status = SPOILT
 
     def _check(self, body: bytes) -> Picture:
         # One picture at a time per process: a core can't decode two at once, and threads that wait
@@ -191,17 +186,8 @@ class Fetcher:
                     file.write(data)
 
 
-@dataclass(slots=True)
-class _Seen:
-    """Last complete answer of a job, whether its bytes came before, and the picture's new URL."""
-
-    answer: Answer | None = None
-    is_repeated: bool = False
-    new_url: str = ""
-
-
-def _failed(job: Job, err: EquigenError) -> Result:  # noqa: C901  (a case an error)
-    result = Result(job, ERROR, message=str(err))
+def _note_failure(result: Result, err: EquigenError) -> None:  # noqa: C901  (a case an error)
+    result.status, result.message = ERROR, str(err)
     match err:
         case HttpStatusError(status=status):
             result.status = MISSING if status in _MISSING else FAILED
@@ -213,7 +199,7 @@ def _failed(job: Job, err: EquigenError) -> Result:  # noqa: C901  (a case an er
         case RefusedAddressError():
             result.status, result.reason = REFUSED, "bad address"
         case BadBodyError(__cause__=PictureError(reason=reason)) if reason != TORN:
-            result.status, result.reason = REFUSED, reason
+            result.status, result.reason = FAILED, reason  # these bytes came once: ask again later
         case BadBodyError():
             result.status, result.reason = FAILED, "torn on the way"
         case CertificateError():
@@ -226,4 +212,3 @@ def _failed(job: Job, err: EquigenError) -> Result:  # noqa: C901  (a case an er
             result.status = ELSEWHERE
         case StoppedError():
             result.status = STOPPED
-    return result

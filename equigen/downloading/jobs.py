@@ -3,12 +3,22 @@
 All of them can be pickled, so that processes exchange them as they are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, TypeAlias
 
 from equigen.http.limits import HostPolicy, Patience
 from equigen.images.rendering import Demands, Rendering
+
+if TYPE_CHECKING:
+    from equigen.downloading.engines.processes import ProcessExecutor
+    from equigen.downloading.engines.threads import ThreadExecutor
+
+    # `running` holds the submitted jobs by ticket; only the scheduler adds and removes them.
+    # `is_ready` is set once the executor has started far enough to accept jobs.
+    Executor: TypeAlias = ThreadExecutor | ProcessExecutor
 
 # Kinds of jobs.
 FETCH = "fetch"  # download a missing cover
@@ -88,6 +98,18 @@ class Result(_Compact):
     look: str = ""
     resumes_at_s: float = 0.0
     url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Request of a host to send nothing for `pause_s`, passed on to all executors."""
+
+    host: str
+    pause_s: float
+
+
+# Results and holds of an executor; None is its last message, when it has stopped or died.
+Inbox = SimpleQueue[tuple["Executor", Sequence[Result | Hold] | None]]
 
 
 @dataclass(frozen=True, slots=True)

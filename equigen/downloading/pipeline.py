@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from equigen.dataset.context import Bar, Context
 from equigen.downloading.circuit_breaker import RENEWALS, CircuitBreaker
 from equigen.downloading.engines.processes import ProcessExecutor, share_out, usable_cores
-from equigen.downloading.jobs import ASK, FetchSettings, Result
+from equigen.downloading.jobs import ASK, FetchSettings, Inbox, Result
 from equigen.downloading.plan import WAITING, Ending, Worklist
 from equigen.downloading.results import Noting
 from equigen.downloading.scheduler import Scheduler
@@ -24,7 +24,6 @@ from equigen.ledger.ledger import DOWNLOADING, Ledger
 from equigen.logfile import log_under_way
 
 if TYPE_CHECKING:
-    from equigen.downloading.engines import Inbox
     from equigen.downloading.engines.threads import ThreadExecutor
 
 _BEYOND = Ending("waiting: beyond --limit")

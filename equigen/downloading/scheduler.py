@@ -11,9 +11,8 @@ from queue import Empty
 from time import monotonic
 from typing import TYPE_CHECKING, Self
 
-from equigen.downloading.engines import Hold, Inbox
 from equigen.downloading.engines.processes import ProcessExecutor
-from equigen.downloading.jobs import ELSEWHERE, ERROR, RESTS, STOPPED, Job, Result
+from equigen.downloading.jobs import ELSEWHERE, ERROR, RESTS, STOPPED, Hold, Inbox, Job, Result
 from equigen.downloading.queue import JobQueues
 from equigen.errors import EquigenError, StorageError
 from equigen.http.limits import HostPolicy, policy_for
@@ -21,8 +20,8 @@ from equigen.ledger.models import FAILED
 
 if TYPE_CHECKING:
     # The decoders of threads take a third of this process's memory: only loaded for use.
-    from equigen.downloading.engines import Executor
     from equigen.downloading.engines.threads import ThreadExecutor
+    from equigen.downloading.jobs import Executor
 
 _BATCH_JOBS = 16
 _TURN_S = 0.25

@@ -5,20 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
 
 import pytest
 from downloads import JPEG, files_of, rows_of
 from support import Script, ScriptedServer, program_env, sandbox_env
 
 from equigen.downloading.engines.processes import ProcessExecutor
-from equigen.downloading.jobs import FetchSettings, Job, Result
+from equigen.downloading.jobs import FetchSettings, Inbox, Job, Result
 from equigen.http.limits import HostPolicy, Patience
 from equigen.images.rendering import Check, Demands, Rendering
 from equigen.ledger.models import OK
-
-if TYPE_CHECKING:
-    from equigen.downloading.engines import Inbox
 
 # A script without a guard, which runs once more whenever somebody imports it.
 SCRIPT = """

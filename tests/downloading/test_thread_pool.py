@@ -10,10 +10,8 @@ from queue import SimpleQueue
 from downloads import JPEG
 from support import Script, ScriptedServer
 
-from equigen.downloading.engines.threads import ThreadPool
-from equigen.downloading.fetcher import Fetcher
-from equigen.downloading.jobs import STOPPED, FetchSettings, Job, Result
-from equigen.http.client import Client
+from equigen.downloading.engines.threads import ThreadExecutor
+from equigen.downloading.jobs import STOPPED, FetchSettings, Inbox, Job, Result
 from equigen.http.limits import HostPolicy, Patience
 from equigen.http.rate_limit import Clock, Gates
 from equigen.images.rendering import Demands, Rendering
@@ -23,20 +21,27 @@ DEMANDS = Demands(2, 10_000_000)
 
 
 @contextmanager
-def thread_pool(
+def thread_executor(
     folder: Path, concurrency: int, *, most: int = 16
-) -> Iterator[tuple[ThreadPool, SimpleQueue[Result]]]:
+) -> Iterator[tuple[ThreadExecutor, Inbox]]:
     """Threads that fetch into a folder, and what they report."""
-    results: SimpleQueue[Result] = SimpleQueue()
+    inbox: Inbox = SimpleQueue()
     policies = {"*": HostPolicy(concurrency=concurrency)}
     settings = FetchSettings(
         policies, "T/1", Patience(), DEMANDS, (Rendering(),), (folder,), 10_000_000, "t"
     )
-    with Client(policies, user_agent="T/1") as client:
-        made = ThreadPool(Fetcher(client, settings), results.put, most=most)
-        yield made, results
-        made.stop()
-        made.join()
+    made = ThreadExecutor(settings, inbox, most)
+    yield made, inbox
+    made.stop()
+    while inbox.get(timeout=30)[1] is not None:
+        continue
+    made.close()
+
+
+def statuses(inbox: Inbox, count: int) -> list[str]:
+    """Return how the next so many jobs ended."""
+    messages = [inbox.get(timeout=30)[1] or () for _ in range(count)]
+    return [each.status for some in messages for each in some if isinstance(each, Result)]
 
 
 def jobs(url: str, count: int, host: str = "127.0.0.1") -> list[Job]:
@@ -49,7 +54,7 @@ def download_threads() -> int:
     return sum(thread.name == "download" for thread in threading.enumerate())
 
 
-def adjust_until(made: ThreadPool, reached: Callable[[], bool]) -> None:
+def adjust_until(made: ThreadExecutor, reached: Callable[[], bool]) -> None:
     """Let it look after its threads until something is so."""
     by_s = time.monotonic() + 30
     while not reached():
@@ -60,7 +65,7 @@ def adjust_until(made: ThreadPool, reached: Callable[[], bool]) -> None:
 def test_a_host_has_no_more_threads_than_it_may(tmp_path: Path) -> None:
     """More would only wait at its gate; and all of its jobs are done all the same."""
     go = threading.Event()
-    with ScriptedServer(Script(body=JPEG)) as server, thread_pool(tmp_path, 3) as (made, results):
+    with ScriptedServer(Script(body=JPEG)) as server, thread_executor(tmp_path, 3) as (made, inbox):
         server.before_answer = go.wait  # type: ignore[assignment]
         made.submit(jobs(server.url, 20))
         adjust_until(made, lambda: server.most_at_once == 3)
@@ -68,7 +73,7 @@ def test_a_host_has_no_more_threads_than_it_may(tmp_path: Path) -> None:
         adjust_until(made, lambda: time.monotonic() > adjusted_until_s)
         assert download_threads() == 3
         go.set()
-        assert [results.get(timeout=30).status for _ in range(20)] == [OK] * 20
+        assert statuses(inbox, 20) == [OK] * 20
     assert server.most_at_once == 3
 
 
@@ -78,31 +83,31 @@ def test_a_host_that_stands_still_holds_up_no_other(tmp_path: Path) -> None:
     with (
         ScriptedServer(Script(body=JPEG)) as still,
         ScriptedServer(Script(body=JPEG)) as other,
-        thread_pool(tmp_path, 2) as (made, results),
+        thread_executor(tmp_path, 2) as (made, inbox),
     ):
         still.before_answer = go.wait  # type: ignore[assignment]
         made.submit(jobs(still.url, 6))
         adjust_until(made, lambda: still.most_at_once == 2)
         url = other.url.replace("127.0.0.1", "localhost")
         made.submit(jobs(url, 9, "localhost"))
-        adjust_until(made, lambda: results.qsize() == 9)
+        adjust_until(made, lambda: inbox.qsize() == 9)
         assert len(other.seen) == 9
         go.set()
-        assert [results.get(timeout=30).status for _ in range(15)] == [OK] * 15
+        assert statuses(inbox, 15) == [OK] * 15
 
 
 def test_what_was_not_begun_is_reported_when_it_stops(tmp_path: Path) -> None:
     """Also jobs that were kept back because their host had all it may."""
     go = threading.Event()
-    with ScriptedServer(Script(body=JPEG)) as server, thread_pool(tmp_path, 1) as (made, results):
+    with ScriptedServer(Script(body=JPEG)) as server, thread_executor(tmp_path, 1) as (made, inbox):
         server.before_answer = go.wait  # type: ignore[assignment]
         made.submit(jobs(server.url, 5))
         adjust_until(made, lambda: server.most_at_once == 1)
         made.stop()
         go.set()
-        made.join()
-        statuses = sorted(results.get(timeout=30).status for _ in range(5))
-    assert statuses == sorted([OK, *[STOPPED] * 4])
+        ended = sorted(statuses(inbox, 5))
+        assert inbox.get(timeout=30) == (made, None)
+    assert ended == sorted([OK, *[STOPPED] * 4])
     assert download_threads() == 0
 
 

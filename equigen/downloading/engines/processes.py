@@ -20,10 +20,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from time import monotonic
 
-from equigen.downloading.engines import THREADS_PER_PROCESS, Hold, Inbox
-from equigen.downloading.jobs import FetchSettings, Job
+from equigen.downloading.jobs import FetchSettings, Hold, Inbox, Job
 from equigen.http.limits import HostPolicy, policy_for
 
+THREADS_PER_PROCESS = 96
 # Jobs submitted beyond each host's share, so that no thread waits for the next job while a worker
 # gathers results into one message.
 _AHEAD = 32

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
 
-from equigen.downloading.engines import Hold, Inbox
 from equigen.downloading.fetcher import Fetcher
-from equigen.downloading.jobs import ERROR, STOPPED, FetchSettings, Job, Result
+from equigen.downloading.jobs import ERROR, STOPPED, FetchSettings, Hold, Inbox, Job, Result
 from equigen.errors import NotServedError
 from equigen.http.client import Client
 from equigen.http.limits import HostPolicy, policy_for
@@ -23,19 +22,43 @@ _FIRST_THREADS = 2
 _REQUESTING_ABOVE = 0.88
 _IDLE_BELOW = 0.45
 _ADJUSTED_EVERY_S = 0.1
-_MOST_THREADS = 64
 _MOST_THREADS_A_HOST = 32
 _LONGEST_SLEEP_S = 0.25
 
 
-class ThreadPool:
-    """Thread pool that grows up to `most` threads while hosts are slow or the processor idles.
+class ThreadExecutor:
+    """Thread pool of this process that grows while hosts are slow or the processor idles.
 
-    Each result is passed to `report`, in any order.
+    It has `most` threads at most. `whole` are the policies to apply where no processes share the
+    hosts (`serve_all`); `renew` asks a job's source for a new URL.
     """
 
-    def __init__(self, fetcher: Fetcher, report: Callable[[Result], None], *, most: int) -> None:
-        self._fetcher, self._report, self._most = fetcher, report, most
+    def __init__(  # noqa: PLR0913  (a worker needs the first three alone)
+        self,
+        settings: FetchSettings,
+        inbox: Inbox,
+        most: int = 64,
+        *,
+        whole: Mapping[str, HostPolicy] | None = None,
+        counter: RequestCounter | None = None,
+        clock: Clock | None = None,
+        renew: Callable[[Job], str] = lambda _job: "",
+    ) -> None:
+        self.running: dict[int, Job] = {}
+        self.is_ready = True
+        self._policies, self._whole = settings.policies, whole or settings.policies
+        self._inbox, self._most = inbox, most
+        self._is_clock_fake = bool(clock and clock.sleep)
+        self._client = Client(
+            settings.policies,
+            user_agent=settings.user_agent,
+            patience=settings.patience,
+            counter=counter,
+            clock=clock,
+        )
+        self._gates = self._client.gates
+        self._gates.on_rest = lambda host, pause_s: self._report(Hold(host, pause_s))
+        self._fetcher = Fetcher(self._client, settings, renew)
         self._waiting: dict[str, deque[Job]] = {}
         self._busy: Counter[str] = Counter()
         self._threads: list[threading.Thread] = []
@@ -51,6 +74,37 @@ class ThreadPool:
         self._was_slow = False
         self._ended = 0
         self._limits: dict[str, int] = {}
+
+    def capacity(self, host: str) -> int:
+        """Return how many more jobs of a host can be submitted; 0 while it rests.
+
+        A host gets at most half of the threads that other hosts leave, so that some remain for the
+        next one.
+        """
+        policy = policy_for(host, self._policies)
+        busy = sum(job.host == host for job in self.running.values())
+        left = self._most - (len(self.running) - busy)
+        room = min(policy.concurrency, _MOST_THREADS_A_HOST, (left + 1) // 2) - busy
+        return room if self.wait_s(host) <= 0 else 0
+
+    def serve_all(self) -> None:
+        """Apply the whole limits of all hosts, since no processes share them."""
+        self._policies = self._gates.policies = self._whole
+
+    def wait_s(self, host: str) -> float:
+        """Return how long the host's rate limit allows no request."""
+        try:
+            return self._gates.at(host).wait_s()
+        except NotServedError:
+            return 0.0
+
+    def sleep(self, wait_s: float) -> None:
+        """Sleep by the client's clock, but not for long, so that interrupts are noticed."""
+        self._gates.sleep(wait_s if self._is_clock_fake else min(wait_s, _LONGEST_SLEEP_S))
+
+    def hold(self, host: str, pause_s: float) -> None:
+        """Send a host no request for a while."""
+        self._gates.hold(host, pause_s)
 
     def submit(self, jobs: Sequence[Job]) -> None:
         """Queue jobs, and start the first threads."""
@@ -68,7 +122,7 @@ class ThreadPool:
         passed_s = now_s - self._adjusted_s
         if passed_s < _ADJUSTED_EVERY_S:
             return
-        requesting_s, working_s = self._fetcher.client.gates.inside_s(), time.process_time()
+        requesting_s, working_s = self._gates.inside_s(), time.process_time()
         requesting = (requesting_s - self._requesting_s) / (passed_s * max(1, len(self._threads)))
         working = (working_s - self._working_s) / passed_s
         self._adjusted_s, self._requesting_s, self._working_s = now_s, requesting_s, working_s
@@ -85,7 +139,8 @@ class ThreadPool:
                 self._start(min(more, self._most - len(self._threads), useful))
 
     def stop(self) -> None:
-        """Finish the jobs under way; report those not begun as stopped."""
+        """Finish the requests under way; report jobs not begun as stopped, and at last the end."""
+        self._client.stop()
         with self._lock:
             left = [job for jobs in self._waiting.values() for job in jobs]
             self._waiting.clear()
@@ -95,10 +150,19 @@ class ThreadPool:
         for job in left:
             self._report(Result(job, STOPPED))
 
-    def join(self) -> None:
-        """Wait until all threads have ended."""
-        for thread in self._threads:
-            thread.join()
+        def report_end() -> None:
+            for thread in self._threads:
+                thread.join()
+            self._inbox.put((self, None))
+
+        threading.Thread(target=report_end, daemon=True).start()
+
+    def close(self) -> None:
+        """Close all connections; threads that still wait end with the process."""
+        self._client.close()
+
+    def _report(self, message: Result | Hold) -> None:
+        self._inbox.put((self, (message,)))
 
     def _start(self, count: int) -> None:
         for _ in range(0 if self._is_stopped else count):
@@ -148,90 +212,7 @@ class ThreadPool:
         if host not in self._limits:
             limit = self._most
             with suppress(NotServedError):
-                limit = self._fetcher.client.gates.at(host).policy.concurrency
+                limit = self._gates.at(host).policy.concurrency
             # Some threads are left for other hosts, whatever the limit of this one.
             self._limits[host] = min(limit, max(1, self._most - self._most // 4))
         return self._limits[host] - self._busy[host]
-
-
-class ThreadExecutor:
-    """Executor in this process, for hosts with rate limits, or for all hosts without processes.
-
-    `whole` are the policies to apply where no processes share the hosts (`serve_all`); `renew` asks
-    a job's source for a new URL.
-    """
-
-    def __init__(
-        self,
-        settings: FetchSettings,
-        inbox: Inbox,
-        *,
-        whole: Mapping[str, HostPolicy],
-        counter: RequestCounter,
-        clock: Clock,
-        renew: Callable[[Job], str],
-    ) -> None:
-        self.running: dict[int, Job] = {}
-        self.is_ready = True
-        self._policies, self._whole, self._inbox = settings.policies, whole, inbox
-        self._is_clock_fake = clock.sleep is not None
-        self._client = Client(
-            settings.policies,
-            user_agent=settings.user_agent,
-            patience=settings.patience,
-            counter=counter,
-            clock=clock,
-        )
-        fetcher = Fetcher(self._client, settings, renew)
-        self._pool = ThreadPool(fetcher, self._report, most=_MOST_THREADS)
-        self.submit, self.adjust = self._pool.submit, self._pool.adjust
-        self._client.gates.on_rest = lambda host, pause_s: self._report(Hold(host, pause_s))
-
-    def capacity(self, host: str) -> int:
-        """Return how many more jobs of a host can be submitted; 0 while it rests.
-
-        A host gets at most half of the threads that other hosts leave, so that some remain for the
-        next one.
-        """
-        policy = policy_for(host, self._policies)
-        busy = sum(job.host == host for job in self.running.values())
-        left = _MOST_THREADS - (len(self.running) - busy)
-        room = min(policy.concurrency, _MOST_THREADS_A_HOST, (left + 1) // 2) - busy
-        return room if self.wait_s(host) <= 0 else 0
-
-    def serve_all(self) -> None:
-        """Apply the whole limits of all hosts, since no processes share them."""
-        self._policies = self._client.gates.policies = self._whole
-
-    def wait_s(self, host: str) -> float:
-        """Return how long the host's rate limit allows no request."""
-        try:
-            return self._client.gates.at(host).wait_s()
-        except NotServedError:
-            return 0.0
-
-    def sleep(self, wait_s: float) -> None:
-        """Sleep by the client's clock, but not for long, so that interrupts are noticed."""
-        self._client.gates.sleep(wait_s if self._is_clock_fake else min(wait_s, _LONGEST_SLEEP_S))
-
-    def hold(self, host: str, pause_s: float) -> None:
-        """Send a host no request for a while."""
-        self._client.gates.hold(host, pause_s)
-
-    def stop(self) -> None:
-        """Finish the requests under way, report their results, then report the end."""
-        self._client.stop()
-        self._pool.stop()
-
-        def report_end() -> None:
-            self._pool.join()
-            self._inbox.put((self, None))
-
-        threading.Thread(target=report_end, daemon=True).start()
-
-    def close(self) -> None:
-        """Close all connections; threads that still wait end with the process."""
-        self._client.close()
-
-    def _report(self, message: Result | Hold) -> None:
-        self._inbox.put((self, (message,)))

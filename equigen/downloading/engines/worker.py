@@ -12,14 +12,13 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, BinaryIO
 
-from equigen.downloading.engines import THREADS_PER_PROCESS, Hold
-from equigen.downloading.engines.threads import ThreadPool
-from equigen.downloading.fetcher import Fetcher
-from equigen.downloading.jobs import FetchSettings, Result
-from equigen.http.client import Client
+from equigen.downloading.engines.processes import THREADS_PER_PROCESS
+from equigen.downloading.engines.threads import ThreadExecutor
+from equigen.downloading.jobs import FetchSettings, Hold, Inbox, Result
 from equigen.logfile import join_log
 
 # A thread releases the interpreter many times per cover, whenever it reads, decodes or writes;
@@ -28,8 +27,6 @@ _SWITCH_S = 0.05
 _ADJUST_EVERY_S = 0.1
 # Results are gathered for so long into one message, since each wakes the parent process.
 _GATHERED_FOR_S = 0.015
-
-Outbox = SimpleQueue[Result | Hold | None]
 
 
 def main() -> None:
@@ -43,24 +40,18 @@ def main() -> None:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if settings.log_file:
         join_log(settings.log_file, settings.command, settings.secrets)
-    outbox: Outbox = SimpleQueue()
-    with Client(
-        settings.policies, user_agent=settings.user_agent, patience=settings.patience
-    ) as client:
-        client.gates.on_rest = lambda host, pause_s: outbox.put(Hold(host, pause_s))
-        pool = ThreadPool(Fetcher(client, settings), outbox.put, most=THREADS_PER_PROCESS)
-        sender = threading.Thread(target=_send_results, args=(outbox, pool), daemon=True)
-        sender.start()
-        while (message := _receive()) is not None:
-            if isinstance(message, Hold):
-                client.gates.hold(message.host, message.pause_s)
-            else:
-                pool.submit(message)
-        client.stop()
-        pool.stop()
-        pool.join()
-        outbox.put(None)
-        sender.join()
+    outbox: Inbox = SimpleQueue()
+    executor = ThreadExecutor(settings, outbox, THREADS_PER_PROCESS)
+    sender = threading.Thread(target=_send_results, args=(outbox, executor), daemon=True)
+    sender.start()
+    while (message := _receive()) is not None:
+        if isinstance(message, Hold):
+            executor.hold(message.host, message.pause_s)
+        else:
+            executor.submit(message)
+    executor.stop()
+    sender.join()
+    executor.close()
 
 
 def _receive() -> Any:  # noqa: ANN401  (one of the messages that `processes` names)
@@ -70,24 +61,21 @@ def _receive() -> Any:  # noqa: ANN401  (one of the messages that `processes` na
         os._exit(1)  # the parent process is gone: nobody would place these files
 
 
-def _send_results(outbox: Outbox, pool: ThreadPool) -> None:
+def _send_results(outbox: Inbox, executor: ThreadExecutor) -> None:
     pipe, sys.stdout = sys.stdout.buffer, sys.stderr  # nothing else is printed into the pipe
     _send([], pipe)  # ready
     is_over = False
     while not is_over:
-        try:
+        with suppress(Empty):
             batch = [outbox.get(timeout=_ADJUST_EVERY_S)]
-        except Empty:
-            pool.adjust()
-            continue
-        if batch[0] is not None:
-            time.sleep(_GATHERED_FOR_S)
-        while not outbox.empty():
-            batch.append(outbox.get())
-        is_over = None in batch
-        if messages := [each for each in batch if each is not None]:
-            _send(messages, pipe)
-        pool.adjust()
+            if batch[0][1] is not None:
+                time.sleep(_GATHERED_FOR_S)
+            while not outbox.empty():
+                batch.append(outbox.get())
+            is_over = batch[-1][1] is None
+            if results := [each for _, messages in batch for each in messages or ()]:
+                _send(results, pipe)
+        executor.adjust()
 
 
 def _send(messages: Sequence[Result | Hold], pipe: BinaryIO) -> None:
