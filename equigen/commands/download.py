@@ -26,7 +26,6 @@ from equigen.dataset.dataset import Dataset, Need
 from equigen.downloading.manifest import check_manifest, write_manifest
 from equigen.downloading.pipeline import Download, host_policies
 from equigen.downloading.plan import Wishes, Worklist
-from equigen.downloading.policy import Retry
 from equigen.downloading.queue import JobQueues
 from equigen.downloading.results import forecast
 from equigen.downloading.store import CoverStore
@@ -102,9 +101,8 @@ def run(  # noqa: PLR0913  (each is a flag)
         raise UsageError(msg)
     if export:
         check_manifest(export, context.own_files)
-    wishes = Wishes(
-        Retry(retry_failed, frozenset(reason or ())), verify, check_changed, link_identical, dry_run
-    )
+    retry = frozenset(reason or ()) if retry_failed else None
+    wishes = Wishes(retry, verify, check_changed, link_identical, dry_run)
     with (
         Dataset.writing(context, "download", Need.WHOLE_TSV | Need.KNOWN_COVERS) as dataset,
         JobQueues(context.directory) as queues,
@@ -124,8 +122,8 @@ def run(  # noqa: PLR0913  (each is a flag)
             store.link_identical()
         if export:
             rows = write_manifest(export, context, ledger)
-            work.noting.notes.append(f"{export}: {rows:,} rows")
-    return work.noting.summary()
+            work.recorder.notes.append(f"{export}: {rows:,} rows")
+    return work.recorder.summary()
 
 
 def _forecast(context: Context, ledger: Ledger, worklist: Worklist) -> Summary:

@@ -22,7 +22,7 @@ from equigen.dataset.covers import WantedCover, dataset_covers, noted_facts, tsv
 from equigen.dataset.dataset import Dataset
 from equigen.dataset.history import begun_run
 from equigen.dataset.layouts import cover_files
-from equigen.downloading.policy import NO_PICTURE, Action, Retry, decide
+from equigen.downloading.policy import NO_PICTURE, CoverAction, decide
 from equigen.errors import UsageError
 from equigen.http.limits import HostPolicy, policy_for
 from equigen.identity.pictures import host_of
@@ -248,8 +248,8 @@ def _take_lacking(
     found: _Found, row: WantedCover, known: "Cover | None", *, is_gone: bool, now: datetime
 ) -> None:
     """Count a cover that is missing, and whether a download would fetch it."""
-    decision = decide(row.url, known, is_there=False, has_twin=False, retry=Retry(), now=now)
-    is_left = decision.action is Action.FETCH
+    decision = decide(row.url, known, is_there=False, has_twin=False, retry=None, now=now)
+    is_left = decision.action is CoverAction.FETCH
     if is_left:
         found.hosts_left.add(host_of(row.url))
     if known:

@@ -18,9 +18,9 @@ from equigen.downloading.jobs import (
     SPOILT,
     STOPPED,
     UNCHANGED,
-    FetchSettings,
+    ExecutorSettings,
     Job,
-    Result,
+    JobResult,
     beside,
     target_of,
 )
@@ -61,14 +61,14 @@ class Fetcher:
     """
 
     client: Client
-    settings: FetchSettings
+    settings: ExecutorSettings
     renew: Callable[[Job], str] = lambda _job: ""
     _folders_made: set[str] = field(default_factory=set)
     _decoding: threading.Lock = field(default_factory=threading.Lock)
 
-    def do(self, job: Job) -> Result:
+    def do(self, job: Job) -> JobResult:
         """Run a job; every known failure becomes a result."""
-        result = Result(job, OK)
+        result = JobResult(job, OK)
         try:
             if job.kind == MAKE:
                 self._resize(result)
@@ -82,7 +82,7 @@ class Fetcher:
             result.tries = self.client.tries()
         return result
 
-    def _fetch(self, result: Result, url: str) -> None:
+    def _fetch(self, result: JobResult, url: str) -> None:
         job = result.job
         bodies: set[bytes] = set()
 
@@ -119,7 +119,7 @@ class Fetcher:
             return reason != TORN
         return is_repeated and (reason != EMPTY or self.client.tries() == tries)
 
-    def _renew(self, result: Result) -> None:
+    def _renew(self, result: JobResult) -> None:
         """Fetch a picture by the URL that its source has for it now."""
         job = result.job
         result.status, result.reason = FAILED, f"HTTP {job.refused}"
@@ -140,7 +140,7 @@ class Fetcher:
             if picture_key(url) == job.picture:
                 self._fetch(result, url)
 
-    def _keep(self, result: Result, picture: Picture, answer: Answer) -> None:
+    def _keep(self, result: JobResult, picture: Picture, answer: Answer) -> None:
         result.status = OK
         result.received_bytes, result.size_bytes = len(answer.body), len(picture.files[0])
         result.width_px, result.height_px = picture.width_px, picture.height_px
@@ -153,7 +153,7 @@ class Fetcher:
         else:
             self._write(result.job, picture.files)
 
-    def _resize(self, result: Result) -> None:
+    def _resize(self, result: JobResult) -> None:
         """Make the further sizes of a cover whose original is here."""
         job = result.job
         try:
@@ -186,7 +186,7 @@ class Fetcher:
                     file.write(data)
 
 
-def _note_failure(result: Result, err: EquigenError) -> None:  # noqa: C901  (a case an error)
+def _note_failure(result: JobResult, err: EquigenError) -> None:  # noqa: C901  (a case an error)
     result.status, result.message = ERROR, str(err)
     match err:
         case HttpStatusError(status=status):

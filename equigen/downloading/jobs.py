@@ -73,7 +73,7 @@ class Job(_Compact):
 
 
 @dataclass(slots=True)
-class Result(_Compact):
+class JobResult(_Compact):
     """Outcome of a job; `status` is that of a cover, or one of the statuses above.
 
     With status "ok" the files lie beside their targets (`beside`). `received_bytes` is the length
@@ -109,11 +109,11 @@ class Hold:
 
 
 # Results and holds of an executor; None is its last message, when it has stopped or died.
-Inbox = SimpleQueue[tuple["Executor", Sequence[Result | Hold] | None]]
+Inbox = SimpleQueue[tuple["Executor", Sequence[JobResult | Hold] | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class FetchSettings:
+class ExecutorSettings:
     """Settings of a run's downloads, for threads and processes alike.
 
     `policies` are limits by host pattern; `folders` has one folder for each of `renderings`. `run`

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Iterable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from equigen.dataset.context import Bar, Context
 from equigen.downloading.circuit_breaker import RENEWALS, CircuitBreaker
 from equigen.downloading.engines.processes import ProcessExecutor, share_out, usable_cores
-from equigen.downloading.jobs import ASK, FetchSettings, Inbox, Result
+from equigen.downloading.jobs import ASK, ExecutorSettings, Inbox, JobResult
 from equigen.downloading.plan import WAITING, Ending, Worklist
-from equigen.downloading.results import Noting
+from equigen.downloading.results import ResultRecorder
 from equigen.downloading.scheduler import Scheduler
 from equigen.downloading.url_refresh import UrlRefresher, write_renewed
+from equigen.errors import StorageError
 from equigen.http.limits import HostPolicy, Patience
 from equigen.identity.pictures import host_of
 from equigen.images.rendering import Demands
@@ -49,32 +50,62 @@ class Download:
     context: Context
     ledger: Ledger
     worklist: Worklist
-    noting: Noting = field(init=False)
+    recorder: ResultRecorder = field(init=False)
     _run: str = field(default_factory=lambda: str(os.getpid()))
     _refresher: UrlRefresher = field(init=False)
+    _scheduler: Scheduler = field(init=False)
+    _breaker: CircuitBreaker = field(init=False)
+    _bar: Bar = field(init=False)
+    _interrupts: Interrupts = field(init=False)
 
     def __post_init__(self) -> None:
-        self.noting = Noting(self.context, self.ledger, self.worklist, self._run)
-        self._refresher = UrlRefresher(self.context, self.noting.notes)
+        self.recorder = ResultRecorder(self.context, self.ledger, self.worklist, self._run)
+        self._refresher = UrlRefresher(self.context, self.recorder.notes)
 
     def carry_out(self, limit: int) -> None:
         """Download all covers that can be had now; at most `limit` unless that is -1."""
-        settings = self.context.settings
-        processes = settings.download.processes or usable_cores() - (usable_cores() == 1)
-        whole = {**host_policies(self.context), RENEWALS: _RENEWALS_AT_A_TIME}
-        here, each = share_out(host_policies(self.context), processes)
-        inbox: Inbox = SimpleQueue()
-        given = self._fetch_settings(each)
+        store = self.worklist.store
+        given = self.context.settings.download.processes
+        processes = given or usable_cores() - (usable_cores() == 1)
         if self.ledger.value(DOWNLOADING):
-            self.worklist.store.sweep()
+            store.sweep()
         self.ledger.remember(DOWNLOADING, self._run)
+        try:
+            with (
+                self._new_scheduler(limit, processes) as self._scheduler,
+                self.context.bar("download", 0, "cover") as self._bar,
+                closing(self._refresher),
+                deferred_interrupts() as self._interrupts,
+            ):
+                self._breaker = CircuitBreaker(self.recorder, self._refresher, self._scheduler)
+                try:
+                    self._fetch_all(processes, worth=1 if given else _WORTH_PROCESSES)
+                finally:
+                    self._refresher.stop()
+                    self._record(self._scheduler.stop())
+                    self.recorder.take(self._breaker.undecided(), self._bar)
+                    write_renewed(self.context, self.ledger)
+        except StorageError:
+            with suppress(OSError, StorageError):
+                store.sweep()  # what lies beside its target would take room
+            raise
+        self._settle()
+        self.ledger.remember(DOWNLOADING, "")
+
+    def _new_scheduler(self, limit: int, processes: int) -> Scheduler:
+        whole = host_policies(self.context)
+        here, each = share_out(whole, processes)
+        for policies in (whole, here):
+            policies[RENEWALS] = _RENEWALS_AT_A_TIME
+        inbox: Inbox = SimpleQueue()
+        settings = self._executor_settings(each)
 
         def make_local() -> "ThreadExecutor":
             # Its decoders take a third of this process's memory, and processes have their own.
             from equigen.downloading.engines.threads import ThreadExecutor  # noqa: PLC0415
 
             return ThreadExecutor(
-                replace(given, policies={**here, RENEWALS: _RENEWALS_AT_A_TIME}),
+                replace(settings, policies=here),
                 inbox,
                 whole=whole,
                 counter=self.ledger,
@@ -82,56 +113,21 @@ class Download:
                 renew=self._refresher.new_url,
             )
 
-        with (
-            self.worklist.store.swept_where_the_disk_refuses(),
-            Scheduler(
-                self.worklist.queues,
-                inbox,
-                each,
-                make_local=make_local,
-                make_process=lambda: ProcessExecutor(given, inbox),
-                most=limit,
-                served_here={RENEWALS},
-                steady_s=self.context.clock.steady,
-            ) as scheduler,
-            self.context.bar("download", 0, "cover") as bar,
-            closing(self._refresher),
-            deferred_interrupts() as interrupts,
-        ):
-            breaker = CircuitBreaker(self.worklist, self.noting, self._refresher, scheduler)
-            scheduler.on_rest = breaker.on_rest
-            loop = _Loop(self.worklist, self.noting, breaker, scheduler, bar)
-            try:
-                loop.fetch_all(processes, interrupts)
-            finally:
-                self._refresher.stop()
-                loop.end()
-                write_renewed(self.context, self.ledger)
-        self._settle(scheduler)
-        self.ledger.remember(DOWNLOADING, "")
+        return Scheduler(
+            self.worklist.queues,
+            inbox,
+            each,
+            make_local=make_local,
+            make_process=lambda: ProcessExecutor(settings, inbox),
+            most=limit,
+            served_here={RENEWALS},
+            steady_s=self.context.clock.steady,
+        )
 
-    def _settle(self, scheduler: Scheduler) -> None:
-        """Account for the rows that are left."""
-
-        def left(url: str) -> Ending:
-            rests = scheduler.is_resting(host_of(url)) or scheduler.most
-            if self.context.time_is_up:
-                return _TIME_IS_UP
-            return WAITING if rests else _BEYOND
-
-        for url in self.noting.moved:
-            self.worklist.end(url, left(url))
-        for job in scheduler.waiting():
-            if job.kind != ASK:
-                self.worklist.end(job.url, left(job.url))
-        self.worklist.settle_repeated(otherwise=left)
-        for changed, others in self.noting.changed:
-            self.worklist.settle_changed(changed, others)
-
-    def _fetch_settings(self, policies: Mapping[str, HostPolicy]) -> FetchSettings:
+    def _executor_settings(self, policies: Mapping[str, HostPolicy]) -> ExecutorSettings:
         settings, log = self.context.settings, log_under_way()
         covers = settings.download
-        return FetchSettings(
+        return ExecutorSettings(
             policies,
             settings.user_agent,
             Patience(**settings.http.model_dump()),
@@ -148,60 +144,56 @@ class Download:
             secrets=self.context.config.credentials.secrets() if log else (),
         )
 
+    def _fetch_all(self, processes: int, *, worth: int) -> None:
+        """Sort all rows and run jobs meanwhile, until all are done, or it `_is_over`.
 
-@dataclass(slots=True)
-class _Loop:
-    """Main loop of a run: sort rows, hand out jobs, pass results to the breaker and the ledger."""
-
-    worklist: Worklist
-    noting: Noting
-    breaker: CircuitBreaker
-    scheduler: Scheduler
-    bar: Bar
-
-    def fetch_all(self, processes: int, interrupts: Interrupts) -> None:
-        """Run until all jobs are done, the time is up, or an interrupt came."""
+        Processes are started for as many jobs as are `worth` it.
+        """
+        worklist, scheduler = self.worklist, self._scheduler
         expected = 0
-        worth = 1 if self.worklist.context.settings.download.processes else _WORTH_PROCESSES
-        for _ in self.worklist.scan():
-            if interrupts.came:
+        for _ in worklist.scan():
+            if self._interrupts.came:
                 return
-            if self.worklist.context.time_is_up:
+            if self.context.time_is_up:
                 continue  # the remaining rows must still be counted
-            if not self.scheduler.has_processes and self.scheduler.count_shareable() >= worth:
-                self.scheduler.start_processes(processes)
-            self._record(self.scheduler.turn(wait=False))
-            if self.worklist.jobs > expected:
-                expected = self.worklist.jobs
-                self.bar.expect(expected)
-        self.worklist.settle_renamed()
-        if not self.scheduler.has_processes:
-            self.scheduler.go_alone()
-        self._finish(interrupts)
-        while self.noting.moved and not self._is_over(interrupts):
-            self._sort_moved()
-            self._finish(interrupts)
+            if not scheduler.has_processes and scheduler.count_shareable() >= worth:
+                scheduler.start_processes(processes)
+            self._record(scheduler.turn(wait=False))
+            if worklist.jobs > expected:
+                expected = worklist.jobs
+                self._bar.expect(expected)
+        worklist.settle_renamed()
+        if not scheduler.has_processes:
+            scheduler.go_alone()
+        self._finish()
+        while self.recorder.moved and not self._is_over():
+            worklist.sort_again(self.recorder.moved)
+            self._finish()
 
-    def end(self) -> None:
-        """Stop, and record what is still under way."""
-        self._record(self.scheduler.stop())
-        self.noting.take(self.breaker.undecided(), self.bar)
+    def _finish(self) -> None:
+        self._bar.expect(self.worklist.jobs)
+        while self._scheduler.is_busy and not self._is_over():
+            self._record(self._scheduler.turn(wait=True))
 
-    def _finish(self, interrupts: Interrupts) -> None:
-        self.bar.expect(self.worklist.jobs)
-        while self.scheduler.is_busy and not self._is_over(interrupts):
-            self._record(self.scheduler.turn(wait=True))
+    def _is_over(self) -> bool:
+        return bool(self._interrupts.came) or self.context.time_is_up
 
-    def _sort_moved(self) -> None:
-        """Sort the rows again whose albums have another picture now."""
-        places = self.worklist.places_of(self.noting.moved)
-        self.noting.moved.clear()
-        write_renewed(self.worklist.context, self.noting.ledger)
-        self.worklist.sort_again(places)
+    def _record(self, results: Iterable[JobResult]) -> None:
+        decided = (each for result in results for each in self._breaker.decide(result))
+        self.recorder.take(decided, self._bar)
 
-    def _is_over(self, interrupts: Interrupts) -> bool:
-        return bool(interrupts.came) or self.worklist.context.time_is_up
+    def _settle(self) -> None:
+        """Account for the rows that are left."""
 
-    def _record(self, results: Iterable[Result]) -> None:
-        decided = (each for result in results for each in self.breaker.decide(result))
-        self.noting.take(decided, self.bar)
+        def left(url: str) -> Ending:
+            if self.context.time_is_up:
+                return _TIME_IS_UP
+            rests = self._scheduler.is_resting(host_of(url)) or self._scheduler.most
+            return WAITING if rests else _BEYOND
+
+        for url in self.recorder.moved:
+            self.worklist.end(url, left(url))
+        for job in self._scheduler.waiting():
+            if job.kind != ASK:
+                self.worklist.end(job.url, left(job.url))
+        self.worklist.settle_repeated(otherwise=left)

@@ -4,7 +4,7 @@ Of a million covers that are there, memory holds no more than a number each.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -14,9 +14,10 @@ from pathlib import Path
 from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers
 from equigen.downloading.jobs import ASK, MAKE, RENEW, Job
-from equigen.downloading.policy import Action, Retry, decide
+from equigen.downloading.policy import CoverAction, decide
 from equigen.downloading.queue import JobQueues
 from equigen.downloading.store import CoverStore
+from equigen.downloading.url_refresh import write_renewed
 from equigen.errors import UsageError
 from equigen.http.addresses import without_password
 from equigen.identity.pictures import host_of
@@ -32,9 +33,12 @@ _HASHING_THREADS = 4
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """The wishes of a run beyond fetching what is missing."""
+    """Wishes of a run beyond fetching what is missing.
 
-    retry: Retry
+    `retry` are the reasons of failures to ask again for now, none for all of them.
+    """
+
+    retry: frozenset[str] | None
     verify: bool = False
     check_changed: bool = False
     link_identical: bool = False
@@ -148,13 +152,6 @@ class Worklist:
                 self.end(row.url, otherwise(row.url))
         self._repeated.clear()
 
-    def settle_changed(self, changed: FileOf, others: Sequence[str]) -> None:
-        """Bring a picture that changed to the other files that showed it."""
-        (new,) = self.ledger.covers_of([changed.picture]).values()
-        links = self.wishes.link_identical
-        for path in others:
-            self.store.bring(new, changed.path, path, moves=False, links=links)
-
     def fetch_instead(self, job: Job) -> None:
         """Fetch a cover whose original, of which sizes were to be made, isn't what it was."""
         self.store.put_away_spoilt(Path(job.source))
@@ -168,17 +165,15 @@ class Worklist:
         """
         self._add(replace(job, kind=RENEW, host=queue, refused=refused))
 
-    def places_of(self, urls: Collection[str]) -> set[int]:
-        """Return which rows, from 0, have these addresses, and account for them anew."""
-        self._repeated = [row for row in self._repeated if row.url not in urls]
-        return {at for at, row in enumerate(dataset_covers(self.context)) if row.url in urls}
-
-    def sort_again(self, places: Collection[int]) -> None:
-        """Sort rows that show another picture now than when the run began."""
+    def sort_again(self, moved: set[str]) -> None:
+        """Sort the rows again whose addresses have `moved`, and clear these."""
+        self._repeated = [row for row in self._repeated if row.url not in moved]
+        places = {at for at, row in enumerate(dataset_covers(self.context)) if row.url in moved}
+        moved.clear()
+        write_renewed(self.context, self.ledger)
         self._is_new = False
         self._seen.clear()
-        rows = dataset_covers(self.context)
-        self._sort([row for at, row in enumerate(rows) if at in places])
+        self._sort([row for at, row in enumerate(dataset_covers(self.context)) if at in places])
         self.settle_renamed()
 
     def end(self, url: str, ending: Ending) -> None:
@@ -222,13 +217,13 @@ class Worklist:
                 now=now,
             )
             match decision.action:
-                case Action.NOTHING:
+                case CoverAction.NOTHING:
                     self.good += 1
-                case Action.LEAVE:
+                case CoverAction.LEAVE:
                     self.end(row.url, Ending(decision.reason))
-                case Action.BRING:
+                case CoverAction.BRING:
                     self._renamed.append(row)
-                case Action.FETCH:
+                case CoverAction.FETCH:
                     self._fetch(row, cover, has_file=row.path in paths)
 
     def _is_there(self, cover: Cover, paths: Sequence[str], path: str) -> bool:

@@ -1,24 +1,13 @@
-"""Decide what a cover needs, given what became of it before, and when a host is to rest.
+"""Decide what a cover needs, given what became of it before."""
 
-A host doesn't say why it refuses a picture: its address may have expired, or the host may have had
-enough of us. Several refusals in a row, of different pictures, are the latter.
-"""
-
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
 
 from equigen.identity.pictures import has_no_cover
 from equigen.ledger.models import BROKEN, MISSING, OK, REFUSED, Cover
 
-IN_A_ROW: Final = 5
-# With these a host refuses us, or one picture: https://www.rfc-editor.org/rfc/rfc9110#status.403
-REFUSALS: Final = frozenset({403, 429})
-# What an address says that has expired, or whose picture is gone.
-EXPIRED: Final = frozenset({403, 404, 410})
-_FIRST_REST = timedelta(hours=1)
-_LONGEST_REST = timedelta(days=1)
 # Statuses that asking again hardly changes; `failed` is the one that may soon.
 _SETTLED = frozenset({MISSING, REFUSED, BROKEN})
 # What hosts say when they have had enough of us; a picture that is refused in so many runs, one
@@ -33,7 +22,7 @@ _SLACK = timedelta(hours=4)
 NO_PICTURE = "no picture"
 
 
-class Action(StrEnum):
+class CoverAction(StrEnum):
     """What a cover needs."""
 
     NOTHING = "nothing"
@@ -43,22 +32,10 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
-    """Which settled covers are asked for again: all, or those with one of `reasons`."""
-
-    settled: bool = False
-    reasons: frozenset[str] = frozenset()
-
-    def covers(self, reason: str) -> bool:
-        """Tell whether a cover that ended for this reason is asked for again."""
-        return self.settled and (not self.reasons or reason in self.reasons)
-
-
-@dataclass(frozen=True, slots=True)
 class Decision:
     """What to do for a cover; `reason` says why a cover is left, else it is empty."""
 
-    action: Action
+    action: CoverAction
     reason: str = ""
 
 
@@ -82,35 +59,31 @@ def decide(
     *,
     is_there: bool,
     has_twin: bool,
-    retry: Retry,
+    retry: Collection[str] | None,
     now: datetime,
 ) -> Decision:
     """Decide what a row's cover needs, by its address.
 
     `known` is what the ledger knows of its picture, if anything; `is_there` tells whether its
     file lies where the row wants it, `has_twin` whether one lies elsewhere. Good covers are never
-    fetched again, and what failed for good only when it `is_due`, or with `retry`. With reasons to
-    retry, what failed for another reason is left as well.
+    fetched again. What failed for good is only when it `is_due`, or with `retry`: the reasons to
+    retry, none for all of them; what failed for another reason is left then, in any case.
     """
     if has_no_cover(url):
-        return Decision(Action.LEAVE, NO_PICTURE)
+        return Decision(CoverAction.LEAVE, NO_PICTURE)
     if known is not None and known.status == OK and is_there:
-        return Decision(Action.NOTHING)
+        return Decision(CoverAction.NOTHING)
     if has_twin:
-        return Decision(Action.BRING)
-    if known is None or known.status == OK or retry.covers(known.reason):
-        return Decision(Action.FETCH)
+        return Decision(CoverAction.BRING)
+    if (
+        known is None
+        or known.status == OK
+        or (retry is not None and (not retry or known.reason in retry))
+    ):
+        return Decision(CoverAction.FETCH)
     refused = known.reason == _REFUSED_BY_HOST and known.failures >= _MOST_REFUSALS
     backs_off = known.status in _SETTLED or refused
     waits = backs_off and not is_due(known.fetched_at, known.failures, now)
-    if waits or retry.reasons:
-        return Decision(Action.LEAVE, known.reason)
-    return Decision(Action.FETCH)
-
-
-def rest_after(times: int) -> timedelta:
-    """Return how long a host rests that refused us `times` times, one after another, from 1 on.
-
-    An hour, two, four, ... and a day at most.
-    """
-    return min(_FIRST_REST * (1 << min(times - 1, 10)), _LONGEST_REST)
+    if waits or retry:
+        return Decision(CoverAction.LEAVE, known.reason)
+    return Decision(CoverAction.FETCH)

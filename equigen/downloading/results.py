@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from math import ceil
 
 from equigen.dataset.context import Bar, Context
-from equigen.downloading.jobs import ASK, GONE, MAKE, MOVED, SPOILT, UNCHANGED, Job, Result
+from equigen.downloading.jobs import ASK, GONE, MAKE, MOVED, SPOILT, UNCHANGED, Job, JobResult
 from equigen.downloading.plan import Ending, Worklist
 from equigen.events import tell
 from equigen.http.addresses import without_password
@@ -24,13 +24,11 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Noting:
+class ResultRecorder:
     """Note the results of one run's jobs: a cover is in the ledger before its file is placed.
 
-    `run` tells this run's files from those of any other. `moved` are addresses of rows whose
-    album has another picture now; `changed` are covers that are other ones than before, each with
-    the paths of the other files that showed it. `resumes_at_s` is when hosts that gave nothing
-    more can be asked again.
+    `run` tells this run's files from those of any other. `moved` are addresses of rows whose album
+    has another picture now; `resumes_at_s` is when hosts that gave nothing more can be asked again.
     """
 
     context: Context
@@ -39,17 +37,18 @@ class Noting:
     run: str
     notes: list[str] = field(default_factory=list)
     moved: set[str] = field(default_factory=set)
-    changed: list[tuple[FileOf, list[str]]] = field(default_factory=list)
     resumes_at_s: list[float] = field(default_factory=list)
     _fetched: int = 0
     _fetched_bytes: int = 0
     _done: int = 0
     _failed: int = 0
+    _changed: int = 0
     _unchanged: int = 0
     _renewed: int = 0
     _unsaid: list[tuple[str, Cover]] = field(default_factory=list)
     _looks: dict[str, bytes] = field(default_factory=dict)
-    _unplaced: list[Job] = field(default_factory=list)
+    _unplaced: list[tuple[Job, Cover]] = field(default_factory=list)
+    _others: dict[str, list[str]] = field(default_factory=dict)
     _kept: Counter[str] = field(default_factory=Counter)
     _shown: int = 0
     _began_s: float = 0.0
@@ -57,7 +56,7 @@ class Noting:
     def __post_init__(self) -> None:
         self._began_s = self.context.clock.steady()
 
-    def take(self, done: Iterable[Result], bar: Bar) -> None:
+    def take(self, done: Iterable[JobResult], bar: Bar) -> None:
         """Note what was done, and only then put the files where they belong.
 
         Raises:
@@ -94,7 +93,7 @@ class Noting:
                 "fetched_bytes": self._fetched_bytes,
                 "set_aside": store.set_aside,
                 "spoilt": store.spoilt,
-                "changed": len(self.changed),
+                "changed": self._changed,
                 "unchanged": self._unchanged,
                 "linked": store.linked,
                 "renewed": self._renewed,
@@ -121,12 +120,12 @@ class Noting:
         if worklist.wishes.verify:
             yield f"{worklist.spoilt:,} files were not what they had been"
         if worklist.wishes.check_changed:
-            changed, unknown = len(self.changed), worklist.unverifiable
+            changed, unknown = self._changed, worklist.unverifiable
             yield f"{changed:,} changed, {self._unchanged:,} unchanged, {unknown:,} can't tell"
             for reason, count in self._kept.most_common():
                 yield f"{count:,} kept as they are, though their hosts say: {reason}"
 
-    def _one(self, done: Result) -> None:
+    def _one(self, done: JobResult) -> None:
         job = done.job
         self._done += 1
         if done.message:
@@ -149,23 +148,24 @@ class Noting:
         else:
             self._fail(done)
 
-    def _keep(self, done: Result) -> None:
+    def _keep(self, done: JobResult) -> None:
         """Note a good cover, whose files are to be placed."""
-        job = done.job
-        self._unsaid.append((job.path, self._cover(done)))
+        job, cover = done.job, self._cover(done)
+        self._unsaid.append((job.path, cover))
+        self._unplaced.append((job, cover))
         if done.look:
             self._looks[done.sha256] = bytes.fromhex(done.look)
-        self._unplaced.append(job)
         self.worklist.good += job.kind != ASK
         if job.kind != MAKE:
             self._fetched += 1
             self._fetched_bytes += done.received_bytes
         if job.kind == ASK:
-            others = self.ledger.files_of([job.picture]).get(job.picture, [])
-            others = [path for path in others if path != job.path]
-            self.changed.append((FileOf(job.picture, job.path), others))
+            self._changed += 1
+            # The ledger forgets them when it learns that the picture has changed.
+            paths = self.ledger.files_of([job.picture]).get(job.picture, [])
+            self._others[job.picture] = [path for path in paths if path != job.path]
 
-    def _fail(self, done: Result) -> None:
+    def _fail(self, done: JobResult) -> None:
         """Note that a cover can't be had, and why."""
         job = done.job
         if done.status == GONE:
@@ -180,7 +180,7 @@ class Noting:
         self._unsaid.append((job.path, replace(self._cover(done), failures=failures)))
         self.worklist.end(job.url, Ending(done.reason, done.status == FAILED))
 
-    def _cover(self, done: Result) -> Cover:
+    def _cover(self, done: JobResult) -> Cover:
         job = done.job
         if job.kind == MAKE:
             # Of the original that lies here: where that came from stays true.
@@ -219,8 +219,11 @@ class Noting:
             self._looks.clear()
             for path, cover in said:
                 _tell_of(path, cover)
-        for job in unplaced:
-            self.worklist.store.place(job, self.run)
+        store, links = self.worklist.store, self.worklist.wishes.link_identical
+        for job, cover in unplaced:
+            store.place(job, self.run)
+            for path in self._others.pop(job.picture, ()):
+                store.bring(cover, job.path, path, moves=False, links=links)
         if self._done > self._shown:
             took_s = self.context.clock.steady() - self._began_s
             rate = f"{self._fetched_bytes / 1e6 / max(took_s, 0.001):.1f}"

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Self
 
 from equigen.downloading.engines.processes import ProcessExecutor
-from equigen.downloading.jobs import ELSEWHERE, ERROR, RESTS, STOPPED, Hold, Inbox, Job, Result
+from equigen.downloading.jobs import ELSEWHERE, ERROR, RESTS, STOPPED, Hold, Inbox, Job, JobResult
 from equigen.downloading.queue import JobQueues
 from equigen.errors import EquigenError, StorageError
 from equigen.http.limits import HostPolicy, policy_for
@@ -42,9 +42,8 @@ class Scheduler:
 
     `shares` are the policies of each process (`share_out`). `make_local` and `make_process` create
     an executor when it is needed. At most `most` jobs are handed out, -1 for all. The queues in
-    `served_here` are left to this process. `steady_s` is a monotonic clock. `on_rest` is called
-    with the result that says that a host gives nothing more for now, and returns for how many
-    seconds; it may be replaced. Hosts in `paused` get no further jobs.
+    `served_here` are left to this process. `steady_s` is a monotonic clock. Hosts in `paused` get
+    no further jobs.
     """
 
     queues: JobQueues
@@ -55,7 +54,6 @@ class Scheduler:
     most: int = -1
     served_here: set[str] = field(default_factory=set)
     steady_s: Callable[[], float] = monotonic
-    on_rest: Callable[[Result], float] = lambda _result: 0.0
     paused: set[str] = field(default_factory=set)
     _local: "ThreadExecutor | None" = None
     _processes: list[ProcessExecutor] = field(default_factory=list)
@@ -119,7 +117,7 @@ class Scheduler:
         """Whether any job is running, or waits for a host that doesn't rest."""
         return self._is_running() or bool(self._suspects or self._open_hosts())
 
-    def turn(self, *, wait: bool) -> Iterator[Result]:
+    def turn(self, *, wait: bool) -> Iterator[JobResult]:
         """Hand out jobs as far as there is room, then yield results; `wait` for the first.
 
         Raises:
@@ -134,7 +132,7 @@ class Scheduler:
         while not self.inbox.empty():
             yield from self._receive(*self.inbox.get())
 
-    def stop(self) -> Iterator[Result]:
+    def stop(self) -> Iterator[JobResult]:
         """Stop all executors, and yield the results of jobs that end in time."""
         self._is_stopping = True
         executors = self._executors()
@@ -222,7 +220,7 @@ class Scheduler:
         executor.running.update((job.ticket, job) for job in jobs)
         return jobs
 
-    def _wait(self) -> Iterator[Result]:
+    def _wait(self) -> Iterator[JobResult]:
         here = [host for host in self._open_hosts() if self._is_local(host)]
         closed_s = [self._here().wait_s(host) for host in here]
         if self._is_running() or not closed_s:
@@ -233,8 +231,8 @@ class Scheduler:
             self._here().sleep(wait_s)
 
     def _receive(
-        self, executor: "Executor", messages: Sequence[Result | Hold] | None
-    ) -> Iterator[Result]:
+        self, executor: "Executor", messages: Sequence[JobResult | Hold] | None
+    ) -> Iterator[JobResult]:
         if messages is None:
             yield from self._recover(executor)
         for message in messages or ():
@@ -254,13 +252,13 @@ class Scheduler:
                 self.served_here.add(job.host)
             self._give_back(job)
             if message.status == RESTS and not self.is_resting(job.host):
-                self.rest(job.host, self.on_rest(message))
+                yield message
 
     def _give_back(self, job: Job) -> None:
         self.queues.give_back(job)
         self.allow_one_more()
 
-    def _recover(self, executor: "Executor") -> Iterator[Result]:
+    def _recover(self, executor: "Executor") -> Iterator[JobResult]:
         """Take back the jobs of a process that died, and start another in its place."""
         if self._is_stopping or not isinstance(executor, ProcessExecutor):
             return
@@ -279,7 +277,7 @@ class Scheduler:
                 self._suspects.appendleft(job)
             else:
                 self._blamed += 1
-                yield Result(job, FAILED, CRASHED)
+                yield JobResult(job, FAILED, CRASHED)
         if self._stillborn > _MOST_STILLBORN or self._blamed > _MOST_BLAMED:
             msg = (
                 "the processes that fetch die, whatever they are given; why may stand above. What"

@@ -11,7 +11,7 @@ from downloads import JPEG, files_of, rows_of
 from support import Script, ScriptedServer, program_env, sandbox_env
 
 from equigen.downloading.engines.processes import ProcessExecutor
-from equigen.downloading.jobs import FetchSettings, Inbox, Job, Result
+from equigen.downloading.jobs import ExecutorSettings, Inbox, Job, JobResult
 from equigen.http.limits import HostPolicy, Patience
 from equigen.images.rendering import Check, Demands, Rendering
 from equigen.ledger.models import OK
@@ -31,11 +31,11 @@ print(download.run(context).rows_out)
 """
 
 
-def settings_for(folder: Path) -> FetchSettings:
+def settings_for(folder: Path) -> ExecutorSettings:
     """Return settings of which none has its default."""
     demands = Demands(2, 1_000_000, Check.STRUCTURE, frozenset({"0" * 64}))
     policies = {"a.org": HostPolicy(3, 4, 5, 1.5), "*": HostPolicy(concurrency=4)}
-    return FetchSettings(
+    return ExecutorSettings(
         policies, "T/1", Patience(tries=2), demands, (Rendering(),), (folder,), 100_000, "run"
     )
 
@@ -61,7 +61,7 @@ def test_jobs_come_back_with_their_results(tmp_path: Path) -> None:
         finally:
             executor.close()
     (result,) = messages or ()
-    assert isinstance(result, Result)
+    assert isinstance(result, JobResult)
     assert (result.job, result.status) == (job, OK)
     assert (tmp_path / "Jazz" / ".new-run-7").read_bytes() == JPEG
 

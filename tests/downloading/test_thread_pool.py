@@ -11,7 +11,7 @@ from downloads import JPEG
 from support import Script, ScriptedServer
 
 from equigen.downloading.engines.threads import ThreadExecutor
-from equigen.downloading.jobs import STOPPED, FetchSettings, Inbox, Job, Result
+from equigen.downloading.jobs import STOPPED, ExecutorSettings, Inbox, Job, JobResult
 from equigen.http.limits import HostPolicy, Patience
 from equigen.http.rate_limit import Clock, Gates
 from equigen.images.rendering import Demands, Rendering
@@ -27,7 +27,7 @@ def thread_executor(
     """Threads that fetch into a folder, and what they report."""
     inbox: Inbox = SimpleQueue()
     policies = {"*": HostPolicy(concurrency=concurrency)}
-    settings = FetchSettings(
+    settings = ExecutorSettings(
         policies, "T/1", Patience(), DEMANDS, (Rendering(),), (folder,), 10_000_000, "t"
     )
     made = ThreadExecutor(settings, inbox, most)
@@ -41,7 +41,7 @@ def thread_executor(
 def statuses(inbox: Inbox, count: int) -> list[str]:
     """Return how the next so many jobs ended."""
     messages = [inbox.get(timeout=30)[1] or () for _ in range(count)]
-    return [each.status for some in messages for each in some if isinstance(each, Result)]
+    return [each.status for some in messages for each in some if isinstance(each, JobResult)]
 
 
 def jobs(url: str, count: int, host: str = "127.0.0.1") -> list[Job]:

@@ -1,8 +1,8 @@
 """Run download jobs in worker processes, each with its share of every host's concurrency.
 
-The protocol is pickled messages over pipes. To a worker (`worker.py`): its `FetchSettings` first,
-then lists of `Job`, `Hold`, and None to stop. From a worker: lists of `Result` and `Hold`; an empty
-one first, when it is ready.
+The protocol is pickled messages over pipes. To a worker (`worker.py`): its `ExecutorSettings`
+first, then lists of `Job`, `Hold`, and None to stop. From a worker: lists of `JobResult` and
+`Hold`; an empty one first, when it is ready.
 
 A worker is a fresh interpreter, not one of multiprocessing: it imports nothing of the caller's
 __main__, needs no guard there, and inherits neither locks nor files.
@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from time import monotonic
 
-from equigen.downloading.jobs import FetchSettings, Hold, Inbox, Job
+from equigen.downloading.jobs import ExecutorSettings, Hold, Inbox, Job
 from equigen.http.limits import HostPolicy, policy_for
 
 THREADS_PER_PROCESS = 96
@@ -51,7 +51,7 @@ _START = (
 class ProcessExecutor:
     """Executor in a worker process, for hosts without other limits than their concurrency."""
 
-    def __init__(self, settings: FetchSettings, inbox: Inbox) -> None:
+    def __init__(self, settings: ExecutorSettings, inbox: Inbox) -> None:
         self.running: dict[int, Job] = {}
         self.is_ready = False
         self._policies, self._inbox = settings.policies, inbox
@@ -105,7 +105,7 @@ class ProcessExecutor:
             self._shares[host] = min(concurrency, THREADS_PER_PROCESS)
         return self._shares[host]
 
-    def _send(self, message: FetchSettings | Sequence[Job] | Hold | None) -> None:
+    def _send(self, message: ExecutorSettings | Sequence[Job] | Hold | None) -> None:
         data = pickle.dumps(message)
         # A worker that has died is reported by `_listen`.
         with self._sending, suppress(OSError, ValueError):

@@ -8,7 +8,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 
 from equigen.downloading.fetcher import Fetcher
-from equigen.downloading.jobs import ERROR, STOPPED, FetchSettings, Hold, Inbox, Job, Result
+from equigen.downloading.jobs import ERROR, STOPPED, ExecutorSettings, Hold, Inbox, Job, JobResult
 from equigen.errors import NotServedError
 from equigen.http.client import Client
 from equigen.http.limits import HostPolicy, policy_for
@@ -35,7 +35,7 @@ class ThreadExecutor:
 
     def __init__(  # noqa: PLR0913  (a worker needs the first three alone)
         self,
-        settings: FetchSettings,
+        settings: ExecutorSettings,
         inbox: Inbox,
         most: int = 64,
         *,
@@ -148,7 +148,7 @@ class ThreadExecutor:
         for _ in self._threads:
             self._tokens.put(0)
         for job in left:
-            self._report(Result(job, STOPPED))
+            self._report(JobResult(job, STOPPED))
 
         def report_end() -> None:
             for thread in self._threads:
@@ -161,7 +161,7 @@ class ThreadExecutor:
         """Close all connections; threads that still wait end with the process."""
         self._client.close()
 
-    def _report(self, message: Result | Hold) -> None:
+    def _report(self, message: JobResult | Hold) -> None:
         self._inbox.put((self, (message,)))
 
     def _start(self, count: int) -> None:
@@ -177,7 +177,7 @@ class ThreadExecutor:
                 result = self._fetcher.do(job)
             except BaseException:
                 msg = f"{job.url}: the download stage failed there; what failed stands above."
-                self._report(Result(job, ERROR, message=msg))
+                self._report(JobResult(job, ERROR, message=msg))
                 raise
             self._report(result)
             job = self._next(job)

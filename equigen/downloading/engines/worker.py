@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 from equigen.downloading.engines.processes import THREADS_PER_PROCESS
 from equigen.downloading.engines.threads import ThreadExecutor
-from equigen.downloading.jobs import FetchSettings, Hold, Inbox, Result
+from equigen.downloading.jobs import ExecutorSettings, Hold, Inbox, JobResult
 from equigen.logfile import join_log
 
 # A thread releases the interpreter many times per cover, whenever it reads, decodes or writes;
@@ -35,7 +35,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.setswitchinterval(_SWITCH_S)
-    settings: FetchSettings = _receive()
+    settings: ExecutorSettings = _receive()
     if settings.is_verbose:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if settings.log_file:
@@ -78,7 +78,7 @@ def _send_results(outbox: Inbox, executor: ThreadExecutor) -> None:
         executor.adjust()
 
 
-def _send(messages: Sequence[Result | Hold], pipe: BinaryIO) -> None:
+def _send(messages: Sequence[JobResult | Hold], pipe: BinaryIO) -> None:
     try:
         pipe.write(pickle.dumps(messages))
         pipe.flush()
