@@ -156,15 +156,13 @@ class Download:
                 return
             if self.context.time_is_up:
                 continue  # the remaining rows must still be counted
-            if not scheduler.has_processes and scheduler.count_shareable() >= worth:
-                scheduler.start_processes(processes)
+            scheduler.start_processes(processes, worth=worth)
             self._record(scheduler.turn(wait=False))
             if worklist.jobs > expected:
                 expected = worklist.jobs
                 self._bar.expect(expected)
         worklist.settle_renamed()
-        if not scheduler.has_processes:
-            scheduler.go_alone()
+        scheduler.go_alone()
         self._finish()
         while self.recorder.moved and not self._is_over():
             worklist.sort_again(self.recorder.moved)

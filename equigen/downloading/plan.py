@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from equigen.downloading.url_refresh import write_renewed
 from equigen.errors import UsageError
 from equigen.http.addresses import without_password
 from equigen.identity.pictures import host_of
-from equigen.images.rendering import Rendering, Standing, first_made, made_by, standing
+from equigen.images.rendering import Rendering, first_made, has_all, made_by
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import FAILED, OK, Cover, FileOf
 
@@ -88,19 +87,13 @@ class Worklist:
 
     def __post_init__(self) -> None:
         self.rendering = made_by(self.context.settings.download.renderings())
-        stand = cache(self._standing)
         for path, size_bytes, rendering in self.ledger.files():
-            if rendering == self.rendering:
-                self._known[hash(path)] = size_bytes  # nearly always, and a million times
-                continue
-            how = stand(rendering)
-            if how is Standing.OTHER:
-                self._refuse(path, size_bytes, rendering)
-            self._known[hash(path)] = size_bytes if how is Standing.SAME else _NO_SIZE
+            is_whole = rendering == self.rendering  # nearly always, and a million times
+            if not is_whole:
+                self._refuse_other(path, size_bytes, rendering)
+                is_whole = has_all(rendering, self.rendering)
+            self._known[hash(path)] = size_bytes if is_whole else _NO_SIZE
         self._is_new = not self.ledger.knows_covers()
-
-    def _standing(self, rendering: str) -> Standing:
-        return standing(rendering, self.rendering)
 
     def scan(self) -> Iterator[None]:
         """Sort all rows, some at a time.
@@ -228,17 +221,16 @@ class Worklist:
 
     def _is_there(self, cover: Cover, paths: Sequence[str], path: str) -> bool:
         """Tell whether a cover has a file at a path, one of its `paths`, and it is as it was."""
-        is_same = path in paths and self._standing(cover.rendering) is Standing.SAME
-        return is_same and self.store.fits(path, cover.size_bytes)
+        is_made = path in paths and has_all(cover.rendering, self.rendering)
+        return is_made and self.store.fits(path, cover.size_bytes)
 
     def _twin(self, cover: Cover, paths: Sequence[str], path: str) -> str | None:
         """Return at which of its paths a cover has a file that can be brought to another one."""
-        if cover.status != OK or self._standing(cover.rendering) is not Standing.SAME:
-            return None
-        for each in paths:
-            find = self.store.is_aside if each == path else self.store.find
-            if find(each, cover.size_bytes):
-                return each
+        if cover.status == OK and has_all(cover.rendering, self.rendering):
+            for each in paths:
+                file = self.store.find(each, cover.size_bytes)
+                if file and (each != path or file == self.store.aside(path)):
+                    return each
         return None
 
     def _fetch(self, row: WantedCover, cover: Cover | None, *, has_file: bool) -> None:
@@ -322,14 +314,14 @@ class Worklist:
         self.good += 1
         return True
 
-    def _refuse(self, path: str, size_bytes: int, made: str) -> None:
-        if not self.store.fits_first(path, size_bytes):
-            return
-        images = self.context.images
-        made, wanted = first_made(made), first_made(self.rendering)
-        msg = (
-            f"{images}: the covers there were made as {made!r}, and this run would make them as"
-            f" {wanted!r} in their place. Nothing was touched. Go on with the size they have, put"
-            " the new one after it (it gets a folder of its own), or move that folder away."
-        )
-        raise UsageError(msg)
+    def _refuse_other(self, path: str, size_bytes: int, rendering: str) -> None:
+        """Refuse a run that would make covers in another way, in the place of those here."""
+        made, wanted = first_made(rendering), first_made(self.rendering)
+        if made != wanted and self.store.fits_first(path, size_bytes):
+            msg = (
+                f"{self.context.images}: the covers there were made as {made!r}, and this run would"
+                f" make them as {wanted!r} in their place. Nothing was touched. Go on with the size"
+                " they have, put the new one after it (it gets a folder of its own), or move that"
+                " folder away."
+            )
+            raise UsageError(msg)

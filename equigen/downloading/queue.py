@@ -28,12 +28,7 @@ class _HostQueue:
         return waiting + len(self.returned)
 
     def take(self) -> int:
-        """Remove and return the next job's position.
-
-        Raises:
-            IndexError: the queue is empty.
-
-        """
+        """Remove and return the next job's position; an IndexError says that none waits."""
         if self.returned:
             return self.returned.popleft()
         if self.fresh_taken < len(self.fresh):
@@ -89,12 +84,7 @@ class JobQueues:
         self._queues[job.host].returned.append(job.ticket)
 
     def take(self, host: str) -> Job:
-        """Remove and return the host's next job: those never tried before come first.
-
-        Raises:
-            IndexError: the queue is empty.
-
-        """
+        """Remove and return the host's next job; an IndexError says that none waits."""
         ticket = self._queues[host].take()
         self._is_at_end = False
         with translating_os_errors(self._folder):

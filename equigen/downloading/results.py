@@ -57,12 +57,7 @@ class ResultRecorder:
         self._began_s = self.context.clock.steady()
 
     def take(self, done: Iterable[JobResult], bar: Bar) -> None:
-        """Note what was done, and only then put the files where they belong.
-
-        Raises:
-            StorageError: the disk refuses.
-
-        """
+        """Note what was done, and only then put the files where they belong."""
         try:
             for each in done:
                 self._one(each)
@@ -73,13 +68,8 @@ class ResultRecorder:
         """Account for every row."""
         worklist, store = self.worklist, self.worklist.store
         first_s = min(self.resumes_at_s, default=None)
-        rows = sorted(
-            (
-                (host, reason, count, worklist.examples[host, reason])
-                for (host, reason), count in worklist.endings.items()
-            ),
-            key=lambda row: (row[0], -row[2], row[1]),
-        )
+        ended = sorted(worklist.endings.items(), key=lambda each: (each[0][0], -each[1], each[0]))
+        rows = [(*key, count, worklist.examples[key]) for key, count in ended]
         columns = ("host", "reason", "covers", "example")
         failures = [dict(zip(columns, row, strict=True)) for row in rows]
         return Summary(
@@ -218,7 +208,16 @@ class ResultRecorder:
             self.ledger.record_covers(covers, files=files, looks=self._looks)
             self._looks.clear()
             for path, cover in said:
-                _tell_of(path, cover)
+                tell(
+                    "cover",
+                    f"{path}: {cover.reason or cover.status}",
+                    path=path,
+                    status=cover.status,
+                    reason=cover.reason,
+                    http_status=cover.http_status,
+                    tries=cover.tries,
+                    url=without_password(cover.url),
+                )
         store, links = self.worklist.store, self.worklist.wishes.link_identical
         for job, cover in unplaced:
             store.place(job, self.run)
@@ -232,19 +231,6 @@ class ResultRecorder:
             self._shown = self._done
 
 
-def _tell_of(path: str, cover: Cover) -> None:
-    tell(
-        "cover",
-        f"{path}: {cover.reason or cover.status}",
-        path=path,
-        status=cover.status,
-        reason=cover.reason,
-        http_status=cover.http_status,
-        tries=cover.tries,
-        url=without_password(cover.url),
-    )
-
-
 def forecast(count: int, policy: HostPolicy, *, used_today: int = 0) -> str:
     """Return in words how long `count` requests take: "222,000 covers at 1,000 a day: 222 days".
 
@@ -252,19 +238,18 @@ def forecast(count: int, policy: HostPolicy, *, used_today: int = 0) -> str:
     """
     covers = f"{count:,} cover{'s' * (count != 1)}"
     minute, day = policy.per_minute, policy.per_day
-    if day and (not minute or day <= minute * _MINUTES_A_DAY):
-        today = max(0, day - used_today)
-        if count <= today:
-            took = _minutes(count, minute) if minute else "today"
-        else:
-            # The rest of today, then whole days.
-            days = ceil((count - today) / day) + (1 if today else 0)
-            took = f"{days:,} day{'s' * (days != 1)}"
-        spent = f", {used_today:,} of them spent today" if used_today else ""
-        return f"{covers} at {day:,} a day{spent}: {took}"
-    if minute:
-        return f"{covers} at {minute:,} a minute: {_minutes(count, minute)}"
-    return f"{covers}, no limit but {policy.concurrency} at a time"
+    if not day or (minute and day > minute * _MINUTES_A_DAY):
+        if minute:
+            return f"{covers} at {minute:,} a minute: {_minutes(count, minute)}"
+        return f"{covers}, no limit but {policy.concurrency} at a time"
+    today = max(0, day - used_today)
+    if count > today:  # the rest of today, then whole days
+        days = ceil((count - today) / day) + (today > 0)
+        took = f"{days:,} day{'s' * (days != 1)}"
+    else:
+        took = _minutes(count, minute) if minute else "today"
+    spent = f", {used_today:,} of them spent today" if used_today else ""
+    return f"{covers} at {day:,} a day{spent}: {took}"
 
 
 def _minutes(count: int, per_minute: int) -> str:

@@ -73,25 +73,18 @@ class Scheduler:
         for executor in self._executors():
             executor.close()
 
-    @property
-    def has_processes(self) -> bool:
-        """Whether processes were started."""
-        return bool(self._processes)
-
-    def count_shareable(self) -> int:
-        """Return how many waiting jobs processes could do."""
+    def start_processes(self, count: int, *, worth: int) -> None:
+        """Start processes, unless they run or have fewer than `worth` jobs to do."""
         counts = self.queues.counts().items()
-        return sum(count for host, count in counts if not self._is_local(host))
-
-    def start_processes(self, count: int) -> None:
-        """Start processes for hosts without rate limits."""
-        self._processes.extend(self.make_process() for _ in range(count))
+        if not self._processes and worth <= sum(n for at, n in counts if not self._is_local(at)):
+            self._processes.extend(self.make_process() for _ in range(count))
 
     def go_alone(self) -> None:
-        """Run all jobs in this process, also those that would have waited for processes."""
-        self._is_alone = True
-        if self._local:
-            self._local.serve_all()
+        """Without processes, run all jobs in this one, also those that would have waited."""
+        if not self._processes:
+            self._is_alone = True
+            if self._local:
+                self._local.serve_all()
 
     def rest(self, host: str, pause_s: float) -> None:
         """Leave a host alone for so long; jobs handed out already wait, too.
@@ -115,15 +108,11 @@ class Scheduler:
     @property
     def is_busy(self) -> bool:
         """Whether any job is running, or waits for a host that doesn't rest."""
-        return self._is_running() or bool(self._suspects or self._open_hosts())
+        running = any(executor.running for executor in self._executors())
+        return running or bool(self._suspects or self._open_hosts())
 
     def turn(self, *, wait: bool) -> Iterator[JobResult]:
-        """Hand out jobs as far as there is room, then yield results; `wait` for the first.
-
-        Raises:
-            StorageError: the disk refuses.
-
-        """
+        """Hand out jobs as far as there is room, then yield results; `wait` for the first."""
         self._hand_out()
         for executor in self._executors():
             executor.adjust()
@@ -164,9 +153,6 @@ class Scheduler:
                 self._local.serve_all()
         return self._local
 
-    def _is_running(self) -> bool:
-        return any(executor.running for executor in self._executors())
-
     def _open_hosts(self) -> list[str]:
         """Return the hosts whose jobs can be handed out, starting with another one each time."""
         if not self.most:
@@ -185,11 +171,11 @@ class Scheduler:
         return self._is_alone or has_no_share or host in self.served_here
 
     def _hand_out(self) -> None:
-        hosts = self._open_hosts()
-        here = [host for host in hosts if self._is_local(host)]
+        here, shared = list[str](), list[str]()
+        for host in self._open_hosts():
+            (here if self._is_local(host) else shared).append(host)
         while here and self._hand_to(self._here(), here):
             continue
-        shared = [host for host in hosts if not self._is_local(host)]
         if self._suspects:
             # One of them killed a process: each runs alone, to find out which.
             for executor in self._processes:
@@ -223,7 +209,7 @@ class Scheduler:
     def _wait(self) -> Iterator[JobResult]:
         here = [host for host in self._open_hosts() if self._is_local(host)]
         closed_s = [self._here().wait_s(host) for host in here]
-        if self._is_running() or not closed_s:
+        if not closed_s or any(executor.running for executor in self._executors()):
             with suppress(Empty):
                 message = self.inbox.get(timeout=max(min([_TURN_S, *closed_s]), 0.001))
                 yield from self._receive(*message)

@@ -4,8 +4,7 @@ import errno
 import filecmp
 import hashlib
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,6 +58,7 @@ class CoverStore:
     linked: int = 0
     has_links: bool = True
     _places: tuple[_StorePlace, ...] = ()
+    _first: _StorePlace = field(init=False)
     _images: str = ""
     _sets: dict[str, str] = field(default_factory=dict)
 
@@ -66,6 +66,7 @@ class CoverStore:
         self._images = str(self.context.images)
         renderings = self.context.settings.download.renderings()
         self._places = tuple(map(_StorePlace, self.context.image_folders, renderings))
+        self._first = self._places[0]
         if self.ledger.value(SPLIT_LINK) == Link.MOVE:
             self._sets = self.ledger.laid_out()
 
@@ -95,17 +96,12 @@ class CoverStore:
 
     def find(self, path: str, size_bytes: int) -> Path | None:
         """Return where a cover's first file of such a size lies, if anywhere."""
-        places = (self._places[0].file(path), self._moved(path))
-        everywhere = (*places, self._places[0].file_aside(path))
+        everywhere = (self._first.file(path), self._moved(path), self._first.file_aside(path))
         return next((file for file in everywhere if self._fits(file, size_bytes)), None)
-
-    def is_aside(self, path: str, size_bytes: int) -> bool:
-        """Tell whether a cover's first file lies where it was set aside, and there alone."""
-        return self.find(path, size_bytes) == self._places[0].file_aside(path)
 
     def aside(self, path: str) -> Path:
         """Return where a cover's file lies once it is set aside."""
-        return self._places[0].file_aside(path)
+        return self._first.file_aside(path)
 
     def spoilt_files(self, path: str, cover: Cover) -> list[Path]:
         """Return the files of a good cover that are not what they were, by reading all of them.
@@ -124,7 +120,7 @@ class CoverStore:
                 else:
                     fits = bool(check_picture(body, ANY_PICTURE).sha256)
             except PermissionError:  # nobody knows whether it is spoilt
-                with translating_read_errors(file or self._places[0].file(path)):
+                with translating_read_errors(file or self._first.file(path)):
                     raise
             except (OSError, PictureError):
                 fits = False
@@ -145,26 +141,25 @@ class CoverStore:
             raise StorageError(msg)
         for place in self._places:
             target = place.file(path)
-            files = (
-                (source,) if place is self._places[0] else (place.file(old), place.file_aside(old))
-            )
+            files = (source,) if place is self._first else (place.file(old), place.file_aside(old))
             origin = next((file for file in files if file.is_file()), None)
             if origin is None or origin == target:
                 continue
             if moves:
                 _move(origin, target, within=place.folder)
-            else:
-                self._copy(origin, target, within=place.folder, links=links)
+                continue
+            copy = target.with_name(_COPY)
+            make_folder(target.parent, within=place.folder)
+            with translating_os_errors(target):
+                copy_file(origin, copy)
+                copy.replace(target)
+            if links:
+                self._link(origin, target)
         moved_from = old if moves and old != path else ""
         self.ledger.record_file(FileOf(cover.picture, path), moved_from=moved_from)
 
     def place(self, job: Job, run: str) -> None:
-        """Put a job's files where they belong, once the ledger knows of them.
-
-        Raises:
-            StorageError: the disk refuses.
-
-        """
+        """Put a job's files where they belong, once the ledger knows of them."""
         for place in self._places[job.kind == MAKE :]:
             target = target_of(place.folder, job.path, place.rendering)
             try:
@@ -177,12 +172,10 @@ class CoverStore:
         """Set aside the files of good covers that no row wants."""
         files = ((path, size_bytes) for path, size_bytes, _ in self.ledger.files())
         for path, size_bytes in [each for each in files if is_unwanted(each[0])]:
-            for home in (self._places[0].file(path), self._moved(path)):
-                if self._fits(home, size_bytes):
-                    first = self._places[0]
-                    _move(home, first.file_aside(path), within=first.aside)
-                    self.set_aside += 1
-                    break
+            homes = (self._first.file(path), self._moved(path))
+            if home := next((file for file in homes if self._fits(file, size_bytes)), None):
+                _move(home, self._first.file_aside(path), within=self._first.aside)
+                self.set_aside += 1
             for place in self._places[1:]:
                 if place.file(path).is_file():
                     _move(place.file(path), place.file_aside(path), within=place.aside)
@@ -194,13 +187,13 @@ class CoverStore:
         root = next((root for root in roots if file.is_relative_to(root)), None)
         if root and file.is_file():
             path = file.relative_to(root).with_suffix(f".{root.name}.spoilt")
-            aside = self._places[0].aside
+            aside = self._first.aside
             _move(file, aside / path, within=aside)
             self.spoilt += 1
 
     def put_away_unfit(self, path: str, size_bytes: int) -> None:
         """Set aside what lies in a good cover's place and has another size."""
-        for file in (self._places[0].file(path), self._moved(path)):
+        for file in (self._first.file(path), self._moved(path)):
             if file.is_file() and not self._fits(file, size_bytes):
                 self.put_away_spoilt(file)
 
@@ -215,25 +208,17 @@ class CoverStore:
 
     def sweep(self) -> None:
         """Remove what an earlier run that was killed left beside its targets."""
-        for place in self._places:
-            for folder in _folders(place.folder):
+        for images in (place.folder for place in self._places if place.folder.is_dir()):
+            with translating_read_errors(images):
+                folders = [each for each in images.iterdir() if not each.is_symlink()]
+            for folder in filter(Path.is_dir, folders):
                 for name in os.listdir(folder):  # noqa: PTH208  (a million names, few of them ours)
                     if name.startswith(UNPLACED):
                         (folder / name).unlink(missing_ok=True)
 
-    @contextmanager
-    def swept_where_the_disk_refuses(self) -> Iterator[None]:
-        """Leave nothing beside the targets should the block end so: it would take room."""
-        try:
-            yield
-        except StorageError:
-            with suppress(OSError, StorageError):
-                self.sweep()
-            raise
-
     def notes(self) -> list[str]:
         """Say what was set aside or linked."""
-        aside = self._places[0].aside
+        aside = self._first.aside
         counts = {
             f"covers whose rows are gone lie in {aside} now": self.set_aside,
             f"files that were not what they had been lie in {aside}": self.spoilt,
@@ -260,15 +245,6 @@ class CoverStore:
                     raise
             self.has_links = False
 
-    def _copy(self, source: Path, target: Path, *, within: Path, links: bool) -> None:
-        copy = target.with_name(_COPY)
-        make_folder(target.parent, within=within)
-        with translating_os_errors(target):
-            copy_file(source, copy)
-            copy.replace(target)
-        if links:
-            self._link(source, target)
-
     def _moved(self, path: str) -> Path:
         return self.context.split / self._sets.get(path, "") / path
 
@@ -280,13 +256,6 @@ class CoverStore:
                 raise
         except OSError:
             return False
-
-
-def _folders(images: Path) -> Iterator[Path]:
-    with translating_read_errors(images):
-        if images.is_dir():
-            folders = (folder for folder in images.iterdir() if not folder.is_symlink())
-            yield from (folder for folder in folders if folder.is_dir())
 
 
 def _move(source: Path, target: Path, *, within: Path) -> None:

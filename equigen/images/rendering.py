@@ -152,14 +152,6 @@ def _whole(width_px: int, height_px: int, *, scaled: tuple[int, int]) -> ImagePl
     return ImagePlacement(PixelBox(0, 0, width_px, height_px), *scaled, 0, 0, *scaled)
 
 
-class Standing(StrEnum):
-    """Comparison of a cover's files with the wanted ones."""
-
-    SAME = "same"  # all wanted files were made
-    LACKS = "lacks"  # the first file is as wanted, a further one wasn't made
-    OTHER = "other"  # the first file was made with other settings
-
-
 def made_by(renderings: Sequence[Rendering]) -> str:
     """Return the settings of all files of a cover in words: "original, 64 crop jpg 90"."""
     return _BETWEEN.join(rendering.key for rendering in renderings)
@@ -170,15 +162,10 @@ def first_made(made: str) -> str:
     return made.partition(_BETWEEN)[0]
 
 
-def standing(made: str, wanted: str) -> Standing:
-    """Compare the settings of a cover's files with the wanted ones, both in words of `made_by`.
-
-    Files that are not wanted now don't matter.
-    """
+def has_all(made: str, wanted: str) -> bool:
+    """Tell whether all wanted files of a cover were made, both in words of `made_by`."""
     (first, *there), (wanted_first, *others) = made.split(_BETWEEN), wanted.split(_BETWEEN)
-    if first != wanted_first:
-        return Standing.OTHER
-    return Standing.SAME if set(others) <= set(there) else Standing.LACKS
+    return first == wanted_first and set(others) <= set(there)
 
 
 def made_in_all(made: str, wanted: str) -> str:
