@@ -174,7 +174,11 @@ class Client:
         full_url = url if is_plain(url) and not params else _encoded(url, params)
 
         def finish(gate: Gate, url: str, response: urllib3.BaseHTTPResponse) -> Answer:
-            return self._whole(gate, url, response, max_bytes, accept_304=bool(unless))
+            if response.status == _NOT_MODIFIED and unless:
+                return Answer(url, response.headers, b"", _NOT_MODIFIED)
+            if response.status != _OK:
+                raise self._status_error(gate, url, response)
+            return Answer(url, response.headers, self._whole(url, response, max_bytes))
 
         connections = self._connections
         return self._tried(lambda: read(self._follow(connections, full_url, unless or {}, finish)))
@@ -201,7 +205,7 @@ class Client:
             def finish(gate: Gate, url: str, response: urllib3.BaseHTTPResponse) -> T:
                 if response.status not in accepted:
                     raise self._status_error(gate, url, response)
-                chunks = self._chunks(url, response)
+                chunks = self._chunks(url, response, is_stream=True)
                 return take(Stream(url, response.headers, chunks, response.status))
 
             return self._follow(self._streams, full_url, headers, finish)
@@ -246,7 +250,9 @@ class Client:
                 gate.passing() as passage,
                 closing(connections.send(url, headers)) as response,
             ):
-                passage.remaining = _remaining(gate.policy, response.headers)
+                if prefix := gate.policy.ratelimit_prefix:
+                    left = whole_number(response.headers.get(f"{prefix}-Remaining", ""))
+                    passage.remaining = left if left >= 0 else None
                 location = response.headers.get("Location", "")
                 if not (location and response.status in _REDIRECTS):
                     return finish(gate, url, response)
@@ -259,50 +265,37 @@ class Client:
         )
         raise RefusedAddressError(msg, url=start)
 
-    def _whole(
-        self,
-        gate: Gate,
-        url: str,
-        response: urllib3.BaseHTTPResponse,
-        max_bytes: int,
-        *,
-        accept_304: bool,
-    ) -> Answer:
-        if response.status == _NOT_MODIFIED and accept_304:
-            return Answer(url, response.headers, b"", _NOT_MODIFIED)
-        if response.status != _OK:
-            raise self._status_error(gate, url, response)
+    def _whole(self, url: str, response: urllib3.BaseHTTPResponse, max_bytes: int) -> bytes:
         if whole_number(response.headers.get("Content-Length", "")) > max_bytes:
             raise _too_large(url, max_bytes)
         limit_s = self._patience.read_timeout_s * _SLOWEST_BODY_IN_READ_TIMEOUTS
         began_s = self._clock.steady()
         body = bytearray()
+        for chunk in self._chunks(url, response, is_stream=False):
+            body += chunk
+            if len(body) > max_bytes:
+                raise _too_large(url, max_bytes)
+            took_s = self._clock.steady() - began_s
+            if took_s > _STOPPED_BODY_S:
+                self.gates.raise_if_stopped()
+            if took_s > limit_s:
+                msg = f"{shown(url)}: the body wasn't whole after {limit_s:.0f} s. Run again."
+                raise ConnectionFailedError(msg, url=url)
+        return bytes(body)
+
+    def _chunks(
+        self, url: str, response: urllib3.BaseHTTPResponse, *, is_stream: bool
+    ) -> Iterator[bytes]:
+        came_bytes = 0
         try:
-            while chunk := response.read1(_CHUNK_BYTES, decode_content=True):
-                body += chunk
-                if len(body) > max_bytes:
-                    raise _too_large(url, max_bytes)
-                took_s = self._clock.steady() - began_s
-                if took_s > _STOPPED_BODY_S:
+            while chunk := response.read1(_CHUNK_BYTES, decode_content=not is_stream):
+                if is_stream:
                     self.gates.raise_if_stopped()
-                if took_s > limit_s:
-                    msg = f"{shown(url)}: the body wasn't whole after {limit_s:.0f} s. Run again."
-                    raise ConnectionFailedError(msg, url=url)
+                came_bytes += len(chunk)
+                yield chunk
         except urllib3.exceptions.DecodeError as err:
             msg = f"{shown(url)}: the body can't be unpacked: {root(err)}. Run again."
             raise BadBodyError(msg, url=url) from err
-        except (urllib3.exceptions.HTTPError, OSError) as err:
-            msg = f"{shown(url)}: cut off after {len(body)} bytes: {root(err)}. Run again."
-            raise ConnectionFailedError(msg, url=url) from err
-        return Answer(url, response.headers, bytes(body))
-
-    def _chunks(self, url: str, response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-        came_bytes = 0
-        try:
-            while chunk := response.read1(_CHUNK_BYTES, decode_content=False):
-                self.gates.raise_if_stopped()
-                came_bytes += len(chunk)
-                yield chunk
         except (urllib3.exceptions.HTTPError, OSError) as err:
             msg = f"{shown(url)}: cut off after {came_bytes:,} bytes: {root(err)}. Run again."
             raise ConnectionFailedError(msg, url=url) from err
@@ -366,13 +359,6 @@ def _is_worth_retrying(err: BaseException) -> bool:
     if isinstance(err, HttpStatusError):
         return err.status in _WORTH_RETRYING
     return isinstance(err, (ConnectionFailedError, BadBodyError))
-
-
-def _remaining(policy: HostPolicy, headers: Mapping[str, str]) -> int | None:
-    if not policy.ratelimit_prefix:
-        return None
-    left = whole_number(headers.get(f"{policy.ratelimit_prefix}-Remaining", ""))
-    return left if left >= 0 else None
 
 
 def _too_large(url: str, max_bytes: int) -> TooLargeError:

@@ -19,13 +19,8 @@ from equigen.http.limits import WINDOW_S, HostPolicy, Pace, policy_for
 class RequestCounter(Protocol):
     """Counter of requests per host and UTC day that outlasts a run; the ledger is one."""
 
-    def requests_on(self, host: str, day: str) -> int:
-        """Return the day's count."""
-        ...
-
-    def count_request(self, host: str, day: str) -> None:
-        """Add one to the day's count."""
-        ...
+    def requests_on(self, host: str, day: str) -> int: ...  # noqa: D102
+    def count_request(self, host: str, day: str) -> None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +54,6 @@ class Gate:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _inside: int = 0
     _inside_s: float = 0.0
-    _changed_s: float = 0.0
 
     @contextmanager
     def passing(self) -> Iterator[Passage]:
@@ -70,15 +64,19 @@ class Gate:
             StoppedError: `Gates.stop` was called during the wait.
 
         """
-        with self._being_inside(), self._slots:
-            self._admit()
-            passage = Passage()
-            try:
-                yield passage
-            finally:
-                with self._lock:
-                    now_s = self._gates.clock.steady()
-                    self._pace.answered(now_s, remaining=passage.remaining)
+        self._count_inside(1)
+        passage = Passage()
+        try:
+            with self._slots:
+                self._admit()
+                try:
+                    yield passage
+                finally:
+                    with self._lock:
+                        now_s = self._gates.clock.steady()
+                        self._pace.answered(now_s, remaining=passage.remaining)
+        finally:
+            self._count_inside(-1)
 
     def wait_s(self) -> float:
         """Return how long a request would wait for the rate limit now."""
@@ -88,8 +86,7 @@ class Gate:
     def inside_s(self) -> float:
         """Return the seconds that all requests together spent in the gate or under way so far."""
         with self._lock:
-            self._change(0)
-            return self._inside_s
+            return self._inside_s + self._inside * self._gates.clock.steady()
 
     def hold(self, pause_s: float) -> None:
         """Send no request for a while, because the host asked another client for a rest."""
@@ -103,8 +100,7 @@ class Gate:
             HostRestsError: the rest is longer than `max_wait_s`; `why` is in the message.
 
         """
-        with self._lock:
-            self._pace.rest(self._gates.clock.steady() + pause_s)
+        self.hold(pause_s)
         self._gates.on_rest(self.host, pause_s)
         tell("host asked to wait", f"{self.host}: {why}", host=self.host, wait_s=pause_s)
         if pause_s > self._gates.max_wait_s:
@@ -124,20 +120,11 @@ class Gate:
                 raise self._rests(clock.unix() + wait_s, "it asked for a rest")
             self._gates.sleep(wait_s)
 
-    @contextmanager
-    def _being_inside(self) -> Iterator[None]:
+    def _count_inside(self, by: int) -> None:
         with self._lock:
-            self._change(1)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._change(-1)
-
-    def _change(self, by: int) -> None:
-        now_s = self._gates.clock.steady()
-        self._inside_s += self._inside * (now_s - self._changed_s)
-        self._inside, self._changed_s = self._inside + by, now_s
+            self._inside += by
+            # What all began is taken off, what all ended is added: the sum is what they took.
+            self._inside_s -= by * self._gates.clock.steady()
 
     def _count(self) -> None:
         per_day, counter = self.policy.per_day, self._gates.counter
@@ -214,20 +201,14 @@ class Gates:
     def inside_s(self) -> float:
         """Return the seconds that all requests to all hosts spent in gates so far."""
         with self._lock:
-            gates = list(self._gates.values())
-        return sum(gate.inside_s() for gate in gates)
+            return sum(gate.inside_s() for gate in self._gates.values())
 
     def stop(self) -> None:
         """End all waits, now and later, with `StoppedError`."""
         self._stopped.set()
 
     def raise_if_stopped(self) -> None:
-        """Raise an error after `stop`; called during long transfers.
-
-        Raises:
-            StoppedError: `stop` was called.
-
-        """
+        """Raise a `StoppedError` after `stop`; called during long transfers."""
         if self._stopped.is_set():
             msg = "stopped while waiting for a host; what was done is kept"
             raise StoppedError(msg)
