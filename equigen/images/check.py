@@ -68,9 +68,10 @@ def check_picture(
         reason = "placeholder"
         raise _refused(reason, f"one of the placeholders, sha256 {sha256}")
     try:
-        if demands.check is Check.STRUCTURE and _keep_all(renderings) and (size := jpeg_size(body)):
-            _check_size(size, demands)
-            return _undecoded(body, size, renderings)
+        is_kept = all(rendering.is_original for rendering in renderings)
+        if demands.check is Check.STRUCTURE and is_kept and (size_px := jpeg_size(body)):
+            _check_size(size_px, demands)
+            return _undecoded(body, size_px, renderings)
         with opened(body) as picture:
             _check_size((picture.width_px, picture.height_px), demands)
             return _decoded(picture, renderings)
@@ -90,10 +91,6 @@ def _check_size(size_px: tuple[int, int], demands: Demands) -> None:
     if min(size_px) < demands.min_size_px:
         reason = "too small"
         raise _refused(reason, f"{shown}, less than {demands.min_size_px} on a side")
-
-
-def _keep_all(renderings: Sequence[Rendering]) -> bool:
-    return all(rendering.is_original for rendering in renderings)
 
 
 def _undecoded(body: bytes, size_px: tuple[int, int], renderings: Sequence[Rendering]) -> Picture:

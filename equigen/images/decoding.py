@@ -197,42 +197,31 @@ def decode(picture: Opened, *, scale: float) -> Pixels:
 
 def _decode_jpeg(picture: Opened, *, scale: float) -> Pixels | None:
     body, size_px = picture.body, (picture.width_px, picture.height_px)
+    most = coarsest(*size_px)
+    reduced = next((by for by in _REDUCTIONS if by <= most and by * scale <= 1), 1)
+    # It picks the smallest scale with at least so many pixels; 0 leaves the picture as it is.
+    width_px, height_px = (0 if reduced == 1 else -(-side_px // reduced) for side_px in size_px)
     try:
-        height_px, width_px, space, _ = simplejpeg.decode_jpeg_header(body)
-        if (width_px, height_px) != size_px:
+        high, wide, space, _ = simplejpeg.decode_jpeg_header(body)
+        if (wide, high) != size_px:
             return None
-        reduced = _reduction(width_px, height_px, scale=scale)
         grey = scale == 0 or space == "Gray"
         kept = "CMYK" if space in _PRINT_SPACES else "GRAY" if grey else "RGB"
-        pixels = _decode_scaled(body, size_px, reduced, colorspace=kept)
+        pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(
+            body,
+            colorspace=kept,
+            min_width=width_px,
+            min_height=height_px,
+            min_factor=1,
+            strict=True,
+        )
     except _NOT_FOR_IT as err:
         if _DAMAGE.search(str(err)) or _ran_into_zeros(body, str(err)):
             raise
         return None
     if kept == "CMYK":  # it is whole; its colours are Pillow's business
         return None
-    return Pixels(pixels[..., 0] if kept == "GRAY" else pixels, width_px, height_px, reduced)
-
-
-def _reduction(width_px: int, height_px: int, *, scale: float) -> int:
-    most = coarsest(width_px, height_px)
-    return next((by for by in _REDUCTIONS if by <= most and by * scale <= 1), 1)
-
-
-def _decode_scaled(
-    body: bytes, size_px: tuple[int, int], reduced: int, *, colorspace: str
-) -> npt.NDArray[np.uint8]:
-    # It picks the smallest scale with at least so many pixels; 0 leaves the picture as it is.
-    width_px, height_px = (0 if reduced == 1 else -(-side_px // reduced) for side_px in size_px)
-    pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(
-        body,
-        colorspace=colorspace,
-        min_width=width_px,
-        min_height=height_px,
-        min_factor=1,
-        strict=True,
-    )
-    return pixels
+    return Pixels(pixels[..., 0] if kept == "GRAY" else pixels, *size_px, reduced)
 
 
 def _ran_into_zeros(body: bytes, complaint: str) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Fit(StrEnum):
@@ -77,8 +78,7 @@ class Rendering:
         return ".jpg" if self.is_original else f".{self.format.value}"
 
 
-@dataclass(frozen=True, slots=True)
-class PixelBox:
+class PixelBox(NamedTuple):
     """Part of a picture, in pixels from its top left corner."""
 
     left: int
@@ -122,34 +122,19 @@ def placement(rendering: Rendering, width_px: int, height_px: int) -> ImagePlace
     right or the bottom. `pad` and `inside` keep the shape and have at least one pixel a side. An
     original is the whole picture as it is.
     """
-    if rendering.is_original:
-        return _whole(width_px, height_px, scaled=(width_px, height_px))
-    size_px = rendering.size_px
+    box, size_px = PixelBox(0, 0, width_px, height_px), rendering.size_px
     longest_px, shortest_px = max(width_px, height_px), min(width_px, height_px)
-    match rendering.fit:
-        case Fit.CROP:
-            left, top = (width_px - shortest_px) // 2, (height_px - shortest_px) // 2
-            box = PixelBox(left, top, left + shortest_px, top + shortest_px)
-            return ImagePlacement(box, size_px, size_px, 0, 0, size_px, size_px)
-        case Fit.PAD:
-            across, down = _fitted(width_px, height_px, longest_px=size_px)
-            offset = (size_px - across) // 2, (size_px - down) // 2
-            box = PixelBox(0, 0, width_px, height_px)
-            return ImagePlacement(box, across, down, *offset, size_px, size_px)
-        case Fit.INSIDE:
-            fitted = _fitted(width_px, height_px, longest_px=min(size_px, longest_px))
-            return _whole(width_px, height_px, scaled=fitted)
-        case Fit.STRETCH:
-            return _whole(width_px, height_px, scaled=(size_px, size_px))
-
-
-def _fitted(width_px: int, height_px: int, *, longest_px: int) -> tuple[int, int]:
-    share = longest_px / max(width_px, height_px)
-    return max(1, round(width_px * share)), max(1, round(height_px * share))
-
-
-def _whole(width_px: int, height_px: int, *, scaled: tuple[int, int]) -> ImagePlacement:
-    return ImagePlacement(PixelBox(0, 0, width_px, height_px), *scaled, 0, 0, *scaled)
+    fit = None if rendering.is_original else rendering.fit
+    across, down = (size_px, size_px) if fit else (width_px, height_px)
+    if fit is Fit.CROP:
+        left, top = (width_px - shortest_px) // 2, (height_px - shortest_px) // 2
+        box = PixelBox(left, top, left + shortest_px, top + shortest_px)
+    elif fit in {Fit.PAD, Fit.INSIDE}:
+        share = (size_px if fit is Fit.PAD else min(size_px, longest_px)) / longest_px
+        across, down = max(1, round(width_px * share)), max(1, round(height_px * share))
+    canvas = (size_px, size_px) if fit is Fit.PAD else (across, down)
+    offset = (canvas[0] - across) // 2, (canvas[1] - down) // 2
+    return ImagePlacement(box, across, down, *offset, *canvas)
 
 
 def made_by(renderings: Sequence[Rendering]) -> str:

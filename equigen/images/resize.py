@@ -13,7 +13,7 @@ from PIL import Image
 
 from equigen.errors import PictureError
 from equigen.images.decoding import WHITE, Pixels
-from equigen.images.rendering import ImageFormat, Rendering, placement
+from equigen.images.rendering import Rendering, placement
 
 TOO_MANY_PIXELS = "too many pixels"
 _ORIGINAL_QUALITY = 95
@@ -42,11 +42,8 @@ class MadeFile:
 def drawn(pixels: Pixels, rendering: Rendering) -> Array:
     """Draw a picture as a rendering asks: cut, scaled, on a canvas."""
     place = placement(rendering, pixels.width_px, pixels.height_px)
-    box, reduced = place.box, pixels.reduced
     # Whole pixels of what was decoded: at most half a pixel of the file is cut off, or let in.
-    left, top, right, bottom = (
-        round(at / reduced) for at in (box.left, box.top, box.right, box.bottom)
-    )
+    left, top, right, bottom = (round(at / pixels.reduced) for at in place.box)
     part = scaled(pixels.array[top:bottom, left:right], place.width_px, place.height_px)
     if place.fills_canvas:
         return part
@@ -71,14 +68,11 @@ def encoded(array: Array, rendering: Rendering) -> MadeFile:
             f" {_JPEG_MOST_PX} a side in a JPEG"
         )
         raise PictureError(msg, reason=TOO_MANY_PIXELS)
-    if rendering.is_original:
-        image.save(out, "JPEG", quality=_ORIGINAL_QUALITY)
-    elif rendering.format is ImageFormat.JPG:
-        image.save(out, "JPEG", quality=rendering.quality)
-    elif rendering.format is ImageFormat.PNG:
+    if rendering.suffix == ".png":
         image.save(out, "PNG", compress_level=_PNG_LEVEL)
     else:
-        image.save(out, "WEBP", quality=rendering.quality)
+        quality = _ORIGINAL_QUALITY if rendering.is_original else rendering.quality
+        image.save(out, "WEBP" if rendering.suffix == ".webp" else "JPEG", quality=quality)
     return MadeFile(out.getvalue(), *image.size)
 
 
