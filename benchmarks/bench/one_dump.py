@@ -20,7 +20,8 @@ from xml.etree.ElementTree import Element, iterparse
 
 from lxml import etree
 
-from equigen.dumps.blocks import Blocks, head_of, opened, trimmed
+from equigen.dumps.archives import opened
+from equigen.dumps.blocks import cut, head_of, trimmed
 from equigen.dumps.discogs import (
     MASTER,
     RELEASE,
@@ -94,7 +95,7 @@ def _picked(record: Element) -> tuple[object, ...]:
 
 def decompress(_kind: str, file: Path) -> int:
     """Read the bytes and let them go."""
-    with opened(file, made_by="") as dump:
+    with opened(file, kind="") as dump:
         return sum(1 for _ in iter(lambda: dump.read(BLOCK_BYTES), b""))
 
 
@@ -123,13 +124,14 @@ def regex(kind: str, file: Path) -> int:
 
 
 def _trimmed(kind: str, file: Path) -> Iterator[bytes]:
-    markup = KINDS[kind].markup
-    with opened(file, made_by="") as dump:
+    record_kind = KINDS[kind]
+    end = f"</{record_kind.record}>".encode()
+    with opened(file, kind="") as dump:
         start = dump.read(_HEAD_BYTES)
-        head = head_of(start, markup.root)
-        blocks = Blocks(dump, start[len(head) :], markup, BLOCK_BYTES)
-        while block := blocks.next():
-            yield trimmed(block, markup)
+        head = head_of(start, record_kind.root)
+        for block in cut(dump, start[len(head) :], end, BLOCK_BYTES):
+            if block.endswith(end):
+                yield trimmed(block, record_kind.record, record_kind.unused)
 
 
 WAYS = {

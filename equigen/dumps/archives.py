@@ -1,4 +1,4 @@
-"""Read the lines of a file, plain or in an archive, unpacked in a thread that reads ahead.
+"""Read the content of dumps, packed or not.
 
 Nothing is written to the disk, since the names and contents of an archive are not to be trusted.
 """
@@ -6,13 +6,14 @@ Nothing is written to the disk, since the names and contents of an archive are n
 import bz2
 import io
 import lzma
+import os
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple, Protocol, cast
+from typing import IO, NamedTuple, Protocol, TypeVar, cast
 
 from isal import igzip_lib
 
@@ -20,102 +21,87 @@ from equigen.errors import InputError, MissingInputError
 
 # Large enough that handing blocks over costs nothing, small enough to hold a few in memory.
 _BLOCK_BYTES = 2 * 1024 * 1024
-_TAR_BYTES = tarfile.BLOCKSIZE
+# Each read waits for the interpreter lock; the standard library's files read 8 KiB at a time.
 _PACKED_BYTES = 256 * 1024
 # A longer line means another kind of file.
 _LONGEST_LINE_BYTES = 64 * 1024 * 1024
 _HEAD_BYTES = 512
 _USTAR = slice(257, 262)
 _ISAL_ERROR = cast("type[Exception]", igzip_lib.IsalError)
-_DAMAGED = (EOFError, lzma.LZMAError, _ISAL_ERROR, tarfile.TarError)
+Row = TypeVar("Row")
 
 
-class Lines(NamedTuple):
-    """Whole lines with their endings: `data[start:end]`.
+def no_progress(_count: int) -> None:
+    """Ignore how many bytes were read."""
 
-    `read_bytes` is the number of bytes of the packed file that were read for them.
+
+class DumpError(Exception):
+    """An error in a dump's content; its message continues after the name of the file."""
+
+
+@dataclass(slots=True)
+class DumpCounts:
+    """Counts of a reader so far: records, those without an id, rows, bytes of the file."""
+
+    records: int = 0
+    skipped: int = 0
+    rows: int = 0
+    read_bytes: int = 0
+
+
+class Batch(NamedTuple):
+    """Rows of consecutive records.
+
+    `records` counts these records, `skipped` those among them without an id, `position` the bytes
+    of the file read so far. With `is_rest`, all following batches come from the same reader.
     """
 
-    data: bytes
-    start: int
-    end: int
-    read_bytes: int
+    rows: Sequence[tuple[str | int, ...]]
+    records: int
+    skipped: int
+    position: int
+    is_rest: bool = False
 
 
-class DamagedError(Exception):
-    """An archive that is cut off or damaged; the message gives the reason in a few words."""
-
-
-def lines_of(path: Path, member: str) -> Iterator[Lines]:
-    """Yield all lines of a file, or of the `member` of a tar, in blocks of about 2 MiB.
-
-    The first bytes tell the compression (xz, gzip, bzip2 or none) and whether the file is a tar.
-    The last line may have no ending. The whole archive is read, so that its checksums are checked.
+def named_rows(
+    source: Generator[Batch, None, None],
+    make: Callable[[Iterable[str | int]], Row],
+    dump: Path,
+    *,
+    kind: str,
+    on_read: Callable[[int], None],
+    counts: DumpCounts | None,
+) -> Generator[list[Row], None, None]:
+    """Yield the rows of the batches as `make` names them; count and report what was read.
 
     Raises:
-        MissingInputError: there is no such file.
-        InputError: it can't be read, has no such member, or has no lines of JSON.
-        DamagedError: it is cut off or damaged; the lines so far may not be all.
+        InputError: the dump isn't whole, is of another kind, or has no records.
 
     """
+    so_far = counts or DumpCounts()
     try:
-        yield from _lines_of(path, member)
-    except FileNotFoundError as err:
-        msg = f"{path}: no such file. Get it: equigen dumps get release-groups"
-        raise MissingInputError(msg) from err
-    except _DAMAGED as err:
-        raise DamagedError(str(err) or type(err).__name__) from err
-    except OSError as err:
-        if err.errno is None:  # raised by gzip and bzip2 for damaged data
-            raise DamagedError(str(err)) from err
-        msg = f"{path}: can't be read: {err.strerror}. Mend that, or get it anew."
-        raise InputError(msg) from err
+        with closing(source):
+            for batch in source:
+                so_far.records += batch.records
+                so_far.skipped += batch.skipped
+                so_far.rows += len(batch.rows)
+                on_read(batch.position - so_far.read_bytes)
+                so_far.read_bytes = batch.position
+                if batch.rows:
+                    yield list(map(make, batch.rows))
+    except DumpError as err:
+        raise _not_whole(dump, str(err), kind, so_far) from None
+    if so_far.records == so_far.skipped:
+        raise _not_whole(dump, "expected records, got none", kind, so_far)
 
 
-def _lines_of(path: Path, member: str) -> Iterator[Lines]:
-    with ExitStack() as stack:
-        raw = stack.enter_context(path.open("rb", buffering=0))
-        head = _unpacked(raw).read(_HEAD_BYTES)
-        raw.seek(0)
-        text = unpacked = _unpacked(raw)
-        if head[_USTAR] == b"ustar":
-            text = _member(unpacked, path, member)
-        elif head.lstrip()[:1] != b"{":
-            msg = (
-                f"{path}: expected lines of JSON or a tar of them, got something else. Get the"
-                " dump anew: equigen dumps get release-groups"
-            )
-            raise InputError(msg)
-
-        def read() -> bytes:
-            block = text.read(_BLOCK_BYTES)
-            if not block:
-                while unpacked.read(_BLOCK_BYTES):
-                    pass
-            return block
-
-        ahead = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="unpack"))
-        carry, reported = b"", 0
-        coming = ahead.submit(read)
-        while block := coming.result():
-            coming = ahead.submit(read)
-            first, end = block.find(b"\n") + 1, block.rfind(b"\n") + 1
-            if first:
-                # The line that spans two blocks is yielded by itself, so that no block is copied.
-                carry += block[:first]
-                yield Lines(carry, 0, len(carry), 0)
-                at = raw.tell()
-                yield Lines(block, first, end, at - reported)
-                carry, reported = b"", at
-            carry += block[end:]
-            if len(carry) > _LONGEST_LINE_BYTES:
-                msg = f"{path}: a line of more than {_LONGEST_LINE_BYTES:,} bytes is no record."
-                raise InputError(msg)
-        yield Lines(carry, 0, len(carry), raw.tell() - reported)
-
-
-class _Stream(Protocol):
-    def read(self, size: int, /) -> bytes: ...
+def _not_whole(dump: Path, what: str, kind: str, counts: DumpCounts) -> InputError:
+    msg = (
+        f"{dump}: {what}. The {counts.records:,} {kind.replace('-', ' ')} in"
+        f" {counts.read_bytes:,} bytes of the file that were read before are not the whole."
+        f" `equigen dumps get {kind}` gets it anew."
+    )
+    return InputError(msg)
 
 
 class _Decompressor(Protocol):
@@ -128,94 +114,177 @@ class _Decompressor(Protocol):
     def decompress(self, data: bytes, max_length: int) -> bytes: ...
 
 
-@dataclass(slots=True)
-class _Unpacker:
-    """A decompressing reader with large reads, since each read waits for the interpreter lock.
-
-    The standard library's files read 8 KiB at a time.
-    """
-
-    raw: io.FileIO
+class _Packing(NamedTuple):
+    name: str
+    magic: bytes
     new: Callable[[], _Decompressor]
-    current: _Decompressor = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.current = self.new()
-
-    def read(self, size: int, /) -> bytes:
-        """Return `size` bytes, fewer only at the end."""
-        parts, missing = [], size
-        while missing and (part := self._some(missing)):
-            parts.append(part)
-            missing -= len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    def _some(self, most: int) -> bytes:
-        while True:
-            packed = b""
-            if self.current.eof:
-                # Further streams may follow, with zeros between them.
-                packed = (self.current.unused_data or self._packed()).lstrip(b"\0")
-                if not packed:
-                    return b""
-                self.current = self.new()
-            elif self.current.needs_input and not (packed := self._packed()):
-                msg = "it ends too early"
-                raise EOFError(msg)
-            if data := self.current.decompress(packed, most):
-                return data
-
-    def _packed(self) -> bytes:
-        return self.raw.read(_PACKED_BYTES) or b""
 
 
-def _unpacked(raw: io.FileIO) -> _Stream:
-    start = raw.read(_HEAD_BYTES) or b""
-    raw.seek(0)
-    for magic, new in _PACKINGS:
-        if start.startswith(magic):
-            return _Unpacker(raw, new)
-    return raw
-
-
-def _gunzip() -> _Decompressor:
-    return igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
-
-
-_PACKINGS: tuple[tuple[bytes, Callable[[], _Decompressor]], ...] = (
-    (b"\xfd7zXZ\0", lzma.LZMADecompressor),
-    (b"\x1f\x8b", _gunzip),
-    (b"BZh", bz2.BZ2Decompressor),
+_PACKINGS = (
+    _Packing("xz", b"\xfd7zXZ\0", lzma.LZMADecompressor),
+    _Packing(
+        "gzip",
+        b"\x1f\x8b",
+        lambda: igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP),
+    ),
+    _Packing("bzip2", b"BZh", bz2.BZ2Decompressor),
 )
 
 
-def _member(unpacked: _Stream, path: Path, name: str) -> _Stream:
+class DumpFile:
+    """An open dump, decompressed while it is read; its first bytes, not its name, tell how."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        self._file = file
+        start = file.read(_HEAD_BYTES) or b""
+        self._packing = next((each for each in _PACKINGS if start.startswith(each.magic)), None)
+        self.rewind()
+
+    @property
+    def stamp(self) -> str:
+        """The stamp of the opened file, see `stamp_of`."""
+        return stamp_of(os.fstat(self._file.fileno()))
+
+    @property
+    def position(self) -> int:
+        """The number of bytes of the file itself that were read so far."""
+        return self._file.tell()
+
+    def rewind(self) -> None:
+        """Start again at the first byte."""
+        self._file.seek(0)
+        self._stream = self._packing.new() if self._packing else None
+
+    def read(self, size: int) -> bytes:
+        """Return the next `size` bytes of the content, fewer only at its end.
+
+        Raises:
+            DumpError: the packed data is cut off or damaged, or the disk can't be read.
+
+        """
+        packing = self._packing.name if self._packing else "packed"
+        parts, missing = [], size
+        try:
+            while missing and (part := self._some(missing)):
+                parts.append(part)
+                missing -= len(part)
+        except EOFError:
+            what = (
+                f"the {packing} data is cut off: it goes on where the file ends, after"
+                f" {self.position:,} bytes"
+            )
+            raise DumpError(what) from None
+        except (lzma.LZMAError, _ISAL_ERROR, OSError) as err:
+            if isinstance(err, OSError) and err.errno is not None:
+                what = f"it can't be read at byte {self.position:,}: {err.strerror}"
+            else:  # bzip2's errors have no number
+                what = f"damaged {packing} data before byte {self.position:,} of the file: {err}"
+            raise DumpError(what) from None
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _some(self, most: int) -> bytes:
+        if not self._packing or not self._stream:
+            return self._file.read(most) or b""
+        while True:
+            packed = b""
+            if self._stream.eof:
+                # Further streams may follow, with zeros between them.
+                packed = (self._stream.unused_data or self._packed()).lstrip(b"\0")
+                if not packed:
+                    return b""
+                self._stream = self._packing.new()
+            elif self._stream.needs_input and not (packed := self._packed()):
+                raise EOFError
+            if data := self._stream.decompress(packed, most):
+                return data
+
+    def _packed(self) -> bytes:
+        return self._file.read(_PACKED_BYTES) or b""
+
+
+def stamp_of(status: os.stat_result) -> str:
+    """Return a text that changes when a file is written to or replaced."""
+    return f"{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns}"
+
+
+@contextmanager
+def opened(path: Path, *, kind: str) -> Iterator[DumpFile]:
+    """Open a dump, packed or not; `kind` is the one by which `equigen dumps get` gets it.
+
+    Raises:
+        MissingInputError: there is no such file.
+        InputError: it is a folder, or may not be read.
+
+    """
+    try:
+        file = path.open("rb", buffering=0)
+    except FileNotFoundError:
+        msg = f"{path}: no such file; expected a dump. `equigen dumps get {kind}` gets it."
+        raise MissingInputError(msg) from None
+    except IsADirectoryError:
+        msg = f"{path}: can't be read: it is a folder; expected a dump. Name the file in it."
+        raise InputError(msg) from None
+    except OSError as err:
+        msg = f"{path}: can't be read: {err.strerror}. Check its permissions."
+        raise InputError(msg) from None
+    with file:
+        yield DumpFile(file)
+
+
+def lines_of(dump: DumpFile, member: str) -> Iterator[list[bytes]]:
+    """Yield all lines of a dump, or of the `member` of a tar, in blocks of about 2 MiB.
+
+    A thread reads ahead. The last block has the last line alone, which may be cut off. The whole
+    archive is read, so that its checksums are checked.
+
+    Raises:
+        DumpError: it is damaged, has no such member, or has no lines of JSON.
+
+    """
+    try:
+        yield from _lines_of(dump, member)
+    except tarfile.TarError as err:
+        what = f"damaged tar: {err}"
+        raise DumpError(what) from err
+
+
+def _lines_of(dump: DumpFile, member: str) -> Iterator[list[bytes]]:
+    with ExitStack() as stack:
+        head = dump.read(_HEAD_BYTES)
+        dump.rewind()
+        text = cast("IO[bytes]", dump)
+        if head[_USTAR] == b"ustar":
+            tar = tarfile.open(fileobj=text, mode="r|", bufsize=_BLOCK_BYTES)  # noqa: SIM115
+            text = _member(stack.enter_context(tar), member)
+        elif not head.lstrip().startswith(b"{"):
+            what = "expected lines of JSON or a tar of them, got something else"
+            raise DumpError(what)
+
+        def read() -> bytes:
+            block = text.read(_BLOCK_BYTES)
+            while not block and dump.read(_BLOCK_BYTES):
+                pass
+            return block
+
+        ahead = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="unpack"))
+        rest = b""
+        coming = ahead.submit(read)
+        while block := coming.result():
+            coming = ahead.submit(read)
+            *lines, rest = (rest + block).split(b"\n")
+            if len(rest) > _LONGEST_LINE_BYTES:
+                what = f"a line of more than {_LONGEST_LINE_BYTES:,} bytes is no record"
+                raise DumpError(what)
+            yield lines
+        yield [rest]
+
+
+def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
     others: list[str] = []
-    # With single-block reads, the stream is left exactly at the start of the member.
-    with tarfile.open(fileobj=cast("IO[bytes]", unpacked), mode="r|", bufsize=_TAR_BYTES) as tar:
-        for each in tar:
-            if each.isfile() and PurePosixPath(each.name) == PurePosixPath(name):
-                return _Part(unpacked, each.size)
-            others.append(each.name)
+    for each in tar:
+        if each.isfile() and PurePosixPath(each.name) == PurePosixPath(name):
+            return cast("IO[bytes]", tar.extractfile(each))
+        others.append(each.name)
     held = ", ".join(others[:5]) + (", ..." if others[5:] else "")
-    msg = (
-        f"{path}: expected {name} in it, got {held or 'nothing'}. It is another dump:"
-        " equigen dumps get release-groups"
-    )
-    raise InputError(msg)
-
-
-@dataclass(slots=True)
-class _Part:
-    """A reader of the next `left` bytes of a stream."""
-
-    stream: _Stream
-    left: int
-
-    def read(self, size: int, /) -> bytes:
-        data = self.stream.read(min(size, self.left))
-        if not data and self.left:
-            msg = f"{self.left:,} bytes of it are missing"
-            raise EOFError(msg)
-        self.left -= len(data)
-        return data
+    what = f"expected {name} in it, got {held or 'nothing'}; it is another dump"
+    raise DumpError(what)

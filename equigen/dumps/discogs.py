@@ -4,14 +4,12 @@ Rows are tuples, since millions of them pass from the worker processes to the on
 Texts fit a TSV cell; lists are cells of several values.
 """
 
-from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from equigen.dumps.blocks import Markup, no_progress
 from equigen.dumps.extract import (
-    Found,
+    RecordTexts,
     clean,
     credit,
     genres_cell,
@@ -23,7 +21,7 @@ from equigen.dumps.extract import (
     whole_year,
 )
 from equigen.dumps.parse import RecordKind, Row
-from equigen.dumps.pool import Effort, Reading
+from equigen.dumps.pool import read_dump
 
 
 class MasterRow(NamedTuple):
@@ -59,7 +57,7 @@ class ReleaseRow(NamedTuple):
     artist_ids: str
 
 
-def _master(master_id: int, found: Found) -> Row:
+def _master(master_id: int, found: RecordTexts) -> Row:
     once = found.once
     return (
         master_id,
@@ -73,7 +71,7 @@ def _master(master_id: int, found: Found) -> Row:
     )
 
 
-def _release(release_id: int, found: Found) -> Row:
+def _release(release_id: int, found: RecordTexts) -> Row:
     once = found.once
     return (
         release_id,
@@ -92,17 +90,17 @@ def _release(release_id: int, found: Found) -> Row:
 
 
 MASTER: Final = RecordKind(
-    Markup("masters", "master", ("videos",)),
+    "masters",
+    "master",
+    ("videos",),
     tags_for("title", "year", "name", "anv", "join", "id", "genre", "style", "image"),
     _master,
 )
 RELEASE: Final = RecordKind(
+    "releases",
+    "release",
     # Elements that hold others come first, so that less is left to search.
-    Markup(
-        "releases",
-        "release",
-        ("tracklist", "videos", "companies", "identifiers", "extraartists", "notes", "labels"),
-    ),
+    ("tracklist", "videos", "companies", "identifiers", "extraartists", "notes", "labels"),
     tags_for(
         *("title", "released", "country", "master_id", "name", "anv", "join", "id", "genre"),
         *("style", "description", "image"),
@@ -110,27 +108,9 @@ RELEASE: Final = RecordKind(
     _release,
 )
 # A worker process finds its kind here, by the name of the root element.
-KINDS: Final = MappingProxyType({kind.markup.root: kind for kind in (MASTER, RELEASE)})
+KINDS: Final = MappingProxyType({kind.root: kind for kind in (MASTER, RELEASE)})
 
 
-def read_masters(
-    path: Path, *, processes: int = 2, on_read: Callable[[int], None] = no_progress
-) -> Reading[MasterRow]:
-    """Open a masters dump, gzip or plain; iterate over the result for batches of rows in order.
-
-    `on_read(n)` is told that n more bytes of the file were read. Leaving the loop early, or
-    closing the result, ends the worker processes at once.
-
-    Raises:
-        MissingInputError: there is no such file.
-        InputError: it can't be opened; while iterating: it isn't whole, or is no masters dump.
-
-    """
-    return Reading(path, MASTER, MasterRow._make, effort=Effort(processes), on_read=on_read)
-
-
-def read_releases(
-    path: Path, *, processes: int = 2, on_read: Callable[[int], None] = no_progress
-) -> Reading[ReleaseRow]:
-    """Open a releases dump; everything else is as for `read_masters`."""
-    return Reading(path, RELEASE, ReleaseRow._make, effort=Effort(processes), on_read=on_read)
+# Both return a generator of batches of rows, see `read_dump`.
+read_masters: Final = partial(read_dump, kind=MASTER, make=MasterRow._make)
+read_releases: Final = partial(read_dump, kind=RELEASE, make=ReleaseRow._make)

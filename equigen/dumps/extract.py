@@ -43,7 +43,7 @@ _CACHED = 1 << 14
 
 
 @dataclass(slots=True)
-class Found:
+class RecordTexts:
     """The texts of one record, unchanged and in their order; missing ones are left out.
 
     `once` has the first text of each element that a record has once, `artists` the texts of each
@@ -77,9 +77,9 @@ def tags_for(*leaves: str) -> tuple[str, ...]:
     return tuple(tags)
 
 
-def found_in(  # noqa: C901, PLR0912  (a call an element would double the time)
+def texts_of(  # noqa: C901, PLR0912  (a call an element would double the time)
     start: etree._Element, root: etree._Element, record: str, tags: Iterable[str]
-) -> Iterator[Found]:
+) -> Iterator[RecordTexts]:
     """Yield the records at or below `start` that are children of `root`, in their order."""
     # For each element: the index of its parent in `last`, its own index there, and its use.
     places = {"": 0, record: 1} | {tag: at for at, tag in enumerate(_HOMES, start=2)}
@@ -90,7 +90,7 @@ def found_in(  # noqa: C901, PLR0912  (a call an element would double the time)
     ways[record] = (0, 1, _RECORD)
     # The last element of each name that had the right parent.
     last: list[etree._Element | None] = [root, *[None] * len(ways)]
-    found = nothing = Found("")
+    found = nothing = RecordTexts("")
     artist: dict[str, str] = {}
     once, genres, styles = found.once, found.genres, found.styles
     for element in start.iter(record, *tags):
@@ -121,7 +121,7 @@ def found_in(  # noqa: C901, PLR0912  (a call an element would double the time)
             if found is not nothing:
                 yield found
             once, genres, styles = {}, [], []
-            found = Found(element.get("id", ""), once, [], genres, styles, [])
+            found = RecordTexts(element.get("id", ""), once, [], genres, styles, [])
         elif use == _IMAGE:
             _see_image(found, element)
         elif use == _FORMAT:
@@ -136,7 +136,7 @@ def own_text(element: etree._Element) -> str:
     return "".join(filter(None, texts))
 
 
-def _see_image(found: Found, image: etree._Element) -> None:
+def _see_image(found: RecordTexts, image: etree._Element) -> None:
     uri = clean(image.get("uri", ""))
     if uri.startswith(_URLS):
         found.first_image = found.first_image or uri

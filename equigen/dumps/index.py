@@ -2,15 +2,17 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from equigen.dataset.context import Context
+from equigen.dumps.archives import DumpCounts
 from equigen.dumps.discogs import read_masters, read_releases
-from equigen.dumps.musicbrainz import Seen, read_groups, read_links
-from equigen.errors import InputError, StorageError
+from equigen.dumps.musicbrainz import read_groups, read_links
+from equigen.errors import StorageError
 from equigen.storage.atomic import in_place_of
 from equigen.storage.lock import dataset_lock
 
@@ -26,6 +28,7 @@ CREATE TABLE masters (
     genres TEXT NOT NULL, styles TEXT NOT NULL, picture TEXT NOT NULL, artist_ids TEXT NOT NULL
 )
 """
+_PUT_MASTER = "INSERT OR IGNORE INTO masters VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 # A master has one row of its main release, and one that joins all others: of those, the first that
 # knows a field fills it.
 _RELEASES = """
@@ -65,22 +68,35 @@ _PUT_GROUP = (
 )
 
 
+class Reader(Protocol):
+    """A function that yields the rows of a dump in batches."""
+
+    def __call__(
+        self, path: Path, *, on_read: Callable[[int], None], counts: DumpCounts
+    ) -> Iterable[Iterable[tuple[object, ...]]]:
+        """Read `path`; report each number of bytes read, and count."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class IndexRecipe:
     """The making of one kind of index.
 
     `name` tells it from other indexes of the same dump; `version` grows with each change of its
-    content. `fill(db, dump, on_read)` reads the dump into the tables of `schema`, calls `on_read`
-    with each number of bytes read, and returns counts by name, for `facts_of`.
+    content. Each row of `read` is put into the table of `schema` by the statement `insert`. `rows`
+    and `skipped` are the names in `facts_of` of the rows read and of the records without an id.
     """
 
     name: str
     version: int
     schema: str
-    fill: Callable[[sqlite3.Connection, Path, Callable[[int], None]], Mapping[str, int]]
+    insert: str
+    read: Reader
+    rows: str
+    skipped: str
 
 
-def index_of(dump: Path, recipe: Recipe, context: Context) -> Path:
+def index_of(dump: Path, recipe: IndexRecipe, context: Context) -> Path:
     """Return the index of a dump, made anew where there is none or the dump has changed.
 
     A run that is killed while it makes one leaves none; nothing is resumed.
@@ -127,7 +143,7 @@ def reading(*indexes: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _make(
-    index: Path, dump: Path, recipe: Recipe, context: Context, stamp: Mapping[str, str]
+    index: Path, dump: Path, recipe: IndexRecipe, context: Context, stamp: Mapping[str, str]
 ) -> None:
     size_bytes = int(stamp["bytes"])
     with (
@@ -138,13 +154,16 @@ def _make(
         with _translated(index), closing(sqlite3.connect(beside, isolation_level=None)) as db:
             db.executescript(f"{_UNGUARDED}; {_STAMP}; {recipe.schema}")
             db.execute("BEGIN")
-            facts = recipe.fill(db, dump, bar.advance)
-            rows = {**stamp, _FACTS: json.dumps(facts)}
-            db.executemany("INSERT INTO stamp VALUES (?, ?)", rows.items())
+            counts = DumpCounts()
+            for rows in recipe.read(dump, on_read=bar.advance, counts=counts):
+                db.executemany(recipe.insert, rows)
+            facts = {recipe.rows: counts.rows, recipe.skipped: counts.skipped}
+            noted = {**stamp, _FACTS: json.dumps(facts)}
+            db.executemany("INSERT INTO stamp VALUES (?, ?)", noted.items())
             db.execute("COMMIT")
 
 
-def _stamp(dump: Path, recipe: Recipe) -> dict[str, str]:
+def _stamp(dump: Path, recipe: IndexRecipe) -> dict[str, str]:
     try:
         stat = dump.stat()
     except OSError:
@@ -179,51 +198,15 @@ def _translated(index: Path) -> Iterator[None]:
         raise StorageError(msg) from err
 
 
-def _fill_masters(
-    db: sqlite3.Connection, dump: Path, on_read: Callable[[int], None]
-) -> Mapping[str, int]:
-    with read_masters(dump, on_read=on_read) as masters:
-        for rows in masters:
-            db.executemany("INSERT OR IGNORE INTO masters VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-    (count,) = db.execute("SELECT count(*) FROM masters").fetchone()
-    if not count:
-        msg = f"{dump}: expected masters, got none. Get it again: `equigen dumps get masters`."
-        raise InputError(msg)
-    return {"masters": count, "masters without an id": masters.skipped}
-
-
-def _fill_releases(
-    db: sqlite3.Connection, dump: Path, on_read: Callable[[int], None]
-) -> Mapping[str, int]:
-    count = 0
-    with read_releases(dump, on_read=on_read) as releases:
-        for rows in releases:
-            db.executemany(_PUT_RELEASE, rows)
-            count += len(rows)
-    return {"releases": count, "releases without an id": releases.skipped}
-
-
-def _fill_links(
-    db: sqlite3.Connection, dump: Path, on_read: Callable[[int], None]
-) -> Mapping[str, int]:
-    seen = Seen()
-    for rows in read_links(dump, on_read=on_read, seen=seen):
-        db.executemany(_PUT_LINK, rows)
-    (count,) = db.execute("SELECT count(*) FROM links").fetchone()
-    return {"links to masters": count, "links without an id": seen.skipped}
-
-
-def _fill_groups(
-    db: sqlite3.Connection, dump: Path, on_read: Callable[[int], None]
-) -> Mapping[str, int]:
-    seen = Seen()
-    for rows in read_groups(dump, on_read=on_read, seen=seen):
-        db.executemany(_PUT_GROUP, rows)
-    (count,) = db.execute("SELECT count(*) FROM groups").fetchone()
-    return {"albums": count, "release groups without an id": seen.skipped}
-
-
-MASTERS = Recipe("masters", 2, _MASTERS, _fill_masters)
-RELEASES = Recipe("releases", 2, _RELEASES, _fill_releases)
-LINKS = Recipe("links", 1, _LINKS, _fill_links)
-GROUPS = Recipe("albums", 2, _GROUPS, _fill_groups)
+MASTERS = IndexRecipe(
+    "masters", 2, _MASTERS, _PUT_MASTER, read_masters, "masters", "masters without an id"
+)
+RELEASES = IndexRecipe(
+    "releases", 2, _RELEASES, _PUT_RELEASE, read_releases, "releases", "releases without an id"
+)
+LINKS = IndexRecipe(
+    "links", 1, _LINKS, _PUT_LINK, read_links, "links to masters", "links without an id"
+)
+GROUPS = IndexRecipe(
+    "albums", 2, _GROUPS, _PUT_GROUP, read_groups, "albums", "release groups without an id"
+)

@@ -6,16 +6,17 @@ than tags and text, or that the parser refuses, an incremental parser reads the 
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, count
-from typing import Any, Literal, NamedTuple, cast
+from functools import partial
+from itertools import chain
+from typing import Any
 
 from lxml import etree
 
-from equigen.dumps.blocks import Blocks, DumpError, DumpFile, Markup, head_of, is_plain, trimmed
-from equigen.dumps.extract import Found, found_in, number
+from equigen.dumps.archives import Batch, DumpError, DumpFile
+from equigen.dumps.blocks import cut, head_of, is_plain, trimmed
+from equigen.dumps.extract import RecordTexts, number, texts_of
 
-Cell = str | int | bool
-Row = tuple[Cell, ...]
+Row = tuple[str | int, ...]
 
 # A block and its tree fit into the cache of a core.
 BLOCK_BYTES = 1 << 18
@@ -32,48 +33,28 @@ _NEVER_CUT_OFF = (
 
 @dataclass(frozen=True, slots=True)
 class RecordKind:
-    """A kind of record: its markup, the elements that are read, and the function that makes a row.
+    """A kind of record: the element names of its dump, and the function that makes a row.
 
+    `root` holds the elements called `record`; of these, `tags` are read and `unused` left out.
     `row` is called with the record's number and its texts.
     """
 
-    markup: Markup
+    root: str
+    record: str
+    unused: tuple[str, ...]
     tags: tuple[str, ...]
-    row: Callable[[int, Found], Row]
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """The blocks of one reader: of `readers` that share a dump, it has the number `index`."""
-
-    index: int = 0
-    readers: int = 1
-
-    def has(self, block: int) -> bool:
-        """Tell whether a block belongs to this reader."""
-        return block % self.readers == self.index
-
-
-ALONE = Turn()
-
-
-class Batch(NamedTuple):
-    """Rows of consecutive records.
-
-    `skipped` counts the records among them without a number, `position` the bytes of the file read
-    so far. With `is_rest`, all following batches come from the same reader.
-    """
-
-    rows: list[Row]
-    skipped: int
-    position: int
-    is_rest: bool
+    row: Callable[[int, RecordTexts], Row]
 
 
 def batches(
-    dump: DumpFile, kind: RecordKind, *, turn: Turn = ALONE, block_bytes: int = BLOCK_BYTES
+    dump: DumpFile,
+    kind: RecordKind,
+    *,
+    index: int = 0,
+    readers: int = 1,
+    block_bytes: int = BLOCK_BYTES,
 ) -> Iterator[Batch]:
-    """Yield the rows of the blocks that belong to this turn.
+    """Yield the rows of every `readers`-th block from the one with the number `index` on.
 
     Raises:
         DumpError: the dump is not whole, not XML, or of another kind. Readers that have no further
@@ -81,72 +62,52 @@ def batches(
 
     """
     start = dump.read(_HEAD_BYTES)
-    head = head_of(start, kind.markup.root)
+    head = head_of(start, kind.root)
     if not head:
-        if turn.has(0):
-            yield from _incremental_rows(chain([start], _pieces(dump, block_bytes)), dump, kind)
+        if index == 0:
+            rest = iter(partial(dump.read, block_bytes), b"")
+            yield from _incremental_rows(chain([start], rest), dump, kind)
         return
-    blocks = Blocks(dump, start[start.index(head) + len(head) :], kind.markup, block_bytes)
-    for number_of_block in count():
-        block = blocks.next()
-        if turn.has(number_of_block):
-            batch = _parsed(block, head, dump, kind) if block else None
+    end = f"</{kind.record}>".encode()
+    pieces = cut(dump, start[start.index(head) + len(head) :], end, block_bytes)
+    for at, block in enumerate(pieces):
+        is_block = block.endswith(end)
+        if at % readers == index:
+            batch = _parsed(block, head, dump, kind) if is_block else None
             if batch is None:
-                yield from _incremental_rows(chain([head, block], blocks.following()), dump, kind)
+                yield from _incremental_rows(chain([head, block], pieces), dump, kind)
                 return
             yield batch
-        if not block:
+        if not is_block:
             return
-
-
-def _pieces(dump: DumpFile, size_bytes: int) -> Iterator[bytes]:
-    while piece := dump.read(size_bytes):
-        yield piece
 
 
 def _parsed(block: bytes, head: bytes, dump: DumpFile, kind: RecordKind) -> Batch | None:
     """Return the rows of a block; None where the incremental parser has to decide."""
     if not is_plain(block):
         return None
+    content = trimmed(block, kind.record, kind.unused)
     try:
         root = etree.fromstring(
-            b"%b%b</%b>" % (head, trimmed(block, kind.markup), kind.markup.root.encode()),
+            b"%b%b</%b>" % (head, content, kind.root.encode()),
             etree.XMLParser(collect_ids=False, no_network=True),
         )
     except etree.XMLSyntaxError:
         return None
-    return _batch(found_in(root, root, kind.markup.record, kind.tags), dump, kind)
+    return _batch(texts_of(root, root, kind.record, kind.tags), dump, kind)
 
 
 def _batch(
-    records: Iterable[Found], dump: DumpFile, kind: RecordKind, *, is_rest: bool = False
+    records: Iterable[RecordTexts], dump: DumpFile, kind: RecordKind, *, is_rest: bool = False
 ) -> Batch:
     rows: list[Row] = []
     skipped = 0
-    for found in records:
-        if record_id := number(found.record_id):
-            rows.append(kind.row(record_id, found))
+    for record in records:
+        if record_id := number(record.record_id):
+            rows.append(kind.row(record_id, record))
         else:
             skipped += 1
-    return Batch(rows, skipped, dump.position, is_rest)
-
-
-def _incremental(event: Literal["start", "end"], tag: str | None) -> etree.XMLPullParser:
-    # Entities that the dump itself declares are text, bounded by the limits of lxml.
-    return etree.XMLPullParser(
-        events=(event,),
-        tag=tag,
-        remove_comments=True,
-        remove_pis=True,
-        collect_ids=False,
-        no_network=True,
-    )
-
-
-def _elements(parser: etree.XMLPullParser) -> Iterator[etree._Element]:
-    """Yield the elements of the parser's pending events."""
-    for _, element in parser.read_events():
-        yield cast("etree._Element", element)  # noqa: SLF001  (lxml's public name is a function)
+    return Batch(rows, len(rows) + skipped, skipped, dump.position, is_rest)
 
 
 def _incremental_rows(pieces: Iterable[bytes], dump: DumpFile, kind: RecordKind) -> Iterator[Batch]:
@@ -156,13 +117,21 @@ def _incremental_rows(pieces: Iterable[bytes], dump: DumpFile, kind: RecordKind)
         DumpError: it isn't XML, has another root, or its pieces can't be read.
 
     """
-    parser = _incremental("end", kind.markup.record)
-    records: list[Found] = []
+    # Entities that the dump itself declares are text, bounded by the limits of lxml.
+    parser = etree.XMLPullParser(
+        events=("end",),
+        tag=kind.record,
+        remove_comments=True,
+        remove_pis=True,
+        collect_ids=False,
+        no_network=True,
+    )
+    records: list[RecordTexts] = []
     is_at_end = False
     try:
-        for piece in _of_root(pieces, kind.markup.root):
+        for piece in _of_root(pieces, kind.root):
             parser.feed(piece)
-            for element in _elements(parser):
+            for _, element in parser.read_events():
                 records += _take_record(element, kind)
             if len(records) >= _ROWS_TOGETHER:
                 yield _batch(records, dump, kind, is_rest=True)
@@ -176,19 +145,19 @@ def _incremental_rows(pieces: Iterable[bytes], dump: DumpFile, kind: RecordKind)
         yield _batch(records, dump, kind, is_rest=True)
         code = err.code  # type: ignore[attr-defined]  # missing in lxml's type hints
         if is_at_end and code not in _NEVER_CUT_OFF:
-            what = f"the XML is cut off: it ends without </{kind.markup.root}>"
+            what = f"the XML is cut off: it ends without </{kind.root}>"
         else:
             what = f"not XML: {err.msg}"
         raise DumpError(what) from None
     yield _batch(records, dump, kind, is_rest=True)
 
 
-def _take_record(element: etree._Element, kind: RecordKind) -> list[Found]:
+def _take_record(element: Any, kind: RecordKind) -> list[RecordTexts]:  # noqa: ANN401  (lxml's hints say less)
     """Extract the record that has just ended, and free it and everything before it."""
     root = element.getparent()
     if root is None or root.getparent() is not None:
         return []  # an element of that name inside a record
-    found = list(found_in(element, root, kind.markup.record, kind.tags))
+    found = list(texts_of(element, root, kind.record, kind.tags))
     element.clear()
     while element.getprevious() is not None:
         del root[0]
@@ -239,9 +208,10 @@ def _check_doctype(doctype: Any) -> None:  # noqa: ANN401  (missing in lxml's ty
             raise DumpError(what)
 
 
-def _first_element(scout: etree.XMLPullParser, piece: bytes) -> etree._Element | None:
+def _first_element(scout: etree.XMLPullParser, piece: bytes) -> Any:  # noqa: ANN401  (as above)
+    """Return the root once a part of the piece has it; else None."""
     for at in range(0, len(piece), _SCOUTED_BYTES):
         scout.feed(piece[at : at + _SCOUTED_BYTES])
-        for element in _elements(scout):
+        for _, element in scout.read_events():
             return element
     return None

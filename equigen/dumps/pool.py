@@ -11,19 +11,26 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, Generic, Self, TypeVar
+from typing import IO, Any, TypeVar, cast
 
 import orjson
 
-from equigen.dumps.blocks import DumpError, opened, stamp_of
-from equigen.dumps.parse import BLOCK_BYTES, Batch, Cell, RecordKind, Turn, batches
+from equigen.dumps.archives import (
+    Batch,
+    DumpCounts,
+    DumpError,
+    named_rows,
+    no_progress,
+    opened,
+    stamp_of,
+)
+from equigen.dumps.parse import BLOCK_BYTES, RecordKind, batches
 from equigen.errors import EquigenError, InputError
 
+PROCESSES = 2
 # A worker takes a tenth of a second to start; reading this much takes as long.
-SMALL_BYTES = 1 << 20
+_SMALL_BYTES = 1 << 20
 # A worker may run this far ahead of its turn: about fifty batches.
 _AHEAD_BYTES = 1 << 20
 # A worker searches rows and elements for reference cycles rarely, since they have none.
@@ -33,126 +40,49 @@ _START = (
     "import sys; sys.path[:] = sys.argv[2:]; from equigen.dumps.discogs import KINDS;"
     " from equigen.dumps.pool import work; work(sys.argv[1], KINDS)"
 )
-Named = TypeVar("Named")
+Row = TypeVar("Row")
 
 
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """The number of worker processes, and the size below which a dump is read without any."""
-
-    processes: int = 2
-    small_bytes: int = SMALL_BYTES
-    block_bytes: int = BLOCK_BYTES
-
-
-@dataclass(slots=True)
-class _Tally:
-    """Counts of what was read so far."""
-
-    records: int = 0
-    skipped: int = 0
-    position: int = 0
-
-
-class Reading(Generic[Named]):
-    """An iterator over the batches of rows of a dump.
-
-    `close`, the end of a `with` block, or dropping the iterator ends all worker processes.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        kind: RecordKind,
-        make: Callable[[Iterable[Cell]], Named],
-        *,
-        effort: Effort,
-        on_read: Callable[[int], None],
-    ) -> None:
-        name = kind.markup.root
-        with opened(path, made_by=_made_by(name)):
-            pass
-        is_small = path.stat().st_size < effort.small_bytes
-        if is_small or effort.processes < 1:
-            source = _in_this_process(path, kind, effort.block_bytes)
-        else:
-            source = _by_workers(path, name, effort)
-        self._tally = _Tally()
-        # The generator holds no reference to this object, so it ends when this object is dropped.
-        self._batches = _named(source, self._tally, make, on_read, path, name)
-
-    @property
-    def skipped(self) -> int:
-        """The number of records so far that have no number, and so no row."""
-        return self._tally.skipped
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> list[Named]:
-        return next(self._batches)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        err: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End at once, with all worker processes."""
-        self._batches.close()
-
-
-def _named(
-    source: Generator[Batch, None, None],
-    tally: _Tally,
-    make: Callable[[Iterable[Cell]], Named],
-    on_read: Callable[[int], None],
+def read_dump(  # noqa: PLR0913  (all but the first three have defaults)
     path: Path,
-    name: str,
-) -> Generator[list[Named], None, None]:
-    """Yield the batches as named rows, and report progress.
+    kind: RecordKind,
+    make: Callable[[Iterable[str | int]], Row],
+    *,
+    processes: int = PROCESSES,
+    small_bytes: int = _SMALL_BYTES,
+    block_bytes: int = BLOCK_BYTES,
+    on_read: Callable[[int], None] = no_progress,
+    counts: DumpCounts | None = None,
+) -> Generator[list[Row], None, None]:
+    """Open a Discogs dump; return a generator of batches of the rows that `make` makes.
+
+    A dump of less than `small_bytes` is read in this process. Closing the generator, or dropping
+    it, ends all worker processes.
 
     Raises:
-        InputError: the dump isn't whole, or is of another kind.
+        MissingInputError: there is no such file.
+        InputError: it can't be opened; while iterating: it isn't whole, or is of another kind.
 
     """
-    try:
-        for batch in source:
-            tally.skipped += batch.skipped
-            tally.records += len(batch.rows) + batch.skipped
-            on_read(batch.position - tally.position)
-            tally.position = batch.position
-            if batch.rows:
-                yield list(map(make, batch.rows))
-    except DumpError as err:
-        msg = (
-            f"{path}: {err}. Expected a whole dump of Discogs' {name}; {tally.records:,} {name}"
-            f" were read before, which are not taken for the whole. `{_made_by(name)}` gets it"
-            " anew."
-        )
-        raise InputError(msg) from None
-    finally:
-        source.close()
-
-
-def _made_by(name: str) -> str:
-    return f"equigen dumps get {name}"
+    with opened(path, kind=kind.root):
+        is_small = path.stat().st_size < small_bytes
+    if is_small or processes < 1:
+        source = _in_this_process(path, kind, block_bytes)
+    else:
+        source = _by_workers(path, kind.root, processes, block_bytes)
+    return named_rows(source, make, path, kind=kind.root, on_read=on_read, counts=counts)
 
 
 def _in_this_process(
     path: Path, kind: RecordKind, block_bytes: int
 ) -> Generator[Batch, None, None]:
-    with opened(path, made_by=_made_by(kind.markup.root)) as dump:
+    with opened(path, kind=kind.root) as dump:
         yield from batches(dump, kind, block_bytes=block_bytes)
 
 
-def _by_workers(path: Path, name: str, effort: Effort) -> Generator[Batch, None, None]:
+def _by_workers(
+    path: Path, name: str, processes: int, block_bytes: int
+) -> Generator[Batch, None, None]:
     """Yield the batches of the worker processes, each in its turn.
 
     Raises:
@@ -163,8 +93,9 @@ def _by_workers(path: Path, name: str, effort: Effort) -> Generator[Batch, None,
     workers: list[subprocess.Popen[bytes]] = []
     stamp = stamp_of(path.stat())
     try:
-        for index in range(effort.processes):
-            workers.append(_started(path, stamp, name, index, effort))  # noqa: PERF401  (ended also if one fails)
+        for index in range(processes):
+            setup: list[str | int] = [str(path), stamp, name, index, processes, block_bytes]
+            workers.append(_started(setup))
         turn = 0
         while message := _received(workers[turn % len(workers)], path):
             batch = Batch(*message)
@@ -177,10 +108,7 @@ def _by_workers(path: Path, name: str, effort: Effort) -> Generator[Batch, None,
         _end(workers)
 
 
-def _started(
-    path: Path, stamp: str, name: str, index: int, effort: Effort
-) -> subprocess.Popen[bytes]:
-    setup = [str(path), stamp, name, index, effort.processes, effort.block_bytes]
+def _started(setup: list[str | int]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603  (our own interpreter and module)
         [sys.executable, "-c", _START, repr(setup), *sys.path],
         stdin=subprocess.DEVNULL,
@@ -218,10 +146,7 @@ def _end(processes: Iterable[subprocess.Popen[bytes]]) -> None:
 
 
 def _output(process: subprocess.Popen[bytes]) -> IO[bytes]:
-    if process.stdout is None:  # never: each worker is started with a pipe
-        msg = "a process without its output"
-        raise EquigenError(msg)
-    return process.stdout
+    return cast("IO[bytes]", process.stdout)  # each worker is started with a pipe
 
 
 def work(setup: str, kinds: Mapping[str, RecordKind]) -> None:
@@ -232,12 +157,12 @@ def work(setup: str, kinds: Mapping[str, RecordKind]) -> None:
     path, stamp, name, index, readers, block_bytes = ast.literal_eval(setup)
     gc.set_threshold(_ALLOCATIONS_BETWEEN_GC)
     try:
-        with opened(Path(path), made_by="") as dump:
+        with opened(Path(path), kind=name) as dump:
             if dump.stamp != stamp:  # another worker may have opened another file
                 _send("it was changed while it was being opened")
                 return
-            turn = Turn(index, readers)
-            for batch in batches(dump, kinds[name], turn=turn, block_bytes=block_bytes):
+            kind = kinds[name]
+            for batch in batches(dump, kind, index=index, readers=readers, block_bytes=block_bytes):
                 _send(tuple(batch))
         _send(())
     except (DumpError, InputError) as err:

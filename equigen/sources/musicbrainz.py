@@ -15,7 +15,7 @@ from equigen.config.settings import Settings
 from equigen.dataset.context import Context
 from equigen.dumps.files import Kind, dumps_of
 from equigen.dumps.index import GROUPS, facts_of, index_of, reading
-from equigen.dumps.musicbrainz import ReleaseGroup, group_of, is_album
+from equigen.dumps.musicbrainz import GroupRow, group_of, is_album
 from equigen.errors import BadBodyError, ConfigError
 from equigen.http.limits import HostPolicy
 from equigen.identity.pictures import front_url
@@ -111,7 +111,7 @@ class MusicBrainz:
         listings = tuple(
             _listing(album, self.covers)
             for album in albums
-            if album and fits(query.label, album.genres)
+            if album and fits(query.label, split_list(album.genres))
         )
         count = answer.get("count")
         known = isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _MOST
@@ -158,13 +158,7 @@ class DumpedGroups:
             " WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
             (json.dumps(numbers),),
         )
-        return [
-            _listing(
-                ReleaseGroup(mbid, artist, title, year, split_list(genres), split_list(ids)),
-                self.covers,
-            )
-            for mbid, artist, title, year, genres, ids in rows
-        ]
+        return [_listing(GroupRow(*row), self.covers) for row in rows]
 
     def fits(self, label: Label, genres: Sequence[str], _styles: Sequence[str]) -> bool:
         """Tell whether an album has a genre of the label."""
@@ -217,18 +211,18 @@ def _covers(settings: Settings) -> Covers:
     return Covers(settings.coverart.base_url, settings.coverart.cover_px)
 
 
-def _listing(album: ReleaseGroup, covers: Covers) -> Listing:
+def _listing(album: GroupRow, covers: Covers) -> Listing:
     return Listing(
         artist=album.artist,
         title=album.title,
         year=f"{album.year:04}" if album.year else "",
         image_url=front_url(covers.base_url, album.mbid, covers.cover_px),
         album_id=f"{_PREFIX}{album.mbid}",
-        genres=album.genres,
+        genres=split_list(album.genres),
         styles=(),
         country="",
         formats=(),
-        artist_ids=album.artist_ids,
+        artist_ids=split_list(album.artist_ids),
     )
 
 

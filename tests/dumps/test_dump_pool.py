@@ -4,7 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -13,12 +14,10 @@ from downloads import linux_only
 from dumps_made import rows_of, written
 from support import posix_only, realdata
 
-from equigen.dumps.blocks import no_progress
 from equigen.dumps.discogs import MASTER, RELEASE, MasterRow, ReleaseRow
-from equigen.dumps.pool import Effort, Reading
+from equigen.dumps.pool import read_dump
 from equigen.errors import EquigenError, InputError
 
-SMALL_BLOCKS = Effort(processes=2, small_bytes=0, block_bytes=1 << 14)
 # Their rows are more than pipes hold: no process can come to its end before it is listened to.
 MANY = 60_000
 _READS = """
@@ -48,9 +47,18 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return written(tmp_path_factory.mktemp("large") / "masters.xml.gz", content_of(MANY))
 
 
-def reading(path: Path, effort: Effort = SMALL_BLOCKS) -> Reading[MasterRow]:
+def reading(
+    path: Path, processes: int = 2, block_bytes: int = 1 << 14
+) -> Generator[list[MasterRow], None, None]:
     """Read a dump by processes."""
-    return Reading(path, MASTER, MasterRow._make, effort=effort, on_read=no_progress)
+    return read_dump(
+        path,
+        MASTER,
+        MasterRow._make,
+        processes=processes,
+        small_bytes=0,
+        block_bytes=block_bytes,
+    )
 
 
 def children() -> list[int]:
@@ -72,13 +80,20 @@ def _parent(pid: int) -> int:
 @pytest.mark.parametrize("processes", [1, 2, 3])
 def test_processes_give_the_rows_of_one_in_its_order(processes: int) -> None:
     """Of a real dump of each kind."""
-    effort = Effort(processes, small_bytes=0, block_bytes=20_000)
     path = realdata("discogs_dump", "masters_20200806_a.xml.gz")
-    found = [tuple(row) for batch in reading(path, effort) for row in batch]
+    found = [tuple(row) for batch in reading(path, processes, 20_000) for row in batch]
     assert found == rows_of(path, MASTER)
     path = realdata("discogs_dump", "releases_20200806_a.xml.gz")
     told: list[int] = []
-    both = Reading(path, RELEASE, ReleaseRow._make, effort=effort, on_read=told.append)
+    both = read_dump(
+        path,
+        RELEASE,
+        ReleaseRow._make,
+        processes=processes,
+        small_bytes=0,
+        block_bytes=20_000,
+        on_read=told.append,
+    )
     assert [tuple(row) for batch in both for row in batch] == rows_of(path, RELEASE)
     assert sum(told) == path.stat().st_size
 
@@ -101,7 +116,7 @@ def test_who_stops_early_leaves_no_process(large: Path) -> None:
     assert len(set(children()) - before) == 2
     early.close()
     assert set(children()) == before
-    with pytest.raises(ZeroDivisionError), reading(large) as batches:
+    with pytest.raises(ZeroDivisionError), closing(reading(large)) as batches:
         next(batches)
         raise ZeroDivisionError
     assert set(children()) == before
@@ -136,7 +151,7 @@ def test_trouble_in_a_process_is_told_as_trouble_here_is(tmp_path: Path, large: 
                 range(count + 1, count + 1 + len(batch))
             )
             count += len(batch)
-    assert f"{count:,} masters were read before" in str(caught.value)
+    assert f"The {count:,} masters in" in str(caught.value)
     assert "cut off" in str(caught.value)
     assert count > MANY // 4
 

@@ -38,7 +38,7 @@ class Side:
     @property
     def root(self) -> str:
         """The name of its root."""
-        return self.kind.markup.root
+        return self.kind.root
 
 
 SIDES = (

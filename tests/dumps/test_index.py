@@ -4,7 +4,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,24 +13,27 @@ from dumpsets import Master, dump_context, dumps_in, group, write_groups, write_
 from support import NOON, posix_only, program_env
 
 from equigen.dataset.context import Context
-from equigen.dumps.index import Recipe, facts_of, index_of, reading
+from equigen.dumps.archives import DumpCounts
+from equigen.dumps.index import IndexRecipe, facts_of, index_of, reading
 from equigen.errors import LockedError, StorageError
 from equigen.storage.lock import dataset_lock
 
 
-def recipe(asked: list[int], *, version: int = 1) -> Recipe:
+def recipe(asked: list[int], *, version: int = 1) -> IndexRecipe:
     """Return a recipe that keeps a dump's bytes and notes each time that it is made."""
 
-    def fill(
-        db: sqlite3.Connection, dump: Path, on_read: Callable[[int], None]
-    ) -> Mapping[str, int]:
+    def read(
+        path: Path, *, on_read: Callable[[int], None], counts: DumpCounts
+    ) -> Iterator[list[tuple[int]]]:
         asked.append(version)
-        body = dump.read_bytes()
+        body = path.read_bytes()
         on_read(len(body))
-        db.execute("INSERT INTO bodies VALUES (?)", (body,))
-        return {"bytes": len(body)}
+        counts.rows = len(body)
+        yield [(byte,) for byte in body]
 
-    return Recipe("bodies", version, "CREATE TABLE bodies (body BLOB)", fill)
+    table = "CREATE TABLE bodies (body INTEGER)"
+    insert = "INSERT INTO bodies VALUES (?)"
+    return IndexRecipe("bodies", version, table, insert, read, "bytes", "skipped")
 
 
 @pytest.fixture
@@ -47,10 +50,10 @@ def test_an_index_is_made_once_and_anew_when_its_dump_or_recipe_changes(
     dump.write_bytes(b"one")
     index = index_of(dump, recipe(made), context)
     assert index_of(dump, recipe(made), context) == index
-    assert (made, facts_of(index)) == ([1], {"bytes": 3})
+    assert (made, facts_of(index)) == ([1], {"bytes": 3, "skipped": 0})
     dump.write_bytes(b"three")
     index_of(dump, recipe(made), context)
-    assert (made, facts_of(index)) == ([1, 1], {"bytes": 5})
+    assert (made, facts_of(index)) == ([1, 1], {"bytes": 5, "skipped": 0})
     index_of(dump, recipe(made, version=2), context)
     assert made == [1, 1, 2]
     with reading(index, index) as db:
@@ -67,7 +70,7 @@ def test_an_index_that_lacks_its_counts_is_made_anew(tmp_path: Path, context: Co
     with sqlite3.connect(index) as db:
         db.execute("DELETE FROM stamp WHERE key = 'facts'")
     db.close()
-    assert facts_of(index_of(dump, recipe(made), context)) == {"bytes": 3}
+    assert facts_of(index_of(dump, recipe(made), context)) == {"bytes": 3, "skipped": 0}
     assert made == [1, 1]
 
 

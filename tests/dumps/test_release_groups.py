@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from musicbrainz import MEMBER, expected_groups, expected_links, lines, records, write_dump
 from support import examples
 
-from equigen.dumps.musicbrainz import GroupRow, LinkRow, Seen, read_groups, read_links
+from equigen.dumps.archives import DumpCounts
+from equigen.dumps.musicbrainz import GroupRow, LinkRow, read_groups, read_links
 from equigen.errors import InputError, MissingInputError
 from equigen.schema import safe_text
 
@@ -35,21 +36,21 @@ GROUP = GroupRow(MBID, "Nirvana", "Bleach", 1989, "grunge", f"musicbrainz:{KURTS
 GET = "equigen dumps get release-groups"
 
 
-def links_in(path: Path, seen: Seen | None = None) -> list[LinkRow]:
+def links_in(path: Path, seen: DumpCounts | None = None) -> list[LinkRow]:
     """Return all links of a dump."""
-    return [row for batch in read_links(path, seen=seen) for row in batch]
+    return [row for batch in read_links(path, counts=seen) for row in batch]
 
 
-def groups_in(path: Path, seen: Seen | None = None) -> list[GroupRow]:
+def groups_in(path: Path, seen: DumpCounts | None = None) -> list[GroupRow]:
     """Return all albums of a dump."""
-    return [row for batch in read_groups(path, seen=seen) for row in batch]
+    return [row for batch in read_groups(path, counts=seen) for row in batch]
 
 
 def test_every_recorded_record_reads_as_its_json_says(tmp_path: Path) -> None:
     """All release groups of all recorded answers, and all else that has an id, as its lines."""
     every = records()
     path = write_dump(tmp_path / "release-group.tar.xz", lines(every))
-    seen = Seen()
+    seen = DumpCounts()
     links, groups = links_in(path, seen), groups_in(path)
     assert links == expected_links(every)
     assert groups == expected_groups(every)
@@ -147,10 +148,10 @@ def test_odd_records_are_skipped_and_counted(tmp_path: Path) -> None:
         {},
     ]
     path = write_dump(tmp_path / "rg.tar.xz", lines([*odd, BLEACH]))
-    seen = Seen()
+    seen = DumpCounts()
     assert groups_in(path, seen) == [GROUP]
     assert (seen.records, seen.skipped) == (6, 4)
-    seen = Seen()
+    seen = DumpCounts()
     assert links_in(path, seen) == [LINK, LINK]
     assert (seen.records, seen.skipped) == (6, 2)
 
@@ -160,7 +161,7 @@ def test_a_line_that_is_no_object_is_skipped_and_counted(tmp_path: Path, value: 
     """It is JSON, but no record."""
     path = tmp_path / "lines"
     path.write_bytes(lines([BLEACH, value]))
-    seen = Seen()
+    seen = DumpCounts()
     assert links_in(path, seen) == [LINK]
     assert seen.skipped == 1
 
@@ -184,7 +185,7 @@ def test_a_file_that_is_cut_off_is_never_taken_for_the_whole(
     whole = write_dump(tmp_path / f"rg{packing}", lines(rows)).read_bytes()
     path = tmp_path / "cut"
     path.write_bytes(whole[: int(len(whole) * share)])
-    seen = Seen()
+    seen = DumpCounts()
     with pytest.raises(InputError, match=GET) as caught:
         links_in(path, seen)
     assert len(str(caught.value).splitlines()) == 1
@@ -209,8 +210,8 @@ def test_a_torn_last_line_is_told(tmp_path: Path) -> None:
     path = tmp_path / "lines"
     path.write_bytes(lines([BLEACH] * 5)[:-30])
     for read in (links_in, groups_in):
-        seen = Seen()
-        with pytest.raises(InputError, match=r"last line.*4 release groups.*not the whole"):
+        seen = DumpCounts()
+        with pytest.raises(InputError, match=r"line 5: .*cut off.*4 release groups.*not the whole"):
             read(path, seen)
 
 
@@ -232,11 +233,11 @@ def test_a_broken_line_in_the_middle_is_named(tmp_path: Path, bad: bytes) -> Non
 def test_blank_lines_count_as_lines_and_not_as_records(tmp_path: Path) -> None:
     """An error names the line that an editor shows."""
     path = tmp_path / "lines"
-    path.write_bytes(lines([BLEACH]) + b"\n \n{]}\n" + lines([BLEACH]))
+    path.write_bytes(lines([BLEACH]) + b"\n \n{]\n" + lines([BLEACH]))
     with pytest.raises(InputError, match="line 4"):
         links_in(path)
     path.write_bytes(lines([BLEACH]) + b"\n \n" + lines([BLEACH]))
-    seen = Seen()
+    seen = DumpCounts()
     assert links_in(path, seen) == [LINK, LINK]
     assert seen.records == 2
 
@@ -311,7 +312,7 @@ def test_who_stops_early_leaves_nothing_open(tmp_path: Path) -> None:
     rows = [BLEACH | {"annotation": f"{n}" * 500} for n in range(5000)]
     reader = read_links(write_dump(tmp_path / "rg.tar.xz", lines(rows)))
     assert next(iter(reader))
-    reader.close()  # type: ignore[attr-defined]
+    reader.close()
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

@@ -10,8 +10,8 @@ from typing import Any
 
 from lxml import etree
 
-from equigen.dumps.blocks import opened
-from equigen.dumps.parse import BLOCK_BYTES, RecordKind, Row, Turn, batches
+from equigen.dumps.archives import opened
+from equigen.dumps.parse import BLOCK_BYTES, RecordKind, Row, batches
 from equigen.schema import join_list, safe_text
 
 _JOINS = ("", ",", "&", "Feat.", "/", "-", "=", "And", " , ", "vs\t")
@@ -224,9 +224,10 @@ def rows_of(
     with ExitStack() as stack:
         crew = [
             batches(
-                stack.enter_context(opened(path, made_by="")),
+                stack.enter_context(opened(path, kind="")),
                 kind,
-                turn=Turn(index, readers),
+                index=index,
+                readers=readers,
                 block_bytes=block_bytes,
             )
             for index in range(readers)
