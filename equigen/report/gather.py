@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import TypeVar
 
 from equigen.dataset.context import Context
 from equigen.dataset.covers import dataset_covers, set_of
@@ -18,7 +19,7 @@ from equigen.ledger.ledger import (
     Ledger,
 )
 from equigen.ledger.models import FileOf, SplitGroups, read_split_groups
-from equigen.report.page import Fact, Findings, Sheet, settings_shown, versions
+from equigen.report.page import Fact, Findings, settings_shown, versions
 from equigen.report.pictures import (
     MOST_PICTURES,
     Figure,
@@ -53,6 +54,8 @@ _MOST_CONFLICTS, _MOST_FAILURES = 60, 60
 # 1860s to 2090s, and unknown: columns of decades are never folded.
 _MOST_GENRES, _MOST_DECADES = 100, 25
 _TRIES = 2
+_T = TypeVar("_T")
+_Pictured = tuple[tuple[_T, tuple[Figure, ...]], ...]
 
 
 def gather(context: Context, *, covers: int) -> Findings:
@@ -96,8 +99,9 @@ def _findings(dataset: Dataset, sha256: str, tally: ReportTally, covers: int) ->
         heat=heat_map(
             table, most_rows=_MOST_GENRES + 1, most_columns=_MOST_DECADES, others="other genres"
         ),
+        covers=tally.covers_by_genre,
         sheets=sheets,
-        more_sheets=len({genre for genre, _ in tally.sets}) - len(sheets) if covers else 0,
+        more_sheets=len(tally.covers_by_genre) - len(sheets) if covers else 0,
         groups=pictured,
         more_groups=len(groups) - len(pictured),
         torn=len(torn(groups)),
@@ -167,14 +171,11 @@ def _tally(context: Context, ledger: Ledger | None, sampler: Sampler) -> ReportT
 
 def _pictures(
     context: Context, tally: ReportTally, groups: Sequence[LookalikeGroup], covers: int
-) -> tuple[tuple[Sheet, ...], tuple[tuple[LookalikeGroup, tuple[Figure, ...]], ...]]:
+) -> tuple[_Pictured[str], _Pictured[LookalikeGroup]]:
     """Draw some covers of each genre, and the first ones of each group."""
-    sizes: Counter[str] = Counter()
-    for (genre, _), count in tally.sets.items():
-        sizes[genre] += count
     compared = [group.albums[:_MOST_IN_GROUP] for group in groups]
     reserved = sum(map(len, compared))
-    genres = largest_first(sizes)[: MOST_PICTURES - reserved] if covers else []
+    genres = largest_first(tally.covers_by_genre)[: MOST_PICTURES - reserved] if covers else []
     each_genre = covers_a_genre(covers, genres=len(genres), reserved=reserved)
     samples = {genre: tally.sampler.sample(genre, each_genre) for genre in genres}
     expected = reserved + sum(map(len, samples.values()))
@@ -186,9 +187,7 @@ def _pictures(
                 yield thumbnails.figure(album)
                 bar.advance()
 
-        sheets = tuple(
-            Sheet(genre, sizes[genre], tuple(drawn(albums))) for genre, albums in samples.items()
-        )
+        sheets = tuple((genre, tuple(drawn(albums))) for genre, albums in samples.items())
         pictured = tuple(
             (group, tuple(drawn(albums))) for group, albums in zip(groups, compared, strict=True)
         )
@@ -250,7 +249,7 @@ def _on_groups(split: SplitGroups | None, total: SetRow) -> Iterator[str]:
             f"{split.groups:,} groups ({split.group}) are in one set each. None was so large,"
             f" more than {LARGEST_SHARE:.0%} of a genre, that it was cut at its collaborations."
         )
-    elif any(each.count for each in total.sets):
+    elif total.shares:
         yield "An earlier version dealt them: `equigen split` tells which groups were cut."
-    if aside := total.aside:
+    if aside := total.counts[ASIDE]:
         yield f"{aside:,} albums are set aside, since what they are tied to is in several sets."

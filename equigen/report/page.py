@@ -30,19 +30,11 @@ class Fact(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
-    """Some covers of a genre; `covers` is the number of all of them."""
-
-    genre: str
-    covers: int
-    figures: tuple[Figure, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Findings:
     """Contents of a report. `more_...` count what is there and isn't shown.
 
-    `groups` have the pictures of their first albums. `failures` count covers by reason and host,
+    `covers` are counted by genre, `sheets` show some of them, and `groups` have the pictures of
+    their first albums. `failures` count covers by reason and host,
     beside the rows of each host. `sets` are those of each genre, largest first.
     """
 
@@ -53,7 +45,8 @@ class Findings:
     totals: tuple[Fact, ...]
     missing: tuple[str, ...]
     heat: HeatMap
-    sheets: tuple[Sheet, ...]
+    covers: Mapping[str, int]
+    sheets: tuple[tuple[str, tuple[Figure, ...]], ...]
     more_sheets: int
     groups: tuple[tuple[LookalikeGroup, tuple[Figure, ...]], ...]
     more_groups: int
@@ -75,8 +68,8 @@ class Findings:
     @property
     def pictures(self) -> int:
         """The number of pictures in it."""
-        rows = [each.figures for each in self.sheets] + [figures for _, figures in self.groups]
-        return sum(bool(figure.source) for figures in rows for figure in figures)
+        shown = (figures for _, figures in (*self.sheets, *self.groups))
+        return sum(bool(figure.source) for figures in shown for figure in figures)
 
 
 def page(findings: Findings) -> str:

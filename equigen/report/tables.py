@@ -101,30 +101,15 @@ def crosstab(counts: Mapping[tuple[str, str], int], rows: By, columns: By) -> Cr
 
 
 @dataclass(frozen=True, slots=True)
-class SetCount:
-    """Number of covers in a set; `share` is that of all covers in sets."""
-
-    name: str
-    count: int
-    share: float
-
-    @property
-    def percent(self) -> int:
-        """The share in whole percents."""
-        return round(100 * self.share)
-
-
-@dataclass(frozen=True, slots=True)
 class SetRow:
-    """A genre's covers by set; `aside` and `in_none` are in no set.
+    """A genre's covers by set, "aside" and `NO_SET`, and the shares of those that are in sets.
 
     `off` is the largest difference between its shares and the wanted ones.
     """
 
     genre: str
-    sets: tuple[SetCount, ...]
-    aside: int
-    in_none: int
+    counts: Counter[str]
+    shares: Mapping[str, float]
     off: float
 
 
@@ -145,9 +130,8 @@ def set_rows(
 
 def _set_row(genre: str, counts: Mapping[str, int], ratio: Sequence[float]) -> SetRow:
     shares = shares_of_sets(counts)
-    sets = tuple(SetCount(name, counts.get(name, 0), shares.get(name, 0.0)) for name in SETS)
-    off = max(abs(each.share - wanted) for each, wanted in zip(sets, ratio, strict=True))
-    return SetRow(genre, sets, counts.get(ASIDE, 0), counts.get(NO_SET, 0), off if shares else 0.0)
+    apart = (abs(share - wanted) for share, wanted in zip(shares.values(), ratio, strict=False))
+    return SetRow(genre, Counter(counts), shares, max(apart, default=0.0))
 
 
 def shares_of_sets(counts: Mapping[str, int]) -> dict[str, float]:

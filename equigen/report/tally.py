@@ -76,6 +76,14 @@ class ReportTally:
         """The decades that are known."""
         return {decade for _, decade in self.cells if decade != UNKNOWN}
 
+    @property
+    def covers_by_genre(self) -> Counter[str]:
+        """The number of covers of each genre."""
+        sums = Counter[str]()
+        for (genre, _), count in self.sets.items():
+            sums[genre] += count
+        return sums
+
     def take(self, row: WantedCover, cover: Cover | None, set_name: str) -> None:
         """Count a row, and what became of its cover."""
         host = host_of(row.url) or _NO_HOST
