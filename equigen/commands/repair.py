@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from equigen.dataset.context import Context
-from equigen.dataset.dataset import Dataset, Need
-from equigen.dataset.guards import are_covers_there
+from equigen.dataset.dataset import Dataset, Need, are_covers_there
 from equigen.errors import MissingInputError
 from equigen.ledger.backup import copies_of, knows_covers
 from equigen.ledger.database import BESIDE, BUILDING, BUILT, is_empty, put_built_in_place

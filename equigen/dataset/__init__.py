@@ -1,1 +1,1 @@
-"""The dataset: its files, its guards, its surroundings."""
+"""The dataset: its door, its files, its surroundings."""

@@ -9,25 +9,27 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Flag, auto
+from itertools import chain
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from equigen.dataset.context import Context
+from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.covers import WantedCover, dataset_covers, note_tsv, set_of
-from equigen.dataset.guards import (
-    has_ledger,
-    is_ledger_lost,
-    refuse_lost_ledger,
-    refuse_lost_sets,
+from equigen.dataset.layouts import (
+    cover_files,
+    files_in_sets,
+    listed_sets,
+    was_remembered,
+    where_covers_are,
 )
-from equigen.dataset.layouts import where_covers_are
 from equigen.dataset.table import read_table, require_whole_tsv
 from equigen.dataset.tsv import reading_tsv, require_tsv
-from equigen.errors import UsageError
-from equigen.ledger.ledger import LAST_FETCH, Ledger
+from equigen.errors import LedgerError, UsageError
+from equigen.ledger.database import has_tables
+from equigen.ledger.ledger import LAST_FETCH, SPLIT_LINK, Ledger
 from equigen.ledger.models import OK, WAITING, Cover
-from equigen.schema import SETS, UNKNOWN, decade_of, split_list, year_of
+from equigen.schema import SETS, UNKNOWN, Link, decade_of, split_list, year_of
 from equigen.storage.lock import dataset_lock
 
 if TYPE_CHECKING:
@@ -126,11 +128,15 @@ class Dataset:
             LedgerError: it is damaged, or of a newer version.
 
         """
-        if self._ledger or not has_ledger(self.context):
+        path = self.context.ledger
+        # An empty file beside covers or sets is a lost ledger, and opening it says so.
+        if self._ledger or not path.exists():
             yield self._ledger
-            return
-        with Ledger(self.context.ledger, read_only=True) as ledger:
-            yield ledger
+        elif has_tables(path) or are_covers_there(self.context):
+            with Ledger(path, read_only=True) as ledger:
+                yield ledger
+        else:
+            yield None
 
     @property
     def has_lost_ledger(self) -> bool:
@@ -141,7 +147,10 @@ class Dataset:
             InputError: the TSV is broken.
 
         """
-        return is_ledger_lost(self.context)
+        # Files first, then the ledger: a download records a cover before it stores the file.
+        return are_covers_there(self.context) and (
+            not has_tables(self.context.ledger) or _was_begun_anew(self.context)
+        )
 
     # Read
 
@@ -307,14 +316,70 @@ def check(context: Context, needs: Need) -> None:
 
     """
     if Need.KNOWN_SETS in needs:
-        refuse_lost_sets(context)
+        _refuse_lost_sets(context)
     has_tsv = context.tsv.exists()
     if Need.WHOLE_TSV in needs or (Need.WHOLE_TSV_IF_ANY in needs and has_tsv):
         require_whole_tsv(context.tsv)
     elif Need.TSV in needs or (Need.TSV_IF_ANY in needs and has_tsv):
         require_tsv(context.tsv)
-    if Need.KNOWN_COVERS in needs:
-        refuse_lost_ledger(context)
+    if Need.KNOWN_COVERS in needs and Dataset(context).has_lost_ledger:
+        why = f"covers lie in {context.directory}; without it they would all be fetched again"
+        raise _lost(context, why, context.images, context.split)
+
+
+def are_covers_there(context: Context) -> bool:
+    """Return whether there are covers, in the images folder or in sets, or a split.tsv."""
+    there = chain(cover_files(context.images), files_in_sets(context.split))
+    return any(True for _ in there) or (context.split / SPLIT_TSV).is_file()
+
+
+def _refuse_lost_sets(context: Context) -> None:
+    """Refuse a lost ledger where split.tsv shows that it knew the sets: albums would change theirs.
+
+    Covers of other tools may be split without a ledger, and so may sets of `--group none`, which
+    the ledger doesn't hold.
+
+    Raises:
+        LedgerError: there is none.
+
+    """
+    if has_tables(context.ledger):
+        return
+    table = context.split / SPLIT_TSV
+    if table.is_file() and any(map(was_remembered, listed_sets(context.split))):
+        why = f"{table} has its sets; without it albums would change theirs"
+        raise _lost(context, why, context.split)
+
+
+def _was_begun_anew(context: Context) -> bool:
+    """Return whether the ledger knows no cover at all, though rows' covers lie in their places."""
+    if not context.tsv.exists():
+        return False
+    with Ledger(context.ledger, read_only=True) as ledger:
+        if ledger.knows_covers():
+            return False
+        moved = SETS if ledger.value(SPLIT_LINK) == Link.MOVE else ()
+    folders = [context.images, *(context.split / name for name in moved)]
+    rows = dataset_covers(context)
+    return any((folder / row.path).is_file() for row in rows for folder in folders)
+
+
+def _lost(context: Context, why: str, *in_the_way: Path) -> LedgerError:
+    state = "is missing"
+    if context.ledger.exists():
+        is_empty = not has_tables(context.ledger)
+        state = "is empty" if is_empty else "was begun anew and knows no cover"
+    way = (
+        "Run `equigen repair`, which builds it anew from its last good copy and the files."
+        if context.tsv.exists()
+        else f"{context.tsv.name}, of which it could be built anew, is missing as well: put a copy"
+        " of that back, then run `equigen repair`."
+    )
+    msg = (
+        f"{context.ledger}: the ledger {state}, and {why}. {way} To begin anew, move"
+        f" {' and '.join(map(str, in_the_way))} away."
+    )
+    return LedgerError(msg)
 
 
 def _is_good(cover: Cover | None) -> bool:
