@@ -68,6 +68,7 @@ def _rows(count: int) -> Iterator[tuple[str, ...]]:
             artist, title, str(number), genre, str(chance.randrange(1955, 2025)), url,
             f"discogs:m{number}", genre, "|".join(chance.sample(_STYLES, chance.randrange(1, 4))),
             chance.choice(_COUNTRIES), chance.choice(_FORMATS),
+            f"discogs:a{len(artist)}{number % 9973}",
         )  # fmt: skip
 
 

@@ -23,8 +23,9 @@ _PLAIN_NAME: Final = f"^[{PLAIN_LETTERS}]+(?: [{PLAIN_LETTERS}]+)*$"
 # Subsets of what `picture_key` looks for, of addresses as the services give them out.
 _SIGNED: Final = (
     r"^https?://[a-z0-9.-]+/[A-Za-z0-9_-]+(?:/[a-z]+:[a-z0-9]+)+"
-    r"/(czM6Ly9[A-Za-z0-9_/-]+)\.jpe?g$"
+    r"/czM6Ly9[A-Za-z0-9_/-]+\.jpe?g$"
 )
+_CODE: Final = "/czM6Ly9"
 _STORED: Final = "s3://discogs-database-images/"
 _OLD: Final = (
     r"^https?://(?:api-)?img\.discogs\.com/[A-Za-z0-9_-]+=*/fit-in/[0-9]+x[0-9]+"
@@ -111,7 +112,15 @@ def _signed_keys(urls: pl.Series) -> pl.Series:
     frame = (
         urls.alias("url")
         .to_frame()
-        .select(code=url.str.extract(_SIGNED).str.replace_all("/", "", literal=True))
+        # A slice from where the code is found takes a tenth of the time of a captured group.
+        .select(
+            code=pl.when(url.str.contains(_SIGNED)).then(
+                url.str.slice(url.str.find(_CODE, literal=True))
+                .str.strip_suffix(".jpeg")
+                .str.strip_suffix(".jpg")
+                .str.replace_all("/", "", literal=True)
+            )
+        )
         .with_columns(
             code=code.str.replace_all("-", "+", literal=True).str.replace_all(
                 "_", "/", literal=True
