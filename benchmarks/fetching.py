@@ -23,7 +23,7 @@ from equigen.config.settings import Spread
 from equigen.labels.taxonomy import builtin_labels
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.handlers import Hit
-from equigen.sandbox.search import find
+from equigen.sandbox.search import CatalogueShelf
 from equigen.sandbox.server import Sandbox
 
 PAGE_SIZE = 100
@@ -51,7 +51,7 @@ def main() -> int:
     label = next(x for x in builtin_labels(genre_limit=1, world_limit=1) if x.name == options.label)
     asked = {"genre": label.genre, "style": label.style, "format": "album"}
     params = {name: [value] for name, value in asked.items() if value}
-    entries = find(make_catalogue(albums_per_label=options.albums), params)
+    entries = CatalogueShelf(make_catalogue(albums_per_label=options.albums)).find(params)
     seen: Counter[int] = Counter()
     of = {}
     for entry in entries:

@@ -26,10 +26,10 @@ from equigen.sandbox.search import (
     PICTURES_PATH,
     SPACER_PATH,
     BadAddressError,
+    CatalogueShelf,
     SearchRefusedError,
-    cover_path,
+    picture_path,
     read_path,
-    shelve,
     show_page,
 )
 
@@ -94,7 +94,7 @@ class TroubledHost:
     def __init__(self, entries: Sequence[Entry], chances: Chances) -> None:
         self.counts = Counts()
         self.port = self.tls_port = 0
-        self._shelf = shelve(entries)
+        self._shelf = CatalogueShelf(entries)
         self._chances = chances
         self._is_disturbed = False
         self._asks: Counter[str] = Counter()
@@ -212,7 +212,6 @@ class TroubledHost:
                 page=int(query["page"][0]),
                 per_page=int(query["per_page"][0]),
                 base_url=self._base_url,
-                authenticated=True,
                 signing_key=_FIRST_KEY,
                 result_limit=_RESULT_LIMIT,
             )
@@ -260,7 +259,7 @@ class TroubledHost:
                 place = f"https://{API_HOST}:{self.tls_port}"
             case _:
                 place = f"http://{self._host_of(picture)}:{self.port}"
-        return place + cover_path(picture, key)
+        return place + picture_path(picture, key)
 
     def _host_of(self, picture: str, further: int = 0) -> str:
         return PICTURE_HOSTS[(crc32(picture.encode()) + further) % len(PICTURE_HOSTS)]
@@ -287,6 +286,6 @@ class TroubledHost:
 def _asked(path: str) -> tuple[str, bool]:
     """Return which picture a path asks for, and whether by its first address."""
     try:
-        return read_path(path, _FIRST_KEY).picture, True
+        return read_path(path, _FIRST_KEY)[0], True
     except BadAddressError:
-        return read_path(path, _RENEWED_KEY).picture, False
+        return read_path(path, _RENEWED_KEY)[0], False

@@ -1,4 +1,4 @@
-"""Replies to single requests, without the network: search, items and pictures."""
+"""Define requests and replies, the admission of requests, and the JSON object of an entry."""
 
 import hashlib
 import json
@@ -6,24 +6,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
-from equigen.sandbox.catalogue import Entry, Kind, details_of, formats_of, site_path
-from equigen.sandbox.covers import draw_cover
-from equigen.sandbox.search import (
-    DEFAULT_PER_PAGE,
-    PICTURES_PATH,
-    SPACER_PATH,
-    BadAddressError,
-    Params,
-    SearchRefusedError,
-    Shelf,
-    cover_path,
-    read_path,
-    show_page,
-    thumb_path,
-)
+from equigen.sandbox.catalogue import Entry, details_of, formats_of, site_path
+from equigen.sandbox.search import picture_path
 
 HANG_UP = 0
 _WINDOW_S = 60.0
@@ -98,19 +84,7 @@ _KEY = "sandbox-key"
 _SECRET = "sandbox-secret"  # noqa: S105 - opens nothing but this server
 
 _SITE_URL = "https://www.discogs.com"
-_THUMB_SIZE_PX = 150
-_SPACER = (
-    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00"
-    b",\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
-)
 _NO_USER_AGENT = b"<html><body><h1>403 Forbidden</h1>Please send a User-Agent.</body></html>"
-_KINDS: Mapping[str, Kind] = {"masters": "master", "releases": "release"}
-_NOT_FOUND = {"master": "Master Release not found.", "release": "Release not found."}
-
-
-def is_picture_path(path: str) -> bool:
-    """Tell whether a path belongs to the picture host, which has no rate limit and no login."""
-    return path.startswith((PICTURES_PATH, "/images/"))
 
 
 def is_authenticated(authorization: str, token: str) -> bool:
@@ -142,48 +116,6 @@ def answer_json(status: int, body: object) -> Reply:
     return Reply(status, {"Content-Type": "application/json"}, encoded)
 
 
-def answer_search(
-    shelf: Shelf,
-    query: Params,
-    *,
-    base_url: str,
-    authenticated: bool,
-    signing_key: bytes,
-    result_limit: int,
-) -> Reply:
-    """Answer GET /database/search; a `page` or `per_page` that is no number counts as unset."""
-    filters = {name: query[name] for name in query if name not in {"page", "per_page"}}
-    try:
-        body = show_page(
-            shelf.find(filters),
-            filters,
-            page=_number(query, "page", 1),
-            per_page=_number(query, "per_page", DEFAULT_PER_PAGE),
-            base_url=base_url,
-            authenticated=authenticated,
-            signing_key=signing_key,
-            result_limit=result_limit,
-        )
-    except SearchRefusedError as refusal:
-        return answer_json(refusal.status, refusal.body)
-    return answer_json(200, body)
-
-
-def answer_item(
-    shelf: Shelf, path: str, *, base_url: str, signing_key: bytes, cover_size_px: int
-) -> Reply:
-    """Answer GET /masters/ID and GET /releases/ID, and any other path with 404."""
-    folder, _, number = path.removeprefix("/").partition("/")
-    if folder not in _KINDS:
-        return answer_json(404, {"message": "The requested resource was not found."})
-    kind = _KINDS[folder]
-    entry = shelf.by_id.get((kind, int(number))) if number.isdecimal() else None
-    if entry is None:
-        return answer_json(404, {"message": _NOT_FOUND[kind]})
-    item = item_of(entry, base_url=base_url, signing_key=signing_key, cover_size_px=cover_size_px)
-    return answer_json(200, item)
-
-
 def item_of(
     entry: Entry, *, base_url: str, signing_key: bytes, cover_size_px: int
 ) -> dict[str, Any]:
@@ -205,13 +137,13 @@ def item_of(
         "data_quality": "Correct",
     }
     if entry.picture is not None:
-        url = base_url + cover_path(entry.picture, signing_key)
+        url = base_url + picture_path(entry.picture, signing_key)
         item["images"] = [
             {
                 "type": "primary",
                 "uri": url,
                 "resource_url": url,
-                "uri150": base_url + thumb_path(entry.picture, signing_key),
+                "uri150": base_url + picture_path(entry.picture, signing_key, is_thumb=True),
                 "width": cover_size_px,
                 "height": cover_size_px,
             }
@@ -231,33 +163,7 @@ def item_of(
     return item
 
 
-def answer_picture(shelf: Shelf, path: str, *, signing_key: bytes, cover_size_px: int) -> Reply:
-    """Answer a picture address: its bytes, 403 for a wrong signature, 404 for a lost picture."""
-    if path == SPACER_PATH:
-        return _picture("image/gif", _SPACER)
-    try:
-        asked = read_path(path, signing_key)
-    except BadAddressError as error:
-        return Reply(403, {"Content-Type": "text/plain"}, str(error).encode())
-    entry = shelf.by_picture.get(asked.picture)
-    if entry is None:
-        return Reply(404, {"Content-Type": "text/plain"}, b"no such picture")
-    size_px = _THUMB_SIZE_PX if asked.is_thumb else cover_size_px
-    return _picture(
-        "image/jpeg", _drawn(asked.picture, entry.look, entry.artist, entry.title, size_px)
-    )
-
-
-def _picture(content_type: str, body: bytes) -> Reply:
+def answer_picture(content_type: str, body: bytes) -> Reply:
+    """Return an answer with a picture and its ETag."""
     etag = hashlib.sha256(body).hexdigest()[:32]
     return Reply(200, {"Content-Type": content_type, "ETag": f'"{etag}"'}, body)
-
-
-@lru_cache(maxsize=512)
-def _drawn(picture: str, look: str, artist: str, title: str, size_px: int) -> bytes:
-    return draw_cover(picture, look, artist, title, size_px)
-
-
-def _number(query: Params, name: str, default: int) -> int:
-    text = next(iter(query.get(name, ())), "")
-    return int(text) if text.isdecimal() else default

@@ -5,14 +5,13 @@ import binascii
 import hashlib
 import hmac
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 from zlib import crc32
 
-from equigen.labels.taxonomy import finds, words_of
-from equigen.sandbox.catalogue import Entry, Kind, details_of, formats_of, site_path
+from equigen.labels.taxonomy import finds
+from equigen.sandbox.catalogue import Entry, details_of, formats_of, site_path
 
 PICTURES_PATH = "/i/"
 SPACER_PATH = "/images/spacer.gif"
@@ -24,30 +23,21 @@ _THUMB = "rs:fit/g:sm/q:40/h:150/w:150"
 _SUFFIX = ".jpeg"
 
 
-@dataclass(frozen=True, slots=True)
-class PictureAsked:
-    """The picture that an address asks for: its stable file name, and whether as a thumbnail."""
-
-    picture: str
-    is_thumb: bool
-
-
 class BadAddressError(ValueError):
     """A picture address has a wrong signature or an unknown shape."""
 
 
-def cover_path(picture: str, signing_key: bytes) -> str:
-    """Return the signed path, from `/i/` on, of a picture at its full size."""
-    return _signed_path(picture, _COVER, signing_key)
+def picture_path(picture: str, signing_key: bytes, *, is_thumb: bool = False) -> str:
+    """Return the signed path, from `/i/` on, of a picture at its full size or at 150 pixels."""
+    encoded = base64.urlsafe_b64encode((_BUCKET + picture).encode()).decode().rstrip("=")
+    starts = range(0, len(encoded), _SEGMENT_LENGTH)
+    segments = "/".join(encoded[start : start + _SEGMENT_LENGTH] for start in starts)
+    rest = f"{_THUMB if is_thumb else _COVER}/{segments}{_SUFFIX}"
+    return f"{PICTURES_PATH}{_sign(rest, signing_key)}/{rest}"
 
 
-def thumb_path(picture: str, signing_key: bytes) -> str:
-    """Return the signed path, from `/i/` on, of a picture at 150 pixels."""
-    return _signed_path(picture, _THUMB, signing_key)
-
-
-def read_path(path: str, signing_key: bytes) -> PictureAsked:
-    """Return what a signed path asks for.
+def read_path(path: str, signing_key: bytes) -> tuple[str, bool]:
+    """Return the stable file name of the picture at a signed path, and whether it is a thumbnail.
 
     Raises:
         BadAddressError: the signature is not the one of this key, or the path is malformed.
@@ -60,17 +50,9 @@ def read_path(path: str, signing_key: bytes) -> PictureAsked:
     for options in (_COVER, _THUMB):
         if rest.startswith(options + "/"):
             encoded = rest.removeprefix(options + "/").removesuffix(_SUFFIX).replace("/", "")
-            return PictureAsked(_decode(encoded), options == _THUMB)
+            return _decode(encoded), options == _THUMB
     message = f"{path} asks for a size that is not offered"
     raise BadAddressError(message)
-
-
-def _signed_path(picture: str, options: str, signing_key: bytes) -> str:
-    encoded = base64.urlsafe_b64encode((_BUCKET + picture).encode()).decode().rstrip("=")
-    starts = range(0, len(encoded), _SEGMENT_LENGTH)
-    segments = "/".join(encoded[start : start + _SEGMENT_LENGTH] for start in starts)
-    rest = f"{options}/{segments}{_SUFFIX}"
-    return f"{PICTURES_PATH}{_sign(rest, signing_key)}/{rest}"
 
 
 def _sign(rest: str, signing_key: bytes) -> str:
@@ -91,8 +73,6 @@ DEFAULT_PER_PAGE = 50
 MOST_PER_PAGE = 100
 RESULT_LIMIT = 10_000
 
-SEARCHED = frozenset({"genre", "style", "format", "country", "year", "type"})
-
 Params = Mapping[str, Sequence[str]]
 
 
@@ -106,61 +86,42 @@ class SearchRefusedError(Exception):
         self.body = {"message": message}
 
 
-@dataclass(frozen=True, slots=True)
-class Shelf:
-    """Entries with their indexes by id, picture and word."""
+class CatalogueShelf:
+    """Entries with their indexes by id, picture and searched value.
 
-    entries: tuple[Entry, ...]
-    by_id: dict[tuple[Kind, int], Entry]
-    by_picture: dict[str, Entry]
-    by_word: dict[tuple[str, str], frozenset[int]]
+    Where several entries share a picture, the first one's names stand on the cover.
+    """
 
-    _found: dict[tuple[tuple[str, tuple[str, ...]], ...], list[Entry]] = field(default_factory=dict)
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self.entries = tuple(entries)
+        self.by_id = {(entry.kind, entry.id): entry for entry in self.entries}
+        self.by_picture = {each.picture: each for each in reversed(self.entries) if each.picture}
+        self._ordered = sorted(self.entries, key=_shuffle_key)
+        # For each filter and value: the places of the entries in that order.
+        self._places: dict[str, defaultdict[str, set[int]]] = {}
+        for place, entry in enumerate(self._ordered):
+            for name, values in _searched_values(entry).items():
+                places = self._places.setdefault(name, defaultdict(set))
+                for value in values:
+                    places[value].add(place)
+        self._found: dict[str, list[Entry]] = {}
 
     def find(self, params: Params) -> list[Entry]:
-        """Return the entries that a search finds; a repeated search comes from a cache."""
-        question = tuple((name, tuple(values)) for name, values in sorted(params.items()))
+        """Return the entries that match every param, in a shuffled but stable order.
+
+        `genre`, `style`, `format`, `country`, `year` and `type` filter, each as often as it is
+        given; other params are ignored. A value matches when all its words stand in one of the
+        entry's values: "metal" finds "Heavy Metal". A repeated search comes from a cache.
+        """
+        question = repr(sorted(params.items()))
         if question not in self._found:
-            self._found[question] = find(self._candidates(params), params)
+            kept = set(range(len(self.entries)))
+            for name in params.keys() & self._places.keys():
+                for wanted in params[name]:
+                    places = self._places[name].items()
+                    kept &= {at for value, ats in places if finds(wanted, [value]) for at in ats}
+            self._found[question] = [self._ordered[place] for place in sorted(kept)]
         return self._found[question]
-
-    def _candidates(self, params: Params) -> Iterator[Entry]:
-        # All matches are among the entries that have all words asked for, in whichever value.
-        asked = [
-            self.by_word.get((name, word), frozenset())
-            for name, values in params.items()
-            if name in SEARCHED
-            for value in values
-            for word in words_of(value)
-        ]
-        everything = frozenset(range(len(self.entries)))
-        return (self.entries[at] for at in everything.intersection(*asked))
-
-
-def shelve(entries: Sequence[Entry]) -> Shelf:
-    """Index entries; where several share a picture, the first one's names stand on the cover."""
-    by_picture: dict[str, Entry] = {}
-    by_word: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
-    for at, entry in enumerate(entries):
-        if entry.picture is not None:
-            by_picture.setdefault(entry.picture, entry)
-        for name, values in _searched_values(entry).items():
-            for value in values:
-                for word in words_of(value):
-                    by_word[name, word].add(at)
-    by_id = {(entry.kind, entry.id): entry for entry in entries}
-    frozen = {key: frozenset(found) for key, found in by_word.items()}
-    return Shelf(tuple(entries), by_id, by_picture, frozen)
-
-
-def find(entries: Iterable[Entry], params: Params) -> list[Entry]:
-    """Return the entries that match every param, in a shuffled but stable order.
-
-    `genre`, `style`, `format`, `country`, `year` and `type` filter, each as often as it is given;
-    other params are ignored. A value matches when all its words stand in one of the entry's
-    values: "metal" finds "Heavy Metal".
-    """
-    return sorted((entry for entry in entries if matches(entry, params)), key=_shuffle_key)
 
 
 def show_page(  # noqa: PLR0913 - the service's own parameters
@@ -170,7 +131,6 @@ def show_page(  # noqa: PLR0913 - the service's own parameters
     page: int = 1,
     per_page: int = DEFAULT_PER_PAGE,
     base_url: str,
-    authenticated: bool,
     signing_key: bytes = b"sandbox",
     result_limit: int = RESULT_LIMIT,
 ) -> dict[str, Any]:
@@ -180,11 +140,9 @@ def show_page(  # noqa: PLR0913 - the service's own parameters
     can be paged to.
 
     Raises:
-        SearchRefusedError: 401 without authentication, 404 past the last page, 403 past the limit.
+        SearchRefusedError: 404 past the last page, 403 past the limit.
 
     """
-    if not authenticated:
-        raise SearchRefusedError(401, "You must authenticate to access this resource.")
     per_page = max(1, min(per_page, MOST_PER_PAGE))
     if page > 1 and page * per_page > result_limit:
         raise SearchRefusedError(403, f"Pagination above {result_limit} results is disabled.")
@@ -216,17 +174,6 @@ def show_page(  # noqa: PLR0913 - the service's own parameters
         },
         "results": [_result(entry, base_url, signing_key) for entry in shown],
     }
-
-
-def matches(entry: Entry, params: Params) -> bool:
-    """Tell whether an entry satisfies every value of every param that filters."""
-    values = _searched_values(entry)
-    return all(
-        finds(wanted, values[name])
-        for name, wanted_values in params.items()
-        if name in values
-        for wanted in wanted_values
-    )
 
 
 def _searched_values(entry: Entry) -> dict[str, tuple[str, ...]]:
@@ -271,8 +218,8 @@ def _result(entry: Entry, base_url: str, signing_key: bytes) -> dict[str, Any]:
         "community": details["community"],
     }
     if entry.picture is not None:
-        result["thumb"] = base_url + thumb_path(entry.picture, signing_key)
-        result["cover_image"] = base_url + cover_path(entry.picture, signing_key)
+        result["thumb"] = base_url + picture_path(entry.picture, signing_key, is_thumb=True)
+        result["cover_image"] = base_url + picture_path(entry.picture, signing_key)
     if entry.year is not None:
         result["year"] = str(entry.year)
     if not is_master:

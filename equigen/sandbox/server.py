@@ -7,34 +7,52 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from equigen.sandbox.catalogue import Entry, make_catalogue
+from equigen.sandbox.catalogue import Entry, Kind, make_catalogue
+from equigen.sandbox.covers import draw_cover
 from equigen.sandbox.handlers import (
     HANG_UP,
     Hit,
     Hook,
     RateLimit,
     Reply,
-    answer_item,
     answer_json,
     answer_picture,
-    answer_search,
     is_authenticated,
-    is_picture_path,
+    item_of,
     refuse_user_agent,
 )
-from equigen.sandbox.search import RESULT_LIMIT, shelve
+from equigen.sandbox.search import (
+    DEFAULT_PER_PAGE,
+    PICTURES_PATH,
+    RESULT_LIMIT,
+    SPACER_PATH,
+    BadAddressError,
+    CatalogueShelf,
+    SearchRefusedError,
+    read_path,
+    show_page,
+)
 
 __all__ = ["Hit", "Hook", "Reply", "Sandbox"]
 
 _POLL_S = 0.02
 _STOP_TIMEOUT_S = 10.0
+_THUMB_SIZE_PX = 150
+_drawn = lru_cache(maxsize=512)(draw_cover)
+_SPACER = (
+    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00"
+    b",\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+)
+_KINDS: Mapping[str, Kind] = {"masters": "master", "releases": "release"}
+_NOT_FOUND = {"master": "Master Release not found.", "release": "Release not found."}
 
 
 class Sandbox:
@@ -71,7 +89,7 @@ class Sandbox:
         self.token = token
         self.log: list[Hit] = []
         self.hook = hook
-        self._shelf = shelve(make_catalogue() if entries is None else entries)
+        self._shelf = CatalogueShelf(make_catalogue() if entries is None else entries)
         self._latency_s = latency_s
         self._clock = clock
         self._rate_limit = RateLimit(requests_per_minute, clock)
@@ -89,7 +107,7 @@ class Sandbox:
 
     @entries.setter
     def entries(self, entries: Sequence[Entry]) -> None:
-        self._shelf = shelve(entries)
+        self._shelf = CatalogueShelf(entries)
 
     def __enter__(self) -> Self:
         """Start to listen, and return at once."""
@@ -126,7 +144,9 @@ class Sandbox:
     def reply_to(self, hit: Hit) -> Reply:
         """Return the answer to one request, as the hook leaves it, and log it."""
         hit = replace(hit, time_s=self._clock())
-        reply = self._picture(hit) if is_picture_path(hit.path) else self._api(hit)
+        # The picture host has no rate limit and no login.
+        is_picture = hit.path.startswith((PICTURES_PATH, "/images/"))
+        reply = self._picture(hit.path) if is_picture else self._api(hit)
         hit = replace(hit, status=reply.status)
         injected = self.hook(hit) if self.hook is not None else None
         if injected is not None:
@@ -134,13 +154,20 @@ class Sandbox:
         self.log.append(replace(hit, status=reply.status))
         return replace(reply, delay_s=reply.delay_s + self._latency_s)
 
-    def _picture(self, hit: Hit) -> Reply:
-        return answer_picture(
-            self._shelf,
-            hit.path,
-            signing_key=self._signing_key,
-            cover_size_px=self._cover_size_px,
-        )
+    def _picture(self, path: str) -> Reply:
+        """Answer with a picture's bytes, 403 for a wrong signature, 404 for a lost picture."""
+        if path == SPACER_PATH:
+            return answer_picture("image/gif", _SPACER)
+        try:
+            picture, is_thumb = read_path(path, self._signing_key)
+        except BadAddressError as error:
+            return Reply(403, {"Content-Type": "text/plain"}, str(error).encode())
+        entry = self._shelf.by_picture.get(picture)
+        if entry is None:
+            return Reply(404, {"Content-Type": "text/plain"}, b"no such picture")
+        size_px = _THUMB_SIZE_PX if is_thumb else self._cover_size_px
+        body = _drawn(picture, entry.look, entry.artist, entry.title, size_px)
+        return answer_picture("image/jpeg", body)
 
     def _api(self, hit: Hit) -> Reply:
         refusal = refuse_user_agent(hit.headers.get("user-agent", ""))
@@ -150,23 +177,50 @@ class Sandbox:
         if not is_admitted:
             reply = answer_json(429, {"message": "You are making requests too quickly."})
         elif hit.path == "/database/search":
-            reply = answer_search(
-                self._shelf,
-                hit.query,
+            reply = self._search(hit)
+        else:
+            reply = self._item(hit.path)
+        return replace(reply, headers={**reply.headers, **headers})
+
+    def _search(self, hit: Hit) -> Reply:
+        """Answer a search; a `page` or `per_page` that is no number counts as unset."""
+        if not is_authenticated(hit.headers.get("authorization", ""), self.token):
+            message = "You must authenticate to access this resource."
+            return answer_json(401, {"message": message})
+        paging = {"page": 1, "per_page": DEFAULT_PER_PAGE}
+        filters = {name: values for name, values in hit.query.items() if name not in paging}
+        for name in paging.keys() & hit.query.keys():
+            if (text := hit.query[name][0]).isdecimal():
+                paging[name] = int(text)
+        try:
+            body = show_page(
+                self._shelf.find(filters),
+                filters,
+                **paging,
                 base_url=self.base_url,
-                authenticated=is_authenticated(hit.headers.get("authorization", ""), self.token),
                 signing_key=self._signing_key,
                 result_limit=self._result_limit,
             )
-        else:
-            reply = answer_item(
-                self._shelf,
-                hit.path,
-                base_url=self.base_url,
-                signing_key=self._signing_key,
-                cover_size_px=self._cover_size_px,
-            )
-        return replace(reply, headers={**reply.headers, **headers})
+        except SearchRefusedError as refusal:
+            return answer_json(refusal.status, refusal.body)
+        return answer_json(200, body)
+
+    def _item(self, path: str) -> Reply:
+        """Answer /masters/ID and /releases/ID, and any other path with 404."""
+        folder, _, number = path.removeprefix("/").partition("/")
+        if folder not in _KINDS:
+            return answer_json(404, {"message": "The requested resource was not found."})
+        kind = _KINDS[folder]
+        entry = self._shelf.by_id.get((kind, int(number))) if number.isdecimal() else None
+        if entry is None:
+            return answer_json(404, {"message": _NOT_FOUND[kind]})
+        item = item_of(
+            entry,
+            base_url=self.base_url,
+            signing_key=self._signing_key,
+            cover_size_px=self._cover_size_px,
+        )
+        return answer_json(200, item)
 
 
 class _Server(ThreadingHTTPServer):

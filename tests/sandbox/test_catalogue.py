@@ -9,7 +9,7 @@ import pytest
 
 from equigen.labels.taxonomy import Label, builtin_labels
 from equigen.sandbox.catalogue import FLAVOURS, Entry, make_catalogue
-from equigen.sandbox.search import matches
+from equigen.sandbox.search import CatalogueShelf
 
 LABELS = builtin_labels(genre_limit=1, world_limit=1)
 CATALOGUE = make_catalogue()
@@ -19,7 +19,7 @@ def found_by(label: Label) -> list[Entry]:
     """Return the entries that a search for a label finds."""
     params = {"genre": [label.genre], "style": [label.style]}
     asked = {name: values for name, values in params.items() if values[0]}
-    return [entry for entry in CATALOGUE if matches(entry, asked)]
+    return CatalogueShelf(CATALOGUE).find(asked)
 
 
 @pytest.mark.parametrize("label", LABELS, ids=lambda label: label.name)

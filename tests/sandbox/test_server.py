@@ -71,6 +71,9 @@ def test_credentials(sandbox: Sandbox, authorization: str, status: int) -> None:
     headers = AGENT | {"Authorization": authorization}
     answer = requests.get(sandbox.base_url + SEARCH, headers=headers, timeout=10)
     assert answer.status_code == status
+    if status != 200:
+        refusal = "You must authenticate to access this resource."
+        assert answer.json() == {"message": refusal}
 
 
 def test_a_library_as_user_agent_gets_nothing(sandbox: Sandbox) -> None:
