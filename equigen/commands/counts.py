@@ -23,7 +23,7 @@ import typer
 from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers, dataset_labels, set_of
 from equigen.dataset.dataset import Dataset
-from equigen.dataset.layouts import cover_files
+from equigen.dataset.layouts import cover_files, files_in_sets
 from equigen.dataset.table import map_table
 from equigen.errors import MissingInputError, UsageError
 from equigen.report.charts import check_chart, draw_bars, draw_heat_map
@@ -43,6 +43,10 @@ SETTINGS: Final = ()
 
 _MOST_FIELDS = 2
 # The value of each counted field.
+# How the files of pictures end, here and in what other tools leave; Thumbs.db is none.
+_PICTURES = frozenset(
+    (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2")
+)
 _Values = tuple[str, ...]
 # The column that tells each field.
 _COLUMNS: Final = {By.GENRE: "genre", By.LABEL: "genre", By.DECADE: "year", By.COUNTRY: "country"}
@@ -202,5 +206,9 @@ def _folders(images: Path) -> Iterator[_Values]:
     if not images.is_dir():
         msg = f"{images}: no such folder. `equigen download` makes one: run that first."
         raise MissingInputError(msg)
-    for path in cover_files(images):
-        yield (path.partition("/")[0],)
+    paths = cover_files(images)
+    if {folder.name for folder in images.iterdir() if folder.is_dir()} <= {*SETS}:  # of the sets
+        paths = (place.path for place in files_in_sets(images))
+    for path in paths:
+        if Path(path).suffix.lower() in _PICTURES:
+            yield (path.partition("/")[0],)

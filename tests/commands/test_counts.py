@@ -1,5 +1,6 @@
 """The counts stage."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,18 @@ def test_sets_are_those_of_the_ledger(tmp_path: Path) -> None:
         names = ("train", "train", "test")
         ledger.record_sets(map(AlbumSet, albums, paths, names))
     assert count(tmp_path, By.SET) == {"in no set": 3, "train": 2, "test": 1}
+
+
+def test_only_pictures_count_and_the_sets_are_one_folder(tmp_path: Path) -> None:
+    """What an operating system leaves there is no picture; of the sets, labels count in all."""
+    for folder, count in {"train/Jazz": 7, "val/Jazz": 2, "test/Rock": 1, "images/Jazz": 3}.items():
+        (tmp_path / folder).mkdir(parents=True)
+        for name in ("Thumbs.db", "desktop.ini", "x.txt", *(f"{n}.JPG" for n in range(count))):
+            (tmp_path / folder / name).touch()
+    assert counts.run(make_context(tmp_path), images=tmp_path / "images").rows_out == 3
+    shutil.rmtree(tmp_path / "images")
+    summary = counts.run(make_context(tmp_path), images=tmp_path)
+    assert summary.facts["counts"] == {"Jazz": 9, "Rock": 1}
 
 
 def test_a_folder_of_pictures_can_be_counted(tmp_path: Path) -> None:
