@@ -22,9 +22,9 @@ from typing import Annotated, Final, NamedTuple
 import typer
 
 from equigen.dataset.context import Context
-from equigen.dumps.catalogue import Finder
+from equigen.dumps.catalogue import DumpFinder
 from equigen.dumps.files import DumpName, Kind, dumps_folder, files_in, read_name
-from equigen.dumps.transfer import PART, Wanted, get_file
+from equigen.dumps.transfer import PART, get_file
 from equigen.errors import (
     EquigenError,
     FetchError,
@@ -138,7 +138,7 @@ def _list(context: Context, client: Client, kinds: Sequence[Kind]) -> Summary:
     rows = {
         row.dump.name: row for row in _rows_here(dumps_folder(context)) if row.dump.kind in kinds
     }
-    finder = Finder(client, context.settings.dumps, context.now().year)
+    finder = DumpFinder(client, context.settings.dumps, context.now().year)
     failed: dict[str, EquigenError] = {}
     for kind in kinds:
         try:
@@ -146,9 +146,9 @@ def _list(context: Context, client: Client, kinds: Sequence[Kind]) -> Summary:
         except (FetchError, HostRestsError, UsageError) as err:
             failed[kind] = _with_a_way_out(err, kind, context)
             continue
-        here = rows.get(offer.name, _Row(DumpName(offer.name, kind, offer.stamp), 0, _NOT_HERE))
+        here = rows.get(offer.dump.name, _Row(offer.dump, 0, _NOT_HERE))
         size_bytes = here.size_bytes if here.state == _HERE else offer.size_bytes
-        rows[offer.name] = here._replace(size_bytes=size_bytes)
+        rows[offer.dump.name] = here._replace(size_bytes=size_bytes)
     if failed and not rows:
         raise next(iter(failed.values()))
     order = list(Kind)
@@ -172,7 +172,7 @@ def _rows_here(folder: Path) -> Iterable[_Row]:
 
 def _get(context: Context, client: Client, kinds: Sequence[Kind]) -> Summary:
     """Download one dump after another; one that fails doesn't stop the others."""
-    finder = Finder(client, context.settings.dumps, context.now().year)
+    finder = DumpFinder(client, context.settings.dumps, context.now().year)
     folder = dumps_folder(context)
     got: list[_Row] = []
     failed: dict[str, EquigenError] = {}
@@ -180,16 +180,14 @@ def _get(context: Context, client: Client, kinds: Sequence[Kind]) -> Summary:
         try:
             offer = finder.find(kind)
             sha256 = finder.sha256(offer)
-            wanted = Wanted(kind, offer.name, offer.url, sha256, offer.size_bytes)
-            outcome = get_file(client, wanted, folder, context.bar)
+            outcome = get_file(client, offer, sha256, folder, context.bar)
         except (FetchError, HostRestsError, UsageError) as err:
             failed[kind] = _with_a_way_out(err, kind, context)
             if len(kinds) > 1:
                 context.say(f"{kind}: not got. {failed[kind]}")
         else:
-            size_bytes = (folder / offer.name).stat().st_size
-            dump = DumpName(offer.name, kind, offer.stamp)
-            got.append(_Row(dump, size_bytes, str(outcome), sha256))
+            size_bytes = (folder / offer.dump.name).stat().st_size
+            got.append(_Row(offer.dump, size_bytes, str(outcome), sha256))
     # A usage error would fail in another run, too.
     wrong = [err for err in failed.values() if isinstance(err, UsageError)]
     if wrong or not got:

@@ -1,14 +1,22 @@
 """Find dumps on the hosts: parse their listings and checksums, with as few requests as possible."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, quote, unquote, urljoin, urlsplit
 
+from lxml import etree
+
 from equigen.config.source_settings import DumpsSettings
-from equigen.dumps.files import GROUPS_FILE, Kind, checksums_name, dumps_among, groups_name
+from equigen.dumps.files import (
+    GROUPS_FILE,
+    DumpName,
+    Kind,
+    checksums_name,
+    dumps_among,
+    groups_name,
+)
 from equigen.errors import (
     BadBodyError,
     EquigenError,
@@ -23,7 +31,7 @@ from equigen.http.client import Answer, Client
 _MAX_BYTES = 10_000_000
 _NOT_FOUND = 404
 _MOST_NAMED = 6
-_MOST_DIGITS = 18
+_SIZE = re.compile("[0-9]{1,18}")
 _DISCOGS_FILE = re.compile(r"discogs_\d{8}_(?:(?:masters|releases)\.xml\.gz|CHECKSUM\.txt)")
 _STAMP = re.compile(r"\d{8}-\d{6}")
 # sha256sum writes two spaces, or one and a star; Discogs writes one space.
@@ -38,15 +46,13 @@ class Listed(NamedTuple):
     size_bytes: int
 
 
-class Offer(NamedTuple):
+class DumpOffer(NamedTuple):
     """A dump on a host; `size_bytes` is 0 where the host's listing has no sizes.
 
-    `name` is its local file name, `host_name` its name in the host's checksums.
+    `dump` has its local file name, `host_name` is its name in the host's checksums.
     """
 
-    kind: Kind
-    stamp: str
-    name: str
+    dump: DumpName
     url: str
     size_bytes: int
     host_name: str
@@ -54,7 +60,7 @@ class Offer(NamedTuple):
 
 
 @dataclass(slots=True)
-class Finder:
+class DumpFinder:
     """A client of the hosts' listings that requests each page once; `year` is this year."""
 
     client: Client
@@ -64,7 +70,7 @@ class Finder:
     _checksums: dict[str, Mapping[str, str]] = field(default_factory=dict)
     _no_index: EquigenError | None = None
 
-    def find(self, kind: Kind) -> Offer:
+    def find(self, kind: Kind) -> DumpOffer:
         """Return the newest dump of a kind that has checksums, or that of the date in the settings.
 
         Raises:
@@ -74,7 +80,7 @@ class Finder:
         """
         return self._groups() if kind is Kind.GROUPS else self._discogs(kind)
 
-    def sha256(self, offer: Offer) -> str:
+    def sha256(self, offer: DumpOffer) -> str:
         """Return the published SHA-256 of a dump.
 
         Raises:
@@ -94,7 +100,7 @@ class Finder:
             raise BadBodyError(msg, url=url)
         return sha256
 
-    def _discogs(self, kind: Kind) -> Offer:
+    def _discogs(self, kind: Kind) -> DumpOffer:
         date = self.settings.date
         without_sums: list[str] = []
         for year in [int(date[:4])] if date else [self.year, self.year - 1]:
@@ -103,8 +109,7 @@ class Finder:
                 sums = index.get(checksums_name(found.stamp))
                 if sums:
                     _, url, size_bytes = index[found.name]
-                    name = found.name
-                    return Offer(kind, found.stamp, name, url, size_bytes, name, sums.url)
+                    return DumpOffer(found, url, size_bytes, found.name, sums.url)
                 without_sums.append(found.name)
         dates = (
             found.stamp for index in self._indexes.values() for found in dumps_among(index, kind)
@@ -127,7 +132,7 @@ class Finder:
             self._indexes[year] = index
         return self._indexes[year]
 
-    def _groups(self) -> Offer:
+    def _groups(self) -> DumpOffer:
         base = self.settings.musicbrainz_url
         if date := self.settings.date:
             url = f"{base}/"
@@ -139,15 +144,9 @@ class Finder:
         if not stamp:
             raise self._none(Kind.GROUPS, url, [each[:8] for each in stamps], [])
         folder = f"{base}/{stamp}"
-        return Offer(
-            Kind.GROUPS,
-            stamp,
-            groups_name(stamp),
-            f"{folder}/{GROUPS_FILE}",
-            0,
-            GROUPS_FILE,
-            f"{folder}/SHA256SUMS",
-        )
+        dump = DumpName(groups_name(stamp), Kind.GROUPS, stamp)
+        url, sums_url = f"{folder}/{GROUPS_FILE}", f"{folder}/SHA256SUMS"
+        return DumpOffer(dump, url, 0, GROUPS_FILE, sums_url)
 
     def _none(
         self, kind: Kind, url: str, dates: Sequence[str], without_sums: Sequence[str]
@@ -188,7 +187,7 @@ def read_stamp(text: str) -> str:
 
 def read_stamps(page: str, url: str) -> Sequence[str]:
     """Return the folders (YYYYMMDD-HHMMSS) that a page links to, newest first."""
-    names = {_last_part(urlsplit(link).path) for link in _Index(page).links_from(url)}
+    names = {_last_part(urlsplit(link).path) for link in _links(_parsed(page), url)}
     return sorted(filter(_STAMP.fullmatch, names), reverse=True)
 
 
@@ -198,13 +197,15 @@ def read_index(page: str, url: str) -> Mapping[str, Listed]:
     The listing is a page with links, by `?download=KEY` or by path, or that of an S3 bucket, which
     has sizes; `url` is its address.
     """
-    index = _Index(page)
+    parsed = _parsed(page)
     found: dict[str, Listed] = {}
-    for key, size_bytes in index.entries:
+    for entry in parsed.iter("contents"):
+        key, size = entry.findtext("key", "").strip(), entry.findtext("size", "").strip()
         name = _last_part(key)
         if _DISCOGS_FILE.fullmatch(name):
+            size_bytes = int(size) if _SIZE.fullmatch(size) else 0
             found.setdefault(name, Listed(name, urljoin(url, quote(key)), size_bytes))
-    for link in index.links_from(url):
+    for link in _links(parsed, url):
         parts = urlsplit(link)
         name = _last_part(parse_qs(parts.query).get("download", [parts.path])[0])
         if _DISCOGS_FILE.fullmatch(name):
@@ -225,45 +226,18 @@ def _last_part(path: str) -> str:
     return unquote(path).rstrip("/").rpartition("/")[2]
 
 
-class _Index(HTMLParser):
-    """The links of an HTML page, and the entries of an S3 bucket's XML listing."""
+def _links(page: Any, url: str) -> Iterator[str]:  # noqa: ANN401  (lxml's hints say less)
+    """Yield all links of a parsed page as absolute URLs; ignore malformed ones."""
+    for href in page.xpath("//a/@href"):
+        try:
+            link = urljoin(url, href)
+            urlsplit(link)
+        except ValueError:
+            continue
+        yield link
 
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self._hrefs: list[str] = []
-        self.entries: list[tuple[str, int]] = []
-        self._open = self._key = self._size = ""
-        self.feed(page)
-        self.close()
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Collect a link, or start an entry."""
-        self._open = tag
-        if tag == "contents":
-            self._key = self._size = ""
-        self._hrefs += [value for name, value in attrs if tag == "a" and name == "href" and value]
-
-    def handle_endtag(self, tag: str) -> None:
-        """Finish an entry."""
-        self._open = ""
-        if tag == "contents" and self._key:
-            size = self._size.strip()
-            known = size.isascii() and size.isdecimal() and len(size) <= _MOST_DIGITS
-            self.entries.append((self._key.strip(), int(size) if known else 0))
-
-    def handle_data(self, data: str) -> None:
-        """Collect the key or size of an entry."""
-        if self._open == "key":
-            self._key += data
-        elif self._open == "size":
-            self._size += data
-
-    def links_from(self, url: str) -> Iterable[str]:
-        """Yield all links as absolute URLs; ignore malformed ones."""
-        for href in self._hrefs:
-            try:
-                link = urljoin(url, href)
-                urlsplit(link)
-            except ValueError:
-                continue
-            yield link
+def _parsed(page: str) -> Any:  # noqa: ANN401  (lxml's hints say less)
+    """Parse a page of HTML, or the XML listing of a bucket, whose names become lower-case."""
+    parser = etree.HTMLParser(encoding="utf-8", no_network=True)
+    return etree.fromstring(f"<html>{page}</html>".encode(), parser)

@@ -12,12 +12,12 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from pathlib import Path
 from typing import NamedTuple
 
 from equigen.dataset.context import Bar, BarMaker
+from equigen.dumps.catalogue import DumpOffer
 from equigen.errors import BadBodyError, ConnectionFailedError, StorageError
 from equigen.http.addresses import shown
 from equigen.http.client import Client, Stream
@@ -32,23 +32,12 @@ _LENGTH = re.compile(r"\d{1,18}")
 _OK, _PARTIAL, _NOT_SATISFIABLE = 200, 206, 416
 
 
-class Outcome(StrEnum):
+class TransferOutcome(StrEnum):
     """The way in which a file, proven by its SHA-256, came into the folder."""
 
     DOWNLOADED = "downloaded"
     RESUMED = "downloaded, the rest of it"
     THERE = "already there"
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A file to download; `label` is shown, `size_bytes` is 0 where it isn't known yet."""
-
-    label: str
-    name: str
-    url: str
-    sha256: str
-    size_bytes: int
 
 
 class Version(NamedTuple):
@@ -125,7 +114,7 @@ def _is_same(headers: Mapping[str, str], version: Version) -> bool:
     return not (modified and version.last_modified) or modified == version.last_modified
 
 
-class Part:
+class PartialDownload:
     """The part of `target` that has come so far; the constructor reads and hashes it.
 
     `advance` is called with each count of bytes read or written, and with minus all of them when
@@ -297,8 +286,10 @@ def _read(path: Path, use: Callable[[bytes], None], advance: Callable[[int], Non
     return size_bytes
 
 
-def get_file(client: Client, wanted: Wanted, folder: Path, open_bar: BarMaker) -> Outcome:
-    """Make sure that a file is in `folder` with its SHA-256; download the missing bytes.
+def get_file(
+    client: Client, offer: DumpOffer, sha256: str, folder: Path, open_bar: BarMaker
+) -> TransferOutcome:
+    """Make sure that a dump is in `folder` with its SHA-256; download the missing bytes.
 
     Bytes that came are kept after any error, and a later call resumes if the host allows it. An
     existing file with another SHA-256 is renamed to NAME.wrong once the right one has come.
@@ -309,46 +300,44 @@ def get_file(client: Client, wanted: Wanted, folder: Path, open_bar: BarMaker) -
         StorageError: the disk refuses, or has no room.
 
     """
-    target = folder / wanted.name
-    with open_bar(f"get {wanted.label}", wanted.size_bytes, "B") as bar:
+    target = folder / offer.dump.name
+    with open_bar(f"get {offer.dump.kind}", offer.size_bytes, "B") as bar:
         if target.is_file():
             bar.expect(target.stat().st_size)
-            if sha256_of(target, bar.advance) == wanted.sha256:
+            if sha256_of(target, bar.advance) == sha256:
                 remove_part(target)
-                return Outcome.THERE
+                return TransferOutcome.THERE
             bar.advance(-target.stat().st_size)
-            bar.expect(wanted.size_bytes)
-        part = Part(target, wanted.sha256, bar.advance)
+            bar.expect(offer.size_bytes)
+        part = PartialDownload(target, sha256, bar.advance)
         had_bytes = part.size_bytes
         if not part.is_whole:
-            began = _fill(client, wanted, part, bar)
+            began = _fill(client, offer, part, bar)
             had_bytes = 0 if began else had_bytes
         if not part.has_sha256:
             msg = (
-                f"{shown(wanted.url)}: expected {wanted.name} with the SHA-256 {wanted.sha256}, got"
+                f"{shown(offer.url)}: expected {offer.dump.name} with the SHA-256 {sha256}, got"
                 f" {part.size_bytes:,} bytes with {part.got()}. They were thrown away. Run again to"
                 " download it anew; if that ends so too, the host's file or checksum is wrong."
             )
             part.discard()
-            raise BadBodyError(msg, url=wanted.url)
+            raise BadBodyError(msg, url=offer.url)
         part.put_in_place()
-    return Outcome.RESUMED if had_bytes else Outcome.DOWNLOADED
+    return TransferOutcome.RESUMED if had_bytes else TransferOutcome.DOWNLOADED
 
 
-def _fill(client: Client, wanted: Wanted, part: Part, bar: Bar) -> bool:
+def _fill(client: Client, offer: DumpOffer, part: PartialDownload, bar: Bar) -> bool:
     """Download the missing bytes; return whether the download started at the first byte."""
     began = not part.size_bytes
 
     def take(stream: Stream) -> None:
         nonlocal began
-        began |= _take(stream, wanted, part, bar)
+        began |= _take(stream, offer, part, bar)
 
     furthest = part.size_bytes
     while True:
         try:
-            client.stream(
-                wanted.url, take, asking=lambda: conditions(part.version, part.size_bytes)
-            )
+            client.stream(offer.url, take, asking=lambda: conditions(part.version, part.size_bytes))
         except (ConnectionFailedError, BadBodyError):
             # A download that gets further with each try will end.
             if part.size_bytes <= furthest:
@@ -358,7 +347,7 @@ def _fill(client: Client, wanted: Wanted, part: Part, bar: Bar) -> bool:
             return began
 
 
-def _take(stream: Stream, wanted: Wanted, part: Part, bar: Bar) -> bool:
+def _take(stream: Stream, offer: DumpOffer, part: PartialDownload, bar: Bar) -> bool:
     body = judge(stream.status, stream.headers, part.version, part.size_bytes)
     if body is Body.OTHER:
         msg = (
@@ -372,8 +361,8 @@ def _take(stream: Stream, wanted: Wanted, part: Part, bar: Bar) -> bool:
         return False
     if body is Body.ALL:
         version = version_of(stream.headers)
-        if version.size_bytes < 0 < wanted.size_bytes:
-            version = version._replace(size_bytes=wanted.size_bytes)
+        if version.size_bytes < 0 < offer.size_bytes:
+            version = version._replace(size_bytes=offer.size_bytes)
         part.begin(version)
     else:
         part.require_room()

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from support import FakeTime, examples
 
 from equigen.dataset.context import Bar
-from equigen.dumps.transfer import Outcome, Wanted, get_file
+from equigen.dumps.catalogue import DumpOffer
+from equigen.dumps.files import DumpName, Kind
+from equigen.dumps.transfer import TransferOutcome, get_file
 from equigen.errors import BadBodyError, ConnectionFailedError, HttpStatusError, StorageError
 from equigen.http.client import Client
 from equigen.http.limits import Patience
@@ -51,14 +53,14 @@ def get(
     digest: str = "",
     size_bytes: int = 0,
     bar: CountingBar | None = None,
-) -> Outcome:
+) -> TransferOutcome:
     """Get the host's file as a run does, with waits that take no time."""
-    wanted = Wanted(
-        "masters", NAME, f"{host.url}/f", digest or sha256(host.files["/f"].body), size_bytes
-    )
+    dump = DumpName(NAME, Kind.MASTERS, "20260601")
+    offer = DumpOffer(dump, f"{host.url}/f", size_bytes, NAME, f"{host.url}/sums")
+    expected = digest or sha256(host.files["/f"].body)
     patience = Patience(tries=tries)
     with Client({}, user_agent="T/1", patience=patience, clock=FakeTime().clock()) as client:
-        return get_file(client, wanted, folder, bar or CountingBar())
+        return get_file(client, offer, expected, folder, bar or CountingBar())
 
 
 def names(folder: Path) -> set[str]:
@@ -83,7 +85,7 @@ def test_a_file_comes_whole_and_leaves_nothing_beside_it(tmp_path: Path) -> None
     bar = CountingBar()
     with DumpHost() as host:
         host.files["/f"] = Hosted(BODY)
-        assert get(host, tmp_path, bar=bar) is Outcome.DOWNLOADED
+        assert get(host, tmp_path, bar=bar) is TransferOutcome.DOWNLOADED
     assert (tmp_path / NAME).read_bytes() == BODY
     assert names(tmp_path) == {NAME}
     assert (bar.done, bar.total) == (len(BODY), len(BODY))
@@ -95,7 +97,7 @@ def test_a_file_that_is_there_and_good_is_not_asked_for(tmp_path: Path) -> None:
     (tmp_path / f"{NAME}.part").write_bytes(b"old")
     with DumpHost() as host:
         host.files["/f"] = Hosted(BODY)
-        assert get(host, tmp_path) is Outcome.THERE
+        assert get(host, tmp_path) is TransferOutcome.THERE
         assert not host.seen
     assert names(tmp_path) == {NAME}
 
@@ -108,7 +110,7 @@ def test_a_file_that_is_there_and_wrong_makes_way_when_the_right_one_came(tmp_pa
         with pytest.raises(BadBodyError):
             get(host, tmp_path, digest="0" * 64)
         assert (tmp_path / NAME).read_bytes() == b"mine"
-        assert get(host, tmp_path) is Outcome.DOWNLOADED
+        assert get(host, tmp_path) is TransferOutcome.DOWNLOADED
     assert (tmp_path / NAME).read_bytes() == BODY
     assert (tmp_path / f"{NAME}.wrong").read_bytes() == b"mine"
 
@@ -118,7 +120,7 @@ def test_cuts_within_a_run_are_gone_on_from(tmp_path: Path) -> None:
     bar = CountingBar()
     with DumpHost() as host:
         host.files["/f"] = Hosted(BODY, ranges=True, cuts=[10_000] * 7)
-        assert get(host, tmp_path, tries=2, bar=bar) is Outcome.DOWNLOADED
+        assert get(host, tmp_path, tries=2, bar=bar) is TransferOutcome.DOWNLOADED
         starts = [seen.headers.get("range") for seen in host.seen]
         assert starts == [None, *(f"bytes={n}0000-" for n in range(1, 8))]
     assert (tmp_path / NAME).read_bytes() == BODY
@@ -141,7 +143,7 @@ def test_another_run_goes_on_where_the_host_honours_ranges(tmp_path: Path) -> No
     with DumpHost() as host:
         host.files["/f"] = Hosted(BODY, ranges=True)
         cut_once(host, tmp_path)
-        assert get(host, tmp_path, bar=bar) is Outcome.RESUMED
+        assert get(host, tmp_path, bar=bar) is TransferOutcome.RESUMED
         assert [seen.headers["range"] for seen in host.seen] == ["bytes=40000-"]
         assert host.seen[0].headers["if-range"] == '"one"'
     assert (tmp_path / NAME).read_bytes() == BODY
@@ -155,7 +157,7 @@ def test_another_run_starts_over_where_it_does_not(tmp_path: Path) -> None:
     with DumpHost() as host:
         host.files["/f"] = Hosted(BODY)
         cut_once(host, tmp_path)
-        assert get(host, tmp_path, bar=bar) is Outcome.DOWNLOADED
+        assert get(host, tmp_path, bar=bar) is TransferOutcome.DOWNLOADED
         assert len(host.seen) == 1
     assert (tmp_path / NAME).read_bytes() == BODY
     assert bar.done == len(BODY)
@@ -172,7 +174,7 @@ def test_a_part_of_another_version_is_never_continued(tmp_path: Path, *, believe
         # The same checksum as if it had been so all the time: only the ETag tells.
         notes = tmp_path / f"{NAME}.part.json"
         notes.write_text(notes.read_text().replace(sha256(BODY), sha256(other)))
-        assert get(host, tmp_path) is Outcome.DOWNLOADED
+        assert get(host, tmp_path) is TransferOutcome.DOWNLOADED
     assert (tmp_path / NAME).read_bytes() == other
 
 
@@ -183,7 +185,7 @@ def test_a_part_of_a_file_with_another_checksum_is_thrown_away(tmp_path: Path) -
         host.files["/f"] = Hosted(BODY, ranges=True)
         cut_once(host, tmp_path)
         host.files["/f"] = Hosted(other, ranges=True)  # with the same ETag, even
-        assert get(host, tmp_path) is Outcome.DOWNLOADED
+        assert get(host, tmp_path) is TransferOutcome.DOWNLOADED
         assert "range" not in host.seen[0].headers
     assert (tmp_path / NAME).read_bytes() == other
 
@@ -195,12 +197,12 @@ def test_a_date_is_enough_to_go_on(tmp_path: Path, etag: str) -> None:
     with DumpHost() as host:
         host.files["/f"] = Hosted(BODY, ranges=True, etag=etag, modified=date)
         cut_once(host, tmp_path)
-        assert get(host, tmp_path) is Outcome.RESUMED
+        assert get(host, tmp_path) is TransferOutcome.RESUMED
         assert host.seen[0].headers["if-range"] == date
         (tmp_path / NAME).unlink()
         host.files["/f"].modified = ""
         cut_once(host, tmp_path)
-        assert get(host, tmp_path) is Outcome.DOWNLOADED
+        assert get(host, tmp_path) is TransferOutcome.DOWNLOADED
         assert "range" not in host.seen[0].headers
 
 
@@ -210,7 +212,7 @@ def test_a_part_that_is_the_whole_is_taken_without_asking(tmp_path: Path) -> Non
         host.files["/f"] = Hosted(BODY, ranges=True)
         cut_once(host, tmp_path)
         (tmp_path / f"{NAME}.part").write_bytes(BODY)
-        assert get(host, tmp_path) is Outcome.RESUMED
+        assert get(host, tmp_path) is TransferOutcome.RESUMED
         assert not host.seen
     assert names(tmp_path) == {NAME}
 
@@ -222,7 +224,7 @@ def test_a_part_that_is_spoilt_is_downloaded_anew(tmp_path: Path, length: int) -
         host.files["/f"] = Hosted(BODY, ranges=True)
         cut_once(host, tmp_path)
         (tmp_path / f"{NAME}.part").write_bytes(b"x" * length)
-        assert get(host, tmp_path) is Outcome.DOWNLOADED
+        assert get(host, tmp_path) is TransferOutcome.DOWNLOADED
         assert "range" not in host.seen[0].headers
 
 
@@ -235,7 +237,7 @@ def test_a_part_that_was_changed_within_is_refused_and_anew_the_next_time(tmp_pa
         with pytest.raises(BadBodyError):
             get(host, tmp_path)
         assert names(tmp_path) == set()
-        assert get(host, tmp_path) is Outcome.DOWNLOADED
+        assert get(host, tmp_path) is TransferOutcome.DOWNLOADED
 
 
 @pytest.mark.parametrize("notes", ["", "{", "[]", "{}", '"x"', '{"sha256": 1}', "\x00"])
@@ -248,7 +250,7 @@ def test_a_part_of_which_nothing_is_known_is_downloaded_anew(tmp_path: Path, not
         path.write_text(notes)
         if not notes:
             path.unlink()
-        assert get(host, tmp_path) is Outcome.DOWNLOADED
+        assert get(host, tmp_path) is TransferOutcome.DOWNLOADED
         assert "range" not in host.seen[0].headers
 
 
@@ -261,7 +263,7 @@ def test_a_host_that_says_there_is_no_more_is_asked_anew(tmp_path: Path) -> None
         host.files["/f"] = Hosted(short, ranges=True, believes=True)
         notes = tmp_path / f"{NAME}.part.json"
         notes.write_text(notes.read_text().replace(sha256(BODY), sha256(short)))
-        assert get(host, tmp_path) is Outcome.DOWNLOADED
+        assert get(host, tmp_path) is TransferOutcome.DOWNLOADED
         assert [seen.headers.get("range") for seen in host.seen] == ["bytes=40000-", None]
     assert (tmp_path / NAME).read_bytes() == short
 
@@ -274,7 +276,7 @@ def test_a_whole_part_of_unknown_length_is_recognised(tmp_path: Path) -> None:
         notes = tmp_path / f"{NAME}.part.json"
         notes.write_text(json.dumps({**json.loads(notes.read_text()), "size_bytes": -1}))
         (tmp_path / f"{NAME}.part").write_bytes(BODY)
-        assert get(host, tmp_path) is Outcome.RESUMED
+        assert get(host, tmp_path) is TransferOutcome.RESUMED
         assert [seen.headers.get("range") for seen in host.seen] == ["bytes=100000-"]
 
 
@@ -306,7 +308,7 @@ def test_a_file_of_unannounced_length_is_held_against_what_was_listed(tmp_path: 
     """A clean end too early is a cut, and is gone on from."""
     with DumpHost() as host:
         host.files["/f"] = Hosted(BODY, ranges=True, length=-1, cuts=[60_000])
-        assert get(host, tmp_path, size_bytes=len(BODY)) is Outcome.DOWNLOADED
+        assert get(host, tmp_path, size_bytes=len(BODY)) is TransferOutcome.DOWNLOADED
         assert [seen.headers.get("range") for seen in host.seen] == [None, "bytes=60000-"]
     assert (tmp_path / NAME).read_bytes() == BODY
 
@@ -341,7 +343,7 @@ def test_a_missing_file_is_an_error_that_keeps_the_part(tmp_path: Path) -> None:
             with pytest.raises(HttpStatusError):
                 get(host, tmp_path)
         host.files["/f"].status, host.files["/f"].ranges = 200, True
-        assert get(host, tmp_path) is Outcome.RESUMED
+        assert get(host, tmp_path) is TransferOutcome.RESUMED
 
 
 @examples(15)
