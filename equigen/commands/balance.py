@@ -234,7 +234,7 @@ def _summary(context: Context, plan: _Plan, output: Path | None, *, dry_run: boo
             ("genre", "had", "kept", "decades", "kept of each"),
             (*by_genre, ("total", rows_in, rows_out, "", "")),
         ),
-        notes=[*_notes(plan), *_deeds(plan, output, dry_run=dry_run)],
+        notes=list(_notes(plan, output, dry_run=dry_run)),
     )
 
 
@@ -248,7 +248,7 @@ def _span(decades: Mapping[str, int]) -> tuple[str, str]:
     return ", ".join(parts), "-".join(f"{count:,}" for count in counts)
 
 
-def _notes(plan: _Plan) -> Iterator[str]:
+def _notes(plan: _Plan, output: Path | None, *, dry_run: bool) -> Iterator[str]:
     if plan.smallest:
         yield f"{plan.per_genre:,} of each genre: {plan.smallest} can give no more"
     short = [name for name, each in plan.genres.items() if each.kept < plan.per_genre]
@@ -260,9 +260,6 @@ def _notes(plan: _Plan) -> Iterator[str]:
             f"{len(short):,} of {len(plan.genres):,} genres can give less than"
             f" {plan.per_genre:,}: {named}{more}"
         )
-
-
-def _deeds(plan: _Plan, output: Path | None, *, dry_run: bool) -> Iterator[str]:
     if dry_run:
         yield "nothing was written: --dry-run"
     elif output:

@@ -102,6 +102,7 @@ def run(context: Context) -> Summary:
         *((f"quota of {quota['host']}", _QUOTA_LEFT.format(**quota)) for quota in quotas),
         *((f"{rest.host} rests", f"until {rest.until}: {rest.why}") for rest in resting),
     ]
+    licences = [f"{count:,} rows: {text}" for text, count in found.licences.items()]
     if found.pending:
         rows.append(("fetched, not in the TSV yet", found.pending))
     return Summary(
@@ -111,7 +112,7 @@ def run(context: Context) -> Summary:
         rows_out=found.rows,
         facts=facts,
         table=Table((str(context.directory), ""), tuple(rows)),
-        notes=[*found.notes(), f"next: {next_step}"],
+        notes=[*licences, f"next: {next_step}"],
     )
 
 
@@ -146,10 +147,6 @@ class _Found:
     def covers_left(self) -> int:
         """The number of covers that a download would fetch, once no host rests."""
         return self.missing + self.gone + self.to_try_again
-
-    def notes(self) -> list[str]:
-        """Return a note for each licence that rows come under."""
-        return [f"{count:,} rows: {text}" for text, count in self.licences.items()]
 
     def next_step(self) -> str:
         """Return the next command to run."""

@@ -35,7 +35,7 @@ _FURTHER_FONTS = (
     "Malgun Gothic", "Nirmala UI", "WenQuanYi Zen Hei", "Unifont",
 )  # fmt: skip
 _FONT = "DejaVu Sans"
-# At 9 points, in inches: a letter, a line, what is left free beside a number.
+# At 9 points, in inches: a letter, a line, the free space beside a number.
 _LETTER_IN, _LINE_IN, _PADDING_IN = 0.082, 0.3, 0.14
 _NARROWEST_IN, _WIDEST_HEAD_IN, _BARS_IN = 0.46, 0.9, 5.8
 
@@ -57,7 +57,7 @@ _TO_RGB = (
     (-1.2684380046, 2.6097574011, -0.3413193965),
     (-0.0041960863, -0.7034186147, 1.7076147010),
 )
-# Where sRGB's curve starts, and what it is made of: https://www.w3.org/TR/WCAG22/
+# The start and the parameters of sRGB's curve: https://www.w3.org/TR/WCAG22/
 _LINEAR_BELOW, _SLOPE, _OFFSET, _POWER = 0.04045, 12.92, 0.055, 2.4
 
 

@@ -1,4 +1,4 @@
-"""Add up, in one pass over the rows, what a report says of them."""
+"""Add up the figures of a report in one pass over the rows."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
