@@ -67,13 +67,13 @@ def map_table(
         InputError: it is no such TSV, or lacks a column of `required`.
 
     """
-    from equigen.dataset.table_reader import Reader  # noqa: PLC0415  (polars starts a thread)
+    from equigen.dataset.table_reader import TableReader  # noqa: PLC0415  (polars starts a thread)
 
     with reading_tsv(path, made_by=made_by, required=required) as tsv:
         names, head_bytes = tsv.columns, tsv.head_bytes
     with path.open("rb") as file:
         stamp = stamp_of(file.fileno())
-        reader = Reader(path, file, names, columns, made_by, required, block_bytes)
+        reader = TableReader(path, file, names, columns, made_by, required, block_bytes)
         yield from reader.chunks(head_bytes, work)
         _WHOLE[path.absolute()] = stamp
 

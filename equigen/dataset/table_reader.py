@@ -112,7 +112,7 @@ def removals(spans: Sequence[Spans], rows: Sequence[int] | pl.Series) -> Iterabl
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class TableReader:
     """An open TSV, named `names` in its header, of which `columns` are read."""
 
     path: Path
