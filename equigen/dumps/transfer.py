@@ -132,12 +132,12 @@ class PartialDownload:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the part has as many bytes as the host announced."""
+        """True if the part has as many bytes as the host announced."""
         return self.size_bytes == self.version.size_bytes
 
     @property
     def has_sha256(self) -> bool:
-        """Whether the part has the expected SHA-256."""
+        """True if the part has the expected SHA-256."""
         return self.size_bytes > 0 and self.got() == self.sha256
 
     def got(self) -> str:

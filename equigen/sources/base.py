@@ -79,7 +79,21 @@ class Advice:
     no_pictures: str = ""
 
 
-class OnlineSource(Protocol):
+class Service(Protocol):
+    """A service on the network, and the ways in which it wants to be asked."""
+
+    @property
+    def user_agent(self) -> str:
+        """The User-Agent for the service."""
+        ...
+
+    @property
+    def policies(self) -> Mapping[str, HostPolicy]:
+        """The limits and headers of each host, by host pattern; the client enforces them."""
+        ...
+
+
+class OnlineSource(Service, Protocol):
     """A source of albums that the fetch stage pages through."""
 
     @property
@@ -100,16 +114,6 @@ class OnlineSource(Protocol):
     @property
     def page_size(self) -> int:
         """The number of results of a full page."""
-        ...
-
-    @property
-    def user_agent(self) -> str:
-        """The User-Agent for the service."""
-        ...
-
-    @property
-    def policies(self) -> Mapping[str, HostPolicy]:
-        """The limits and headers of each host, by host pattern; the client enforces them."""
         ...
 
     def key(self, query: Query) -> str:
@@ -189,18 +193,8 @@ class LocalSource:
 Source = OnlineSource | LocalSource
 
 
-class Renewer(Protocol):
+class Renewer(Service, Protocol):
     """A source that gives a picture a new URL when the old one has expired."""
-
-    @property
-    def user_agent(self) -> str:
-        """The User-Agent for the service."""
-        ...
-
-    @property
-    def policies(self) -> Mapping[str, HostPolicy]:
-        """The limits and headers of each host, by host pattern."""
-        ...
 
     def renewal(self, album_id: str, picture: str) -> Request | None:
         """Return the request for an album's picture URLs; None where the album isn't the source's.

@@ -293,7 +293,7 @@ def test_only_what_is_known_well_is_searched_by_its_bytes(start: bytes, head: ob
 
 @given(st.text("<!?a>").map(str.encode))
 def test_a_block_is_plain_where_all_that_opens_is_a_tag(block: bytes) -> None:
-    """Wherever the signs stand, and however many there are."""
+    """The signs may stand anywhere, in any number."""
     assert is_plain(block) == (b"<!" not in block and b"<?" not in block)
 
 

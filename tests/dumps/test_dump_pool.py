@@ -127,7 +127,7 @@ def test_who_stops_early_leaves_no_process(large: Path) -> None:
 @linux_only
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_process_that_is_killed_is_an_error(large: Path, which: int) -> None:
-    """What came before it is not taken for the whole, and the other one ends too."""
+    """The rows before it are not taken for the whole, and the other process ends too."""
     before = set(children())
     batches = reading(large)
     count = len(next(batches))
@@ -159,7 +159,7 @@ def test_trouble_in_a_process_is_told_as_trouble_here_is(tmp_path: Path, large: 
 @posix_only
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_signal_leaves_no_process(large: Path, number: signal.Signals) -> None:
-    """Whoever leads them gets it, at any moment: the others end by themselves."""
+    """The process that leads them gets it at any moment: the others end by themselves."""
     reader = subprocess.Popen(
         [sys.executable, "-c", _READS, str(large), *sys.path],
         stdin=subprocess.PIPE,

@@ -52,7 +52,7 @@ CHARACTERS = st.characters(
 
 @dataclass(frozen=True)
 class Cut:
-    """How a dump is cut and read, and what stands before it."""
+    """The blocks and readers of a dump, and the bytes before it."""
 
     block_bytes: int
     readers: int
@@ -82,7 +82,7 @@ def test_made_records_read_as_their_tree_does(
     names: list[str],
     cut: Cut,
 ) -> None:
-    """Whatever the blocks, the readers, and the way that the XML is written."""
+    """The blocks, the readers and the way that the XML is written make no difference."""
     is_plain = ways == PLAIN
     records = [side.made(Pen(seed, is_plain=is_plain, names=names)) for seed in seeds]
     content = cut.bom + document(Pen(seeds[0], is_plain=is_plain), side.root, records).encode()

@@ -71,7 +71,7 @@ def test_artists_are_credited_as_discogs_shows_them(
     ],
 )
 def test_a_year_has_four_digits(text: str, whole: int, leading: int) -> None:
-    """Whatever else stands in its place is no year."""
+    """Any other text in its place is no year."""
     assert (whole_year(text), leading_year(text)) == (whole, leading)
 
 

@@ -165,7 +165,7 @@ def test_another_run_starts_over_where_it_does_not(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("believes", [False, True], ids=["If-Range held", "If-Range ignored"])
 def test_a_part_of_another_version_is_never_continued(tmp_path: Path, *, believes: bool) -> None:
-    """Whether the host keeps to If-Range, or joins whatever was asked for."""
+    """The host may keep to If-Range, or join anything that was asked for."""
     other = made_up(100_000, "b")
     with DumpHost() as host:
         host.files["/f"] = Hosted(BODY, ranges=True)
@@ -192,7 +192,7 @@ def test_a_part_of_a_file_with_another_checksum_is_thrown_away(tmp_path: Path) -
 
 @pytest.mark.parametrize("etag", ["", 'W/"weak"'])
 def test_a_date_is_enough_to_go_on(tmp_path: Path, etag: str) -> None:
-    """Where there is no strong ETag; without either, all is asked for again."""
+    """It serves for a file without a strong ETag; without either, all is requested again."""
     date = "Mon, 01 Jun 2026 00:00:00 GMT"
     with DumpHost() as host:
         host.files["/f"] = Hosted(BODY, ranges=True, etag=etag, modified=date)

@@ -45,7 +45,7 @@ def context(tmp_path: Path) -> Context:
 def test_an_index_is_made_once_and_anew_when_its_dump_or_recipe_changes(
     tmp_path: Path, context: Context
 ) -> None:
-    """What is counted while it is made can be read from it."""
+    """The counts taken while it is made can be read from it."""
     dump, made = tmp_path / "a.dump", list[int]()
     dump.write_bytes(b"one")
     index = index_of(dump, recipe(made), context)

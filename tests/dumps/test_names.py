@@ -1,4 +1,4 @@
-"""Which files are dumps, what an index lists, what checksum files say."""
+"""Names of dumps, listings of hosts, and checksum files."""
 
 import gzip
 
@@ -115,7 +115,7 @@ def test_the_recorded_listing_of_a_bucket_is_an_index_with_sizes() -> None:
 
 @given(st.text(alphabet=st.sampled_from('<>&"=ahrefcontentskeysize/!-[]? \n'), max_size=80))
 def test_no_page_is_too_broken_to_be_read(page: str) -> None:
-    """What is no index lists nothing, and is no crash."""
+    """A page that is no index lists nothing, and is no crash."""
     assert read_index(page, PAGE) == {}
     assert read_stamps(page, PAGE) == []
 

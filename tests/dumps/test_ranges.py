@@ -1,4 +1,4 @@
-"""When the rest of a file may be joined to the part that is there."""
+"""The rest of a file is joined to the part that is there only if it fits."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What a MusicBrainz release group says."""
+"""The fields of a MusicBrainz release group."""
 
 import string
 
@@ -93,7 +93,7 @@ def test_other_pages_are_no_master(url: str) -> None:
 def test_any_masters_address_gives_its_number(
     number: int, language: str, before: str, view: str, after: str, end: str
 ) -> None:
-    """Whatever the artist and the title are."""
+    """The artist and the title make no difference."""
     slug = f"{before}-{after}/" if before else ""
     title = f"-{after}" if after else ""
     url = f"https://www.discogs.com/{language}{slug}master/{view}{number}{title}{end}"
@@ -102,7 +102,7 @@ def test_any_masters_address_gives_its_number(
 
 @given(st.text("htps:/w.discogcm-ae01?#", max_size=60))
 def test_no_address_takes_long_or_breaks(url: str) -> None:
-    """What isn't a master's page is 0; what is has its number in it."""
+    """An address of another page is 0; a master's has its number in it."""
     found = master_of(url)
     assert found == 0 or f"{found}" in url
 
@@ -175,7 +175,7 @@ def test_ids_are_in_small_letters() -> None:
 
 
 def test_only_the_primary_type_makes_an_album() -> None:
-    """Whatever the secondary types are."""
+    """The secondary types make no difference."""
     assert is_album({"primary-type": "Album", "secondary-types": ["Live"]})
     assert not is_album({"primary-type": "EP", "secondary-types": ["Album"]})
     assert not is_album({"primary-type": None})
@@ -227,7 +227,7 @@ def test_genres_go_by_votes() -> None:
 
 
 def test_tags_speak_where_no_genre_has_a_vote() -> None:
-    """Where one has, they don't."""
+    """With a vote for a genre, tags count for nothing."""
     assert genres(genres={"rock": 0, "folk": -1}, tags={"seen live": 2}) == ("seen live",)
     assert genres(genres={"rock": 1}, tags={"seen live": 9}) == ("rock",)
 

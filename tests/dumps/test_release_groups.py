@@ -62,7 +62,7 @@ def test_every_recorded_record_reads_as_its_json_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize("packing", [".tar.xz", ".tar.gz", ".tar.bz2", ".tar"])
 def test_however_the_tar_is_packed(tmp_path: Path, packing: str, *, first: bool) -> None:
-    """Wherever in it the member lies."""
+    """The member may lie anywhere in it."""
     path = write_dump(tmp_path / f"rg{packing}", lines([BLEACH] * 3), first=first)
     assert links_in(path) == [LINK] * 3
     assert groups_in(path) == [GROUP] * 3
@@ -139,7 +139,7 @@ def test_half_a_character_is_replaced(tmp_path: Path) -> None:
 
 
 def test_odd_records_are_skipped_and_counted(tmp_path: Path) -> None:
-    """What has no proper id or title is no row, and nothing breaks."""
+    """A record without a proper id or title is no row, and nothing breaks."""
     odd: list[object] = [
         BLEACH | {"id": None},
         BLEACH | {"id": "../x"},
@@ -219,7 +219,7 @@ def test_a_torn_last_line_is_told(tmp_path: Path) -> None:
     "bad", [b'{"id": "x", "tit', b'"release-groups": []}', b'{"Album"}{"discogs"}', b"}{"]
 )
 def test_a_broken_line_in_the_middle_is_named(tmp_path: Path, bad: bytes) -> None:
-    """Wherever it is torn: what could have held a row isn't lost silently."""
+    """It may be torn anywhere: a line that could have held a row isn't lost silently."""
     good = lines([BLEACH])
     path = tmp_path / "lines"
     path.write_bytes(good * 3000 + bad + b"\n" + good * 3000)

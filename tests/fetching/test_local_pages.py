@@ -28,7 +28,7 @@ class Held:
 
     @property
     def size(self) -> int:
-        """How many there are."""
+        """The number of albums."""
         return len(self.held)
 
     def offers(self) -> Iterator[Offer]:
@@ -97,7 +97,7 @@ def test_an_album_stands_under_each_label_it_fits_and_its_year(ledger: Ledger) -
 
 
 def test_pages_hold_a_hundred_each_in_the_order_of_numbers(ledger: Ledger) -> None:
-    """Whatever order offers come in."""
+    """The order of the offers makes no difference."""
     held = Held([offer(number) for number in range(250, 0, -1)])
     query = Query(LABELS["Jazz"], 2010)
     with pages_of(ledger, held, "Jazz") as pages:

@@ -159,7 +159,7 @@ def test_a_country_with_more_results_is_cut_by_format() -> None:
 
 
 def test_a_slice_that_can_be_cut_no_further_is_walked_to_its_reach() -> None:
-    """What lies beyond is counted, and no page is asked for that the service refuses."""
+    """Results beyond it are counted, and no page is requested that the service refuses."""
     items = several(2001, {"US": 9}, formats=("CD",))
     catalogue = Catalogue(tuple(items))
     refs = walk(catalogue, [2001])
@@ -177,7 +177,7 @@ def test_a_slice_that_can_be_cut_no_further_is_walked_to_its_reach() -> None:
 
 
 def test_results_in_no_slice_are_looked_for_in_the_query_itself() -> None:
-    """Where the slices don't add up, the query's own pages are walked as far as they go."""
+    """If the slices don't add up, the query's own pages are walked as far as they go."""
     items = several(2001, {"US": 4, "Oz?": 5}, formats=("CD",))
     assert said(walk(Catalogue(tuple(items)), [2001])) == [
         "2001 1",
@@ -198,7 +198,7 @@ def test_nothing_is_out_of_reach_where_all_is_small() -> None:
 
 
 def test_without_any_answer_only_the_first_page_is_certain() -> None:
-    """How many pages there are is not known before the first came."""
+    """The number of pages is not known before the first came."""
     catalogue = Catalogue(tuple(several(2001, {"US": 5}, formats=("CD",))))
     assert said(list(catalogue.plan([2001, 2000]).ahead(JAZZ, missing=100))) == ["2001 1"]
 
@@ -224,7 +224,7 @@ def test_pages_behind_enough_rows_wait() -> None:
 
 
 def test_pages_that_came_are_not_asked_again() -> None:
-    """What is there already, also with all its rows used, is passed over."""
+    """A page that is there already, also with all its rows used, is passed over."""
     catalogue = Catalogue(tuple(several(2001, {"US": 6}, formats=("CD",))))
     first = PageRef(Query(JAZZ, 2001), 1)
     catalogue.fetch(first)

@@ -1,4 +1,4 @@
-"""Which pages are read again, because their results moved or are in doubt."""
+"""Pages are read again because their results moved or are in doubt."""
 
 import math
 

@@ -156,7 +156,7 @@ def test_an_artist_in_two_spellings_belongs_to_one_label(
 
 @pytest.mark.parametrize("in_an_earlier_run", [False, True])
 def test_an_artist_of_one_id_belongs_to_one_label(*, in_an_earlier_run: bool) -> None:
-    """Whatever the source calls it; "Various" has an id and belongs to none."""
+    """The source may call it anything; "Various" has an id and belongs to none."""
     ids = ("discogs:a194", "discogs:a45")
     first = replace(other(1, artist="Nina"), artist_ids=ids)
     selection = Selection()
@@ -232,7 +232,7 @@ def test_albums_without_a_title_are_not_taken_for_one_another() -> None:
 
 
 def test_a_label_misses_what_its_quota_still_allows() -> None:
-    """What is missing goes down to 0 with every album, and not below."""
+    """The number of missing albums goes down to 0, and not below."""
     selection = Selection()
     assert selection.missing(JAZZ) == 3
     for number in range(4):

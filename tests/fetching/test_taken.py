@@ -27,7 +27,7 @@ def albums(count: int) -> list[tuple[Album, Identity]]:
 
 
 def test_a_write_that_breaks_off_lets_go_of_the_ledger(tmp_path: Path) -> None:
-    """What reads the rows is closed with it: nothing is left that would speak up later."""
+    """The reader of the rows is closed with it: nothing is left that would warn later."""
     context = dump_context(tmp_path)
     context.tsv.parent.mkdir(exist_ok=True)
     (tmp_path / f".{context.tsv.name}.new").mkdir()  # in the way of the file beside it

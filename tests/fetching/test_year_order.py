@@ -1,4 +1,4 @@
-"""How a label's quota is spread over the years, on a made-up service."""
+"""The spread of a label's quota over the years, on a made-up service."""
 
 import math
 import random

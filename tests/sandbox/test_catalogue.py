@@ -1,4 +1,4 @@
-"""What the invented catalogue promises: every label, every oddity, the same each time."""
+"""The made-up catalogue has every label and every oddity, the same each time."""
 
 import subprocess
 import sys

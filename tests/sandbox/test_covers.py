@@ -108,7 +108,7 @@ def test_covers_differ_and_are_not_flat() -> None:
     ],
 )
 def test_letters_the_font_lacks_are_left_out(text: str, kept: str) -> None:
-    """What cannot be lettered is spelled out or left out, and never a box."""
+    """A letter that the font lacks is spelled out or left out, and never a box."""
     assert printable(text) == kept
 
 

@@ -1,4 +1,4 @@
-"""Search: which entries match, how they are paged, and in what shape they come."""
+"""Search: matching entries, their pages, and the shape of a result."""
 
 import json
 from collections.abc import Sequence

@@ -134,7 +134,7 @@ def test_cassettes_show_in_the_formats_of_recorded_answers() -> None:
 
 @pytest.mark.parametrize("name", ERRORS)
 def test_recorded_errors_are_no_pages(name: str) -> None:
-    """What Discogs says when it refuses is not taken for a page without results."""
+    """An answer that refuses is not taken for a page without results."""
     with pytest.raises(BadBodyError, match="without a list of results") as caught:
         read(recorded("errors", name))
     assert caught.value.url == URL
@@ -248,7 +248,7 @@ def test_titles_are_split_at_the_first_separator(title: str, artist: str, album:
     ],
 )
 def test_a_year_is_four_digits_or_unknown(year: object, expected: str) -> None:
-    """What is no year is none, so that the year asked stands in for it."""
+    """A text that is no year counts as none, so that the year asked stands in for it."""
     assert read_one(year=year).year == expected
 
 
@@ -265,7 +265,7 @@ def test_formats_are_gathered_from_both_fields() -> None:
 
 
 def test_values_without_text_are_left_out_of_lists() -> None:
-    """What is nothing but white space or no text at all is no genre, style or format."""
+    """White space, or no text at all, is no genre, style or format."""
     listing = read_one(genre=["Jazz", "", " ", "\t", None, 7, ["Pop"]], style=["\n"], format=[" "])
     assert listing.genres == ("Jazz",)
     assert listing.styles == ()
@@ -322,7 +322,7 @@ def test_results_that_lack_what_each_has_are_torn(changed: dict[str, object], to
 
 
 def test_a_page_says_whether_it_is_counted() -> None:
-    """How many results there are is a guess where the service doesn't say it."""
+    """The number of results is a guess where the service doesn't give it."""
     assert read(ANSWER).is_counted
     assert not read({"results": [RESULT]}).is_counted
 
@@ -597,7 +597,7 @@ def test_on_loopback_neither_name_nor_credentials_are_needed(host: str) -> None:
     ["https://api.discogs.com", "https://api.discogs.com/", "https://API.Discogs.com"],
 )
 def test_the_real_service_needs_a_name_and_credentials(base_url: str) -> None:
-    """What is missing is told before the first request, one thing at a time."""
+    """Missing settings are told before the first request, one at a time."""
     with pytest.raises(ConfigError, match=r"discogs\.user_agent"):
         open_source(config(base_url=base_url, token="hunter2"))
     with pytest.raises(ConfigError, match="DISCOGS_TOKEN") as caught:
@@ -638,7 +638,7 @@ def test_an_unknown_source_is_refused_by_name() -> None:
 @given(st.lists(st.text(max_size=6), max_size=4))
 @examples(60)
 def test_lists_of_a_result_survive_their_cell(values: list[str]) -> None:
-    """What was read as several values is read as as many from the TSV."""
+    """Several values stay as many when they are read from the TSV."""
     listing = read_one(genre=values)
     cell = "|".join(value.replace("|", "/") for value in listing.genres)
     assert len(split_list(cell)) == len(listing.genres)

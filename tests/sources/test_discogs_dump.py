@@ -79,7 +79,7 @@ def test_a_master_without_a_link_or_a_picture_is_not_offered(tmp_path: Path) -> 
 
 
 def test_of_several_release_groups_an_album_wins_then_the_first_id(tmp_path: Path) -> None:
-    """Whatever order they stand in; relations that have ended count for nothing."""
+    """Their order makes no difference; relations that have ended count for nothing."""
     single = {"primary-type": "Single"}
     ended = group(1, master=6)
     ended["relations"][0]["ended"] = True
@@ -319,7 +319,7 @@ def test_a_refresh_of_the_api_that_was_cut_off_goes_on_after_a_dump_was_read(
 
 
 def test_status_knows_where_the_albums_came_from(tmp_path: Path) -> None:
-    """What it advises can be run as it stands, without an account."""
+    """The advice can be run as it stands, without an account."""
     write_masters(tmp_path, [Master(1)])
     write_groups(tmp_path, [group(1, master=1)])
     fetch.run(dump_context(tmp_path))
@@ -332,7 +332,7 @@ def test_status_knows_where_the_albums_came_from(tmp_path: Path) -> None:
 
 
 def test_a_placeholder_in_the_dump_hides_no_cover(tmp_path: Path) -> None:
-    """Where the dump's address leads to no cover, the archive's is taken."""
+    """If the dump's address leads to no cover, the archive's is taken."""
     spacer = "http://s.pixogs.com/images/spacer.gif"
     write_masters(tmp_path, [Master(1, uri=spacer), Master(2, uri=spacer)])
     write_groups(tmp_path, [group(1, master=1)])

@@ -189,7 +189,7 @@ def test_what_the_search_finds_is_judged_as_the_dump_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("count", [None, "7", True, -1, 2**60, 1.5])
 def test_an_odd_count_is_counted_anew(tmp_path: Path, count: object) -> None:
-    """What can't be a number of results is taken for what came."""
+    """A count that can't be one is replaced by the number of results that came."""
     page = read(tmp_path, GROUP, count=count)
     assert (page.items, page.pages) == (1, 1)
 
@@ -227,7 +227,7 @@ JSON = st.recursive(
 def test_odd_fields_never_break_a_page(
     tmp_path_factory: pytest.TempPathFactory, odd: dict[str, Any]
 ) -> None:
-    """Whatever a field holds, the result is a listing or one of the others."""
+    """A field may hold anything: the result is a listing or one of the others."""
     page = read(tmp_path_factory.getbasetemp(), GROUP | odd, GROUP)
     assert len(page.listings) + page.others == 2
     assert page.listings[-1].title == "Bleach"
@@ -316,7 +316,7 @@ def test_a_mirror_of_ones_own_needs_neither(tmp_path: Path, host: str) -> None:
 
 
 def test_the_licence_is_told(tmp_path: Path) -> None:
-    """Who uses the rows must know that the genres are not free for all."""
+    """Users of the rows must know that the genres are not free for all."""
     assert "CC BY-NC-SA 3.0" in live(tmp_path).licence
 
 

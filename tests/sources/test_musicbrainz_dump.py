@@ -99,7 +99,7 @@ def test_a_second_run_writes_nothing_and_a_newer_dump_adds_what_is_new(tmp_path:
 
 
 def test_all_recorded_release_groups_go_through(tmp_path: Path) -> None:
-    """Whatever shape they have: albums with a genre of some label become rows."""
+    """Records may have any shape: albums with a genre of some label become rows."""
     write_groups(tmp_path, records())
     summary = fetch_dumps(tmp_path, fetch={**MUSICBRAINZ, "labels": None})
     rows = read_rows(tmp_path / TSV)
