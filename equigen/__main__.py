@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from typing import NoReturn
 
 # Every matrix here is small: threads that share one product would only wait for each other.
@@ -16,6 +17,12 @@ def _stop_at_once(*_: object) -> NoReturn:
 
 for _number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(_number, _stop_at_once)
+
+# Names of files are UTF-8 whatever the locale says: a cover is found again under any other.
+if sys.getfilesystemencoding() != "utf-8":
+    shown = getattr(sys.stdout, "encoding", "utf-8")  # there may be no output
+    os.environ.setdefault("PYTHONIOENCODING", f"{shown}:backslashreplace")
+    os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606
 
 from equigen.cli.app import main  # noqa: E402  (from here on a signal is heard)
 

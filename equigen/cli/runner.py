@@ -23,6 +23,7 @@ from equigen.errors import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     EXIT_PARTLY,
+    ConfigError,
     EquigenError,
     MissingInputError,
     OutputClosedError,
@@ -97,6 +98,7 @@ def open_dataset(path: AnyPath | None, config: AnyPath | None) -> "Dataset":
     from equigen.dataset.dataset import Dataset  # noqa: PLC0415
     from equigen.storage.atomic import refuse_file  # noqa: PLC0415
 
+    _require_utf8_names()
     settings = load(Path(config) if config else None, flags=_folder_flag(path))
     context = Context(settings, TqdmBars(shown=False), say=lambda _: None)
     refuse_file(context.directory)
@@ -107,6 +109,16 @@ def open_dataset(path: AnyPath | None, config: AnyPath | None) -> "Dataset":
         )
         raise MissingInputError(msg)
     return Dataset(context)
+
+
+def _require_utf8_names() -> None:
+    """Refuse to run where names of files aren't UTF-8; the command line starts itself anew."""
+    if (encoding := sys.getfilesystemencoding()) != "utf-8":
+        msg = (
+            f"locale: names of files are {encoding} here; expected UTF-8, else covers aren't found"
+            " again elsewhere. Start Python with `-X utf8`, or set PYTHONUTF8=1. Nothing was done."
+        )
+        raise ConfigError(msg)
 
 
 def run_stage(
@@ -127,6 +139,7 @@ def run_stage(
     from equigen.config.layers import load  # noqa: PLC0415
     from equigen.dataset.context import Context  # noqa: PLC0415
 
+    _require_utf8_names()
     commands = {each.name: each for each in find_commands()}
     if name not in commands:
         msg = f"run: there is no command {name!r}; expected one of: {', '.join(commands)}."

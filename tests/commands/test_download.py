@@ -4,6 +4,8 @@ import hashlib
 import io
 import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -28,8 +30,10 @@ from support import (
     NOON,
     Script,
     ScriptedServer,
+    equigen,
     make_context,
     posix_only,
+    program_env,
     realdata,
     write_rows,
 )
@@ -129,6 +133,29 @@ def test_addresses_are_cleaned_when_a_row_is_read(tmp_path: Path) -> None:
     ]
     assert tsv.read_bytes() == before
     assert dedupe.run(make_context(tmp_path)).dropped["same picture"] == 1
+
+
+@posix_only
+def test_names_are_utf_8_whatever_the_locale_says(tmp_path: Path) -> None:
+    """A run in another locale finds the covers again; the API says how to start."""
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    with ScriptedServer(Script(body=JPEG)) as server:
+        rows_of(
+            tmp_path / "data", f"{server.url}/a.jpg", artist="Bj\u00f6rk", album="\u0106uk \u591c"
+        )
+        for env in (ascii_only, {}, ascii_only):
+            done = equigen("download", cwd=tmp_path, env=env)
+            assert done.returncode == 0, done.stderr
+    assert len(server.seen) == 1
+    (name,) = files_of(tmp_path / "data")
+    assert name.startswith("Jazz/Bj\u00f6rk - \u0106uk \u591c [")
+    code = "import equigen; equigen.open('data')"
+    command = [sys.executable, "-c", code]
+    env = program_env(**ascii_only)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+    )
+    assert "PYTHONUTF8=1" in done.stderr
 
 
 def test_covers_follow_their_rows(dataset: tuple[Path, Sandbox]) -> None:
