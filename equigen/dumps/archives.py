@@ -8,12 +8,14 @@ import io
 import lzma
 import os
 import tarfile
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple, Protocol, TypeVar, cast
+from types import MappingProxyType
+from typing import IO, NamedTuple, TypeVar, cast
 
 from isal import igzip_lib
 
@@ -27,6 +29,7 @@ _PACKED_BYTES = 256 * 1024
 _LONGEST_LINE_BYTES = 64 * 1024 * 1024
 _HEAD_BYTES = 512
 _USTAR = slice(257, 262)
+_Decompressor = lzma.LZMADecompressor | bz2.BZ2Decompressor | igzip_lib.IgzipDecompressor
 _ISAL_ERROR = cast("type[Exception]", igzip_lib.IsalError)
 Row = TypeVar("Row")
 
@@ -104,30 +107,13 @@ def _not_whole(dump: Path, what: str, kind: str, counts: DumpCounts) -> InputErr
     return InputError(msg)
 
 
-class _Decompressor(Protocol):
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def needs_input(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, max_length: int) -> bytes: ...
-
-
-class _Packing(NamedTuple):
-    name: str
-    magic: bytes
-    new: Callable[[], _Decompressor]
-
-
-_PACKINGS = (
-    _Packing("xz", b"\xfd7zXZ\0", lzma.LZMADecompressor),
-    _Packing(
-        "gzip",
-        b"\x1f\x8b",
-        lambda: igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP),
-    ),
-    _Packing("bzip2", b"BZh", bz2.BZ2Decompressor),
+# The first bytes of packed files, the name of each packing, and its decompressor.
+_PACKINGS: Mapping[bytes, tuple[str, Callable[[], _Decompressor]]] = MappingProxyType(
+    {
+        b"\xfd7zXZ\0": ("xz", lzma.LZMADecompressor),
+        b"\x1f\x8b": ("gzip", partial(igzip_lib.IgzipDecompressor, igzip_lib.DECOMP_GZIP)),
+        b"BZh": ("bzip2", bz2.BZ2Decompressor),
+    }
 )
 
 
@@ -137,7 +123,9 @@ class DumpFile:
     def __init__(self, file: io.FileIO) -> None:
         self._file = file
         start = file.read(_HEAD_BYTES) or b""
-        self._packing = next((each for each in _PACKINGS if start.startswith(each.magic)), None)
+        packings = (each for magic, each in _PACKINGS.items() if start.startswith(magic))
+        no_packing: tuple[str, Callable[[], _Decompressor] | None] = "", None
+        self._packing, self._new = next(packings, no_packing)
         self.rewind()
 
     @property
@@ -153,7 +141,7 @@ class DumpFile:
     def rewind(self) -> None:
         """Start again at the first byte."""
         self._file.seek(0)
-        self._stream = self._packing.new() if self._packing else None
+        self._stream = self._new() if self._new else None
 
     def read(self, size: int) -> bytes:
         """Return the next `size` bytes of the content, fewer only at its end.
@@ -162,7 +150,6 @@ class DumpFile:
             DumpError: the packed data is cut off or damaged, or the disk can't be read.
 
         """
-        packing = self._packing.name if self._packing else "packed"
         parts, missing = [], size
         try:
             while missing and (part := self._some(missing)):
@@ -170,7 +157,7 @@ class DumpFile:
                 missing -= len(part)
         except EOFError:
             what = (
-                f"the {packing} data is cut off: it goes on where the file ends, after"
+                f"the {self._packing} data is cut off: it goes on where the file ends, after"
                 f" {self.position:,} bytes"
             )
             raise DumpError(what) from None
@@ -178,12 +165,12 @@ class DumpFile:
             if isinstance(err, OSError) and err.errno is not None:
                 what = f"it can't be read at byte {self.position:,}: {err.strerror}"
             else:  # bzip2's errors have no number
-                what = f"damaged {packing} data before byte {self.position:,} of the file: {err}"
+                what = f"damaged {self._packing} data before byte {self.position:,}: {err}"
             raise DumpError(what) from None
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _some(self, most: int) -> bytes:
-        if not self._packing or not self._stream:
+        if not self._new or not self._stream:
             return self._file.read(most) or b""
         while True:
             packed = b""
@@ -192,7 +179,7 @@ class DumpFile:
                 packed = (self._stream.unused_data or self._packed()).lstrip(b"\0")
                 if not packed:
                     return b""
-                self._stream = self._packing.new()
+                self._stream = self._new()
             elif self._stream.needs_input and not (packed := self._packed()):
                 raise EOFError
             if data := self._stream.decompress(packed, most):

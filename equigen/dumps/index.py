@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from equigen.dataset.context import Context
 from equigen.dumps.archives import DumpCounts
@@ -68,30 +67,21 @@ _PUT_GROUP = (
 )
 
 
-class Reader(Protocol):
-    """A function that yields the rows of a dump in batches."""
-
-    def __call__(
-        self, path: Path, *, on_read: Callable[[int], None], counts: DumpCounts
-    ) -> Iterable[Iterable[tuple[object, ...]]]:
-        """Read `path`; report each number of bytes read, and count."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class IndexRecipe:
     """The making of one kind of index.
 
     `name` tells it from other indexes of the same dump; `version` grows with each change of its
-    content. Each row of `read` is put into the table of `schema` by the statement `insert`. `rows`
-    and `skipped` are the names in `facts_of` of the rows read and of the records without an id.
+    content. `read(dump, on_read=..., counts=...)` yields batches of rows; the statement `insert`
+    puts each row into the table of `schema`. `rows` and `skipped` are the names in `facts_of` of
+    the rows read and of the records without an id.
     """
 
     name: str
     version: int
     schema: str
     insert: str
-    read: Reader
+    read: Callable[..., Iterable[Iterable[tuple[object, ...]]]]
     rows: str
     skipped: str
 

@@ -10,9 +10,10 @@ parsed, and those in which letters are written as escapes or that don't look lik
 
 import json
 import re
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import orjson
 
@@ -50,6 +51,7 @@ _ALBUM = "Album"
 _DISCOGS = "discogs"
 # A genre needs a third of the most votes: one vote for blues is nothing beside twelve for folk.
 _LEAST_SHARE = 3
+Row = TypeVar("Row", bound=tuple[str | int, ...])
 
 
 class LinkRow(NamedTuple):
@@ -76,38 +78,26 @@ class GroupRow(NamedTuple):
     artist_ids: str
 
 
-def read_links(
+def _read_rows(
     path: Path,
     *,
+    needle: bytes,
+    rows_of: Callable[[Mapping[str, object]], Sequence[Row] | None],
+    make: Callable[[Iterable[str | int]], Row],
     on_read: Callable[[int], None] = no_progress,
     counts: DumpCounts | None = None,
-) -> Generator[list[LinkRow], None, None]:
-    """Yield the links from release groups to Discogs masters, in batches.
+) -> Generator[list[Row], None, None]:
+    """Yield the rows of the records that contain the needle, in batches.
 
-    A group that links to several masters gives as many rows. `on_read(n)` is told that n more bytes
-    of the compressed file were read; `counts` counts. A record without a valid id is skipped.
+    `on_read(n)` is told that n more bytes of the compressed file were read; `counts` counts.
 
     Raises:
         MissingInputError: there is no such file.
         InputError: it is cut off, damaged or another file; the rows so far are not all.
 
     """
-    source = _batches(path, _LINKED, _links)
-    return named_rows(source, LinkRow._make, path, kind=_KIND, on_read=on_read, counts=counts)
-
-
-def read_groups(
-    path: Path,
-    *,
-    on_read: Callable[[int], None] = no_progress,
-    counts: DumpCounts | None = None,
-) -> Generator[list[GroupRow], None, None]:
-    """Yield the release groups of type Album, in batches; everything else is as for `read_links`.
-
-    A record without a valid id or a title is skipped.
-    """
-    source = _batches(path, _ALBUMS, _albums)
-    return named_rows(source, GroupRow._make, path, kind=_KIND, on_read=on_read, counts=counts)
+    source = _batches(path, needle, rows_of)
+    return named_rows(source, make, path, kind=_KIND, on_read=on_read, counts=counts)
 
 
 def _batches(
@@ -162,6 +152,7 @@ def _parsed(line: bytes, number: int) -> object:
 
 
 def _links(record: Mapping[str, object]) -> Sequence[LinkRow] | None:
+    """Return a record's links; None for one without a valid id."""
     masters = masters_of(record)
     if not masters:
         return ()
@@ -173,10 +164,16 @@ def _links(record: Mapping[str, object]) -> Sequence[LinkRow] | None:
 
 
 def _albums(record: Mapping[str, object]) -> Sequence[GroupRow] | None:
+    """Return a record of type Album; None for one without a valid id or a title."""
     if not is_album(record):
         return ()
     group = group_of(record)
     return [group] if group else None
+
+
+# A group that links to several masters gives as many rows.
+read_links: Final = partial(_read_rows, needle=_LINKED, rows_of=_links, make=LinkRow._make)
+read_groups: Final = partial(_read_rows, needle=_ALBUMS, rows_of=_albums, make=GroupRow._make)
 
 
 def group_of(record: object) -> GroupRow | None:
