@@ -23,6 +23,7 @@ import typer
 
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset, Need
+from equigen.dataset.layouts import restore_names
 from equigen.downloading.manifest import check_manifest, write_manifest
 from equigen.downloading.pipeline import Download, host_policies
 from equigen.downloading.plan import Wishes, Worklist
@@ -109,6 +110,7 @@ def run(  # noqa: PLR0913  (each is a flag)
     ):
         ledger = dataset.ledger
         if not dry_run:
+            restore_names(context)
             write_renewed(context, ledger)  # the renewed addresses of a killed run
         store = CoverStore(context, ledger)
         worklist = Worklist(context, ledger, store, queues, wishes)

@@ -23,7 +23,7 @@ import typer
 
 from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.dataset import Dataset, Need, check
-from equigen.dataset.layouts import Changes, gather, lay_out, refuse_nesting
+from equigen.dataset.layouts import Changes, gather, lay_out, refuse_nesting, restore_names
 from equigen.dataset.tsv import write_tsv
 from equigen.errors import MissingInputError, UsageError
 from equigen.ledger.ledger import SPLIT_GROUPS, SPLIT_LINK
@@ -76,6 +76,7 @@ def run(
         if not images.is_dir():
             raise _no_covers(context)
         check(context, needs)
+        restore_names(context)
         ledger = dataset.ledger
         if ledger.value(SPLIT_LINK) == Link.MOVE:
             gather(images, split)

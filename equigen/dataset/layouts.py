@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -131,6 +132,33 @@ def cover_files(images: Path) -> Iterator[str]:
                     for file in files:
                         if file.is_file() and not file.name.startswith("."):
                             yield f"{genre.name}/{file.name}"
+
+
+def restore_names(context: Context) -> None:
+    """Give covers and sets back the names that they were written with, in Unicode NFC.
+
+    Some disks and archives write names as NFD, and so the files under names that no row has.
+
+    Raises:
+        StorageError: the disk refuses.
+
+    """
+    for folder in (context.images, *(context.split / name for name in SETS)):
+        for genre in list(folder.iterdir()) if folder.is_dir() else ():
+            if not genre.is_dir() or genre.is_symlink():
+                continue
+            home = genre.with_name(unicodedata.normalize("NFC", genre.name))
+            with os.scandir(genre) as files:
+                names = [each.name for each in files if home != genre or not each.name.isascii()]
+            for name in names:
+                file = home / unicodedata.normalize("NFC", name)
+                if file != genre / name and not file.exists():
+                    make_folder(home, within=folder)
+                    with translating_os_errors(file):
+                        move_file(genre / name, file)
+            if home != genre:
+                with suppress(OSError):  # what has a double stays there
+                    genre.rmdir()
 
 
 def where_covers_are(context: Context) -> dict[str, str]:

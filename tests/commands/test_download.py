@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -38,11 +39,12 @@ from support import (
     write_rows,
 )
 
-from equigen.commands import clean, dedupe, download, fetch
+from equigen.commands import clean, dedupe, download, fetch, split
 from equigen.errors import MissingInputError, StorageError
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.handlers import Hit, Reply
 from equigen.sandbox.server import Sandbox
+from equigen.schema import SETS
 
 
 @pytest.fixture
@@ -133,6 +135,32 @@ def test_addresses_are_cleaned_when_a_row_is_read(tmp_path: Path) -> None:
     ]
     assert tsv.read_bytes() == before
     assert dedupe.run(make_context(tmp_path)).dropped["same picture"] == 1
+
+
+def tree_of(folder: Path) -> dict[str, bytes]:
+    """Return all files below a folder."""
+    return {str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
+
+
+def test_names_in_nfd_are_the_same_names(tmp_path: Path) -> None:
+    """As a Mac's disk, or an archive made there, gives them back: of covers, labels and sets."""
+    with ScriptedServer(Script(body=JPEG)) as server:
+        names = {"album": "Caf\u00e9 \u00c5", "genre": "Fran\u00e7ais"}
+        rows_of(tmp_path, *(f"{server.url}/{n}.jpg" for n in range(20)), **names)
+        run_download(tmp_path)
+        context = make_context(tmp_path, split={"group": "artist"})
+        split.run(context)
+        before, sets = files_of(tmp_path), tree_of(tmp_path / "split")
+        for folder in (tmp_path / IMAGES, *(tmp_path / "split" / name for name in SETS)):
+            for file in list(folder.glob("*/*")):
+                file.rename(file.with_name(unicodedata.normalize("NFD", file.name)))
+            for genre in list(folder.iterdir()):
+                genre.rename(genre.with_name(unicodedata.normalize("NFD", genre.name)))
+        run_download(tmp_path)
+        split.run(context)
+    assert len(server.seen) == 20
+    assert files_of(tmp_path) == before
+    assert tree_of(tmp_path / "split") == sets
 
 
 @posix_only
