@@ -26,7 +26,7 @@ from equigen.dataset.dataset import Dataset, Need
 from equigen.dataset.layouts import restore_names
 from equigen.downloading.manifest import check_manifest, write_manifest
 from equigen.downloading.pipeline import Download, host_policies
-from equigen.downloading.plan import Wishes, Worklist
+from equigen.downloading.plan import Worklist
 from equigen.downloading.queue import JobQueues
 from equigen.downloading.results import forecast
 from equigen.downloading.store import CoverStore
@@ -103,7 +103,6 @@ def run(  # noqa: PLR0913  (each is a flag)
     if export:
         check_manifest(export, context.own_files)
     retry = frozenset(reason or ()) if retry_failed else None
-    wishes = Wishes(retry, verify, check_changed, link_identical, dry_run)
     with (
         Dataset.writing(context, "download", Need.WHOLE_TSV | Need.KNOWN_COVERS) as dataset,
         JobQueues(context.directory) as queues,
@@ -112,19 +111,18 @@ def run(  # noqa: PLR0913  (each is a flag)
         if not dry_run:
             restore_names(context)
             write_renewed(context, ledger)  # the renewed addresses of a killed run
-        store = CoverStore(context, ledger)
-        worklist = Worklist(context, ledger, store, queues, wishes)
+        store = CoverStore(context, ledger, link_identical)
+        worklist = Worklist(context, ledger, store, queues, retry, verify, check_changed, dry_run)
         if dry_run:
             return _forecast(context, ledger, worklist)
         work = Download(context, ledger, worklist)
         work.carry_out(limit)
-        if worklist.has_unwanted:
-            store.put_away(worklist.is_unwanted)
+        worklist.put_away_unwanted()
         if link_identical:
             store.link_identical()
         if export:
-            rows = write_manifest(export, context, ledger)
-            work.recorder.notes.append(f"{export}: {rows:,} rows")
+            write_manifest(export, context, ledger)
+            work.recorder.notes.append(f"{export}: {worklist.rows:,} rows")
     return work.recorder.summary()
 
 

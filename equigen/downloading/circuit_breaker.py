@@ -67,7 +67,7 @@ class CircuitBreaker:
         """Leave hosts alone that still rest, unless the run retries settled covers."""
         self._rests = self.recorder.ledger.rests()
         for rest in self._rests.values():
-            if self.recorder.worklist.wishes.retry is not None:
+            if self.recorder.worklist.retry is not None:
                 self._rests[rest.host] = rest._replace(until=rest.since)
                 self.recorder.ledger.record_rest(self._rests[rest.host])
             elif rest.left(self.recorder.context.now()):

@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 
 from equigen.dataset.context import Context
-from equigen.dataset.covers import WantedCover, dataset_covers
+from equigen.dataset.covers import dataset_covers
 from equigen.dataset.tsv import write_tsv
 from equigen.downloading.policy import NO_PICTURE
 from equigen.errors import UsageError
@@ -47,8 +47,8 @@ def check_manifest(path: Path, own: Collection[Path]) -> None:
             raise UsageError(msg) from None
 
 
-def write_manifest(path: Path, context: Context, ledger: Ledger) -> int:
-    """Write what is known of each row's cover, in the dataset's order; return how many rows.
+def write_manifest(path: Path, context: Context, ledger: Ledger) -> None:
+    """Write what is known of each row's cover, in the dataset's order.
 
     `grey` is in hex in a TSV and bytes in Parquet; covers that were never asked for have the status
     "waiting".
@@ -57,23 +57,12 @@ def write_manifest(path: Path, context: Context, ledger: Ledger) -> int:
         StorageError: the disk refuses; a file that was there before still is.
 
     """
-    rows = 0
-
-    def counted() -> Iterator[Sequence[str | int | bytes]]:
-        nonlocal rows
-        for row in _rows(context, ledger):
-            rows += 1
-            yield row
-
-    if path.suffix == _TSV:
-        texts = (
-            [cell.hex() if isinstance(cell, bytes) else str(cell) for cell in row]
-            for row in counted()
-        )
-        write_tsv(path, COLUMNS, texts)
-    else:
-        _write_parquet(path, counted())
-    return rows
+    rows = _rows(context, ledger)
+    if path.suffix == _PARQUET:
+        _write_parquet(path, rows)
+        return
+    texts = ([each.hex() if isinstance(each, bytes) else str(each) for each in row] for row in rows)
+    write_tsv(path, COLUMNS, texts)
 
 
 def _rows(context: Context, ledger: Ledger) -> Iterator[Sequence[str | int | bytes]]:
@@ -89,16 +78,13 @@ def _rows(context: Context, ledger: Ledger) -> Iterator[Sequence[str | int | byt
                 cover = Cover(row.picture, row.url, MISSING, NO_PICTURE, tries=0)
             cover = cover or Cover(row.picture, row.url, WAITING, tries=0)
             views = read_descriptor(looks.get(cover.sha256, b""))
-            yield _row(row, cover, views["grey"][0].tobytes() if len(views) else b"")
-
-
-def _row(row: WantedCover, cover: Cover, grey: bytes) -> Sequence[str | int | bytes]:
-    return (
-        row.path, row.artist, row.title, row.genre, row.label, row.year, row.country, row.album_id,
-        row.url, cover.final_url, cover.status, cover.reason, cover.http_status, cover.tries,
-        cover.size_bytes, cover.width_px, cover.height_px, cover.sha256, cover.phash, grey,
-        cover.rendering, cover.fetched_at,
-    )  # fmt: skip
+            grey = views["grey"][0].tobytes() if len(views) else b""
+            yield (
+                row.path, row.artist, row.title, row.genre, row.label, row.year, row.country,
+                row.album_id, row.url, cover.final_url, cover.status, cover.reason,
+                cover.http_status, cover.tries, cover.size_bytes, cover.width_px, cover.height_px,
+                cover.sha256, cover.phash, grey, cover.rendering, cover.fetched_at,
+            )  # fmt: skip
 
 
 def _write_parquet(path: Path, rows: Iterable[Sequence[str | int | bytes]]) -> None:

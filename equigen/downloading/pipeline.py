@@ -12,7 +12,7 @@ from equigen.dataset.context import Bar, Context
 from equigen.downloading.circuit_breaker import RENEWALS, CircuitBreaker
 from equigen.downloading.engines.processes import ProcessExecutor, share_out, usable_cores
 from equigen.downloading.jobs import ASK, ExecutorSettings, Inbox, JobResult
-from equigen.downloading.plan import WAITING, Ending, Worklist
+from equigen.downloading.plan import Worklist
 from equigen.downloading.results import ResultRecorder
 from equigen.downloading.scheduler import Scheduler
 from equigen.downloading.url_refresh import UrlRefresher, write_renewed
@@ -27,8 +27,6 @@ from equigen.logfile import log_under_way
 if TYPE_CHECKING:
     from equigen.downloading.engines.threads import ThreadExecutor
 
-_BEYOND = Ending("waiting: beyond --limit")
-_TIME_IS_UP = Ending("waiting: the time is up", is_for_now=True)
 # Requests for new URLs at a time; the sources' own limits apply as well.
 _RENEWALS_AT_A_TIME = HostPolicy(concurrency=8)
 # With fewer covers than this, starting processes takes longer than fetching them.
@@ -183,15 +181,17 @@ class Download:
     def _settle(self) -> None:
         """Account for the rows that are left."""
 
-        def left(url: str) -> Ending:
+        def leave(url: str) -> None:
             if self.context.time_is_up:
-                return _TIME_IS_UP
-            rests = self._scheduler.is_resting(host_of(url)) or self._scheduler.most
-            return WAITING if rests else _BEYOND
+                self.worklist.end(url, "waiting: the time is up", is_for_now=True)
+            elif self._scheduler.is_resting(host_of(url)) or self._scheduler.most:
+                self.worklist.end(url, "waiting: the host rests", is_for_now=True)
+            else:
+                self.worklist.end(url, "waiting: beyond --limit")
 
         for url in self.recorder.moved:
-            self.worklist.end(url, left(url))
+            leave(url)
         for job in self._scheduler.waiting():
             if job.kind != ASK:
-                self.worklist.end(job.url, left(job.url))
-        self.worklist.settle_repeated(otherwise=left)
+                leave(job.url)
+        self.worklist.settle_repeated(otherwise=leave)

@@ -30,45 +30,24 @@ _NO_SIZE = -1
 _HASHING_THREADS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """Wishes of a run beyond fetching what is missing.
-
-    `retry` are the reasons of failures to ask again for now, none for all of them.
-    """
-
-    retry: frozenset[str] | None
-    verify: bool = False
-    check_changed: bool = False
-    link_identical: bool = False
-    dry_run: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """The reason why a cover is not there, and whether another run can change that by itself."""
-
-    reason: str
-    is_for_now: bool = False
-
-
-WAITING = Ending("waiting: the host rests", is_for_now=True)
-
-
 @dataclass(slots=True)
 class Worklist:
     """Sort all rows into those whose cover is there, those to fetch, and those that are left.
 
     Call `scan` to its end, then `settle_renamed`; after all jobs are done, `settle_repeated`.
     `good` and `endings` (by host and reason) then account for every one of `rows`; `later` are left
-    for another run. `rendering` is how this run makes covers, as the ledger has it.
+    for another run. `rendering` is how this run makes covers, as the ledger has it. `retry` are the
+    reasons of failures to ask again for now, none for all of them.
     """
 
     context: Context
     ledger: Ledger
     store: CoverStore
     queues: JobQueues
-    wishes: Wishes
+    retry: frozenset[str] | None = None
+    verify: bool = False
+    check_changed: bool = False
+    dry_run: bool = False
     rows: int = 0
     good: int = 0
     later: int = 0
@@ -103,7 +82,7 @@ class Worklist:
 
         """
         rows = dataset_covers(self.context)
-        is_plain = not (self.wishes.verify or self.wishes.check_changed)
+        is_plain = not (self.verify or self.check_changed)
         known, fits = self._known.pop, self.store.quickest_fits()
         while batch := list(islice(rows, _BATCH_ROWS)):
             self.rows += len(batch)
@@ -130,19 +109,19 @@ class Worklist:
         self._renamed.clear()
         self._seen.clear()  # every row was looked at, and workers need the memory
 
-    def settle_repeated(self, *, otherwise: Callable[[str], Ending]) -> None:
+    def settle_repeated(self, *, otherwise: Callable[[str], None]) -> None:
         """Let rows with a picture that another row had fetched have it, or share its end.
 
-        Where it has none in this run, `otherwise` says why, by the picture's URL.
+        Where it has none in this run, `otherwise` accounts for it, by the picture's URL.
         """
         for row in self._repeated:
             if self._bring(row):
                 continue
             known = self.ledger.covers_of([row.picture]).get(row.picture)
             if known and known.status != OK:
-                self.end(row.url, Ending(known.reason, is_for_now=known.status == FAILED))
+                self.end(row.url, known.reason, is_for_now=known.status == FAILED)
             else:
-                self.end(row.url, otherwise(row.url))
+                otherwise(row.url)
         self._repeated.clear()
 
     def fetch_instead(self, job: Job) -> None:
@@ -169,12 +148,12 @@ class Worklist:
         self._sort([row for at, row in enumerate(dataset_covers(self.context)) if at in places])
         self.settle_renamed()
 
-    def end(self, url: str, ending: Ending) -> None:
-        """Account for a row whose cover is not there."""
-        key = host_of(url), ending.reason
+    def end(self, url: str, reason: str, *, is_for_now: bool = False) -> None:
+        """Account for a row whose cover is not there; `is_for_now` where another run may get it."""
+        key = host_of(url), reason
         self.endings[key] += 1
         self.examples.setdefault(key, without_password(url))
-        self.later += ending.is_for_now
+        self.later += is_for_now
 
     def dropped(self) -> Counter[str]:
         """Return how many rows have no cover, by reason."""
@@ -183,13 +162,12 @@ class Worklist:
             dropped[reason] += count
         return dropped
 
-    @property
-    def has_unwanted(self) -> bool:
-        """Whether, after the whole scan, the ledger knows of files that no row wants."""
-        return bool(self._known)
+    def put_away_unwanted(self) -> None:
+        """Set aside, after the whole scan, the files that the ledger knows and no row wants."""
+        if self._known:
+            self.store.put_away(self._is_unwanted)
 
-    def is_unwanted(self, path: str) -> bool:
-        """Tell, after the whole scan, whether no row wants a file that the ledger knows."""
+    def _is_unwanted(self, path: str) -> bool:
         return hash(path) in self._known
 
     def _sort(self, rows: Sequence[WantedCover]) -> None:
@@ -206,14 +184,14 @@ class Worklist:
                 cover,
                 is_there=cover is not None and self._is_there(cover, paths, row.path),
                 has_twin=cover is not None and self._twin(cover, paths, row.path) is not None,
-                retry=self.wishes.retry,
+                retry=self.retry,
                 now=now,
             )
             match decision.action:
                 case CoverAction.NOTHING:
                     self.good += 1
                 case CoverAction.LEAVE:
-                    self.end(row.url, Ending(decision.reason))
+                    self.end(row.url, decision.reason)
                 case CoverAction.BRING:
                     self._renamed.append(row)
                 case CoverAction.FETCH:
@@ -238,7 +216,7 @@ class Worklist:
             self._repeated.append(row)
             return
         job = Job(0, row.path, row.picture, row.url, host_of(row.url), album_id=row.album_id)
-        if cover is not None and has_file and not self.wishes.dry_run:
+        if cover is not None and has_file and not self.dry_run:
             original = self.store.find(row.path, cover.size_bytes)
             if original and first_made(cover.rendering) == Rendering().key:
                 # It lies here: all that it can lack are further sizes.
@@ -264,7 +242,7 @@ class Worklist:
         odd = [row for row in rows if row.path not in covers]
         rows = [row for row in rows if row.path in covers]
         files: list[list[Path]] = [[] for _ in rows]
-        if self.wishes.verify:
+        if self.verify:
             with ThreadPoolExecutor(_HASHING_THREADS) as pool:
                 paths = [row.path for row in rows]
                 known = [covers[path] for path in paths]
@@ -272,7 +250,7 @@ class Worklist:
         for row, spoilt in zip(rows, files, strict=True):
             if spoilt:
                 self.spoilt += len(spoilt)
-                if self.wishes.dry_run:
+                if self.dry_run:
                     self._fetch(row, covers[row.path], has_file=True)
                     continue
                 for file in spoilt:
@@ -280,7 +258,7 @@ class Worklist:
                 odd.append(row)
                 continue
             self.good += 1
-            if self.wishes.check_changed:
+            if self.check_changed:
                 self._ask_about(row, covers[row.path])
         return odd
 
@@ -305,10 +283,9 @@ class Worklist:
             twin = self._twin(cover, paths, row.path)
             if twin is None:
                 return False
-            free = twin == row.path or self.is_unwanted(twin)
-            if not self.wishes.dry_run:
-                links = self.wishes.link_identical
-                self.store.bring(cover, twin, row.path, moves=free, links=links)
+            free = twin == row.path or self._is_unwanted(twin)
+            if not self.dry_run:
+                self.store.bring(cover, twin, row.path, moves=free)
             if free:
                 self._known.pop(hash(twin), None)
         self.good += 1

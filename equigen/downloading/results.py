@@ -9,7 +9,7 @@ from math import ceil
 
 from equigen.dataset.context import Bar, Context
 from equigen.downloading.jobs import ASK, GONE, MAKE, MOVED, SPOILT, UNCHANGED, Job, JobResult
-from equigen.downloading.plan import Ending, Worklist
+from equigen.downloading.plan import Worklist
 from equigen.events import tell
 from equigen.http.addresses import without_password
 from equigen.http.limits import HostPolicy
@@ -107,9 +107,9 @@ class ResultRecorder:
         worklist = self.worklist
         if self._renewed:
             yield f"{self._renewed:,} addresses had expired and were asked for anew"
-        if worklist.wishes.verify:
+        if worklist.verify:
             yield f"{worklist.spoilt:,} files were not what they had been"
-        if worklist.wishes.check_changed:
+        if worklist.check_changed:
             changed, unknown = self._changed, worklist.unverifiable
             yield f"{changed:,} changed, {self._unchanged:,} unchanged, {unknown:,} can't tell"
             for reason, count in self._kept.most_common():
@@ -168,7 +168,7 @@ class ResultRecorder:
             failures += before.failures * (done.status == before.status)
         self._failed += 1
         self._unsaid.append((job.path, replace(self._cover(done), failures=failures)))
-        self.worklist.end(job.url, Ending(done.reason, done.status == FAILED))
+        self.worklist.end(job.url, done.reason, is_for_now=done.status == FAILED)
 
     def _cover(self, done: JobResult) -> Cover:
         job = done.job
@@ -218,11 +218,11 @@ class ResultRecorder:
                     tries=cover.tries,
                     url=without_password(cover.url),
                 )
-        store, links = self.worklist.store, self.worklist.wishes.link_identical
+        store = self.worklist.store
         for job, cover in unplaced:
             store.place(job, self.run)
             for path in self._others.pop(job.picture, ()):
-                store.bring(cover, job.path, path, moves=False, links=links)
+                store.bring(cover, job.path, path, moves=False)
         if self._done > self._shown:
             took_s = self.context.clock.steady() - self._began_s
             rate = f"{self._fetched_bytes / 1e6 / max(took_s, 0.001):.1f}"

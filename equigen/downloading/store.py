@@ -48,11 +48,13 @@ class CoverStore:
 
     A file lies in the images folder, or in a set of the split where `split --link move` put it, or
     beside the images folder where it was set aside because no row wants it any more, or because it
-    isn't what it was. Each further size lies in a folder of its own.
+    isn't what it was. Each further size lies in a folder of its own. With `links`, copies are hard
+    links.
     """
 
     context: Context
     ledger: Ledger
+    links: bool = False
     set_aside: int = 0
     spoilt: int = 0
     linked: int = 0
@@ -128,8 +130,8 @@ class CoverStore:
                 spoilt.append(file)
         return spoilt
 
-    def bring(self, cover: Cover, old: str, path: str, *, moves: bool, links: bool) -> None:
-        """Move or copy a good cover from an `old` path; `links` makes a copy a hard link.
+    def bring(self, cover: Cover, old: str, path: str, *, moves: bool) -> None:
+        """Move or copy a good cover from an `old` path.
 
         Raises:
             StorageError: the disk refuses, or the file vanished meanwhile.
@@ -153,7 +155,7 @@ class CoverStore:
             with translating_os_errors(target):
                 copy_file(origin, copy)
                 copy.replace(target)
-            if links:
+            if self.links:
                 self._link(origin, target)
         moved_from = old if moves and old != path else ""
         self.ledger.record_file(FileOf(cover.picture, path), moved_from=moved_from)

@@ -9,7 +9,6 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Self, TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -34,8 +33,6 @@ from equigen.http.transport import Connections, root
 _WORTH_RETRYING = frozenset({408, 425, 429, *range(500, 600)})
 _CHUNK_BYTES = 256 * 1024
 _TOO_MANY_REQUESTS = 429
-# A whole response may take this many read timeouts.
-_SLOWEST_BODY_IN_READ_TIMEOUTS = 10
 # After `stop`, a body that takes longer than this is abandoned.
 _STOPPED_BODY_S = 2
 _FIRST_BACKOFF_S = 0.5
@@ -108,18 +105,14 @@ class Client:
         sent = (each for policy in policies.values() for each in policy.headers.values())
         self._censor = Censor(secrets_of(sent))
         self._random = random.Random()
-        slowest_s = self._patience.read_timeout_s * _SLOWEST_BODY_IN_READ_TIMEOUTS
-        connections = partial(
-            Connections,
-            user_agent=user_agent,
-            connect_timeout_s=self._patience.connect_timeout_s,
-            read_timeout_s=self._patience.read_timeout_s,
-            head_within_s=slowest_s,
+
+        def told(url: str) -> str:
+            return self._censor.clean(shown(url))
+
+        self._connections, self._streams = (
+            Connections(user_agent, self._patience, told, is_stream=is_stream)
+            for is_stream in (False, True)
         )
-        self._connections = connections(answer_within_s=slowest_s)
-        self._streams = connections()
-        for each in (self._connections, self._streams):
-            each.told = lambda url: self._censor.clean(shown(url))
         # tenacity keeps its statistics per thread.
         self._retrying = Retrying(
             retry=retry_if_exception(_is_worth_retrying),
@@ -268,7 +261,7 @@ class Client:
     def _whole(self, url: str, response: urllib3.BaseHTTPResponse, max_bytes: int) -> bytes:
         if whole_number(response.headers.get("Content-Length", "")) > max_bytes:
             raise _too_large(url, max_bytes)
-        limit_s = self._patience.read_timeout_s * _SLOWEST_BODY_IN_READ_TIMEOUTS
+        limit_s = self._patience.slowest_s
         began_s = self._clock.steady()
         body = bytearray()
         for chunk in self._chunks(url, response, is_stream=False):

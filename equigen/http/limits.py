@@ -57,6 +57,11 @@ class Patience:
     max_wait_s: float = 120
     max_redirects: int = 5
 
+    @property
+    def slowest_s(self) -> float:
+        """Time that a whole response may take: ten read timeouts."""
+        return 10 * self.read_timeout_s
+
 
 def policy_for(host: str, policies: Mapping[str, HostPolicy]) -> HostPolicy:
     """Return the policy whose pattern ("i.discogs.com", "*.archive.org", "*") fits the host.

@@ -42,7 +42,7 @@ from equigen.errors import (
 )
 from equigen.events import tell
 from equigen.http.addresses import shown
-from equigen.http.limits import is_loopback
+from equigen.http.limits import Patience, is_loopback
 
 _POOL_SIZE = 256
 _log = logging.getLogger(__name__)
@@ -55,25 +55,21 @@ _MOST_INTERIM = 20
 class Connections:
     """Connection pools of all hosts; safe for use from several threads. Close it after use.
 
-    A host may be silent for `read_timeout_s`. A response's head must be complete after
-    `head_within_s`, head and body after `answer_within_s`, however steadily bytes trickle in.
+    Heads must be complete in time, and so must bodies unless they are a stream's, however steadily
+    bytes trickle in. `told` redacts a URL for messages: a redirect may contain a secret.
     """
 
     def __init__(
-        self,
-        *,
-        user_agent: str,
-        connect_timeout_s: float,
-        read_timeout_s: float,
-        head_within_s: float = math.inf,
-        answer_within_s: float = math.inf,
+        self, user_agent: str, patience: Patience, told: Callable[[str], str], *, is_stream: bool
     ) -> None:
-        # Redacts a URL for messages: a redirect may contain a secret. May be replaced.
-        self.told: Callable[[str], str] = shown
+        self._told = told
         self._headers = {"User-Agent": user_agent, **_SENT_ALWAYS}
-        self._timeout = urllib3.Timeout(connect=connect_timeout_s, read=read_timeout_s)
+        self._timeout = urllib3.Timeout(
+            connect=patience.connect_timeout_s, read=patience.read_timeout_s
+        )
+        head_s = patience.slowest_s
         self._response = partial(
-            _Response, head_within_s=head_within_s, answer_within_s=answer_within_s
+            _Response, head_within_s=head_s, answer_within_s=math.inf if is_stream else head_s
         )
         self._pools: dict[str, urllib3.HTTPConnectionPool] = {}
         self._through_proxy: set[str] = set()
@@ -104,7 +100,7 @@ class Connections:
         began_s = monotonic()
         response = self._send(url, headers)
         took_ms = round((monotonic() - began_s) * 1000)
-        told = self.told(url)
+        told = self._told(url)
         tell(
             "request",
             f"GET {told}: {response.status}",
