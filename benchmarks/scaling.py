@@ -89,8 +89,8 @@ def _likeness_db(body: bytes, share: float, way: Way) -> float:
 
 
 def _pixels(body: bytes, share: float) -> Pixels:
-    with opened(body) as picture:
-        return decode(picture, scale=share).array
+    picture = opened(body)
+    return decode(picture, scale=share).array
 
 
 def _took_ms(scale: Scale, pixels: Pixels, to_px: int, seconds: float) -> float:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers
-from equigen.downloading.jobs import ASK, MAKE, RENEW, Job
+from equigen.downloading.jobs import ASK, FETCH, MAKE, RENEW, Job
 from equigen.downloading.policy import CoverAction, decide
 from equigen.downloading.queue import JobQueues
 from equigen.downloading.store import CoverStore
@@ -25,7 +25,7 @@ from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import FAILED, OK, Cover, FileOf
 
 _BATCH_ROWS = 1000
-# What stands for a file's size where there is none to compare: unknown, or made otherwise.
+# Size of a file that is unknown, or was made otherwise.
 _NO_SIZE = -1
 _HASHING_THREADS = 4
 
@@ -127,8 +127,7 @@ class Worklist:
     def fetch_instead(self, job: Job) -> None:
         """Fetch a cover whose original, of which sizes were to be made, isn't what it was."""
         self.store.put_away_spoilt(Path(job.source))
-        host = host_of(job.url)
-        self._add(Job(0, job.path, job.picture, job.url, host, album_id=job.album_id))
+        self._add(replace(job, kind=FETCH, host=host_of(job.url), source="", sha256=""))
 
     def renew(self, job: Job, refused: int, queue: str) -> None:
         """Let a cover's address be asked for, since the host refused the one that the row has.
@@ -244,9 +243,8 @@ class Worklist:
         files: list[list[Path]] = [[] for _ in rows]
         if self.verify:
             with ThreadPoolExecutor(_HASHING_THREADS) as pool:
-                paths = [row.path for row in rows]
-                known = [covers[path] for path in paths]
-                files = list(pool.map(self.store.spoilt_files, paths, known))
+                find = self.store.spoilt_files
+                files = list(pool.map(lambda row: find(row.path, covers[row.path]), rows))
         for row, spoilt in zip(rows, files, strict=True):
             if spoilt:
                 self.spoilt += len(spoilt)
@@ -268,8 +266,7 @@ class Worklist:
             return
         if not self._is_first_of_its_picture(row):
             return
-        job = Job(0, row.path, row.picture, row.url, host_of(row.url), kind=ASK)
-        job.sha256 = cover.sha256
+        job = Job(0, row.path, row.picture, row.url, host_of(row.url), ASK, sha256=cover.sha256)
         job.etag, job.last_modified = cover.etag, cover.last_modified
         self._add(job)
 

@@ -10,7 +10,7 @@ from equigen.ledger.models import BROKEN, MISSING, OK, REFUSED, Cover
 
 # Statuses that asking again hardly changes; `failed` is the one that may soon.
 _SETTLED = frozenset({MISSING, REFUSED, BROKEN})
-# What hosts say when they have had enough of us; a picture that is refused in so many runs, one
+# Hosts say so when they have had enough of us; a picture that is refused in so many runs, one
 # after another, is most likely refused for itself.
 _REFUSED_BY_HOST = "HTTP 403"
 _MOST_REFUSALS = 7
@@ -23,7 +23,7 @@ NO_PICTURE = "no picture"
 
 
 class CoverAction(StrEnum):
-    """What a cover needs."""
+    """Need of a cover."""
 
     NOTHING = "nothing"
     BRING = "bring"  # another file here holds its picture
@@ -33,7 +33,7 @@ class CoverAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do for a cover; `reason` says why a cover is left, else it is empty."""
+    """Action for a cover; `reason` says why one is left, else it is empty."""
 
     action: CoverAction
     reason: str = ""

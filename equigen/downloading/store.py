@@ -18,7 +18,7 @@ from equigen.schema import Link
 from equigen.storage.atomic import copy_file, make_folder, move_file
 from equigen.storage.os_errors import translating_os_errors, translating_read_errors
 
-# What a file system says that has no hard links, or no more of them for this file.
+# Errors of file systems that have no hard links, or no more of them for this file.
 _NO_LINKS = frozenset({errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS})
 _COPY = UNPLACED + "copy"
 ANY_PICTURE = Demands(min_size_px=1, max_pixels=10**9)

@@ -39,7 +39,7 @@ class UrlRefresher:
         if hash(job.url) in self._given:
             return False
         source = self._source(job.album_id)
-        return source is not None and source[0].renewal(job.album_id, job.picture) is not None
+        return bool(source and source[0].renewal(job.album_id, job.picture))
 
     def new_url(self, job: Job) -> str:
         """Return the URL that the job's picture has now; "" where it has none any more.
@@ -50,12 +50,10 @@ class UrlRefresher:
 
         """
         source = self._source(job.album_id)
-        if source is None:
+        request = source and source[0].renewal(job.album_id, job.picture)
+        if not (source and request):
             return ""
         renewer, client = source
-        request = renewer.renewal(job.album_id, job.picture)
-        if request is None:
-            return ""
         try:
             url = client.get(
                 request.url,
@@ -69,9 +67,8 @@ class UrlRefresher:
         url = client.hide(url)
         with self._lock:
             self._given.add(hash(url))
-        tell(
-            "address renewed", f"{job.path}: asked for its address", path=job.path, found=bool(url)
-        )
+        message = f"{job.path}: asked for its address"
+        tell("address renewed", message, path=job.path, found=bool(url))
         return url
 
     def stop(self) -> None:

@@ -67,16 +67,13 @@ def host_name(host: str) -> str:
     if host.isascii():
         return host
     try:
-        return ".".join(map(_label, host.split(".")))
+        # As urllib3 does: https://www.rfc-editor.org/rfc/rfc5891 (IDNA 2008).
+        return ".".join(
+            label if label.isascii() else idna.encode(label, strict=True, std3_rules=True).decode()
+            for label in host.split(".")
+        )
     except idna.IDNAError:  # no host can have this name; the look-up will fail
         return host
-
-
-def _label(label: str) -> str:
-    # As urllib3 does: https://www.rfc-editor.org/rfc/rfc5891 (IDNA 2008).
-    if label.isascii():
-        return label
-    return idna.encode(label, strict=True, std3_rules=True).decode("ascii")
 
 
 STARS: Final = "***"

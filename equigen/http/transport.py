@@ -34,12 +34,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies, select_proxy
 from urllib3.util.ssl_ import create_urllib3_context
 
-from equigen.errors import (
-    CertificateError,
-    ConfigError,
-    ConnectionFailedError,
-    RefusedAddressError,
-)
+from equigen.errors import CertificateError, ConfigError, ConnectionFailedError, RefusedAddressError
 from equigen.events import tell
 from equigen.http.addresses import shown
 from equigen.http.limits import Patience, is_loopback
@@ -101,13 +96,8 @@ class Connections:
         response = self._send(url, headers)
         took_ms = round((monotonic() - began_s) * 1000)
         told = self._told(url)
-        tell(
-            "request",
-            f"GET {told}: {response.status}",
-            url=told,
-            status=response.status,
-            ms=took_ms,
-        )
+        message = f"GET {told}: {response.status}"
+        tell("request", message, url=told, status=response.status, ms=took_ms)
         return response
 
     def _send(self, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:

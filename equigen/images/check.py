@@ -72,9 +72,9 @@ def check_picture(
         if demands.check is Check.STRUCTURE and is_kept and (size_px := jpeg_size(body)):
             _check_size(size_px, demands)
             return _undecoded(body, size_px, renderings)
-        with opened(body) as picture:
-            _check_size((picture.width_px, picture.height_px), demands)
-            return _decoded(picture, renderings)
+        picture = opened(body)
+        _check_size((picture.width_px, picture.height_px), demands)
+        return _decoded(picture, renderings)
     except UnidentifiedImageError:
         what = f"{len(body)} bytes that start {body[:16]!r}"
         raise _refused(NOT_A_PICTURE, what) from None

@@ -4,8 +4,7 @@ import io
 import re
 import struct
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -27,11 +26,8 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 for _plugin in ("Jpeg", "Png", "Gif", "WebP", "Bmp", "Tiff", "Avif"):
     with suppress(ImportError):
         import_module(f"PIL.{_plugin}ImagePlugin")
-_FORMATS: list[str] = [
-    name
-    for name in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
-    if name in Image.OPEN  # Pillow can be built without some
-]
+_NAMES = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
+_FORMATS = [name for name in _NAMES if name in Image.OPEN]  # Pillow can be built without some
 # A JPEG that holds several pictures, as phones make them, opens as MPO.
 _JPEGS = frozenset({"JPEG", "MPO"})
 JPEG_SCAN = b"\xff\xda"
@@ -44,14 +40,8 @@ _UPRIGHT = 1
 # Exceptions that Pillow raises on damaged EXIF, by its documentation and by trial; it also warns,
 # and a user may have made errors of warnings.
 _EXIF_ERRORS = (
-    struct.error,
-    UserWarning,
-    OSError,
-    ValueError,
-    TypeError,
-    LookupError,
-    SyntaxError,
-    ArithmeticError,
+    *(struct.error, UserWarning, OSError, ValueError, TypeError),
+    *(LookupError, SyntaxError, ArithmeticError),
 )
 
 # A JPEG can be decoded at any number of eighths of its size, but libjpeg-turbo has vectorised only
@@ -116,8 +106,7 @@ class Opened:
         return self.image
 
 
-@contextmanager
-def opened(body: bytes) -> Iterator[Opened]:
+def opened(body: bytes) -> Opened:
     """Read the header of a picture; its type is taken from the bytes.
 
     Raises:
@@ -125,17 +114,10 @@ def opened(body: bytes) -> Iterator[Opened]:
 
     """
     # Most covers are JPEGs that stand upright: for those Pillow needn't be asked.
-    size_px = None if _may_have_exif(body) else jpeg_size(body)
-    picture = Opened(body, *(size_px or (0, 0)), is_jpeg=True)
-    try:
-        if size_px is None:
-            image = picture.by_pillow()
-            picture.width_px, picture.height_px = image.size
-            picture.is_jpeg = image.format in _JPEGS
-        yield picture
-    finally:
-        if picture.image:
-            picture.image.close()
+    if not _may_have_exif(body) and (size_px := jpeg_size(body)):
+        return Opened(body, *size_px, is_jpeg=True)
+    image = Image.open(io.BytesIO(body), formats=_FORMATS)
+    return Opened(body, *image.size, image.format in _JPEGS, image)
 
 
 def _may_have_exif(body: bytes) -> bool:

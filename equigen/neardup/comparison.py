@@ -154,9 +154,9 @@ def thumb(file: Path) -> Thumb:
     with translating_os_errors(file):
         body = file.read_bytes()
     try:
-        with opened(body) as picture:
-            side_px = min(picture.width_px, picture.height_px)
-            pixels = decode(picture, scale=min(1.0, THUMB_PX / side_px))
+        picture = opened(body)
+        side_px = min(picture.width_px, picture.height_px)
+        pixels = decode(picture, scale=min(1.0, THUMB_PX / side_px))
     except Exception as err:  # whatever a decoder says of damaged bytes: it has no common root
         msg = (
             f"{file}: expected the picture that it was, got damaged bytes ({type(err).__name__}:"

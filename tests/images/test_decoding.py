@@ -179,8 +179,8 @@ def test_what_the_full_decode_refuses_is_refused(
 def test_a_jpeg_is_decoded_no_larger_than_needed(scale: float, size: tuple[int, int]) -> None:
     """The smallest fraction that still has the pixels asked for is taken, edges rounded up."""
     body = saved(Image.new("RGB", (799, 601), RED), "JPEG")
-    with opened(body) as picture:
-        pixels = decode(picture, scale=scale)
+    picture = opened(body)
+    pixels = decode(picture, scale=scale)
     assert pixels.image().size == size
     assert (pixels.width_px, pixels.height_px) == (799, 601)
     assert pixels.image().mode == ("RGB" if scale else "L")
@@ -339,10 +339,10 @@ def jpeg_header(width_px: int, height_px: int) -> bytes:
 
 def test_a_jpeg_whose_size_is_unsure_is_decoded_by_one_reader() -> None:
     """Where two readers of a header differ, the one that told the size decodes all of it."""
-    with opened(jpeg("grey", (300, 300))) as picture:
-        picture.by_pillow()
-        picture.body = jpeg("baseline")
-        pixels = decode(picture, scale=0)
+    picture = opened(jpeg("grey", (300, 300)))
+    picture.by_pillow()
+    picture.body = jpeg("baseline")
+    pixels = decode(picture, scale=0)
     assert (pixels.image().size, pixels.reduced) == ((300, 300), 1)
 
 
