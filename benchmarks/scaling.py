@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from equigen.images.check import scaled
 from equigen.images.decoding import decode, opened
-from equigen.images.resize import scaled
 
 Pixels = npt.NDArray[np.uint8]
 Scale = Callable[[Pixels, int, int], Pixels]

@@ -51,6 +51,18 @@ _MISSING = frozenset({400, 404, 410})
 _NOT_MODIFIED = 304
 # Findings about bytes that may be a fault of the transfer, not the host's picture.
 _PERHAPS_OF_THE_WAY = frozenset({TORN, EMPTY, NOT_A_PICTURE})
+# Status and reason of a failure; the first class that fits counts.
+_FAILURES = (
+    (TooLargeError, REFUSED, "too large"),
+    (RefusedAddressError, REFUSED, "bad address"),
+    (BadBodyError, FAILED, "torn on the way"),
+    (CertificateError, FAILED, "bad certificate"),
+    (FetchError, FAILED, "no connection"),
+    (HostRestsError, RESTS, ""),
+    (NotServedError, ELSEWHERE, ""),
+    (StoppedError, STOPPED, ""),
+    (EquigenError, ERROR, ""),
+)
 
 
 @dataclass(slots=True)
@@ -145,7 +157,7 @@ class Fetcher:
         result.received_bytes, result.size_bytes = len(answer.body), len(picture.files[0])
         result.width_px, result.height_px = picture.width_px, picture.height_px
         result.sha256, result.phash = picture.sha256, picture.phash
-        result.look = picture.descriptor.hex()
+        result.look = picture.descriptor
         result.etag = answer.headers.get("ETag", "")
         result.last_modified = answer.headers.get("Last-Modified", "")
         if result.job.kind == ASK and result.job.sha256 == picture.sha256:
@@ -186,29 +198,16 @@ class Fetcher:
                     file.write(data)
 
 
-def _note_failure(result: JobResult, err: EquigenError) -> None:  # noqa: C901  (a case an error)
-    result.status, result.message = ERROR, str(err)
+def _note_failure(result: JobResult, err: EquigenError) -> None:
+    result.message = str(err)
+    _, result.status, result.reason = next(each for each in _FAILURES if isinstance(err, each[0]))
     match err:
         case HttpStatusError(status=status):
             result.status = MISSING if status in _MISSING else FAILED
             result.reason, result.http_status = f"HTTP {status}", status
         case PictureError(reason=reason):
             result.status, result.reason = (BROKEN if reason == TORN else REFUSED), reason
-        case TooLargeError():
-            result.status, result.reason = REFUSED, "too large"
-        case RefusedAddressError():
-            result.status, result.reason = REFUSED, "bad address"
         case BadBodyError(__cause__=PictureError(reason=reason)) if reason != TORN:
-            result.status, result.reason = FAILED, reason  # these bytes came once: ask again later
-        case BadBodyError():
-            result.status, result.reason = FAILED, "torn on the way"
-        case CertificateError():
-            result.status, result.reason = FAILED, "bad certificate"
-        case FetchError():
-            result.status, result.reason = FAILED, "no connection"
+            result.reason = reason  # these bytes came once: ask again later
         case HostRestsError(resumes_at_s=resumes_at_s):
-            result.status, result.resumes_at_s = RESTS, resumes_at_s
-        case NotServedError():
-            result.status = ELSEWHERE
-        case StoppedError():
-            result.status = STOPPED
+            result.resumes_at_s = resumes_at_s

@@ -95,7 +95,7 @@ class JobResult(_Compact):
     etag: str = ""
     last_modified: str = ""
     phash: str = ""
-    look: str = ""
+    look: bytes = b""
     resumes_at_s: float = 0.0
     url: str = ""
 

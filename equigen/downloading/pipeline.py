@@ -117,9 +117,9 @@ class Download:
             each,
             make_local=make_local,
             make_process=lambda: ProcessExecutor(settings, inbox),
+            clock=self.context.clock,
             most=limit,
             served_here={RENEWALS},
-            steady_s=self.context.clock.steady,
         )
 
     def _executor_settings(self, policies: Mapping[str, HostPolicy]) -> ExecutorSettings:

@@ -144,7 +144,7 @@ class ResultRecorder:
         self._unsaid.append((job.path, cover))
         self._unplaced.append((job, cover))
         if done.look:
-            self._looks[done.sha256] = bytes.fromhex(done.look)
+            self._looks[done.sha256] = done.look
         self.worklist.good += job.kind != ASK
         if job.kind != MAKE:
             self._fetched += 1

@@ -3,12 +3,12 @@
 This process enforces all limits; a worker process that dies loses no job.
 """
 
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty
-from time import monotonic
 from typing import TYPE_CHECKING, Self
 
 from equigen.downloading.engines.processes import ProcessExecutor
@@ -16,6 +16,7 @@ from equigen.downloading.jobs import ELSEWHERE, ERROR, RESTS, STOPPED, Hold, Inb
 from equigen.downloading.queue import JobQueues
 from equigen.errors import EquigenError, StorageError
 from equigen.http.limits import HostPolicy, policy_for
+from equigen.http.rate_limit import Clock
 from equigen.ledger.models import FAILED
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Scheduler:
 
     `shares` are the policies of each process (`share_out`). `make_local` and `make_process` create
     an executor when it is needed. At most `most` jobs are handed out, -1 for all. The queues in
-    `served_here` are left to this process. `steady_s` is a monotonic clock. Hosts in `paused` get
+    `served_here` are left to this process. Hosts in `paused` get
     no further jobs.
     """
 
@@ -51,9 +52,9 @@ class Scheduler:
     shares: Mapping[str, HostPolicy]
     make_local: "Callable[[], ThreadExecutor]"
     make_process: Callable[[], ProcessExecutor]
+    clock: Clock
     most: int = -1
     served_here: set[str] = field(default_factory=set)
-    steady_s: Callable[[], float] = monotonic
     paused: set[str] = field(default_factory=set)
     _local: "ThreadExecutor | None" = None
     _processes: list[ProcessExecutor] = field(default_factory=list)
@@ -91,14 +92,14 @@ class Scheduler:
 
         The run doesn't wait for the host when nothing else is left to do.
         """
-        self._rests_until_s[host] = self.steady_s() + pause_s
+        self._rests_until_s[host] = self.clock.steady() + pause_s
         self.paused.discard(host)
         for executor in self._executors():
             executor.hold(host, pause_s)
 
     def is_resting(self, host: str) -> bool:
         """Tell whether a host is left alone."""
-        return self._rests_until_s.get(host, 0.0) > self.steady_s()
+        return self._rests_until_s.get(host, 0.0) > self.clock.steady()
 
     def allow_one_more(self) -> None:
         """Hand out one job more than `most`, since one comes back."""
@@ -114,8 +115,8 @@ class Scheduler:
     def turn(self, *, wait: bool) -> Iterator[JobResult]:
         """Hand out jobs as far as there is room, then yield results; `wait` for the first."""
         self._hand_out()
-        for executor in self._executors():
-            executor.adjust()
+        if self._local:
+            self._local.adjust()
         if wait and self.inbox.empty():
             yield from self._wait()
         while not self.inbox.empty():
@@ -127,9 +128,9 @@ class Scheduler:
         executors = self._executors()
         for executor in executors:
             executor.stop()
-        by_s = monotonic() + _STOP_WITHIN_S
+        by_s = time.monotonic() + _STOP_WITHIN_S
         left = set(map(id, executors))
-        while left and (wait_s := by_s - monotonic()) > 0:
+        while left and (wait_s := by_s - time.monotonic()) > 0:
             with suppress(Empty):
                 executor, messages = self.inbox.get(timeout=wait_s)
                 if messages is None:
@@ -157,14 +158,11 @@ class Scheduler:
         """Return the hosts whose jobs can be handed out, starting with another one each time."""
         if not self.most:
             return []
-        counts = self.queues.counts().items()
-        hosts = [host for host, count in counts if count and not self._is_closed(host)]
+        closed = {*self.paused, *filter(self.is_resting, self._rests_until_s)}
+        hosts = [at for at, n in self.queues.counts().items() if n and at not in closed]
         self._turns += 1
         first = self._turns % len(hosts) if hosts else 0
         return hosts[first:] + hosts[:first]
-
-    def _is_closed(self, host: str) -> bool:
-        return host in self.paused or (bool(self._rests_until_s) and self.is_resting(host))
 
     def _is_local(self, host: str) -> bool:
         has_no_share = not policy_for(host, self.shares).concurrency
@@ -189,22 +187,21 @@ class Scheduler:
             continue
 
     def _hand_to(self, executor: "Executor", hosts: Sequence[str]) -> int:
-        batch = [job for host in hosts for job in self._take(executor, host)]
+        batch = list[Job]()
+        for host in hosts:
+            left = self.queues.count(host)
+            # The last jobs are dealt out in small portions, so that all executors end together.
+            fair = max(1, left // (2 * max(1, len(self._processes))))
+            count = max(0, min(executor.capacity(host), left, fair, _BATCH_JOBS))
+            if self.most >= 0:
+                count = min(count, self.most)
+                self.most -= count
+            jobs = [self.queues.take(host) for _ in range(count)]
+            executor.running.update((job.ticket, job) for job in jobs)
+            batch += jobs
         if batch:
             executor.submit(batch)
         return len(batch)
-
-    def _take(self, executor: "Executor", host: str) -> list[Job]:
-        left = self.queues.count(host)
-        # The last jobs are dealt out in small portions, so that all executors end together.
-        fair = max(1, left // (2 * max(1, len(self._processes))))
-        count = min(executor.capacity(host), left, fair, _BATCH_JOBS)
-        if self.most >= 0:
-            count = min(count, self.most)
-            self.most -= max(count, 0)
-        jobs = [self.queues.take(host) for _ in range(count)]
-        executor.running.update((job.ticket, job) for job in jobs)
-        return jobs
 
     def _wait(self) -> Iterator[JobResult]:
         here = [host for host in self._open_hosts() if self._is_local(host)]
@@ -214,7 +211,11 @@ class Scheduler:
                 message = self.inbox.get(timeout=max(min([_TURN_S, *closed_s]), 0.001))
                 yield from self._receive(*message)
         elif (wait_s := min(closed_s)) > 0:
-            self._here().sleep(wait_s)
+            # Not for long, so that interrupts are noticed.
+            if self.clock.sleep:
+                self.clock.sleep(wait_s)
+            else:
+                time.sleep(min(wait_s, _TURN_S))
 
     def _receive(
         self, executor: "Executor", messages: Sequence[JobResult | Hold] | None

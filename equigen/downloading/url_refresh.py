@@ -88,24 +88,24 @@ class UrlRefresher:
         name = album_id.partition(":")[0]
         with self._lock:
             if name not in self._sources:
-                renewer = None
+                self._sources[name] = None
                 try:
                     renewer = open_renewer(album_id, self.context.config)
                 except EquigenError as err:
                     self.troubles.append(f"expired addresses can't be renewed: {err}")
-                self._sources[name] = (renewer, self._client(renewer)) if renewer else None
+                    return None
+                if renewer:
+                    patience = Patience(**self.context.settings.http.model_dump())
+                    client = Client(
+                        renewer.policies,
+                        user_agent=renewer.user_agent,
+                        patience=patience,
+                        clock=self.context.clock,
+                    )
+                    self._sources[name] = renewer, client
+                    if self._stopped:
+                        client.stop()
             return self._sources[name]
-
-    def _client(self, renewer: Renewer) -> Client:
-        client = Client(
-            renewer.policies,
-            user_agent=renewer.user_agent,
-            patience=Patience(**self.context.settings.http.model_dump()),
-            clock=self.context.clock,
-        )
-        if self._stopped:
-            client.stop()
-        return client
 
 
 def write_renewed(context: Context, ledger: Ledger) -> None:

@@ -154,12 +154,9 @@ class Client:
         no body.
 
         Raises:
-            HttpStatusError: another status than 200, after the retries that could help.
-            ConnectionFailedError, BadBodyError: no complete response, after all retries.
-            TooLargeError: more than `max_bytes` were sent or announced.
-            CertificateError, RefusedAddressError: the URL can't or must not be fetched.
-            HostRestsError: the day's quota is spent, or the host asks for a longer rest than
-                `max_wait_s`.
+            FetchError: after the retries that could help: another status than 200, no complete
+                response, more than `max_bytes`, or a URL that can't or must not be fetched.
+            HostRestsError: the day's quota is spent, or the host asks for more than `max_wait_s`.
             NotServedError: the host's policy leaves it to another client.
             StoppedError: `stop` was called during a wait.
 

@@ -1,15 +1,10 @@
 """Send requests over pooled connections; no other module opens one.
 
 requests reads the environment (proxies, certificates), urllib3 sends: used directly, it takes half
-the time per request and loads the certificates once, not once per connection.
-
-Names used here that urllib3 and http.client don't document; pyproject.toml pins urllib3 below 3
-for their sake:
-
-- `urllib3.HTTPConnectionPool.ConnectionCls`: replaced per pool by a factory
-- `http.client.HTTPConnection.response_class`: set per connection
-- `http.client.HTTPResponse.fp` and `_read_status()`: wrapped, to bound the time that a response may
-  take and to skip interim responses
+the time per request and loads the certificates once, not once per connection. pyproject.toml pins
+urllib3 below 3, since names are used here that it and http.client don't document:
+`urllib3.HTTPConnectionPool.ConnectionCls`, `http.client.HTTPConnection.response_class`, and of
+`http.client.HTTPResponse` `fp` and `_read_status()`.
 """
 
 import io

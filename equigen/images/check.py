@@ -1,18 +1,33 @@
-"""Check a picture, hash and describe it, and make the files that are asked for."""
+"""Check a picture, hash and describe it, and make its files: cut, scale, pad, encode."""
 
 import hashlib
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from itertools import islice
+from math import sqrt
+from types import ModuleType
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from equigen.errors import PictureError
-from equigen.images.decoding import JPEG_SCAN, Opened, decode, ends_as_jpeg, jpeg_size, opened
+from equigen.images.decoding import (
+    JPEG_SCAN,
+    WHITE,
+    Opened,
+    Pixels,
+    decode,
+    ends_as_jpeg,
+    jpeg_size,
+    opened,
+)
 from equigen.images.descriptor import descriptor_of, grey_grid, grey_square, perceptual_hash
 from equigen.images.rendering import Check, Demands, Rendering, placement
-from equigen.images.resize import TOO_MANY_PIXELS, MadeFile, drawn, encoded
 
 # A progressive JPEG has some ten scans. Each is read, also an empty one: thousands of them keep a
 # decoder busy for minutes.
@@ -24,6 +39,20 @@ ORIGINAL = Rendering()
 EMPTY = "empty"
 BROKEN = "broken"
 NOT_A_PICTURE = "not a picture"
+TOO_MANY_PIXELS = "too many pixels"
+
+_ORIGINAL_QUALITY = 95
+_JPEG_MOST_PX = 65_500  # libjpeg's bound
+_PNG_LEVEL = 3  # zlib's own 6 takes more than twice as long and saves 2 %
+# With fewer pixels than this share of what was there, each is the mean of those that it covers.
+_MEANS_BELOW = 0.5
+# Above it, a picture is smoothed, then sampled. A Gaussian this wide, in pixels, comes nearest to
+# an exact filter (benchmarks/README.md), down to one half.
+_SMOOTHING = 0.4
+_LEAST_SMOOTHING_PX = 0.3  # less is not seen, and costs as much
+_SMOOTHED_OVER_PX = 5
+
+Array = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,30 +133,97 @@ def _decoded(picture: Opened, renderings: Sequence[Rendering]) -> Picture:
         reason, scans = "too many scans", picture.body.count(JPEG_SCAN)
         raise _refused(reason, f"a JPEG of {scans} scans, more than {_MOST_SCANS}")
     size_px = picture.width_px, picture.height_px
-    kept = MadeFile(picture.body, *size_px) if picture.is_jpeg else None
-    made = [each for each in renderings if not (kept and each.is_original)]
+    made = [each for each in renderings if not (picture.is_jpeg and each.is_original)]
     scale = max((placement(each, *size_px).scale for each in made), default=0.0)
     pixels = decode(picture, scale=scale)
     grid = pixels.grid()
     # The descriptor is that of the cover's file; other programs know the hash of the whole picture.
-    shown, files = grid, list[MadeFile]()
+    shown, files = grid, list[bytes]()
     for each in renderings:
-        if kept and each.is_original:
-            files.append(kept)
+        if picture.is_jpeg and each.is_original:
+            files.append(picture.body)
             continue
-        array = drawn(pixels, each)
-        if not files and not each.is_original:
+        array = _drawn(pixels, each)
+        if not files:
             image = Image.fromarray(array)
-            shown = grey_grid(image, *image.size)
-        files.append(encoded(array, each))
+            size_px = image.size
+            shown = grid if each.is_original else grey_grid(image, *size_px)
+        files.append(_encoded(array, each))
     return Picture(
-        files=tuple(file.data for file in files),
-        width_px=files[0].width_px,
-        height_px=files[0].height_px,
-        sha256=_sha256(files[0].data),
+        files=tuple(files),
+        width_px=size_px[0],
+        height_px=size_px[1],
+        sha256=_sha256(files[0]),
         phash=perceptual_hash(grey_square(grid)),
         descriptor=descriptor_of(shown).tobytes(),
     )
+
+
+def _drawn(pixels: Pixels, rendering: Rendering) -> Array:
+    """Draw a picture as a rendering asks: cut, scaled, on a canvas."""
+    place = placement(rendering, pixels.width_px, pixels.height_px)
+    # Whole pixels of what was decoded: at most half a pixel of the file is cut off, or let in.
+    left, top, right, bottom = (round(at / pixels.reduced) for at in place.box)
+    part = scaled(pixels.array[top:bottom, left:right], place.width_px, place.height_px)
+    if place.fills_canvas:
+        return part
+    shape = (place.canvas_height_px, place.canvas_width_px, *part.shape[2:])
+    canvas = np.full(shape, WHITE[0], np.uint8)
+    across, down = place.left_px + place.width_px, place.top_px + place.height_px
+    canvas[place.top_px : down, place.left_px : across] = part
+    return canvas
+
+
+def _encoded(array: Array, rendering: Rendering) -> bytes:
+    out, image = io.BytesIO(), Image.fromarray(array)
+    if rendering.suffix == ".jpg" and max(image.size) > _JPEG_MOST_PX:
+        got = f"{image.width}x{image.height} pixels, more than {_JPEG_MOST_PX} a side in a JPEG"
+        raise _refused(TOO_MANY_PIXELS, got)
+    if rendering.suffix == ".png":
+        image.save(out, "PNG", compress_level=_PNG_LEVEL)
+    else:
+        quality = _ORIGINAL_QUALITY if rendering.is_original else rendering.quality
+        image.save(out, "WEBP" if rendering.suffix == ".webp" else "JPEG", quality=quality)
+    return out.getvalue()
+
+
+def scaled(pixels: Array, width_px: int, height_px: int) -> Array:
+    """Scale a picture (rows x columns, or rows x columns x channels) to a width and a height.
+
+    The result is free of aliasing and not shifted. Each axis is scaled by itself.
+    """
+    cv2 = _opencv()
+    high, wide = pixels.shape[:2]
+    size_px = (
+        width_px if width_px < _MEANS_BELOW * wide else wide,
+        height_px if height_px < _MEANS_BELOW * high else high,
+    )
+    if size_px != (wide, high):
+        pixels = cv2.resize(pixels, size_px, interpolation=cv2.INTER_AREA)
+    if size_px != (width_px, height_px):
+        across, down = _smoothing_px(width_px / size_px[0]), _smoothing_px(height_px / size_px[1])
+        over = (_SMOOTHED_OVER_PX if across else 1, _SMOOTHED_OVER_PX if down else 1)
+        if across or down:
+            # Where an axis is not smoothed, its window is one pixel wide and its sigma unused.
+            pixels = cv2.GaussianBlur(
+                pixels, over, across or down, sigmaY=down or across, borderType=cv2.BORDER_REPLICATE
+            )
+        pixels = cv2.resize(pixels, (width_px, height_px), interpolation=cv2.INTER_CUBIC)
+    return pixels
+
+
+def _smoothing_px(share: float) -> float:
+    """Return the standard deviation, in pixels, of the blur that sampling needs."""
+    smoothing_px = _SMOOTHING * sqrt(1 / share**2 - 1) if share < 1 else 0.0
+    return smoothing_px if smoothing_px >= _LEAST_SMOOTHING_PX else 0.0
+
+
+@cache
+def _opencv() -> ModuleType:
+    # It takes 30 MB, and a process that scales nothing never needs it.
+    cv2 = import_module("cv2")
+    cv2.setNumThreads(1)  # whoever scales does so in many threads already
+    return cv2
 
 
 def _sha256(data: bytes) -> str:

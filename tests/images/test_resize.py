@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from support import examples, realdata
 
-from equigen.images.resize import Array, scaled
+from equigen.images.check import Array, scaled
 
 SIDES = st.integers(1, 300)
 # Scaling by Lanczos, exact and slow, is what it is compared with.

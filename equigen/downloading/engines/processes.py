@@ -87,9 +87,6 @@ class ProcessExecutor:
         self._held_until_s[host] = monotonic() + pause_s
         self._send(Hold(host, pause_s))
 
-    def adjust(self) -> None:
-        """Do nothing: the worker adjusts its own threads."""
-
     def stop(self) -> None:
         """Let the worker finish the requests under way and end."""
         self._send(None)

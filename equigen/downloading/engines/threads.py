@@ -23,7 +23,6 @@ _REQUESTING_ABOVE = 0.88
 _IDLE_BELOW = 0.45
 _ADJUSTED_EVERY_S = 0.1
 _MOST_THREADS_A_HOST = 32
-_LONGEST_SLEEP_S = 0.25
 
 
 class ThreadExecutor:
@@ -48,7 +47,6 @@ class ThreadExecutor:
         self.is_ready = True
         self._policies, self._whole = settings.policies, whole or settings.policies
         self._inbox, self._most = inbox, most
-        self._is_clock_fake = bool(clock and clock.sleep)
         self._client = Client(
             settings.policies,
             user_agent=settings.user_agent,
@@ -97,10 +95,6 @@ class ThreadExecutor:
             return self._gates.at(host).wait_s()
         except NotServedError:
             return 0.0
-
-    def sleep(self, wait_s: float) -> None:
-        """Sleep by the client's clock, but not for long, so that interrupts are noticed."""
-        self._gates.sleep(wait_s if self._is_clock_fake else min(wait_s, _LONGEST_SLEEP_S))
 
     def hold(self, host: str, pause_s: float) -> None:
         """Send a host no request for a while."""
