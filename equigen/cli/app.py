@@ -133,7 +133,11 @@ class _LazyCommand(TyperCommand):
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  (typer's signature)
         """Parse the arguments by the real command."""
-        return _command(self._member).make_context(*args, **kwargs)
+        try:
+            return _command(self._member).make_context(*args, **kwargs)
+        except typer.BadParameter as err:  # in which Typer quotes pydantic
+            err.message = err.message.replace("Value error, ", "")
+            raise
 
 
 def _command(command: Plugin) -> Any:  # noqa: ANN401  (typer has no public name for it)

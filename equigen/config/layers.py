@@ -39,6 +39,17 @@ _PATTERNS: Mapping[str, str] = {
 DOTENV_NAME = ".env"
 # The usual forms of TOML lines; `_line_of` finds no others.
 _TABLE = re.compile(r"\s*\[+\s*([\w.-]+)\s*\]")
+# Expectations by pydantic's type of error; others are in its own words.
+_EXPECTED = {
+    **dict.fromkeys(("bool_parsing", "bool_type"), "true or false"),
+    **dict.fromkeys(("path_type", "string_type"), "text in quotes"),
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_parsing", "float_type", "finite_number"), "a number"),
+    "missing": "a value there, but it is missing",
+    "greater_than_equal": "a number of at least {ge}",
+    "less_than_equal": "a number of at most {le}",
+}
+_SECRETS = frozenset(("token", "key", "secret", "password", *Credentials.model_fields))
 _KEY = re.compile(r"\s*([\w-]+)\s*=")
 # With or without a byte order mark, which editors on Windows write.
 _ENCODING = "utf-8-sig"
@@ -169,9 +180,14 @@ class _Layers:
         errors = err.errors(include_url=False)
         first = errors[0]
         keys = [str(part) for part in first["loc"]]
+        if _is_short(first):
+            first = max(filter(_is_short, errors), key=lambda error: error["loc"])
+            keys = keys[:-1]
         if first["type"] == "extra_forbidden":
             known = _known_keys(keys[:-1])
             trouble = f"unknown key{suggest(keys[-1], known)}. Known here: {', '.join(known)}"
+            if keys[-1] in _SECRETS:
+                trouble += ". Credentials stand in .env or the environment, never in config.toml"
         elif first["type"] == "value_error":
             trouble = str(first["msg"]).removeprefix("Value error, ")
             # An error between several keys of a table is reported for one of them.
@@ -264,18 +280,18 @@ def _is_json(text: str) -> bool:
 
 
 def _expectation(error: ErrorDetails) -> str:
-    match error["type"]:
-        case "string_pattern_mismatch":
-            return _PATTERNS[error["ctx"]["pattern"]]
-        case "bool_parsing" | "bool_type":
-            return "true or false"
-        case "path_type" | "string_type":
-            return "text in quotes"
-        case "missing":
-            return "all values there, but one is missing"
-        case "int_parsing" | "int_type" | "int_from_float":
-            return "a whole number"
-    return error["msg"].removeprefix("Input should be ")
+    context = error.get("ctx", {})
+    if _is_short(error):
+        return f"{int(error['loc'][-1]) + 1} values"
+    if error["type"] == "string_pattern_mismatch":
+        return _PATTERNS[context["pattern"]]
+    kind = error["msg"].removeprefix("Input should be ")
+    return _EXPECTED[error["type"]].format(**context) if error["type"] in _EXPECTED else kind
+
+
+def _is_short(error: ErrorDetails) -> bool:
+    """Tell whether an error is of a list that has too few values."""
+    return error["type"] == "missing" and isinstance(error["loc"][-1], int)
 
 
 def _given(error: ErrorDetails) -> object:

@@ -103,7 +103,10 @@ class FetchSettings(SettingsTable):
     @model_validator(mode="after")
     def _years_go_down(self) -> Self:
         if self.from_year is not None and self.from_year < self.to_year:
-            msg = f"from_year: years go down, but {self.from_year} is before to_year {self.to_year}"
+            msg = (
+                "from_year: expected the newest year there and the oldest in to_year, got"
+                f" {self.from_year} and {self.to_year}: swap them"
+            )
             raise ValueError(msg)
         return self
 
@@ -328,6 +331,7 @@ def defaults(**tables: BaseModel) -> Settings:
 
 
 def suggest(name: str, known: Sequence[str]) -> str:
-    """Return "; did you mean ...?" where a known name is close, else nothing."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    """Return " (did you mean ...?)" where a known name is close, else nothing."""
+    by_fold = {each.casefold(): each for each in known}
+    close = difflib.get_close_matches(name.casefold(), by_fold, n=1)
+    return f" (did you mean {by_fold[close[0]]!r}?)" if close else ""
