@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Interrupts:
-    """The signals that were deferred."""
+    """Deferred signals, in the order in which they `came`."""
 
     def __init__(self) -> None:
         self.came: list[int] = []
@@ -34,7 +34,7 @@ class Interrupts:
 
 @contextmanager
 def deferred_interrupts() -> Iterator[Interrupts]:
-    """Keep SIGINT and SIGTERM until the block ends, then let them do what they would have done.
+    """Defer SIGINT and SIGTERM until the block ends, then raise them.
 
     The block looks at `came` now and then, and ends early. Only the main thread can; elsewhere
     nothing changes.
@@ -54,7 +54,7 @@ def deferred_interrupts() -> Iterator[Interrupts]:
 
 
 def interruptible(work: Callable[[], T], stop: Callable[[], None]) -> T:
-    """Return what `work` returns, or raise what it raises; SIGINT and SIGTERM end it at any time.
+    """Return the result of `work`, or raise its error; SIGINT and SIGTERM end it at any time.
 
     It is done in a thread, since an interrupt in the midst of a lock would leave that taken for
     ever. `stop` tells it to end; where it doesn't soon, it is left as it stands: it must be work

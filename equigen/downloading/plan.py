@@ -1,4 +1,4 @@
-"""Plan what there is to do for the covers of a dataset, in one pass over its rows.
+"""Plan the jobs for the covers of a dataset, in one pass over its rows.
 
 Of a million covers that are there, memory holds no more than a number each.
 """
@@ -102,7 +102,7 @@ class Worklist:
             yield
 
     def settle_renamed(self) -> None:
-        """Bring covers to rows that were renamed; needs the whole scan to know who wants what."""
+        """Bring covers to rows that were renamed; the whole scan shows which files are free."""
         for row in self._renamed:
             if not self._bring(row):
                 self._fetch(row, None, has_file=False)
@@ -110,7 +110,7 @@ class Worklist:
         self._seen.clear()  # every row was looked at, and workers need the memory
 
     def settle_repeated(self, *, otherwise: Callable[[str], None]) -> None:
-        """Let rows with a picture that another row had fetched have it, or share its end.
+        """Bring a picture that one row had fetched to its other rows, or end these as it ended.
 
         Where it has none in this run, `otherwise` accounts for it, by the picture's URL.
         """

@@ -8,13 +8,13 @@ from enum import StrEnum
 from equigen.identity.pictures import has_no_cover
 from equigen.ledger.models import BROKEN, MISSING, OK, REFUSED, Cover
 
-# Statuses that asking again hardly changes; `failed` is the one that may soon.
+# Statuses that another request hardly changes; `failed` may change soon.
 _SETTLED = frozenset({MISSING, REFUSED, BROKEN})
-# Hosts say so when they have had enough of us; a picture that is refused in so many runs, one
-# after another, is most likely refused for itself.
+# Reason of a refusal by a host that limits us. A picture refused in so many runs, one after
+# another, is most likely refused for itself.
 _REFUSED_BY_HOST = "HTTP 403"
 _MOST_REFUSALS = 7
-# After so long they are asked for again, the first time, the second, and all others.
+# Time until the first retry in a later run, the second, and all others.
 _AGAIN_AFTER = (timedelta(days=1), timedelta(weeks=1), timedelta(days=30))
 # A run that starts at the same hour each night finds what the last one asked for a little later.
 _SLACK = timedelta(hours=4)
@@ -40,7 +40,7 @@ class Decision:
 
 
 def is_due(ended_at: str, failures: int, now: datetime) -> bool:
-    """Tell whether to ask again for what couldn't be had: after a day, a week, then each month.
+    """Tell whether a cover that failed is due again: after a day, a week, then each month.
 
     `ended_at` is UTC in ISO 8601. A date that lies ahead is none: the clock was set back.
     """

@@ -1,4 +1,4 @@
-"""Note the results of jobs in the ledger, then put the files in their places, and sum all up."""
+"""Record the results of jobs in the ledger, then place their files, and summarise the run."""
 
 import logging
 from collections import Counter
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class ResultRecorder:
-    """Note the results of one run's jobs: a cover is in the ledger before its file is placed.
+    """Recorder of one run's results: a cover is in the ledger before its file is placed.
 
     `run` tells this run's files from those of any other. `moved` are addresses of rows whose album
     has another picture now; `resumes_at_s` is when hosts that gave nothing more can be asked again.
@@ -57,7 +57,7 @@ class ResultRecorder:
         self._began_s = self.context.clock.steady()
 
     def take(self, done: Iterable[JobResult], bar: Bar) -> None:
-        """Note what was done, and only then put the files where they belong."""
+        """Record results, and only then place the files."""
         try:
             for each in done:
                 self._one(each)
@@ -127,7 +127,7 @@ class ResultRecorder:
             self.worklist.fetch_instead(job)
         elif done.status == UNCHANGED:
             self._unchanged += 1
-            if done.http_status == _OK:  # the same bytes, perhaps under a new mark
+            if done.http_status == _OK:  # the same bytes, perhaps with a new ETag
                 self._unsaid.append((job.path, self._cover(done)))
         elif done.status == OK:
             self._keep(done)
@@ -139,7 +139,7 @@ class ResultRecorder:
             self._fail(done)
 
     def _keep(self, done: JobResult) -> None:
-        """Note a good cover, whose files are to be placed."""
+        """Record a good cover, whose files are to be placed."""
         job, cover = done.job, self._cover(done)
         self._unsaid.append((job.path, cover))
         self._unplaced.append((job, cover))
@@ -156,7 +156,7 @@ class ResultRecorder:
             self._others[job.picture] = [path for path in paths if path != job.path]
 
     def _fail(self, done: JobResult) -> None:
-        """Note that a cover can't be had, and why."""
+        """Record a cover that can't be had, with the reason."""
         job = done.job
         if done.status == GONE:
             done.status, done.http_status = MISSING, job.refused
@@ -164,7 +164,7 @@ class ResultRecorder:
         failures = 1
         if before is not None:
             if done.reason == before.reason and before.status == MISSING:
-                done.status = MISSING  # what was known to be gone still is
+                done.status = MISSING  # a cover that was known to be gone still is
             failures += before.failures * (done.status == before.status)
         self._failed += 1
         self._unsaid.append((job.path, replace(self._cover(done), failures=failures)))
@@ -173,7 +173,7 @@ class ResultRecorder:
     def _cover(self, done: JobResult) -> Cover:
         job = done.job
         if job.kind == MAKE:
-            # Of the original that lies here: where that came from stays true.
+            # The original stays: only the sizes made of it are new.
             (known,) = self.ledger.covers_of([job.picture]).values()
             made = made_in_all(known.rendering, self.worklist.rendering)
             return replace(known, rendering=made)

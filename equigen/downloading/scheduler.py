@@ -20,7 +20,7 @@ from equigen.http.rate_limit import Clock
 from equigen.ledger.models import FAILED
 
 if TYPE_CHECKING:
-    # The decoders of threads take a third of this process's memory: only loaded for use.
+    # Its decoders take a third of this process's memory: it is loaded for use alone.
     from equigen.downloading.engines.threads import ThreadExecutor
     from equigen.downloading.jobs import Executor
 

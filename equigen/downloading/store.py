@@ -1,4 +1,4 @@
-"""The files of the covers: where each lies, and how it gets there or away."""
+"""Store the files of the covers: find, place, move, link and set them aside."""
 
 import errno
 import filecmp
@@ -26,7 +26,7 @@ ANY_PICTURE = Demands(min_size_px=1, max_pixels=10**9)
 
 @dataclass(frozen=True, slots=True)
 class _StorePlace:
-    """One folder of files, all made by one rendering; `aside` is where they go from it."""
+    """One folder of files of one rendering; `aside` is the folder of those set aside from it."""
 
     folder: Path
     rendering: Rendering
@@ -44,7 +44,7 @@ class _StorePlace:
 
 @dataclass(slots=True)
 class CoverStore:
-    """The files of the covers.
+    """Store of the files of the covers.
 
     A file lies in the images folder, or in a set of the split where `split --link move` put it, or
     beside the images folder where it was set aside because no row wants it any more, or because it
@@ -79,7 +79,7 @@ class CoverStore:
         return all(place.file(path).is_file() for place in self._places[1:])
 
     def quickest_fits(self) -> Callable[[str, int], bool]:
-        """Return what `fits` comes to with the sizes of this run."""
+        """Return the quicker of `fits` and `fits_first` that suffices for this run's sizes."""
         return self.fits if len(self._places) > 1 else self.fits_first
 
     def fits_first(self, path: str, size_bytes: int) -> bool:
@@ -97,12 +97,12 @@ class CoverStore:
         )
 
     def find(self, path: str, size_bytes: int) -> Path | None:
-        """Return where a cover's first file of such a size lies, if anywhere."""
+        """Return the path of a cover's first file of such a size, if there is one."""
         everywhere = (self._first.file(path), self._moved(path), self._first.file_aside(path))
         return next((file for file in everywhere if self._fits(file, size_bytes)), None)
 
     def aside(self, path: str) -> Path:
-        """Return where a cover's file lies once it is set aside."""
+        """Return the path of a cover's file once it is set aside."""
         return self._first.file_aside(path)
 
     def spoilt_files(self, path: str, cover: Cover) -> list[Path]:
@@ -121,7 +121,7 @@ class CoverStore:
                     fits = hashlib.sha256(body).hexdigest() == cover.sha256
                 else:
                     fits = bool(check_picture(body, ANY_PICTURE).sha256)
-            except PermissionError:  # nobody knows whether it is spoilt
+            except PermissionError:  # it can't be read, and may be good
                 with translating_read_errors(file or self._first.file(path)):
                     raise
             except (OSError, PictureError):
@@ -183,7 +183,7 @@ class CoverStore:
                     _move(place.file(path), place.file_aside(path), within=place.aside)
 
     def put_away_spoilt(self, file: Path) -> None:
-        """Set aside what lies in a good cover's place and isn't that cover."""
+        """Set aside a file that lies in a good cover's place and isn't that cover."""
         roots = [place.folder for place in self._places]
         roots += [self.context.split / name for name in set(self._sets.values())]
         root = next((root for root in roots if file.is_relative_to(root)), None)
@@ -194,7 +194,7 @@ class CoverStore:
             self.spoilt += 1
 
     def put_away_unfit(self, path: str, size_bytes: int) -> None:
-        """Set aside what lies in a good cover's place and has another size."""
+        """Set aside files that lie in a good cover's place and have another size."""
         for file in (self._first.file(path), self._moved(path)):
             if file.is_file() and not self._fits(file, size_bytes):
                 self.put_away_spoilt(file)
@@ -209,7 +209,7 @@ class CoverStore:
                         self._link(place.file(first), place.file(other))
 
     def sweep(self) -> None:
-        """Remove what an earlier run that was killed left beside its targets."""
+        """Remove the unplaced files of an earlier run that was killed."""
         for images in (place.folder for place in self._places if place.folder.is_dir()):
             with translating_read_errors(images):
                 folders = [each for each in images.iterdir() if not each.is_symlink()]
@@ -219,7 +219,7 @@ class CoverStore:
                         (folder / name).unlink(missing_ok=True)
 
     def notes(self) -> list[str]:
-        """Say what was set aside or linked."""
+        """Return notes on files that were set aside or linked."""
         aside = self._first.aside
         counts = {
             f"covers whose rows are gone lie in {aside} now": self.set_aside,

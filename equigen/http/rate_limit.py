@@ -123,7 +123,7 @@ class Gate:
     def _count_inside(self, by: int) -> None:
         with self._lock:
             self._inside += by
-            # What all began is taken off, what all ended is added: the sum is what they took.
+            # The sum of all ends less the sum of all beginnings is the time inside.
             self._inside_s -= by * self._gates.clock.steady()
 
     def _count(self) -> None:

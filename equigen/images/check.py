@@ -44,12 +44,12 @@ TOO_MANY_PIXELS = "too many pixels"
 _ORIGINAL_QUALITY = 95
 _JPEG_MOST_PX = 65_500  # libjpeg's bound
 _PNG_LEVEL = 3  # zlib's own 6 takes more than twice as long and saves 2 %
-# With fewer pixels than this share of what was there, each is the mean of those that it covers.
+# With fewer pixels than this share of the source's, each is the mean of those that it covers.
 _MEANS_BELOW = 0.5
 # Above it, a picture is smoothed, then sampled. A Gaussian this wide, in pixels, comes nearest to
 # an exact filter (benchmarks/README.md), down to one half.
 _SMOOTHING = 0.4
-_LEAST_SMOOTHING_PX = 0.3  # less is not seen, and costs as much
+_LEAST_SMOOTHING_PX = 0.3  # less is invisible, and costs as much
 _SMOOTHED_OVER_PX = 5
 
 Array = npt.NDArray[np.uint8]
@@ -109,7 +109,7 @@ def check_picture(
         raise _refused(NOT_A_PICTURE, what) from None
     except PictureError:
         raise
-    except Exception as err:  # whatever a decoder says of damaged bytes: it has no common root
+    except Exception as err:  # errors of decoders on damaged bytes have no common root
         raise _refused(BROKEN, f"{type(err).__name__}: {err}") from err
 
 
@@ -222,7 +222,7 @@ def _smoothing_px(share: float) -> float:
 def _opencv() -> ModuleType:
     # It takes 30 MB, and a process that scales nothing never needs it.
     cv2 = import_module("cv2")
-    cv2.setNumThreads(1)  # whoever scales does so in many threads already
+    cv2.setNumThreads(1)  # callers scale in many threads already
     return cv2
 
 
