@@ -1,7 +1,9 @@
 """Fixtures for all tests."""
 
 import os
+import shutil
 import signal
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,3 +60,14 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
         pytest.skip("no disk can be mounted here: neither as root nor in a namespace")
     with Forks(apart=True) as apart:
         yield Disk(apart, tmp_path / "disk")
+
+
+@pytest.fixture
+def other_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder of another file system."""
+    memory = Path("/dev/shm")  # noqa: S108  (a disk, not a name)
+    if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no other file system here")
+    folder = Path(tempfile.mkdtemp(dir=memory))
+    yield folder
+    shutil.rmtree(folder)

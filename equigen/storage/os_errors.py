@@ -14,6 +14,18 @@ WRITTEN: Final = "written"
 READ: Final = "read"
 _USED: Final = "used"
 _DENIED: Final = frozenset({errno.EACCES, errno.EPERM})
+_ADVICE: Final = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "Make room"),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), "Allow more open files (`ulimit -n 4096`)"),
+    **dict.fromkeys((errno.EEXIST, errno.EISDIR, errno.ENOTDIR), "Move what lies there away"),
+    errno.ENOTEMPTY: "Move what lies there away",
+    errno.ELOOP: "Remove the link",
+    errno.ENOENT: "See that no other program removes files there",
+    errno.EXDEV: "Name a place on the same disk, or have files copied (`split --link copy`)",
+    errno.EROFS: "Make the file system writable",
+    errno.EBUSY: "Close the program that uses it",
+    errno.ENAMETOOLONG: "Choose a folder with a shorter path",
+}
 
 
 def denial(err: OSError, path: Path | None, deed: str) -> StorageError:
@@ -23,10 +35,8 @@ def denial(err: OSError, path: Path | None, deed: str) -> StorageError:
     """
     named = err.filename2 or err.filename  # of two, the target
     place = Path(os.fsdecode(named)) if isinstance(named, (str, bytes, os.PathLike)) else path
-    what = "Check the disk" if deed == READ else "Make room or mend the permissions"
-    if err.errno == errno.ELOOP:
-        what = "Remove the link"
-    elif err.errno in _DENIED:
+    what = _ADVICE.get(err.errno or 0, "Check the disk")
+    if err.errno in _DENIED:
         closed = _closed_to_us(place) if place else None
         what = f"Mend the permissions{f' of {closed}' if closed else ''}"
         deed = READ if closed and closed == place else deed

@@ -1,9 +1,6 @@
 """Files made, copied and moved: whole, with their dates, and through no link that lies there."""
 
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,17 +17,6 @@ def victim(tmp_path: Path) -> Path:
     file = tmp_path / "victim"
     file.write_text("keep")
     return file
-
-
-@pytest.fixture
-def other_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder of another file system."""
-    memory = Path("/dev/shm")  # noqa: S108  (a disk, not a name)
-    if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
-        pytest.skip("there is no other file system here")
-    folder = Path(tempfile.mkdtemp(dir=memory))
-    yield folder
-    shutil.rmtree(folder)
 
 
 def test_a_new_file_takes_the_place_of_what_lies_there(tmp_path: Path, victim: Path) -> None:
