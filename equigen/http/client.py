@@ -6,11 +6,12 @@ headers meant for one host never reach another.
 """
 
 import random
+import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Self, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import requests
 import urllib3
@@ -306,7 +307,7 @@ class Client:
 
     def _redirected(self, gate: Gate, url: str, location: str) -> str:
         try:
-            target = urljoin(url, location)
+            target = urljoin(url, _as_sent(location))
             parts = urlsplit(target)
             is_same = origin(target) == origin(url)
         except ValueError as err:
@@ -343,6 +344,15 @@ class Client:
             # The host counts the requests of all threads together, so all of them wait.
             self.gates.rest(urlsplit(err.url).hostname or "", backoff_s)
         return backoff_s
+
+
+def _as_sent(header: str) -> str:
+    """Return a header's text: it is read as Latin-1, but browsers and hosts write UTF-8."""
+    sent = header.encode("latin-1", "replace")
+    try:
+        return sent.decode()
+    except UnicodeDecodeError:
+        return quote(sent, safe=string.punctuation)
 
 
 def _is_worth_retrying(err: BaseException) -> bool:

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from fnmatch import fnmatchcase
 
@@ -80,7 +81,8 @@ def retry_after_s(value: str, now_s: float) -> float:
     if (seconds := whole_number(value)) >= 0:
         return min(float(seconds), _LONGEST_REST_S)
     try:
-        pause_s = parsedate_to_datetime(value).timestamp() - now_s
+        when = parsedate_to_datetime(value)  # one without a zone is UTC, as all dates of HTTP
+        pause_s = when.replace(tzinfo=when.tzinfo or UTC).timestamp() - now_s
         return min(max(0.0, pause_s), _LONGEST_REST_S)
     except (TypeError, ValueError, OverflowError):
         return 0.0

@@ -11,6 +11,7 @@ import io
 import logging
 import math
 import os
+import re
 import socket
 import ssl
 import threading
@@ -268,8 +269,12 @@ class _TimedReader(io.RawIOBase):
         super().close()
 
 
+# urllib3 names the object that failed: "HTTPConnection(host='a', port=80): ...".
+_OBJECT = re.compile(r"^<?\w*(?:Connection|Pool|Manager)\w*\(.*?\)(?: object at \w+>)?: ")
+
+
 def root(err: BaseException) -> str:
     """Return the readable reason, without the errors that wrap it."""
     inner = err.args[0] if err.args else err
     reason = getattr(inner, "reason", inner)
-    return " ".join(str(reason).split(">:")[-1].split())[:200]
+    return _OBJECT.sub("", " ".join(str(reason).split(">:")[-1].split()))[:200]

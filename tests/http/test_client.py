@@ -244,6 +244,26 @@ def test_redirects_are_followed_and_told() -> None:
     assert answer.url == f"{there.url}/x?y=1"
 
 
+@pytest.mark.parametrize(("charset", "asked"), [("utf-8", "%C3%B6"), ("latin-1", "%F6")])
+def test_a_redirect_in_raw_letters_is_followed_as_it_was_sent(charset: str, asked: str) -> None:
+    """In UTF-8, as browsers and curl take it; other bytes stay as they are."""
+    header = "/sp ace/b\u00f6 r.jpg?a=1&b=%20".encode(charset).decode("latin-1")
+    scripts = Script(302, headers={"Location": header}), Script(body=b"there")
+    with ScriptedServer(*scripts) as server, make_client() as client:
+        assert client.get(server.url, body) == b"there"
+    assert server.seen[1].path == f"/sp%20ace/b{asked}%20r.jpg?a=1&b=%20"
+
+
+def test_no_object_of_a_library_is_quoted() -> None:
+    """Of a refused connection only the reason is told."""
+    with listening_socket() as server:
+        port = server.getsockname()[1]
+    with make_client(tries=1) as client, pytest.raises(ConnectionFailedError) as caught:
+        client.get(f"http://127.0.0.1:{port}/", body)
+    said = f"http://127.0.0.1:{port}/: no answer: Failed to establish a new connection: "
+    assert str(caught.value).startswith(said)
+
+
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://x/"])
 def test_only_http_is_followed(target: str) -> None:
     """A redirect out of http is refused."""

@@ -1,16 +1,19 @@
 """How fast a host is asked, on a made-up clock."""
 
 import heapq
+import os
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import examples
 
-from equigen.http.limits import WINDOW_S, HostPolicy, Pace, policy_for
+from equigen.http.limits import WINDOW_S, HostPolicy, Pace, policy_for, retry_after_s
 
 PAUSES_S = st.lists(st.sampled_from([0.0, 0.01, 0.3, 1.0, 7.0, 29.0, 59.9, 61.0]), max_size=40)
 
@@ -271,3 +274,28 @@ def test_a_host_without_a_pattern_has_the_defaults() -> None:
 def test_headers_of_a_policy_are_not_shown() -> None:
     """A policy may hold credentials, so its repr leaves the headers out."""
     assert "hunter2" not in repr(HostPolicy(headers={"Authorization": "hunter2"}))
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system has one time zone a process")
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Asia/Tokyo", "UTC"])
+@pytest.mark.parametrize(
+    "date",
+    [
+        "Sat, 28 Nov 2026 23:26:10 GMT",
+        "Sat Nov 28 23:26:10 2026",
+        "Sat, 28 Nov 2026 23:26:10",
+        "Sat, 28 Nov 2026 23:26:10 -0000",
+        "Sat, 28 Nov 2026 15:26:10 -0800",
+    ],
+)
+def test_a_date_without_a_zone_is_utc(zone: str, date: str) -> None:
+    """Wherever this machine stands."""
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = zone
+    time.tzset()
+    try:
+        now_s = datetime(2026, 11, 28, 23, 26, 7, tzinfo=UTC).timestamp()
+        assert retry_after_s(date, now_s) == 3
+    finally:
+        os.environ.pop("TZ") if before is None else os.environ.update(TZ=before)
+        time.tzset()
