@@ -1,4 +1,4 @@
-"""PagePlan the result pages: their order, those needed next, and those to request again.
+"""Plan the result pages: their order, those needed next, and those to request again.
 
 A label's pages are walked year by year, from the newest down. A query with more results than the
 service gives out is sliced (Discogs: by country, then by format; MusicBrainz: by month, then by

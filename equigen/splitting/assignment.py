@@ -53,7 +53,7 @@ class SplitRow:
 
 @dataclass(frozen=True, slots=True)
 class SplitOutcome:
-    """Where each of so many `files` goes, in path order.
+    """Sets of so many `files`, in path order.
 
     `aside` are those of the rows that are in no set, and why; `strangers` how many files no row of
     the dataset asks for; `placements` what is to be remembered.
@@ -83,7 +83,7 @@ class _Album:
 
     @property
     def key(self) -> str:
-        """What it is remembered by."""
+        """Album by which it is remembered."""
         return self.row.album
 
     def member(self, group: Group) -> Member:
