@@ -146,7 +146,7 @@ def test_a_page_that_failed_ahead_of_its_turn_is_asked_for_anew_in_its_turn(
             if is_of("Jazz", page=2)(hit):  # until Salsa, asked for ahead, has failed three times
                 while ill.spoiled.total() < 3:
                     sandbox.wait(0.005)
-                sandbox.wait(0.05)
+                sandbox.wait(0.5)
             return ill(hit)
 
         sandbox.hook = late_jazz
