@@ -11,7 +11,7 @@ import tarfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -25,8 +25,12 @@ from equigen.errors import InputError, MissingInputError
 _BLOCK_BYTES = 2 * 1024 * 1024
 # Each read waits for the interpreter lock; the standard library's files read 8 KiB at a time.
 _PACKED_BYTES = 256 * 1024
-# A longer line means another kind of file.
 _LONGEST_LINE_BYTES = 64 * 1024 * 1024
+# It begins what is kept of a longer line, and no JSON.
+_TOO_LONG = "(a line of more than {:,} bytes) "
+# The dump is refused where one of so many records can't be read, or more.
+_RECORDS_FOR_ONE_UNREAD = 1_000
+_MOST_RECORDS = 30_000_000  # of any dump
 _HEAD_BYTES = 512
 _USTAR = slice(257, 262)
 _Decompressor = lzma.LZMADecompressor | bz2.BZ2Decompressor | igzip_lib.IgzipDecompressor
@@ -44,12 +48,16 @@ class DumpError(Exception):
 
 @dataclass(slots=True)
 class DumpCounts:
-    """Counts of a reader so far: records, those without an id, rows, bytes of the file."""
+    """Counts of a reader so far: records, those without an id, rows, bytes of the file.
+
+    `unread` has a name and a reason for each record that can't be read.
+    """
 
     records: int = 0
     skipped: int = 0
     rows: int = 0
     read_bytes: int = 0
+    unread: list[tuple[str, str]] = field(default_factory=list)
 
 
 class Batch(NamedTuple):
@@ -57,6 +65,7 @@ class Batch(NamedTuple):
 
     `records` counts these records, `skipped` those among them without an id, `position` the bytes
     of the file read so far. With `is_rest`, all following batches come from the same reader.
+    `unread` has the name of each record that can't be read, and the reason.
     """
 
     rows: Sequence[tuple[str | int, ...]]
@@ -64,6 +73,7 @@ class Batch(NamedTuple):
     skipped: int
     position: int
     is_rest: bool = False
+    unread: Sequence[tuple[str, str]] = ()
 
 
 def named_rows(
@@ -78,7 +88,8 @@ def named_rows(
     """Yield the rows of the batches as `make` names them; count and report what was read.
 
     Raises:
-        InputError: the dump isn't whole, is of another kind, or has no records.
+        InputError: the dump isn't whole, is of another kind, or has no records; or a thousandth of
+            them can't be read.
 
     """
     so_far = counts or DumpCounts()
@@ -90,17 +101,25 @@ def named_rows(
                 so_far.rows += len(batch.rows)
                 on_read(batch.position - so_far.read_bytes)
                 so_far.read_bytes = batch.position
+                so_far.unread += batch.unread
                 if batch.rows:
                     yield list(map(make, batch.rows))
+                if len(so_far.unread) * _RECORDS_FOR_ONE_UNREAD > _MOST_RECORDS:
+                    break
     except DumpError as err:
         raise _not_whole(dump, str(err), kind, so_far) from None
+    if so_far.unread and len(so_far.unread) * _RECORDS_FOR_ONE_UNREAD >= so_far.records:
+        name, why = so_far.unread[0]
+        share = f"{len(so_far.unread):,} of {so_far.records:,} records"
+        what = f"{share} can't be read, the first is {name}: {why}"
+        raise _not_whole(dump, what, kind, so_far)
     if so_far.records == so_far.skipped:
         raise _not_whole(dump, "expected records, got none", kind, so_far)
 
 
 def _not_whole(dump: Path, what: str, kind: str, counts: DumpCounts) -> InputError:
     msg = (
-        f"{dump}: {what}. The {counts.records:,} {kind.replace('-', ' ')} in"
+        f"{dump}: {what}. The {counts.records - len(counts.unread):,} {kind.replace('-', ' ')} in"
         f" {counts.read_bytes:,} bytes of the file that were read before are not the whole."
         f" `equigen dumps get {kind}` gets it anew."
     )
@@ -218,11 +237,12 @@ def opened(path: Path, *, kind: str) -> Iterator[DumpFile]:
         yield DumpFile(file)
 
 
-def lines_of(dump: DumpFile, member: str) -> Iterator[list[bytes]]:
+def lines_of(dump: DumpFile, member: str) -> Iterator[tuple[list[bytes], bool]]:
     """Yield all lines of a dump, or of the `member` of a tar, in blocks of about 2 MiB.
 
-    A thread reads ahead. The last block has the last line alone, which may be cut off. The whole
-    archive is read, so that its checksums are checked.
+    A thread reads ahead. The last block, with True, has the last line alone, which may be cut off.
+    A line that is too long comes as one that is no JSON. The whole archive is read, so that its
+    checksums are checked.
 
     Raises:
         DumpError: it is damaged, has no such member, or has no lines of JSON.
@@ -235,7 +255,7 @@ def lines_of(dump: DumpFile, member: str) -> Iterator[list[bytes]]:
         raise DumpError(what) from err
 
 
-def _lines_of(dump: DumpFile, member: str) -> Iterator[list[bytes]]:
+def _lines_of(dump: DumpFile, member: str) -> Iterator[tuple[list[bytes], bool]]:
     with ExitStack() as stack:
         head = dump.read(_HEAD_BYTES)
         dump.rewind()
@@ -260,10 +280,10 @@ def _lines_of(dump: DumpFile, member: str) -> Iterator[list[bytes]]:
             coming = ahead.submit(read)
             *lines, rest = (rest + block).split(b"\n")
             if len(rest) > _LONGEST_LINE_BYTES:
-                what = f"a line of more than {_LONGEST_LINE_BYTES:,} bytes is no record"
-                raise DumpError(what)
-            yield lines
-        yield [rest]
+                mark = _TOO_LONG.format(_LONGEST_LINE_BYTES).encode()
+                rest = mark + rest.removeprefix(mark)[:_HEAD_BYTES]
+            yield lines, False
+        yield [rest], True
 
 
 def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:

@@ -7,12 +7,20 @@ that isn't well-formed by itself.
 """
 
 import re
+import sys
 from collections.abc import Iterator, Sequence
 
 from equigen.dumps.archives import DumpFile
 
-# A record has 1 to 10 KB; the search for the end of one stops after this many bytes.
-_MOST_BYTES = 32 << 20
+# A record has 1 to 10 KB; one of more bytes is too long. lxml takes 10,000,000 as one text.
+_MOST_BYTES = 8 << 20
+TOO_LONG = b"\0too long\0"  # is no XML
+# It stands for characters that XML forbids, and is none of a text.
+MARK = "\ufdd0"
+_FORBIDDEN = re.compile(
+    r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+    r"|&#(?:x([0-9A-Fa-f]{1,99})|([0-9]{1,99}));"
+)
 _UTF8_BOM = b"\xef\xbb\xbf"
 _DECLARATION = rb"<\?xml\s[^<>?]*\?>"
 _OWN_ENCODING = re.compile(
@@ -44,13 +52,15 @@ def cut(dump: DumpFile, start: bytes, end: bytes, size_bytes: int) -> Iterator[b
     """Yield the content from `start` on in pieces: first blocks, cut behind the tag `end`.
 
     A block is as long as fits into `size_bytes`. The first piece without that tag at its end, maybe
-    b"", begins what follows the last record.
+    b"", begins what follows the last record. Of a record that is too long, the block has the two
+    tags with `TOO_LONG` between them.
 
     Raises:
         DumpError: as `DumpFile.read`.
 
     """
     rest = start
+    start_tag = rb"\s*<%b(?:\s[^<>]*)?>" % end[2:-1]
     while True:
         at = rest.rfind(end, 0, size_bytes)
         if at < 0:
@@ -60,11 +70,29 @@ def cut(dump: DumpFile, start: bytes, end: bytes, size_bytes: int) -> Iterator[b
             rest = rest[at + len(end) :]
         elif len(rest) < _MOST_BYTES and (more := dump.read(size_bytes)):
             rest += more
+        elif len(rest) >= _MOST_BYTES and (tag := re.match(start_tag, rest)):
+            while (at := rest.find(end)) < 0 and (more := dump.read(size_bytes)):
+                rest = rest[1 - len(end) :] + more
+            yield tag[0] + (TOO_LONG + end if at >= 0 else b"")
+            rest = rest[at + len(end) :] if at >= 0 else b""
         else:
             break
     yield rest
     while more := dump.read(size_bytes):
         yield more
+
+
+def mended(content: bytes) -> bytes:
+    """Return XML with `MARK` for each character that XML forbids and each byte that isn't UTF-8."""
+    return _FORBIDDEN.sub(_mark, content.decode(errors="surrogateescape")).encode()
+
+
+def _mark(found: re.Match[str]) -> str:
+    if found[0].startswith("&"):
+        code = int(found[1], 16) if found[1] else int(found[2])
+        if code <= sys.maxunicode and not _FORBIDDEN.match(chr(code)):
+            return found[0]
+    return MARK
 
 
 def is_plain(block: bytes) -> bool:

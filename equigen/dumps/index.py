@@ -16,6 +16,7 @@ from equigen.storage.atomic import in_place_of
 from equigen.storage.lock import dataset_lock
 
 _FACTS = "facts"
+_NAMED_UNREAD = 10
 # The stamp holds the dump's size and time: others mean another dump.
 _STAMP = "CREATE TABLE stamp (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
 # No journal is needed: the file is read once it is whole, and thrown away otherwise.
@@ -148,6 +149,11 @@ def _make(
             for rows in recipe.read(dump, on_read=bar.advance, counts=counts):
                 db.executemany(recipe.insert, rows)
             facts = {recipe.rows: counts.rows, recipe.skipped: counts.skipped}
+            if counts.unread:
+                names = [name for name, _ in counts.unread[:_NAMED_UNREAD]]
+                names += ["..."] if len(counts.unread) > _NAMED_UNREAD else []
+                unread = f"that can't be read and are left out ({', '.join(names)})"
+                facts[f"records of {dump.name} {unread}"] = len(counts.unread)
             noted = {**stamp, _FACTS: json.dumps(facts)}
             db.executemany("INSERT INTO stamp VALUES (?, ?)", noted.items())
             db.execute("COMMIT")

@@ -5,7 +5,8 @@ https://musicbrainz.org/doc/Development/JSON_Data_Dumps, https://musicbrainz.org
 The API gives records of the same form. Fields of unexpected types count as missing.
 
 The dump has millions of lines, one record each. Only lines that contain the searched bytes are
-parsed, and those in which letters are written as escapes or that don't look like a record.
+parsed, those in which letters are written as escapes or that don't look like a record, and the
+last one, which tells whether the file is cut off.
 """
 
 import json
@@ -108,21 +109,28 @@ def _batches(
     """Yield the rows of the records that contain the needle; `rows_of` gives None to skip one."""
     number = 0
     with opened(path, kind=_KIND) as dump:
-        for lines in lines_of(dump, MEMBER):
+        for lines, is_end in lines_of(dump, MEMBER):
             rows: list[tuple[str | int, ...]] = []
+            unread: list[tuple[str, str]] = []
             records = skipped = 0
             for number, line in enumerate(lines, start=number + 1):  # noqa: B020  (goes on)
                 if not line or line.isspace():
                     continue
                 records += 1
-                if _is_other(line, needle):
+                if not is_end and _is_other(line, needle):
                     continue
                 # One record at a time: many live objects make garbage collection dominate.
-                record = _parsed(line, number)
+                try:
+                    record = _parsed(line, number)
+                except DumpError as err:
+                    if is_end:
+                        raise
+                    unread.append((_id_in(line) or f"line {number:,}", str(err)))
+                    continue
                 found = rows_of(record) if isinstance(record, dict) else None
                 skipped += found is None
                 rows += found or ()
-            yield Batch(rows, records, skipped, dump.position)
+            yield Batch(rows, records, skipped, dump.position, unread=unread)
 
 
 def _is_other(line: bytes, needle: bytes) -> bool:
@@ -149,6 +157,14 @@ def _parsed(line: bytes, number: int) -> object:
             " it is cut off or damaged"
         )
         raise DumpError(what) from err
+
+
+def _id_in(line: bytes) -> str:
+    """Return the MBID of a record with characters that JSON forbids; "" where it isn't known."""
+    try:
+        return mbid_of(json.loads(line.decode(errors="replace"), strict=False))
+    except (ValueError, RecursionError):
+        return ""
 
 
 def _links(record: Mapping[str, object]) -> Sequence[LinkRow] | None:

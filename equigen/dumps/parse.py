@@ -1,7 +1,8 @@
 """Parse a Discogs dump into rows, in its order: block by block, or incrementally where in doubt.
 
-Each block is trimmed by its bytes and then parsed as a whole. From the first block that is more
-than tags and text, or that the parser refuses, an incremental parser reads the rest unchanged.
+Each block is trimmed by its bytes and then parsed as a whole. Records with characters that XML
+forbids are left out of it. From the first block that is more than tags and text, or that the parser
+refuses for other reasons, an incremental parser reads the rest unchanged.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +14,7 @@ from typing import Any
 from lxml import etree
 
 from equigen.dumps.archives import Batch, DumpError, DumpFile
-from equigen.dumps.blocks import cut, head_of, is_plain, trimmed
+from equigen.dumps.blocks import MARK, TOO_LONG, cut, head_of, is_plain, mended, trimmed
 from equigen.dumps.extract import RecordTexts, number, texts_of
 
 Row = tuple[str | int, ...]
@@ -87,14 +88,33 @@ def _parsed(block: bytes, head: bytes, dump: DumpFile, kind: RecordKind) -> Batc
     if not is_plain(block):
         return None
     content = trimmed(block, kind.record, kind.unused)
+    document = b"%b%b</%b>" % (head, content, kind.root.encode())
+    parser = etree.XMLParser(collect_ids=False, no_network=True)
+    unread: list[tuple[str, str]] = []
     try:
-        root = etree.fromstring(
-            b"%b%b</%b>" % (head, content, kind.root.encode()),
-            etree.XMLParser(collect_ids=False, no_network=True),
-        )
-    except etree.XMLSyntaxError:
-        return None
-    return _batch(texts_of(root, root, kind.record, kind.tags), dump, kind)
+        root = etree.fromstring(document, parser)
+    except etree.XMLSyntaxError as err:
+        why = "it is too long" if TOO_LONG in block else f"not XML: {err.msg}"
+        try:
+            root = etree.fromstring(mended(document), parser)
+        except etree.XMLSyntaxError:
+            return None
+        unread = [(name, why) for name in _unread_taken_out(root, dump)]
+        if not unread:
+            return None
+    batch = _batch(texts_of(root, root, kind.record, kind.tags), dump, kind)
+    return batch._replace(records=batch.records + len(unread), unread=unread)
+
+
+def _unread_taken_out(root: etree._Element, dump: DumpFile) -> list[str]:
+    """Remove the records that have a mark and return their names; none for a mark between them."""
+    if MARK in (root.text or ""):
+        return []
+    marked = [each for each in root if MARK in etree.tostring(each, encoding="unicode")]
+    for record in marked:
+        root.remove(record)
+    place = f"one before byte {dump.position:,}"
+    return [str(number(record.get("id", "")) or place) for record in marked]
 
 
 def _batch(

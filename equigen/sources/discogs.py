@@ -179,8 +179,10 @@ class Discogs:
     def renewed(self, picture: str, body: bytes, *, url: str) -> str:
         """Return the picture's new URL, or else that of the primary picture.
 
+        The answer's id must be that in `url`, the address after redirects to a merged album.
+
         Raises:
-            BadBodyError: the body isn't JSON of a master or release.
+            BadBodyError: the body isn't JSON of the master or release at `url`.
             CredentialsError: it has pictures without URLs, as without credentials.
 
         """
@@ -189,8 +191,12 @@ class Discogs:
         except (ValueError, RecursionError) as err:
             what = f"{len(body)} bytes that are not JSON ({err})"
             raise _unexpected(url, what, wanted=_ALBUM) from err
-        if not isinstance(answer, dict) or "id" not in answer:
-            raise _unexpected(url, "JSON without an id", wanted=_ALBUM)
+        given = _count(answer.get("id")) if isinstance(answer, dict) else None
+        asked = urlsplit(url).path.rpartition("/")[2]
+        if given is None or given != _count(asked):
+            got = "JSON with no id" if given is None else f"one with the id {given}"
+            msg = f"{url}: expected {_ALBUM} with the id {asked}, got {got}. Run again to ask anew."
+            raise BadBodyError(msg, url=url)
         images = [image for image in _list(answer, "images") if isinstance(image, dict)]
         addresses = [
             _text(image.get("uri")) or _text(image.get("resource_url")) for image in images

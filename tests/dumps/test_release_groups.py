@@ -222,11 +222,11 @@ def test_a_broken_line_in_the_middle_is_named(tmp_path: Path, bad: bytes) -> Non
     """It may be torn anywhere: a line that could have held a row isn't lost silently."""
     good = lines([BLEACH])
     path = tmp_path / "lines"
-    path.write_bytes(good * 3000 + bad + b"\n" + good * 3000)
-    with pytest.raises(InputError, match="line 3,001") as links_error:
+    path.write_bytes(good * 300 + bad + b"\n" + good * 300)
+    with pytest.raises(InputError, match=r"1 of 601 .*line 301") as links_error:
         links_in(path)
     assert GET in str(links_error.value)
-    with pytest.raises(InputError, match="line 3,001"):
+    with pytest.raises(InputError, match="line 301"):
         groups_in(path)
 
 

@@ -61,6 +61,11 @@ def api_requests(sandbox: Sandbox) -> list[Hit]:
     return [hit for hit in sandbox.log if hit.path.startswith(("/masters/", "/releases/"))]
 
 
+def number_of(hit: Hit) -> int:
+    """Return the number of the master or release that is asked for."""
+    return int(hit.path.rpartition("/")[2])
+
+
 @pytest.mark.parametrize("status", [403, 404, 410])
 def test_one_address_that_expired_is_renewed(tmp_path: Path, status: int) -> None:
     """Asked for once, through the API; the cover is there, and its row has the new address."""
@@ -75,7 +80,9 @@ def test_one_address_that_expired_is_renewed(tmp_path: Path, status: int) -> Non
                 return Reply(status)
             if hit.path.startswith(("/masters/", "/releases/")):
                 image = {"type": "primary", "uri": before[3]["image_url"].replace("/i/", changed)}
-                return Reply(200, {}, json.dumps({"id": 1, "images": [image]}).encode())
+                return Reply(
+                    200, {}, json.dumps({"id": number_of(hit), "images": [image]}).encode()
+                )
             return Reply(200, {}, JPEG) if hit.path.startswith(changed) else None
 
         sandbox.hook = hook
@@ -128,7 +135,9 @@ def test_a_limit_counts_covers_and_not_addresses(tmp_path: Path) -> None:
             if hit.path.startswith(("/masters/", "/releases/")):
                 url = next(row["image_url"] for row in rows if row["album_id"][9:] in hit.path)
                 image = {"type": "primary", "uri": url.replace("/i/", "/i/new/")}
-                return Reply(200, {}, json.dumps({"id": 1, "images": [image]}).encode())
+                return Reply(
+                    200, {}, json.dumps({"id": number_of(hit), "images": [image]}).encode()
+                )
             return Reply(200, {}, JPEG) if hit.path.startswith("/i/new/") else None
 
         sandbox.hook = hook
@@ -282,7 +291,9 @@ def test_an_album_with_another_picture_gets_that_one(tmp_path: Path) -> None:
                 return Reply(404)
             if hit.path.startswith(("/masters/", "/releases/")):
                 image = {"type": "secondary", "uri": "", "resource_url": other}
-                return Reply(200, {}, json.dumps({"id": 1, "images": [None, image]}).encode())
+                return Reply(
+                    200, {}, json.dumps({"id": number_of(hit), "images": [None, image]}).encode()
+                )
             return None
 
         sandbox.hook = hook
@@ -307,7 +318,7 @@ def test_a_source_with_another_picture_at_each_look_is_asked_once(tmp_path: Path
             name = f"s3://discogs-database-images/R-{len(told)}.jpeg".encode()
             told.append(f"{like}/{urlsafe_b64encode(name).decode()}.jpeg")
             image = {"type": "primary", "uri": told[-1]}
-            return Reply(200, {}, json.dumps({"id": 1, "images": [image]}).encode())
+            return Reply(200, {}, json.dumps({"id": number_of(hit), "images": [image]}).encode())
 
         sandbox.hook = hook
         summary = downloaded(tmp_path, sandbox)
@@ -330,11 +341,42 @@ def test_albums_that_all_have_other_pictures_get_these(tmp_path: Path) -> None:
             name = f"s3://discogs-database-images/R-{hit.path.rpartition('/')[2]}.jpeg"
             url = f"{like}/{urlsafe_b64encode(name.encode()).decode()}.jpeg"
             image = {"type": "primary", "uri": url}
-            return Reply(200, {}, json.dumps({"id": 1, "images": [image]}).encode())
+            return Reply(200, {}, json.dumps({"id": number_of(hit), "images": [image]}).encode())
 
         sandbox.hook = hook
         summary = downloaded(tmp_path, sandbox)
     assert (summary.rows_out, summary.dropped) == (ALBUMS, {})
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_only_the_album_itself_gives_a_picture_its_new_address(
+    tmp_path: Path, *, moved: bool
+) -> None:
+    """Or the one that it was merged into, to which the API redirects; else the cover is left."""
+    with Sandbox(make_catalogue(albums_per_label=15), signing_key=KEYS[0]) as sandbox:
+        fetched(tmp_path, sandbox)
+        before = read_rows(tmp_path / TSV)
+        expired = before[3]["image_url"].removeprefix(sandbox.base_url)
+
+        def hook(hit: Hit) -> Reply | None:
+            if hit.path == expired:
+                return Reply(410)
+            if hit.path.startswith(("/masters/", "/releases/")):
+                if moved and number_of(hit) != 999_999:
+                    return Reply(301, {"Location": f"{sandbox.base_url}/masters/999999"})
+                image = {"type": "primary", "uri": before[3]["image_url"].replace("/i/", "/i/new/")}
+                return Reply(200, {}, json.dumps({"id": 999_999, "images": [image]}).encode())
+            return Reply(200, {}, JPEG) if hit.path.startswith("/i/new/") else None
+
+        sandbox.hook = hook
+        summary = downloaded(tmp_path, sandbox)
+        if moved:
+            assert summary.rows_out == ALBUMS
+            return
+        assert (summary.rows_out, summary.partly) == (ALBUMS - 1, True)
+        assert read_rows(tmp_path / TSV) == before
+        sandbox.hook = None
+        assert downloaded(tmp_path, sandbox).rows_out == ALBUMS
 
 
 def test_a_placeholder_is_no_new_address(tmp_path: Path) -> None:
@@ -346,7 +388,9 @@ def test_a_placeholder_is_no_new_address(tmp_path: Path) -> None:
 
         def hook(hit: Hit) -> Reply | None:
             if hit.path.startswith(("/masters/", "/releases/")):
-                return Reply(200, {}, json.dumps({"id": 1, "images": [spacer]}).encode())
+                return Reply(
+                    200, {}, json.dumps({"id": number_of(hit), "images": [spacer]}).encode()
+                )
             return Reply(404)
 
         sandbox.hook = hook

@@ -642,3 +642,20 @@ def test_lists_of_a_result_survive_their_cell(values: list[str]) -> None:
     listing = read_one(genre=values)
     cell = "|".join(value.replace("|", "/") for value in listing.genres)
     assert len(split_list(cell)) == len(listing.genres)
+
+
+@pytest.mark.parametrize(
+    ("number", "got"), [(999, "the id 999"), ("999", "the id 999"), (None, "no id"), (1.5, "no id")]
+)
+def test_an_answer_about_another_album_gives_no_picture(number: object, got: str) -> None:
+    """The id must be that of the address that answered: what was asked, or redirected to."""
+    discogs = open_source(config())
+    body = json.dumps(
+        {"id": number, "images": [{"uri": "https://i.discogs.com/a/b.jpeg"}]}
+    ).encode()
+    url = f"{LOOPBACK}/releases/10"
+    with pytest.raises(BadBodyError, match=rf"{url}: expected .* id 10, got .*{got}"):
+        discogs.renewed("discogs:x", body, url=url)
+    body = body.replace(json.dumps({"id": number}).encode()[1:-1], b'"id": 10')
+    for moved in (url, f"{LOOPBACK}/sub/releases/10", f"{LOOPBACK}/masters/10?x=1"):
+        assert discogs.renewed("discogs:x", body, url=moved) == "https://i.discogs.com/a/b.jpeg"
