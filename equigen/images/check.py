@@ -81,14 +81,15 @@ def check_picture(
     whole picture is decoded, once for all files. A JPEG that is kept keeps its bytes, so nothing
     is lost; any other original becomes a JPEG of quality 95. A file that is made shows the first
     frame, turned as its EXIF says, on white where it is transparent, in 8 bits a channel, grey or
-    RGB, without metadata; colour profiles are not applied.
+    RGB, without metadata, in sRGB by its colour profile.
 
     With `Check.STRUCTURE` a JPEG of which only the original is wanted isn't decoded: its header and
     its end must be there, the data between may be damaged.
 
     Raises:
         PictureError: its `reason` is "empty", "placeholder", "not a picture", "too many pixels",
-            "too many scans", "too small" or "broken" (a picture whose data is torn or damaged).
+            "too many scans", "too small", "unknown range of values" (greys that don't say which
+            values are black and white) or "broken" (a picture whose data is torn or damaged).
 
     """
     if not body:

@@ -11,10 +11,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from downloads import rows_of, start
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageOps
-from support import examples, realdata
+from support import Script, ScriptedServer, examples, realdata
 
 from equigen.errors import PictureError
 from equigen.images.check import ORIGINAL, check_picture
@@ -318,16 +319,77 @@ def test_damaged_exif_turns_nothing() -> None:
     assert check_picture(turned, DEMANDS, (half,)).width_px == 40
 
 
+def chunk(kind: bytes, data: bytes, *, is_good: bool = True) -> bytes:
+    """Return a chunk of a PNG, with a checksum that is good or not."""
+    checksum = zlib.crc32(kind + data) ^ (not is_good)
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
+
+
 def png_header(width_px: int, height_px: int) -> bytes:
     """Return the start of a PNG that claims a size, with next to no data behind it."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        crc = zlib.crc32(kind + data)
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc)
-
     head = struct.pack(">IIBBBBB", width_px, height_px, 8, 2, 0, 0, 0)
     body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + body
+
+
+PNG = saved(corners(), "PNG")
+PNG_HEAD, PNG_IDAT, PNG_END = 33, PNG.index(b"IDAT") - 4, len(PNG) - 12
+
+
+@pytest.mark.parametrize("at", [PNG_HEAD, PNG_END], ids=["before", "behind"])
+@pytest.mark.parametrize(
+    "extra",
+    [
+        chunk(b"tEXt", b"Comment\0hello", is_good=False),
+        chunk(b"pHYs", b"\0\0\x0b\x12\0\0\x0b\x12\1", is_good=False),
+        chunk(b"eXIf", b"MM\0*", is_good=False),
+        chunk(b"zTXt", b"Comment\0\1packed"),
+        chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(5_000_000))),
+        chunk(b"iCCP", b"profile\0\1packed"),
+        chunk(b"iCCP", b"profile\0\0no zlib"),
+        chunk(b"iCCP", b"profile"),
+        chunk(b"iCCP", b"profile\0\0" + zlib.compress(bytes(5_000_000))),
+        chunk(b"gAMA", b""),
+    ],
+    ids=[
+        "text", "resolution", "exif", "packing", "bomb", "profile's packing", "profile's data",
+        "short profile", "profile's bomb", "short gamma",
+    ],
+)  # fmt: skip
+def test_a_png_is_whole_whatever_is_wrong_beside_its_pixels(extra: bytes, at: int) -> None:
+    """Texts, resolutions and profiles are none of the pixels; checksums of theirs don't count."""
+    picture = check_picture(PNG[:at] + extra + PNG[at:], DEMANDS, (ORIGINAL, Rendering(60)))
+    assert picture.files == check_picture(PNG, DEMANDS, (ORIGINAL, Rendering(60))).files
+
+
+@pytest.mark.parametrize(
+    "at", [PNG_HEAD - 1, PNG_END - 1, len(PNG) - 1], ids=["head", "data", "end"]
+)
+def test_a_png_with_a_wrong_checksum_of_its_pixels_is_broken(at: int) -> None:
+    """Also where they decode."""
+    body = bytearray(PNG)
+    body[at] ^= 1
+    assert verdict(bytes(body)) == "broken"
+    assert verdict(PNG[:at]) == "broken"
+
+
+@pytest.mark.parametrize("kind", [b"eXIf", b"zTXt", b"tEXt"])
+@pytest.mark.parametrize("at", [PNG_HEAD, PNG_IDAT, PNG_END])
+def test_a_png_is_turned_as_its_exif_says_wherever_that_stands(kind: bytes, at: int) -> None:
+    """In a chunk of its own, or in the texts that older programs write."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    raw = exif.tobytes()
+    text = f"\nexif\n{len(raw):8}\n{raw.hex()}\n".encode()
+    data = {
+        b"eXIf": raw.removeprefix(b"Exif\0\0"),
+        b"tEXt": b"Raw profile type exif\0" + text,
+        b"zTXt": b"Raw profile type exif\0\0" + zlib.compress(text),
+    }[kind]
+    renderings = (ORIGINAL, Rendering(60, Fit.INSIDE))
+    got = check_picture(PNG[:at] + chunk(kind, data) + PNG[at:], DEMANDS, renderings)
+    turned = saved(corners().transpose(Image.Transpose.ROTATE_270), "PNG")
+    assert got.files == check_picture(turned, DEMANDS, renderings).files
 
 
 def jpeg_header(width_px: int, height_px: int) -> bytes:
@@ -427,3 +489,30 @@ def test_damaged_pictures_are_refused_or_good(data: st.DataObject, format_: str)
     for _ in range(data.draw(st.integers(1, 4))):
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
     assert verdict(bytes(body)) in {TAKEN, *REASONS}
+
+
+def test_damaged_pictures_let_no_library_write_to_stderr(tmp_path: Path) -> None:
+    """The program alone speaks there; libtiff would tell of each damaged strip."""
+    image, chance = Image.effect_noise((64, 64), 80), random.Random(1)
+    bodies = [
+        saved(image.convert("1"), "TIFF", compression="group4"),
+        *(
+            saved(image.convert("RGB"), "TIFF", compression=f"tiff_{packing}")
+            for packing in ("lzw", "adobe_deflate", "jpeg")
+        ),
+        *(saved(image.convert("RGB"), format_) for format_ in ("AVIF", "WEBP", "JPEG", "PNG")),
+    ]
+    with ScriptedServer(Script(404)) as server:
+        paths = list[str]()
+        for whole in [body for body in bodies for _ in range(2)]:
+            body = bytearray(whole)
+            for _ in range(5):
+                body[chance.randrange(8, len(body))] = chance.randrange(256)
+            paths.append(f"/{len(paths)}.tif")
+            server.by_path[paths[-1]] = Script(body=bytes(body))
+        rows_of(tmp_path, *(server.url + path for path in paths))
+        process = start(tmp_path, "download", "--quiet", "--json")
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert out
+    assert err == b""
