@@ -1,7 +1,7 @@
 """Summarise a stage: every row accounted for, as text for people and JSON for programs."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -18,10 +18,11 @@ class Table:
 class Summary:
     """Result of a stage.
 
-    `rows_in` = `rows_out` + the sum of `dropped`, always; `unit` names the rows. `facts` are more
-    figures, by their JSON names. Where `partly` is true, some work is left for a later run: `left`
-    is the number of `left_unit`, 0 where unknown, and `resumes_at` (UTC) the time from which a run
-    can do more of it, None for now. A stage that was not `begun` is left as a whole.
+    `rows_in` = `rows_out` + the sum of `dropped`, always; `unit` names the rows. The reasons in
+    `put_off` are those of rows that a later run can still take. `facts` are more figures, by their
+    JSON names. Where `partly` is true, some work is left for a later run: `left` is the number of
+    `left_unit`, 0 where unknown, and `resumes_at` (UTC) the time from which a run can do more of
+    it, None for now. A stage that was not `begun` is left as a whole.
     """
 
     stage: str
@@ -29,6 +30,7 @@ class Summary:
     rows_in: int
     rows_out: int
     dropped: Mapping[str, int] = field(default_factory=dict)
+    put_off: Collection[str] = ()
     facts: Mapping[str, object] = field(default_factory=dict)
     table: Table | None = None
     notes: Sequence[str] = ()
@@ -65,12 +67,17 @@ class Summary:
 
     def line(self) -> str:
         """Return the summary in one line."""
-        reasons = ", ".join(f"{n:,} {why}" for why, n in self.dropped.items() if n)
-        dropped = f"; dropped {sum(self.dropped.values()):,}: {reasons}" if reasons else ""
-        more = f"; {rest}" if (rest := what_is_left([self])) else ""
-        return (
-            f"{self.stage}: {self.rows_in:,} {self.unit} in, {self.rows_out:,} out{dropped}{more}"
-        )
+        parts = [f"{self.stage}: {self.rows_in:,} {self.unit} in, {self.rows_out:,} out"]
+        for word, counts in self.account():
+            reasons = ", ".join(f"{n:,} {why}" for why, n in counts.items())
+            parts.append(f"{word} {sum(counts.values()):,}: {reasons}")
+        return "; ".join(filter(None, [*parts, what_is_left([self])]))
+
+    def account(self) -> list[tuple[str, dict[str, int]]]:
+        """Return the counts by reason of rows that are dropped, and of rows that are put off."""
+        dropped = {why: n for why, n in self.dropped.items() if n and why not in self.put_off}
+        put_off = {why: n for why, n in self.dropped.items() if n and why in self.put_off}
+        return [each for each in (("dropped", dropped), ("put off", put_off)) if each[1]]
 
 
 def left_by_unit(summaries: Sequence[Summary]) -> Mapping[str, int]:

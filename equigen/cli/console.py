@@ -87,14 +87,15 @@ def as_text(summary: Summary, *, width: int = 0) -> str:
     if summary.table:
         parts.append(aligned(summary.table, width=width))
     parts.extend(map(without_controls, summary.notes))
-    came = f"{summary.stage}: {summary.rows_in:,} {summary.unit} in, {summary.rows_out:,} out"
-    dropped = [(count, reason) for reason, count in summary.dropped.items() if count]
-    if dropped:
-        came += f", {sum(count for count, _ in dropped):,} dropped:"
-    parts.append(came)
-    width = max((len(f"{count:,}") for count, _ in dropped), default=0)
-    by_count = sorted(dropped, key=lambda item: (-item[0], item[1]))
-    parts.extend(f"  {count:>{width},}  {reason}" for count, reason in by_count)
+    came = f"{summary.stage}: {summary.rows_in:,} {summary.unit} in, {summary.rows_out:,} out,"
+    for word, counts in summary.account():
+        parts.append(f"{came} {sum(counts.values()):,} {word}:")
+        width = max(len(f"{count:,}") for count in counts.values())
+        by_count = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        parts.extend(f"  {count:>{width},}  {reason}" for reason, count in by_count)
+        came = f"{summary.stage}:"
+    if not summary.account():
+        parts.append(came.removesuffix(","))
     if summary.partly:
         left = what_is_left([summary])
         parts.append(f"{left[0].upper()}{left[1:]}.")

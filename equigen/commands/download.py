@@ -50,6 +50,7 @@ SETTINGS: Final = (
 )
 
 _TO_FETCH = "to be fetched"
+_TO_COPY = "to be copied from another row"
 
 
 def run(  # noqa: PLR0913  (each is a flag)
@@ -140,7 +141,7 @@ def _forecast(context: Context, ledger: Ledger, worklist: Worklist) -> Summary:
         host: forecast(count, policy_for(host, policies), used_today=ledger.requests_on(host, day))
         for host, count in counts.items()
     }
-    dropped = Counter({_TO_FETCH: to_fetch, "to be copied from another row": shared})
+    dropped = Counter({_TO_FETCH: to_fetch, _TO_COPY: shared})
     dropped.update(worklist.dropped())
     return Summary(
         stage="download",
@@ -148,6 +149,7 @@ def _forecast(context: Context, ledger: Ledger, worklist: Worklist) -> Summary:
         rows_in=worklist.rows,
         rows_out=worklist.good,
         dropped=dict(dropped.most_common()),
+        put_off={_TO_FETCH, _TO_COPY, *worklist.put_off},
         facts={
             "dry_run": True,
             "to_fetch": dict(counts),

@@ -318,6 +318,7 @@ class _Work:
             rows_in=self.read + self.pages.others,
             rows_out=taken,
             dropped=dropped,
+            put_off=(_LABEL_FULL, _LABEL_LEFT),
             facts={
                 "requests": self.pages.answers,
                 "labels": [dict(zip(_OF_LABEL, row, strict=True)) for row in labels],

@@ -51,6 +51,7 @@ class Worklist:
     rows: int = 0
     good: int = 0
     later: int = 0
+    put_off: set[str] = field(default_factory=set)
     endings: Counter[tuple[str, str]] = field(default_factory=Counter)
     examples: dict[tuple[str, str], str] = field(default_factory=dict)
     jobs: int = 0
@@ -153,6 +154,8 @@ class Worklist:
         self.endings[key] += 1
         self.examples.setdefault(key, without_password(url))
         self.later += is_for_now
+        if is_for_now:
+            self.put_off.add(reason)
 
     def dropped(self) -> Counter[str]:
         """Return how many rows have no cover, by reason."""

@@ -78,6 +78,7 @@ class ResultRecorder:
             rows_in=worklist.rows,
             rows_out=worklist.good,
             dropped=dict(worklist.dropped().most_common()),
+            put_off=worklist.put_off,
             facts={
                 "fetched": self._fetched,
                 "fetched_bytes": self._fetched_bytes,

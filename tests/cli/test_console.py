@@ -116,3 +116,20 @@ def test_an_error_stands_behind_what_was_done() -> None:
 def test_a_stage_that_was_not_begun_has_no_figures() -> None:
     """Nothing came in and nothing went out, which would look like an empty dataset."""
     assert as_text(NOT_BEGUN) == "split: not begun\nTime is up."
+
+
+def test_what_is_only_put_off_is_not_dropped() -> None:
+    """Rows that a later run can still take are told apart, in a line and in full."""
+    summary = Summary(
+        *("download", "rows", 9, 4),
+        dropped={"HTTP 503": 3, "HTTP 404": 2},
+        put_off={"HTTP 503"},
+    )
+    line = "download: 9 rows in, 4 out; dropped 2: 2 HTTP 404; put off 3: 3 HTTP 503"
+    assert summary.line() == line
+    assert as_text(summary).splitlines() == [
+        "download: 9 rows in, 4 out, 2 dropped:",
+        "  2  HTTP 404",
+        "download: 3 put off:",
+        "  3  HTTP 503",
+    ]
