@@ -60,6 +60,7 @@ STOPPED = "stopped. What was done is kept; run it again to go on."
 HANDED_IN = ("context", "stage")
 # Settings that are lists: their flag is given once a value.
 SINGULAR = {"labels": "label", "sizes": "size"}
+SINGULAR |= {name: name for name in ("refuse_sha256", "keep_sha256")}
 
 # The commands that write to the ledger: each copies it when it ends well.
 _WRITERS = frozenset({"balance", "dedupe", "download", "fetch", "repair", "run", "split"})

@@ -4,6 +4,8 @@ A cover is there when its bytes are known to decode, not when a file exists. Goe
 stopped. Covers that a host doesn't have, or that are no good pictures, are asked for again after a
 day, a week, then each month, or now with --retry-failed. Addresses that expired are asked for anew
 where their source can be asked; a host that refuses one cover after another rests for hours.
+Where covers of several artists have the same bytes, such as a host's "no picture", the last lines
+say so: refuse these bytes or keep them.
 
 Examples:
   equigen download
@@ -11,9 +13,11 @@ Examples:
   equigen download --size 256 --size 64 --fit pad
   equigen download --retry-failed --reason "HTTP 404"
   equigen download --verify
+  equigen download --refuse-sha256 HEX
   equigen download --dry-run
 """
 
+import json
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,13 +31,14 @@ from equigen.dataset.layouts import restore_names
 from equigen.downloading.manifest import check_manifest, write_manifest
 from equigen.downloading.pipeline import Download, host_policies
 from equigen.downloading.plan import Worklist
+from equigen.downloading.policy import find_shared_covers, settled_covers
 from equigen.downloading.queue import JobQueues
 from equigen.downloading.results import forecast
 from equigen.downloading.store import CoverStore
 from equigen.downloading.url_refresh import write_renewed
 from equigen.errors import UsageError
 from equigen.http.limits import policy_for
-from equigen.ledger.ledger import Ledger
+from equigen.ledger.ledger import SETTLED_COVERS, Ledger
 from equigen.summary import Summary
 
 ORDER: Final = 60
@@ -47,6 +52,8 @@ SETTINGS: Final = (
     "download.max_pixels",
     "download.max_bytes",
     "download.processes",
+    "download.refuse_sha256",
+    "download.keep_sha256",
 )
 
 _TO_FETCH = "to be fetched"
@@ -113,6 +120,10 @@ def run(  # noqa: PLR0913  (each is a flag)
             restore_names(context)
             write_renewed(context, ledger)  # the renewed addresses of a killed run
         store = CoverStore(context, ledger, link_identical)
+        settled = settled_covers(context.settings.download, ledger)
+        if settled and not dry_run:
+            ledger.remember(SETTLED_COVERS, json.dumps(settled))
+            store.refuse(frozenset(each for each in settled if settled[each]))
         worklist = Worklist(context, ledger, store, queues, retry, verify, check_changed, dry_run)
         if dry_run:
             return _forecast(context, ledger, worklist)
@@ -124,6 +135,7 @@ def run(  # noqa: PLR0913  (each is a flag)
         if export:
             write_manifest(export, context, ledger)
             work.recorder.notes.append(f"{export}: {worklist.rows:,} rows")
+        work.recorder.shared = find_shared_covers(context, ledger)
     return work.recorder.summary()
 
 

@@ -25,6 +25,7 @@ from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.dataset import Dataset, Need, check
 from equigen.dataset.layouts import Changes, gather, lay_out, refuse_nesting, restore_names
 from equigen.dataset.tsv import write_tsv
+from equigen.downloading.policy import notes_on_shared
 from equigen.errors import MissingInputError, UsageError
 from equigen.ledger.ledger import SPLIT_GROUPS, SPLIT_LINK
 from equigen.ledger.models import AlbumSet, SplitGroups
@@ -39,6 +40,7 @@ SETTINGS: Final = ("split.ratio", "split.group", "split.seed")
 _COLUMNS = ("album_id", "genre", "set", "group", "file", "sha256")
 _TIED = "tied to several sets"
 _NO_ROW = "no row in the dataset"
+_SHARED = "same bytes as covers of other artists"
 _EXAMPLES = 3
 
 
@@ -134,7 +136,11 @@ def _summary(context: Context, outcome: SplitOutcome, plan: Changes, link: Link)
         unit="covers",
         rows_in=outcome.files,
         rows_out=sum(totals[name] for name in SETS),
-        dropped={_TIED: len(outcome.aside), _NO_ROW: outcome.strangers},
+        dropped={
+            _TIED: len(outcome.aside),
+            _NO_ROW: outcome.strangers,
+            **({_SHARED: outcome.held_back} if outcome.held_back else {}),
+        },
         facts={
             "sets": {name: totals[name] for name in SETS},
             "group": groups.group,
@@ -152,6 +158,7 @@ def _summary(context: Context, outcome: SplitOutcome, plan: Changes, link: Link)
 
 
 def _notes(outcome: SplitOutcome, groups: SplitGroups) -> Iterator[str]:
+    yield from notes_on_shared(outcome.shared)
     if groups.cut:
         yield (
             f"{groups.cut:,} groups were larger than {LARGEST_SHARE:.0%} of a genre (up to"

@@ -22,7 +22,14 @@ from equigen.dataset.covers import WantedCover, dataset_covers, noted_facts, tsv
 from equigen.dataset.dataset import Dataset
 from equigen.dataset.history import begun_run
 from equigen.dataset.layouts import cover_files
-from equigen.downloading.policy import NO_PICTURE, CoverAction, decide
+from equigen.downloading.policy import (
+    NO_PICTURE,
+    CoverAction,
+    decide,
+    noted_shared_covers,
+    notes_on_shared,
+    out_of_sets,
+)
 from equigen.errors import UsageError
 from equigen.http.limits import HostPolicy, policy_for
 from equigen.identity.pictures import host_of
@@ -42,7 +49,7 @@ from equigen.storage.atomic import refuse_file
 from equigen.summary import Summary, Table, as_iso
 
 if TYPE_CHECKING:
-    from equigen.ledger.models import Cover, Rest
+    from equigen.ledger.models import Cover, Rest, SharedCover
 
 ORDER: Final = 90
 SETTINGS: Final = ()
@@ -84,6 +91,7 @@ def run(context: Context) -> Summary:
         "quotas": quotas,
         "resting": [rest._asdict() for rest in resting],
         "licences": dict(found.licences),
+        "shared_covers": [asdict(each) for each in found.shared],
         "next": next_step,
     }
     rows: list[tuple[str | int, ...]] = [
@@ -112,7 +120,7 @@ def run(context: Context) -> Summary:
         rows_out=found.rows,
         facts=facts,
         table=Table((str(context.directory), ""), tuple(rows)),
-        notes=[*licences, f"next: {next_step}"],
+        notes=[*licences, *notes_on_shared(found.shared), f"next: {next_step}"],
     )
 
 
@@ -135,6 +143,7 @@ class _Found:
     last_run: PastRun | None = None
     begun: Begun | None = None
     rests: "tuple[Rest, ...]" = ()
+    shared: "list[SharedCover]" = field(default_factory=list)
     asked_today: dict[str, int] = field(default_factory=dict)
     hosts_left: set[str] = field(default_factory=set)
     fetch: str = "equigen fetch"
@@ -160,7 +169,8 @@ class _Found:
             return self.fetch
         if self.covers_left:
             return "equigen download"
-        if self.sets.total() < self.covers:
+        held_back = sum(each.covers for each in out_of_sets(self.shared))
+        if self.covers - self.sets.total() != held_back:
             return "equigen split"
         more = "a newer dump brings new albums: `equigen dumps get`"
         if not self.is_local:
@@ -196,6 +206,7 @@ def _look(context: Context) -> _Found:
             found.last_success = ledger.read(LAST_SUCCESS, read_moment) or ""
             found.last_run = ledger.read(LAST_RUN, read_past_run)
             found.begun = begun_run(context, ledger)
+            found.shared = noted_shared_covers(ledger)
             found.rests = tuple(ledger.rests().values())
             found.asked_today = ledger.requests_of(context.now().astimezone(UTC).date().isoformat())
             source = ledger.value(LAST_SOURCE) or source

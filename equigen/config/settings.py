@@ -182,6 +182,16 @@ class DownloadSettings(SettingsTable):
         description="SHA-256 of pictures that say there is no picture",
         examples=[["0" * 64]],
     )
+    refuse_sha256: list[Sha256] = Field(
+        default_factory=list,
+        description="SHA-256 of covers that are none: they are set aside, from then on",
+        examples=[["0" * 64]],
+    )
+    keep_sha256: list[Sha256] = Field(
+        default_factory=list,
+        description="SHA-256 of covers that several artists share on purpose; lifts a refusal",
+        examples=[["1" * 64]],
+    )
     hosts: dict[str, HostSettings] = Field(
         default_factory=dict,
         validate_default=True,
@@ -200,6 +210,13 @@ class DownloadSettings(SettingsTable):
     def _format_needs_a_size(self) -> Self:
         if self.format is not ImageFormat.JPG and not any(self.sizes):
             msg = f"format: {self.format} is for sized files, originals stay JPEGs: set sizes"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _bytes_are_settled_one_way(self) -> Self:
+        if both := {*self.refuse_sha256} & {*self.keep_sha256}:
+            msg = f"keep_sha256: {min(both)} is in refuse_sha256 as well: take it out of one"
             raise ValueError(msg)
         return self
 

@@ -24,6 +24,7 @@ from equigen.downloading.jobs import (
     beside,
     target_of,
 )
+from equigen.downloading.policy import NO_PICTURE, REFUSED_BYTES
 from equigen.errors import (
     BadBodyError,
     CertificateError,
@@ -39,7 +40,7 @@ from equigen.errors import (
 )
 from equigen.http.addresses import without_password
 from equigen.http.client import Answer, Client
-from equigen.identity.pictures import picture_key
+from equigen.identity.pictures import is_placeholder, picture_key
 from equigen.images.check import BROKEN as TORN
 from equigen.images.check import EMPTY, NOT_A_PICTURE, Picture, check_picture
 from equigen.ledger.models import BROKEN, FAILED, MISSING, OK, REFUSED
@@ -103,6 +104,9 @@ class Fetcher:
             if answer.status == _NOT_MODIFIED:
                 result.status = UNCHANGED
                 return
+            if is_placeholder(answer.url):
+                result.status, result.reason = MISSING, NO_PICTURE
+                return
             try:
                 picture = self._check(answer.body)
             except PictureError as err:
@@ -160,7 +164,9 @@ class Fetcher:
         result.look = picture.descriptor
         result.etag = answer.headers.get("ETag", "")
         result.last_modified = answer.headers.get("Last-Modified", "")
-        if result.job.kind == ASK and result.job.sha256 == picture.sha256:
+        if picture.sha256 in self.settings.refused:
+            result.status, result.reason = REFUSED, REFUSED_BYTES
+        elif result.job.kind == ASK and result.job.sha256 == picture.sha256:
             result.status = UNCHANGED
         else:
             self._write(result.job, picture.files)

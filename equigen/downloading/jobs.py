@@ -117,8 +117,9 @@ class ExecutorSettings:
     """Settings of a run's downloads, for threads and processes alike.
 
     `policies` are limits by host pattern; `folders` has one folder for each of `renderings`. `run`
-    is part of the names of unplaced files, to tell them from those of other runs. The last four are
-    for processes: print requests to stderr, and log as `command` to `log_file` without `secrets`.
+    is part of the names of unplaced files, to tell them from those of other runs. `refused` are the
+    sha256 (hex) of bytes that are no covers. The last four are for processes: print requests to
+    stderr, and log as `command` to `log_file` without `secrets`.
     """
 
     policies: Mapping[str, HostPolicy]
@@ -129,6 +130,7 @@ class ExecutorSettings:
     folders: tuple[Path, ...]
     max_bytes: int
     run: str
+    refused: frozenset[str] = frozenset()
     is_verbose: bool = False
     log_file: str = ""
     command: str = ""

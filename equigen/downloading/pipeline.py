@@ -136,6 +136,7 @@ class Download:
             self.context.image_folders,
             covers.max_bytes,
             self._run,
+            self.worklist.store.refused_bytes,
             is_verbose=logging.getLogger().isEnabledFor(logging.INFO),
             log_file=str(log.path) if log else "",
             command=log.command if log else "",

@@ -167,7 +167,10 @@ class Worklist:
     def put_away_unwanted(self) -> None:
         """Set aside, after the whole scan, the files that the ledger knows and no row wants."""
         if self._known:
-            self.store.put_away(self._is_unwanted)
+            files = self.ledger.files()
+            self.store.set_aside += self.store.put_away(
+                [(path, size_bytes) for path, size_bytes, _ in files if self._is_unwanted(path)]
+            )
 
     def _is_unwanted(self, path: str) -> bool:
         return hash(path) in self._known
@@ -218,7 +221,7 @@ class Worklist:
             self._repeated.append(row)
             return
         job = Job(0, row.path, row.picture, row.url, host_of(row.url), album_id=row.album_id)
-        if cover is not None and has_file and not self.dry_run:
+        if cover is not None and cover.status == OK and has_file and not self.dry_run:
             original = self.store.find(row.path, cover.size_bytes)
             if original and first_made(cover.rendering) == Rendering().key:
                 # It lies here: all that it can lack are further sizes.

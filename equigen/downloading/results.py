@@ -2,20 +2,21 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from math import ceil
 
 from equigen.dataset.context import Bar, Context
 from equigen.downloading.jobs import ASK, GONE, MAKE, MOVED, SPOILT, UNCHANGED, Job, JobResult
 from equigen.downloading.plan import Worklist
+from equigen.downloading.policy import notes_on_shared
 from equigen.events import tell
 from equigen.http.addresses import without_password
 from equigen.http.limits import HostPolicy
 from equigen.images.rendering import made_in_all
 from equigen.ledger.ledger import Ledger
-from equigen.ledger.models import FAILED, MISSING, OK, Cover, FileOf
+from equigen.ledger.models import FAILED, MISSING, OK, Cover, FileOf, SharedCover
 from equigen.summary import Summary, Table
 
 _OK = 200
@@ -28,7 +29,8 @@ class ResultRecorder:
     """Recorder of one run's results: a cover is in the ledger before its file is placed.
 
     `run` tells this run's files from those of any other. `moved` are addresses of rows whose album
-    has another picture now; `resumes_at_s` is when hosts that gave nothing more can be asked again.
+    has another picture now; `resumes_at_s` is when hosts that gave nothing more can be asked again;
+    `shared` are bytes that covers of several artists have.
     """
 
     context: Context
@@ -38,6 +40,7 @@ class ResultRecorder:
     notes: list[str] = field(default_factory=list)
     moved: set[str] = field(default_factory=set)
     resumes_at_s: list[float] = field(default_factory=list)
+    shared: Sequence[SharedCover] = ()
     _fetched: int = 0
     _fetched_bytes: int = 0
     _done: int = 0
@@ -82,7 +85,7 @@ class ResultRecorder:
             facts={
                 "fetched": self._fetched,
                 "fetched_bytes": self._fetched_bytes,
-                "set_aside": store.set_aside,
+                "set_aside": store.set_aside + store.refused,
                 "spoilt": store.spoilt,
                 "changed": self._changed,
                 "unchanged": self._unchanged,
@@ -90,6 +93,7 @@ class ResultRecorder:
                 "renewed": self._renewed,
                 "left_for_later": worklist.later,
                 "failures": failures,
+                "shared_covers": [asdict(each) for each in self.shared],
                 "images": str(self.context.images),
             },
             table=Table(("host", "reason", "covers", "for example"), tuple(rows)) if rows else None,
@@ -98,6 +102,7 @@ class ResultRecorder:
                 *self._more_notes(),
                 *self.notes,
                 *store.notes(),
+                *notes_on_shared(self.shared),
             ],
             partly=bool(worklist.later),
             left=worklist.later,

@@ -4,12 +4,13 @@ import errno
 import filecmp
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from equigen.dataset.context import Context
 from equigen.downloading.jobs import MAKE, UNPLACED, Job, beside, target_of
+from equigen.downloading.policy import REFUSED_BYTES
 from equigen.errors import PictureError, StorageError
 from equigen.images.rendering import Demands, Rendering
 from equigen.ledger.ledger import SPLIT_LINK, Ledger
@@ -58,6 +59,9 @@ class CoverStore:
     set_aside: int = 0
     spoilt: int = 0
     linked: int = 0
+    refused: int = 0
+    lifted: int = 0
+    refused_bytes: frozenset[str] = frozenset()
     has_links: bool = True
     _places: tuple[_StorePlace, ...] = ()
     _first: _StorePlace = field(init=False)
@@ -170,17 +174,25 @@ class CoverStore:
                 with translating_os_errors(Path(target)):
                     raise
 
-    def put_away(self, is_unwanted: Callable[[str], bool]) -> None:
-        """Set aside the files of good covers that no row wants."""
-        files = ((path, size_bytes) for path, size_bytes, _ in self.ledger.files())
-        for path, size_bytes in [each for each in files if is_unwanted(each[0])]:
+    def refuse(self, sha256s: frozenset[str]) -> None:
+        """Set aside the covers with these bytes, and refuse no others any more."""
+        self.refused_bytes = sha256s
+        at = self.context.now().isoformat(timespec="seconds")
+        self.lifted = self.ledger.refuse_covers(sha256s, reason=REFUSED_BYTES, ended_at=at)
+        self.refused = self.put_away(self.ledger.refused_files())
+
+    def put_away(self, files: Sequence[tuple[str, int]]) -> int:
+        """Set aside files, given by path and size in bytes; return how many covers were there."""
+        moved = 0
+        for path, size_bytes in files:
             homes = (self._first.file(path), self._moved(path))
             if home := next((file for file in homes if self._fits(file, size_bytes)), None):
                 _move(home, self._first.file_aside(path), within=self._first.aside)
-                self.set_aside += 1
+                moved += 1
             for place in self._places[1:]:
                 if place.file(path).is_file():
                     _move(place.file(path), place.file_aside(path), within=place.aside)
+        return moved
 
     def put_away_spoilt(self, file: Path) -> None:
         """Set aside a file that lies in a good cover's place and isn't that cover."""
@@ -223,6 +235,9 @@ class CoverStore:
         aside = self._first.aside
         counts = {
             f"covers whose rows are gone lie in {aside} now": self.set_aside,
+            f"covers whose bytes are refused lie in {aside} now; the next `equigen split` takes"
+            " them out of the sets": self.refused,
+            "covers are no longer refused, since their bytes are kept": self.lifted,
             f"files that were not what they had been lie in {aside}": self.spoilt,
             "files share their bytes with another one now": self.linked,
         }

@@ -5,7 +5,7 @@ Keys are compared by all stages, never names: docs/sets.md says which spellings 
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
@@ -194,3 +194,32 @@ def artists_by_credit(
         else ()
         for credit, key in keys.items()
     }
+
+
+def count_artists(albums: Iterable[tuple[Sequence[str], Sequence[str]]]) -> int:
+    """Count the artists of albums, each given by the keys and the ids of its artists.
+
+    What stands in one album by a single artist is one artist. A joint album counts as one more
+    where it has no artist in common with those that were counted; one of nobody doesn't count.
+    """
+    roots: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while (above := roots.setdefault(name, name)) != name:
+            roots[name] = name = roots[above]
+        return name
+
+    joint: list[list[str]] = []
+    for keys, ids in albums:
+        names = [*keys, *ids]
+        if max(len(keys), len(ids)) > 1:
+            joint.append(names)
+            continue
+        for name in names:
+            roots[root(name)] = root(names[0])
+    count = sum(name == above for name, above in roots.items())
+    for names in sorted(joint, key=len):
+        if roots.keys().isdisjoint(names):
+            roots.update(zip(names, names, strict=True))
+            count += 1
+    return count

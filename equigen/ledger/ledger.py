@@ -54,6 +54,13 @@ LAST_SUCCESS = "last_success"
 RUN_UNDER_WAY = "run_under_way"
 # Only while a refresh is under way: the queries that it asks again, as JSON.
 REFRESHING = "refreshing"
+# Bytes that covers of several artists have, as JSON, and a mark of the dataset that they are of;
+# whether bytes are refused (true) or kept, by their sha256, as JSON; and a value that each
+# transaction renews that brings good covers.
+SHARED_COVERS = "shared_covers"
+SHARED_IN = "shared_in"
+SETTLED_COVERS = "settled_covers"
+COVERS_CHANGED = "covers_changed"
 # Only while a download is under way, or after one that was killed.
 DOWNLOADING = "downloading"
 
@@ -259,6 +266,40 @@ class Ledger(Database):
         with self._rows(sql) as rows:
             return {path: Digest(*digest) for path, *digest in rows}
 
+    def pictures_sharing(self, least: int) -> dict[str, str]:
+        """Return the sha256 of the good pictures whose bytes at least so many files have."""
+        sql = (
+            f"WITH shared AS (SELECT sha256 FROM {_FILES}"  # noqa: S608  (our own words)
+            " GROUP BY sha256 HAVING count(*) >= ?)"
+            f" SELECT picture, sha256 FROM {_FILES} AND sha256 IN shared"
+        )
+        with self._rows(sql, (least,)) as rows:
+            return dict(rows)
+
+    def refuse_covers(self, refused: Iterable[str], *, reason: str, ended_at: str) -> int:
+        """Refuse the good covers of these sha256, whose files stay noted, and no others.
+
+        Return how many are no longer refused for this reason.
+        """
+        asked = json.dumps(list(refused))
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE covers SET status = 'refused', reason = ?, fetched_at = ?, failures = 1"
+                " WHERE status = 'ok' AND sha256 IN (SELECT value FROM json_each(?))",
+                (reason, ended_at, asked),
+            )
+            lift = (
+                "UPDATE covers SET status = 'ok', reason = '', failures = 0 WHERE reason = ?"
+                " AND status = 'refused' AND sha256 NOT IN (SELECT value FROM json_each(?))"
+            )
+            return db.execute(lift, (reason, asked)).rowcount
+
+    def refused_files(self) -> list[tuple[str, int]]:
+        """Return path and size in bytes of the files of covers that are refused for their bytes."""
+        sql = "SELECT path, size_bytes FROM files CROSS JOIN covers USING (picture)"
+        with self._rows(f"{sql} WHERE status = 'refused'") as rows:
+            return list(rows)
+
     def record_covers(
         self,
         covers: Collection[Cover],
@@ -277,6 +318,9 @@ class Ledger(Database):
                 [(cover.picture, cover.sha256) for cover in covers],
             )
             db.executemany(_PUT_COVER, map(_cover_values, covers))
+            if any(cover.status == OK for cover in covers):
+                sql = "INSERT OR REPLACE INTO meta VALUES (?, hex(randomblob(8)))"
+                db.execute(sql, (COVERS_CHANGED,))
             db.executemany("INSERT OR IGNORE INTO files VALUES (?, ?)", files)
             db.executemany(
                 "INSERT INTO looks (sha256, look) VALUES (?, ?) ON CONFLICT (sha256) DO NOTHING",
@@ -340,6 +384,11 @@ class Ledger(Database):
             )
             rows = ((each.album, each.set_name, json.dumps(each.ties)) for each in placements)
             db.executemany(put, rows)
+
+    def forget_placements(self, albums: Iterable[str]) -> None:
+        """Forget that albums were ever dealt."""
+        with self._transaction() as db:
+            db.executemany("DELETE FROM placements WHERE album = ?", [(each,) for each in albums])
 
     def rename_placements(self, albums: Mapping[str, str]) -> None:
         """Give albums that were dealt new keys, by the old ones; their order stays."""
@@ -509,7 +558,7 @@ _PUT_COVER = (
 )
 _cover_values = operator.attrgetter(*_COVER_FIELDS)
 # In the order of the files' own table, which is that of the covers: both are read from end to end.
-_FILES = "files CROSS JOIN covers USING (picture)"
+_FILES = "files CROSS JOIN covers USING (picture) WHERE status = 'ok'"
 
 
 def _by_album(rows: Iterable[tuple[str, str, str]]) -> dict[str, str]:

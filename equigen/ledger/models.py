@@ -59,7 +59,8 @@ class Cover:
     "broken" (it doesn't decode) or "failed" (trying again can help); `reason` says why.
     `http_status` is 0 where no answer came. The file's fields are 0 or "" for all but "ok".
     `fetched_at` is UTC in ISO 8601, `final_url` the end of the redirects, `rendering` the way the
-    files were made; `phash` is 16 hex digits. `failures` counts failed runs in a row.
+    files were made; `phash` is 16 hex digits. `failures` counts failed runs in a row. A cover that
+    is refused for its bytes keeps its fields and its files, which are set aside.
     """
 
     picture: str
@@ -254,6 +255,16 @@ class TsvFacts:
     hosts: dict[str, _Count]
 
 
+@dataclass(frozen=True, slots=True)
+class SharedCover:
+    """Bytes that the covers of several artists have, with the path of one of these."""
+
+    sha256: str
+    covers: _Count
+    artists: _Count
+    example: str
+
+
 def _reader(kind: type[_Said]) -> Callable[[str], _Said]:
     adapter = TypeAdapter(kind)
 
@@ -271,6 +282,8 @@ read_past_run: Final = _reader(PastRun)
 read_begun: Final = _reader(Begun)
 read_split_groups: Final = _reader(SplitGroups)
 read_tsv_facts: Final = _reader(TsvFacts)
+read_shared_covers: Final = _reader(list[SharedCover])
+read_settled: Final = _reader(dict[str, bool])
 read_texts: Final = _reader(list[str])
 
 
@@ -293,4 +306,6 @@ READERS: Final[Mapping[str, Callable[[str], object]]] = {
     "split_link": Link,
     "last_source": _read_name,
     "tsv_facts": read_tsv_facts,
+    "shared_covers": read_shared_covers,
+    "settled_covers": read_settled,
 }

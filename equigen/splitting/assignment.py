@@ -11,10 +11,11 @@ from splitfolders.split import list_dirs, setup_files, split_files
 from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers, name_in
 from equigen.dataset.layouts import cover_files, sha256_of
+from equigen.downloading.policy import find_shared_covers, noted_shared_covers, out_of_sets
 from equigen.errors import InputError, MissingInputError
 from equigen.identity.artists import artist_ids, artist_key, artists_by_credit
 from equigen.ledger.ledger import Ledger
-from equigen.ledger.models import Digest, Placement
+from equigen.ledger.models import Digest, Placement, SharedCover
 from equigen.neardup.search import find_lookalikes
 from equigen.schema import ASIDE, Group
 from equigen.splitting.dealing import Aside, Dealt, Earlier, deal
@@ -56,7 +57,8 @@ class SplitOutcome:
     """Sets of so many `files`, in path order.
 
     `aside` are those of the rows that are in no set, and why; `strangers` how many files no row of
-    the dataset asks for; `placements` what is to be remembered.
+    the dataset asks for; `placements` what is to be remembered. `held_back` counts covers that have
+    bytes of so many artists that they are in no set, `shared`, until that is settled.
     """
 
     rows: Sequence[SplitRow]
@@ -65,6 +67,8 @@ class SplitOutcome:
     strangers: int = 0
     placements: Sequence[Placement] = ()
     grouping: Grouping | None = None
+    held_back: int = 0
+    shared: Sequence[SharedCover] = ()
 
     @property
     def sets(self) -> Mapping[str, str]:
@@ -102,27 +106,32 @@ def dealt_by_library(context: Context, ledger: Ledger) -> SplitOutcome:
         MissingInputError: there are no covers.
 
     """
-    settings = context.settings.split
+    settings, known = context.settings.split, ledger.cover_digests()
+    shared = out_of_sets(noted_shared_covers(ledger))
+    refused = {each.sha256 for each in shared}
+    out = {path for path, digest in known.items() if digest.sha256 in refused}
     train, val, _ = settings.ratio
     sets: dict[str, str] = {}
     state = random.getstate()  # split-folders seeds the generator that the whole process shares
     try:
         for genre in list_dirs(context.images) if context.images.is_dir() else ():
-            files = setup_files(genre, settings.seed)
+            found = setup_files(genre, settings.seed)
+            files = [file for file in found if f"{genre.name}/{file.name}" not in out]
             train_ends = int(train * len(files))
             val_ends = train_ends + int(val * len(files))
             for part, name in split_files(files, train_ends, val_ends, use_test=True):
                 sets |= {f"{genre.name}/{file.name}": name for file in part}
     finally:
         random.setstate(state)
-    _there(context)  # refuses a folder without covers
-    known = ledger.cover_digests()
+    there = _there(context)  # refuses a folder without covers
     return SplitOutcome(
         [
             SplitRow("", "", sets[path], "", path, _digest(context, path, known))
             for path in sorted(sets)
         ],
-        len(sets),
+        len(sets) + len(there & out),
+        held_back=len(there & out),
+        shared=shared,
     )
 
 
@@ -147,6 +156,14 @@ def dealt_by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool
     before = [] if anew else _before(ledger, wanted.rows)
     known = ledger.cover_digests()
     digests = {row.path: _digest(context, row.path, known) for row in wanted.rows}
+    shared = out_of_sets(find_shared_covers(context, ledger))
+    out = {each.sha256 for each in shared}
+    rows = [row for row in wanted.rows if digests[row.path] not in out]
+    if held_back := len(digests) - len(rows):
+        digests = {row.path: digests[row.path] for row in rows}
+        gone = {row.album for row in wanted.rows} - {row.album for row in rows}
+        ledger.forget_placements(gone)
+        before = [each for each in before if each.album not in gone]
     artists = artists_by_credit(wanted.credits, known=_gone_artists(before))
     pairs: list[Edge] = []
     if group.uses(_COVER):
@@ -154,23 +171,25 @@ def dealt_by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool
         found = find_lookalikes(context, ledger, files)
         pairs = [(pair.first, pair.second) for pair in found.pairs]
     albums, members, grouping, dealt = _deal(
-        context, group, before, _Dataset(wanted.rows, digests, artists, pairs)
+        context, group, before, _Dataset(rows, digests, artists, pairs)
     )
     where = {**dealt.sets, **{each.path: ASIDE for each in dealt.aside}}
     by_path = {album.row.path: album for album in albums}
     names = _group_names([member for member in members if member.path in dealt.sets])
-    rows = [
+    dealt_rows = [
         SplitRow(album.key, album.row.album_id, set_name, names.get(path, ""), path, album.sha256)
         for path, set_name in sorted(where.items())
         for album in (by_path[path],)
     ]
     return SplitOutcome(
-        rows,
+        dealt_rows,
         len(there),
         dealt.aside,
-        len(there) - len(albums),
+        len(there) - len(wanted.rows),
         [Placement(each.key, where[each.row.path], each.ties) for each in albums],
         grouping,
+        held_back,
+        shared if held_back else (),
     )
 
 
