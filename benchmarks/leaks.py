@@ -210,7 +210,7 @@ def by_pairs(covers: Sequence[RealCover]) -> list[Member]:
     looks = {cover.picture.sha256: cover.picture.descriptor for cover in covers}
     stored = (StoredLook(*each) for each in looks.items())
     ties = {digest: [digest] for digest in files}
-    for pair in judged_pairs(stored, files, (), TqdmBars(shown=False)):
+    for pair in judged_pairs(stored, files, {}, TqdmBars(shown=False)):
         if pair.verdict.is_alike:
             for digest in (pair.first, pair.second):
                 ties[digest].append(f"{pair.first} {pair.second}")

@@ -1,154 +1,175 @@
-"""`equigen.neardup.hamming` against looking at every pair, and against faiss: `make bench-pairs`.
+"""The search for look-alikes among a million covers' descriptors: `make bench-pairs`.
 
-README.md beside this file says what is compared, how, and what came of it.
+README.md beside this file says what is measured, how, and what came of it.
 """
 
 import argparse
+import hashlib
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
 import numpy as np
+import numpy.typing as npt
 from bench.environment import environment
 from bench.errors import BenchError
-from bench.hash_sets import KINDS, hash_file
 from bench.machine import keep_to_two_cores, machine, versions
 from bench.report import keep, spread, table
 
-from equigen.neardup.hamming import Hashes, close_pairs
+from equigen.images.descriptor import GREY_CELLS, VIEW
+from equigen.ledger.models import StoredLook
+from equigen.neardup.candidates import candidates
 
-ROOT = Path(__file__).parents[1]
-HERE = Path(__file__).parent
-CACHE = ROOT / ".bench"
 SCRIPT = "pair_search.py"
-DISTANCE = 8
-OURS, BRUTE = "equigen", "numpy"
-# Tables, bits of each and flips: exact for 8 bits, and the fastest of those that were tried.
-FAISS = ("flat", "multihash:3:21:2")
-SHOWN = {
-    OURS: "equigen",
-    BRUTE: "numpy, every pair",
-    FAISS[0]: "faiss IndexBinaryFlat, 2 threads",
-    FAISS[1]: "faiss IndexBinaryMultiHash, 3 tables of 21 bits, 2 flips",
-}
-RUNS = 5
-FEW, MANY, SAMPLE = 250_000, 1_000_000, 2_000
-MOST_S, MOST_MIB = 30, 1024
+RUNS = 3
+MANY, FEW = 1_000_000, 20_000
+MOST_S, MOST_MIB = 60, 1024
+_SEED = 20_261
+_WAVES = 12
+_AT_A_TIME = 10_000
+_VIEWS = 3
 _LONGEST_S = 1_800
+
+Greys = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What one search took, and what it found, as `bench/one_search.py` tells it."""
+    """Time and memory of one search, and what it found of the copies that were planted.
+
+    `extra_mib` is what the process held more than before it began.
+    """
 
     seconds: float
-    pairs: int
-    total: int
-    peak_mib: float
-    version: str
+    extra_mib: float
+    near: int
+    worth: int
+    planted: int
+    found: int
+
+
+def greys_of(count: int) -> Iterator[Greys]:
+    """Yield pictures, 16x16 greys each: waves, the longer the stronger, and grain.
+
+    Their spectra fall with the frequency to the power of 0.8 to 1.6, as those of pictures do. The
+    first tenth of each ten thousand are the next tenth with other grain.
+    """
+    chance = np.random.default_rng(_SEED)
+    cosines = np.cos(np.pi / GREY_CELLS * np.outer(np.arange(_WAVES), np.arange(GREY_CELLS) + 0.5))
+    lengths = np.maximum(1, np.hypot(*np.mgrid[:_WAVES, :_WAVES]))
+    for start in range(0, count, _AT_A_TIME):
+        size = min(_AT_A_TIME, count - start)
+        falling = chance.uniform(0.8, 1.6, (size, 1, 1))
+        waves = chance.normal(size=(size, _WAVES, _WAVES)) / lengths**falling
+        waves[: size // 10] = waves[size // 10 : 2 * (size // 10)]
+        shown = cosines.T @ waves @ cosines
+        low, high = (end(shown, axis=(1, 2), keepdims=True) for end in (np.min, np.max))
+        shown = (shown - low) / (high - low) * 245 + 5
+        shown += chance.normal(scale=2, size=shown.shape)
+        yield np.rint(np.clip(shown, 0, 255)).astype(np.uint8)
+
+
+def _name(number: int) -> str:
+    return hashlib.sha256(str(number).encode()).hexdigest()
+
+
+def _looks(count: int) -> Iterator[StoredLook]:
+    number = 0
+    for greys in greys_of(count):
+        for grey in greys:
+            views = np.zeros(_VIEWS, VIEW)
+            views["grey"] = grey
+            views["box"][:, 2:] = 0xFFFF
+            yield StoredLook(_name(number), views.tobytes())
+            number += 1
+
+
+def _planted(count: int) -> set[tuple[str, str]]:
+    pairs = set()
+    for start in range(0, count, _AT_A_TIME):
+        tenth = min(_AT_A_TIME, count - start) // 10
+        for at in range(start, start + tenth):
+            one, other = sorted((_name(at), _name(at + tenth)))
+            pairs.add((one, other))
+    return pairs
+
+
+def _memory_mib(name: str) -> float:
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    lines = dict(line.split(":", 1) for line in status.splitlines())
+    return int(lines[name].split()[0]) / 1024
+
+
+def search_once(count: int) -> Search:
+    """Search the descriptors of so many covers in this process."""
+    files = dict.fromkeys(map(_name, range(count)), "")
+    planted = _planted(count)
+    made_s = -time.perf_counter()
+    for _ in _looks(count):
+        pass
+    made_s += time.perf_counter()
+    before_mib = _memory_mib("VmRSS")
+    began_s = time.perf_counter()
+    with candidates(_looks(count), files) as found:
+        worth = copies = 0
+        for some in found.among(lambda _one, _other: True):
+            worth += len(some.pairs)
+            names = ((found.sha256[pair.first], found.sha256[pair.second]) for pair in some.pairs)
+            copies += sum(pair in planted for pair in names)
+        seconds = time.perf_counter() - began_s - made_s
+        near = len(found)
+    extra_mib = _memory_mib("VmHWM") - before_mib
+    return Search(seconds, extra_mib, near, worth, len(planted), copies)
 
 
 def main() -> int:
-    """Measure, and write the report; 0 where all is exact and as demanded."""
+    """Measure, and write the report; 0 where all is as demanded."""
     options = _options()
+    if options.once:
+        print(json.dumps(asdict(search_once(options.covers))))
+        return 0
     keep_to_two_cores()
     about = {**machine(), "equigen": versions(("equigen", "numpy"))}
     try:
-        text, met, kept = _run(options, about)
+        runs = [_searched(options.covers) for _ in range(options.runs)]
     except BenchError as err:
         print(f"{SCRIPT}: {err}", file=sys.stderr)
         return 1
-    print(text)
-    keep(SCRIPT, text, kept, whole=options.runs >= RUNS and not options.quick)
+    seconds = [one.seconds for one in runs]
+    extra_mib = max(one.extra_mib for one in runs)
+    met = median(seconds) < MOST_S and extra_mib < MOST_MIB
+    titles = ["covers", "time", "more memory", "within", "near", "worth comparing", "copies found"]
+    row = [
+        f"{options.covers:,}",
+        f"{spread(seconds, '.1f')} s",
+        f"{extra_mib:.0f} MiB",
+        f"{MOST_S} s, {MOST_MIB} MiB: {'yes' if met else '**no**'}",
+        f"{runs[0].near:,}",
+        f"{runs[0].worth:,}",
+        f"{runs[0].found:,} of {runs[0].planted:,}",
+    ]
+    text = "\n\n".join(
+        [
+            table(["machine", ""], [[name, value] for name, value in about.items()]),
+            f"Medians of {options.runs} (least to most).",
+            table(titles, [row]),
+        ]
+    )
+    print(text + "\n")
+    raw = {"about": about, "runs": [asdict(one) for one in runs]}
+    keep(SCRIPT, text + "\n", raw, whole=options.runs >= RUNS and options.covers >= MANY)
     return 0 if met else 1
 
 
-def _run(options: argparse.Namespace, about: dict[str, str]) -> tuple[str, bool, dict[str, object]]:
-    few, many = (20_000, 50_000) if options.quick else (FEW, MANY)
-    contest, skipped = _contest(options, few)
-    alone: dict[str, list[Search]] = {}
-    exact: dict[str, int] = {}
-    for kind in KINDS:
-        file = hash_file(CACHE / "hashes", kind, many)
-        _say(f"{kind}: {many:,} hashes")
-        alone[kind] = [_searched(sys.executable, OURS, file) for _ in range(options.runs)]
-        exact[kind] = proved(np.load(file))
-    met = all(
-        median(one.seconds for one in runs) < MOST_S
-        and max(one.peak_mib for one in runs) < MOST_MIB
-        for runs in alone.values()
-    )
-    for way in contest:
-        if way in FAISS:
-            about["faiss"] = contest[way][0].version
-    parts = [
-        table(["machine", ""], [[name, value] for name, value in about.items()]),
-        (
-            f"Distance {DISTANCE}. Medians of {options.runs} (least to most), contestants in turns;"
-            " exact: the same pairs as by looking at each."
-        ),
-        _contest_table(contest, few),
-        *skipped,
-        _alone_table(alone, exact, many),
-    ]
-    raw = {
-        "about": about,
-        "contest": {way: [asdict(one) for one in runs] for way, runs in contest.items()},
-        "alone": {kind: [asdict(one) for one in runs] for kind, runs in alone.items()},
-        "pairs_of_sample": exact,
-    }
-    return "\n\n".join(parts) + "\n", met, raw
-
-
-def _contest(options: argparse.Namespace, few: int) -> tuple[dict[str, list[Search]], list[str]]:
-    """Let all ways search the same hashes in turns; say of whom there is none, and why."""
-    file = hash_file(CACHE / "hashes", "pictures", few)
-    pythons = {OURS: sys.executable, BRUTE: sys.executable}
-    skipped = []
-    rival = _python(options.rival)
-    if rival is None:
-        skipped = [
-            (
-                f"Not measured: faiss ({options.rival} has no Python that imports it; make a"
-                " virtual environment, install faiss-cpu into it and name it with `--rival`)."
-            )
-        ]
-    else:
-        pythons |= dict.fromkeys(FAISS, str(rival))
-    contest: dict[str, list[Search]] = {way: [] for way in pythons}
-    for number in range(options.runs):
-        _say(f"{few:,} hashes, all ways: round {number + 1} of {options.runs}")
-        for way, python in pythons.items():
-            contest[way].append(_searched(python, way, file))
-    found = {(one.pairs, one.total) for runs in contest.values() for one in runs}
-    if len(found) > 1:
-        told = {way: runs[0].pairs for way, runs in contest.items()}
-        msg = f"{file}: expected the same pairs by all ways, found {told}"
-        raise BenchError(msg)
-    return contest, skipped
-
-
-def _python(rival: Path) -> Path | None:
-    """Return the Python that has faiss: the program given, or that of a virtual environment."""
-    python = rival / "bin" / "python" if rival.is_dir() else rival
-    if not python.is_file():
-        return None
-    asked = subprocess.run([python, "-c", "import faiss"], capture_output=True, check=False)
-    return None if asked.returncode else python
-
-
-def _searched(python: str, way: str, file: Path) -> Search:
-    words = [python, str(HERE / "bench" / "one_search.py"), way, str(file), str(DISTANCE)]
+def _searched(count: int) -> Search:
+    words = [sys.executable, __file__, "--once", "--covers", str(count)]
     done = subprocess.run(
-        words,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=_LONGEST_S,
-        env=environment({"OMP_NUM_THREADS": "2"}),
+        words, capture_output=True, text=True, check=False, timeout=_LONGEST_S, env=environment({})
     )
     if done.returncode:
         msg = f"`{' '.join(words)}` ended with {done.returncode}: {done.stderr.strip()[-500:]}"
@@ -156,97 +177,16 @@ def _searched(python: str, way: str, file: Path) -> Search:
     return Search(**json.loads(done.stdout))
 
 
-def proved(hashes: Hashes) -> int:
-    """Look at every pair of some hashes with all, and return how many are near.
-
-    Raises:
-        BenchError: the search finds others.
-
-    """
-    chosen = np.random.default_rng(0).choice(hashes.size, min(SAMPLE, hashes.size), replace=False)
-    expected: set[tuple[int, int, int]] = set()
-    for at in chosen.tolist():
-        apart = np.bitwise_count(hashes ^ hashes[at])
-        for other in np.flatnonzero(apart <= DISTANCE).tolist():
-            if other != at:
-                expected.add((min(at, other), max(at, other), int(apart[other])))
-    is_chosen = np.zeros(hashes.size, dtype=bool)
-    is_chosen[chosen] = True
-    found: list[tuple[int, int, int]] = []
-    for block in close_pairs(hashes, distance=DISTANCE):
-        here = is_chosen[block.first] | is_chosen[block.second]
-        found += zip(*(column[here].tolist() for column in block), strict=True)
-    if len(found) != len(expected) or set(found) != expected:
-        msg = f"not exact: expected {len(expected):,} pairs of the sample, found {len(found):,}"
-        raise BenchError(msg)
-    return len(expected)
-
-
-def _contest_table(contest: dict[str, list[Search]], few: int) -> str:
-    ours = contest[OURS]
-    rows = []
-    for way, runs in contest.items():
-        ratio = median(b.seconds / a.seconds for a, b in zip(ours, runs, strict=True))
-        rows.append(
-            [
-                SHOWN[way],
-                f"{spread([one.seconds for one in runs], '.2f')} s",
-                "" if way == OURS else f"**{ratio:.0f} x**",
-                f"{max(one.peak_mib for one in runs):.0f}",
-                f"{runs[0].pairs:,}",
-            ]
-        )
-    titles = [f"{few:,} hashes of pictures", "time", "equigen is faster", "peak MiB", "pairs"]
-    return table(titles, rows)
-
-
-def _alone_table(alone: dict[str, list[Search]], exact: dict[str, int], many: int) -> str:
-    rows = []
-    for kind, runs in alone.items():
-        seconds = [one.seconds for one in runs]
-        peak_mib = max(one.peak_mib for one in runs)
-        met = median(seconds) < MOST_S and peak_mib < MOST_MIB
-        rows.append(
-            [
-                kind,
-                f"{runs[0].pairs:,}",
-                f"{spread(seconds, '.2f')} s",
-                f"{peak_mib:.0f}",
-                f"{MOST_S} s, {MOST_MIB} MiB: {'yes' if met else '**no**'}",
-                f"exact ({exact[kind]:,} pairs)",
-            ]
-        )
-    return table(
-        [
-            f"equigen, {many:,} hashes",
-            "pairs",
-            "time",
-            "peak MiB",
-            "within",
-            f"{SAMPLE:,} hashes against all",
-        ],
-        rows,
-    )
-
-
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=RUNS, help=f"rounds (default: {RUNS})")
+    parser.add_argument("--covers", type=int, default=MANY, help=f"default: {MANY:,}")
     parser.add_argument("--quick", action="store_true", help="one round of little: try the script")
-    parser.add_argument(
-        "--rival",
-        type=Path,
-        default=CACHE / "faiss",
-        metavar="PYTHON_OR_VENV",
-        help="where faiss is installed; left out where it isn't (default: %(default)s)",
-    )
+    parser.add_argument("--once", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    options.runs = 1 if options.quick else options.runs
+    if options.quick:
+        options.runs, options.covers = 1, FEW
     return options
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,13 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageEnhance, ImageOps
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 # Makes the bytes of a changed copy of an RGB picture; the number decides by chance what has to be.
 Change = Callable[[Image.Image, int], bytes]
 _WHITE = (255, 255, 255)
+# Of three colours together.
+_LIGHT = 380
 _STICKERS = ((230, 30, 30), (250, 220, 20), _WHITE, (20, 20, 20))
 
 
@@ -70,6 +72,56 @@ def _with_sticker(share: float) -> Change:
     return change
 
 
+def _with_banner(share: float) -> Change:
+    def change(image: Image.Image, seed: int) -> bytes:
+        copy = image.copy()
+        top = round(image.height * (1 - share))
+        pen = ImageDraw.Draw(copy)
+        fill = _STICKERS[seed % len(_STICKERS)]
+        pen.rectangle((0, top, image.width, image.height), fill=fill)
+        ink = "black" if sum(fill) > _LIGHT else "white"
+        place = (image.width // 20, top + image.height * share / 5)
+        pen.text(place, "DELUXE EDITION", fill=ink, font_size=image.height * share * 0.55)
+        return _saved(copy)
+
+    return change
+
+
+def _shifted(share: float) -> Change:
+    def change(image: Image.Image, seed: int) -> bytes:
+        across, down = (
+            round(share * side) * (1 if seed >> at & 1 else -1)
+            for at, side in enumerate(image.size)
+        )
+        copy = Image.new("RGB", image.size, ("black", "white")[seed // 4 % 2])
+        copy.paste(image, (across, down))
+        return _saved(copy)
+
+    return change
+
+
+def _with_watermark(opacity: float) -> Change:
+    def change(image: Image.Image, seed: int) -> bytes:
+        side = 2 * max(image.size)
+        layer = Image.new("L", (side, side))
+        size = side / 9
+        ImageDraw.Draw(layer).text(
+            (side // 2, side // 2), "SAMPLE", fill=round(255 * opacity), font_size=size, anchor="mm"
+        )
+        left, top = ((side - length) // 2 for length in image.size)
+        layer = layer.rotate(45).crop((left, top, left + image.width, top + image.height))
+        ink = Image.new("RGB", image.size, ("white", "black")[seed % 2])
+        return _saved(Image.composite(ink, image, layer))
+
+    return change
+
+
+def _blurred(share: float) -> Change:
+    return lambda image, _seed: _saved(
+        image.filter(ImageFilter.GaussianBlur(share * min(image.size)))
+    )
+
+
 # The names stand in reports. A share is of the picture's sides, as wide as it is in the name.
 CHANGES: Final[dict[str, Change]] = {
     "JPEG at 90 % of the size": _sized(0.9),
@@ -84,4 +136,12 @@ CHANGES: Final[dict[str, Change]] = {
     "2 % cropped off each side": _cropped(0.02),
     "5 % cropped off each side": _cropped(0.05),
     "round sticker of 18 %": _with_sticker(0.18),
+}
+# What hides or spoils more of a picture.
+HARDER: Final[dict[str, Change]] = {
+    "8 % cropped off each side": _cropped(0.08),
+    "shifted by 3 %": _shifted(0.03),
+    "banner over the bottom 12 %": _with_banner(0.12),
+    "watermark of 50 %": _with_watermark(0.5),
+    "blur of 2 %": _blurred(0.02),
 }

@@ -1,11 +1,12 @@
-"""Find the pairs of covers that may show the same picture: by near hashes, then by their greys.
+"""Find the pairs of covers that may show the same picture: by near signatures, then by their greys.
 
-Views whose hashes differ in few bits are found exactly (`hamming.py`). Of those, the pairs whose
-16x16 greys correlate become candidates. The worst cells are left out, so a sticker does no harm.
+Parts of all covers are signed, and those whose signatures are near are found (`signatures.py`). Of
+those, the pairs whose 16x16 greys correlate become candidates. The worst cells are left out, so a
+sticker does no harm.
 """
 
 import tempfile
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -13,27 +14,29 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from equigen.images.descriptor import GREY_CELLS, VIEW, Box, box_of
+from equigen.images.descriptor import GREY_CELLS, VIEW, Box, Descriptor, box_of, read_descriptor
 from equigen.ledger.models import StoredLook
-from equigen.neardup.hamming import close_pairs
+from equigen.neardup.signatures import BOXES, Near, Signatures, near_pairs, part_of, signed
 from equigen.storage.os_errors import translating_os_errors
 
-# Views whose hashes differ in more of their 60 bits are not compared.
-DISTANCE = 8
-# Of two covers at most so many pairs of views are kept, those with the nearest hashes.
-_MOST_VIEWS = 3
-_CHUNK = 1 << 20
 _AT_ONCE = 1 << 13
 # A view whose greys have a lower standard deviation, in levels, has nothing to compare.
 _FLAT_LEVELS = 3.0
-# Both thresholds hold for what is left when the worst tenth of the cells is out.
+# Correlations are those of what is left when the worst tenth of the cells is out.
 _LEFT_OUT = 0.1
 _ROUNDS = 3
-_LEAST_CORRELATION = 0.93
-_LEAST_INSIDE = 0.9
+# Of the whole and of the part inside the frame, together: a banner changes the one, a sticker in
+# the middle the other.
+_LEAST_CORRELATIONS = 1.2
+_LEAST_INSIDE = 0.4
 # Frames look alike whatever they frame: the part inside so many cells is compared by itself.
 _FRAME_CELLS = 3
 _FLAT_INSIDE_LEVELS = 4.0
+_NEARLY_ALL = 0.8
+# The views of a descriptor that are searched: the whole, and the part inside a plain border.
+_WHOLE, _INSIDE = 0, 3
+# The width of a whole in 65,535ths of the picture.
+_ALL = 0xFFFF
 
 Greys = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -43,34 +46,114 @@ Files = Mapping[str, str]
 
 
 class CandidatePair(NamedTuple):
-    """Two covers that may show the same picture; `views` are positions of view pairs, likest first.
+    """Two covers that may show the same picture, by their positions in `Candidates.sha256`.
 
-    The first of two views is the first cover's. `distance` is in bits, of the likest views.
+    `distance` is in bits, of the signatures of their likest parts. `ways` are the parts by which
+    they are to be compared: each of the first cover, and what corresponds to it in the second.
     """
 
-    first: str
-    second: str
+    first: int
+    second: int
     distance: int
-    views: list[tuple[int, int]]
+    ways: list[tuple[Box, Box]]
 
 
-class Candidates(NamedTuple):
-    """All candidate pairs, and the views that their positions refer to."""
+def widest(box: Box, other_box: Box) -> tuple[Box, Box]:
+    """Return all that two pictures share, where `box` of one is `other_box` of the other."""
+    sides: list[float] = []
+    other_sides: list[float] = []
+    for low, high in ((0, 2), (1, 3)):
+        scale = (other_box[high] - other_box[low]) / (box[high] - box[low])
+        before = min(box[low], other_box[low] / scale)
+        after = min(1 - box[high], (1 - other_box[high]) / scale)
+        sides += [box[low] - before, box[high] + after]
+        other_sides += [other_box[low] - before * scale, other_box[high] + after * scale]
+    return (
+        Box(sides[0], sides[2], sides[1], sides[3]),
+        Box(other_sides[0], other_sides[2], other_sides[1], other_sides[3]),
+    )
+
+
+def _ways(box: Box, other_box: Box) -> list[tuple[Box, Box]]:
+    """Return all that two pictures share, and the parts given, if these are nearly all of both."""
+    shares = [(part.right - part.left) * (part.bottom - part.top) for part in (box, other_box)]
+    given = [(box, other_box)] if min(shares) >= _NEARLY_ALL else []
+    return list(dict.fromkeys([widest(box, other_box), *given]))
+
+
+class Worth(NamedTuple):
+    """The pairs worth comparing, out of so many near ones."""
 
     pairs: list[CandidatePair]
-    views: npt.NDArray[np.void]
+    near: int
 
-    def boxes(self, pair: CandidatePair) -> Iterator[tuple[Box, Box]]:
-        """Yield which part of the first cover corresponds to which of the second, likest first."""
-        for one, other in pair.views:
-            yield box_of(self.views[one]["box"]), box_of(self.views[other]["box"])
+
+class Candidates:
+    """All near pairs of covers, nearest first, and the views that they were found by."""
+
+    def __init__(self, sha256: list[str], views: npt.NDArray[np.void], owners: Positions) -> None:
+        self.sha256 = sha256
+        self._views = views
+        self._owners = owners
+        self._signed = _signed(views, np.argsort(owners, kind="stable"))
+        of_views = self._signed.views
+        near = near_pairs(self._signed.signatures, owners[of_views])
+        order = np.lexsort((near.second, near.first, near.distance))
+        self._near = near.at(order)
+
+    def __len__(self) -> int:
+        return len(self._near.first)
+
+    def among(self, may_be: Callable[[int, int], bool]) -> Iterator[Worth]:
+        """Yield, some at a time, the pairs that `may_be` new and whose greys agree.
+
+        It is asked for the positions of both covers, of some pairs before these are yielded.
+        """
+        at_once = 1
+        start = 0
+        while start < len(self):
+            some = slice(start, start + at_once)
+            start += at_once
+            # Few at first: of many copies of one picture, the first pairs make the others idle.
+            at_once = min(2 * at_once, _AT_ONCE)
+            near = self._near.at(some)
+            yield Worth(list(self._worth(near, may_be)), len(near.first))
+
+    def _worth(self, near: Near, may_be: Callable[[int, int], bool]) -> Iterator[CandidatePair]:
+        covers = [self._owners[self._signed.views[each]] for each in (near.first, near.second)]
+        asked = np.array(list(map(may_be, *(each.tolist() for each in covers))), bool)
+        near = near.at(np.flatnonzero(asked))
+        greys = (self._greys(places) for places in (near.first, near.second))
+        worth = may_be_alike(*greys)
+        for one, other, distance in zip(*(column[worth].tolist() for column in near), strict=True):
+            first, second = (int(self._owners[self._signed.views[at]]) for at in (one, other))
+            parts = self._box(one), self._box(other)
+            yield CandidatePair(first, second, distance, _ways(*parts))
+
+    def _greys(self, places: Positions) -> Greys:
+        boxes, views = self._signed.boxes[places], self._signed.views[places]
+        greys = np.empty((len(places), GREY_CELLS, GREY_CELLS), np.uint8)
+        for number, box in enumerate(BOXES):
+            at = np.flatnonzero(boxes == number)
+            greys[at] = np.rint(part_of(self._views["grey"][views[at]], box))
+        return greys
+
+    def _box(self, place: int) -> Box:
+        """Return a part in shares of its cover."""
+        within = box_of(self._views[self._signed.views[place]]["box"])
+        part = BOXES[self._signed.boxes[place]]
+        wide, high = within.right - within.left, within.bottom - within.top
+        return Box(
+            within.left + part.left * wide,
+            within.top + part.top * high,
+            within.left + part.right * wide,
+            within.top + part.bottom * high,
+        )
 
 
 @contextmanager
-def candidates(
-    looks: Iterable[StoredLook], files: Files, known: Container[tuple[str, str]]
-) -> Iterator[Candidates]:
-    """Find the candidates among some files, without the pairs that are `known`.
+def candidates(looks: Iterable[StoredLook], files: Files) -> Iterator[Candidates]:
+    """Find the near pairs among some files.
 
     Plain views are left out, so plain sleeves are never alike by being plain. The views lie in a
     temporary file as long as the block runs.
@@ -81,130 +164,63 @@ def candidates(
     """
     folder = Path(tempfile.gettempdir())
     with translating_os_errors(folder), tempfile.TemporaryFile(prefix="equigen-") as spill:
-        digests = _laid_side_by_side(looks, files, spill.write)
-        if not digests.owners.size:
-            yield Candidates([], np.empty(0, VIEW))
-            return
+        digests, owners = _laid_side_by_side(looks, files, spill.write)
         spill.flush()
-        views: npt.NDArray[np.void] = np.memmap(spill, dtype=VIEW, mode="r")
-        yield Candidates(_promising(views, digests, known), views)
-
-
-class _Digests(NamedTuple):
-    """The sha256 of each cover, and for each view the position of its cover."""
-
-    sha256: list[str]
-    owners: Positions
+        views: npt.NDArray[np.void] = np.empty(0, VIEW)
+        if owners.size:
+            views = np.memmap(spill, dtype=VIEW, mode="r")
+        # Ordered by sha256, so that the result doesn't depend on the order of the covers.
+        order = np.argsort(np.array(digests, np.bytes_))
+        ranks = np.empty(len(order), np.intp)
+        ranks[order] = np.arange(len(order))
+        yield Candidates([digests[at] for at in order.tolist()], views, ranks[owners])
 
 
 def _laid_side_by_side(
     looks: Iterable[StoredLook], files: Files, write: Callable[[bytes], object]
-) -> _Digests:
+) -> tuple[list[str], Positions]:
+    """Write the views that are searched; return the sha256 of each cover, and each view's cover."""
     digests: list[str] = []
     counts: list[int] = []
     for digest, look in looks:
         if look and digest in files:
+            searched = searched_views(look)
             digests.append(digest)
-            counts.append(len(look) // VIEW.itemsize)
-            write(look)
-    return _Digests(digests, np.repeat(np.arange(len(digests)), counts))
+            counts.append(len(searched))
+            write(searched.tobytes())
+    return digests, np.repeat(np.arange(len(digests)), counts)
 
 
-class _Near(NamedTuple):
-    """Pairs of views by their positions, and the number of bits in which their hashes differ."""
-
-    first: Positions
-    second: Positions
-    distance: npt.NDArray[np.uint8]
+def searched_views(look: bytes) -> Descriptor:
+    """Return the views of a descriptor that are searched; its insets are made from the whole."""
+    views = read_descriptor(look)
+    return views[[at for at in (_WHOLE, _INSIDE) if at < len(views)]]
 
 
-def _promising(
-    views: npt.NDArray[np.void], digests: _Digests, known: Container[tuple[str, str]]
-) -> list[CandidatePair]:
-    telling = np.concatenate(
-        [
-            at + np.flatnonzero(~is_flat(views[at : at + _CHUNK]["grey"]))
-            for at in range(0, len(views), _CHUNK)
-        ]
-    )
-    owners = digests.owners
-    found = [
-        _with_like_greys(views, near) for near in _near(views["hash"][telling], telling, owners)
-    ]
-    if not found:
-        return []
-    first, second, distance = (np.concatenate(column) for column in zip(*found, strict=True))
-    # Ordered by sha256, so that the result doesn't depend on the order of the covers.
-    ranks = np.empty(len(digests.sha256), np.intp)
-    ranks[np.argsort(np.array(digests.sha256))] = np.arange(len(ranks))
-    swapped = ranks[owners[first]] > ranks[owners[second]]
-    first, second = np.where(swapped, second, first), np.where(swapped, first, second)
-    order = np.lexsort((second, first, distance, owners[second], owners[first]))
-    pairs: list[CandidatePair] = []
-    last = (-1, -1)
-    for at in order.tolist():
-        one, other = int(first[at]), int(second[at])
-        pair = int(owners[one]), int(owners[other])
-        if pair != last:
-            last = pair
-            shown = digests.sha256[pair[0]], digests.sha256[pair[1]]
-            is_new = shown not in known
-            if is_new:
-                pairs.append(CandidatePair(*shown, int(distance[at]), []))
-        if is_new and len(pairs[-1].views) < _MOST_VIEWS:
-            pairs[-1].views.append((one, other))
-    return pairs
+class _Signed(NamedTuple):
+    """Signatures, and for each the position of its view and the number of its box."""
+
+    signatures: Signatures
+    views: Positions
+    boxes: npt.NDArray[np.uint8]
 
 
-def _with_like_greys(views: npt.NDArray[np.void], near: _Near) -> _Near:
-    """Return the pairs whose greys agree."""
-    worth = np.zeros(len(near.first), bool)
-    for at in range(0, len(worth), _AT_ONCE):
-        some = slice(at, at + _AT_ONCE)
-        greys = (views["grey"][places[some]] for places in (near.first, near.second))
-        worth[some] = may_be_alike(*greys)
-    return _Near(near.first[worth], near.second[worth], near.distance[worth])
-
-
-def _near(hashes: npt.NDArray[np.uint64], places: Positions, owners: Positions) -> Iterator[_Near]:
-    """Yield, in blocks, the pairs of views of different covers whose hashes are near."""
-    order = np.argsort(hashes, kind="stable")
-    distinct, starts, counts = np.unique(hashes[order], return_index=True, return_counts=True)
-    places = places[order]
-
-    def of_two_covers(first: Positions, second: Positions, apart: npt.NDArray[np.uint8]) -> _Near:
-        first, second = places[first], places[second]
-        two = owners[first] != owners[second]
-        return _Near(first[two], second[two], apart[two])
-
-    ends = np.repeat(starts + counts, counts)
-    here = np.arange(len(places))
-    for first, second in _with_each(here, here + 1, ends - here - 1):
-        yield of_two_covers(here[first], second, np.zeros(len(first), np.uint8))
-    for block in close_pairs(distinct, distance=DISTANCE):
-        one, other = block.first, block.second
-        for pair, first in _with_each(one, starts[one], counts[one]):
-            theirs = other[pair]
-            for row, second in _with_each(theirs, starts[theirs], counts[theirs]):
-                yield of_two_covers(first[row], second, block.distance[pair[row]])
-
-
-def _with_each(
-    rows: Positions, starts: Positions, counts: Positions
-) -> Iterator[tuple[Positions, Positions]]:
-    """Yield, in blocks, the position of each row with each place of its own.
-
-    A row's places begin at `starts` and are as many as `counts` has.
-    """
-    before = np.concatenate([[0], np.cumsum(counts)])
-    at = 0
-    while at < len(rows):
-        end = max(at + 1, int(np.searchsorted(before, before[at] + _CHUNK, side="right")) - 1)
-        own = counts[at:end]
-        row = np.repeat(np.arange(at, end), own)
-        offset = np.arange(len(row)) - np.repeat(before[at:end] - before[at], own)
-        yield row, starts[row] + offset
-        at = end
+def _signed(views: npt.NDArray[np.void], order: Positions) -> _Signed:
+    """Sign the parts of views, in an order; of the part inside a border only the whole."""
+    found = [_Signed(np.empty((0, 2), np.uint64), np.empty(0, np.intp), np.empty(0, np.uint8))]
+    for start in range(0, len(views), _AT_ONCE):
+        places = order[start : start + _AT_ONCE]
+        some = views[places]
+        telling = np.flatnonzero(~is_flat(some["grey"]))
+        is_whole = some["box"][telling, 2] - some["box"][telling, 0] == _ALL
+        for number, box in enumerate(BOXES):
+            at = telling[is_whole] if number else telling
+            signatures, is_telling = signed(some["grey"][at], box)
+            at = at[is_telling]
+            found.append(
+                _Signed(signatures[is_telling], places[at], np.full(len(at), number, np.uint8))
+            )
+    return _Signed(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
 
 def is_flat(greys: Greys) -> npt.NDArray[np.bool_]:
@@ -222,15 +238,12 @@ def may_be_alike(one: Greys, other: Greys) -> npt.NDArray[np.bool_]:
     inside = slice(_FRAME_CELLS, GREY_CELLS - _FRAME_CELLS)
     cells = GREY_CELLS * GREY_CELLS
     whole, _ = _correlation(one.reshape(-1, cells), other.reshape(-1, cells))
-    promising = np.flatnonzero(whole >= _LEAST_CORRELATION)
-    found = np.zeros(len(one), bool)
-    if len(promising):
-        within = [
-            each[promising, inside, inside].reshape(len(promising), -1) for each in (one, other)
-        ]
-        correlation, levels = _correlation(*within)
-        found[promising] = (correlation >= _LEAST_INSIDE) | (levels < _FLAT_INSIDE_LEVELS)
-    return found
+    inner = (GREY_CELLS - 2 * _FRAME_CELLS) ** 2
+    within = (each[:, inside, inside].reshape(-1, inner) for each in (one, other))
+    correlation, levels = _correlation(*within)
+    correlation[levels < _FLAT_INSIDE_LEVELS] = 1.0
+    found: npt.NDArray[np.bool_] = whole + correlation >= _LEAST_CORRELATIONS
+    return found & (correlation >= _LEAST_INSIDE)
 
 
 class _Correlation(NamedTuple):

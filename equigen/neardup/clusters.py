@@ -3,13 +3,14 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 from equigen.ledger.models import CoverPair
 from equigen.schema import year_of
 
 # A cover joins a group if more than half of so many of its members look like it.
-MOST_ASKED = 8
+MOST_ASKED = 3
 _NO_YEAR = 9999
 
 
@@ -19,9 +20,10 @@ def gathered(
     """Return the pairs as groups without chains, each of two covers or more, sorted.
 
     A cover that looks like two others doesn't make these look alike. So each group has a head, the
-    cover with the most pairs, and takes the covers that look like the head, the likest first; but
-    one joins only if more than half of the members look like it (8 of them are asked).
-    `agree(one, other)` compares two covers that are no pair. The order of the pairs doesn't matter.
+    cover with the most pairs. Covers that are a pair with a member join, the likest first, if they
+    look like the head and like more than half of the members (3 are asked).
+    `agree(one, other)` compares two covers that are no pair: of many copies of one picture, few
+    are. The order of the pairs doesn't matter.
     """
     likeness: defaultdict[str, dict[str, float]] = defaultdict(dict)
     for pair in pairs:
@@ -43,14 +45,20 @@ def _joined(
     free: Collection[str],
     agree: Callable[[str, str], bool],
 ) -> list[str]:
-    group = [head]
-    alike = {each: value for each, value in likeness[head].items() if each in free}
-    for each in sorted(alike, key=lambda other: (-alike[other], other)):
+    group: list[str] = []
+    seen = {head}
+    waiting = [(0.0, head)]
+    while waiting:
+        _, each = heappop(waiting)
         asked = group[:MOST_ASKED]
         known = likeness[each]
-        agreeing = sum(other in known or agree(each, other) for other in asked)
-        if 2 * agreeing > len(asked):
+        agreeing = [other in known or agree(each, other) for other in asked]
+        if not asked or (agreeing[0] and 2 * sum(agreeing) > len(asked)):
             group.append(each)
+            for other in known.keys() - seen:
+                if other in free:
+                    seen.add(other)
+                    heappush(waiting, (-known[other], other))
     return group
 
 
@@ -103,3 +111,28 @@ def conflicts(copies: Iterable[Copy]) -> list[list[Copy]]:
 
 def _best_first(copy: Copy) -> tuple[int, int, int]:
     return -copy.pixels, year_of(copy.year) or _NO_YEAR, copy.row
+
+
+class DisjointSets:
+    """Union-find over names or numbers, with path halving."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str | int, int] = {}
+        self._parents: list[int] = []
+
+    def root(self, name: str | int) -> int:
+        """Return the number of the set that has a name; a new name is a set of its own."""
+        parents = self._parents
+        number = self._numbers.setdefault(name, len(parents))
+        if number == len(parents):
+            parents.append(number)
+        while parents[number] != number:
+            parents[number] = parents[parents[number]]
+            number = parents[number]
+        return number
+
+    def join(self, one: str | int, other: str | int) -> bool:
+        """Unite the sets of two names, and tell whether they were apart."""
+        root, other_root = self.root(one), self.root(other)
+        self._parents[other_root] = root
+        return root != other_root

@@ -1,9 +1,8 @@
 """Find the covers of a dataset that look alike; the ledger keeps descriptors, pairs and groups."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
@@ -15,12 +14,19 @@ from equigen.ledger.ledger import COVERS_COMPARED, Ledger
 from equigen.ledger.models import CoverPair
 from equigen.neardup.candidates import Files
 from equigen.neardup.clusters import gathered
-from equigen.neardup.comparison import Judged, boxes_of, judged_pairs, look_alike, thumb
+from equigen.neardup.comparison import (
+    Judged,
+    Thumb,
+    boxes_of,
+    judged_pairs,
+    look_alike,
+    thumbs_of,
+)
 from equigen.storage.os_errors import translating_os_errors
 
 # Pairs that were compared by another method are compared anew.
 _COMPARED_BY = "covers_compared_by"
-_METHOD = "1"
+_METHOD = "2"
 _BATCH = 500
 
 
@@ -28,8 +34,9 @@ _BATCH = 500
 class Lookalikes:
     """Covers that look alike, by the sha256 of their files.
 
-    `pairs` are all that do, also with files that are gone; `groups` has the name of each file's
-    group, where it is in one; `cut` counts the pairs of the files that are in no common group
+    `pairs` hold together all that do, also with files that are gone: of many copies of one picture
+    not every two are a pair. `groups` has the name of each file's group, where it is in one; `cut`
+    counts the pairs of the files that are in no common group
     (`gathered`). `compared` is the number of pairs that were compared this time.
     """
 
@@ -56,9 +63,10 @@ def find_lookalikes(context: Context, ledger: Ledger, files: Files) -> Lookalike
         pairs = ledger.cover_pairs()
         cut = _cut(pairs, files, groups := ledger.cover_groups())
         return Lookalikes(pairs, groups, cut, 0)
-    compared = _compare(context, ledger, files)
+    thumb_of = thumbs_of(files)
+    compared = _compare(context, ledger, files, thumb_of)
     pairs = ledger.cover_pairs()
-    groups = _groups(ledger, files, pairs)
+    groups = _groups(ledger, files, pairs, thumb_of)
     ledger.record_groups(groups)
     ledger.remember(COVERS_COMPARED, mark)
     return Lookalikes(pairs, groups, _cut(pairs, files, groups), compared)
@@ -91,10 +99,17 @@ def _mark(files: Files) -> str:
     return hashlib.sha256("".join(sorted(files)).encode()).hexdigest()
 
 
-def _compare(context: Context, ledger: Ledger, files: Files) -> int:
-    known = {(pair.first, pair.second) for pair in ledger.compared()}
+def _compare(
+    context: Context, ledger: Ledger, files: Files, thumb_of: Callable[[str], Thumb]
+) -> int:
+    known = {(pair.first, pair.second): pair.is_alike for pair in ledger.compared()}
     judged = judged_pairs(
-        ledger.looks(), files, known, context.bar, damaged=lambda err: context.say(str(err))
+        ledger.looks(),
+        files,
+        known,
+        context.bar,
+        damaged=lambda err: context.say(str(err)),
+        thumb_of=thumb_of,
     )
     compared = 0
     while some := list(islice(judged, _BATCH)):
@@ -110,10 +125,11 @@ def _as_pair(judged: Judged) -> CoverPair:
     )
 
 
-def _groups(ledger: Ledger, files: Files, pairs: Iterable[CoverPair]) -> dict[str, str]:
+def _groups(
+    ledger: Ledger, files: Files, pairs: Iterable[CoverPair], thumb_of: Callable[[str], Thumb]
+) -> dict[str, str]:
     here = [pair for pair in pairs if pair.first in files and pair.second in files]
     looks = ledger.looks_of({digest for pair in here for digest in pair[:2]})
-    thumb_of = lru_cache(256)(lambda digest: thumb(Path(files[digest])))
 
     def agree(one: str, other: str) -> bool:
         boxes = [boxes_of(looks.get(digest, b"")) for digest in (one, other)]

@@ -8,6 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from equigen.neardup.clusters import DisjointSets
+
 # A group that is larger than this share of a genre, and than so many albums, is cut.
 LARGEST_SHARE = 0.02
 LARGEST_SPARED = 20
@@ -86,7 +88,7 @@ def grouped(
 def components(members: Sequence[Member], positions: Sequence[int]) -> list[tuple[int, ...]]:
     """Return the members at some positions by connected component; one without ties is alone."""
     alone: list[tuple[int, ...]] = []
-    joined = _DisjointSets()
+    joined = DisjointSets()
     tied: list[int] = []
     for at in positions:
         ties = members[at].ties
@@ -118,7 +120,7 @@ def forest(
     def firmest_first(pair: Edge) -> tuple[int, Edge]:
         return max(map(looseness, pair)), pair
 
-    joined = _DisjointSets()
+    joined = DisjointSets()
     tied: defaultdict[str, list[str]] = defaultdict(list)
     for one, other in sorted(pairs, key=firmest_first):
         if joined.join(one, other):
@@ -149,28 +151,3 @@ def crossing(pairs: Iterable[Edge], set_of: Mapping[str, str]) -> list[Edge]:
         for one, other in pairs
         if one in set_of and other in set_of and set_of[one] != set_of[other]
     ]
-
-
-class _DisjointSets:
-    """Union-find over names, with path halving."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
-        self._parents: list[int] = []
-
-    def root(self, name: str) -> int:
-        """Return the number of the set that has a name; a new name is a set of its own."""
-        parents = self._parents
-        number = self._numbers.setdefault(name, len(parents))
-        if number == len(parents):
-            parents.append(number)
-        while parents[number] != number:
-            parents[number] = parents[parents[number]]
-            number = parents[number]
-        return number
-
-    def join(self, one: str, other: str) -> bool:
-        """Unite the sets of two names, and tell whether they were apart."""
-        root, other_root = self.root(one), self.root(other)
-        self._parents[other_root] = root
-        return root != other_root

@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
 
 from equigen.dataset.context import SPLIT_TSV, Context
@@ -161,7 +162,7 @@ def _compare(
     files = {digest: str(_file(context, places[0])) for digest, places in shown.items()}
     compared = 0
     stored = (StoredLook(*each) for each in looks.items())
-    for judged in judged_pairs(stored, files, frozenset(), context.bar):
+    for judged in judged_pairs(stored, files, {}, context.bar, ties=attrgetter("is_clear")):
         compared += 1
         places = [*shown[judged.first], *shown[judged.second]]
         if judged.verdict.is_clear and len({place.set_name for place in places}) > 1:

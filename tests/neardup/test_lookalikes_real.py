@@ -5,6 +5,7 @@ import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 import pytest
 from bench.changes import CHANGES
@@ -14,6 +15,7 @@ from support import realdata, silent_bar
 from equigen.images.check import check_picture
 from equigen.images.rendering import Demands
 from equigen.ledger.models import StoredLook
+from equigen.neardup.clusters import DisjointSets
 from equigen.neardup.comparison import judged_pairs
 
 # Of what the index calls one picture, these two are others.
@@ -82,9 +84,16 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
         for digest, file in files.items()
     ]
     judged = judged_pairs(
-        looks, {digest: str(file) for digest, file in files.items()}, frozenset(), silent_bar
+        looks, {digest: str(file) for digest, file in files.items()}, {}, silent_bar
     )
-    alike = frozenset((pair.first, pair.second) for pair in judged if pair.verdict.is_alike)
+    hung = DisjointSets()
+    for pair in judged:
+        if pair.verdict.is_alike:
+            hung.join(pair.first, pair.second)
+    # Of many copies of one picture not each two are compared.
+    alike = frozenset(
+        pair for pair in combinations(sorted(files), 2) if hung.root(pair[0]) == hung.root(pair[1])
+    )
     return Searched(shows, names, copies, alike)
 
 
