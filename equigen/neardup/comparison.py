@@ -47,13 +47,15 @@ _ONE_PLACE = 3
 _NEARLY_ALL = 0.95
 # A banner hides a strip: it has one level where there is a picture in the other, or it is lighter
 # than what it hides, or darker. Of two titles each is lighter in some places.
-_STRIP = 2
+_STRIP, _STRIP_MEDIAN = 2, 0.95
 _STRIP_ONE_SIDED, _STRIP_HIDDEN = 0.8, 0.4
 _ONE_LEVEL, _PLAIN_LINES = 8.0, 8
 # Writing on one of two covers leaves nearly all details of the other one.
 _LAID_OVER_ONE_SIDED, _LAID_OVER_KEPT = 0.95, 0.95
 # Below a watermark the picture goes on, paler.
-_THROUGH_SHARE, _THROUGH_MEDIAN, _THROUGH_KEPT, _THROUGH = 0.3, 0.3, 0.8, 0.5
+_THROUGH_SHARE, _THROUGH_MEDIAN, _THROUGH_KEPT, _THROUGH = 0.3, 0.3, 0.85, 0.5
+# Where half of the blocks agree nearly fully, less will do.
+_THROUGH_LIKE, _THROUGH_WHERE_LIKE = 0.9, 0.4
 _THROUGH_COVERED = 0.76
 _KEPT_SLOPE, _MOST_SLOPE, _KEPT_CORRELATION = 0.4, 1.6, 0.3
 _DIFFERENT_LEVELS = 15.0
@@ -69,7 +71,7 @@ _ALIGNING_BLUR_PX = 3
 # After aligning, a block counts of which so much is within both pictures, and so many must.
 _LEAST_WITHIN, _LEAST_BLOCKS_WITHIN = 0.6, 32
 # Of what hangs together, each cover is compared with so many others: they would all be alike.
-_ENOUGH = 4
+_ENOUGH = 3
 # Two groups of which so many covers turned out unalike aren't compared any further.
 _MOST_REFUSED = 8
 
@@ -116,21 +118,22 @@ class Agreement(NamedTuple):
         return self._agree(_MARGIN)
 
     def _agree(self, margin: float) -> bool:
+        is_strip = self.elsewhere >= _NEARLY_ALL and (
+            self.one_sided >= _STRIP_ONE_SIDED + margin or self.hidden >= _STRIP_HIDDEN + margin
+        )
+        if is_strip and self.likeness >= _STRIP_MEDIAN:
+            return True
         if self.likeness >= _LEAST_MEDIAN + margin:
-            is_strip = self.elsewhere >= _NEARLY_ALL and (
-                self.one_sided >= _STRIP_ONE_SIDED + margin or self.hidden >= _STRIP_HIDDEN + margin
-            )
-            if is_strip:
-                return True
             in_one_place = self.spread <= _ONE_PLACE or self.share >= _NEARLY_ALL
             is_laid_over = self.one_sided >= _LAID_OVER_ONE_SIDED and self.kept >= _LAID_OVER_KEPT
             if self.share >= _LEAST_SHARE + margin and (in_one_place or is_laid_over):
                 return True
+        is_like = self.likeness >= _THROUGH_LIKE
         is_below = (
             self.share >= _THROUGH_SHARE + margin
             and self.likeness >= _THROUGH_MEDIAN + margin
             and self.kept >= _THROUGH_KEPT + margin
-            and self.through >= _THROUGH + margin
+            and self.through >= margin + (_THROUGH_WHERE_LIKE if is_like else _THROUGH)
             and self.one_sided >= _LAID_OVER_ONE_SIDED
         )
         return is_below and self.covered <= _THROUGH_COVERED
@@ -169,7 +172,7 @@ def judged_pairs(  # noqa: PLR0913  (of which three are seldom given)
 ) -> Iterator[Judged]:
     """Compare the covers that may be alike; yield the results, the nearest pairs first.
 
-    Of covers that hang together already, by pairs that `ties` takes, each is compared with 4 others
+    Of covers that hang together already, by pairs that `ties` takes, each is compared with 3 others
     only: of many copies of one picture not each two are compared. `known` are the pairs
     that were compared before, and whether they were alike. Covers that are not among the `files`
     are left out, and so are plain views: plain sleeves are never alike by being plain. A file that
@@ -386,20 +389,19 @@ def _agreement(one: Floats, other: Floats, within: Floats | None = None) -> Agre
     if agreement.is_alike:
         return agreement
     as_sharp = _equally_sharp(one, other)
-    if agreement.share < _WORTH_A_REASON and as_sharp[0] is one and as_sharp[1] is other:
+    blurred = _blocks(*as_sharp, within, _BLUR_SHARE)
+    if np.count_nonzero(blurred.telling) > _FEW_BLOCKS:
+        # A banner's letters make a picture sharper as well: then nothing is won by blurring it.
+        alike = blurred.agreement()
+        if alike.likeness > agreement.likeness:
+            blocks, agreement, (one, other) = blurred, alike, as_sharp
+    if agreement.is_alike or agreement.share < _WORTH_A_REASON:
         return agreement
-    one, other = as_sharp
-    blocks = _blocks(one, other, within, _BLUR_SHARE)
-    if np.count_nonzero(blocks.telling) <= _FEW_BLOCKS:
-        return agreement
-    return _with_reason(blocks, one, other)
+    return _with_reason(blocks, agreement, one, other)
 
 
-def _with_reason(blocks: _Blocks, one: Floats, other: Floats) -> Agreement:
-    """Return the agreement, and what tells of differing blocks whether something hides them."""
-    agreement = blocks.agreement()
-    if agreement.is_alike:
-        return agreement
+def _with_reason(blocks: _Blocks, agreement: Agreement, one: Floats, other: Floats) -> Agreement:
+    """Add to an agreement what tells of differing blocks whether something hides them."""
     agreeing = blocks.telling & (blocks.alike > _AGREES)
     kept = []
     for strength in (blocks.strength, blocks.other_strength):

@@ -20,7 +20,7 @@ from equigen.images.descriptor import GREY_CELLS, Box, parts
 BITS: Final = 123
 # Signatures that differ in more bits aren't near: of real covers that were cropped, shifted or
 # written over, 97 in 100 differ in at most 22.
-DISTANCE: Final = 24
+DISTANCE: Final = 26
 _INSETS = (0.0, 0.05, 0.1)
 _OFF = 0.06
 # The parts of a picture that are signed: a crop's whole is another's inset, and a shifted picture
@@ -41,6 +41,8 @@ _SEED = 20_261
 _THREADS = 2
 # Of signatures with the same sample, each is compared with so many that follow it.
 _NEIGHBOURS = 64
+# One that is near so many in a pass is one of many copies, which need not each find all.
+_NEAR_ENOUGH = 8
 _KEY_BITS = 28
 _CHUNK = 1 << 18
 # So many pairs of views are held before those of the same two covers are put together.
@@ -129,7 +131,7 @@ def _nearest(found: list[Near], owners: Positions) -> Near:
     swapped = owners[first] > owners[second]
     first, second = np.where(swapped, second, first), np.where(swapped, first, second)
     of_two = owners[first] * np.intp(len(owners)) + owners[second]
-    order = np.lexsort((second, first, distance, of_two))
+    order = np.argsort(of_two * 128 + distance, kind="stable")
     of_two = of_two[order]
     kept = order[np.concatenate([[True], of_two[1:] != of_two[:-1]])[: len(order)]]
     return Near(first, second, distance).at(kept)
@@ -171,6 +173,7 @@ def _neighbours(
     samples = keys >> np.uint64(64 - _KEY_BITS)
     one, other = words[0][places], words[1][places]
     at = np.arange(len(keys))
+    found = np.zeros(len(keys), np.uint8)
     for apart in range(1, _NEIGHBOURS + 1):
         at = at[: int(np.searchsorted(at, len(keys) - apart))]
         at = at[samples[at] == samples[at + apart]]
@@ -179,6 +182,7 @@ def _neighbours(
         differ = np.bitwise_count(one[at] ^ one[at + apart])
         differ += np.bitwise_count(other[at] ^ other[at + apart])
         near = np.flatnonzero(differ <= DISTANCE)
-        first, second = places[at[near]], places[at[near] + apart]
-        two = owners[first] != owners[second]
-        yield Near(first[two], second[two], differ[near][two])
+        near = near[owners[places[at[near]]] != owners[places[at[near] + apart]]]
+        yield Near(places[at[near]], places[at[near] + apart], differ[near])
+        found[at[near]] += 1
+        at = at[found[at] < _NEAR_ENOUGH]

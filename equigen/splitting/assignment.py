@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple
 
 from splitfolders.split import list_dirs, setup_files, split_files
@@ -170,6 +171,13 @@ def dealt_by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool
         files = {digest: f"{context.images}/{path}" for path, digest in digests.items()}
         found = find_lookalikes(context, ledger, files)
         pairs = [(pair.first, pair.second) for pair in found.pairs]
+        # Of a large group not each two are a pair: who stays of it holds together without the rest.
+        grouped_covers = sorted(found.groups, key=lambda digest: (found.groups[digest], digest))
+        pairs += [
+            (one, other)
+            for one, other in pairwise(grouped_covers)
+            if found.groups[one] == found.groups[other]
+        ]
     albums, members, grouping, dealt = _deal(
         context, group, before, _Dataset(rows, digests, artists, pairs)
     )
