@@ -35,7 +35,7 @@ test-all: $(READY)
 bench-download: $(READY)
 	$(BIN)/python benchmarks/download.py
 
-# With faiss in .bench/faiss (pip install faiss-cpu) also against it; about a quarter of an hour.
+# About ten minutes.
 bench-pairs: $(READY)
 	$(BIN)/python benchmarks/pair_search.py
 

@@ -48,14 +48,14 @@ Files = Mapping[str, str]
 class CandidatePair(NamedTuple):
     """Two covers that may show the same picture, by their positions in `Candidates.sha256`.
 
-    `distance` is in bits, of the signatures of their likest parts. `ways` are the parts by which
-    they are to be compared: each of the first cover, and what corresponds to it in the second.
+    `distance` is in bits, of the signatures of their likest parts, which are given by position.
     """
 
     first: int
     second: int
     distance: int
-    ways: list[tuple[Box, Box]]
+    part: int
+    other_part: int
 
 
 def widest(box: Box, other_box: Box) -> tuple[Box, Box]:
@@ -72,13 +72,6 @@ def widest(box: Box, other_box: Box) -> tuple[Box, Box]:
         Box(sides[0], sides[2], sides[1], sides[3]),
         Box(other_sides[0], other_sides[2], other_sides[1], other_sides[3]),
     )
-
-
-def _ways(box: Box, other_box: Box) -> list[tuple[Box, Box]]:
-    """Return all that two pictures share, and the parts given, if these are nearly all of both."""
-    shares = [(part.right - part.left) * (part.bottom - part.top) for part in (box, other_box)]
-    given = [(box, other_box)] if min(shares) >= _NEARLY_ALL else []
-    return list(dict.fromkeys([widest(box, other_box), *given]))
 
 
 class Worth(NamedTuple):
@@ -125,10 +118,26 @@ class Candidates:
         near = near.at(np.flatnonzero(asked))
         greys = (self._greys(places) for places in (near.first, near.second))
         worth = may_be_alike(*greys)
-        for one, other, distance in zip(*(column[worth].tolist() for column in near), strict=True):
-            first, second = (int(self._owners[self._signed.views[at]]) for at in (one, other))
-            parts = self._box(one), self._box(other)
-            yield CandidatePair(first, second, distance, _ways(*parts))
+        near = near.at(np.flatnonzero(worth))
+        covers = [self._owners[self._signed.views[each]] for each in (near.first, near.second)]
+        columns = (
+            *(each.tolist() for each in covers),
+            near.distance.tolist(),
+            near.first.tolist(),
+            near.second.tolist(),
+        )
+        yield from map(CandidatePair._make, zip(*columns, strict=True))
+
+    def ways(self, pair: CandidatePair) -> list[tuple[Box, Box]]:
+        """Return the parts by which two covers are to be compared.
+
+        These are all that both share where their likest parts are the same, and these parts, if
+        they are nearly all of both.
+        """
+        box, other_box = self._box(pair.part), self._box(pair.other_part)
+        shares = [(part.right - part.left) * (part.bottom - part.top) for part in (box, other_box)]
+        given = [(box, other_box)] if min(shares) >= _NEARLY_ALL else []
+        return list(dict.fromkeys([widest(box, other_box), *given]))
 
     def _greys(self, places: Positions) -> Greys:
         boxes, views = self._signed.boxes[places], self._signed.views[places]

@@ -20,7 +20,7 @@ from equigen.images.descriptor import GREY_CELLS, Box, parts
 BITS: Final = 123
 # Signatures that differ in more bits aren't near: of real covers that were cropped, shifted or
 # written over, 97 in 100 differ in at most 22.
-DISTANCE: Final = 26
+DISTANCE: Final = 24
 _INSETS = (0.0, 0.05, 0.1)
 _OFF = 0.06
 # The parts of a picture that are signed: a crop's whole is another's inset, and a shifted picture
