@@ -207,16 +207,20 @@ def searched_views(look: bytes) -> Descriptor:
 
 
 class _Signed(NamedTuple):
-    """Signatures, and for each the position of its view and the number of its box."""
+    """Signatures (2 words x n), and for each the position of its view and the number of its box."""
 
     signatures: Signatures
-    views: Positions
+    views: npt.NDArray[np.uint32]
     boxes: npt.NDArray[np.uint8]
 
 
 def _signed(views: npt.NDArray[np.void], order: Positions) -> _Signed:
     """Sign the parts of views, in an order; of the part inside a border only the whole."""
-    found = [_Signed(np.empty((0, 2), np.uint64), np.empty(0, np.intp), np.empty(0, np.uint8))]
+    most = len(views) * len(BOXES)
+    found = _Signed(
+        np.empty((2, most), np.uint64), np.empty(most, np.uint32), np.empty(most, np.uint8)
+    )
+    count = 0
     for start in range(0, len(views), _AT_ONCE):
         places = order[start : start + _AT_ONCE]
         some = views[places]
@@ -226,10 +230,12 @@ def _signed(views: npt.NDArray[np.void], order: Positions) -> _Signed:
             at = telling[is_whole] if number else telling
             signatures, is_telling = signed(some["grey"][at], box)
             at = at[is_telling]
-            found.append(
-                _Signed(signatures[is_telling], places[at], np.full(len(at), number, np.uint8))
-            )
-    return _Signed(*(np.concatenate(column) for column in zip(*found, strict=True)))
+            new = slice(count, count + len(at))
+            count += len(at)
+            found.signatures[:, new] = signatures[is_telling].T
+            found.views[new] = places[at]
+            found.boxes[new] = number
+    return _Signed(found.signatures[:, :count], found.views[:count], found.boxes[:count])
 
 
 def is_flat(greys: Greys) -> npt.NDArray[np.bool_]:

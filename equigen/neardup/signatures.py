@@ -35,7 +35,9 @@ _FREQUENCIES = 8
 _LEAST_LEVELS = 0.05
 # A part with a lower deviation, in levels, has nothing to sign.
 _FLAT_LEVELS = 2.0
-_PASSES = 48
+# Passes over few signatures cost little, and each finds some more of the far ones.
+_LEAST_PASSES, _MOST_PASSES = 40, 128
+_MOST_LOOKED_AT = 280_000_000
 _SAMPLED_BITS = 20
 _SEED = 20_261
 _THREADS = 2
@@ -46,7 +48,7 @@ _NEAR_ENOUGH = 8
 _KEY_BITS = 28
 _CHUNK = 1 << 18
 # So many pairs of views are held before those of the same two covers are put together.
-_MOST_HELD = 1 << 22
+_MOST_HELD = 1 << 20
 
 Signatures = npt.NDArray[np.uint64]
 Positions = npt.NDArray[np.intp]
@@ -108,16 +110,18 @@ def signed(greys: Greys, box: Box) -> tuple[Signatures, npt.NDArray[np.bool_]]:
 
 
 def near_pairs(signatures: Signatures, owners: Positions) -> Near:
-    """Return the nearest signatures of each two owners that have near ones; some may be missed.
+    """Return the nearest of signatures (2 words x n) of each two owners that have near ones.
 
-    Two that differ in few bits are found as good as always, in 20 of them in half of the cases; two
-    owners are found by any of their signatures. Two threads work on it.
+    Some may be missed: two that differ in few bits are found as good as always, in 20 bits in half
+    of the cases or more; two owners are found by any of their signatures. Two threads work on it.
     """
     held = Near(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, np.uint8))
     found = [held]
+    passes = _MOST_LOOKED_AT // max(1, signatures.shape[1])
+    passes = min(max(passes, _LEAST_PASSES), _MOST_PASSES)
     with ThreadPoolExecutor(_THREADS) as threads:
-        one_pass = partial(_pass, np.ascontiguousarray(signatures.T), owners)
-        for pairs in threads.map(lambda seed: list(one_pass(seed)), range(_PASSES)):
+        one_pass = partial(_pass, signatures, owners)
+        for pairs in threads.map(lambda seed: list(one_pass(seed)), range(passes)):
             found += pairs
             if sum(each.first.size for each in found) > _MOST_HELD + 2 * held.first.size:
                 held = _nearest(found, owners)
@@ -147,14 +151,14 @@ def _pass(words: Signatures, owners: Positions, seed: int) -> Iterator[Near]:
     count = words.shape[1]
     place_bits = max(1, count - 1).bit_length()
     # The sample, then all bits mixed, then the position: equal signatures stand side by side.
-    keys = ((words[0] & masks[0]) * mix[0] ^ (words[1] & masks[1]) * mix[1]) >> np.uint64(
-        64 - _KEY_BITS
-    )
-    keys <<= np.uint64(64 - _KEY_BITS)
-    rest = (words[0] * order[0] ^ words[1] * order[1]) >> np.uint64(_KEY_BITS + place_bits)
-    keys |= rest << np.uint64(place_bits)
-    del rest
-    keys |= np.arange(count, dtype=np.uint64)
+    keys = np.empty(count, np.uint64)
+    above, below = np.uint64(64 - _KEY_BITS), np.uint64(place_bits)
+    for start in range(0, count, _CHUNK):
+        one, other = words[:, start : start + _CHUNK]
+        some = ((one & masks[0]) * mix[0] ^ (other & masks[1]) * mix[1]) >> above << above
+        some |= (one * order[0] ^ other * order[1]) >> np.uint64(_KEY_BITS + place_bits) << below
+        some |= np.arange(start, start + len(one), dtype=np.uint64)
+        keys[start : start + _CHUNK] = some
     keys.sort()
     for start in range(0, count, _CHUNK):
         # The last are looked at again with the next, which does no harm.

@@ -67,7 +67,7 @@ def near_ones(count: int, flips: int) -> npt.NDArray[np.uint64]:
 def test_near_signatures_are_found(flips: int, least: float) -> None:
     """All but a few; none that is farther than it may be."""
     signatures = near_ones(400, flips)
-    near = near_pairs(signatures, np.arange(800))
+    near = near_pairs(np.ascontiguousarray(signatures.T), np.arange(800))
     found = set(zip(near.first.tolist(), near.second.tolist(), strict=True))
     expected = {(at, at + 400) for at in range(400)}
     assert found <= expected
@@ -79,16 +79,16 @@ def test_of_two_owners_the_nearest_pair_comes() -> None:
     """Each two of them once, the lower first; no owner with itself."""
     signatures = np.concatenate([near_ones(50, 3), near_ones(50, 0)[50:]])
     owners = np.concatenate([np.arange(50), np.arange(50)[::-1], np.arange(50)[::-1]])
-    near = near_pairs(signatures, owners)
+    near = near_pairs(np.ascontiguousarray(signatures.T), owners)
     pairs = list(zip(owners[near.first].tolist(), owners[near.second].tolist(), strict=True))
     assert all(one < other for one, other in pairs)
     assert len(set(pairs)) == len(pairs)
-    assert near_pairs(signatures[:0], owners[:0]).first.size == 0
+    assert near_pairs(signatures[:0].T, owners[:0]).first.size == 0
 
 
 def test_very_many_of_one_signature_take_no_more_than_their_number() -> None:
     """Of 20,000 views of one picture not each two are compared, but all hang together."""
     signatures = np.repeat(near_ones(1, 0)[:1], 20_000, axis=0)
-    near = near_pairs(signatures, np.arange(20_000))
+    near = near_pairs(np.ascontiguousarray(signatures.T), np.arange(20_000))
     assert near.first.size < 20_000 * 64
     assert set(near.second[near.second == near.first + 1].tolist()) == set(range(1, 20_000))
