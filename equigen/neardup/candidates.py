@@ -250,12 +250,19 @@ def may_be_alike(one: Greys, other: Greys) -> npt.NDArray[np.bool_]:
     Their greys must correlate, over the whole and inside the frame, the worst tenth of the cells
     left out. Brightness and contrast don't matter.
     """
+    found = _correlate(one, other, rounds=1)
+    # Most need no cells left out, which takes long.
+    rest = np.flatnonzero(~found)
+    found[rest] = _correlate(one[rest], other[rest], rounds=_ROUNDS)
+    return found
+
+
+def _correlate(one: Greys, other: Greys, *, rounds: int) -> npt.NDArray[np.bool_]:
     inside = slice(_FRAME_CELLS, GREY_CELLS - _FRAME_CELLS)
-    cells = GREY_CELLS * GREY_CELLS
-    whole, _ = _correlation(one.reshape(-1, cells), other.reshape(-1, cells))
-    inner = (GREY_CELLS - 2 * _FRAME_CELLS) ** 2
+    cells, inner = GREY_CELLS**2, (GREY_CELLS - 2 * _FRAME_CELLS) ** 2
+    whole, _ = _correlation(one.reshape(-1, cells), other.reshape(-1, cells), rounds)
     within = (each[:, inside, inside].reshape(-1, inner) for each in (one, other))
-    correlation, levels = _correlation(*within)
+    correlation, levels = _correlation(*within, rounds)
     correlation[levels < _FLAT_INSIDE_LEVELS] = 1.0
     found: npt.NDArray[np.bool_] = whole + correlation >= _LEAST_CORRELATIONS
     return found & (correlation >= _LEAST_INSIDE)
@@ -266,13 +273,16 @@ class _Correlation(NamedTuple):
     levels: Floats
 
 
-def _correlation(one: Greys, other: Greys) -> _Correlation:
-    """Return the correlation of rows without their worst cells, and the lower deviation."""
+def _correlation(one: Greys, other: Greys, rounds: int) -> _Correlation:
+    """Return the correlation of rows without their worst cells, and the lower deviation.
+
+    In one round no cell is left out.
+    """
     a, b = one.astype(np.float32), other.astype(np.float32)
     cells = a.shape[1]
     kept = cells - int(_LEFT_OUT * cells)
     weights = np.ones(a.shape, np.float32)
-    for left in reversed(range(_ROUNDS)):
+    for left in reversed(range(rounds)):
         count = weights.sum(axis=1, keepdims=True)
         off_a = a - np.einsum("ij,ij->i", a, weights)[:, None] / count
         off_b = b - np.einsum("ij,ij->i", b, weights)[:, None] / count
