@@ -262,7 +262,7 @@ def _correlate(one: Greys, other: Greys, *, rounds: int) -> npt.NDArray[np.bool_
     cells, inner = GREY_CELLS**2, (GREY_CELLS - 2 * _FRAME_CELLS) ** 2
     whole, _ = _correlation(one.reshape(-1, cells), other.reshape(-1, cells), rounds)
     within = (each[:, inside, inside].reshape(-1, inner) for each in (one, other))
-    correlation, levels = _correlation(*within, rounds)
+    correlation, levels = _correlation(next(within), next(within), rounds)
     correlation[levels < _FLAT_INSIDE_LEVELS] = 1.0
     found: npt.NDArray[np.bool_] = whole + correlation >= _LEAST_CORRELATIONS
     return found & (correlation >= _LEAST_INSIDE)
