@@ -42,7 +42,8 @@ Greys = npt.NDArray[np.uint8]
 class Search:
     """Time and memory of one search, and what it found of the copies that were planted.
 
-    `extra_mib` is what the process held more than before it began.
+    `extra_mib` is what the process held more than before it began, without the descriptors, which
+    lie in a temporary file that is mapped into memory.
     """
 
     seconds: float
@@ -123,7 +124,8 @@ def search_once(count: int) -> Search:
             copies += sum(pair in planted for pair in names)
         seconds = time.perf_counter() - began_s - made_s
         near = len(found)
-    extra_mib = _memory_mib("VmHWM") - before_mib
+    own_mib = count * VIEW.itemsize / 2**20
+    extra_mib = _memory_mib("VmHWM") - before_mib - own_mib
     return Search(seconds, extra_mib, near, worth, len(planted), copies)
 
 

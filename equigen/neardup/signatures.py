@@ -36,8 +36,8 @@ _LEAST_LEVELS = 0.05
 # A part with a lower deviation, in levels, has nothing to sign.
 _FLAT_LEVELS = 2.0
 # Passes over few signatures cost little, and each finds some more of the far ones.
-_LEAST_PASSES, _MOST_PASSES = 40, 128
-_MOST_LOOKED_AT = 280_000_000
+_LEAST_PASSES, _MOST_PASSES = 24, 128
+_MOST_LOOKED_AT = 170_000_000
 _SAMPLED_BITS = 20
 _SEED = 20_261
 _THREADS = 2
@@ -48,7 +48,7 @@ _NEAR_ENOUGH = 8
 _KEY_BITS = 28
 _CHUNK = 1 << 18
 # So many pairs of views are held before those of the same two covers are put together.
-_MOST_HELD = 1 << 20
+_MOST_HELD = 1 << 22
 
 Signatures = npt.NDArray[np.uint64]
 Positions = npt.NDArray[np.intp]
