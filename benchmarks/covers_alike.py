@@ -28,10 +28,10 @@ from bench.changes import CHANGES, HARDER
 from PIL import Image, ImageOps
 
 from equigen.cli.console import TqdmBars
+from equigen.identity.disjoint_sets import DisjointSets
 from equigen.images.check import check_picture
 from equigen.images.rendering import Demands
 from equigen.ledger.models import StoredLook
-from equigen.neardup.clusters import DisjointSets
 from equigen.neardup.comparison import Judged, judged_pairs
 from equigen.sandbox.catalogue import FLAVOURS
 from equigen.sandbox.covers import draw_cover

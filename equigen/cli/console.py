@@ -88,13 +88,14 @@ def as_text(summary: Summary, *, width: int = 0) -> str:
         parts.append(aligned(summary.table, width=width))
     parts.extend(map(without_controls, summary.notes))
     came = f"{summary.stage}: {summary.rows_in:,} {summary.unit} in, {summary.rows_out:,} out,"
-    for word, counts in summary.account():
+    account = summary.account()
+    for word, counts in account:
         parts.append(f"{came} {sum(counts.values()):,} {word}:")
         width = max(len(f"{count:,}") for count in counts.values())
         by_count = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         parts.extend(f"  {count:>{width},}  {reason}" for reason, count in by_count)
         came = f"{summary.stage}:"
-    if not summary.account():
+    if not account:
         parts.append(came.removesuffix(","))
     if summary.partly:
         left = what_is_left([summary])

@@ -118,11 +118,9 @@ def decide(
 
 def settled_covers(given: "DownloadSettings", ledger: Ledger) -> dict[str, bool]:
     """Return whether bytes are refused or kept, by sha256; the last word on each counts."""
-    refused, kept = (
-        dict.fromkeys(given.refuse_sha256, True),
-        dict.fromkeys(given.keep_sha256, False),
-    )
-    return {**(ledger.read(SETTLED_COVERS, read_settled) or {}), **refused, **kept}
+    noted = ledger.read(SETTLED_COVERS, read_settled) or {}
+    refused = dict.fromkeys(given.refuse_sha256, True)
+    return noted | refused | dict.fromkeys(given.keep_sha256, False)
 
 
 def find_shared_covers(context: "Context", ledger: Ledger) -> list[SharedCover]:

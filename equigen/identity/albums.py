@@ -3,9 +3,9 @@
 import hashlib
 from dataclasses import dataclass
 
-from equigen.identity.artists import artist_ids, clean_artist
+from equigen.identity.artists import clean_artist, somebodys_ids
 from equigen.identity.pictures import picture_key
-from equigen.schema import Listing, join_list
+from equigen.schema import Listing
 
 _DIGEST_BYTES = 16
 
@@ -47,5 +47,5 @@ class Identity:
             title=listing.title,
             picture=picture_key(listing.image_url),
             genre=genre,
-            artist_ids=tuple(artist_ids(join_list(listing.artist_ids))),
+            artist_ids=tuple(somebodys_ids(listing.artist_ids)),
         )

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
+from equigen.identity.disjoint_sets import DisjointSets
 from equigen.schema import split_list
 
 _DISAMBIGUATION = re.compile(r"\(\d+\)\*?")
@@ -107,7 +108,12 @@ def artist_key(name: str) -> str:
 
 def artist_ids(cell: str) -> list[str]:
     """Split a cell of artists' ids; ids of nobody in particular ("Various") are left out."""
-    return [each for each in split_list(cell) if each not in _NOBODYS_IDS]
+    return somebodys_ids(split_list(cell))
+
+
+def somebodys_ids(ids: Iterable[str]) -> list[str]:
+    """Leave out the ids of nobody in particular."""
+    return [each for each in ids if each not in _NOBODYS_IDS]
 
 
 def parts_of(credit: str) -> list[str]:
@@ -202,24 +208,19 @@ def count_artists(albums: Iterable[tuple[Sequence[str], Sequence[str]]]) -> int:
     What stands in one album by a single artist is one artist. A joint album counts as one more
     where it has no artist in common with those that were counted; one of nobody doesn't count.
     """
-    roots: dict[str, str] = {}
-
-    def root(name: str) -> str:
-        while (above := roots.setdefault(name, name)) != name:
-            roots[name] = name = roots[above]
-        return name
-
+    one_artist, known = DisjointSets(), set[str]()
     joint: list[list[str]] = []
     for keys, ids in albums:
         names = [*keys, *ids]
         if max(len(keys), len(ids)) > 1:
             joint.append(names)
             continue
+        known.update(names)
         for name in names:
-            roots[root(name)] = root(names[0])
-    count = sum(name == above for name, above in roots.items())
+            one_artist.join(names[0], name)
+    count = len(set(map(one_artist.root, known)))
     for names in sorted(joint, key=len):
-        if roots.keys().isdisjoint(names):
-            roots.update(zip(names, names, strict=True))
+        if known.isdisjoint(names):
+            known.update(names)
             count += 1
     return count

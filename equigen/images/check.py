@@ -205,7 +205,7 @@ def scaled(pixels: Array, width_px: int, height_px: int) -> Array:
         across, down = _smoothing_px(width_px / size_px[0]), _smoothing_px(height_px / size_px[1])
         over = (_SMOOTHED_OVER_PX if across else 1, _SMOOTHED_OVER_PX if down else 1)
         if across or down:
-            # Where an axis is not smoothed, its window is one pixel wide and its sigma unused.
+            # The window of an axis that is not smoothed is one pixel wide, its sigma unused.
             pixels = cv2.GaussianBlur(
                 pixels, over, across or down, sigmaY=down or across, borderType=cv2.BORDER_REPLICATE
             )

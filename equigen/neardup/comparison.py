@@ -18,11 +18,11 @@ from PIL import Image
 
 from equigen.dataset.context import BarMaker
 from equigen.errors import InputError
+from equigen.identity.disjoint_sets import DisjointSets
 from equigen.images.decoding import decode, opened
 from equigen.images.descriptor import Box, box_of
 from equigen.ledger.models import StoredLook
 from equigen.neardup.candidates import Files, Floats, Greys, candidates, searched_views
-from equigen.neardup.clusters import DisjointSets
 from equigen.storage.os_errors import translating_os_errors
 
 _KEPT_THUMBS = 4096
@@ -40,7 +40,7 @@ _FEW_BLOCKS = 15
 _FINE_BLUR_SHARE = 1 / 96
 _AGREES = 0.6
 _LEAST_SHARE, _LEAST_MEDIAN = 0.7, 0.8
-# What is beyond doubt is so much above each threshold.
+# Margin above each threshold from which on there is no doubt.
 _MARGIN = 0.05
 # A sticker hides one place; covers of a series differ in several.
 _ONE_PLACE = 3
@@ -54,13 +54,13 @@ _ONE_LEVEL, _PLAIN_LINES = 8.0, 8
 _LAID_OVER_ONE_SIDED, _LAID_OVER_KEPT = 0.95, 0.95
 # Below a watermark the picture goes on, paler.
 _THROUGH_SHARE, _THROUGH_MEDIAN, _THROUGH_KEPT, _THROUGH = 0.3, 0.3, 0.85, 0.5
-# Where half of the blocks agree nearly fully, less will do.
+# Less will do if half of the blocks agree nearly fully.
 _THROUGH_LIKE, _THROUGH_WHERE_LIKE = 0.9, 0.4
 _THROUGH_COVERED = 0.76
 _KEPT_SLOPE, _MOST_SLOPE, _KEPT_CORRELATION = 0.4, 1.6, 0.3
 _DIFFERENT_LEVELS = 15.0
 _LEAST_PIXELS, _FLAT_LEVELS = 20, 3.0
-# Where fewer blocks agree, no reason is looked for.
+# No reason is looked for if fewer blocks agree.
 _WORTH_A_REASON = 0.3
 # A picture with so much more of the finest details than another is blurred until it has as many.
 _SHARPER = 1.5
@@ -70,7 +70,7 @@ _ALIGNING = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-3)
 _ALIGNING_BLUR_PX = 3
 # After aligning, a block counts of which so much is within both pictures, and so many must.
 _LEAST_WITHIN, _LEAST_BLOCKS_WITHIN = 0.6, 32
-# Of what hangs together, each cover is compared with so many others: they would all be alike.
+# Each cover is compared with so many of its group: they would all be alike.
 _ENOUGH = 3
 # Two groups of which so many covers turned out unalike aren't compared any further.
 _MOST_REFUSED = 8

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from equigen.neardup.clusters import DisjointSets
+from equigen.identity.disjoint_sets import DisjointSets
 
 # A group that is larger than this share of a genre, and than so many albums, is cut.
 LARGEST_SHARE = 0.02

@@ -12,10 +12,10 @@ from bench.changes import CHANGES
 from PIL import Image, ImageOps
 from support import realdata, silent_bar
 
+from equigen.identity.disjoint_sets import DisjointSets
 from equigen.images.check import check_picture
 from equigen.images.rendering import Demands
 from equigen.ledger.models import StoredLook
-from equigen.neardup.clusters import DisjointSets
 from equigen.neardup.comparison import judged_pairs
 
 # Of what the index calls one picture, these two are others.
