@@ -38,6 +38,8 @@ _DEVICE = re.compile(
     r"(?:con|prn|aux|nul|clock\$|conin\$|conout\$|(?:com|lpt)[0-9¹²³])\s*(?:\.|$)", re.IGNORECASE
 )
 _DEVICE_STARTS = frozenset("cpanlCPANL")
+# Dots that end a word, as in "Vol. 2", or are one.
+_LAST_DOTS = re.compile(r" ?\.+(?= |$)")
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff<>:"/\\|?*\u2028\u2029]+')
 
 # Words of ASCII with one space between them: nothing below changes them.
@@ -52,11 +54,12 @@ def cover_name(
     The tag in brackets is a digest of all four values, so that the name is the same whatever the
     order of the rows and differs for albums whose names look alike, also on file systems that
     fold case or Unicode forms. At most 255 bytes of UTF-8; long names are cut between characters.
+    The only dot is the suffix's: readers of WebDataset's archives cut a name at its first one.
     """
     identity = f"{artist}\0{title}\0{album_id}\0{picture}"
     digest = hashlib.blake2b(identity.encode("utf-8", "replace"), digest_size=_TAG_HEX_DIGITS // 2)
     tag = f" [{digest.hexdigest()}]"
-    artist, title = _readable(artist), _readable(title)
+    artist, title = _without_dots(_readable(artist)), _without_dots(_readable(title))
     words = f"{artist} - {title}" if artist and title else artist or title
     longest = MAX_NAME_BYTES - len(tag) - len(suffix) - 1
     name = f"{_cut(words, longest) or '_'}{tag}{suffix}"
@@ -65,7 +68,14 @@ def cover_name(
 
 def name_in(path: str) -> str:
     """Return the name of a cover's file, without folder and suffix; it has the row's tag."""
-    return path.rpartition("/")[2].rpartition(".")[0]
+    return path_now(path).rpartition("/")[2].rpartition(".")[0]
+
+
+def path_now(path: str) -> str:
+    """Return a cover's path as it is named now; earlier names had dots of their own."""
+    folder, _, name = path.rpartition("/")
+    stem, dot, suffix = name.rpartition(".")
+    return f"{folder}/{_without_dots(stem)}{dot}{suffix}" if "." in stem else path
 
 
 def folder_name(genre: str) -> str:
@@ -81,6 +91,10 @@ def _readable(text: str) -> str:
     # A leading dot hides a file, and the library that deals the sets skips hidden ones; Windows
     # drops dots and spaces at the end.
     return " ".join(_UNSAFE.sub("_", normal).split()).lstrip(". ").rstrip(". ")
+
+
+def _without_dots(text: str) -> str:
+    return _LAST_DOTS.sub("", text).replace(".", "_") if "." in text else text
 
 
 def _cut(text: str, max_bytes: int) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from equigen.dataset.context import SPLIT_TSV, Context
-from equigen.dataset.covers import WantedCover, dataset_covers, note_tsv, set_of
+from equigen.dataset.covers import WantedCover, dataset_covers, note_tsv, path_now, set_of
 from equigen.dataset.layouts import (
     cover_files,
     files_in_sets,
@@ -295,9 +295,11 @@ class Dataset:
         """Yield each row, what the ledger knows of its cover, the cover's file, and its set."""
         with self.reading_ledger() as ledger:
             known = ledger.covers() if ledger and files else {}
-            shown = {path for path, _, _ in ledger.files()} if ledger and files else set[str]()
+            paths = (path for path, _, _ in ledger.files()) if ledger and files else ()
+            shown = set(map(path_now, paths))
             sets = ledger.sets() if ledger else {}
-        where = where_covers_are(self.context) if files else {}
+        there = where_covers_are(self.context) if files else {}
+        where = {path_now(path): file for path, file in there.items()}
         for row in dataset_covers(self.context):
             cover = known.get(row.picture)
             if _is_good(cover) and row.path not in shown:

@@ -16,6 +16,7 @@ from support import Script, ScriptedServer, make_context, write_rows
 from equigen.commands import balance, clean, counts, report, status
 from equigen.dataset.balancing import memento_of, old_memento_of
 from equigen.dataset.covers import dataset_covers
+from equigen.dataset.dataset import Dataset
 from equigen.ledger.ledger import LEDGER_NAME, Ledger
 from equigen.report.tables import By
 from equigen.schema import Link
@@ -129,6 +130,32 @@ def test_labels_that_change_move_covers_and_no_sets(tmp_path: Path, host: Script
     assert len(host.seen) == asked
     labels = {path.partition("/")[0] for path in files_of(tmp_path)}
     assert labels == {"Blues", "Pop", "Rock", "World"}
+
+
+def test_covers_with_dots_in_their_names_are_named_anew(
+    tmp_path: Path, host: ScriptedServer
+) -> None:
+    """Names had dots of their own once: they are read so, and the next download renames them."""
+    rows = [
+        {**row, "artist": f"St. {row['artist']}", "album": f"Now! Vol. {row['album']} 1.5"}
+        for row in rows_at(host.url)[:LOST]
+    ]
+    write(tmp_path, rows)
+    run_download(tmp_path)
+    tree, examples = tree_of(tmp_path), list(Dataset(make_context(tmp_path)).examples())
+    with closing(sqlite3.connect(tmp_path / LEDGER_NAME)) as db, db:
+        for file in make_context(tmp_path).images.rglob("*.jpg"):
+            old = file.name.replace("St ", "St. ").replace("Vol ", "Vol. ").replace("1_5", "1.5")
+            file.rename(file.with_name(old))
+            paths = (f"{file.parent.name}/{old}", f"{file.parent.name}/{file.name}")
+            assert db.execute("UPDATE files SET path = ? WHERE path = ?", paths).rowcount == 1
+    assert tree_of(tmp_path).keys() != tree.keys()
+    found = list(Dataset(make_context(tmp_path)).examples())
+    assert [each.sha256 for each in found] == [each.sha256 for each in examples]
+    assert all(each.cover.is_file() for each in found)
+    assert run_download(tmp_path).rows_out == len(rows)
+    assert len(host.seen) == len(rows)
+    assert tree_of(tmp_path) == tree
 
 
 def test_what_balance_kept_is_remembered(tmp_path: Path, host: ScriptedServer) -> None:

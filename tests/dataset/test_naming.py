@@ -1,16 +1,19 @@
 """File and folder names from artists, titles and genres that nobody chose with files in mind."""
 
+import io
 import ntpath
 import posixpath
+import tarfile
 import unicodedata
 from itertools import combinations
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pathvalidate import validate_filename
 from support import examples
+from webdataset import WebDataset
 
 from equigen.dataset.covers import MAX_NAME_BYTES, cover_name, folder_name
 
@@ -114,6 +117,26 @@ def test_an_ordinary_name_can_be_read() -> None:
     assert name_of("AC/DC", "Back in Black").startswith("AC_DC - Back in Black [")
     assert name_of("久石譲", "となりのトトロ").startswith("久石譲 - となりのトトロ [")
     assert name_of("Sigur Rós", "( )").endswith("].jpg")
+
+
+# The reader leaves its file to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_webdataset_reads_covers_that_were_packed_as_they_are(tmp_path: Path) -> None:
+    """Dots in names and titles are none in the file's name, where they would end a sample's key."""
+    titles = ("Now! - Vol. 2", "...And Justice", "1.5", "St. Anger .", "a . b")
+    artists = ("R.E.M.", "Dr. Dre", "AC/DC")
+    names = [name_of(artist, title) for artist in artists for title in titles]
+    with tarfile.open(tmp_path / "covers.tar", "w") as tar:
+        for name in names:
+            member = tarfile.TarInfo(f"Hip Hop/{name}")
+            member.size = len(name.encode())
+            tar.addfile(member, io.BytesIO(name.encode()))
+    samples = list(WebDataset(str(tmp_path / "covers.tar"), shardshuffle=False))
+    assert [sample["__key__"] for sample in samples] == [
+        f"Hip Hop/{name.removesuffix('.jpg')}" for name in names
+    ]
+    assert [sample["jpg"].decode() for sample in samples] == names
+    assert names[0].startswith("R_E_M - Now! - Vol 2 [")
 
 
 @pytest.mark.parametrize(
