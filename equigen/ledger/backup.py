@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Final
 
 from equigen.errors import EquigenError, LockedError
-from equigen.ledger.database import BESIDE, CHANGED, complaint, damaged, has_tables, translated
+from equigen.ledger.database import (
+    BESIDE,
+    CHANGED,
+    complaint,
+    connect,
+    damaged,
+    has_tables,
+    translated,
+)
 from equigen.ledger.tables import APPLICATION_ID
 from equigen.storage.atomic import in_place_of
 from equigen.storage.lock import dataset_lock
@@ -78,8 +86,9 @@ def _refresh(copy: Path, ledger: Path) -> bool:
         return False
     before = ledger.stat()
     try:
-        with closing(sqlite3.connect(_address(copy), uri=True)) as db, db:
-            db.execute("ATTACH ? AS now", (_address(ledger),))
+        with closing(connect(copy, "rw")) as db, db:
+            db.execute("ATTACH ? AS now", (f"{ledger.resolve().as_uri()}?mode=rw",))
+            db.execute("BEGIN")
             same = "SELECT 1 FROM main.meta JOIN now.meta USING (key, value) WHERE key = ?"
             if db.execute(same, (CHANGED,)).fetchone() is None:
                 return False
@@ -102,7 +111,7 @@ def _copy(ledger: Path, new: Path) -> None:
     before = ledger.stat()
     try:
         with (
-            closing(sqlite3.connect(_address(ledger), uri=True)) as db,
+            closing(connect(ledger, "rw")) as db,
             closing(sqlite3.connect(new)) as copy,
         ):
             # A copy that isn't finished is thrown away, so it needs no journal.
@@ -126,10 +135,6 @@ def _put_date(copy: Path, ledger: os.stat_result) -> None:
         os.utime(copy, ns=(ledger.st_atime_ns, ledger.st_mtime_ns))
 
 
-def _address(file: Path) -> str:
-    return f"{file.resolve().as_uri()}?mode=rw"
-
-
 def _opened(copy: Path) -> sqlite3.Connection:
     """Open a copy for reading; no lock and no journal is made beside it."""
-    return sqlite3.connect(f"{copy.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
+    return connect(copy, "ro&immutable=1")

@@ -1,12 +1,16 @@
 """Open the ledger's SQLite file: check it, migrate it, translate its errors.
 
+A dataset's folder may come from strangers, and its ledger with it: SQLite sees no file that isn't a
+ledger's own, and runs no code that a file brings (https://www.sqlite.org/security.html).
 https://www.sqlite.org/pragma.html#pragma_application_id tells how such files are told apart, and
 https://www.sqlite.org/rescode.html lists SQLite's error codes.
 """
 
 import os
+import re
 import shutil
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -26,6 +30,16 @@ from equigen.storage.os_errors import translating_os_errors
 BUILDING, BUILT = ".building", ".built"
 # SQLite keeps these beside a file while it is open, or after a process was killed.
 BESIDE = ("-wal", "-shm")
+# A journal of SQLite's other mode, which a ledger never is in. SQLite would obey it, and delete the
+# file whose name stands at its end: https://www.sqlite.org/fileformat2.html#the_rollback_journal
+_ROLLBACK = "-journal"
+# A ledger's schema as SQLite keeps it: tables and plain indexes, no views, triggers, or modules.
+_TABLE = re.compile(r'CREATE TABLE "?[a-z_]+"?\s*\(')
+_INDEX = re.compile(r"CREATE INDEX [a-z_]+ ON [a-z_]+ \([a-z_, ]+\)")
+# Steps of SQLite's machine (https://www.sqlite.org/opcode.html) that one statement may take: some
+# minutes, a hundred times what a ledger of a million covers needs.
+_STEPS, _MOST_STEPS = 1_000_000, 20_000_000_000
+_MOST_BYTES = 256 * 1024 * 1024  # of a value or a row
 # SQLite takes a file of one byte for an empty one.
 _EMPTY_BYTES = 1
 # The time that a writer in another process is waited for.
@@ -76,10 +90,9 @@ class Database:
         self._lock = threading.RLock()
         with self._translated():
             # Readers open it for writing, too: the last connection removes SQLite's journal.
-            where = f"{path.resolve().as_uri()}?mode={'rw' if read_only else 'rwc'}"
-            self._db = sqlite3.connect(
-                where, uri=True, check_same_thread=False, isolation_level=None, timeout=wait_s
-            )
+            self._db = connect(path, "rw" if read_only else "rwc", wait_s=wait_s)
+            self._steps_left = _MOST_STEPS
+            self._db.set_progress_handler(self._is_too_long, _STEPS)
             try:
                 self._set_up(read_only=read_only)
             except BaseException:
@@ -119,6 +132,7 @@ class Database:
         if empty and read_only:
             raise damaged(self._path, _NO_TABLE)
         if empty:  # new, or left by a process that was killed before it made the tables
+            self._db.execute("PRAGMA journal_mode = MEMORY")  # no rollback journal, ever
             self._db.execute("PRAGMA journal_mode = WAL")
             marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
             self._db.executescript(f"BEGIN; {TABLES} {marks} COMMIT;")
@@ -137,6 +151,10 @@ class Database:
                     db.execute(statement)
             db.execute(f"PRAGMA user_version = {VERSION}")
 
+    def _is_too_long(self) -> bool:
+        self._steps_left -= _STEPS
+        return self._steps_left < 0
+
     def _pragma(self, name: str) -> int:
         return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
 
@@ -144,6 +162,7 @@ class Database:
     def _transaction(self, *, is_of_meta: bool = False) -> Iterator[sqlite3.Connection]:
         # An interrupt between two statements would leave the transaction open.
         with deferred_interrupts(), self._lock, self._translated():
+            self._steps_left = _MOST_STEPS
             self._db.execute("BEGIN IMMEDIATE")
             before = self._db.total_changes
             try:
@@ -160,6 +179,7 @@ class Database:
     @contextmanager
     def _rows(self, sql: str, values: Sequence[object] = ()) -> Iterator[Iterator[Any]]:
         with self._lock, self._translated():
+            self._steps_left = _MOST_STEPS
             cursor = self._db.execute(sql, values)
             try:
                 yield iter(cursor)
@@ -180,6 +200,72 @@ class Database:
             yield
         except sqlite3.Error as err:
             raise translated(self._path, err) from err
+
+
+def connect(path: Path, mode: str, *, wait_s: float = _WAIT_S) -> sqlite3.Connection:
+    """Open a ledger's file, or a copy of one, in one of the modes that SQLite's URIs have.
+
+    Raises:
+        ForeignLedgerError: it isn't a regular file, has a strange journal, or brings code.
+        sqlite3.Error: it can't be opened or read.
+
+    """
+    for file in (path, *(path.with_name(path.name + end) for end in BESIDE)):
+        _refuse_irregular(file)
+    if os.path.lexists(journal := path.with_name(path.name + _ROLLBACK)):
+        msg = (
+            f"{journal}: a rollback journal lies beside the ledger. Expected none: no ledger of"
+            " EquiGen's has one, and SQLite may delete files that it names. Nothing was read."
+            " Move it away, then run the same command again."
+        )
+        raise ForeignLedgerError(msg)
+    db = sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode={mode}",
+        uri=True, check_same_thread=False, isolation_level=None, timeout=wait_s,
+    )  # fmt: skip
+    try:
+        db.execute("PRAGMA trusted_schema = OFF")
+        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
+        _refuse_code(path, db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _refuse_irregular(file: Path) -> None:
+    try:
+        mode = file.lstat().st_mode
+    except OSError:  # there is none, or opening it says why it can't be read
+        return
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        what = "a symbolic link" if stat.S_ISLNK(mode) else "a pipe, socket or device"
+        msg = (
+            f"{file}: this is {what}; expected the ledger, a regular file. Nothing was read. Move"
+            " it away, then run the same command again."
+        )
+        raise ForeignLedgerError(msg)
+
+
+def _refuse_code(path: Path, db: sqlite3.Connection) -> None:
+    """Refuse a schema that has more than tables of plain columns and indexes of them."""
+    schema = db.execute("SELECT type, name, sql FROM sqlite_schema").fetchall()
+    plain = {"table": _TABLE, "index": _INDEX}
+    for kind, name, sql in schema:
+        is_own = name in {"sqlite_sequence", "sqlite_stat1"} or (kind == "index" and sql is None)
+        is_plain = is_own or (kind in plain and plain[kind].match(str(sql)))
+        if is_plain and kind == "table":
+            # Generated columns are hidden ones.
+            columns = "SELECT count(*) FROM pragma_table_xinfo(?) WHERE hidden"
+            is_plain = not db.execute(columns, (name,)).fetchone()[0]
+        if not is_plain:
+            what = safe_text(f"{kind} {name!r}")[:_MOST_CHARS]
+            msg = (
+                f"{path}: the ledger has a {what} that EquiGen doesn't make. Expected tables of"
+                " plain columns: anything else is code that would run. Nothing was read. If you"
+                " don't know where it comes from, move the file away and run `equigen repair`."
+            )
+            raise ForeignLedgerError(msg)
 
 
 def refuse_newer(path: Path, version: int) -> None:
@@ -205,7 +291,7 @@ def has_tables(path: Path) -> bool:
     if not path.exists() or is_empty(path):
         return False
     with suppress(sqlite3.Error):
-        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=0)
+        db = connect(path, "rw", wait_s=0)
         try:
             return bool(db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
         finally:
@@ -267,6 +353,12 @@ def translated(path: Path, err: sqlite3.Error) -> EquigenError:
     code = exact & _PRIMARY
     if code == sqlite3.SQLITE_FULL:
         return _no_room(path)
+    if code == sqlite3.SQLITE_INTERRUPT:
+        msg = (
+            f"{path}: reading the ledger took more than {_MOST_STEPS:,} steps, and none needs so"
+            " many. If it isn't your own, move it away and run `equigen repair`."
+        )
+        return LedgerError(msg)
     if code in _IN_USE:
         msg = (
             f"{path}: another program keeps the ledger locked. Nothing was changed by this one."

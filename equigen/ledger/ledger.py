@@ -27,6 +27,8 @@ from equigen.ledger.models import (
     StoredPage,
     Taken,
     read_moment,
+    read_path,
+    read_set,
     read_texts,
 )
 from equigen.schema import COLUMNS, Album, Listing
@@ -236,7 +238,8 @@ class Ledger(Database):
     def files(self) -> Iterator[tuple[str, int, str]]:
         """Yield path, size in bytes and rendering of each file of a good cover."""
         with self._rows(f"SELECT path, size_bytes, rendering FROM {_FILES}") as rows:  # noqa: S608  (our own words)
-            yield from rows
+            for path, size_bytes, rendering in rows:
+                yield read_path(path), size_bytes, rendering
 
     def files_of(self, pictures: Iterable[str]) -> dict[str, list[str]]:
         """Return the paths of the files that show these pictures, by the picture's key, sorted."""
@@ -247,7 +250,7 @@ class Ledger(Database):
         found: dict[str, list[str]] = {}
         with self._rows(sql, (json.dumps(list(pictures)),)) as rows:
             for picture, path in rows:
-                found.setdefault(picture, []).append(path)
+                found.setdefault(picture, []).append(read_path(path))
         return found
 
     def identical_covers(self) -> Iterator[list[str]]:
@@ -258,13 +261,13 @@ class Ledger(Database):
         )
         with self._rows(sql) as rows:
             for (paths,) in rows:
-                yield sorted(json.loads(paths))
+                yield sorted(map(read_path, json.loads(paths)))
 
     def cover_digests(self) -> dict[str, Digest]:
         """Return the digest of each good cover's file, by its path."""
         sql = f"SELECT path, size_bytes, sha256, width_px * height_px FROM {_FILES}"  # noqa: S608  (our own words)
         with self._rows(sql) as rows:
-            return {path: Digest(*digest) for path, *digest in rows}
+            return {read_path(path): Digest(*digest) for path, *digest in rows}
 
     def pictures_sharing(self, least: int) -> dict[str, str]:
         """Return the sha256 of the good pictures whose bytes at least so many files have."""
@@ -298,7 +301,7 @@ class Ledger(Database):
         """Return path and size in bytes of the files of covers that are refused for their bytes."""
         sql = "SELECT path, size_bytes FROM files CROSS JOIN covers USING (picture)"
         with self._rows(f"{sql} WHERE status = 'refused'") as rows:
-            return list(rows)
+            return [(read_path(path), size_bytes) for path, size_bytes in rows]
 
     def record_covers(
         self,
@@ -340,7 +343,7 @@ class Ledger(Database):
     def laid_out(self) -> dict[str, str]:
         """Return the set of each file, "train", "val", "test" or "aside", by its path."""
         with self._rows("SELECT path, set_name FROM sets") as rows:
-            return dict(rows)
+            return {read_path(path): read_set(name) for path, name in rows}
 
     def sets(self) -> dict[str, str]:
         """Return the set of each album, by its key (see `dataset.covers.set_of`).
@@ -370,7 +373,10 @@ class Ledger(Database):
     def placements(self) -> list[Placement]:
         """Return the albums that were ever dealt, oldest first."""
         with self._rows("SELECT album, set_name, ties FROM placements ORDER BY seq") as rows:
-            return [Placement(album, name, tuple(json.loads(ties))) for album, name, ties in rows]
+            return [
+                Placement(album, read_set(name), tuple(json.loads(ties)))
+                for album, name, ties in rows
+            ]
 
     def place(self, placements: Iterable[Placement], *, anew: bool = False) -> None:
         """Remember albums' sets; those of earlier deals stay, unless all go `anew`."""
@@ -564,9 +570,9 @@ _FILES = "files CROSS JOIN covers USING (picture) WHERE status = 'ok'"
 def _by_album(rows: Iterable[tuple[str, str, str]]) -> dict[str, str]:
     sets: dict[str, str] = {}
     for album, path, set_name in rows:
-        if album and sets.setdefault(album, set_name) == set_name:
+        if album and sets.setdefault(album, read_set(set_name)) == set_name:
             continue
-        sets[path] = set_name
+        sets[read_path(path)] = read_set(set_name)
     return sets
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Final, NamedTuple, TypeVar
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from equigen.identity.albums import Identity
-from equigen.schema import Link, Listing
+from equigen.schema import ASIDE, SETS, Link, Listing
 
 # The state of a cover (`Cover.status`); WAITING is that of one that isn't there yet.
 OK = "ok"
@@ -80,6 +80,42 @@ class Cover:
     last_modified: str = ""
     phash: str = ""
     failures: int = 0
+
+
+# Two names, neither of which leads up or is a path of its own on any system.
+_COVER_PATH: Final = re.compile(r"(?!\.\.?/)[^/\\\0]+/(?!\.\.?$)[^/\\\0]+")
+_SET_NAMES: Final = frozenset({*SETS, ASIDE})
+
+
+def is_cover_path(path: str) -> bool:
+    """Tell whether a text can be a cover's path, "Label/name.jpg"."""
+    return _COVER_PATH.fullmatch(path) is not None
+
+
+def read_path(text: str) -> str:
+    """Check a cover's path, and return it as it is.
+
+    Raises:
+        ValueError: it could lead out of the folder that it is below.
+
+    """
+    if not _COVER_PATH.fullmatch(text):
+        msg = f"no cover's path: {text!r}"
+        raise ValueError(msg)
+    return text
+
+
+def read_set(text: str) -> str:
+    """Check the name of a set, and return it as it is.
+
+    Raises:
+        ValueError: there is no such set.
+
+    """
+    if text not in _SET_NAMES:
+        msg = f"no set: {text!r}"
+        raise ValueError(msg)
+    return text
 
 
 class FileOf(NamedTuple):

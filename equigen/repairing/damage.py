@@ -14,9 +14,18 @@ from typing import Final
 
 from equigen.errors import ForeignLedgerError, LedgerError
 from equigen.images.descriptor import VIEW
-from equigen.ledger.database import BESIDE, complaint, refuse_newer, translated
+from equigen.ledger.database import BESIDE, complaint, connect, refuse_newer, translated
 from equigen.ledger.ledger import COVERS_COMPARED, Ledger
-from equigen.ledger.models import BROKEN, FAILED, MISSING, OK, READERS, REFUSED, read_moment
+from equigen.ledger.models import (
+    BROKEN,
+    FAILED,
+    MISSING,
+    OK,
+    READERS,
+    REFUSED,
+    is_cover_path,
+    read_moment,
+)
 from equigen.ledger.tables import VERSION
 from equigen.schema import ASIDE, COLUMNS, SETS
 
@@ -84,7 +93,8 @@ def copy_sound(source: Path, target: Path) -> dict[str, int] | None:
             _remove_senseless(db)
             return {name: _number(db, f"SELECT count(*) FROM {name}") for name in _TABLES}  # noqa: S608  (our own names)
     except sqlite3.Error as err:
-        if not isinstance(found := translated(target, err), LedgerError):
+        found = translated(target if target.exists() else source, err)
+        if not isinstance(found, LedgerError):
             raise found from err
     except LedgerError:
         pass
@@ -145,12 +155,11 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a file for reading; neither it nor the journal beside it is changed."""
     beside = [path.with_name(path.name + end) for end in BESIDE]
     new = [file for file in beside if not file.exists()]
-    db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
     try:
-        _add_functions(db)
-        yield db
+        with closing(connect(path, "ro")) as db:
+            _add_functions(db)
+            yield db
     finally:
-        db.close()
         for file in new:
             file.unlink(missing_ok=True)
 
@@ -179,12 +188,6 @@ def _sense(db: sqlite3.Connection, table: str) -> str:
     if texts:
         kinds.append(f"is_text(CAST({texts} AS BLOB))")
     return f"ifnull({' AND '.join([*kinds, f'({_TABLES[table]})'])}, 0)"
-
-
-def is_cover_path(path: str) -> bool:
-    """Tell whether a text can be a cover's path, "Genre/name.jpg"."""
-    genre, _, name = path.partition("/")
-    return bool(genre and name) and ".." not in {genre, name} and "/" not in name
 
 
 def _is_meta(key: str, value: str) -> bool:

@@ -23,8 +23,7 @@ from equigen.fetching.pending import albums_of
 from equigen.identity.artists import artist_key
 from equigen.identity.pictures import host_of
 from equigen.ledger.ledger import SPLIT_GROUPS, SPLIT_LINK, Ledger
-from equigen.ledger.models import AlbumSet, Placement, Taken
-from equigen.repairing.damage import is_cover_path
+from equigen.ledger.models import AlbumSet, Placement, Taken, is_cover_path
 from equigen.repairing.inventory import count_rows
 from equigen.schema import ASIDE, SETS, Link
 
