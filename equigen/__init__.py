@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     import os
 
     from equigen.cli.runner import Result
-    from equigen.dataset.dataset import Dataset
+    from equigen.dataset.dataset import Dataset, Example
 
-__all__ = ["Dataset", "EquigenError", "Result", "__version__", "open", "run"]
+__all__ = ["Dataset", "EquigenError", "Example", "Result", "__version__", "open", "run"]
 
 
 def open(  # noqa: A001  (as gzip and PIL call theirs)
@@ -75,10 +75,10 @@ def run(
 
 def __getattr__(name: str) -> object:
     """Load the classes of the public API at their first use."""
-    if name == "Dataset":
-        from equigen.dataset.dataset import Dataset  # noqa: PLC0415
+    if name in {"Dataset", "Example"}:
+        from equigen.dataset import dataset  # noqa: PLC0415
 
-        return Dataset
+        return getattr(dataset, name)
     if name == "Result":
         from equigen.cli.runner import Result  # noqa: PLC0415
 

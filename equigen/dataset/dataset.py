@@ -159,6 +159,12 @@ class Dataset:
         """The dataset's folder."""
         return self.context.directory
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Do nothing: each method closes what it opens."""
+
     def __repr__(self) -> str:
         """Show where the dataset lies."""
         return f"Dataset({str(self.path)!r})"

@@ -13,7 +13,7 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -35,7 +35,7 @@ BESIDE = ("-wal", "-shm")
 _ROLLBACK = "-journal"
 # A ledger's schema as SQLite keeps it: tables and plain indexes, no views, triggers, or modules.
 _TABLE = re.compile(r'CREATE TABLE "?[a-z_]+"?\s*\(')
-_INDEX = re.compile(r"CREATE INDEX [a-z_]+ ON [a-z_]+ \([a-z_, ]+\)")
+_INDEX = re.compile(r"CREATE INDEX [a-z_]+ ON [a-z_]+ \([a-z_, ]+\)$")
 # Steps of SQLite's machine (https://www.sqlite.org/opcode.html) that one statement may take: some
 # minutes, a hundred times what a ledger of a million covers needs.
 _STEPS, _MOST_STEPS = 1_000_000, 20_000_000_000
@@ -75,8 +75,8 @@ class Database:
     def __init__(self, path: Path, *, read_only: bool = False, wait_s: float = _WAIT_S) -> None:
         """Open the file at `path`; a missing one is made, unless it is only to be read.
 
-        One that an older version wrote is brought up to date. `wait_s` is how long a writer in
-        another process is waited for.
+        One that an older version wrote is brought up to date; for a reader, a copy in memory is.
+        `wait_s` is how long a writer in another process is waited for.
 
         Raises:
             LedgerError: it is from a newer version, damaged, or not a ledger at all.
@@ -89,8 +89,7 @@ class Database:
             raise damaged(path, _NO_TABLE)
         self._lock = threading.RLock()
         with self._translated():
-            # Readers open it for writing, too: the last connection removes SQLite's journal.
-            self._db = connect(path, "rw" if read_only else "rwc", wait_s=wait_s)
+            self._db = connect(path, _reader_mode(path) if read_only else "rwc", wait_s=wait_s)
             self._steps_left = _MOST_STEPS
             self._db.set_progress_handler(self._is_too_long, _STEPS)
             try:
@@ -137,11 +136,19 @@ class Database:
             marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
             self._db.executescript(f"BEGIN; {TABLES} {marks} COMMIT;")
         elif version < VERSION:
+            if read_only:
+                self._copy_to_memory()
             self._bring_up_to_date()
         # Safe against a killed process; a power cut may cost the last transactions, never the file.
         self._db.execute("PRAGMA synchronous = NORMAL")
         if read_only:
             self._db.execute("PRAGMA query_only = ON")
+
+    def _copy_to_memory(self) -> None:
+        copy = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+        with closing(self._db) as file:
+            file.backup(copy)
+        self._db = copy
 
     def _bring_up_to_date(self) -> None:
         with self._transaction() as db:
@@ -233,6 +240,16 @@ def connect(path: Path, mode: str, *, wait_s: float = _WAIT_S) -> sqlite3.Connec
     return db
 
 
+def _reader_mode(path: Path) -> str:
+    """Return the mode in which a reader opens a ledger.
+
+    It opens it for writing, too, where it can: the last connection removes SQLite's journal. In a
+    folder that can't be written nobody writes, and SQLite needs no lock and no journal there.
+    """
+    is_writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    return "rw" if is_writable else "ro&immutable=1"
+
+
 def _refuse_irregular(file: Path) -> None:
     try:
         mode = file.lstat().st_mode
@@ -291,7 +308,7 @@ def has_tables(path: Path) -> bool:
     if not path.exists() or is_empty(path):
         return False
     with suppress(sqlite3.Error):
-        db = connect(path, "rw", wait_s=0)
+        db = connect(path, _reader_mode(path), wait_s=0)
         try:
             return bool(db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
         finally:

@@ -1,6 +1,7 @@
 """The public API: a dataset as an object, and commands that return what `--json` prints."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -11,7 +12,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from support import ROOT, program_env
+from formats import make_format_5
+from support import ROOT, posix_only, program_env
 from support import equigen as program
 
 import equigen
@@ -122,17 +124,59 @@ def test_a_cover_whose_file_is_gone_is_no_example(folder: Path, tmp_path: Path) 
     assert equigen.open(copy).summary()["covers"] == {"ok": 15, "gone": 1}
 
 
+def read_all(folder: Path) -> tuple[int, dict[str, object]]:
+    """Read a dataset in every way there is; return its examples' number, and its summary."""
+    with equigen.open(folder) as dataset:
+        dataset.albums(), dataset.covers(), dataset.counts("set")
+        return sum(1 for _ in dataset.examples()), dataset.summary()
+
+
+def content_of(folder: Path) -> dict[Path, bytes]:
+    """Return all files of a folder."""
+    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
 def test_reading_changes_nothing(folder: Path) -> None:
     """No lock, no new file, no byte changed."""
+    before = content_of(folder)
+    assert read_all(folder)[0] == 16
+    assert content_of(folder) == before
 
-    def content() -> dict[Path, bytes]:
-        return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
-    before = content()
-    dataset = equigen.open(folder)
-    dataset.albums(), dataset.covers(), list(dataset.examples()), dataset.counts("set")
-    dataset.summary()
-    assert content() == before
+def test_reading_a_ledger_of_an_earlier_format_changes_nothing(
+    folder: Path, tmp_path: Path
+) -> None:
+    """What an earlier version left is brought up to date by stages, and read as it is."""
+    shutil.copytree(folder, tmp_path / "data")
+    make_format_5(tmp_path / "data")
+    before = content_of(tmp_path / "data")
+    told = read_all(tmp_path / "data")
+    assert content_of(tmp_path / "data") == before
+    equigen.run("split", directory=tmp_path / "data", link="hardlink")
+    assert content_of(tmp_path / "data") != before
+    assert read_all(tmp_path / "data") == told
+
+
+@posix_only
+def test_a_folder_that_nobody_may_write_can_be_read(folder: Path, tmp_path: Path) -> None:
+    """Somebody else's dataset, or one on a disk that is read-only."""
+    if not os.getuid() and not shutil.which("setpriv"):
+        pytest.skip("permissions don't keep root out, and there is no setpriv")
+    data = tmp_path / "data"
+    shutil.copytree(folder, data)
+    for each in [*data.rglob("*"), data]:
+        each.chmod(0o555 if each.is_dir() else 0o444)
+    code = (
+        "import equigen, sys\n"
+        "with equigen.open(sys.argv[1]) as dataset:\n"
+        "    print(sum(1 for _ in dataset.examples()), dataset.summary()['covers'])"
+    )
+    prefix = [] if os.getuid() else ["setpriv", "--inh-caps=-all", "--bounding-set=-all"]
+    command = [*prefix, sys.executable, "-c", code, str(data)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    for each in [data, *data.rglob("*")]:
+        each.chmod(0o755 if each.is_dir() else 0o644)
+    assert (done.stdout, done.stderr) == ("16 {'ok': 16}\n", "")
 
 
 def test_a_result_has_the_fields_of_json(folder: Path) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import equigen
-from equigen import Dataset, EquigenError, Result
+from equigen import Dataset, EquigenError, Example, Result
 
 
 def first_cover(folder: Path) -> Path | None:
@@ -15,12 +15,18 @@ def first_cover(folder: Path) -> Path | None:
     sets: dict[str, int] = dict(dataset.sets)
     rows = dataset.summary()["rows"]
     print(with_defaults.path, years, sets, rows, dataset.covers().shape, dataset.counts("label"))
-    for example in dataset.examples("train"):
-        labels: tuple[str, ...] = example.labels
-        artist: str = example.album["artist"]
-        print(labels, artist, example.label, example.set, example.sha256)
-        return example.cover
+    with equigen.open(folder) as opened:
+        for example in opened.examples("train"):
+            return shown(example)
     return None
+
+
+def shown(example: Example) -> Path:
+    """Use the fields of an example."""
+    labels: tuple[str, ...] = example.labels
+    artist: str = example.album["artist"]
+    print(labels, artist, example.label, example.set, example.sha256)
+    return example.cover
 
 
 def fetch(folder: str) -> int:
