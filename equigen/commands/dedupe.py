@@ -25,10 +25,10 @@ import typer
 from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers
 from equigen.dataset.dataset import Dataset, Need
-from equigen.dataset.layouts import where_covers_are
+from equigen.dataset.layouts import no_covers, where_covers_are
 from equigen.dataset.table import map_table, splice, stamp_of, write_without
 from equigen.dataset.tsv import write_tsv
-from equigen.errors import MissingInputError, UsageError
+from equigen.errors import UsageError
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import Digest
 from equigen.neardup.clusters import Copy, conflicts, surplus
@@ -77,7 +77,7 @@ def run(
         raise UsageError(msg)
     if conflicts:
         _check_conflicts(conflicts, context)
-    needs = Need.WHOLE_TSV | Need.KNOWN_COVERS if covers else Need.TSV
+    needs = Need.WHOLE_TSV | Need.KNOWN_COVERS | Need.NAMES if covers else Need.TSV
     with Dataset.writing(context, "dedupe", needs) as dataset:
         return _by_covers(dataset, conflicts, drop=drop) if covers else _by_rows(context)
 
@@ -175,8 +175,7 @@ def _compare(context: Context, ledger: Ledger) -> _Compared:
         if digest and file and _is_downloaded(Path(file), digest):
             covers[path] = digest
     if not covers:
-        msg = f"{context.images}: no covers there. `equigen download` makes them: run that first."
-        raise MissingInputError(msg)
+        raise no_covers(context.images)
     of_files = {digest.sha256: files[path] for path, digest in covers.items()}
     found = find_lookalikes(context, ledger, of_files)
     groups = {path: found.groups.get(each.sha256, each.sha256) for path, each in covers.items()}

@@ -27,7 +27,6 @@ import typer
 
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset, Need
-from equigen.dataset.layouts import restore_names
 from equigen.downloading.manifest import check_manifest, write_manifest
 from equigen.downloading.pipeline import Download, host_policies
 from equigen.downloading.plan import Worklist
@@ -111,13 +110,15 @@ def run(  # noqa: PLR0913  (each is a flag)
     if export:
         check_manifest(export, context.own_files)
     retry = frozenset(reason or ()) if retry_failed else None
+    needs = Need.WHOLE_TSV | Need.KNOWN_COVERS
+    if not dry_run:
+        needs |= Need.NAMES
     with (
-        Dataset.writing(context, "download", Need.WHOLE_TSV | Need.KNOWN_COVERS) as dataset,
+        Dataset.writing(context, "download", needs) as dataset,
         JobQueues(context.directory) as queues,
     ):
         ledger = dataset.ledger
         if not dry_run:
-            restore_names(context)
             write_renewed(context, ledger)  # the renewed addresses of a killed run
         store = CoverStore(context, ledger, link_identical)
         settled = settled_covers(context.settings.download, ledger)

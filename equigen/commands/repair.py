@@ -22,7 +22,6 @@ from typing import Final
 
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset, Need, are_covers_there
-from equigen.dataset.layouts import restore_names
 from equigen.errors import MissingInputError
 from equigen.ledger.backup import copies_of, knows_covers
 from equigen.ledger.database import BESIDE, BUILDING, BUILT, is_empty, put_built_in_place
@@ -58,8 +57,7 @@ def run(context: Context) -> Summary:
     refuse_file(context.directory)
     if not context.directory.is_dir():
         raise _no_dataset(context)
-    with Dataset.writing(context, "repair", Need.TSV_IF_ANY) as dataset:
-        restore_names(context)
+    with Dataset.writing(context, "repair", Need.TSV_IF_ANY | Need.NAMES) as dataset:
         aside = put_built_in_place(context.ledger)
         if damage := _damage_of(context):
             return _rebuild(context, damage, use_copies=True)

@@ -22,11 +22,11 @@ from typing import Annotated, Final
 import typer
 
 from equigen.dataset.context import SPLIT_TSV, Context
-from equigen.dataset.dataset import Dataset, Need, check
-from equigen.dataset.layouts import Changes, gather, lay_out, refuse_nesting, restore_names
+from equigen.dataset.dataset import Dataset, Need
+from equigen.dataset.layouts import Changes, gather, lay_out, refuse_nesting
 from equigen.dataset.tsv import write_tsv
 from equigen.downloading.policy import notes_on_shared
-from equigen.errors import MissingInputError, UsageError
+from equigen.errors import UsageError
 from equigen.ledger.ledger import SPLIT_GROUPS, SPLIT_LINK
 from equigen.ledger.models import AlbumSet, SplitGroups
 from equigen.schema import ASIDE, SETS, Group, Link
@@ -71,14 +71,10 @@ def run(
             msg = "--verify changes nothing and --reshuffle changes all: give one of them."
             raise UsageError(msg)
         return prove_none(context)
-    if not context.directory.is_dir():
-        raise _no_covers(context)
-    needs = Need.KNOWN_SETS if group is Group.NONE else Need.KNOWN_SETS | Need.WHOLE_TSV
-    with Dataset.writing(context, "split") as dataset:
-        if not images.is_dir():
-            raise _no_covers(context)
-        check(context, needs)
-        restore_names(context)
+    needs = Need.COVERS | Need.KNOWN_SETS | Need.NAMES
+    if group is not Group.NONE:
+        needs |= Need.WHOLE_TSV
+    with Dataset.writing(context, "split", needs) as dataset:
         ledger = dataset.ledger
         if ledger.value(SPLIT_LINK) == Link.MOVE:
             gather(images, split)
@@ -100,11 +96,6 @@ def run(
         write_tsv(split / SPLIT_TSV, _COLUMNS, _rows(outcome), keeps_link=False)
         ledger.remember(SPLIT_GROUPS, json.dumps(asdict(_groups(context, outcome))))
     return _summary(context, outcome, plan, link)
-
-
-def _no_covers(context: Context) -> MissingInputError:
-    msg = f"{context.images}: no covers there. `equigen download` makes them: run that first."
-    return MissingInputError(msg)
 
 
 def _rows(outcome: SplitOutcome) -> Iterator[list[str]]:

@@ -20,6 +20,8 @@ from equigen.dataset.layouts import (
     cover_files,
     files_in_sets,
     listed_sets,
+    no_covers,
+    restore_names,
     was_remembered,
     where_covers_are,
 )
@@ -50,8 +52,10 @@ class Need(Flag):
     TSV_IF_ANY = auto()  # the same, where there is a TSV
     WHOLE_TSV = auto()  # a TSV that can be read to its end
     WHOLE_TSV_IF_ANY = auto()
+    COVERS = auto()  # a folder of covers
     KNOWN_COVERS = auto()  # the ledger knows the covers that lie there
     KNOWN_SETS = auto()  # the ledger knows the sets that lie there
+    NAMES = auto()  # files have the names that they were written with
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +91,22 @@ class Dataset:
     @classmethod
     @contextmanager
     def writing(cls, context: Context, stage: str, needs: Need = Need.NOTHING) -> Iterator[Self]:
-        """Check what the stage needs, then hold the dataset's lock.
+        """Hold the dataset's lock, once it has what the stage needs.
 
         Raises:
-            MissingInputError, InputError: there is no TSV, or it is broken.
+            MissingInputError, InputError: there is no TSV or no cover, or the TSV is broken.
             LedgerError: the ledger is lost.
             LockedError: another run is at work.
             StorageError: the folder can't be made or written.
 
         """
-        check(context, needs)
         with ExitStack() as stack:
+            if not context.directory.is_dir():
+                check(context, needs)  # makes no folder where something lacks
             stack.enter_context(dataset_lock(context.directory, stage=stage, now=context.now()))
+            check(context, needs)
+            if Need.NAMES in needs:
+                restore_names(context)
             dataset = cls(context, stack)
             yield dataset
             if stage != "repair":  # a repair that finds nothing wrong changes nothing
@@ -319,10 +327,12 @@ def check(context: Context, needs: Need) -> None:
     """Check, before anything is changed, that a dataset has what a stage needs.
 
     Raises:
-        MissingInputError, InputError: there is no TSV, or it is broken.
+        MissingInputError, InputError: there is no TSV or no cover, or the TSV is broken.
         LedgerError: the ledger is lost.
 
     """
+    if Need.COVERS in needs and not context.images.is_dir():
+        raise no_covers(context.images)
     if Need.KNOWN_SETS in needs:
         _refuse_lost_sets(context)
     has_tsv = context.tsv.exists()

@@ -11,7 +11,7 @@ from typing import Final
 
 from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.tsv import reading_tsv
-from equigen.errors import ConfigError
+from equigen.errors import ConfigError, MissingInputError
 from equigen.schema import ASIDE, SETS, Link
 from equigen.storage.atomic import copy_file, make_folder, move_file
 from equigen.storage.os_errors import translating_os_errors, translating_read_errors
@@ -116,6 +116,12 @@ def _is_ours(place: Place, wanted: Mapping[str, str], laid_out: Mapping[str, str
     """Tell whether a file in a set may be taken out of it: nothing is lost, or we put it there."""
     unfinished = place.path.rpartition("/")[2] == UNFINISHED
     return unfinished or place.path in wanted or laid_out.get(place.path) == place.set_name
+
+
+def no_covers(images: Path) -> MissingInputError:
+    """Return the error of an images folder without covers."""
+    msg = f"{images}: no covers there. `equigen download` makes them: run that first."
+    return MissingInputError(msg)
 
 
 def cover_files(images: Path) -> Iterator[str]:

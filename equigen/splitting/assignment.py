@@ -11,9 +11,9 @@ from splitfolders.split import list_dirs, setup_files, split_files
 
 from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers, name_in
-from equigen.dataset.layouts import cover_files, sha256_of
+from equigen.dataset.layouts import cover_files, no_covers, sha256_of
 from equigen.downloading.policy import find_shared_covers, noted_shared_covers, out_of_sets
-from equigen.errors import InputError, MissingInputError
+from equigen.errors import InputError
 from equigen.identity.artists import artist_ids, artist_key, artists_by_credit
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import Digest, Placement, SharedCover
@@ -254,8 +254,7 @@ def _deal(context: Context, group: Group, before: Sequence[Placement], dataset: 
 def _there(context: Context) -> set[str]:
     there = set(cover_files(context.images))
     if not there:
-        msg = f"{context.images}: no covers there. `equigen download` makes them: run that first."
-        raise MissingInputError(msg)
+        raise no_covers(context.images)
     return there
 
 
