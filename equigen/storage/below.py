@@ -1,0 +1,290 @@
+"""Read, move, copy, link and remove files below a folder, through no link.
+
+A dataset's folder may come from a stranger. A link in the place of a label's folder or of a cover
+would lead a copy to a secret, and a move out of the dataset. So the names of a path are opened one
+after another, each in the folder opened before (openat), and none may be a link: what another
+process puts into the place between a check and its use changes nothing. Where the system has no
+such calls (Windows), each name is looked at before it is used.
+"""
+
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple
+
+# The name of a copy until it is whole: hidden, and with no picture's suffix.
+UNFINISHED: Final = ".new-copy"
+_CHUNK_BYTES: Final = 1 << 20
+_USED: Final = {os.open, os.stat, os.mkdir, os.rmdir, os.unlink, os.rename, os.link, os.symlink}
+_HAS_DIR_FD: Final = os.supports_dir_fd >= _USED
+_COMMON: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+_FOLDER: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _COMMON
+# A pipe without a writer would be waited for.
+_READ: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | _COMMON
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | _COMMON
+_ABSENT: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
+_MODE = 0o777
+# Windows' other kind of link, which Python knows since 3.12.
+_is_junction: Final = getattr(os.path, "isjunction", lambda _: False)
+
+
+class Entry(NamedTuple):
+    """Name in an open folder (a file descriptor), or a whole path where `folder` is None."""
+
+    folder: int | None
+    name: str
+
+    def stat(self) -> os.stat_result:
+        """Return the state of what has the name, a link's own."""
+        return os.stat(self.name, dir_fd=self.folder, follow_symlinks=False)
+
+    def beside(self, name: str) -> "Entry":
+        """Return another name in the same folder."""
+        is_open = self.folder is not None
+        return Entry(self.folder, name if is_open else str(Path(self.name).with_name(name)))
+
+
+@dataclass(frozen=True, slots=True)
+class FileBelow:
+    """A file below a folder: `root` may be a link as a whole, no name of `path` may be one.
+
+    `path` has slashes between its names. All methods raise `OSError`; a link that is in the way is
+    one of errno ELOOP, anything but a regular file one of EINVAL.
+    """
+
+    root: Path
+    path: str
+
+    def __fspath__(self) -> str:
+        return f"{self.root}/{self.path}"
+
+    def __str__(self) -> str:
+        """Return the whole path."""
+        return f"{self.root}/{self.path}"
+
+    def open(self) -> BinaryIO:
+        """Open the file for reading."""
+        with self.entry() as entry:
+            if entry.folder is None:
+                self._require_regular(entry.stat())
+            opened = os.open(entry.name, _READ, dir_fd=entry.folder)
+        try:
+            self._require_regular(os.fstat(opened))
+            return os.fdopen(opened, "rb")
+        except BaseException:
+            os.close(opened)
+            raise
+
+    def read(self) -> bytes:
+        """Return the bytes of the file."""
+        with self.open() as file:
+            return file.read()
+
+    def stat(self) -> os.stat_result:
+        """Return the state of the file."""
+        with self.entry() as entry:
+            found = entry.stat()
+        self._require_regular(found)
+        return found
+
+    def size_bytes(self) -> int:
+        """Return the size of the file, -1 where there is none, or anything else in its place.
+
+        Raises:
+            PermissionError: it may be there.
+
+        """
+        try:
+            return self.stat().st_size
+        except PermissionError:
+            raise
+        except OSError:
+            return -1
+
+    def exists(self) -> bool:
+        """Tell whether there is such a file."""
+        return self.size_bytes() >= 0
+
+    def link_text(self) -> str:
+        """Return the text of a symbolic link that lies in the file's place, "" where none does."""
+        try:
+            with self.entry() as entry:
+                return os.readlink(entry.name, dir_fd=entry.folder)
+        except OSError as err:
+            if err.errno in {errno.EINVAL, *_ABSENT}:
+                return ""
+            raise
+
+    def is_same_as(self, other: "FileBelow") -> bool:
+        """Tell whether two files are one, by hard links."""
+        try:
+            return os.path.samestat(self.stat(), other.stat())
+        except OSError as err:
+            if err.errno in {errno.EINVAL, *_ABSENT}:
+                return False
+            raise
+
+    def make_folder(self) -> None:
+        """Make the folder that the file is to lie in."""
+        with self.entry(makes=True):
+            pass
+
+    def remove(self) -> None:
+        """Remove the file, or the link that lies in its place, if any."""
+        with suppress(FileNotFoundError), self.entry() as entry:
+            os.unlink(entry.name, dir_fd=entry.folder)
+
+    def move(self, to: "FileBelow") -> None:
+        """Move the file, also to another disk; what lies at the target is replaced."""
+        with self.entry() as source, to.entry(makes=True) as target:
+            self._require_regular(source.stat())
+            try:
+                os.replace(
+                    source.name, target.name, src_dir_fd=source.folder, dst_dir_fd=target.folder
+                )
+            except OSError as err:
+                if err.errno != errno.EXDEV:
+                    raise
+            else:
+                return
+        self.copy(to)
+        self.remove()
+
+    def copy(self, to: "FileBelow") -> None:
+        """Copy the file with its date and mode; what lies at the target is replaced at once."""
+        with self.open() as source, to.entry(makes=True) as target:
+            beside = target.beside(UNFINISHED)
+            with suppress(FileNotFoundError):
+                os.unlink(beside.name, dir_fd=beside.folder)
+            with os.fdopen(os.open(beside.name, _NEW, dir_fd=beside.folder), "wb") as copy:
+                shutil.copyfileobj(source, copy, _CHUNK_BYTES)
+                copy.flush()
+                was = os.fstat(source.fileno())
+                if hasattr(os, "fchmod"):
+                    os.fchmod(copy.fileno(), stat.S_IMODE(was.st_mode) & _MODE)
+            times = (was.st_atime_ns, was.st_mtime_ns)
+            os.utime(beside.name, ns=times, dir_fd=beside.folder, follow_symlinks=False)
+            _replace(beside, target)
+
+    def link(self, to: "FileBelow") -> None:
+        """Make a hard link to the file; what lies at the target is replaced at once."""
+        with self.entry() as source, to.entry(makes=True) as target:
+            beside = target.beside(UNFINISHED)
+            with suppress(FileNotFoundError):
+                os.unlink(beside.name, dir_fd=beside.folder)
+            os.link(
+                source.name, beside.name,
+                src_dir_fd=source.folder, dst_dir_fd=beside.folder, follow_symlinks=False,
+            )  # fmt: skip
+            try:
+                self._require_regular(beside.stat())
+                _replace(beside, target)
+            finally:
+                # Renamed onto a link to the same file, the name stays.
+                with suppress(FileNotFoundError):
+                    os.unlink(beside.name, dir_fd=beside.folder)
+
+    def symlink(self, to: "FileBelow") -> None:
+        """Make a relative symbolic link to the file; nothing may lie at the target."""
+        with to.entry(makes=True) as target:
+            os.symlink(self.relative_to(to), target.name, dir_fd=target.folder)
+
+    def relative_to(self, place: "FileBelow") -> str:
+        """Return the text of a symbolic link in another file's place that leads to this one."""
+        return os.path.relpath(self, Path(place).parent)
+
+    @contextmanager
+    def entry(self, *, makes: bool = False) -> Iterator[Entry]:
+        """Open the folder that the file lies in; with `makes`, make it."""
+        *folders, name = self.path.split("/")
+        if not name or any(each in {"", ".", ".."} for each in (*folders, name)):
+            raise OSError(errno.EINVAL, "expected a path of plain names", str(self))
+        if makes:
+            self.root.mkdir(parents=True, exist_ok=True)
+        if not _HAS_DIR_FD:
+            yield Entry(None, self._looked_at(folders, name, makes=makes))
+            return
+        # The root as a whole may be a link.
+        opened = os.open(self.root, _FOLDER & ~getattr(os, "O_NOFOLLOW", 0))
+        try:
+            for number, folder in enumerate(folders, start=1):
+                if makes:
+                    with suppress(FileExistsError):
+                        os.mkdir(folder, dir_fd=opened)
+                try:
+                    inner = os.open(folder, _FOLDER, dir_fd=opened)
+                except OSError as err:
+                    raise self._in_the_way(err, folders[:number]) from err
+                os.close(opened)
+                opened = inner
+            yield Entry(opened, name)
+        finally:
+            os.close(opened)
+
+    def _looked_at(self, folders: list[str], name: str, *, makes: bool) -> str:
+        place = self.root
+        for folder in folders:
+            place /= folder
+            if makes:
+                place.mkdir(exist_ok=True)
+            if place.is_symlink() or _is_junction(place):
+                raise _link_error(place, self.root)
+        return str(place / name)
+
+    def _in_the_way(self, err: OSError, folders: list[str]) -> OSError:
+        place = self.root.joinpath(*folders)
+        if err.errno in {errno.ENOTDIR, errno.ELOOP} and place.is_symlink():
+            return _link_error(place, self.root)
+        return OSError(err.errno, err.strerror, str(place))
+
+    def _require_regular(self, found: os.stat_result) -> None:
+        if stat.S_ISLNK(found.st_mode):
+            raise _link_error(Path(self), self.root)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(self))
+
+
+def files_below(root: Path) -> Iterator[str]:
+    """Yield the path of each regular file in a folder of `root`, "Label/name.jpg".
+
+    Links, and files whose names begin with a dot, are left out. Folders are listed, since a stat
+    for each of a million files takes three times as long.
+
+    Raises:
+        OSError: a folder can't be read.
+
+    """
+    for label in folders_below(root):
+        # Another stage may be at work, and remove an empty folder.
+        with suppress(FileNotFoundError), os.scandir(root / label) as files:
+            for file in files:
+                if file.is_file(follow_symlinks=False) and not file.name.startswith("."):
+                    yield f"{label}/{file.name}"
+
+
+def folders_below(root: Path) -> list[str]:
+    """Return the names of the folders in `root`, sorted; links to folders are none.
+
+    Raises:
+        OSError: it can't be read.
+
+    """
+    try:
+        with os.scandir(root) as found:
+            return sorted(each.name for each in found if each.is_dir(follow_symlinks=False))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _replace(source: Entry, target: Entry) -> None:
+    os.replace(source.name, target.name, src_dir_fd=source.folder, dst_dir_fd=target.folder)
+
+
+def _link_error(place: Path, root: Path) -> OSError:
+    why = f"a symbolic link lies there; expected none below {root}, which may be one as a whole"
+    return OSError(errno.ELOOP, why, str(place))
