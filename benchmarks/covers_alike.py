@@ -35,6 +35,7 @@ from equigen.ledger.models import StoredLook
 from equigen.neardup.comparison import Judged, judged_pairs
 from equigen.sandbox.catalogue import FLAVOURS
 from equigen.sandbox.covers import draw_cover
+from equigen.storage.below import FileBelow
 
 AS_IT_WAS = "as it was"
 KINDS = {**CHANGES, **HARDER}
@@ -139,7 +140,7 @@ def by_equigen(pictures: list[Picture], scratch: Path) -> Found:
     found = Found("EquiGen")
     for same in places.values():
         found.pairs |= set(combinations(same, 2))
-    files = {digest: str(scratch / pictures[at[0]].name) for digest, at in places.items()}
+    files = {digest: FileBelow(scratch, pictures[at[0]].name) for digest, at in places.items()}
     compared = 0
     for kind in KINDS:
         some = {
@@ -247,14 +248,14 @@ def show_made_up(count: int) -> None:
         f"p{n}", styles[n % len(styles)], f"Artist {n}", f"Title {n}", size_px=150
     )
     with tempfile.TemporaryDirectory() as scratch:
-        files: dict[str, str] = {}
+        files: dict[str, FileBelow] = {}
         looks: dict[str, bytes] = {}
         for number in range(count):
             body = draw(number)
             digest = hashlib.sha256(body).hexdigest()
             file = Path(scratch) / f"{number}.jpg"
             file.write_bytes(body)
-            files[digest] = str(file)
+            files[digest] = FileBelow(file.parent, file.name)
             looks[digest] = check_picture(body, DEMANDS).descriptor
         judged = list(judged_pairs(as_stored(looks), files, {}, TqdmBars(shown=False)))
     alike = sum(pair.verdict.is_alike for pair in judged)

@@ -44,6 +44,7 @@ from equigen.neardup.comparison import judged_pairs
 from equigen.schema import ASIDE, Link
 from equigen.splitting.dealing import deal
 from equigen.splitting.grouping import Grouping, Member, grouped
+from equigen.storage.below import FileBelow
 
 RATIO = (0.7, 0.15, 0.15)
 SEEDS = range(100)
@@ -206,7 +207,7 @@ def real_covers(folder: Path) -> list[RealCover]:
 
 def by_pairs(covers: Sequence[RealCover]) -> list[Member]:
     """Return covers with a tie for each pair that looks alike: all of them, none thinned out."""
-    files = {cover.picture.sha256: str(cover.file) for cover in covers}
+    files = {each.picture.sha256: FileBelow(each.file.parent, each.file.name) for each in covers}
     looks = {cover.picture.sha256: cover.picture.descriptor for cover in covers}
     stored = (StoredLook(*each) for each in looks.items())
     ties = {digest: [digest] for digest in files}

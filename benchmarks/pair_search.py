@@ -24,6 +24,7 @@ from bench.report import keep, spread, table
 from equigen.images.descriptor import GREY_CELLS, VIEW
 from equigen.ledger.models import StoredLook
 from equigen.neardup.candidates import candidates
+from equigen.storage.below import FileBelow
 
 SCRIPT = "pair_search.py"
 RUNS = 3
@@ -108,7 +109,7 @@ def _memory_mib(name: str) -> float:
 
 def search_once(count: int) -> Search:
     """Search the descriptors of so many covers in this process."""
-    files = dict.fromkeys(map(_name, range(count)), "")
+    files = dict.fromkeys(map(_name, range(count)), FileBelow(Path(), ""))
     planted = _planted(count)
     made_s = -time.perf_counter()
     for _ in _looks(count):

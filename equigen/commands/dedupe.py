@@ -30,7 +30,6 @@ from equigen.dataset.table import map_table, splice, stamp_of, write_without
 from equigen.dataset.tsv import write_tsv
 from equigen.errors import UsageError
 from equigen.ledger.ledger import Ledger
-from equigen.ledger.models import Digest
 from equigen.neardup.clusters import Copy, conflicts, surplus
 from equigen.storage.atomic import check_output
 from equigen.storage.os_errors import translating_read_errors
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from equigen.dataset.table_reader import Chunk, Spans
+    from equigen.ledger.models import Digest
     from equigen.neardup.search import Lookalikes
 
 ORDER: Final = 40
@@ -172,7 +172,8 @@ def _compare(context: Context, ledger: Ledger) -> _Compared:
     asked = Counter(row.path for row in dataset_covers(context))
     for path in asked:
         digest, file = known.get(path), files.get(path)
-        if digest and file and _is_downloaded(Path(file), digest):
+        # The size that the ledger knows: another file lies there else.
+        if digest and file and file.size_bytes() == digest.size_bytes:
             covers[path] = digest
     if not covers:
         raise no_covers(context.images)
@@ -195,12 +196,6 @@ def _compare(context: Context, ledger: Ledger) -> _Compared:
         for at, row in rows.items()
     ]  # fmt: skip
     return _Compared(asked.total(), rows, copies, found, sizes.total())
-
-
-def _is_downloaded(file: Path, digest: Digest) -> bool:
-    """Return whether a file has the size that the ledger knows."""
-    with translating_read_errors(file):
-        return file.stat().st_size == digest.size_bytes
 
 
 def _conflict_rows(

@@ -318,7 +318,7 @@ class Dataset:
             cover = known.get(row.picture)
             if _is_good(cover) and row.path not in shown:
                 cover = None  # another row shows its picture, and a download brings it here
-            file = where.get(row.path, "") if _is_good(cover) else ""
+            file = str(where.get(row.path, "")) if _is_good(cover) else ""
             name = set_of(row, sets)
             yield row, cover, file, name if name in SETS else ""
 

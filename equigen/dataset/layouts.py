@@ -1,7 +1,6 @@
 """The files of the sets: each cover in the folder of its set, and in no other."""
 
 import hashlib
-import os
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -13,13 +12,13 @@ from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.tsv import reading_tsv
 from equigen.errors import ConfigError, MissingInputError
 from equigen.schema import ASIDE, SETS, Link
-from equigen.storage.atomic import copy_file, make_folder, move_file
+from equigen.storage.below import UNFINISHED, FileBelow, files_below, folders_below
 from equigen.storage.os_errors import translating_os_errors, translating_read_errors
 
 # Columns that split.tsv must have; it may have others.
 SET_COLUMNS: Final = ("album_id", "set", "group", "file", "sha256")
-# The name of a copy until it is whole.
-UNFINISHED: Final = ".new-split"
+# Names of copies that a killed split left; earlier versions called them otherwise.
+LEFT_OVER: Final = frozenset({UNFINISHED, ".new-split"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,34 +87,45 @@ def lay_out(
         place
         for place in there
         if wanted.get(place.path) == place.set_name
-        and not _shows(images / place.path, split / place.set_name / place.path, link)
+        and not _shows(FileBelow(images, place.path), _in_set(split, place), link)
     ]
     plan = changes(wanted, there, stale=stale)
     try:
         _carry_out(context, plan, link)
     except BaseException:  # also a stop: half a copy only takes room
         for place in files_in_sets(split):
-            if place.path.endswith(f"/{UNFINISHED}"):
-                (split / place.set_name / place.path).unlink(missing_ok=True)
+            if _name(place) in LEFT_OVER:
+                _in_set(split, place).remove()
         raise
     return plan
 
 
-def sha256_of(file: Path) -> str:
+def sha256_of(file: FileBelow) -> str:
     """Return the sha256 (hex) of a file.
 
     Raises:
         StorageError: it can't be read.
 
     """
-    with translating_read_errors(file), file.open("rb") as opened:
+    with translating_read_errors(Path(file)), file.open() as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _in_set(split: Path, place: Place) -> FileBelow:
+    return FileBelow(split, f"{place.set_name}/{place.path}")
+
+
+def _name(place: Place) -> str:
+    return place.path.rpartition("/")[2]
 
 
 def _is_ours(place: Place, wanted: Mapping[str, str], laid_out: Mapping[str, str]) -> bool:
     """Tell whether a file in a set may be taken out of it: nothing is lost, or we put it there."""
-    unfinished = place.path.rpartition("/")[2] == UNFINISHED
-    return unfinished or place.path in wanted or laid_out.get(place.path) == place.set_name
+    return (
+        _name(place) in LEFT_OVER
+        or place.path in wanted
+        or laid_out.get(place.path) == place.set_name
+    )
 
 
 def no_covers(images: Path) -> MissingInputError:
@@ -125,19 +135,14 @@ def no_covers(images: Path) -> MissingInputError:
 
 
 def cover_files(images: Path) -> Iterator[str]:
-    """Yield the path of each file in a genre's folder, "Genre/name.jpg", as split-folders does.
+    """Yield the path of each cover that lies in a label's folder, as split-folders finds them.
 
-    Hidden files are left out. Folders are listed, since a stat for each of a million files takes
-    three times as long.
+    Raises:
+        StorageError: a folder can't be read.
+
     """
     with translating_read_errors(images):
-        for genre in images.iterdir() if images.is_dir() else ():
-            if genre.is_dir():
-                # Another stage may be at work, and remove an empty folder.
-                with suppress(FileNotFoundError), os.scandir(genre) as files:
-                    for file in files:
-                        if file.is_file() and not file.name.startswith("."):
-                            yield f"{genre.name}/{file.name}"
+        yield from files_below(images)
 
 
 def restore_names(context: Context) -> None:
@@ -149,43 +154,46 @@ def restore_names(context: Context) -> None:
         StorageError: the disk refuses.
 
     """
-    for folder in (context.images, *(context.split / name for name in SETS)):
-        for genre in list(folder.iterdir()) if folder.is_dir() else ():
-            if not genre.is_dir() or genre.is_symlink():
-                continue
-            home = genre.with_name(unicodedata.normalize("NFC", genre.name))
-            with os.scandir(genre) as files:
-                names = [each.name for each in files if home != genre or not each.name.isascii()]
-            for name in names:
-                file = home / unicodedata.normalize("NFC", name)
-                if file != genre / name and not file.exists():
-                    make_folder(home, within=folder)
-                    with translating_os_errors(file):
-                        move_file(genre / name, file)
-            if home != genre:
+    for root, name in [(context.images, ""), *((context.split, name) for name in SETS)]:
+        start = f"{name}/" if name else ""
+        with translating_os_errors(root):
+            labels = list(filter(_is_decomposed, folders_below(root, name)))
+            for path in list(filter(_is_decomposed, files_below(root, name))):
+                home = FileBelow(root, start + unicodedata.normalize("NFC", path))
+                if not home.exists():
+                    FileBelow(root, start + path).move(home)
+            for label in labels:
                 with suppress(OSError):  # what has a double stays there
-                    genre.rmdir()
+                    (root / name / label).rmdir()
 
 
-def where_covers_are(context: Context) -> dict[str, str]:
+def _is_decomposed(name: str) -> bool:
+    return not (name.isascii() or unicodedata.is_normalized("NFC", name))
+
+
+def where_covers_are(context: Context) -> dict[str, FileBelow]:
     """Return the file of each cover by its path, also where `split` moved it into a set."""
-    where = {path: f"{context.images}/{path}" for path in cover_files(context.images)}
+    where = {path: FileBelow(context.images, path) for path in cover_files(context.images)}
     for place in files_in_sets(context.split):
-        file = context.split / place.set_name / place.path
-        if place.path not in where and file.exists():  # a link may lead nowhere
-            where[place.path] = str(file)
+        file = _in_set(context.split, place)
+        if place.path not in where and file.exists():
+            where[place.path] = file
     return where
 
 
 def files_in_sets(split: Path) -> Iterator[Place]:
-    """Yield all files that stand in a set, also those that no split put there."""
+    """Yield all files that stand in a set, also links, and those that no split put there.
+
+    Raises:
+        StorageError: a folder can't be read.
+
+    """
     with translating_read_errors(split):
-        for folder in (split / name for name in SETS):
-            for genre in folder.iterdir() if folder.is_dir() else ():
-                if genre.is_dir() and not genre.is_symlink():
-                    for file in genre.iterdir():
-                        if file.is_symlink() or not file.is_dir():
-                            yield Place(folder.name, f"{genre.name}/{file.name}")
+        for name in SETS:
+            for label in folders_below(split, name):
+                for file in (split / name / label).iterdir():
+                    if file.is_symlink() or not file.is_dir():
+                        yield Place(name, f"{label}/{file.name}")
 
 
 def listed_sets(split: Path) -> Iterator[dict[str, str]]:
@@ -207,26 +215,18 @@ def was_remembered(row: Mapping[str, str]) -> bool:
     return bool(row["album_id"] or row["group"]) or row["set"] == ASIDE
 
 
-def _shows(picture: Path, file: Path, link: Link) -> bool:
+def _shows(picture: FileBelow, file: FileBelow, link: Link) -> bool:
     """Tell whether `file` is what `link` would make of `picture` now."""
-    try:
-        match link:
-            case Link.SYMLINK:
-                return file.is_symlink() and file.readlink() == _relative(picture, file)
-            case Link.HARDLINK:
-                return not file.is_symlink() and file.samefile(picture)
-            case Link.COPY:
-                one, other = file.lstat(), picture.stat()
-                alike = (one.st_size, int(one.st_mtime)) == (other.st_size, int(other.st_mtime))
-                return alike and not file.is_symlink() and not file.samefile(picture)
-            case Link.MOVE:
-                return False
-    except OSError:
-        return False
-
-
-def _relative(picture: Path, file: Path) -> Path:
-    return Path(os.path.relpath(picture, file.parent))
+    match link:
+        case Link.SYMLINK:
+            return file.link_text() == picture.relative_to(file)
+        case Link.HARDLINK:
+            return file.is_same_as(picture)
+        case Link.COPY if file.exists() and picture.exists() and not file.is_same_as(picture):
+            one, other = file.stat(), picture.stat()
+            return (one.st_size, int(one.st_mtime)) == (other.st_size, int(other.st_mtime))
+        case _:
+            return False
 
 
 def gather(images: Path, split: Path) -> None:
@@ -237,42 +237,39 @@ def gather(images: Path, split: Path) -> None:
 
     """
     for place in list(files_in_sets(split)):
-        file, home = split / place.set_name / place.path, images / place.path
-        if not home.exists() and not file.is_symlink() and not file.name.startswith("."):
-            make_folder(home.parent, within=images)
-            with translating_os_errors(home):
-                move_file(file, home)
+        file, home = _in_set(split, place), FileBelow(images, place.path)
+        if not home.exists() and file.exists() and not _name(place).startswith("."):
+            with translating_os_errors(Path(home)):
+                file.move(home)
 
 
 def _carry_out(context: Context, plan: Changes, link: Link) -> None:
     images, split = context.images, context.split
     with translating_os_errors(split):
-        genres = {folder.name for folder in images.iterdir() if folder.is_dir()}
-        for genre in genres:
-            make_folder(images / genre, within=images)
-            for name in SETS:
-                make_folder(split / name / genre, within=split)
-        for place in plan.remove:
-            (split / place.set_name / place.path).unlink()
+        labels = folders_below(images)
         for name in SETS:
-            for folder in (split / name).iterdir():
-                if folder.is_dir() and folder.name not in genres and not any(folder.iterdir()):
+            for label in labels:
+                FileBelow(split, f"{name}/{label}/{UNFINISHED}").make_folder()
+        for place in plan.remove:
+            _in_set(split, place).remove()
+        for name in SETS:
+            for label in folders_below(split, name):
+                folder = split / name / label
+                if label not in labels and not any(folder.iterdir()):
                     folder.rmdir()
         with context.bar("split", len(plan.add), "cover") as bar:
             for place in plan.add:
-                _put(images / place.path, split / place.set_name / place.path, link)
+                _put(FileBelow(images, place.path), _in_set(split, place), link)
                 bar.advance()
 
 
-def _put(picture: Path, target: Path, link: Link) -> None:
-    beside = target.with_name(UNFINISHED)
+def _put(picture: FileBelow, target: FileBelow, link: Link) -> None:
     match link:
         case Link.COPY:
-            copy_file(picture, beside)
-            beside.replace(target)
+            picture.copy(target)
         case Link.SYMLINK:
-            target.symlink_to(_relative(picture, target))
+            picture.symlink(target)
         case Link.HARDLINK:
-            target.hardlink_to(picture)
+            picture.link(target)
         case Link.MOVE:
-            move_file(picture, target)
+            picture.move(target)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from equigen.images.descriptor import GREY_CELLS, VIEW, Box, Descriptor, box_of, read_descriptor
 from equigen.ledger.models import StoredLook
 from equigen.neardup.signatures import BOXES, Near, Signatures, near_pairs, part_of, signed
+from equigen.storage.below import FileBelow
 from equigen.storage.os_errors import translating_os_errors
 
 _AT_ONCE = 1 << 13
@@ -41,8 +42,8 @@ _ALL = 0xFFFF
 Greys = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 Positions = npt.NDArray[np.intp]
-# The file of each cover, by its sha256. Strings: a million paths as objects would fill memory.
-Files = Mapping[str, str]
+# The file of each cover, by its sha256.
+Files = Mapping[str, FileBelow]
 
 
 class CandidatePair(NamedTuple):

@@ -23,7 +23,8 @@ from equigen.images.decoding import decode, opened
 from equigen.images.descriptor import Box, box_of
 from equigen.ledger.models import StoredLook
 from equigen.neardup.candidates import Files, Floats, Greys, candidates, searched_views
-from equigen.storage.os_errors import translating_os_errors
+from equigen.storage.below import FileBelow
+from equigen.storage.os_errors import translating_read_errors
 
 _KEPT_THUMBS = 4096
 THUMB_PX = 160
@@ -157,7 +158,7 @@ def _refuse(err: InputError) -> None:
 
 def thumbs_of(files: Files) -> Callable[[str], Thumb]:
     """Return what gives the thumb of a cover by its sha256, and keeps the last some thousand."""
-    return lru_cache(_KEPT_THUMBS)(lambda digest: thumb(Path(files[digest])))
+    return lru_cache(_KEPT_THUMBS)(lambda digest: thumb(files[digest]))
 
 
 def judged_pairs(  # noqa: PLR0913  (of which three are seldom given)
@@ -254,7 +255,7 @@ class _Tied:
         return min(first, second), max(first, second)
 
 
-def thumb(file: Path) -> Thumb:
+def thumb(file: FileBelow) -> Thumb:
     """Decode a cover to the greys that are compared.
 
     Raises:
@@ -262,8 +263,8 @@ def thumb(file: Path) -> Thumb:
         InputError: it is damaged, or no picture.
 
     """
-    with translating_os_errors(file):
-        body = file.read_bytes()
+    with translating_read_errors(Path(file)):
+        body = file.read()
     try:
         picture = opened(body)
         side_px = min(picture.width_px, picture.height_px)

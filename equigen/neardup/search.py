@@ -22,7 +22,7 @@ from equigen.neardup.comparison import (
     look_alike,
     thumbs_of,
 )
-from equigen.storage.os_errors import translating_os_errors
+from equigen.storage.os_errors import translating_read_errors
 
 # Pairs that were compared by another method are compared anew.
 _COMPARED_BY = "covers_compared_by"
@@ -88,9 +88,9 @@ def _look_at(context: Context, ledger: Ledger, files: Files) -> None:
         while some := list(islice(left, _BATCH)):
             looks = {}
             for digest in some:
-                file = Path(files[digest])
-                with translating_os_errors(file):
-                    looks[digest] = describe(context, file.read_bytes())
+                file = files[digest]
+                with translating_read_errors(Path(file)):
+                    looks[digest] = describe(context, file.read())
                 bar.advance()
             ledger.record_covers((), looks=looks)
 

@@ -26,6 +26,7 @@ from equigen.ledger.ledger import SPLIT_GROUPS, SPLIT_LINK, Ledger
 from equigen.ledger.models import AlbumSet, Placement, Taken, is_cover_path
 from equigen.repairing.inventory import count_rows
 from equigen.schema import ASIDE, SETS, Link
+from equigen.storage.below import FileBelow
 
 _BATCH = 500
 
@@ -205,8 +206,11 @@ def _listed(context: Context) -> Iterator[Mapping[str, str]]:
 
 def _laid_out(context: Context) -> Iterator[dict[str, str]]:
     for place in files_in_sets(context.split):
-        file = context.split / place.set_name / place.path
-        if not file.name.startswith(".") and file.exists():  # a link may lead nowhere
+        file = FileBelow(context.split, f"{place.set_name}/{place.path}")
+        home = FileBelow(context.images, place.path)
+        if file.link_text() == home.relative_to(file):
+            file = home
+        if "/." not in place.path and file.exists():
             cells = ("", place.set_name, "files", place.path, sha256_of(file))
             yield dict(zip(SET_COLUMNS, cells, strict=True))
 
@@ -214,12 +218,13 @@ def _laid_out(context: Context) -> Iterator[dict[str, str]]:
 def _link(context: Context) -> str:
     """Guess how covers got into their sets; "move" matters, as they lie nowhere else then."""
     for place in files_in_sets(context.split):
-        file, home = context.split / place.set_name / place.path, context.images / place.path
-        if file.is_symlink():
+        file = FileBelow(context.split, f"{place.set_name}/{place.path}")
+        home = FileBelow(context.images, place.path)
+        if file.link_text():
             return Link.SYMLINK
         if not home.exists():
             return Link.MOVE
-        return Link.HARDLINK if file.samefile(home) else Link.COPY
+        return Link.HARDLINK if file.is_same_as(home) else Link.COPY
     return ""
 
 

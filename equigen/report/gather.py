@@ -1,14 +1,15 @@
 """Gather what a report shows from the TSV, the ledger and the covers, without changing them."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import TypeVar
 
 from equigen.dataset.context import Context
 from equigen.dataset.covers import dataset_covers, set_of
 from equigen.dataset.dataset import Dataset, Need, check
-from equigen.dataset.layouts import sha256_of
 from equigen.errors import LockedError
 from equigen.ledger.ledger import (
     COVERS_COMPARED,
@@ -47,6 +48,8 @@ from equigen.report.tally import (
 )
 from equigen.schema import ASIDE, SETS
 from equigen.splitting.grouping import LARGEST_SHARE
+from equigen.storage.below import open_regular
+from equigen.storage.os_errors import translating_read_errors
 
 _BATCH_ROWS = 10_000
 _MOST_GROUPS, _MOST_IN_GROUP = 12, 8
@@ -70,16 +73,21 @@ def gather(context: Context, *, covers: int) -> Findings:
     check(context, Need.TSV)
     dataset = Dataset(context)
     for _ in range(_TRIES):
-        sha256 = sha256_of(context.tsv)
+        sha256 = _sha256(context.tsv)
         with dataset.reading_ledger() as ledger:
             tally = _tally(context, ledger, Sampler(covers))
-        if sha256_of(context.tsv) == sha256:
+        if _sha256(context.tsv) == sha256:
             return _findings(dataset, sha256, tally, covers)
     msg = (
         f"{context.tsv}: it changed while it was read, {_TRIES} times. Expected a dataset that"
         " nobody writes to: wait until the other command has ended, then run again."
     )
     raise LockedError(msg)
+
+
+def _sha256(tsv: Path) -> str:
+    with translating_read_errors(tsv), open_regular(tsv) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _findings(dataset: Dataset, sha256: str, tally: ReportTally, covers: int) -> Findings:

@@ -10,7 +10,6 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 from operator import itemgetter
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from equigen.dataset.context import Context
@@ -18,6 +17,7 @@ from equigen.errors import PictureError
 from equigen.images.check import check_picture
 from equigen.images.rendering import Demands, Fit, Rendering
 from equigen.schema import SETS
+from equigen.storage.below import FileBelow
 
 # Pictures in one report; contact sheets have what look-alikes leave of them.
 MOST_PICTURES: Final = 600
@@ -145,9 +145,9 @@ class Thumbnails:
         if file is None:
             return Figure(album, "", "file missing")
         try:
-            if file.stat().st_size > self._most_file_bytes:
+            if file.size_bytes() > self._most_file_bytes:
                 return Figure(album, "", "file too large")
-            files = check_picture(file.read_bytes(), self._demands, _RENDERINGS).files
+            files = check_picture(file.read(), self._demands, _RENDERINGS).files
         except OSError:
             return Figure(album, "", "file can't be read")
         except PictureError as err:
@@ -157,9 +157,9 @@ class Thumbnails:
         self._left_bytes -= len(source)
         return Figure(album, source, "" if source else "too large to be shown")
 
-    def _file(self, album: ShownAlbum) -> Path | None:
-        """Return the path of the cover: in its genre, or where `split --link move` took it."""
-        places = [self._images, *(self._split / name for name in SETS if name == album.set_name)]
-        return next(
-            (place / album.path for place in places if (place / album.path).is_file()), None
-        )
+    def _file(self, album: ShownAlbum) -> FileBelow | None:
+        """Return the file of the cover: in its genre, or where `split --link move` took it."""
+        files = [FileBelow(self._images, album.path)]
+        if album.set_name in SETS:
+            files.append(FileBelow(self._split, f"{album.set_name}/{album.path}"))
+        return next((file for file in files if file.exists()), None)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 from splitfolders.split import list_dirs, setup_files, split_files
@@ -30,6 +31,7 @@ from equigen.splitting.grouping import (
     grouped,
     to_earlier,
 )
+from equigen.storage.below import FileBelow
 from equigen.storage.os_errors import translating_read_errors
 
 _ARTIST = "artist "
@@ -168,7 +170,7 @@ def dealt_by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool
     artists = artists_by_credit(wanted.credits, known=_gone_artists(before))
     pairs: list[Edge] = []
     if group.uses(_COVER):
-        files = {digest: f"{context.images}/{path}" for path, digest in digests.items()}
+        files = {digest: FileBelow(context.images, path) for path, digest in digests.items()}
         found = find_lookalikes(context, ledger, files)
         pairs = [(pair.first, pair.second) for pair in found.pairs]
         # Of a large group not each two are a pair: who stays of it holds together without the rest.
@@ -369,8 +371,8 @@ def _is_collaboration(row: WantedCover, artists: Mapping[str, Sequence[str]]) ->
 
 def _digest(context: Context, path: str, known: Mapping[str, Digest]) -> str:
     """Return a cover's sha256: what the ledger knows, or read anew where it isn't that file."""
-    digest, file = known.get(path), context.images / path
-    with translating_read_errors(file):
+    digest, file = known.get(path), FileBelow(context.images, path)
+    with translating_read_errors(Path(file)):
         if digest and digest.sha256 and digest.size_bytes == file.stat().st_size:
             return digest.sha256
     return sha256_of(file)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.covers import WantedCover, dataset_covers
-from equigen.dataset.layouts import UNFINISHED, Place
+from equigen.dataset.layouts import LEFT_OVER, Place
 from equigen.dataset.tsv import reading_tsv
 from equigen.errors import InputError, LeakError, MissingInputError
 from equigen.identity.artists import artist_ids, artists_by_credit
@@ -17,6 +17,7 @@ from equigen.ledger.models import StoredLook
 from equigen.neardup.comparison import judged_pairs
 from equigen.neardup.search import describe
 from equigen.schema import SETS
+from equigen.storage.below import FileBelow
 from equigen.storage.os_errors import READ, denial, translating_read_errors
 from equigen.summary import Summary
 
@@ -98,7 +99,7 @@ def _places(split: Path) -> Iterator[Place]:
             for file in files:
                 with translating_read_errors(Path(folder)):
                     is_there = Path(folder, file).exists()  # a link may lead nowhere
-                if file != UNFINISHED and is_there:
+                if file not in LEFT_OVER and is_there:
                     yield Place(name, (within / file).as_posix())
 
 
@@ -136,17 +137,32 @@ def _listed(table: Path) -> Iterator[tuple[str, str]]:
 
 def _read(context: Context, place: Place, looks: dict[str, bytes]) -> str:
     """Return a file's sha256 (hex), and note how it looks."""
-    file = _file(context, place)
-    with translating_read_errors(file):
-        body = file.read_bytes()
+    with translating_read_errors(context.split / place.set_name / place.path):
+        body = _file(context, place).read()
     digest = hashlib.sha256(body).hexdigest()
     if digest not in looks:
         looks[digest] = describe(context, body)
     return digest
 
 
-def _file(context: Context, place: Place) -> Path:
-    return context.split / place.set_name / place.path
+def _file(context: Context, place: Place) -> FileBelow:
+    """Return the file that stands in a place, or that a link there leads to.
+
+    Raises:
+        InputError: the link leads out of the sets and the images folder.
+
+    """
+    file = context.split / place.set_name / place.path
+    real = Path(os.path.realpath(file))
+    for root in (context.split, *context.image_folders):
+        root_now = Path(os.path.realpath(root))
+        if real.is_relative_to(root_now):
+            return FileBelow(root_now, real.relative_to(root_now).as_posix())
+    msg = (
+        f"{file}: a symbolic link leads from there to {real}, out of {context.split} and"
+        f" {context.images}; expected a cover. It wasn't read. Remove the link, then run again."
+    )
+    raise InputError(msg)
 
 
 def _compare(
@@ -159,7 +175,7 @@ def _compare(
 
     Beyond doubt: how a file looks can differ by a hair from what the split knew of it.
     """
-    files = {digest: str(_file(context, places[0])) for digest, places in shown.items()}
+    files = {digest: _file(context, places[0]) for digest, places in shown.items()}
     compared = 0
     stored = (StoredLook(*each) for each in looks.items())
     for judged in judged_pairs(stored, files, {}, context.bar, ties=attrgetter("is_clear")):

@@ -14,15 +14,17 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple
+from typing import Final, NamedTuple
 
 # The name of a copy until it is whole: hidden, and with no picture's suffix.
 UNFINISHED: Final = ".new-copy"
 _CHUNK_BYTES: Final = 1 << 20
 _USED: Final = {os.open, os.stat, os.mkdir, os.rmdir, os.unlink, os.rename, os.link, os.symlink}
 _HAS_DIR_FD: Final = os.supports_dir_fd >= _USED
-_COMMON: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+_NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
+_COMMON: Final = getattr(os, "O_CLOEXEC", 0) | _NO_FOLLOW
 _FOLDER: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _COMMON
 # A pipe without a writer would be waited for.
 _READ: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | _COMMON
@@ -67,18 +69,11 @@ class FileBelow:
         """Return the whole path."""
         return f"{self.root}/{self.path}"
 
-    def open(self) -> BinaryIO:
+    def open(self) -> BufferedReader:
         """Open the file for reading."""
         with self.entry() as entry:
-            if entry.folder is None:
-                self._require_regular(entry.stat())
-            opened = os.open(entry.name, _READ, dir_fd=entry.folder)
-        try:
-            self._require_regular(os.fstat(opened))
-            return os.fdopen(opened, "rb")
-        except BaseException:
-            os.close(opened)
-            raise
+            self._require_regular(entry.stat())
+            return _regular(os.open(entry.name, _READ, dir_fd=entry.folder), self)
 
     def read(self) -> bytes:
         """Return the bytes of the file."""
@@ -210,7 +205,7 @@ class FileBelow:
             yield Entry(None, self._looked_at(folders, name, makes=makes))
             return
         # The root as a whole may be a link.
-        opened = os.open(self.root, _FOLDER & ~getattr(os, "O_NOFOLLOW", 0))
+        opened = os.open(self.root, _FOLDER & ~_NO_FOLLOW)
         try:
             for number, folder in enumerate(folders, start=1):
                 if makes:
@@ -249,36 +244,60 @@ class FileBelow:
             raise OSError(errno.EINVAL, "not a regular file", str(self))
 
 
-def files_below(root: Path) -> Iterator[str]:
-    """Yield the path of each regular file in a folder of `root`, "Label/name.jpg".
+def open_regular(path: Path) -> BufferedReader:
+    """Open a regular file for reading, at a path that the user chose: links are followed.
+
+    Raises:
+        OSError: it can't be opened, or is a pipe, a device or a folder (errno EINVAL).
+
+    """
+    return _regular(os.open(path, _READ & ~_NO_FOLLOW), path)
+
+
+def _regular(opened: int, path: str | os.PathLike[str]) -> BufferedReader:
+    """Return an open file as an object, and refuse all but a regular one."""
+    if stat.S_ISREG(os.fstat(opened).st_mode):
+        return os.fdopen(opened, "rb")
+    os.close(opened)
+    raise OSError(errno.EINVAL, "not a regular file", str(path))
+
+
+def files_below(root: Path, within: str = "") -> Iterator[str]:
+    """Yield the path of each regular file in the folders of a folder, "Label/name.jpg".
 
     Links, and files whose names begin with a dot, are left out. Folders are listed, since a stat
     for each of a million files takes three times as long.
 
     Raises:
-        OSError: a folder can't be read.
+        OSError: as `folders_below` has it.
 
     """
-    for label in folders_below(root):
+    for label in folders_below(root, within):
         # Another stage may be at work, and remove an empty folder.
-        with suppress(FileNotFoundError), os.scandir(root / label) as files:
+        with suppress(FileNotFoundError), os.scandir(root / within / label) as files:
             for file in files:
                 if file.is_file(follow_symlinks=False) and not file.name.startswith("."):
                     yield f"{label}/{file.name}"
 
 
-def folders_below(root: Path) -> list[str]:
-    """Return the names of the folders in `root`, sorted; links to folders are none.
+def folders_below(root: Path, within: str = "") -> list[str]:
+    """Return the names of the folders in `root`, or in the folder called `within` there, sorted.
 
     Raises:
-        OSError: it can't be read.
+        OSError: a folder can't be read; one is a link (errno ELOOP).
 
     """
-    try:
-        with os.scandir(root) as found:
-            return sorted(each.name for each in found if each.is_dir(follow_symlinks=False))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+    place = root / within
+    if within and place.is_symlink():
+        raise _link_error(place, root)
+    names = []
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(place) as found:
+        for each in found:
+            if each.is_dir() and each.is_symlink():
+                raise _link_error(Path(each.path), root)
+            if each.is_dir():
+                names.append(each.name)
+    return sorted(names)
 
 
 def _replace(source: Entry, target: Entry) -> None:
@@ -286,5 +305,8 @@ def _replace(source: Entry, target: Entry) -> None:
 
 
 def _link_error(place: Path, root: Path) -> OSError:
-    why = f"a symbolic link lies there; expected none below {root}, which may be one as a whole"
+    why = (
+        f"a symbolic link leads from there to {os.path.realpath(place)}; expected none below"
+        f" {root}, which may be one as a whole"
+    )
     return OSError(errno.ELOOP, why, str(place))

@@ -25,6 +25,7 @@ from equigen.neardup.comparison import (
     thumb,
 )
 from equigen.neardup.signatures import DISTANCE
+from equigen.storage.below import FileBelow
 
 Pair = tuple[str, str]
 
@@ -44,13 +45,18 @@ def looks_of(pictures: Mapping[str, bytes]) -> list[StoredLook]:
     ]
 
 
+def below(file: Path) -> FileBelow:
+    """Return a file in its folder."""
+    return FileBelow(file.parent, file.name)
+
+
 def judged(
     looks: Iterable[StoredLook], files: Mapping[str, Path], known: Mapping[Pair, bool] | None = None
 ) -> dict[Pair, Judged]:
     """Return what came of each pair, and see that each came once and in order."""
     found = list(
         judged_pairs(
-            looks, {name: str(file) for name, file in files.items()}, known or {}, silent_bar
+            looks, {name: below(file) for name, file in files.items()}, known or {}, silent_bar
         )
     )
     by_pair = {(pair.first, pair.second): pair for pair in found}
@@ -192,7 +198,7 @@ def test_looks_alike_in_some_parts(tmp_path: Path) -> None:
     crop = saved(image.crop((12, 12, 228, 228)))
     made = {"whole": saved(image), "crop": crop, "other": saved(scene(5))}
     files, looks = on_disk(tmp_path, made), dict(looks_of(made))
-    thumbs = {name: thumb(file) for name, file in files.items()}
+    thumbs = {name: thumb(below(file)) for name, file in files.items()}
     boxes = {name: boxes_of(look) for name, look in looks.items()}
     assert [len(each) for each in boxes.values()] == [
         len(searched_views(look)) for look in looks.values()
@@ -208,7 +214,7 @@ def test_a_thumb_is_a_square_of_any_picture(tmp_path: Path, size_px: tuple[int, 
     """It remembers how many pixels the picture has on its shorter side."""
     file = tmp_path / "picture.png"
     file.write_bytes(saved(scene(2, (300, 300)).resize(size_px), "PNG"))
-    small = thumb(file)
+    small = thumb(below(file))
     assert small.greys.shape == (160, 160)
     assert small.side_px == min(size_px)
 

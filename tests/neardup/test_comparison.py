@@ -17,6 +17,7 @@ from equigen.images.descriptor import Box, box_of, read_descriptor
 from equigen.images.rendering import Demands
 from equigen.neardup.candidates import is_flat, may_be_alike
 from equigen.neardup.comparison import THUMB_PX, Agreement, Thumb, compare, thumb
+from equigen.storage.below import FileBelow
 
 WHOLE = Box(0, 0, 1, 1)
 
@@ -37,7 +38,7 @@ def house(seed: int) -> Image.Image:
 
 def _as_file(file: Path, body: bytes) -> Thumb:
     file.write_bytes(body)
-    return thumb(file)
+    return thumb(FileBelow(file.parent, file.name))
 
 
 def verdict_on(folder: Path, one: bytes, other: bytes) -> Agreement:

@@ -17,6 +17,7 @@ from equigen.images.check import check_picture
 from equigen.images.rendering import Demands
 from equigen.ledger.models import StoredLook
 from equigen.neardup.comparison import judged_pairs
+from equigen.storage.below import FileBelow
 
 # Of what the index calls one picture, these two are others.
 _OTHERS = frozenset({"beets/abbey-different.jpg", "songdb/freebird.jpg"})
@@ -84,7 +85,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
         for digest, file in files.items()
     ]
     judged = judged_pairs(
-        looks, {digest: str(file) for digest, file in files.items()}, {}, silent_bar
+        looks, {digest: FileBelow(folder, digest) for digest in files}, {}, silent_bar
     )
     hung = DisjointSets()
     for pair in judged:
