@@ -35,7 +35,8 @@ _SMALL_BYTES = 1 << 20
 _AHEAD_BYTES = 1 << 20
 # A worker searches rows and elements for reference cycles rarely, since they have none.
 _ALLOCATIONS_BETWEEN_GC = 100_000
-# The worker has the module path of this process, without its working folder.
+# The worker has the module path of this process, without its working folder; like it, it runs in
+# UTF-8 whatever the locale says.
 _START = (
     "import sys; sys.path[:] = sys.argv[2:]; from equigen.dumps.discogs import KINDS;"
     " from equigen.dumps.pool import work; work(sys.argv[1], KINDS)"
@@ -110,7 +111,7 @@ def _by_workers(
 
 def _started(setup: list[str | int]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603  (our own interpreter and module)
-        [sys.executable, "-c", _START, repr(setup), *sys.path],
+        [sys.executable, "-X", "utf8", "-c", _START, repr(setup), *sys.path],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         # With a small pipe, both sides wait for each other and end up on one core.

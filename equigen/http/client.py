@@ -244,7 +244,7 @@ class Client:
                 if prefix := gate.policy.ratelimit_prefix:
                     left = whole_number(response.headers.get(f"{prefix}-Remaining", ""))
                     passage.remaining = left if left >= 0 else None
-                location = response.headers.get("Location", "")
+                location = response.headers.get("Location", "").strip(" \t")
                 if not (location and response.status in _REDIRECTS):
                     return finish(gate, url, response)
                 with suppress(urllib3.exceptions.HTTPError, OSError):

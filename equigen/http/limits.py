@@ -81,7 +81,11 @@ def retry_after_s(value: str, now_s: float) -> float:
     if (seconds := whole_number(value)) >= 0:
         return min(float(seconds), _LONGEST_REST_S)
     try:
-        when = parsedate_to_datetime(value)  # one without a zone is UTC, as all dates of HTTP
+        try:
+            when = parsedate_to_datetime(value)
+        except ValueError:  # RFC 850's form is only read with a zone
+            when = parsedate_to_datetime(f"{value} GMT")
+        # One without a zone is UTC, as all dates of HTTP.
         pause_s = when.replace(tzinfo=when.tzinfo or UTC).timestamp() - now_s
         return min(max(0.0, pause_s), _LONGEST_REST_S)
     except (TypeError, ValueError, OverflowError):

@@ -358,15 +358,16 @@ def _grey_levels(values: npt.NDArray[Any], tags: Mapping[int, Any]) -> npt.NDArr
     sample_format = _first(tags, ExifTags.Base.SampleFormat)
     bits = _first(tags, ExifTags.Base.BitsPerSample) or 16
     is_inverted = _first(tags, ExifTags.Base.PhotometricInterpretation) == _MIN_IS_WHITE
-    if values.dtype.itemsize == np.uint16().itemsize:
+    is_short = values.dtype.itemsize == np.uint16().itemsize
+    # Pillow has signed numbers of 32 bits, and unsigned ones of 8, whatever the file has.
+    if sample_format == _SIGNED and bits == _BYTE_BITS:
+        values = values.view(np.int8)
+    elif not is_short and sample_format not in {_SIGNED, _FLOAT}:
+        values = values.view(np.uint32)
+    low, high = _range_of(values, bits, tags)
+    if is_short and (low, high) == (0, (1 << bits) - 1):
         levels = (values >> (bits - _BYTE_BITS)).astype(np.uint8)
     else:
-        # Pillow has signed numbers of 32 bits, and unsigned ones of 8, whatever the file has.
-        if sample_format == _SIGNED and bits == _BYTE_BITS:
-            values = values.view(np.int8)
-        elif sample_format not in {_SIGNED, _FLOAT}:
-            values = values.view(np.uint32)
-        low, high = _range_of(values, bits, tags)
         levels = np.rint((values.astype(np.float32) - low) * (255 / (high - low))).astype(np.uint8)
     return ~levels if is_inverted else levels
 
@@ -375,7 +376,8 @@ def _range_of(values: npt.NDArray[Any], bits: int, tags: Mapping[int, Any]) -> t
     """Return the values of black and white: a range that a TIFF declares, or that of its type.
 
     Floats are taken for 0 to 1, as all programs do that write pictures in them. A range counts
-    only if the values lie in it, and don't all lie in one small part of it.
+    only if the values lie in it, and don't all lie in one small part of it; but unsigned numbers of
+    16 bits or fewer have that of their type where no other fits.
 
     Raises:
         PictureError: no range fits.
@@ -395,6 +397,8 @@ def _range_of(values: npt.NDArray[Any], bits: int, tags: Mapping[int, Any]) -> t
             continue
         if low < high and (span == 0 or span * _LEAST_RANGE >= high - low):
             return float(low), float(high)
+    if values.dtype.kind == "u" and values.dtype.itemsize == np.uint16().itemsize:
+        return whole
     msg = (
         f"expected a cover, got greys from {darkest:g} to {lightest:g} without a word on which"
         " values are black and white"

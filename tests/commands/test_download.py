@@ -186,6 +186,20 @@ def test_names_are_utf_8_whatever_the_locale_says(tmp_path: Path) -> None:
     assert "PYTHONUTF8=1" in done.stderr
 
 
+@posix_only
+def test_processes_write_names_as_utf_8_whatever_the_locale_says(tmp_path: Path) -> None:
+    """The worker processes, too: a genre's folder is named by them."""
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    with ScriptedServer(Script(body=JPEG)) as server:
+        urls = [f"{server.url}/{n}.jpg" for n in range(20)]
+        rows_of(tmp_path / "data", *urls, genre="M\u00fasica")
+        done = equigen("download", "--processes", "2", cwd=tmp_path, env=ascii_only)
+    assert done.returncode == 0, done.stderr
+    names = files_of(tmp_path / "data")
+    assert len(names) == 20
+    assert all(name.startswith("M\u00fasica/") for name in names)
+
+
 def test_covers_follow_their_rows(dataset: tuple[Path, Sandbox]) -> None:
     """Rows renamed by clean, moved to another genre, or reordered keep their pictures unfetched."""
     folder, sandbox = dataset

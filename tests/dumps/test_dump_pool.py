@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from downloads import linux_only
 from dumps_made import rows_of, written
-from support import posix_only, realdata
+from support import posix_only, program_env, realdata
 
 from equigen.dumps.discogs import MASTER, RELEASE, MasterRow, ReleaseRow
 from equigen.dumps.pool import read_dump
@@ -45,6 +45,25 @@ def content_of(count: int) -> bytes:
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A masters dump of many records."""
     return written(tmp_path_factory.mktemp("large") / "masters.xml.gz", content_of(MANY))
+
+
+@posix_only
+def test_processes_read_names_as_utf_8_whatever_the_locale_says(tmp_path: Path) -> None:
+    """A dump's folder may have any name."""
+    folder = tmp_path / "M\u00fasica"
+    folder.mkdir()
+    dump = written(folder / "masters.xml", content_of(MANY))
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-X", "utf8", "-c", _READS, dump, *sys.path],
+        env=program_env(**ascii_only),
+        input=b"",
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert int(done.stdout) > 0
 
 
 def reading(

@@ -254,6 +254,15 @@ def test_a_redirect_in_raw_letters_is_followed_as_it_was_sent(charset: str, aske
     assert server.seen[1].path == f"/sp%20ace/b{asked}%20r.jpg?a=1&b=%20"
 
 
+@pytest.mark.parametrize("header", ["/x.jpg ", "/x.jpg \t ", " \t/x.jpg"])
+def test_blanks_around_an_address_are_no_part_of_it(header: str) -> None:
+    """As around any header's value."""
+    scripts = Script(302, headers={"Location": header}), Script(body=b"there")
+    with ScriptedServer(*scripts) as server, make_client() as client:
+        assert client.get(server.url, body) == b"there"
+    assert server.seen[1].path == "/x.jpg"
+
+
 def test_no_object_of_a_library_is_quoted() -> None:
     """Of a refused connection only the reason is told."""
     with listening_socket() as server:

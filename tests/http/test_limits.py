@@ -284,6 +284,8 @@ def test_headers_of_a_policy_are_not_shown() -> None:
         "Sat, 28 Nov 2026 23:26:10 GMT",
         "Sat Nov 28 23:26:10 2026",
         "Sat, 28 Nov 2026 23:26:10",
+        "Saturday, 28-Nov-26 23:26:10",
+        "Saturday, 28-Nov-26 23:26:10 GMT",
         "Sat, 28 Nov 2026 23:26:10 -0000",
         "Sat, 28 Nov 2026 15:26:10 -0800",
     ],

@@ -306,6 +306,11 @@ GREYS = np.mgrid[:256, :256][1]
         tiff((GREYS * 100).astype("<i4"), t280=(3, 0), t281=(3, 25500)),
         tiff((GREYS * 16843009 - 2**31).astype("<i4")),
         tiff((GREYS * 16843009).astype("<u4")),
+        tiff((GREYS * 4095 // 255).astype("<u2"), t280=(3, 0), t281=(3, 4095)),
+        tiff((GREYS * 4095 // 255).astype("<u2"), t340=(3, 0), t341=(3, 4095)),
+        tiff((100 + GREYS * 100).astype("<u2"), t340=(3, 100), t341=(3, 25600)),
+        tiff((4095 - GREYS * 4095 // 255).astype("<u2"), t262=(3, 0), t340=(3, 0), t341=(3, 4095)),
+        tiff((GREYS * 257).astype("<u2"), t280=(3, 0), t281=(3, 255)),
         tiff((GREYS - 128).astype("i1")),
         tiff((GREYS * 257).astype("<u2")),
         tiff((65535 - GREYS * 257).astype("<u2"), t262=(3, 0)),
@@ -317,6 +322,9 @@ GREYS = np.mgrid[:256, :256][1]
     ids=[
         "float", "float with a range", "signed 16", "signed 16 with a range",
         "signed 32 with a range", "signed 32", "unsigned 32",
+        "unsigned 16 with a range", "unsigned 16 with a trusted range",
+        "unsigned 16 with a range from 100", "inverted 16 with a range",
+        "unsigned 16 with a wrong range",
         "signed 8", "unsigned 16", "inverted 16", "inverted 8",
         "inverted float", "float with a wrong range",
     ],
@@ -324,6 +332,11 @@ GREYS = np.mgrid[:256, :256][1]
 def test_greys_of_a_tiff_keep_their_levels(body: bytes) -> None:
     """Black is the least that the format or the file says there can be, white the most."""
     assert np.abs(made(body).astype(int) - GREYS).max() <= 1
+
+
+def test_a_dark_picture_of_sixteen_bits_stays_dark() -> None:
+    """Without a declared range it is what its format says: nothing is stretched."""
+    assert made(tiff((GREYS * 2).astype("<u2"))).max() == 1
 
 
 def test_twelve_bits_are_twelve_bits() -> None:

@@ -41,7 +41,8 @@ _WORKER_ENV = {
     "PILLOW_BLOCKS_MAX": "8",
     "PILLOW_BLOCK_SIZE": "512k",
 }
-# The worker has this process's module path, without the working folder that -c adds.
+# The worker has this process's module path, without the working folder that -c adds; like it, it
+# names files in UTF-8 whatever the locale says.
 _START = (
     "import sys; sys.path[:] = sys.argv[1:];"
     " from equigen.downloading.engines.worker import main; main()"
@@ -60,7 +61,7 @@ class ProcessExecutor:
         self._sending = threading.Lock()
         with _signals_blocked():
             self._process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
-                [sys.executable, "-c", _START, *sys.path],
+                [sys.executable, "-X", "utf8", "-c", _START, *sys.path],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env={**_WORKER_ENV, **os.environ},
