@@ -13,7 +13,11 @@ from equigen.dataset.tsv import reading_tsv
 from equigen.errors import ConfigError, MissingInputError
 from equigen.schema import ASIDE, SETS, Link
 from equigen.storage.below import UNFINISHED, FileBelow, files_below, folders_below
-from equigen.storage.os_errors import translating_os_errors, translating_read_errors
+from equigen.storage.os_errors import (
+    translating_link_errors,
+    translating_os_errors,
+    translating_read_errors,
+)
 
 # Columns that split.tsv must have; it may have others.
 SET_COLUMNS: Final = ("album_id", "set", "group", "file", "sha256")
@@ -268,8 +272,10 @@ def _put(picture: FileBelow, target: FileBelow, link: Link) -> None:
         case Link.COPY:
             picture.copy(target)
         case Link.SYMLINK:
-            picture.symlink(target)
+            with translating_link_errors(target, "symbolic links"):
+                picture.symlink(target)
         case Link.HARDLINK:
-            picture.link(target)
+            with translating_link_errors(target, "hard links"):
+                picture.link(target)
         case Link.MOVE:
             picture.move(target)

@@ -1,6 +1,5 @@
 """Store the files of the covers: find, place, move, link and set them aside."""
 
-import errno
 import filecmp
 import hashlib
 import os
@@ -17,10 +16,8 @@ from equigen.ledger.ledger import SPLIT_LINK, Ledger
 from equigen.ledger.models import Cover, FileOf
 from equigen.schema import Link
 from equigen.storage.atomic import copy_file, make_folder, move_file
-from equigen.storage.os_errors import translating_os_errors, translating_read_errors
+from equigen.storage.os_errors import NO_LINKS, translating_os_errors, translating_read_errors
 
-# Errors of file systems that have no hard links, or no more of them for this file.
-_NO_LINKS = frozenset({errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS})
 _COPY = UNPLACED + "copy"
 ANY_PICTURE = Demands(min_size_px=1, max_pixels=10**9)
 
@@ -257,7 +254,7 @@ class CoverStore:
         except FileNotFoundError:
             return
         except OSError as err:
-            if err.errno not in _NO_LINKS:
+            if err.errno not in NO_LINKS:
                 with translating_os_errors(other):
                     raise
             self.has_links = False

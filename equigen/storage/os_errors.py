@@ -25,7 +25,24 @@ _ADVICE: Final = {
     errno.EROFS: "Make the file system writable",
     errno.EBUSY: "Close the program that uses it",
     errno.ENAMETOOLONG: "Choose a folder with a shorter path",
+    errno.ENOMEM: "Close other programs, or add memory",
+    errno.EMLINK: "Have files copied (`split --link copy`)",
+    **dict.fromkeys(
+        (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS),
+        "Name a place on another file system, since this one can't do that",
+    ),
+    **dict.fromkeys(
+        (errno.EINVAL, errno.EILSEQ), "Name a place on a file system that takes such names"
+    ),
 }
+# Errors of file systems that have no links, such as FAT and exFAT, or no more of them for a file.
+NO_LINKS: Final = frozenset(
+    {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+)
+
+# ERROR_INVALID_FUNCTION and ERROR_PRIVILEGE_NOT_HELD, which Python gives as EINVAL:
+# https://learn.microsoft.com/windows/win32/debug/system-error-codes
+_NO_LINKS_ON_WINDOWS: Final = frozenset({1, 1314})
 
 
 def denial(err: OSError, path: Path | None, deed: str) -> StorageError:
@@ -46,6 +63,25 @@ def denial(err: OSError, path: Path | None, deed: str) -> StorageError:
         f"{kept} {what}, then run the same command again."
     )
     return StorageError(msg)
+
+
+@contextmanager
+def translating_link_errors(path: object, kind: str) -> Iterator[None]:
+    """Turn the error of a file system that can't make the link `path` into a `StorageError`.
+
+    `kind` is the plural: "hard links". A link onto another disk is left to `denial`.
+    """
+    try:
+        yield
+    except OSError as err:
+        of_windows = getattr(err, "winerror", None) in _NO_LINKS_ON_WINDOWS
+        if err.errno == errno.EXDEV or not (err.errno in NO_LINKS or of_windows):
+            raise
+        msg = (
+            f"{path}: can't be made: {err.strerror or err}: this file system has no {kind}, or"
+            " allows none here. No cover is lost. Have files copied: `equigen split --link copy`."
+        )
+        raise StorageError(msg) from err
 
 
 @contextmanager
