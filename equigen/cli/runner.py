@@ -212,14 +212,15 @@ def _fitting(name: str, key: str, value: object, annotation: Any) -> object:  # 
     """Return a flag's value in its own type: a path, a member of an enumeration, a number."""
     from pydantic import ConfigDict, TypeAdapter, ValidationError  # noqa: PLC0415
 
+    from equigen.config.layers import expectation  # noqa: PLC0415
+
     try:
         fitting: object = TypeAdapter[object](
             annotation, config=ConfigDict(coerce_numbers_to_str=True)
         ).validate_python(value)
     except ValidationError as err:
-        first = err.errors(include_url=False)[0]
-        trouble = f"{first['msg'][:1].lower()}{first['msg'][1:]}"
-        msg = f"run({name!r}): {key}={value!r}: {trouble}. Give another value."
+        expected = expectation(err.errors(include_url=False)[0])
+        msg = f"run({name!r}): {key}={value!r}: expected {expected}. Give another value."
         raise UsageError(msg) from None
     for option in get_args(annotation)[1:]:
         least, most = getattr(option, "min", None), getattr(option, "max", None)

@@ -4,9 +4,11 @@ import json
 import os
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ from equigen.config.settings import (
 )
 from equigen.config.source_settings import DAY_PATTERN, URL_PATTERN, Credentials
 from equigen.errors import ConfigError, MissingInputError
-from equigen.http.addresses import shown_in_part
+from equigen.http.addresses import host_name, shown_in_part
 from equigen.schema import safe_text
 from equigen.storage.os_errors import why_not_utf8
 
@@ -38,19 +40,28 @@ _PATTERNS: Mapping[str, str] = {
 }
 DOTENV_NAME = ".env"
 # The usual forms of TOML lines; `_line_of` finds no others.
-_TABLE = re.compile(r"\s*\[+\s*([\w.-]+)\s*\]")
-# Expectations by pydantic's type of error; others are in its own words.
+_PART = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[\w-]+)"""
+_LINE = re.compile(rf"\s*(\[*)\s*({_PART}(?:\s*\.\s*{_PART})*)\s*[\]=]")
+# Expectations by pydantic's type of error, whose own words are those of a programmer.
 _EXPECTED = {
     **dict.fromkeys(("bool_parsing", "bool_type"), "true or false"),
-    **dict.fromkeys(("path_type", "string_type"), "text in quotes"),
-    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("path_type", "string_type", "string_unicode"), "text in quotes"),
+    **dict.fromkeys(
+        ("int_parsing", "int_type", "int_from_float", "int_parsing_size"), "a whole number"
+    ),
     **dict.fromkeys(("float_parsing", "float_type", "finite_number"), "a number"),
+    **dict.fromkeys(("model_type", "model_attributes_type", "dict_type"), "a table"),
+    **dict.fromkeys(("enum", "literal_error"), "{expected}"),
+    "list_type": "a list",
+    "tuple_type": "a list of 3 numbers",
+    "too_long": "{max_length} values",
+    "string_too_short": "text that isn't blank",
     "missing": "a value there, but it is missing",
+    "greater_than": "a number greater than {gt:g}",
     "greater_than_equal": "a number of at least {ge}",
     "less_than_equal": "a number of at most {le}",
 }
 _SECRETS = frozenset(("token", "key", "secret", "password", *Credentials.model_fields))
-_KEY = re.compile(r"\s*([\w-]+)\s*=")
 # With or without a byte order mark, which editors on Windows write.
 _ENCODING = "utf-8-sig"
 
@@ -195,7 +206,7 @@ class _Layers:
             if colon and key in _known_keys(keys):
                 keys, trouble = [*keys, key], rest
         else:
-            trouble = f"expected {_expectation(first)}, got {_given(first)!r}"
+            trouble = f"expected {expectation(first)}, got {_given(first)}"
         more = f" ({len(errors) - 1} more wrong settings)" if len(errors) > 1 else ""
         place = self._place(keys)
         return safe_text(f"{place}: {'.'.join(keys)}: {trouble}.{more} Mend it and run again.")
@@ -253,15 +264,38 @@ class _Layers:
 
 
 def _line_of(file: Path, keys: list[str]) -> int:
-    """Return the line of a key in its table; 0 where it can't be found."""
+    """Return the line of a key, or else of the table that it belongs to; 0 for none."""
     table: list[str] = []
+    tables: Counter[str] = Counter()
+    found, depth = 0, 0
     for number, line in enumerate(file.read_text(encoding=_ENCODING).splitlines(), start=1):
-        if header := _TABLE.match(line):
-            table = header[1].split(".")
-        key = _KEY.match(line)
-        if keys == table or (key and keys[: len(table) + 1] == [*table, key[1]]):
-            return number
-    return 0
+        match = _LINE.match(line)
+        path = _parts(match[2]) if match else []
+        if match and path and match[1]:
+            is_one_of_many = match[1].startswith("[[")
+            table = [*path, str(tables[match[2]])] if is_one_of_many else path
+            tables[match[2]] += is_one_of_many
+            path = table
+        elif path:
+            path = table + path
+        if depth < len(path) and keys[: len(path)] == path:
+            found, depth = number, len(path)
+        elif not found and path[: len(keys)] == keys:
+            found = number
+    return found
+
+
+def _parts(dotted: str) -> list[str]:
+    """Return the parts of a dotted key of TOML, hosts as they are compared."""
+    try:
+        level: object = tomllib.loads(f"{dotted} = 0")
+    except tomllib.TOMLDecodeError:  # a line of a longer text
+        return []
+    parts = []
+    while isinstance(level, dict):
+        ((part, level),) = level.items()
+        parts.append(host_name(part) if "hosts" in parts else part)
+    return parts
 
 
 def _is_written_as_json(table: str, key: str) -> bool:
@@ -279,14 +313,16 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _expectation(error: ErrorDetails) -> str:
+def expectation(error: ErrorDetails) -> str:
+    """Return what was expected where pydantic found an error, in the words of a config.toml."""
     context = error.get("ctx", {})
     if _is_short(error):
         return f"{int(error['loc'][-1]) + 1} values"
+    if error["type"] == "value_error":
+        return str(error["msg"]).removeprefix("Value error, ").removeprefix("expected ")
     if error["type"] == "string_pattern_mismatch":
         return _PATTERNS[context["pattern"]]
-    kind = error["msg"].removeprefix("Input should be ")
-    return _EXPECTED[error["type"]].format(**context) if error["type"] in _EXPECTED else kind
+    return _EXPECTED.get(error["type"], "another one").format(**context)
 
 
 def _is_short(error: ErrorDetails) -> bool:
@@ -294,11 +330,27 @@ def _is_short(error: ErrorDetails) -> bool:
     return error["type"] == "missing" and isinstance(error["loc"][-1], int)
 
 
-def _given(error: ErrorDetails) -> object:
-    """Return the wrong value, without the secrets of an address."""
+def _given(error: ErrorDetails) -> str:
+    """Return the wrong value as TOML writes it, without the secrets of an address."""
     value = error["input"]
     is_address = error.get("ctx", {}).get("pattern") == URL_PATTERN or "://" in str(value)
-    return shown_in_part(value) if is_address and isinstance(value, str) else value
+    return as_toml(shown_in_part(value) if is_address and isinstance(value, str) else value)
+
+
+def as_toml(value: object) -> str:
+    """Return a value about as TOML writes it."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case date() | time():
+            return value.isoformat()
+        case list() | tuple():
+            return f"[{', '.join(map(as_toml, value))}]"
+        case dict():
+            return f"{{{', '.join(f'{key} = {as_toml(each)}' for key, each in value.items())}}}"
+        case str() | int() | float():
+            return repr(value)
+    return "nothing" if value is None else f"an object of type {type(value).__name__}"
 
 
 def _known_keys(path: list[str]) -> list[str]:

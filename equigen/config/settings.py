@@ -283,8 +283,11 @@ class SplitSettings(SettingsTable):
     @field_validator("ratio")
     @classmethod
     def _adds_up(cls, value: tuple[float, float, float]) -> tuple[float, float, float]:
-        if any(share < 0 for share in value) or not math.isclose(sum(value), 1, abs_tol=1e-5):
-            msg = f"the three shares must be 0 or more and add up to 1, not to {sum(value):g}"
+        if min(value) < 0:
+            msg = f"expected shares of 0 or more, got {min(value):g}"
+            raise ValueError(msg)
+        if not math.isclose(sum(value), 1, abs_tol=1e-5):
+            msg = f"expected shares that add up to 1, got a sum of {sum(value):g}"
             raise ValueError(msg)
         return value
 

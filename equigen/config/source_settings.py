@@ -1,7 +1,7 @@
 """Define the settings of the sources of albums and covers, and the credentials."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -46,13 +46,21 @@ class SettingsTable(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _no_truth_values(cls, value: object, info: ValidationInfo) -> object:
-        # pydantic would take `true` for 1.
-        field = cls.model_fields[info.field_name or ""]
-        if isinstance(value, bool) and field.annotation is not bool:
-            expected = "a whole number" if field.annotation is int else "a number or text"
-            msg = f"expected {expected}, got {str(value).lower()}"
-            raise ValueError(msg)
+        # pydantic would take `true` for 1, also within a list.
+        kinds = _kinds(cls.model_fields[info.field_name or ""].annotation)
+        values = value if isinstance(value, (list, tuple)) else [value]
+        for each in values:
+            if isinstance(each, bool) and kinds & {int, float}:
+                expected = "a whole number" if int in kinds else "a number"
+                msg = f"expected {expected}, got {str(each).lower()}"
+                raise ValueError(msg)
         return value
+
+
+def _kinds(annotation: object) -> set[object]:
+    """Return the plain types that an annotation is made of."""
+    inner = get_args(annotation)
+    return set[object]().union(*map(_kinds, inner)) if inner else {annotation}
 
 
 class DiscogsSettings(SettingsTable):

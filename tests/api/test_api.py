@@ -195,7 +195,7 @@ def test_a_result_has_the_fields_of_json(folder: Path) -> None:
     [
         (lambda: equigen.run("fetsch"), "there is no command 'fetsch'; expected one of: init"),
         (lambda: equigen.run("split", linc=1), "there is no flag or setting 'linc'"),
-        (lambda: equigen.run("split", link="x"), "link='x': input should be 'copy'"),
+        (lambda: equigen.run("split", link="x"), "link='x': expected 'copy'"),
         (lambda: equigen.run("demo", albums=0), "albums=0: expected a number from 1 to 500"),
         (lambda: equigen.run("fetch", genre_limit=-1), "fetch.genre_limit"),
         (lambda: equigen.open("/nowhere"), "no such folder; expected a dataset's"),

@@ -1,0 +1,145 @@
+"""What is said of any wrong value of any setting: in our words, and where it stands."""
+
+import os
+import re
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+import equigen
+from equigen.config.layers import load
+from equigen.config.settings import HostSettings, LabelSettings, Settings
+from equigen.errors import ConfigError, UsageError
+
+# Words of pydantic and of Python, none of a config.toml.
+FOREIGN = re.compile(
+    r"Settings|[Tt]uple|instance|String|validation|datetime\.|[Ii]nput should|dictionary"
+    r"|Value error|valid |True|False|None|\{'|string should|pydantic|expected another one"
+)
+WRONG = [
+    '""', '" "', '"x"', "'''a\nb'''", "-1", "0", "0.5", "1e300", "-inf", "nan", "true", "false",
+    "99999999999999999999", "2000-01-01", "07:32:00", "2000-01-01T07:32:00Z", "[]", "[1]", '["x"]',
+    '[""]', "[[1]]", "[true]", "[2000-01-01]", "[0.7, 0.2, 0.05, 0.05]", "[-1, 1, 1]", "{}",
+    "{a = 1}", "[{}]", "[{a = true}]", "{a = {b = 2000-01-01}}",
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take everything that EquiGen heeds out of the environment."""
+    for name in list(os.environ):
+        if name.upper().startswith(("EQUIGEN_", "DISCOGS_")):
+            monkeypatch.delenv(name)
+
+
+def tables() -> Iterator[tuple[str, type[BaseModel], str]]:
+    """Yield the header of each table, its settings, and the lines that it needs."""
+    for name, field in Settings.model_fields.items():
+        yield f"[{name}]", type(field.default), ""
+    yield '[download.hosts."*"]', HostSettings, ""
+    yield "[download.hosts.'X.example']", HostSettings, ""
+    yield "[[fetch.label]]", LabelSettings, "name = 'Ska'\nstyle = 'Ska'\n"
+
+
+def said_of(folder: Path, toml: str) -> str:
+    """Return what is said of a config.toml; "" where it is taken."""
+    file = folder / "config.toml"
+    file.write_text(toml, encoding="utf-8")
+    try:
+        load(file)
+    except ConfigError as err:
+        return str(err)
+    return ""
+
+
+def in_our_words(said: str, toml: str) -> str:
+    """See that a message names its line, and says nothing in words of a library."""
+    assert "config.toml, line " in said, (toml, said)
+    assert len(said.splitlines()) == 1, (toml, said)
+    own = re.sub(r"got .*? Mend it|Known here: .*? Mend it", "", said.partition(": ")[2])
+    for text in (own, re.sub(r"'[^']*'", "", said.partition(": ")[2])):
+        assert not FOREIGN.search(text), (toml, said)
+    return said
+
+
+def test_any_wrong_value_of_any_setting_is_told_in_our_words(tmp_path: Path) -> None:
+    """Each one with the line where it stands."""
+    told = 0
+    for header, model, needed in tables():
+        for key in model.model_fields:
+            kept = "".join(
+                row for row in needed.splitlines(keepends=True) if not row.startswith(key)
+            )
+            for value in WRONG:
+                toml = f"\n{header}\n{kept}{key} = {value}\n"
+                if said := said_of(tmp_path, toml):
+                    in_our_words(said, toml)
+                    told += 1
+    assert told > 1000
+
+
+@pytest.mark.parametrize("value", WRONG)
+def test_a_value_in_a_tables_place_is_told_in_our_words(tmp_path: Path, value: str) -> None:
+    """Also one in a host's place, and an unknown key."""
+    for name in [*Settings.model_fields, "unknown"]:
+        if said := said_of(tmp_path, f"{name} = {value}\n"):
+            in_our_words(said, f"{name} = {value}")
+    toml = f"[download.hosts]\nx = {value}\n"
+    if said := said_of(tmp_path, toml):
+        in_our_words(said, toml)
+
+
+@pytest.mark.parametrize(
+    ("toml", "line", "said"),
+    [
+        ("[split]\nratio = [0.7, 0.2, 0.05, 0.05]", 2, "expected 3 values"),
+        ("[split]\nratio = []", 2, "expected 3 values, got []"),
+        ('[split]\nratio = "x"', 2, "expected a list of 3 numbers, got 'x'"),
+        ("[split]\nratio = [-1, 1, 1]", 2, "expected shares of 0 or more, got -1"),
+        ("split = 1", 1, "expected a table, got 1"),
+        ("[download]\n\nhosts.x = 1", 3, "expected a table, got 1"),
+        ("[download]\nhosts = {x = 1}", 2, "expected a table, got 1"),
+        ('[dataset]\ntsv = ""', 2, "expected text that isn't blank, got ''"),
+        ("[fetch]\nfrom_year = 2000-01-01", 2, "expected a whole number, got 2000-01-01"),
+        ("[fetch]\nlabels = 1", 2, "expected a list, got 1"),
+        ("[fetch]\nlabels = true", 2, "expected a list, got true"),
+        ("[dataset]\ntsv = true", 2, "expected text in quotes, got true"),
+        ("[download]\nsizes = [true]", 2, "expected a whole number, got true"),
+        ("[http]\nread_timeout_s = -1", 2, "expected a number greater than 0, got -1"),
+        ("[http]\nread_timeout_s = '1s'", 2, "expected a number, got '1s'"),
+        ('[download]\n[download.hosts."*"]\n\nper_day = -1', 4, "at least 0, got -1"),
+        ("[download.hosts.'X.Y']\nper_day = -1", 2, "at least 0, got -1"),
+        ("[download]\nhosts.'X.Y' . per_day = -1", 2, "at least 0, got -1"),
+        ('[download.hosts."*"]\nper_dy = 1', 2, "unknown key"),
+        ("[[fetch.label]]\nname = 'A'\nstyle = 'A'\n[[fetch.label]]\nname = ''", 5, "isn't blank"),
+        ("[[fetch.label]]\nname = 'A'\nstyle = 'A'\n[[fetch.label]]\nstyle = ''", 4, "missing"),
+        ("[fetch]\nlabel = [\n  {name = 'A', style = 'A', limit = -1},\n]", 2, "got -1"),
+        ("[fetch]\nlabels = [1]\n[split]\nseed = 'x'", 2, "(1 more wrong settings)"),
+    ],
+)  # fmt: skip
+def test_the_line_and_what_was_expected(tmp_path: Path, toml: str, line: int, said: str) -> None:
+    """However the table is written."""
+    message = said_of(tmp_path, toml)
+    assert f"config.toml, line {line}: " in message
+    assert said in message
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"seed": None}, {"seed": date(2000, 1, 1)}, {"ratio": (1, 0)}, {"ratio": {"a": 1}},
+        {"seed": object()}, {"split__ratio": "x"}, {"link": 3}, {"verify": "perhaps"},
+    ],
+)  # fmt: skip
+def test_a_wrong_argument_of_run_is_told_in_our_words(
+    tmp_path: Path, wrong: dict[str, Any]
+) -> None:
+    """Settings and flags alike."""
+    with pytest.raises(UsageError) as caught:
+        equigen.run("split", directory=tmp_path, **wrong)
+    own = re.sub(r"got .*? Mend it|link=\S+|verify=\S+", "", str(caught.value))
+    assert not FOREIGN.search(own), own
