@@ -33,10 +33,13 @@ class Plugin:
         return (ast.get_docstring(self.tree) or "").partition("\n")[0]
 
     def constant(self, name: str) -> ast.expr | None:
-        """Return the expression that an annotated constant of the module is set to."""
+        """Return the expression that a constant of the module is set to, annotated or not."""
         for node in self.tree.body:
-            if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == name:
-                return node.value
+            match node:
+                case ast.AnnAssign(target=ast.Name(id=named)) if named == name:
+                    return node.value
+                case ast.Assign(targets=[ast.Name(id=named)]) if named == name:
+                    return node.value
         return None
 
     def load(self) -> ModuleType:

@@ -6,11 +6,13 @@ stays fast; `_LazyCommand` stands for it until then.
 """
 
 import inspect
+import itertools
 import os
 import re
 import signal
 import sys
 import types
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, get_origin
 
@@ -19,7 +21,7 @@ from typer.core import TyperCommand
 from typer.main import get_command
 
 from equigen.cli.runner import HANDED_IN, SINGULAR, STOPPED, Common, carry_out, find_commands
-from equigen.errors import EXIT_INTERRUPTED, EquigenError, OutputClosedError
+from equigen.errors import EXIT_INTERRUPTED, EquigenError, OutputClosedError, UsageError
 from equigen.output import complain, take_over_stdout
 from equigen.plugins import Plugin
 from equigen.version import __version__
@@ -148,6 +150,7 @@ def _command(command: Plugin) -> Any:  # noqa: ANN401  (typer has no public name
         for name, parameter in inspect.signature(module.run, eval_str=True).parameters.items()
         if name not in HANDED_IN
     }
+    _require_settings(command.name, module.SETTINGS)
     settings = {_flag_name(path): path for path in module.SETTINGS}
 
     def callback(ctx: typer.Context, **values: Any) -> None:  # noqa: ANN401
@@ -187,6 +190,25 @@ def _command(command: Plugin) -> Any:  # noqa: ANN401  (typer has no public name
         context_settings={"help_option_names": ["--help", "-h"]},
     )(callback)
     return get_command(app)
+
+
+def _require_settings(command: str, paths: Iterable[str]) -> None:
+    """Make sure that all settings are there that a command declares, or a source for it.
+
+    Raises:
+        UsageError: one isn't.
+
+    """
+    from equigen.config.settings import has_setting  # noqa: PLC0415  (as in `_setting`)
+
+    for path in itertools.filterfalse(has_setting, paths):
+        from equigen.sources.base import declaring  # noqa: PLC0415
+
+        msg = (
+            f"the plug-in {(declaring(path) or command)!r}: its SETTINGS name {path!r}, which is no"
+            " setting; expected one such as 'discogs.entity'. Mend its package, or remove it."
+        )
+        raise UsageError(msg)
 
 
 def _help(module: types.ModuleType) -> str:

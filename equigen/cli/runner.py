@@ -153,6 +153,7 @@ def run_stage(
             values["directory"] = Path(directory)
         else:
             flags.setdefault("dataset", {}).update(_folder_flag(directory)["dataset"])
+    _require_all(name, module, values)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tqdm's own, where a notebook lacks its widgets
         from tqdm.auto import tqdm as bar  # noqa: PLC0415
@@ -206,6 +207,13 @@ def _sorted_out(
             raise UsageError(msg)
         flags.setdefault(table, {})[part] = value
     return flags, values
+
+
+def _require_all(name: str, module: ModuleType, values: Mapping[str, object]) -> None:
+    for key, parameter in inspect.signature(module.run).parameters.items():
+        if parameter.default is parameter.empty and key not in {*HANDED_IN, *values}:
+            msg = f"run({name!r}): {key} is missing; expected {key}=... as well."
+            raise UsageError(msg)
 
 
 def _fitting(name: str, key: str, value: object, annotation: Any) -> object:  # noqa: ANN401

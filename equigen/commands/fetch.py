@@ -49,7 +49,7 @@ from equigen.http.limits import Patience
 from equigen.labels.taxonomy import Label
 from equigen.ledger.ledger import LAST_SOURCE, Ledger
 from equigen.sources import base as sources
-from equigen.sources.base import Catalogue, LocalSource, OnlineSource, Query, Source, open_source
+from equigen.sources.base import Catalogue, LocalSource, OnlineSource, Query, Source, open_named
 from equigen.summary import Summary, Table
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def run(
         raise UsageError(msg)
     settings = context.settings
     this_year = context.now().year
-    source = open_source(settings.fetch.source, context.config)
+    source = open_named(settings.fetch.source, context.config)
     labels = settings.fetch.chosen_labels()
     years = range(settings.fetch.from_year or this_year, settings.fetch.to_year - 1, -1)
     catalogues: AbstractContextManager[Catalogue | None] = nullcontext()

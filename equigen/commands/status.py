@@ -44,7 +44,7 @@ from equigen.ledger.ledger import (
 )
 from equigen.ledger.models import Begun, PastRun, TsvFacts, read_moment, read_past_run
 from equigen.schema import ASIDE, SETS, Link
-from equigen.sources.base import LocalSource, licence_of, open_source
+from equigen.sources.base import LocalSource, licence_of, open_named
 from equigen.storage.atomic import refuse_file
 from equigen.summary import Summary, Table, as_iso
 
@@ -315,6 +315,6 @@ def _with_age(at: str, now: datetime) -> str:
 
 def _is_local(name: str, context: Context) -> bool:
     try:
-        return isinstance(open_source(name, context.config), LocalSource)
+        return isinstance(open_named(name, context.config), LocalSource)
     except UsageError:  # an online source without credentials, for instance
         return False

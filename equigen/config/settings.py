@@ -350,6 +350,13 @@ def defaults(**tables: BaseModel) -> Settings:
     return Settings.model_construct(**every | tables)
 
 
+def has_setting(path: str) -> bool:
+    """Tell whether "table.key" is a setting."""
+    table, _, key = path.partition(".")
+    field = Settings.model_fields.get(table)
+    return field is not None and key in type(field.default).model_fields
+
+
 def suggest(name: str, known: Sequence[str]) -> str:
     """Return " (did you mean ...?)" where a known name is close, else nothing."""
     by_fold = {each.casefold(): each for each in known}

@@ -225,7 +225,16 @@ def settings() -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def open_source(name: str, config: Config) -> Source:
+def declaring(setting: str) -> str:
+    """Return the name of the source that declares a setting; "" where none does."""
+    for name, source in _sources().items():
+        named = source.constant("SETTINGS")
+        if named and setting in ast.literal_eval(named):
+            return name
+    return ""
+
+
+def open_named(name: str, config: Config) -> Source:
     """Load the source called `name` (hyphens and underscores are the same) and open it.
 
     Raises:

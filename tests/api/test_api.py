@@ -17,6 +17,7 @@ from support import ROOT, posix_only, program_env
 from support import equigen as program
 
 import equigen
+from equigen.errors import UsageError
 from equigen.sandbox.server import Sandbox
 
 HEADER = "artist\talbum\talbum_index\tgenre\tyear\timage_url\talbum_id\tgenres\tnote\n"
@@ -246,3 +247,10 @@ def test_the_documented_code_runs(folder: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "total" in done.stdout
     assert "nowhere" in done.stdout
+
+
+@pytest.mark.parametrize(("stage", "named"), [("balance", "per_genre"), ("dumps", "action")])
+def test_a_parameter_that_is_missing_is_named(tmp_path: Path, stage: str, named: str) -> None:
+    """Before anything is done, and as an error of ours."""
+    with pytest.raises(UsageError, match=rf"run\('{stage}'\): {named} is missing"):
+        equigen.run(stage, directory=tmp_path)

@@ -161,7 +161,34 @@ def test_another_distribution_adds_a_source_and_a_command(plugin: Path, tmp_path
         assert from_json(ran("-m", "equigen", "hello", "--json"))["rows_in"] == 3
         api = "import equigen; print(equigen.run('hello', shout=True)['notes'])"
         assert "HELLO JAZZ" in ran("-c", api)
-        assert "coverbin, discogs" in ran(*fetch, "--source", "nosuch", code=2)
+        for name in ("nosuch", "base"):  # the latter is a module of that package, and no source
+            said = ran(*fetch, "--source", name, code=2)
+            assert f"no source is called '{name}'; expected one of: coverbin, discogs, " in said
+
+
+@pytest.mark.parametrize("module", ["source", "hello"])
+@pytest.mark.parametrize("declared", ['("coverbin.x",)', '("fetch",)', '("discogs.x",)'])
+def test_a_plugin_that_declares_no_setting_is_named(
+    plugin: Path, tmp_path: Path, module: str, declared: str
+) -> None:
+    """With that setting, in one line; commands that don't need it go on."""
+    file = plugin / "coverbin" / f"{module}.py"
+    code = file.read_text().replace("SETTINGS = ()", f"SETTINGS = {declared}")
+    file.write_text(code.replace("SETTINGS: Final = ()", f"SETTINGS: Final = {declared}"))
+
+    def ran(*command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "equigen", *command], cwd=tmp_path, capture_output=True,
+            text=True, env=program_env(PYTHONPATH=str(plugin)), check=False,
+        )  # fmt: skip
+
+    broken, name = ("fetch", "coverbin") if module == "source" else ("hello", "hello")
+    done = ran(broken, "--help")
+    assert done.returncode == 2
+    setting = declared.split('"')[1]
+    assert f"the plug-in {name!r}: its SETTINGS name {setting!r}, which is no" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert ran("counts", "--help").returncode == ran("--help").returncode == 0
 
 
 def test_a_plugin_that_is_broken_is_named(plugin: Path, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ CONFIGS: Mapping[str, tuple[bytes, Sequence[str]]] = {
     "an unknown table": (b"\n[htpp]\ntries = 3\n", ("line 2: htpp: unknown", "http")),
     "a limit of a host": (
         b'[download.hosts."a.example"]\nper_minute = "x"\n',
-        ("config.toml: download.hosts.a.example.per_minute: ", "'x'"),
+        ("config.toml, line 2: download.hosts.a.example.per_minute: ", "'x'"),
     ),
     "a value across keys": (
         b"[fetch]\nto_year = 1990\nfrom_year = 1980\n",
