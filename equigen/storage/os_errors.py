@@ -53,6 +53,8 @@ def denial(err: OSError, path: Path | None, deed: str) -> StorageError:
     named = err.filename2 or err.filename  # of two, the target
     place = Path(os.fsdecode(named)) if isinstance(named, (str, bytes, os.PathLike)) else path
     what = _ADVICE.get(err.errno or 0, "Check the disk")
+    if err.errno == errno.EINVAL and err.strerror != os.strerror(errno.EINVAL):  # `below.py`'s
+        what = _ADVICE[errno.EEXIST]
     if err.errno in _DENIED:
         closed = _closed_to_us(place) if place else None
         what = f"Mend the permissions{f' of {closed}' if closed else ''}"

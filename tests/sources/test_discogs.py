@@ -632,7 +632,7 @@ def test_the_pace_is_as_the_settings_say() -> None:
 def test_an_unknown_source_is_refused_by_name() -> None:
     """A source that is no file of the package is told, with those that are."""
     with pytest.raises(UsageError, match=r"'napster'.*discogs"):
-        sources.open_source("napster", config())
+        sources.open_named("napster", config())
 
 
 @given(st.lists(st.text(max_size=6), max_size=4))

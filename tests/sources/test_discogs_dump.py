@@ -33,7 +33,7 @@ from equigen.ledger.ledger import (
     Ledger,
 )
 from equigen.schema import COLUMNS
-from equigen.sources.base import LocalSource, open_source
+from equigen.sources.base import LocalSource, open_named
 
 TSV = "equigen_dataset.tsv"
 TEN = range(1, 11)
@@ -404,7 +404,7 @@ def test_no_network_is_needed_for_the_rows(tmp_path: Path) -> None:
     """The source has no hosts: all that it gives lies on the disk."""
     write_masters(tmp_path, [Master(1)])
     write_groups(tmp_path, [group(1, master=1)])
-    source = open_source("discogs-dump", dump_context(tmp_path).config)
+    source = open_named("discogs-dump", dump_context(tmp_path).config)
     assert isinstance(source, LocalSource)
     assert source.licence == ""
 

@@ -11,7 +11,8 @@ from support import make_context
 from equigen.commands import split
 from equigen.errors import StorageError
 from equigen.schema import Group, Link
-from equigen.storage.os_errors import READ, WRITTEN, denial
+from equigen.storage.below import FileBelow
+from equigen.storage.os_errors import READ, WRITTEN, denial, translating_read_errors
 
 ADVICE = {
     errno.ENOSPC: "Make room",
@@ -39,6 +40,14 @@ def test_the_advice_fits_the_error(code: int, deed: str) -> None:
     said = str(denial(OSError(code, os.strerror(code), "/a/b"), None, deed))
     assert said.startswith(f"/a/b: can't be {deed}: {os.strerror(code)}.")
     assert {advice for advice in ADVICE.values() if advice in said} == {ADVICE[code]}
+
+
+def test_what_is_no_file_is_to_be_moved_away(tmp_path: Path) -> None:
+    """Its name isn't what is wrong."""
+    with pytest.raises(StorageError, match=r"/a/b: can't be read: not a.*Move what lies there"):
+        with translating_read_errors(tmp_path):
+            (tmp_path / "a" / "b").mkdir(parents=True)
+            FileBelow(tmp_path, "a/b").open()
 
 
 def test_a_hard_link_onto_another_disk_names_what_works_there(
