@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from equigen.dataset.table import map_table, stamp_of
-from equigen.identity.artists import artist_ids, artist_key, artists_by_credit, count_artists
+from equigen.identity.artists import artist_ids, artists_by_credit, artists_in, count_artists
 from equigen.identity.pictures import has_no_cover
 from equigen.ledger.ledger import COVERS_CHANGED, SETTLED_COVERS, SHARED_COVERS, SHARED_IN, Ledger
 from equigen.ledger.models import (
@@ -191,7 +191,7 @@ def _find_shared(context: "Context", ledger: Ledger, settled: Collection[str]) -
     )
     credited = {album["artist"] for *_, albums in shared for album in albums}
     others = {name for _, names in found for name in names} - credited if shared else set[str]()
-    artists = artists_by_credit(credited, known=set(map(artist_key, others)))
+    artists = artists_by_credit(credited, known=artists_in(others))
     told = []
     for sha256, covers, picture, albums in shared:
         count = count_artists(

@@ -38,7 +38,7 @@ _FRONT: Final = (
 )
 _PRINTABLE: Final = "^[!-~]+$"
 _ASKABLE: Final = r"^https?://([a-z0-9-][a-z0-9.-]*)(?::[0-9]{1,5})?/[!-~]*$"
-_MAY_BE_UNCLEAN: Final = r"^[^!-~]|[^!-~]$|&[#A-Za-z][0-9A-Za-z]*;|[^\x00-\x7f]"
+_MAY_BE_UNCLEAN: Final = r"^[^!-~]|[^!-~]$|&[#A-Za-z][0-9A-Za-z]*;|[^ -~]"
 _MAY_BE_EMPTY: Final = r"(?i)spacer\.gif|default-release|st\.discogs\.com"
 _TELLING: Final = r"(?i)/[a-z]+:|discogs\.com|/release-group/|spacer\.gif|default-release"
 

@@ -9,11 +9,10 @@ from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 from equigen.http.addresses import host_name
+from equigen.identity.invisible import INVISIBLE
 
 # Each row's URL is parsed several times, within some thousand rows.
 _CACHED = 4096
-# Zero-width characters, and marks of the direction of writing.
-_INVISIBLE = dict.fromkeys([0xAD, *range(0x200B, 0x2010), *range(0x2060, 0x2065), 0xFEFF])
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _S3_PREFIX = "s3://"
 _PLAIN_URL = re.compile(
@@ -52,9 +51,9 @@ def clean_url(cell: str) -> str:
     White space at the ends and invisible characters are removed, HTML's entities ("&amp;") are
     written as what they stand for. Cleaning a clean URL changes nothing.
     """
-    text = cell.translate(_INVISIBLE).strip()
+    text = cell.translate(INVISIBLE).strip()
     while (shorter := _ENTITY.sub(lambda found: html.unescape(found[0]), text)) != text:
-        text = shorter.translate(_INVISIBLE).strip()
+        text = shorter.translate(INVISIBLE).strip()
     return text
 
 

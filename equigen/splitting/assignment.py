@@ -280,10 +280,7 @@ def _wanted(context: Context, there: Container[str]) -> _Wanted:
 def _gone_artists(before: Sequence[Placement]) -> set[str]:
     """Return the artists that were dealt before: those that are gone tie too, and may return."""
     return {
-        tie.removeprefix(_ARTIST)
-        for each in before
-        for tie in each.ties[:1]
-        if tie.startswith(_ARTIST)
+        tie.removeprefix(_ARTIST) for each in before for tie in each.ties if tie.startswith(_ARTIST)
     }
 
 
@@ -342,14 +339,17 @@ def _before(ledger: Ledger, rows: Sequence[WantedCover]) -> list[Placement]:
     if renamed:
         ledger.rename_placements(renamed)
     return [
-        replace(each, ties=tuple(map(_renewed, each.ties)))
+        replace(each, ties=tuple(filter(None, map(_renewed, each.ties))))
         for each in (ledger.placements() if renamed else before)
     ]
 
 
 def _renewed(tie: str) -> str:
-    is_artist = tie.startswith(_ARTIST)
-    return f"{_ARTIST}{artist_key(tie.removeprefix(_ARTIST))}" if is_artist else tie
+    """Return a tie with the key that its artist has now; "" for one of nobody ("V.A. / V.A.")."""
+    if not tie.startswith(_ARTIST):
+        return tie
+    key = artist_key(tie.removeprefix(_ARTIST))
+    return f"{_ARTIST}{key}" if key else ""
 
 
 def _albums(dataset: _Dataset, alike: Mapping[str, Sequence[str]]) -> Iterator[_Album]:

@@ -118,6 +118,41 @@ def test_artists_that_were_dealt_under_older_keys_are_known(tmp_path: Path) -> N
     assert [after[row["album_id"]] for row in new] == [sets[row["album_id"]] for row in rows]
 
 
+def test_artists_of_joint_credits_that_are_gone_are_known(tmp_path: Path) -> None:
+    """Where the join left no doubt, who came with whom is remembered by each of their names."""
+    rows = [
+        {**row, "artist": f"Singer {at} feat. Guest {at}"} for at, row in enumerate(catalogue(40))
+    ]
+    fill(tmp_path, rows)
+    run_split(tmp_path)
+    sets = sets_of(tmp_path)
+    new = [
+        {**row, "album_id": f"m9{at:03}", "artist": f"Guest {at} & Stranger {at}"}
+        for at, row in enumerate(rows)
+    ]
+    fill(tmp_path, new)
+    run_split(tmp_path)
+    after = sets_of(tmp_path)
+    assert [after[row["album_id"]] for row in new] == [sets[row["album_id"]] for row in rows]
+
+
+def test_what_was_tied_by_nobody_stays_and_ties_no_more(tmp_path: Path) -> None:
+    """A ledger may know "Various / Various" as an artist, in one set; new ones are free."""
+    rows = [{**row, "artist": "Various / Various"} for row in catalogue(40)]
+    fill(tmp_path, rows)
+    run_split(tmp_path)
+    sets = sets_of(tmp_path)
+    with sqlite3.connect(make_context(tmp_path).ledger) as db:
+        old = "UPDATE placements SET ties = replace(ties, '[', '[\"artist various / various\", ')"
+        assert db.execute(old).rowcount == 40
+        first = db.execute("SELECT ties FROM placements LIMIT 1").fetchone()[0]
+    db.close()
+    assert "various / various" in first
+    run_split(tmp_path)
+    assert sets_of(tmp_path) == sets
+    assert len(set(sets.values())) == 3
+
+
 def test_shares_hold_in_each_genre(tmp_path: Path) -> None:
     """Within the largest group of the genre; most of them within two albums."""
     rows = catalogue(900)

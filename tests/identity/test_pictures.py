@@ -7,12 +7,14 @@ from collections import defaultdict
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import examples
 
-from equigen.identity.pictures import has_no_cover, picture_key
+from equigen.identity.columns import clean_urls
+from equigen.identity.pictures import clean_url, has_no_cover, picture_key
 
 SEARCHES = Path(__file__).parents[3] / "shared" / "realdata" / "discogs_api" / "search"
 NAME = "R-6053273-1411113049-7215.jpeg"
@@ -210,3 +212,18 @@ def test_recorded_placeholders_are_found() -> None:
     spacers = [cover for cover in covers if urlsplit(cover).path.endswith("spacer.gif")]
     assert [cover for cover in covers if has_no_cover(cover)] == spacers
     assert len(spacers) == 2
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        0x200B, 0x200E, 0x202A, 0x202E, 0x2066, 0x2069, 0x61C, 0x180E, 0xFE0F, 0xE0101, 0xE01EF,
+        0x2800, 0xFFFC, 0, 7, 0x1B, 0x7F, 0x9F, 0xAD, 0xFEFF,
+    ],
+)  # fmt: skip
+def test_invisible_characters_are_no_part_of_an_address(mark: int) -> None:
+    """Wherever they stand, one by one and by columns."""
+    shown, url = chr(mark), "https://a.example/1.jpg"
+    copied = [f"{shown}{url}", f"{url}{shown}", url.replace("a.ex", f"a.{shown}ex")]
+    assert {clean_url(cell) for cell in copied} == {url}
+    assert set(clean_urls(pl.Series(copied))) == {url}
