@@ -93,14 +93,17 @@ class LogFile(logging.Handler):
         super().close()
 
     def _open(self) -> int:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        # A pipe without a reader fails with ENXIO instead of blocking.
-        file = os.open(self.path, flags | os.O_NONBLOCK, _MODE)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        # A pipe without a reader fails with ENXIO instead of blocking. Windows has some of these.
+        for name in ("O_CLOEXEC", "O_NONBLOCK", "O_BINARY"):
+            flags |= getattr(os, name, 0)
+        file = os.open(self.path, flags, _MODE)
         kind = os.fstat(file).st_mode
         if not (stat.S_ISREG(kind) or stat.S_ISCHR(kind) or stat.S_ISFIFO(kind)):
             os.close(file)
             raise OSError(errno.EINVAL, "neither a file nor a terminal")
-        os.set_blocking(file, True)
+        if set_blocking := getattr(os, "set_blocking", None):
+            set_blocking(file, True)
         return file
 
     def _is_log(self) -> bool:

@@ -74,7 +74,7 @@ def main() -> None:
             signal.signal(number, signal.SIG_IGN)
         # `python -m` ends with SIGINT instead of 130 where an interrupt came in generated code,
         # such as a dataclass's, though it was caught.
-        if hasattr(signal, "pthread_sigmask"):  # not on this system
+        if sys.platform != "win32":
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 

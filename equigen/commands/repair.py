@@ -127,7 +127,7 @@ def _rebuild(context: Context, damage: str, *, use_copies: bool) -> Summary:
         rebuilt = _copy_best(context, building, use_copies=use_copies)
         _add_from_files(context, building, rebuilt)
         with translating_os_errors(building):
-            with building.open("rb") as file:
+            with building.open("rb+") as file:
                 os.fsync(file.fileno())
             building.replace(context.ledger.with_name(LEDGER_NAME + BUILT))
     finally:

@@ -3,9 +3,11 @@
 A run is a `run`, a `fetch` or a `download`. A killed run leaves the record of its start.
 """
 
+import ctypes
 import json
 import os
 import signal
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, replace
@@ -34,6 +36,8 @@ RUNS = frozenset({"run", "fetch", "download"})
 STOPPED = "stopped"
 _OUTCOMES = {EXIT_DONE: "done", EXIT_PARTLY: "partly"}
 _FAILED = "failed"
+# https://learn.microsoft.com/windows/win32/api/processthreadsapi/nf-processthreadsapi-getexitcodeprocess
+_MAY_ASK, _STILL_ACTIVE, _ACCESS_DENIED = 0x1000, 259, 5
 
 
 @contextmanager
@@ -128,6 +132,16 @@ def _holder(context: Context) -> Begun | None:
 
 def _is_alive(pid: int) -> bool:
     """Return whether a process has this id on this machine; ids are reused."""
+    if sys.platform == "win32":  # where signal 0 is Ctrl-C
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+        kernel.OpenProcess.restype = ctypes.c_void_p
+        opened = kernel.OpenProcess(_MAY_ASK, 0, pid)
+        if not opened:
+            return ctypes.get_last_error() == _ACCESS_DENIED  # it belongs to another user
+        process, code = ctypes.c_void_p(opened), ctypes.c_ulong()
+        kernel.GetExitCodeProcess(process, ctypes.byref(code))
+        kernel.CloseHandle(process)
+        return code.value == _STILL_ACTIVE
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

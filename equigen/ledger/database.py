@@ -11,6 +11,7 @@ import re
 import shutil
 import sqlite3
 import stat
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -422,7 +423,7 @@ def _of_disk(path: Path, err: sqlite3.Error) -> EquigenError:
         how = f"this is a folder; expected the ledger, a file. Move it away. {_AGAIN}"
     elif not folder.is_dir():
         how = f"can't be made: {folder} is no folder. {_AGAIN}"
-    elif hasattr(os, "statvfs") and os.statvfs(folder).f_flag & os.ST_RDONLY:
+    elif sys.platform != "win32" and os.statvfs(folder).f_flag & os.ST_RDONLY:
         how = (
             "can't be written: the file system is read-only. What was there is untouched. Make it"
             f" writable, or copy the dataset to where it can be. {_AGAIN}"

@@ -146,20 +146,20 @@ def share_out(
 
 def usable_cores() -> int:
     """Return how many cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on this system
-        return os.cpu_count() or 1
+    cores = os.cpu_count() or 1
+    if sys.platform == "linux":
+        cores = len(os.sched_getaffinity(0))
+    return cores
 
 
 @contextmanager
 def _signals_blocked() -> Iterator[None]:
     """Block SIGINT and SIGTERM, so that a process started meanwhile never receives them."""
-    if not hasattr(signal, "pthread_sigmask"):  # not on this system
+    if sys.platform == "win32":  # which has no masks
         yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    else:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
