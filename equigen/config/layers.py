@@ -102,6 +102,10 @@ def load(
         raise MissingInputError(msg)
     toml = _read_toml(file) if file.is_file() else {}
     dotenv = file.parent / DOTENV_NAME
+    for each in (file, dotenv):
+        if each.exists() and not (each.is_file() or each.is_dir()):
+            msg = f"{each}: not a regular file; expected one of settings. Move it away."
+            raise ConfigError(msg)
     flags = {table: dict(values) for table, values in (flags or {}).items() if values}
     layers = _Layers(file=file, dotenv=dotenv, toml=toml, flags=flags)
     try:

@@ -19,6 +19,7 @@ from equigen.errors import InputError
 from equigen.events import tell
 from equigen.schema import REQUIRED_COLUMNS
 from equigen.storage.atomic import in_place_of
+from equigen.storage.below import open_regular
 
 if TYPE_CHECKING:
     import polars as pl
@@ -71,7 +72,7 @@ def map_table(
 
     with reading_tsv(path, made_by=made_by, required=required) as tsv:
         names, head_bytes = tsv.columns, tsv.head_bytes
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         stamp = stamp_of(file.fileno())
         reader = TableReader(path, file, names, columns, made_by, required, block_bytes)
         yield from reader.chunks(head_bytes, work)

@@ -6,6 +6,8 @@ what isn't plain, and for the words of a refusal.
 
 import codecs
 import csv
+import errno
+import io
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +21,7 @@ from equigen.errors import InputError, MissingInputError
 from equigen.events import tell
 from equigen.schema import COLUMNS, MAX_CELL_CHARS, REQUIRED_COLUMNS
 from equigen.storage.atomic import replacing
+from equigen.storage.below import open_regular
 from equigen.storage.os_errors import ESCAPED_BYTE, SAVE_AS_UTF8, bad_byte, other_encoding
 
 _MOST_NAMED_CHARS = 40
@@ -44,7 +47,7 @@ def reading_tsv(
 
     """
     try:
-        file = path.open(encoding="utf-8-sig", newline="")
+        file = io.TextIOWrapper(open_regular(path), encoding="utf-8-sig", newline="")
     except FileNotFoundError:
         msg = f"{path}: no such file. `{made_by}` makes it: run that first."
         raise MissingInputError(msg) from None
@@ -52,7 +55,8 @@ def reading_tsv(
         msg = f"{path}: this is a folder; expected a TSV file. Move it away, or mend the config."
         raise InputError(msg) from None
     except OSError as err:
-        msg = f"{path}: can't be read: {err.strerror}. Check its permissions."
+        advice = "Move it away" if err.errno == errno.EINVAL else "Check its permissions"
+        msg = f"{path}: can't be read: {err.strerror}. {advice}."
         raise InputError(msg) from None
     with file:
         tsv = Tsv(path, file, required, made_by)

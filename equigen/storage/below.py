@@ -258,8 +258,9 @@ def _regular(opened: int, path: str | os.PathLike[str]) -> BufferedReader:
     """Return an open file as an object, and refuse all but a regular one."""
     if stat.S_ISREG(os.fstat(opened).st_mode):
         return os.fdopen(opened, "rb")
+    number = errno.EISDIR if stat.S_ISDIR(os.fstat(opened).st_mode) else errno.EINVAL
     os.close(opened)
-    raise OSError(errno.EINVAL, "not a regular file", str(path))
+    raise OSError(number, "not a regular file", str(path))
 
 
 def files_below(root: Path, within: str = "") -> Iterator[str]:
