@@ -1,6 +1,7 @@
 """Drop rows that repeat an album, a picture or a cover.
 
-The first of each artist and album stays, then the first of each picture, in file order. Discogs
+The first of each artist and album stays, then the first of each picture, in file order. Spellings
+of one artist are one, and capitals and typographic marks don't tell titles apart. Discogs
 pictures are told apart by the stable part of their path, since their URLs are signed anew; other
 pictures by URL.
 
@@ -91,7 +92,7 @@ def _by_rows(context: Context) -> Summary:
     spans: list[Spans] = []
     frames: list[pl.DataFrame] = []
     stamp = stamp_of(context.tsv)
-    for span, frame in map_table(context.tsv, ["artist", "album", "image_url"], _with_pictures):
+    for span, frame in map_table(context.tsv, ["artist", "album", "image_url"], _with_keys):
         spans.append(span)
         frames.append(frame)
     why = find_duplicates(pl.concat(frames)) if frames else pl.Series(dtype=pl.String)
@@ -107,11 +108,12 @@ def _by_rows(context: Context) -> Summary:
     )
 
 
-def _with_pictures(chunk: "Chunk") -> "tuple[Spans, pl.DataFrame]":
-    from equigen.identity.columns import shown_pictures  # noqa: PLC0415
+def _with_keys(chunk: "Chunk") -> "tuple[Spans, pl.DataFrame]":
+    from equigen.identity.columns import shown_pictures, title_keys  # noqa: PLC0415
 
+    titles = title_keys(chunk.frame["album"]).alias("title")
     pictures = shown_pictures(chunk.frame["image_url"]).alias("picture")
-    return chunk.spans, chunk.frame.select("artist", "album").with_columns(pictures)
+    return chunk.spans, chunk.frame.select("artist", titles, pictures)
 
 
 def _check_conflicts(path: Path, context: Context) -> None:

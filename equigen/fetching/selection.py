@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from equigen.identity.albums import Identity
-from equigen.identity.artists import artist_key
+from equigen.identity.albums import Identity, names_key
+from equigen.identity.artists import artist_key, parts_of, sides_of
 from equigen.identity.pictures import has_no_cover
 from equigen.labels.taxonomy import Label
 from equigen.schema import Album, Listing
@@ -31,14 +31,17 @@ class Selection:
     """The state of the selection: the albums, pictures and artists taken so far.
 
     The first label that takes an album of an artist owns the artist, in all spellings that have the
-    same key and under all names of the same id, so the order matters. The state depends on the
-    `remember` and `judge` calls alone.
+    same key and under all names of the same id, so the order matters. Each part of a joint credit
+    may be an artist of its own: an album by it, before or later, is of the same label, so that
+    `split` finds nobody in two labels either. The state depends on the `remember` and `judge` calls
+    alone.
     """
 
     _ids: set[str] = field(default_factory=set)
-    _albums: set[tuple[str, str]] = field(default_factory=set)
+    _albums: set[str] = field(default_factory=set)
     _pictures: set[str] = field(default_factory=set)
     _owners: dict[str, str] = field(default_factory=dict)
+    _labels_of_parts: dict[str, set[str]] = field(default_factory=dict)
     _counts: Counter[str] = field(default_factory=Counter)
     _years: Counter[tuple[str, int]] = field(default_factory=Counter)
     _last_index: Counter[str] = field(default_factory=Counter)
@@ -53,12 +56,14 @@ class Selection:
         """
         if identity.album_id:
             self._ids.add(identity.album_id)
-        if identity.title:
-            self._albums.add((identity.artist, identity.title))
+        if key := names_key(identity.artist, identity.title):
+            self._albums.add(key)
         if identity.picture:
             self._pictures.add(identity.picture)
         for artist in _artists(identity):
             self._owners.setdefault(artist, identity.genre)
+        for part in parts_of(identity.artist):
+            self._labels_of_parts.setdefault(part, set()).add(identity.genre)
         genre = identity.genre
         self._counts[genre] += in_dataset
         self._years[genre, year] += in_dataset
@@ -94,18 +99,22 @@ class Selection:
         return Album(listing, album_index=album_index, genre=identity.genre, year=year)
 
     def _taken(self, identity: Identity) -> Skip | None:
-        if identity.album_id in self._ids or (identity.artist, identity.title) in self._albums:
+        names = names_key(identity.artist, identity.title)
+        if identity.album_id in self._ids or names in self._albums:
             return Skip.KNOWN_ALBUM
         if identity.picture in self._pictures:
             return Skip.KNOWN_PICTURE
-        owners = {self._owners.get(artist, identity.genre) for artist in _artists(identity)}
-        return Skip.OTHER_LABEL if owners - {identity.genre} else None
+        artists = _artists(identity)
+        named = [*artists, *parts_of(identity.artist)]
+        labels = {self._owners.get(artist, identity.genre) for artist in named}
+        labels.update(*(self._labels_of_parts.get(artist, ()) for artist in artists))
+        return Skip.OTHER_LABEL if labels - {identity.genre} else None
 
 
 def _artists(identity: Identity) -> list[str]:
-    """Return all by which the artist of an album is known: the key, and the ids of its source."""
+    """Return all by which an album's artists are known: keys, and the ids of its source."""
     key = artist_key(identity.artist)
-    return [key, *identity.artist_ids] if key else list(identity.artist_ids)
+    return [*([key] if key else ()), *sides_of(identity.artist), *identity.artist_ids]
 
 
 def _unfit(listing: Listing, label: Label) -> Skip | None:

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-from equigen.identity.artists import bare_artist, clean_artist, somebodys_ids
+from equigen.identity.artists import bare_artist, clean_artist, credit_key, fold, somebodys_ids
 from equigen.identity.pictures import picture_key
 from equigen.schema import Listing
 
@@ -14,13 +14,28 @@ def album_key(*, album_id: str, artist: str, title: str, picture: str) -> str:
     """Return an album's key: its id, or a digest of artist, title and picture where it has none.
 
     `picture` is the picture's key. The artist counts as `clean` leaves it, so that cleaning a row
-    doesn't change its key, without asterisks and numbers, all of which `clean` used to remove. A
-    digest reads "row:" and 32 hex digits.
+    doesn't change its key, without asterisks and numbers, all of which `clean` used to remove; the
+    title counts to the letter, since ledgers remember the digest. It reads "row:" and 32 hex
+    digits.
     """
     if album_id:
         return album_id
     told = f"{bare_artist(artist).replace('*', '')}\0{title}\0{picture}".encode("utf-8", "replace")
     return f"row:{hashlib.blake2b(told, digest_size=_DIGEST_BYTES).hexdigest()}"
+
+
+def title_key(title: str) -> str:
+    """Return the key of a title, which is folded as artists are; "" for one that shows nothing."""
+    return fold(title)
+
+
+def names_key(artist: str, title: str) -> str:
+    """Return what makes two albums the same by their names; "" for an album without a title.
+
+    `fetch` and `dedupe` take one album of a key. Many different albums of an artist lack a title.
+    """
+    key = title_key(title)
+    return f"{credit_key(artist)}\0{key}" if key else ""
 
 
 @dataclass(frozen=True, slots=True)

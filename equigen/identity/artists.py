@@ -25,7 +25,7 @@ _NO_LETTERS = "* "
 # Names that stand for no single artist: Discogs' own placeholders (https://support.discogs.com:
 # "Various", "Unknown Artist", "No Artist", "Anonymous", "Traditional", "Folk Artist"), and their
 # spellings in other catalogues and in lists made by hand.
-_NOBODY = frozenset((
+NOBODY = frozenset((
     "various", "various artist", "various artists", "va", "v.a.", "v.a", "v/a", "v. a.", "aa.vv.",
     "aa.vv", "aa. vv.", "aavv", "unknown", "unknown artist", "unknown artists", "no artist",
     "anonymous", "traditional", "folk artist", "soundtrack", "original soundtrack", "ost",
@@ -57,6 +57,13 @@ _MARKS = str.maketrans({
 # people write by hand. White space around a join is trimmed later, since matching it here would be
 # slow on long runs. A word beside "&" belongs to a name ("A & With B"), as keys are joined by it.
 _DOTS = r"\u00b7\u2219\u22c5\u2027"
+JOIN_WORDS = (
+    r"'?n'?|feat|featuring|starring|ft|with|and"
+    r"|vs\.?|versus|meets|presents?:?|pres\.?|presenta|apresenta|introducing|accompanied by"
+    r"|in association with|conducted by|aka|a\.k\.a\.|a/k/a|x|y|et|und|e|ed|en|og|och|i|ja|con|com"
+    r"|mit|avec|met|med|\u03b4\u03b9\u03b5\u03cd\u03b8\u03c5\u03bd\u03c3\u03b9\u03c3"
+    r"|\u03b4\u03b9\u03b5\u03cd\u03b8\u03c5\u03bd\u03c3\u03b7|\u03c0\u03bf\u03af\u03b7\u03c3\u03b7"
+)
 _JOIN = re.compile(
     r"[,;/+&=\u00d7\u2022]"
     r"|(?<![^\s(\[])(?:(?:feat|ft)[.:]|w/)"
@@ -64,11 +71,7 @@ _JOIN = re.compile(
     # Not in "Col\u00b7lectiu", and not between the parts of a foreign name in Han, Kana or Hangul.
     rf"|(?<=[^\W\u3040-\u9fff\uac00-\ud7a3])[{_DOTS}](?=\w)(?!l)"
     r"|(?<=[^\s(\[])-(?=\s(?!&))|(?<=\s)(?<!&\s)-(?=\w)"
-    rf"|(?<=[\s(\[])(?<!&\s)(?:[-|\u25cf\u30fb{_DOTS}]|'?n'?|feat|featuring|starring|ft|with|and"
-    r"|vs\.?|versus|meets|presents?:?|pres\.?|presenta|apresenta|introducing|accompanied by"
-    r"|in association with|conducted by|aka|a\.k\.a\.|a/k/a|x|y|et|und|e|ed|en|og|och|i|ja|con|com"
-    r"|mit|avec|met|med|\u03b4\u03b9\u03b5\u03cd\u03b8\u03c5\u03bd\u03c3\u03b9\u03c3"
-    r"|\u03b4\u03b9\u03b5\u03cd\u03b8\u03c5\u03bd\u03c3\u03b7|\u03c0\u03bf\u03af\u03b7\u03c3\u03b7)(?=\s(?!&))"
+    rf"|(?<=[\s(\[])(?<!&\s)(?:[-|\u25cf\u30fb{_DOTS}]|{JOIN_WORDS})(?=\s(?!&))"
 )
 # Those with an artist on either side of them always; "&" and "and" stand in names of one as well.
 _SURE = frozenset((
@@ -80,12 +83,12 @@ _AND_IN_LISTS = frozenset("yei")
 # The articles of the languages that credits use: moved in front of the name they stand behind
 # ("Lobos, Los", "Lobos (Los)"), and dropped there. Some are letters, words or beginnings of names
 # as often ("A", "As One", "An Cafe", "Lo Fidelity Allstars"): they are moved only.
-_ARTICLES = frozenset((
+ARTICLES = frozenset((
     "the", "der", "die", "das", "los", "las", "el", "la", "le", "les", "il", "gli", "os", "de",
     "het", "den", "det",
 ))  # fmt: skip
 _MOVED_ONLY = frozenset(("a", "an", "as", "i", "l'", "lo", "o"))
-_IN_BRACKETS = re.compile(rf"(.+?) ?[(\[]({'|'.join(sorted(_ARTICLES))})[)\]]")
+_IN_BRACKETS = re.compile(rf"(.+?) ?[(\[]({'|'.join(sorted(ARTICLES))})[)\]]")
 _THE, _LES = "the", "les"
 _PLURAL = re.compile(r"[sx]\b")
 # Words for those who play along: an orchestra of its own name is an artist, "His Orchestra" isn't.
@@ -139,7 +142,7 @@ def _tidy(text: str) -> str:
 def _is_nobody(folded: str) -> bool:
     """Tell whether a name stands for nobody in particular, in brackets or not."""
     inner = folded[1:-1].strip() if folded[:1] in "([" and folded[-1:] in ")]" else folded
-    return folded in _NOBODY or inner in _NOBODY
+    return folded in NOBODY or inner in NOBODY
 
 
 def artist_key(name: str) -> str:
@@ -151,6 +154,14 @@ def artist_key(name: str) -> str:
     for nobody in particular. The key of a key is that key.
     """
     return _read(name).key
+
+
+def credit_key(name: str) -> str:
+    """Return the key of an album's artist: `artist_key`, or of nobody in particular the spelling.
+
+    So albums by "Various" and by "Unknown Artist" stay apart.
+    """
+    return artist_key(name) or _folded(name)
 
 
 def artist_ids(cell: str) -> list[str]:
@@ -245,14 +256,19 @@ def _sides(names: Sequence["_Name"]) -> Iterator[str]:
     return filter(None, found if len(sides) > 1 else ())
 
 
-def _folded(name: str) -> str:
-    """Fold what tells no artists apart by itself: marks, forms and capital letters."""
-    text = clean_artist(name).translate(_MARKS).translate(INVISIBLE)
+def fold(text: str) -> str:
+    """Fold Unicode's forms, invisible characters, typographic marks, capitals, white space."""
+    text = text.translate(_MARKS).translate(INVISIBLE)
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
         text = unicodedata.normalize("NFKC", text.casefold()).translate(_MARKS)
         text = text.translate(INVISIBLE)
-    return _WHITE_SPACE.sub(" ", clean_artist(text.casefold())).strip()
+    return _WHITE_SPACE.sub(" ", text.casefold()).strip()
+
+
+def _folded(name: str) -> str:
+    """Fold what tells no artists apart by itself: Discogs' marks, and what `fold` does."""
+    return clean_artist(fold(clean_artist(name)))
 
 
 class _Name(NamedTuple):
@@ -303,7 +319,7 @@ def _joins(folded: str) -> list[re.Match[str]]:
             before = folded[kept[-1].end() if kept else 0 : join.start()].strip()
             after = folded[join.end() : found[at + 1].start() if at + 1 < len(found) else None]
             is_listed = bool(kept) and kept[-1][0] == "," and join[0] in _AND_IN_LISTS
-            if not after.strip() or before in _ARTICLES or not (before or is_listed):
+            if not after.strip() or before in ARTICLES or not (before or is_listed):
                 continue
         kept.append(join)
     return kept
@@ -316,7 +332,7 @@ def _is_sure(join: re.Match[str]) -> bool:
 
 
 def _stands_behind(article: str, name: str, *, is_last: bool) -> bool:
-    return article in _ARTICLES or (article in _MOVED_ONLY and is_last and len(name) > 1)
+    return article in ARTICLES or (article in _MOVED_ONLY and is_last and len(name) > 1)
 
 
 def _without_article(name: str) -> str:
@@ -330,9 +346,9 @@ def _without_article(name: str) -> str:
     while rest and article == _THE:
         name = rest
         article, _, rest = name.partition(" ")
-    is_double = rest.partition(" ")[0] in _ARTICLES or rest.startswith("l'")
+    is_double = rest.partition(" ")[0] in ARTICLES or rest.startswith("l'")
     is_first_name = article == _LES and not _PLURAL.search(rest)
-    return rest if rest and article in _ARTICLES and not (is_double or is_first_name) else name
+    return rest if rest and article in ARTICLES and not (is_double or is_first_name) else name
 
 
 def _key_of(names: Iterable[str]) -> str:

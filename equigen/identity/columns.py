@@ -4,12 +4,14 @@ Each fast way is taken only for values of which it is proven that both agree; fo
 function itself is called.
 """
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
 import polars as pl
 
-from equigen.identity.artists import clean_artist
+from equigen.identity.albums import title_key
+from equigen.identity.artists import ARTICLES, JOIN_WORDS, NOBODY, clean_artist, credit_key
 from equigen.identity.pictures import clean_url, has_no_cover, host_of, is_placeholder, picture_key
 
 # Letters that no cleaning changes: each is its own NFC and composes with nothing before it, is no
@@ -19,6 +21,21 @@ PLAIN_LETTERS: Final = (
     r"\x{4e00}-\x{9fff}\x{ac00}-\x{d7a3}"
 )
 _PLAIN_NAME: Final = f"^[{PLAIN_LETTERS}]+(?: [{PLAIN_LETTERS}]+)*$"
+# Letters of titles and of artists that folding changes by lower case alone: each is its own NFKC,
+# also in lower case, which is its case folding, and no typographic mark. Artists have no bracket,
+# asterisk or sign that joins them.
+_FOLDED_BY_CASE: Final = (
+    r"\x{c0}-\x{d6}\x{d8}-\x{de}\x{e0}-\x{12f}\x{131}\x{134}-\x{13e}\x{141}-\x{148}\x{14a}-\x{17e}"
+    r"\x{400}-\x{481}\x{48a}-\x{52f}\x{3041}-\x{3096}\x{30a1}-\x{30fa}\x{4e00}-\x{9fff}"
+    r"\x{ac00}-\x{d7a3}"
+)
+TITLE_LETTERS: Final = rf"!-_a-~{_FOLDED_BY_CASE}"
+ARTIST_LETTERS: Final = rf"!-%'\-.0-:<>-Z\\^_a-{{}}~{_FOLDED_BY_CASE}"
+_PLAIN_TITLE: Final = f"^[{TITLE_LETTERS}]+(?: [{TITLE_LETTERS}]+)*$"
+_PLAIN_ARTIST: Final = f"^[{ARTIST_LETTERS}]+(?: [{ARTIST_LETTERS}]+)*$"
+_MAY_BE_JOINED: Final = rf"'n'|- | -|(?:^| )(?:feat|ft)[.:]| (?:{JOIN_WORDS}) "
+_THE: Final = "the "
+_HAS_ARTICLE: Final = f"^(?:{'|'.join(sorted(ARTICLES))}) "
 
 # Subsets of what `picture_key` looks for, of addresses as the services give them out.
 _SIGNED: Final = (
@@ -52,15 +69,38 @@ class Duplicate(StrEnum):
 
 def clean_artists(names: pl.Series) -> pl.Series:
     """Return `clean_artist` of each name."""
-    odd = (~names.str.contains(_PLAIN_NAME)).arg_true()
-    if not len(odd):
-        return names
-    known: dict[str, str] = {}
-    cleaned = [
-        known.get(name) or known.setdefault(name, clean_artist(name))
-        for name in names.gather(odd).to_list()
-    ]
-    return names.clone().scatter(odd, cleaned)
+    return _with_exact(names, names, ~names.str.contains(_PLAIN_NAME), clean_artist)
+
+
+def title_keys(titles: pl.Series) -> pl.Series:
+    """Return `title_key` of each title."""
+    odd = ~titles.str.contains(_PLAIN_TITLE)
+    return _with_exact(titles.str.to_lowercase(), titles, odd, title_key)
+
+
+def credit_keys(names: pl.Series) -> pl.Series:
+    """Return `credit_key` of each name."""
+    lower = names.str.to_lowercase()
+    bare = lower.str.strip_prefix(_THE)
+    odd = (
+        ~names.str.contains(_PLAIN_ARTIST)
+        | lower.str.contains(_MAY_BE_JOINED)
+        | bare.str.contains(_HAS_ARTICLE)
+        | bare.is_in(list(NOBODY))
+    )
+    return _with_exact(bare, names, odd, credit_key)
+
+
+def _with_exact(
+    answers: pl.Series, cells: pl.Series, odd: pl.Series, exact: Callable[[str], str]
+) -> pl.Series:
+    """Put the exact answers into those of the fast way where cells are odd, one for each value."""
+    at = odd.arg_true()
+    if not len(at):
+        return answers
+    found = cells.gather(at).to_list()
+    known = {cell: exact(cell) for cell in set(found)}
+    return answers.clone().scatter(at, [known[cell] for cell in found])
 
 
 def clean_urls(cells: pl.Series) -> pl.Series:
@@ -154,22 +194,26 @@ def _other_keys(urls: pl.Series) -> pl.Series:
 def find_duplicates(rows: pl.DataFrame) -> pl.Series:
     """Return the reason why each row is a duplicate of an earlier one; null where it is kept.
 
-    `rows` has `artist`, `album` and `picture`, as `shown_pictures` returns it. The first row of
-    each artist and album is kept, then the first of each picture. Names are compared to the letter.
-    An album without a title is only a duplicate of one with the same artist, (empty) title and
-    picture, since many different albums of an artist may lack theirs.
+    `rows` has the `artist` cells, `title` as `title_keys` returns it, and `picture` as
+    `shown_pictures` does. The first row of each album, told by its names as `names_key` has it, is
+    kept, then the first of each picture. An album without a title is only a duplicate of one with
+    the same artist, (empty) title and picture, since many different albums of an artist may lack
+    theirs.
     """
-    artist, title, picture = pl.col("artist"), pl.col("album"), pl.col("picture")
+    # Only rows whose title repeats can repeat an album: the artists of all others don't matter.
+    repeating = rows["title"].is_duplicated().arg_true()
+    artist, title, picture = pl.col("artist"), pl.col("title"), pl.col("picture")
+    some = rows[repeating].with_columns(credit_keys(rows["artist"].gather(repeating)))
     # No cell holds a NUL: nothing else is written like this.
     untitled = pl.concat_str(artist, pl.lit("\0\0"), picture)
-    pairs = rows.select(
+    names = some.select(
         pl.when(title != "").then(pl.concat_str(artist, pl.lit("\0"), title)).otherwise(untitled)
     ).to_series()
-    is_album = ~pairs.is_first_distinct()
-    del pairs
+    albums = repeating.filter(~names.is_first_distinct())
+    is_album = pl.repeat(value=False, n=rows.height, eager=True).scatter(albums, values=True)
     shown = (~is_album & (rows["picture"] != "")).arg_true()
     repeated = ~rows["picture"].gather(shown).is_first_distinct()
-    titled = rows["album"].gather(shown) != ""
+    titled = rows["title"].gather(shown) != ""
     why = pl.Series([None], dtype=pl.String).new_from_index(0, rows.height)
     why = why.scatter(shown.filter(repeated & titled), str(Duplicate.PICTURE))
-    return why.scatter(is_album.arg_true(), str(Duplicate.ALBUM))
+    return why.scatter(albums, str(Duplicate.ALBUM))

@@ -167,7 +167,7 @@ def dealt_by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool
         gone = {row.album for row in wanted.rows} - {row.album for row in rows}
         ledger.forget_placements(gone)
         before = [each for each in before if each.album not in gone]
-    artists = artists_by_credit(wanted.credits, known=_gone_artists(before))
+    artists = artists_by_credit(wanted.credits, known=dealt_artists(before))
     pairs: list[Edge] = []
     if group.uses(_COVER):
         files = {digest: FileBelow(context.images, path) for path, digest in digests.items()}
@@ -277,11 +277,10 @@ def _wanted(context: Context, there: Container[str]) -> _Wanted:
     return _Wanted(list(rows.values()), named)
 
 
-def _gone_artists(before: Sequence[Placement]) -> set[str]:
+def dealt_artists(before: Sequence[Placement]) -> set[str]:
     """Return the artists that were dealt before: those that are gone tie too, and may return."""
-    return {
-        tie.removeprefix(_ARTIST) for each in before for tie in each.ties if tie.startswith(_ARTIST)
-    }
+    ties = (tie for each in before for tie in each.ties if tie.startswith(_ARTIST))
+    return {_renewed(tie).removeprefix(_ARTIST) for tie in ties}
 
 
 def _looseness(dataset: _Dataset, before: Sequence[Placement]) -> dict[str, int]:

@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from operator import attrgetter
 from pathlib import Path
 
@@ -11,12 +12,14 @@ from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.covers import WantedCover, dataset_covers
 from equigen.dataset.layouts import LEFT_OVER, Place
 from equigen.dataset.tsv import reading_tsv
-from equigen.errors import InputError, LeakError, MissingInputError
+from equigen.errors import EquigenError, InputError, LeakError, MissingInputError
 from equigen.identity.artists import artist_ids, artists_by_credit
+from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import StoredLook
 from equigen.neardup.comparison import judged_pairs
 from equigen.neardup.search import describe
 from equigen.schema import SETS
+from equigen.splitting.assignment import dealt_artists
 from equigen.storage.below import FileBelow
 from equigen.storage.os_errors import READ, denial, translating_read_errors
 from equigen.summary import Summary
@@ -42,7 +45,8 @@ def prove_none(context: Context) -> Summary:
         msg = f"{context.split}: no sets there. `equigen split` makes them: run that first."
         raise MissingInputError(msg)
     rows = _rows_of_files(context)
-    artists = artists_by_credit(row.artist for row in rows.values())
+    credits_ = (row.artist for row in rows.values())
+    artists = artists_by_credit(credits_, known=_dealt_artists(context))
     first: dict[str, Place] = {}
     leaks: dict[str, list[Place]] = {}
     shown: dict[str, list[Place]] = {}
@@ -126,6 +130,17 @@ def _rows_of_files(context: Context) -> dict[str, WantedCover]:
             msg = f"{err} `equigen split` writes it anew."
             raise InputError(msg) from None
     return by_path
+
+
+def _dealt_artists(context: Context) -> set[str]:
+    """Return the artists that `split` dealt, also those that are gone, as far as they are known.
+
+    They can only add ties to those of the rows, so a ledger that can't be read hides no leak.
+    """
+    if context.ledger.exists():
+        with suppress(EquigenError), Ledger(context.ledger, read_only=True) as ledger:
+            return dealt_artists(ledger.placements())
+    return set()
 
 
 def _listed(table: Path) -> Iterator[tuple[str, str]]:

@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import pytest
 from support import make_context, read_rows, write_rows
 
 from equigen.commands import dedupe
+from equigen.fetching.selection import Selection, Skip
+from equigen.labels.taxonomy import builtin_labels
+from equigen.schema import Album, Listing
 
 SIGNED = "https://i.discogs.com/{}/rs:fit/g:sm/q:90/h:600/w:600/{}.jpeg"
 # "s3://discogs-database-images/R-9913211-1488436388-9998.jpeg", as recorded.
@@ -46,6 +50,45 @@ def test_discogs_pictures_are_one_whatever_their_signature(tmp_path: Path) -> No
         ("E", "5", "http://x/a.jpg?v=2"),
     ]
     assert run_dedupe(tmp_path, *rows) == [rows[0], rows[3], rows[4]]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("PRINCE", "Q"), ("Prince", "Q")),
+        (("Prince", "Q"), ("Prince (2)", "Q")),
+        (("Beatles*", "Q"), ("The Beatles", "Q")),
+        (("Guns N' Roses", "Don't"), ("Guns N\u2019 Roses", "Don\u2019t")),
+        (("A & B", "Q"), ("B And A", "Q")),
+        (("Prince", "PURPLE  Rain\u200b"), ("Prince", "Purple Rain")),
+        (("Prince", "\ufb01ve"), ("Prince", "FIVE")),
+    ],
+)
+def test_spellings_of_one_album_are_one(
+    tmp_path: Path, one: tuple[str, str], other: tuple[str, str]
+) -> None:
+    """Artists have one key, and titles differ in what is folded; `fetch` takes one of them too."""
+    rows = [(*one, "https://a.example/1"), (*other, "https://a.example/2")]
+    assert run_dedupe(tmp_path, *rows) == rows[:1]
+    selection, label = Selection(), builtin_labels(genre_limit=3, world_limit=2)[0]
+    nothing: tuple[str, ...] = ()
+    verdicts = [
+        selection.judge(
+            Listing(a, b, "1999", url, url, nothing, nothing, "", nothing), label, year_asked=1999
+        )
+        for a, b, url in rows
+    ]
+    assert isinstance(verdicts[0], Album)
+    assert verdicts[1:] == [Skip.KNOWN_ALBUM]
+
+
+def test_other_albums_stay(tmp_path: Path) -> None:
+    """Titles have articles, joins, numbers, marks and accents of their own; nobody is no artist."""
+    titles = ["Q", "The Q", "Q (2)", "Q*", "Q & R", "R & Q", "\u00ca", "E", "Q.", "Q!"]
+    nobody = ["", "Various", "Unknown Artist"]
+    names = [*(("Prince", title) for title in titles), *((name, "Hits") for name in nobody)]
+    rows = [(*each, f"https://a.example/{at}") for at, each in enumerate(names)]
+    assert run_dedupe(tmp_path, *rows) == rows
 
 
 def test_albums_without_a_title_are_no_duplicates_of_each_other(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from support import examples
 
 from equigen.fetching.selection import Selection, Skip
-from equigen.identity.albums import Identity
-from equigen.identity.artists import artist_key, clean_artist
+from equigen.identity.albums import Identity, names_key
+from equigen.identity.artists import artist_key, artists_by_credit
 from equigen.identity.pictures import picture_key
 from equigen.labels.taxonomy import Label, builtin_labels
 from equigen.schema import Album, Listing
@@ -154,6 +154,42 @@ def test_an_artist_in_two_spellings_belongs_to_one_label(
     taken(selection.judge(other(3, artist=second), JAZZ, year_asked=1999))
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Miles Davis", "Miles Davis & John Coltrane"),
+        ("Miles Davis & John Coltrane", "MILES DAVIS"),
+        ("Simon & Garfunkel", "Simon & Garfunkel feat. Nina"),
+        ("A, B & C", "B & C"),
+        ("A1 feat. B1", "C1 feat. B1"),
+    ],
+)
+@pytest.mark.parametrize("in_an_earlier_run", [False, True])
+def test_a_joint_album_is_of_the_label_of_its_artists(
+    first: str, second: str, *, in_an_earlier_run: bool
+) -> None:
+    """Whichever comes first; what `split` would tie is in one label."""
+    assert any(len(each) > 1 for each in artists_by_credit([first, second]).values())
+    selection = Selection()
+    if in_an_earlier_run:
+        identity = Identity.of(other(1, artist=first), "Jazz")
+        selection.remember(identity, album_index=1, in_dataset=True)
+    else:
+        taken(selection.judge(other(1, artist=first), JAZZ, year_asked=1999))
+    assert selection.judge(other(2, artist=second), BLUES, year_asked=1999) is Skip.OTHER_LABEL
+    taken(selection.judge(other(3, artist=second), JAZZ, year_asked=1999))
+
+
+def test_who_is_in_joint_albums_of_two_labels_alone_belongs_to_neither() -> None:
+    """Two joint albums are tied by nobody who stands alone; an album of his would tie them."""
+    selection = Selection()
+    taken(selection.judge(other(1, artist="A1 & B1"), JAZZ, year_asked=1999))
+    taken(selection.judge(other(2, artist="A1 & C1"), BLUES, year_asked=1999))
+    for label in (JAZZ, BLUES, SALSA):
+        assert selection.judge(other(3, artist="A1"), label, year_asked=1999) is Skip.OTHER_LABEL
+    taken(selection.judge(other(4, artist="B1"), JAZZ, year_asked=1999))
+
+
 @pytest.mark.parametrize("in_an_earlier_run", [False, True])
 def test_an_artist_of_one_id_belongs_to_one_label(*, in_an_earlier_run: bool) -> None:
     """The source may call it anything; "Various" has an id and belongs to none."""
@@ -294,9 +330,25 @@ CANDIDATES = st.lists(
         st.builds(
             Listing,
             artist=st.sampled_from(
-                ["Nina", "NINA", "Nina*", "Nina (2)", "Miles", "Various", "VARIOUS", "***", ""]
+                [
+                    "Nina",
+                    "NINA",
+                    "Nina*",
+                    "Nina (2)",
+                    "Miles",
+                    "Various",
+                    "VARIOUS",
+                    "***",
+                    "",
+                    "Nina & Miles",
+                    "Miles, Nina & Eunice",
+                    "Eunice",
+                    "Nina & Various",
+                    "Abbey feat. Nina",
+                    "Abbey vs. Max",
+                ]
             ),
-            title=st.sampled_from(["", "X", "Y"]),
+            title=st.sampled_from(["", "X", "x", "Y"]),
             year=st.sampled_from(["", "1999"]),
             image_url=st.sampled_from(["", *(f"https://a.example/{n}.jpg" for n in range(8))]),
             album_id=st.sampled_from(["discogs:m1", "discogs:m2", "discogs:r1", "discogs:r2"])
@@ -332,11 +384,11 @@ def test_what_was_taken_fits_together(
     listings = [album.listing for album in albums]
     assert len({item.album_id for item in listings}) == len(albums)
     assert len({picture_key(item.image_url) for item in listings}) == len(albums)
-    titled = [(clean_artist(item.artist), item.title) for item in listings if item.title]
+    titled = [key for item in listings if (key := names_key(item.artist, item.title))]
     assert len(set(titled)) == len(titled)
-    owners = {(artist_key(album.listing.artist), album.genre) for album in albums}
-    owned = [artist for artist, _ in owners if artist]
-    assert len(set(owned)) == len(owned)
+    artists = artists_by_credit(item.artist for item in listings)
+    owners = {(key, album.genre) for album in albums for key in artists[album.listing.artist]}
+    assert len({artist for artist, _ in owners}) == len(owners)
     for label in (BLUES, JAZZ, SALSA):
         indexes = [album.album_index for album in albums if album.genre == label.genre_name]
         assert indexes == list(range(1, len(indexes) + 1))

@@ -11,15 +11,20 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support import examples
 
-from equigen.identity.artists import clean_artist
+from equigen.identity.albums import title_key
+from equigen.identity.artists import ARTICLES, NOBODY, clean_artist, credit_key, fold
 from equigen.identity.columns import (
+    ARTIST_LETTERS,
     PLAIN_LETTERS,
+    TITLE_LETTERS,
     clean_artists,
     clean_urls,
+    credit_keys,
     find_duplicates,
     picture_hosts,
     picture_keys,
     shown_pictures,
+    title_keys,
 )
 from equigen.identity.pictures import (
     clean_url,
@@ -115,6 +120,51 @@ def test_plain_letters_change_by_nothing() -> None:
     assert unicodedata.normalize("NFC", text[::-1]) == text[::-1]
 
 
+WORDS = st.sampled_from(
+    ("The", "LOS", "les", "O", "a", "Clash", "Various", "VA", "Jay-Z", "AC/DC", "Lobos,", "(2)",
+     "Bj\u00f6rk*", "Wei\u00df", "(live)", "Y", "x", "N", "'n'", "and", "Feat.", "ft.x", "vs",
+     "vs.", "a.k.a.", "accompanied", "by", "w/", "[with", "&", "+", "=", "-", "|", "`", "12",
+     "\u00b7", "\u00d7", "\u00f7", "\u00b2", "\u00b4", "\u2010", "\u2019s", "\ufb01ve", "\u0130",
+     "\u01f0", "\u017f", "\u200b", "\ufe0f", "\u041c\u0443\u0439", "\u03a3\u0391\u03a3", "\u590f",
+     "\u30ab\u3099", "\u1100\u1161", "\uac00", "\u11a8", "\u0301", "")
+)  # fmt: skip
+CREDITS = st.one_of(
+    NAMES,
+    st.builds(
+        str.join, st.sampled_from((" ", " ", "  ", "\u00a0", "")), st.lists(WORDS, max_size=5)
+    ),
+    st.sampled_from((*sorted(NOBODY), *sorted(ARTICLES))),
+)
+
+
+@given(st.lists(CREDITS, max_size=12))
+@example(["the various", "The The", "los los x", "Los Los", "An Die  Y", "a x y b"])
+@examples(800)
+def test_names_of_columns_are_those_of_cells(cells: list[str]) -> None:
+    """A column of artists or of titles has the keys that each cell has; a key's key is itself."""
+    column = pl.Series(cells, dtype=pl.String)
+    assert credit_keys(column).to_list() == list(map(credit_key, cells))
+    titles = title_keys(column)
+    assert titles.to_list() == list(map(title_key, cells))
+    assert title_keys(titles).to_list() == titles.to_list()
+    assert column.to_list() == cells
+
+
+def test_plain_letters_are_folded_by_lower_case_alone() -> None:
+    """Each by itself and all in one text; those of artists are letters of titles, too."""
+    letters = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
+    column = pl.Series(letters)
+    plain = column.filter(column.str.contains(f"^[{TITLE_LETTERS}]$"))
+    assert len(plain) > 30_000
+    assert plain.str.to_lowercase().to_list() == list(map(fold, plain.to_list()))
+    text = "".join(plain.to_list())
+    for whole in (text, text[::-1]):
+        assert pl.Series([whole]).str.to_lowercase().to_list() == [fold(whole)]
+    of_artists = column.filter(column.str.contains(f"^[{ARTIST_LETTERS}]$"))
+    assert {*of_artists} < {*plain}
+    assert of_artists.str.to_lowercase().to_list() == list(map(credit_key, of_artists.to_list()))
+
+
 @given(st.lists(URLS, max_size=8))
 @example([signed("s3://discogs-database-images/", "R-1-2.jpeg", 16, ".jpeg")])
 @examples(600)
@@ -128,7 +178,7 @@ def test_keys_of_columns_are_keys_of_cells(urls: list[str]) -> None:
     assert picture_hosts(column).to_list() == hosts
 
 
-SHORT = st.sampled_from(("", "a", "b", "c"))
+SHORT = st.sampled_from(("", "a", "A", "The a", "b ", "c", "c\u200b", "Various", "VA"))
 
 
 @given(st.lists(st.tuples(SHORT, SHORT, SHORT), max_size=12))
@@ -138,8 +188,8 @@ def test_duplicates_of_columns_are_those_of_rows(rows: list[tuple[str, str, str]
     finder = DuplicateFinder()
     found = [finder.check(artist=one, title=two, image_url=three) for one, two, three in rows]
     frame = pl.DataFrame(
-        rows, schema=dict.fromkeys(("artist", "album", "picture"), pl.String), orient="row"
-    )
+        rows, schema=dict.fromkeys(("artist", "title", "picture"), pl.String), orient="row"
+    ).with_columns(pl.col("title").map_batches(title_keys))
     assert find_duplicates(frame).to_list() == [why and str(why) for why in found]
 
 

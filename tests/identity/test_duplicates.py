@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import examples
 
-from equigen.identity.columns import Duplicate, find_duplicates, shown_pictures
+from equigen.identity.columns import Duplicate, find_duplicates, shown_pictures, title_keys
 from equigen.identity.pictures import picture_key
 
 SIGNED = "https://i.discogs.com/{sign}/rs:fit/g:sm/q:{quality}/h:{size}/w:{size}/{code}.jpeg"
@@ -32,10 +32,10 @@ def verdicts(rows: list[Row]) -> list[Duplicate | None]:
     frame = pl.DataFrame(
         {
             "artist": [row.artist for row in rows],
-            "album": [row.title for row in rows],
+            "title": title_keys(pl.Series([row.title for row in rows], dtype=pl.String)),
             "picture": shown_pictures(pl.Series([row.url for row in rows], dtype=pl.String)),
         },
-        schema_overrides={"artist": pl.String, "album": pl.String},
+        schema_overrides={"artist": pl.String},
     )
     return [Duplicate(why) if why else None for why in find_duplicates(frame)]
 
@@ -44,8 +44,8 @@ def kept_by_pandas(rows: list[Row]) -> list[int]:
     """Drop the repeated albums, then the repeated pictures, as two passes over a table."""
     table = pd.DataFrame(
         {
-            "artist": [row.artist for row in rows],
-            "title": [row.title for row in rows],
+            "artist": [row.artist.lower() for row in rows],
+            "title": [row.title.lower() for row in rows],
             "picture": [picture_key(row.url) if row.url else "" for row in rows],
         },
         dtype=str,
