@@ -137,9 +137,10 @@ class Dataset:
         marks = {key, picture_of(url), *([(who, title)] if title else [])}
         if marks & self._seen:
             return False
-        if who.casefold() not in NOBODY and self._owner.get(who, genre) != genre:
+        artists = {who, *who.split(" / ")} if who.casefold() not in NOBODY else set()
+        if any(self._owner.get(each, genre) != genre for each in artists):
             return False
-        self._owner.setdefault(who, genre)
+        self._owner |= dict.fromkeys(artists, genre)
         self._seen |= marks
         self.counts[genre] += 1
         cells = [
