@@ -77,6 +77,9 @@ _JOIN = re.compile(
 _SURE = frozenset((
     "feat", "ft", "featuring", "presents", "present", "vs", "versus", "meets", "introducing",
     "accompanied by", "conducted by", "con", "mit", "avec",
+    "\u03b4\u03b9\u03b5\u03cd\u03b8\u03c5\u03bd\u03c3\u03b9\u03c3",  # conducted by
+    "\u03b4\u03b9\u03b5\u03cd\u03b8\u03c5\u03bd\u03c3\u03b7",
+    "\u03c0\u03bf\u03af\u03b7\u03c3\u03b7",  # words by
 ))  # fmt: skip
 # Of these joins' letters the Romance "and" may stand behind a comma ("A, B, y C").
 _AND_IN_LISTS = frozenset("yei")

@@ -9,8 +9,11 @@ to at most one label of the table in `musicbrainz_tags.toml`:
    is rap. These words are the label's `heads`; the longest match wins.
 3. If the last word is no head, the first one counts, as in Romance languages: "salsa dura" is
    salsa, "cumbia villera" is Latin. All other words must be ones that genres are made of: the
-   table's `modifiers`, and the words of its heads and names. So "white house" is no house.
-4. A tag of several genres, "alternative/indie rock", belongs to the label of those that have one;
+   table's `modifiers`, and the words of its heads and names. So "white house" is no house. The
+   last one is none of `never_last`: "jazz age" is no music.
+4. Heads that are words of other things as well, the table's `ambiguous` ones ("house", "country",
+   "club"), count by themselves and in whole names: "deep house", but not "opera house".
+5. A tag of several genres, "alternative/indie rock", belongs to the label of those that have one;
    if these differ, as in "rock/pop", it belongs to none.
 
 Labels outside the table, such as a user's own, match by words, as a search on Discogs does. They
@@ -76,11 +79,15 @@ def row_of(genre: str) -> str:
         return _NAMES[words]
     lengths = range(min(len(words), _LONGEST_HEAD), 0, -1)
     ends = [(words[-length:], words[:-length]) for length in lengths]
-    begins = [(words[:length], words[length:]) for length in lengths]
-    found = (
-        _HEADS[head] for head, rest in (*ends, *begins) if head in _HEADS and {*rest} <= _KNOWN
-    )
+    begins = [
+        (words[:length], words[length:]) for length in lengths if words[-1] not in _NEVER_LAST
+    ]
+    found = (_HEADS[head] for head, rest in (*ends, *begins) if _is_genre(head, rest))
     return next(found, "")
+
+
+def _is_genre(head: tuple[str, ...], rest: tuple[str, ...]) -> bool:
+    return head in _HEADS and (not rest or head not in _AMBIGUOUS) and {*rest} <= _KNOWN
 
 
 def phrases(label: Label) -> tuple[str, ...]:
@@ -120,5 +127,8 @@ _NAMES = {_words(name): asked for asked, row in TABLE.items() for name in row.na
 _NAMES |= {_words(name): "" for name in _DATA["unlabelled"]}
 _HEADS = {_words(head): asked for asked, row in TABLE.items() for head in row.heads}
 _KNOWN = {word for name in _DATA["modifiers"] for word in _words(name)}
-_KNOWN.update(*_NAMES, *_HEADS)
+_AMBIGUOUS = {_words(head) for head in _DATA["ambiguous"]}
+_KNOWN.update(*_HEADS, *(name for name in _NAMES if _AMBIGUOUS.isdisjoint((name[:1], name[-1:]))))
+_KNOWN -= {"no", "anti"}  # of "no wave" and "anti-folk"; elsewhere they say what it isn't
+_NEVER_LAST = frozenset((*_DATA["never_last"], *_DATA["ambiguous"]))
 _LONGEST_HEAD = max(map(len, _HEADS))
