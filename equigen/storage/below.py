@@ -208,16 +208,23 @@ class FileBelow:
         opened = os.open(self.root, _FOLDER & ~_NO_FOLLOW)
         try:
             for number, folder in enumerate(folders, start=1):
-                if makes:
-                    with suppress(FileExistsError):
-                        os.mkdir(folder, dir_fd=opened)
                 try:
+                    if makes:
+                        with suppress(FileExistsError):
+                            os.mkdir(folder, dir_fd=opened)
                     inner = os.open(folder, _FOLDER, dir_fd=opened)
                 except OSError as err:
                     raise self._in_the_way(err, folders[:number]) from err
                 os.close(opened)
                 opened = inner
             yield Entry(opened, name)
+        except OSError as err:  # which names what was opened, in a folder that it doesn't name
+            names = {name, UNFINISHED}
+            if err.filename in names:
+                err.filename = str(self)
+            if err.filename2 in names:
+                err.filename2 = str(self)
+            raise
         finally:
             os.close(opened)
 

@@ -238,3 +238,24 @@ def test_a_path_of_other_than_names_is_refused(tmp_path: Path, path: str) -> Non
     """Whoever wrote it."""
     with pytest.raises(OSError, match="plain names"):
         FileBelow(tmp_path, path).read()
+
+
+def _denied(act: Callable[[], object]) -> OSError:
+    with pytest.raises(OSError) as caught:  # noqa: PT011  (whichever it is, its name counts)
+        act()
+    return caught.value
+
+
+def test_an_error_names_the_whole_path(tmp_path: Path) -> None:
+    """Whatever is done, though each name is opened in a folder that is open already."""
+    gone, folder = FileBelow(tmp_path, "Jazz/gone.jpg"), FileBelow(tmp_path, "Jazz/folder")
+    (tmp_path / "Jazz" / "folder" / "x").mkdir(parents=True)
+    here = FileBelow(tmp_path, "Jazz/here.jpg")
+    Path(here).write_bytes(b"cover")
+    for act in (gone.stat, gone.read, lambda: gone.copy(here)):
+        assert _denied(act).filename == str(gone)
+    for act in (lambda: here.move(folder), lambda: here.copy(folder), lambda: here.link(folder)):
+        assert _denied(act).filename2 == str(folder)
+    assert _denied(folder.remove).filename == str(folder)
+    assert _denied(lambda: here.symlink(here)).filename2 == str(here)
+    assert _denied(FileBelow(tmp_path, "Rock/a.jpg").stat).filename == str(tmp_path / "Rock")
