@@ -77,8 +77,6 @@ def site_path(entry: Entry) -> str:
     return f"/{entry.kind}/{entry.id}-{slug}"
 
 
-__all__ = ["FLAVOURS", "Entry", "make_catalogue", "read_data"]
-
 # Oddities have lower ids; every album has a block of its own. So an album keeps its ids and its
 # picture however many albums are made, and a larger catalogue holds the smaller one.
 _FIRST_ODDITY_ID = 50_000
@@ -104,7 +102,6 @@ _FORMATS: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
 _LAST_SHELLAC_YEAR = 1947
 _FIRST_CD_YEAR = 1983
 _FIRST_FILE_YEAR = 2003
-_TAGS = ("genres", "styles")
 _SLOT = re.compile(r"\{(\w+)\}")
 _ARTICLE = re.compile(r"\b([Aa]) (?=[AEIOU])")
 
@@ -117,12 +114,12 @@ def read_data(name: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Flavour:
-    """The vocabulary of one label, as data/albums.toml describes it."""
+    """The vocabulary of one label, a table of data/albums.toml; " + " joins several genres."""
 
     label: str
     earliest_year: int
-    genres: tuple[tuple[str, ...], ...]
-    styles: tuple[tuple[str, ...], ...]
+    genres: Sequence[str]
+    styles: Sequence[str]
     side_styles: Sequence[str]
     countries: Sequence[str]
     artists: Sequence[str]
@@ -150,16 +147,8 @@ class Flavour:
         return _ARTICLE.sub(r"\1n ", _SLOT.sub(draw, template))
 
 
-def _read_flavour(label: str, table: dict[str, Any]) -> Flavour:
-    tags = {
-        name: tuple(tuple(each.split(" + ")) for each in table[name])
-        for name in ("genres", "styles")
-    }
-    return Flavour(label=label, **table | tags)
-
-
 FLAVOURS: Mapping[str, Flavour] = MappingProxyType(
-    {label: _read_flavour(label, table) for label, table in read_data("albums.toml").items()}
+    {label: Flavour(label, **table) for label, table in read_data("albums.toml").items()}
 )
 
 
@@ -191,7 +180,7 @@ def _make_master(
     flavour: Flavour, rng: Random, master_id: int, newest_year: int, headings: set[str]
 ) -> Entry:
     """Return an album whose "Artist - Album" is not among `headings` yet, and add it there."""
-    styles = rng.choice(flavour.styles)
+    styles = _split(rng.choice(flavour.styles))
     side_style = rng.choice(flavour.side_styles)
     if rng.random() < _SIDE_STYLE_SHARE and side_style not in styles:
         styles = (*styles, side_style)
@@ -203,7 +192,7 @@ def _make_master(
         artist="",
         title="",
         year=year,
-        genres=rng.choice(flavour.genres),
+        genres=_split(rng.choice(flavour.genres)),
         styles=styles,
         formats=rng.choice(_FORMATS[format_name]),
         format_name=format_name,
@@ -221,6 +210,10 @@ def _make_master(
             entry = replace(entry, title=f"{entry.title} {rng.randrange(2, 10_000)}")
     headings.add(entry.heading.casefold())
     return entry
+
+
+def _split(tags: str) -> tuple[str, ...]:
+    return tuple(tags.split(" + "))
 
 
 def _draw_year(earliest: int, newest: int, rng: Random) -> int:
@@ -245,21 +238,18 @@ def _picture_name(release_id: int, rng: Random) -> str:
 
 def _releases_of(master: Entry, rng: Random, newest_year: int) -> Iterator[Entry]:
     """Yield the pressings of a master: the first has the same picture, the others their own."""
-    for number in range(rng.randrange(_MOST_RELEASES + 1)):
-        first = number == 0
-        year = master.year or newest_year
-        format_name = master.format_name if first else rng.choice(("CD", "Vinyl"))
-        release_id = master.id + 1 + number
-        yield replace(
-            master,
-            id=release_id,
-            kind="release",
-            year=year if first else min(newest_year, year + rng.randrange(12)),
-            formats=master.formats if first else rng.choice(_FORMATS[format_name]),
-            format_name=format_name,
-            master_id=master.id,
-            picture=master.picture if first else _picture_name(release_id, rng),
-        )
+    for release_id in range(master.id + 1, master.id + 1 + rng.randrange(_MOST_RELEASES + 1)):
+        release = replace(master, id=release_id, kind="release", master_id=master.id)
+        if release_id > master.id + 1:
+            format_name = rng.choice(("CD", "Vinyl"))
+            release = replace(
+                release,
+                year=min(newest_year, (master.year or newest_year) + rng.randrange(12)),
+                formats=rng.choice(_FORMATS[format_name]),
+                format_name=format_name,
+                picture=_picture_name(release_id, rng),
+            )
+        yield release
 
 
 def _extra_rows(

@@ -7,9 +7,6 @@ colours, "a..b" a range; a number may refer to a variable of an earlier `let` la
 
 import io
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from random import Random
 from typing import Any, cast
 
@@ -49,32 +46,6 @@ def draw_cover(picture: str, look: str, artist: str, title: str, size_px: int = 
     return encoded.getvalue()
 
 
-@dataclass(frozen=True, slots=True)
-class _Layer:
-    """One line of a recipe."""
-
-    name: str
-    chance: float
-    copies: str
-    words: tuple[str, ...]
-    options: tuple[tuple[str, str], ...]
-
-
-@lru_cache(maxsize=4096)
-def _read_layer(line: str) -> _Layer:
-    chance, copies = 1.0, "1"
-    words = line.split()
-    while words[0][0] in "?*":
-        mark = words.pop(0)
-        if mark[0] == "?":
-            chance = float(mark[1:])
-        else:
-            copies = mark[1:]
-    name, *rest = words
-    options = tuple((key, value) for key, sign, value in (w.partition("=") for w in rest) if sign)
-    return _Layer(name, chance, copies, tuple(w for w in rest if "=" not in w), options)
-
-
 class _Painter:
     """Paint one cover: the layers of the ground, of one scene, and of one lettering."""
 
@@ -96,18 +67,27 @@ class _Painter:
             self._texts = {self._look["main"]: self._texts[other], other: ""}
         letters = self._look["letters"]
         for line in (*self._look.get("ground", ()), *self._rng.choice(self._look["scenes"])):
-            self._lay(_read_layer(line))
+            self._lay(line)
         number = round(self._variables.get("letters", self._rng.randrange(len(letters))))
         for line in letters[number]:
-            self._lay(_read_layer(line))
+            self._lay(line)
 
-    def _lay(self, layer: _Layer) -> None:
-        if layer.chance < 1 and self._rng.random() >= layer.chance:
-            return
-        for _ in range(round(float(self._value(layer.copies)))):
+    def _lay(self, line: str) -> None:
+        """Paint the layer of one line of a recipe, as often as the line says."""
+        copies = "1"
+        words = line.split()
+        while words[0][0] in "?*":
+            mark = words.pop(0)
+            if mark[0] == "*":
+                copies = mark[1:]
+            elif self._rng.random() >= float(mark[1:]):
+                return
+        name, *given = (word for word in words if "=" not in word)
+        options = [word.split("=") for word in words if "=" in word]
+        for _ in range(round(float(self._value(copies)))):
             numbers: dict[str, float] = {}
             names: dict[str, str] = {}
-            for key, spec in layer.options:
+            for key, spec in options:
                 if key == "box":
                     box = [float(self._value(part)) for part in spec.split(",")]
                     numbers |= zip(("left", "top", "right", "bottom"), box, strict=True)
@@ -117,22 +97,20 @@ class _Painter:
                     names[key] = value
                 else:
                     numbers[key] = value
-            if layer.name == "let":
+            if name == "let":
                 self._variables |= numbers
-            elif layer.name == "write":
-                self._write(layer.words, numbers, names)
+            elif name == "write":
+                self._write(given[0], given[1], numbers, names)
             else:
-                shades = self._colours(layer.words[0]) if layer.words else []
-                MOTIFS[layer.name](Stroke(self._canvas, self._rng, shades, numbers, names))
+                shades = self._colours(given[0]) if given else []
+                MOTIFS[name](Stroke(self._canvas, self._rng, shades, numbers, names))
 
-    def _write(
-        self, words: Sequence[str], numbers: dict[str, float], names: dict[str, str]
-    ) -> None:
+    def _write(self, text: str, ink: str, numbers: dict[str, float], names: dict[str, str]) -> None:
         """Letter a text, and set the variables left, top, right and below to the box it takes.
 
         An ink "dark/light" is the one that reads better on the ground, its halo the other one.
         """
-        text, ink = self._texts.get(words[0], words[0].replace("_", " ")), words[1]
+        text = self._texts.get(text, text.replace("_", " "))
         box = (numbers["left"], numbers["top"], numbers["right"], numbers["bottom"])
         rim = names.get("halo", "")
         if "/" in ink:

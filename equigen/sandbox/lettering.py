@@ -1,9 +1,10 @@
 """Render text as a mask, in the one font that comes with Pillow, transformed into many faces."""
 
+import textwrap
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations, pairwise
 from typing import Literal
 
 from PIL import Image, ImageDraw, ImageFont
@@ -12,27 +13,20 @@ Align = Literal["left", "centre", "right"]
 
 _MEASURE_SIZE_PX = 64
 _LONGEST_TEXT = 56
-_MOST_WORDS_TRIED = 9
 _SPELLED_OUT = str.maketrans(
     {
         "æ": "ae", "Æ": "Ae", "œ": "oe", "ß": "ss", "þ": "th", "Þ": "Th", "ð": "d", "\u0131": "i",
         "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "—": "-", "·": "-",
     }
 )  # fmt: skip
-# The font has no accented letters at all, so accents are drawn: as lines, in shares of the em.
+# The font has no accented letters: other signs of it stand over or under letters, in these shares
+# of the letter size.
 _ACCENTS = {
-    "\u0300": ((-0.10, -0.13), (0.06, 0.0)),
-    "\u0301": ((-0.06, 0.0), (0.10, -0.13)),
-    "\u0302": ((-0.11, 0.0), (0.0, -0.12), (0.11, 0.0)),
-    "\u0303": ((-0.13, 0.0), (-0.05, -0.07), (0.05, -0.01), (0.13, -0.08)),
-    "\u0304": ((-0.12, -0.04), (0.12, -0.04)),
-    "\u030c": ((-0.11, -0.12), (0.0, 0.0), (0.11, -0.12)),
-}
-_DIAERESIS = "\u0308"
-_RING = "\u030a"
-_CEDILLA = "\u0327"
-_BELOW = "\u0323"
-_DRAWN = frozenset((*_ACCENTS, _DIAERESIS, _RING, _CEDILLA, _BELOW))
+    "\u0300": ("`", 1.3), "\u0301": ("\xb4", 1.3), "\u0302": ("^", 0.5), "\u0303": ("~", 0.8),
+    "\u0304": ("-", 1.0), "\u0308": ("..", 0.8), "\u030a": ("\xb0", 0.9), "\u030c": ("v", 0.4),
+    "\u0323": (".", 0.9), "\u0327": (",", 0.9),
+}  # fmt: skip
+_BELOW = {"\u0323", "\u0327"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +73,7 @@ def printable(text: str) -> str:
     Letters of other scripts are left out, so the result may be empty.
     """
     decomposed = unicodedata.normalize("NFD", " ".join(text.translate(_SPELLED_OUT).split()))
-    kept = "".join(mark for mark in decomposed if mark in _DRAWN or _has_letter(mark))
+    kept = "".join(mark for mark in decomposed if mark in _ACCENTS or _has_letter(mark))
     kept = " ".join(kept.split()).strip(" =-/,&") if any(map(str.isalnum, kept)) else ""
     return kept if len(kept) <= _LONGEST_TEXT else kept[:_LONGEST_TEXT].rstrip() + "…"
 
@@ -91,14 +85,16 @@ def fit(
 
     Words are never cut; the size is at least 1.
     """
-    words = {"upper": text.upper(), "lower": text.lower()}.get(face.case, text).split()
+    shown = {"upper": text.upper(), "lower": text.lower()}.get(face.case, text)
     best: tuple[tuple[str, ...], int] = ((), 1)
-    for line_count in range(1, min(most_lines, len(words), _MOST_WORDS_TRIED) + 1):
-        lines = min(_breaks(words, line_count), key=lambda broken: _widest(broken, face))
-        height = 0.98 + (line_count - 1) * face.leading + 2 * face.weight
-        size_px = int(min(box_px[0] / _widest(lines, face), box_px[1] / height))
-        if size_px > best[1] or not best[0]:
-            best = (lines, max(1, size_px))
+    for width in range(len(shown), 0, -1):
+        wrapped = textwrap.wrap(shown, width, break_long_words=False, break_on_hyphens=False)
+        if len(wrapped) > most_lines:
+            break
+        height = 0.98 + (len(wrapped) - 1) * face.leading + 2 * face.weight
+        size_px = max(1, int(min(box_px[0] / _widest(wrapped, face), box_px[1] / height)))
+        if size_px >= best[1]:  # of lines that break differently, the more even ones come last
+            best = (tuple(wrapped), size_px)
     return best
 
 
@@ -139,61 +135,26 @@ def _draw_line(
     stroke_px = round(face.weight * size_px)
     left_px, top_px = at_px
     if face.gap == 0.0:
-        bare = "".join(mark for mark in line if mark not in _DRAWN)
+        bare = "".join(mark for mark in line if mark not in _ACCENTS)
         draw.text((left_px, top_px), bare, 255, font, stroke_width=stroke_px)
     seen = ""
     for mark in line:
         start_px = left_px + font.getlength(seen) + len(seen) * face.gap * size_px
-        if mark not in _DRAWN:
+        if mark not in _ACCENTS:
             if face.gap:
                 draw.text((start_px, top_px), mark, 255, font, stroke_width=stroke_px)
             seen += mark
         elif seen.strip():
-            base = seen[-1]
-            centre = start_px - face.gap * size_px - font.getlength(base) / 2
-            _draw_accent(draw, mark, (centre, top_px), font.getbbox(base), (face.weight, size_px))
+            sign, share = _ACCENTS[mark]
+            centre = start_px - face.gap * size_px - font.getlength(seen[-1]) / 2
+            _, over, _, under = font.getbbox(seen[-1])
+            small, gap_px = _font(max(1, round(share * size_px))), (0.06 + face.weight) * size_px
+            _, _, _, high_px = small.getmask(sign).getbbox()
+            y = under + gap_px if mark in _BELOW else over - gap_px - high_px
+            draw.text((centre, top_px + y), sign, 255, small, "mt", stroke_width=stroke_px)
 
 
-def _draw_accent(
-    draw: ImageDraw.ImageDraw,
-    mark: str,
-    at_px: tuple[float, float],
-    base_box: tuple[float, float, float, float],
-    pen: tuple[float, int],
-) -> None:
-    """Draw one combining mark over or under a letter; `pen` is its weight and the letter size."""
-    (centre, top_px), (weight, size_px) = at_px, pen
-    pen_px = max(1, round((0.075 + 1.4 * weight) * size_px))
-    # The dot of an i stays, so a mark on it goes higher, like on any other letter.
-    above = top_px + base_box[1] - (0.07 + weight) * size_px
-    dot_px = (0.05 + 0.6 * weight) * size_px
-    if mark in _ACCENTS:
-        points = [(centre + x * size_px, above + y * size_px) for x, y in _ACCENTS[mark]]
-        draw.line(points, 255, pen_px, joint="curve")
-    elif mark == _RING:
-        draw.circle(
-            (centre, above - 0.06 * size_px), 0.09 * size_px, None, 255, max(1, pen_px // 2)
-        )
-    elif mark == _DIAERESIS:
-        for side in (-0.1, 0.1):
-            draw.circle((centre + side * size_px, above - 0.05 * size_px), dot_px, 255)
-    else:
-        draw.circle((centre, top_px + base_box[3] + (0.06 + weight) * size_px), dot_px, 255)
-
-
-def _breaks(words: list[str], line_count: int) -> list[tuple[str, ...]]:
-    """Return the ways to break words into that many lines."""
-    if len(words) > _MOST_WORDS_TRIED:
-        step = -(-len(words) // line_count)
-        return [tuple(" ".join(words[i : i + step]) for i in range(0, len(words), step))]
-    ways = []
-    for cuts in combinations(range(1, len(words)), line_count - 1):
-        bounds = (0, *cuts, len(words))
-        ways.append(tuple(" ".join(words[a:b]) for a, b in pairwise(bounds)))
-    return ways
-
-
-def _widest(lines: tuple[str, ...], face: Face) -> float:
+def _widest(lines: Sequence[str], face: Face) -> float:
     """Return the width of the widest line in letter sizes, as it will stand after bending."""
     widest = max(_length_em(line, face) for line in lines) * face.stretch
     return widest + abs(face.slant) * len(lines) + 2 * face.weight
@@ -201,6 +162,6 @@ def _widest(lines: tuple[str, ...], face: Face) -> float:
 
 @lru_cache(maxsize=8192)
 def _length_em(line: str, face: Face) -> float:
-    bare = "".join(mark for mark in line if mark not in _DRAWN)
+    bare = "".join(mark for mark in line if mark not in _ACCENTS)
     length_px = _font(_MEASURE_SIZE_PX).getlength(bare)
     return max(0.1, length_px / _MEASURE_SIZE_PX + face.gap * (len(bare) - 1))

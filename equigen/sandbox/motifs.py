@@ -231,28 +231,22 @@ def _peaks(s: Stroke) -> None:
         s.canvas.line(points, s.shades[-1 if i == marked else 1], 0.55)
 
 
-@dataclass(frozen=True, slots=True)
-class Pose:
-    """The place, size (half of its side), turn and width factor of a symbol."""
+def _draw(
+    s: Stroke, name: str, shades: Sequence[Colour], at: Point, size: float, *bent: float
+) -> None:
+    """Draw a symbol of data/symbols.toml; with a single colour only its silhouette.
 
-    x: float
-    y: float
-    size: float
-    turn: float = 0.0
-    wide: float = 1.0
-
-
-def draw_symbol(canvas: Canvas, name: str, pose: Pose, shades: Sequence[Colour]) -> None:
-    """Draw a symbol of data/symbols.toml; with a single colour only its silhouette."""
+    `size` is half of its side; `bent` are its turn in degrees and the factor of its width.
+    """
     for piece in symbol(name):
-        moved = piece.moved(pose.x, pose.y, pose.size / 50, pose.turn, pose.wide)
+        moved = piece.moved(*at, size / 50, *bent)
         shade = _shade(piece.shade, shades)
         if piece.kind == "line":
-            canvas.line(moved.points, shade, moved.width)
+            s.canvas.line(moved.points, shade, moved.width)
         elif piece.kind == "poly":
-            canvas.poly(moved.points, shade)
+            s.canvas.poly(moved.points, shade)
         elif len(shades) > 1:
-            canvas.glow(*moved.points[0], math.dist(*moved.points), shade, moved.width)
+            s.canvas.glow(*moved.points[0], math.dist(*moved.points), shade, moved.width)
 
 
 def _shade(spec: str, shades: Sequence[Colour]) -> Colour:
@@ -278,9 +272,10 @@ def _symbol(s: Stroke) -> None:
         x, y = ((along, 104), (-4, along), (along, -4), (104, along))[side]
         turn += 90 * side
     for shift in (s["lean"], 0.0) if s["outline"] else ():
-        rim = Pose(x + shift, y + shift, s["size"] * (1 + s["outline"]), turn, s["wide"])
-        draw_symbol(s.canvas, s.names["name"], rim, [s.shades[-1]])
-    draw_symbol(s.canvas, s.names["name"], Pose(x, y, s["size"], turn, s["wide"]), s.shades)
+        size = s["size"] * (1 + s["outline"])
+        rim = x + shift, y + shift
+        _draw(s, s.names["name"], [s.shades[-1]], rim, size, turn, s["wide"])
+    _draw(s, s.names["name"], s.shades, (x, y), s["size"], turn, s["wide"])
 
 
 def _tiles(s: Stroke) -> None:
@@ -309,7 +304,7 @@ def _tiles(s: Stroke) -> None:
             shades = [*shades[(row + column) % 2 :], shades[0]]
             name = names[(row + column) % len(names)]
         for side in (x, left + right - x) if s["twin"] else (x,):
-            draw_symbol(s.canvas, name, Pose(side, y, tall / 2, turn, wide / tall), shades)
+            _draw(s, name, shades, (side, y), tall / 2, turn, wide / tall)
 
 
 def _weave(s: Stroke) -> None:
@@ -342,10 +337,10 @@ def _branch(s: Stroke) -> None:
             elif s.rng.random() < 0.4:
                 twig = around(x, y, s.rng.uniform(3, 13), lean)
                 s.canvas.line(((x, y), twig), wood, 0.7)
-                pose = Pose(*twig, s["bloom"] * s.rng.uniform(0.7, 1.2), aim)
-                draw_symbol(s.canvas, "blossom", pose, [bloom, heart])
+                size = s["bloom"] * s.rng.uniform(0.7, 1.2)
+                _draw(s, "blossom", [bloom, heart], twig, size, aim)
     if s["leaf"] and s["bloom"]:
-        draw_symbol(s.canvas, "daisy", Pose(x, y, s["bloom"], aim), [bloom, heart])
+        _draw(s, "daisy", [bloom, heart], (x, y), s["bloom"], aim)
 
 
 def _ransom(s: Stroke) -> None:
@@ -360,8 +355,8 @@ def _ransom(s: Stroke) -> None:
             if not letter.isascii() or letter == " ":
                 continue
             paper, left, top = s.rng.choice(s.shades), x + at * size, y + s.rng.uniform(-1.3, 1.3)
-            pose = Pose(left + size / 2, top + 7, size * 0.46, s.rng.uniform(-7, 7))
-            draw_symbol(s.canvas, "square", pose, [paper])
+            middle = left + size / 2, top + 7
+            _draw(s, "square", [paper], middle, size * 0.46, s.rng.uniform(-7, 7))
             face = Face(s.rng.choice((0.0, 0.05, 0.09)), slant=s.rng.choice((0.0, 0.0, 0.2)))
             shown = s.rng.choice((letter.upper(), letter.lower()))
             box = (left, top + 1.5, left + size, top + 12.5)
