@@ -22,18 +22,11 @@ from lxml import etree
 
 from equigen.dumps.archives import opened
 from equigen.dumps.blocks import cut, head_of, trimmed
-from equigen.dumps.discogs import (
-    MASTER,
-    RELEASE,
-    MasterRow,
-    ReleaseRow,
-    read_masters,
-    read_releases,
-)
+from equigen.dumps.discogs import MASTER, RELEASE, read_masters, read_releases
 from equigen.dumps.parse import BLOCK_BYTES
 
 KINDS = {"master": MASTER, "release": RELEASE}
-_COLUMNS = {"master": MasterRow._fields, "release": ReleaseRow._fields}
+_COLUMNS = {"master": 8, "release": 12}
 _HEAD_BYTES = 1 << 16
 _FIELDS = re.compile(
     rb' id="(\d+)"|<name>([^<]*)<|<genre>([^<]*)<|<style>([^<]*)<|<year>([^<]*)<|<title>([^<]*)<'
@@ -54,7 +47,7 @@ def sqlite(kind: str, file: Path) -> int:
     """Read rows into a table of a file."""
     with TemporaryDirectory(dir=file.parent) as folder:
         connection = sqlite3.connect(Path(folder) / "dump.sqlite")
-        columns = _COLUMNS[kind]
+        columns = [f"c{n}" for n in range(_COLUMNS[kind])]
         connection.execute(f"CREATE TABLE dump ({', '.join(columns)})")
         insert = f"INSERT INTO dump VALUES ({', '.join('?' * len(columns))})"  # noqa: S608  (ours)
         count = 0

@@ -8,14 +8,14 @@ import io
 import lzma
 import os
 import tarfile
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import IO, NamedTuple, TypeVar, cast
+from typing import IO, NamedTuple, cast
 
 from isal import igzip_lib
 
@@ -35,11 +35,7 @@ _HEAD_BYTES = 512
 _USTAR = slice(257, 262)
 _Decompressor = lzma.LZMADecompressor | bz2.BZ2Decompressor | igzip_lib.IgzipDecompressor
 _ISAL_ERROR = cast("type[Exception]", igzip_lib.IsalError)
-Row = TypeVar("Row")
-
-
-def no_progress(_count: int) -> None:
-    """Ignore how many bytes were read."""
+Row = tuple[str | int, ...]
 
 
 class DumpError(Exception):
@@ -68,7 +64,7 @@ class Batch(NamedTuple):
     `unread` has the name of each record that can't be read, and the reason.
     """
 
-    rows: Sequence[tuple[str | int, ...]]
+    rows: Sequence[Row]
     records: int
     skipped: int
     position: int
@@ -76,16 +72,10 @@ class Batch(NamedTuple):
     unread: Sequence[tuple[str, str]] = ()
 
 
-def named_rows(
-    source: Generator[Batch, None, None],
-    make: Callable[[Iterable[str | int]], Row],
-    dump: Path,
-    *,
-    kind: str,
-    on_read: Callable[[int], None],
-    counts: DumpCounts | None,
-) -> Generator[list[Row], None, None]:
-    """Yield the rows of the batches as `make` names them; count and report what was read.
+def checked_rows(
+    source: Generator[Batch, None, None], dump: Path, *, kind: str, counts: DumpCounts | None
+) -> Generator[Sequence[Row], None, None]:
+    """Yield the rows of each batch, once `counts` has them.
 
     Raises:
         InputError: the dump isn't whole, is of another kind, or has no records; or a thousandth of
@@ -99,11 +89,9 @@ def named_rows(
                 so_far.records += batch.records
                 so_far.skipped += batch.skipped
                 so_far.rows += len(batch.rows)
-                on_read(batch.position - so_far.read_bytes)
                 so_far.read_bytes = batch.position
                 so_far.unread += batch.unread
-                if batch.rows:
-                    yield list(map(make, batch.rows))
+                yield batch.rows
                 if len(so_far.unread) * _RECORDS_FOR_ONE_UNREAD > _MOST_RECORDS:
                     break
     except DumpError as err:
@@ -249,41 +237,37 @@ def lines_of(dump: DumpFile, member: str) -> Iterator[tuple[list[bytes], bool]]:
 
     """
     try:
-        yield from _lines_of(dump, member)
+        with ExitStack() as stack:
+            head = dump.read(_HEAD_BYTES)
+            dump.rewind()
+            text = cast("IO[bytes]", dump)
+            if head[_USTAR] == b"ustar":
+                tar = tarfile.open(fileobj=text, mode="r|", bufsize=_BLOCK_BYTES)  # noqa: SIM115
+                text = _member(stack.enter_context(tar), member)
+            elif not head.lstrip().startswith(b"{"):
+                what = "expected lines of JSON or a tar of them, got something else"
+                raise DumpError(what)
+
+            def read() -> bytes:
+                block = text.read(_BLOCK_BYTES)
+                while not block and dump.read(_BLOCK_BYTES):
+                    pass
+                return block
+
+            ahead = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="unpack"))
+            rest = b""
+            coming = ahead.submit(read)
+            while block := coming.result():
+                coming = ahead.submit(read)
+                *lines, rest = (rest + block).split(b"\n")
+                if len(rest) > _LONGEST_LINE_BYTES:
+                    mark = _TOO_LONG.format(_LONGEST_LINE_BYTES).encode()
+                    rest = mark + rest.removeprefix(mark)[:_HEAD_BYTES]
+                yield lines, False
+            yield [rest], True
     except tarfile.TarError as err:
         what = f"damaged tar: {err}"
         raise DumpError(what) from err
-
-
-def _lines_of(dump: DumpFile, member: str) -> Iterator[tuple[list[bytes], bool]]:
-    with ExitStack() as stack:
-        head = dump.read(_HEAD_BYTES)
-        dump.rewind()
-        text = cast("IO[bytes]", dump)
-        if head[_USTAR] == b"ustar":
-            tar = tarfile.open(fileobj=text, mode="r|", bufsize=_BLOCK_BYTES)  # noqa: SIM115
-            text = _member(stack.enter_context(tar), member)
-        elif not head.lstrip().startswith(b"{"):
-            what = "expected lines of JSON or a tar of them, got something else"
-            raise DumpError(what)
-
-        def read() -> bytes:
-            block = text.read(_BLOCK_BYTES)
-            while not block and dump.read(_BLOCK_BYTES):
-                pass
-            return block
-
-        ahead = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="unpack"))
-        rest = b""
-        coming = ahead.submit(read)
-        while block := coming.result():
-            coming = ahead.submit(read)
-            *lines, rest = (rest + block).split(b"\n")
-            if len(rest) > _LONGEST_LINE_BYTES:
-                mark = _TOO_LONG.format(_LONGEST_LINE_BYTES).encode()
-                rest = mark + rest.removeprefix(mark)[:_HEAD_BYTES]
-            yield lines, False
-        yield [rest], True
 
 
 def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:

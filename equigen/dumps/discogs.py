@@ -1,13 +1,14 @@
 """The masters and releases dumps of Discogs: which elements are read and the row of each record.
 
 Rows are tuples, since millions of them pass from the worker processes to the one that stores them.
-Texts fit a TSV cell; lists are cells of several values.
+Texts fit a TSV cell; lists are cells of several values. `index.py` has the tables.
 """
 
 from functools import partial
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
+from equigen.dumps.archives import Row
 from equigen.dumps.extract import (
     RecordTexts,
     clean,
@@ -20,44 +21,12 @@ from equigen.dumps.extract import (
     tags_for,
     whole_year,
 )
-from equigen.dumps.parse import RecordKind, Row
+from equigen.dumps.parse import RecordKind
 from equigen.dumps.pool import read_dump
 
 
-class MasterRow(NamedTuple):
-    """A Discogs master; `year` is 0 where it isn't known, `picture` a URL or ""."""
-
-    master_id: int
-    artist: str
-    title: str
-    year: int
-    genres: str
-    styles: str
-    picture: str
-    artist_ids: str
-
-
-class ReleaseRow(NamedTuple):
-    """A Discogs release; `master_id` is 0 where it has no master.
-
-    `formats` holds the names of its formats and their descriptions, such as "Vinyl|LP|Album".
-    """
-
-    release_id: int
-    master_id: int
-    is_main: bool
-    artist: str
-    title: str
-    year: int
-    genres: str
-    styles: str
-    country: str
-    formats: str
-    picture: str
-    artist_ids: str
-
-
 def _master(master_id: int, found: RecordTexts) -> Row:
+    """Return the columns of the table of masters; the year is 0 where it isn't known."""
     once = found.once
     return (
         master_id,
@@ -72,6 +41,10 @@ def _master(master_id: int, found: RecordTexts) -> Row:
 
 
 def _release(release_id: int, found: RecordTexts) -> Row:
+    """Return the release's id and the columns of the table of releases; the master may be 0.
+
+    Formats are names and descriptions, such as "Vinyl|LP|Album".
+    """
     once = found.once
     return (
         release_id,
@@ -111,6 +84,5 @@ RELEASE: Final = RecordKind(
 KINDS: Final = MappingProxyType({kind.root: kind for kind in (MASTER, RELEASE)})
 
 
-# Both return a generator of batches of rows, see `read_dump`.
-read_masters: Final = partial(read_dump, kind=MASTER, make=MasterRow._make)
-read_releases: Final = partial(read_dump, kind=RELEASE, make=ReleaseRow._make)
+read_masters: Final = partial(read_dump, kind=MASTER)
+read_releases: Final = partial(read_dump, kind=RELEASE)

@@ -73,9 +73,9 @@ class IndexRecipe:
     """The making of one kind of index.
 
     `name` tells it from other indexes of the same dump; `version` grows with each change of its
-    content. `read(dump, on_read=..., counts=...)` yields batches of rows; the statement `insert`
-    puts each row into the table of `schema`. `rows` and `skipped` are the names in `facts_of` of
-    the rows read and of the records without an id.
+    content. `read(dump, counts=...)` yields batches of rows; the statement `insert` puts each row
+    into the table of `schema`. `rows` and `skipped` are the names in `facts_of` of the rows read
+    and of the records without an id.
     """
 
     name: str
@@ -146,8 +146,11 @@ def _make(
             db.executescript(f"{_UNGUARDED}; {_STAMP}; {recipe.schema}")
             db.execute("BEGIN")
             counts = DumpCounts()
-            for rows in recipe.read(dump, on_read=bar.advance, counts=counts):
+            shown_bytes = 0
+            for rows in recipe.read(dump, counts=counts):
                 db.executemany(recipe.insert, rows)
+                bar.advance(counts.read_bytes - shown_bytes)
+                shown_bytes = counts.read_bytes
             facts = {recipe.rows: counts.rows, recipe.skipped: counts.skipped}
             if counts.unread:
                 names = [name for name, _ in counts.unread[:_NAMED_UNREAD]]

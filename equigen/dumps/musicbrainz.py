@@ -11,10 +11,10 @@ last one, which tells whether the file is cut off.
 
 import json
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -22,9 +22,9 @@ from equigen.dumps.archives import (
     Batch,
     DumpCounts,
     DumpError,
+    Row,
+    checked_rows,
     lines_of,
-    named_rows,
-    no_progress,
     opened,
 )
 from equigen.schema import join_list, safe_text
@@ -52,16 +52,8 @@ _ALBUM = "Album"
 _DISCOGS = "discogs"
 # A genre needs a third of the most votes: one vote for blues is nothing beside twelve for folk.
 _LEAST_SHARE = 3
-Row = TypeVar("Row", bound=tuple[str | int, ...])
-
-
-class LinkRow(NamedTuple):
-    """A MusicBrainz release group that is the same album as a Discogs master."""
-
-    master_id: int
-    mbid: str
-    is_album: bool
-    year: int
+# It gives a record's rows, or None for one without an id.
+_RowsOf = Callable[[Mapping[str, object]], Sequence[Row] | None]
 
 
 class GroupRow(NamedTuple):
@@ -80,37 +72,23 @@ class GroupRow(NamedTuple):
 
 
 def _read_rows(
-    path: Path,
-    *,
-    needle: bytes,
-    rows_of: Callable[[Mapping[str, object]], Sequence[Row] | None],
-    make: Callable[[Iterable[str | int]], Row],
-    on_read: Callable[[int], None] = no_progress,
-    counts: DumpCounts | None = None,
-) -> Generator[list[Row], None, None]:
+    path: Path, *, needle: bytes, rows_of: _RowsOf, counts: DumpCounts | None = None
+) -> Generator[Sequence[Row], None, None]:
     """Yield the rows of the records that contain the needle, in batches.
-
-    `on_read(n)` is told that n more bytes of the compressed file were read; `counts` counts.
 
     Raises:
         MissingInputError: there is no such file.
         InputError: it is cut off, damaged or another file; the rows so far are not all.
 
     """
-    source = _batches(path, needle, rows_of)
-    return named_rows(source, make, path, kind=_KIND, on_read=on_read, counts=counts)
+    return checked_rows(_batches(path, needle, rows_of), path, kind=_KIND, counts=counts)
 
 
-def _batches(
-    path: Path,
-    needle: bytes,
-    rows_of: Callable[[Mapping[str, object]], Sequence[tuple[str | int, ...]] | None],
-) -> Generator[Batch, None, None]:
-    """Yield the rows of the records that contain the needle; `rows_of` gives None to skip one."""
+def _batches(path: Path, needle: bytes, rows_of: _RowsOf) -> Generator[Batch, None, None]:
     number = 0
     with opened(path, kind=_KIND) as dump:
         for lines, is_end in lines_of(dump, MEMBER):
-            rows: list[tuple[str | int, ...]] = []
+            rows: list[Row] = []
             unread: list[tuple[str, str]] = []
             records = skipped = 0
             for number, line in enumerate(lines, start=number + 1):  # noqa: B020  (goes on)
@@ -167,8 +145,8 @@ def _id_in(line: bytes) -> str:
         return ""
 
 
-def _links(record: Mapping[str, object]) -> Sequence[LinkRow] | None:
-    """Return a record's links; None for one without a valid id."""
+def _links(record: Mapping[str, object]) -> Sequence[Row] | None:
+    """Return the master, the MBID, whether it is an album and the year, for each master."""
     masters = masters_of(record)
     if not masters:
         return ()
@@ -176,7 +154,7 @@ def _links(record: Mapping[str, object]) -> Sequence[LinkRow] | None:
     if not mbid:
         return None
     album, year = is_album(record), year_of(record)
-    return [LinkRow(master_id, mbid, album, year) for master_id in masters]
+    return [(master_id, mbid, album, year) for master_id in masters]
 
 
 def _albums(record: Mapping[str, object]) -> Sequence[GroupRow] | None:
@@ -188,8 +166,8 @@ def _albums(record: Mapping[str, object]) -> Sequence[GroupRow] | None:
 
 
 # A group that links to several masters gives as many rows.
-read_links: Final = partial(_read_rows, needle=_LINKED, rows_of=_links, make=LinkRow._make)
-read_groups: Final = partial(_read_rows, needle=_ALBUMS, rows_of=_albums, make=GroupRow._make)
+read_links: Final = partial(_read_rows, needle=_LINKED, rows_of=_links)
+read_groups: Final = partial(_read_rows, needle=_ALBUMS, rows_of=_albums)
 
 
 def group_of(record: object) -> GroupRow | None:
@@ -225,15 +203,11 @@ def year_of(record: Mapping[str, object]) -> int:
 
 def masters_of(record: Mapping[str, object]) -> tuple[int, ...]:
     """Return the ids of the Discogs masters that a record links to, each once, in order."""
-    relations = record.get("relations")
-    if not isinstance(relations, list):
-        return ()
     found: dict[int, None] = {}
-    for relation in relations:
-        if not isinstance(relation, dict) or relation.get("type") != _DISCOGS:
-            continue
+    for relation in _items(record, "relations"):
         url = relation.get("url")
-        if isinstance(url, dict) and relation.get("ended") is not True:
+        is_link = relation.get("type") == _DISCOGS and relation.get("ended") is not True
+        if is_link and isinstance(url, dict):
             found[master_of(_text(url, "resource"))] = None
     found.pop(0, None)
     return tuple(found)

@@ -13,17 +13,14 @@ from typing import Any
 
 from lxml import etree
 
-from equigen.dumps.archives import Batch, DumpError, DumpFile
+from equigen.dumps.archives import Batch, DumpError, DumpFile, Row
 from equigen.dumps.blocks import MARK, TOO_LONG, cut, head_of, is_plain, mended, trimmed
 from equigen.dumps.extract import RecordTexts, number, texts_of
-
-Row = tuple[str | int, ...]
 
 # A block and its tree fit into the cache of a core.
 BLOCK_BYTES = 1 << 18
 _HEAD_BYTES = 1 << 16
 _ROWS_TOGETHER = 1_000
-_SCOUTED_BYTES = 1 << 12
 # Errors that an incremental parser reports only at the end, although the dump isn't cut off.
 _NEVER_CUT_OFF = (
     etree.ErrorTypes.ERR_UNDECLARED_ENTITY,
@@ -194,11 +191,12 @@ def _of_root(pieces: Iterable[bytes], root: str) -> Iterator[bytes]:
     """
     # Entities stay unresolved, so that no other file is opened.
     scout = etree.XMLPullParser(events=("start",), resolve_entities=False, no_network=True)
-    pieces = iter(pieces)
+    pieces = filter(None, pieces)
     held = []
     for piece in pieces:
         held.append(piece)
-        found = _first_element(scout, piece)
+        scout.feed(piece)
+        found: Any = next((element for _, element in scout.read_events()), None)
         if found is not None:
             _check_doctype(found.getroottree().docinfo)
             if found.tag != root:
@@ -226,12 +224,3 @@ def _check_doctype(doctype: Any) -> None:  # noqa: ANN401  (missing in lxml's ty
         if "<" in (entity.content or ""):
             what = f"it declares an entity that holds markup, {entity.name!r}, which is not read"
             raise DumpError(what)
-
-
-def _first_element(scout: etree.XMLPullParser, piece: bytes) -> Any:  # noqa: ANN401  (as above)
-    """Return the root once a part of the piece has it; else None."""
-    for at in range(0, len(piece), _SCOUTED_BYTES):
-        scout.feed(piece[at : at + _SCOUTED_BYTES])
-        for _, element in scout.read_events():
-            return element
-    return None

@@ -10,9 +10,9 @@ import gc
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, TypeVar, cast
+from typing import IO, Any, cast
 
 import orjson
 
@@ -20,8 +20,8 @@ from equigen.dumps.archives import (
     Batch,
     DumpCounts,
     DumpError,
-    named_rows,
-    no_progress,
+    Row,
+    checked_rows,
     opened,
     stamp_of,
 )
@@ -41,21 +41,18 @@ _START = (
     "import sys; sys.path[:] = sys.argv[2:]; from equigen.dumps.discogs import KINDS;"
     " from equigen.dumps.pool import work; work(sys.argv[1], KINDS)"
 )
-Row = TypeVar("Row")
 
 
-def read_dump(  # noqa: PLR0913  (all but the first three have defaults)
+def read_dump(
     path: Path,
     kind: RecordKind,
-    make: Callable[[Iterable[str | int]], Row],
     *,
     processes: int = PROCESSES,
     small_bytes: int = _SMALL_BYTES,
     block_bytes: int = BLOCK_BYTES,
-    on_read: Callable[[int], None] = no_progress,
     counts: DumpCounts | None = None,
-) -> Generator[list[Row], None, None]:
-    """Open a Discogs dump; return a generator of batches of the rows that `make` makes.
+) -> Generator[Sequence[Row], None, None]:
+    """Open a Discogs dump; return a generator of batches of rows.
 
     A dump of less than `small_bytes` is read in this process. Closing the generator, or dropping
     it, ends all worker processes.
@@ -71,7 +68,7 @@ def read_dump(  # noqa: PLR0913  (all but the first three have defaults)
         source = _in_this_process(path, kind, block_bytes)
     else:
         source = _by_workers(path, kind.root, processes, block_bytes)
-    return named_rows(source, make, path, kind=kind.root, on_read=on_read, counts=counts)
+    return checked_rows(source, path, kind=kind.root, counts=counts)
 
 
 def _in_this_process(

@@ -16,13 +16,15 @@ from enum import Enum, StrEnum, auto
 from pathlib import Path
 from typing import NamedTuple
 
+from pydantic import TypeAdapter, ValidationError
+
 from equigen.dataset.context import Bar, BarMaker
 from equigen.dumps.catalogue import DumpOffer
 from equigen.errors import BadBodyError, ConnectionFailedError, StorageError
 from equigen.http.addresses import shown
 from equigen.http.client import Client, Stream
 from equigen.storage.atomic import write_bytes
-from equigen.storage.os_errors import translating_os_errors
+from equigen.storage.os_errors import translating_os_errors, translating_read_errors
 
 PART = ".part"
 _WRONG = ".wrong"
@@ -41,11 +43,15 @@ class TransferOutcome(StrEnum):
 
 
 class Version(NamedTuple):
-    """The version of a file by the host's headers; `size_bytes` is -1 where it isn't known."""
+    """The version of a file by the host's headers; `size_bytes` is -1 where it isn't known.
+
+    `sha256` is the one that the file should have, noted with a part of it.
+    """
 
     etag: str = ""
     last_modified: str = ""
     size_bytes: int = -1
+    sha256: str = ""
 
     @property
     def validator(self) -> str:
@@ -53,6 +59,9 @@ class Version(NamedTuple):
         if self.etag and not self.etag.startswith("W/"):
             return self.etag
         return self.last_modified
+
+
+_NOTE = TypeAdapter(Version)
 
 
 class Body(Enum):
@@ -138,7 +147,7 @@ class PartialDownload:
     @property
     def has_sha256(self) -> bool:
         """True if the part has the expected SHA-256."""
-        return self.size_bytes > 0 and self.got() == self.sha256
+        return self.got() == self.sha256
 
     def got(self) -> str:
         """Return the SHA-256 of the part."""
@@ -154,9 +163,8 @@ class PartialDownload:
         self.discard()
         with translating_os_errors(self._path):
             self._path.touch()
-        note = {"sha256": self.sha256, **version._asdict()}
-        write_bytes(self._notes, json.dumps(note, indent=2).encode())
-        self.version = version
+        self.version = version._replace(sha256=self.sha256)
+        write_bytes(self._notes, json.dumps(self.version._asdict(), indent=2).encode())
         try:
             self.require_room()
         except StorageError:
@@ -230,15 +238,10 @@ class PartialDownload:
     def _noted(self) -> Version | None:
         """Return the version noted for the part; None where the note is missing or damaged."""
         try:
-            noted: dict[str, object] = json.loads(self._notes.read_bytes())
-            etag, last_modified, size_bytes = (noted[name] for name in Version._fields)
-            ours = noted["sha256"] == self.sha256
-        except (OSError, ValueError, KeyError, TypeError):
+            noted = _NOTE.validate_json(self._notes.read_bytes(), strict=True)
+        except (OSError, ValidationError):
             return None
-        texts = isinstance(etag, str) and isinstance(last_modified, str)
-        if not (ours and texts and isinstance(size_bytes, int)):
-            return None
-        return Version(str(etag), str(last_modified), size_bytes)
+        return noted if noted.sha256 == self.sha256 else None
 
 
 def remove_part(target: Path) -> None:
@@ -274,15 +277,11 @@ def _beside(target: Path) -> tuple[Path, Path]:
 
 def _read(path: Path, use: Callable[[bytes], None], advance: Callable[[int], None]) -> int:
     size_bytes = 0
-    try:
-        with path.open("rb", buffering=0) as file:
-            while block := file.read(_BLOCK_BYTES):
-                use(block)
-                size_bytes += len(block)
-                advance(len(block))
-    except OSError as err:
-        msg = f"{path}: can't be read: {err.strerror or err}. Check the disk, then run again."
-        raise StorageError(msg) from err
+    with translating_read_errors(path), path.open("rb", buffering=0) as file:
+        while block := file.read(_BLOCK_BYTES):
+            use(block)
+            size_bytes += len(block)
+            advance(len(block))
     return size_bytes
 
 

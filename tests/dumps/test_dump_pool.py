@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -14,7 +14,8 @@ from downloads import linux_only
 from dumps_made import rows_of, written
 from support import posix_only, program_env, realdata
 
-from equigen.dumps.discogs import MASTER, RELEASE, MasterRow, ReleaseRow
+from equigen.dumps.archives import DumpCounts, Row
+from equigen.dumps.discogs import MASTER, RELEASE
 from equigen.dumps.pool import read_dump
 from equigen.errors import EquigenError, InputError
 
@@ -68,16 +69,9 @@ def test_processes_read_names_as_utf_8_whatever_the_locale_says(tmp_path: Path) 
 
 def reading(
     path: Path, processes: int = 2, block_bytes: int = 1 << 14
-) -> Generator[list[MasterRow], None, None]:
+) -> Generator[Sequence[Row], None, None]:
     """Read a dump by processes."""
-    return read_dump(
-        path,
-        MASTER,
-        MasterRow._make,
-        processes=processes,
-        small_bytes=0,
-        block_bytes=block_bytes,
-    )
+    return read_dump(path, MASTER, processes=processes, small_bytes=0, block_bytes=block_bytes)
 
 
 def children() -> list[int]:
@@ -103,18 +97,17 @@ def test_processes_give_the_rows_of_one_in_its_order(processes: int) -> None:
     found = [tuple(row) for batch in reading(path, processes, 20_000) for row in batch]
     assert found == rows_of(path, MASTER)
     path = realdata("discogs_dump", "releases_20200806_a.xml.gz")
-    told: list[int] = []
+    counts = DumpCounts()
     both = read_dump(
         path,
         RELEASE,
-        ReleaseRow._make,
         processes=processes,
         small_bytes=0,
         block_bytes=20_000,
-        on_read=told.append,
+        counts=counts,
     )
     assert [tuple(row) for batch in both for row in batch] == rows_of(path, RELEASE)
-    assert sum(told) == path.stat().st_size
+    assert counts.read_bytes == path.stat().st_size
 
 
 def test_who_takes_over_goes_on_alone(tmp_path: Path) -> None:
@@ -122,7 +115,7 @@ def test_who_takes_over_goes_on_alone(tmp_path: Path) -> None:
     content = content_of(3_000).replace(b"</master>", b"</master><!--<master id='1'/>-->", 900)
     content = content.replace(b"<masters>", b"<masters>" + b"<master id='7'/>" * 2_000, 1)
     path = written(tmp_path / "m.xml.gz", content)
-    found = [row.master_id for batch in reading(path) for row in batch]
+    found = [row[0] for batch in reading(path) for row in batch]
     assert found == [7] * 2_000 + list(range(1, 3_001))
 
 
@@ -166,9 +159,7 @@ def test_trouble_in_a_process_is_told_as_trouble_here_is(tmp_path: Path, large: 
     count = 0
     with pytest.raises(InputError) as caught:
         for batch in reading(half):
-            assert [row.master_id for row in batch] == list(
-                range(count + 1, count + 1 + len(batch))
-            )
+            assert [row[0] for row in batch] == list(range(count + 1, count + 1 + len(batch)))
             count += len(batch)
     assert f"The {count:,} masters in" in str(caught.value)
     assert "cut off" in str(caught.value)

@@ -20,8 +20,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import realdata
 
+from equigen.dumps.archives import Row
 from equigen.dumps.discogs import MASTER, RELEASE
-from equigen.dumps.parse import RecordKind, Row
+from equigen.dumps.parse import RecordKind
 
 RECORDS_EACH = 100
 PLAIN = "tags and text"

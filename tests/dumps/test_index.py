@@ -4,7 +4,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,13 +22,10 @@ from equigen.storage.lock import dataset_lock
 def recipe(asked: list[int], *, version: int = 1) -> IndexRecipe:
     """Return a recipe that keeps a dump's bytes and notes each time that it is made."""
 
-    def read(
-        path: Path, *, on_read: Callable[[int], None], counts: DumpCounts
-    ) -> Iterator[list[tuple[int]]]:
+    def read(path: Path, *, counts: DumpCounts) -> Iterator[list[tuple[int]]]:
         asked.append(version)
         body = path.read_bytes()
-        on_read(len(body))
-        counts.rows = len(body)
+        counts.rows = counts.read_bytes = len(body)
         yield [(byte,) for byte in body]
 
     table = "CREATE TABLE bodies (body INTEGER)"

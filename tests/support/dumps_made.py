@@ -10,8 +10,8 @@ from typing import Any
 
 from lxml import etree
 
-from equigen.dumps.archives import opened
-from equigen.dumps.parse import BLOCK_BYTES, RecordKind, Row, batches
+from equigen.dumps.archives import Row, opened
+from equigen.dumps.parse import BLOCK_BYTES, RecordKind, batches
 from equigen.schema import join_list, safe_text
 
 _JOINS = ("", ",", "&", "Feat.", "/", "-", "=", "And", " , ", "vs\t")

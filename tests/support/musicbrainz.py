@@ -14,7 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from support import realdata
 
-from equigen.dumps.musicbrainz import GroupRow, LinkRow, master_of
+from equigen.dumps.archives import Row
+from equigen.dumps.musicbrainz import GroupRow, master_of
 from equigen.schema import safe_text
 
 MEMBER = "mbdump/release-group"
@@ -87,9 +88,9 @@ def write_dump(path: Path, data: bytes, *, member: str = MEMBER, first: bool = F
     return path
 
 
-def expected_links(every: Sequence[Any]) -> list[LinkRow]:
+def expected_links(every: Sequence[Any]) -> list[Row]:
     """Work out the links of records the plain way."""
-    rows = []
+    rows: list[Row] = []
     for record in every:
         urls = [
             relation["url"]["resource"]
@@ -98,9 +99,7 @@ def expected_links(every: Sequence[Any]) -> list[LinkRow]:
         ]
         for number in dict.fromkeys(filter(None, map(master_of, urls))):
             year = (record.get("first-release-date") or "0")[:4]
-            rows.append(
-                LinkRow(number, record["id"], record.get("primary-type") == "Album", int(year))
-            )
+            rows.append((number, record["id"], record.get("primary-type") == "Album", int(year)))
     return rows
 
 
