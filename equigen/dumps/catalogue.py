@@ -49,13 +49,12 @@ class Listed(NamedTuple):
 class DumpOffer(NamedTuple):
     """A dump on a host; `size_bytes` is 0 where the host's listing has no sizes.
 
-    `dump` has its local file name, `host_name` is its name in the host's checksums.
+    `dump` has its local file name.
     """
 
     dump: DumpName
     url: str
     size_bytes: int
-    host_name: str
     checksums_url: str
 
 
@@ -91,10 +90,11 @@ class DumpFinder:
         url = offer.checksums_url
         if url not in self._checksums:
             self._checksums[url] = read_checksums(self.client.get(url, _text, max_bytes=_MAX_BYTES))
-        sha256 = self._checksums[url].get(offer.host_name, "")
+        name = GROUPS_FILE if offer.dump.kind is Kind.GROUPS else offer.dump.name
+        sha256 = self._checksums[url].get(name, "")
         if not sha256:
             msg = (
-                f"{shown(url)}: expected a line with the SHA-256 of {offer.host_name}, got none:"
+                f"{shown(url)}: expected a line with the SHA-256 of {name}, got none:"
                 " what can't be checked isn't downloaded. Try another --date, or run again later."
             )
             raise BadBodyError(msg, url=url)
@@ -109,7 +109,7 @@ class DumpFinder:
                 sums = index.get(checksums_name(found.stamp))
                 if sums:
                     _, url, size_bytes = index[found.name]
-                    return DumpOffer(found, url, size_bytes, found.name, sums.url)
+                    return DumpOffer(found, url, size_bytes, sums.url)
                 without_sums.append(found.name)
         dates = (
             found.stamp for index in self._indexes.values() for found in dumps_among(index, kind)
@@ -143,10 +143,9 @@ class DumpFinder:
             stamp = read_stamp(self.client.get(url, _text, max_bytes=_MAX_BYTES))
         if not stamp:
             raise self._none(Kind.GROUPS, url, [each[:8] for each in stamps], [])
-        folder = f"{base}/{stamp}"
         dump = DumpName(groups_name(stamp), Kind.GROUPS, stamp)
-        url, sums_url = f"{folder}/{GROUPS_FILE}", f"{folder}/SHA256SUMS"
-        return DumpOffer(dump, url, 0, GROUPS_FILE, sums_url)
+        folder = f"{base}/{stamp}"
+        return DumpOffer(dump, f"{folder}/{GROUPS_FILE}", 0, f"{folder}/SHA256SUMS")
 
     def _none(
         self, kind: Kind, url: str, dates: Sequence[str], without_sums: Sequence[str]

@@ -14,8 +14,11 @@ from equigen.dataset.context import Context
 from equigen.errors import MissingInputError, StorageError
 
 GROUPS_FILE = "release-group.tar.xz"
-_DISCOGS = re.compile(r"discogs_(\d{8})_(masters|releases)\.xml\.gz")
-_GROUPS = re.compile(r"musicbrainz_(\d{8}-\d{6})_release-group\.tar\.xz")
+# A browser saves MusicBrainz's under the name that it has there.
+_NAME = re.compile(
+    r"discogs_(?P<date>\d{8})_(?P<kind>masters|releases)\.xml\.gz"
+    r"|(?:musicbrainz_(?P<stamp>\d{8}-\d{6})_)?release-group\.tar\.xz"
+)
 
 
 class Kind(StrEnum):
@@ -39,12 +42,9 @@ class DumpName(NamedTuple):
 
 def read_name(name: str) -> DumpName | None:
     """Parse the name of a file; return None for one that isn't a known dump."""
-    if found := _DISCOGS.fullmatch(name):
-        return DumpName(name, Kind(found[2]), found[1])
-    if found := _GROUPS.fullmatch(name):
-        return DumpName(name, Kind.GROUPS, found[1])
-    if name == GROUPS_FILE:  # the name under which a browser saves it
-        return DumpName(name, Kind.GROUPS, "")
+    if found := _NAME.fullmatch(name):
+        kind = Kind(found["kind"] or Kind.GROUPS)
+        return DumpName(name, kind, found["date"] or found["stamp"] or "")
     return None
 
 
@@ -110,14 +110,15 @@ def dumps_of(context: Context, kinds: Mapping[Kind, str]) -> Sequence[Path]:
     files = files_in(folder)
     names = {kind: newest(files, kind, date) for kind, date in kinds.items()}
     if missing := [kind for kind, name in names.items() if not name]:
-        dated = [kind for kind in missing if kinds[kind]]
-        others = [kind for kind in missing if not kinds[kind]]
-        flag = f" --date {kinds[dated[0]]}" if dated else ""
-        commands = [f"`equigen dumps get {' '.join(others)}`"] if others else []
-        commands += [f"`equigen dumps get {' '.join(dated)}{flag}`"] if dated else []
+        dates = sorted({kinds[kind] for kind in missing})
+        commands = [
+            f"`equigen dumps get {' '.join(kind for kind in missing if kinds[kind] == date)}"
+            f"{f' --date {date}' if date else ''}`"
+            for date in dates
+        ]
         msg = (
             f"{folder}: no dump of {' and none of '.join(missing)}"
-            f"{f' of {kinds[dated[0]]}' if dated else ''} lies there."
+            f"{f' of {dates[-1]}' if dates[-1] else ''} lies there."
             f" {' and '.join(commands)} {'downloads' if len(commands) == 1 else 'download'}"
             f" {'it' if len(missing) == 1 else 'them'};"
             " one that you have can be put there under its own name."

@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import Enum, StrEnum, auto
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -126,6 +127,7 @@ def _is_same(headers: Mapping[str, str], version: Version) -> bool:
 class PartialDownload:
     """The part of `target` that has come so far; the constructor reads and hashes it.
 
+    `is_resumed` tells whether it has bytes of an earlier run.
     `advance` is called with each count of bytes read or written, and with minus all of them when
     the part is discarded.
     """
@@ -134,6 +136,7 @@ class PartialDownload:
         self.target, self.sha256 = target, sha256
         self.version = Version()
         self.size_bytes = 0
+        self.is_resumed = False
         self._advance = advance
         self._path, self._notes = _beside(target)
         self._hash = hashlib.sha256()
@@ -224,13 +227,14 @@ class PartialDownload:
         remove_part(self.target)
         self._advance(-self.size_bytes)
         self._hash = hashlib.sha256()
-        self.size_bytes, self.version = 0, Version()
+        self.size_bytes, self.version, self.is_resumed = 0, Version(), False
 
     def _take_up(self) -> None:
         version = self._noted()
         if version and self._path.is_file():
             self.version = version
             self.size_bytes = _read(self._path, self._hash.update, self._advance)
+            self.is_resumed = self.size_bytes > 0
         is_wrong = self.is_whole and not self.has_sha256
         if not version or is_wrong or 0 <= self.version.size_bytes < self.size_bytes:
             self.discard()
@@ -309,10 +313,8 @@ def get_file(
             bar.advance(-target.stat().st_size)
             bar.expect(offer.size_bytes)
         part = PartialDownload(target, sha256, bar.advance)
-        had_bytes = part.size_bytes
         if not part.is_whole:
-            began = _fill(client, offer, part, bar)
-            had_bytes = 0 if began else had_bytes
+            _fill(client, offer, part, bar)
         if not part.has_sha256:
             msg = (
                 f"{shown(offer.url)}: expected {offer.dump.name} with the SHA-256 {sha256}, got"
@@ -322,31 +324,25 @@ def get_file(
             part.discard()
             raise BadBodyError(msg, url=offer.url)
         part.put_in_place()
-    return TransferOutcome.RESUMED if had_bytes else TransferOutcome.DOWNLOADED
+    return TransferOutcome.RESUMED if part.is_resumed else TransferOutcome.DOWNLOADED
 
 
-def _fill(client: Client, offer: DumpOffer, part: PartialDownload, bar: Bar) -> bool:
-    """Download the missing bytes; return whether the download started at the first byte."""
-    began = not part.size_bytes
-
-    def take(stream: Stream) -> None:
-        nonlocal began
-        began |= _take(stream, offer, part, bar)
-
+def _fill(client: Client, offer: DumpOffer, part: PartialDownload, bar: Bar) -> None:
+    """Download the missing bytes; as often as the download gets further, try again."""
+    take = partial(_take, offer=offer, part=part, bar=bar)
     furthest = part.size_bytes
     while True:
         try:
             client.stream(offer.url, take, asking=lambda: conditions(part.version, part.size_bytes))
         except (ConnectionFailedError, BadBodyError):
-            # A download that gets further with each try will end.
             if part.size_bytes <= furthest:
                 raise
             furthest = part.size_bytes
         else:
-            return began
+            return
 
 
-def _take(stream: Stream, offer: DumpOffer, part: PartialDownload, bar: Bar) -> bool:
+def _take(stream: Stream, offer: DumpOffer, part: PartialDownload, bar: Bar) -> None:
     body = judge(stream.status, stream.headers, part.version, part.size_bytes)
     if body is Body.OTHER:
         msg = (
@@ -357,7 +353,7 @@ def _take(stream: Stream, offer: DumpOffer, part: PartialDownload, bar: Bar) -> 
         part.discard()
         raise BadBodyError(msg, url=stream.url)
     if body is Body.NOTHING:
-        return False
+        return
     if body is Body.ALL:
         version = version_of(stream.headers)
         if version.size_bytes < 0 < offer.size_bytes:
@@ -377,4 +373,3 @@ def _take(stream: Stream, offer: DumpOffer, part: PartialDownload, bar: Bar) -> 
             f" {part.size_bytes:,}. Run again: what came is kept."
         )
         raise ConnectionFailedError(msg, url=stream.url)
-    return body is Body.ALL

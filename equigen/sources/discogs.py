@@ -198,19 +198,14 @@ class Discogs:
             msg = f"{url}: expected {_ALBUM} with the id {asked}, got {got}. Run again to ask anew."
             raise BadBodyError(msg, url=url)
         images = [image for image in _list(answer, "images") if isinstance(image, dict)]
+        images.sort(key=lambda image: image.get("type") != "primary")  # as in a search
         addresses = [
             _text(image.get("uri")) or _text(image.get("resource_url")) for image in images
         ]
         if images and not any(addresses):
             msg = f"{url}: has pictures, but no addresses of them. {_ADVICE.refused}"
             raise CredentialsError(msg)
-        # The primary picture comes first, as in a search.
-        ordered = sorted(
-            (image.get("type") != "primary", at)
-            for at, image in enumerate(images)
-            if not has_no_cover(addresses[at])
-        )
-        found = [addresses[at] for _, at in ordered]
+        found = [address for address in addresses if not has_no_cover(address)]
         same = (address for address in found if picture_key(address) == picture)
         return next(same, found[0] if found else "")
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from equigen.config.layers import Config
+from equigen.config.source_settings import CoverArtSettings
 from equigen.dataset.context import Context
 from equigen.dumps.files import Kind, dumps_folder, dumps_of, files_in, newest, read_name
 from equigen.dumps.index import LINKS, MASTERS, RELEASES, facts_of, index_of, reading
@@ -70,8 +71,7 @@ class DumpedMasters:
 
     db: sqlite3.Connection
     held: Mapping[str, int]
-    archive_url: str
-    cover_px: int
+    archive: CoverArtSettings
     _offered: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -101,7 +101,7 @@ class DumpedMasters:
     def _listing(self, number: int, artist: str, title: str, year: int, *more: str) -> Listing:
         genres, styles, country, formats, picture, artist_ids, mbid = more
         if mbid and has_no_cover(picture):
-            picture = front_url(self.archive_url, mbid, self.cover_px)
+            picture = front_url(self.archive.base_url, mbid, self.archive.cover_px)
         return Listing(
             artist=artist,
             title=title,
@@ -134,17 +134,14 @@ def _open(context: Context) -> Iterator[Catalogue]:
     dumps = dumps_of(context, {kind: "" if kind is Kind.GROUPS else date for kind in recipes})
     made = zip(dumps, recipes.values(), strict=True)
     indexes = [index_of(dump, recipe, context) for dump, recipe in made]
-    held: Counter[str] = Counter()
-    for index in indexes:
-        held.update(facts_of(index))
-    archive = context.settings.coverart
+    held = {name: count for index in indexes for name, count in facts_of(index).items()}
     with reading(*indexes) as db:
         if Kind.RELEASES not in recipes:
             db.execute(_NO_RELEASES)
         if Kind.GROUPS not in recipes:
             db.execute(_NO_LINKS)
         db.execute(_ALBUMS)
-        yield DumpedMasters(db, held, archive.base_url, archive.cover_px)
+        yield DumpedMasters(db, held, context.settings.coverart)
 
 
 def _need_no_links(context: Context, date: str) -> bool:

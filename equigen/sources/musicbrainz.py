@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from equigen.config.layers import Config
-from equigen.config.settings import Settings
+from equigen.config.source_settings import CoverArtSettings
 from equigen.dataset.context import Context
 from equigen.dumps.files import Kind, dumps_of
 from equigen.dumps.index import GROUPS, facts_of, index_of, reading
@@ -58,7 +58,7 @@ class MusicBrainz:
     """The search for release groups, an `OnlineSource`."""
 
     base_url: str
-    covers: "Covers"
+    archive: CoverArtSettings
     user_agent: str
     policies: Mapping[str, HostPolicy]
     licence: str = LICENCE
@@ -109,7 +109,7 @@ class MusicBrainz:
             raise _unexpected(url, "JSON without a list of release groups")
         albums = (group_of(each) for each in results if isinstance(each, dict) and is_album(each))
         listings = tuple(
-            _listing(album, self.covers)
+            _listing(album, self.archive)
             for album in albums
             if album and fits(query.label, split_list(album.genres))
         )
@@ -126,20 +126,12 @@ class MusicBrainz:
 
 
 @dataclass(frozen=True, slots=True)
-class Covers:
-    """The archive of the covers, and their size."""
-
-    base_url: str
-    cover_px: int
-
-
-@dataclass(frozen=True, slots=True)
 class DumpedGroups:
     """The albums of a release-group dump, a `Catalogue`."""
 
     db: sqlite3.Connection
     facts: Mapping[str, int]
-    covers: Covers
+    archive: CoverArtSettings
 
     @property
     def size(self) -> int:
@@ -158,7 +150,7 @@ class DumpedGroups:
             " WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
             (json.dumps(numbers),),
         )
-        return [_listing(GroupRow(*row), self.covers) for row in rows]
+        return [_listing(GroupRow(*row), self.archive) for row in rows]
 
     def fits(self, label: Label, genres: Sequence[str], _styles: Sequence[str]) -> bool:
         """Tell whether an album has a genre of the label."""
@@ -193,7 +185,7 @@ def _live(config: Config) -> MusicBrainz:
     policy = HostPolicy(concurrency=1, spacing_s=_SPACING_S if is_service else 0)
     return MusicBrainz(
         base_url=settings.base_url,
-        covers=_covers(config.settings),
+        archive=config.settings.coverart,
         user_agent=settings.user_agent_sent,
         policies={host: policy},
     )
@@ -204,19 +196,15 @@ def _open_dump(context: Context) -> Iterator[Catalogue]:
     (dump,) = dumps_of(context, {Kind.GROUPS: context.settings.dumps.date})
     index = index_of(dump, GROUPS, context)
     with reading(index) as db:
-        yield DumpedGroups(db, facts_of(index), _covers(context.settings))
+        yield DumpedGroups(db, facts_of(index), context.settings.coverart)
 
 
-def _covers(settings: Settings) -> Covers:
-    return Covers(settings.coverart.base_url, settings.coverart.cover_px)
-
-
-def _listing(album: GroupRow, covers: Covers) -> Listing:
+def _listing(album: GroupRow, archive: CoverArtSettings) -> Listing:
     return Listing(
         artist=album.artist,
         title=album.title,
         year=f"{album.year:04}" if album.year else "",
-        image_url=front_url(covers.base_url, album.mbid, covers.cover_px),
+        image_url=front_url(archive.base_url, album.mbid, archive.cover_px),
         album_id=f"{_PREFIX}{album.mbid}",
         genres=split_list(album.genres),
         styles=(),

@@ -56,7 +56,7 @@ def get(
 ) -> TransferOutcome:
     """Get the host's file as a run does, with waits that take no time."""
     dump = DumpName(NAME, Kind.MASTERS, "20260601")
-    offer = DumpOffer(dump, f"{host.url}/f", size_bytes, NAME, f"{host.url}/sums")
+    offer = DumpOffer(dump, f"{host.url}/f", size_bytes, f"{host.url}/sums")
     expected = digest or sha256(host.files["/f"].body)
     patience = Patience(tries=tries)
     with Client({}, user_agent="T/1", patience=patience, clock=FakeTime().clock()) as client:
