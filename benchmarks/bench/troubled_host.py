@@ -25,9 +25,8 @@ from equigen.sandbox.handlers import answer_json, item_of
 from equigen.sandbox.search import (
     PICTURES_PATH,
     SPACER_PATH,
-    BadAddressError,
     CatalogueShelf,
-    SearchRefusedError,
+    RefusedError,
     picture_path,
     read_path,
     show_page,
@@ -131,7 +130,7 @@ class TroubledHost:
         self.counts.ask("pictures")
         try:
             picture, is_first = _asked(path)
-        except BadAddressError as err:
+        except RefusedError as err:
             return plain(Well(str(err).encode(), TEXT, 403))
         if self._is_disturbed and is_first and self._chances.is_expired(picture):
             self.counts.expired += 1
@@ -215,8 +214,10 @@ class TroubledHost:
                 signing_key=_FIRST_KEY,
                 result_limit=_RESULT_LIMIT,
             )
-        except SearchRefusedError as refusal:
-            return Well(answer_json(refusal.status, refusal.body).body, status=refusal.status)
+        except RefusedError as refusal:
+            return Well(
+                answer_json(refusal.status, {"message": str(refusal)}).body, status=refusal.status
+            )
         for row in body["results"]:
             entry = self._shelf.by_id["master" if row["type"] == "master" else "release", row["id"]]
             if entry.picture:
@@ -287,5 +288,5 @@ def _asked(path: str) -> tuple[str, bool]:
     """Return which picture a path asks for, and whether by its first address."""
     try:
         return read_path(path, _FIRST_KEY)[0], True
-    except BadAddressError:
+    except RefusedError:
         return read_path(path, _RENEWED_KEY)[0], False

@@ -13,7 +13,6 @@ from equigen.dumps.files import (
     GROUPS_FILE,
     DumpName,
     Kind,
-    checksums_name,
     dumps_among,
     groups_name,
 )
@@ -106,8 +105,7 @@ class DumpFinder:
         for year in [int(date[:4])] if date else [self.year, self.year - 1]:
             index = self._index(year)
             for found in dumps_among(index, kind, date):
-                sums = index.get(checksums_name(found.stamp))
-                if sums:
+                if sums := index.get(f"discogs_{found.stamp}_CHECKSUM.txt"):
                     _, url, size_bytes = index[found.name]
                     return DumpOffer(found, url, size_bytes, sums.url)
                 without_sums.append(found.name)

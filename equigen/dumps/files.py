@@ -69,11 +69,6 @@ def groups_name(stamp: str) -> str:
     return f"musicbrainz_{stamp}_{GROUPS_FILE}"
 
 
-def checksums_name(date: str) -> str:
-    """Return the name of the checksums file of the Discogs dumps of a date."""
-    return f"discogs_{date}_CHECKSUM.txt"
-
-
 def dumps_folder(context: Context) -> Path:
     """Return the folder of the dumps."""
     return context.directory / context.settings.dumps.directory.expanduser()

@@ -148,12 +148,8 @@ class PartialDownload:
         return self.size_bytes == self.version.size_bytes
 
     @property
-    def has_sha256(self) -> bool:
-        """True if the part has the expected SHA-256."""
-        return self.got() == self.sha256
-
-    def got(self) -> str:
-        """Return the SHA-256 of the part."""
+    def got_sha256(self) -> str:
+        """The SHA-256 of the part."""
         return self._hash.hexdigest()
 
     def begin(self, version: Version) -> None:
@@ -164,15 +160,11 @@ class PartialDownload:
 
         """
         self.discard()
+        self.version = version._replace(sha256=self.sha256)
+        self.require_room()
+        write_bytes(self._notes, json.dumps(self.version._asdict(), indent=2).encode())
         with translating_os_errors(self._path):
             self._path.touch()
-        self.version = version._replace(sha256=self.sha256)
-        write_bytes(self._notes, json.dumps(self.version._asdict(), indent=2).encode())
-        try:
-            self.require_room()
-        except StorageError:
-            self.discard()  # it is empty
-            raise
 
     def require_room(self) -> None:
         """Check that the disk has room for the missing bytes, if their number is known.
@@ -235,7 +227,7 @@ class PartialDownload:
             self.version = version
             self.size_bytes = _read(self._path, self._hash.update, self._advance)
             self.is_resumed = self.size_bytes > 0
-        is_wrong = self.is_whole and not self.has_sha256
+        is_wrong = self.is_whole and self.got_sha256 != self.sha256
         if not version or is_wrong or 0 <= self.version.size_bytes < self.size_bytes:
             self.discard()
 
@@ -315,11 +307,11 @@ def get_file(
         part = PartialDownload(target, sha256, bar.advance)
         if not part.is_whole:
             _fill(client, offer, part, bar)
-        if not part.has_sha256:
+        if part.got_sha256 != sha256:
             msg = (
                 f"{shown(offer.url)}: expected {offer.dump.name} with the SHA-256 {sha256}, got"
-                f" {part.size_bytes:,} bytes with {part.got()}. They were thrown away. Run again to"
-                " download it anew; if that ends so too, the host's file or checksum is wrong."
+                f" {part.size_bytes:,} bytes with {part.got_sha256}. They were thrown away. Run again"
+                " to download it anew; if that ends so too, the host's file or checksum is wrong."
             )
             part.discard()
             raise BadBodyError(msg, url=offer.url)

@@ -22,8 +22,13 @@ _THUMB = "rs:fit/g:sm/q:40/h:150/w:150"
 _SUFFIX = ".jpeg"
 
 
-class BadAddressError(ValueError):
-    """A picture address has a wrong signature."""
+class RefusedError(Exception):
+    """A request is answered with an HTTP error status and a message."""
+
+    def __init__(self, status: int, message: str) -> None:
+        """Keep the status and the message."""
+        super().__init__(message)
+        self.status = status
 
 
 def picture_path(picture: str, signing_key: bytes, *, is_thumb: bool = False) -> str:
@@ -39,13 +44,12 @@ def read_path(path: str, signing_key: bytes) -> tuple[str, bool]:
     """Return the stable file name of the picture at a signed path, and whether it is a thumbnail.
 
     Raises:
-        BadAddressError: the signature is not the one of this key.
+        RefusedError: 403, the signature is not the one of this key.
 
     """
     signature, _, rest = path.removeprefix(PICTURES_PATH).partition("/")
     if not hmac.compare_digest(signature.encode(), _sign(rest, signing_key).encode()):
-        message = f"the signature of {path} is not ours"
-        raise BadAddressError(message)
+        raise RefusedError(403, f"the signature of {path} is not ours")
     is_thumb = rest.startswith(_THUMB)
     encoded = rest.removeprefix(_THUMB if is_thumb else _COVER).removesuffix(_SUFFIX)
     bucket_path = base64.urlsafe_b64decode(encoded.replace("/", "") + "==").decode()
@@ -62,16 +66,6 @@ MOST_PER_PAGE = 100
 RESULT_LIMIT = 10_000
 
 Params = Mapping[str, Sequence[str]]
-
-
-class SearchRefusedError(Exception):
-    """A search is answered with an HTTP error status and a JSON message instead of a page."""
-
-    def __init__(self, status: int, message: str) -> None:
-        """Keep the status, and the message that the body carries."""
-        super().__init__(message)
-        self.status = status
-        self.body = {"message": message}
 
 
 class CatalogueShelf:
@@ -128,16 +122,16 @@ def show_page(  # noqa: PLR0913 - the service's own parameters
     can be paged to.
 
     Raises:
-        SearchRefusedError: 404 past the last page, 403 past the limit.
+        RefusedError: 404 past the last page, 403 past the limit.
 
     """
     per_page = max(1, min(per_page, MOST_PER_PAGE))
     if page > 1 and page * per_page > result_limit:
-        raise SearchRefusedError(403, f"Pagination above {result_limit} results is disabled.")
+        raise RefusedError(403, f"Pagination above {result_limit} results is disabled.")
     all_pages = -(-len(found) // per_page)
     pages = max(1, min(all_pages, result_limit // per_page))
     if not 1 <= page <= pages:
-        raise SearchRefusedError(
+        raise RefusedError(
             404, f"The requested page does not exist: page {page} of {pages} with {per_page} each."
         )
     numbers: dict[str, int] = {}

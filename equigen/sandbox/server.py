@@ -33,9 +33,8 @@ from equigen.sandbox.search import (
     PICTURES_PATH,
     RESULT_LIMIT,
     SPACER_PATH,
-    BadAddressError,
     CatalogueShelf,
-    SearchRefusedError,
+    RefusedError,
     read_path,
     show_page,
 )
@@ -154,8 +153,8 @@ class Sandbox:
             return answer_picture("image/gif", _SPACER)
         try:
             picture, is_thumb = read_path(path, self._signing_key)
-        except BadAddressError as error:
-            return Reply(403, {"Content-Type": "text/plain"}, str(error).encode())
+        except RefusedError as refusal:
+            return Reply(refusal.status, {"Content-Type": "text/plain"}, str(refusal).encode())
         entry = self._shelf.by_picture.get(picture)
         if entry is None:
             return Reply(404, {"Content-Type": "text/plain"}, b"no such picture")
@@ -195,8 +194,8 @@ class Sandbox:
                 signing_key=self._signing_key,
                 result_limit=self._result_limit,
             )
-        except SearchRefusedError as refusal:
-            return answer_json(refusal.status, refusal.body)
+        except RefusedError as refusal:
+            return answer_json(refusal.status, {"message": str(refusal)})
         return answer_json(200, body)
 
     def _item(self, path: str) -> Reply:

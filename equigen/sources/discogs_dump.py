@@ -27,13 +27,6 @@ from equigen.sources.base import Catalogue, LocalSource, Offer
 _NO_ADDRESSES_SINCE = "20160101"
 SETTINGS: Final = ("dumps.releases", "dumps.date", "coverart.cover_px")
 
-_NO_LINKS = "CREATE TEMP TABLE links (master INTEGER PRIMARY KEY, mbid, is_album, year)"
-_NO_RELEASES = """
-CREATE TEMP TABLE releases (
-    master, is_main, artist, title, year, genres, styles, country, formats, picture,
-    artist_ids, PRIMARY KEY (master, is_main)
-)
-"""
 # Fields that the master lacks come from its main release, else from another of its releases.
 _ALBUMS = """
 CREATE TEMP VIEW albums AS SELECT
@@ -136,10 +129,9 @@ def _open(context: Context) -> Iterator[Catalogue]:
     indexes = [index_of(dump, recipe, context) for dump, recipe in made]
     held = {name: count for index in indexes for name, count in facts_of(index).items()}
     with reading(*indexes) as db:
-        if Kind.RELEASES not in recipes:
-            db.execute(_NO_RELEASES)
-        if Kind.GROUPS not in recipes:
-            db.execute(_NO_LINKS)
+        for recipe in (RELEASES, LINKS):
+            if recipe not in recipes.values():
+                db.execute(recipe.schema)  # an empty table
         db.execute(_ALBUMS)
         yield DumpedMasters(db, held, context.settings.coverart)
 

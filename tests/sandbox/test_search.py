@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from equigen.sandbox.catalogue import Entry, make_catalogue
-from equigen.sandbox.search import CatalogueShelf, Params, SearchRefusedError, show_page
+from equigen.sandbox.search import CatalogueShelf, Params, RefusedError, show_page
 
 RECORDED = Path(__file__).parents[3] / "shared" / "realdata" / "discogs_api" / "search"
 BASE_URL = "http://sandbox.test"
@@ -143,7 +143,7 @@ def test_no_hit_is_one_empty_page() -> None:
 
 def test_past_the_last_page_is_404() -> None:
     """A page that does not exist is refused."""
-    with pytest.raises(SearchRefusedError, match="does not exist") as caught:
+    with pytest.raises(RefusedError, match="does not exist") as caught:
         search(style="Metal", page=99)
     assert caught.value.status == 404
 
@@ -154,14 +154,14 @@ def test_past_the_result_limit_is_403_though_items_counts_on() -> None:
     assert first["items"] == len(CATALOGUE) > 50
     assert first["pages"] == 5
     assert len(search(per_page=10, limit=50, page=5)["results"]) == 10
-    with pytest.raises(SearchRefusedError) as caught:
+    with pytest.raises(RefusedError) as caught:
         search(per_page=10, limit=50, page=6)
     assert caught.value.status == 403
 
 
 def test_the_default_limit_is_ten_thousand() -> None:
     """Page 101 of a hundred each is beyond what Discogs gives."""
-    with pytest.raises(SearchRefusedError) as caught:
+    with pytest.raises(RefusedError) as caught:
         search(per_page=100, page=101)
     assert caught.value.status == 403
 
