@@ -127,9 +127,8 @@ def _is_same(headers: Mapping[str, str], version: Version) -> bool:
 class PartialDownload:
     """The part of `target` that has come so far; the constructor reads and hashes it.
 
-    `is_resumed` tells whether it has bytes of an earlier run.
-    `advance` is called with each count of bytes read or written, and with minus all of them when
-    the part is discarded.
+    `is_resumed` tells whether it has bytes of an earlier run. `advance` is called with each count
+    of bytes read or written, and with minus all of them when the part is discarded.
     """
 
     def __init__(self, target: Path, sha256: str, advance: Callable[[int], None]) -> None:
@@ -163,8 +162,6 @@ class PartialDownload:
         self.version = version._replace(sha256=self.sha256)
         self.require_room()
         write_bytes(self._notes, json.dumps(self.version._asdict(), indent=2).encode())
-        with translating_os_errors(self._path):
-            self._path.touch()
 
     def require_room(self) -> None:
         """Check that the disk has room for the missing bytes, if their number is known.
@@ -253,18 +250,6 @@ def remove_part(target: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def sha256_of(path: Path, advance: Callable[[int], None]) -> str:
-    """Return a file's SHA-256; call `advance` with each count of bytes read.
-
-    Raises:
-        StorageError: it can't be read.
-
-    """
-    digest = hashlib.sha256()
-    _read(path, digest.update, advance)
-    return digest.hexdigest()
-
-
 def _beside(target: Path) -> tuple[Path, Path]:
     """Return the paths of the part and of its note."""
     part = target.with_name(target.name + PART)
@@ -299,10 +284,12 @@ def get_file(
     with open_bar(f"get {offer.dump.kind}", offer.size_bytes, "B") as bar:
         if target.is_file():
             bar.expect(target.stat().st_size)
-            if sha256_of(target, bar.advance) == sha256:
+            digest = hashlib.sha256()
+            size_bytes = _read(target, digest.update, bar.advance)
+            if digest.hexdigest() == sha256:
                 remove_part(target)
                 return TransferOutcome.THERE
-            bar.advance(-target.stat().st_size)
+            bar.advance(-size_bytes)
             bar.expect(offer.size_bytes)
         part = PartialDownload(target, sha256, bar.advance)
         if not part.is_whole:
@@ -310,8 +297,9 @@ def get_file(
         if part.got_sha256 != sha256:
             msg = (
                 f"{shown(offer.url)}: expected {offer.dump.name} with the SHA-256 {sha256}, got"
-                f" {part.size_bytes:,} bytes with {part.got_sha256}. They were thrown away. Run again"
-                " to download it anew; if that ends so too, the host's file or checksum is wrong."
+                f" {part.size_bytes:,} bytes with {part.got_sha256}. They were thrown away. Run"
+                " again to download it anew; if that ends so too, the host's file or checksum is"
+                " wrong."
             )
             part.discard()
             raise BadBodyError(msg, url=offer.url)

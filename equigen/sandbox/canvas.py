@@ -103,26 +103,25 @@ class Canvas:
 
     def wash(self, palette: Sequence[Colour], rng: Random, cells: int) -> None:
         """Fill with soft clouds of several colours."""
-        # One cell more on each side than is shown: the outermost would stay flat and show a seam.
-        side = cells + 2
-        chosen = b"".join(bytes(rng.choice(palette)) for _ in range(side * side))
-        cloud = Image.frombytes("RGB", (side, side), chosen)
-        size = (self._side_px // 4, self._side_px // 4)
-        smooth = cloud.resize(size, Image.Resampling.BICUBIC, (1, 1, side - 1, side - 1))
-        self._image.paste(smooth.resize(self._image.size, Image.Resampling.BILINEAR), (0, 0))
+        chosen = b"".join(bytes(rng.choice(palette)) for _ in range((cells + 2) ** 2))
+        cloud = self._cloud("RGB", cells, chosen)
+        self._image.paste(cloud.resize(self._image.size, Image.Resampling.BILINEAR), (0, 0))
 
     def smoke(self, colour: Colour, rng: Random, cells: int, strength: float) -> None:
         """Lay ragged patches of a colour over the picture."""
-        size = (self._side_px // 4, self._side_px // 4)
-        layers: list[Image.Image] = []
-        for side in (cells + 2, 4 * cells + 2):
-            noise = Image.frombytes("L", (side, side), rng.randbytes(side * side))
-            shown = (1, 1, side - 1, side - 1)
-            layers.append(noise.resize(size, Image.Resampling.BICUBIC, shown))
-        blend = Image.blend(layers[0], layers[1], 0.25).point(
-            [round(max(0, value - 70) * strength) for value in range(256)]
+        coarse, fine = (
+            self._cloud("L", count, rng.randbytes((count + 2) ** 2)) for count in (cells, 4 * cells)
         )
+        table = [round(max(0, value - 70) * strength) for value in range(256)]
+        blend = Image.blend(coarse, fine, 0.25).point(table)
         self._stain(colour, blend.resize(self._image.size, Image.Resampling.BILINEAR), 0, 0)
+
+    def _cloud(self, mode: str, cells: int, content: bytes) -> Image.Image:
+        """Return smoothed cells, a quarter of the canvas' size."""
+        # One cell more on each side than is shown: the outermost would stay flat and show a seam.
+        noise = Image.frombytes(mode, (cells + 2, cells + 2), content)
+        size, shown = (self._side_px // 4,) * 2, (1, 1, cells + 1, cells + 1)
+        return noise.resize(size, Image.Resampling.BICUBIC, shown)
 
     def transpose(self, way: Image.Transpose) -> None:
         """Turn or mirror the picture as it is by now."""

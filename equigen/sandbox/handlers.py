@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from equigen.sandbox.catalogue import Entry, details_of, formats_of, site_path
+from equigen.sandbox.catalogue import Entry, formats_of
 from equigen.sandbox.search import picture_path
 
 HANG_UP = 0
@@ -83,7 +83,6 @@ class RateLimit:
 _KEY = "sandbox-key"
 _SECRET = "sandbox-secret"  # noqa: S105 - opens nothing but this server
 
-_SITE_URL = "https://www.discogs.com"
 _NO_USER_AGENT = b"<html><body><h1>403 Forbidden</h1>Please send a User-Agent.</body></html>"
 
 
@@ -124,17 +123,14 @@ def item_of(
     `year` is 0 when unknown, `images` is missing without a picture; `width` and `height` are the
     size in pixels in which the sandbox draws the picture.
     """
-    own_url = f"{base_url}/{entry.kind}s/{entry.id}"
     item: dict[str, Any] = {
         "id": entry.id,
         "title": entry.title,
         "year": entry.year or 0,
-        "resource_url": own_url,
-        "uri": _SITE_URL + site_path(entry),
+        "resource_url": f"{base_url}/{entry.kind}s/{entry.id}",
         "artists": [{"name": entry.artist, "anv": "", "join": "", "role": "", "tracks": ""}],
         "genres": list(entry.genres),
         "styles": list(entry.styles),
-        "data_quality": "Correct",
     }
     if entry.picture is not None:
         url = base_url + picture_path(entry.picture, signing_key)
@@ -148,18 +144,10 @@ def item_of(
                 "height": cover_size_px,
             }
         ]
-    if entry.kind == "master":
-        item["main_release"] = entry.id + 1
-        item["main_release_url"] = f"{base_url}/releases/{entry.id + 1}"
-        item["versions_url"] = f"{own_url}/versions"
-        return item
-    item["status"] = "Accepted"
-    item["country"] = entry.country
-    item["formats"] = formats_of(entry)
-    item["community"] = details_of(entry)["community"]
-    if entry.master_id:
-        item["master_id"] = entry.master_id
-        item["master_url"] = f"{base_url}/masters/{entry.master_id}"
+    if entry.kind == "release":
+        item |= {"country": entry.country, "formats": formats_of(entry)}
+        if entry.master_id:
+            item["master_id"] = entry.master_id
     return item
 
 

@@ -49,6 +49,7 @@ _SPACER = (
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00"
     b",\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
 )
+_Request = socket.socket | tuple[bytes, socket.socket]
 _KINDS: Mapping[str, Kind] = {"masters": "master", "releases": "release"}
 _NOT_FOUND = {"master": "Master Release not found.", "release": "Release not found."}
 
@@ -95,8 +96,6 @@ class Sandbox:
         self._result_limit = result_limit
         self._cover_size_px = cover_size_px
         self._stopping = threading.Event()
-        self._server: _Server | None = None
-        self._thread: threading.Thread | None = None
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -109,12 +108,11 @@ class Sandbox:
 
     def __enter__(self) -> Self:
         """Start to listen, and return at once."""
-        server = _Server(("127.0.0.1", 0), self)
-        self.base_url = f"http://127.0.0.1:{server.server_address[1]}"
+        self._server = _Server(("127.0.0.1", 0), self)
+        self.base_url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._stopping.clear()
-        self._server = server
         self._thread = threading.Thread(
-            target=server.serve_forever, args=(_POLL_S,), name="sandbox", daemon=True
+            target=self._server.serve_forever, args=(_POLL_S,), name="sandbox", daemon=True
         )
         self._thread.start()
         return self
@@ -122,12 +120,10 @@ class Sandbox:
     def __exit__(self, *_exc: object) -> None:
         """Stop listening, close every connection, and wait for the last thread."""
         self._stopping.set()
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.hang_up()
-            self._server.server_close()
-        if self._thread is not None:
-            self._thread.join(_STOP_TIMEOUT_S)
+        self._server.shutdown()
+        self._server.hang_up()
+        self._server.server_close()
+        self._thread.join(_STOP_TIMEOUT_S)
 
     def wait(self, seconds: float) -> None:
         """Wait in a request's thread, at most until the `with` block ends."""
@@ -232,14 +228,12 @@ class _Server(ThreadingHTTPServer):
         # HTTPServer would look up the name of 127.0.0.1, which takes seconds on some machines.
         socketserver.TCPServer.server_bind(self)
 
-    def process_request(
-        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
-    ) -> None:
+    def process_request(self, request: _Request, client_address: object) -> None:
         with self._changed:
             self._open.add(cast("socket.socket", request))
         super().process_request(request, client_address)
 
-    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
+    def shutdown_request(self, request: _Request) -> None:
         super().shutdown_request(request)
         with self._changed:
             self._open.discard(cast("socket.socket", request))
@@ -255,9 +249,7 @@ class _Server(ThreadingHTTPServer):
                     continue  # its client closed it first
             self._changed.wait_for(lambda: not self._open, _STOP_TIMEOUT_S)
 
-    def handle_error(
-        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
-    ) -> None:
+    def handle_error(self, request: _Request, client_address: object) -> None:
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
