@@ -13,14 +13,6 @@ from typing import Any, Literal
 
 Kind = Literal["master", "release"]
 
-_BARCODE_SHARE = 0.5
-_NOT_A_WORD = re.compile(r"[^\w.]+")
-_COMPANIES = (
-    "Half Moon Records", "Paper Boat", "Static Garden", "Ninth Floor Music", "Copper Kettle",
-    "Disques Pamplemousse", "Nordlicht Tonträger", "Estrella Fonográfica", "Blue Gate",
-    "Not On Label",
-)  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -52,29 +44,10 @@ class Entry:
         return f"{self.artist} - {self.title}"
 
 
-def details_of(entry: Entry) -> dict[str, Any]:
-    """Return the label, catno, barcode and community of an entry, the same every time."""
-    rng = Random(f"details/{entry.kind}/{entry.id}")
-    company = rng.choice(_COMPANIES)
-    letters = "".join(word[0] for word in company.split()).upper()
-    return {
-        "label": [company],
-        "catno": f"{letters} {rng.randrange(1, 1000):03d}",
-        "barcode": [f"{rng.randrange(10**12, 10**13)}"] if rng.random() < _BARCODE_SHARE else [],
-        "community": {"have": rng.randrange(900), "want": rng.randrange(400)},
-    }
-
-
 def formats_of(entry: Entry) -> list[dict[str, Any]]:
     """Return the structured `formats` of a release."""
     descriptions = [text for text in entry.formats if text != entry.format_name]
     return [{"name": entry.format_name, "qty": "1", "descriptions": descriptions}]
-
-
-def site_path(entry: Entry) -> str:
-    """Return the path of the entry's page on the web site, such as `/master/7-Artist-Album`."""
-    slug = _NOT_A_WORD.sub("-", entry.heading).strip("-")
-    return f"/{entry.kind}/{entry.id}-{slug}"
 
 
 # Oddities have lower ids; every album has a block of its own. So an album keeps its ids and its
@@ -300,6 +273,5 @@ def _make_oddities(newest_year: int) -> Iterator[Entry]:
                 "master_id": None,
                 "picture": own_picture if fields["picture"] == "own" else fields["picture"] or None,
             }
-            for name in ("genres", "styles", "formats"):
-                fields[name] = tuple(fields[name])
-            yield Entry(**fields)
+            lists = {name: tuple(fields[name]) for name in ("genres", "styles", "formats")}
+            yield Entry(**fields | lists)

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from zlib import crc32
 
 from equigen.labels.taxonomy import finds
-from equigen.sandbox.catalogue import Entry, details_of, formats_of, site_path
+from equigen.sandbox.catalogue import Entry, formats_of
 
 PICTURES_PATH = "/i/"
 SPACER_PATH = "/images/spacer.gif"
@@ -176,28 +176,27 @@ def _shuffle_key(entry: Entry) -> tuple[int, str, int]:
 
 def _result(entry: Entry, base_url: str, signing_key: bytes) -> dict[str, Any]:
     """Return one result with the keys that Discogs has sent since 2023."""
-    details = details_of(entry)
     is_master = entry.kind == "master"
     master_id = entry.id if is_master else entry.master_id or 0
     result: dict[str, Any] = {
         "country": entry.country,
         "format": list(entry.formats),
-        "label": details["label"],
+        "label": ["Not On Label"],
         "type": entry.kind,
         "genre": list(entry.genres),
         "style": list(entry.styles),
         "id": entry.id,
-        "barcode": details["barcode"],
+        "barcode": [],
         "user_data": {"in_wantlist": False, "in_collection": False},
         "master_id": master_id,
         "master_url": f"{base_url}/masters/{master_id}" if master_id else None,
-        "uri": site_path(entry),
-        "catno": details["catno"],
+        "uri": f"/{entry.kind}/{entry.id}",
+        "catno": "none",
         "title": entry.heading,
         "thumb": "",
         "cover_image": base_url + SPACER_PATH,
         "resource_url": f"{base_url}/{entry.kind}s/{entry.id}",
-        "community": details["community"],
+        "community": {"have": 1, "want": 0},
     }
     if entry.picture is not None:
         result["thumb"] = base_url + picture_path(entry.picture, signing_key, is_thumb=True)
