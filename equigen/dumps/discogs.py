@@ -18,7 +18,6 @@ from equigen.dumps.extract import (
     leading_year,
     names_cell,
     number,
-    tags_for,
     whole_year,
 )
 from equigen.dumps.parse import RecordKind
@@ -62,22 +61,12 @@ def _release(release_id: int, found: RecordTexts) -> Row:
     )
 
 
-MASTER: Final = RecordKind(
-    "masters",
-    "master",
-    ("videos",),
-    tags_for("title", "year", "name", "anv", "join", "id", "genre", "style", "image"),
-    _master,
-)
+MASTER: Final = RecordKind("masters", "master", ("videos",), _master)
 RELEASE: Final = RecordKind(
     "releases",
     "release",
     # Elements that hold others come first, so that less is left to search.
     ("tracklist", "videos", "companies", "identifiers", "extraartists", "notes", "labels"),
-    tags_for(
-        *("title", "released", "country", "master_id", "name", "anv", "join", "id", "genre"),
-        *("style", "description", "image"),
-    ),
     _release,
 )
 # A worker process finds its kind here, by the name of the root element.

@@ -1,7 +1,7 @@
 """Extract the fields of Discogs' records from parsed XML, and write them as a row's texts."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -66,19 +66,8 @@ class RecordTexts:
         return self.primary_image or self.first_image
 
 
-def tags_for(*leaves: str) -> tuple[str, ...]:
-    """Return some elements together with all their parents below the record."""
-    tags = dict.fromkeys(leaves)
-    for leaf in leaves:
-        home = _HOMES[leaf]
-        while home:
-            tags[home] = None
-            home = _HOMES[home]
-    return tuple(tags)
-
-
 def texts_of(  # noqa: C901, PLR0912  (a call an element would double the time)
-    start: etree._Element, root: etree._Element, record: str, tags: Iterable[str]
+    start: etree._Element, root: etree._Element, record: str
 ) -> Iterator[RecordTexts]:
     """Yield the records at or below `start` that are children of `root`, in their order."""
     # For each element: the index of its parent in `last`, its own index there, and its use.
@@ -93,7 +82,7 @@ def texts_of(  # noqa: C901, PLR0912  (a call an element would double the time)
     found = nothing = RecordTexts("")
     artist: dict[str, str] = {}
     once, genres, styles = found.once, found.genres, found.styles
-    for element in start.iter(record, *tags):
+    for element in start.iter(record, *_HOMES):
         tag = element.tag
         home, own, use = ways[tag]
         if element.getparent() is not last[home]:

@@ -33,14 +33,13 @@ _NEVER_CUT_OFF = (
 class RecordKind:
     """A kind of record: the element names of its dump, and the function that makes a row.
 
-    `root` holds the elements called `record`; of these, `tags` are read and `unused` left out.
-    `row` is called with the record's number and its texts.
+    `root` holds the elements called `record`, of which `unused` are left out. `row` is called with
+    the record's number and its texts.
     """
 
     root: str
     record: str
     unused: tuple[str, ...]
-    tags: tuple[str, ...]
     row: Callable[[int, RecordTexts], Row]
 
 
@@ -99,7 +98,7 @@ def _parsed(block: bytes, head: bytes, dump: DumpFile, kind: RecordKind) -> Batc
         unread = [(name, why) for name in _unread_taken_out(root, dump)]
         if not unread:
             return None
-    batch = _batch(texts_of(root, root, kind.record, kind.tags), dump, kind)
+    batch = _batch(texts_of(root, root, kind.record), dump, kind)
     return batch._replace(records=batch.records + len(unread), unread=unread)
 
 
@@ -174,7 +173,7 @@ def _take_record(element: Any, kind: RecordKind) -> list[RecordTexts]:  # noqa: 
     root = element.getparent()
     if root is None or root.getparent() is not None:
         return []  # an element of that name inside a record
-    found = list(texts_of(element, root, kind.record, kind.tags))
+    found = list(texts_of(element, root, kind.record))
     element.clear()
     while element.getprevious() is not None:
         del root[0]

@@ -104,9 +104,10 @@ class Discogs:
         if query.format:
             # With two format parameters, the service may apply only one of them.
             listings = [item for item in listings if _is_album(item)]
-        counted = _whole_number(answer.get("pagination"), "items")
+        pagination = answer.get("pagination")
+        told = pagination if isinstance(pagination, dict) else {}
+        counted, pages = _count(told.get("items")), _count(told.get("pages"))
         items = len(results) if counted is None else counted
-        pages = _whole_number(answer.get("pagination"), "pages")
         return Page(
             items=items,
             pages=math.ceil(items / _PAGE_SIZE) if pages is None else pages,
@@ -276,10 +277,6 @@ def _address(value: object) -> str:
 def _list(result: Mapping[str, Any], name: str) -> list[Any]:
     value = result.get(name)
     return value if isinstance(value, list) else []
-
-
-def _whole_number(pagination: object, name: str) -> int | None:
-    return _count(pagination.get(name)) if isinstance(pagination, dict) else None
 
 
 def _count(value: object) -> int | None:
