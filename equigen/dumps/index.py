@@ -114,8 +114,7 @@ def facts_of(index: Path) -> Mapping[str, int]:
     """Return the counts by name that were taken while the index was made."""
     with reading(index) as db:
         (facts,) = db.execute("SELECT value FROM stamp WHERE key = ?", (_FACTS,)).fetchone()
-    counts: dict[str, int] = json.loads(facts)
-    return counts
+    return dict(json.loads(facts))
 
 
 @contextmanager

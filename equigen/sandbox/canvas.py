@@ -199,16 +199,18 @@ def around(x: float, y: float, radius: float, degrees: float) -> Point:
     return x + radius * math.cos(angle), y + radius * math.sin(angle)
 
 
-def oval(x: float, y: float, wide: float, tall: float, turn: Point = (0, 360)) -> list[Point]:
+def oval(
+    x: float, y: float, wide: float, tall: float, start: float = 0, end: float = 360
+) -> list[Point]:
     """Return a part of an ellipse, from one angle to another."""
-    steps = max(8, int((14 + max(wide, tall)) * abs(turn[1] - turn[0]) / 360))
-    angles = [math.radians(turn[0] + (turn[1] - turn[0]) * i / steps) for i in range(steps + 1)]
+    steps = max(8, int((14 + max(wide, tall)) * abs(end - start) / 360))
+    angles = [math.radians(start + (end - start) * i / steps) for i in range(steps + 1)]
     return [(x + wide * math.cos(angle), y + tall * math.sin(angle)) for angle in angles]
 
 
-def star(x: float, y: float, radius: float, tips: int, depth: float, turn: float) -> list[Point]:
+def star(x: float, y: float, radius: float, tips: float, depth: float, turn: float) -> list[Point]:
     """Return a star; `depth` is the inner radius as a share of the outer, 1 a polygon."""
-    count = 2 * tips if depth < 1 else tips
+    count = int(2 * tips if depth < 1 else tips)
     return [
         around(x, y, radius if i % 2 == 0 else radius * depth, turn + 360 * i / count)
         for i in range(count)
@@ -321,33 +323,28 @@ def _read_pieces(line: str) -> Iterator[Piece]:
     else:
         width = numbers.pop(0) if kind in _LINES else numbers[-1]
         form = "line" if kind in _LINES else "glow" if kind == "glow" else "poly"
-        pieces = [Piece(form, shade, tuple((_LINES | _OUTLINES)[kind](numbers)), width)]
+        pieces = [Piece(form, shade, tuple(_SHAPES[_LINES.get(kind, kind)](*numbers)), width)]
     for copy in range(int(count)):
         for piece in pieces:
             copied = piece.moved(copy * across, copy * down, turn=copy * turn)
             yield from (copied.moved(0, 0, wide=side) for side in sides)
 
 
-def _pairs(numbers: Sequence[float]) -> list[Point]:
+def _pairs(*numbers: float) -> list[Point]:
     return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 
-_Maker = Callable[[Sequence[float]], list[Point]]
-_LINES: dict[str, _Maker] = {
-    "line": _pairs,
-    "loop": lambda n: smooth(_pairs(n)),
-    "ring": lambda n: oval(n[0], n[1], n[2], n[2]),
-    "arc": lambda n: oval(n[0], n[1], n[2], n[3], (n[4], n[5])),
-    "spiral": lambda n: spiral(n[0], n[1], n[2], n[3], n[4]),
-}
-_OUTLINES: dict[str, _Maker] = {
+_SHAPES: dict[str, Callable[..., list[Point]]] = {
     "poly": _pairs,
-    "smooth": lambda n: smooth(_pairs(n)),
-    "rect": lambda n: [(n[0], n[1]), (n[2], n[1]), (n[2], n[3]), (n[0], n[3])],
-    "disc": lambda n: oval(n[0], n[1], n[2], n[2]),
-    "oval": lambda n: oval(n[0], n[1], n[2], n[3]),
-    "pie": lambda n: [(n[0], n[1]), *oval(n[0], n[1], n[2], n[2], (n[3], n[4]))],
-    "petal": lambda n: petal(n[0], n[1], n[2], n[3], n[4]),
-    "star": lambda n: star(n[0], n[1], n[2], int(n[3]), n[4], n[5]),
-    "glow": lambda n: [(n[0], n[1]), (n[0] + n[2], n[1])],
+    "smooth": lambda *numbers: smooth(_pairs(*numbers)),
+    "rect": lambda left, top, right, low: _pairs(left, top, right, top, right, low, left, low),
+    "disc": lambda x, y, radius: oval(x, y, radius, radius),
+    "oval": oval,
+    "pie": lambda x, y, radius, *turn: [(x, y), *oval(x, y, radius, radius, *turn)],
+    "petal": petal,
+    "star": star,
+    "spiral": spiral,
+    "glow": lambda x, y, radius, _strength: [(x, y), (x + radius, y)],
 }
+# Kinds of lines, and the shapes that they follow.
+_LINES = {"line": "poly", "loop": "smooth", "ring": "disc", "arc": "oval", "spiral": "spiral"}

@@ -72,6 +72,7 @@ _FORMATS: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
         "File": (("File", "FLAC", "Album"), ("File", "MP3", "Album")),
     }
 )
+_NEWEST_YEAR = 2026
 _LAST_SHELLAC_YEAR = 1947
 _FIRST_CD_YEAR = 1983
 _FIRST_FILE_YEAR = 2003
@@ -125,9 +126,7 @@ FLAVOURS: Mapping[str, Flavour] = MappingProxyType(
 )
 
 
-def make_catalogue(
-    seed: int = 1337, albums_per_label: int = 24, newest_year: int = 2026
-) -> tuple[Entry, ...]:
+def make_catalogue(seed: int = 1337, albums_per_label: int = 24) -> tuple[Entry, ...]:
     """Return the catalogue for these arguments, the same in every run and on every machine.
 
     Each label has `albums_per_label` masters that a dataset would take, with up to three releases
@@ -141,23 +140,21 @@ def make_catalogue(
             serial = album_index * len(FLAVOURS) + label_index
             rng = Random(f"{seed}/{flavour.label}/{album_index}")
             first_id = _FIRST_ALBUM_ID + serial * _IDS_PER_ALBUM
-            master = _make_master(flavour, rng, first_id, newest_year, headings)
+            master = _make_master(flavour, rng, first_id, headings)
             entries.append(master)
-            entries.extend(_releases_of(master, rng, newest_year))
-            entries.extend(_extra_rows(master, flavour, album_index, rng, newest_year))
-    entries.extend(_make_oddities(newest_year))
+            entries.extend(_releases_of(master, rng))
+            entries.extend(_extra_rows(master, flavour, album_index, rng))
+    entries.extend(_make_oddities())
     return tuple(entries)
 
 
-def _make_master(
-    flavour: Flavour, rng: Random, master_id: int, newest_year: int, headings: set[str]
-) -> Entry:
+def _make_master(flavour: Flavour, rng: Random, master_id: int, headings: set[str]) -> Entry:
     """Return an album whose "Artist - Album" is not among `headings` yet, and add it there."""
     styles = _split(rng.choice(flavour.styles))
     side_style = rng.choice(flavour.side_styles)
     if rng.random() < _SIDE_STYLE_SHARE and side_style not in styles:
         styles = (*styles, side_style)
-    year = _draw_year(flavour.earliest_year, newest_year, rng)
+    year = _draw_year(flavour.earliest_year, rng)
     format_name = _draw_format_name(year, rng)
     entry = Entry(
         id=master_id,
@@ -189,9 +186,9 @@ def _split(tags: str) -> tuple[str, ...]:
     return tuple(tags.split(" + "))
 
 
-def _draw_year(earliest: int, newest: int, rng: Random) -> int:
+def _draw_year(earliest: int, rng: Random) -> int:
     # The exponent crowds the years towards the newest, as on Discogs.
-    return newest - int((newest - earliest + 1) * rng.random() ** 1.6)
+    return _NEWEST_YEAR - int((_NEWEST_YEAR - earliest + 1) * rng.random() ** 1.6)
 
 
 def _draw_format_name(year: int, rng: Random) -> str:
@@ -209,7 +206,7 @@ def _picture_name(release_id: int, rng: Random) -> str:
     return f"R-{release_id}-{uploaded_s}-{rng.randrange(1000, 10_000)}.jpeg"
 
 
-def _releases_of(master: Entry, rng: Random, newest_year: int) -> Iterator[Entry]:
+def _releases_of(master: Entry, rng: Random) -> Iterator[Entry]:
     """Yield the pressings of a master: the first has the same picture, the others their own."""
     for release_id in range(master.id + 1, master.id + 1 + rng.randrange(_MOST_RELEASES + 1)):
         release = replace(master, id=release_id, kind="release", master_id=master.id)
@@ -217,7 +214,7 @@ def _releases_of(master: Entry, rng: Random, newest_year: int) -> Iterator[Entry
             format_name = rng.choice(("CD", "Vinyl"))
             release = replace(
                 release,
-                year=min(newest_year, (master.year or newest_year) + rng.randrange(12)),
+                year=min(_NEWEST_YEAR, (master.year or _NEWEST_YEAR) + rng.randrange(12)),
                 formats=rng.choice(_FORMATS[format_name]),
                 format_name=format_name,
                 picture=_picture_name(release_id, rng),
@@ -225,16 +222,14 @@ def _releases_of(master: Entry, rng: Random, newest_year: int) -> Iterator[Entry
         yield release
 
 
-def _extra_rows(
-    master: Entry, flavour: Flavour, album_index: int, rng: Random, newest_year: int
-) -> Iterator[Entry]:
+def _extra_rows(master: Entry, flavour: Flavour, album_index: int, rng: Random) -> Iterator[Entry]:
     """Yield, beside some albums, one more row: a release to take or a master to refuse."""
     extra_id = master.id + _MOST_RELEASES + 1
     extra = flavour.name(master, rng)
     extra = replace(
         extra,
         id=extra_id,
-        year=_draw_year(flavour.earliest_year, newest_year, rng),
+        year=_draw_year(flavour.earliest_year, rng),
         picture=_picture_name(extra_id, rng),
     )
     match album_index % 12:
@@ -256,20 +251,19 @@ def _extra_rows(
             return
 
 
-def _make_oddities(newest_year: int) -> Iterator[Entry]:
-    """Yield the rows of data/oddities.toml, none newer than `newest_year`."""
+def _make_oddities() -> Iterator[Entry]:
+    """Yield the rows of data/oddities.toml."""
     data = read_data("oddities.toml")
     ids = count(_FIRST_ODDITY_ID)
     for group in data["group"]:
         for row in group["rows"]:
             fields = data["default"] | group | row
             del fields["rows"]
-            year = newest_year if fields["year"] == "newest" else min(fields["year"], newest_year)
             new_id = fields.get("id") or next(ids)
             own_picture = f"R-{new_id}-1488436388-{new_id % 9000}.jpeg"
             fields |= {
                 "id": new_id,
-                "year": year or None,
+                "year": fields["year"] or None,
                 "master_id": None,
                 "picture": own_picture if fields["picture"] == "own" else fields["picture"] or None,
             }

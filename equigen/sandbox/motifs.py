@@ -136,7 +136,7 @@ def _rings(s: Stroke) -> None:
         reach = i * s["step"] * (1 + i * s["drift"])
         width = s["width"] * (1 - s["lean"] * i / s.count)
         if s["corners"]:
-            points = star(*s.at, reach, int(s["corners"]), 1, s["turn"])
+            points = star(*s.at, reach, s["corners"], 1, s["turn"])
             s.canvas.line((*points, points[0]), shade, width)
         else:
             s.canvas.ring(*s.at, reach, shade, width)

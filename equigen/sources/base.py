@@ -263,8 +263,6 @@ def licence_of(album_id: str) -> str:
 def open_renewer(album_id: str, config: Config) -> Renewer | None:
     """Open the renewer of an album's picture URLs; None where its source has none.
 
-    A source declares one as a function `open_renewer(config)`.
-
     Raises:
         ConfigError: a required setting of the source is missing.
 
