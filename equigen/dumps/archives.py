@@ -198,7 +198,7 @@ class DumpFile:
 
 def stamp_of(status: os.stat_result) -> str:
     """Return a text that changes when a file is written to or replaced."""
-    return f"{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns}"
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
 
 
 @contextmanager

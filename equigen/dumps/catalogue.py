@@ -26,11 +26,11 @@ from equigen.errors import (
 )
 from equigen.http.addresses import shown
 from equigen.http.client import Answer, Client
+from equigen.http.limits import whole_number
 
 _MAX_BYTES = 10_000_000
 _NOT_FOUND = 404
 _MOST_NAMED = 6
-_SIZE = re.compile("[0-9]{1,18}")
 _DISCOGS_FILE = re.compile(r"discogs_\d{8}_(?:(?:masters|releases)\.xml\.gz|CHECKSUM\.txt)")
 _STAMP = re.compile(r"\d{8}-\d{6}")
 # sha256sum writes two spaces, or one and a star; Discogs writes one space.
@@ -197,10 +197,10 @@ def read_index(page: str, url: str) -> Mapping[str, Listed]:
     parsed = _parsed(page)
     found: dict[str, Listed] = {}
     for entry in parsed.iter("contents"):
-        key, size = entry.findtext("key", "").strip(), entry.findtext("size", "").strip()
+        key, size = entry.findtext("key", "").strip(), entry.findtext("size", "")
         name = _last_part(key)
         if _DISCOGS_FILE.fullmatch(name):
-            size_bytes = int(size) if _SIZE.fullmatch(size) else 0
+            size_bytes = max(0, whole_number(size))
             found.setdefault(name, Listed(name, urljoin(url, quote(key)), size_bytes))
     for link in _links(parsed, url):
         parts = urlsplit(link)

@@ -47,7 +47,8 @@ class RecordTexts:
     """The texts of one record, unchanged and in their order; missing ones are left out.
 
     `once` has the first text of each element that a record has once, `artists` the texts of each
-    artist by element, `formats` both names and descriptions.
+    artist by element, `formats` both names and descriptions. `picture` is the URL of the primary
+    image, else of the first image that has one.
     """
 
     record_id: str
@@ -57,13 +58,8 @@ class RecordTexts:
     styles: list[str] = field(default_factory=list)
     formats: list[str] = field(default_factory=list)
     is_main: bool = False
-    first_image: str = ""
-    primary_image: str = ""
-
-    @property
-    def picture(self) -> str:
-        """The URL of the primary image, else of the first image that has one, else ""."""
-        return self.primary_image or self.first_image
+    picture: str = ""
+    has_primary: bool = False
 
 
 def texts_of(  # noqa: C901, PLR0912  (a call an element would double the time)
@@ -126,11 +122,9 @@ def own_text(element: etree._Element) -> str:
 
 
 def _see_image(found: RecordTexts, image: etree._Element) -> None:
-    uri = clean(image.get("uri", ""))
-    if uri.startswith(_URLS):
-        found.first_image = found.first_image or uri
-        if image.get("type") == "primary":
-            found.primary_image = found.primary_image or uri
+    uri, is_primary = clean(image.get("uri", "")), image.get("type") == "primary"
+    if uri.startswith(_URLS) and (not found.picture or is_primary > found.has_primary):
+        found.picture, found.has_primary = uri, is_primary
 
 
 def clean(text: str) -> str:

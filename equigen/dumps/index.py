@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from equigen.dataset.context import Context
-from equigen.dumps.archives import DumpCounts
+from equigen.dumps.archives import DumpCounts, stamp_of
 from equigen.dumps.discogs import read_masters, read_releases
 from equigen.dumps.musicbrainz import read_groups, read_links
 from equigen.errors import StorageError
@@ -167,8 +167,7 @@ def _stamp(dump: Path, recipe: IndexRecipe) -> dict[str, str]:
     except OSError:
         return {"bytes": "0"}  # the reader of the dump raises the error
     version = f"{recipe.name} {recipe.version}"
-    file = f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"
-    return {"bytes": str(stat.st_size), "file": file, "made as": version}
+    return {"bytes": str(stat.st_size), "file": stamp_of(stat), "made as": version}
 
 
 def _known_stamp(index: Path) -> dict[str, str]:

@@ -154,11 +154,10 @@ def _incremental_rows(pieces: Iterable[bytes], dump: DumpFile, kind: RecordKind)
                 records = []
         is_at_end = True
         parser.close()
-    except DumpError:
+    except (DumpError, etree.XMLSyntaxError) as err:
         yield _batch(records, dump, kind, is_rest=True)
-        raise
-    except etree.XMLSyntaxError as err:
-        yield _batch(records, dump, kind, is_rest=True)
+        if isinstance(err, DumpError):
+            raise
         code = err.code  # type: ignore[attr-defined]  # missing in lxml's type hints
         if is_at_end and code not in _NEVER_CUT_OFF:
             what = f"the XML is cut off: it ends without </{kind.root}>"

@@ -24,6 +24,7 @@ from equigen.dumps.catalogue import DumpOffer
 from equigen.errors import BadBodyError, ConnectionFailedError, StorageError
 from equigen.http.addresses import shown
 from equigen.http.client import Client, Stream
+from equigen.http.limits import whole_number
 from equigen.storage.atomic import write_bytes
 from equigen.storage.os_errors import translating_os_errors, translating_read_errors
 
@@ -31,7 +32,6 @@ PART = ".part"
 _WRONG = ".wrong"
 _BLOCK_BYTES = 1024 * 1024
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,18})-\d{1,18}|\*)/(\d{1,18}|\*)")
-_LENGTH = re.compile(r"\d{1,18}")
 _OK, _PARTIAL, _NOT_SATISFIABLE = 200, 206, 416
 
 
@@ -54,13 +54,6 @@ class Version(NamedTuple):
     size_bytes: int = -1
     sha256: str = ""
 
-    @property
-    def validator(self) -> str:
-        """The value for `If-Range`; "" where the host gave no strong validator."""
-        if self.etag and not self.etag.startswith("W/"):
-            return self.etag
-        return self.last_modified
-
 
 _NOTE = TypeAdapter(Version)
 
@@ -76,22 +69,23 @@ class Body(Enum):
 
 def version_of(headers: Mapping[str, str]) -> Version:
     """Return the version of the file that an answer with status 200 sends."""
-    length = headers.get("Content-Length", "").strip()
     return Version(
         headers.get("ETag", "").strip(),
         headers.get("Last-Modified", "").strip(),
-        int(length) if _LENGTH.fullmatch(length) else -1,
+        whole_number(headers.get("Content-Length", "")),
     )
 
 
 def conditions(version: Version, have_bytes: int) -> Mapping[str, str]:
     """Return the headers that request the rest of a file, provided it is still that version.
 
-    Returns none where no bytes are there yet, or where the version has no validator.
+    Returns none where no bytes are there yet, or where the version has no strong validator.
     """
-    if have_bytes <= 0 or not version.validator:
+    is_strong = version.etag and not version.etag.startswith("W/")
+    validator = version.etag if is_strong else version.last_modified
+    if have_bytes <= 0 or not validator:
         return {}
-    return {"Range": f"bytes={have_bytes}-", "If-Range": version.validator}
+    return {"Range": f"bytes={have_bytes}-", "If-Range": validator}
 
 
 def judge(status: int, headers: Mapping[str, str], version: Version, have_bytes: int) -> Body:

@@ -159,8 +159,7 @@ class Canvas:
         if not lines:
             return left, top, left, top
         mask = render(lines, max(1, min(size_px, int(largest * self._unit))), face, align)
-        if angle:
-            mask = mask.rotate(angle, Image.Resampling.BILINEAR, expand=True)
+        mask = mask.rotate(angle, Image.Resampling.BILINEAR, expand=True)
         width, height = mask.width / self._unit, mask.height / self._unit
         x = left + (right - left - width) * _SHARES[align]
         y = top + (bottom - top - height) * _SHARES[place]

@@ -35,16 +35,14 @@ class Reply:
     """One answer; Content-Length is that of `body` unless `headers` says otherwise.
 
     `cut_after` sends only that many bytes of the body and then closes the connection (a truncated
-    answer). `close` ends the connection after a whole answer. `delay_s` is waited before the first
-    byte, `drip_s` after each byte of the body. The status `HANG_UP` closes the connection without
-    an answer; with `reset` it sends a TCP reset.
+    answer). `delay_s` is waited before the first byte, `drip_s` after each byte of the body. The
+    status `HANG_UP` closes the connection without an answer; with `reset` it sends a TCP reset.
     """
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     cut_after: int | None = field(default=None, kw_only=True)
-    close: bool = field(default=False, kw_only=True)
     delay_s: float = field(default=0.0, kw_only=True)
     drip_s: float = field(default=0.0, kw_only=True)
     reset: bool = field(default=False, kw_only=True)
@@ -78,27 +76,6 @@ class RateLimit:
             "X-Discogs-Ratelimit-Used": str(used),
             "X-Discogs-Ratelimit-Remaining": str(self._limit - used),
         }
-
-
-_KEY_AND_SECRET = "Discogs key=sandbox-key, secret=sandbox-secret"  # noqa: S105  (no real one)
-_NO_USER_AGENT = b"<html><body><h1>403 Forbidden</h1>Please send a User-Agent.</body></html>"
-
-
-def is_authenticated(authorization: str, token: str) -> bool:
-    """Tell whether an Authorization header holds the token, or the sandbox's key and secret."""
-    return authorization in {f"Discogs token={token}", _KEY_AND_SECRET}
-
-
-def refuse_user_agent(user_agent: str) -> Reply | None:
-    """Return the answer to a missing or a library's User-Agent, None for any other.
-
-    The service answers the former with an HTML page, the latter with status 200 and no body.
-    """
-    if not user_agent.strip():
-        return Reply(403, {"Content-Type": "text/html"}, _NO_USER_AGENT)
-    if user_agent.startswith("python-requests/"):
-        return Reply(200, {"Content-Type": "application/json"}, b"")
-    return None
 
 
 def answer_json(status: int, body: object) -> Reply:

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, cast
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -52,11 +52,7 @@ class Face:
 
 @lru_cache(maxsize=512)
 def _font(size_px: int) -> ImageFont.FreeTypeFont:
-    font = ImageFont.load_default(size=size_px)
-    if not isinstance(font, ImageFont.FreeTypeFont):
-        message = "Pillow was built without FreeType, which the sandbox's covers need"
-        raise TypeError(message)
-    return font
+    return cast("ImageFont.FreeTypeFont", ImageFont.load_default(size=size_px))
 
 
 @lru_cache(maxsize=4096)
@@ -116,8 +112,6 @@ def render(lines: tuple[str, ...], size_px: int, face: Face, align: Align) -> Im
 
 
 def _bend(mask: Image.Image, face: Face) -> Image.Image:
-    if face.stretch == 1.0 and face.slant == 0.0:
-        return mask
     width_px = max(1, round(mask.width * face.stretch))
     lean_px = round(abs(face.slant) * mask.height)
     # Output to input: undo the lean, then the stretch.
@@ -134,15 +128,11 @@ def _draw_line(
     font = _font(size_px)
     stroke_px = round(face.weight * size_px)
     left_px, top_px = at_px
-    if face.gap == 0.0:
-        bare = "".join(mark for mark in line if mark not in _ACCENTS)
-        draw.text((left_px, top_px), bare, 255, font, stroke_width=stroke_px)
     seen = ""
     for mark in line:
         start_px = left_px + font.getlength(seen) + len(seen) * face.gap * size_px
         if mark not in _ACCENTS:
-            if face.gap:
-                draw.text((start_px, top_px), mark, 255, font, stroke_width=stroke_px)
+            draw.text((start_px, top_px), mark, 255, font, stroke_width=stroke_px)
             seen += mark
         elif seen.strip():
             sign, share = _ACCENTS[mark]

@@ -24,9 +24,7 @@ from equigen.sandbox.handlers import (
     Reply,
     answer_json,
     answer_picture,
-    is_authenticated,
     item_of,
-    refuse_user_agent,
 )
 from equigen.sandbox.search import (
     DEFAULT_PER_PAGE,
@@ -49,6 +47,8 @@ _SPACER = (
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00"
     b",\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
 )
+_KEY_AND_SECRET = "Discogs key=sandbox-key, secret=sandbox-secret"  # noqa: S105  (no real one)
+_NO_USER_AGENT = b"<html><body><h1>403 Forbidden</h1>Please send a User-Agent.</body></html>"
 _Request = socket.socket | tuple[bytes, socket.socket]
 _KINDS: Mapping[str, Kind] = {"masters": "master", "releases": "release"}
 _NOT_FOUND = {"master": "Master Release not found.", "release": "Release not found."}
@@ -159,9 +159,11 @@ class Sandbox:
         return answer_picture("image/jpeg", body)
 
     def _api(self, hit: Hit) -> Reply:
-        refusal = refuse_user_agent(hit.headers.get("user-agent", ""))
-        if refusal is not None:
-            return refusal
+        user_agent = hit.headers.get("user-agent", "").strip()
+        if not user_agent:
+            return Reply(403, {"Content-Type": "text/html"}, _NO_USER_AGENT)
+        if user_agent.startswith("python-requests/"):  # as Discogs does
+            return Reply(200, {"Content-Type": "application/json"}, b"")
         is_admitted, headers = self._rate_limit.admit()
         if not is_admitted:
             reply = answer_json(429, {"message": "You are making requests too quickly."})
@@ -173,7 +175,7 @@ class Sandbox:
 
     def _search(self, hit: Hit) -> Reply:
         """Answer a search; a `page` or `per_page` that is no number counts as unset."""
-        if not is_authenticated(hit.headers.get("authorization", ""), self.token):
+        if hit.headers.get("authorization") not in {f"Discogs token={self.token}", _KEY_AND_SECRET}:
             message = "You must authenticate to access this resource."
             return answer_json(401, {"message": message})
         paging = {"page": 1, "per_page": DEFAULT_PER_PAGE}
@@ -282,7 +284,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Print nothing: the sandbox keeps its own log."""
 
     def _send(self, reply: Reply) -> None:
-        self.close_connection |= reply.close or reply.cut_after is not None
+        self.close_connection |= reply.cut_after is not None
         if reply.status == HANG_UP:
             self.close_connection = True
             if reply.reset:

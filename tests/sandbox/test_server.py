@@ -272,14 +272,6 @@ def test_hanging_up_sends_nothing() -> None:
         requests.get(f"{faulty.base_url}/images/spacer.gif", timeout=10)
 
 
-def test_close_ends_the_connection_after_a_whole_answer() -> None:
-    """A reply with `close` arrives whole and says that it is the last on its connection."""
-    with Sandbox(CATALOGUE, hook=lambda _: Reply(200, {}, b"bye", close=True)) as faulty:
-        answer = requests.get(f"{faulty.base_url}/images/spacer.gif", timeout=10)
-        assert answer.content == b"bye"
-        assert answer.headers["Connection"] == "close"
-
-
 def test_connections_are_kept_alive(sandbox: Sandbox) -> None:
     """Several requests go over one connection."""
     address = urlsplit(sandbox.base_url)
