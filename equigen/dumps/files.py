@@ -49,19 +49,13 @@ def read_name(name: str) -> DumpName | None:
 
 
 def dumps_among(names: Iterable[str], kind: Kind, date: str = "") -> Sequence[DumpName]:
-    """Return the dumps of a kind among file names, newest first; with `date`, only those of it."""
-    read = (found for name in names if (found := read_name(name)))
-    fitting = [found for found in read if found.kind == kind and found.stamp.startswith(date)]
-    return sorted(fitting, key=lambda found: found.stamp, reverse=True)
-
-
-def newest(names: Iterable[str], kind: Kind, date: str = "") -> str:
-    """Return the newest dump of a kind among file names, or that of `date`; "" for none.
+    """Return the dumps of a kind among file names, newest first; with `date`, only those of it.
 
     A dump without a date in its name counts as the oldest.
     """
-    found = dumps_among(names, kind, date)
-    return found[0].name if found else ""
+    read = (found for name in names if (found := read_name(name)))
+    fitting = [found for found in read if found.kind == kind and found.stamp.startswith(date)]
+    return sorted(fitting, key=lambda found: found.stamp, reverse=True)
 
 
 def groups_name(stamp: str) -> str:
@@ -103,8 +97,8 @@ def dumps_of(context: Context, kinds: Mapping[Kind, str]) -> Sequence[Path]:
     """
     folder = dumps_folder(context)
     files = files_in(folder)
-    names = {kind: newest(files, kind, date) for kind, date in kinds.items()}
-    if missing := [kind for kind, name in names.items() if not name]:
+    found = {kind: dumps_among(files, kind, date) for kind, date in kinds.items()}
+    if missing := [kind for kind, dumps in found.items() if not dumps]:
         dates = sorted({kinds[kind] for kind in missing})
         commands = [
             f"`equigen dumps get {' '.join(kind for kind in missing if kinds[kind] == date)}"
@@ -119,4 +113,4 @@ def dumps_of(context: Context, kinds: Mapping[Kind, str]) -> Sequence[Path]:
             " one that you have can be put there under its own name."
         )
         raise MissingInputError(msg)
-    return [folder / name for name in names.values()]
+    return [folder / dumps[0].name for dumps in found.values()]

@@ -129,11 +129,10 @@ def _received(process: subprocess.Popen[bytes], path: Path) -> list[Any]:
             " command again."
         )
         raise EquigenError(msg)
-    message = orjson.loads(line)
+    message: list[Any] | str = orjson.loads(line)
     if isinstance(message, str):
         raise DumpError(message)
-    batch: list[Any] = message
-    return batch
+    return message
 
 
 def _end(processes: Iterable[subprocess.Popen[bytes]]) -> None:

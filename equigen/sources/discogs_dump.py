@@ -16,7 +16,7 @@ from typing import Final
 from equigen.config.layers import Config
 from equigen.config.source_settings import CoverArtSettings
 from equigen.dataset.context import Context
-from equigen.dumps.files import Kind, dumps_folder, dumps_of, files_in, newest, read_name
+from equigen.dumps.files import Kind, dumps_among, dumps_folder, dumps_of, files_in
 from equigen.dumps.index import LINKS, MASTERS, RELEASES, facts_of, index_of, reading
 from equigen.identity.pictures import front_url, has_no_cover
 from equigen.labels.taxonomy import Label, fits
@@ -138,6 +138,6 @@ def _open(context: Context) -> Iterator[Catalogue]:
 
 def _need_no_links(context: Context, date: str) -> bool:
     files = files_in(dumps_folder(context))
-    masters = read_name(newest(files, Kind.MASTERS, date))
-    is_old = masters is not None and masters.stamp < _NO_ADDRESSES_SINCE
-    return is_old and not newest(files, Kind.GROUPS)
+    masters = dumps_among(files, Kind.MASTERS, date)
+    is_old = bool(masters) and masters[0].stamp < _NO_ADDRESSES_SINCE
+    return is_old and not dumps_among(files, Kind.GROUPS)

@@ -1,6 +1,7 @@
 """Names of dumps, listings of hosts, and checksum files."""
 
 import gzip
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
@@ -8,10 +9,15 @@ from hypothesis import strategies as st
 from support import realdata
 
 from equigen.dumps.catalogue import read_checksums, read_index, read_stamp, read_stamps
-from equigen.dumps.files import DumpName, Kind, dumps_among, groups_name, newest, read_name
+from equigen.dumps.files import DumpName, Kind, dumps_among, groups_name, read_name
 
 PAGE = "https://data.discogs.com/?prefix=data%2F2026%2F"
 SHA = "11b4d472b08febf99b48709bfbafea93e8d1902efed9fad5b4ece7e819307329"
+
+
+def newest(names: Iterable[str], kind: Kind, date: str = "") -> str:
+    """Return the first of the dumps among names; "" for none."""
+    return next((dump.name for dump in dumps_among(names, kind, date)), "")
 
 
 def test_names_say_kind_and_date() -> None:
