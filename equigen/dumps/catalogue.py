@@ -40,7 +40,6 @@ _SUM = re.compile(r"([0-9A-Fa-f]{64})[ \t]+\*?(\S.*)")
 class Listed(NamedTuple):
     """A file in a host's listing; `size_bytes` is 0 where the listing has no sizes."""
 
-    name: str
     url: str
     size_bytes: int
 
@@ -106,7 +105,7 @@ class DumpFinder:
             index = self._index(year)
             for found in dumps_among(index, kind, date):
                 if sums := index.get(f"discogs_{found.stamp}_CHECKSUM.txt"):
-                    _, url, size_bytes = index[found.name]
+                    url, size_bytes = index[found.name]
                     return DumpOffer(found, url, size_bytes, sums.url)
                 without_sums.append(found.name)
         dates = (
@@ -201,12 +200,12 @@ def read_index(page: str, url: str) -> Mapping[str, Listed]:
         name = _last_part(key)
         if _DISCOGS_FILE.fullmatch(name):
             size_bytes = max(0, whole_number(size))
-            found.setdefault(name, Listed(name, urljoin(url, quote(key)), size_bytes))
+            found.setdefault(name, Listed(urljoin(url, quote(key)), size_bytes))
     for link in _links(parsed, url):
         parts = urlsplit(link)
         name = _last_part(parse_qs(parts.query).get("download", [parts.path])[0])
         if _DISCOGS_FILE.fullmatch(name):
-            found.setdefault(name, Listed(name, link, 0))
+            found.setdefault(name, Listed(link, 0))
     return found
 
 

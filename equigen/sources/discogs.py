@@ -44,10 +44,8 @@ _MOST_VALUES = 100
 # Longer numbers are damaged; Python refuses to parse those of 4,300 digits.
 _MOST_DIGITS = 400
 _COUNT = re.compile(r"[0-9]{1,16}(?:\.0)?")
-_KINDS: Mapping[str, str] = MappingProxyType({"master": "m", "release": "r"})
-_FOLDERS: Mapping[str, str] = MappingProxyType({"m": "masters", "r": "releases"})
+_KINDS: Mapping[str, str] = MappingProxyType({"m": "master", "r": "release"})
 _ALBUM_ID = re.compile(r"discogs:(?P<kind>[mr])(?P<number>[0-9]{1,16})")
-_OWN_PICTURE = "discogs:"
 _ALBUM = "a master or a release"
 
 _SLICES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
@@ -120,9 +118,9 @@ class Discogs:
     def renewal(self, album_id: str, picture: str) -> Request | None:
         """Return the request for a master or release, whose answer has freshly signed URLs."""
         signed = _ALBUM_ID.fullmatch(album_id)
-        if not signed or not picture.startswith(_OWN_PICTURE):
+        if not signed or not picture.startswith("discogs:"):
             return None
-        return Request(f"{self.base_url}/{_FOLDERS[signed['kind']]}/{signed['number']}", ())
+        return Request(f"{self.base_url}/{_KINDS[signed['kind']]}s/{signed['number']}", ())
 
     def renewed(self, picture: str, body: bytes, *, url: str) -> str:
         """Return the picture's new URL, or else that of the primary picture.
@@ -219,9 +217,9 @@ open_renewer = open_source
 def _listing(result: object) -> Listing | None:
     if not isinstance(result, dict):
         return None
-    kind = _KINDS.get(_text(result.get("type")))
+    kind = _text(result.get("type"))
     number, name = _count(result.get("id")), result.get("title")
-    if not kind or number is None or not isinstance(name, str):
+    if kind not in _KINDS.values() or number is None or not isinstance(name, str):
         return None
     # A name longer than a cell is cut after it is split, since the title comes last.
     name = safe_text(name) if len(name) <= MAX_CELL_CHARS else name
@@ -234,7 +232,7 @@ def _listing(result: object) -> Listing | None:
         title=short_text(title),
         year=_year(result.get("year")),
         image_url=_address(result.get("cover_image")),
-        album_id=f"discogs:{kind}{number}",
+        album_id=f"discogs:{kind[0]}{number}",
         genres=_texts(_list(result, "genre")),
         styles=_texts(_list(result, "style")),
         country=short_text(_text(result.get("country"))),

@@ -40,7 +40,6 @@ LICENCE: Final = (
     " no commercial use, share alike); their artists, titles and years are CC0."
 )
 
-_PREFIX = "musicbrainz:"
 _ADVICE: Final = Advice(refused="Check musicbrainz.user_agent: a name with a contact.")
 _PAGE_SIZE = 100
 # The service's limit for any search: MAX_SEARCH_RESULTS, MBS-14455.
@@ -205,7 +204,7 @@ def _listing(album: GroupRow, archive: CoverArtSettings) -> Listing:
         title=album.title,
         year=f"{album.year:04}" if album.year else "",
         image_url=front_url(archive.base_url, album.mbid, archive.cover_px),
-        album_id=f"{_PREFIX}{album.mbid}",
+        album_id=f"musicbrainz:{album.mbid}",
         genres=split_list(album.genres),
         styles=(),
         country="",

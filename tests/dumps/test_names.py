@@ -103,12 +103,13 @@ def test_the_recorded_listing_of_a_bucket_is_an_index_with_sizes() -> None:
     xml = gzip.decompress(realdata("discogs_dump", "s3_listing_2021.xml.gz").read_bytes()).decode()
     index = read_index(xml, "https://mirror.example/bucket/?prefix=data%2F2021%2F")
     assert newest(index, Kind.MASTERS) == "discogs_20210601_masters.xml.gz"
-    masters = index["discogs_20210601_masters.xml.gz"]
+    name = "discogs_20210601_masters.xml.gz"
+    masters = index[name]
     assert masters.url == (
         "https://mirror.example/bucket/data/2021/discogs_20210601_masters.xml.gz"
     )
     assert (
-        xml.partition(f"{masters.name}</Key>")[2]
+        xml.partition(f"{name}</Key>")[2]
         .partition("</Size>")[0]
         .endswith(f"<Size>{masters.size_bytes}")
     )
