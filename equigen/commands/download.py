@@ -30,9 +30,9 @@ from equigen.dataset.dataset import Dataset, Need
 from equigen.downloading.manifest import check_manifest, write_manifest
 from equigen.downloading.pipeline import Download, host_policies
 from equigen.downloading.plan import Worklist
-from equigen.downloading.policy import find_shared_covers, settled_covers
 from equigen.downloading.queue import JobQueues
 from equigen.downloading.results import forecast
+from equigen.downloading.shared_covers import find_shared_covers, settled_covers
 from equigen.downloading.store import CoverStore
 from equigen.downloading.url_refresh import write_renewed
 from equigen.errors import UsageError
@@ -128,7 +128,7 @@ def run(  # noqa: PLR0913  (each is a flag)
         worklist = Worklist(context, ledger, store, queues, retry, verify, check_changed, dry_run)
         if dry_run:
             return _forecast(context, ledger, worklist)
-        work = Download(context, ledger, worklist)
+        work = Download(worklist)
         work.carry_out(limit)
         worklist.put_away_unwanted()
         if link_identical:
@@ -136,8 +136,7 @@ def run(  # noqa: PLR0913  (each is a flag)
         if export:
             write_manifest(export, context, ledger)
             work.recorder.notes.append(f"{export}: {worklist.rows:,} rows")
-        work.recorder.shared = find_shared_covers(context, ledger)
-    return work.recorder.summary()
+        return work.recorder.summary(find_shared_covers(context, ledger))
 
 
 def _forecast(context: Context, ledger: Ledger, worklist: Worklist) -> Summary:

@@ -25,7 +25,7 @@ from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.dataset import Dataset, Need
 from equigen.dataset.layouts import Changes, gather, lay_out, refuse_nesting
 from equigen.dataset.tsv import write_tsv
-from equigen.downloading.policy import notes_on_shared
+from equigen.downloading.shared_covers import notes_on_shared
 from equigen.errors import UsageError
 from equigen.ledger.ledger import SPLIT_GROUPS, SPLIT_LINK
 from equigen.ledger.models import AlbumSet, SplitGroups

@@ -22,14 +22,8 @@ from equigen.dataset.covers import WantedCover, dataset_covers, noted_facts, tsv
 from equigen.dataset.dataset import Dataset
 from equigen.dataset.history import begun_run
 from equigen.dataset.layouts import cover_files
-from equigen.downloading.policy import (
-    NO_PICTURE,
-    CoverAction,
-    decide,
-    noted_shared_covers,
-    notes_on_shared,
-    out_of_sets,
-)
+from equigen.downloading.policy import NO_PICTURE, CoverAction, decide
+from equigen.downloading.shared_covers import noted_shared_covers, notes_on_shared, out_of_sets
 from equigen.errors import UsageError
 from equigen.http.limits import HostPolicy, policy_for
 from equigen.identity.pictures import host_of

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from equigen.downloading.jobs import ASK, FETCH, MAKE, MOVED, RENEW, RESTS, JobResult
+from equigen.downloading.plan import Worklist
 from equigen.downloading.results import ResultRecorder
 from equigen.downloading.scheduler import Scheduler
 from equigen.downloading.url_refresh import UrlRefresher
@@ -57,6 +58,7 @@ class CircuitBreaker:
     A URL that may have expired is refreshed once.
     """
 
+    worklist: Worklist
     recorder: ResultRecorder
     refresher: UrlRefresher
     scheduler: Scheduler
@@ -65,19 +67,19 @@ class CircuitBreaker:
 
     def __post_init__(self) -> None:
         """Leave hosts alone that still rest, unless the run retries settled covers."""
-        self._rests = self.recorder.ledger.rests()
+        self._rests = self.worklist.ledger.rests()
         for rest in self._rests.values():
-            if self.recorder.worklist.retry is not None:
+            if self.worklist.retry is not None:
                 self._rests[rest.host] = rest._replace(until=rest.since)
-                self.recorder.ledger.record_rest(self._rests[rest.host])
-            elif rest.left(self.recorder.context.now()):
+                self.worklist.ledger.record_rest(self._rests[rest.host])
+            elif rest.left(self.worklist.context.now()):
                 self._leave(rest)
 
     def decide(self, result: JobResult) -> Iterator[JobResult]:
         """Yield the results that are final now: this one, earlier doubtful ones, or none."""
         job, status = result.job, result.http_status
         if result.status == RESTS:  # the host said so itself: its jobs wait for another run
-            pause_s = result.resumes_at_s - self.recorder.context.clock.unix()
+            pause_s = result.resumes_at_s - self.worklist.context.clock.unix()
             self._rest(job.host, max(0.0, pause_s), result.resumes_at_s, result.message)
         elif job.kind == MAKE or not (status or job.kind == RENEW):
             yield result  # no host was asked, or it didn't respond
@@ -117,7 +119,7 @@ class CircuitBreaker:
 
     def _refresh(self, result: JobResult, name: str, host: _Host) -> None:
         job, status = result.job, result.http_status
-        self.recorder.worklist.renew(job, status, RENEWALS)
+        self.worklist.renew(job, status, RENEWALS)
         self.scheduler.allow_one_more()
         host.renewing += 1
         if status in _REFUSALS:
@@ -132,7 +134,7 @@ class CircuitBreaker:
         decided = host.clear()
         if is_good and name in self._rests:
             del self._rests[name]
-            self.recorder.ledger.end_rest(name)
+            self.worklist.ledger.end_rest(name)
         for result in decided:
             if result.http_status in _EXPIRED and result.job.kind != ASK:
                 result.status = MISSING
@@ -142,18 +144,18 @@ class CircuitBreaker:
         """Let a host rest, also in later runs; return its refusals."""
         before = self._rests.get(name)
         times = before.times + 1 if before else 1
-        now = self.recorder.context.now()
+        now = self.worklist.context.now()
         rests = min(_FIRST_REST * (1 << min(times - 1, 10)), _LONGEST_REST)
         since, until = (when.isoformat(timespec="seconds") for when in (now, now + rests))
         rest = self._rests[name] = Rest(name, since, until, times, _WHY)
-        self.recorder.ledger.record_rest(rest)
+        self.worklist.ledger.record_rest(rest)
         self._leave(rest)
         return host.clear()
 
     def _leave(self, rest: Rest) -> None:
         until = datetime.fromisoformat(rest.until).astimezone(UTC)
         why = f"{rest.host}: {rest.why}; it is left alone until {until:%Y-%m-%d %H:%M} UTC."
-        left_s = rest.left(self.recorder.context.now()).total_seconds()
+        left_s = rest.left(self.worklist.context.now()).total_seconds()
         self._rest(rest.host, left_s, until.timestamp(), why)
         tell("host rests", why, host=rest.host, until=rest.until, times=rest.times)
 

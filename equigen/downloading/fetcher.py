@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -173,15 +174,12 @@ class Fetcher:
 
     def _resize(self, result: JobResult) -> None:
         """Make the further sizes of a cover whose original is here."""
-        job = result.job
-        try:
+        job, result.status = result.job, SPOILT
+        with suppress(OSError, PictureError):
             picture = self._check(Path(job.source).read_bytes())
-        except (OSError, PictureError):
-            picture = None
-        if picture and picture.sha256 == job.sha256:
-            self._write(job, picture.files)
-        else:
-            result.status = SPOILT
+            if picture.sha256 == job.sha256:
+                self._write(job, picture.files)
+                result.status = OK
 
     def _check(self, body: bytes) -> Picture:
         # One picture at a time per process: a core can't decode two at once, and threads that wait

@@ -3,7 +3,7 @@
 All of them can be pickled, so that processes exchange them as they are.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -118,8 +118,8 @@ class ExecutorSettings:
 
     `policies` are limits by host pattern; `folders` has one folder for each of `renderings`. `run`
     is part of the names of unplaced files, to tell them from those of other runs. `refused` are the
-    sha256 (hex) of bytes that are no covers. The last four are for processes: print requests to
-    stderr, and log as `command` to `log_file` without `secrets`.
+    sha256 (hex) of bytes that are no covers. The last two are for processes: print requests to
+    stderr, and join the run's log.
     """
 
     policies: Mapping[str, HostPolicy]
@@ -132,9 +132,7 @@ class ExecutorSettings:
     run: str
     refused: frozenset[str] = frozenset()
     is_verbose: bool = False
-    log_file: str = ""
-    command: str = ""
-    secrets: tuple[str, ...] = ()
+    join_log: Callable[[], None] | None = None
 
 
 def beside(target: str, run: str, ticket: int) -> str:
@@ -144,6 +142,4 @@ def beside(target: str, run: str, ticket: int) -> str:
 
 def target_of(folder: Path, path: str, rendering: Rendering) -> str:
     """Return the path of a cover's file in a rendering."""
-    if path.endswith(rendering.suffix):
-        return f"{folder}/{path}"
     return f"{folder}/{path.rpartition('.')[0]}{rendering.suffix}"

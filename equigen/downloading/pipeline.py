@@ -1,10 +1,10 @@
 """Run one download: schedule jobs, record their results, place the files."""
 
 import logging
-import os
 from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -21,8 +21,8 @@ from equigen.http.limits import HostPolicy, Patience
 from equigen.identity.pictures import host_of
 from equigen.images.rendering import Demands
 from equigen.interrupts import Interrupts, deferred_interrupts
-from equigen.ledger.ledger import DOWNLOADING, Ledger
-from equigen.logfile import log_under_way
+from equigen.ledger.ledger import DOWNLOADING
+from equigen.logfile import join_log, log_under_way
 
 if TYPE_CHECKING:
     from equigen.downloading.engines.threads import ThreadExecutor
@@ -45,11 +45,9 @@ def host_policies(context: Context) -> dict[str, HostPolicy]:
 class Download:
     """One run of downloads; the ledger has each result before its file is placed."""
 
-    context: Context
-    ledger: Ledger
     worklist: Worklist
     recorder: ResultRecorder = field(init=False)
-    _run: str = field(default_factory=lambda: str(os.getpid()))
+    _context: Context = field(init=False)
     _refresher: UrlRefresher = field(init=False)
     _scheduler: Scheduler = field(init=False)
     _breaker: CircuitBreaker = field(init=False)
@@ -57,41 +55,44 @@ class Download:
     _interrupts: Interrupts = field(init=False)
 
     def __post_init__(self) -> None:
-        self.recorder = ResultRecorder(self.context, self.ledger, self.worklist, self._run)
-        self._refresher = UrlRefresher(self.context, self.recorder.notes)
+        self._context = self.worklist.context
+        self.recorder = ResultRecorder(self.worklist)
+        self._refresher = UrlRefresher(self._context, self.recorder.notes)
 
     def carry_out(self, limit: int) -> None:
         """Download all covers that can be had now; at most `limit` unless that is -1."""
-        store = self.worklist.store
-        given = self.context.settings.download.processes
+        worklist, store, ledger = self.worklist, self.worklist.store, self.worklist.ledger
+        given = self._context.settings.download.processes
         processes = given or usable_cores() - (usable_cores() == 1)
-        if self.ledger.value(DOWNLOADING):
+        if ledger.value(DOWNLOADING):
             store.sweep()
-        self.ledger.remember(DOWNLOADING, self._run)
+        ledger.remember(DOWNLOADING, store.run)
         try:
             with (
                 self._new_scheduler(limit, processes) as self._scheduler,
-                self.context.bar("download", 0, "cover") as self._bar,
+                self._context.bar("download", 0, "cover") as self._bar,
                 closing(self._refresher),
                 deferred_interrupts() as self._interrupts,
             ):
-                self._breaker = CircuitBreaker(self.recorder, self._refresher, self._scheduler)
+                self._breaker = CircuitBreaker(
+                    worklist, self.recorder, self._refresher, self._scheduler
+                )
                 try:
                     self._fetch_all(processes, worth=1 if given else _WORTH_PROCESSES)
                 finally:
                     self._refresher.stop()
                     self._record(self._scheduler.stop())
                     self.recorder.take(self._breaker.undecided(), self._bar)
-                    write_renewed(self.context, self.ledger)
+                    write_renewed(self._context, ledger)
         except StorageError:
             with suppress(OSError, StorageError):
                 store.sweep()  # what lies beside its target would take room
             raise
         self._settle()
-        self.ledger.remember(DOWNLOADING, "")
+        ledger.remember(DOWNLOADING, "")
 
     def _new_scheduler(self, limit: int, processes: int) -> Scheduler:
-        whole = host_policies(self.context)
+        whole = host_policies(self._context)
         here, each = share_out(whole, processes)
         for policies in (whole, here):
             policies[RENEWALS] = _RENEWALS_AT_A_TIME
@@ -106,8 +107,8 @@ class Download:
                 replace(settings, policies=here),
                 inbox,
                 whole=whole,
-                counter=self.ledger,
-                clock=self.context.clock,
+                counter=self.worklist.ledger,
+                clock=self._context.clock,
                 renew=self._refresher.new_url,
             )
 
@@ -117,14 +118,14 @@ class Download:
             each,
             make_local=make_local,
             make_process=lambda: ProcessExecutor(settings, inbox),
-            clock=self.context.clock,
+            clock=self._context.clock,
             most=limit,
             served_here={RENEWALS},
         )
 
     def _executor_settings(self, policies: Mapping[str, HostPolicy]) -> ExecutorSettings:
-        settings, log = self.context.settings, log_under_way()
-        covers = settings.download
+        settings, log = self._context.settings, log_under_way()
+        covers, secrets = settings.download, self._context.config.credentials.secrets
         return ExecutorSettings(
             policies,
             settings.user_agent,
@@ -133,14 +134,12 @@ class Download:
                 covers.min_size_px, covers.max_pixels, covers.check, frozenset(covers.placeholders)
             ),
             covers.renderings(),
-            self.context.image_folders,
+            self._context.image_folders,
             covers.max_bytes,
-            self._run,
+            self.worklist.store.run,
             self.worklist.store.refused_bytes,
             is_verbose=logging.getLogger().isEnabledFor(logging.INFO),
-            log_file=str(log.path) if log else "",
-            command=log.command if log else "",
-            secrets=self.context.config.credentials.secrets() if log else (),
+            join_log=log and partial(join_log, str(log.path), log.command, secrets()),
         )
 
     def _fetch_all(self, processes: int, *, worth: int) -> None:
@@ -153,7 +152,7 @@ class Download:
         for _ in worklist.scan():
             if self._interrupts.came:
                 return
-            if self.context.time_is_up:
+            if self._context.time_is_up:
                 continue  # the remaining rows must still be counted
             scheduler.start_processes(processes, worth=worth)
             self._record(scheduler.turn(wait=False))
@@ -173,7 +172,7 @@ class Download:
             self._record(self._scheduler.turn(wait=True))
 
     def _is_over(self) -> bool:
-        return bool(self._interrupts.came) or self.context.time_is_up
+        return bool(self._interrupts.came) or self._context.time_is_up
 
     def _record(self, results: Iterable[JobResult]) -> None:
         decided = (each for result in results for each in self._breaker.decide(result))
@@ -183,7 +182,7 @@ class Download:
         """Account for the rows that are left."""
 
         def leave(url: str) -> None:
-            if self.context.time_is_up:
+            if self._context.time_is_up:
                 self.worklist.end(url, "waiting: the time is up", is_for_now=True)
             elif self._scheduler.is_resting(host_of(url)) or self._scheduler.most:
                 self.worklist.end(url, "waiting: the host rests", is_for_now=True)

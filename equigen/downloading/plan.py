@@ -84,7 +84,7 @@ class Worklist:
         """
         rows = dataset_covers(self.context)
         is_plain = not (self.verify or self.check_changed)
-        known, fits = self._known.pop, self.store.quickest_fits()
+        known, fits = self._known.pop, self.store.fits
         while batch := list(islice(rows, _BATCH_ROWS)):
             self.rows += len(batch)
             there, odd = [], []
@@ -168,12 +168,8 @@ class Worklist:
         """Set aside, after the whole scan, the files that the ledger knows and no row wants."""
         if self._known:
             files = self.ledger.files()
-            self.store.set_aside += self.store.put_away(
-                [(path, size_bytes) for path, size_bytes, _ in files if self._is_unwanted(path)]
-            )
-
-    def _is_unwanted(self, path: str) -> bool:
-        return hash(path) in self._known
+            unwanted = [(path, size) for path, size, _ in files if hash(path) in self._known]
+            self.store.set_aside += self.store.put_away(unwanted)
 
     def _sort(self, rows: Sequence[WantedCover]) -> None:
         covers: Mapping[str, Cover] = {}
@@ -252,18 +248,17 @@ class Worklist:
                 find = self.store.spoilt_files
                 files = list(pool.map(lambda row: find(row.path, covers[row.path]), rows))
         for row, spoilt in zip(rows, files, strict=True):
-            if spoilt:
-                self.spoilt += len(spoilt)
-                if self.dry_run:
-                    self._fetch(row, covers[row.path], has_file=True)
-                    continue
+            self.spoilt += len(spoilt)
+            if not spoilt:
+                self.good += 1
+                if self.check_changed:
+                    self._ask_about(row, covers[row.path])
+            elif self.dry_run:
+                self._fetch(row, covers[row.path], has_file=True)
+            else:
                 for file in spoilt:
                     self.store.put_away_spoilt(file)
                 odd.append(row)
-                continue
-            self.good += 1
-            if self.check_changed:
-                self._ask_about(row, covers[row.path])
         return odd
 
     def _ask_about(self, row: WantedCover, cover: Cover) -> None:
@@ -286,7 +281,7 @@ class Worklist:
             twin = self._twin(cover, paths, row.path)
             if twin is None:
                 return False
-            free = twin == row.path or self._is_unwanted(twin)
+            free = twin == row.path or hash(twin) in self._known
             if not self.dry_run:
                 self.store.bring(cover, twin, row.path, moves=free)
             if free:

@@ -5,9 +5,9 @@ import tempfile
 from array import array
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 
 from equigen.downloading.jobs import Job
 from equigen.storage.os_errors import translating_os_errors
@@ -38,7 +38,7 @@ class _HostQueue:
         return self.tried[self.tried_taken - 1]
 
 
-class JobQueues:
+class JobQueues(AbstractContextManager["JobQueues"]):
     """Queues of all hosts in one unnamed file below `folder`; use it as a context."""
 
     def __init__(self, folder: Path) -> None:
@@ -48,9 +48,6 @@ class JobQueues:
         self._queues: dict[str, _HostQueue] = {}
         with translating_os_errors(folder):
             self._file = tempfile.TemporaryFile(dir=folder, prefix=".equigen-")  # noqa: SIM115  (closed by __exit__)
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._file.close()

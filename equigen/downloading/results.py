@@ -7,15 +7,14 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from math import ceil
 
-from equigen.dataset.context import Bar, Context
-from equigen.downloading.jobs import ASK, GONE, MAKE, MOVED, SPOILT, UNCHANGED, Job, JobResult
+from equigen.dataset.context import Bar
+from equigen.downloading.jobs import ASK, GONE, MAKE, MOVED, SPOILT, UNCHANGED, JobResult
 from equigen.downloading.plan import Worklist
-from equigen.downloading.policy import notes_on_shared
+from equigen.downloading.shared_covers import notes_on_shared
 from equigen.events import tell
 from equigen.http.addresses import without_password
 from equigen.http.limits import HostPolicy
 from equigen.images.rendering import made_in_all
-from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import FAILED, MISSING, OK, Cover, FileOf, SharedCover
 from equigen.summary import Summary, Table
 
@@ -28,19 +27,14 @@ _log = logging.getLogger(__name__)
 class ResultRecorder:
     """Recorder of one run's results: a cover is in the ledger before its file is placed.
 
-    `run` tells this run's files from those of any other. `moved` are addresses of rows whose album
-    has another picture now; `resumes_at_s` is when hosts that gave nothing more can be asked again;
-    `shared` are bytes that covers of several artists have.
+    `moved` are addresses of rows whose album has another picture now; `resumes_at_s` is when hosts
+    that gave nothing more can be asked again.
     """
 
-    context: Context
-    ledger: Ledger
     worklist: Worklist
-    run: str
     notes: list[str] = field(default_factory=list)
     moved: set[str] = field(default_factory=set)
     resumes_at_s: list[float] = field(default_factory=list)
-    shared: Sequence[SharedCover] = ()
     _fetched: int = 0
     _fetched_bytes: int = 0
     _done: int = 0
@@ -48,16 +42,14 @@ class ResultRecorder:
     _changed: int = 0
     _unchanged: int = 0
     _renewed: int = 0
-    _unsaid: list[tuple[str, Cover]] = field(default_factory=list)
-    _looks: dict[str, bytes] = field(default_factory=dict)
-    _unplaced: list[tuple[Job, Cover]] = field(default_factory=list)
+    _unsaid: list[tuple[JobResult, Cover]] = field(default_factory=list)
     _others: dict[str, list[str]] = field(default_factory=dict)
     _kept: Counter[str] = field(default_factory=Counter)
     _shown: int = 0
     _began_s: float = 0.0
 
     def __post_init__(self) -> None:
-        self._began_s = self.context.clock.steady()
+        self._began_s = self.worklist.context.clock.steady()
 
     def take(self, done: Iterable[JobResult], bar: Bar) -> None:
         """Record results, and only then place the files."""
@@ -67,8 +59,8 @@ class ResultRecorder:
         finally:
             self._say_and_place(bar)
 
-    def summary(self) -> Summary:
-        """Account for every row."""
+    def summary(self, shared: Sequence[SharedCover]) -> Summary:
+        """Account for every row; `shared` are bytes that covers of several artists have."""
         worklist, store = self.worklist, self.worklist.store
         first_s = min(self.resumes_at_s, default=None)
         ended = sorted(worklist.endings.items(), key=lambda each: (each[0][0], -each[1], each[0]))
@@ -93,8 +85,8 @@ class ResultRecorder:
                 "renewed": self._renewed,
                 "left_for_later": worklist.later,
                 "failures": failures,
-                "shared_covers": [asdict(each) for each in self.shared],
-                "images": str(self.context.images),
+                "shared_covers": [asdict(each) for each in shared],
+                "images": str(worklist.context.images),
             },
             table=Table(("host", "reason", "covers", "for example"), tuple(rows)) if rows else None,
             notes=[
@@ -102,7 +94,7 @@ class ResultRecorder:
                 *self._more_notes(),
                 *self.notes,
                 *store.notes(),
-                *notes_on_shared(self.shared),
+                *notes_on_shared(shared),
             ],
             partly=bool(worklist.later),
             left=worklist.later,
@@ -128,13 +120,13 @@ class ResultRecorder:
             _log.info("%s: %s", job.path, done.message)
         if done.url:
             self._renewed += 1
-            self.ledger.record_renewal(job.url, done.url)
+            self.worklist.ledger.record_renewal(job.url, done.url)
         if done.status == SPOILT:
             self.worklist.fetch_instead(job)
         elif done.status == UNCHANGED:
             self._unchanged += 1
             if done.http_status == _OK:  # the same bytes, perhaps with a new ETag
-                self._unsaid.append((job.path, self._cover(done)))
+                self._unsaid.append((done, self._cover(done)))
         elif done.status == OK:
             self._keep(done)
         elif job.kind == ASK:
@@ -146,11 +138,8 @@ class ResultRecorder:
 
     def _keep(self, done: JobResult) -> None:
         """Record a good cover, whose files are to be placed."""
-        job, cover = done.job, self._cover(done)
-        self._unsaid.append((job.path, cover))
-        self._unplaced.append((job, cover))
-        if done.look:
-            self._looks[done.sha256] = done.look
+        job = done.job
+        self._unsaid.append((done, self._cover(done)))
         self.worklist.good += job.kind != ASK
         if job.kind != MAKE:
             self._fetched += 1
@@ -158,7 +147,7 @@ class ResultRecorder:
         if job.kind == ASK:
             self._changed += 1
             # The ledger forgets them when it learns that the picture has changed.
-            paths = self.ledger.files_of([job.picture]).get(job.picture, [])
+            paths = self.worklist.ledger.files_of([job.picture]).get(job.picture, [])
             self._others[job.picture] = [path for path in paths if path != job.path]
 
     def _fail(self, done: JobResult) -> None:
@@ -166,26 +155,24 @@ class ResultRecorder:
         job = done.job
         if done.status == GONE:
             done.status, done.http_status = MISSING, job.refused
-        before = self.ledger.covers_of([job.picture]).get(job.picture)
+        before = self.worklist.ledger.covers_of([job.picture]).get(job.picture)
         failures = 1
         if before is not None:
             if done.reason == before.reason and before.status == MISSING:
                 done.status = MISSING  # a cover that was known to be gone still is
             failures += before.failures * (done.status == before.status)
         self._failed += 1
-        self._unsaid.append((job.path, replace(self._cover(done), failures=failures)))
+        self._unsaid.append((done, replace(self._cover(done), failures=failures)))
         self.worklist.end(job.url, done.reason, is_for_now=done.status == FAILED)
 
     def _cover(self, done: JobResult) -> Cover:
         job = done.job
-        if job.kind == MAKE:
+        if job.kind == MAKE or done.status == UNCHANGED:
+            (known,) = self.worklist.ledger.covers_of([job.picture]).values()
+            if done.status == UNCHANGED:
+                return replace(known, etag=done.etag, last_modified=done.last_modified)
             # The original stays: only the sizes made of it are new.
-            (known,) = self.ledger.covers_of([job.picture]).values()
-            made = made_in_all(known.rendering, self.worklist.rendering)
-            return replace(known, rendering=made)
-        if done.status == UNCHANGED:
-            (known,) = self.ledger.covers_of([job.picture]).values()
-            return replace(known, etag=done.etag, last_modified=done.last_modified)
+            return replace(known, rendering=made_in_all(known.rendering, self.worklist.rendering))
         return Cover(
             picture=job.picture,
             url=done.url or job.url,
@@ -197,7 +184,7 @@ class ResultRecorder:
             width_px=done.width_px,
             height_px=done.height_px,
             sha256=done.sha256,
-            fetched_at=self.context.now().isoformat(timespec="seconds"),
+            fetched_at=self.worklist.context.now().isoformat(timespec="seconds"),
             final_url=done.final_url,
             rendering=self.worklist.rendering,
             etag=done.etag or job.etag,
@@ -206,31 +193,34 @@ class ResultRecorder:
         )
 
     def _say_and_place(self, bar: Bar) -> None:
+        worklist, store = self.worklist, self.worklist.store
         said, self._unsaid = self._unsaid, []
-        unplaced, self._unplaced = self._unplaced, []
+        new = [(done, cover) for done, cover in said if done.status == OK]
         if said:
-            files = [FileOf(cover.picture, path) for path, cover in said if cover.status == OK]
             covers = [cover for _, cover in said]
-            self.ledger.record_covers(covers, files=files, looks=self._looks)
-            self._looks.clear()
-            for path, cover in said:
-                tell(
-                    "cover",
-                    f"{path}: {cover.reason or cover.status}",
-                    path=path,
-                    status=cover.status,
-                    reason=cover.reason,
-                    http_status=cover.http_status,
-                    tries=cover.tries,
-                    url=without_password(cover.url),
-                )
-        store = self.worklist.store
-        for job, cover in unplaced:
-            store.place(job, self.run)
-            for path in self._others.pop(job.picture, ()):
-                store.bring(cover, job.path, path, moves=False)
+            files = [
+                FileOf(cover.picture, done.job.path) for done, cover in said if cover.status == OK
+            ]
+            looks = {done.sha256: done.look for done, _ in new if done.look}
+            worklist.ledger.record_covers(covers, files=files, looks=looks)
+        for done, cover in said:
+            path = done.job.path
+            tell(
+                "cover",
+                f"{path}: {cover.reason or cover.status}",
+                path=path,
+                status=cover.status,
+                reason=cover.reason,
+                http_status=cover.http_status,
+                tries=cover.tries,
+                url=without_password(cover.url),
+            )
+        for done, cover in new:
+            store.place(done.job)
+            for path in self._others.pop(done.job.picture, ()):
+                store.bring(cover, done.job.path, path, moves=False)
         if self._done > self._shown:
-            took_s = self.context.clock.steady() - self._began_s
+            took_s = worklist.context.clock.steady() - self._began_s
             rate = f"{self._fetched_bytes / 1e6 / max(took_s, 0.001):.1f}"
             ok = f"{1 - self._failed / self._done:.0%}"
             bar.advance(self._done - self._shown, **{"ok": ok, "MB/s": rate})

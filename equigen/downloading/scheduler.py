@@ -6,10 +6,10 @@ This process enforces all limits; a worker process that dies loses no job.
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from queue import Empty
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from equigen.downloading.engines.processes import ProcessExecutor
 from equigen.downloading.jobs import ELSEWHERE, ERROR, RESTS, STOPPED, Hold, Inbox, Job, JobResult
@@ -38,13 +38,12 @@ CRASHED = "crashed its process"
 
 
 @dataclass(slots=True)
-class Scheduler:
+class Scheduler(AbstractContextManager["Scheduler"]):
     """Distribute queued jobs to executors and collect the results; a context that ends them.
 
     `shares` are the policies of each process (`share_out`). `make_local` and `make_process` create
     an executor when it is needed. At most `most` jobs are handed out, -1 for all. The queues in
-    `served_here` are left to this process. Hosts in `paused` get
-    no further jobs.
+    `served_here` are left to this process. Hosts in `paused` get no further jobs.
     """
 
     queues: JobQueues
@@ -66,9 +65,6 @@ class Scheduler:
     _stillborn: int = 0
     _blamed: int = 0
     _is_stopping: bool = False
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         for executor in self._executors():

@@ -3,7 +3,7 @@
 import filecmp
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from equigen.ledger.ledger import SPLIT_LINK, Ledger
 from equigen.ledger.models import Cover, FileOf
 from equigen.schema import Link
 from equigen.storage.atomic import copy_file, make_folder, move_file
-from equigen.storage.os_errors import NO_LINKS, translating_os_errors, translating_read_errors
+from equigen.storage.os_errors import NO_LINKS, READ, WRITTEN, denial, translating_os_errors
 
 _COPY = UNPLACED + "copy"
 ANY_PICTURE = Demands(min_size_px=1, max_pixels=10**9)
@@ -47,7 +47,7 @@ class CoverStore:
     A file lies in the images folder, or in a set of the split where `split --link move` put it, or
     beside the images folder where it was set aside because no row wants it any more, or because it
     isn't what it was. Each further size lies in a folder of its own. With `links`, copies are hard
-    links.
+    links. `run` tells this run's unplaced files from those of any other.
     """
 
     context: Context
@@ -60,6 +60,7 @@ class CoverStore:
     lifted: int = 0
     refused_bytes: frozenset[str] = frozenset()
     has_links: bool = True
+    run: str = field(default_factory=lambda: str(os.getpid()))
     _places: tuple[_StorePlace, ...] = ()
     _first: _StorePlace = field(init=False)
     _images: str = ""
@@ -75,32 +76,25 @@ class CoverStore:
 
     def fits(self, path: str, size_bytes: int) -> bool:
         """Tell whether all of a cover's files are there, the first as large as it was."""
-        if not self.fits_first(path, size_bytes):
-            return False
-        return all(place.file(path).is_file() for place in self._places[1:])
-
-    def quickest_fits(self) -> Callable[[str, int], bool]:
-        """Return the quicker of `fits` and `fits_first` that suffices for this run's sizes."""
-        return self.fits if len(self._places) > 1 else self.fits_first
+        return (
+            self.fits_first(path, size_bytes)
+            and (
+                len(self._places) == 1  # the quicker question, for a million covers
+                or all(place.file(path).is_file() for place in self._places[1:])
+            )
+        )
 
     def fits_first(self, path: str, size_bytes: int) -> bool:
         """Tell whether a cover's first file is there, as large as it was."""
-        try:
-            # Asked of every cover at every start: a Path for each would take as long as the disk.
-            size = os.stat(f"{self._images}/{path}").st_size  # noqa: PTH116
-        except PermissionError:  # it may be there, and must not be fetched again
-            with translating_read_errors(Path(self._images, path)):
-                raise
-        except OSError:
-            size = -1
-        return size == size_bytes or (
-            path in self._sets and self._fits(self._moved(path), size_bytes)
+        # Asked of every cover at every start: a Path for each would take as long as the disk.
+        return _fits(f"{self._images}/{path}", size_bytes) or (
+            path in self._sets and _fits(self._moved(path), size_bytes)
         )
 
     def find(self, path: str, size_bytes: int) -> Path | None:
         """Return the path of a cover's first file of such a size, if there is one."""
         everywhere = (self._first.file(path), self._moved(path), self._first.file_aside(path))
-        return next((file for file in everywhere if self._fits(file, size_bytes)), None)
+        return next((file for file in everywhere if _fits(file, size_bytes)), None)
 
     def aside(self, path: str) -> Path:
         """Return the path of a cover's file once it is set aside."""
@@ -115,19 +109,16 @@ class CoverStore:
 
         spoilt = []
         first = self.find(path, cover.size_bytes)
-        for file in [first, *(place.file(path) for place in self._places[1:])]:
+        for file in filter(None, [first, *(place.file(path) for place in self._places[1:])]):
             try:
-                body = file.read_bytes() if file else b""
-                if file == first:
-                    fits = hashlib.sha256(body).hexdigest() == cover.sha256
-                else:
-                    fits = bool(check_picture(body, ANY_PICTURE).sha256)
-            except PermissionError:  # it can't be read, and may be good
-                with translating_read_errors(file or self._first.file(path)):
-                    raise
+                body = file.read_bytes()
+                if file != first:
+                    check_picture(body, ANY_PICTURE)
+                elif hashlib.sha256(body).hexdigest() != cover.sha256:
+                    spoilt.append(file)
+            except PermissionError as err:  # it can't be read, and may be good
+                raise denial(err, file, READ) from err
             except (OSError, PictureError):
-                fits = False
-            if file and not fits:
                 spoilt.append(file)
         return spoilt
 
@@ -161,15 +152,14 @@ class CoverStore:
         moved_from = old if moves and old != path else ""
         self.ledger.record_file(FileOf(cover.picture, path), moved_from=moved_from)
 
-    def place(self, job: Job, run: str) -> None:
+    def place(self, job: Job) -> None:
         """Put a job's files where they belong, once the ledger knows of them."""
         for place in self._places[job.kind == MAKE :]:
             target = target_of(place.folder, job.path, place.rendering)
             try:
-                os.replace(beside(target, run, job.ticket), target)  # noqa: PTH105  (as in `fits`)
-            except OSError:
-                with translating_os_errors(Path(target)):
-                    raise
+                os.replace(beside(target, self.run, job.ticket), target)  # noqa: PTH105  (as in `fits`)
+            except OSError as err:
+                raise denial(err, Path(target), WRITTEN) from err
 
     def refuse(self, sha256s: frozenset[str]) -> None:
         """Set aside the covers with these bytes, and refuse no others any more."""
@@ -182,9 +172,9 @@ class CoverStore:
         """Set aside files, given by path and size in bytes; return how many covers were there."""
         moved = 0
         for path, size_bytes in files:
-            homes = (self._first.file(path), self._moved(path))
-            if home := next((file for file in homes if self._fits(file, size_bytes)), None):
-                _move(home, self._first.file_aside(path), within=self._first.aside)
+            home, aside = self.find(path, size_bytes), self._first.file_aside(path)
+            if home and home != aside:
+                _move(home, aside, within=self._first.aside)
                 moved += 1
             for place in self._places[1:]:
                 if place.file(path).is_file():
@@ -205,7 +195,7 @@ class CoverStore:
     def put_away_unfit(self, path: str, size_bytes: int) -> None:
         """Set aside files that lie in a good cover's place and have another size."""
         for file in (self._first.file(path), self._moved(path)):
-            if file.is_file() and not self._fits(file, size_bytes):
+            if file.is_file() and not _fits(file, size_bytes):
                 self.put_away_spoilt(file)
 
     def link_identical(self) -> None:
@@ -220,7 +210,7 @@ class CoverStore:
     def sweep(self) -> None:
         """Remove the unplaced files of an earlier run that was killed."""
         for images in (place.folder for place in self._places if place.folder.is_dir()):
-            with translating_read_errors(images):
+            with translating_os_errors(images, READ):
                 folders = [each for each in images.iterdir() if not each.is_symlink()]
             for folder in filter(Path.is_dir, folders):
                 for name in os.listdir(folder):  # noqa: PTH208  (a million names, few of them ours)
@@ -255,21 +245,20 @@ class CoverStore:
             return
         except OSError as err:
             if err.errno not in NO_LINKS:
-                with translating_os_errors(other):
-                    raise
+                raise denial(err, other, WRITTEN) from err
             self.has_links = False
 
     def _moved(self, path: str) -> Path:
         return self.context.split / self._sets.get(path, "") / path
 
-    def _fits(self, file: Path, size_bytes: int) -> bool:
-        try:
-            return file.stat().st_size == size_bytes
-        except PermissionError:
-            with translating_read_errors(file):
-                raise
-        except OSError:
-            return False
+
+def _fits(file: str | Path, size_bytes: int) -> bool:
+    try:
+        return os.stat(file).st_size == size_bytes  # noqa: PTH116  (of a string, too)
+    except PermissionError as err:  # it may be there, and must not be fetched again
+        raise denial(err, Path(file), READ) from err
+    except OSError:
+        return False
 
 
 def _move(source: Path, target: Path, *, within: Path) -> None:

@@ -13,7 +13,7 @@ import idna
 
 # URLs that can be sent as they are; others are encoded first.
 _PLAIN = re.compile(r"https?://[a-z0-9.-]+(?::\d{1,5})?/[A-Za-z0-9/._~:@!$&'()*+,;=?-]*")
-_HOST_PART = re.compile(r"[^/?#]*")
+_START_LOGIN = re.compile(r"\A[^/?#]*@")
 _LOGIN = re.compile(r"(?<=://)[^/?#\s]*@")
 _LOOSE_LOGIN = re.compile(r"[^/\s]*@")
 _QUERY = re.compile(r"[?#].*", re.DOTALL)
@@ -45,10 +45,7 @@ def shown(url: str) -> str:
 def without_password(url: str) -> str:
     """Return a URL without its login (user name and password)."""
     before, scheme, rest = url.partition("://")
-    host = _HOST_PART.match(rest)
-    if not scheme or not host or "@" not in host[0]:
-        return url
-    return f"{before}{scheme}{host[0].rpartition('@')[2]}{rest[host.end() :]}"
+    return before + scheme + _START_LOGIN.sub("", rest)
 
 
 def without_passwords(text: str) -> str:

@@ -7,10 +7,10 @@ headers meant for one host never reach another.
 
 import random
 import string
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
-from typing import Self, TypeVar
+from typing import TypeVar
 from urllib.parse import quote, urljoin, urlsplit
 
 import requests
@@ -82,7 +82,7 @@ class Stream:
     status: int = _OK
 
 
-class Client:
+class Client(AbstractContextManager["Client"]):
     """HTTP client; safe for use from several threads. Close it, or use it as a context.
 
     `policies` are by host pattern; `counter` keeps the requests of the day where a policy limits
@@ -124,9 +124,6 @@ class Client:
             reraise=True,
         )
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *_: object) -> None:
         self.close()
 
@@ -163,16 +160,14 @@ class Client:
 
         """
         full_url = url if is_plain(url) and not params else _encoded(url, params)
+        accepted = {_OK, _NOT_MODIFIED} if unless else {_OK}
 
-        def finish(gate: Gate, url: str, response: urllib3.BaseHTTPResponse) -> Answer:
-            if response.status == _NOT_MODIFIED and unless:
-                return Answer(url, response.headers, b"", _NOT_MODIFIED)
-            if response.status != _OK:
-                raise self._status_error(gate, url, response)
-            return Answer(url, response.headers, self._whole(url, response, max_bytes))
+        def finish(url: str, response: urllib3.BaseHTTPResponse) -> Answer:
+            body = self._whole(url, response, max_bytes)
+            return Answer(url, response.headers, body, response.status)
 
-        connections = self._connections
-        return self._tried(lambda: read(self._follow(connections, full_url, unless or {}, finish)))
+        sent, by = unless or {}, self._connections
+        return self._tried(lambda: read(self._follow(by, full_url, sent, accepted, finish)))
 
     def stream(
         self,
@@ -193,13 +188,11 @@ class Client:
             headers = {"Accept-Encoding": "identity", **asking()}
             accepted = {_OK, _PARTIAL, _NOT_SATISFIABLE} if "Range" in headers else {_OK}
 
-            def finish(gate: Gate, url: str, response: urllib3.BaseHTTPResponse) -> T:
-                if response.status not in accepted:
-                    raise self._status_error(gate, url, response)
+            def finish(url: str, response: urllib3.BaseHTTPResponse) -> T:
                 chunks = self._chunks(url, response, is_stream=True)
                 return take(Stream(url, response.headers, chunks, response.status))
 
-            return self._follow(self._streams, full_url, headers, finish)
+            return self._follow(self._streams, full_url, headers, accepted, finish)
 
         return self._tried(attempt)
 
@@ -231,7 +224,8 @@ class Client:
         connections: Connections,
         url: str,
         more: Mapping[str, str],
-        finish: Callable[[Gate, str, urllib3.BaseHTTPResponse], T],
+        accepted: Collection[int],
+        finish: Callable[[str, urllib3.BaseHTTPResponse], T],
     ) -> T:
         start = url
         for _ in range(self._patience.max_redirects + 1):
@@ -246,7 +240,9 @@ class Client:
                     passage.remaining = left if left >= 0 else None
                 location = response.headers.get("Location", "").strip(" \t")
                 if not (location and response.status in _REDIRECTS):
-                    return finish(gate, url, response)
+                    if response.status not in accepted:
+                        raise self._status_error(gate, url, response)
+                    return finish(url, response)
                 with suppress(urllib3.exceptions.HTTPError, OSError):
                     _drain(response)  # the body of a redirect doesn't matter
             url = self._redirected(gate, url, location)
@@ -332,17 +328,16 @@ class Client:
 
     def _backoff_s(self, state: RetryCallState) -> float:
         err = state.outcome.exception() if state.outcome else None
-        first_s = _FIRST_BACKOFF_S
-        if isinstance(err, HttpStatusError):
-            if err.retry_after_s:
-                return err.retry_after_s
-            if err.status == _TOO_MANY_REQUESTS:
-                first_s = _FIRST_BACKOFF_TOO_MANY_S
+        refusal = err if isinstance(err, HttpStatusError) else None
+        if refusal and refusal.retry_after_s:
+            return refusal.retry_after_s
+        is_too_many = refusal and refusal.status == _TOO_MANY_REQUESTS
+        first_s = _FIRST_BACKOFF_TOO_MANY_S if is_too_many else _FIRST_BACKOFF_S
         backoff_s: float = first_s * 2 ** (state.attempt_number - 1) * self._random.uniform(1, 1.5)
         backoff_s = min(backoff_s, self._patience.max_wait_s)
-        if isinstance(err, HttpStatusError) and err.status == _TOO_MANY_REQUESTS:
+        if refusal and is_too_many:
             # The host counts the requests of all threads together, so all of them wait.
-            self.gates.rest(urlsplit(err.url).hostname or "", backoff_s)
+            self.gates.rest(urlsplit(refusal.url).hostname or "", backoff_s)
         return backoff_s
 
 

@@ -12,7 +12,6 @@ import logging
 import math
 import os
 import re
-import socket
 import ssl
 import threading
 from collections.abc import Callable, Mapping
@@ -59,9 +58,8 @@ class Connections:
             connect=patience.connect_timeout_s, read=patience.read_timeout_s
         )
         head_s = patience.slowest_s
-        self._response = partial(
-            _Response, head_within_s=head_s, answer_within_s=math.inf if is_stream else head_s
-        )
+        whole_s = math.inf if is_stream else head_s
+        self._response = partial(_Response, head_s=head_s, whole_s=whole_s)
         self._pools: dict[str, urllib3.HTTPConnectionPool] = {}
         self._through_proxy: set[str] = set()
         self._proxies = HTTPAdapter(pool_connections=_POOL_SIZE, pool_maxsize=_POOL_SIZE)
@@ -86,14 +84,12 @@ class Connections:
             RefusedAddressError: the URL, or a header, can't be sent.
 
         """
-        if not _log.isEnabledFor(logging.INFO):
-            return self._send(url, headers)
         began_s = monotonic()
         response = self._send(url, headers)
-        took_ms = round((monotonic() - began_s) * 1000)
-        told = self._told(url)
-        message = f"GET {told}: {response.status}"
-        tell("request", message, url=told, status=response.status, ms=took_ms)
+        if _log.isEnabledFor(logging.INFO):
+            ms, told = round((monotonic() - began_s) * 1000), self._told(url)
+            message = f"GET {told}: {response.status}"
+            tell("request", message, url=told, status=response.status, ms=ms)
         return response
 
     def _send(self, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
@@ -207,21 +203,12 @@ class _Response(HTTPResponse):
     connection's next request would get this one's picture.
     """
 
-    def __init__(
-        self,
-        sock: socket.socket,
-        debuglevel: int = 0,
-        method: str | None = None,
-        url: str | None = None,
-        *,
-        head_within_s: float,
-        answer_within_s: float,
-    ) -> None:
-        super().__init__(sock, debuglevel, method, url)
+    def __init__(self, *args: Any, head_s: float, whole_s: float, **more: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **more)
         now_s = monotonic()
-        self._ends_s = now_s + answer_within_s
+        self._ends_s = now_s + whole_s
         file: Any = self.fp
-        self._timed = _TimedReader(file.detach(), min(now_s + head_within_s, self._ends_s))
+        self._timed = _TimedReader(file.detach(), min(now_s + head_s, self._ends_s))
         self.fp = io.BufferedReader(self._timed)
 
     def begin(self) -> None:

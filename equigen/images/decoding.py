@@ -106,9 +106,6 @@ class Pixels:
 
     def image(self) -> Image.Image:
         """Return the array as a Pillow image; greys are not copied."""
-        if self.array.ndim == _GREY_DIMENSIONS:
-            size_px = self.array.shape[::-1]
-            return Image.frombuffer("L", size_px, self.array, "raw", "L", 0, 1)
         return Image.fromarray(self.array)
 
     def grid(self) -> Grid:

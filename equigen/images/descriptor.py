@@ -55,10 +55,8 @@ def coarsest(width_px: int, height_px: int) -> int:
 
     Every way of decoding a picture ends in this one grid, so its hash is always the same.
     """
-    factor = 1
-    while min(width_px, height_px) >= 2 * factor * _LEAST_GRID_PX:
-        factor *= 2
-    return factor
+    most = max(1, min(width_px, height_px) // _LEAST_GRID_PX)
+    return 1 << (most.bit_length() - 1)
 
 
 class Grid(NamedTuple):

@@ -13,7 +13,7 @@ from splitfolders.split import list_dirs, setup_files, split_files
 from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers, name_in
 from equigen.dataset.layouts import cover_files, no_covers, sha256_of
-from equigen.downloading.policy import find_shared_covers, noted_shared_covers, out_of_sets
+from equigen.downloading.shared_covers import find_shared_covers, noted_shared_covers, out_of_sets
 from equigen.errors import InputError
 from equigen.identity.artists import artist_ids, artist_key, artists_by_credit
 from equigen.ledger.ledger import Ledger

@@ -93,10 +93,8 @@ def write_bytes(path: Path, body: bytes) -> None:
         StorageError: the disk refuses; the old file is still there.
 
     """
-    with in_place_of(path) as beside, beside.open("xb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
+    with replacing(path) as file:
+        file.buffer.write(body)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -86,15 +87,6 @@ def translating_link_errors(path: object, kind: str) -> Iterator[None]:
         raise StorageError(msg) from err
 
 
-@contextmanager
-def translating_stray_os_errors() -> Iterator[None]:
-    """Turn an `OSError` that no inner block translated into a `StorageError`."""
-    try:
-        yield
-    except OSError as err:
-        raise denial(err, None, _USED) from err
-
-
 def _closed_to_us(place: Path) -> Path | None:
     """Return the path without permission: a folder on the way, or `place` itself."""
     for folder in reversed(place.parents):
@@ -104,22 +96,17 @@ def _closed_to_us(place: Path) -> Path | None:
 
 
 @contextmanager
-def translating_os_errors(path: Path) -> Iterator[None]:
-    """Turn an `OSError` of a write into a `StorageError` that names the path."""
+def translating_os_errors(path: Path | None, deed: str = WRITTEN) -> Iterator[None]:
+    """Turn an `OSError` into the `StorageError` of `denial`."""
     try:
         yield
     except OSError as err:
-        raise denial(err, path, WRITTEN) from err
+        raise denial(err, path, deed) from err
 
 
-@contextmanager
-def translating_read_errors(path: Path) -> Iterator[None]:
-    """Turn an `OSError` of a read into a `StorageError` that names the path."""
-    try:
-        yield
-    except OSError as err:
-        raise denial(err, path, READ) from err
-
+translating_read_errors = partial(translating_os_errors, deed=READ)
+# Where no inner block knew the path.
+translating_stray_os_errors = partial(translating_os_errors, None, _USED)
 
 # The longer ones first: UTF-32 begins as UTF-16 does.
 _MARKS: Final = (

@@ -14,7 +14,8 @@ from support import Script, ScriptedServer, equigen, make_context, write_rows
 
 from equigen.commands import split, status
 from equigen.config.layers import load
-from equigen.downloading.policy import REFUSED_BYTES, find_shared_covers
+from equigen.downloading.policy import REFUSED_BYTES
+from equigen.downloading.shared_covers import find_shared_covers
 from equigen.errors import ConfigError
 from equigen.identity.artists import count_artists
 from equigen.ledger.ledger import SHARED_COVERS, Ledger

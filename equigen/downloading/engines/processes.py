@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import cache
 from time import monotonic
 
 from equigen.downloading.jobs import ExecutorSettings, Hold, Inbox, Job
@@ -55,8 +56,13 @@ class ProcessExecutor:
     def __init__(self, settings: ExecutorSettings, inbox: Inbox) -> None:
         self.running: dict[int, Job] = {}
         self.is_ready = False
-        self._policies, self._inbox = settings.policies, inbox
-        self._shares: dict[str, int] = {}
+        self._inbox = inbox
+
+        @cache
+        def share(host: str) -> int:
+            return min(policy_for(host, settings.policies).concurrency, THREADS_PER_PROCESS)
+
+        self._share = share
         self._held_until_s: dict[str, float] = {}
         self._sending = threading.Lock()
         with _signals_blocked():
@@ -96,12 +102,6 @@ class ProcessExecutor:
         """Kill the worker, and wait until it is gone."""
         self._process.kill()
         self._process.wait()
-
-    def _share(self, host: str) -> int:
-        if host not in self._shares:
-            concurrency = policy_for(host, self._policies).concurrency
-            self._shares[host] = min(concurrency, THREADS_PER_PROCESS)
-        return self._shares[host]
 
     def _send(self, message: ExecutorSettings | Sequence[Job] | Hold | None) -> None:
         data = pickle.dumps(message)

@@ -19,7 +19,6 @@ from typing import Any, BinaryIO
 from equigen.downloading.engines.processes import THREADS_PER_PROCESS
 from equigen.downloading.engines.threads import ThreadExecutor
 from equigen.downloading.jobs import ExecutorSettings, Hold, Inbox, JobResult
-from equigen.logfile import join_log
 
 # A thread releases the interpreter many times per cover, whenever it reads, decodes or writes;
 # switching in between, every 5 ms by default, only costs time.
@@ -38,8 +37,8 @@ def main() -> None:
     settings: ExecutorSettings = _receive()
     if settings.is_verbose:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    if settings.log_file:
-        join_log(settings.log_file, settings.command, settings.secrets)
+    if settings.join_log:
+        settings.join_log()
     outbox: Inbox = SimpleQueue()
     executor = ThreadExecutor(settings, outbox, THREADS_PER_PROCESS)
     sender = threading.Thread(target=_send_results, args=(outbox, executor), daemon=True)
