@@ -100,8 +100,7 @@ class Gate:
             HostRestsError: the rest is longer than `max_wait_s`; `why` is in the message.
 
         """
-        self.hold(pause_s)
-        self._gates.on_rest(self.host, pause_s)
+        self._gates.rest(self.host, pause_s)
         tell("host asked to wait", f"{self.host}: {why}", host=self.host, wait_s=pause_s)
         if pause_s > self._gates.max_wait_s:
             raise self._rests(self._gates.clock.unix() + pause_s, why)

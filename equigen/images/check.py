@@ -168,11 +168,11 @@ def _drawn(pixels: Pixels, rendering: Rendering) -> Array:
     part = scaled(pixels.array[top:bottom, left:right], place.width_px, place.height_px)
     if place.fills_canvas:
         return part
-    shape = (place.canvas_height_px, place.canvas_width_px, *part.shape[2:])
-    canvas = np.full(shape, WHITE[0], np.uint8)
-    across, down = place.left_px + place.width_px, place.top_px + place.height_px
-    canvas[place.top_px : down, place.left_px : across] = part
-    return canvas
+    over, before = place.top_px, place.left_px
+    below = place.canvas_height_px - over - place.height_px
+    behind = place.canvas_width_px - before - place.width_px
+    cv2 = _opencv()
+    return cv2.copyMakeBorder(part, over, below, before, behind, cv2.BORDER_CONSTANT, value=WHITE)
 
 
 def _encoded(array: Array, rendering: Rendering) -> bytes:

@@ -228,26 +228,13 @@ def _hashes(cells: Floats) -> npt.NDArray[np.uint64]:
 
 def _within_border(pixels: Floats, grid: Grid) -> Box | None:
     """Return the part inside a border in the colour of the corners, where there is one."""
+    _, low, high, _ = sorted(float(pixels[y, x]) for y in (0, -1) for x in (0, -1))
+    away = np.abs(pixels - (low + high) / 2) > _BORDER_LEVELS
     # A border has both corners of a side at least: most pictures need no closer look.
-    corners = [float(pixels[y, x]) for y in (0, -1) for x in (0, -1)]
-    _, low, high, _ = sorted(corners)
-    colour = (low + high) / 2
-    top_left, top_right, bottom_left, bottom_right = (
-        abs(corner - colour) <= _BORDER_LEVELS for corner in corners
-    )
-    sides = (
-        (top_left and top_right, pixels[0]),
-        (bottom_left and bottom_right, pixels[-1]),
-        (top_left and bottom_left, pixels[:, 0]),
-        (top_right and bottom_right, pixels[:, -1]),
-    )
-    if not any(
-        fits
-        and np.count_nonzero(np.abs(line - colour) > _BORDER_LEVELS) <= _BORDER_NOISE * len(line)
-        for fits, line in sides
-    ):
+    sides = (away[0], away[-1], away[:, 0], away[:, -1])
+    plain = (side for side in sides if not (side[0] or side[-1]))
+    if not any(np.count_nonzero(side) <= _BORDER_NOISE * len(side) for side in plain):
         return None
-    away = np.abs(pixels - colour) > _BORDER_LEVELS
     rows = np.flatnonzero(away.mean(axis=1) > _BORDER_NOISE)
     columns = np.flatnonzero(away.mean(axis=0) > _BORDER_NOISE)
     if not len(rows) or not len(columns):
