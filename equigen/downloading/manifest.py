@@ -1,6 +1,7 @@
 """Write the manifest: one row a cover with all that is known of it, as a TSV or a Parquet file."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 
@@ -36,15 +37,12 @@ def check_manifest(path: Path, own: Collection[Path]) -> None:
         msg = f"--export {path}: expected a name that ends in {_TSV} or {_PARQUET}."
         raise UsageError(msg)
     check_output(path, "--export", own)
-    if path.suffix == _PARQUET:
-        try:
-            import pyarrow as pa  # noqa: F401, PLC0415  (optional, and heavy)
-        except ImportError:
-            msg = (
-                f"--export {path}: Parquet needs pyarrow, which isn't installed. Run"
-                " `pip install 'equigen[parquet]'`, or choose a name that ends in .tsv."
-            )
-            raise UsageError(msg) from None
+    if path.suffix == _PARQUET and not find_spec("pyarrow"):
+        msg = (
+            f"--export {path}: Parquet needs pyarrow, which isn't installed. Run"
+            " `pip install 'equigen[parquet]'`, or choose a name that ends in .tsv."
+        )
+        raise UsageError(msg)
 
 
 def write_manifest(path: Path, context: Context, ledger: Ledger) -> None:

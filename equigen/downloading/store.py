@@ -16,9 +16,9 @@ from equigen.ledger.ledger import SPLIT_LINK, Ledger
 from equigen.ledger.models import Cover, FileOf
 from equigen.schema import Link
 from equigen.storage.atomic import copy_file, make_folder, move_file
+from equigen.storage.below import UNFINISHED
 from equigen.storage.os_errors import NO_LINKS, READ, WRITTEN, denial, translating_os_errors
 
-_COPY = UNPLACED + "copy"
 ANY_PICTURE = Demands(min_size_px=1, max_pixels=10**9)
 
 
@@ -142,11 +142,9 @@ class CoverStore:
             if moves:
                 _move(origin, target, within=place.folder)
                 continue
-            copy = target.with_name(_COPY)
             make_folder(target.parent, within=place.folder)
             with translating_os_errors(target):
-                copy_file(origin, copy)
-                copy.replace(target)
+                copy_file(origin, target)
             if self.links:
                 self._link(origin, target)
         moved_from = old if moves and old != path else ""
@@ -234,7 +232,7 @@ class CoverStore:
         return notes
 
     def _link(self, first: Path, other: Path) -> None:
-        copy = other.with_name(_COPY)
+        copy = other.with_name(UNFINISHED)
         try:
             if not first.samefile(other) and filecmp.cmp(first, other, shallow=False):
                 copy.unlink(missing_ok=True)

@@ -36,10 +36,9 @@ class UrlRefresher:
         A URL that this run was given has not expired: to ask again would never end where a source
         has another picture each time.
         """
-        if hash(job.url) in self._given:
+        if hash(job.url) in self._given or not (source := self._source(job.album_id)):
             return False
-        source = self._source(job.album_id)
-        return bool(source and source[0].renewal(job.album_id, job.picture))
+        return bool(source[0].renewal(job.album_id, job.picture))
 
     def new_url(self, job: Job) -> str:
         """Return the URL that the job's picture has now; "" where it has none any more.

@@ -117,7 +117,7 @@ class Pixels:
         return grey_grid(self.image(), *size_px, reduced=self.reduced)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Opened:
     """Picture whose header was read; nothing is decoded yet."""
 
@@ -127,12 +127,6 @@ class Opened:
     is_jpeg: bool
     image: ImageFile.ImageFile | None = None
     profile: bytes = b""
-
-    def by_pillow(self) -> ImageFile.ImageFile:
-        """Return the picture opened by Pillow."""
-        if self.image is None:
-            self.image = Image.open(io.BytesIO(self.body), formats=_FORMATS)
-        return self.image
 
 
 def opened(body: bytes) -> Opened:
@@ -251,7 +245,7 @@ def decode(picture: Opened, *, scale: float) -> Pixels:
         pixels = _decode_jpeg(picture, scale=0 if turned else scale)
         if pixels and not turned:
             return pixels
-    image: Image.Image = picture.by_pillow()
+    image: Image.Image = picture.image or Image.open(io.BytesIO(picture.body), formats=_FORMATS)
     image.load()
     tags = getattr(image, "tag_v2", {})
     with suppress(*_EXIF_ERRORS):  # a picture isn't refused for its metadata

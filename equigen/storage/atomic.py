@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import BinaryIO, Final, TextIO
 
 from equigen.errors import InputError, StorageError, UsageError
+from equigen.storage.below import UNFINISHED
 from equigen.storage.os_errors import translating_os_errors, translating_read_errors
 
 _CHUNK_BYTES: Final = 1 << 20
-# Name on another disk of a file that isn't whole yet: hidden, and with no picture's suffix.
-_MOVED: Final = ".new-moved"
 
 
 def refuse_file(folder: Path) -> None:
@@ -49,7 +48,9 @@ def check_output(path: Path, flag: str, own: Collection[Path]) -> None:
             msg = f"{flag} {path}: this is a folder; expected a file. Add a file's name to it."
             raise UsageError(msg)
         for file in own:
-            if _is_same(path, file):
+            are_there = path.exists() and file.exists()
+            is_link = os.path.realpath(path) == os.path.realpath(file)
+            if is_link or (are_there and path.samefile(file)):
                 msg = (
                     f"{flag} {path}: this is a file of the dataset itself, {file}; expected another"
                     " one. Nothing was done. Give another name."
@@ -59,12 +60,6 @@ def check_output(path: Path, flag: str, own: Collection[Path]) -> None:
     if not there.is_dir():
         msg = f"{flag} {path}: {there} is no folder. Name a file in a folder."
         raise UsageError(msg)
-
-
-def _is_same(one: Path, other: Path) -> bool:
-    if os.path.realpath(one) == os.path.realpath(other):
-        return True
-    return one.exists() and other.exists() and one.samefile(other)
 
 
 @contextmanager
@@ -135,9 +130,11 @@ def copy_file(source: Path, target: Path) -> None:
     """Copy a file with its dates; a file or link at the target is replaced, not followed."""
     with translating_read_errors(source):
         original = source.open("rb")
-    with original, open_new(target) as copy:
+    beside = target.with_name(UNFINISHED)
+    with original, open_new(beside) as copy:
         shutil.copyfileobj(original, copy, _CHUNK_BYTES)
-    shutil.copystat(source, target)
+    shutil.copystat(source, beside)
+    beside.replace(target)
 
 
 def move_file(source: Path, target: Path) -> None:
@@ -147,9 +144,7 @@ def move_file(source: Path, target: Path) -> None:
     except OSError as err:
         if err.errno != errno.EXDEV:
             raise
-        beside = target.with_name(_MOVED)
-        copy_file(source, beside)
-        beside.replace(target)
+        copy_file(source, target)
         source.unlink()
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from equigen.errors import StorageError
 from equigen.storage.atomic import copy_file, make_folder, move_file, open_new
+from equigen.storage.below import UNFINISHED
 
 BODY = os.urandom(3_000_000)
 
@@ -43,7 +44,7 @@ def test_a_file_moves_within_a_disk_and_to_another(
         source.write_bytes(BODY)
         os.utime(source, (1_000_000, 1_000_000))
         target.symlink_to(victim)
-        (folder / ".new-moved").symlink_to(victim)
+        (folder / UNFINISHED).symlink_to(victim)
         move_file(source, target)
         assert target.read_bytes() == BODY
         assert target.stat().st_mtime == 1_000_000
