@@ -139,7 +139,7 @@ class Download:
             self.worklist.store.run,
             self.worklist.store.refused_bytes,
             is_verbose=logging.getLogger().isEnabledFor(logging.INFO),
-            join_log=log and partial(join_log, str(log.path), log.command, secrets()),
+            join_log=partial(join_log, str(log.path), log.command, secrets()) if log else None,
         )
 
     def _fetch_all(self, processes: int, *, worth: int) -> None:

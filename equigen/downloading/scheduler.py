@@ -125,12 +125,11 @@ class Scheduler(AbstractContextManager["Scheduler"]):
         for executor in executors:
             executor.stop()
         by_s = time.monotonic() + _STOP_WITHIN_S
-        left = set(map(id, executors))
+        left = len(executors)
         while left and (wait_s := by_s - time.monotonic()) > 0:
             with suppress(Empty):
                 executor, messages = self.inbox.get(timeout=wait_s)
-                if messages is None:
-                    left.discard(id(executor))
+                left -= messages is None
                 yield from self._receive(executor, messages)
 
     def waiting(self) -> Iterator[Job]:

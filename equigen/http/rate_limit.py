@@ -144,6 +144,7 @@ class Gate:
         return HostRestsError(msg, host=self.host, resumes_at_s=resumes_at_s)
 
 
+@dataclass(slots=True)
 class Gates:
     """Gates of all hosts, created on first use with the `policies` (by host pattern) of that time.
 
@@ -151,22 +152,23 @@ class Gates:
     `max_wait_s` is an error, not a wait.
     """
 
-    def __init__(
-        self,
-        policies: Mapping[str, HostPolicy],
-        *,
-        clock: Clock,
-        max_wait_s: float,
-        counter: RequestCounter | None = None,
-    ) -> None:
-        self.clock, self.max_wait_s, self.counter = clock, max_wait_s, counter
-        self.sleep = clock.sleep or self._wait_unless_stopped
-        # Callback for a host that asks for a rest of some seconds; may be replaced.
-        self.on_rest: Callable[[str, float], None] = lambda _host, _pause_s: None
-        self.policies = policies
-        self._gates: dict[str, Gate] = {}
-        self._lock = threading.Lock()
-        self._stopped = threading.Event()
+    policies: Mapping[str, HostPolicy]
+    clock: Clock
+    max_wait_s: float
+    counter: RequestCounter | None = None
+    # Callback for a host that asks for a rest of some seconds; may be replaced.
+    on_rest: Callable[[str, float], None] = lambda _host, _pause_s: None
+    _gates: dict[str, Gate] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _stopped: threading.Event = field(default_factory=threading.Event)
+
+    def sleep(self, wait_s: float) -> None:
+        """Wait; raise a `StoppedError` after `stop`, unless the clock sleeps by itself."""
+        if self.clock.sleep:
+            self.clock.sleep(wait_s)
+        else:
+            self._stopped.wait(wait_s)
+            self.raise_if_stopped()
 
     def at(self, host: str) -> Gate:
         """Return the host's gate.
@@ -211,7 +213,3 @@ class Gates:
         if self._stopped.is_set():
             msg = "stopped while waiting for a host; what was done is kept"
             raise StoppedError(msg)
-
-    def _wait_unless_stopped(self, wait_s: float) -> None:
-        self._stopped.wait(wait_s)
-        self.raise_if_stopped()

@@ -35,11 +35,10 @@ _MOST_SCANS = 200
 # A pattern finds them in half the time of `bytes.count`.
 _SCAN = re.compile(re.escape(JPEG_SCAN))
 ORIGINAL = Rendering()
-# Reasons of a `PictureError` that callers tell from the rest.
-EMPTY = "empty"
+# Reasons of a `PictureError`.
+EMPTY, PLACEHOLDER, NOT_A_PICTURE = "empty", "placeholder", "not a picture"
+TOO_MANY_PIXELS, TOO_MANY_SCANS, TOO_SMALL = "too many pixels", "too many scans", "too small"
 BROKEN = "broken"
-NOT_A_PICTURE = "not a picture"
-TOO_MANY_PIXELS = "too many pixels"
 
 _ORIGINAL_QUALITY = 95
 _JPEG_MOST_PX = 65_500  # libjpeg's bound
@@ -95,8 +94,7 @@ def check_picture(
     if not body:
         raise _refused(EMPTY, "0 bytes")
     if demands.placeholders and (sha256 := _sha256(body)) in demands.placeholders:
-        reason = "placeholder"
-        raise _refused(reason, f"one of the placeholders, sha256 {sha256}")
+        raise _refused(PLACEHOLDER, f"one of the placeholders, sha256 {sha256}")
     try:
         is_kept = all(rendering.is_original for rendering in renderings)
         if demands.check is Check.STRUCTURE and is_kept and (size_px := jpeg_size(body)):
@@ -119,8 +117,7 @@ def _check_size(size_px: tuple[int, int], demands: Demands) -> None:
     if size_px[0] * size_px[1] > demands.max_pixels:
         raise _refused(TOO_MANY_PIXELS, f"{shown}, more than {demands.max_pixels} in all")
     if min(size_px) < demands.min_size_px:
-        reason = "too small"
-        raise _refused(reason, f"{shown}, less than {demands.min_size_px} on a side")
+        raise _refused(TOO_SMALL, f"{shown}, less than {demands.min_size_px} on a side")
 
 
 def _undecoded(body: bytes, size_px: tuple[int, int], renderings: Sequence[Rendering]) -> Picture:
@@ -131,8 +128,8 @@ def _undecoded(body: bytes, size_px: tuple[int, int], renderings: Sequence[Rende
 
 def _decoded(picture: Opened, renderings: Sequence[Rendering]) -> Picture:
     if picture.is_jpeg and next(islice(_SCAN.finditer(picture.body), _MOST_SCANS, None), None):
-        reason, scans = "too many scans", picture.body.count(JPEG_SCAN)
-        raise _refused(reason, f"a JPEG of {scans} scans, more than {_MOST_SCANS}")
+        scans = picture.body.count(JPEG_SCAN)
+        raise _refused(TOO_MANY_SCANS, f"a JPEG of {scans} scans, more than {_MOST_SCANS}")
     size_px = picture.width_px, picture.height_px
     made = [each for each in renderings if not (picture.is_jpeg and each.is_original)]
     scale = max((placement(each, *size_px).scale for each in made), default=0.0)
@@ -168,11 +165,11 @@ def _drawn(pixels: Pixels, rendering: Rendering) -> Array:
     part = scaled(pixels.array[top:bottom, left:right], place.width_px, place.height_px)
     if place.fills_canvas:
         return part
-    over, before = place.top_px, place.left_px
-    below = place.canvas_height_px - over - place.height_px
-    behind = place.canvas_width_px - before - place.width_px
-    cv2 = _opencv()
-    return cv2.copyMakeBorder(part, over, below, before, behind, cv2.BORDER_CONSTANT, value=WHITE)
+    shape = (place.canvas_height_px, place.canvas_width_px, *part.shape[2:])
+    canvas = np.full(shape, WHITE[0], np.uint8)
+    across, down = place.left_px + place.width_px, place.top_px + place.height_px
+    canvas[place.top_px : down, place.left_px : across] = part
+    return canvas
 
 
 def _encoded(array: Array, rendering: Rendering) -> bytes:
