@@ -98,6 +98,4 @@ def _write_parquet(path: Path, rows: Iterable[Sequence[str | int | bytes]]) -> N
     ):
         rows = iter(rows)
         while batch := list(islice(rows, _BATCH_ROWS)):
-            columns = [pa.array(list(column), kind.type) for column, kind in
-                       zip(zip(*batch, strict=True), schema, strict=True)]  # fmt: skip
-            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+            writer.write_table(pa.table(list(zip(*batch, strict=True)), schema=schema))

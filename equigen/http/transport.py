@@ -15,7 +15,7 @@ import re
 import ssl
 import threading
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cached_property, partial
 from http.client import HTTPException, HTTPResponse, RemoteDisconnected, parse_headers
 from pathlib import Path
 from time import monotonic
@@ -63,7 +63,6 @@ class Connections:
         self._pools: dict[str, urllib3.HTTPConnectionPool] = {}
         self._through_proxy: set[str] = set()
         self._proxies = HTTPAdapter(pool_connections=_POOL_SIZE, pool_maxsize=_POOL_SIZE)
-        self._tls: ssl.SSLContext | None = None
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -145,54 +144,41 @@ class Connections:
                 self._through_proxy.add(origin)
             # requests keeps one manager per proxy for both schemes, so it always needs a context.
             manager: urllib3.ProxyManager = self._proxies.proxy_manager_for(
-                proxy, ssl_context=self._certificates()
+                proxy, ssl_context=self._certificates
             )
             pool = manager.connection_from_url(origin)
         elif is_tls:
             pool = urllib3.HTTPSConnectionPool(
-                host, parts.port, maxsize=_POOL_SIZE, ssl_context=self._certificates()
+                host, parts.port, maxsize=_POOL_SIZE, ssl_context=self._certificates
             )
         else:
             pool = urllib3.HTTPConnectionPool(host, parts.port, maxsize=_POOL_SIZE)
-        kind, response = type(pool).ConnectionCls, self._response
-
-        def connection(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-            made: Any = kind(*args, **kwargs)
-            made.response_class = response
-            return made
-
-        pool.ConnectionCls = connection  # type: ignore[assignment]  # it is only ever called
+        kind = type(pool).ConnectionCls
+        own = {"response_class": staticmethod(self._response)}
+        pool.ConnectionCls = type(kind.__name__, (kind,), own)
         return pool
 
+    @cached_property
     def _certificates(self) -> ssl.SSLContext:
-        if self._tls is None:
-            # REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE replace certifi's bundle. Loading one takes
-            # longer than a download, so it is done once.
-            with requests.Session() as session:
-                bundle = session.merge_environment_settings(
-                    "https://localhost", {}, None, None, None
-                )["verify"]
-            context = create_urllib3_context()
-            _trust(context, Path(bundle if isinstance(bundle, str) else certifi.where()))
-            # Python's own variable, which organisations set: added to the others.
-            if more := os.environ.get("SSL_CERT_FILE"):
-                _trust(context, Path(more))
-            self._tls = context
-        return self._tls
-
-
-def _trust(context: ssl.SSLContext, where: Path) -> None:
-    try:
-        if where.is_dir():
-            context.load_verify_locations(capath=where)
-        else:
-            context.load_verify_locations(where)
-    except OSError as err:
-        msg = (
-            f"REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE or SSL_CERT_FILE: {where} holds no certificates"
-            f" that can be read: {err.strerror or err}. Mend it, or unset the variable."
-        )
-        raise ConfigError(msg) from err
+        """The certificates to trust: loading them takes longer than a download."""
+        context, given = create_urllib3_context(), os.environ.get
+        # The variables of requests replace certifi's bundle; Python's own, which organisations set,
+        # is added.
+        bundle = given("REQUESTS_CA_BUNDLE") or given("CURL_CA_BUNDLE") or certifi.where()
+        for where in map(Path, filter(None, (bundle, given("SSL_CERT_FILE")))):
+            try:
+                if where.is_dir():
+                    context.load_verify_locations(capath=where)
+                else:
+                    context.load_verify_locations(where)
+            except OSError as err:
+                msg = (
+                    f"REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE or SSL_CERT_FILE: {where} holds no"
+                    f" certificates that can be read: {err.strerror or err}. Mend it, or unset the"
+                    " variable."
+                )
+                raise ConfigError(msg) from err
+        return context
 
 
 class _Response(HTTPResponse):
