@@ -53,10 +53,7 @@ class _Host:
 
 @dataclass(slots=True)
 class CircuitBreaker:
-    """Decide whether refusals are about a picture, about its expired URL, or about us.
-
-    A URL that may have expired is refreshed once.
-    """
+    """Decide whether refusals are about a picture, about its expired URL, or about us."""
 
     worklist: Worklist
     recorder: ResultRecorder

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from itertools import islice
 from pathlib import Path
 
@@ -50,7 +51,6 @@ from equigen.storage.os_errors import translating_os_errors
 
 # Statuses of a picture that the host doesn't have.
 _MISSING = frozenset({400, 404, 410})
-_NOT_MODIFIED = 304
 # Findings about bytes that may be a fault of the transfer, not the host's picture.
 _PERHAPS_OF_THE_WAY = frozenset({TORN, EMPTY, NOT_A_PICTURE})
 # Status and reason of a failure; the first class that fits counts.
@@ -102,7 +102,7 @@ class Fetcher:
 
         def read(answer: Answer) -> None:
             result.http_status, result.final_url = answer.status, without_password(answer.url)
-            if answer.status == _NOT_MODIFIED:
+            if answer.status == HTTPStatus.NOT_MODIFIED:
                 result.status = UNCHANGED
                 return
             if is_placeholder(answer.url):

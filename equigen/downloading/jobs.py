@@ -1,7 +1,4 @@
-"""Define jobs, their results, and the settings of a download, which executors share.
-
-All of them can be pickled, so that processes exchange them as they are.
-"""
+"""Define jobs, their results, and the settings of a download: all of it can be pickled."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

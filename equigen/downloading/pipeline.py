@@ -143,10 +143,7 @@ class Download:
         )
 
     def _fetch_all(self, processes: int, *, worth: int) -> None:
-        """Sort all rows and run jobs meanwhile, until all are done, or it `_is_over`.
-
-        Processes are started for as many jobs as are `worth` it.
-        """
+        """Sort all rows and run jobs meanwhile, in processes for as many as are `worth` them."""
         worklist, scheduler = self.worklist, self._scheduler
         expected = 0
         for _ in worklist.scan():

@@ -131,10 +131,7 @@ class Worklist:
         self._add(replace(job, kind=FETCH, host=host_of(job.url), source="", sha256=""))
 
     def renew(self, job: Job, refused: int, queue: str) -> None:
-        """Let a cover's address be asked for, since the host refused the one that the row has.
-
-        It waits in a queue of its own: it is its source that is asked first.
-        """
+        """Let a refused address be asked for, in a queue of its own: its source is asked first."""
         self._add(replace(job, kind=RENEW, host=queue, refused=refused))
 
     def sort_again(self, moved: set[str]) -> None:

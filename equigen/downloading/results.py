@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from http import HTTPStatus
 from math import ceil
 
 from equigen.dataset.context import Bar
@@ -18,7 +19,6 @@ from equigen.images.rendering import made_in_all
 from equigen.ledger.models import FAILED, MISSING, OK, Cover, FileOf, SharedCover
 from equigen.summary import Summary, Table
 
-_OK = 200
 _MINUTES_A_DAY = 24 * 60
 _log = logging.getLogger(__name__)
 
@@ -45,7 +45,6 @@ class ResultRecorder:
     _unsaid: list[tuple[JobResult, Cover]] = field(default_factory=list)
     _others: dict[str, list[str]] = field(default_factory=dict)
     _kept: Counter[str] = field(default_factory=Counter)
-    _shown: int = 0
     _began_s: float = 0.0
 
     def __post_init__(self) -> None:
@@ -53,11 +52,17 @@ class ResultRecorder:
 
     def take(self, done: Iterable[JobResult], bar: Bar) -> None:
         """Record results, and only then place the files."""
+        before = self._done
         try:
             for each in done:
                 self._one(each)
         finally:
-            self._say_and_place(bar)
+            self._say_and_place()
+        if self._done > before:
+            took_s = self.worklist.context.clock.steady() - self._began_s
+            rate = f"{self._fetched_bytes / 1e6 / max(took_s, 0.001):.1f}"
+            ok = f"{1 - self._failed / self._done:.0%}"
+            bar.advance(self._done - before, **{"ok": ok, "MB/s": rate})
 
     def summary(self, shared: Sequence[SharedCover]) -> Summary:
         """Account for every row; `shared` are bytes that covers of several artists have."""
@@ -125,7 +130,7 @@ class ResultRecorder:
             self.worklist.fetch_instead(job)
         elif done.status == UNCHANGED:
             self._unchanged += 1
-            if done.http_status == _OK:  # the same bytes, perhaps with a new ETag
+            if done.http_status == HTTPStatus.OK:  # the same bytes, perhaps with a new ETag
                 self._unsaid.append((done, self._cover(done)))
         elif done.status == OK:
             self._keep(done)
@@ -192,7 +197,7 @@ class ResultRecorder:
             phash=done.phash,
         )
 
-    def _say_and_place(self, bar: Bar) -> None:
+    def _say_and_place(self) -> None:
         worklist, store = self.worklist, self.worklist.store
         said, self._unsaid = self._unsaid, []
         new = [(done, cover) for done, cover in said if done.status == OK]
@@ -219,12 +224,6 @@ class ResultRecorder:
             store.place(done.job)
             for path in self._others.pop(done.job.picture, ()):
                 store.bring(cover, done.job.path, path, moves=False)
-        if self._done > self._shown:
-            took_s = worklist.context.clock.steady() - self._began_s
-            rate = f"{self._fetched_bytes / 1e6 / max(took_s, 0.001):.1f}"
-            ok = f"{1 - self._failed / self._done:.0%}"
-            bar.advance(self._done - self._shown, **{"ok": ok, "MB/s": rate})
-            self._shown = self._done
 
 
 def forecast(count: int, policy: HostPolicy, *, used_today: int = 0) -> str:

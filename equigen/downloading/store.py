@@ -4,7 +4,7 @@ import filecmp
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from equigen.dataset.context import Context
@@ -24,20 +24,17 @@ ANY_PICTURE = Demands(min_size_px=1, max_pixels=10**9)
 
 @dataclass(frozen=True, slots=True)
 class _StorePlace:
-    """One folder of files of one rendering; `aside` is the folder of those set aside from it."""
+    """One folder of files of one rendering; `aside` is the place of those set aside from it."""
 
     folder: Path
     rendering: Rendering
 
     @property
-    def aside(self) -> Path:
-        return self.folder.with_name(self.folder.name + "_set_aside")
+    def aside(self) -> "_StorePlace":
+        return replace(self, folder=self.folder.with_name(self.folder.name + "_set_aside"))
 
     def file(self, path: str) -> Path:
         return Path(target_of(self.folder, path, self.rendering))
-
-    def file_aside(self, path: str) -> Path:
-        return Path(target_of(self.aside, path, self.rendering))
 
 
 @dataclass(slots=True)
@@ -93,12 +90,12 @@ class CoverStore:
 
     def find(self, path: str, size_bytes: int) -> Path | None:
         """Return the path of a cover's first file of such a size, if there is one."""
-        everywhere = (self._first.file(path), self._moved(path), self._first.file_aside(path))
+        everywhere = (self._first.file(path), self._moved(path), self._first.aside.file(path))
         return next((file for file in everywhere if _fits(file, size_bytes)), None)
 
     def aside(self, path: str) -> Path:
         """Return the path of a cover's file once it is set aside."""
-        return self._first.file_aside(path)
+        return self._first.aside.file(path)
 
     def spoilt_files(self, path: str, cover: Cover) -> list[Path]:
         """Return the files of a good cover that are not what they were, by reading all of them.
@@ -135,7 +132,7 @@ class CoverStore:
             raise StorageError(msg)
         for place in self._places:
             target = place.file(path)
-            files = (source,) if place is self._first else (place.file(old), place.file_aside(old))
+            files = (source,) if place is self._first else (place.file(old), place.aside.file(old))
             origin = next((file for file in files if file.is_file()), None)
             if origin is None or origin == target:
                 continue
@@ -170,13 +167,13 @@ class CoverStore:
         """Set aside files, given by path and size in bytes; return how many covers were there."""
         moved = 0
         for path, size_bytes in files:
-            home, aside = self.find(path, size_bytes), self._first.file_aside(path)
+            home, aside = self.find(path, size_bytes), self._first.aside.file(path)
             if home and home != aside:
-                _move(home, aside, within=self._first.aside)
+                _move(home, aside, within=self._first.aside.folder)
                 moved += 1
             for place in self._places[1:]:
                 if place.file(path).is_file():
-                    _move(place.file(path), place.file_aside(path), within=place.aside)
+                    _move(place.file(path), place.aside.file(path), within=place.aside.folder)
         return moved
 
     def put_away_spoilt(self, file: Path) -> None:
@@ -186,7 +183,7 @@ class CoverStore:
         root = next((root for root in roots if file.is_relative_to(root)), None)
         if root and file.is_file():
             path = file.relative_to(root).with_suffix(f".{root.name}.spoilt")
-            aside = self._first.aside
+            aside = self._first.aside.folder
             _move(file, aside / path, within=aside)
             self.spoilt += 1
 
@@ -217,7 +214,7 @@ class CoverStore:
 
     def notes(self) -> list[str]:
         """Return notes on files that were set aside or linked."""
-        aside = self._first.aside
+        aside = self._first.aside.folder
         counts = {
             f"covers whose rows are gone lie in {aside} now": self.set_aside,
             f"covers whose bytes are refused lie in {aside} now; the next `equigen split` takes"

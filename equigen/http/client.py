@@ -10,6 +10,7 @@ import string
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -33,7 +34,6 @@ from equigen.http.transport import Connections, root
 
 _WORTH_RETRYING = frozenset({408, 425, 429, *range(500, 600)})
 _CHUNK_BYTES = 256 * 1024
-_TOO_MANY_REQUESTS = 429
 # After `stop`, a body that takes longer than this is abandoned.
 _STOPPED_BODY_S = 2
 _FIRST_BACKOFF_S = 0.5
@@ -41,10 +41,8 @@ _FIRST_BACKOFF_S = 0.5
 # fault, so that all tries together outlast that minute.
 _FIRST_BACKOFF_TOO_MANY_S = 2.5
 _DEFAULT_MAX_BYTES = 50_000_000
-_OK = 200
-_PARTIAL = 206
-_NOT_MODIFIED = 304
-_NOT_SATISFIABLE = 416
+# A part, the whole, or no such part.
+_RANGE_ANSWERS = frozenset({206, 200, 416})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SCHEMES = frozenset({"http", "https"})
 # An error message quotes so much of a response, out of so many bytes read.
@@ -66,7 +64,7 @@ class Answer:
     url: str
     headers: Mapping[str, str]
     body: bytes
-    status: int = _OK
+    status: int = HTTPStatus.OK
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ class Stream:
     url: str
     headers: Mapping[str, str]
     chunks: Iterator[bytes]
-    status: int = _OK
+    status: int = HTTPStatus.OK
 
 
 class Client(AbstractContextManager["Client"]):
@@ -105,6 +103,8 @@ class Client(AbstractContextManager["Client"]):
         )
         sent = (each for policy in policies.values() for each in policy.headers.values())
         self._censor = Censor(secrets_of(sent))
+        # Removes the secrets that are sent in headers from a text that came from a host.
+        self.hide = self._censor.hide
         self._random = random.Random()
 
         def told(url: str) -> str:
@@ -160,7 +160,7 @@ class Client(AbstractContextManager["Client"]):
 
         """
         full_url = url if is_plain(url) and not params else _encoded(url, params)
-        accepted = {_OK, _NOT_MODIFIED} if unless else {_OK}
+        accepted = {HTTPStatus.OK, HTTPStatus.NOT_MODIFIED} if unless else {HTTPStatus.OK}
 
         def finish(url: str, response: urllib3.BaseHTTPResponse) -> Answer:
             body = self._whole(url, response, max_bytes)
@@ -186,7 +186,7 @@ class Client(AbstractContextManager["Client"]):
 
         def attempt() -> T:
             headers = {"Accept-Encoding": "identity", **asking()}
-            accepted = {_OK, _PARTIAL, _NOT_SATISFIABLE} if "Range" in headers else {_OK}
+            accepted = _RANGE_ANSWERS if "Range" in headers else {HTTPStatus.OK}
 
             def finish(url: str, response: urllib3.BaseHTTPResponse) -> T:
                 chunks = self._chunks(url, response, is_stream=True)
@@ -204,10 +204,6 @@ class Client(AbstractContextManager["Client"]):
             # A server may quote secrets that it was sent, or redirect to a URL that contains them.
             err.args, err.url = (self._censor.clean(str(err)),), self._censor.clean(err.url)
             raise
-
-    def hide(self, text: str) -> str:
-        """Return a text from a host without the secrets that are sent in headers."""
-        return self._censor.hide(text)
 
     def _quoted(self, text: str) -> str:
         """Return a host's text for a message: redacted, on one line, printable and short."""
@@ -331,7 +327,7 @@ class Client(AbstractContextManager["Client"]):
         refusal = err if isinstance(err, HttpStatusError) else None
         if refusal and refusal.retry_after_s:
             return refusal.retry_after_s
-        is_too_many = refusal and refusal.status == _TOO_MANY_REQUESTS
+        is_too_many = refusal and refusal.status == HTTPStatus.TOO_MANY_REQUESTS
         first_s = _FIRST_BACKOFF_TOO_MANY_S if is_too_many else _FIRST_BACKOFF_S
         backoff_s: float = first_s * 2 ** (state.attempt_number - 1) * self._random.uniform(1, 1.5)
         backoff_s = min(backoff_s, self._patience.max_wait_s)

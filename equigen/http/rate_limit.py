@@ -1,7 +1,4 @@
-"""Enforce the limits of hosts: requests per minute, per day and at a time, and rests.
-
-The HTTP client sends every request, and each hop of a redirect, through its host's gate.
-"""
+"""Enforce the limits of hosts: requests per minute, per day and at a time, and rests."""
 
 import threading
 import time
@@ -148,8 +145,7 @@ class Gate:
 class Gates:
     """Gates of all hosts, created on first use with the `policies` (by host pattern) of that time.
 
-    `counter` keeps the requests of the day where a policy limits them. A rest longer than
-    `max_wait_s` is an error, not a wait.
+    A rest longer than `max_wait_s` is an error, not a wait.
     """
 
     policies: Mapping[str, HostPolicy]

@@ -1,7 +1,4 @@
-"""Write, copy and move files: never half-written, never through a link that lies in the place.
-
-Also check the paths that users name.
-"""
+"""Write, copy and move files, never half or through a link; check the paths that users name."""
 
 import errno
 import os
