@@ -4,7 +4,7 @@ Of a million covers that are there, memory holds no more than a number each.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -169,11 +169,8 @@ class Worklist:
             self.store.set_aside += self.store.put_away(unwanted)
 
     def _sort(self, rows: Sequence[WantedCover]) -> None:
-        covers: Mapping[str, Cover] = {}
-        files: Mapping[str, Sequence[str]] = {}
-        if not self._is_new:
-            covers = self.ledger.covers_of(row.picture for row in rows)
-            files = self.ledger.files_of(covers)
+        covers = {} if self._is_new else self.ledger.covers_of(row.picture for row in rows)
+        files = self.ledger.files_of(covers) if covers else {}
         now = self.context.now()
         for row in rows:
             cover, paths = covers.get(row.picture), files.get(row.picture, ())

@@ -159,35 +159,28 @@ def descriptor_of(grid: Grid) -> Descriptor:
 
 def _views(pixels: Floats, grid: Grid, boxes: tuple[Box, ...]) -> Descriptor:
     """Return the views of some boxes, all in one go, since each alone costs as much."""
-    plan = _plan(*pixels.shape, grid.height, grid.width, boxes)
-    rows = (plan.down @ pixels).reshape(len(boxes), _HASH_CELLS + GREY_CELLS, -1)
-    cells: Floats = np.matmul(rows, plan.across, dtype=np.float32)
-    views = plan.blank.copy()
+    down, across = _weights(*pixels.shape, grid.height, grid.width, boxes)
+    rows = (down @ pixels).reshape(len(boxes), _HASH_CELLS + GREY_CELLS, -1)
+    cells: Floats = np.matmul(rows, across, dtype=np.float32)
+    views = np.zeros(len(boxes), VIEW)
+    views["box"] = np.rint(np.multiply(boxes, _WHOLE))
     views["hash"] = _hashes(cells[:, :_HASH_CELLS, :_HASH_CELLS])
     np.rint(cells[:, _HASH_CELLS:, _HASH_CELLS:], out=views["grey"], casting="unsafe")
     return views
 
 
-class _ViewPlan(NamedTuple):
-    """Weights by which pictures of one size become the views of some boxes.
-
-    `down` has the shares of rows, the cells of one box below those of another; `across` those of
-    columns, columns x cells of each box. `blank` are the views, with nothing but their boxes.
-    """
-
-    down: Floats
-    across: Floats
-    blank: Descriptor
-
-
 @lru_cache(maxsize=128)
-def _plan(high: int, wide: int, height: float, width: float, boxes: tuple[Box, ...]) -> _ViewPlan:
+def _weights(
+    high: int, wide: int, height: float, width: float, boxes: tuple[Box, ...]
+) -> tuple[Floats, Floats]:
+    """Return the shares of rows, and those of columns, in the cells of some boxes' views.
+
+    The former are cells x rows, one box below another; the latter boxes x columns x cells.
+    """
     down = _all_parts(high, height, tuple((box.top, box.bottom) for box in boxes))
     across = _all_parts(wide, width, tuple((box.left, box.right) for box in boxes))
-    blank = np.zeros(len(boxes), VIEW)
-    blank["box"] = np.rint(np.array(boxes) * _WHOLE)
     each = (len(boxes), _HASH_CELLS + GREY_CELLS, wide)
-    return _ViewPlan(down, across.reshape(each).transpose(0, 2, 1), blank)
+    return down, across.reshape(each).transpose(0, 2, 1)
 
 
 def box_of(stored: npt.NDArray[np.uint16]) -> Box:
