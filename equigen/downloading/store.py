@@ -73,12 +73,9 @@ class CoverStore:
 
     def fits(self, path: str, size_bytes: int) -> bool:
         """Tell whether all of a cover's files are there, the first as large as it was."""
-        return (
-            self.fits_first(path, size_bytes)
-            and (
-                len(self._places) == 1  # the quicker question, for a million covers
-                or all(place.file(path).is_file() for place in self._places[1:])
-            )
+        others = self._places[1:]
+        return self.fits_first(path, size_bytes) and (
+            not others or all(place.file(path).is_file() for place in others)
         )
 
     def fits_first(self, path: str, size_bytes: int) -> bool:

@@ -166,8 +166,9 @@ class Client(AbstractContextManager["Client"]):
             body = self._whole(url, response, max_bytes)
             return Answer(url, response.headers, body, response.status)
 
-        sent, by = unless or {}, self._connections
-        return self._tried(lambda: read(self._follow(by, full_url, sent, accepted, finish)))
+        return self._tried(
+            lambda: read(self._follow(self._connections, full_url, unless or {}, accepted, finish))
+        )
 
     def stream(
         self,
