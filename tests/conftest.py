@@ -38,8 +38,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
+def _nothing_of_the_users(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Take the user's own settings, credentials and proxies out of the environment."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "configuration"))
     for name in list(os.environ):
         proxy = name.lower().endswith("_proxy")
         if name.startswith(("EQUIGEN_", "DISCOGS_")) or proxy:

@@ -95,12 +95,14 @@ def open_dataset(path: AnyPath | None, config: AnyPath | None) -> "Dataset":
     """
     from equigen.cli.console import TqdmBars  # noqa: PLC0415
     from equigen.config.layers import load  # noqa: PLC0415
+    from equigen.config.trust import refuse_strange  # noqa: PLC0415
     from equigen.dataset.context import Context  # noqa: PLC0415
     from equigen.dataset.dataset import Dataset  # noqa: PLC0415
     from equigen.storage.atomic import refuse_file  # noqa: PLC0415
 
     _require_utf8_names()
     settings = load(Path(config) if config else None, flags=_folder_flag(path))
+    refuse_strange(settings.folder, settings.at_risk)
     context = Context(settings, TqdmBars(shown=False), say=lambda _: None)
     refuse_file(context.directory)
     if not context.directory.is_dir():
@@ -277,7 +279,16 @@ class Execution:
         values: Mapping[str, object],
         show: "Callable[[Summary], None]" = lambda _: None,
     ) -> None:
-        """Run the command with its own flags, and show the summary of each stage as it ends."""
+        """Run the command with its own flags, and show the summary of each stage as it ends.
+
+        Raises:
+            ConfigError: the folder's settings need its user's trust, and don't have it.
+
+        """
+        from equigen.config.trust import refuse_strange  # noqa: PLC0415
+
+        if getattr(self.module, "NEEDS_TRUST", True):
+            refuse_strange(context.config.folder, context.config.at_risk)
         with self._noted(context, values):
             for summary in self._outcome(context, values):
                 self.summaries.append(summary)

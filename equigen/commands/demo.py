@@ -31,6 +31,7 @@ from equigen.summary import Summary
 
 ORDER: Final = 100
 SETTINGS: Final = ()
+NEEDS_TRUST: Final = False
 
 _MARK = ".equigen-demo"
 

@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 
 from equigen.config.layers import CONFIG_NAME, DOTENV_NAME
 from equigen.config.settings import Settings, defaults
+from equigen.config.trust import trust
 from equigen.dataset.context import Context
 from equigen.errors import UsageError
 from equigen.storage.atomic import in_place_of, open_new, replacing
@@ -27,6 +28,7 @@ from equigen.summary import Summary
 
 ORDER: Final = 10
 SETTINGS: Final = ()
+NEEDS_TRUST: Final = False
 
 _DOTENV = """\
 # Credentials of your Discogs account: a token, or key and secret of an application.
@@ -71,6 +73,7 @@ def run(
         secret = os.open(dotenv, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(secret, "w", encoding="utf-8") as out:
             out.write(_DOTENV)
+    trust(directory)
     return Summary(
         stage="init",
         unit="files",

@@ -7,7 +7,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, time
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from equigen.config.settings import (
     suggest,
 )
 from equigen.config.source_settings import DAY_PATTERN, URL_PATTERN, Credentials
+from equigen.config.trust import TRUST_VARIABLE, settings_at_risk
 from equigen.errors import ConfigError, MissingInputError
 from equigen.http.addresses import host_name, shown_in_part
 from equigen.schema import safe_text
@@ -68,11 +69,15 @@ _ENCODING = "utf-8-sig"
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Checked settings, credentials, and the folder that relative paths start from."""
+    """Checked settings, credentials, and the folder that relative paths start from.
+
+    `at_risk` has the settings of the folder's files that count only where the folder is trusted.
+    """
 
     settings: Settings
     credentials: Credentials
     folder: Path
+    at_risk: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def directory(self) -> Path:
@@ -81,19 +86,22 @@ class Config:
 
 
 def load(
-    path: Path | None = None, *, flags: Mapping[str, Mapping[str, Any]] | None = None
+    path: Path | None = None,
+    *,
+    folder: Path = Path(),
+    flags: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Config:
     """Read all layers of settings and check them.
 
-    `path` is config.toml; by default, the one in the working directory is read if it exists. `.env`
-    is read from the same folder. `flags` are the given ones: {table: {key: value}}.
+    `path` is config.toml; by default, the one in `folder` is read if it exists. `.env` is read from
+    the same folder. `flags` are the given ones: {table: {key: value}}.
 
     Raises:
         MissingInputError: `path` was given and is not there.
         ConfigError: a file can't be parsed, a key is unknown, or a value is wrong.
 
     """
-    file = Path(CONFIG_NAME) if path is None else path
+    file = folder / CONFIG_NAME if path is None else path
     if file.is_dir():
         msg = f"{file}: this is a folder; expected a TOML file, such as {file / CONFIG_NAME}."
         raise ConfigError(msg)
@@ -119,11 +127,15 @@ def load(
                 toml=toml,
             )
             credentials = _credentials(dotenv)
+            at_risk: Mapping[str, str] = {}
+            if toml or layers.dotenv_settings():
+                users = Settings(_env_file=None, flags=flags, toml={})  # type: ignore[call-arg]
+                at_risk = settings_at_risk(settings, users, layers.dotenv_settings())
     except ValidationError as err:
         raise ConfigError(layers.explain(err)) from None
     except SettingsError as err:
         raise ConfigError(layers.explain_json(err)) from None
-    return Config(settings, credentials, folder=file.parent)
+    return Config(settings, credentials, file.parent, at_risk)
 
 
 def _credentials(dotenv: Path) -> Credentials:
@@ -247,13 +259,16 @@ class _Layers:
 
     def _variables(self) -> Iterator[tuple[str, str, str]]:
         """Yield the place, the name in capitals and the value of each variable with our prefix."""
-        kept = dotenv_values(self.dotenv, encoding=_ENCODING) if self.dotenv.is_file() else {}
         for name, value in os.environ.items():
-            if name.upper().startswith(ENV_PREFIX):
+            if name.upper().startswith(ENV_PREFIX) and name != TRUST_VARIABLE:
                 yield f"environment variable {name}", name.upper(), value
-        for name, given in kept.items():
-            if name.upper().startswith(ENV_PREFIX):
-                yield f"{self.dotenv}: {name}", name.upper(), given or ""
+        for name, given in self.dotenv_settings():
+            yield f"{self.dotenv}: {name}", name.upper(), given
+
+    def dotenv_settings(self) -> list[tuple[str, str]]:
+        """Return the names and values of the settings in `.env`, which may hold credentials too."""
+        kept = dotenv_values(self.dotenv, encoding=_ENCODING) if self.dotenv.is_file() else {}
+        return [(k, v or "") for k, v in kept.items() if k.upper().startswith(ENV_PREFIX)]
 
     def _place(self, keys: list[str]) -> str:
         if keys[0] in self.flags and (len(keys) == 1 or keys[1] in self.flags[keys[0]]):

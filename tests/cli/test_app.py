@@ -29,6 +29,7 @@ from equigen.storage.lock import dataset_lock
 
 COMMANDS = [
     "init",
+    "trust",
     "dumps",
     "fetch",
     "clean",

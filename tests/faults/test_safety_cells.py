@@ -124,7 +124,7 @@ def test_cells_that_look_like_formulas_stay(tmp_path: Path) -> None:
     """What begins with = + - or @ is a name, and goes through all stages letter by letter."""
     with ScriptedServer(Script(body=JPEG)) as host:
         rows = [
-            [text, f"{text} album", text, text, text, f"{host.url}/{at}.jpg", text, text]
+            [text, f"{text} album {at}", text, text, text, f"{host.url}/{at}.jpg", text, text]
             for at, text in enumerate(FORMULAS)
         ]
         tsv = tmp_path / "equigen_dataset.tsv"

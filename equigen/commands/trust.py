@@ -1,0 +1,69 @@
+"""Trust a folder whose settings say where requests, credentials and files go.
+
+A dataset's folder may come from somebody else, with a config.toml and a .env in it. Other hosts,
+folders elsewhere and settings in .env count only once you trust the folder. A folder that
+`equigen init` began is trusted; docs/security.md has the rules.
+
+Examples:
+  equigen trust
+  equigen trust covers-from-a-friend
+  equigen trust covers-from-a-friend --forget
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from equigen.config.layers import CONFIG_NAME, load
+from equigen.config.trust import forget, trust
+from equigen.dataset.context import Context
+from equigen.errors import MissingInputError
+from equigen.summary import Summary
+
+ORDER: Final = 15
+SETTINGS: Final = ()
+NEEDS_TRUST: Final = False
+
+
+def run(
+    context: Context,
+    directory: Annotated[
+        Path | None, typer.Argument(help="The folder; by default that of the config.")
+    ] = None,
+    *,
+    undo: Annotated[bool, typer.Option("--forget", help="Trust it no more.")] = False,
+) -> Summary:
+    """Remember, or forget, that the user trusts a folder with its settings as they are now.
+
+    Raises:
+        MissingInputError: there is no such folder.
+        ConfigError: its settings can't be read, or the list of trusted folders can't.
+        StorageError: the disk refuses.
+
+    """
+    folder = context.config.folder if directory is None else directory
+    if not folder.is_dir():
+        msg = f"{folder}: no such folder; expected one with a {CONFIG_NAME} or a .env."
+        raise MissingInputError(msg)
+    if undo:
+        was = forget(folder)
+        notes = [f"{folder.resolve()} is trusted no more." if was else "It wasn't trusted."]
+        return _summary({}, notes)
+    config = context.config
+    if directory is not None:
+        config = load(folder=directory)
+    if not config.at_risk:
+        return _summary({}, [f"{folder.resolve()} has no settings that need trust."])
+    trust(folder, config.at_risk)
+    notes = [f"trusted: {name} = {value}" for name, value in config.at_risk.items()]
+    return _summary(config.at_risk, [*notes, "A change to them needs your trust again."])
+
+
+def _summary(at_risk: Mapping[str, str], notes: list[str]) -> Summary:
+    count = len(at_risk)
+    facts = {"settings": dict(at_risk)}
+    return Summary(
+        stage="trust", unit="settings", rows_in=count, rows_out=count, facts=facts, notes=notes
+    )

@@ -1,0 +1,133 @@
+"""Tell whether the user trusts a folder whose settings say where credentials and files go.
+
+A dataset's folder may come from a stranger, with a config.toml and a .env in it. What the user says
+on the command line and in the environment counts always, the folder's own word only once the folder
+is trusted: `equigen trust`, `equigen init` in it, or EQUIGEN_TRUST=1.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from platformdirs import user_config_path
+from pydantic import BaseModel
+
+from equigen.errors import ConfigError
+from equigen.schema import safe_text
+from equigen.storage.atomic import replacing
+
+TRUST_VARIABLE: Final = "EQUIGEN_TRUST"
+_YES: Final = frozenset({"1", "true", "yes"})
+# Settings that name hosts, which get requests and may get credentials, and folders.
+_HOSTS: Final = (
+    "discogs.base_url", "dumps.discogs_url", "dumps.musicbrainz_url",
+    "musicbrainz.base_url", "coverart.base_url",
+)  # fmt: skip
+_FOLDERS: Final = ("dataset.directory", "dumps.directory")
+_ANY: Final = "any"  # in the place of a digest: the folder was begun by `equigen init`
+
+
+def settings_at_risk(
+    settings: BaseModel, users: BaseModel, dotenv: Iterable[tuple[str, str]]
+) -> dict[str, str]:
+    """Return the settings of a folder that count only where it is trusted, by their names.
+
+    `users` are the settings without the folder's, `dotenv` has the settings of its .env, of which
+    none counts.
+    """
+    found = {name: value for name in _HOSTS if (value := _of(settings, name)) != _of(users, name)}
+    for name in _FOLDERS:
+        value = _of(settings, name)
+        if value != _of(users, name) and _leads_out(value):
+            found[name] = value
+    return found | {f".env {name}": value for name, value in dotenv}
+
+
+def refuse_strange(folder: Path, at_risk: Mapping[str, str]) -> None:
+    """Refuse a folder that isn't trusted, unless none of its settings needs that.
+
+    Raises:
+        ConfigError: it isn't trusted, or the list of trusted folders can't be read.
+
+    """
+    if not at_risk or os.environ.get(TRUST_VARIABLE, "").lower() in _YES:
+        return
+    if _trusted().get(_key(folder)) in {_ANY, _digest(at_risk)}:
+        return
+    shown = safe_text(", ".join(f"{name} = {value!r}" for name, value in at_risk.items()))
+    msg = (
+        f"{_key(folder)}: these settings of the folder decide where requests, credentials or files"
+        f" go, and you haven't said that you trust it: {shown}. Nothing was asked or changed. Where"
+        f" they are right, run `equigen trust {folder}`; else take them out of the folder's files."
+    )
+    raise ConfigError(msg)
+
+
+def trust(folder: Path, at_risk: Mapping[str, str] | None = None) -> None:
+    """Remember that the user trusts a folder with these settings; with None, with any.
+
+    Raises:
+        ConfigError: the list of trusted folders can't be read.
+        StorageError: the disk refuses.
+
+    """
+    kept = _trusted() | {_key(folder): _ANY if at_risk is None else _digest(at_risk)}
+    with replacing(trust_file()) as file:
+        json.dump(kept, file, indent=2, sort_keys=True)
+
+
+def forget(folder: Path) -> bool:
+    """Trust a folder no more; return whether it was trusted.
+
+    Raises:
+        ConfigError: the list of trusted folders can't be read.
+        StorageError: the disk refuses.
+
+    """
+    kept = _trusted()
+    if kept.pop(_key(folder), None) is None:
+        return False
+    with replacing(trust_file()) as file:
+        json.dump(kept, file, indent=2, sort_keys=True)
+    return True
+
+
+def trust_file() -> Path:
+    """Return the file that lists the trusted folders, in the user's own configuration."""
+    return user_config_path("equigen", appauthor=False) / "trusted.json"
+
+
+def _trusted() -> dict[str, str]:
+    file = trust_file()
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as err:
+        msg = f"{file}: the list of trusted folders can't be read: {err}. Move it away."
+        raise ConfigError(msg) from err
+    if not isinstance(found, dict):
+        msg = f"{file}: expected a list of trusted folders as a JSON object. Move it away."
+        raise ConfigError(msg)
+    return {str(key): str(value) for key, value in found.items()}
+
+
+def _of(settings: BaseModel, name: str) -> str:
+    table, _, key = name.partition(".")
+    return str(getattr(getattr(settings, table), key))
+
+
+def _leads_out(folder: str) -> bool:
+    path = Path(folder)
+    return path.expanduser().is_absolute() or ".." in path.parts
+
+
+def _key(folder: Path) -> str:
+    return os.path.realpath(folder)
+
+
+def _digest(at_risk: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(sorted(at_risk.items())).encode()).hexdigest()
