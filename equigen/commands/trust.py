@@ -1,4 +1,4 @@
-"""Trust a folder whose settings say where requests, credentials and files go.
+"""Trust a folder from somebody else, with what its settings name.
 
 A dataset's folder may come from somebody else, with a config.toml and a .env in it. Other hosts,
 folders elsewhere and settings in .env count only once you trust the folder. A folder that
@@ -22,7 +22,7 @@ from equigen.dataset.context import Context
 from equigen.errors import MissingInputError
 from equigen.summary import Summary
 
-ORDER: Final = 15
+ORDER: Final = 12
 SETTINGS: Final = ()
 NEEDS_TRUST: Final = False
 
