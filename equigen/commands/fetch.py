@@ -17,10 +17,11 @@ Examples:
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import typer
@@ -43,7 +44,7 @@ from equigen.fetching.paging import PagePlan, PageRef
 from equigen.fetching.pending import known_albums, write_pending
 from equigen.fetching.prefetch import PrefetchedPages
 from equigen.fetching.selection import Selection, Skip
-from equigen.fetching.year_order import Even, Order, Recent, YearTurn
+from equigen.fetching.year_order import EvenPlan
 from equigen.http.client import Client
 from equigen.http.limits import Patience
 from equigen.labels.taxonomy import Label
@@ -130,8 +131,8 @@ def run(
             pages = _asked_ahead(cast("OnlineSource", source), context, ledger)
         try:
             with pages as opened:
-                order = _order(settings.fetch.spread, opened, selection, years)
-                work = _Work(context, source, ledger, opened, order, selection, labels)
+                plan = _plan(settings.fetch.spread, opened, selection, years)
+                work = _Work(context, source, ledger, opened, plan, selection, labels)
                 work.fill_all()
         finally:
             write_pending(context, ledger)
@@ -160,9 +161,13 @@ def _asked_ahead(
             prefetched.close()
 
 
-def _order(spread: Spread, pages: Pages, selection: Selection, years: Sequence[int]) -> Order:
-    plan = PagePlan(
+def _plan(spread: Spread, pages: Pages, selection: Selection, years: Sequence[int]) -> PagePlan:
+    plan: Callable[..., PagePlan] = PagePlan
+    if spread == Spread.EVEN:
+        plan = partial(EvenPlan, albums=selection.count_of_year, begun=pages.begun)
+    return plan(
         years=years,
+        missing=selection.missing,
         reach=pages.reach,
         page_size=pages.page_size,
         slices=pages.slices,
@@ -170,9 +175,6 @@ def _order(spread: Spread, pages: Pages, selection: Selection, years: Sequence[i
         rows_left=pages.rows_left,
         moved=pages.moved,
     )
-    if spread == Spread.EVEN:
-        return Even(plan, selection.missing, selection.count_of_year, pages.begun)
-    return Recent(plan, selection.missing)
 
 
 @dataclass(slots=True)
@@ -181,7 +183,7 @@ class _Work:
     source: Source
     ledger: Ledger
     pages: Pages
-    order: Order
+    plan: PagePlan
     selection: Selection
     labels: tuple[Label, ...]
     opened: set[PageRef] = field(default_factory=set)
@@ -243,17 +245,17 @@ class _Work:
 
     def _fill(self, label: Label, position: int, bar: Bar) -> None:
         try:
-            for turn in self.order.turns(label):
+            for ref, most in self.plan.turns(label):
                 if self.context.time_is_up:
                     msg = "time is up; what was done is kept"
                     raise TimeIsUpError(msg)
-                self._use(turn, label, position, bar)
+                self._use(ref, most, position, bar)
         finally:
             self.pages.settle()
 
-    def _use(self, turn: YearTurn, label: Label, position: int, bar: Bar) -> None:
-        """Take as many albums from one page as the turn allows, in the page's order."""
-        ref = turn.ref
+    def _use(self, ref: PageRef, most: int, position: int, bar: Bar) -> None:
+        """Take at most `most` albums from one page, in the page's order."""
+        label = ref.query.label
         listings = self.pages.listings(ref, ahead=lambda: self._ahead(position))
         new = 0 if ref in self.opened else len(listings)
         self.opened.add(ref)
@@ -261,7 +263,7 @@ class _Work:
         taken: list[Album] = []
         used = 0
         for listing in listings:
-            if len(taken) == turn.most:
+            if len(taken) == most:
                 break
             used += 1
             verdict = self.selection.judge(listing, label, year_asked=ref.query.year)
@@ -277,7 +279,7 @@ class _Work:
 
     def _ahead(self, position: int) -> Iterator[PageRef]:
         for label in self.labels[position:]:
-            yield from self.order.ahead(label)
+            yield from self.plan.ahead(label)
 
     def _with_advice(self, err: FetchError) -> EquigenError:
         """Return the error, or a `CredentialsError` with advice where credentials failed."""
@@ -306,7 +308,7 @@ class _Work:
             f"{label.name}: up to {count:,} results are out of reach, more than the service gives"
             " out"
             for label in self.labels
-            if (count := self.order.out_of_reach(label))
+            if (count := self.plan.out_of_reach(label))
         ]
         if self.ended_early:
             notes.append(self.ended_early)

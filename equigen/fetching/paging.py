@@ -1,9 +1,11 @@
 """Plan the result pages: their order, those needed next, and those to request again.
 
-A label's pages are walked year by year, from the newest down. A query with more results than the
-service gives out is sliced (Discogs: by country, then by format; MusicBrainz: by month, then by
-genre) until each slice is below that limit. Pages are used strictly in this order, so that one
-catalogue gives one dataset; pages that are certain to be used are requested early.
+A label's pages are walked year by year, from the newest down (`EvenPlan` has another order). A
+query with more results than the service gives out is sliced (Discogs: by country, then by format;
+MusicBrainz: by month, then by genre) until each slice is below that limit. Pages are used strictly
+in this order, which depends on the rows used so far alone: so one catalogue gives one dataset, and
+a smaller limit the first albums of a larger one. Pages that are certain to be used are requested
+early.
 
 Results may move while a query is paged through: if some vanish, the rest moves up, and the first
 result of the next page is on a page that was read already. Each page has the query's count of
@@ -57,20 +59,34 @@ class PageState:
     is_doubted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PagePlan:
     """The order of all pages, as far as the pages that came so far decide it.
 
-    All fields but `years` are attributes of `PrefetchedPages` or `LocalPages`.
+    `missing(label)` is the number of albums that the label may still take. All fields but that and
+    `years` are attributes of `PrefetchedPages` or `LocalPages`.
     """
 
     years: Sequence[int]
+    missing: Callable[[Label], int]
     reach: int
     page_size: int
     slices: Callable[[Query], Sequence[Query]]
     extent: Callable[[Query], Extent | None]
     rows_left: Callable[[PageRef], int | None]
-    moved: Callable[[Query], Sequence[int]] = lambda _: ()
+    moved: Callable[[Query], Sequence[int]]
+
+    def turns(self, label: Label) -> Iterator[tuple[PageRef, int]]:
+        """Yield the page to use next, and the most albums to take from it: all that are missing.
+
+        Before the next turn, they must have been taken, or all rows of the page used.
+        """
+        for ref in self.pages(label):
+            missing = self.missing(label)
+            if not missing:
+                return
+            if self.rows_left(ref) != 0:
+                yield ref, missing
 
     def pages(self, label: Label) -> Iterator[PageRef]:
         """Yield the label's pages in order; each must have come before the next is taken."""
@@ -83,14 +99,14 @@ class PagePlan:
         extents = [(query, self.extent(query)) for query in queries]
         return sum(each.items - self._within_reach(query, each) for query, each in extents if each)
 
-    def ahead(self, label: Label, *, missing: int) -> Iterator[PageRef]:
+    def ahead(self, label: Label) -> Iterator[PageRef]:
         """Yield the pages that didn't come yet and that the label will need, in order.
 
-        `missing` is the number of albums that the label may still take. A page is yielded only if
-        all rows before it can't fill the label, so that no request is in vain. The only guess is
-        that a year has not many more than twice the results of the year walked before it.
+        A page is yielded only if all rows before it can't fill the label, so that no request is in
+        vain. The only guess is that a year has not many more than twice the results of the year
+        walked before it.
         """
-        before, last_items = 0, None
+        missing, before, last_items = self.missing(label), 0, None
         for year in self.years:
             if before >= missing:
                 return

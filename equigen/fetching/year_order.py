@@ -1,9 +1,4 @@
-"""Order the years from which a label's quota is filled: the newest first, or all of them evenly.
-
-The next row depends on the rows used so far alone, neither on the limit nor on the order of
-answers. So a smaller limit gives the first albums of a larger one, and an interrupted run resumes
-with the same result.
-"""
+"""Fill a label's quota evenly from all years, instead of from the newest ones."""
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
@@ -14,45 +9,6 @@ from typing import NamedTuple
 from equigen.fetching.paging import PagePlan, PageRef
 from equigen.labels.taxonomy import Label
 from equigen.sources.base import Query
-
-
-@dataclass(frozen=True, slots=True)
-class YearTurn:
-    """The page to use next, and the most albums to take from it before the next turn.
-
-    Before the next turn, the albums must have been taken, or all rows of the page used.
-    """
-
-    ref: PageRef
-    most: int
-
-
-@dataclass(frozen=True, slots=True)
-class Recent:
-    """The plan's order: year after year, each to its end.
-
-    `missing(label)` is the number of albums that the label may still take.
-    """
-
-    plan: PagePlan
-    missing: Callable[[Label], int]
-
-    def turns(self, label: Label) -> Iterator[YearTurn]:
-        """Yield each page once, for all albums that the label still misses."""
-        for ref in self.plan.pages(label):
-            missing = self.missing(label)
-            if not missing:
-                return
-            if self.plan.rows_left(ref) != 0:
-                yield YearTurn(ref, missing)
-
-    def ahead(self, label: Label) -> Iterator[PageRef]:
-        """Yield the plan's pages, in order."""
-        return self.plan.ahead(label, missing=self.missing(label))
-
-    def out_of_reach(self, label: Label) -> int:
-        """Return the plan's bound."""
-        return self.plan.out_of_reach(label)
 
 
 @dataclass(slots=True)
@@ -73,22 +29,20 @@ class _YearStanding(NamedTuple):
     place: int
 
 
-@dataclass(frozen=True, slots=True)
-class Even:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvenPlan(PagePlan):
     """The even order: the next album is of the year with the fewest, among years with results.
 
     Of several such years, one whose page is begun already comes first, since it costs no request;
-    else the first in the order of `spread_out`. `missing` is as for `Recent`; `albums(label, year)`
-    is the number of the label's albums of a year, `begun(ref)` tells whether rows were used.
+    else the first in the order of `spread_out`. `albums(label, year)` is the number of the label's
+    albums of a year, `begun(ref)` tells whether rows were used.
     """
 
-    plan: PagePlan
-    missing: Callable[[Label], int]
     albums: Callable[[Label, int], int]
     begun: Callable[[PageRef], bool]
     _years: dict[Label, list[_Year]] = field(default_factory=dict)
 
-    def turns(self, label: Label) -> Iterator[YearTurn]:
+    def turns(self, label: Label) -> Iterator[tuple[PageRef, int]]:
         """Yield one album after another."""
         years = self._years_of(label)
         queue = [_YearStanding(0, asks_anew=False, place=year.place) for year in years]
@@ -103,7 +57,7 @@ class Even:
             if standing != queue[0]:
                 heapq.heapreplace(queue, standing)
                 continue
-            yield YearTurn(ref, 1)
+            yield ref, 1
 
     def ahead(self, label: Label) -> Iterator[PageRef]:
         """Yield the pages that the years need for their certain share.
@@ -126,15 +80,15 @@ class Even:
             yield from self._needed(year, room=share - standing.albums)
 
     def out_of_reach(self, label: Label) -> int:
-        """Return the plan's bound; 0 for a label that is full."""
-        return self.plan.out_of_reach(label) if self.missing(label) else 0
+        """Return an upper bound as the plan does; 0 for a label that is full."""
+        return PagePlan.out_of_reach(self, label) if self.missing(label) else 0
 
     def _needed(self, year: _Year, *, room: int) -> Iterator[PageRef]:
-        extent = self.plan.extent(year.query)
+        extent = self.extent(year.query)
         if extent is None:
             yield PageRef(year.query, 1)
-        elif year.ref is None or (self.plan.rows_left(year.ref) or 0) < room:
-            yield from self.plan.needed(year.query, extent, room=room)
+        elif year.ref is None or (self.rows_left(year.ref) or 0) < room:
+            yield from self.needed(year.query, extent, room=room)
 
     def _standing(self, year: _Year, ref: PageRef) -> _YearStanding:
         albums = self.albums(year.query.label, year.query.year)
@@ -142,15 +96,15 @@ class Even:
 
     def _page(self, year: _Year) -> PageRef | None:
         """Return the year's first page that has or may have rows; None if there is none."""
-        while year.ref is not None and self.plan.rows_left(year.ref) == 0:
+        while year.ref is not None and self.rows_left(year.ref) == 0:
             year.ref = next(year.walk, None)
         return year.ref
 
     def _years_of(self, label: Label) -> list[_Year]:
         if label not in self._years:
-            queries = [Query(label, year) for year in spread_out(self.plan.years)]
+            queries = [Query(label, year) for year in spread_out(self.years)]
             self._years[label] = [
-                _Year(query, place, walk := self.plan.walk(query), next(walk))
+                _Year(query, place, walk := self.walk(query), next(walk))
                 for place, query in enumerate(queries)
             ]
         return self._years[label]
@@ -180,6 +134,3 @@ def even_share(albums: Sequence[int], missing: int) -> int:
         if count == len(fewest) or share < fewest[count]:
             break
     return share
-
-
-Order = Recent | Even

@@ -58,6 +58,7 @@ def test_pages_to_be_read_again_come_after_all_others_and_once() -> None:
     moved: list[int] = [1, 2]
     plan = PagePlan(
         years=[2001],
+        missing=lambda _: 1,
         reach=6,
         page_size=2,
         slices=lambda _: (),

@@ -3,8 +3,9 @@
 import math
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import accumulate, pairwise
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from support import examples
 
 from equigen.fetching.paging import Extent, PagePlan, PageRef
-from equigen.fetching.year_order import Even, Recent, even_share, spread_out
+from equigen.fetching.year_order import EvenPlan, even_share, spread_out
 from equigen.labels.taxonomy import Label, builtin_labels
 from equigen.sources.base import Query
 
@@ -51,15 +52,17 @@ class Service:
         items = len(self.years[NEWEST - query.year])
         return Extent(items, math.ceil(items / PAGE_SIZE))
 
-    def plan(self) -> PagePlan:
-        """Return the plan of all years."""
-        return PagePlan(
+    def plan(self, kind: Callable[..., PagePlan]) -> PagePlan:
+        """Return a plan of all years."""
+        return kind(
             years=range(NEWEST, NEWEST - len(self.years), -1),
+            missing=self.missing,
             reach=self.reach,
             page_size=PAGE_SIZE,
             slices=lambda _: (),
             extent=self.extent,
             rows_left=self.rows_left.get,
+            moved=lambda _: (),
         )
 
     def missing(self, _label: Label) -> int:
@@ -70,14 +73,14 @@ class Service:
         """Count the albums by year."""
         return Counter(year for year, _ in self.taken)
 
-    def even(self) -> Even:
+    def even(self) -> PagePlan:
         """Return an order that knows nothing but what came and was used."""
-        return Even(
-            self.plan(),
-            self.missing,
+        kind = partial(
+            EvenPlan,
             albums=lambda _, year: self.counts()[year],
             begun=lambda ref: bool(self.used.get(ref)),
         )
+        return self.plan(kind)
 
     def fill(self, limit: int, *, killed_after: int = 10_000) -> None:
         """Take albums until the limit, or a kill after so many turns.
@@ -86,13 +89,13 @@ class Service:
         """
         self.limit = limit
         order = self.even()
-        for number, turn in enumerate(order.turns(JAZZ)):
+        for number, (ref, most) in enumerate(order.turns(JAZZ)):
             if number == killed_after:
                 return
-            self._wait_for(turn.ref, order)
-            self._use(turn.ref, turn.most)
+            self._wait_for(ref, order)
+            self._use(ref, most)
 
-    def _wait_for(self, ref: PageRef, order: Even) -> None:
+    def _wait_for(self, ref: PageRef, order: PagePlan) -> None:
         under_way: list[PageRef] = []
         while ref not in self.rows_left:
             for each in [ref, *order.ahead(JAZZ)]:
@@ -301,13 +304,12 @@ def test_recent_takes_each_page_once_and_to_the_last_album(
 ) -> None:
     """The albums are the first of all years' rows, one year after another."""
     service = Service(years, limit=limit)
-    order = Recent(service.plan(), service.missing)
     refs = []
-    for turn in order.turns(JAZZ):
-        refs.append(turn.ref)
-        assert turn.most == service.missing(JAZZ)
-        service.rows_left[turn.ref] = len(service.rows(turn.ref))
-        service._use(turn.ref, turn.most)  # noqa: SLF001  (the test's own)
+    for ref, most in service.plan(PagePlan).turns(JAZZ):
+        refs.append(ref)
+        assert most == service.missing(JAZZ)
+        service.rows_left[ref] = len(service.rows(ref))
+        service._use(ref, most)  # noqa: SLF001  (the test's own)
     rows = [
         (NEWEST - y, at) for y, of_year in enumerate(years) for at, ok in enumerate(of_year) if ok
     ]
