@@ -59,14 +59,14 @@ def run(
     return Summary(
         stage="report",
         unit="rows",
-        rows_in=found.rows,
-        rows_out=found.rows,
+        rows_in=found.tally.rows,
+        rows_out=found.tally.rows,
         facts={
             "file": str(file),
             "size_bytes": len(text.encode()),
             "pictures": found.pictures,
-            "look_alike_groups": len(found.groups) + found.more_groups,
-            "label_conflicts": len(found.conflicts) + found.more_conflicts,
+            "look_alike_groups": len(found.groups),
+            "label_conflicts": len(found.conflicts),
             "groups_in_several_sets": found.torn,
         },
         notes=[f"The report is in {file}", *found.missing],

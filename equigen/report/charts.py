@@ -5,7 +5,7 @@ The more, the darker a cell. Shades differ in lightness, and every number has en
 
 import math
 import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -111,7 +111,8 @@ def draw_bars(
         axes.set_xlim(0, max(shown.values(), default=0) or 1)
         axes.set_ylim(height - 0.5, -0.5)
         axes.set_xticks([])
-        _name_rows(axes, [_short(name, _LONGEST_ROW) for name in shown])
+        names = [_short(name, _LONGEST_ROW) for name in shown]
+        axes.set_yticks(range(len(names)), names, va="center_baseline")
         for at, (name, count) in enumerate(shown.items()):
             text = "   ".join(filter(None, (f"{count:,}", behind.get(name))))
             axes.annotate(
@@ -144,7 +145,8 @@ def draw_heat_map(path: Path, table: Crosstab, title: str) -> None:
         axes.set_xlim(-0.5, width - 0.5)
         axes.set_ylim(height - 0.5, -0.5)
         totals = table.row_totals.items()
-        _name_rows(axes, [f"{_short(name, _LONGEST_ROW)}  ({n:,})" for name, n in totals])
+        names = [f"{_short(name, _LONGEST_ROW)}  ({total:,})" for name, total in totals]
+        axes.set_yticks(range(len(names)), names, va="center_baseline")
         if heads_in <= cell_in:
             axes.set_xticks(range(len(heads)), ["\n".join(lines) for lines in heads])
         else:
@@ -210,10 +212,6 @@ def _bare_axes(figure: "Figure", title: str) -> "Axes":
     for side in axes.spines.values():
         side.set_visible(False)
     return axes
-
-
-def _name_rows(axes: "Axes", names: Sequence[str]) -> None:
-    axes.set_yticks(range(len(names)), names, va="center_baseline")
 
 
 def _save(figure: "Figure", path: Path) -> None:

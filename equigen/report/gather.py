@@ -1,11 +1,9 @@
 """Gather what a report shows from the TSV, the ledger and the covers, without changing them."""
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 from equigen.dataset.context import Context
 from equigen.dataset.covers import dataset_covers, set_of
@@ -20,7 +18,7 @@ from equigen.ledger.ledger import (
     Ledger,
 )
 from equigen.ledger.models import FileOf, SplitGroups, read_split_groups
-from equigen.report.page import Fact, Findings, settings_shown, versions
+from equigen.report.page import Fact, Findings
 from equigen.report.pictures import (
     MOST_PICTURES,
     Figure,
@@ -35,30 +33,19 @@ from equigen.report.tables import (
     SetRow,
     crosstab,
     heat_map,
-    largest_first,
     set_rows,
 )
-from equigen.report.tally import (
-    Likeness,
-    LookalikeGroup,
-    ReportTally,
-    conflicts,
-    lookalike_groups,
-    torn,
-)
-from equigen.schema import ASIDE, SETS
+from equigen.report.tally import Likeness, LookalikeGroup, ReportTally, lookalike_groups
+from equigen.schema import ASIDE, SETS, UNKNOWN
 from equigen.splitting.grouping import LARGEST_SHARE
 from equigen.storage.below import open_regular
 from equigen.storage.os_errors import translating_read_errors
 
 _BATCH_ROWS = 10_000
 _MOST_GROUPS, _MOST_IN_GROUP = 12, 8
-_MOST_CONFLICTS, _MOST_FAILURES = 60, 60
 # 1860s to 2090s, and unknown: columns of decades are never folded.
 _MOST_GENRES, _MOST_DECADES = 100, 25
 _TRIES = 2
-_T = TypeVar("_T")
-_Pictured = tuple[tuple[_T, tuple[Figure, ...]], ...]
 
 
 def gather(context: Context, *, covers: int) -> Findings:
@@ -93,46 +80,36 @@ def _sha256(tsv: Path) -> str:
 def _findings(dataset: Dataset, sha256: str, tally: ReportTally, covers: int) -> Findings:
     context, ratio = dataset.context, dataset.context.settings.split.ratio
     groups = lookalike_groups(tally.alike, tally.likeness, tally.groups.values())
-    divided, causes = conflicts(groups), tally.causes.most_common()
+    conflicts = [group for group in groups if len(group.labels) > 1]
     sheets, pictured = _pictures(context, tally, groups[:_MOST_GROUPS], covers)
     table = crosstab(tally.cells, By.LABEL, By.DECADE)
-    *sets, sets_total = set_rows(tally.sets, ratio)
+    sets = set_rows(tally.sets, ratio)
     return Findings(
         name=context.directory.resolve().name,
         made_at=f"{context.now():%Y-%m-%d %H:%M} UTC",
-        version=versions()[0].value,
-        rows=tally.rows,
-        totals=tuple(_totals(tally, len(groups), len(divided))),
-        missing=tuple(_missing(dataset, tally)),
+        tally=tally,
+        totals=list(_totals(tally, sets[-1].counts, len(groups), len(conflicts))),
+        missing=list(_missing(dataset, tally, sets[-1].counts[NO_SET])),
         heat=heat_map(
             table, most_rows=_MOST_GENRES + 1, most_columns=_MOST_DECADES, others="other genres"
         ),
-        covers=tally.covers_by_genre,
         sheets=sheets,
-        more_sheets=len(tally.covers_by_genre) - len(sheets) if covers else 0,
-        groups=pictured,
-        more_groups=len(groups) - len(pictured),
-        torn=len(torn(groups)),
-        were_compared=tally.were_compared,
-        conflicts=tuple(divided[:_MOST_CONFLICTS]),
-        more_conflicts=len(divided[_MOST_CONFLICTS:]),
-        failures=tuple(causes[:_MOST_FAILURES]),
-        more_failures=sum(count for _, count in causes[_MOST_FAILURES:]),
-        rows_of_hosts=tally.hosts,
-        wanted=tuple(
+        groups=groups,
+        pictured=pictured,
+        conflicts=conflicts,
+        torn=sum(len(group.sets) > 1 for group in groups),
+        wanted=[
             Fact(name, f"{100 * share:g}\u00a0%") for name, share in zip(SETS, ratio, strict=True)
-        ),
-        sets=tuple(sets),
-        sets_total=sets_total,
-        sets_notes=tuple(_on_groups(tally.split, sets_total)),
-        versions=versions(),
+        ],
+        sets=sets,
+        sets_notes=list(_on_groups(tally.split, sets[-1])),
         dataset=(
             Fact("file", context.tsv.name),
             Fact("SHA-256", sha256),
             Fact("rows", f"{tally.rows:,}"),
             *map(Fact._make, tally.dates.items()),
         ),
-        settings=settings_shown(context.settings),
+        settings=context.settings,
     )
 
 
@@ -179,49 +156,46 @@ def _tally(context: Context, ledger: Ledger | None, sampler: Sampler) -> ReportT
 
 def _pictures(
     context: Context, tally: ReportTally, groups: Sequence[LookalikeGroup], covers: int
-) -> tuple[_Pictured[str], _Pictured[LookalikeGroup]]:
+) -> tuple[list[tuple[str, list[Figure]]], list[tuple[LookalikeGroup, list[Figure]]]]:
     """Draw some covers of each genre, and the first ones of each group."""
-    compared = [group.albums[:_MOST_IN_GROUP] for group in groups]
-    reserved = sum(map(len, compared))
-    genres = largest_first(tally.covers_by_genre)[: MOST_PICTURES - reserved] if covers else []
+    reserved = sum(len(group.albums[:_MOST_IN_GROUP]) for group in groups)
+    genres = list(tally.covers_by_genre)[: MOST_PICTURES - reserved] if covers else []
     each_genre = covers_a_genre(covers, genres=len(genres), reserved=reserved)
     samples = {genre: tally.sampler.sample(genre, each_genre) for genre in genres}
     expected = reserved + sum(map(len, samples.values()))
     thumbnails = Thumbnails(context, expected=expected)
     with context.bar("report", expected, "picture") as bar:
 
-        def drawn(albums: Sequence[ShownAlbum]) -> Iterator[Figure]:
-            for album in albums:
-                yield thumbnails.figure(album)
-                bar.advance()
+        def drawn(album: ShownAlbum) -> Figure:
+            bar.advance()
+            return thumbnails.figure(album)
 
-        sheets = tuple((genre, tuple(drawn(albums))) for genre, albums in samples.items())
-        pictured = tuple(
-            (group, tuple(drawn(albums))) for group, albums in zip(groups, compared, strict=True)
-        )
+        sheets = [(genre, list(map(drawn, albums))) for genre, albums in samples.items()]
+        pictured = [(group, list(map(drawn, group.albums[:_MOST_IN_GROUP]))) for group in groups]
     return sheets, pictured
 
 
-def _totals(tally: ReportTally, groups: int, divided: int) -> Iterator[Fact]:
+def _totals(
+    tally: ReportTally, sets: Mapping[str, int], groups: int, conflicts: int
+) -> Iterator[Fact]:
     yield Fact("albums", f"{tally.rows:,}")
-    yield Fact("covers", f"{tally.covers:,}")
+    yield Fact("covers", f"{tally.sets.total():,}")
     yield Fact("size of the covers", f"{tally.size_bytes / 1e6:,.1f} MB")
     yield Fact("genres", f"{len({genre for genre, _ in tally.cells}):,}")
     yield Fact("labels", f"{len(tally.labels):,}")
-    if decades := tally.decades:
+    if decades := {decade for _, decade in tally.cells} - {UNKNOWN}:
         yield Fact("decades", f"{min(decades)}\u2013{max(decades)}")
-    sums = Counter[str]()
-    for (_, set_name), count in tally.sets.items():
-        sums[set_name] += count
-    for name in (*SETS, *([ASIDE] if sums[ASIDE] else [])):
-        yield Fact(f"in {name}" if name != ASIDE else "set aside", f"{sums[name]:,}")
+    for name in SETS:
+        yield Fact(f"in {name}", f"{sets[name]:,}")
+    if sets[ASIDE]:
+        yield Fact("set aside", f"{sets[ASIDE]:,}")
     yield Fact("covers not asked for yet", f"{tally.waiting:,}")
     yield Fact("covers that failed", f"{tally.causes.total():,}")
     yield Fact("groups of look-alikes", f"{groups:,}")
-    yield Fact("label conflicts", f"{divided:,}")
+    yield Fact("label conflicts", f"{conflicts:,}")
 
 
-def _missing(dataset: Dataset, tally: ReportTally) -> Iterator[str]:
+def _missing(dataset: Dataset, tally: ReportTally, undealt: int) -> Iterator[str]:
     """Yield a line for each part that isn't there yet, with the command that makes it."""
     if not tally.rows:
         yield "The dataset has no rows yet: run `equigen fetch`."
@@ -233,12 +207,12 @@ def _missing(dataset: Dataset, tally: ReportTally) -> Iterator[str]:
         )
     elif tally.waiting:
         yield f"{tally.waiting:,} covers were not asked for yet: run `equigen download`."
-    if tally.covers and not tally.were_compared:
+    if tally.sets and not tally.were_compared:
         yield (
             "Which covers look alike is only known of files of the same bytes: `equigen dedupe"
             " --covers` looks for the others."
         )
-    if undealt := sum(n for (_, name), n in tally.sets.items() if name == NO_SET):
+    if undealt:
         yield f"{undealt:,} covers are in no set: run `equigen split`."
 
 

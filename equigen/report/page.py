@@ -6,7 +6,7 @@ import json
 import platform
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from equigen.config.settings import Settings
 from equigen.http.addresses import without_passwords
 from equigen.report.pictures import Figure
 from equigen.report.tables import HeatMap, SetRow
-from equigen.report.tally import Cause, LookalikeGroup
+from equigen.report.tally import LookalikeGroup, ReportTally
 from equigen.schema import without_surrogates
 from equigen.version import __version__
 
@@ -31,44 +31,33 @@ class Fact(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Contents of a report. `more_...` count what is there and isn't shown.
+    """Contents of a report: the tally of all rows, and what is told and shown of it.
 
-    `covers` are counted by genre, `sheets` show some of them, and `groups` have the pictures of
-    their first albums. `failures` count covers by reason and host,
-    beside the rows of each host. `sets` are those of each genre, largest first.
+    `sheets` show some covers of each genre, `pictured` the first albums of the first of all
+    `groups`. `torn` groups stand in several sets. The last of `sets` is of all genres together.
     """
 
     name: str
     made_at: str
-    version: str
-    rows: int
-    totals: tuple[Fact, ...]
-    missing: tuple[str, ...]
+    tally: ReportTally
+    totals: Sequence[Fact]
+    missing: Sequence[str]
     heat: HeatMap
-    covers: Mapping[str, int]
-    sheets: tuple[tuple[str, tuple[Figure, ...]], ...]
-    more_sheets: int
-    groups: tuple[tuple[LookalikeGroup, tuple[Figure, ...]], ...]
-    more_groups: int
+    sheets: Sequence[tuple[str, Sequence[Figure]]]
+    groups: Sequence[LookalikeGroup]
+    pictured: Sequence[tuple[LookalikeGroup, Sequence[Figure]]]
+    conflicts: Sequence[LookalikeGroup]
     torn: int
-    were_compared: bool
-    conflicts: tuple[LookalikeGroup, ...]
-    more_conflicts: int
-    failures: tuple[tuple[Cause, int], ...]
-    more_failures: int
-    rows_of_hosts: Mapping[str, int]
-    wanted: tuple[Fact, ...]
-    sets: tuple[SetRow, ...]
-    sets_total: SetRow
-    sets_notes: tuple[str, ...]
-    versions: tuple[Fact, ...]
-    dataset: tuple[Fact, ...]
-    settings: tuple[Fact, ...]
+    wanted: Sequence[Fact]
+    sets: Sequence[SetRow]
+    sets_notes: Sequence[str]
+    dataset: Sequence[Fact]
+    settings: Settings
 
     @property
     def pictures(self) -> int:
         """The number of pictures in it."""
-        shown = (figures for _, figures in (*self.sheets, *self.groups))
+        shown = (figures for _, figures in (*self.sheets, *self.pictured))
         return sum(bool(figure.source) for figures in shown for figure in figures)
 
 
@@ -87,7 +76,9 @@ def page(findings: Findings) -> str:
         "csp": _csp,
     }
     template = environment.get_template("report.html.j2")
-    return without_surrogates(template.render(report=findings))
+    settings = _settings_shown(findings.settings)
+    text = template.render(report=findings, versions=_versions(), settings=settings)
+    return without_surrogates(text)
 
 
 def _csp(text: str) -> str:
@@ -105,8 +96,7 @@ _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def versions() -> tuple[Fact, ...]:
-    """Return the versions of EquiGen, Python, the system and the libraries."""
+def _versions() -> Sequence[Fact]:
     return (
         Fact("EquiGen", __version__),
         Fact("Python", f"{platform.python_implementation()} {platform.python_version()}"),
@@ -116,13 +106,13 @@ def versions() -> tuple[Fact, ...]:
     )
 
 
-def settings_shown(settings: Settings) -> tuple[Fact, ...]:
+def _settings_shown(settings: Settings) -> Sequence[Fact]:
     """Return all settings by their keys, as TOML writes them; credentials aren't among them."""
-    return tuple(
+    return [
         Fact(key, without_passwords(value)[:_MOST_SHOWN_CHARS])
         for table, values in settings.model_dump(mode="json").items()
         for key, value in _values(table, values)
-    )
+    ]
 
 
 def _libraries() -> Iterator[Fact]:

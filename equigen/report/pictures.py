@@ -69,11 +69,6 @@ class Sampler:
         # Lots and albums by genre, then by decade and set, the lowest lot first.
         self._drawn: dict[str, dict[tuple[str, str], list[tuple[int, ShownAlbum]]]] = {}
 
-    @property
-    def held(self) -> int:
-        """The number of albums that are kept."""
-        return sum(len(each) for strata in self._drawn.values() for each in strata.values())
-
     def offer(self, album: ShownAlbum) -> None:
         """Keep an album if its lot is low enough."""
         if not self._wanted:

@@ -1,7 +1,7 @@
 """Add up the figures of a report in one pass over the rows."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -9,8 +9,8 @@ from equigen.dataset.covers import WantedCover
 from equigen.identity.pictures import has_no_cover, host_of
 from equigen.ledger.models import OK, Cover, SplitGroups
 from equigen.report.pictures import Sampler, ShownAlbum
-from equigen.report.tables import NO_SET
-from equigen.schema import SETS, UNKNOWN, decade_of, safe_text
+from equigen.report.tables import NO_SET, By, crosstab
+from equigen.schema import SETS, decade_of, safe_text
 
 _MOST_SHOWN_CHARS = 160
 _NO_HOST = "no address"
@@ -67,22 +67,9 @@ class ReportTally:
     alike: dict[str, dict[str, ShownAlbum]] = field(default_factory=dict)
 
     @property
-    def covers(self) -> int:
-        """The number of covers that are there."""
-        return self.sets.total()
-
-    @property
-    def decades(self) -> set[str]:
-        """The decades that are known."""
-        return {decade for _, decade in self.cells if decade != UNKNOWN}
-
-    @property
-    def covers_by_genre(self) -> Counter[str]:
-        """The number of covers of each genre."""
-        sums = Counter[str]()
-        for (genre, _), count in self.sets.items():
-            sums[genre] += count
-        return sums
+    def covers_by_genre(self) -> Mapping[str, int]:
+        """The number of covers of each genre, the largest first."""
+        return crosstab(self.sets, By.LABEL, By.SET).row_totals
 
     def take(self, row: WantedCover, cover: Cover | None, set_name: str) -> None:
         """Count a row, and what became of its cover."""
@@ -130,7 +117,7 @@ class LookalikeGroup:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels of its albums."""
+        """The labels of its albums; several are a conflict: one picture, two classes."""
         return tuple(sorted({album.label for album in self.albums}))
 
     @property
@@ -160,13 +147,3 @@ def lookalike_groups(
             how = likeness.get(name, Likeness()) if name in by_looks else None
             groups.append(LookalikeGroup(tuple(ordered), how))
     return sorted(groups, key=lambda group: -len(group.albums))
-
-
-def conflicts(groups: Sequence[LookalikeGroup]) -> list[LookalikeGroup]:
-    """Return the groups with several labels, also within one genre: one picture, two classes."""
-    return [group for group in groups if len(group.labels) > 1]
-
-
-def torn(groups: Sequence[LookalikeGroup]) -> list[LookalikeGroup]:
-    """Return the groups that stand in several sets, so that training data is in the test."""
-    return [group for group in groups if len(group.sets) > 1]
