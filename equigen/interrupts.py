@@ -11,6 +11,8 @@ from typing import TypeVar
 
 from equigen.errors import EXIT_INTERRUPTED
 
+STOPPED = "stopped. What was done is kept; run it again to go on."
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LOOKED_EVERY_S = 0.1
 # Work that is told to stop ends at its next chunk; work that hangs at a silent host is left.

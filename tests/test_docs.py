@@ -6,7 +6,7 @@ import re
 from support import ROOT
 
 from equigen import __version__
-from equigen.cli.runner import find_commands
+from equigen.cli.discovery import find_commands
 from equigen.config.settings import HostSettings, Settings, defaults
 from equigen.labels.taxonomy import builtin_labels
 
@@ -37,7 +37,7 @@ def test_the_readme_lists_every_setting_with_its_default() -> None:
 
 def test_the_readme_lists_every_command_and_label() -> None:
     """Each command has its line and an example; each label is named."""
-    for command in find_commands():
+    for command in find_commands().values():
         assert f"| `{command.name}` |" in README
         assert f"`equigen {command.name}" in README
     for label in builtin_labels(genre_limit=1, world_limit=1):

@@ -26,7 +26,7 @@ from support import (
     write_rows,
 )
 
-from equigen.cli.runner import find_commands
+from equigen.cli.discovery import find_commands
 from equigen.commands import run
 from equigen.commands.run import next_time
 from equigen.ledger.ledger import LEDGER_NAME, Ledger
@@ -283,7 +283,7 @@ def test_a_stage_that_works_on_what_is_here_is_finished(tmp_path: Path, stage: s
 
         return begin
 
-    stages = {command.name: command for command in find_commands()}
+    stages = find_commands()
     with Sandbox(make_catalogue(albums_per_label=6)) as sandbox:
         chosen = {"labels": ["Jazz"], "genre_limit": 4}
         context = make_context(tmp_path, base_url=sandbox.base_url, fetch=chosen)

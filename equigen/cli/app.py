@@ -13,6 +13,7 @@ import signal
 import sys
 import types
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_origin
 
@@ -20,8 +21,9 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command
 
-from equigen.cli.runner import HANDED_IN, SINGULAR, STOPPED, Common, carry_out, find_commands
+from equigen.cli.discovery import SINGULAR, find_commands, flag_name, own_flags, setting_flags
 from equigen.errors import EXIT_INTERRUPTED, EquigenError, OutputClosedError, UsageError
+from equigen.interrupts import STOPPED
 from equigen.output import complain, take_over_stdout
 from equigen.plugins import Plugin
 from equigen.version import __version__
@@ -40,6 +42,18 @@ _LogFlag = Annotated[
     typer.Option("--log-file", metavar="PATH", help="Append what happens, a JSON object a line."),
 ]
 
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """The flags that every command has; they may also stand before its name."""
+
+    config: Path | None = None
+    quiet: bool = False
+    verbose: bool = False
+    json: bool = False
+    log_file: Path | None = None
+
+
 _COMMON_FLAGS = {
     "config": _ConfigFlag, "quiet": _QuietFlag, "verbose": _VerboseFlag, "json": _JsonFlag,
     "log_file": _LogFlag,
@@ -54,7 +68,7 @@ def main() -> None:
     try:
         try:
             program = get_command(_root)
-            for command in find_commands():
+            for command in find_commands().values():
                 program.add_command(_LazyCommand(command))  # type: ignore[attr-defined]
             program.main(prog_name="equigen")
         finally:
@@ -145,15 +159,12 @@ class _LazyCommand(TyperCommand):
 def _command(command: Plugin) -> Any:  # noqa: ANN401  (typer has no public name for it)
     """Make the Typer command of a module from the signature of its `run`."""
     module = command.load()
-    own = {
-        name: parameter
-        for name, parameter in inspect.signature(module.run, eval_str=True).parameters.items()
-        if name not in HANDED_IN
-    }
     _require_settings(command.name, module.SETTINGS)
-    settings = {_flag_name(path): path for path in module.SETTINGS}
+    settings = setting_flags(module)
 
     def callback(ctx: typer.Context, **values: Any) -> None:  # noqa: ANN401
+        from equigen.cli.runner import carry_out  # noqa: PLC0415  (the help needs nothing heavy)
+
         before = ctx.obj or Common()
         given = {name: values.pop(name) or getattr(before, name) for name in _COMMON_FLAGS}
         flags: dict[str, dict[str, object]] = {}
@@ -170,7 +181,7 @@ def _command(command: Plugin) -> Any:  # noqa: ANN401  (typer has no public name
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [
         inspect.Parameter("ctx", keyword, annotation=typer.Context),
-        *(parameter.replace(kind=keyword) for parameter in own.values()),
+        *(parameter.replace(kind=keyword) for parameter in own_flags(module).values()),
         *(
             inspect.Parameter(name, keyword, annotation=_setting_type(path), default=None)
             for name, path in settings.items()
@@ -216,23 +227,17 @@ def _help(module: types.ModuleType) -> str:
     return re.sub(r"\n(Examples?:\n)", r"\n\b\n\1", module.__doc__ or "")
 
 
-def _flag_name(path: str) -> str:
-    key = path.partition(".")[2]
-    return SINGULAR.get(key, key)
-
-
 def _setting_type(path: str) -> object:
     """Return the Typer option of a setting; the setting gives its help, and checks its value."""
-    field = _setting(path)
+    field, name = _setting(path), flag_name(path).replace("_", "-")
     if field.annotation is bool:
-        name = _flag_name(path).replace("_", "-")
         switch = typer.Option(
             f"--{name}/--no-{name}", help=f"{field.description} [{path}]", show_default=False
         )
         return Annotated[bool | None, switch]
-    several = _flag_name(path) in SINGULAR.values()
+    several = flag_name(path) in SINGULAR.values()
     option = typer.Option(
-        f"--{_flag_name(path).replace('_', '-')}",
+        f"--{name}",
         help=f"{field.description} [{path}]",
         show_default=False,
         metavar="N,N,N" if _is_tuple(path) else "VALUE",

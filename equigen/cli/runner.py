@@ -3,14 +3,13 @@
 The CLI shows results, turns errors into one line and an exit code, and writes the log file.
 """
 
-import ast
 import inspect
 import json
 import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,15 @@ from time import monotonic
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, get_args
 
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from equigen.cli.console import TqdmBars, as_json, as_text, columns, in_one_line, say
+from equigen.cli.discovery import find_commands, own_flags, setting_flags
+from equigen.config.layers import expectation, load
+from equigen.config.trust import refuse_strange
+from equigen.dataset.context import Context
+from equigen.dataset.dataset import Dataset
+from equigen.dataset.history import RUNS, noted
 from equigen.errors import (
     EXIT_DONE,
     EXIT_FAILED,
@@ -31,41 +39,22 @@ from equigen.errors import (
     UsageError,
 )
 from equigen.events import tell
+from equigen.interrupts import STOPPED, deferred_interrupts
+from equigen.ledger.backup import back_up
 from equigen.logfile import LogFile, logging_to
 from equigen.output import complain, put
-from equigen.plugins import Plugin, find_plugins
+from equigen.plugins import Plugin
+from equigen.storage.atomic import refuse_file
 from equigen.storage.os_errors import translating_stray_os_errors
-
-_LAST = 1000
-
-
-def find_commands() -> Sequence[Plugin]:
-    """Return all commands in the order of the help, which is their constant `ORDER`."""
-    return sorted(find_plugins("equigen.commands", "run").values(), key=_place)
-
-
-def _place(command: Plugin) -> tuple[int, str]:
-    order = command.constant("ORDER")
-    value = order.value if isinstance(order, ast.Constant) else None
-    return (value if isinstance(value, int) else _LAST), command.name
-
+from equigen.summary import Summary
 
 if TYPE_CHECKING:
-    from equigen.dataset.context import Context
-    from equigen.dataset.dataset import Dataset
-    from equigen.summary import Summary
-
-STOPPED = "stopped. What was done is kept; run it again to go on."
-# Parameters of a command's `run` that aren't flags.
-HANDED_IN = ("context", "stage")
-# Settings that are lists: their flag is given once a value.
-SINGULAR = {"labels": "label", "sizes": "size"}
-SINGULAR |= {name: name for name in ("refuse_sha256", "keep_sha256")}
+    from equigen.cli.app import Common
 
 # The commands that write to the ledger: each copies it when it ends well.
 _WRITERS = frozenset({"balance", "dedupe", "download", "fetch", "repair", "run", "split"})
 
-StageRun = Callable[..., "Summary"]
+StageRun = Callable[..., Summary]
 AnyPath = str | os.PathLike[str]
 
 
@@ -84,7 +73,7 @@ class Result(dict[str, Any]):
     __repr__ = __str__
 
 
-def open_dataset(path: AnyPath | None, config: AnyPath | None) -> "Dataset":
+def open_dataset(path: AnyPath | None, config: AnyPath | None) -> Dataset:
     """Open a dataset for reading; see `equigen.open`.
 
     Raises:
@@ -93,13 +82,6 @@ def open_dataset(path: AnyPath | None, config: AnyPath | None) -> "Dataset":
         InputError: the folder is a file.
 
     """
-    from equigen.cli.console import TqdmBars  # noqa: PLC0415
-    from equigen.config.layers import load  # noqa: PLC0415
-    from equigen.config.trust import refuse_strange  # noqa: PLC0415
-    from equigen.dataset.context import Context  # noqa: PLC0415
-    from equigen.dataset.dataset import Dataset  # noqa: PLC0415
-    from equigen.storage.atomic import refuse_file  # noqa: PLC0415
-
     _require_utf8_names()
     settings = load(Path(config) if config else None, flags=_folder_flag(path))
     refuse_strange(settings.folder, settings.at_risk)
@@ -138,12 +120,8 @@ def run_stage(
         EquigenError: as the command line's error.
 
     """
-    from equigen.cli.console import TqdmBars, as_text, say  # noqa: PLC0415
-    from equigen.config.layers import load  # noqa: PLC0415
-    from equigen.dataset.context import Context  # noqa: PLC0415
-
     _require_utf8_names()
-    commands = {each.name: each for each in find_commands()}
+    commands = find_commands()
     if name not in commands:
         msg = f"run: there is no command {name!r}; expected one of: {', '.join(commands)}."
         raise UsageError(msg)
@@ -186,18 +164,13 @@ def _sorted_out(
         UsageError: there is no such flag or setting, or a flag's value doesn't fit.
 
     """
-    own = {
-        key: parameter.annotation
-        for key, parameter in inspect.signature(module.run, eval_str=True).parameters.items()
-        if key not in HANDED_IN
-    }
-    paths = {path.partition(".")[2]: path for path in module.SETTINGS}
-    paths |= {SINGULAR[key]: path for key, path in paths.items() if key in SINGULAR}
+    own = own_flags(module)
+    paths = {path.partition(".")[2]: path for path in module.SETTINGS} | setting_flags(module)
     flags: dict[str, dict[str, object]] = {}
     values: dict[str, object] = {}
     for key, value in given.items():
         if key in own:
-            values[key] = _fitting(name, key, value, own[key])
+            values[key] = _fitting(name, key, value, own[key].annotation)
             continue
         table, _, part = paths.get(key, key.replace("__", ".", 1)).partition(".")
         if not part:
@@ -212,18 +185,14 @@ def _sorted_out(
 
 
 def _require_all(name: str, module: ModuleType, values: Mapping[str, object]) -> None:
-    for key, parameter in inspect.signature(module.run).parameters.items():
-        if parameter.default is parameter.empty and key not in {*HANDED_IN, *values}:
+    for key, parameter in own_flags(module).items():
+        if parameter.default is parameter.empty and key not in values:
             msg = f"run({name!r}): {key} is missing; expected {key}=... as well."
             raise UsageError(msg)
 
 
 def _fitting(name: str, key: str, value: object, annotation: Any) -> object:  # noqa: ANN401
     """Return a flag's value in its own type: a path, a member of an enumeration, a number."""
-    from pydantic import ConfigDict, TypeAdapter, ValidationError  # noqa: PLC0415
-
-    from equigen.config.layers import expectation  # noqa: PLC0415
-
     try:
         fitting: object = TypeAdapter[object](
             annotation, config=ConfigDict(coerce_numbers_to_str=True)
@@ -252,7 +221,7 @@ class Execution:
 
     command: Plugin
     module: ModuleType
-    summaries: "list[Summary]" = field(default_factory=list)
+    summaries: list[Summary] = field(default_factory=list)
     stage: str = ""
 
     @property
@@ -267,17 +236,15 @@ class Execution:
 
     def as_json(self, exit_code: int, error: str = "") -> dict[str, object]:
         """Return the result as JSON values."""
-        from equigen.cli.console import as_json  # noqa: PLC0415
-
         if self.is_recipe:
             return as_json(self.summaries, exit_code=exit_code, error=error)
         return self.summaries[0].as_json()
 
     def run(
         self,
-        context: "Context",
+        context: Context,
         values: Mapping[str, object],
-        show: "Callable[[Summary], None]" = lambda _: None,
+        show: Callable[[Summary], None] = lambda _: None,
     ) -> None:
         """Run the command with its own flags, and show the summary of each stage as it ends.
 
@@ -285,8 +252,6 @@ class Execution:
             ConfigError: the folder's settings need its user's trust, and don't have it.
 
         """
-        from equigen.config.trust import refuse_strange  # noqa: PLC0415
-
         if getattr(self.module, "NEEDS_TRUST", True):
             refuse_strange(context.config.folder, context.config.at_risk)
         with self._noted(context, values):
@@ -294,16 +259,14 @@ class Execution:
                 self.summaries.append(summary)
                 show(summary)
         if self.command.name in _WRITERS:
-            from equigen.ledger.backup import back_up  # noqa: PLC0415
-
             note = back_up(context.ledger, command=self.command.name, now=context.now())
             if note:
                 tell("ledger not copied", note)
                 context.say(note)
 
-    def _outcome(self, context: "Context", values: Mapping[str, object]) -> "Iterable[Summary]":
+    def _outcome(self, context: Context, values: Mapping[str, object]) -> Iterable[Summary]:
         if self.is_recipe:
-            commands = {each.name: each for each in find_commands()}
+            commands = find_commands()
             stages: Iterable[Summary] = self.module.run(
                 context, lambda name: self._told(name, commands[name].load().run), **values
             )
@@ -311,11 +274,9 @@ class Execution:
         return [self._told(self.command.name, self.module.run)(context, **values)]
 
     def _noted(
-        self, context: "Context", values: Mapping[str, object]
+        self, context: Context, values: Mapping[str, object]
     ) -> AbstractContextManager[None]:
         """Record how a run ends; a dry run is not recorded."""
-        from equigen.dataset.history import RUNS, noted  # noqa: PLC0415
-
         if self.command.name not in RUNS or values.get("dry_run"):
             return nullcontext()
         return noted(context, self.command.name, self.summaries)
@@ -323,7 +284,7 @@ class Execution:
     def _told(self, name: str, run: StageRun) -> StageRun:
         """Return the stage's function, wrapped to emit events at its start and end."""
 
-        def told(*args: Any, **flags: Any) -> "Summary":  # noqa: ANN401  (a stage's own)
+        def told(*args: Any, **flags: Any) -> Summary:  # noqa: ANN401  (a stage's own)
             tell("stage started", f"{name} started", stage=name)
             try:
                 # Before it is recorded, so that record and message agree.
@@ -347,21 +308,10 @@ class Execution:
         return told
 
 
-@dataclass(frozen=True, slots=True)
-class Common:
-    """The flags that every command has; they may also stand before its name."""
-
-    config: Path | None = None
-    quiet: bool = False
-    verbose: bool = False
-    json: bool = False
-    log_file: Path | None = None
-
-
 def carry_out(
     command: Plugin,
     module: ModuleType,
-    common: Common,
+    common: "Common",
     flags: Mapping[str, Mapping[str, object]],
     values: Mapping[str, object],
 ) -> int:
@@ -398,7 +348,7 @@ class _CommandLine:
     """A command on the command line: prints results, turns errors into one line and a code."""
 
     execution: Execution
-    common: Common
+    common: "Common"
     log: LogFile | None
 
     @property
@@ -430,12 +380,6 @@ class _CommandLine:
     def _work(
         self, flags: Mapping[str, Mapping[str, object]], values: Mapping[str, object]
     ) -> None:
-        # Imported here: `--help` needs none of them.
-        from equigen.cli.console import TqdmBars, as_text, columns, say  # noqa: PLC0415
-        from equigen.config.layers import load  # noqa: PLC0415
-        from equigen.dataset.context import Context  # noqa: PLC0415
-        from equigen.interrupts import deferred_interrupts  # noqa: PLC0415
-
         quiet = self.common.quiet
         if self.common.verbose:
             logging.basicConfig(
@@ -448,7 +392,7 @@ class _CommandLine:
         talk = (lambda _: None) if quiet else say
         context = Context(config, TqdmBars(shown=not quiet), say=talk)
 
-        def show(summary: "Summary") -> None:
+        def show(summary: Summary) -> None:
             if not (quiet or self.common.json):
                 gap = "\n" if len(self.execution.summaries) > 1 else ""
                 put(gap + as_text(summary, width=columns()))
@@ -456,8 +400,6 @@ class _CommandLine:
         self.execution.run(context, values, show)
 
     def _log_end(self, end: _End, began_s: float) -> None:
-        from equigen.cli.console import in_one_line  # noqa: PLC0415
-
         if not self.log:
             return
         if end.error:
@@ -476,8 +418,6 @@ class _CommandLine:
 
     def _show_end(self, end: _End) -> None:
         """Print the result of the whole command: as JSON, or as one line with --quiet."""
-        from equigen.cli.console import in_one_line  # noqa: PLC0415
-
         if self.common.json and (self.execution.is_recipe or self.execution.summaries):
             put(json.dumps(self.execution.as_json(end.code, end.error), indent=2))
         elif self.common.quiet and self.execution.summaries:

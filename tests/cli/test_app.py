@@ -22,7 +22,7 @@ from support import (
     write_rows,
 )
 
-from equigen.cli.runner import find_commands
+from equigen.cli.discovery import find_commands
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.server import Sandbox
 from equigen.storage.lock import dataset_lock
@@ -115,7 +115,7 @@ def test_numpy_is_told_to_use_one_thread(set_to: str, expected: str) -> None:
 def test_every_command_is_a_file(tmp_path: Path) -> None:
     """Commands are found by file name: one file each."""
     names = {file.stem for file in (ROOT / "equigen" / "commands").glob("[!_]*.py")}
-    assert names == set(COMMANDS) == {command.name for command in find_commands()}
+    assert names == set(COMMANDS) == {*find_commands()}
 
 
 def test_version_and_completion(tmp_path: Path) -> None:

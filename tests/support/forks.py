@@ -20,7 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
-from equigen.cli.runner import find_commands
+import equigen.cli.runner  # noqa: F401  (loaded before a fork, as the commands are)
+from equigen.cli.discovery import find_commands
 
 # What starts a process that may mount, and what it mounts is there for it alone.
 APART = ("unshare", "--user", "--map-root-user", "--mount")
@@ -128,7 +129,7 @@ class Forks:
 
 def main() -> None:
     """Take requests until there are no more."""
-    for command in find_commands():
+    for command in find_commands().values():
         command.load()
     _load_heavy()
     for line in sys.stdin:
