@@ -21,38 +21,31 @@ _GRACE_S = 0.5
 T = TypeVar("T")
 
 
-class Interrupts:
-    """Deferred signals, in the order in which they `came`."""
-
-    def __init__(self) -> None:
-        self.came: list[int] = []
-
-    def note(self, number: int, _frame: FrameType | None) -> None:
-        """Defer a signal; end the process at a second one."""
-        if self.came:
-            os._exit(EXIT_INTERRUPTED)
-        self.came.append(number)
-
-
 @contextmanager
-def deferred_interrupts() -> Iterator[Interrupts]:
-    """Defer SIGINT and SIGTERM until the block ends, then raise them.
+def deferred_interrupts() -> Iterator[list[int]]:
+    """Defer SIGINT and SIGTERM until the block ends, then raise them; end at a second one.
 
-    The block looks at `came` now and then, and ends early. Only the main thread can; elsewhere
-    nothing changes.
+    The block looks at the list of what came now and then, and ends early. Only the main thread can;
+    elsewhere nothing changes.
     """
-    interrupts = Interrupts()
+    came: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        if came:
+            os._exit(EXIT_INTERRUPTED)
+        came.append(number)
+
     if threading.current_thread() is not threading.main_thread():
-        yield interrupts
+        yield came
         return
-    before = {number: signal.signal(number, interrupts.note) for number in _SIGNALS}
+    before = {number: signal.signal(number, note) for number in _SIGNALS}
     try:
-        yield interrupts
+        yield came
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    for came in interrupts.came:
-        signal.raise_signal(came)
+    for number in came:
+        signal.raise_signal(number)
 
 
 def interruptible(work: Callable[[], T], stop: Callable[[], None]) -> T:
@@ -72,12 +65,12 @@ def interruptible(work: Callable[[], T], stop: Callable[[], None]) -> T:
         except BaseException as err:  # noqa: BLE001  (raised where it is waited for)
             done.set_exception(err)
 
-    with deferred_interrupts() as interrupts:
+    with deferred_interrupts() as came:
         thread = threading.Thread(target=do, daemon=True)
         thread.start()
-        while thread.is_alive() and not interrupts.came:
+        while thread.is_alive() and not came:
             thread.join(_LOOKED_EVERY_S)
-        if interrupts.came:
+        if came:
             stop()
             thread.join(_GRACE_S)
     return done.result()

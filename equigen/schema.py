@@ -107,10 +107,8 @@ def join_list(values: Sequence[str]) -> str:
     Values that the cell has no room for are left out.
     """
     cell = _LIST_SEPARATOR.join(value.replace(_LIST_SEPARATOR, "/") for value in values)
-    return cell if len(cell) <= MAX_CELL_CHARS else _cut_list(cell)
-
-
-def _cut_list(cell: str) -> str:
+    if len(cell) <= MAX_CELL_CHARS:
+        return cell
     return cell[: MAX_CELL_CHARS + 1].rpartition(_LIST_SEPARATOR)[0]
 
 

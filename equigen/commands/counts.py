@@ -42,7 +42,6 @@ ORDER: Final = 50
 SETTINGS: Final = ()
 
 _MOST_FIELDS = 2
-# The value of each counted field.
 # How the files of pictures end, here and in what other tools leave; Thumbs.db is none.
 _PICTURES = frozenset(
     (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2")

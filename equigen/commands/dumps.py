@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
 import typer
+from pydantic import ByteSize
 
 from equigen.dataset.context import Context
 from equigen.dumps.catalogue import DumpFinder
@@ -47,7 +48,6 @@ _POLICIES: Final = {"data.discogs.com": HostPolicy(per_minute=4, concurrency=1)}
 _LONGEST_REST_S = 2 * 3600.0
 _REFUSED = frozenset({401, 403})
 _MINUTE_S = 60
-_KILO = 1000
 _HERE, _PARTLY_HERE, _NOT_HERE = "yes", "part of it", "no"
 _NOTHING: Final[Mapping[str, int]] = {}
 
@@ -255,11 +255,5 @@ def _with_a_way_out(err: EquigenError, kind: Kind, context: Context) -> EquigenE
 
 def _size(size_bytes: int) -> str:
     """Return a readable size; "?" for an unknown one."""
-    if not size_bytes:
-        return "?"
-    size, unit = float(size_bytes), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if size < _KILO:
-            break
-        size, unit = size / _KILO, larger
-    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+    size = ByteSize(size_bytes).human_readable(decimal=True, separator=" ")
+    return size.replace("KB", "kB") if size_bytes else "?"

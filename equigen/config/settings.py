@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from equigen.config.source_settings import (
+    OWN_USER_AGENT,
     CoverArtSettings,
     DiscogsSettings,
     DumpsSettings,
@@ -318,8 +319,7 @@ class Settings(BaseSettings):
     @property
     def user_agent(self) -> str:
         """The User-Agent for hosts other than a source's own."""
-        given = self.discogs.user_agent or self.musicbrainz.user_agent
-        return given or self.discogs.user_agent_sent
+        return self.discogs.user_agent or self.musicbrainz.user_agent or OWN_USER_AGENT
 
     @classmethod
     def settings_customise_sources(

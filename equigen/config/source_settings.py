@@ -20,6 +20,8 @@ from equigen.version import __version__
 
 DISCOGS_API_URL = "https://api.discogs.com"
 MUSICBRAINZ_API_URL = "https://musicbrainz.org/ws/2"
+# The User-Agent where the user set none.
+OWN_USER_AGENT = f"EquiGen/{__version__}"
 
 
 def _without_slash(url: str) -> str:
@@ -77,11 +79,6 @@ class DiscogsSettings(SettingsTable):
         "all", description="all, master or release; master gives one row an album"
     )
 
-    @property
-    def user_agent_sent(self) -> str:
-        """The User-Agent: the user's setting, or else EquiGen's."""
-        return self.user_agent or f"EquiGen/{__version__}"
-
 
 class MusicBrainzSettings(SettingsTable):
     """`[musicbrainz]`: the choice between MusicBrainz's dump and its API."""
@@ -94,11 +91,6 @@ class MusicBrainzSettings(SettingsTable):
     user_agent: UserAgent = Field(
         "", description="who you are: must be set for the API, e.g. MyCovers/1.0 ( me@example.org )"
     )
-
-    @property
-    def user_agent_sent(self) -> str:
-        """The User-Agent: the user's setting, or else EquiGen's."""
-        return self.user_agent or f"EquiGen/{__version__}"
 
 
 def _with_known_home(folder: Path) -> Path:

@@ -20,7 +20,7 @@ from equigen.errors import StorageError
 from equigen.http.limits import HostPolicy, Patience
 from equigen.identity.pictures import host_of
 from equigen.images.rendering import Demands
-from equigen.interrupts import Interrupts, deferred_interrupts
+from equigen.interrupts import deferred_interrupts
 from equigen.ledger.ledger import DOWNLOADING
 from equigen.logfile import join_log, log_under_way
 
@@ -52,7 +52,7 @@ class Download:
     _scheduler: Scheduler = field(init=False)
     _breaker: CircuitBreaker = field(init=False)
     _bar: Bar = field(init=False)
-    _interrupts: Interrupts = field(init=False)
+    _interrupts: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
         self._context = self.worklist.context
@@ -169,7 +169,7 @@ class Download:
             self._record(self._scheduler.turn(wait=True))
 
     def _is_over(self) -> bool:
-        return bool(self._interrupts.came) or self._context.time_is_up
+        return bool(self._interrupts) or self._context.time_is_up
 
     def _record(self, results: Iterable[JobResult]) -> None:
         decided = (each for result in results for each in self._breaker.decide(result))

@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from equigen.config.layers import Config
-from equigen.config.source_settings import DISCOGS_API_URL
+from equigen.config.source_settings import DISCOGS_API_URL, OWN_USER_AGENT
 from equigen.errors import BadBodyError, ConfigError, CredentialsError
 from equigen.http.limits import HostPolicy, is_loopback
 from equigen.identity.pictures import has_no_cover, picture_key
@@ -207,7 +207,7 @@ def open_source(config: Config) -> Discogs:
         headers={"Authorization": authorization} if authorization else {},
         ratelimit_prefix="X-Discogs-Ratelimit",
     )
-    user_agent = settings.user_agent_sent
+    user_agent = settings.user_agent or OWN_USER_AGENT
     return Discogs(settings.base_url, settings.entity, user_agent, {host: policy})
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from equigen.config.layers import Config
-from equigen.config.source_settings import CoverArtSettings
+from equigen.config.source_settings import OWN_USER_AGENT, CoverArtSettings
 from equigen.dataset.context import Context
 from equigen.dumps.files import Kind, dumps_of
 from equigen.dumps.index import GROUPS, facts_of, index_of, reading
@@ -185,7 +185,7 @@ def _live(config: Config) -> MusicBrainz:
     return MusicBrainz(
         base_url=settings.base_url,
         archive=config.settings.coverart,
-        user_agent=settings.user_agent_sent,
+        user_agent=settings.user_agent or OWN_USER_AGENT,
         policies={host: policy},
     )
 
