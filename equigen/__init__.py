@@ -11,6 +11,7 @@
 What `__all__` names is the public API; all other modules may change with any release.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from equigen.errors import EquigenError
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
     from equigen.cli.runner import Result
     from equigen.dataset.dataset import Dataset, Example
+
+_DATASET = "equigen.dataset.dataset"
+_CLASSES = {"Dataset": _DATASET, "Example": _DATASET, "Result": "equigen.cli.runner"}
 
 __all__ = ["Dataset", "EquigenError", "Example", "Result", "__version__", "open", "run"]
 
@@ -75,13 +79,7 @@ def run(
 
 def __getattr__(name: str) -> object:
     """Load the classes of the public API at their first use."""
-    if name in {"Dataset", "Example"}:
-        from equigen.dataset import dataset  # noqa: PLC0415
-
-        return getattr(dataset, name)
-    if name == "Result":
-        from equigen.cli.runner import Result  # noqa: PLC0415
-
-        return Result
+    if name in _CLASSES:
+        return getattr(import_module(_CLASSES[name]), name)
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)

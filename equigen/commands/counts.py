@@ -144,22 +144,19 @@ def _alone(found: Counter[_Values], by: By, unit: str) -> _Counted:
 def _against(cells: Counter[_Values], rows: By, columns: By) -> _Counted:
     table = crosstab({(row, column): n for (row, column), n in cells.items()}, rows, columns)
     totals = table.column_totals
-    shown: list[tuple[str | int, ...]] = [
-        (name, *row, sum(row)) for name, row in zip(table.rows, table.counts, strict=True)
-    ]
-    return _Counted(
-        {
-            "by": [str(rows), str(columns)],
-            "counts": {
-                name: dict(zip(table.columns, row, strict=True))
-                for name, row in zip(table.rows, table.counts, strict=True)
-            },
-            "totals": {str(rows): table.row_totals, str(columns): totals},
+    by_row = dict(zip(table.rows, table.counts, strict=True))
+    facts = {
+        "by": [str(rows), str(columns)],
+        "counts": {
+            name: dict(zip(table.columns, row, strict=True)) for name, row in by_row.items()
         },
-        Table(
-            (str(rows), *table.columns, "total"),
-            (*shown, ("total", *totals.values(), cells.total())),
-        ),
+        "totals": {str(rows): table.row_totals, str(columns): totals},
+    }
+    shown: list[tuple[str | int, ...]] = [(name, *row, sum(row)) for name, row in by_row.items()]
+    shown.append(("total", *totals.values(), cells.total()))
+    return _Counted(
+        facts,
+        Table((str(rows), *table.columns, "total"), tuple(shown)),
         lambda path, title: draw_heat_map(path, table, title),
     )
 
@@ -171,15 +168,11 @@ def _count(context: Context, fields: Sequence[By]) -> Counter[_Values]:
         covers = dataset_covers(context)
         return Counter(tuple(_value(cover, by, sets) for by in fields) for cover in covers)
     columns = list(dict.fromkeys(_COLUMNS[by] for by in fields))
-    cells = Counter[_Values]()
-    for frame in map_table(context.tsv, columns, lambda chunk: chunk.frame.group_by(columns).len()):
-        for *values, count in frame.rows():
-            cells[tuple(values)] += count
     label_of = dataset_labels(context)
     found = Counter[_Values]()
-    for row, count in cells.items():
-        of_column = dict(zip(columns, row, strict=True))
-        found[tuple(_told(by, of_column[_COLUMNS[by]], label_of) for by in fields)] += count
+    for frame in map_table(context.tsv, columns, lambda chunk: chunk.frame.group_by(columns).len()):
+        for row in frame.iter_rows(named=True):
+            found[tuple(_told(by, row[_COLUMNS[by]], label_of) for by in fields)] += row["len"]
     return found
 
 

@@ -18,7 +18,7 @@ Examples:
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -49,24 +49,22 @@ from equigen.http.client import Client
 from equigen.http.limits import Patience
 from equigen.labels.taxonomy import Label
 from equigen.ledger.ledger import LAST_SOURCE, Ledger
-from equigen.sources import base as sources
-from equigen.sources.base import Catalogue, LocalSource, OnlineSource, Query, Source, open_named
+from equigen.sources.base import (
+    Catalogue,
+    LocalSource,
+    OnlineSource,
+    Query,
+    Source,
+    fetch_settings,
+    open_named,
+)
 from equigen.summary import Summary, Table
 
 if TYPE_CHECKING:
     from equigen.schema import Album
 
 ORDER: Final = 20
-SETTINGS: Final = (
-    "fetch.source",
-    "fetch.genre_limit",
-    "fetch.world_limit",
-    "fetch.from_year",
-    "fetch.to_year",
-    "fetch.spread",
-    "fetch.labels",
-    *sources.settings(),
-)
+SETTINGS: Final = fetch_settings()
 NEEDS: Final = Need.WHOLE_TSV_IF_ANY | Need.KNOWN_COVERS
 
 _LABEL_FULL = "left for later (label is full)"
@@ -126,7 +124,9 @@ def run(
         wanted = [label for label in labels if selection.missing(label)]
         pages: AbstractContextManager[Pages]
         if catalogue:
-            pages = LocalPages(catalogue, ledger, labels=wanted, years=years, bar=context.bar)
+            pages = closing(
+                LocalPages(catalogue, ledger, labels=wanted, years=years, bar=context.bar)
+            )
         else:
             pages = _asked_ahead(cast("OnlineSource", source), context, ledger)
         try:
@@ -149,16 +149,17 @@ def _asked_ahead(
     source: OnlineSource, context: Context, ledger: Ledger
 ) -> Iterator[PrefetchedPages]:
     patience = Patience(**context.settings.http.model_dump())
-    with Client(
-        source.policies, user_agent=source.user_agent, patience=patience, clock=context.clock
-    ) as client:
-        prefetched = PrefetchedPages(
-            client, source, ledger, now=context.now, is_over=lambda: context.time_is_up
-        )
-        try:
-            yield prefetched
-        finally:
-            prefetched.close()
+    with (
+        Client(
+            source.policies, user_agent=source.user_agent, patience=patience, clock=context.clock
+        ) as client,
+        closing(
+            PrefetchedPages(
+                client, source, ledger, now=context.now, is_over=lambda: context.time_is_up
+            )
+        ) as pages,
+    ):
+        yield pages
 
 
 def _plan(spread: Spread, pages: Pages, selection: Selection, years: Sequence[int]) -> PagePlan:

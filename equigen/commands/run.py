@@ -23,23 +23,11 @@ from equigen.dataset.dataset import Dataset
 from equigen.dataset.tsv import reading_tsv
 from equigen.errors import CredentialsError, EquigenError, FetchError, UsageError
 from equigen.schema import Link
-from equigen.sources import base as sources
+from equigen.sources.base import fetch_settings
 from equigen.summary import Summary
 
 ORDER: Final = 80
-SETTINGS: Final = (
-    "fetch.source",
-    "fetch.genre_limit",
-    "fetch.world_limit",
-    "fetch.from_year",
-    "fetch.to_year",
-    "fetch.spread",
-    "fetch.labels",
-    *sources.settings(),
-    "split.ratio",
-    "split.group",
-    "split.seed",
-)
+SETTINGS: Final = (*fetch_settings(), "split.ratio", "split.group", "split.seed")
 STAGES: Final = ("fetch", "clean", "dedupe", "counts", "download", "split")
 _TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 # Some zones have skipped a whole day: https://en.wikipedia.org/wiki/International_Date_Line

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import islice
-from typing import Self
 
 from equigen.dataset.context import BarMaker
 from equigen.fetching.paging import Extent, PageRef
@@ -35,7 +34,7 @@ class LocalPages:
 
     An album is listed under each label that it fits, and under its year; without a known year it is
     listed nowhere. No page is stored from run to run, since the ledger knows the taken albums.
-    Close it, or use it as a context manager.
+    Close it at the end.
     """
 
     reach = sys.maxsize
@@ -65,12 +64,6 @@ class LocalPages:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Remove the temporary index."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol, cast
 
 from equigen.config.layers import Config
+from equigen.config.settings import FetchSettings
 from equigen.dataset.context import Context
 from equigen.errors import UsageError
 from equigen.http.limits import HostPolicy
@@ -216,9 +217,12 @@ class Renewer(Service, Protocol):
         ...
 
 
-def settings() -> tuple[str, ...]:
-    """Return the settings that sources declare in `SETTINGS`, without importing a source."""
-    found: list[str] = []
+def fetch_settings() -> tuple[str, ...]:
+    """Return the settings that are flags of `fetch`: its own, and those that sources declare.
+
+    No source is imported.
+    """
+    found = [f"fetch.{name}" for name in FetchSettings.model_fields if name != "label"]
     for source in _sources().values():
         named = source.constant("SETTINGS")
         found += ast.literal_eval(named) if named else ()

@@ -1,6 +1,7 @@
 """Albums that lie on the disk, as pages: each under its labels and its year, none twice."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,10 +74,10 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         yield opened
 
 
-def pages_of(ledger: Ledger, held: Held, *names: str) -> LocalPages:
+def pages_of(ledger: Ledger, held: Held, *names: str) -> closing[LocalPages]:
     """Return the pages of a catalogue for some labels."""
     labels = [LABELS[name] for name in names]
-    return LocalPages(held, ledger, labels=labels, years=YEARS, bar=silent_bar)
+    return closing(LocalPages(held, ledger, labels=labels, years=YEARS, bar=silent_bar))
 
 
 def test_an_album_stands_under_each_label_it_fits_and_its_year(ledger: Ledger) -> None:
