@@ -131,12 +131,11 @@ class LogFile(logging.Handler):
 
     def _follow(self) -> None:
         """Open the file anew where it is no longer the one at its path."""
-        here = os.fstat(self._file)
         try:
-            there = self.path.stat()
+            is_there = os.path.samestat(self.path.stat(), os.fstat(self._file))
         except FileNotFoundError:
-            there = None
-        if there is None or (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino):
+            is_there = False
+        if not is_there:
             new = self._open()
             os.close(self._file)
             self._file, self._is_torn = new, False

@@ -13,7 +13,7 @@ Examples:
   equigen balance --per-genre 500 --per-artist 3 --dry-run
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -178,18 +178,14 @@ def _read(context: Context, before: Collection[bytes]) -> _Rows:
 
 
 def _balance(rows: _Rows, wanted: int | None, *, per_artist: int) -> _Plan:
-    positions: dict[str, list[int]] = {}
+    positions: defaultdict[str, list[int]] = defaultdict(list)
     for at, genre in enumerate(rows.genres):
-        positions.setdefault(genre, []).append(at)
-    albums = {name: [rows.candidates[at] for at in there] for name, there in positions.items()}
-    kept_before = {
-        name: {n for n, at in enumerate(there) if rows.was_kept[at]}
-        for name, there in positions.items()
-    }
-    orders = {
-        name: in_order(each, per_artist=per_artist, kept=kept_before[name])
-        for name, each in albums.items()
-    }
+        positions[genre].append(at)
+    albums, orders = {}, {}
+    for name, there in positions.items():
+        albums[name] = [rows.candidates[at] for at in there]
+        kept = {n for n, at in enumerate(there) if rows.was_kept[at]}
+        orders[name] = in_order(albums[name], per_artist=per_artist, kept=kept)
     smallest = min(orders, key=lambda name: (len(orders[name]), name), default="")
     per_genre = wanted or len(orders.get(smallest, ()))
     surplus: list[Surplus | None] = [None] * len(rows.genres)

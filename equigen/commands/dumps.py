@@ -49,7 +49,6 @@ _LONGEST_REST_S = 2 * 3600.0
 _REFUSED = frozenset({401, 403})
 _MINUTE_S = 60
 _HERE, _PARTLY_HERE, _NOT_HERE = "yes", "part of it", "no"
-_NOTHING: Final[Mapping[str, int]] = {}
 
 
 class DumpsAction(StrEnum):
@@ -193,8 +192,7 @@ def _get(context: Context, client: Client, kinds: Sequence[Kind]) -> Summary:
     if wrong or not got:
         raise (*wrong, *failed.values())[0]
     note = f"In {folder}, each with the SHA-256 that its host published."
-    dropped = {"left for the next run": len(failed)}
-    return _summary(context, got, failed, "what", [note], dropped)
+    return _summary(context, got, failed, "what", [note], left=len(failed))
 
 
 def _summary(
@@ -203,7 +201,8 @@ def _summary(
     failed: Mapping[str, EquigenError],
     head: str,
     notes: Sequence[str],
-    dropped: Mapping[str, int] = _NOTHING,
+    *,
+    left: int = 0,
 ) -> Summary:
     """Return the account of some dumps; `head` is the title of the column of their states."""
     facts = [
@@ -223,9 +222,9 @@ def _summary(
     return Summary(
         stage="dumps",
         unit="dumps",
-        rows_in=len(rows) + sum(dropped.values()),
+        rows_in=len(rows) + left,
         rows_out=len(rows),
-        dropped=dropped,
+        dropped={"left for the next run": left},
         facts={
             "folder": str(dumps_folder(context)),
             "dumps": facts,

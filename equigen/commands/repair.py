@@ -75,9 +75,17 @@ def _damage_of(context: Context) -> str:
     """Return the damage of the ledger in words, "" where there is none."""
     if _is_there(context):
         return find_damage(context.ledger)
-    if not context.tsv.exists():
-        raise _nothing_to_build_of(context)
-    return _MISSING
+    if context.tsv.exists():
+        return _MISSING
+    if not are_covers_there(context):
+        raise _no_dataset(context)
+    state = "empty" if context.ledger.exists() else "missing"
+    msg = (
+        f"{context.tsv}: no such file, and {context.ledger.name} beside it is {state}; expected one"
+        " of them. Put a copy of the file back, then run `equigen repair` again. To begin anew,"
+        f" move {context.images} and {context.split} away, then run `equigen fetch`."
+    )
+    raise MissingInputError(msg)
 
 
 def _is_there(context: Context) -> bool:
@@ -88,18 +96,6 @@ def _is_there(context: Context) -> bool:
 
 def _no_dataset(context: Context) -> MissingInputError:
     msg = f"{context.directory}: no dataset there. `equigen fetch` makes one: run that first."
-    return MissingInputError(msg)
-
-
-def _nothing_to_build_of(context: Context) -> MissingInputError:
-    if not are_covers_there(context):
-        return _no_dataset(context)
-    state = "empty" if context.ledger.exists() else "missing"
-    msg = (
-        f"{context.tsv}: no such file, and {context.ledger.name} beside it is {state}; expected one"
-        " of them. Put a copy of the file back, then run `equigen repair` again. To begin anew,"
-        f" move {context.images} and {context.split} away, then run `equigen fetch`."
-    )
     return MissingInputError(msg)
 
 
