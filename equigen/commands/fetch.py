@@ -210,13 +210,7 @@ class _Work:
                         raise trouble from None
                     self._leave(label, trouble)
                     self.context.say(f"{label.name}: left for the next run. {trouble}")
-                except HostRestsError as err:
-                    # The time to go on is unknown where labels failed before for another reason.
-                    if not self.failed:
-                        self.resumes_at = datetime.fromtimestamp(err.resumes_at_s, UTC)
-                    self._leave_all(self.labels[position:], err)
-                    return
-                except TimeIsUpError as err:
+                except (HostRestsError, TimeIsUpError) as err:
                     self._leave_all(self.labels[position:], err)
                     return
                 self._write_now_and_then()
@@ -230,12 +224,15 @@ class _Work:
 
     def _leave_all(self, labels: Sequence[Label], err: HostRestsError | TimeIsUpError) -> None:
         """Leave all labels that aren't full, for a reason that concerns all of them."""
+        self.ended_early = "Time is up: labels that aren't full are left for the next run."
+        if isinstance(err, HostRestsError):
+            self.ended_early = str(err)
+            # The time to go on is unknown where labels failed before for another reason.
+            if not self.failed:
+                self.resumes_at = datetime.fromtimestamp(err.resumes_at_s, UTC)
         for label in labels:
             if self.selection.missing(label):
                 self._leave(label, err)
-        self.ended_early = str(err)
-        if isinstance(err, TimeIsUpError):
-            self.ended_early = "Time is up: labels that aren't full are left for the next run."
 
     def _write_now_and_then(self) -> None:
         """Write pending rows to the TSV, at most once in `_WRITTEN_EVERY_S`."""

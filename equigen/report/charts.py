@@ -11,6 +11,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import numpy as np
+
 from equigen.errors import UsageError
 from equigen.report.tables import Crosstab, HeatMap, folded, heat_map
 from equigen.storage.atomic import check_output, write_bytes
@@ -47,15 +49,19 @@ _PALEST, _DEEPEST, _MORE = 0.022, 0.085, 0.07
 _BLUE_RAD = math.radians(255)
 # Oklab to the cube roots of three cone responses, and their cubes to linear sRGB:
 # https://bottosson.github.io/posts/oklab/
-_TO_CONES = (
-    (1.0, 0.3963377774, 0.2158037573),
-    (1.0, -0.1055613458, -0.0638541728),
-    (1.0, -0.0894841775, -1.2914855480),
+_TO_CONES = np.array(
+    (
+        (1.0, 0.3963377774, 0.2158037573),
+        (1.0, -0.1055613458, -0.0638541728),
+        (1.0, -0.0894841775, -1.2914855480),
+    )
 )
-_TO_RGB = (
-    (4.0767416621, -3.3077115913, 0.2309699292),
-    (-1.2684380046, 2.6097574011, -0.3413193965),
-    (-0.0041960863, -0.7034186147, 1.7076147010),
+_TO_RGB = np.array(
+    (
+        (4.0767416621, -3.3077115913, 0.2309699292),
+        (-1.2684380046, 2.6097574011, -0.3413193965),
+        (-0.0041960863, -0.7034186147, 1.7076147010),
+    )
 )
 # The start and the parameters of sRGB's curve: https://www.w3.org/TR/WCAG22/
 _LINEAR_BELOW, _SLOPE, _OFFSET, _POWER = 0.04045, 12.92, 0.055, 2.4
@@ -242,16 +248,13 @@ def shade(share: float) -> Colour:
     lightness = _LIGHTEST + (_DARKEST - _LIGHTEST) * share
     chroma = _PALEST + (_DEEPEST - _PALEST) * share + _MORE * math.sin(math.pi * share)
     lab = (lightness, chroma * math.cos(_BLUE_RAD), chroma * math.sin(_BLUE_RAD))
-    cones = [_dot(row, lab) ** 3 for row in _TO_CONES]
-    red, green, blue = (_encoded(_dot(row, cones)) for row in _TO_RGB)
-    return Colour(red, green, blue)
+    linear = np.clip(_TO_RGB @ (_TO_CONES @ lab) ** 3, 0, 1)
+    bent = (1 + _OFFSET) * linear ** (1 / _POWER) - _OFFSET
+    return Colour(*np.where(linear <= _LINEAR_BELOW / _SLOPE, linear * _SLOPE, bent).tolist())
 
 
 def contrast(one: Colour, other: Colour) -> float:
-    """Return the contrast of two colours, from 1 to 21.
-
-    As WCAG 2 has it, which asks 4.5 of text: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio
-    """
+    """Return the contrast, 1 to 21: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio."""
     darker, lighter = sorted((_luminance(one), _luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)
 
@@ -262,22 +265,7 @@ def ink_on(ground: Colour) -> str:
     return BLACK if on_black > on_white else WHITE
 
 
-def _dot(row: tuple[float, ...], values: tuple[float, ...] | list[float]) -> float:
-    return sum(one * other for one, other in zip(row, values, strict=True))
-
-
 def _luminance(colour: Colour) -> float:
-    return _dot((0.2126, 0.7152, 0.0722), [_decoded(part) for part in colour])
-
-
-def _decoded(part: float) -> float:
-    if part <= _LINEAR_BELOW:
-        return part / _SLOPE
-    return float(((part + _OFFSET) / (1 + _OFFSET)) ** _POWER)
-
-
-def _encoded(part: float) -> float:
-    part = min(1.0, max(0.0, part))
-    if part <= _LINEAR_BELOW / _SLOPE:
-        return part * _SLOPE
-    return float((1 + _OFFSET) * part ** (1 / _POWER) - _OFFSET)
+    parts = np.array(colour)
+    bent = ((parts + _OFFSET) / (1 + _OFFSET)) ** _POWER
+    return float(np.where(parts <= _LINEAR_BELOW, parts / _SLOPE, bent) @ (0.2126, 0.7152, 0.0722))
