@@ -44,8 +44,8 @@ def deferred_interrupts() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    for number in came:
-        signal.raise_signal(number)
+    for each in came:
+        signal.raise_signal(each)
 
 
 def interruptible(work: Callable[[], T], stop: Callable[[], None]) -> T:

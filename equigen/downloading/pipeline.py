@@ -147,7 +147,7 @@ class Download:
         worklist, scheduler = self.worklist, self._scheduler
         expected = 0
         for _ in worklist.scan():
-            if self._interrupts.came:
+            if self._interrupts:
                 return
             if self._context.time_is_up:
                 continue  # the remaining rows must still be counted

@@ -18,7 +18,7 @@ from equigen.ledger.ledger import (
     Ledger,
 )
 from equigen.ledger.models import FileOf, SplitGroups, read_split_groups
-from equigen.report.page import Fact, Findings
+from equigen.report.page import Findings
 from equigen.report.pictures import (
     MOST_PICTURES,
     Figure,
@@ -88,7 +88,7 @@ def _findings(dataset: Dataset, sha256: str, tally: ReportTally, covers: int) ->
         name=context.directory.resolve().name,
         made_at=f"{context.now():%Y-%m-%d %H:%M} UTC",
         tally=tally,
-        totals=list(_totals(tally, sets[-1].counts, len(groups), len(conflicts))),
+        totals=_totals(tally, sets[-1].counts, len(groups), len(conflicts)),
         missing=list(_missing(dataset, tally, sets[-1].counts[NO_SET])),
         heat=heat_map(
             table, most_rows=_MOST_GENRES + 1, most_columns=_MOST_DECADES, others="other genres"
@@ -98,17 +98,15 @@ def _findings(dataset: Dataset, sha256: str, tally: ReportTally, covers: int) ->
         pictured=pictured,
         conflicts=conflicts,
         torn=sum(len(group.sets) > 1 for group in groups),
-        wanted=[
-            Fact(name, f"{100 * share:g}\u00a0%") for name, share in zip(SETS, ratio, strict=True)
-        ],
+        wanted={name: f"{100 * share:g}\u00a0%" for name, share in zip(SETS, ratio, strict=True)},
         sets=sets,
         sets_notes=list(_on_groups(tally.split, sets[-1])),
-        dataset=(
-            Fact("file", context.tsv.name),
-            Fact("SHA-256", sha256),
-            Fact("rows", f"{tally.rows:,}"),
-            *map(Fact._make, tally.dates.items()),
-        ),
+        dataset={
+            "file": context.tsv.name,
+            "SHA-256": sha256,
+            "rows": f"{tally.rows:,}",
+            **tally.dates,
+        },
         settings=context.settings,
     )
 
@@ -177,22 +175,22 @@ def _pictures(
 
 def _totals(
     tally: ReportTally, sets: Mapping[str, int], groups: int, conflicts: int
-) -> Iterator[Fact]:
-    yield Fact("albums", f"{tally.rows:,}")
-    yield Fact("covers", f"{tally.sets.total():,}")
-    yield Fact("size of the covers", f"{tally.size_bytes / 1e6:,.1f} MB")
-    yield Fact("genres", f"{len({genre for genre, _ in tally.cells}):,}")
-    yield Fact("labels", f"{len(tally.labels):,}")
-    if decades := {decade for _, decade in tally.cells} - {UNKNOWN}:
-        yield Fact("decades", f"{min(decades)}\u2013{max(decades)}")
-    for name in SETS:
-        yield Fact(f"in {name}", f"{sets[name]:,}")
-    if sets[ASIDE]:
-        yield Fact("set aside", f"{sets[ASIDE]:,}")
-    yield Fact("covers not asked for yet", f"{tally.waiting:,}")
-    yield Fact("covers that failed", f"{tally.causes.total():,}")
-    yield Fact("groups of look-alikes", f"{groups:,}")
-    yield Fact("label conflicts", f"{conflicts:,}")
+) -> Mapping[str, str]:
+    decades = {decade for _, decade in tally.cells} - {UNKNOWN}
+    return {
+        "albums": f"{tally.rows:,}",
+        "covers": f"{tally.sets.total():,}",
+        "size of the covers": f"{tally.size_bytes / 1e6:,.1f} MB",
+        "genres": f"{len({genre for genre, _ in tally.cells}):,}",
+        "labels": f"{len(tally.labels):,}",
+        **({"decades": f"{min(decades)}\u2013{max(decades)}"} if decades else {}),
+        **{f"in {name}": f"{sets[name]:,}" for name in SETS},
+        **({"set aside": f"{sets[ASIDE]:,}"} if sets[ASIDE] else {}),
+        "covers not asked for yet": f"{tally.waiting:,}",
+        "covers that failed": f"{tally.causes.total():,}",
+        "groups of look-alikes": f"{groups:,}",
+        "label conflicts": f"{conflicts:,}",
+    }
 
 
 def _missing(dataset: Dataset, tally: ReportTally, undealt: int) -> Iterator[str]:

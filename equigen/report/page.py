@@ -6,10 +6,9 @@ import json
 import platform
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -20,13 +19,6 @@ from equigen.report.tables import HeatMap, SetRow
 from equigen.report.tally import LookalikeGroup, ReportTally
 from equigen.schema import without_surrogates
 from equigen.version import __version__
-
-
-class Fact(NamedTuple):
-    """Name and value, both for people to read."""
-
-    name: str
-    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +32,7 @@ class Findings:
     name: str
     made_at: str
     tally: ReportTally
-    totals: Sequence[Fact]
+    totals: Mapping[str, str]
     missing: Sequence[str]
     heat: HeatMap
     sheets: Sequence[tuple[str, Sequence[Figure]]]
@@ -48,10 +40,10 @@ class Findings:
     pictured: Sequence[tuple[LookalikeGroup, Sequence[Figure]]]
     conflicts: Sequence[LookalikeGroup]
     torn: int
-    wanted: Sequence[Fact]
+    wanted: Mapping[str, str]
     sets: Sequence[SetRow]
     sets_notes: Sequence[str]
-    dataset: Sequence[Fact]
+    dataset: Mapping[str, str]
     settings: Settings
 
     @property
@@ -76,7 +68,13 @@ def page(findings: Findings) -> str:
         "csp": _csp,
     }
     template = environment.get_template("report.html.j2")
-    settings = _settings_shown(findings.settings)
+    tables = findings.settings.model_dump(mode="json").items()
+    # As TOML writes them; credentials aren't among them.
+    settings = {
+        key: without_passwords(value)[:_MOST_SHOWN_CHARS]
+        for table, values in tables
+        for key, value in _values(table, values)
+    }
     text = template.render(report=findings, versions=_versions(), settings=settings)
     return without_surrogates(text)
 
@@ -96,26 +94,17 @@ _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def _versions() -> Sequence[Fact]:
-    return (
-        Fact("EquiGen", __version__),
-        Fact("Python", f"{platform.python_implementation()} {platform.python_version()}"),
-        Fact("system", platform.platform()),
-        Fact("SQLite", sqlite3.sqlite_version),
-        *_libraries(),
-    )
+def _versions() -> Mapping[str, str]:
+    return {
+        "EquiGen": __version__,
+        "Python": f"{platform.python_implementation()} {platform.python_version()}",
+        "system": platform.platform(),
+        "SQLite": sqlite3.sqlite_version,
+        **dict(_libraries()),
+    }
 
 
-def _settings_shown(settings: Settings) -> Sequence[Fact]:
-    """Return all settings by their keys, as TOML writes them; credentials aren't among them."""
-    return [
-        Fact(key, without_passwords(value)[:_MOST_SHOWN_CHARS])
-        for table, values in settings.model_dump(mode="json").items()
-        for key, value in _values(table, values)
-    ]
-
-
-def _libraries() -> Iterator[Fact]:
+def _libraries() -> Iterator[tuple[str, str]]:
     try:
         required = metadata.requires("equigen") or []
     except metadata.PackageNotFoundError:  # run from its source, without being installed
@@ -123,9 +112,9 @@ def _libraries() -> Iterator[Fact]:
     names = [_NAME.match(each) for each in required if "extra ==" not in each]
     for name in sorted(name[0] for name in names if name):
         try:
-            yield Fact(name, metadata.version(name))
+            yield name, metadata.version(name)
         except metadata.PackageNotFoundError:
-            yield Fact(name, "not installed")
+            yield name, "not installed"
 
 
 def _values(name: str, value: object) -> Iterator[tuple[str, str]]:
