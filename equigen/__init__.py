@@ -30,9 +30,7 @@ __all__ = ["Dataset", "EquigenError", "Example", "Result", "__version__", "open"
 
 
 def open(  # noqa: A001  (as gzip and PIL call theirs)
-    path: "str | os.PathLike[str] | None" = None,
-    *,
-    config: "str | os.PathLike[str] | None" = None,
+    path: "str | os.PathLike[str] | None" = None, *, config: "str | os.PathLike[str] | None" = None
 ) -> "Dataset":
     """Open a dataset for reading: nothing is locked, nothing is changed.
 
@@ -41,6 +39,7 @@ def open(  # noqa: A001  (as gzip and PIL call theirs)
 
     Raises:
         MissingInputError: there is no such folder, or no such config.
+        InputError: the folder is a file.
         ConfigError: a setting is wrong.
 
     """

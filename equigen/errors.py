@@ -170,7 +170,6 @@ class NotServedError(EquigenError):
     """A host that another client serves, which keeps its limits."""
 
     def __init__(self, message: str, *, host: str) -> None:
-        """Keep the `host`."""
         super().__init__(message)
         self.host = host
 

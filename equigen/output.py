@@ -16,14 +16,12 @@ class _Stdout(io.TextIOWrapper):
     """Standard output that raises `OutputError`, and discards all text after the first error."""
 
     def write(self, text: str) -> int:
-        """Write text."""
         try:
             return super().write(text)
         except OSError as err:
             self._give_up(err)
 
     def flush(self) -> None:
-        """Flush standard output."""
         try:
             super().flush()
         except OSError as err:

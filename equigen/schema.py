@@ -9,10 +9,7 @@ from typing import Final
 
 # Other tools read and write the first six, in this order and with these names.
 REQUIRED_COLUMNS = ("artist", "album", "album_index", "genre", "year", "image_url")
-COLUMNS = (
-    *(*REQUIRED_COLUMNS, "album_id", "genres", "styles", "country", "formats"),
-    "artist_ids",
-)
+COLUMNS = (*(*REQUIRED_COLUMNS, "album_id", "genres", "styles", "country", "formats"), "artist_ids")
 
 # Longest cell, in characters: far beyond any name, list or address, and a mistake where it occurs.
 MAX_CELL_CHARS = 65_536

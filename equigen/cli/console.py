@@ -22,13 +22,11 @@ class _TqdmBar:
         self._bar = bar
 
     def advance(self, count: int = 1, **figures: object) -> None:
-        """Advance the bar; show the figures behind it."""
         if figures and not self._bar.disable:
             self._bar.set_postfix(figures, refresh=False)
         self._bar.update(count)
 
     def expect(self, total: int) -> None:
-        """Change the total."""
         self._bar.total = total
         self._bar.refresh()
 
@@ -40,7 +38,6 @@ class TqdmBars:
     """
 
     def __init__(self, *, shown: bool, bar: "type[tqdm[Any]]" = tqdm) -> None:
-        """Take whether bars are wanted, and tqdm's class that draws them."""
         self._shown = shown and self.is_shown(bar)
         self._bar = bar
 

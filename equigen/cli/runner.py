@@ -62,26 +62,17 @@ class Result(dict[str, Any]):
     """A command's result: the fields that `--json` prints; `str` of it is the printed text."""
 
     def __init__(self, fields: Mapping[str, Any], text: str) -> None:
-        """Take the fields, and the same as text."""
         super().__init__(fields)
         self._text = text
 
     def __str__(self) -> str:
-        """Return what the command prints."""
         return self._text
 
     __repr__ = __str__
 
 
 def open_dataset(path: AnyPath | None, config: AnyPath | None) -> Dataset:
-    """Open a dataset for reading; see `equigen.open`.
-
-    Raises:
-        MissingInputError: there is no such folder, or no such config.
-        ConfigError: a setting is wrong.
-        InputError: the folder is a file.
-
-    """
+    """Open a dataset for reading; see `equigen.open`."""
     _require_utf8_names()
     settings = load(Path(config) if config else None, flags=_folder_flag(path))
     refuse_strange(settings.folder, settings.at_risk)
@@ -114,12 +105,7 @@ def run_stage(
     *,
     progress: bool | None,
 ) -> Result:
-    """Run a command and return its result; see `equigen.run`.
-
-    Raises:
-        EquigenError: as the command line's error.
-
-    """
+    """Run a command and return its result; see `equigen.run`."""
     _require_utf8_names()
     commands = find_commands()
     if name not in commands:
@@ -139,11 +125,7 @@ def run_stage(
         from tqdm.auto import tqdm as bar  # noqa: PLC0415
     shown = TqdmBars.is_shown(bar) if progress is None else progress
     loaded = load(Path(config) if config else None, flags=flags)
-    context = Context(
-        loaded,
-        TqdmBars(shown=shown, bar=bar),
-        say=say if shown else lambda _: None,
-    )
+    context = Context(loaded, TqdmBars(shown=shown, bar=bar), say=say if shown else lambda _: None)
     execution = Execution(command, module)
     with translating_stray_os_errors():
         execution.run(context, values)

@@ -27,14 +27,7 @@ from equigen.dataset.layouts import cover_files, files_in_sets
 from equigen.dataset.table import map_table
 from equigen.errors import MissingInputError, UsageError
 from equigen.report.charts import check_chart, draw_bars, draw_heat_map
-from equigen.report.tables import (
-    NO_SET,
-    By,
-    crosstab,
-    largest_first,
-    natural_order,
-    shares_of_sets,
-)
+from equigen.report.tables import NO_SET, By, crosstab, largest_first, natural_order, shares_of_sets
 from equigen.schema import SETS, UNKNOWN, decade_of
 from equigen.summary import Summary, Table
 

@@ -140,7 +140,6 @@ def run(  # noqa: PLR0913  (each is a flag)
 
 
 def _forecast(context: Context, ledger: Ledger, worklist: Worklist) -> Summary:
-    """Return what a run would do, without doing it."""
     for _ in worklist.scan():
         pass
     worklist.settle_renamed()

@@ -26,13 +26,7 @@ from equigen.dataset.context import Context
 from equigen.dumps.catalogue import DumpFinder
 from equigen.dumps.files import DumpName, Kind, dumps_folder, files_in, read_name
 from equigen.dumps.transfer import PART, get_file
-from equigen.errors import (
-    EquigenError,
-    FetchError,
-    HostRestsError,
-    HttpStatusError,
-    UsageError,
-)
+from equigen.errors import EquigenError, FetchError, HostRestsError, HttpStatusError, UsageError
 from equigen.http.client import Client
 from equigen.http.limits import HostPolicy, Patience
 from equigen.interrupts import interruptible
@@ -65,8 +59,7 @@ def run(
     kinds: Annotated[
         list[Kind] | None,
         typer.Argument(
-            metavar="KIND",
-            help="masters, releases or release-groups; without one, list shows all.",
+            metavar="KIND", help="masters, releases or release-groups; without one, list shows all."
         ),
     ] = None,
 ) -> Summary:
@@ -103,10 +96,7 @@ def run(
 
 def _client(context: Context, patience: Patience) -> Client:
     client = Client(
-        _POLICIES,
-        user_agent=context.settings.user_agent,
-        patience=patience,
-        clock=context.clock,
+        _POLICIES, user_agent=context.settings.user_agent, patience=patience, clock=context.clock
     )
 
     def tell(host: str, pause_s: float) -> None:
@@ -133,7 +123,6 @@ class _Row(NamedTuple):
 
 
 def _list(context: Context, client: Client, kinds: Sequence[Kind]) -> Summary:
-    """List the dumps on the hosts and in the folder."""
     rows = {
         row.dump.name: row for row in _rows_here(dumps_folder(context)) if row.dump.kind in kinds
     }

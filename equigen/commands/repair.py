@@ -28,12 +28,7 @@ from equigen.ledger.database import BESIDE, BUILDING, BUILT, is_empty, put_built
 from equigen.ledger.ledger import DOWNLOADING, LEDGER_NAME
 from equigen.repairing.damage import copy_sound, find_damage
 from equigen.repairing.inventory import CHANGED, GONE, SPOILT, CoverCounts, take_inventory
-from equigen.repairing.rebuilding import (
-    RebuiltLedger,
-    note_albums,
-    note_requests,
-    note_sets,
-)
+from equigen.repairing.rebuilding import RebuiltLedger, note_albums, note_requests, note_sets
 from equigen.storage.atomic import refuse_file
 from equigen.storage.os_errors import translating_os_errors
 from equigen.summary import Summary, as_iso

@@ -228,12 +228,7 @@ class _Layers:
         return safe_text(f"{place}: {'.'.join(keys)}: {trouble}.{more} Mend it and run again.")
 
     def refuse_unknown_variables(self) -> None:
-        """Refuse a variable with our prefix that names no table.
-
-        Raises:
-            ConfigError: there is one.
-
-        """
+        """Refuse a variable with our prefix that names no table."""
         tables = list(Settings.model_fields)
         for place, name, _ in self._variables():
             table = name.removeprefix(ENV_PREFIX).partition("__")[0].lower()

@@ -32,11 +32,7 @@ def _without_slash(url: str) -> str:
 URL_PATTERN = r"^https?://[^\s/?#]+[^\s?#]*$"
 DAY_PATTERN = r"^(\d{8})?$"
 
-BaseUrl = Annotated[
-    str,
-    StringConstraints(pattern=URL_PATTERN),
-    AfterValidator(_without_slash),
-]
+BaseUrl = Annotated[str, StringConstraints(pattern=URL_PATTERN), AfterValidator(_without_slash)]
 UserAgent = Annotated[str, StringConstraints(strip_whitespace=True)]
 
 

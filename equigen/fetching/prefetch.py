@@ -58,7 +58,6 @@ class _QueryState:
     is_cut_short: bool = False
 
     def asks(self, page: int) -> int:
-        """Return the number of requests for a page so far."""
         if page in self.pages:
             return self.pages[page].asks
         return self.blank_asks if page == 1 else 0
@@ -93,7 +92,6 @@ class _QueryState:
             self.seen[album_id] = number
 
     def forget_if_complete(self) -> None:
-        """Free `seen` once all pages came."""
         if len(self.pages) >= (self.extent.pages if self.extent else 1):
             self.seen.clear()
 

@@ -27,14 +27,7 @@ from equigen.report.pictures import (
     Thumbnails,
     covers_a_genre,
 )
-from equigen.report.tables import (
-    NO_SET,
-    By,
-    SetRow,
-    crosstab,
-    heat_map,
-    set_rows,
-)
+from equigen.report.tables import NO_SET, By, SetRow, crosstab, heat_map, set_rows
 from equigen.report.tally import Likeness, LookalikeGroup, ReportTally, lookalike_groups
 from equigen.schema import ASIDE, SETS, UNKNOWN
 from equigen.splitting.grouping import LARGEST_SHARE

@@ -56,15 +56,14 @@ class Figure(NamedTuple):
 
 
 class Sampler:
-    """Keep the lowest lots of each genre, decade and set, of all albums that are offered.
+    """Keep the `wanted` lowest lots of each genre, decade and set, of all albums that are offered.
 
-    Each of those keeps as many as `covers_a_genre` shows of that many genres, so all genres
+    Each of those keeps only as many as `covers_a_genre` shows of that many genres, so all genres
     together hold no more than `MOST_PICTURES` of a decade and a set, or one each where there are
     more genres.
     """
 
     def __init__(self, wanted: int) -> None:
-        """Keep at most `wanted` albums for each genre, decade and set."""
         self._wanted = self._most = wanted
         # Lots and albums by genre, then by decade and set, the lowest lot first.
         self._drawn: dict[str, dict[tuple[str, str], list[tuple[int, ShownAlbum]]]] = {}
