@@ -65,7 +65,6 @@ if TYPE_CHECKING:
 
 ORDER: Final = 20
 SETTINGS: Final = fetch_settings()
-NEEDS: Final = Need.WHOLE_TSV_IF_ANY | Need.KNOWN_COVERS
 
 _LABEL_FULL = "left for later (label is full)"
 _LABEL_LEFT = "left for later (with its label)"
@@ -111,7 +110,8 @@ def run(
     catalogues: AbstractContextManager[Catalogue | None] = nullcontext()
     if isinstance(source, LocalSource):
         catalogues = source.open(context)
-    with Dataset.writing(context, "fetch", NEEDS) as dataset, catalogues as catalogue:
+    needs = Need.WHOLE_TSV_IF_ANY | Need.KNOWN_COVERS
+    with Dataset.writing(context, "fetch", needs) as dataset, catalogues as catalogue:
         ledger = dataset.ledger
         ledger.remember(LAST_SOURCE, settings.fetch.source)
         if refresh and not isinstance(source, LocalSource):

@@ -104,18 +104,15 @@ def _tables(settings: Settings) -> Iterator[str]:
     for name in Settings.model_fields:
         table = getattr(settings, name)
         yield f"[{name}]"
-        subtables = []
         for key, info in type(table).model_fields.items():
             value = getattr(table, key)
-            if isinstance(value, dict):
-                subtables.append((key, value))
+            if not isinstance(value, dict):
+                yield from _setting(key, value, info)
                 continue
-            yield from _setting(key, value, info)
-        for key, hosts in subtables:
-            for host, values in hosts.items():
+            for host, limits in value.items():  # the last key, as TOML asks of subtables
                 yield f'\n[{name}.{key}."{host}"]'
-                for part, info in type(values).model_fields.items():
-                    yield f"{part} = {_toml(getattr(values, part))}  # {info.description}"
+                for part, about in type(limits).model_fields.items():
+                    yield f"{part} = {_toml(getattr(limits, part))}  # {about.description}"
         yield ""
 
 

@@ -10,7 +10,6 @@ from itertools import islice
 
 from equigen.dataset.context import BarMaker
 from equigen.fetching.paging import Extent, PageRef
-from equigen.identity.albums import Identity
 from equigen.labels.taxonomy import Label
 from equigen.ledger.ledger import Ledger
 from equigen.schema import Album, Listing
@@ -56,7 +55,7 @@ class LocalPages:
         self._index = sqlite3.connect("", isolation_level=None)  # a temporary file of SQLite's own
         self._rows: dict[PageRef, list[Listing]] = {}
         self._rows_left: dict[PageRef, int] = {}
-        self._taken: list[tuple[Album, Identity]] = []
+        self._taken: list[Album] = []
         self._items: Counter[tuple[int, int]] = Counter()
         self._facts: Counter[str] = Counter()
         try:
@@ -108,7 +107,7 @@ class LocalPages:
 
     def use(self, ref: PageRef, *, rows_left: int, taken: Sequence[Album]) -> None:
         """Note the albums that were taken from a page, and its number of unused rows."""
-        self._taken += [(album, Identity.of(album.listing, album.genre)) for album in taken]
+        self._taken += taken
         self._rows_left[ref] = rows_left
         if not rows_left:
             self._rows.pop(ref, None)

@@ -24,7 +24,6 @@ from equigen.fetching.paging import (
     to_read_again,
 )
 from equigen.http.client import Client
-from equigen.identity.albums import Identity
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import PageUse, StoredPage
 from equigen.schema import Album, Listing
@@ -128,7 +127,7 @@ class PrefetchedPages:
         self._key = cache(source.key)
         self._states: defaultdict[str, _QueryState] = defaultdict(_QueryState)
         self._uses: dict[tuple[str, int], PageUse] = {}
-        self._taken: list[tuple[Album, Identity]] = []
+        self._taken: list[Album] = []
         self._under_way: dict[PageRef, Future[tuple[StoredPage, bool]]] = {}
         # The error of each failed page, and the number of answers by then.
         self._failed: dict[PageRef, tuple[BaseException, int]] = {}
@@ -221,7 +220,7 @@ class PrefetchedPages:
         """Note the albums that were taken from a page, and its number of unused rows."""
         key, state = self._key(ref.query), self._state(ref.query)
         self._uses[key, ref.page] = PageUse(key, ref.page, rows_left)
-        self._taken += [(album, Identity.of(album.listing, album.genre)) for album in taken]
+        self._taken += taken
         page = state.pages[ref.page]
         page.rows_left, page.is_begun = rows_left, True
         if not rows_left:

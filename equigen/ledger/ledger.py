@@ -112,14 +112,13 @@ class Ledger(Database):
                  page.others, page.rows_left, asked_at, page.asks, ids),
             )  # fmt: skip
 
-    def use_pages(
-        self, uses: Iterable[PageUse], *, taken: Iterable[tuple[Album, Identity]]
-    ) -> None:
+    def use_pages(self, uses: Iterable[PageUse], *, taken: Iterable[Album]) -> None:
         """Take albums, in order, from pages and note how far these are used, all or nothing."""
         rows = [
             (who.album_id, who.artist, who.title, who.picture, who.genre, album.album_index,
              json.dumps(album.cells()))
-            for album, who in taken
+            for album in taken
+            for who in [Identity.of(album.listing, album.genre)]
         ]  # fmt: skip
         with self._transaction() as db:
             db.executemany(

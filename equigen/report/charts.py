@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_NOTHING: Final[Mapping[str, str]] = {}
 # Metadata of each file type: no date, so that the same counts make the same file.
 _METADATA: Final[Mapping[str, Mapping[str, None]]] = {
     ".png": {},
@@ -101,7 +100,7 @@ def check_chart(path: Path, own: Collection[Path]) -> None:
 
 
 def draw_bars(
-    path: Path, counts: Mapping[str, int], title: str, *, behind: Mapping[str, str] = _NOTHING
+    path: Path, counts: Mapping[str, int], title: str, *, behind: Mapping[str, str]
 ) -> None:
     """Draw a bar a count, from top to bottom, with its number and what `behind` has for its name.
 

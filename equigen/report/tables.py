@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -163,8 +163,7 @@ def natural_order(by: By, counts: Mapping[str, int]) -> list[str]:
 
 def largest_first(counts: Mapping[str, int]) -> list[str]:
     """Return the names by falling count, equal ones by name."""
-    key: Callable[[str], tuple[int, str]] = lambda name: (-counts[name], name)  # noqa: E731
-    return sorted(counts, key=key)
+    return sorted(counts, key=lambda name: (-counts[name], name))
 
 
 def _groups(totals: Mapping[str, int], most: int, others: str) -> dict[str, Sequence[int]]:

@@ -7,12 +7,11 @@ from dumpsets import dump_context
 
 from equigen.errors import StorageError
 from equigen.fetching.pending import write_pending
-from equigen.identity.albums import Identity
 from equigen.ledger.ledger import Ledger
 from equigen.schema import Album, Listing
 
 
-def albums(count: int) -> list[tuple[Album, Identity]]:
+def albums(count: int) -> list[Album]:
     """Return made-up albums."""
     nothing: tuple[str, ...] = ()
     listings = [
@@ -21,7 +20,7 @@ def albums(count: int) -> list[tuple[Album, Identity]]:
         for n in range(count)
     ]  # fmt: skip
     return [
-        (Album(each, album_index=at, genre="Jazz", year="2010"), Identity.of(each, "Jazz"))
+        Album(each, album_index=at, genre="Jazz", year="2010")
         for at, each in enumerate(listings, start=1)
     ]
 

@@ -14,7 +14,6 @@ from formats import FORMAT_5
 
 from equigen import interrupts
 from equigen.errors import LedgerError
-from equigen.identity.albums import Identity
 from equigen.ledger import database, ledger
 from equigen.ledger.ledger import LAST_FETCH, LAST_REFRESH, Ledger
 from equigen.ledger.models import (
@@ -49,8 +48,7 @@ def test_a_page_is_used_up_row_by_row(path: Path) -> None:
         assert ledger.listings("q", 1) == list(LISTINGS)
         assert [page.begun for page in ledger.page_extents()] == [False]
         album = Album(LISTINGS[0], album_index=1, genre="Jazz", year="1999")
-        taken = [(album, Identity.of(album.listing, "Jazz"))]
-        ledger.use_pages([PageUse("q", 1, rows_left=2)], taken=taken)
+        ledger.use_pages([PageUse("q", 1, rows_left=2)], taken=[album])
     with Ledger(path) as ledger:
         assert ledger.listings("q", 1) == list(LISTINGS[3:])
         assert [page.begun for page in ledger.page_extents()] == [True]

@@ -93,7 +93,7 @@ def test_names_are_written_as_they_are(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         draw_heat_map(tmp_path / "x.svg", table, "x")
-        draw_bars(tmp_path / "x.png", dict.fromkeys(names, 1), "x")
+        draw_bars(tmp_path / "x.png", dict.fromkeys(names, 1), "x", behind={})
     written = texts(tmp_path / "x.svg")
     for name in ("A$AP $x^2$", "two lines", "L" * 33 + "…", "日本の歌 \U000105c0", "_private"):
         assert f"{name}  (5)" in written
@@ -114,11 +114,11 @@ def test_any_number_of_names_fits_on_a_chart(tmp_path: Path) -> None:
             if file.stem == "map":
                 draw_heat_map(file, table, "albums")
             else:
-                draw_bars(file, table.row_totals, "albums")
+                draw_bars(file, table.row_totals, "albums", behind={})
             with Image.open(file) as picture:
                 sizes.append(max(picture.size))
     assert 100 < min(sizes) < max(sizes) < 8_000
-    draw_bars(tmp_path / "x.svg", table.row_totals, "albums")
+    draw_bars(tmp_path / "x.svg", table.row_totals, "albums", behind={})
     assert "441 others" in texts(tmp_path / "x.svg")
 
 
@@ -126,7 +126,7 @@ def test_a_chart_that_can_not_be_written_leaves_the_old_one(tmp_path: Path) -> N
     """One error that names the place."""
     (tmp_path / "x.png").mkdir()
     with pytest.raises(StorageError, match=r"x\.png"):
-        draw_bars(tmp_path / "x.png", {"Jazz": 1}, "x")
+        draw_bars(tmp_path / "x.png", {"Jazz": 1}, "x", behind={})
     assert [file.name for file in tmp_path.iterdir()] == ["x.png"]
 
 
