@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 
 from equigen.errors import HttpStatusError
 from equigen.labels.taxonomy import Label
-from equigen.schema import Listing
 from equigen.sources.base import Page, Query
 
 NOT_FOUND, FORBIDDEN = 404, 403
@@ -195,9 +194,9 @@ class PagePlan:
         return min(extent.items, max(self.reach, held))
 
 
-def rows_expected(extent: Extent, page: int, *, page_size: int, reach: int) -> int:
+def rows_expected(items: int, page: int, *, page_size: int, reach: int) -> int:
     """Return the number of results that a page must have by its own count for the query."""
-    return max(0, min(page_size, min(extent.items, reach) - (page - 1) * page_size))
+    return max(0, min(page_size, min(items, reach) - (page - 1) * page_size))
 
 
 def to_read_again(states: Mapping[int, PageState]) -> list[int]:
@@ -249,20 +248,20 @@ def merge(first: Page, second: Page) -> Page:
 
 def redact(page: Page, hide: Callable[[str], str]) -> Page:
     """Hide secrets in a page's texts, since a service may quote the credentials it was sent."""
-    return replace(page, listings=tuple(_redacted(each, hide) for each in page.listings))
-
-
-def _redacted(listing: Listing, hide: Callable[[str], str]) -> Listing:
-    return replace(
-        listing,
-        artist=hide(listing.artist),
-        title=hide(listing.title),
-        image_url=hide(listing.image_url),
-        genres=tuple(map(hide, listing.genres)),
-        styles=tuple(map(hide, listing.styles)),
-        country=hide(listing.country),
-        formats=tuple(map(hide, listing.formats)),
-    )
+    listings = [
+        replace(
+            each,
+            artist=hide(each.artist),
+            title=hide(each.title),
+            image_url=hide(each.image_url),
+            genres=tuple(map(hide, each.genres)),
+            styles=tuple(map(hide, each.styles)),
+            country=hide(each.country),
+            formats=tuple(map(hide, each.formats)),
+        )
+        for each in page.listings
+    ]
+    return replace(page, listings=tuple(listings))
 
 
 def is_past_the_end(err: HttpStatusError) -> bool:

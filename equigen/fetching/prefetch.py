@@ -377,8 +377,7 @@ class PrefetchedPages:
         """Tell whether a page has fewer results than by its own count, or doesn't exist."""
         if ref.page > 1 and not page.pages:
             return True
-        extent = Extent(page.items, page.pages)
-        expected = rows_expected(extent, ref.page, page_size=self.page_size, reach=self.reach)
+        expected = rows_expected(page.items, ref.page, page_size=self.page_size, reach=self.reach)
         return rows_of(page) < expected
 
     def _blank_error(self, page: Page, ref: PageRef) -> BadBodyError | None:
