@@ -137,17 +137,10 @@ def next_time(of_day: time, now: datetime, zone: tzinfo | None = None) -> dateti
     counts both times; a skipped one is taken as if they had not been put forward yet.
     """
     today = now.astimezone(zone).date()
-    days = [today + timedelta(days=count) for count in range(_DAYS_LOOKED_AT)]
-    moments = {moment for day in days for moment in _moments(datetime.combine(day, of_day), zone)}
+    moments = []
+    for count in range(_DAYS_LOOKED_AT):
+        wall = datetime.combine(today + timedelta(days=count), of_day)
+        first, second = (wall.replace(fold=fold, tzinfo=zone).astimezone(UTC) for fold in (0, 1))
+        # The second is earlier where the time is skipped, and shows another one.
+        moments += [first, max(first, second)]
     return min(moment for moment in moments if moment > now)
-
-
-def _moments(wall: datetime, zone: tzinfo | None) -> set[datetime]:
-    """Return the moments of a wall-clock time: one, two, or, if skipped, the one it would have."""
-    first, second = (wall.replace(fold=fold, tzinfo=zone).astimezone(UTC) for fold in (0, 1))
-    shown = {
-        moment
-        for moment in (first, second)
-        if moment.astimezone(zone).replace(tzinfo=None, fold=0) == wall
-    }
-    return shown or {first}

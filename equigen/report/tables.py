@@ -166,17 +166,13 @@ def largest_first(counts: Mapping[str, int]) -> list[str]:
     return sorted(counts, key=lambda name: (-counts[name], name))
 
 
-def _groups(totals: Mapping[str, int], most: int, others: str) -> dict[str, Sequence[int]]:
+def _groups(totals: Mapping[str, int], most: int, others: str) -> dict[str, list[int]]:
     """Return the positions that are shown together, by the name they are shown under."""
-    names = list(totals)
-    if len(names) <= most:
-        return {name: [at] for at, name in enumerate(names)}
-    shown = {*largest_first(totals)[: most - 1]}
-    groups: dict[str, Sequence[int]] = {
-        name: [at] for at, name in enumerate(names) if name in shown
-    }
-    rest = [at for at, name in enumerate(names) if name not in shown]
-    name = f"{len(rest):,} {others}"
-    while name in groups:  # a real one is called the same
-        name = f"({name})"
-    return {**groups, name: rest}
+    shown = {*totals} if len(totals) <= most else {*largest_first(totals)[: most - 1]}
+    groups = {name: [at] for at, name in enumerate(totals) if name in shown}
+    if rest := [at for at, name in enumerate(totals) if name not in shown]:
+        name = f"{len(rest):,} {others}"
+        while name in groups:  # a real one is called the same
+            name = f"({name})"
+        groups[name] = rest
+    return groups
