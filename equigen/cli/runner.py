@@ -388,19 +388,18 @@ class _CommandLine:
             self.log.tell_error(end.error, exit_code=end.code, stage=self.execution.stage)
         line = f"{self.name}: ended with {end.code}"
         if self.execution.summaries:
-            line = in_one_line(self.name, self.execution.summaries, broken=self._broken(end))
+            line = self._line(end)
         took_s = round(monotonic() - began_s, 1)
         tell("run ended", line, exit_code=end.code, took_s=took_s, error=end.error)
 
-    def _broken(self, end: _End) -> str:
-        if not end.error:
-            return ""
+    def _line(self, end: _End) -> str:
         how = "stopped" if end.code == EXIT_INTERRUPTED else "failed"
-        return f"{self.execution.stage} {how}".strip()
+        broken = f"{self.execution.stage} {how}".strip() if end.error else ""
+        return in_one_line(self.name, self.execution.summaries, broken=broken)
 
     def _show_end(self, end: _End) -> None:
         """Print the result of the whole command: as JSON, or as one line with --quiet."""
         if self.common.json and (self.execution.is_recipe or self.execution.summaries):
             put(json.dumps(self.execution.as_json(end.code, end.error), indent=2))
         elif self.common.quiet and self.execution.summaries:
-            put(in_one_line(self.name, self.execution.summaries, broken=self._broken(end)))
+            put(self._line(end))
