@@ -28,7 +28,7 @@ from equigen.report.pictures import (
     covers_a_genre,
 )
 from equigen.report.tables import NO_SET, By, SetRow, crosstab, heat_map, set_rows
-from equigen.report.tally import Likeness, LookalikeGroup, ReportTally, lookalike_groups
+from equigen.report.tally import Likeness, LookalikeGroup, ReportTally
 from equigen.schema import ASIDE, SETS, UNKNOWN
 from equigen.splitting.grouping import LARGEST_SHARE
 from equigen.storage.below import open_regular
@@ -72,7 +72,7 @@ def _sha256(tsv: Path) -> str:
 
 def _findings(dataset: Dataset, sha256: str, tally: ReportTally, covers: int) -> Findings:
     context, ratio = dataset.context, dataset.context.settings.split.ratio
-    groups = lookalike_groups(tally.alike, tally.likeness, tally.groups.values())
+    groups = tally.lookalike_groups()
     conflicts = [group for group in groups if len(group.labels) > 1]
     sheets, pictured = _pictures(context, tally, groups[:_MOST_GROUPS], covers)
     table = crosstab(tally.cells, By.LABEL, By.DECADE)

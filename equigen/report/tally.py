@@ -1,7 +1,7 @@
 """Add up the figures of a report in one pass over the rows."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -14,13 +14,6 @@ from equigen.schema import SETS, decade_of, safe_text
 
 _MOST_SHOWN_CHARS = 160
 _NO_HOST = "no address"
-
-
-class Cause(NamedTuple):
-    """Reason why a cover isn't there, and the host that was asked for it."""
-
-    reason: str
-    host: str
 
 
 class Likeness(NamedTuple):
@@ -45,7 +38,8 @@ class ReportTally:
     Of the ledger are, all empty where there is none: the name of a file's group by its sha256
     (`groups`), the `likeness` of each group, the paths of covers whose bytes another has as well
     (`identical`), the groups of the last `split`, and some `dates` by their names. `cells` counts
-    albums by genre and decade, `sets` covers by genre and set.
+    albums by genre and decade, `sets` covers by genre and set, `causes` covers that aren't there by
+    reason and host.
     """
 
     sampler: Sampler
@@ -61,7 +55,7 @@ class ReportTally:
     size_bytes: int = 0
     cells: Counter[tuple[str, str]] = field(default_factory=Counter)
     labels: set[str] = field(default_factory=set)
-    causes: Counter[Cause] = field(default_factory=Counter)
+    causes: Counter[tuple[str, str]] = field(default_factory=Counter)
     hosts: Counter[str] = field(default_factory=Counter)
     sets: Counter[tuple[str, str]] = field(default_factory=Counter)
     alike: dict[str, dict[str, ShownAlbum]] = field(default_factory=dict)
@@ -81,9 +75,9 @@ class ReportTally:
         if cover and cover.status == OK:
             self._take_cover(row, cover, set_name)
         elif cover:
-            self.causes[Cause(cover.reason, host)] += 1
+            self.causes[cover.reason, host] += 1
         elif has_no_cover(row.url):
-            self.causes[Cause("no picture", host)] += 1
+            self.causes["no picture", host] += 1
         else:
             self.waiting += 1
 
@@ -100,6 +94,23 @@ class ReportTally:
             group = cover.sha256
         if group:
             self.alike.setdefault(group, {})[row.path] = shown
+
+    def lookalike_groups(self) -> "list[LookalikeGroup]":
+        """Return the groups of at least two albums, the largest first.
+
+        Groups that stand in `groups` were found by looks, the others by bytes.
+        """
+        by_looks = frozenset(self.groups.values())
+        groups = []
+        for name, albums in sorted(self.alike.items()):
+            ordered = sorted(
+                albums.values(),
+                key=lambda album: (album.genre, album.label, album.year, album.path),
+            )
+            if len(ordered) > 1:
+                how = self.likeness.get(name, Likeness()) if name in by_looks else None
+                groups.append(LookalikeGroup(tuple(ordered), how))
+        return sorted(groups, key=lambda group: -len(group.albums))
 
 
 def _short(text: str) -> str:
@@ -125,25 +136,3 @@ class LookalikeGroup:
         """The sets that its albums are in."""
         there = {album.set_name for album in self.albums}
         return tuple(name for name in SETS if name in there)
-
-
-def lookalike_groups(
-    members: Mapping[str, Mapping[str, ShownAlbum]],
-    likeness: Mapping[str, Likeness],
-    names: Iterable[str],
-) -> list[LookalikeGroup]:
-    """Return the groups of at least two albums, the largest first.
-
-    `members` are the albums by group and path; groups that stand in `names` were found by looks,
-    the others by bytes.
-    """
-    by_looks = frozenset(names)
-    groups = []
-    for name, albums in sorted(members.items()):
-        ordered = sorted(
-            albums.values(), key=lambda album: (album.genre, album.label, album.year, album.path)
-        )
-        if len(ordered) > 1:
-            how = likeness.get(name, Likeness()) if name in by_looks else None
-            groups.append(LookalikeGroup(tuple(ordered), how))
-    return sorted(groups, key=lambda group: -len(group.albums))

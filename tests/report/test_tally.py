@@ -1,7 +1,7 @@
 """Groups of look-alikes."""
 
-from equigen.report.pictures import ShownAlbum
-from equigen.report.tally import Likeness, lookalike_groups
+from equigen.report.pictures import Sampler, ShownAlbum
+from equigen.report.tally import Likeness, LookalikeGroup, ReportTally
 
 
 def albums(*places: str) -> dict[str, ShownAlbum]:
@@ -15,6 +15,11 @@ def albums(*places: str) -> dict[str, ShownAlbum]:
     return found
 
 
+def of_one(*places: str) -> list[LookalikeGroup]:
+    """Return the groups of albums that have the same bytes."""
+    return ReportTally(Sampler(0), alike={"a": albums(*places)}).lookalike_groups()
+
+
 def test_groups_are_largest_first_and_know_how_they_were_found() -> None:
     """By looks with their likeness, by bytes without one; one album is no group."""
     members = {
@@ -23,7 +28,8 @@ def test_groups_are_largest_first_and_know_how_they_were_found() -> None:
         "c": albums("Rock val", "Jazz train", "Rock val"),
     }
     likeness = {"c": Likeness().and_also(3, 0.98).and_also(1, 0.95)}
-    found = lookalike_groups(members, likeness, ["c"])
+    tally = ReportTally(Sampler(0), groups={"0" * 64: "c"}, likeness=likeness, alike=members)
+    found = tally.lookalike_groups()
     assert [len(group.albums) for group in found] == [3, 2]
     assert [group.likeness for group in found] == [Likeness(3, 0.95), None]
     assert [group.labels for group in found] == [("Jazz", "Rock"), ("Jazz",)]
@@ -32,13 +38,13 @@ def test_groups_are_largest_first_and_know_how_they_were_found() -> None:
 
 def test_to_be_set_aside_is_no_set() -> None:
     """A group is torn by two sets, not by what is in none."""
-    (group,) = lookalike_groups({"a": albums("Jazz train", "Jazz aside", "Jazz ")}, {}, [])
+    (group,) = of_one("Jazz train", "Jazz aside", "Jazz ")
     assert group.sets == ("train",)
 
 
 def test_two_labels_in_one_genre_are_a_conflict() -> None:
     """World styles share a folder, and are classes of their own."""
-    (same,) = lookalike_groups({"a": albums("World:Salsa", "World:Salsa")}, {}, [])
-    (divided,) = lookalike_groups({"a": albums("World:Salsa", "World:Bolero")}, {}, [])
+    (same,) = of_one("World:Salsa", "World:Salsa")
+    (divided,) = of_one("World:Salsa", "World:Bolero")
     assert same.labels == ("Salsa",)
     assert divided.labels == ("Bolero", "Salsa")
