@@ -115,7 +115,7 @@ def run_stage(
     module = command.load()
     flags, values = _sorted_out(name, module, settings)
     if directory is not None:
-        if "directory" in inspect.signature(module.run).parameters:
+        if "directory" in own_flags(module):
             values["directory"] = Path(directory)
         else:
             flags.setdefault("dataset", {}).update(_folder_flag(directory)["dataset"])

@@ -22,7 +22,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, nullcont
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Final, cast
+from typing import Annotated, Final, cast
 
 import typer
 
@@ -49,6 +49,7 @@ from equigen.http.client import Client
 from equigen.http.limits import Patience
 from equigen.labels.taxonomy import Label
 from equigen.ledger.ledger import LAST_SOURCE, Ledger
+from equigen.schema import Album
 from equigen.sources.base import (
     Catalogue,
     LocalSource,
@@ -59,9 +60,6 @@ from equigen.sources.base import (
     open_named,
 )
 from equigen.summary import Summary, Table
-
-if TYPE_CHECKING:
-    from equigen.schema import Album
 
 ORDER: Final = 20
 SETTINGS: Final = fetch_settings()
@@ -258,7 +256,7 @@ class _Work:
         new = 0 if ref in self.opened else len(listings)
         self.opened.add(ref)
         self.read += new
-        taken: list[Album] = []
+        taken = list[Album]()
         used = 0
         for listing in listings:
             if len(taken) == most:

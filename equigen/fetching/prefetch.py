@@ -61,10 +61,6 @@ class _QueryState:
             return self.pages[page].asks
         return self.blank_asks if page == 1 else 0
 
-    def is_pending(self, ref: PageRef) -> bool:
-        """Tell whether a page is to be read again and wasn't yet."""
-        return ref.again and self.asks(ref.page) == 1
-
     def note(self, page: StoredPage) -> None:
         """Take note of a page that came; it takes the place of an earlier answer."""
         if page.page == 1:
@@ -165,15 +161,13 @@ class PrefetchedPages:
 
     def rows_left(self, ref: PageRef) -> int | None:
         """Return the number of unused rows of a page; None before it came."""
-        state = self._state(ref.query)
-        page = state.pages.get(ref.page)
-        return page.rows_left if page and not state.is_pending(ref) else None
+        page = self._page(ref)
+        return page.rows_left if page else None
 
     def begun(self, ref: PageRef) -> bool:
         """Tell whether some rows of a page were used."""
-        state = self._state(ref.query)
-        page = state.pages.get(ref.page)
-        return page is not None and page.is_begun and not state.is_pending(ref)
+        page = self._page(ref)
+        return page is not None and page.is_begun
 
     def moved(self, query: Query) -> Sequence[int]:
         """Return the pages to read again because the results moved since they were read.
@@ -241,6 +235,11 @@ class PrefetchedPages:
 
     def _state(self, query: Query) -> _QueryState:
         return self._states[self._key(query)]
+
+    def _page(self, ref: PageRef) -> PageState | None:
+        page = self._state(ref.query).pages.get(ref.page)
+        is_to_come = page and ref.again and page.asks == 1
+        return None if is_to_come else page
 
     def _raise_if_over(self) -> None:
         if self._is_over():
