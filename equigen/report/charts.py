@@ -183,7 +183,6 @@ def _figure(width_in: float, height_in: float) -> Iterator["Figure"]:
     The size is that of the field of bars or cells; what stands around it is added.
     """
     import matplotlib as mpl  # noqa: PLC0415  (optional, and heavy)
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
     from matplotlib.font_manager import get_font_names  # noqa: PLC0415
 
@@ -206,7 +205,6 @@ def _figure(width_in: float, height_in: float) -> Iterator["Figure"]:
         )
         figure = Figure((width_in, height_in))
         figure.subplots_adjust(0, 0, 1, 1)
-        FigureCanvasAgg(figure)
         yield figure
 
 
@@ -214,8 +212,7 @@ def _bare_axes(figure: "Figure", title: str) -> "Axes":
     axes = figure.add_subplot()
     axes.set_title(title, loc="left", fontsize=11, fontweight="bold", pad=9)
     axes.tick_params(length=0, pad=5)
-    for side in axes.spines.values():
-        side.set_visible(False)
+    axes.spines[:].set_visible(False)
     return axes
 
 
