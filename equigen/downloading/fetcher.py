@@ -46,8 +46,7 @@ from equigen.identity.pictures import is_placeholder, picture_key
 from equigen.images.check import BROKEN as TORN
 from equigen.images.check import EMPTY, NOT_A_PICTURE, Picture, check_picture
 from equigen.ledger.models import BROKEN, FAILED, MISSING, OK, REFUSED
-from equigen.storage.atomic import make_folder, open_new
-from equigen.storage.os_errors import translating_os_errors
+from equigen.storage.os_errors import WRITTEN, denial
 
 # Statuses of a picture that the host doesn't have.
 _MISSING = frozenset({400, 404, 410})
@@ -77,7 +76,6 @@ class Fetcher:
     client: Client
     settings: ExecutorSettings
     renew: Callable[[Job], str] = lambda _job: ""
-    _folders_made: set[str] = field(default_factory=set)
     _decoding: threading.Lock = field(default_factory=threading.Lock)
 
     def do(self, job: Job) -> JobResult:
@@ -176,7 +174,7 @@ class Fetcher:
         """Make the further sizes of a cover whose original is here."""
         job, result.status = result.job, SPOILT
         with suppress(OSError, PictureError):
-            picture = self._check(Path(job.source).read_bytes())
+            picture = self._check(job.source.read() if job.source else b"")
             if picture.sha256 == job.sha256:
                 self._write(job, picture.files)
                 result.status = OK
@@ -192,14 +190,11 @@ class Fetcher:
         places = zip(settings.folders, files, settings.renderings, strict=True)
         for folder, data, rendering in islice(places, job.kind == MAKE, None):
             target = target_of(folder, job.path, rendering)
-            parent = target.rpartition("/")[0]
-            # Strings: Path objects would take longer than the writing.
-            with translating_os_errors(Path(target)):
-                if parent not in self._folders_made:
-                    make_folder(Path(parent), within=folder)
-                    self._folders_made.add(parent)
-                with open_new(beside(target, settings.run, job.ticket)) as file:
+            try:
+                with beside(target, settings.run, job.ticket).create() as file:
                     file.write(data)
+            except OSError as err:
+                raise denial(err, Path(target), WRITTEN) from err
 
 
 def _note_failure(result: JobResult, err: EquigenError) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from equigen.http.limits import HostPolicy, Patience
 from equigen.images.rendering import Demands, Rendering
+from equigen.storage.below import FileBelow
 
 if TYPE_CHECKING:
     from equigen.downloading.engines.processes import ProcessExecutor
@@ -61,7 +62,7 @@ class Job(_Compact):
     url: str
     host: str
     kind: str = FETCH
-    source: str = ""
+    source: FileBelow | None = None
     sha256: str = ""
     etag: str = ""
     last_modified: str = ""
@@ -132,11 +133,12 @@ class ExecutorSettings:
     join_log: Callable[[], None] | None = None
 
 
-def beside(target: str, run: str, ticket: int) -> str:
-    """Return the hidden path beside a target where a file waits until the ledger has its cover."""
-    return f"{target.rpartition('/')[0]}/{UNPLACED}{run}-{ticket}"
+def beside(target: FileBelow, run: str, ticket: int) -> FileBelow:
+    """Return the hidden file beside a target that waits there until the ledger has its cover."""
+    label = target.path.rpartition("/")[0]
+    return FileBelow(target.root, f"{label}/{UNPLACED}{run}-{ticket}")
 
 
-def target_of(folder: Path, path: str, rendering: Rendering) -> str:
-    """Return the path of a cover's file in a rendering."""
-    return f"{folder}/{path.rpartition('.')[0]}{rendering.suffix}"
+def target_of(folder: Path, path: str, rendering: Rendering) -> FileBelow:
+    """Return a cover's file in a rendering."""
+    return FileBelow(folder, f"{path.rpartition('.')[0]}{rendering.suffix}")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers
@@ -23,6 +23,9 @@ from equigen.identity.pictures import host_of
 from equigen.images.rendering import Rendering, first_made, has_all, made_by
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import FAILED, OK, Cover, FileOf
+
+if TYPE_CHECKING:
+    from equigen.storage.below import FileBelow
 
 _BATCH_ROWS = 1000
 # Size of a file that is unknown, or was made otherwise.
@@ -127,8 +130,9 @@ class Worklist:
 
     def fetch_instead(self, job: Job) -> None:
         """Fetch a cover whose original, of which sizes were to be made, isn't what it was."""
-        self.store.put_away_spoilt(Path(job.source))
-        self._add(replace(job, kind=FETCH, host=host_of(job.url), source="", sha256=""))
+        if job.source:
+            self.store.put_away_spoilt(job.source)
+        self._add(replace(job, kind=FETCH, host=host_of(job.url), source=None, sha256=""))
 
     def renew(self, job: Job, refused: int, queue: str) -> None:
         """Let a refused address be asked for, in a queue of its own: its source is asked first."""
@@ -215,7 +219,7 @@ class Worklist:
             original = self.store.find(row.path, cover.size_bytes)
             if original and first_made(cover.rendering) == Rendering().key:
                 # It lies here: all that it can lack are further sizes.
-                job.kind, job.source, job.sha256 = MAKE, str(original), cover.sha256
+                job.kind, job.source, job.sha256 = MAKE, original, cover.sha256
                 job.host = ""  # no host is asked, so that none's limits count
             elif not original:
                 self.store.put_away_unfit(row.path, cover.size_bytes)
@@ -236,7 +240,7 @@ class Worklist:
         covers = self.ledger.covers_at(FileOf(row.picture, row.path) for row in rows)
         odd = [row for row in rows if row.path not in covers]
         rows = [row for row in rows if row.path in covers]
-        files: list[list[Path]] = [[] for _ in rows]
+        files: list[list[FileBelow]] = [[] for _ in rows]
         if self.verify:
             with ThreadPoolExecutor(_HASHING_THREADS) as pool:
                 find = self.store.spoilt_files

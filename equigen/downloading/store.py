@@ -1,8 +1,8 @@
 """Store the files of the covers: find, place, move, link and set them aside."""
 
-import filecmp
 import hashlib
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,8 +15,7 @@ from equigen.images.rendering import Demands, Rendering
 from equigen.ledger.ledger import SPLIT_LINK, Ledger
 from equigen.ledger.models import Cover, FileOf
 from equigen.schema import Link
-from equigen.storage.atomic import copy_file, make_folder, move_file
-from equigen.storage.below import UNFINISHED
+from equigen.storage.below import FileBelow, folders_below
 from equigen.storage.os_errors import NO_LINKS, READ, WRITTEN, denial, translating_os_errors
 
 ANY_PICTURE = Demands(min_size_px=1, max_pixels=10**9)
@@ -33,8 +32,8 @@ class _StorePlace:
     def aside(self) -> "_StorePlace":
         return replace(self, folder=self.folder.with_name(self.folder.name + "_set_aside"))
 
-    def file(self, path: str) -> Path:
-        return Path(target_of(self.folder, path, self.rendering))
+    def file(self, path: str) -> FileBelow:
+        return target_of(self.folder, path, self.rendering)
 
 
 @dataclass(slots=True)
@@ -75,26 +74,27 @@ class CoverStore:
         """Tell whether all of a cover's files are there, the first as large as it was."""
         others = self._places[1:]
         return self.fits_first(path, size_bytes) and (
-            not others or all(place.file(path).is_file() for place in others)
+            not others or all(place.file(path).exists() for place in others)
         )
 
     def fits_first(self, path: str, size_bytes: int) -> bool:
         """Tell whether a cover's first file is there, as large as it was."""
-        # Asked of every cover at every start: a Path for each would take as long as the disk.
-        return _fits(f"{self._images}/{path}", size_bytes) or (
+        # Asked of every cover at every start: opening its folder each time would take as long as
+        # the disk. What isn't so when it is read is noticed there.
+        return _has_size(f"{self._images}/{path}", size_bytes) or (
             path in self._sets and _fits(self._moved(path), size_bytes)
         )
 
-    def find(self, path: str, size_bytes: int) -> Path | None:
-        """Return the path of a cover's first file of such a size, if there is one."""
+    def find(self, path: str, size_bytes: int) -> FileBelow | None:
+        """Return a cover's first file of such a size, if there is one."""
         everywhere = (self._first.file(path), self._moved(path), self._first.aside.file(path))
         return next((file for file in everywhere if _fits(file, size_bytes)), None)
 
-    def aside(self, path: str) -> Path:
-        """Return the path of a cover's file once it is set aside."""
+    def aside(self, path: str) -> FileBelow:
+        """Return a cover's file once it is set aside."""
         return self._first.aside.file(path)
 
-    def spoilt_files(self, path: str, cover: Cover) -> list[Path]:
+    def spoilt_files(self, path: str, cover: Cover) -> list[FileBelow]:
         """Return the files of a good cover that are not what they were, by reading all of them.
 
         The first must hold the bytes that were fetched; further sizes must decode.
@@ -105,13 +105,13 @@ class CoverStore:
         first = self.find(path, cover.size_bytes)
         for file in filter(None, [first, *(place.file(path) for place in self._places[1:])]):
             try:
-                body = file.read_bytes()
+                body = file.read()
                 if file != first:
                     check_picture(body, ANY_PICTURE)
                 elif hashlib.sha256(body).hexdigest() != cover.sha256:
                     spoilt.append(file)
             except PermissionError as err:  # it can't be read, and may be good
-                raise denial(err, file, READ) from err
+                raise denial(err, Path(file), READ) from err
             except (OSError, PictureError):
                 spoilt.append(file)
         return spoilt
@@ -130,15 +130,14 @@ class CoverStore:
         for place in self._places:
             target = place.file(path)
             files = (source,) if place is self._first else (place.file(old), place.aside.file(old))
-            origin = next((file for file in files if file.is_file()), None)
+            origin = next((file for file in files if file.exists()), None)
             if origin is None or origin == target:
                 continue
-            if moves:
-                _move(origin, target, within=place.folder)
-                continue
-            make_folder(target.parent, within=place.folder)
-            with translating_os_errors(target):
-                copy_file(origin, target)
+            with translating_os_errors(Path(target)):
+                if moves:
+                    origin.move(target)
+                    continue
+                origin.copy(target)
             if self.links:
                 self._link(origin, target)
         moved_from = old if moves and old != path else ""
@@ -149,7 +148,7 @@ class CoverStore:
         for place in self._places[job.kind == MAKE :]:
             target = target_of(place.folder, job.path, place.rendering)
             try:
-                os.replace(beside(target, self.run, job.ticket), target)  # noqa: PTH105  (as in `fits`)
+                beside(target, self.run, job.ticket).move(target)
             except OSError as err:
                 raise denial(err, Path(target), WRITTEN) from err
 
@@ -166,28 +165,26 @@ class CoverStore:
         for path, size_bytes in files:
             home, aside = self.find(path, size_bytes), self._first.aside.file(path)
             if home and home != aside:
-                _move(home, aside, within=self._first.aside.folder)
+                _move(home, aside)
                 moved += 1
             for place in self._places[1:]:
-                if place.file(path).is_file():
-                    _move(place.file(path), place.aside.file(path), within=place.aside.folder)
+                if place.file(path).exists():
+                    _move(place.file(path), place.aside.file(path))
         return moved
 
-    def put_away_spoilt(self, file: Path) -> None:
+    def put_away_spoilt(self, file: FileBelow) -> None:
         """Set aside a file that lies in a good cover's place and isn't that cover."""
-        roots = [place.folder for place in self._places]
-        roots += [self.context.split / name for name in set(self._sets.values())]
-        root = next((root for root in roots if file.is_relative_to(root)), None)
-        if root and file.is_file():
-            path = file.relative_to(root).with_suffix(f".{root.name}.spoilt")
-            aside = self._first.aside.folder
-            _move(file, aside / path, within=aside)
+        aside = self._first.aside.folder
+        if file.root != aside and file.exists():
+            *above, label, name = file.path.split("/")
+            end = f"{above[0] if above else file.root.name}.spoilt"
+            _move(file, FileBelow(aside, f"{label}/{name.rpartition('.')[0]}.{end}"))
             self.spoilt += 1
 
     def put_away_unfit(self, path: str, size_bytes: int) -> None:
         """Set aside files that lie in a good cover's place and have another size."""
         for file in (self._first.file(path), self._moved(path)):
-            if file.is_file() and not _fits(file, size_bytes):
+            if file.exists() and not _fits(file, size_bytes):
                 self.put_away_spoilt(file)
 
     def link_identical(self) -> None:
@@ -195,19 +192,18 @@ class CoverStore:
         for first, *others in self.ledger.identical_covers():
             for place in self._places:
                 for other in others:
-                    if place.file(other).is_file():
-                        make_folder(place.file(other).parent, within=place.folder)
+                    if place.file(other).exists():
                         self._link(place.file(first), place.file(other))
 
     def sweep(self) -> None:
         """Remove the unplaced files of an earlier run that was killed."""
-        for images in (place.folder for place in self._places if place.folder.is_dir()):
-            with translating_os_errors(images, READ):
-                folders = [each for each in images.iterdir() if not each.is_symlink()]
-            for folder in filter(Path.is_dir, folders):
-                for name in os.listdir(folder):  # noqa: PTH208  (a million names, few of them ours)
-                    if name.startswith(UNPLACED):
-                        (folder / name).unlink(missing_ok=True)
+        for place in self._places:
+            with translating_os_errors(place.folder, READ):
+                for label in folders_below(place.folder):
+                    # A million names, few of them ours.
+                    for name in os.listdir(place.folder / label):  # noqa: PTH208
+                        if name.startswith(UNPLACED):
+                            FileBelow(place.folder, f"{label}/{name}").remove()
 
     def notes(self) -> list[str]:
         """Return notes on files that were set aside or linked."""
@@ -225,35 +221,40 @@ class CoverStore:
             notes.append("not all identical covers could be linked: the file system refuses")
         return notes
 
-    def _link(self, first: Path, other: Path) -> None:
-        copy = other.with_name(UNFINISHED)
+    def _link(self, first: FileBelow, other: FileBelow) -> None:
         try:
-            if not first.samefile(other) and filecmp.cmp(first, other, shallow=False):
-                copy.unlink(missing_ok=True)
-                copy.hardlink_to(first)
-                copy.replace(other)
+            if not first.is_same_as(other) and first.read() == other.read():
+                first.link(other)
                 self.linked += 1
         except FileNotFoundError:
             return
         except OSError as err:
             if err.errno not in NO_LINKS:
-                raise denial(err, other, WRITTEN) from err
+                raise denial(err, Path(other), WRITTEN) from err
             self.has_links = False
 
-    def _moved(self, path: str) -> Path:
-        return self.context.split / self._sets.get(path, "") / path
+    def _moved(self, path: str) -> FileBelow:
+        """Return a cover's file in its set; one that no set took has no such file."""
+        return FileBelow(self.context.split, f"{self._sets.get(path, 'none')}/{path}")
 
 
-def _fits(file: str | Path, size_bytes: int) -> bool:
+def _has_size(file: str, size_bytes: int) -> bool:
     try:
-        return os.stat(file).st_size == size_bytes  # noqa: PTH116  (of a string, too)
+        found = os.lstat(file)
     except PermissionError as err:  # it may be there, and must not be fetched again
         raise denial(err, Path(file), READ) from err
     except OSError:
         return False
+    return found.st_size == size_bytes and stat.S_ISREG(found.st_mode)
 
 
-def _move(source: Path, target: Path, *, within: Path) -> None:
-    make_folder(target.parent, within=within)
-    with translating_os_errors(target):
-        move_file(source, target)
+def _fits(file: FileBelow, size_bytes: int) -> bool:
+    try:
+        return file.size_bytes() == size_bytes
+    except PermissionError as err:
+        raise denial(err, Path(file), READ) from err
+
+
+def _move(source: FileBelow, target: FileBelow) -> None:
+    with translating_os_errors(Path(target)):
+        source.move(target)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import NamedTuple
 
 from equigen.dataset.context import Context
@@ -26,6 +25,7 @@ from equigen.images.rendering import Fit, Rendering, made_by
 from equigen.ledger.ledger import SPLIT_LINK, Ledger
 from equigen.ledger.models import OK, Cover, FileOf
 from equigen.schema import SETS, Link
+from equigen.storage.below import FileBelow
 from equigen.storage.os_errors import translating_read_errors
 
 _BATCH = 500
@@ -61,7 +61,7 @@ class _FileNow(NamedTuple):
     decoded or doesn't decode.
     """
 
-    file: Path | None
+    file: FileBelow | None
     sha256: str = ""
     size_bytes: int = 0
     fits: bool = False
@@ -145,7 +145,7 @@ class _Inventory:
             file = self._file(row.path)
             if file is None:
                 return _FileNow(None)
-            body = file.read_bytes()
+            body = file.read()
         sha256 = hashlib.sha256(body).hexdigest()
         fits = cover is not None and cover.status == OK and cover.sha256 == sha256
         shown = _FileNow(file, sha256, len(body), fits)
@@ -156,12 +156,13 @@ class _Inventory:
         except PictureError:
             return shown
 
-    def _file(self, path: str) -> Path | None:
+    def _file(self, path: str) -> FileBelow | None:
         """Return a cover's file: in its genre's folder, in a set, or set aside."""
         images, split = self.context.images, self.context.split
-        moved = [split / name / path for name in SETS] if self.has_moved else []
-        places = (images / path, *moved, self.store.aside(path))
-        return next((file for file in places if file.is_file()), None)
+        sets = SETS if self.has_moved else ()
+        moved = [FileBelow(split, f"{name}/{path}") for name in sets]
+        places = (FileBelow(images, path), *moved, self.store.aside(path))
+        return next((file for file in places if file.exists()), None)
 
     def _sort(
         self,
@@ -229,7 +230,7 @@ class _Inventory:
         there = [
             other
             for other, folder in zip(others, folders, strict=True)
-            if Path(target_of(folder, path, other)).is_file()
+            if target_of(folder, path, other).exists()
         ]
         return made_by([first if _can_be(first, size_px) else Rendering(), *there])
 

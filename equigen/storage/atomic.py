@@ -1,18 +1,13 @@
-"""Write, copy and move files, never half or through a link; check the paths that users name."""
+"""Write files, never half or through a link; check the paths that users name."""
 
-import errno
 import os
-import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final, TextIO
+from typing import BinaryIO, TextIO
 
-from equigen.errors import InputError, StorageError, UsageError
-from equigen.storage.below import UNFINISHED
-from equigen.storage.os_errors import translating_os_errors, translating_read_errors
-
-_CHUNK_BYTES: Final = 1 << 20
+from equigen.errors import InputError, UsageError
+from equigen.storage.os_errors import translating_os_errors
 
 
 def refuse_file(folder: Path) -> None:
@@ -121,44 +116,3 @@ def open_new(path: str | Path) -> BinaryIO:
     except FileExistsError:
         os.unlink(path)  # noqa: PTH108
         return open(path, "xb")  # noqa: PTH123
-
-
-def copy_file(source: Path, target: Path) -> None:
-    """Copy a file with its dates; a file or link at the target is replaced, not followed."""
-    with translating_read_errors(source):
-        original = source.open("rb")
-    beside = target.with_name(UNFINISHED)
-    with original, open_new(beside) as copy:
-        shutil.copyfileobj(original, copy, _CHUNK_BYTES)
-    shutil.copystat(source, beside)
-    beside.replace(target)
-
-
-def move_file(source: Path, target: Path) -> None:
-    """Move a file to `target`, also from disk to disk; a link in its place is not followed."""
-    try:
-        source.replace(target)
-    except OSError as err:
-        if err.errno != errno.EXDEV:
-            raise
-        copy_file(source, target)
-        source.unlink()
-
-
-def make_folder(folder: Path, *, within: Path) -> None:
-    """Make a folder below `within`, which may be a link to another disk; no folder below it may.
-
-    Raises:
-        StorageError: the folder is a link that leads out, or the disk refuses.
-
-    """
-    with translating_os_errors(folder):
-        real, root = (Path(os.path.realpath(each)) for each in (folder, within))  # also in circles
-        if not real.is_relative_to(root):
-            msg = (
-                f"{folder}: a symbolic link leads from there to {real}, out of {within}; expected a"
-                f" folder. Nothing was written there. Remove the link; only {within} as a whole may"
-                " be one."
-            )
-            raise StorageError(msg)
-        folder.mkdir(parents=True, exist_ok=True)

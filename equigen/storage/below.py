@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 # The name of a copy until it is whole: hidden, and with no picture's suffix.
 UNFINISHED: Final = ".new-copy"
@@ -74,6 +74,16 @@ class FileBelow:
         with self.entry() as entry:
             self._require_regular(entry.stat())
             return _regular(os.open(entry.name, _READ, dir_fd=entry.folder), self)
+
+    def create(self) -> BinaryIO:
+        """Open a new file for writing; a file or link in its place is removed first."""
+        with self.entry(makes=True) as entry:
+            try:
+                made = os.open(entry.name, _NEW, dir_fd=entry.folder)
+            except FileExistsError:
+                os.unlink(entry.name, dir_fd=entry.folder)
+                made = os.open(entry.name, _NEW, dir_fd=entry.folder)
+        return os.fdopen(made, "wb")
 
     def read(self) -> bytes:
         """Return the bytes of the file."""
@@ -199,7 +209,7 @@ class FileBelow:
         *folders, name = self.path.split("/")
         if not name or any(each in {"", ".", ".."} for each in (*folders, name)):
             raise OSError(errno.EINVAL, "expected a path of plain names", str(self))
-        if makes:
+        if makes and not self.root.is_dir():
             self.root.mkdir(parents=True, exist_ok=True)
         if not _HAS_DIR_FD:
             yield Entry(None, self._looked_at(folders, name, makes=makes))
@@ -209,10 +219,7 @@ class FileBelow:
         try:
             for number, folder in enumerate(folders, start=1):
                 try:
-                    if makes:
-                        with suppress(FileExistsError):
-                            os.mkdir(folder, dir_fd=opened)
-                    inner = os.open(folder, _FOLDER, dir_fd=opened)
+                    inner = _opened_folder(folder, opened, makes=makes)
                 except OSError as err:
                     raise self._in_the_way(err, folders[:number]) from err
                 os.close(opened)
@@ -268,6 +275,17 @@ def _regular(opened: int, path: str | os.PathLike[str]) -> BufferedReader:
     number = errno.EISDIR if stat.S_ISDIR(os.fstat(opened).st_mode) else errno.EINVAL
     os.close(opened)
     raise OSError(number, "not a regular file", str(path))
+
+
+def _opened_folder(name: str, within: int, *, makes: bool) -> int:
+    try:
+        return os.open(name, _FOLDER, dir_fd=within)
+    except FileNotFoundError:
+        if not makes:
+            raise
+    with suppress(FileExistsError):
+        os.mkdir(name, dir_fd=within)
+    return os.open(name, _FOLDER, dir_fd=within)
 
 
 def files_below(root: Path, within: str = "") -> Iterator[str]:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from equigen.downloading.jobs import Job
 from equigen.downloading.queue import JobQueues
 from equigen.errors import StorageError
+from equigen.storage.below import FileBelow
 
 
 def job(path: str, host: str = "a.org") -> Job:
@@ -29,7 +30,7 @@ def test_jobs_come_back_as_they_went_in(tmp_path: Path) -> None:
         went_in = []
         for name in names:
             one = job(name)
-            one.etag, one.sha256, one.source = '"x"', "ab", "/x/y.jpg"
+            one.etag, one.sha256, one.source = '"x"', "ab", FileBelow(tmp_path, "x/y.jpg")
             queues.add(one)
             went_in.append(one)
         assert [queues.take("a.org") for _ in names] == went_in

@@ -160,3 +160,24 @@ def test_verify_reads_no_file_that_a_link_leads_out_to(made: Path, tmp_path: Pat
     (made / "split" / "val" / "Jazz" / "more.jpg").symlink_to(secret)
     with pytest.raises(InputError, match=r"a symbolic link leads from there to .*secret, out of"):
         run_split(made, verify=True)
+
+
+@pytest.mark.parametrize("place", ["Jazz", "equigen_album_images_set_aside"])
+def test_nothing_is_moved_through_a_link(made: Path, tmp_path: Path, place: str) -> None:
+    """A label's folder, or the place of what is set aside, that leads to somebody's photos."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    cover = next((made / IMAGES).rglob("*.jpg"))
+    (photos / cover.name).write_bytes(SECRET.ljust(cover.stat().st_size, b"!"))
+    before = content(photos)
+    if place == "Jazz":
+        shutil.move(made / IMAGES / "Jazz", tmp_path / "kept")
+        (made / IMAGES / "Jazz").symlink_to(photos)
+    else:
+        (made / place).mkdir()
+        (made / place / "Jazz").symlink_to(photos)
+    header, *rows = (made / TSV).read_text().splitlines()
+    (made / TSV).write_text("\n".join([header, *rows[: ALBUMS // 2]]) + "\n")
+    with pytest.raises(StorageError, match="symbolic link leads from there"):
+        run_download(made)
+    assert content(photos) == before
