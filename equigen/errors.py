@@ -9,6 +9,7 @@ EquigenError                 1  something failed
 ├── LockedError              1  another run works on the dataset
 ├── LedgerError              1  the ledger can't be used
 │   └── ForeignLedgerError   1  it is another program's, or a newer version's
+├── LeakError                1  something stands in two sets
 ├── StorageError             1  the disk refuses to be written
 ├── FetchError               1  no usable response
 │   ├── ConnectionFailedError    no connection, cut off, timed out

@@ -32,7 +32,7 @@ class _Stdout(io.TextIOWrapper):
         with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  (a device, not a path of ours)
             os.dup2(nowhere.fileno(), self.fileno())
         if err.errno == EPIPE:
-            msg = "standard output was closed by who read it"
+            msg = "standard output was closed by its reader"
             raise OutputClosedError(msg) from err
         msg = (
             f"standard output can't be written: {err.strerror or err}. What was done is kept; make"

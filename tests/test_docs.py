@@ -68,7 +68,7 @@ def test_the_changelog_knows_this_version() -> None:
 
 
 def test_the_citation_names_this_version() -> None:
-    """Whoever cites EquiGen cites the version at work."""
+    """The citation names the version at work."""
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert f"\nversion: {__version__}\n" in citation
 

@@ -19,7 +19,7 @@ from bench.processes import Memory, PeakMemory, alive_in_group, descendants, par
 
 _SAMPLE_EVERY_S = 0.25
 _LOOK_EVERY_S = 0.02
-# Who is left without the process that started it, or is told to stop, has this long to end.
+# A process whose parent is gone, or that is told to stop, has this long to end.
 _ORPHANS_END_WITHIN_S = 5.0
 _STOPS_WITHIN_S = 30.0
 _REFUSED_WITHIN_S = 15.0

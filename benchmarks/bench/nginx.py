@@ -137,7 +137,7 @@ def serving(root: Path, folder: Path) -> Iterator[Site]:
 
 
 def _find(program: str) -> str | None:
-    # Who isn't root has no /usr/sbin in the path.
+    # The path of users other than root lacks /usr/sbin.
     return shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 
 

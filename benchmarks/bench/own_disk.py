@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Self
 
-# Who runs in a space of its own is root there, and may mount what nobody else sees.
+# A process in a namespace of its own is root there, and may mount disks that no other sees.
 _APART = ("unshare", "--user", "--map-root-user", "--mount")
 _IS_APART = "BENCH_IS_APART"
 _SIZE = "8g"

@@ -230,7 +230,7 @@ class Soak:
                 self._find(f"it didn't come to an end within {_LONGEST_S:,} s")
                 break
             self._look_between(folder, lives, told.asked.get("pictures", 0))
-            # Who comes no further in a life gets a longer one.
+            # A life that gets no further is followed by a longer one.
             now = told.asked.get("pages", 0) + _count_covers(folder)
             patience, before = (1.0 if now > before else patience * _GROWS), now
         else:

@@ -51,9 +51,6 @@ from equigen.summary import Summary
 if TYPE_CHECKING:
     from equigen.cli.app import Common
 
-# The commands that write to the ledger: each copies it when it ends well.
-_WRITERS = frozenset({"balance", "dedupe", "download", "fetch", "repair", "run", "split"})
-
 StageRun = Callable[..., Summary]
 AnyPath = str | os.PathLike[str]
 
@@ -236,11 +233,12 @@ class Execution:
         """
         if getattr(self.module, "NEEDS_TRUST", True):
             refuse_strange(context.config.folder, context.config.at_risk)
+        before = _state_of(context.ledger)
         with self._noted(context, values):
             for summary in self._outcome(context, values):
                 self.summaries.append(summary)
                 show(summary)
-        if self.command.name in _WRITERS:
+        if _state_of(context.ledger) != before:
             note = back_up(context.ledger, command=self.command.name, now=context.now())
             if note:
                 tell("ledger not copied", note)
@@ -288,6 +286,15 @@ class Execution:
             return summary
 
         return told
+
+
+def _state_of(ledger: Path) -> tuple[int, int]:
+    """Return what each writing to a ledger changes; zeros where there is none."""
+    try:
+        found = ledger.stat()
+    except OSError:
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
 
 
 def carry_out(

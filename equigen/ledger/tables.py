@@ -41,7 +41,7 @@ CREATE TABLE renewals (
 ) WITHOUT ROWID;
 CREATE TABLE looks (
     seq INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE,
-    look BLOB NOT NULL          -- its views (looks.py), empty where the file is no picture
+    look BLOB NOT NULL          -- its descriptor, empty where the file is no picture
 );
 CREATE TABLE sets (
     album TEXT NOT NULL,        -- its key (identity/albums.py), '' where it isn't known
@@ -143,7 +143,7 @@ ALTER TABLE covers_anew RENAME TO covers;
 CREATE INDEX covers_by_picture ON covers (picture);
 CREATE TABLE looks (
     seq INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE,
-    look BLOB NOT NULL          -- its views (looks.py), empty where the file is no picture
+    look BLOB NOT NULL          -- its descriptor, empty where the file is no picture
 );
 CREATE TABLE pairs (
     first TEXT NOT NULL, second TEXT NOT NULL,      -- sha256 of the files

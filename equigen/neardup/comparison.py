@@ -157,7 +157,7 @@ def _refuse(err: InputError) -> None:
 
 
 def thumbs_of(files: Files) -> Callable[[str], Thumb]:
-    """Return what gives the thumb of a cover by its sha256, and keeps the last some thousand."""
+    """Return a function that gives a cover's thumb by its sha256, with a cache of some thousand."""
     return lru_cache(_KEPT_THUMBS)(lambda digest: thumb(files[digest]))
 
 

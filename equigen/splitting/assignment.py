@@ -222,7 +222,7 @@ class _Deal(NamedTuple):
 def _deal(context: Context, group: Group, before: Sequence[Placement], dataset: _Dataset) -> _Deal:
     """Deal by as few ties as hold look-alikes together, and by more where those turn out too few.
 
-    Who is set aside ties nobody any more, and those that hung together by it may come apart though
+    An album that is set aside ties no others any more, and those that it tied may come apart though
     they look alike themselves. So each pair is looked at in the end, and tied where it came apart.
     """
     loose = _looseness(dataset, before)
@@ -261,7 +261,7 @@ def _there(context: Context) -> set[str]:
 
 
 class _Wanted(NamedTuple):
-    """The rows whose covers are there, one for each cover, and whom all rows name as artists."""
+    """The rows whose covers are there, one for each cover, and the credits of all rows."""
 
     rows: Sequence[WantedCover]
     credits: set[str]

@@ -25,7 +25,7 @@ from equigen.storage.os_errors import READ, denial, translating_read_errors
 from equigen.summary import Summary
 
 _MOST_SHOWN = 50
-_NOTHING_SHARED = "no name, file or near-duplicate is in two sets, nor is an artist"
+_NOTHING_SHARED = "no name, file, near-duplicate or artist is in two sets"
 
 
 def prove_none(context: Context) -> Summary:
@@ -69,9 +69,7 @@ def prove_none(context: Context) -> Summary:
         raise _leaked(context, leaks)
     counts = Counter(place.set_name for place in places)
     strangers = sum(place.path not in rows for place in places)
-    unknown = (
-        f" but of {strangers:,} files, which have no row in the dataset: nobody knows their artists"
-    )
+    unknown = f"; of {strangers:,} files without a row in the dataset the artists aren't known"
     return Summary(
         stage="split",
         unit="files",

@@ -93,7 +93,7 @@ def test_one_line_says_what_is_left_and_when_to_go_on(
 
 
 def test_a_moment_is_told_to_the_minute_and_never_too_early() -> None:
-    """Who comes at the minute that is told finds the host ready."""
+    """At the minute that is told the host is ready."""
     late = MIDNIGHT.replace(second=1)
     rests = Summary("download", "rows", 0, 0, partly=True, left=2, resumes_at=late)
     expected = "partly done: 2 covers left, go on after 2026-06-16 00:01 UTC"

@@ -27,7 +27,7 @@ def test_the_file_in_the_project_is_up_to_date() -> None:
 
 
 def test_the_example_is_the_defaults(tmp_path: Path) -> None:
-    """Who copies the example changes nothing."""
+    """A copy of the example changes nothing."""
     file = tmp_path / "config.toml"
     file.write_text(example_toml(), encoding="utf-8")
     assert load(file).settings == defaults()

@@ -153,7 +153,7 @@ def test_recorded_chains_end_as_they_did(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.long
 def test_another_size_of_a_cover_is_not_another_picture(tmp_path: Path) -> None:
-    """Who changes coverart.cover_px keeps what is there: it isn't fetched a second time."""
+    """Another coverart.cover_px leaves the covers that are there: none is fetched a second time."""
     told = {front_url(ARCHIVE, MBID, 500): Told(body=JPEG)}
     with Proxy(told) as proxy:
         env = sandbox_env(

@@ -274,7 +274,7 @@ def test_failures_are_tried_again_by_reason(tmp_path: Path) -> None:
 
 
 def test_the_table_at_the_end_has_an_example_of_each_reason_by_host(tmp_path: Path) -> None:
-    """Who reads it can open the page that failed."""
+    """A reader of it can open the page that failed."""
     with (
         ScriptedServer(Script(404)) as one,
         ScriptedServer(Script(body=b"<html>"), host="127.0.0.2") as other,

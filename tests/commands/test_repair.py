@@ -258,7 +258,7 @@ SENSELESS = [
 def test_single_values_that_make_no_sense_are_repaired(
     tmp_path: Path, whole: Whole, key: str, value: str, stage: ModuleType
 ) -> None:
-    """Who reads them names the repair, which takes them out, and all goes on."""
+    """A command that reads them names the repair, which takes them out, and all goes on."""
     context = context_of(whole.copy(tmp_path / "data"), whole)
     with Ledger(context.ledger) as ledger:
         ledger.remember(key, value)

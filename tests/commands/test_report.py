@@ -198,7 +198,7 @@ def test_two_labels_of_one_folder_are_a_conflict(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("by_split", [False, True])
 def test_a_search_that_found_nothing_was_made(tmp_path: Path, by_split: bool) -> None:  # noqa: FBT001  (pytest's own)
-    """Whoever looked for look-alikes, the report asks for no other search."""
+    """After any search for look-alikes the report asks for no other."""
     fill(tmp_path, [row(at) for at in range(8)])
     assert "looks for the others" in read(tmp_path).text
     context = make_context(tmp_path)

@@ -119,7 +119,7 @@ def closed(place: Path, mode: int = 0) -> Iterator[None]:
 
 COVERS = {"covers", "download", "processes", "split", "run", "repair", "report"}
 SPLITS = {"covers", "split", "run", "verify"}
-# Who must say that it is kept out; the others may get along without that folder.
+# Commands that must say that they are kept out; the others may do without that folder.
 KEPT_OUT = {
     "..": set(COMMANDS),
     ".": set(COMMANDS),
@@ -260,7 +260,7 @@ WRONG = {
     "tsv": tsv_is_a_folder,
     "ledger": ledger_is_a_folder,
 }
-# Who must say so; the others may get along without it.
+# Commands that must say so; the others may do without it.
 MUST_SAY = {
     "directory": set(COMMANDS),
     "images": {"download", "processes", "split", "run"},

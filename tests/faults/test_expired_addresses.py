@@ -447,7 +447,7 @@ def test_many_429s_in_a_row_let_the_host_rest(tmp_path: Path) -> None:
 
 
 def test_retrying_what_failed_asks_a_resting_host_as_well(tmp_path: Path) -> None:
-    """Who says so knows more than we do; but who is refused again rests longer."""
+    """The user's word counts for more; a host that refuses again rests longer."""
     with ScriptedServer(Script(403)) as server:
         rows_of(tmp_path, *(f"{server.url}/{n}.jpg" for n in range(20)))
         alone = {"127.0.0.1": {"concurrency": 1}}

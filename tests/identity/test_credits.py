@@ -1,4 +1,4 @@
-"""Who is on an album, however a catalogue joins them."""
+"""The artists of a credit, however a catalogue joins them."""
 
 import gzip
 import sys

@@ -103,7 +103,7 @@ def test_reading_makes_no_ledger(path: Path) -> None:
 
 
 def test_reading_leaves_nothing_beside_the_ledger(path: Path) -> None:
-    """Who only reads changes nothing, also while another writes, and tidies up when it closes."""
+    """A reader changes nothing, also while another writes, and tidies up when it closes."""
     with Ledger(path) as writer:
         with Ledger(path, read_only=True) as reader:
             assert reader.covers() == {}

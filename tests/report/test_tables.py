@@ -81,7 +81,7 @@ def test_each_field_has_its_order() -> None:
 
 
 def test_shares_are_of_what_is_in_sets() -> None:
-    """Who is in none has no part in them."""
+    """An album in none has no part in them."""
     counts = {"train": 6, "test": 2, "aside": 50, "in no set": 70}
     assert shares_of_sets(counts) == {"train": 0.75, "val": 0, "test": 0.25}
     assert shares_of_sets({"in no set": 70}) == {}

@@ -235,7 +235,7 @@ def test_a_root_may_be_a_link_and_nothing_below(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["", "/etc/passwd", "../x", "a/../../x", "a/./b", "a//b", "a/"])
 def test_a_path_of_other_than_names_is_refused(tmp_path: Path, path: str) -> None:
-    """Whoever wrote it."""
+    """Whatever file it was read from."""
     with pytest.raises(OSError, match="plain names"):
         FileBelow(tmp_path, path).read()
 

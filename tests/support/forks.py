@@ -149,7 +149,7 @@ def _load_heavy() -> None:
 
 
 def _forked(args: list[str], cwd: str, env: dict[str, str], after_s: float, number: int) -> Ended:
-    # Whoever the run starts holds the other end as well: it closes when the last of them is gone.
+    # Processes that the run starts hold the other end as well: it closes with the last of them.
     read, write = os.pipe()
     with tempfile.TemporaryFile() as out:
         began_s = time.monotonic()

@@ -19,7 +19,7 @@ from equigen.ledger.ledger import Ledger
 _FEW = 4
 TSV = "equigen_dataset.tsv"
 IMAGES = "equigen_album_images"
-# Who started a process that fetches is gone: it ends when it looks up from what it is doing.
+# A process that fetches ends between two jobs once its parent is gone.
 _GONE_WITHIN_S = 10.0
 
 
