@@ -12,7 +12,7 @@ WORKERS ?= 3
 DEMO_READY := $(VENV)/.demo-ready
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all bench-download bench-pairs bench-split bench-dumps bench-table bench-dumps-whole soak format clean
+.PHONY: demo test test-all bench-download bench-pairs bench-split bench-dumps bench-table bench-dumps-whole soak fuzz format clean
 
 demo: $(DEMO_READY)
 	$(BIN)/equigen demo
@@ -58,6 +58,14 @@ bench-dumps-whole: $(READY)
 # Everything goes wrong at once, for 50,000 albums: about half an hour.
 soak: $(READY)
 	$(BIN)/python benchmarks/soak.py
+
+# Each reader of strangers' bytes, guided by coverage: ten minutes each, an hour and a half in all.
+FUZZ_SECONDS ?= 600
+fuzz: $(READY)
+	$(INSTALL) '.[dev,fuzz]'
+	for name in $$($(BIN)/python -c "import sys; sys.path.insert(0, 'tests/fuzz'); import readers; print(*readers.READERS)"); do \
+	    $(BIN)/python tests/fuzz/fuzz.py $$name $(FUZZ_SECONDS) || exit 1; \
+	done
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -314,7 +314,10 @@ class _Lines:
 
 
 def _is_utf8(data: bytes) -> bool:
-    return not pl.Series([data], dtype=pl.Binary).cast(pl.String, strict=False).has_nulls()
+    try:
+        return not pl.Series([data], dtype=pl.Binary).cast(pl.String, strict=False).has_nulls()
+    except pl.exceptions.ComputeError:  # of some that end amid a character
+        return False
 
 
 def _unquoted(name: str) -> pl.Expr:

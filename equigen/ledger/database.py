@@ -208,6 +208,8 @@ class Database:
             yield
         except sqlite3.Error as err:
             raise translated(self._path, err) from err
+        except UnicodeDecodeError as err:  # also of the words of SQLite's own errors
+            raise damaged(self._path, "it has text that isn't UTF-8") from err
 
 
 def connect(path: Path, mode: str, *, wait_s: float = _WAIT_S) -> sqlite3.Connection:
@@ -235,6 +237,10 @@ def connect(path: Path, mode: str, *, wait_s: float = _WAIT_S) -> sqlite3.Connec
         db.execute("PRAGMA trusted_schema = OFF")
         db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
         _refuse_code(path, db)
+    except UnicodeDecodeError as err:  # of an error's own words, which quote the file
+        db.close()
+        msg = "its schema isn't text"
+        raise sqlite3.DatabaseError(msg) from err
     except BaseException:
         db.close()
         raise

@@ -190,6 +190,16 @@ def test_a_row_swallowed_by_a_quote_is_told_where_the_quote_opens(
         assert found.startswith(said)
 
 
+@pytest.mark.parametrize("end", [b"\xea", b"\xea\x80", b"\xf0\x9f\x8e", b"\xff", b"\xea\n"])
+def test_a_file_that_ends_amid_a_character_is_refused(path: Path, end: bytes) -> None:
+    """With the place, in whole columns as row by row."""
+    path.write_bytes(f"{HEADER}\n{LINE}\n{LINE}".encode() + end)
+    said = exact(path)
+    assert isinstance(said, str)
+    assert "not UTF-8" in said
+    assert quick(path) == said
+
+
 def test_a_title_of_several_lines_is_read(path: Path) -> None:
     """A quoted cell over lines, as pandas writes it, holds no tab and is a cell."""
     title = '"Pastel\n\nBlues"'

@@ -209,3 +209,14 @@ def test_sets_that_lead_out_are_damage(made: Path, table: str) -> None:
     repair.run(make_context(made))
     run_split(made)
     run_split(made, verify=True)
+
+
+def test_a_schema_that_is_no_text_is_damage(made: Path) -> None:
+    """SQLite quotes it in its own errors, which are no text then."""
+    ledger = made / LEDGER_NAME
+    body = ledger.read_bytes()
+    mark = b"sqlite_autoindex_placements_1"
+    ledger.write_bytes(body.replace(mark + b"p", b"sqlite_autoindex_placements\xef\xbb\xbfp"[:30]))
+    assert ledger.read_bytes() != body
+    with pytest.raises(LedgerError, match="the ledger is damaged"):
+        status.run(make_context(made))

@@ -1,0 +1,235 @@
+"""Readers of bytes that strangers send: each returns or raises one of EquiGen's own errors.
+
+`READERS` has one function a kind, of whole bytes, with small good ones to start from. Both the
+property test and `make fuzz` (atheris: coverage-guided, as long as one likes) call them.
+"""
+
+import gzip
+import io
+import json
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+from pydantic import SecretStr
+
+from equigen.config.layers import Config, load
+from equigen.config.settings import defaults
+from equigen.config.source_settings import Credentials, DiscogsSettings, MusicBrainzSettings
+from equigen.dataset.layouts import listed_sets
+from equigen.dataset.table import read_table
+from equigen.dataset.tsv import reading_tsv
+from equigen.dumps import discogs as discogs_dumps
+from equigen.dumps import musicbrainz
+from equigen.errors import EquigenError
+from equigen.identity.pictures import clean_url
+from equigen.images.check import check_picture
+from equigen.images.rendering import Demands, Fit, Rendering
+from equigen.labels.taxonomy import builtin_labels
+from equigen.ledger.ledger import Ledger
+from equigen.ledger.models import AlbumSet, Cover, FileOf
+from equigen.sources import discogs as discogs_source
+from equigen.sources import musicbrainz as musicbrainz_source
+from equigen.sources.base import Query
+
+TSV = (
+    b"artist\talbum\talbum_index\tgenre\tyear\timage_url\talbum_id\n"
+    b'"Ann ""A"" B"\tOne\t1\tJazz\t1977\thttp://h/1.jpg\tdiscogs:m1\n'
+    b"Bj\xc3\xb6rk\tTwo\t2\tRock\t\t\t\n"
+)
+SPLIT = (
+    b"album_id\tgenre\tset\tgroup\tfile\tsha256\n"
+    b"discogs:m1\tJazz\ttrain\tartist ann\tJazz/Ann [1a2b3c4d].jpg\t" + b"ab" * 32 + b"\n"
+)
+TOML = (
+    b'[fetch]\ngenre_limit = 3\n[[fetch.label]]\nname = "Ska"\nstyle = "Ska"\n'
+    b'[download.hosts."*"]\nper_minute = 5\n'
+)
+DOTENV = b"DISCOGS_TOKEN='abc'\nEQUIGEN_SPLIT__SEED=3\n# x\n"
+PAGE = {
+    "pagination": {"items": 1, "pages": 1},
+    "results": [
+        {"id": 1, "type": "master", "title": "A - B", "year": "1999", "genre": ["Jazz"],
+         "style": ["Bop"], "cover_image": "https://i.discogs.com/x.jpg"}
+    ],
+}  # fmt: skip
+GROUPS = {
+    "release-group-count": 1,
+    "release-groups": [
+        {"id": "00000000-0000-0000-0000-000000000001", "title": "B", "primary-type": "Album",
+         "first-release-date": "1999-01", "artist-credit": [{"name": "A", "artist": {"id": "x"}}],
+         "tags": [{"name": "jazz", "count": 2}]}
+    ],
+}  # fmt: skip
+MASTERS = (
+    b'<masters><master id="1"><images><image height="6" width="6" type="primary"/></images>'
+    b"<artists><artist><id>2</id><name>A</name><anv>B*</anv><join>&amp;</join></artist></artists>"
+    b"<genres><genre>Jazz</genre></genres><year>1999</year><title>T</title></master></masters>"
+)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A reader of bytes, and good ones to start from."""
+
+    read: Callable[[bytes], object]
+    seeds: tuple[bytes, ...]
+
+
+@contextmanager
+def as_file(name: str, body: bytes) -> Iterator[Path]:
+    """Write bytes to a file in a folder of their own."""
+    folder = Path(tempfile.mkdtemp())
+    try:
+        (folder / name).write_bytes(body)
+        yield folder / name
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def read_tsv(body: bytes) -> None:
+    """Read a TSV by rows and by columns: both refuse it, or say the same."""
+    with as_file("equigen_dataset.tsv", body) as file:
+        rows: list[tuple[str, ...]] | str
+        try:
+            with reading_tsv(file) as tsv:
+                columns, rows = tsv.columns, [tuple(row) for row in tsv]
+            # Addresses are cleaned where columns are read.
+            at = columns.index("image_url") if "image_url" in columns else len(columns)
+            rows = [(*row[:at], *map(clean_url, row[at : at + 1]), *row[at + 1 :]) for row in rows]
+        except EquigenError as err:
+            columns, rows = (), str(err)
+        try:
+            told: object = read_table(file, columns or ("artist",)).rows()
+        except EquigenError as err:
+            told = str(err)
+        assert told == rows
+
+
+def read_split(body: bytes) -> None:
+    """Read a split.tsv."""
+    with as_file("split.tsv", body) as file:
+        for row in listed_sets(file.parent):
+            assert row["set"] is not None
+
+
+def read_config(body: bytes) -> None:
+    """Read a config.toml."""
+    with as_file("config.toml", body) as file:
+        load(file)
+
+
+def read_dotenv(body: bytes) -> None:
+    """Read a .env."""
+    with as_file(".env", body) as file:
+        load(folder=file.parent)
+
+
+def read_ledger(body: bytes) -> None:
+    """Read all that is in a ledger."""
+    with as_file("equigen_ledger.sqlite", body) as file, Ledger(file, read_only=True) as ledger:
+        list(ledger.files()), ledger.covers(), ledger.laid_out(), ledger.placements()
+        list(ledger.taken()), list(ledger.page_extents()), list(ledger.pending_rows())
+        list(ledger.compared()), ledger.cover_groups(), ledger.rests(), ledger.renewals()
+
+
+def a_ledger() -> bytes:
+    """Return a small ledger."""
+    with as_file("equigen_ledger.sqlite", b"") as file:
+        file.unlink()
+        with Ledger(file) as ledger:
+            cover = Cover("p", "http://h/p.jpg", "ok", sha256="ab" * 32)
+            ledger.record_covers([cover], files=[FileOf("p", "Jazz/p.jpg")])
+            ledger.record_sets([AlbumSet("discogs:m1", "Jazz/p.jpg", "train")])
+        return file.read_bytes()
+
+
+def read_picture(body: bytes) -> None:
+    """Check a picture, keep it, and make a size of it."""
+    demands = Demands(min_size_px=1, max_pixels=1_000_000)
+    check_picture(body, demands, (Rendering(), Rendering(32, Fit.CROP)))
+
+
+def pictures() -> tuple[bytes, ...]:
+    """Return a small picture in each format."""
+    image = Image.linear_gradient("L").resize((24, 20)).convert("RGB")
+    made = []
+    for name in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"):
+        out = io.BytesIO()
+        image.save(out, name)
+        made.append(out.getvalue())
+    return tuple(made)
+
+
+def read_page(body: bytes) -> None:
+    """Read a page of Discogs' search."""
+    source = discogs_source.open_source(_CONFIG)
+    source.read(_QUERY, body, url="https://api.discogs.com/database/search")
+    with suppress(EquigenError):
+        source.renewed("discogs:R-1-2.jpeg", body, url="https://api.discogs.com/masters/1")
+
+
+def read_groups(body: bytes) -> None:
+    """Read a page of MusicBrainz' search."""
+    source = musicbrainz_source.open_source(_CONFIG)
+    assert isinstance(source, musicbrainz_source.MusicBrainz)
+    source.read(_QUERY, body, url="https://musicbrainz.org/ws/2/release-group")
+
+
+def read_masters(body: bytes) -> None:
+    """Read a dump of masters, packed or not."""
+    with as_file("discogs_20200806_masters.xml.gz", body) as file:
+        for rows in discogs_dumps.read_masters(file):
+            assert rows is not None
+
+
+def read_release_groups(body: bytes) -> None:
+    """Read a dump of release groups."""
+    with as_file("release-group.tar.xz", body) as file:
+        for read in (musicbrainz.read_links, musicbrainz.read_groups):
+            with suppress(EquigenError), closing(read(file)) as batches:
+                for rows in batches:
+                    assert rows is not None
+
+
+def archives() -> tuple[bytes, ...]:
+    """Return small archives of one release group."""
+    line = json.dumps(GROUPS["release-groups"][0]).encode() + b"\n"  # type: ignore[index]
+    made = []
+    for mode in ("w", "w:xz", "w:gz", "w:bz2"):
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode=mode) as tar:
+            member = tarfile.TarInfo(musicbrainz.MEMBER)
+            member.size = len(line)
+            tar.addfile(member, io.BytesIO(line))
+        made.append(out.getvalue())
+    return (*made, line)
+
+
+_NAME = "Test/1 ( test@example.org )"
+_CONFIG = Config(
+    defaults(
+        musicbrainz=MusicBrainzSettings(live=True, user_agent=_NAME),
+        discogs=DiscogsSettings(user_agent=_NAME),
+    ),
+    Credentials(discogs_token=SecretStr("token")),
+    Path(),
+)
+_QUERY = Query(builtin_labels(genre_limit=1, world_limit=1)[0], 1999)
+READERS: Mapping[str, Reader] = {
+    "tsv": Reader(read_tsv, (TSV, TSV.replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + TSV)),
+    "split": Reader(read_split, (SPLIT,)),
+    "config": Reader(read_config, (TOML,)),
+    "dotenv": Reader(read_dotenv, (DOTENV,)),
+    "ledger": Reader(read_ledger, (a_ledger(),)),
+    "picture": Reader(read_picture, pictures()),
+    "discogs-page": Reader(read_page, (json.dumps(PAGE).encode(),)),
+    "musicbrainz-page": Reader(read_groups, (json.dumps(GROUPS).encode(),)),
+    "masters": Reader(read_masters, (MASTERS, gzip.compress(MASTERS))),
+    "release-groups": Reader(read_release_groups, archives()),
+}
