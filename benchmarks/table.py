@@ -16,12 +16,13 @@ from statistics import median
 
 from bench.environment import environment
 from bench.errors import BenchError
+from bench.filled import make_known
 from bench.machine import keep_to_two_cores, machine, versions
 from bench.measure import Command, Measurement, measured
 from bench.report import keep, spread, table
 from bench.table_rows import write_rows
 
-from equigen.ledger.ledger import LEDGER_NAME, Ledger
+from equigen.config.settings import defaults
 
 HERE = Path(__file__).parent
 CACHE = HERE.parent / ".bench"
@@ -51,7 +52,10 @@ class Figures:
 
     about: dict[str, str]
     rounds: dict[int, dict[str, list[list[Measurement]]]] = field(default_factory=dict)
+    # Of a dataset whose covers and sets are all known: `status`, and a `clean` that notes them and
+    # one that finds them noted.
     status: dict[int, list[Measurement]] = field(default_factory=dict)
+    noting: dict[int, list[Measurement]] = field(default_factory=dict)
     skipped: str = ""
 
 
@@ -96,11 +100,18 @@ def _measure(
 ) -> None:
     source = scratch / "rows.tsv"
     write_rows(source, count)
+    known = scratch / "known"
+    known.mkdir()
+    shutil.copyfile(source, known / TSV)
+    make_known(known, defaults())
+    status = _command(scratch, known, "status")
+    figures.noting[count] = [measured(_command(scratch, known, "clean")) for _ in range(2)]
+    figures.status[count] = [measured(status) for _ in range(options.runs)]
+    shutil.rmtree(known)
     rounds = figures.rounds.setdefault(count, {})
     for number in range(options.runs):
         print(f"{count:,} rows: round {number + 1} of {options.runs}", file=sys.stderr, flush=True)
-        steps, status, expected = _ours(scratch, source)
-        figures.status.setdefault(count, []).append(status)
+        steps, expected = _ours(scratch, source)
         rounds.setdefault("equigen", []).append(steps)
         for name, words in ways.items():
             steps, found = _theirs(scratch, source, words, options.rival)
@@ -111,23 +122,20 @@ def _measure(
             rounds.setdefault(name, []).append(steps)
 
 
-def _ours(scratch: Path, source: Path) -> tuple[list[Measurement], Measurement, Counts]:
+def _ours(scratch: Path, source: Path) -> tuple[list[Measurement], Counts]:
     folder = scratch / "dataset"
     folder.mkdir()
     shutil.copyfile(source, folder / TSV)
-    own = environment({"EQUIGEN_DATASET__DIRECTORY": str(folder)})
-    commands = {
-        name: Command([sys.executable, "-m", "equigen", name, "--json"], scratch, own)
-        for name in (*COMMANDS, "status")
-    }
-    steps = [measured(commands[name]) for name in COMMANDS]
-    told: Counts = json.loads(commands["counts"].output.read_text(encoding="utf-8"))["counts"]
-    # As after a fetch: there is a ledger, and a command that read the TSV noted its figures there.
-    Ledger(folder / LEDGER_NAME).close()
-    measured(commands["clean"])
-    status = measured(commands["status"])
+    commands = [_command(scratch, folder, name) for name in COMMANDS]
+    steps = list(map(measured, commands))
+    told: Counts = json.loads(commands[-1].output.read_text(encoding="utf-8"))["counts"]
     shutil.rmtree(folder)
-    return steps, status, told
+    return steps, told
+
+
+def _command(scratch: Path, folder: Path, name: str) -> Command:
+    own = environment({"EQUIGEN_DATASET__DIRECTORY": str(folder)})
+    return Command([sys.executable, "-m", "equigen", name, "--json"], scratch, own)
 
 
 def _theirs(
@@ -159,7 +167,9 @@ def _report(figures: Figures, runs: int) -> str:
             steps = [[each[at]] for each in rounds["equigen"]]
             lines.append(_line(f"of it `equigen {name}`", steps, rounds[RIVAL]))
         status = [[each] for each in figures.status[count]]
-        lines.append(_line("`equigen status`", status, rounds[RIVAL]))
+        lines.append(_line("`equigen status`, all covers known", status, rounds[RIVAL]))
+        for name, each in zip(("that notes them", "again"), figures.noting[count], strict=True):
+            lines.append(_line(f"`equigen clean` {name}", [[each]], rounds[RIVAL]))
         titles = [f"{count:,} rows", "time", "processor", "peak MiB", "x polars"]
         met = "yes" if _is_met(figures, count) else "**no**"
         demanded = (

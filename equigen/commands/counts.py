@@ -21,14 +21,13 @@ from typing import Annotated, Final
 import typer
 
 from equigen.dataset.context import Context
-from equigen.dataset.covers import WantedCover, dataset_covers, dataset_labels, set_of
+from equigen.dataset.counting import By, count_albums, largest_first, natural_order
 from equigen.dataset.dataset import Dataset
 from equigen.dataset.layouts import cover_files, files_in_sets
-from equigen.dataset.table import map_table
 from equigen.errors import MissingInputError, UsageError
 from equigen.report.charts import check_chart, draw_bars, draw_heat_map
-from equigen.report.tables import NO_SET, By, crosstab, largest_first, natural_order, shares_of_sets
-from equigen.schema import SETS, UNKNOWN, decade_of
+from equigen.report.tables import crosstab, shares_of_sets
+from equigen.schema import SETS
 from equigen.summary import Summary, Table
 
 ORDER: Final = 50
@@ -40,8 +39,6 @@ _PICTURES = frozenset(
     (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2")
 )
 _Values = tuple[str, ...]
-# The column that tells each field.
-_COLUMNS: Final = {By.GENRE: "genre", By.LABEL: "genre", By.DECADE: "year", By.COUNTRY: "country"}
 
 
 def run(
@@ -51,7 +48,7 @@ def run(
         list[By] | None,
         typer.Option(
             metavar="FIELD",
-            help="label (without it), genre, decade, country or set; two: one against the other.",
+            help=f"{', '.join(By)} (label without it); two: one against the other.",
         ),
     ] = None,
     images: Annotated[
@@ -71,7 +68,11 @@ def run(
     fields = _fields(by or [By.LABEL], images)
     if chart:
         check_chart(chart, context.own_files)
-    found = Counter(_folders(images)) if images else _count(context, fields)
+    if images:
+        found = Counter(_folders(images))
+    else:
+        with Dataset(context).reading_ledger() as ledger:
+            found = count_albums(context, ledger, fields)
     total = found.total()
     unit = "pictures" if images else "albums"
     title = f"{total:,} {unit} by {' and '.join(fields)}"
@@ -152,39 +153,6 @@ def _against(cells: Counter[_Values], rows: By, columns: By) -> _Counted:
         Table((str(rows), *table.columns, "total"), tuple(shown)),
         lambda path, title: draw_heat_map(path, table, title),
     )
-
-
-def _count(context: Context, fields: Sequence[By]) -> Counter[_Values]:
-    if By.SET in fields:  # which rows are in which set is known by their covers' files
-        with Dataset(context).reading_ledger() as ledger:
-            sets = ledger.sets() if ledger else {}
-        covers = dataset_covers(context)
-        return Counter(tuple(_value(cover, by, sets) for by in fields) for cover in covers)
-    columns = list(dict.fromkeys(_COLUMNS[by] for by in fields))
-    label_of = dataset_labels(context)
-    found = Counter[_Values]()
-    for frame in map_table(context.tsv, columns, lambda chunk: chunk.frame.group_by(columns).len()):
-        for row in frame.iter_rows(named=True):
-            found[tuple(_told(by, row[_COLUMNS[by]], label_of) for by in fields)] += row["len"]
-    return found
-
-
-def _told(by: By, cell: str, label_of: Callable[[str], str]) -> str:
-    match by:
-        case By.LABEL:
-            return label_of(cell)
-        case By.DECADE:
-            return decade_of(cell)
-        case By.COUNTRY:
-            return cell or UNKNOWN
-        case _:
-            return cell
-
-
-def _value(cover: WantedCover, by: By, sets: Mapping[str, str]) -> str:
-    if by is By.SET:
-        return set_of(cover, sets) or NO_SET
-    return _told(by, getattr(cover, _COLUMNS[by]), lambda _: cover.label)
 
 
 def _folders(images: Path) -> Iterator[_Values]:

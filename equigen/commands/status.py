@@ -1,9 +1,9 @@
 """Tell where the dataset stands and what to run next.
 
-Reads the TSV and the ledger, sees which covers' files are there, and changes nothing; may be run
-while another stage works. Also tells
-how the last run (run, fetch or download) ended and when one last ended well, what is left of the
-hosts' quotas of the day, and which hosts rest: for monitors, with --json.
+Reads the ledger, and the TSV and the folders of the covers only where anything changed since the
+last stage; changes nothing, and may be run while another stage works. Also tells how the last run
+(run, fetch or download) ended and when one last ended well, what is left of the hosts' quotas of
+the day, and which hosts rest: for monitors, with --json.
 
 Examples:
   equigen status
@@ -11,22 +11,19 @@ Examples:
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from equigen.dataset.context import Context
-from equigen.dataset.covers import WantedCover, dataset_covers, noted_facts, tsv_facts
+from equigen.dataset.counting import facts_now
 from equigen.dataset.dataset import Dataset
 from equigen.dataset.history import begun_run
-from equigen.dataset.layouts import cover_files
-from equigen.downloading.policy import NO_PICTURE, CoverAction, decide
+from equigen.downloading.policy import NO_PICTURE, is_put_off
 from equigen.downloading.shared_covers import noted_shared_covers, notes_on_shared, out_of_sets
 from equigen.errors import UsageError
 from equigen.http.limits import HostPolicy, policy_for
-from equigen.identity.pictures import host_of
 from equigen.ledger.ledger import (
     LAST_FETCH,
     LAST_REFRESH,
@@ -34,16 +31,24 @@ from equigen.ledger.ledger import (
     LAST_SOURCE,
     LAST_SUCCESS,
     REFRESHING,
-    SPLIT_LINK,
 )
-from equigen.ledger.models import Begun, PastRun, TsvFacts, read_moment, read_past_run
-from equigen.schema import ASIDE, SETS, Link
+from equigen.ledger.models import (
+    GONE,
+    OK,
+    WAITING,
+    Begun,
+    PastRun,
+    TsvFacts,
+    read_moment,
+    read_past_run,
+)
+from equigen.schema import ASIDE, SETS
 from equigen.sources.base import LocalSource, licence_of, open_named
 from equigen.storage.atomic import refuse_file
 from equigen.summary import Summary, Table, as_iso
 
 if TYPE_CHECKING:
-    from equigen.ledger.models import Cover, Rest, SharedCover
+    from equigen.ledger.models import Rest, SharedCover
 
 ORDER: Final = 90
 SETTINGS: Final = ()
@@ -67,9 +72,9 @@ def run(context: Context) -> Summary:
         "directory": str(context.directory),
         "rows": found.rows,
         "covers": found.covers,
-        "missing": found.missing,
+        "waiting": found.waiting,
         "gone": found.gone,
-        "failed": dict(found.failed),
+        "not_had": dict(found.not_had),
         "covers_left": found.covers_left,
         "sets": {name: found.sets[name] for name in SETS},
         "set_aside": found.sets[ASIDE],
@@ -91,9 +96,9 @@ def run(context: Context) -> Summary:
     rows: list[tuple[str | int, ...]] = [
         ("rows", found.rows),
         ("covers there", found.covers),
-        ("covers not asked for yet", found.missing),
+        ("covers waiting", found.waiting),
         *((("covers whose files are gone", found.gone),) if found.gone else ()),
-        *((f"failed: {reason}", count) for reason, count in found.failed.most_common()),
+        *((f"not had: {reason}", count) for reason, count in found.not_had.most_common()),
         ("covers left to get", found.covers_left),
         *((f"in {name}", found.sets[name]) for name in SETS),
         *((("set aside", found.sets[ASIDE]),) if found.sets[ASIDE] else ()),
@@ -122,9 +127,9 @@ def run(context: Context) -> Summary:
 class _Found:
     rows: int = 0
     covers: int = 0
-    missing: int = 0
+    waiting: int = 0
     gone: int = 0
-    failed: Counter[str] = field(default_factory=Counter)
+    not_had: Counter[str] = field(default_factory=Counter)
     sets: Counter[str] = field(default_factory=Counter)
     licences: Counter[str] = field(default_factory=Counter)
     to_try_again: int = 0
@@ -149,7 +154,7 @@ class _Found:
     @property
     def covers_left(self) -> int:
         """The number of covers that a download would fetch, once no host rests."""
-        return self.missing + self.gone + self.to_try_again
+        return self.waiting + self.gone + self.to_try_again
 
     def next_step(self) -> str:
         """Return the next command to run."""
@@ -175,9 +180,6 @@ class _Found:
 def _look(context: Context) -> _Found:
     found = _Found()
     source = context.settings.fetch.source
-    good: dict[str, bool] = {}
-    not_had: dict[str, Cover] = {}
-    sets: dict[str, str] = {}
     facts: TsvFacts | None = None
     were_written = False
     refuse_file(context.directory)
@@ -185,12 +187,6 @@ def _look(context: Context) -> _Found:
     found.is_ledger_lost = dataset.has_lost_ledger
     with dataset.reading_ledger() as ledger:
         if ledger:
-            moved = SETS if ledger.value(SPLIT_LINK) == Link.MOVE else ()
-            folders = [context.images, *(context.split / name for name in moved)]
-            there = set(chain.from_iterable(map(cover_files, folders)))
-            good = {path: path in there for path, _, _ in ledger.files()}
-            not_had = ledger.covers_not_had()
-            sets = ledger.laid_out()
             found.pending = ledger.pending()
             were_written = any(not album.pending for album in ledger.taken())
             found.pages = any(True for _ in ledger.page_extents())
@@ -204,65 +200,43 @@ def _look(context: Context) -> _Found:
             found.rests = tuple(ledger.rests().values())
             found.asked_today = ledger.requests_of(context.now().astimezone(UTC).date().isoformat())
             source = ledger.value(LAST_SOURCE) or source
-            if context.tsv.exists():
-                facts = noted_facts(context.tsv, ledger)
+        if context.tsv.exists():
+            facts = facts_now(context, ledger)
     if source != context.settings.fetch.source:
         found.fetch = f"equigen fetch --source {source}"
     found.is_local = _is_local(source, context)
-    if not context.tsv.exists():
-        found.lost_tsv = context.tsv.name if found.is_ledger_lost or were_written else ""
-        return found
-    if not good and not not_had:
-        _take_all_lacking(found, facts or tsv_facts(context.tsv))
-        return found
-    now, sources = context.now(), Counter[str]()
-    for row in dataset_covers(context):
-        found.rows += 1
-        sources[row.album_id.partition(":")[0]] += 1
-        if good.get(row.path):
-            found.covers += 1
-            if row.path in sets:
-                found.sets[sets[row.path]] += 1
-        else:
-            _take_lacking(found, row, not_had.get(row.picture), is_gone=row.path in good, now=now)
-    _take_licences(found, sources)
+    if facts:
+        _take_rows(found, facts, context.now())
+    elif found.is_ledger_lost or were_written:
+        found.lost_tsv = context.tsv.name
     return found
 
 
-def _take_all_lacking(found: _Found, facts: TsvFacts) -> None:
-    """Count rows of which no cover is known: all are missing, or have no picture."""
-    found.rows = facts.rows
-    bare = facts.hosts.get("", 0)
-    if bare:
-        found.failed[NO_PICTURE] += bare
-    found.missing = facts.rows - bare
-    found.hosts_left = {*facts.hosts} - {""}
-    _take_licences(found, facts.sources)
-
-
-def _take_licences(found: _Found, sources: Mapping[str, int]) -> None:
-    for source, count in sources.items():
+def _take_rows(found: _Found, facts: TsvFacts, now: datetime) -> None:
+    """Count rows and covers, and tell what a download would fetch."""
+    found.rows = sum(facts.genres.values())
+    for group in facts.groups:
+        is_left = bool(group.host)
+        if group.status == OK:
+            found.covers += group.rows
+            found.sets[group.set_name] += group.rows
+            is_left = False
+        elif group.status not in {WAITING, GONE}:
+            found.not_had[group.reason] += group.rows
+            is_left = is_left and not is_put_off(group, now)
+            found.to_try_again += group.rows * is_left
+        elif not group.host:
+            found.not_had[NO_PICTURE] += group.rows
+        elif group.status == GONE:
+            found.gone += group.rows
+        else:
+            found.waiting += group.rows
+        if is_left:
+            found.hosts_left.add(group.host)
+    del found.sets[""]
+    for source, count in facts.sources.items():
         if licence := licence_of(f"{source}:"):
             found.licences[licence] += count
-
-
-def _take_lacking(
-    found: _Found, row: WantedCover, known: "Cover | None", *, is_gone: bool, now: datetime
-) -> None:
-    """Count a cover that is missing, and whether a download would fetch it."""
-    decision = decide(row.url, known, is_there=False, has_twin=False, retry=None, now=now)
-    is_left = decision.action is CoverAction.FETCH
-    if is_left:
-        found.hosts_left.add(host_of(row.url))
-    if known:
-        found.failed[known.reason] += 1
-        found.to_try_again += is_left
-    elif not is_left:
-        found.failed[decision.reason] += 1
-    elif is_gone:
-        found.gone += 1
-    else:
-        found.missing += 1
 
 
 def _quotas(found: _Found, context: Context, now: datetime) -> Iterable[dict[str, Any]]:

@@ -6,26 +6,18 @@ Where a row's cover lies is decided here alone: the layout is a folder a label.
 import hashlib
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext, suppress
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
-from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pathvalidate import sanitize_filename
 
 from equigen.dataset.context import Context
-from equigen.dataset.table import map_table, stamp_of
-from equigen.errors import EquigenError
+from equigen.dataset.table import map_table
 from equigen.identity.albums import album_key
 from equigen.identity.pictures import picture_key
 from equigen.labels.taxonomy import folder_of, folders_by_genre
-from equigen.ledger.database import has_tables
-from equigen.ledger.ledger import TSV_FACTS, Ledger
-from equigen.ledger.models import TsvFacts, read_tsv_facts
 
 MAX_NAME_BYTES = 255
 _TAG_HEX_DIGITS = 8
@@ -104,9 +96,18 @@ def _cut(text: str, max_bytes: int) -> str:
 
 
 if TYPE_CHECKING:
-    from equigen.dataset.table_reader import Chunk
+    import polars as pl
 
-_COLUMNS = ("artist", "album", "genre", "image_url", "year", "album_id", "country", "artist_ids")
+COVER_COLUMNS = (
+    "artist",
+    "album",
+    "genre",
+    "image_url",
+    "year",
+    "album_id",
+    "country",
+    "artist_ids",
+)
 
 
 class WantedCover(NamedTuple):
@@ -157,8 +158,21 @@ def wanted_covers(
         MissingInputError, InputError: there is no dataset, or it is broken.
 
     """
-    label_of = _labels(folders)
-    for rows in map_table(tsv, _COLUMNS, _with_pictures):
+    wanted = _wanted_by(_labels(folders), suffix)
+    for rows in map_table(tsv, COVER_COLUMNS, lambda chunk: _with_pictures(chunk.frame)):
+        yield from wanted(rows)
+
+
+def wanted_by(context: Context) -> "Callable[[pl.DataFrame], Iterator[WantedCover]]":
+    """Return the function that makes rows with `COVER_COLUMNS` the covers that they want."""
+    wanted = _wanted_by(dataset_labels(context), file_suffix(context))
+    return lambda rows: wanted(_with_pictures(rows))
+
+
+def _wanted_by(
+    label_of: Callable[[str], str], suffix: str
+) -> Callable[[Iterable[tuple[Any, ...]]], Iterator[WantedCover]]:
+    def wanted(rows: Iterable[tuple[Any, ...]]) -> Iterator[WantedCover]:
         for artist, title, genre, url, year, album_id, country, ids, picture, is_bare in rows:
             label = label_of(genre)
             file = cover_name(artist, title, album_id=album_id, picture=picture, suffix=suffix)
@@ -167,13 +181,19 @@ def wanted_covers(
                 artist, title, year, country, album_id, ids,
             )  # fmt: skip
 
+    return wanted
 
-def _with_pictures(chunk: "Chunk") -> list[tuple[Any, ...]]:
+
+def _with_pictures(rows: "pl.DataFrame") -> list[tuple[Any, ...]]:
     from equigen.identity.columns import picture_hosts, picture_keys  # noqa: PLC0415  (polars)
 
-    urls = chunk.frame["image_url"]
+    urls = rows["image_url"]
     are_bare = (picture_hosts(urls) == "").alias("is_bare")
-    return chunk.frame.with_columns(picture_keys(urls).alias("picture"), are_bare).rows()
+    return (
+        rows.select(COVER_COLUMNS)
+        .with_columns(picture_keys(urls).alias("picture"), are_bare)
+        .rows()
+    )
 
 
 def _labels(folders: Mapping[str, str]) -> Callable[[str], str]:
@@ -185,54 +205,6 @@ def dataset_labels(context: Context) -> Callable[[str], str]:
     return _labels(folders_by_genre(context.settings.fetch.known_labels()))
 
 
-def tsv_facts(tsv: Path) -> TsvFacts:
-    """Return what can be told of a TSV's rows without looking at covers.
-
-    Raises:
-        MissingInputError, InputError: there is no dataset, or it is broken.
-
-    """
-    stamp = stamp_of(tsv)
-    sums: dict[str, Counter[str]] = {"genre": Counter(), "source": Counter(), "host": Counter()}
-    for found in map_table(tsv, ["genre", "image_url", "album_id"], _summed):
-        for name, counts in found.items():
-            sums[name].update(counts)
-    genres, sources, hosts = sums.values()
-    return TsvFacts(*stamp, genres.total(), dict(genres), dict(sources), dict(hosts))
-
-
-def _summed(chunk: "Chunk") -> dict[str, dict[str, int]]:
-    import polars as pl  # noqa: PLC0415  (it starts a thread)
-
-    from equigen.identity.columns import picture_hosts  # noqa: PLC0415
-
-    source = pl.col("album_id").str.extract("^([^:]*):").fill_null("")
-    frame = chunk.frame.with_columns(picture_hosts(chunk.frame["image_url"]).alias("host"))
-    frame = frame.with_columns(source.alias("source"))
-    return {name: dict(frame[name].value_counts().rows()) for name in ("genre", "source", "host")}
-
-
-def note_tsv(context: Context, ledger: Ledger | None) -> None:
-    """Note in the ledger, where there is a sound one, what `status` tells of the TSV's rows.
-
-    What was noted of the file as it is now stays. A ledger or a disk that refuses is let be: then
-    `status` reads the TSV instead. `ledger` is the one that is open already.
-    """
-    with suppress(EquigenError):
-        if not context.tsv.is_file() or not (ledger or has_tables(context.ledger)):
-            return
-        with nullcontext(ledger) if ledger else Ledger(context.ledger) as opened:
-            if noted_facts(context.tsv, opened) is None:
-                opened.remember(TSV_FACTS, dumps(asdict(tsv_facts(context.tsv))))
-
-
-def noted_facts(tsv: Path, ledger: Ledger) -> TsvFacts | None:
-    """Return what was noted of a TSV, None where it isn't of the file as it is now."""
-    facts = ledger.read(TSV_FACTS, read_tsv_facts)
-    is_of_now = facts and (facts.size_bytes, facts.mtime_ns, facts.inode) == stamp_of(tsv)
-    return facts if is_of_now else None
-
-
 def dataset_covers(context: Context) -> Iterator[WantedCover]:
     """Yield the cover of each row of a run's dataset, in file order.
 
@@ -241,5 +213,9 @@ def dataset_covers(context: Context) -> Iterator[WantedCover]:
 
     """
     folders = folders_by_genre(context.settings.fetch.known_labels())
-    suffix = context.settings.download.renderings()[0].suffix
-    return wanted_covers(context.tsv, folders, suffix=suffix)
+    return wanted_covers(context.tsv, folders, suffix=file_suffix(context))
+
+
+def file_suffix(context: Context) -> str:
+    """Return how the names of a run's covers end."""
+    return context.settings.download.renderings()[0].suffix

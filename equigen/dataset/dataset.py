@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from equigen.dataset.context import SPLIT_TSV, Context
-from equigen.dataset.covers import WantedCover, dataset_covers, note_tsv, path_now, set_of
+from equigen.dataset.counting import (
+    By,
+    count_albums,
+    facts_now,
+    largest_first,
+    names_in_order,
+    note_facts,
+)
+from equigen.dataset.covers import WantedCover, dataset_covers, dataset_labels, set_of
 from equigen.dataset.layouts import (
     cover_files,
     files_in_sets,
@@ -30,18 +38,19 @@ from equigen.dataset.tsv import reading_tsv, require_tsv
 from equigen.errors import LedgerError, UsageError
 from equigen.ledger.database import has_tables
 from equigen.ledger.ledger import LAST_FETCH, SPLIT_LINK, Ledger
-from equigen.ledger.models import OK, WAITING, Cover
-from equigen.schema import SETS, UNKNOWN, Link, decade_of, split_list, year_of
+from equigen.ledger.models import OK, WAITING, Cover, TsvFacts
+from equigen.schema import SETS, Link, split_list, year_of
 from equigen.storage.lock import dataset_lock
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _LISTS = frozenset({"genres", "styles", "formats", "artist_ids"})
-_FIELDS = ("label", "genre", "decade", "year", "country", "artist", "set")
 _MOST_FIELDS = 2
 _STATE = ("status", "reason", "sha256", "size_bytes", "width_px", "height_px", "phash")
 _NOT_ASKED_FOR = Cover("", "", WAITING)
+# The folders that stages of this process write to: only the outermost stage notes what it left.
+_written_here: set[Path] = set()
 
 
 class Need(Flag):
@@ -107,10 +116,14 @@ class Dataset:
             check(context, needs)
             if Need.NAMES in needs:
                 restore_names(context)
-            dataset = cls(context, stack)
+            dataset, here = cls(context, stack), context.directory.resolve()
+            if is_outermost := here not in _written_here:
+                _written_here.add(here)
+                stack.callback(_written_here.discard, here)
             yield dataset
-            if stage != "repair":  # a repair that finds nothing wrong changes nothing
-                note_tsv(context, dataset._ledger)
+            # A repair that finds nothing wrong changes nothing.
+            if is_outermost and stage != "repair":
+                note_facts(context, dataset._ledger)
 
     @property
     def ledger(self) -> Ledger:
@@ -246,15 +259,20 @@ class Dataset:
 
     @property
     def sets(self) -> Mapping[str, int]:
-        """The number of covers in each set: train, val and test."""
-        with self.reading_ledger() as ledger:
-            found = Counter(ledger.laid_out().values()) if ledger else Counter[str]()
-        return {name: found[name] for name in SETS}
+        """The number of covers that are there in each set: train, val and test.
+
+        Raises:
+            MissingInputError, InputError: there is no TSV, or it is broken.
+            LedgerError: the ledger can't be read.
+
+        """
+        return _by_set(self._facts())
 
     def counts(self, by: str | Iterable[str] = "label") -> "pd.Series[int] | pd.DataFrame":
         """Count albums by one field (a Series, largest first) or two (a DataFrame).
 
-        Fields: label, genre, decade, year, country, artist, set. What has no value is "unknown".
+        Fields: label, genre, decade, year, country, artist, set. What has no value is "unknown", an
+        album without a set "in no set".
 
         Raises:
             UsageError: no such field, or more than two.
@@ -265,20 +283,26 @@ class Dataset:
         import pandas as pd  # noqa: PLC0415
 
         fields = [by] if isinstance(by, str) else list(by)
-        if wrong := [each for each in fields if each not in _FIELDS]:
-            msg = f"counts: no field {wrong[0]!r}; expected one or two of: {', '.join(_FIELDS)}."
+        if wrong := [each for each in fields if each not in {*By}]:
+            msg = f"counts: no field {wrong[0]!r}; expected one or two of: {', '.join(By)}."
             raise UsageError(msg)
         if not 1 <= len(fields) <= _MOST_FIELDS:
             msg = f"counts: expected one or two fields, got {len(fields)}."
             raise UsageError(msg)
-        rows = [
-            tuple(_value(row, name, field) for field in fields)
-            for row, _, _, name in self._shown(files=False)
-        ]
-        frame = pd.DataFrame(rows, columns=fields)
+        with self.reading_ledger() as ledger:
+            found = count_albums(self.context, ledger, list(map(By, fields)))
         if len(fields) == 1:
-            return frame[fields[0]].value_counts()
-        return pd.crosstab(frame[fields[0]], frame[fields[1]])
+            counts = {name: count for (name,), count in found.items()}
+            names = pd.Index(largest_first(counts), name=fields[0], dtype=object)
+            return pd.Series(counts, names, dtype="int64", name="count")
+        rows, columns = (
+            pd.Index(names, name=field, dtype=object)
+            for field, names in zip(
+                fields, names_in_order(found.items(), list(map(By, fields))), strict=True
+            )
+        )
+        cells = [[found[row, column] for column in columns] for row in rows]
+        return pd.DataFrame(cells, rows, columns, dtype="int64")
 
     def summary(self) -> dict[str, object]:
         """Return the dataset's figures: rows, albums a label, covers by state, covers a set.
@@ -288,12 +312,12 @@ class Dataset:
             LedgerError: the ledger can't be read.
 
         """
-        labels, states, sets = Counter[str](), Counter[str](), Counter[str]()
-        for row, cover, file, name in self._shown():
-            labels[row.label] += 1
-            state = cover.status if cover else WAITING
-            states["gone" if state == OK and not file else state] += 1
-            sets[name] += bool(file)
+        facts, label_of = self._facts(), dataset_labels(self.context)
+        labels, states = Counter[str](), Counter[str]()
+        for genre, count in facts.genres.items():
+            labels[label_of(genre)] += count
+        for group in facts.groups:
+            states[group.status] += group.rows
         with self.reading_ledger() as ledger:
             last_fetch = ledger.value(LAST_FETCH) if ledger else ""
         return {
@@ -301,26 +325,36 @@ class Dataset:
             "rows": labels.total(),
             "labels": dict(labels.most_common()),
             "covers": dict(states.most_common()),
-            "sets": {name: sets[name] for name in SETS},
+            "sets": _by_set(facts),
             "last_fetch": last_fetch or None,
         }
 
-    def _shown(self, *, files: bool = True) -> Iterator[tuple[WantedCover, Cover | None, str, str]]:
-        """Yield each row, what the ledger knows of its cover, the cover's file, and its set."""
+    def _facts(self) -> TsvFacts:
+        require_tsv(self.context.tsv)
         with self.reading_ledger() as ledger:
-            known = ledger.covers() if ledger and files else {}
-            paths = (path for path, _, _ in ledger.files()) if ledger and files else ()
-            shown = set(map(path_now, paths))
+            return facts_now(self.context, ledger)
+
+    def _shown(self) -> Iterator[tuple[WantedCover, Cover | None, str, str]]:
+        """Yield each row, what the ledger knows of its cover, the cover's file, and its set."""
+        there = where_covers_are(self.context)
+        shown: dict[str, list[str]] = {}
+        with self.reading_ledger() as ledger:
+            known = ledger.covers() if ledger else {}
             sets = ledger.sets() if ledger else {}
-        there = where_covers_are(self.context) if files else {}
-        where = {path_now(path): file for path, file in there.items()}
+            for picture, path in ledger.shown() if ledger else ():
+                if path in there:
+                    shown.setdefault(picture, []).append(path)
         for row in dataset_covers(self.context):
-            cover = known.get(row.picture)
-            if _is_good(cover) and row.path not in shown:
-                cover = None  # another row shows its picture, and a download brings it here
-            file = str(where.get(row.path, "")) if _is_good(cover) else ""
+            cover, paths = known.get(row.picture), shown.get(row.picture, ())
+            file = ""
+            if paths and cover and cover.status == OK:
+                file = str(there[row.path if row.path in paths else paths[0]])
             name = set_of(row, sets)
             yield row, cover, file, name if name in SETS else ""
+
+
+def _by_set(facts: TsvFacts) -> dict[str, int]:
+    return {name: sum(each.rows for each in facts.groups if each.set_name == name) for name in SETS}
 
 
 def check(context: Context, needs: Need) -> None:
@@ -398,23 +432,6 @@ def _lost(context: Context, why: str, *in_the_way: Path) -> LedgerError:
         f" {' and '.join(map(str, in_the_way))} away."
     )
     return LedgerError(msg)
-
-
-def _is_good(cover: Cover | None) -> bool:
-    return cover is not None and cover.status == OK
-
-
-def _value(row: WantedCover, set_name: str, field: str) -> str:
-    values = {
-        "label": row.label,
-        "genre": row.genre,
-        "decade": decade_of(row.year),
-        "year": str(year_of(row.year) or ""),
-        "country": row.country,
-        "artist": row.artist,
-        "set": set_name or "none",
-    }
-    return values[field] or UNKNOWN
 
 
 def _column(name: str, cells: Iterable[str]) -> "pd.Series[Any]":

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from equigen.identity.pictures import has_no_cover
-from equigen.ledger.models import BROKEN, MISSING, OK, REFUSED, Cover
+from equigen.ledger.models import BROKEN, MISSING, OK, REFUSED, Cover, CoverGroup
 
 # Statuses that another request hardly changes; `failed` may change soon.
 _SETTLED = frozenset({MISSING, REFUSED, BROKEN})
@@ -83,9 +83,13 @@ def decide(
         or (retry is not None and (not retry or known.reason in retry))
     ):
         return Decision(CoverAction.FETCH)
-    refused = known.reason == _REFUSED_BY_HOST and known.failures >= _MOST_REFUSALS
-    backs_off = known.status in _SETTLED or refused
-    waits = backs_off and not is_due(known.fetched_at, known.failures, now)
-    if waits or retry:
+    if is_put_off(known, now) or retry:
         return Decision(CoverAction.LEAVE, known.reason)
     return Decision(CoverAction.FETCH)
+
+
+def is_put_off(known: Cover | CoverGroup, now: datetime) -> bool:
+    """Tell whether what could not be had isn't to be asked for yet."""
+    refused = known.reason == _REFUSED_BY_HOST and known.failures >= _MOST_REFUSALS
+    backs_off = known.status in _SETTLED or refused
+    return backs_off and not is_due(known.fetched_at, known.failures, now)

@@ -47,8 +47,8 @@ COVERS_COMPARED = "covers_compared"
 LAST_FETCH = "last_fetch"
 LAST_REFRESH = "last_refresh"
 LAST_SOURCE = "last_source"
-# Figures of the TSV's rows, as JSON, with the state of the file that they are of.
-TSV_FACTS = "tsv_facts"
+# Figures of the TSV's rows and of their covers, as JSON, with the state of what they are of.
+TSV_FACTS = "facts"
 # The end of the last run, fetch or download, as JSON; the date at which one last ended well, UTC in
 # ISO 8601; and the one that is under way or was killed, as JSON (`history.py`).
 LAST_RUN = "last_run"
@@ -226,13 +226,29 @@ class Ledger(Database):
         with self._rows(sql, (json.dumps(list(files)),)) as rows:
             return {path: Cover(*row) for path, *row in rows}
 
-    def covers_not_had(self) -> dict[str, Cover]:
-        """Return the covers that could not be had, by the picture's key."""
-        return self._covers("status <> ?", OK)
-
     def _covers(self, where: str, *values: str) -> dict[str, Cover]:
         with self._rows(f"SELECT {_COVER_COLUMNS} FROM covers WHERE {where}", values) as rows:  # noqa: S608  (our own words)
             return {row[0]: Cover(*row) for row in rows}
+
+    def cover_states(self) -> Iterator[tuple[str, str]]:
+        """Yield each picture with its state: "ok", "gone" for a good one without a file, or JSON.
+
+        That lists status, reason, failures, and the date to the minute, "" if it isn't in UTC.
+        """
+        sql = (
+            "SELECT picture, iif(status = 'ok',"
+            " iif(EXISTS (SELECT 1 FROM files WHERE picture = covers.picture), 'ok', 'gone'),"
+            " json_array(status, reason, failures,"
+            " iif(substr(fetched_at, -6) = '+00:00', substr(fetched_at, 1, 16) || '+00:00', '')))"
+            " FROM covers"
+        )
+        with self._rows(sql) as rows:
+            yield from rows
+
+    def shown(self) -> Iterator[tuple[str, str]]:
+        """Yield picture and path of each file."""
+        with self._rows("SELECT picture, path FROM files") as rows:
+            yield from rows
 
     def files(self) -> Iterator[tuple[str, int, str]]:
         """Yield path, size in bytes and rendering of each file of a good cover."""
@@ -349,8 +365,13 @@ class Ledger(Database):
 
         Files whose album isn't known, or has several, stand there by path.
         """
-        with self._rows("SELECT album, path, set_name FROM sets") as rows:
-            return _by_album(rows)
+        return dict(self.each_set())
+
+    def each_set(self) -> Iterator[tuple[str, str]]:
+        """Yield what `sets` returns."""
+        sql = "SELECT album, path, set_name FROM sets ORDER BY album, path"
+        with self._rows(sql) as rows:
+            yield from _by_album(rows)
 
     def sets_of(self, albums: Iterable[str], paths: Iterable[str]) -> dict[str, str]:
         """Return the sets of these albums and files, as `sets` does."""
@@ -358,10 +379,10 @@ class Ledger(Database):
             "SELECT album, path, set_name FROM sets WHERE album <> ''"
             " AND album IN (SELECT value FROM json_each(?1)) UNION ALL"
             " SELECT album, path, set_name FROM sets WHERE album = ''"
-            " AND path IN (SELECT value FROM json_each(?2))"
+            " AND path IN (SELECT value FROM json_each(?2)) ORDER BY album, path"
         )
         with self._rows(sql, (json.dumps(list(albums)), json.dumps(list(paths)))) as rows:
-            return _by_album(rows)
+            return dict(_by_album(rows))
 
     def record_sets(self, sets: Iterable[AlbumSet]) -> None:
         """Replace all albums' sets."""
@@ -566,13 +587,16 @@ _cover_values = operator.attrgetter(*_COVER_FIELDS)
 _FILES = "files CROSS JOIN covers USING (picture) WHERE status = 'ok'"
 
 
-def _by_album(rows: Iterable[tuple[str, str, str]]) -> dict[str, str]:
-    sets: dict[str, str] = {}
+def _by_album(rows: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str]]:
+    """Yield the first set of each album, and the others by path; `rows` are sorted."""
+    last = first = ""
     for album, path, set_name in rows:
-        if album and sets.setdefault(album, read_set(set_name)) == set_name:
-            continue
-        sets[read_path(path)] = read_set(set_name)
-    return sets
+        name = read_set(set_name)
+        if album != last:
+            last, first = album, name
+            yield album, name
+        elif not album or name != first:
+            yield read_path(path), name
 
 
 def _listing(values: list[Any]) -> Listing:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Final, NamedTuple, TypeVar
@@ -11,13 +12,15 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from equigen.identity.albums import Identity
 from equigen.schema import ASIDE, SETS, Link, Listing
 
-# The state of a cover (`Cover.status`); WAITING is that of one that isn't there yet.
+# The state of a cover (`Cover.status`); WAITING is that of one that wasn't asked for yet, GONE of a
+# good one whose files aren't there.
 OK = "ok"
 MISSING = "missing"
 REFUSED = "refused"
 BROKEN = "broken"
 FAILED = "failed"
 WAITING = "waiting"
+GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,21 +277,38 @@ class SplitGroups:
     loose: _Count
 
 
+class CoverGroup(NamedTuple):
+    """Rows whose covers share a state, also "waiting" or "gone", and a host, "" without a picture.
+
+    `reason`, `failures` and `fetched_at` (to the minute, "" where it is no date in UTC) are told of
+    covers that could not be had, `set_name` of good ones.
+    """
+
+    status: str
+    reason: str
+    failures: _Count
+    fetched_at: str
+    set_name: str
+    host: str
+    rows: _Count
+
+
 @dataclass(frozen=True, slots=True)
 class TsvFacts:
     """Figures of the TSV's rows, of the file that has this size, date and inode.
 
-    `genres` counts rows by their cell, `sources` by what their `album_id` names, `hosts` by where
-    their pictures are, "" for those without one.
+    They are of the ledger with the mark `changed`, and of covers in `folders` with these dates in
+    ns. `genres` counts rows by their cell, `sources` by what their `album_id` names.
     """
 
     size_bytes: _Count
     mtime_ns: int
     inode: _Count
-    rows: _Count
+    changed: str
+    folders: dict[str, int]
     genres: dict[str, _Count]
     sources: dict[str, _Count]
-    hosts: dict[str, _Count]
+    groups: list[CoverGroup]
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,10 +337,16 @@ def _reader(kind: type[_Said]) -> Callable[[str], _Said]:
 read_past_run: Final = _reader(PastRun)
 read_begun: Final = _reader(Begun)
 read_split_groups: Final = _reader(SplitGroups)
-read_tsv_facts: Final = _reader(TsvFacts)
 read_shared_covers: Final = _reader(list[SharedCover])
 read_settled: Final = _reader(dict[str, bool])
 read_texts: Final = _reader(list[str])
+
+
+def read_tsv_facts(text: str) -> TsvFacts | None:
+    """Parse what was noted of a TSV; None for what another version noted."""
+    with suppress(ValueError):
+        return _reader(TsvFacts)(text)
+    return None
 
 
 def _read_name(text: str) -> str:
@@ -341,7 +367,6 @@ READERS: Final[Mapping[str, Callable[[str], object]]] = {
     "split_groups": read_split_groups,
     "split_link": Link,
     "last_source": _read_name,
-    "tsv_facts": read_tsv_facts,
     "shared_covers": read_shared_covers,
     "settled_covers": read_settled,
 }

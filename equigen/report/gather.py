@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from equigen.dataset.context import Context
+from equigen.dataset.counting import NO_SET, By
 from equigen.dataset.covers import dataset_covers, set_of
 from equigen.dataset.dataset import Dataset, Need, check
 from equigen.errors import LockedError
@@ -27,7 +28,7 @@ from equigen.report.pictures import (
     Thumbnails,
     covers_a_genre,
 )
-from equigen.report.tables import NO_SET, By, SetRow, crosstab, heat_map, set_rows
+from equigen.report.tables import SetRow, crosstab, heat_map, set_rows
 from equigen.report.tally import Likeness, LookalikeGroup, ReportTally
 from equigen.schema import ASIDE, SETS, UNKNOWN
 from equigen.splitting.grouping import LARGEST_SHARE

@@ -4,24 +4,13 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final, NamedTuple
 
-from equigen.schema import ASIDE, SETS, by_age
+from equigen.dataset.counting import NO_SET, By, largest_first, names_in_order
+from equigen.schema import ASIDE, SETS
 
 SHADES: Final = 6
-NO_SET: Final = "in no set"
 _SETS: Final = (*SETS, ASIDE, NO_SET)
-
-
-class By(StrEnum):
-    """Field that albums are counted by: `label` is the folder, `genre` the TSV's cell."""
-
-    GENRE = "genre"
-    LABEL = "label"
-    DECADE = "decade"
-    COUNTRY = "country"
-    SET = "set"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +80,7 @@ def heat_map(
 
 def crosstab(counts: Mapping[tuple[str, str], int], rows: By, columns: By) -> Crosstab:
     """Lay out counts by two fields as a table, each field in its natural order."""
-    row_totals, column_totals = Counter[str](), Counter[str]()
-    for (row, column), count in counts.items():
-        row_totals[row] += count
-        column_totals[column] += count
-    names, heads = natural_order(rows, row_totals), natural_order(columns, column_totals)
+    names, heads = names_in_order(counts.items(), (rows, columns))
     cells = tuple(tuple(counts.get((name, head), 0) for head in heads) for name in names)
     return Crosstab(tuple(names), tuple(heads), cells)
 
@@ -145,25 +130,6 @@ def folded(counts: Mapping[str, int], most: int) -> dict[str, int]:
     values = list(counts.values())
     groups = _groups(counts, most, "others")
     return {name: sum(values[at] for at in ats) for name, ats in groups.items()}
-
-
-def natural_order(by: By, counts: Mapping[str, int]) -> list[str]:
-    """Return the names in an order that fits them: decades by age, sets from train on.
-
-    Other fields are ordered by `largest_first`.
-    """
-    match by:
-        case By.DECADE:
-            return sorted(counts, key=by_age)
-        case By.SET:
-            return sorted(counts, key=_SETS.index)
-        case _:
-            return largest_first(counts)
-
-
-def largest_first(counts: Mapping[str, int]) -> list[str]:
-    """Return the names by falling count, equal ones by name."""
-    return sorted(counts, key=lambda name: (-counts[name], name))
 
 
 def _groups(totals: Mapping[str, int], most: int, others: str) -> dict[str, list[int]]:

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from equigen.dataset.counting import NO_SET, By
 from equigen.dataset.covers import WantedCover
 from equigen.identity.pictures import has_no_cover, host_of
 from equigen.ledger.models import OK, Cover, SplitGroups
 from equigen.report.pictures import Sampler, ShownAlbum
-from equigen.report.tables import NO_SET, By, crosstab
+from equigen.report.tables import crosstab
 from equigen.schema import SETS, decade_of, safe_text
 
 _MOST_SHOWN_CHARS = 160

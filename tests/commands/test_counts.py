@@ -3,15 +3,17 @@
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from support import equigen, from_json, make_context, write_rows
 
 from equigen.commands import counts
+from equigen.dataset.counting import By
 from equigen.dataset.covers import wanted_covers
+from equigen.dataset.dataset import Dataset
 from equigen.errors import MissingInputError, UsageError
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import AlbumSet
-from equigen.report.tables import By
 
 ROWS = [
     {"artist": "A", "genre": "Rock", "year": "1969", "country": "UK"},
@@ -41,12 +43,15 @@ def count(folder: Path, by: By) -> dict[str, int]:
         (By.GENRE, {"Rock": 3, "Bolero (World)": 1, "Jazz": 1, "Salsa (World)": 1}),
         (By.DECADE, {"1960s": 2, "1970s": 2, "unknown": 2}),
         (By.COUNTRY, {"US": 2, "Cuba": 1, "NA": 1, "UK": 1, "unknown": 1}),
+        (By.YEAR, {"unknown": 2, "1960": 1, "1969": 1, "1974": 1, "1975": 1}),
+        (By.ARTIST, {"A": 1, "B": 1, "C": 1, "D": 1, "E": 1, "NA": 1}),
         (By.SET, {"in no set": 6}),
     ],
 )
 def test_albums_are_counted_largest_first(tmp_path: Path, by: By, expected: dict[str, int]) -> None:
     """Each question has its counts, ties by name, and a total that is all rows."""
     assert list(count(tmp_path, by).items()) == list(expected.items())
+    assert list(Dataset(make_context(tmp_path)).counts(by).items()) == list(expected.items())
 
 
 def test_sets_are_those_of_the_ledger(tmp_path: Path) -> None:
@@ -138,6 +143,9 @@ def test_any_two_fields_have_all_rows(tmp_path: Path, one: By, other: By) -> Non
         summary = counts.run(make_context(tmp_path), by=[one, other])
         assert summary.table is not None
         assert summary.table.rows[-1][-1] == summary.facts["total"] == len(rows)
+        table = pd.DataFrame(Dataset(make_context(tmp_path)).counts([one, other]))
+        assert table.to_dict("index") == summary.facts["counts"]
+        assert list(table.columns) == list(summary.table.columns[1:-1])
 
 
 def test_each_set_has_its_share(tmp_path: Path) -> None:

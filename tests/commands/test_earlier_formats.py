@@ -15,10 +15,10 @@ from support import Script, ScriptedServer, make_context, write_rows
 
 from equigen.commands import balance, clean, counts, report, status
 from equigen.dataset.balancing import memento_of, old_memento_of
+from equigen.dataset.counting import By
 from equigen.dataset.covers import dataset_covers
 from equigen.dataset.dataset import Dataset
 from equigen.ledger.ledger import LEDGER_NAME, Ledger
-from equigen.report.tables import By
 from equigen.schema import Link
 
 TSV = "equigen_dataset.tsv"

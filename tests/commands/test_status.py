@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from support import NOON, ROOT, make_context, write_rows
 from equigen.cli.console import as_text
 from equigen.commands import clean, download, fetch, split, status
 from equigen.dataset.context import Context
+from equigen.dataset.covers import dataset_covers
+from equigen.dataset.dataset import Dataset
 from equigen.dataset.history import noted
-from equigen.errors import StorageError
-from equigen.ledger.ledger import Ledger
-from equigen.ledger.models import Cover, PageUse, Rest
+from equigen.errors import InputError, StorageError
+from equigen.ledger.ledger import LAST_SOURCE, TSV_FACTS, Ledger
+from equigen.ledger.models import AlbumSet, Cover, FileOf, PageUse, Rest, read_tsv_facts
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.handlers import Reply
 from equigen.sandbox.server import Sandbox
@@ -37,7 +40,7 @@ def test_status_names_the_next_step_from_start_to_end(tmp_path: Path) -> None:
         assert list(tmp_path.iterdir()) == [], "status writes nothing"
         fetch.run(context)
         fetched = status.run(context).facts
-        assert (fetched["missing"], fetched["next"]) == (10, "equigen download")
+        assert (fetched["waiting"], fetched["next"]) == (10, "equigen download")
         assert fetched["last_fetch"] == "2026-06-15T12:00:00+00:00"
         refused = 0
 
@@ -50,7 +53,7 @@ def test_status_names_the_next_step_from_start_to_end(tmp_path: Path) -> None:
         download.run(context)
         loaded = status.run(context).facts
         assert loaded["covers"] == 8
-        assert loaded["failed"] == {"HTTP 404": 2}
+        assert loaded["not_had"] == {"HTTP 404": 2}
         assert loaded["next"] == "equigen split"
         split.run(context)
         done = status.run(context).facts
@@ -78,7 +81,7 @@ def test_a_dataset_of_another_tool_needs_no_fetch(tmp_path: Path) -> None:
     context = make_context(tmp_path)
     write_rows(context.tsv, {"artist": "A", "genre": "Jazz", "image_url": "http://x/a.jpg"})
     found = status.run(context).facts
-    assert (found["missing"], found["next"]) == (1, "equigen download")
+    assert (found["waiting"], found["next"]) == (1, "equigen download")
 
 
 ODD_ROWS = (
@@ -95,8 +98,8 @@ def test_rows_without_covers_are_summed_up_as_one_by_one(tmp_path: Path) -> None
     write_rows(tmp_path / "equigen_dataset.tsv", *ODD_ROWS, columns=COLUMNS)
     context = make_context(tmp_path)
     at_once = status.run(context).facts
-    assert at_once["missing"] == 2
-    assert at_once["failed"] == {"no picture": 3}
+    assert at_once["waiting"] == 2
+    assert at_once["not_had"] == {"no picture": 3}
     assert list(at_once["licences"].values()) == [2]  # type: ignore[attr-defined]
     assert [quota["host"] for quota in at_once["quotas"]] == ["i.discogs.com"]  # type: ignore[attr-defined]
     with Ledger(context.ledger) as ledger:
@@ -113,13 +116,132 @@ def test_rows_are_read_again_only_once_the_file_has_changed(tmp_path: Path) -> N
     assert not context.ledger.exists(), "noted where there is a ledger, which clean doesn't make"
     Ledger(context.ledger).close()
     clean.run(context)
-    before, content = tsv.stat(), tsv.read_bytes()
-    with tsv.open("r+b") as file:
-        file.write(b"\0" * len(content))
-    os.utime(tsv, ns=(before.st_atime_ns, before.st_mtime_ns))
+    content = swap_content(tsv)
     assert status.run(context).facts["rows"] == len(ODD_ROWS), "not read: it would be refused"
     tsv.write_bytes(content + content.splitlines(keepends=True)[-1])
     assert status.run(context).facts["rows"] == len(ODD_ROWS) + 1
+
+
+def known(folder: Path) -> Context:
+    """Have four rows: two covers that are there, in two sets, one that is gone and one not had."""
+    context = make_context(folder)
+    rows = [
+        {"artist": name, "genre": "Jazz", "image_url": f"http://x/{name}", "album_id": f"d:{name}"}
+        for name in "abcd"
+    ]
+    write_rows(context.tsv, *rows, columns=COLUMNS)
+    covers = list(dataset_covers(context))
+    with Ledger(context.ledger) as ledger:
+        good = [Cover(row.picture, row.url, "ok", sha256=row.album) for row in covers[:3]]
+        lost = Cover(covers[3].picture, covers[3].url, "missing", "HTTP 404")
+        files = [FileOf(row.picture, row.path) for row in covers[:3]]
+        ledger.record_covers([*good, lost], files=files)
+        names = ("train", "test", "val")
+        ledger.record_sets(
+            AlbumSet(row.album, row.path, name) for row, name in zip(covers[:3], names, strict=True)
+        )
+    for row in covers[:2]:
+        file = context.images / row.path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"\xff\xd8")
+    return context
+
+
+def figures(context: Context) -> tuple[object, ...]:
+    """Return what is told of rows and covers."""
+    facts = status.run(context).facts
+    names = ("rows", "covers", "gone", "waiting", "not_had", "sets", "covers_left")
+    return tuple(facts[name] for name in names)
+
+
+KNOWN = (4, 2, 1, 0, {"HTTP 404": 1}, {"train": 1, "val": 0, "test": 1}, 2)
+
+
+def swap_content(file: Path) -> bytes:
+    """Write over a file so that its size, date and inode stay; return what it was."""
+    before, content = file.stat(), file.read_bytes()
+    with file.open("r+b") as opened:
+        opened.write(b"\0" * len(content))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    return content
+
+
+def test_what_a_stage_noted_is_told_while_nothing_changes(tmp_path: Path) -> None:
+    """Also of covers and sets: the TSV isn't read until it, the ledger or a file changes."""
+    context = known(tmp_path)
+    assert figures(context) == KNOWN
+    clean.run(context)
+    content = swap_content(context.tsv)
+    assert figures(context) == KNOWN, "not read: it would be refused"
+    context.tsv.write_bytes(content)
+    clean.run(context)
+    swap_content(context.tsv)
+    with Ledger(context.ledger) as ledger:
+        ledger.remember(LAST_SOURCE, "discogs")
+        assert figures(context) == KNOWN, "single values change no row"
+        ledger.record_covers([Cover("p", "http://x/p", "failed")])
+    with pytest.raises(InputError):
+        status.run(context)
+    context.tsv.write_bytes(content)
+    clean.run(context)
+    swap_content(context.tsv)
+    assert figures(context) == KNOWN
+    next(context.images.rglob("*.jpg")).unlink()
+    with pytest.raises(InputError):
+        status.run(context)
+
+
+def test_what_another_version_noted_is_left_alone(tmp_path: Path) -> None:
+    """Then rows and covers are counted."""
+    context = known(tmp_path)
+    with Ledger(context.ledger) as ledger:
+        for noted_before in ('{"rows": 7}', "[", "{}"):
+            ledger.remember(TSV_FACTS, noted_before)
+            assert figures(context) == KNOWN
+    clean.run(context)
+    with Ledger(context.ledger) as ledger:
+        assert ledger.read(TSV_FACTS, read_tsv_facts)
+
+
+def test_a_stage_in_a_stage_notes_nothing(tmp_path: Path) -> None:
+    """What they left is noted once, by the outermost one."""
+    context = known(tmp_path)
+    with Dataset.writing(context, "run"):
+        clean.run(context)
+        with Ledger(context.ledger) as ledger:
+            assert not ledger.value(TSV_FACTS)
+    with Ledger(context.ledger) as ledger:
+        assert ledger.value(TSV_FACTS)
+
+
+def test_a_cover_of_a_row_with_another_genre_is_there(tmp_path: Path) -> None:
+    """Its state goes by the picture and its set by the album; the path is a view of both."""
+    context = known(tmp_path)
+    content = context.tsv.read_text(encoding="utf-8")
+    context.tsv.write_text(content.replace("Jazz", "Rock"), encoding="utf-8")
+    assert figures(context) == KNOWN
+    dataset = Dataset(context)
+    assert dataset.sets == dataset.summary()["sets"] == KNOWN[5]
+    assert dataset.summary()["covers"] == {"ok": 2, "gone": 1, "missing": 1}
+    assert Counter(each.set for each in dataset.examples()) == {"train": 1, "test": 1}
+    assert all(each.cover.is_file() and each.label == "Rock" for each in dataset.examples())
+    assert dataset.covers()["status"].to_list() == ["ok", "ok", "ok", "missing"]
+
+
+def test_sets_that_are_known_by_path_are_told(tmp_path: Path) -> None:
+    """As ledgers of earlier formats have them, and of albums with several covers."""
+    context = known(tmp_path)
+    rows = list(dataset_covers(context))
+    with Ledger(context.ledger) as ledger:
+        names = ("train", "val", "test")
+        ledger.record_sets(
+            AlbumSet(album, row.path, name)
+            for album, row, name in zip(("", "d:b", "d:b"), rows, names, strict=False)
+        )
+    found = status.run(context).facts["sets"]
+    assert found == Dataset(context).sets == {"train": 1, "val": 1, "test": 0}
+    counted = Dataset(context).counts("set")
+    assert counted.to_dict() == {"in no set": 1, "test": 1, "train": 1, "val": 1}
 
 
 def test_hosts_that_rest_and_quotas_of_the_day_are_told(tmp_path: Path) -> None:
@@ -220,7 +342,7 @@ def test_covers_that_a_download_would_ask_for_again_are_left_to_get(tmp_path: Pa
         for later, left in [(timedelta(hours=1), 0), (timedelta(weeks=3), 5)]:
             at = make_context(tmp_path, base_url=sandbox.base_url, fetch=limits, now=NOON + later)
             found = status.run(at).facts
-            assert (found["covers_left"], found["failed"]) == (left, {"HTTP 404": 5})
+            assert (found["covers_left"], found["not_had"]) == (left, {"HTTP 404": 5})
             assert (found["next"] == "equigen download") == bool(left)
             assert to_fetch(at) == left
 

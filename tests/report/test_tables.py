@@ -6,17 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from equigen.dataset.counting import NO_SET, By, largest_first, natural_order
 from equigen.report.tables import (
-    NO_SET,
     SHADES,
-    By,
     Crosstab,
     HeatMap,
     crosstab,
     folded,
     heat_map,
-    largest_first,
-    natural_order,
     set_rows,
     shares_of_sets,
 )

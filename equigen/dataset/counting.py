@@ -1,0 +1,287 @@
+"""Count the albums of a TSV: by their fields, and by what became of their covers.
+
+Whole columns are read and joined with what the ledger knows. The covers' counts are noted at the
+end of a stage, so that `status` needs neither the TSV nor the covers while nothing changes.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import asdict
+from enum import StrEnum
+from itertools import chain, islice
+from json import dumps, loads
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from equigen.dataset.context import Context
+from equigen.dataset.covers import COVER_COLUMNS, dataset_labels, wanted_by
+from equigen.dataset.layouts import cover_files
+from equigen.dataset.table import map_table, stamp_of
+from equigen.errors import EquigenError
+from equigen.ledger.database import CHANGED, has_tables
+from equigen.ledger.ledger import SPLIT_LINK, TSV_FACTS, Ledger
+from equigen.ledger.models import GONE, OK, WAITING, CoverGroup, TsvFacts, read_tsv_facts
+from equigen.schema import (
+    ASIDE,
+    SETS,
+    UNKNOWN,
+    Link,
+    by_age,
+    decade_of,
+    year_of,
+)
+from equigen.storage.below import folders_below
+from equigen.storage.os_errors import translating_read_errors
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from equigen.dataset.table_reader import Chunk
+
+NO_SET: Final = "in no set"
+_SETS: Final = (*SETS, ASIDE, NO_SET)
+_BATCH: Final = 5_000
+
+
+class By(StrEnum):
+    """Field that albums are counted by: `label` is the folder, `genre` the TSV's cell."""
+
+    LABEL = "label"
+    GENRE = "genre"
+    DECADE = "decade"
+    YEAR = "year"
+    COUNTRY = "country"
+    ARTIST = "artist"
+    SET = "set"
+
+
+# The column that tells each field, where it isn't called so.
+_COLUMNS: Final = {By.LABEL: "genre", By.DECADE: "year", By.SET: "set_name"}
+
+
+def natural_order(by: By, counts: Mapping[str, int]) -> list[str]:
+    """Return the names in an order that fits them: years by age, sets from train on.
+
+    Other fields are ordered by `largest_first`.
+    """
+    match by:
+        case By.DECADE | By.YEAR:
+            return sorted(counts, key=by_age)
+        case By.SET:
+            return sorted(counts, key=_SETS.index)
+        case _:
+            return largest_first(counts)
+
+
+def largest_first(counts: Mapping[str, int]) -> list[str]:
+    """Return the names by falling count, equal ones by name."""
+    return sorted(counts, key=lambda name: (-counts[name], name))
+
+
+def names_in_order(
+    counts: Iterable[tuple[tuple[str, ...], int]], fields: Sequence[By]
+) -> list[list[str]]:
+    """Return the values of each field, given counts by them, in their natural order."""
+    totals = [Counter[str]() for _ in fields]
+    for values, count in counts:
+        for value, sums in zip(values, totals, strict=True):
+            sums[value] += count
+    return [natural_order(by, sums) for by, sums in zip(fields, totals, strict=True)]
+
+
+def count_albums(
+    context: Context, ledger: Ledger | None, fields: Sequence[By]
+) -> Counter[tuple[str, ...]]:
+    """Return the number of albums by the values of these fields.
+
+    What has no value is "unknown", an album without a set "in no set".
+
+    Raises:
+        MissingInputError, InputError: there is no TSV, or it is broken.
+
+    """
+    columns = list(dict.fromkeys(_COLUMNS.get(by, by.value) for by in fields))
+    label_of = dataset_labels(context)
+    frames: Iterable[pl.DataFrame]
+    if By.SET in fields:
+        frames = [_rows(context, ledger, COVER_COLUMNS).group_by(columns).len()]
+    else:
+        frames = map_table(context.tsv, columns, lambda chunk: chunk.frame.group_by(columns).len())
+    found = Counter[tuple[str, ...]]()
+    for frame in frames:
+        for *cells, count in frame.iter_rows():
+            row = dict(zip(columns, cells, strict=True))
+            found[tuple(_told(by, row[_COLUMNS.get(by, by)], label_of) for by in fields)] += count
+    return found
+
+
+def _told(by: By, cell: str, label_of: Callable[[str], str]) -> str:
+    match by:
+        case By.LABEL:
+            return label_of(cell)
+        case By.DECADE:
+            return decade_of(cell)
+        case By.YEAR:
+            return str(year_of(cell) or UNKNOWN)
+        case By.SET:
+            return cell or NO_SET
+        case _:
+            return cell or UNKNOWN
+
+
+def _rows(context: Context, ledger: Ledger | None, columns: Sequence[str]) -> "pl.DataFrame":
+    """Return columns of all rows, and `host` ("" without a picture), `picture` and `set_name`.
+
+    The last two are as `WantedCover` and `set_of` have them, and "" without a ledger.
+    """
+    import polars as pl  # noqa: PLC0415  (it starts a thread)
+
+    from equigen.identity.columns import picture_hosts, picture_keys  # noqa: PLC0415
+
+    sets = _frame(["key", "set_name"], ledger.each_set() if ledger else ())
+    sets = sets.unique("key", keep="last", maintain_order=True)
+    paths = sets.filter(pl.col("key").str.contains("/", literal=True))
+    wanted, keys = wanted_by(context), ("picture", "album", "path")
+
+    def look(chunk: "Chunk") -> "pl.DataFrame":
+        rows = chunk.frame
+        hosts, albums = picture_hosts(rows["image_url"]), rows["album_id"]
+        nothing = pl.repeat("", len(rows), eager=True)
+        rows = rows.select(columns).with_columns(hosts.alias("host"))
+        pictures = picture_keys(chunk.frame["image_url"]) if ledger else nothing
+        # The rows whose keys only the exact way tells: few, but in datasets of other tools.
+        is_odd = (hosts == "") | ((albums == "") & (not sets.is_empty())) | (not paths.is_empty())
+        at = is_odd.arg_true() if ledger else pl.Series([], dtype=pl.UInt32)
+        exact = list(wanted(chunk.frame[at])) if len(at) else []
+        for name, known in zip(keys, (pictures, albums, nothing), strict=True):
+            values = known.scatter(at, [getattr(each, name) for each in exact]) if exact else known
+            rows = rows.with_columns(values.alias(f"{name}_key"))
+        return rows
+
+    names = [*columns, "host", *(f"{name}_key" for name in keys)]
+    rows = _joined(names, map_table(context.tsv, COVER_COLUMNS, look))
+    rows = rows.join(sets, left_on="album_key", right_on="key", how="left")
+    rows = rows.join(paths, left_on="path_key", right_on="key", how="left", suffix="_of_path")
+    set_name = pl.coalesce("set_name_of_path", "set_name", pl.lit(""))
+    return rows.select(*columns, "host", pl.col("picture_key").alias("picture"), set_name=set_name)
+
+
+def tsv_facts(context: Context, ledger: Ledger | None) -> TsvFacts:
+    """Return what can be told of the TSV's rows and their covers.
+
+    Raises:
+        MissingInputError, InputError: there is no dataset, or it is broken.
+        StorageError: a folder of covers can't be read.
+
+    """
+    import polars as pl  # noqa: PLC0415
+
+    stamp, changed = stamp_of(context.tsv), ledger.value(CHANGED) if ledger else ""
+    folders = _folder_times(context, ledger)
+    known = ledger if ledger and ledger.knows_covers() else None
+    states = _states(context, known) if known else _frame(["picture", "state"], ())
+    rows = _rows(context, known, ["genre", "album_id"])
+    source = rows["album_id"].str.extract("^([^:]*):").fill_null("")
+    genres, sources = (dict(each.value_counts().rows()) for each in (rows["genre"], source))
+    of_good = pl.when(pl.col("state") == OK).then("set_name").otherwise(pl.lit(""))
+    counted = (
+        rows.select("picture", "host", "set_name")
+        .join(states, on="picture", how="left")
+        .group_by(pl.col("state").fill_null(WAITING), of_good.alias("set_name"), "host")
+        .len()
+        .sort(pl.all())
+    )
+    groups = []
+    for state, set_name, host, count in counted.iter_rows():
+        known_as = loads(state) if state.startswith("[") else (state, "", 0, "")
+        groups.append(CoverGroup._make((*known_as, set_name, host, count)))
+    return TsvFacts(*stamp, changed, folders, genres, sources, groups)
+
+
+def _states(context: Context, ledger: Ledger) -> "pl.DataFrame":
+    """Return the state of each picture as `Ledger.cover_states` has it, "gone" without a file."""
+    import polars as pl  # noqa: PLC0415
+
+    # Of a million files, memory holds a number each.
+    there = set(map(hash, chain.from_iterable(map(cover_files, _roots(context, ledger)))))
+    some = {picture for picture, path in ledger.shown() if hash(path) not in there}
+    shown = ledger.files_of(some)
+    gone = [each for each in some if not any(hash(path) in there for path in shown[each])]
+    is_gone = (pl.col("state") == OK) & pl.col("picture").is_in(gone)
+    state = pl.when(is_gone).then(pl.lit(GONE)).otherwise("state")
+    states = _frame(["picture", "state"], ledger.cover_states())
+    return states.with_columns(state.alias("state"))
+
+
+def _frame(names: Sequence[str], rows: Iterable[Sequence[str]]) -> "pl.DataFrame":
+    """Return rows of text as a frame; of a million, few at a time are Python's objects."""
+    import polars as pl  # noqa: PLC0415
+
+    def batches() -> "Iterator[pl.DataFrame]":
+        left = iter(rows)
+        while batch := list(islice(left, _BATCH)):
+            yield pl.DataFrame(dict(zip(names, zip(*batch, strict=True), strict=True)))
+
+    return _joined(names, batches())
+
+
+def _joined(names: Sequence[str], frames: "Iterable[pl.DataFrame]") -> "pl.DataFrame":
+    import polars as pl  # noqa: PLC0415
+
+    empty = pl.DataFrame(schema=dict.fromkeys(names, pl.String))
+    return pl.concat([empty, *(frame.select(names) for frame in frames)])
+
+
+def _roots(context: Context, ledger: Ledger) -> list[Path]:
+    """Return the folders that hold the labels' folders of covers."""
+    moved = SETS if ledger.value(SPLIT_LINK) == Link.MOVE else ()
+    return [context.images, *(context.split / name for name in moved)]
+
+
+def _folder_times(context: Context, ledger: Ledger | None) -> dict[str, int]:
+    """Return when a file was last put into or out of each folder of covers, in ns."""
+    times = {}
+    for root in _roots(context, ledger) if ledger else ():
+        with translating_read_errors(root):
+            for folder in (root, *(root / name for name in folders_below(root))):
+                with suppress(FileNotFoundError):
+                    times[str(folder)] = folder.stat().st_mtime_ns
+    return times
+
+
+def note_facts(context: Context, ledger: Ledger | None) -> None:
+    """Note in the ledger, where there is a sound one, what `status` tells of rows and covers.
+
+    What was noted of the files as they are now stays. A ledger or a disk that refuses is let be:
+    then `status` counts instead. `ledger` is the one that is open already.
+    """
+    with suppress(EquigenError):
+        if not context.tsv.is_file() or not (ledger or has_tables(context.ledger)):
+            return
+        with nullcontext(ledger) if ledger else Ledger(context.ledger) as opened:
+            if _noted(context, opened) is None:
+                opened.remember(TSV_FACTS, dumps(asdict(tsv_facts(context, opened))))
+
+
+def facts_now(context: Context, ledger: Ledger | None) -> TsvFacts:
+    """Return what was noted, or where anything changed since, what can be told now.
+
+    Raises:
+        MissingInputError, InputError: there is no dataset, or it is broken.
+        StorageError: a folder of covers can't be read.
+
+    """
+    return (ledger and _noted(context, ledger)) or tsv_facts(context, ledger)
+
+
+def _noted(context: Context, ledger: Ledger) -> TsvFacts | None:
+    """Return what was noted, None where it isn't of the TSV, the ledger and the files as now."""
+    facts = ledger.read(TSV_FACTS, read_tsv_facts)
+    is_of_now = (
+        facts
+        and (facts.size_bytes, facts.mtime_ns, facts.inode) == stamp_of(context.tsv)
+        and facts.changed == ledger.value(CHANGED)
+        and facts.folders == _folder_times(context, ledger)
+    )
+    return facts if is_of_now else None
