@@ -187,7 +187,6 @@ def _look(context: Context) -> _Found:
     found.is_ledger_lost = dataset.has_lost_ledger
     with dataset.reading_ledger() as ledger:
         if ledger:
-            found.pending = ledger.pending()
             were_written = any(not album.pending for album in ledger.taken())
             found.pages = any(True for _ in ledger.page_extents())
             found.last_fetch = ledger.read(LAST_FETCH, read_moment) or ""
@@ -202,6 +201,9 @@ def _look(context: Context) -> _Found:
             source = ledger.value(LAST_SOURCE) or source
         if context.tsv.exists():
             facts = facts_now(context, ledger)
+            found.pending = facts.pending
+        elif ledger:
+            found.pending = ledger.pending()
     if source != context.settings.fetch.source:
         found.fetch = f"equigen fetch --source {source}"
     found.is_local = _is_local(source, context)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from equigen.dataset.context import Context
-from equigen.dataset.covers import COVER_COLUMNS, dataset_labels, wanted_by
+from equigen.dataset.covers import COLUMNS, dataset_labels, wanted_by
 from equigen.dataset.layouts import cover_files
 from equigen.dataset.table import map_table, stamp_of
 from equigen.errors import EquigenError
@@ -57,7 +57,7 @@ class By(StrEnum):
 
 
 # The column that tells each field, where it isn't called so.
-_COLUMNS: Final = {By.LABEL: "genre", By.DECADE: "year", By.SET: "set_name"}
+_COLUMN_OF: Final = {By.LABEL: "genre", By.DECADE: "year", By.SET: "set_name"}
 
 
 def natural_order(by: By, counts: Mapping[str, int]) -> list[str]:
@@ -101,18 +101,21 @@ def count_albums(
         MissingInputError, InputError: there is no TSV, or it is broken.
 
     """
-    columns = list(dict.fromkeys(_COLUMNS.get(by, by.value) for by in fields))
-    label_of = dataset_labels(context)
+    named = [_COLUMN_OF.get(by, by.value) for by in fields]
+    columns, label_of = list(dict.fromkeys(named)), dataset_labels(context)
     frames: Iterable[pl.DataFrame]
     if By.SET in fields:
-        frames = [_rows(context, ledger, COVER_COLUMNS).group_by(columns).len()]
+        frames = [_rows(context, ledger, COLUMNS).group_by(columns).len()]
     else:
         frames = map_table(context.tsv, columns, lambda chunk: chunk.frame.group_by(columns).len())
     found = Counter[tuple[str, ...]]()
     for frame in frames:
         for *cells, count in frame.iter_rows():
             row = dict(zip(columns, cells, strict=True))
-            found[tuple(_told(by, row[_COLUMNS.get(by, by)], label_of) for by in fields)] += count
+            values = (
+                _told(by, row[name], label_of) for by, name in zip(fields, named, strict=True)
+            )
+            found[tuple(values)] += count
     return found
 
 
@@ -160,7 +163,7 @@ def _rows(context: Context, ledger: Ledger | None, columns: Sequence[str]) -> "p
         return rows
 
     names = [*columns, "host", *(f"{name}_key" for name in keys)]
-    rows = _joined(names, map_table(context.tsv, COVER_COLUMNS, look))
+    rows = _joined(names, map_table(context.tsv, COLUMNS, look))
     rows = rows.join(sets, left_on="album_key", right_on="key", how="left")
     rows = rows.join(paths, left_on="path_key", right_on="key", how="left", suffix="_of_path")
     set_name = pl.coalesce("set_name_of_path", "set_name", pl.lit(""))
@@ -196,7 +199,8 @@ def tsv_facts(context: Context, ledger: Ledger | None) -> TsvFacts:
     for state, set_name, host, count in counted.iter_rows():
         known_as = loads(state) if state.startswith("[") else (state, "", 0, "")
         groups.append(CoverGroup._make((*known_as, set_name, host, count)))
-    return TsvFacts(*stamp, changed, folders, genres, sources, groups)
+    pending = ledger.pending() if ledger else 0
+    return TsvFacts(*stamp, changed, folders, pending, genres, sources, groups)
 
 
 def _states(context: Context, ledger: Ledger) -> "pl.DataFrame":

@@ -98,16 +98,7 @@ def _cut(text: str, max_bytes: int) -> str:
 if TYPE_CHECKING:
     import polars as pl
 
-COVER_COLUMNS = (
-    "artist",
-    "album",
-    "genre",
-    "image_url",
-    "year",
-    "album_id",
-    "country",
-    "artist_ids",
-)
+COLUMNS = ("artist", "album", "genre", "image_url", "year", "album_id", "country", "artist_ids")
 
 
 class WantedCover(NamedTuple):
@@ -159,12 +150,12 @@ def wanted_covers(
 
     """
     wanted = _wanted_by(_labels(folders), suffix)
-    for rows in map_table(tsv, COVER_COLUMNS, lambda chunk: _with_pictures(chunk.frame)):
+    for rows in map_table(tsv, COLUMNS, lambda chunk: _with_pictures(chunk.frame)):
         yield from wanted(rows)
 
 
 def wanted_by(context: Context) -> "Callable[[pl.DataFrame], Iterator[WantedCover]]":
-    """Return the function that makes rows with `COVER_COLUMNS` the covers that they want."""
+    """Return the function that makes rows with `COLUMNS` the covers that they want."""
     wanted = _wanted_by(dataset_labels(context), file_suffix(context))
     return lambda rows: wanted(_with_pictures(rows))
 
@@ -187,13 +178,9 @@ def _wanted_by(
 def _with_pictures(rows: "pl.DataFrame") -> list[tuple[Any, ...]]:
     from equigen.identity.columns import picture_hosts, picture_keys  # noqa: PLC0415  (polars)
 
-    urls = rows["image_url"]
-    are_bare = (picture_hosts(urls) == "").alias("is_bare")
-    return (
-        rows.select(COVER_COLUMNS)
-        .with_columns(picture_keys(urls).alias("picture"), are_bare)
-        .rows()
-    )
+    pictures = picture_keys(rows["image_url"]).alias("picture")
+    are_bare = (picture_hosts(rows["image_url"]) == "").alias("is_bare")
+    return rows.select(COLUMNS).with_columns(pictures, are_bare).rows()
 
 
 def _labels(folders: Mapping[str, str]) -> Callable[[str], str]:

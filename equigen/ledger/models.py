@@ -298,7 +298,8 @@ class TsvFacts:
     """Figures of the TSV's rows, of the file that has this size, date and inode.
 
     They are of the ledger with the mark `changed`, and of covers in `folders` with these dates in
-    ns. `genres` counts rows by their cell, `sources` by what their `album_id` names.
+    ns. `pending` rows are in the ledger alone. `genres` counts rows by their cell, `sources` by
+    what their `album_id` names.
     """
 
     size_bytes: _Count
@@ -306,6 +307,7 @@ class TsvFacts:
     inode: _Count
     changed: str
     folders: dict[str, int]
+    pending: _Count
     genres: dict[str, _Count]
     sources: dict[str, _Count]
     groups: list[CoverGroup]

@@ -194,7 +194,7 @@ def test_refused_bytes_are_set_aside_and_stay_so(tmp_path: Path, server: Scripte
     assert (later.rows_out, later.dropped, later.facts["set_aside"]) == (2, {REFUSED_BYTES: 4}, 0)
     assert len(server.seen) == asked
     found = status.run(make_context(tmp_path))
-    assert found.facts["failed"] == {REFUSED_BYTES: 4}
+    assert found.facts["not_had"] == {REFUSED_BYTES: 4}
     assert (found.facts["covers"], found.facts["covers_left"]) == (2, 0)
     assert {cover.status for cover in ledger_of(tmp_path).values()} == {"ok", "refused"}
 
