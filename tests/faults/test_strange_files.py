@@ -23,21 +23,12 @@ ALBUMS = 6
 SECRET = b"a secret of somebody's"
 
 
-@pytest.fixture
-def host() -> ScriptedServer:
-    """A host of covers."""
-    server = ScriptedServer(Script(status=404))
-    server.by_path = {
-        f"/{number}.jpg": Script(body=saved(scene(number))) for number in range(ALBUMS)
-    }
-    return server
-
-
-@pytest.fixture
-def made(tmp_path: Path, host: ScriptedServer) -> Path:
-    """A dataset with covers."""
-    folder = tmp_path / "data"
-    with host:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset with covers, made once."""
+    folder = tmp_path_factory.mktemp("whole") / "data"
+    with ScriptedServer(Script(status=404)) as host:
+        host.by_path = {f"/{n}.jpg": Script(body=saved(scene(n))) for n in range(ALBUMS)}
         rows = [
             {
                 "artist": f"Artist {number}",
@@ -51,6 +42,12 @@ def made(tmp_path: Path, host: ScriptedServer) -> Path:
         write_rows(folder / TSV, *rows)
         run_download(folder)
     return folder
+
+
+@pytest.fixture
+def made(tmp_path: Path, whole: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(whole, tmp_path / "data"))
 
 
 def content(folder: Path) -> dict[str, bytes]:

@@ -41,10 +41,10 @@ def run_all(folder: Path) -> list[Callable[[], object]]:
     ]
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> Path:
-    """A dataset with covers and sets."""
-    folder = tmp_path / "data"
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset with covers and sets, made once."""
+    folder = tmp_path_factory.mktemp("whole") / "data"
     with ScriptedServer(Script(status=404)) as server:
         rows = [
             {
@@ -61,6 +61,12 @@ def made(tmp_path: Path) -> Path:
         run_download(folder)
     run_split(folder)
     return folder
+
+
+@pytest.fixture
+def made(tmp_path: Path, whole: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(whole, tmp_path / "data"))
 
 
 def journal_that_names(victim: Path) -> bytes:
