@@ -131,7 +131,6 @@ def main() -> None:
     """Take requests until there are no more."""
     for command in find_commands().values():
         command.load()
-    _load_heavy()
     for line in sys.stdin:
         assert len(os.listdir("/proc/self/task")) == 1, "a thread would be lost in a fork"  # noqa: PTH208
         asked = json.loads(line)
@@ -142,10 +141,6 @@ def main() -> None:
 def _other(command: list[str]) -> dict[str, Any]:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     return {"code": done.returncode, "out": done.stdout, "err": done.stderr}
-
-
-def _load_heavy() -> None:
-    pass
 
 
 def _forked(args: list[str], cwd: str, env: dict[str, str], after_s: float, number: int) -> Ended:
