@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from equigen.config.settings import defaults
+from equigen.config.trust import other_hosts
 from equigen.dataset.context import Context
 from equigen.dataset.counting import facts_now
 from equigen.dataset.dataset import Dataset
@@ -68,6 +70,7 @@ def run(context: Context) -> Summary:
     now, ended = context.now(), found.last_run
     quotas = list(_quotas(found, context, now))
     resting = [rest for rest in found.rests if rest.left(now)]
+    hosts = other_hosts(context.settings, defaults())
     facts = {
         "directory": str(context.directory),
         "rows": found.rows,
@@ -90,6 +93,7 @@ def run(context: Context) -> Summary:
         "quotas": quotas,
         "resting": [rest._asdict() for rest in resting],
         "licences": dict(found.licences),
+        "other_hosts": hosts,
         "shared_covers": [asdict(each) for each in found.shared],
         "next": next_step,
     }
@@ -108,6 +112,7 @@ def run(context: Context) -> Summary:
         *_run_rows(found, now),
         *((f"quota of {quota['host']}", _QUOTA_LEFT.format(**quota)) for quota in quotas),
         *((f"{rest.host} rests", f"until {rest.until}: {rest.why}") for rest in resting),
+        *((f"other host: {name}", url) for name, url in hosts.items()),
     ]
     licences = [f"{count:,} rows: {text}" for text, count in found.licences.items()]
     if found.pending:

@@ -38,12 +38,17 @@ def settings_at_risk(
     `users` are the settings without the folder's, `dotenv` has the settings of its .env, of which
     none counts.
     """
-    found = {name: value for name in _HOSTS if (value := _of(settings, name)) != _of(users, name)}
+    found = other_hosts(settings, users)
     for name in _FOLDERS:
         value = _of(settings, name)
         if value != _of(users, name) and _leads_out(value):
             found[name] = value
     return found | {f".env {name}": value for name, value in dotenv}
+
+
+def other_hosts(settings: BaseModel, usual: BaseModel) -> dict[str, str]:
+    """Return the settings that name other hosts than the services' own, by their names."""
+    return {name: _of(settings, name) for name in _HOSTS if _of(settings, name) != _of(usual, name)}
 
 
 def refuse_strange(folder: Path, at_risk: Mapping[str, str]) -> None:

@@ -67,7 +67,7 @@ def test_a_strangers_folder_gets_no_token(
     assert done.code == 0
     run(tmp_path, "fetch", "--label", "Jazz", EQUIGEN_HTTP__TRIES="1")
     assert other.seen
-    assert f"{other.url}" in run(tmp_path, "status").out
+    assert f"other host: discogs.base_url  {other.url}" in run(tmp_path, "status").out
     seen = len(other.seen)
     make(tmp_path, settings_of(kind, f"{other.url}/elsewhere"))
     assert run(tmp_path, "fetch").code == 2
