@@ -204,7 +204,7 @@ class Execution:
     stage: str = ""
 
     @property
-    def is_recipe(self) -> bool:
+    def has_stages(self) -> bool:
         """Whether the command is made of stages, which its `run` is handed as `stage`."""
         return "stage" in inspect.signature(self.module.run).parameters
 
@@ -215,7 +215,7 @@ class Execution:
 
     def as_json(self, exit_code: int, error: str = "") -> dict[str, object]:
         """Return the result as JSON values."""
-        if self.is_recipe:
+        if self.has_stages:
             return as_json(self.summaries, exit_code=exit_code, error=error)
         return self.summaries[0].as_json()
 
@@ -245,7 +245,7 @@ class Execution:
                 context.say(note)
 
     def _outcome(self, context: Context, values: Mapping[str, object]) -> Iterable[Summary]:
-        if self.is_recipe:
+        if self.has_stages:
             commands = find_commands()
             stages: Iterable[Summary] = self.module.run(
                 context, lambda name: self._told(name, commands[name].load().run), **values
@@ -406,7 +406,7 @@ class _CommandLine:
 
     def _show_end(self, end: _End) -> None:
         """Print the result of the whole command: as JSON, or as one line with --quiet."""
-        if self.common.json and (self.execution.is_recipe or self.execution.summaries):
+        if self.common.json and (self.execution.has_stages or self.execution.summaries):
             put(json.dumps(self.execution.as_json(end.code, end.error), indent=2))
         elif self.common.quiet and self.execution.summaries:
             put(self._line(end))

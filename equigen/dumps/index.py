@@ -69,7 +69,7 @@ _PUT_GROUP = (
 
 
 @dataclass(frozen=True, slots=True)
-class IndexRecipe:
+class IndexKind:
     """The making of one kind of index.
 
     `name` tells it from other indexes of the same dump; `version` grows with each change of its
@@ -87,7 +87,7 @@ class IndexRecipe:
     skipped: str
 
 
-def index_of(dump: Path, recipe: IndexRecipe, context: Context) -> Path:
+def index_of(dump: Path, kind: IndexKind, context: Context) -> Path:
     """Return the index of a dump, made anew where there is none or the dump has changed.
 
     A run that is killed while it makes one leaves none; nothing is resumed.
@@ -98,15 +98,15 @@ def index_of(dump: Path, recipe: IndexRecipe, context: Context) -> Path:
         StorageError: the disk refuses.
 
     """
-    index = dump.with_name(f"{dump.name}.{recipe.name}.sqlite")
-    stamp = _stamp(dump, recipe)
+    index = dump.with_name(f"{dump.name}.{kind.name}.sqlite")
+    stamp = _stamp(dump, kind)
     if _known_stamp(index) == stamp:
         return index
     # Each index has a lock of its own, so that other indexes and downloads go on meanwhile.
     lock = f".{index.name}.lock"
     with dataset_lock(dump.parent, stage="fetch", now=context.now(), name=lock):
         if _known_stamp(index) != stamp:  # another run may have been faster
-            _make(index, dump, recipe, context, stamp)
+            _make(index, dump, kind, context, stamp)
     return index
 
 
@@ -133,24 +133,24 @@ def reading(*indexes: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _make(
-    index: Path, dump: Path, recipe: IndexRecipe, context: Context, stamp: Mapping[str, str]
+    index: Path, dump: Path, kind: IndexKind, context: Context, stamp: Mapping[str, str]
 ) -> None:
     size_bytes = int(stamp["bytes"])
     with (
         in_place_of(index) as beside,
-        context.bar(f"read {recipe.name}", size_bytes, "B") as bar,
+        context.bar(f"read {kind.name}", size_bytes, "B") as bar,
     ):
         beside.unlink(missing_ok=True)  # of a run that was killed
         with _translated(index), closing(sqlite3.connect(beside, isolation_level=None)) as db:
-            db.executescript(f"{_UNGUARDED}; {_STAMP}; {recipe.schema}")
+            db.executescript(f"{_UNGUARDED}; {_STAMP}; {kind.schema}")
             db.execute("BEGIN")
             counts = DumpCounts()
             shown_bytes = 0
-            for rows in recipe.read(dump, counts=counts):
-                db.executemany(recipe.insert, rows)
+            for rows in kind.read(dump, counts=counts):
+                db.executemany(kind.insert, rows)
                 bar.advance(counts.read_bytes - shown_bytes)
                 shown_bytes = counts.read_bytes
-            facts = {recipe.rows: counts.rows, recipe.skipped: counts.skipped}
+            facts = {kind.rows: counts.rows, kind.skipped: counts.skipped}
             if counts.unread:
                 names = [name for name, _ in counts.unread[:_NAMED_UNREAD]]
                 names += ["..."] if len(counts.unread) > _NAMED_UNREAD else []
@@ -161,12 +161,12 @@ def _make(
             db.execute("COMMIT")
 
 
-def _stamp(dump: Path, recipe: IndexRecipe) -> dict[str, str]:
+def _stamp(dump: Path, kind: IndexKind) -> dict[str, str]:
     try:
         stat = dump.stat()
     except OSError:
         return {"bytes": "0"}  # the reader of the dump raises the error
-    version = f"{recipe.name} {recipe.version}"
+    version = f"{kind.name} {kind.version}"
     return {"bytes": str(stat.st_size), "file": stamp_of(stat), "made as": version}
 
 
@@ -195,15 +195,15 @@ def _translated(index: Path) -> Iterator[None]:
         raise StorageError(msg) from err
 
 
-MASTERS = IndexRecipe(
+MASTERS = IndexKind(
     "masters", 2, _MASTERS, _PUT_MASTER, read_masters, "masters", "masters without an id"
 )
-RELEASES = IndexRecipe(
+RELEASES = IndexKind(
     "releases", 2, _RELEASES, _PUT_RELEASE, read_releases, "releases", "releases without an id"
 )
-LINKS = IndexRecipe(
+LINKS = IndexKind(
     "links", 1, _LINKS, _PUT_LINK, read_links, "links to masters", "links without an id"
 )
-GROUPS = IndexRecipe(
+GROUPS = IndexKind(
     "albums", 2, _GROUPS, _PUT_GROUP, read_groups, "albums", "release groups without an id"
 )

@@ -118,20 +118,20 @@ def open_source(_config: Config) -> LocalSource:
 def _open(context: Context) -> Iterator[Catalogue]:
     # Release groups have dates of their own. All dumps are looked for before the first is indexed,
     # which can take minutes.
-    recipes = {Kind.MASTERS: MASTERS, Kind.GROUPS: LINKS, Kind.RELEASES: RELEASES}
+    kinds = {Kind.MASTERS: MASTERS, Kind.GROUPS: LINKS, Kind.RELEASES: RELEASES}
     date = context.settings.dumps.date
     if not context.settings.dumps.releases:
-        del recipes[Kind.RELEASES]
+        del kinds[Kind.RELEASES]
     if _need_no_links(context, date):
-        del recipes[Kind.GROUPS]
-    dumps = dumps_of(context, {kind: "" if kind is Kind.GROUPS else date for kind in recipes})
-    made = zip(dumps, recipes.values(), strict=True)
-    indexes = [index_of(dump, recipe, context) for dump, recipe in made]
+        del kinds[Kind.GROUPS]
+    dumps = dumps_of(context, {kind: "" if kind is Kind.GROUPS else date for kind in kinds})
+    made = zip(dumps, kinds.values(), strict=True)
+    indexes = [index_of(dump, kind, context) for dump, kind in made]
     held = {name: count for index in indexes for name, count in facts_of(index).items()}
     with reading(*indexes) as db:
-        for recipe in (RELEASES, LINKS):
-            if recipe not in recipes.values():
-                db.execute(recipe.schema)  # an empty table
+        for kind in (RELEASES, LINKS):
+            if kind not in kinds.values():
+                db.execute(kind.schema)  # an empty table
         db.execute(_ALBUMS)
         yield DumpedMasters(db, held, context.settings.coverart)
 

@@ -14,13 +14,13 @@ from support import NOON, posix_only, program_env
 
 from equigen.dataset.context import Context
 from equigen.dumps.archives import DumpCounts
-from equigen.dumps.index import IndexRecipe, facts_of, index_of, reading
+from equigen.dumps.index import IndexKind, facts_of, index_of, reading
 from equigen.errors import LockedError, StorageError
 from equigen.storage.lock import dataset_lock
 
 
-def recipe(asked: list[int], *, version: int = 1) -> IndexRecipe:
-    """Return a recipe that keeps a dump's bytes and notes each time that it is made."""
+def a_kind(asked: list[int], *, version: int = 1) -> IndexKind:
+    """Return a a_kind that keeps a dump's bytes and notes each time that it is made."""
 
     def read(path: Path, *, counts: DumpCounts) -> Iterator[list[tuple[int]]]:
         asked.append(version)
@@ -30,7 +30,7 @@ def recipe(asked: list[int], *, version: int = 1) -> IndexRecipe:
 
     table = "CREATE TABLE bodies (body INTEGER)"
     insert = "INSERT INTO bodies VALUES (?)"
-    return IndexRecipe("bodies", version, table, insert, read, "bytes", "skipped")
+    return IndexKind("bodies", version, table, insert, read, "bytes", "skipped")
 
 
 @pytest.fixture
@@ -45,13 +45,13 @@ def test_an_index_is_made_once_and_anew_when_its_dump_or_recipe_changes(
     """The counts taken while it is made can be read from it."""
     dump, made = tmp_path / "a.dump", list[int]()
     dump.write_bytes(b"one")
-    index = index_of(dump, recipe(made), context)
-    assert index_of(dump, recipe(made), context) == index
+    index = index_of(dump, a_kind(made), context)
+    assert index_of(dump, a_kind(made), context) == index
     assert (made, facts_of(index)) == ([1], {"bytes": 3, "skipped": 0})
     dump.write_bytes(b"three")
-    index_of(dump, recipe(made), context)
+    index_of(dump, a_kind(made), context)
     assert (made, facts_of(index)) == ([1, 1], {"bytes": 5, "skipped": 0})
-    index_of(dump, recipe(made, version=2), context)
+    index_of(dump, a_kind(made, version=2), context)
     assert made == [1, 1, 2]
     with reading(index, index) as db:
         assert db.execute("SELECT a.bodies.body, b.bodies.body FROM a.bodies, b.bodies").fetchall()
@@ -63,11 +63,11 @@ def test_an_index_that_lacks_its_counts_is_made_anew(tmp_path: Path, context: Co
     """As one of another program, or one that was edited."""
     dump, made = tmp_path / "a.dump", list[int]()
     dump.write_bytes(b"one")
-    index = index_of(dump, recipe(made), context)
+    index = index_of(dump, a_kind(made), context)
     with sqlite3.connect(index) as db:
         db.execute("DELETE FROM stamp WHERE key = 'facts'")
     db.close()
-    assert facts_of(index_of(dump, recipe(made), context)) == {"bytes": 3, "skipped": 0}
+    assert facts_of(index_of(dump, a_kind(made), context)) == {"bytes": 3, "skipped": 0}
     assert made == [1, 1]
 
 
@@ -77,7 +77,7 @@ def test_an_index_cannot_be_written_by_who_reads_it(tmp_path: Path, context: Con
     dump.write_bytes(b"one")
     with (
         pytest.raises(StorageError, match=r"a\.dump"),
-        reading(index_of(dump, recipe([]), context)) as db,
+        reading(index_of(dump, a_kind([]), context)) as db,
     ):
         db.execute("DELETE FROM bodies")
 
@@ -101,20 +101,20 @@ def test_two_runs_do_not_make_an_index_at_a_time(tmp_path: Path, context: Contex
         assert other.stdout is not None
         assert other.stdout.readline() == b"held\n"
         with pytest.raises(LockedError, match="equigen fetch"):
-            index_of(dump, recipe([]), context)
+            index_of(dump, a_kind([]), context)
         other.kill()
     assert not list(dumps.glob("*.sqlite"))
     with dataset_lock(dumps, stage="dumps get", now=NOON):
-        assert index_of(dump, recipe([]), context).exists()
+        assert index_of(dump, a_kind([]), context).exists()
 
 
 def test_what_is_there_needs_no_lock(tmp_path: Path, context: Context) -> None:
     """Two datasets may share a folder of dumps."""
     dump = tmp_path / "a.dump"
     dump.write_bytes(b"one")
-    index = index_of(dump, recipe([]), context)
+    index = index_of(dump, a_kind([]), context)
     with dataset_lock(tmp_path, stage="another", now=NOON):
-        assert index_of(dump, recipe([]), context) == index
+        assert index_of(dump, a_kind([]), context) == index
 
 
 @pytest.mark.long
@@ -150,4 +150,4 @@ def test_no_room_for_an_index_is_told(tmp_path: Path, context: Context) -> None:
     dump.write_bytes(b"one")
     (tmp_path / "a.dump.bodies.sqlite").mkdir()
     with pytest.raises(StorageError, match=r"a\.dump\.bodies\.sqlite"):
-        index_of(dump, replace(recipe([])), context)
+        index_of(dump, replace(a_kind([])), context)
