@@ -171,7 +171,7 @@ def test_verify_says_whose_artists_nobody_knows(tmp_path: Path) -> None:
     write_rows(tmp_path / TSV, *rows_for(list(pictures)[:15]), columns=list(album(0)))
     summary = run_split(tmp_path, verify=True)
     assert summary.facts["strangers"] == 5
-    assert "but of 5 files" in summary.notes[-1]
+    assert "of 5 files without a row" in summary.notes[-1]
 
 
 def test_verify_passes_over_files_that_are_no_pictures(tmp_path: Path) -> None:
