@@ -1,4 +1,4 @@
-"""Decode pictures, JPEGs to no more pixels than are needed."""
+"""Decode pictures, JPEGs to no more pixels than are needed, and each in 300 MiB at most."""
 
 import ctypes
 import io
@@ -7,16 +7,16 @@ import re
 import struct
 import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import simplejpeg
-from PIL import ExifTags, Image, ImageFile, ImageOps
+from PIL import ExifTags, Image, ImageFile
 
 from equigen.errors import PictureError
 from equigen.images.colour import in_srgb, srgb_transform
@@ -65,9 +65,19 @@ _MIN_IS_WHITE = 0  # TIFF 6.0, PhotometricInterpretation
 _RANGES = ((340, 341), (280, 281))
 # Values that take up less of a range than this many parts of it weren't made for that range.
 _LEAST_RANGE = 128
-UNKNOWN_RANGE = "unknown range of values"
+UNKNOWN_RANGE, TOO_MANY_PIXELS = "unknown range of values", "too many pixels"
 _GREY_DIMENSIONS = 2
 _UPRIGHT = 1
+_TILE_SIDES, _ROWS_PER_STRIP = (322, 323), 278  # TIFF 6.0: TileWidth, TileLength, RowsPerStrip
+# What a decode may take beside the process itself, which has some 90 MiB.
+_MOST_BYTES = 300 << 20
+_BODIES = 3  # copies of the file that decoders hold
+# Bytes a pixel at the peak of a decode: 4 of Pillow's picture and 3 of ours, or the decoder's own
+# buffers. They are measured (docs/download.md), and a little more.
+_PEAK = {"PNG": 7.5, "GIF": 7.5, "BMP": 7.5, "TIFF": 9.0, "WEBP": 18.5, "AVIF": 24.0}
+_SAMPLES = 8  # bytes of a pixel in a TIFF's own strips and tiles: 4 x 16 bits
+_COEFFICIENT = 2  # bytes of a JPEG's pixel a channel, in a JPEG of several scans
+_STRIP_PIXELS = 1 << 20
 # Exceptions that Pillow raises on damaged EXIF, by its documentation and by trial; it also warns,
 # and a user may have made errors of warnings.
 _EXIF_ERRORS = (
@@ -75,6 +85,24 @@ _EXIF_ERRORS = (
     *(LookupError, SyntaxError, ArithmeticError),
 )
 
+
+class _Turn(NamedTuple):
+    """Axes to flip, and whether rows then become columns."""
+
+    flipped: tuple[int, ...]
+    is_across: bool = False
+
+
+# By EXIF's orientation.
+_TURNS: Mapping[object, _Turn] = {
+    2: _Turn((1,)),
+    3: _Turn((0, 1)),
+    4: _Turn((0,)),
+    5: _Turn((), is_across=True),
+    6: _Turn((0,), is_across=True),
+    7: _Turn((0, 1), is_across=True),
+    8: _Turn((1,), is_across=True),
+}
 # A JPEG can be decoded at any number of eighths of its size, but libjpeg-turbo has vectorised only
 # one, two, four and eight of them: the others take longer than the whole picture.
 _REDUCTIONS = (8, 4, 2)
@@ -245,25 +273,75 @@ def decode(picture: Opened, *, scale: float) -> Pixels:
         pixels = _decode_jpeg(picture, scale=0 if turned else scale)
         if pixels and not turned:
             return pixels
-    image: Image.Image = picture.image or Image.open(io.BytesIO(picture.body), formats=_FORMATS)
+    image = picture.image or Image.open(io.BytesIO(picture.body), formats=_FORMATS)
+    made = _PEAK.get(image.format or "", _PEAK["PNG"])
+    held = _COEFFICIENT * len(image.getbands()) if picture.is_jpeg else _tile_bytes(image)
+    reduced = _least_reduced(picture, held, made)
+    size_px = picture.width_px, picture.height_px
+    if reduced > 1 and not image.draft(None, (size_px[0] // reduced, size_px[1] // reduced)):
+        raise _too_large(picture)
     image.load()
+    orientation = _orientation(image)
     tags = getattr(image, "tag_v2", {})
-    with suppress(*_EXIF_ERRORS):  # a picture isn't refused for its metadata
-        image = ImageOps.exif_transpose(image)
-    flat = _flattened(image, tags, picture.profile)
-    return Pixels(np.asarray(flat), *flat.size)
+    array = _flattened(image, tags, picture.profile)
+    image.close()  # its pixels take more than the array
+    if turn := _TURNS.get(orientation):
+        array = np.flip(array, turn.flipped)
+        if turn.is_across:
+            array, size_px = array.swapaxes(0, 1), (size_px[1], size_px[0])
+        array = np.ascontiguousarray(array)
+    if reduced == 1:
+        size_px = array.shape[1], array.shape[0]
+    return Pixels(array, *size_px, reduced)
+
+
+def _tile_bytes(image: Image.Image) -> float:
+    """Return the bytes a pixel of a TIFF's largest strip or tile, which is unpacked as a whole."""
+    tags = getattr(image, "tag_v2", {})
+    wide, high = (_first(tags, tag) for tag in _TILE_SIDES)
+    if not wide:
+        wide, high = image.width, min(_first(tags, _ROWS_PER_STRIP) or image.height, image.height)
+    return float(_SAMPLES * wide * (high or 0) / (image.width * image.height)) if tags else 0.0
+
+
+def _too_large(picture: Opened) -> PictureError:
+    msg = (
+        f"expected a cover, got {picture.width_px}x{picture.height_px} pixels of a type that takes"
+        f" more than {_MOST_BYTES >> 20} MiB to decode them"
+    )
+    return PictureError(msg, reason=TOO_MANY_PIXELS)
+
+
+def _least_reduced(picture: Opened, held: float, made: float) -> int:
+    """Return the least factor by which a JPEG must be reduced to fit into memory; else 1.
+
+    A decode takes `held` bytes a pixel of the picture, and `made` a pixel of the result.
+
+    Raises:
+        PictureError: no factor makes it fit, or it is no JPEG.
+
+    """
+    area, most = picture.width_px * picture.height_px, coarsest(picture.width_px, picture.height_px)
+    left_bytes = _MOST_BYTES - _BODIES * len(picture.body) - held * area
+    for by in (1, *reversed(_REDUCTIONS)) if picture.is_jpeg else (1,):
+        if by <= most and made * area / by**2 <= left_bytes:
+            return by
+    raise _too_large(picture)
 
 
 def _decode_jpeg(picture: Opened, *, scale: float) -> Pixels | None:
     body, size_px = picture.body, (picture.width_px, picture.height_px)
     most = coarsest(*size_px)
-    reduced = next((by for by in _REDUCTIONS if by <= most and by * scale <= 1), 1)
-    # It picks the smallest scale with at least so many pixels; 0 leaves the picture as it is.
-    width_px, height_px = (0 if reduced == 1 else -(-side_px // reduced) for side_px in size_px)
     try:
         high, wide, space, _ = simplejpeg.decode_jpeg_header(body)
         if (wide, high) != size_px:
             return None
+        channels = 1 if space == "Gray" else 4 if space in _PRINT_SPACES else 3
+        least = _least_reduced(picture, _COEFFICIENT * channels, _PEAK["PNG"])
+        fitting = (by for by in _REDUCTIONS if by <= most and (by * scale <= 1 or by <= least))
+        reduced = next(fitting, 1)
+        # It picks the smallest scale with at least so many pixels; 0 leaves the picture as it is.
+        width_px, height_px = (0 if reduced == 1 else -(-side // reduced) for side in size_px)
         mode = "L" if space == "Gray" else "RGB"
         converts = bool(picture.profile and srgb_transform(picture.profile, mode))
         grey = space == "Gray" or (scale == 0 and not converts)
@@ -302,23 +380,48 @@ def _ran_into_zeros(body: bytes, complaint: str) -> bool:
 
 
 def _is_turned(image: ImageFile.ImageFile) -> bool:
-    if "exif" not in image.info:  # reading what isn't there is slow
-        return False
+    # Reading what isn't there is slow.
+    return "exif" in image.info and _orientation(image) in _TURNS
+
+
+def _orientation(image: Image.Image) -> object:
     try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, _UPRIGHT)
-    except _EXIF_ERRORS:
-        return False
-    return orientation in range(_UPRIGHT + 1, 9)
+        return image.getexif().get(ExifTags.Base.Orientation, _UPRIGHT)
+    except _EXIF_ERRORS:  # a picture isn't refused for its metadata
+        return _UPRIGHT
 
 
-def _flattened(image: Image.Image, tags: Mapping[int, Any], profile: bytes) -> Image.Image:
-    """Return a picture on white, in sRGB and 8 bits a channel, L or RGB; `tags` are a TIFF's."""
+def _flattened(
+    image: Image.Image, tags: Mapping[int, Any], profile: bytes
+) -> npt.NDArray[np.uint8]:
+    """Return a picture on white, in sRGB and 8 bits a channel, greys or RGB; `tags` are a TIFF's.
+
+    It is made strip by strip, so that only one of each step's pictures is held as a whole.
+    """
+    rows = max(1, _STRIP_PIXELS // image.width)
+    boxes = [
+        (0, top, image.width, min(top + rows, image.height)) for top in range(0, image.height, rows)
+    ]
+    span = _span_of(image, boxes, tags) if _is_deep(image, tags) else None
+    array = np.empty(0, np.uint8)
+    for box in boxes:
+        strip = image.crop(box) if len(boxes) > 1 else image
+        part = np.asarray(_flat(strip, tags, profile, span))
+        if not array.size:
+            array = np.empty((image.height, *part.shape[1:]), np.uint8)
+        array[box[1] : box[3]] = part
+    return array
+
+
+def _flat(
+    image: Image.Image, tags: Mapping[int, Any], profile: bytes, span: "_Span | None"
+) -> Image.Image:
     if image.mode == "La":  # Pillow converts it to nothing else
         image = image.convert("LA")
     layer = None
-    if _is_deep(image, tags):
+    if span:
         deep, clear = np.asarray(image), image.info.get("transparency")
-        image = in_srgb(Image.fromarray(_grey_levels(deep, tags)), profile)
+        image = in_srgb(Image.fromarray(_grey_levels(_typed(deep, tags), span, tags)), profile)
         if isinstance(clear, int):  # Pillow drops the transparent colour of deep greys
             image.paste(WHITE[0], mask=Image.fromarray(deep == clear))
         return image
@@ -332,9 +435,7 @@ def _flattened(image: Image.Image, tags: Mapping[int, Any], profile: bytes) -> I
         shown = flat.convert("RGBA")
         shown.putalpha(layer.getchannel("A"))
         flat = Image.alpha_composite(Image.new("RGBA", shown.size, (*WHITE, 255)), shown)
-    flat = flat.convert("L" if flat.mode == "L" else "RGB")
-    flat.info = {}  # the file's metadata doesn't hold for the flattened picture
-    return flat
+    return flat.convert("L" if flat.mode == "L" else "RGB")
 
 
 def _is_deep(image: Image.Image, tags: Mapping[int, Any]) -> bool:
@@ -344,26 +445,47 @@ def _is_deep(image: Image.Image, tags: Mapping[int, Any]) -> bool:
     return image.mode.startswith(_SIXTEEN_BIT) or image.mode in {"I", "F"}
 
 
-def _grey_levels(values: npt.NDArray[Any], tags: Mapping[int, Any]) -> npt.NDArray[np.uint8]:
-    """Return greys of any type as 8 bits; `tags` are a TIFF's, where they come from one."""
+class _Span(NamedTuple):
+    """Values of black and white."""
+
+    low: float
+    high: float
+
+
+def _typed(values: npt.NDArray[Any], tags: Mapping[int, Any]) -> npt.NDArray[Any]:
+    """Return greys as numbers of the type that the file has; `tags` are a TIFF's, if it is one."""
     sample_format = _first(tags, ExifTags.Base.SampleFormat)
-    bits = _first(tags, ExifTags.Base.BitsPerSample) or 16
+    # Pillow has signed numbers of 32 bits, and unsigned ones of 8, whatever the file has.
+    if sample_format == _SIGNED and _bits(tags) == _BYTE_BITS:
+        return values.view(np.int8)
+    is_short = values.dtype.itemsize == np.uint16().itemsize
+    return values if is_short or sample_format in {_SIGNED, _FLOAT} else values.view(np.uint32)
+
+
+def _bits(tags: Mapping[int, Any]) -> int:
+    return int(_first(tags, ExifTags.Base.BitsPerSample) or 16)
+
+
+def _grey_levels(
+    values: npt.NDArray[Any], span: _Span, tags: Mapping[int, Any]
+) -> npt.NDArray[np.uint8]:
+    """Return greys of any type as 8 bits."""
     is_inverted = _first(tags, ExifTags.Base.PhotometricInterpretation) == _MIN_IS_WHITE
     is_short = values.dtype.itemsize == np.uint16().itemsize
-    # Pillow has signed numbers of 32 bits, and unsigned ones of 8, whatever the file has.
-    if sample_format == _SIGNED and bits == _BYTE_BITS:
-        values = values.view(np.int8)
-    elif not is_short and sample_format not in {_SIGNED, _FLOAT}:
-        values = values.view(np.uint32)
-    low, high = _range_of(values, bits, tags)
-    if is_short and (low, high) == (0, (1 << bits) - 1):
+    bits = _bits(tags)
+    levels: npt.NDArray[np.uint8]
+    if is_short and tuple(span) == (0, (1 << bits) - 1):
         levels = (values >> (bits - _BYTE_BITS)).astype(np.uint8)
     else:
-        levels = np.rint((values.astype(np.float32) - low) * (255 / (high - low))).astype(np.uint8)
+        levels = np.rint(
+            (values.astype(np.float32) - span.low) * (255 / (span.high - span.low))
+        ).astype(np.uint8)
     return ~levels if is_inverted else levels
 
 
-def _range_of(values: npt.NDArray[Any], bits: int, tags: Mapping[int, Any]) -> tuple[float, float]:
+def _span_of(
+    image: Image.Image, boxes: Sequence[tuple[int, int, int, int]], tags: Mapping[int, Any]
+) -> _Span:
     """Return the values of black and white: a range that a TIFF declares, or that of its type.
 
     Floats are taken for 0 to 1, as all programs do that write pictures in them. A range counts
@@ -374,22 +496,27 @@ def _range_of(values: npt.NDArray[Any], bits: int, tags: Mapping[int, Any]) -> t
         PictureError: no range fits.
 
     """
+    strips = (_typed(np.asarray(image.crop(box)), tags) for box in boxes)
+    extremes = [(strip.min(), strip.max(), strip.dtype) for strip in strips]
+    darkest, lightest = (
+        float(each) for each in (min(e[0] for e in extremes), max(e[1] for e in extremes))
+    )
+    kind, bits = extremes[0][2], _bits(tags)
     declared = [(_first(tags, low), _first(tags, high)) for low, high in _RANGES]
-    if values.dtype.kind == "f":
+    if kind.kind == "f":
         whole = (0, 1)
-    elif values.dtype.kind == "i":
+    elif kind.kind == "i":
         whole = (-(1 << bits - 1), (1 << bits - 1) - 1)
     else:
         whole = (0, (1 << bits) - 1)
-    darkest, lightest = float(values.min()), float(values.max())
-    span = lightest - darkest
+    width = lightest - darkest
     for low, high in (*declared, whole):
         if low is None or high is None or not low <= darkest <= lightest <= high:
             continue
-        if low < high and (span == 0 or span * _LEAST_RANGE >= high - low):
-            return float(low), float(high)
-    if values.dtype.kind == "u" and values.dtype.itemsize == np.uint16().itemsize:
-        return whole
+        if low < high and (width == 0 or width * _LEAST_RANGE >= high - low):
+            return _Span(float(low), float(high))
+    if kind.kind == "u" and kind.itemsize == np.uint16().itemsize:
+        return _Span(*whole)
     msg = (
         f"expected a cover, got greys from {darkest:g} to {lightest:g} without a word on which"
         " values are black and white"
