@@ -25,7 +25,17 @@ from equigen.errors import InputError, MissingInputError
 _BLOCK_BYTES = 2 * 1024 * 1024
 # Each read waits for the interpreter lock; the standard library's files read 8 KiB at a time.
 _PACKED_BYTES = 256 * 1024
-_LONGEST_LINE_BYTES = 64 * 1024 * 1024
+# A record has some 100 KB at most; parsed, it can take twenty times its bytes.
+_LONGEST_LINE_BYTES = 8 << 20
+# xz's strongest preset unpacks in 65 MiB. Real dumps unpack to 15 times their size.
+_XZ_BYTES = 256 << 20
+_MOST_RATIO, _FREE_BYTES = 200, 1 << 30
+# Of a tar: a real dump has some ten members, with names of some ten characters.
+_MOST_TAR_HEADERS, _MOST_TAR_NAME_BYTES = 200, 1 << 16
+_TAR_NAMES = frozenset(
+    {tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE}
+    | {tarfile.SOLARIS_XHDTYPE}
+)
 # It begins what is kept of a longer line, and no JSON.
 _TOO_LONG = "(a line of more than {:,} bytes) "
 # The dump is refused where one of so many records can't be read, or more.
@@ -117,7 +127,7 @@ def _not_whole(dump: Path, what: str, kind: str, counts: DumpCounts) -> InputErr
 # The first bytes of packed files, the name of each packing, and its decompressor.
 _PACKINGS: Mapping[bytes, tuple[str, Callable[[], _Decompressor]]] = MappingProxyType(
     {
-        b"\xfd7zXZ\0": ("xz", lzma.LZMADecompressor),
+        b"\xfd7zXZ\0": ("xz", partial(lzma.LZMADecompressor, memlimit=_XZ_BYTES)),
         b"\x1f\x8b": ("gzip", partial(igzip_lib.IgzipDecompressor, igzip_lib.DECOMP_GZIP)),
         b"BZh": ("bzip2", bz2.BZ2Decompressor),
     }
@@ -149,12 +159,14 @@ class DumpFile:
         """Start again at the first byte."""
         self._file.seek(0)
         self._stream = self._new() if self._new else None
+        self._unpacked_bytes = 0
 
     def read(self, size: int) -> bytes:
         """Return the next `size` bytes of the content, fewer only at its end.
 
         Raises:
-            DumpError: the packed data is cut off or damaged, or the disk can't be read.
+            DumpError: the packed data is cut off or damaged, unpacks to far more than any dump's,
+                or the disk can't be read.
 
         """
         parts, missing = [], size
@@ -174,6 +186,13 @@ class DumpFile:
             else:  # bzip2's errors have no number
                 what = f"damaged {self._packing} data before byte {self.position:,}: {err}"
             raise DumpError(what) from None
+        self._unpacked_bytes += size - missing
+        if self._unpacked_bytes > _FREE_BYTES + _MOST_RATIO * self.position:
+            what = (
+                f"it unpacks to more than {_MOST_RATIO} times its bytes: {self._unpacked_bytes:,}"
+                f" of {self.position:,}. No dump does"
+            )
+            raise DumpError(what)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _some(self, most: int) -> bytes:
@@ -242,8 +261,9 @@ def lines_of(dump: DumpFile, member: str) -> Iterator[tuple[list[bytes], bool]]:
             dump.rewind()
             text = cast("IO[bytes]", dump)
             if head[_USTAR] == b"ustar":
-                tar = tarfile.open(fileobj=text, mode="r|", bufsize=_BLOCK_BYTES)  # noqa: SIM115
-                text = _member(stack.enter_context(tar), member)
+                tar = tarfile.open(fileobj=text, mode="r|", tarinfo=_tar_info())  # noqa: SIM115
+                stack.enter_context(tar)
+                text = _member(tar, member)
             elif not head.lstrip().startswith(b"{"):
                 what = "expected lines of JSON or a tar of them, got something else"
                 raise DumpError(what)
@@ -268,6 +288,26 @@ def lines_of(dump: DumpFile, member: str) -> Iterator[tuple[list[bytes], bool]]:
     except tarfile.TarError as err:
         what = f"damaged tar: {err}"
         raise DumpError(what) from err
+
+
+def _tar_info() -> type[tarfile.TarInfo]:
+    """Return a class of members that checks each header before its data is read."""
+    left = iter(range(_MOST_TAR_HEADERS))
+
+    class _TarInfo(tarfile.TarInfo):
+        @classmethod
+        def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_TarInfo":
+            member = super().frombuf(buf, encoding, errors)
+            is_named = member.type in _TAR_NAMES and member.size > _MOST_TAR_NAME_BYTES
+            if is_named or member.type == tarfile.GNUTYPE_SPARSE or next(left, None) is None:
+                what = (
+                    f"damaged tar: expected {_MOST_TAR_HEADERS} members at most, with names of"
+                    f" {_MOST_TAR_NAME_BYTES:,} bytes, got more"
+                )
+                raise DumpError(what)
+            return member
+
+    return _TarInfo
 
 
 def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:

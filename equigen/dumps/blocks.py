@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from equigen.dumps.archives import DumpFile
 
 # A record has 1 to 10 KB; one of more bytes is too long. lxml takes 10,000,000 as one text.
-_MOST_BYTES = 8 << 20
+MOST_BYTES = 8 << 20
 TOO_LONG = b"\0too long\0"  # is no XML
 # It stands for characters that XML forbids, and is none of a text.
 MARK = "\ufdd0"
@@ -68,9 +68,9 @@ def cut(dump: DumpFile, start: bytes, end: bytes, size_bytes: int) -> Iterator[b
         if at >= 0:
             yield rest[: at + len(end)]
             rest = rest[at + len(end) :]
-        elif len(rest) < _MOST_BYTES and (more := dump.read(size_bytes)):
+        elif len(rest) < MOST_BYTES and (more := dump.read(size_bytes)):
             rest += more
-        elif len(rest) >= _MOST_BYTES and (tag := re.match(start_tag, rest)):
+        elif len(rest) >= MOST_BYTES and (tag := re.match(start_tag, rest)):
             while (at := rest.find(end)) < 0 and (more := dump.read(size_bytes)):
                 rest = rest[1 - len(end) :] + more
             yield tag[0] + (TOO_LONG + end if at >= 0 else b"")

@@ -14,7 +14,7 @@ from typing import Any
 from lxml import etree
 
 from equigen.dumps.archives import Batch, DumpError, DumpFile, Row
-from equigen.dumps.blocks import MARK, TOO_LONG, cut, head_of, is_plain, mended, trimmed
+from equigen.dumps.blocks import MARK, MOST_BYTES, TOO_LONG, cut, head_of, is_plain, mended, trimmed
 from equigen.dumps.extract import RecordTexts, number, texts_of
 
 # A block and its tree fit into the cache of a core.
@@ -143,12 +143,16 @@ def _incremental_rows(pieces: Iterable[bytes], dump: DumpFile, kind: RecordKind)
         no_network=True,
     )
     records: list[RecordTexts] = []
-    is_at_end = False
+    is_at_end, held_bytes = False, 0
     try:
         for piece in _of_root(pieces, kind.root):
             parser.feed(piece)
+            held_bytes += len(piece)
             for _, element in parser.read_events():
                 records += _take_record(element, kind)
+                held_bytes = 0
+            if held_bytes > MOST_BYTES:
+                raise _too_long(kind.record)
             if len(records) >= _ROWS_TOGETHER:
                 yield _batch(records, dump, kind, is_rest=True)
                 records = []
@@ -165,6 +169,11 @@ def _incremental_rows(pieces: Iterable[bytes], dump: DumpFile, kind: RecordKind)
             what = f"not XML: {err.msg}"
         raise DumpError(what) from None
     yield _batch(records, dump, kind, is_rest=True)
+
+
+def _too_long(what: str) -> DumpError:
+    msg = f"it has a {what} of more than {MOST_BYTES:,} bytes"
+    return DumpError(msg)
 
 
 def _take_record(element: Any, kind: RecordKind) -> list[RecordTexts]:  # noqa: ANN401  (lxml's hints say less)
@@ -193,6 +202,8 @@ def _of_root(pieces: Iterable[bytes], root: str) -> Iterator[bytes]:
     held = []
     for piece in pieces:
         held.append(piece)
+        if sum(map(len, held)) > MOST_BYTES:
+            raise _too_long(root)
         scout.feed(piece)
         found: Any = next((element for _, element in scout.read_events()), None)
         if found is not None:

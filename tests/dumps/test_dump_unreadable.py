@@ -154,7 +154,7 @@ def test_a_record_that_is_too_long_is_left_out_and_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its end is looked for, and the next one is read."""
-    monkeypatch.setattr(blocks, "_MOST_BYTES", 20_000)
+    monkeypatch.setattr(blocks, "MOST_BYTES", 20_000)
     long = xml(range(1, MANY), {77: b"x" * 100_000})
     found, unread = read(written(tmp_path / "m.xml", long), block_bytes=1_000)
     assert found == [n for n in range(1, MANY) if n != 77]
