@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from splits import catalogue, fill, run_split, sets_of
 from support import make_context
@@ -69,10 +69,20 @@ def apart(sets: Mapping[str, str], pairs: Iterable[tuple[int, int]]) -> list[tup
     return found
 
 
+# Album 2, which is aside, looks like 3 (in test) and then like 0 (in train); while 1 was not aside
+# yet, it held 0 and 3 together, and 3 had no need of its tie to 2.
+STORY = Story(
+    artists=[0, 1, 2, 3, 2, 5, 6, 7],
+    came=[2, 2, 1, 1, 0, 0, 0, 0],
+    pairs=frozenset({(0, 1), (0, 2), (0, 7), (1, 3), (2, 3), (2, 6)}),
+)
+
+
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(stories())
+@example(STORY)
 def test_no_pair_crosses_sets_and_nobody_moves(tmp_path: Path, story: Story) -> None:
     """Refresh after refresh, also where who held others together was set aside."""
     shutil.rmtree(folder := tmp_path / "one", ignore_errors=True)
