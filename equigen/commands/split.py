@@ -16,21 +16,27 @@ Examples:
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Final
 
 import typer
 
 from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.dataset import Dataset, Need
-from equigen.dataset.layouts import Changes, gather, lay_out, refuse_nesting
+from equigen.dataset.layouts import Changes, cover_states, gather, lay_out, refuse_nesting
 from equigen.dataset.tsv import write_tsv
 from equigen.downloading.shared_covers import notes_on_shared
 from equigen.errors import UsageError
-from equigen.ledger.ledger import SPLIT_GROUPS, SPLIT_LINK
-from equigen.ledger.models import AlbumSet, SplitGroups
+from equigen.ledger.ledger import SPLIT_GROUPS, SPLIT_LINK, Ledger
+from equigen.ledger.models import AlbumSet
 from equigen.schema import ASIDE, SETS, Group, Link
-from equigen.splitting.assignment import SplitOutcome, dealt_by_group, dealt_by_library
+from equigen.splitting.assignment import (
+    SplitOutcome,
+    dealt_by_group,
+    dealt_by_library,
+    last_deal,
+    mark_of,
+)
 from equigen.splitting.grouping import LARGEST_SHARE
 from equigen.splitting.proof import prove_none
 from equigen.summary import Summary, Table
@@ -80,36 +86,43 @@ def run(
             gather(images, split)
         if group is Group.NONE:
             outcome = dealt_by_library(context, ledger)
+            plan = _carry_out(context, ledger, outcome, link)
+            ledger.remember(SPLIT_GROUPS, json.dumps(asdict(outcome.groups)))
         else:
-            outcome = dealt_by_group(context, ledger, group, anew=reshuffle)
-            ledger.place(outcome.placements, anew=reshuffle)
-        laid_out, sets = ledger.laid_out(), outcome.sets
-        # Recorded before the first file moves: after a kill it is known where files may be.
-        ledger.remember(SPLIT_LINK, link)
-        albums = {row.path: row.album for row in outcome.rows}
-        under_way = {**laid_out, **sets}
-        ledger.record_sets(
-            AlbumSet(albums.get(path, ""), path, name) for path, name in under_way.items()
-        )
-        plan = lay_out(context, sets, laid_out, link)
-        ledger.record_sets(AlbumSet(row.album, row.path, row.set_name) for row in outcome.rows)
-        write_tsv(split / SPLIT_TSV, _COLUMNS, _rows(outcome), keeps_link=False)
-        ledger.remember(SPLIT_GROUPS, json.dumps(asdict(_groups(context, outcome))))
+            there = cover_states(images)
+            last = None if reshuffle else last_deal(context, ledger, there)
+            if last is not None:
+                outcome = last
+                ledger.remember(SPLIT_LINK, link)
+                plan = lay_out(context, outcome.sets, outcome.sets, link)
+            else:
+                outcome = dealt_by_group(context, ledger, group, there, anew=reshuffle)
+                ledger.place(outcome.placements, anew=reshuffle)
+                plan = _carry_out(context, ledger, outcome, link)
+                groups = replace(outcome.groups, deal=mark_of(context, ledger, there))
+                ledger.remember(SPLIT_GROUPS, json.dumps(asdict(groups)))
     return _summary(context, outcome, plan, link)
+
+
+def _carry_out(context: Context, ledger: Ledger, outcome: SplitOutcome, link: Link) -> Changes:
+    laid_out, sets = ledger.laid_out(), outcome.sets
+    # Recorded before the first file moves: after a kill it is known where files may be.
+    ledger.remember(SPLIT_LINK, link)
+    albums = {row.path: row.album for row in outcome.rows}
+    under_way = {**laid_out, **sets}
+    ledger.record_sets(
+        AlbumSet(albums.get(path, ""), path, name) for path, name in under_way.items()
+    )
+    plan = lay_out(context, sets, laid_out, link)
+    ledger.record_sets(AlbumSet(row.album, row.path, row.set_name) for row in outcome.rows)
+    write_tsv(context.split / SPLIT_TSV, _COLUMNS, _rows(outcome), keeps_link=False)
+    return plan
 
 
 def _rows(outcome: SplitOutcome) -> Iterator[list[str]]:
     for row in outcome.rows:
         genre = row.path.partition("/")[0]
         yield [row.album_id, genre, row.set_name, row.group, row.path, row.sha256]
-
-
-def _groups(context: Context, outcome: SplitOutcome) -> SplitGroups:
-    """Return the figures of groups that the report shows, too."""
-    group, each = str(context.settings.split.group), outcome.grouping
-    if each is None:
-        return SplitGroups(group, 0, 0, 0.0, 0)
-    return SplitGroups(group, len(each.groups), each.cut, each.largest_cut, len(each.loose))
 
 
 def _summary(context: Context, outcome: SplitOutcome, plan: Changes, link: Link) -> Summary:
@@ -120,8 +133,7 @@ def _summary(context: Context, outcome: SplitOutcome, plan: Changes, link: Link)
         (genre, *(sizes[genre, name] for name in shown))
         for genre in sorted({genre for genre, _ in sizes})
     ]
-    groups = _groups(context, outcome)
-    share = outcome.grouping.largest_share if outcome.grouping else 0
+    groups = outcome.groups
     return Summary(
         stage="split",
         unit="covers",
@@ -129,7 +141,7 @@ def _summary(context: Context, outcome: SplitOutcome, plan: Changes, link: Link)
         rows_out=sum(totals[name] for name in SETS),
         dropped={
             _TIED: len(outcome.aside),
-            _NO_ROW: outcome.strangers,
+            _NO_ROW: groups.strangers,
             **({_SHARED: outcome.held_back} if outcome.held_back else {}),
         },
         facts={
@@ -137,18 +149,19 @@ def _summary(context: Context, outcome: SplitOutcome, plan: Changes, link: Link)
             "group": groups.group,
             "groups": groups.groups,
             "groups_cut": groups.cut,
-            "largest_group_share": round(share, 4),
+            "largest_group_share": groups.largest_share,
             "link": str(link),
             "added": len(plan.add),
             "removed": len(plan.remove),
             "folder": str(context.split),
         },
         table=Table(("genre", *shown), (*by_genre, ("total", *(totals[n] for n in shown)))),
-        notes=list(_notes(outcome, groups)),
+        notes=list(_notes(outcome)),
     )
 
 
-def _notes(outcome: SplitOutcome, groups: SplitGroups) -> Iterator[str]:
+def _notes(outcome: SplitOutcome) -> Iterator[str]:
+    groups = outcome.groups
     yield from notes_on_shared(outcome.shared)
     if groups.cut:
         yield (

@@ -1,18 +1,27 @@
 """The files of the sets: each cover in the folder of its set, and in no other."""
 
 import hashlib
+import os
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.tsv import reading_tsv
 from equigen.errors import ConfigError, MissingInputError
 from equigen.schema import ASIDE, SETS, Link
-from equigen.storage.below import UNFINISHED, FileBelow, files_below, folders_below
+from equigen.storage.below import (
+    UNFINISHED,
+    FileBelow,
+    entries_below,
+    files_below,
+    files_in,
+    folders_below,
+)
 from equigen.storage.os_errors import (
     translating_link_errors,
     translating_os_errors,
@@ -33,8 +42,7 @@ class Changes:
     add: tuple["Place", ...]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(NamedTuple):
     """A file in a set; `path` is "Genre/name.jpg"."""
 
     set_name: str
@@ -85,14 +93,11 @@ def lay_out(
         StorageError: the disk refuses.
 
     """
-    images, split = context.images, context.split
+    split = context.split
     there = [place for place in files_in_sets(split) if _is_ours(place, wanted, laid_out)]
-    stale = [
-        place
-        for place in there
-        if wanted.get(place.path) == place.set_name
-        and not _shows(FileBelow(images, place.path), _in_set(split, place), link)
-    ]
+    right = (place for place in there if wanted.get(place.path) == place.set_name)
+    with translating_read_errors(split):
+        stale = [at.place for at in _opened(context, right) if not _shows(at.cover, at.file, link)]
     plan = changes(wanted, there, stale=stale)
     try:
         _carry_out(context, plan, link)
@@ -113,6 +118,25 @@ def sha256_of(file: FileBelow) -> str:
     """
     with translating_read_errors(Path(file)), file.open() as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+class _Pair(NamedTuple):
+    """A place in a set, the cover that it is to show, and the file there."""
+
+    place: Place
+    cover: FileBelow
+    file: FileBelow
+
+
+def _opened(context: Context, places: Iterable[Place]) -> Iterator[_Pair]:
+    """Yield places with their files, each folder opened once where they stand by set and label."""
+    images, split = context.images, context.split
+    for folder, some in groupby(places, lambda at: (at.set_name, at.path.partition("/")[0])):
+        label = folder[1]
+        with files_in(images, label) as cover_of, files_in(split, "/".join(folder)) as file_of:
+            for place in some:
+                name = place.path[len(label) + 1 :]
+                yield _Pair(place, cover_of(name), file_of(name))
 
 
 def _in_set(split: Path, place: Place) -> FileBelow:
@@ -136,6 +160,31 @@ def no_covers(images: Path) -> MissingInputError:
     """Return the error of an images folder without covers."""
     msg = f"{images}: no covers there. `equigen download` makes them: run that first."
     return MissingInputError(msg)
+
+
+class CoverState(NamedTuple):
+    """Size and date of a cover's file."""
+
+    size_bytes: int
+    mtime_ns: int
+
+
+def cover_states(images: Path) -> dict[str, CoverState]:
+    """Return the state of each cover that `cover_files` yields, by its path.
+
+    Raises:
+        MissingInputError: there is none.
+        StorageError: a folder can't be read.
+
+    """
+    found: dict[str, CoverState] = {}
+    with translating_read_errors(images):
+        for path, entry in entries_below(images):
+            state = entry.stat(follow_symlinks=False)
+            found[path] = CoverState(state.st_size, state.st_mtime_ns)
+    if not found:
+        raise no_covers(images)
+    return found
 
 
 def cover_files(images: Path) -> Iterator[str]:
@@ -195,9 +244,10 @@ def files_in_sets(split: Path) -> Iterator[Place]:
     with translating_read_errors(split):
         for name in SETS:
             for label in folders_below(split, name):
-                for file in (split / name / label).iterdir():
-                    if file.is_symlink() or not file.is_dir():
-                        yield Place(name, f"{label}/{file.name}")
+                with os.scandir(split / name / label) as files:
+                    for file in files:
+                        if not file.is_dir(follow_symlinks=False):
+                            yield Place(name, f"{label}/{file.name}")
 
 
 def listed_sets(split: Path) -> Iterator[dict[str, str]]:
@@ -226,10 +276,12 @@ def _shows(picture: FileBelow, file: FileBelow, link: Link) -> bool:
             return file.link_text() == picture.relative_to(file)
         case Link.HARDLINK:
             return file.is_same_as(picture)
-        case Link.COPY if file.exists() and picture.exists() and not file.is_same_as(picture):
-            one, other = file.stat(), picture.stat()
+        case Link.COPY:
+            one, other = file.state(), picture.state()
+            if one is None or other is None or os.path.samestat(one, other):
+                return False
             return (one.st_size, int(one.st_mtime)) == (other.st_size, int(other.st_mtime))
-        case _:
+        case Link.MOVE:
             return False
 
 
@@ -262,8 +314,8 @@ def _carry_out(context: Context, plan: Changes, link: Link) -> None:
                 if label not in labels and not any(folder.iterdir()):
                     folder.rmdir()
         with context.bar("split", len(plan.add), "cover") as bar:
-            for place in plan.add:
-                _put(FileBelow(images, place.path), _in_set(split, place), link)
+            for at in _opened(context, plan.add):
+                _put(at.cover, at.file, link)
                 bar.advance()
 
 

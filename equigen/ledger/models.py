@@ -268,13 +268,20 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class SplitGroups:
-    """Groups of a split: their number, those cut at `loose` ties, and the largest of these."""
+    """Groups of a split: their number, those cut at `loose` ties, and the largest of these.
+
+    `largest_share` is the largest share of a genre that a group had before; `strangers` counts the
+    files without a row. `deal` marks all that the deal read and wrote.
+    """
 
     group: str
     groups: _Count
     cut: _Count
     largest_cut: _Share
     loose: _Count
+    largest_share: _Share = 0.0
+    strangers: _Count = 0
+    deal: str = ""
 
 
 class CoverGroup(NamedTuple):

@@ -1,23 +1,36 @@
 """Assign covers to sets: by groups, or each cover by itself."""
 
+import hashlib
 import random
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
 from typing import NamedTuple
 
 from splitfolders.split import list_dirs, setup_files, split_files
 
-from equigen.dataset.context import Context
+from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.covers import WantedCover, dataset_covers, name_in
-from equigen.dataset.layouts import cover_files, no_covers, sha256_of
-from equigen.downloading.shared_covers import find_shared_covers, noted_shared_covers, out_of_sets
+from equigen.dataset.layouts import CoverState, cover_states, sha256_of
+from equigen.dataset.table import stamp_of
+from equigen.downloading.shared_covers import (
+    find_shared_covers,
+    noted_shared_covers,
+    out_of_sets,
+    settled_covers,
+)
 from equigen.errors import InputError
 from equigen.identity.artists import artist_ids, artist_key, artists_by_credit
-from equigen.ledger.ledger import Ledger
-from equigen.ledger.models import Digest, Placement, SharedCover
+from equigen.ledger.database import CHANGED
+from equigen.ledger.ledger import SPLIT_GROUPS, Ledger
+from equigen.ledger.models import (
+    Digest,
+    Placement,
+    SharedCover,
+    SplitGroups,
+    read_split_groups,
+)
 from equigen.neardup.search import find_lookalikes
 from equigen.schema import ASIDE, Group
 from equigen.splitting.dealing import Aside, Dealt, Earlier, deal
@@ -32,7 +45,7 @@ from equigen.splitting.grouping import (
     to_earlier,
 )
 from equigen.storage.below import FileBelow
-from equigen.storage.os_errors import translating_read_errors
+from equigen.version import __version__
 
 _ARTIST = "artist "
 _COVER = "cover "
@@ -59,17 +72,16 @@ class SplitRow:
 class SplitOutcome:
     """Sets of so many `files`, in path order.
 
-    `aside` are those of the rows that are in no set, and why; `strangers` how many files no row of
-    the dataset asks for; `placements` what is to be remembered. `held_back` counts covers that have
-    bytes of so many artists that they are in no set, `shared`, until that is settled.
+    `aside` are those of the rows that are in no set, and why; `placements` what is to be
+    remembered. `held_back` counts covers that have bytes of so many artists that they are in no
+    set, `shared`, until that is settled.
     """
 
     rows: Sequence[SplitRow]
     files: int
+    groups: SplitGroups
     aside: Sequence[Aside] = ()
-    strangers: int = 0
     placements: Sequence[Placement] = ()
-    grouping: Grouping | None = None
     held_back: int = 0
     shared: Sequence[SharedCover] = ()
 
@@ -126,28 +138,71 @@ def dealt_by_library(context: Context, ledger: Ledger) -> SplitOutcome:
                 sets |= {f"{genre.name}/{file.name}": name for file in part}
     finally:
         random.setstate(state)
-    there = _there(context)  # refuses a folder without covers
+    there = cover_states(context.images)  # refuses a folder without covers
+    digests = _digests(context, sets, there, known)
+    held_back = len(there.keys() & out)
     return SplitOutcome(
-        [
-            SplitRow("", "", sets[path], "", path, _digest(context, path, known))
-            for path in sorted(sets)
-        ],
-        len(sets) + len(there & out),
-        held_back=len(there & out),
+        [SplitRow("", "", sets[path], "", path, digests[path]) for path in sorted(sets)],
+        len(sets) + held_back,
+        SplitGroups(Group.NONE, 0, 0, 0.0, 0),
+        held_back=held_back,
         shared=shared,
     )
 
 
-def dealt_by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool) -> SplitOutcome:
+def mark_of(context: Context, ledger: Ledger, there: Mapping[str, CoverState]) -> str:
+    """Return a digest of all that a deal by groups reads, and of the `split.tsv` that it wrote."""
+    settings, table = context.settings, context.split / SPLIT_TSV
+    read = hashlib.sha256()
+    for each in (
+        __version__,
+        context.images,
+        stamp_of(context.tsv),
+        stamp_of(table) if table.is_file() else "",
+        ledger.value(CHANGED),
+        settings.split,
+        settings.fetch.known_labels(),
+        settings.download.renderings(),
+        settled_covers(settings.download, ledger),
+    ):
+        read.update(f"{each}\0".encode())
+    for path in sorted(there):
+        read.update(f"{path}\0{there[path]}\0".encode())
+    return read.hexdigest()
+
+
+def last_deal(
+    context: Context, ledger: Ledger, there: Mapping[str, CoverState]
+) -> SplitOutcome | None:
+    """Return the last deal by groups if it stands, without what only its first run tells."""
+    groups = ledger.read(SPLIT_GROUPS, read_split_groups)
+    if not groups or groups.deal != mark_of(context, ledger, there):
+        return None
+    rows = [
+        SplitRow("", "", set_name, "", path, "") for path, set_name in ledger.laid_out().items()
+    ]
+    aside = [Aside(row.path, {}, ASIDE) for row in rows if row.set_name == ASIDE]
+    held_back = len(there) - groups.strangers - len(rows)
+    shared = out_of_sets(noted_shared_covers(ledger)) if held_back else ()
+    return SplitOutcome(rows, len(there), groups, aside, (), held_back, shared)
+
+
+def dealt_by_group(
+    context: Context,
+    ledger: Ledger,
+    group: Group,
+    there: Mapping[str, CoverState],
+    *,
+    anew: bool = False,
+) -> SplitOutcome:
     """Deal covers so that no tie is in two sets, and each album stays where it was.
 
     Raises:
-        MissingInputError: there are no covers, or no dataset.
+        MissingInputError: there is no dataset.
         InputError: the dataset is broken, or asks for none of the covers.
         StorageError: a cover can't be read.
 
     """
-    there = _there(context)
     wanted = _wanted(context, there)
     if not wanted.rows:
         msg = (
@@ -158,7 +213,8 @@ def dealt_by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool
         raise InputError(msg)
     before = [] if anew else _before(ledger, wanted.rows)
     known = ledger.cover_digests()
-    digests = {row.path: _digest(context, row.path, known) for row in wanted.rows}
+    digests = _digests(context, (row.path for row in wanted.rows), there, known)
+    del known
     shared = out_of_sets(find_shared_covers(context, ledger))
     out = {each.sha256 for each in shared}
     rows = [row for row in wanted.rows if digests[row.path] not in out]
@@ -170,7 +226,8 @@ def dealt_by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool
     artists = artists_by_credit(wanted.credits, known=dealt_artists(before))
     pairs: list[Edge] = []
     if group.uses(_COVER):
-        files = {digest: FileBelow(context.images, path) for path, digest in digests.items()}
+        images = context.images
+        files = {digest: FileBelow(images, path) for path, digest in digests.items()}
         found = find_lookalikes(context, ledger, files)
         pairs = [(pair.first, pair.second) for pair in found.pairs]
         # Of a large group not each two are a pair: who stays of it holds together without the rest.
@@ -194,10 +251,17 @@ def dealt_by_group(context: Context, ledger: Ledger, group: Group, *, anew: bool
     return SplitOutcome(
         dealt_rows,
         len(there),
+        SplitGroups(
+            group,
+            len(grouping.groups),
+            grouping.cut,
+            grouping.largest_cut,
+            len(grouping.loose),
+            round(grouping.largest_share, 4),
+            len(there) - len(wanted.rows),
+        ),
         dealt.aside,
-        len(there) - len(wanted.rows),
         [Placement(each.key, where[each.row.path], each.ties) for each in albums],
-        grouping,
         held_back,
         shared if held_back else (),
     )
@@ -259,13 +323,6 @@ def _deal(context: Context, group: Group, before: Sequence[Placement], dataset: 
         for one, other in apart:
             alike[one].add(other)
             alike[other].add(one)
-
-
-def _there(context: Context) -> set[str]:
-    there = set(cover_files(context.images))
-    if not there:
-        raise no_covers(context.images)
-    return there
 
 
 class _Wanted(NamedTuple):
@@ -376,13 +433,21 @@ def _is_collaboration(row: WantedCover, artists: Mapping[str, Sequence[str]]) ->
     return len(artists[row.artist]) > 1 or len(artist_ids(row.artist_ids)) > 1
 
 
-def _digest(context: Context, path: str, known: Mapping[str, Digest]) -> str:
-    """Return a cover's sha256: what the ledger knows, or read anew where it isn't that file."""
-    digest, file = known.get(path), FileBelow(context.images, path)
-    with translating_read_errors(Path(file)):
-        if digest and digest.sha256 and digest.size_bytes == file.stat().st_size:
-            return digest.sha256
-    return sha256_of(file)
+def _digests(
+    context: Context,
+    paths: Iterable[str],
+    there: Mapping[str, CoverState],
+    known: Mapping[str, Digest],
+) -> dict[str, str]:
+    """Return covers' sha256: what the ledger knows, or read anew where it isn't that file."""
+    images, found = context.images, dict[str, str]()
+    for path in paths:
+        digest = known.get(path)
+        if digest and digest.sha256 and digest.size_bytes == there[path].size_bytes:
+            found[path] = digest.sha256
+        else:
+            found[path] = sha256_of(FileBelow(images, path))
+    return found
 
 
 def _group_names(members: Sequence[Member]) -> dict[str, str]:

@@ -11,9 +11,9 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
@@ -55,12 +55,14 @@ class Entry(NamedTuple):
 class FileBelow:
     """A file below a folder: `root` may be a link as a whole, no name of `path` may be one.
 
-    `path` has slashes between its names. All methods raise `OSError`; a link that is in the way is
+    `path` has slashes between its names; `folder` is the folder of the last one where that is open
+    (`files_in`). All methods raise `OSError`; a link that is in the way is
     one of errno ELOOP, anything but a regular file one of EINVAL.
     """
 
     root: Path
     path: str
+    folder: int | None = field(default=None, repr=False, compare=False)
 
     def __fspath__(self) -> str:
         return f"{self.root}/{self.path}"
@@ -125,14 +127,19 @@ class FileBelow:
                 return ""
             raise
 
-    def is_same_as(self, other: "FileBelow") -> bool:
-        """Tell whether two files are one, by hard links."""
+    def state(self) -> os.stat_result | None:
+        """Return the state of the file, None where there is none, or anything else in its place."""
         try:
-            return os.path.samestat(self.stat(), other.stat())
+            return self.stat()
         except OSError as err:
             if err.errno in {errno.EINVAL, *_ABSENT}:
-                return False
+                return None
             raise
+
+    def is_same_as(self, other: "FileBelow") -> bool:
+        """Tell whether two files are one, by hard links."""
+        one, two = self.state(), other.state()
+        return one is not None and two is not None and os.path.samestat(one, two)
 
     def make_folder(self) -> None:
         """Make the folder that the file is to lie in."""
@@ -209,15 +216,15 @@ class FileBelow:
         *folders, name = self.path.split("/")
         if not name or any(each in {"", ".", ".."} for each in (*folders, name)):
             raise OSError(errno.EINVAL, "expected a path of plain names", str(self))
-        if makes and not self.root.is_dir():
+        if makes and self.folder is None and not self.root.is_dir():
             self.root.mkdir(parents=True, exist_ok=True)
         if not _HAS_DIR_FD:
             yield Entry(None, self._looked_at(folders, name, makes=makes))
             return
         # The root as a whole may be a link.
-        opened = os.open(self.root, _FOLDER & ~_NO_FOLLOW)
+        opened = os.open(self.root, _FOLDER & ~_NO_FOLLOW) if self.folder is None else self.folder
         try:
-            for number, folder in enumerate(folders, start=1):
+            for number, folder in enumerate(folders if self.folder is None else (), start=1):
                 try:
                     inner = _opened_folder(folder, opened, makes=makes)
                 except OSError as err:
@@ -233,7 +240,8 @@ class FileBelow:
                 err.filename2 = str(self)
             raise
         finally:
-            os.close(opened)
+            if self.folder is None:
+                os.close(opened)
 
     def _looked_at(self, folders: list[str], name: str, *, makes: bool) -> str:
         place = self.root
@@ -256,6 +264,13 @@ class FileBelow:
             raise _link_error(Path(self), self.root)
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "not a regular file", str(self))
+
+
+@contextmanager
+def files_in(root: Path, folder: str) -> Iterator[Callable[[str], FileBelow]]:
+    """Open a folder below another one once for many of its files; give the file of each name."""
+    with FileBelow(root, f"{folder}/{UNFINISHED}").entry() as entry:
+        yield lambda name: FileBelow(root, f"{folder}/{name}", entry.folder)
 
 
 def open_regular(path: Path) -> BufferedReader:
@@ -289,7 +304,7 @@ def _opened_folder(name: str, within: int, *, makes: bool) -> int:
 
 
 def files_below(root: Path, within: str = "") -> Iterator[str]:
-    """Yield the path of each regular file in the folders of a folder, "Label/name.jpg".
+    """Return the path of each regular file in the folders of a folder, "Label/name.jpg".
 
     Links, and files whose names begin with a dot, are left out. Folders are listed, since a stat
     for each of a million files takes three times as long.
@@ -298,12 +313,17 @@ def files_below(root: Path, within: str = "") -> Iterator[str]:
         OSError: as `folders_below` has it.
 
     """
+    return (path for path, _ in entries_below(root, within))
+
+
+def entries_below(root: Path, within: str = "") -> Iterator[tuple[str, "os.DirEntry[str]"]]:
+    """Yield what `files_below` does, and the file's entry in its folder."""
     for label in folders_below(root, within):
         # Another stage may be at work, and remove an empty folder.
         with suppress(FileNotFoundError), os.scandir(root / within / label) as files:
             for file in files:
                 if file.is_file(follow_symlinks=False) and not file.name.startswith("."):
-                    yield f"{label}/{file.name}"
+                    yield f"{label}/{file.name}", file
 
 
 def folders_below(root: Path, within: str = "") -> list[str]:
