@@ -114,7 +114,8 @@ def _carry_out(context: Context, ledger: Ledger, outcome: SplitOutcome, link: Li
         AlbumSet(albums.get(path, ""), path, name) for path, name in under_way.items()
     )
     plan = lay_out(context, sets, laid_out, link)
-    ledger.record_sets(AlbumSet(row.album, row.path, row.set_name) for row in outcome.rows)
+    if under_way != {row.path: row.set_name for row in outcome.rows}:
+        ledger.record_sets(AlbumSet(row.album, row.path, row.set_name) for row in outcome.rows)
     write_tsv(context.split / SPLIT_TSV, _COLUMNS, _rows(outcome), keeps_link=False)
     return plan
 

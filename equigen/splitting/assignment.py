@@ -93,17 +93,13 @@ class SplitOutcome:
 
 @dataclass(frozen=True, slots=True)
 class _Album:
-    """A cover that is there, and all of its ties, the artists' first."""
+    """A cover that is there, its album's key, and all of its ties, the artists' first."""
 
     row: WantedCover
+    key: str
     sha256: str
     ties: tuple[str, ...]
     is_collaboration: bool
-
-    @property
-    def key(self) -> str:
-        """Album by which it is remembered."""
-        return self.row.album
 
     def member(self, group: Group) -> Member:
         ties = tuple(tie for tie in self.ties if group.uses(tie))
@@ -211,7 +207,8 @@ def dealt_by_group(
             " one."
         )
         raise InputError(msg)
-    before = [] if anew else _before(ledger, wanted.rows)
+    keys = {row.path: row.album for row in wanted.rows}
+    before = [] if anew else _before(ledger, wanted.rows, keys)
     known = ledger.cover_digests()
     digests = _digests(context, (row.path for row in wanted.rows), there, known)
     del known
@@ -220,7 +217,7 @@ def dealt_by_group(
     rows = [row for row in wanted.rows if digests[row.path] not in out]
     if held_back := len(digests) - len(rows):
         digests = {row.path: digests[row.path] for row in rows}
-        gone = {row.album for row in wanted.rows} - {row.album for row in rows}
+        gone = set(keys.values()) - {keys[row.path] for row in rows}
         ledger.forget_placements(gone)
         before = [each for each in before if each.album not in gone]
     artists = artists_by_credit(wanted.credits, known=dealt_artists(before))
@@ -238,7 +235,7 @@ def dealt_by_group(
             if found.groups[one] == found.groups[other]
         ]
     albums, members, grouping, dealt = _deal(
-        context, group, before, _Dataset(rows, digests, artists, pairs)
+        context, group, before, _Dataset(rows, keys, digests, artists, pairs)
     )
     where = {**dealt.sets, **{each.path: ASIDE for each in dealt.aside}}
     by_path = {album.row.path: album for album in albums}
@@ -268,9 +265,10 @@ def dealt_by_group(
 
 
 class _Dataset(NamedTuple):
-    """The rows whose covers are there, their files, their artists, and which covers look alike."""
+    """The rows whose covers are there: keys and files by path, artists, look-alikes."""
 
     rows: Sequence[WantedCover]
+    keys: Mapping[str, str]
     digests: Mapping[str, str]
     artists: Mapping[str, tuple[str, ...]]
     pairs: Sequence[Edge]
@@ -305,7 +303,7 @@ def _deal(context: Context, group: Group, before: Sequence[Placement], dataset: 
         for cover, others in forest(dataset.pairs, lambda digest: loose.get(digest, _GONE)).items()
     }
     settings = context.settings.split
-    earlier = _earlier(dataset.rows, before, group)
+    earlier = _earlier(dataset, before, group)
     while True:
         albums = list(_albums(dataset, to_earlier(alike, since)))
         members = [album.member(group) for album in albums]
@@ -356,7 +354,7 @@ def _looseness(dataset: _Dataset, before: Sequence[Placement]) -> dict[str, int]
     aside = {each.album for each in before if each.set_name == ASIDE}
     found: dict[str, int] = {}
     for row in dataset.rows:
-        is_loose = _is_collaboration(row, dataset.artists) or row.album in aside
+        is_loose = _is_collaboration(row, dataset.artists) or dataset.keys[row.path] in aside
         digest = dataset.digests[row.path]
         found[digest] = min(found.get(digest, _LOOSE), _LOOSE if is_loose else _FIRM)
     return found
@@ -368,13 +366,11 @@ def _cover_of(placement: Placement) -> str:
     return own.removeprefix(_COVER)
 
 
-def _earlier(
-    rows: Sequence[WantedCover], before: Sequence[Placement], group: Group
-) -> list[Earlier]:
+def _earlier(dataset: _Dataset, before: Sequence[Placement], group: Group) -> list[Earlier]:
     """Return what was dealt before, as far as its ties count, and where it is now."""
     paths: dict[str, list[str]] = {}
-    for row in rows:
-        paths.setdefault(row.album, []).append(row.path)
+    for row in dataset.rows:
+        paths.setdefault(dataset.keys[row.path], []).append(row.path)
     return [
         Earlier(
             each.set_name,
@@ -385,7 +381,9 @@ def _earlier(
     ]
 
 
-def _before(ledger: Ledger, rows: Sequence[WantedCover]) -> list[Placement]:
+def _before(
+    ledger: Ledger, rows: Sequence[WantedCover], keys: Mapping[str, str]
+) -> list[Placement]:
     """Return the albums that were dealt before, oldest first, by the keys that they have now.
 
     Ledgers before format 6, and `repair`, know albums without an id by the names of their files,
@@ -397,9 +395,9 @@ def _before(ledger: Ledger, rows: Sequence[WantedCover]) -> list[Placement]:
     renamed: dict[str, str] = {}
     for each in before:
         row = by_name.get(each.album)
-        if row and not row.album_id and row.album not in taken:
-            taken.add(row.album)
-            renamed[each.album] = row.album
+        if row and not row.album_id and keys[row.path] not in taken:
+            taken.add(keys[row.path])
+            renamed[each.album] = keys[row.path]
     if renamed:
         ledger.rename_placements(renamed)
     return [
@@ -426,7 +424,8 @@ def _albums(dataset: _Dataset, alike: Mapping[str, Sequence[str]]) -> Iterator[_
         ties += (f"{_COVER}{each}" for each in (digest, *alike.get(digest, ())))
         if ids[row.album_id] > 1:
             ties.append(f"album {row.album_id}")
-        yield _Album(row, digest, tuple(ties), _is_collaboration(row, dataset.artists))
+        is_collaboration = _is_collaboration(row, dataset.artists)
+        yield _Album(row, dataset.keys[row.path], digest, tuple(ties), is_collaboration)
 
 
 def _is_collaboration(row: WantedCover, artists: Mapping[str, Sequence[str]]) -> bool:

@@ -1,18 +1,23 @@
 """Sets that were dealt once, and what refreshes, edits and kills do to them: nothing leaks."""
 
+import os
 import shutil
 import signal
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from downloads import start
 from splits import TSV, catalogue, fill, run_split, sets_of
 from support import make_context, posix_only, write_rows
 
+from equigen.commands import split
 from equigen.dataset.covers import dataset_covers
 from equigen.errors import InputError, UsageError
-from equigen.ledger.ledger import LEDGER_NAME
+from equigen.ledger.ledger import LEDGER_NAME, Ledger
+from equigen.ledger.models import CoverPair
 from equigen.schema import ASIDE, SETS, Group, Link
 
 IMAGES = "equigen_album_images"
@@ -204,3 +209,64 @@ def test_verify_makes_nothing(tmp_path: Path) -> None:
     assert sorted(tmp_path.rglob("*")) == before
     with pytest.raises(UsageError, match="--verify"):
         run_split(tmp_path, verify=True, reshuffle=True)
+
+
+def _anew(*_: object, **__: object) -> NoReturn:
+    msg = "dealt anew"
+    raise AssertionError(msg)
+
+
+def test_what_has_not_changed_is_not_dealt_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second run tells the same, and mends what was done to the files in the sets."""
+    fill(tmp_path, catalogue(60), {"m1": "m0"})
+    first, sets = run_split(tmp_path), sets_of(tmp_path)
+    monkeypatch.setattr(split, "dealt_by_group", _anew)
+    again = run_split(tmp_path)
+    assert again.facts == {**first.facts, "added": 0}
+    assert (again.rows_in, again.dropped, again.table) == (60, first.dropped, first.table)
+    next((tmp_path / "split" / "train").glob("*/*.jpg")).unlink()
+    assert run_split(tmp_path).facts["added"] == 1
+    for link in (Link.HARDLINK, Link.MOVE, Link.MOVE, Link.COPY):
+        run_split(tmp_path, link=link)
+        assert sets_of(tmp_path) == sets
+
+
+def _forget_the_table(folder: Path) -> None:
+    (folder / "split" / "split.tsv").unlink()
+
+
+def _touch_a_cover(folder: Path) -> None:
+    os.utime(min(make_context(folder).images.glob("*/*")), ns=(1, 1))
+
+
+def _remove_a_cover(folder: Path) -> None:
+    min(make_context(folder).images.glob("*/*")).unlink()
+
+
+def _rewrite_the_dataset(folder: Path) -> None:
+    write_rows(folder / TSV, *(rows := catalogue(60))[1:], columns=list(rows[0]))
+
+
+def _find_a_pair(folder: Path) -> None:
+    with Ledger(make_context(folder).ledger) as ledger:
+        ledger.record_pairs([CoverPair("0" * 64, "1" * 64, 3, 0.9)])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [_forget_the_table, _touch_a_cover, _remove_a_cover, _rewrite_the_dataset, _find_a_pair],
+)
+def test_what_has_changed_is_dealt_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None]
+) -> None:
+    """Whatever the deal reads, and the list that it writes."""
+    fill(tmp_path, catalogue(60))
+    run_split(tmp_path)
+    change(tmp_path)
+    with monkeypatch.context() as patched, pytest.raises(AssertionError, match="dealt anew"):
+        patched.setattr(split, "dealt_by_group", _anew)
+        run_split(tmp_path)
+    run_split(tmp_path)
+    sets_of(tmp_path)
