@@ -13,10 +13,12 @@ Then `fetch --source NAME` finds it.
 """
 
 import ast
+import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, cast
+from typing import Any, Final, NamedTuple, Protocol, cast
 
 from equigen.config.layers import Config
 from equigen.config.settings import FetchSettings
@@ -26,6 +28,31 @@ from equigen.http.limits import HostPolicy
 from equigen.labels.taxonomy import Label
 from equigen.plugins import Plugin, find_plugins
 from equigen.schema import Listing
+
+# A page of 100 results has some thousands.
+_MOST_VALUES: Final = 200_000
+# Longer numbers are damaged; Python refuses to parse those of 4,300 digits.
+_MOST_DIGITS: Final = 400
+
+
+def read_json(body: bytes) -> Any:  # noqa: ANN401  (whatever a service says)
+    """Parse JSON from a stranger; nothing is parsed that would take far more memory than its bytes.
+
+    Raises:
+        ValueError: it is no JSON, or has too many values.
+
+    """
+    if sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+        msg = f"more than {_MOST_VALUES:,} values"
+        raise ValueError(msg)
+    try:
+        return json.loads(body, parse_int=_read_int)
+    except RecursionError as err:
+        raise ValueError(err) from err
+
+
+def _read_int(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _MOST_DIGITS else math.inf
 
 
 @dataclass(frozen=True, slots=True)

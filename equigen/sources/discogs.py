@@ -18,7 +18,7 @@ from equigen.errors import BadBodyError, ConfigError, CredentialsError
 from equigen.http.limits import HostPolicy, is_loopback
 from equigen.identity.pictures import has_no_cover, picture_key
 from equigen.schema import MAX_CELL_CHARS, Listing, safe_text, short_text
-from equigen.sources.base import Advice, Page, Query, Request
+from equigen.sources.base import Advice, Page, Query, Request, read_json
 
 SETTINGS: Final = ("discogs.entity",)
 
@@ -41,8 +41,6 @@ _TITLE_SEPARATOR = " - "
 # Longer picture URLs and lists of genres or formats are damaged.
 _MOST_ADDRESS_CHARS = 4_000
 _MOST_VALUES = 100
-# Longer numbers are damaged; Python refuses to parse those of 4,300 digits.
-_MOST_DIGITS = 400
 _COUNT = re.compile(r"[0-9]{1,16}(?:\.0)?")
 _KINDS: Mapping[str, str] = MappingProxyType({"m": "master", "r": "release"})
 _ALBUM_ID = re.compile(r"discogs:(?P<kind>[mr])(?P<number>[0-9]{1,16})")
@@ -91,13 +89,17 @@ class Discogs:
 
         """
         try:
-            answer = json.loads(body, parse_int=_read_int)
-        except (ValueError, RecursionError) as err:
+            answer = read_json(body)
+        except ValueError as err:
             what = f"{len(body)} bytes that are not JSON ({err})"
             raise _unexpected(url, what) from err
         results = answer.get("results") if isinstance(answer, dict) else None
         if not isinstance(results, list):
             raise _unexpected(url, "JSON without a list of results")
+        if len(results) > 10 * _PAGE_SIZE:
+            raise _unexpected(
+                url, f"{len(results):,} results, though it was asked for {_PAGE_SIZE}"
+            )
         listings = [listing for result in results if (listing := _listing(result))]
         if query.format:
             # With two format parameters, the service may apply only one of them.
@@ -133,8 +135,8 @@ class Discogs:
 
         """
         try:
-            answer = json.loads(body)
-        except (ValueError, RecursionError) as err:
+            answer = read_json(body)
+        except ValueError as err:
             what = f"{len(body)} bytes that are not JSON ({err})"
             raise _unexpected(url, what, wanted=_ALBUM) from err
         given = _count(answer.get("id")) if isinstance(answer, dict) else None
@@ -284,10 +286,6 @@ def _count(value: object) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST:
         return value
     return None
-
-
-def _read_int(digits: str) -> int | float:
-    return int(digits) if len(digits) <= _MOST_DIGITS else math.inf
 
 
 def _unexpected(url: str, got: str, *, wanted: str = "a page of search results") -> BadBodyError:

@@ -31,6 +31,7 @@ from equigen.sources.base import (
     Query,
     Request,
     Source,
+    read_json,
 )
 
 SETTINGS: Final = ("musicbrainz.live", "dumps.date", "coverart.cover_px")
@@ -100,12 +101,16 @@ class MusicBrainz:
 
         """
         try:
-            answer = json.loads(body)
-        except (ValueError, RecursionError) as err:
+            answer = read_json(body)
+        except ValueError as err:
             raise _unexpected(url, f"{len(body)} bytes that are not JSON ({err})") from err
         results = answer.get("release-groups") if isinstance(answer, dict) else None
         if not isinstance(results, list):
             raise _unexpected(url, "JSON without a list of release groups")
+        if len(results) > 10 * _PAGE_SIZE:
+            raise _unexpected(
+                url, f"{len(results):,} of them, though it was asked for {_PAGE_SIZE}"
+            )
         albums = (group_of(each) for each in results if isinstance(each, dict) and is_album(each))
         listings = tuple(
             _listing(album, self.archive)

@@ -1,6 +1,8 @@
 """What a service says that nobody expects: too little, for ever; too much; and of any type."""
 
+import gzip
 import json
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,7 @@ from equigen.sources.base import Query
 from equigen.sources.discogs import Discogs
 
 SPREADS = ["recent", "even"]
-LONG = "x" * 10_000_000
+LONG = "x" * 4_000_000
 
 
 @pytest.mark.parametrize("spread", SPREADS)
@@ -138,7 +140,7 @@ def test_no_page_past_the_hundredth_is_asked_for(tmp_path: Path) -> None:
     check_adds_up(summary)
 
 
-def test_texts_of_ten_megabytes_are_cut_and_kept(tmp_path: Path) -> None:
+def test_texts_of_megabytes_are_cut_and_kept(tmp_path: Path) -> None:
     """The rows stay, are read by our own reader, and are known again by the next run."""
     with service(jazz(1, 30)) as sandbox:
 
@@ -249,3 +251,40 @@ def test_any_page_becomes_rows_that_are_read_back(
     write_tsv(file, COLUMNS, rows)
     with reading_tsv(file) as tsv:
         assert list(tsv) == rows
+
+
+def bomb(rows: int) -> bytes:
+    """Pack a page of empty rows, without having it as a whole."""
+    parts = [gzip.compress(b'{"pagination": {"items": 3, "pages": 1}, "results": [{}')]
+    parts += [gzip.compress(b",{}" * 100_000, 9)] * (rows // 100_000)
+    return b"".join([*parts, gzip.compress(b"]}")])
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (16_000_000, "larger than"),
+        (4_000_000, "more than 200,000 values"),
+        (1_200, "asked for 100"),
+    ],
+)
+def test_a_page_that_unpacks_to_millions_of_rows_takes_no_memory(
+    tmp_path: Path, rows: int, said: str
+) -> None:
+    """It is bounded before it is parsed: its label is left, the others are filled."""
+    body = bomb(rows) if rows > 1_200 else gzip.compress(b'{"results": [{}%s]}' % (b",{}" * rows))
+    with service() as sandbox:
+        expected = undisturbed(tmp_path, sandbox)
+        reply = Reply(200, {"Content-Encoding": "gzip"}, body)
+        sandbox.hook = lambda hit: reply if is_of("Jazz", year=2020)(hit) else None
+        tracemalloc.start()
+        try:
+            summary = fetch_all(tmp_path, sandbox)
+            _, peak_bytes = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak_bytes < 100 * 1024 * 1024
+    assert summary.partly
+    assert said in str(summary.facts["failed"])
+    others = [row for row in expected if row["genre"] != "Jazz"]
+    assert [row for row in rows_in(tmp_path) if row["genre"] != "Jazz"] == others
