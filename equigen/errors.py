@@ -13,11 +13,13 @@ EquigenError                 1  something failed
 ├── StorageError             1  the disk refuses to be written
 ├── FetchError               1  no usable response
 │   ├── ConnectionFailedError    no connection, cut off, timed out
+│   │   └── TooManyFilesError    this process may not open another connection
 │   ├── HttpStatusError          the server answered, with a status that isn't success
 │   ├── BadBodyError             status 200, but the body isn't what was asked for
 │   ├── TooLargeError            the body is larger than `max_bytes`
 │   ├── CertificateError         the host's TLS certificate is not valid
 │   └── RefusedAddressError      an address that can't or must not be requested
+│       └── PrivateAddressError  one of this machine or network, which isn't allowed here
 ├── HostRestsError           3  a host refuses more for now: go on later
 ├── TimeIsUpError            3  the run was given a time to end at, and it came
 ├── OutputError              1  standard output can't be written
@@ -115,6 +117,10 @@ class ConnectionFailedError(FetchError):
     """No connection, or one that was cut off or went silent."""
 
 
+class TooManyFilesError(ConnectionFailedError):
+    """The system lets this process open no further connection."""
+
+
 class HttpStatusError(FetchError):
     """The server answered with a status other than success."""
 
@@ -139,6 +145,10 @@ class CertificateError(FetchError):
 
 class RefusedAddressError(FetchError):
     """An address that is malformed, isn't http or https, or that a redirect must not lead to."""
+
+
+class PrivateAddressError(RefusedAddressError):
+    """An address of this machine or network, which `http.private_addresses` doesn't allow here."""
 
 
 class HostRestsError(EquigenError):

@@ -30,6 +30,7 @@ from equigen.config.source_settings import (
     SettingsTable,
 )
 from equigen.http.addresses import host_name
+from equigen.http.limits import PrivateAddresses
 from equigen.images.rendering import Check, Fit, ImageFormat, Rendering
 from equigen.labels.taxonomy import Label, builtin_labels
 from equigen.schema import Group
@@ -258,6 +259,11 @@ class HttpSettings(SettingsTable):
         description="longest pause; a host that asks for more is left for another run",
     )
     max_redirects: int = Field(5, ge=0, description="redirects that are followed")
+    private_addresses: PrivateAddresses = Field(
+        PrivateAddresses.SAME,
+        description="requests into your own network: same, unless a public host redirects there;"
+        " never; always",
+    )
 
 
 class BalanceSettings(SettingsTable):

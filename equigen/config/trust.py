@@ -27,6 +27,8 @@ _HOSTS: Final = (
     "musicbrainz.base_url", "coverart.base_url",
 )  # fmt: skip
 _FOLDERS: Final = ("dataset.directory", "dumps.directory")
+# What else says where requests go, and the value that needs trust.
+_PRIVATE: Final = ("http.private_addresses", "always")
 _ANY: Final = "any"  # in the place of a digest: the folder was begun by `equigen init`
 
 
@@ -39,6 +41,9 @@ def settings_at_risk(
     none counts.
     """
     found = other_hosts(settings, users)
+    name, value = _PRIVATE
+    if _of(settings, name) == value != _of(users, name):
+        found[name] = value
     for name in _FOLDERS:
         value = _of(settings, name)
         if value != _of(users, name) and _leads_out(value):

@@ -36,9 +36,11 @@ from equigen.errors import (
     HttpStatusError,
     NotServedError,
     PictureError,
+    PrivateAddressError,
     RefusedAddressError,
     StoppedError,
     TooLargeError,
+    TooManyFilesError,
 )
 from equigen.http.addresses import without_password
 from equigen.http.client import Answer, Client
@@ -55,9 +57,11 @@ _PERHAPS_OF_THE_WAY = frozenset({TORN, EMPTY, NOT_A_PICTURE})
 # Status and reason of a failure; the first class that fits counts.
 _FAILURES = (
     (TooLargeError, REFUSED, "too large"),
+    (PrivateAddressError, REFUSED, "private address"),
     (RefusedAddressError, REFUSED, "bad address"),
     (BadBodyError, FAILED, "torn on the way"),
     (CertificateError, FAILED, "bad certificate"),
+    (TooManyFilesError, ERROR, ""),  # it would meet all others, too
     (FetchError, FAILED, "no connection"),
     (HostRestsError, RESTS, ""),
     (NotServedError, ELSEWHERE, ""),

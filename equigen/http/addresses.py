@@ -1,15 +1,20 @@
 """Encode URLs for requests, show them in messages, and redact secrets."""
 
 import base64
-import html
+import ipaddress
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import socket
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from html.entities import html5
 from typing import Final
 from urllib.parse import urlsplit
 
 import idna
+
+from equigen.schema import MOST_CHARS
 
 # URLs that can be sent as they are; others are encoded first.
 _PLAIN = re.compile(r"https?://[a-z0-9.-]+(?::\d{1,5})?/[A-Za-z0-9/._~:@!$&'()*+,;=?-]*")
@@ -73,6 +78,31 @@ def host_name(host: str) -> str:
         return host
 
 
+# IPv4 addresses behind a gateway of IPv6: https://www.rfc-editor.org/rfc/rfc6052#section-2.1
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+def is_private(host: str) -> bool:
+    """Tell whether an address, or a host that spells one, is of this machine or its networks.
+
+    Spellings are those that systems connect to (127.1, 0x7f000001, 2130706433, ::ffff:127.0.0.1).
+    Of names only "localhost" is.
+    """
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        try:
+            address = ipaddress.ip_address(socket.inet_aton(host))
+        except (OSError, ValueError):
+            return host.rstrip(".") == "localhost"
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if address in _NAT64:
+            inner = ipaddress.IPv4Address(address.packed[12:])
+        address = inner or address
+    return not address.is_global or address.is_multicast
+
+
 STARS: Final = "***"
 # A prefix of so many characters is taken for the secret, since quotes may be cut off; at the end of
 # a text, where a cut is likely, the shorter one suffices.
@@ -90,8 +120,8 @@ _NAMED = re.compile(r'[\w-]+="?([^"=].*?)"?')
 class Censor:
     """Redactor of known secrets, also where they are cut off, and of logins in URLs.
 
-    Secrets are found verbatim, with any letters percent-encoded or escaped as in JSON or HTML, and
-    in hex and base64, in upper and lower case.
+    Secrets are found verbatim, with any letters percent-encoded or escaped as in JSON or HTML (by
+    number or name, plain letters as well), and in hex and base64, in upper and lower case.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
@@ -111,11 +141,13 @@ class Censor:
     def hide(self, text: str) -> str:
         """Return a name or URL with stars in place of whole secrets.
 
-        Parts of secrets stay, since a name may contain the same letters.
+        Parts of secrets stay, since a name may contain the same letters; but not in a text that
+        was cut to the longest name.
         """
         if self._any.search(text):
+            is_cut = len(text) >= MOST_CHARS
             for form in self._forms:
-                text = form.whole.sub(STARS, text)
+                text = form.hidden(text) if is_cut else form.whole.sub(STARS, text)
         return text
 
 
@@ -180,7 +212,20 @@ def _forms(secret: str) -> Iterator[list[str]]:
 
 def _letter(letter: str) -> str:
     raw = letter.encode("utf-8", "surrogatepass")
-    ways = {letter, html.escape(letter), json.dumps(letter)[1:-1], _ALSO.get(letter, letter)}
+    ways = {letter, json.dumps(letter)[1:-1], _ALSO.get(letter, letter), *_entities()[letter]}
     ways.add("".join(f"%{byte:02x}" for byte in raw))
     # Longest first, since an escape may begin with the letter itself.
-    return f"(?:{'|'.join(map(re.escape, sorted(ways, key=lambda way: (-len(way), way))))})"
+    found = [re.escape(way) for way in sorted(ways, key=lambda way: (-len(way), way))]
+    units = letter.encode("utf-16-be", "surrogatepass").hex()
+    numbers = rf"(?:0*{ord(letter)}(?!\d)|x0*{ord(letter):x}(?![\da-f]))"
+    json_escape = "".join(rf"\\+u{units[at : at + 4]}" for at in range(0, len(units), 4))
+    return f"(?:{json_escape}|&#{numbers};?|{'|'.join(found)})"
+
+
+@cache
+def _entities() -> Mapping[str, Sequence[str]]:
+    """Return the names by which HTML refers to a character, such as "&amp;"."""
+    names = defaultdict[str, list[str]](list)
+    for name, characters in html5.items():
+        names[characters].append(f"&{name}")
+    return names

@@ -28,7 +28,14 @@ from equigen.errors import (
 )
 from equigen.events import tell
 from equigen.http.addresses import Censor, is_plain, origin, secrets_of, shown
-from equigen.http.limits import HostPolicy, Patience, retry_after_s, whole_number
+from equigen.http.limits import (
+    HostPolicy,
+    Patience,
+    PrivateAddresses,
+    retry_after_s,
+    whole_number,
+)
+from equigen.http.pools import comes_from_private
 from equigen.http.rate_limit import Clock, Gate, Gates, RequestCounter
 from equigen.http.transport import Connections, root
 
@@ -40,7 +47,7 @@ _FIRST_BACKOFF_S = 0.5
 # Discogs counts over a moving minute and sends no Retry-After: the backoff is longer than after a
 # fault, so that all tries together outlast that minute.
 _FIRST_BACKOFF_TOO_MANY_S = 2.5
-_DEFAULT_MAX_BYTES = 50_000_000
+_DEFAULT_MAX_BYTES = 16_000_000
 # A part, the whole, or no such part.
 _RANGE_ANSWERS = frozenset({206, 200, 416})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -224,13 +231,14 @@ class Client(AbstractContextManager["Client"]):
         accepted: Collection[int],
         finish: Callable[[str, urllib3.BaseHTTPResponse], T],
     ) -> T:
-        start = url
+        start, private = url, self._patience.private_addresses
+        is_public_only = private is PrivateAddresses.NEVER
         for _ in range(self._patience.max_redirects + 1):
             gate = self.gates.at(urlsplit(url).hostname or "")
             headers = {**gate.policy.headers, **more}
             with (
                 gate.passing() as passage,
-                closing(connections.send(url, headers)) as response,
+                closing(connections.send(url, headers, is_public_only=is_public_only)) as response,
             ):
                 if prefix := gate.policy.ratelimit_prefix:
                     left = whole_number(response.headers.get(f"{prefix}-Remaining", ""))
@@ -240,6 +248,8 @@ class Client(AbstractContextManager["Client"]):
                     if response.status not in accepted:
                         raise self._status_error(gate, url, response)
                     return finish(url, response)
+                if private is PrivateAddresses.SAME:
+                    is_public_only = not comes_from_private(url, response)
                 with suppress(urllib3.exceptions.HTTPError, OSError):
                     _drain(response)  # the body of a redirect doesn't matter
             url = self._redirected(gate, url, location)

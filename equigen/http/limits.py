@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
 from fnmatch import fnmatchcase
 
 WINDOW_S = 60.0
@@ -44,9 +45,17 @@ class HostPolicy:
     ratelimit_prefix: str = ""
 
 
+class PrivateAddresses(StrEnum):
+    """Requests to addresses of this machine and its networks: by `same`, none from a public one."""
+
+    SAME = "same"
+    NEVER = "never"
+    ALWAYS = "always"
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Timeouts and retries of the client.
+    """Timeouts, retries and redirects of the client: `[http]` of the settings.
 
     `tries` includes the first one. `max_wait_s` bounds each pause: where a host asks for a longer
     one, `HostRestsError` is raised.
@@ -57,6 +66,7 @@ class Patience:
     tries: int = 6
     max_wait_s: float = 120
     max_redirects: int = 5
+    private_addresses: PrivateAddresses = PrivateAddresses.SAME
 
     @property
     def slowest_s(self) -> float:

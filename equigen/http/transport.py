@@ -2,9 +2,9 @@
 
 requests reads the environment (proxies, certificates), urllib3 sends: used directly, it takes half
 the time per request and loads the certificates once, not once per connection. pyproject.toml pins
-urllib3 below 3, since names are used here that it and http.client don't document:
-`urllib3.HTTPConnectionPool.ConnectionCls`, `http.client.HTTPConnection.response_class`, and of
-`http.client.HTTPResponse` `fp` and `_read_status()`.
+urllib3 below 3, since names are used here and in `pools.py` that it and http.client don't document:
+`http.client.HTTPConnection.response_class`, and of `http.client.HTTPResponse` `fp` and
+`_read_status()`.
 """
 
 import io
@@ -29,12 +29,29 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies, select_proxy
 from urllib3.util.ssl_ import create_urllib3_context
 
-from equigen.errors import CertificateError, ConfigError, ConnectionFailedError, RefusedAddressError
+from equigen.errors import (
+    CertificateError,
+    ConfigError,
+    ConnectionFailedError,
+    PrivateAddressError,
+    RefusedAddressError,
+    TooManyFilesError,
+)
 from equigen.events import tell
 from equigen.http.addresses import shown
 from equigen.http.limits import Patience, is_loopback
+from equigen.http.pools import (
+    MOST_IDLE,
+    POOLS,
+    PlainPool,
+    PrivatePeerError,
+    TlsPool,
+    configure,
+    is_out_of_descriptors,
+    refuse_private,
+)
+from equigen.storage.os_errors import allow_more_files
 
-_POOL_SIZE = 256
 _log = logging.getLogger(__name__)
 _SENT_ALWAYS = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
 _SWITCHED, _NO_CONTENT, _FIRST_FINAL = 101, 204, 200
@@ -60,9 +77,9 @@ class Connections:
         head_s = patience.slowest_s
         whole_s = math.inf if is_stream else head_s
         self._response = partial(_Response, head_s=head_s, whole_s=whole_s)
-        self._pools: dict[str, urllib3.HTTPConnectionPool] = {}
-        self._through_proxy: set[str] = set()
-        self._proxies = HTTPAdapter(pool_connections=_POOL_SIZE, pool_maxsize=_POOL_SIZE)
+        # The least recently used first.
+        self._pools: dict[tuple[str, bool], urllib3.HTTPConnectionPool] = {}
+        self._proxies = HTTPAdapter(pool_connections=MOST_IDLE)
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -72,7 +89,9 @@ class Connections:
                 pool.close()
             self._proxies.close()
 
-    def send(self, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+    def send(
+        self, url: str, headers: Mapping[str, str], *, is_public_only: bool
+    ) -> urllib3.BaseHTTPResponse:
         """Send a GET request and return the response with its body unread; close it after use.
 
         Redirects are not followed. `headers` may hold credentials; they appear in no message and no
@@ -80,30 +99,35 @@ class Connections:
 
         Raises:
             CertificateError, ConnectionFailedError: no response came.
+            PrivateAddressError: the host has a private address, though `is_public_only`.
             RefusedAddressError: the URL, or a header, can't be sent.
 
         """
         began_s = monotonic()
-        response = self._send(url, headers)
+        response = self._send(url, headers, is_public_only=is_public_only)
         if _log.isEnabledFor(logging.INFO):
             ms, told = round((monotonic() - began_s) * 1000), self._told(url)
             message = f"GET {told}: {response.status}"
             tell("request", message, url=told, status=response.status, ms=ms)
         return response
 
-    def _send(self, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+    def _send(
+        self, url: str, headers: Mapping[str, str], *, is_public_only: bool
+    ) -> urllib3.BaseHTTPResponse:
         try:
             parts = urlsplit(url)
             origin = f"{parts.scheme}://{parts.netloc}"
-            pool = self._pools.get(origin) or self._open(origin, url)
+            pool = self._pool(origin, url, is_public_only=is_public_only)
         except (urllib3.exceptions.LocationValueError, requests.RequestException, ValueError) as e:
             msg = f"{shown(url)}: can't be asked: {root(e)}. Expected an http(s) address."
             raise RefusedAddressError(msg, url=url) from e
         try:
+            if is_public_only:
+                refuse_private(pool, url)
             target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
             return pool.urlopen(
                 "GET",
-                url if origin in self._through_proxy else target,
+                url if pool.proxy and parts.scheme == "http" else target,
                 headers={**self._headers, **headers} if headers else self._headers,
                 redirect=False,
                 retries=False,
@@ -112,6 +136,13 @@ class Connections:
                 decode_content=False,
                 timeout=self._timeout,
             )
+        except PrivatePeerError as err:
+            msg = (
+                f"{shown(url)}: leads to {err}, in this machine's own network, which"
+                " http.private_addresses doesn't allow here; nothing was sent. Where it should, set"
+                ' that to "always".'
+            )
+            raise PrivateAddressError(msg, url=url) from err
         except urllib3.exceptions.SSLError as err:
             msg = (
                 f"{shown(url)}: the certificate doesn't hold: {root(err)}. It is always checked."
@@ -120,6 +151,9 @@ class Connections:
             )
             raise CertificateError(msg, url=url) from err
         except (urllib3.exceptions.HTTPError, OSError) as err:
+            if is_out_of_descriptors(err):
+                msg = f"{shown(url)}: no connection: {allow_more_files()}, then run again."
+                raise TooManyFilesError(msg, url=url) from err
             msg = f"{shown(url)}: no answer: {root(err)}. Check the network, then run again."
             raise ConnectionFailedError(msg, url=url) from err
         except ValueError:
@@ -127,36 +161,37 @@ class Connections:
             msg = f"{shown(url)}: a header can't be sent. Check the user agent and the credentials."
             raise RefusedAddressError(msg, url=url) from None
 
-    def _open(self, origin: str, url: str) -> urllib3.HTTPConnectionPool:
-        with self._lock:
-            if origin not in self._pools:
-                self._pools[origin] = self._pool(origin, url)
-            return self._pools[origin]
+    def _pool(self, origin: str, url: str, *, is_public_only: bool) -> urllib3.HTTPConnectionPool:
+        """Return the pool of an origin; the least recently used one makes room for a new one.
 
-    def _pool(self, origin: str, url: str) -> urllib3.HTTPConnectionPool:
+        Its connections are closed by urllib3 when the last thread that uses it has ended.
+        """
+        key = origin, is_public_only
+        with self._lock:
+            pool = self._pools.pop(key, None)
+            if pool is None:
+                pool = self._made(origin, url)
+                configure(pool, self._response, is_public_only=is_public_only)
+            self._pools[key] = pool
+            if len(self._pools) > MOST_IDLE:
+                del self._pools[next(iter(self._pools))]
+            return pool
+
+    def _made(self, origin: str, url: str) -> urllib3.HTTPConnectionPool:
         parts = urlsplit(origin)
         host, is_tls = parts.hostname or "", parts.scheme == "https"
         # No credentials are read from .netrc, and requests to this machine bypass proxies.
         proxies = {} if is_loopback(host) else get_environ_proxies(url, no_proxy=None)
-        pool: urllib3.HTTPConnectionPool
         if proxy := select_proxy(url, proxies):
-            if not is_tls:
-                self._through_proxy.add(origin)
             # requests keeps one manager per proxy for both schemes, so it always needs a context.
             manager: urllib3.ProxyManager = self._proxies.proxy_manager_for(
                 proxy, ssl_context=self._certificates
             )
-            pool = manager.connection_from_url(origin)
-        elif is_tls:
-            pool = urllib3.HTTPSConnectionPool(
-                host, parts.port, maxsize=_POOL_SIZE, ssl_context=self._certificates
-            )
-        else:
-            pool = urllib3.HTTPConnectionPool(host, parts.port, maxsize=_POOL_SIZE)
-        kind = type(pool).ConnectionCls
-        own = {"response_class": staticmethod(self._response)}
-        pool.ConnectionCls = type(kind.__name__, (kind,), own)
-        return pool
+            manager.pool_classes_by_scheme = dict(POOLS)
+            return manager.connection_from_url(origin)
+        if is_tls:
+            return TlsPool(host, parts.port, ssl_context=self._certificates)
+        return PlainPool(host, parts.port)
 
     @cached_property
     def _certificates(self) -> ssl.SSLContext:

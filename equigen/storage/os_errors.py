@@ -3,6 +3,7 @@
 import codecs
 import errno
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -15,9 +16,9 @@ WRITTEN: Final = "written"
 READ: Final = "read"
 _USED: Final = "used"
 _DENIED: Final = frozenset({errno.EACCES, errno.EPERM})
+OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE})
 _ADVICE: Final = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "Make room"),
-    **dict.fromkeys((errno.EMFILE, errno.ENFILE), "Allow more open files (`ulimit -n 4096`)"),
     **dict.fromkeys((errno.EEXIST, errno.EISDIR, errno.ENOTDIR), "Move what lies there away"),
     errno.ENOTEMPTY: "Move what lies there away",
     errno.ELOOP: "Remove the link",
@@ -36,6 +37,8 @@ _ADVICE: Final = {
         (errno.EINVAL, errno.EILSEQ), "Name a place on a file system that takes such names"
     ),
 }
+# Where the system sets no limit.
+_MOST_DESCRIPTORS: Final = 1 << 16
 # Errors of file systems that have no links, such as FAT and exFAT, or no more of them for a file.
 NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
@@ -54,6 +57,8 @@ def denial(err: OSError, path: Path | None, deed: str) -> StorageError:
     named = err.filename2 or err.filename  # of two, the target
     place = Path(os.fsdecode(named)) if isinstance(named, (str, bytes, os.PathLike)) else path
     what = _ADVICE.get(err.errno or 0, "Check the disk")
+    if err.errno in OUT_OF_DESCRIPTORS:
+        what = allow_more_files()
     if err.errno == errno.EINVAL and err.strerror != os.strerror(errno.EINVAL):  # `below.py`'s
         what = _ADVICE[errno.EEXIST]
     if err.errno in _DENIED:
@@ -66,6 +71,22 @@ def denial(err: OSError, path: Path | None, deed: str) -> StorageError:
         f"{kept} {what}, then run the same command again."
     )
     return StorageError(msg)
+
+
+def most_descriptors() -> int:
+    """Return how many files and connections this process may have open."""
+    if sys.platform != "win32":
+        import resource  # noqa: PLC0415  (of POSIX alone)
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if limit != resource.RLIM_INFINITY:
+            return limit
+    return _MOST_DESCRIPTORS
+
+
+def allow_more_files() -> str:
+    """Return the advice for a process that may not open another file, without its full stop."""
+    return f"Allow more than {most_descriptors():,} open files (`ulimit -n 4096`)"
 
 
 @contextmanager

@@ -28,7 +28,16 @@ FORMS: Mapping[str, Callable[[str], str]] = {
     "percent of every letter": lambda text: "".join(f"%{byte:02X}" for byte in text.encode()),
     "percent small": lambda text: quote(text, safe="").lower(),
     "JSON": lambda text: json.dumps({"was": text}),
+    "JSON of every letter": lambda text: "".join(f"\\u{ord(each):04x}" for each in text),
+    "JSON in JSON": lambda text: "".join(f"\\\\u{ord(each):04X}" for each in text),
     "HTML": html.escape,
+    "HTML of every letter": lambda text: "".join(f"&#{ord(each)};" for each in text),
+    "HTML in hex": lambda text: "".join(f"&#x{ord(each):04X};" for each in text),
+    "HTML without ends": lambda text: "".join(f"&#{ord(each):05}" for each in text),
+    "HTML by name": lambda text: text.replace("/", "&sol;").replace("+", "&plus;"),
+    "mixed": lambda text: "".join(
+        f"&#{ord(each)};" if n % 3 else f"\\u{ord(each):04x}" for n, each in enumerate(text)
+    ),
     "hex": lambda text: text.encode().hex(),
     "base64": lambda text: base64.b64encode(text.encode()).decode(),
     "base64 for addresses": lambda text: base64.urlsafe_b64encode(text.encode()).decode(),
@@ -136,3 +145,14 @@ def test_a_name_has_stars_for_a_whole_secret_and_no_less(form: str) -> None:
     assert "***" in censor.hide(f"The {FORMS[form](TOKEN)} Tapes")
     for name in ("Ledger & Ampersand", "Sandbox-T", f"{TOKEN[:8]} Tapes", "http://a:b@c.org/x"):
         assert censor.hide(name) == name
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_cut_leaves_no_part_of_a_secret_in_a_name(form: str) -> None:
+    """Names are cut to 1,000 characters, and a secret may stand where the cut is."""
+    censor, quoted = Censor([TOKEN]), FORMS[form](TOKEN)
+    for shown in range(len(quoted) * 3 // 4, len(quoted)):
+        name = f"{'x' * 1_000}{quoted[:shown]}"[-1_000:]
+        hidden = censor.hide(name)
+        assert hidden.startswith("xxx")
+        assert "***" in hidden
