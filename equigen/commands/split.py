@@ -27,7 +27,7 @@ from equigen.dataset.layouts import Changes, cover_states, gather, lay_out, refu
 from equigen.dataset.tsv import write_tsv
 from equigen.downloading.shared_covers import notes_on_shared
 from equigen.errors import UsageError
-from equigen.ledger.ledger import SPLIT_GROUPS, SPLIT_LINK, Ledger
+from equigen.ledger.ledger import SPLIT_GROUPS, SPLIT_LINK
 from equigen.ledger.models import AlbumSet
 from equigen.schema import ASIDE, SETS, Group, Link
 from equigen.splitting.assignment import (
@@ -84,40 +84,34 @@ def run(
         ledger = dataset.ledger
         if ledger.value(SPLIT_LINK) == Link.MOVE:
             gather(images, split)
-        if group is Group.NONE:
-            outcome = dealt_by_library(context, ledger)
-            plan = _carry_out(context, ledger, outcome, link)
-            ledger.remember(SPLIT_GROUPS, json.dumps(asdict(outcome.groups)))
+        there = cover_states(images)
+        last = last_deal(context, ledger, there) if group is not Group.NONE else None
+        if last is not None and not reshuffle:
+            outcome = last
+            ledger.remember(SPLIT_LINK, link)
+            plan = lay_out(context, outcome.sets, outcome.sets, link)
         else:
-            there = cover_states(images)
-            last = None if reshuffle else last_deal(context, ledger, there)
-            if last is not None:
-                outcome = last
-                ledger.remember(SPLIT_LINK, link)
-                plan = lay_out(context, outcome.sets, outcome.sets, link)
+            if group is Group.NONE:
+                outcome = dealt_by_library(context, ledger, there)
             else:
                 outcome = dealt_by_group(context, ledger, group, there, anew=reshuffle)
                 ledger.place(outcome.placements, anew=reshuffle)
-                plan = _carry_out(context, ledger, outcome, link)
-                groups = replace(outcome.groups, deal=mark_of(context, ledger, there))
-                ledger.remember(SPLIT_GROUPS, json.dumps(asdict(groups)))
+            laid_out, sets = ledger.laid_out(), outcome.sets
+            # Recorded before the first file moves: after a kill it is known where files may be.
+            ledger.remember(SPLIT_LINK, link)
+            albums = {row.path: row.album for row in outcome.rows}
+            under_way = {**laid_out, **sets}
+            ledger.record_sets(
+                AlbumSet(albums.get(path, ""), path, name) for path, name in under_way.items()
+            )
+            plan = lay_out(context, sets, laid_out, link)
+            if under_way != {row.path: row.set_name for row in outcome.rows}:
+                rows = outcome.rows
+                ledger.record_sets(AlbumSet(row.album, row.path, row.set_name) for row in rows)
+            write_tsv(split / SPLIT_TSV, _COLUMNS, _rows(outcome), keeps_link=False)
+            groups = replace(outcome.groups, deal=mark_of(context, ledger, there))
+            ledger.remember(SPLIT_GROUPS, json.dumps(asdict(groups)))
     return _summary(context, outcome, plan, link)
-
-
-def _carry_out(context: Context, ledger: Ledger, outcome: SplitOutcome, link: Link) -> Changes:
-    laid_out, sets = ledger.laid_out(), outcome.sets
-    # Recorded before the first file moves: after a kill it is known where files may be.
-    ledger.remember(SPLIT_LINK, link)
-    albums = {row.path: row.album for row in outcome.rows}
-    under_way = {**laid_out, **sets}
-    ledger.record_sets(
-        AlbumSet(albums.get(path, ""), path, name) for path, name in under_way.items()
-    )
-    plan = lay_out(context, sets, laid_out, link)
-    if under_way != {row.path: row.set_name for row in outcome.rows}:
-        ledger.record_sets(AlbumSet(row.album, row.path, row.set_name) for row in outcome.rows)
-    write_tsv(context.split / SPLIT_TSV, _COLUMNS, _rows(outcome), keeps_link=False)
-    return plan
 
 
 def _rows(outcome: SplitOutcome) -> Iterator[list[str]]:

@@ -169,7 +169,10 @@ class CoverState(NamedTuple):
     mtime_ns: int
 
 
-def cover_states(images: Path) -> dict[str, CoverState]:
+Covers = Mapping[str, CoverState]
+
+
+def cover_states(images: Path) -> Covers:
     """Return the state of each cover that `cover_files` yields, by its path.
 
     Raises:

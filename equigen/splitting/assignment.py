@@ -12,7 +12,7 @@ from splitfolders.split import list_dirs, setup_files, split_files
 
 from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.covers import WantedCover, dataset_covers, name_in
-from equigen.dataset.layouts import CoverState, cover_states, sha256_of
+from equigen.dataset.layouts import Covers, sha256_of
 from equigen.dataset.table import stamp_of
 from equigen.downloading.shared_covers import (
     find_shared_covers,
@@ -107,15 +107,11 @@ class _Album:
         return Member(self.row.path, self.row.label, ties, is_collaboration=is_collaboration)
 
 
-def dealt_by_library(context: Context, ledger: Ledger) -> SplitOutcome:
+def dealt_by_library(context: Context, ledger: Ledger, there: Covers) -> SplitOutcome:
     """Have split-folders deal each cover by itself; nothing is remembered.
 
     Shuffling and cutting are the library's own: the sets are those of `splitfolders.ratio(images,
     output, seed=..., ratio=...)`.
-
-    Raises:
-        MissingInputError: there are no covers.
-
     """
     settings, known = context.settings.split, ledger.cover_digests()
     shared = out_of_sets(noted_shared_covers(ledger))
@@ -125,7 +121,7 @@ def dealt_by_library(context: Context, ledger: Ledger) -> SplitOutcome:
     sets: dict[str, str] = {}
     state = random.getstate()  # split-folders seeds the generator that the whole process shares
     try:
-        for genre in list_dirs(context.images) if context.images.is_dir() else ():
+        for genre in list_dirs(context.images):
             found = setup_files(genre, settings.seed)
             files = [file for file in found if f"{genre.name}/{file.name}" not in out]
             train_ends = int(train * len(files))
@@ -134,7 +130,6 @@ def dealt_by_library(context: Context, ledger: Ledger) -> SplitOutcome:
                 sets |= {f"{genre.name}/{file.name}": name for file in part}
     finally:
         random.setstate(state)
-    there = cover_states(context.images)  # refuses a folder without covers
     digests = _digests(context, sets, there, known)
     held_back = len(there.keys() & out)
     return SplitOutcome(
@@ -146,37 +141,26 @@ def dealt_by_library(context: Context, ledger: Ledger) -> SplitOutcome:
     )
 
 
-def mark_of(context: Context, ledger: Ledger, there: Mapping[str, CoverState]) -> str:
+def mark_of(context: Context, ledger: Ledger, there: Covers) -> str:
     """Return a digest of all that a deal by groups reads, and of the `split.tsv` that it wrote."""
     settings, table = context.settings, context.split / SPLIT_TSV
-    read = hashlib.sha256()
-    for each in (
-        __version__,
-        context.images,
-        stamp_of(context.tsv),
-        stamp_of(table) if table.is_file() else "",
-        ledger.value(CHANGED),
-        settings.split,
-        settings.fetch.known_labels(),
-        settings.download.renderings(),
-        settled_covers(settings.download, ledger),
-    ):
-        read.update(f"{each}\0".encode())
+    files = [stamp_of(each) if each.is_file() else None for each in (context.tsv, table)]
+    settled = settled_covers(settings.download, ledger)
+    sources = (context.images, files, ledger.value(CHANGED), settled, __version__)
+    rules = (settings.split, settings.fetch.known_labels(), settings.download.renderings())
+    read = hashlib.sha256(repr((sources, rules)).encode())
     for path in sorted(there):
         read.update(f"{path}\0{there[path]}\0".encode())
     return read.hexdigest()
 
 
-def last_deal(
-    context: Context, ledger: Ledger, there: Mapping[str, CoverState]
-) -> SplitOutcome | None:
+def last_deal(context: Context, ledger: Ledger, there: Covers) -> SplitOutcome | None:
     """Return the last deal by groups if it stands, without what only its first run tells."""
     groups = ledger.read(SPLIT_GROUPS, read_split_groups)
     if not groups or groups.deal != mark_of(context, ledger, there):
         return None
-    rows = [
-        SplitRow("", "", set_name, "", path, "") for path, set_name in ledger.laid_out().items()
-    ]
+    laid_out = ledger.laid_out()
+    rows = [SplitRow("", "", set_name, "", path, "") for path, set_name in laid_out.items()]
     aside = [Aside(row.path, {}, ASIDE) for row in rows if row.set_name == ASIDE]
     held_back = len(there) - groups.strangers - len(rows)
     shared = out_of_sets(noted_shared_covers(ledger)) if held_back else ()
@@ -184,12 +168,7 @@ def last_deal(
 
 
 def dealt_by_group(
-    context: Context,
-    ledger: Ledger,
-    group: Group,
-    there: Mapping[str, CoverState],
-    *,
-    anew: bool = False,
+    context: Context, ledger: Ledger, group: Group, there: Covers, *, anew: bool = False
 ) -> SplitOutcome:
     """Deal covers so that no tie is in two sets, and each album stays where it was.
 
@@ -245,18 +224,13 @@ def dealt_by_group(
         for path, set_name in sorted(where.items())
         for album in (by_path[path],)
     ]
+    loose, strangers = len(grouping.loose), len(there) - len(wanted.rows)
+    shares = (grouping.largest_cut, loose, round(grouping.largest_share, 4))
+    groups = SplitGroups(group, len(grouping.groups), grouping.cut, *shares, strangers)
     return SplitOutcome(
         dealt_rows,
         len(there),
-        SplitGroups(
-            group,
-            len(grouping.groups),
-            grouping.cut,
-            grouping.largest_cut,
-            len(grouping.loose),
-            round(grouping.largest_share, 4),
-            len(there) - len(wanted.rows),
-        ),
+        groups,
         dealt.aside,
         [Placement(each.key, where[each.row.path], each.ties) for each in albums],
         held_back,
@@ -433,10 +407,7 @@ def _is_collaboration(row: WantedCover, artists: Mapping[str, Sequence[str]]) ->
 
 
 def _digests(
-    context: Context,
-    paths: Iterable[str],
-    there: Mapping[str, CoverState],
-    known: Mapping[str, Digest],
+    context: Context, paths: Iterable[str], there: Covers, known: Mapping[str, Digest]
 ) -> dict[str, str]:
     """Return covers' sha256: what the ledger knows, or read anew where it isn't that file."""
     images, found = context.images, dict[str, str]()
