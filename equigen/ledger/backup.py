@@ -5,12 +5,12 @@ SQLite's backup interface makes a copy: https://www.sqlite.org/backup.html
 
 import os
 import sqlite3
-from contextlib import closing
-from datetime import datetime
+from contextlib import closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from equigen.errors import EquigenError, LockedError
+from equigen.errors import EquigenError, LockedError, StorageError
 from equigen.ledger.database import (
     BESIDE,
     CHANGED,
@@ -20,6 +20,7 @@ from equigen.ledger.database import (
     has_tables,
     translated,
 )
+from equigen.ledger.ledger import Ledger
 from equigen.ledger.tables import APPLICATION_ID
 from equigen.storage.atomic import in_place_of
 from equigen.storage.lock import dataset_lock
@@ -35,7 +36,7 @@ def copies_of(ledger: Path) -> tuple[Path, Path]:
 
 
 def back_up(ledger: Path, *, command: str, now: datetime) -> str:
-    """Copy the ledger of a run that ended well, unless it is as it was at the last copy.
+    """Tidy and copy the ledger of a run that ended well, unless it is as at the last copy.
 
     The copy gets the ledger's date. It takes the place of the last copy only after a check, and
     the last copy becomes the earlier one. Where only single values changed, such as the date of the
@@ -47,6 +48,9 @@ def back_up(ledger: Path, *, command: str, now: datetime) -> str:
         if not has_tables(ledger) or _is_current(last, ledger):
             return ""
         with dataset_lock(ledger.parent, stage=command, now=now):
+            # Without room, or while a reader has it locked, it stays as large as it is.
+            with suppress(StorageError, LockedError), Ledger(ledger) as opened:
+                opened.tidy(now.astimezone(UTC).date().isoformat())
             if not _refresh(last, ledger):
                 with in_place_of(last, keeps_link=False) as new:
                     _copy(ledger, new)

@@ -184,6 +184,15 @@ class Database:
                     self._db.execute("ROLLBACK")
                 raise
 
+    def _vacuum(self) -> None:
+        """Write the file anew without its free pages, all or nothing.
+
+        It is in the journal until it is whole: https://www.sqlite.org/lang_vacuum.html
+        """
+        with deferred_interrupts(), self._lock, self._translated():
+            self._steps_left = _MOST_STEPS
+            self._db.execute("VACUUM")
+
     @contextmanager
     def _rows(self, sql: str, values: Sequence[object] = ()) -> Iterator[Iterator[Any]]:
         with self._lock, self._translated():

@@ -104,7 +104,8 @@ class Ledger(Database):
     def store_page(self, page: StoredPage, *, asked_at: str) -> None:
         """Keep an answer until it is used, so that it is never asked for again."""
         listings = json.dumps([list(asdict(item).values()) for item in page.listings])
-        ids = json.dumps([item.album_id for item in page.listings])
+        # Of a query's only page they tell nothing: `page_albums` leaves it out.
+        ids = json.dumps([item.album_id for item in page.listings if page.pages > 1])
         with self._transaction() as db:
             db.execute(
                 "INSERT OR REPLACE INTO pages VALUES (?,?,?,?,?,?,?,?,?,?,?)",
@@ -327,9 +328,17 @@ class Ledger(Database):
     ) -> None:
         """Note covers, the files that show them, and descriptors by sha256, all or nothing.
 
-        Files that showed a picture with other bytes, or with none, are forgotten.
+        Files that showed a picture with other bytes, or with none, are forgotten, and so are the
+        descriptors of such bytes.
         """
         with self._transaction() as db:
+            # A descriptor follows from the bytes: if they come again, or another cover has them,
+            # the download or the next search for look-alikes makes it anew.
+            db.executemany(
+                "DELETE FROM looks WHERE sha256 ="
+                " (SELECT sha256 FROM covers WHERE picture = ? AND sha256 <> ?)",
+                [(cover.picture, cover.sha256) for cover in covers],
+            )
             db.executemany(
                 "DELETE FROM files WHERE picture = ?1 AND EXISTS"
                 " (SELECT 1 FROM covers WHERE picture = ?1 AND sha256 <> ?2)",
@@ -463,6 +472,23 @@ class Ledger(Database):
         with self._rows(sql, (day,)) as rows:
             return dict(rows)
 
+    def tidy(self, today: str) -> None:
+        """Delete what no run reads any more, and give free pages back to the disk if it is much.
+
+        `today` is a UTC day (YYYY-MM-DD). A quota is held against that day and the next one
+        (`requests_of`). Each host keeps its latest days with requests as well: a clock that was
+        wrong for some days makes one of them today again.
+
+        Raises:
+            StorageError: the disk has no room for a second ledger; it stays as it is.
+
+        """
+        with self._transaction() as db:
+            db.execute(_DELETE_OLD_REQUESTS, (today, _DAYS_KEPT))
+        free, every, size_bytes = map(self._pragma, ("freelist_count", "page_count", "page_size"))
+        if free * size_bytes > _FREE_BYTES and free > every * _FREE_SHARE:
+            self._vacuum()
+
     # Hosts that refused us
 
     def rests(self) -> dict[str, Rest]:
@@ -576,6 +602,16 @@ class Ledger(Database):
             db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
 
+_DAYS_KEPT = 7
+_DELETE_OLD_REQUESTS = """
+DELETE FROM requests WHERE day NOT IN (?1, date(?1, '+1 day')) AND (host, day) IN (
+    SELECT host, day FROM (
+        SELECT host, day, row_number() OVER (PARTITION BY host ORDER BY day DESC) AS place
+        FROM requests)
+    WHERE place > ?2)
+"""
+# Free pages are used again by later rows; a ledger is written anew only where they are more.
+_FREE_BYTES, _FREE_SHARE = 16 * 1024 * 1024, 1 / 4
 _COVER_FIELDS = tuple(field.name for field in fields(Cover))
 _COVER_COLUMNS = ", ".join(_COVER_FIELDS)
 _PUT_COVER = (
