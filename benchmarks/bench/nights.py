@@ -111,7 +111,6 @@ class Night:
     took_s: float = 0.0
     pages: Counter[str] = field(default_factory=Counter)
     tables: dict[str, int] = field(default_factory=dict)
-    sets: dict[str, str] = field(default_factory=dict)
 
 
 class NightClock:
@@ -213,7 +212,8 @@ def catalogue(plan: Plan, night: int) -> tuple[Entry, ...]:
 class Quarter:
     """Nights of one dataset, one after another.
 
-    `seen` has those that are over; `given` counts how often each picture came.
+    `seen` has those that are over; `given` counts how often each picture came; `sets` are those of
+    the last night, by album, and `moved` the albums that any night gave another set.
     """
 
     folder: Path
@@ -222,6 +222,8 @@ class Quarter:
     time: NightClock
     seen: list[Night] = field(default_factory=list)
     given: Counter[str] = field(default_factory=Counter)
+    sets: dict[str, str] = field(default_factory=dict)
+    moved: list[str] = field(default_factory=list)
 
     def nights(self) -> Iterator[Night]:
         """Carry out all nights."""
@@ -270,6 +272,10 @@ class Quarter:
                 self.given[service.picture_of(hit.path)] += 1
             elif hit.status == _GOOD and hit.path == "/database/search":
                 night.pages[str(sorted(hit.query.items()))] += 1
+        with Ledger(self.folder / LEDGER_NAME, read_only=True) as ledger:
+            sets = ledger.sets()
+        self.moved += [album for album, name in self.sets.items() if sets.get(album) != name]
+        self.sets = sets
         look_at(self.folder, night)
         self.seen.append(night)
         return night
@@ -362,8 +368,6 @@ def look_at(folder: Path, night: Night) -> None:
             db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_size")
         )
         night.free_bytes = free * size_bytes
-    with Ledger(ledger, read_only=True) as opened:
-        night.sets = opened.sets()
     night.ledger_bytes, night.tsv_bytes = (file.stat().st_size for file in (ledger, tsv))
     names_there = (file.name for file in folder.iterdir())
     night.beside = frozenset(name for name in names_there if not name.startswith(_LOG))
