@@ -63,3 +63,5 @@ def _command_line(*args: str) -> Iterator[None]:
         sys.argv = before
         for number, handler in handlers.items():
             signal.signal(number, handler)
+        if sys.platform != "win32":  # where the program blocks it in the end
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
