@@ -5,6 +5,7 @@ names in `SETTINGS`. Each command's module is imported when the command is used,
 stays fast; `_LazyCommand` stands for it until then.
 """
 
+import ctypes
 import inspect
 import itertools
 import os
@@ -13,6 +14,7 @@ import signal
 import sys
 import types
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_origin
@@ -28,6 +30,10 @@ from equigen.output import complain, take_over_stdout
 from equigen.plugins import Plugin
 from equigen.version import __version__
 
+# Of addresses (`ulimit -v`): what a download takes with one thread a library, and what suffices for
+# as many as there are cores.
+_LEAST_BYTES, _ROOMY_BYTES = 700_000 << 10, 8 << 30
+_M_ARENA_MAX = -8  # malloc.h
 _EPILOG = "Settings come from flags, the environment, .env and config.toml, in this order."
 
 _ConfigFlag = Annotated[
@@ -66,6 +72,7 @@ def main() -> None:
         signal.signal(number, _stop_cleanly)
     take_over_stdout()
     try:
+        _fit_into_memory()
         try:
             program = get_command(_root)
             for command in find_commands().values():
@@ -90,6 +97,33 @@ def main() -> None:
         # such as a dataclass's, though it was caught.
         if sys.platform != "win32":
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+
+def _fit_into_memory() -> None:
+    """Let libraries start no threads of their own where `ulimit -v` leaves them little room.
+
+    Raises:
+        UsageError: it leaves less than a command takes; libraries would end the process themselves.
+
+    """
+    if sys.platform == "win32":
+        return
+    from resource import RLIMIT_AS, getrlimit  # noqa: PLC0415  (Windows has none)
+
+    most_bytes, _ = getrlimit(RLIMIT_AS)
+    if 0 <= most_bytes < _ROOMY_BYTES:
+        for name in ("POLARS_MAX_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+            os.environ.setdefault(name, "1")
+        # Each of its threads reserves addresses; those of polars' allocator try for ever.
+        os.environ.setdefault("_RJEM_MALLOC_CONF", "background_thread:false,narenas:1")
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+    if 0 <= most_bytes < _LEAST_BYTES:
+        msg = (
+            f"the address space is limited to {most_bytes >> 10:,} kB, expected"
+            f" {_LEAST_BYTES >> 10:,} kB or more. Raise the limit: `ulimit -v unlimited`."
+        )
+        raise UsageError(msg)
 
 
 # Commands that were interrupted and printed so.

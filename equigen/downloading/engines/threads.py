@@ -9,7 +9,7 @@ from queue import SimpleQueue
 
 from equigen.downloading.fetcher import Fetcher
 from equigen.downloading.jobs import ERROR, STOPPED, ExecutorSettings, Hold, Inbox, Job, JobResult
-from equigen.errors import NotServedError
+from equigen.errors import EquigenError, NotServedError
 from equigen.http.client import Client
 from equigen.http.limits import HostPolicy, policy_for
 from equigen.http.rate_limit import Clock, RequestCounter
@@ -148,7 +148,10 @@ class ThreadExecutor:
                 thread.join()
             self._inbox.put((self, None))
 
-        threading.Thread(target=report_end, daemon=True).start()
+        try:
+            threading.Thread(target=report_end, daemon=True).start()
+        except RuntimeError:  # no room for one more
+            report_end()
 
     def close(self) -> None:
         """Close all connections; threads that still wait end with the process."""
@@ -160,8 +163,15 @@ class ThreadExecutor:
     def _start(self, count: int) -> None:
         for _ in range(0 if self._is_stopped else count):
             thread = threading.Thread(target=self._loop, name="download", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as err:  # no memory for its stack, or no more threads (`ulimit`)
+                self._most = len(self._threads)
+                if not self._threads:
+                    msg = f"no download can begin: {err}. Raise `ulimit -v` or `ulimit -u`."
+                    raise EquigenError(msg) from err
+                return
             self._threads.append(thread)
-            thread.start()
 
     def _loop(self) -> None:
         job = self._next(None)
