@@ -1,16 +1,16 @@
-"""Keep as many albums of each genre, even over decades.
+"""Keep as many albums of each label, even over decades.
 
-Picks --per-genre albums of each genre; with min, as many as the smallest genre can give.
-The decades of a genre take turns, and which of their albums they give is drawn by the
-seed. With --per-artist, no artist has more albums than that in a genre.
+Picks --per-label albums of each label; with min, as many as the smallest label can give.
+The decades of a label take turns, and which of their albums they give is drawn by the
+seed. With --per-artist, no artist has more albums than that in a label.
 
 The dataset is replaced, or with --output left alone and the kept rows written there.
 Raising the number keeps what was picked: in place also when rows came in between, and
 with any --seed; with --output of the same rows. docs/balance.md has the rules.
 
 Examples:
-  equigen balance --per-genre min --output data/balanced.tsv
-  equigen balance --per-genre 500 --per-artist 3 --dry-run
+  equigen balance --per-label min --output data/balanced.tsv
+  equigen balance --per-label 500 --per-artist 3 --dry-run
 """
 
 from collections import Counter, defaultdict
@@ -55,11 +55,11 @@ _EXAMPLES = 3
 def run(
     context: Context,
     *,
-    per_genre: Annotated[
+    per_label: Annotated[
         str,
         typer.Option(
             metavar="N|min",
-            help="Albums a genre; min: what the smallest can give.",
+            help="Albums a label; min: what the smallest can give.",
             show_default=False,
         ),
     ],
@@ -77,7 +77,7 @@ def run(
         EquigenError: as `Dataset.writing` has it; the dataset stays untouched.
 
     """
-    wanted = _number(per_genre)
+    wanted = _number(per_label)
     if output and dry_run:
         msg = "--dry-run writes nothing: leave out --output."
         raise UsageError(msg)
@@ -102,16 +102,16 @@ def run(
     return _summary(context, plan, output, dry_run=dry_run)
 
 
-def _number(per_genre: str) -> int | None:
-    """Return the number of albums a genre; None for as many as the smallest can give."""
-    if per_genre == _MIN:
+def _number(per_label: str) -> int | None:
+    """Return the number of albums a label; None for as many as the smallest can give."""
+    if per_label == _MIN:
         return None
-    is_number = per_genre.isascii() and per_genre.isdecimal() and len(per_genre) <= _MOST_DIGITS
-    number = int(per_genre) if is_number else 0
+    is_number = per_label.isascii() and per_label.isdecimal() and len(per_label) <= _MOST_DIGITS
+    number = int(per_label) if is_number else 0
     if not number:
         msg = (
-            f"--per-genre {per_genre}: expected a whole number from 1 on, such as 500, or {_MIN}"
-            " for as many as the smallest genre can give."
+            f"--per-label {per_label}: expected a whole number from 1 on, such as 500, or {_MIN}"
+            " for as many as the smallest label can give."
         )
         raise UsageError(msg)
     return number
@@ -119,16 +119,16 @@ def _number(per_genre: str) -> int | None:
 
 @dataclass(slots=True)
 class _Rows:
-    """The rows of the dataset as candidates, with their genres and mementos, in file order."""
+    """The rows of the dataset as candidates, with their labels and mementos, in file order."""
 
-    genres: list[str] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
     mementos: list[bytes] = field(default_factory=list)
     was_kept: list[bool] = field(default_factory=list)
 
 
-class _Genre(NamedTuple):
-    """A genre's number of albums: had, can give, and kept, also by decade."""
+class _Label(NamedTuple):
+    """A label's number of albums: had, can give, and kept, also by decade."""
 
     had: int
     can_give: int
@@ -138,12 +138,12 @@ class _Genre(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """The reason to drop each row, None to keep it; `smallest` is the genre that sets "min"."""
+    """The reason to drop each row, None to keep it; `smallest` is the label that sets "min"."""
 
-    per_genre: int
+    per_label: int
     smallest: str
     surplus: Sequence[Surplus | None]
-    genres: Mapping[str, _Genre]
+    labels: Mapping[str, _Label]
 
 
 def _read(context: Context, before: Collection[bytes]) -> _Rows:
@@ -161,7 +161,7 @@ def _read(context: Context, before: Collection[bytes]) -> _Rows:
                 album_id="", artist=artist, title=title, picture=picture_key(row[at_url])
             )
             memento, lot = memento_of(key), lot_of(key, row=row, seed=seed)
-            rows.genres.append(label_of(row[at_genre]))
+            rows.labels.append(label_of(row[at_genre]))
             rows.mementos.append(memento)
             rows.was_kept.append(
                 memento in before or (not album_id and old_memento_of(artist, title) in before)
@@ -179,36 +179,36 @@ def _read(context: Context, before: Collection[bytes]) -> _Rows:
 
 def _balance(rows: _Rows, wanted: int | None, *, per_artist: int) -> _Plan:
     positions: defaultdict[str, list[int]] = defaultdict(list)
-    for at, genre in enumerate(rows.genres):
-        positions[genre].append(at)
+    for at, label in enumerate(rows.labels):
+        positions[label].append(at)
     albums, orders = {}, {}
     for name, there in positions.items():
         albums[name] = [rows.candidates[at] for at in there]
         kept = {n for n, at in enumerate(there) if rows.was_kept[at]}
         orders[name] = in_order(albums[name], per_artist=per_artist, kept=kept)
     smallest = min(orders, key=lambda name: (len(orders[name]), name), default="")
-    per_genre = wanted or len(orders.get(smallest, ()))
-    surplus: list[Surplus | None] = [None] * len(rows.genres)
-    genres = {}
+    per_label = wanted or len(orders.get(smallest, ()))
+    surplus: list[Surplus | None] = [None] * len(rows.labels)
+    labels = {}
     for name in sorted(positions):
-        found = balanced(albums[name], orders[name], per_genre=per_genre, per_artist=per_artist)
+        found = balanced(albums[name], orders[name], per_label=per_label, per_artist=per_artist)
         decades = Counter[str]()
         for at, album, why in zip(positions[name], albums[name], found, strict=True):
             surplus[at] = why
             decades[album.decade] += why is None
         by_decade = {decade: decades[decade] for decade in sorted(decades, key=by_age)}
-        genres[name] = _Genre(len(albums[name]), len(orders[name]), decades.total(), by_decade)
-    return _Plan(per_genre, "" if wanted else smallest, surplus, genres)
+        labels[name] = _Label(len(albums[name]), len(orders[name]), decades.total(), by_decade)
+    return _Plan(per_label, "" if wanted else smallest, surplus, labels)
 
 
 def _summary(context: Context, plan: _Plan, output: Path | None, *, dry_run: bool) -> Summary:
     settings = context.settings.balance
     dropped = Counter(plan.surplus)
     rows_in, rows_out = len(plan.surplus), dropped[None]
-    by_genre: list[tuple[str | int, ...]] = [
-        (name, each.had, each.kept, *_span(each.decades)) for name, each in plan.genres.items()
+    by_label: list[tuple[str | int, ...]] = [
+        (name, each.had, each.kept, *_span(each.decades)) for name, each in plan.labels.items()
     ]
-    of_artist = f"beyond {settings.per_artist:,} of the artist in the genre"
+    of_artist = f"beyond {settings.per_artist:,} of the artist in the label"
     return Summary(
         stage="balance",
         unit="rows",
@@ -216,19 +216,19 @@ def _summary(context: Context, plan: _Plan, output: Path | None, *, dry_run: boo
         rows_out=rows_out,
         dropped={
             **({of_artist: dropped[Surplus.ARTIST]} if settings.per_artist else {}),
-            f"beyond {plan.per_genre:,} of the genre": dropped[Surplus.GENRE],
+            f"beyond {plan.per_label:,} of the label": dropped[Surplus.LABEL],
         },
         facts={
-            "per_genre": plan.per_genre,
+            "per_label": plan.per_label,
             "per_artist": settings.per_artist,
             "seed": settings.seed,
             "output": str(output or context.tsv),
             "dry_run": dry_run,
-            "genres": {name: each._asdict() for name, each in plan.genres.items()},
+            "labels": {name: each._asdict() for name, each in plan.labels.items()},
         },
         table=Table(
-            ("genre", "had", "kept", "decades", "kept of each"),
-            (*by_genre, ("total", rows_in, rows_out, "", "")),
+            ("label", "had", "kept", "decades", "kept of each"),
+            (*by_label, ("total", rows_in, rows_out, "", "")),
         ),
         notes=list(_notes(plan, output, dry_run=dry_run)),
     )
@@ -246,15 +246,15 @@ def _span(decades: Mapping[str, int]) -> tuple[str, str]:
 
 def _notes(plan: _Plan, output: Path | None, *, dry_run: bool) -> Iterator[str]:
     if plan.smallest:
-        yield f"{plan.per_genre:,} of each genre: {plan.smallest} can give no more"
-    short = [name for name, each in plan.genres.items() if each.kept < plan.per_genre]
-    short.sort(key=lambda name: plan.genres[name].kept)
+        yield f"{plan.per_label:,} of each label: {plan.smallest} can give no more"
+    short = [name for name, each in plan.labels.items() if each.kept < plan.per_label]
+    short.sort(key=lambda name: plan.labels[name].kept)
     if short:
-        named = ", ".join(f"{name} {plan.genres[name].kept:,}" for name in short[:_EXAMPLES])
+        named = ", ".join(f"{name} {plan.labels[name].kept:,}" for name in short[:_EXAMPLES])
         more = f" and {len(short) - _EXAMPLES:,} more" if len(short) > _EXAMPLES else ""
         yield (
-            f"{len(short):,} of {len(plan.genres):,} genres can give less than"
-            f" {plan.per_genre:,}: {named}{more}"
+            f"{len(short):,} of {len(plan.labels):,} labels can give less than"
+            f" {plan.per_label:,}: {named}{more}"
         )
     if dry_run:
         yield "nothing was written: --dry-run"

@@ -1,4 +1,4 @@
-"""Download each album's cover into the folder of its genre.
+"""Download each album's cover into the folder of its label.
 
 A cover is there when its bytes are known to decode, not when a file exists. Goes on where it
 stopped. Covers that a host doesn't have, or that are no good pictures, are asked for again after a

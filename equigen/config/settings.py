@@ -54,7 +54,7 @@ class DatasetSettings(SettingsTable):
 
     directory: Folder = Field(Path("data"), description="everything below lies under it")
     tsv: Name = Field("equigen_dataset.tsv", description="the dataset: one row an album")
-    images: Name = Field("equigen_album_images", description="the covers, one folder a genre")
+    images: Name = Field("equigen_album_images", description="the covers, one folder a label")
     split: Name = Field("split", description="the sets: train, val and test")
 
 
@@ -81,7 +81,7 @@ class FetchSettings(SettingsTable):
     source: Name = Field(
         "discogs", description="where albums come from: discogs, discogs-dump, musicbrainz"
     )
-    genre_limit: int = Field(15_000, ge=0, description="albums a genre or style")
+    genre_limit: int = Field(15_000, ge=0, description="albums a label")
     world_limit: int = Field(1_200, ge=0, description="albums a world style")
     from_year: int | None = Field(
         None, ge=1000, le=9999, description="first year asked (default: this year)", examples=[2026]
@@ -267,12 +267,12 @@ class HttpSettings(SettingsTable):
 
 
 class BalanceSettings(SettingsTable):
-    """`[balance]`: the most albums of an artist in a genre, and the seed."""
+    """`[balance]`: the most albums of an artist in a label, and the seed."""
 
     per_artist: int = Field(
-        0, ge=0, description="albums of one artist in a genre, at most; 0: any number"
+        0, ge=0, description="albums of one artist in a label, at most; 0: any number"
     )
-    seed: int = Field(1337, description="decides which albums of a genre and decade are kept")
+    seed: int = Field(1337, description="decides which albums of a label and decade are kept")
 
 
 class SplitSettings(SettingsTable):

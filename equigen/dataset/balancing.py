@@ -1,4 +1,4 @@
-"""Choose the albums of a genre that are kept: so many, even over decades, few of one artist."""
+"""Choose the albums of a label that are kept: so many, even over decades, few of one artist."""
 
 import hashlib
 import heapq
@@ -15,14 +15,14 @@ _NONE: Container[int] = ()
 
 
 class Surplus(StrEnum):
-    """Reason why an album is not kept: there are enough of its genre, or of its artist."""
+    """Reason why an album is not kept: there are enough of its label, or of its artist."""
 
-    GENRE = "genre"
+    LABEL = "label"
     ARTIST = "artist"
 
 
 class Candidate(NamedTuple):
-    """Album of a genre: its lot (see `lot_of`), its decade, and the keys of its artists."""
+    """Album of a label: its lot (see `lot_of`), its decade, and the keys of its artists."""
 
     lot: bytes
     decade: str
@@ -54,11 +54,11 @@ def _digest(text: str) -> bytes:
 def in_order(
     albums: Sequence[Candidate], *, per_artist: int, kept: Container[int] = _NONE
 ) -> list[int]:
-    """Return the positions of all albums that a genre can give, in the order of choice.
+    """Return the positions of all albums that a label can give, in the order of choice.
 
     The decades take turns, the oldest first and the unknown one last; each gives the album with
     the lowest lot that still fits. No artist has more than `per_artist` albums, 0 for no bound; an
-    album of several counts for each of them. A genre that shall give N albums
+    album of several counts for each of them. A label that shall give N albums
     gives the first N: so no decade that still has a fitting album is more than one below another.
 
     The positions `kept`, of an earlier choice, come before all others as far as the bound allows,
@@ -94,19 +94,19 @@ def _in_turn(
 
 
 def balanced(
-    albums: Sequence[Candidate], order: Sequence[int], *, per_genre: int, per_artist: int
+    albums: Sequence[Candidate], order: Sequence[int], *, per_label: int, per_artist: int
 ) -> list[Surplus | None]:
-    """Keep the first `per_genre` of an order that `in_order` made with the same `per_artist`.
+    """Keep the first `per_label` of an order that `in_order` made with the same `per_artist`.
 
     Return for each album the reason why it isn't kept, None where it is. The reason is its artist
-    where one of its artists has as many kept albums as are allowed, else its genre.
+    where one of its artists has as many kept albums as are allowed, else its label.
     """
-    kept = {*order[:per_genre]}
+    kept = {*order[:per_label]}
     bound = _Bound(per_artist)
     for at in kept:
         bound.take(albums[at])
     return [
-        None if at in kept else Surplus.GENRE if bound.allows(album) else Surplus.ARTIST
+        None if at in kept else Surplus.LABEL if bound.allows(album) else Surplus.ARTIST
         for at, album in enumerate(albums)
     ]
 

@@ -89,7 +89,7 @@ class Context:
 
     @property
     def images(self) -> Path:
-        """The folder of the covers, one folder a genre."""
+        """The folder of the covers, one folder a label."""
         return self.directory / self.settings.dataset.images
 
     @property

@@ -43,7 +43,7 @@ class Changes:
 
 
 class Place(NamedTuple):
-    """A file in a set; `path` is "Genre/name.jpg"."""
+    """A file in a set; `path` is "Label/name.jpg"."""
 
     set_name: str
     path: str

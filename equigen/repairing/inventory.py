@@ -157,7 +157,7 @@ class _Inventory:
             return shown
 
     def _file(self, path: str) -> FileBelow | None:
-        """Return a cover's file: in its genre's folder, in a set, or set aside."""
+        """Return a cover's file: in its label's folder, in a set, or set aside."""
         images, split = self.context.images, self.context.split
         sets = SETS if self.has_moved else ()
         moved = [FileBelow(split, f"{name}/{path}") for name in sets]

@@ -198,7 +198,7 @@ def test_a_config_file_that_is_named_must_be_there(tmp_path: Path) -> None:
 
 @pytest.mark.long_after(2)
 @pytest.mark.parametrize(
-    "command", ["clean", "dedupe", "counts", "balance --per-genre 5", "download"]
+    "command", ["clean", "dedupe", "counts", "balance --per-label 5", "download"]
 )
 def test_a_missing_dataset_names_the_stage_that_makes_it(tmp_path: Path, command: str) -> None:
     """One line, exit 2."""
@@ -286,7 +286,7 @@ def test_a_second_run_is_told_who_holds_the_lock(tmp_path: Path) -> None:
     tsv = write_rows(tmp_path / "data" / "equigen_dataset.tsv", {"artist": "Prince (2)"})
     before = tsv.read_bytes()
     with dataset_lock(tmp_path / "data", stage="download", now=NOON):
-        balance = "balance --per-genre 1"
+        balance = "balance --per-label 1"
         for command in ("fetch", "clean", "dedupe", balance, "download", "split", "run"):
             done = equigen(*command.split(), cwd=tmp_path, env=sandbox_env("http://127.0.0.1:9"))
             assert done.returncode == 1, command

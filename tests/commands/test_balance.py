@@ -28,15 +28,15 @@ COLUMNS = (
 Row = Mapping[str, str]
 
 
-def albums(genre: str, years: Sequence[int | str], artist: str = "") -> list[dict[str, str]]:
-    """Return a genre's albums, one a year given; each has an artist of its own, or the same."""
+def albums(label: str, years: Sequence[int | str], artist: str = "") -> list[dict[str, str]]:
+    """Return a label's albums, one a year given; each has an artist of its own, or the same."""
     return [
         {
-            "artist": artist or f"{genre} {n}",
+            "artist": artist or f"{label} {n}",
             "album": f"Album {n}",
-            "genre": genre,
+            "genre": label,
             "year": str(year),
-            "album_id": f"{genre} {artist} {n}",
+            "album_id": f"{label} {artist} {n}",
             "mood": "blue",
         }
         for n, year in enumerate(years)
@@ -44,13 +44,13 @@ def albums(genre: str, years: Sequence[int | str], artist: str = "") -> list[dic
 
 
 def run_balance(
-    folder: Path, rows: Sequence[Row], per_genre: str, per_artist: int = 0, **flags: object
+    folder: Path, rows: Sequence[Row], per_label: str, per_artist: int = 0, **flags: object
 ) -> Summary:
     """Write a dataset and balance it; see that what it says is what it did."""
     tsv = write_rows(folder / TSV, *rows, columns=COLUMNS)
     before = tsv.read_bytes()
     context = make_context(folder, balance={"per_artist": per_artist})
-    summary = balance.run(context, per_genre=per_genre, **flags)  # type: ignore[arg-type]
+    summary = balance.run(context, per_label=per_label, **flags)  # type: ignore[arg-type]
     output = flags.get("output")
     if output or flags.get("dry_run"):
         assert tsv.read_bytes() == before
@@ -62,19 +62,19 @@ def run_balance(
     return summary
 
 
-def genres_of(tsv: Path) -> dict[str, int]:
-    """Count the rows of each genre."""
+def labels_of(tsv: Path) -> dict[str, int]:
+    """Count the rows of each label."""
     return dict(Counter(row["genre"] for row in read_rows(tsv)))
 
 
-def test_each_genre_keeps_as_many(tmp_path: Path) -> None:
+def test_each_label_keeps_as_many(tmp_path: Path) -> None:
     """In place; rows keep their order and all of their columns; what went has its reason."""
     rows = [*albums("Jazz", range(1950, 1980)), *albums("Rock", range(1960, 2000))]
     summary = run_balance(tmp_path, rows, "9")
-    assert genres_of(tmp_path / TSV) == {"Jazz": 9, "Rock": 9}
+    assert labels_of(tmp_path / TSV) == {"Jazz": 9, "Rock": 9}
     assert summary.rows_in == 70
-    assert summary.dropped == {"beyond 9 of the genre": 52}
-    assert summary.facts["genres"] == {
+    assert summary.dropped == {"beyond 9 of the label": 52}
+    assert summary.facts["labels"] == {
         "Jazz": {
             "had": 30,
             "can_give": 30,
@@ -106,39 +106,39 @@ def test_scarce_decades_give_all_they_have(tmp_path: Path) -> None:
     assert summary.table.rows[0] == ("Jazz", 63, 13, "1950s-1990s, unknown", "1-5")
 
 
-def test_min_is_what_the_smallest_genre_can_give(tmp_path: Path) -> None:
-    """With a bound on artists, under that bound: so all genres end equal."""
+def test_min_is_what_the_smallest_label_can_give(tmp_path: Path) -> None:
+    """With a bound on artists, under that bound: so all labels end equal."""
     rows = [
         *albums("Jazz", range(1950, 1980)),
         *albums("Rock", [1970] * 20, artist="The Prolific"),
         *albums("Rock", [1970] * 4),
         *albums("Pop", [1980] * 10),
     ]
-    assert run_balance(tmp_path, rows, "min").facts["per_genre"] == 10
-    assert genres_of(tmp_path / TSV) == {"Jazz": 10, "Rock": 10, "Pop": 10}
+    assert run_balance(tmp_path, rows, "min").facts["per_label"] == 10
+    assert labels_of(tmp_path / TSV) == {"Jazz": 10, "Rock": 10, "Pop": 10}
     summary = run_balance(tmp_path, rows, "min", per_artist=3)
-    assert genres_of(tmp_path / TSV) == {"Jazz": 7, "Rock": 7, "Pop": 7}
-    assert summary.notes[0] == "7 of each genre: Rock can give no more"
+    assert labels_of(tmp_path / TSV) == {"Jazz": 7, "Rock": 7, "Pop": 7}
+    assert summary.notes[0] == "7 of each label: Rock can give no more"
     assert summary.dropped == {
-        "beyond 3 of the artist in the genre": 17,
-        "beyond 7 of the genre": 64 - 21 - 17,
+        "beyond 3 of the artist in the label": 17,
+        "beyond 7 of the label": 64 - 21 - 17,
     }
 
 
-def test_a_genre_with_fewer_keeps_all_and_is_named(tmp_path: Path) -> None:
+def test_a_label_with_fewer_keeps_all_and_is_named(tmp_path: Path) -> None:
     """The smallest first; the table has them all."""
     rows = [
         row
-        for n, genre in enumerate(["Pop", "Folk", "Rock", "Jazz", "Soul"], start=1)
-        for row in albums(genre, [1970] * n)
+        for n, label in enumerate(["Pop", "Folk", "Rock", "Jazz", "Soul"], start=1)
+        for row in albums(label, [1970] * n)
     ]
     summary = run_balance(tmp_path, rows, "5")
     assert summary.rows_out == 15
-    assert summary.notes == ["4 of 5 genres can give less than 5: Pop 1, Folk 2, Rock 3 and 1 more"]
+    assert summary.notes == ["4 of 5 labels can give less than 5: Pop 1, Folk 2, Rock 3 and 1 more"]
 
 
-def test_no_artist_has_more_than_its_bound_in_a_genre(tmp_path: Path) -> None:
-    """However it is written, and also with others; "Various" is nobody; each genre by itself."""
+def test_no_artist_has_more_than_its_bound_in_a_label(tmp_path: Path) -> None:
+    """However it is written, and also with others; "Various" is nobody; each label by itself."""
     rows = [
         *albums("Jazz", [1970, 1971], artist="Prince (2)"),
         *albums("Jazz", [1972, 1973], artist="PRINCE"),
@@ -162,7 +162,7 @@ def test_an_artist_of_one_id_has_one_bound(tmp_path: Path) -> None:
     assert run_balance(tmp_path, rows, "99", per_artist=1).rows_out == 1
 
 
-def test_a_genre_is_the_folder_that_albums_land_in(tmp_path: Path) -> None:
+def test_a_label_is_the_folder_that_albums_land_in(tmp_path: Path) -> None:
     """World styles share theirs, as `counts` has it."""
     rows = [*albums("Salsa (World)", [1970] * 5), *albums("Bolero (World)", [1970] * 5)]
     summary = run_balance(tmp_path, rows, "4")
@@ -172,7 +172,7 @@ def test_a_genre_is_the_folder_that_albums_land_in(tmp_path: Path) -> None:
 
 
 def test_raising_the_number_keeps_what_was_picked(tmp_path: Path) -> None:
-    """And neither does another order of the rows change it, nor what other genres ask."""
+    """And neither does another order of the rows change it, nor what other labels ask."""
     rows = catalogue(400)
     before: set[str] = set()
     for number in (1, 5, 50, 90):
@@ -198,10 +198,10 @@ def test_raising_the_number_keeps_what_was_picked_before_a_refill(
         there = [*catalogue(300, seed=seed, first=first), *reversed(read_rows(tmp_path / TSV))]
         write_rows(tmp_path / TSV, *there, columns=COLUMNS)
         context = make_context(tmp_path, balance={"seed": seed, "per_artist": per_artist})
-        balance.run(context, per_genre=str(number), dry_run=True)
+        balance.run(context, per_label=str(number), dry_run=True)
         assert len(read_rows(tmp_path / TSV)) == len(there)
-        balance.run(context, per_genre=str(number))
-        assert genres_of(tmp_path / TSV) == {"Jazz": number, "Rock": number, "Pop": number}
+        balance.run(context, per_label=str(number))
+        assert labels_of(tmp_path / TSV) == {"Jazz": number, "Rock": number, "Pop": number}
         before, kept = kept, read_rows(tmp_path / TSV)
         ids = {row["album_id"] for row in kept}
         assert {row["album_id"] for row in before} <= ids
@@ -232,7 +232,7 @@ def test_the_seed_is_a_setting(tmp_path: Path) -> None:
     for at, seed in enumerate((1, 2, 1)):
         folder = tmp_path / str(at)
         write_rows(folder / TSV, *catalogue(200))
-        balance.run(make_context(folder, balance={"seed": seed}), per_genre="9")
+        balance.run(make_context(folder, balance={"seed": seed}), per_label="9")
         files.append((folder / TSV).read_bytes())
     assert files[0] == files[2] != files[1]
 
@@ -244,7 +244,7 @@ def test_a_balanced_dataset_is_not_rewritten(tmp_path: Path) -> None:
     tsv = tmp_path / TSV
     before = tsv.stat()
     context = make_context(tmp_path, balance={"per_artist": 2})
-    assert balance.run(context, per_genre="20").rows_out == 60
+    assert balance.run(context, per_label="20").rows_out == 60
     assert tsv.stat().st_ino == before.st_ino
 
 
@@ -282,7 +282,7 @@ def test_an_output_that_can_not_be_is_refused(tmp_path: Path) -> None:
     os.link(tmp_path / TSV, tmp_path / "hard.tsv")
     for name in (TSV, "link.tsv", "hard.tsv", f"../{tmp_path.name}/{TSV}"):
         with pytest.raises(UsageError, match="the dataset itself"):
-            balance.run(make_context(tmp_path), per_genre="5", output=tmp_path / name)
+            balance.run(make_context(tmp_path), per_label="5", output=tmp_path / name)
     with pytest.raises(UsageError, match=r"ends in \.tsv"):
         run_balance(tmp_path, catalogue(5), "5", output=tmp_path / "x.csv")
     with pytest.raises(UsageError, match="leave out --output"):
@@ -303,7 +303,7 @@ def test_a_broken_dataset_stays_as_it_is(tmp_path: Path, body: bytes | None) -> 
     (tmp_path / TSV).write_bytes(body)
     for output in (None, tmp_path / "balanced.tsv"):
         with pytest.raises(InputError, match=TSV):
-            balance.run(make_context(tmp_path), per_genre="5", output=output)
+            balance.run(make_context(tmp_path), per_label="5", output=output)
     assert (tmp_path / TSV).read_bytes() == body
     assert {file.name for file in tmp_path.iterdir()} <= {TSV, ".equigen.lock"}
 
@@ -311,26 +311,26 @@ def test_a_broken_dataset_stays_as_it_is(tmp_path: Path, body: bytes | None) -> 
 def test_without_a_dataset_there_is_nothing_to_balance(tmp_path: Path) -> None:
     """It says what makes one, and leaves nothing in the wrong folder."""
     with pytest.raises(MissingInputError, match="equigen fetch"):
-        balance.run(make_context(tmp_path / "none"), per_genre="5")
+        balance.run(make_context(tmp_path / "none"), per_label="5")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_dataset_is_balanced(tmp_path: Path) -> None:
-    """A header alone has no genres; min is nothing then."""
+    """A header alone has no labels; min is nothing then."""
     for number in ("5", "min"):
         assert run_balance(tmp_path, [], number).rows_in == 0
-    assert run_balance(tmp_path, [], "min").facts["per_genre"] == 0
+    assert run_balance(tmp_path, [], "min").facts["per_label"] == 0
 
 
 def test_the_command_line_takes_its_flags(tmp_path: Path) -> None:
     """The bound and the seed are settings; what is dropped is told; the number must be given."""
     write_rows(tmp_path / "data" / TSV, *catalogue(100), columns=COLUMNS)
-    done = equigen("balance", "--per-genre", "min", "--per-artist", "1", "--seed", "5", "--json",
+    done = equigen("balance", "--per-label", "min", "--per-artist", "1", "--seed", "5", "--json",
                    cwd=tmp_path)  # fmt: skip
     told = from_json(done.stdout)
     assert (told["per_artist"], told["seed"]) == (1, 5)
-    assert len(read_rows(tmp_path / "data" / TSV)) == told["rows_out"] == 3 * told["per_genre"]
+    assert len(read_rows(tmp_path / "data" / TSV)) == told["rows_out"] == 3 * told["per_label"]
     assert told["rows_in"] == told["rows_out"] + sum(told["dropped"].values()) == 100
     done = equigen("balance", cwd=tmp_path)
     assert done.returncode == 2
-    assert "Missing option '--per-genre'" in done.stderr
+    assert "Missing option '--per-label'" in done.stderr

@@ -163,7 +163,7 @@ def test_what_balance_kept_is_remembered(tmp_path: Path, host: ScriptedServer) -
     rows = rows_at(host.url)[:30]
     write(tmp_path, rows)
     context = make_context(tmp_path)
-    balance.run(context, per_genre="4")
+    balance.run(context, per_label="4")
     kept = (tmp_path / TSV).read_text()
     make_format_5(tmp_path)
     with closing(sqlite3.connect(tmp_path / LEDGER_NAME)) as db, db:
@@ -174,7 +174,7 @@ def test_what_balance_kept_is_remembered(tmp_path: Path, host: ScriptedServer) -
         ]
         db.executemany("INSERT INTO balanced VALUES (?)", [(each,) for each in mementos])
     write(tmp_path, [*rows, *rows_at(host.url)[30:40]])
-    balance.run(context, per_genre="4")
+    balance.run(context, per_label="4")
     assert (tmp_path / TSV).read_text() == kept
 
 

@@ -1,4 +1,4 @@
-"""A genre gives what is asked for, even over decades, and the same whatever comes and goes."""
+"""A label gives what is asked for, even over decades, and the same whatever comes and goes."""
 
 import random
 from collections import Counter
@@ -42,16 +42,16 @@ def lot(album_id: str = "", artist: str = "", title: str = "", *, seed: int = 1)
     return lot_of(who, row=[album_id, artist, title], seed=seed)
 
 
-def kept_of(albums: Sequence[Candidate], per_genre: int, per_artist: int) -> set[Candidate]:
+def kept_of(albums: Sequence[Candidate], per_label: int, per_artist: int) -> set[Candidate]:
     """Return the albums that are kept."""
-    surplus = result_of(albums, per_genre, per_artist)
+    surplus = result_of(albums, per_label, per_artist)
     return {album for album, why in zip(albums, surplus, strict=True) if why is None}
 
 
-def result_of(albums: Sequence[Candidate], per_genre: int, per_artist: int) -> list[Surplus | None]:
+def result_of(albums: Sequence[Candidate], per_label: int, per_artist: int) -> list[Surplus | None]:
     """Order and balance."""
     order = in_order(albums, per_artist=per_artist)
-    return balanced(albums, order, per_genre=per_genre, per_artist=per_artist)
+    return balanced(albums, order, per_label=per_label, per_artist=per_artist)
 
 
 @given(ALBUMS, SEEDS, BOUNDS)
@@ -155,7 +155,7 @@ def test_each_album_is_kept_or_has_its_reason(
     for album, why in zip(found, result, strict=True):
         if why is Surplus.ARTIST:
             assert any(of_artist[artist] == per_artist for artist in album.artists)
-        if why is Surplus.GENRE:
+        if why is Surplus.LABEL:
             assert len(kept) == number
             assert all(of_artist[artist] < per_artist for artist in album.artists if per_artist)
 
@@ -188,7 +188,7 @@ def test_what_was_balanced_can_be_balanced_again(
 
 @given(st.lists(st.tuples(DECADES, st.sampled_from("abcd")), max_size=60), SEEDS, BOUNDS)
 @settings(deadline=None)
-def test_a_genre_can_give_all_that_its_artists_may(
+def test_a_label_can_give_all_that_its_artists_may(
     albums: Sequence[tuple[str, str]], seed: int, per_artist: int
 ) -> None:
     """Where each album has one artist, each artist gives as many as there are, up to the bound."""

@@ -18,7 +18,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "clean": ("clean",),
     "dedupe": ("dedupe",),
     "covers": ("dedupe", "--covers", "--drop"),
-    "balance": ("balance", "--per-genre", "2"),
+    "balance": ("balance", "--per-label", "2"),
     "counts": ("counts", "--by", "set"),
     "download": ("download",),
     "processes": ("download", "--processes", "2"),

@@ -143,7 +143,7 @@ def content(data: Path) -> dict[Path, bytes]:
         ("download", "--export", "taken.tsv"),
         ("download", "--export", "taken.parquet"),
         ("report", "--output", "taken.html"),
-        ("balance", "--per-genre", "1", "--output", "taken.tsv"),
+        ("balance", "--per-label", "1", "--output", "taken.tsv"),
         ("counts", "--chart", "taken.png"),
         ("dedupe", "--covers", "--conflicts", "taken.tsv"),
     ],

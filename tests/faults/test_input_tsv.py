@@ -21,7 +21,7 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     "dedupe by covers": ("dedupe", "--covers"),
     "counts": ("counts",),
     "counts by set": ("counts", "--by", "set"),
-    "balance": ("balance", "--per-genre", "1"),
+    "balance": ("balance", "--per-label", "1"),
     "download": ("download",),
     "download dry": ("download", "--dry-run"),
     "split": ("split",),

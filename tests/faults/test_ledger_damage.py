@@ -20,7 +20,7 @@ PAGE = 4096
 COMMANDS: dict[str, tuple[str, ...]] = {
     "fetch": ("fetch", "--label", "Jazz", "--genre-limit", "14"),
     "covers": ("dedupe", "--covers"),
-    "balance": ("balance", "--per-genre", "3"),
+    "balance": ("balance", "--per-label", "3"),
     "counts": ("counts", "--by", "set"),
     "download": ("download",),
     "export": ("download", "--export", "manifest.tsv"),

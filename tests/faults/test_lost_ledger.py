@@ -20,7 +20,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "split": ("split",),
     "reshuffle": ("split", "--reshuffle"),
     "none": ("split", "--group", "none"),
-    "balance": ("balance", "--per-genre", "3"),
+    "balance": ("balance", "--per-label", "3"),
     "covers": ("dedupe", "--covers"),
 }
 # What any command may leave.

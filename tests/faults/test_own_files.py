@@ -39,7 +39,7 @@ def files_of(folder: Path) -> dict[Path, bytes]:
     "command",
     [
         ("download", "--quiet", "--export"),
-        ("balance", "--per-genre", "2", "--quiet", "--output"),
+        ("balance", "--per-label", "2", "--quiet", "--output"),
         ("dedupe", "--covers", "--quiet", "--conflicts"),
     ],
     ids=lambda command: command[-1],

@@ -135,7 +135,7 @@ def test_cells_that_look_like_formulas_stay(tmp_path: Path) -> None:
         assert run_download(tmp_path).rows_out == len(FORMULAS)
         run_split(tmp_path)
         report.run(context)
-        balance.run(context, per_genre="999")
+        balance.run(context, per_label="999")
     with tsv.open(encoding="utf-8", newline="") as file:
         read = list(csv.reader(file, delimiter="\t", strict=True))
     # White space at the ends of artists is what `clean` is there for.
@@ -159,7 +159,7 @@ def test_no_cell_and_no_answer_commands_the_terminal(
         said = ""
         for command in (
             ["counts", "--by", "label"], ["counts", "--by", "country"], ["download"], ["status"],
-            ["balance", "--per-genre", "1"], ["report"], ["split"], ["fetch", "--label", "Jazz"],
+            ["balance", "--per-label", "1"], ["report"], ["split"], ["fetch", "--label", "Jazz"],
         ):  # fmt: skip
             ran = program(*command)
             said += ran.out + ran.err

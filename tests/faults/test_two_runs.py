@@ -43,7 +43,7 @@ SECOND = {
     "clean": ("clean",),
     "dedupe": ("dedupe",),
     "covers": ("dedupe", "--covers"),
-    "balance": ("balance", "--per-genre", "2"),
+    "balance": ("balance", "--per-label", "2"),
     "split": ("split",),
     "repair": ("repair",),
 }
