@@ -34,7 +34,7 @@ SHUFFLE, STRATIFIED = "GroupShuffleSplit", "StratifiedGroupKFold"
 # StratifiedGroupKFold looks at each fold for each group: it isn't asked for more.
 STRATIFIED_ALBUMS = 10_000
 MOST_S = 60
-_GENRES = 15
+_LABELS = 15
 _AT_HOME, _TOGETHER = 0.8, 0.1
 _SEED = 20_261
 
@@ -79,18 +79,18 @@ def rows(count: int) -> Iterator[str]:
     """Yield the lines of so many albums by half as many artists.
 
     Each artist has one album, the other half goes to some more than to others. Four albums in five
-    are of the artist's genre, and one in ten is of two artists.
+    are of the artist's label, and one in ten is of two artists.
     """
     chance = random.Random(_SEED)
     artists = count // 2
-    homes = [chance.randrange(_GENRES) for _ in range(artists)]
+    homes = [chance.randrange(_LABELS) for _ in range(artists)]
     for number in range(count):
         artist = number if number < artists else int(artists * chance.random() ** 2)
-        genre = homes[artist] if chance.random() < _AT_HOME else chance.randrange(_GENRES)
+        label = homes[artist] if chance.random() < _AT_HOME else chance.randrange(_LABELS)
         credit = f"Artist {artist}"
         if chance.random() < _TOGETHER:
             credit += f" & Artist {int(artists * chance.random() ** 2)}"
-        yield f"Genre {genre}/{number}.jpg\tGenre {genre}\t{credit}\n"
+        yield f"Label {label}/{number}.jpg\tLabel {label}\t{credit}\n"
 
 
 def _deal(figures: Figures, options: argparse.Namespace, scratch: Path, albums: int) -> None:

@@ -1,10 +1,10 @@
 """One deal of albums into sets, in a process of its own: python one_deal.py ROWS [GROUPS].
 
-ROWS holds lines of an album's path, genre and credit, parted by tabs. Deals them as `equigen split`
+ROWS holds lines of an album's path, label and credit, parted by tabs. Deals them as `equigen split`
 does, once with nothing known and once more with all of that known, and prints one line of JSON:
 the seconds of each, the process's largest memory, how many groups there are, how many albums moved
 in the second deal, and how far shares are from 70/15/15. GROUPS: a file to write for
-`one_rival_deal.py`, the genre and the group of each album as numbers.
+`one_rival_deal.py`, the label and the group of each album as numbers.
 """
 
 import json
@@ -26,10 +26,10 @@ SEED = 1337
 
 
 class Row(NamedTuple):
-    """An album: its path, its genre and who is on it."""
+    """An album: its path, its label and who is on it."""
 
     path: str
-    genre: str
+    label: str
     credit: str
 
 
@@ -77,7 +77,7 @@ def members_of(rows: Sequence[Row]) -> list[Member]:
     for row in rows:
         names = artists[row.credit]
         ties = (*(f"artist {name}" for name in names), f"cover {row.path}")
-        members.append(Member(row.path, row.genre, ties, is_collaboration=len(names) > 1))
+        members.append(Member(row.path, row.label, row.path, ties, is_collaboration=len(names) > 1))
     return members
 
 
@@ -87,21 +87,21 @@ def moved(first: Mapping[str, str], second: Mapping[str, str]) -> int:
 
 
 def points_off(members: Sequence[Member], dealt: Dealt) -> float:
-    """Return how far a genre's share in a set is at most from the one asked for, in points."""
-    genres = {name: at for at, name in enumerate(sorted({member.genre for member in members}))}
+    """Return how far a label's share in a set is at most from the one asked for, in points."""
+    labels = {name: at for at, name in enumerate(sorted({member.label for member in members}))}
     in_sets = [member for member in members if member.path in dealt.sets]
-    codes = np.array([genres[member.genre] for member in in_sets])
+    codes = np.array([labels[member.label] for member in in_sets])
     sets = np.array([SETS.index(dealt.sets[member.path]) for member in in_sets])
     return farthest(codes, sets)
 
 
 def write_groups(file: Path, members: Sequence[Member], grouping: Grouping) -> None:
-    """Write the genre and the group of each album; who is in no group is one by itself."""
-    genres = {name: at for at, name in enumerate(sorted({member.genre for member in members}))}
+    """Write the label and the group of each album; who is in no group is one by itself."""
+    labels = {name: at for at, name in enumerate(sorted({member.label for member in members}))}
     groups = np.arange(len(members)) + len(members)
     for number, group in enumerate(grouping.groups):
         groups[list(group)] = number
-    np.savez(file, genres=np.array([genres[each.genre] for each in members]), groups=groups)
+    np.savez(file, labels=np.array([labels[each.label] for each in members]), groups=groups)
 
 
 if __name__ == "__main__":

@@ -30,18 +30,18 @@ def peak_mib() -> float:
     return int(lines["VmHWM"].split()[0]) / 1024
 
 
-def farthest(genres: Numbers, sets: Numbers) -> float:
-    """Return how far a genre's share in a set is at most from the one asked for, in points."""
-    counts = np.zeros((genres.max() + 1, len(RATIO)))
-    np.add.at(counts, (genres, sets), 1)
+def farthest(labels: Numbers, sets: Numbers) -> float:
+    """Return how far a label's share in a set is at most from the one asked for, in points."""
+    counts = np.zeros((labels.max() + 1, len(RATIO)))
+    np.add.at(counts, (labels, sets), 1)
     got = counts / counts.sum(axis=1, keepdims=True)
     return float(100 * np.abs(got - RATIO).max())
 
 
-def shuffled(selection: Any, genres: Numbers, groups: Numbers) -> Numbers:  # noqa: ANN401
+def shuffled(selection: Any, labels: Numbers, groups: Numbers) -> Numbers:  # noqa: ANN401
     """Deal by GroupShuffleSplit, twice."""
-    sets = np.zeros(genres.size, dtype=np.intp)
-    rest = np.arange(genres.size)
+    sets = np.zeros(labels.size, dtype=np.intp)
+    rest = np.arange(labels.size)
     for number, share in ((2, RATIO[2]), (1, RATIO[1] / (RATIO[0] + RATIO[1]))):
         way = selection.GroupShuffleSplit(n_splits=1, test_size=share, random_state=_SEED)
         left, taken = next(way.split(rest, groups=groups[rest]))
@@ -50,11 +50,11 @@ def shuffled(selection: Any, genres: Numbers, groups: Numbers) -> Numbers:  # no
     return sets
 
 
-def stratified(selection: Any, genres: Numbers, groups: Numbers) -> Numbers:  # noqa: ANN401
+def stratified(selection: Any, labels: Numbers, groups: Numbers) -> Numbers:  # noqa: ANN401
     """Deal by StratifiedGroupKFold, folds put together to sets."""
-    sets = np.zeros(genres.size, dtype=np.intp)
+    sets = np.zeros(labels.size, dtype=np.intp)
     way = selection.StratifiedGroupKFold(n_splits=_FOLDS, shuffle=True, random_state=_SEED)
-    for number, (_, taken) in enumerate(way.split(genres, genres, groups)):
+    for number, (_, taken) in enumerate(way.split(labels, labels, groups)):
         sets[taken] = 2 if number < RATIO[2] * _FOLDS else 1 if number < 0.3 * _FOLDS else 0
     return sets
 
@@ -63,15 +63,15 @@ def main() -> None:
     """Deal once and say what it took."""
     way, file, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
     with np.load(file) as given:
-        genres, groups = given["genres"][:count], given["groups"][:count]
+        labels, groups = given["labels"][:count], given["groups"][:count]
     selection = importlib.import_module("sklearn.model_selection")
     began_s = time.perf_counter()
     deal = {"GroupShuffleSplit": shuffled, "StratifiedGroupKFold": stratified}[way]
-    sets = deal(selection, genres, groups)
+    sets = deal(selection, labels, groups)
     told = {
         "seconds": time.perf_counter() - began_s,
         "peak_mib": peak_mib(),
-        "farthest_points": farthest(genres, sets),
+        "farthest_points": farthest(labels, sets),
         "version": importlib.import_module("sklearn").__version__,
     }
     print(json.dumps(told))

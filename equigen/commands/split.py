@@ -43,7 +43,7 @@ from equigen.summary import Summary, Table
 
 ORDER: Final = 70
 SETTINGS: Final = ("split.ratio", "split.group", "split.seed")
-_COLUMNS = ("album_id", "genre", "set", "group", "file", "sha256")
+_COLUMNS = ("album_id", "genre", "label", "set", "group", "file", "sha256")
 _TIED = "tied to several sets"
 _NO_ROW = "no row in the dataset"
 _SHARED = "same bytes as covers of other artists"
@@ -116,17 +116,16 @@ def run(
 
 def _rows(outcome: SplitOutcome) -> Iterator[list[str]]:
     for row in outcome.rows:
-        genre = row.path.partition("/")[0]
-        yield [row.album_id, genre, row.set_name, row.group, row.path, row.sha256]
+        yield [row.album_id, row.genre, row.label, row.set_name, row.group, row.path, row.sha256]
 
 
 def _summary(context: Context, outcome: SplitOutcome, plan: Changes, link: Link) -> Summary:
-    sizes = Counter((row.path.partition("/")[0], row.set_name) for row in outcome.rows)
+    sizes = Counter((row.label, row.set_name) for row in outcome.rows)
     totals = Counter(row.set_name for row in outcome.rows)
     shown = (*SETS, ASIDE) if outcome.aside else SETS
-    by_genre: list[tuple[str | int, ...]] = [
-        (genre, *(sizes[genre, name] for name in shown))
-        for genre in sorted({genre for genre, _ in sizes})
+    by_label: list[tuple[str | int, ...]] = [
+        (label, *(sizes[label, name] for name in shown))
+        for label in sorted({label for label, _ in sizes})
     ]
     groups = outcome.groups
     return Summary(
@@ -150,7 +149,7 @@ def _summary(context: Context, outcome: SplitOutcome, plan: Changes, link: Link)
             "removed": len(plan.remove),
             "folder": str(context.split),
         },
-        table=Table(("genre", *shown), (*by_genre, ("total", *(totals[n] for n in shown)))),
+        table=Table(("label", *shown), (*by_label, ("total", *(totals[n] for n in shown)))),
         notes=list(_notes(outcome)),
     )
 
@@ -160,7 +159,7 @@ def _notes(outcome: SplitOutcome) -> Iterator[str]:
     yield from notes_on_shared(outcome.shared)
     if groups.cut:
         yield (
-            f"{groups.cut:,} groups were larger than {LARGEST_SHARE:.0%} of a genre (up to"
+            f"{groups.cut:,} groups were larger than {LARGEST_SHARE:.0%} of a label (up to"
             f" {groups.largest_cut:.0%}) and were cut at their {groups.loose:,} collaborations"
         )
     now = [each for each in outcome.aside if each.was_in != ASIDE]

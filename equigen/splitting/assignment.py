@@ -57,15 +57,21 @@ _FIRM, _LOOSE, _GONE = range(3)
 class SplitRow:
     """A cover in `split.tsv`: its set or "aside", and the name of its group there.
 
-    `album` is the album's key, "" for a file without a row.
+    `album` is the album's key, `genre` its cell; a file without a row has neither.
     """
 
     album: str
     album_id: str
+    genre: str
     set_name: str
     group: str
     path: str
     sha256: str
+
+    @property
+    def label(self) -> str:
+        """The cover's label, which is its folder."""
+        return self.path.partition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,8 @@ class _Album:
     def member(self, group: Group) -> Member:
         ties = tuple(tie for tie in self.ties if group.uses(tie))
         is_collaboration = self.is_collaboration and group.uses(_ARTIST)
-        return Member(self.row.path, self.row.label, ties, is_collaboration=is_collaboration)
+        row = self.row
+        return Member(row.path, row.label, row.album, ties, is_collaboration=is_collaboration)
 
 
 def dealt_by_library(context: Context, ledger: Ledger, there: Covers) -> SplitOutcome:
@@ -121,19 +128,19 @@ def dealt_by_library(context: Context, ledger: Ledger, there: Covers) -> SplitOu
     sets: dict[str, str] = {}
     state = random.getstate()  # split-folders seeds the generator that the whole process shares
     try:
-        for genre in list_dirs(context.images):
-            found = setup_files(genre, settings.seed)
-            files = [file for file in found if f"{genre.name}/{file.name}" not in out]
+        for label in list_dirs(context.images):
+            found = setup_files(label, settings.seed)
+            files = [file for file in found if f"{label.name}/{file.name}" not in out]
             train_ends = int(train * len(files))
             val_ends = train_ends + int(val * len(files))
             for part, name in split_files(files, train_ends, val_ends, use_test=True):
-                sets |= {f"{genre.name}/{file.name}": name for file in part}
+                sets |= {f"{label.name}/{file.name}": name for file in part}
     finally:
         random.setstate(state)
     digests = _digests(context, sets, there, known)
     held_back = len(there.keys() & out)
     return SplitOutcome(
-        [SplitRow("", "", sets[path], "", path, digests[path]) for path in sorted(sets)],
+        [SplitRow("", "", "", sets[path], "", path, digests[path]) for path in sorted(sets)],
         len(sets) + held_back,
         SplitGroups(Group.NONE, 0, 0, 0.0, 0),
         held_back=held_back,
@@ -220,10 +227,13 @@ def dealt_by_group(
     by_path = {album.row.path: album for album in albums}
     names = _group_names([member for member in members if member.path in dealt.sets])
     dealt_rows = [
-        SplitRow(album.key, album.row.album_id, set_name, names.get(path, ""), path, album.sha256)
+        SplitRow(
+            album.key, album.row.album_id, album.row.genre, set_name, names.get(path, ""), path,
+            album.sha256,
+        )
         for path, set_name in sorted(where.items())
         for album in (by_path[path],)
-    ]
+    ]  # fmt: skip
     loose, strangers = len(grouping.loose), len(there) - len(wanted.rows)
     shares = (grouping.largest_cut, loose, round(grouping.largest_share, 4))
     groups = SplitGroups(group, len(grouping.groups), grouping.cut, *shares, strangers)

@@ -1,4 +1,4 @@
-"""Deal albums into sets: shares hold in each genre, no tie crosses sets, earlier sets are kept."""
+"""Deal albums into sets: shares hold in each label, no tie crosses sets, earlier sets are kept."""
 
 import hashlib
 import random
@@ -54,7 +54,7 @@ def deal(
     ties are new, else the one that came later, is set aside, for ever.
 
     All other groups are dealt by `seed`: each goes to a set with room for it, a set with more room
-    more often, albums by themselves last. So each genre's shares hold within one album, or within
+    more often, albums by themselves last. So each label's shares hold within one album, or within
     the size of its largest group where that is more. A group that would take more than half of some
     set is dealt before the others, and never into a set that would be half of it.
     """
@@ -76,13 +76,13 @@ class _Dealing:
     _sets: dict[int, str] = field(default_factory=dict)
     _aside: dict[int, Aside] = field(default_factory=dict)
     _set_of_tie: dict[str, str] = field(default_factory=dict)
-    _in_genre: Counter[str] = field(default_factory=Counter)
+    _in_label: Counter[str] = field(default_factory=Counter)
     _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     _chance: random.Random = field(default_factory=random.Random)
 
     def __post_init__(self) -> None:
         self._chance.seed(self.seed)
-        self._in_genre.update(member.genre for member in self.members)
+        self._in_label.update(member.label for member in self.members)
 
     def keep(self, before: Sequence[Earlier]) -> None:
         """Keep albums where they were, unless ties forbid that; remember the sets of those gone."""
@@ -171,44 +171,51 @@ class _Dealing:
     def _put(self, at: int, name: str) -> None:
         member = self.members[at]
         self._sets[at] = name
-        self._counts[member.genre, name] += 1
+        self._counts[member.label, name] += 1
         for tie in member.ties:
             self._set_of_tie[tie] = name
 
     def _set_aside(self, at: int, *, was_in: str = "") -> None:
         member = self.members[at]
         self._aside[at] = Aside(member.path, self._sets_of_ties(at), was_in)
-        self._in_genre[member.genre] -= 1
+        self._in_label[member.label] -= 1
 
-    def _turn(self, group: Sequence[int]) -> tuple[int, bytes]:
+    def _turn(self, group: Sequence[int]) -> tuple[int, bytes, str]:
         """Return the sort key that decides when a group is dealt."""
         if len(group) == 1:
-            return 1, self._lot(group)
-        sizes = Counter(self.members[at].genre for at in group)
+            return 1, *self._lot(group)
+        sizes = Counter(self.members[at].label for at in group)
         is_small = all(self._is_small(sizes, share) for share in self.ratio.values() if share)
-        return 0 if is_small else -len(group), self._lot(group)
+        return 0 if is_small else -len(group), *self._lot(group)
 
-    def _lot(self, group: Sequence[int]) -> bytes:
-        """Draw a group's lot from the seed and its albums, whatever the order of rows."""
-        drawn = (f"{self.seed} {self.members[at].path}".encode() for at in group)
-        return min(hashlib.blake2b(each, digest_size=8).digest() for each in drawn)
+    def _lot(self, group: Sequence[int]) -> tuple[bytes, str]:
+        """Draw a group's lot from the seed and its albums, whatever their labels or rows' order.
+
+        Paths decide only between covers of one album.
+        """
+        members = [self.members[at] for at in group]
+        return min((_digest(f"{self.seed} {each.album}"), each.path) for each in members)
 
     def _room_for(self, group: Sequence[int]) -> str:
-        """Return a set with room for a group in all of its genres, or the one with the most."""
-        sizes = Counter(self.members[at].genre for at in group)
+        """Return a set with room for a group in all of its labels, or the one with the most."""
+        sizes = Counter(self.members[at].label for at in group)
         room: dict[str, float] = {}
         fitting: dict[str, float] = {}
         for name, share in self.ratio.items():
             if share:
-                room[name] = min(self._room(genre, name) - n for genre, n in sizes.items())
+                room[name] = min(self._room(label, name) - n for label, n in sizes.items())
                 if room[name] >= 0 and self._is_small(sizes, share):
                     fitting[name] = room[name] + 1
         if not fitting:
             return max(room, key=room.__getitem__)
         return self._chance.choices(list(fitting), list(fitting.values()))[0]
 
-    def _room(self, genre: str, name: str) -> float:
-        return self.ratio[name] * self._in_genre[genre] - self._counts[genre, name]
+    def _room(self, label: str, name: str) -> float:
+        return self.ratio[name] * self._in_label[label] - self._counts[label, name]
 
     def _is_small(self, sizes: Mapping[str, int], share: float) -> bool:
-        return all(n == 1 or 2 * n <= share * self._in_genre[genre] for genre, n in sizes.items())
+        return all(n == 1 or 2 * n <= share * self._in_label[label] for label, n in sizes.items())
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=8).digest()

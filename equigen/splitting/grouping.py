@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from equigen.identity.disjoint_sets import DisjointSets
 
-# A group that is larger than this share of a genre, and than so many albums, is cut.
+# A group that is larger than this share of a label, and than so many albums, is cut.
 LARGEST_SHARE = 0.02
 LARGEST_SPARED = 20
 # Two covers that look alike, by their sha256.
@@ -19,13 +19,14 @@ Edge = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Album with a cover: `path` names it, `genre` is its folder.
+    """Album with a cover: `album` is its key, `path` where its cover is, `label` its folder.
 
     `ties` are shared only within one set. A collaboration ties artists to each other.
     """
 
     path: str
-    genre: str
+    label: str
+    album: str
     ties: tuple[str, ...] = ()
     is_collaboration: bool = False
 
@@ -35,7 +36,7 @@ class Grouping:
     """Groups of a dataset, each as positions among its members, in their order.
 
     `loose` are the collaborations at which `cut` groups were cut; they are in no group.
-    `largest_share` is the largest share of a genre that a group of several of its albums had before
+    `largest_share` is the largest share of a label that a group of several of its albums had before
     that; `largest_cut` is the largest among the groups that were cut.
     """
 
@@ -54,12 +55,12 @@ def grouped(
 ) -> Grouping:
     """Group the members that must be in one set, directly or through others.
 
-    Collaborations can chain a large part of a genre into one group. A group of more than
-    `largest_share` of a genre, and of more than `largest_spared` of its albums, is taken apart:
+    Collaborations can chain a large part of a label into one group. A group of more than
+    `largest_share` of a label, and of more than `largest_spared` of its albums, is taken apart:
     its collaborations tie nothing any more and become loose. Albums of one artist alone, and albums
     with one picture, stay together however many they are.
     """
-    in_genre = Counter(member.genre for member in members)
+    in_label = Counter(member.label for member in members)
     groups: list[tuple[int, ...]] = []
     loose: list[int] = []
     cut, shares, cut_shares = 0, [0.0], [0.0]
@@ -67,11 +68,11 @@ def grouped(
         if len(group) == 1:
             groups.append(group)
             continue
-        sizes = Counter(members[at].genre for at in group)
-        share = max((n / in_genre[genre] for genre, n in sizes.items() if n > 1), default=0.0)
+        sizes = Counter(members[at].label for at in group)
+        share = max((n / in_label[label] for label, n in sizes.items() if n > 1), default=0.0)
         shares.append(share)
         is_large = any(
-            n > largest_spared and n > largest_share * in_genre[genre] for genre, n in sizes.items()
+            n > largest_spared and n > largest_share * in_label[label] for label, n in sizes.items()
         )
         joints = [at for at in group if members[at].is_collaboration] if is_large else []
         if joints:

@@ -66,11 +66,11 @@ def test_the_search_finds_the_copies_that_were_planted() -> None:
     assert found.near < 600
 
 
-def test_shares_are_as_far_off_as_the_worst_genre() -> None:
-    """Of genre 1 half is in train, which should be 70 percent: 20 points."""
-    genres = np.repeat([0, 1], [100, 20])
+def test_shares_are_as_far_off_as_the_worst_label() -> None:
+    """Of label 1 half is in train, which should be 70 percent: 20 points."""
+    labels = np.repeat([0, 1], [100, 20])
     sets = np.repeat([0, 1, 2, 0, 1, 2], [70, 15, 15, 10, 5, 5])
-    assert farthest(genres, sets) == pytest.approx(20)
+    assert farthest(labels, sets) == pytest.approx(20)
 
 
 def test_two_works_on_the_same_processors_take_the_sum_of_their_times() -> None:

@@ -24,13 +24,13 @@ IMAGES = "equigen_album_images"
 ALL_LINKS = pytest.mark.parametrize("link", list(Link))
 
 
-def fill(folder: Path, *, genres: int = 3, each: int = 21) -> Path:
+def fill(folder: Path, *, labels: int = 3, each: int = 21) -> Path:
     """Make a folder of files that stand for covers; return it."""
     images = folder / IMAGES
-    for genre in range(genres):
-        (images / f"Genre {genre}").mkdir(parents=True)
-        for number in range(each + genre):
-            (images / f"Genre {genre}" / f"{number}.jpg").write_text(f"{genre} {number}")
+    for label in range(labels):
+        (images / f"Label {label}").mkdir(parents=True)
+        for number in range(each + label):
+            (images / f"Label {label}" / f"{number}.jpg").write_text(f"{label} {number}")
     return images
 
 
@@ -75,10 +75,10 @@ def test_links_are_what_they_say(tmp_path: Path) -> None:
     """Symlinks are relative, hard links share the file, copies don't, moves leave nothing."""
     for link in Link:
         folder = tmp_path / link
-        images = fill(folder, genres=1)
+        images = fill(folder, labels=1)
         run_split(folder, link)
         (file,) = (folder / "split").glob("*/*/7.jpg")
-        original = images / "Genre 0" / "7.jpg"
+        original = images / "Label 0" / "7.jpg"
         if link is Link.SYMLINK:
             assert file.is_symlink()
             assert not file.readlink().is_absolute()
@@ -112,13 +112,13 @@ def test_covers_that_come_and_go_leave_no_trace_in_two_sets(tmp_path: Path, link
     for number, images in enumerate(homes):
         moved = link is Link.MOVE and number == 0
         for at in range(0, 20, 3):
-            name = f"Genre 1/{at}.jpg"
+            name = f"Label 1/{at}.jpg"
             file = next((tmp_path / "data/split").glob(f"*/{name}")) if moved else images / name
             file.unlink()
         for at in range(5):
-            (images / "Genre 0" / f"new {at}.jpg").write_text("new")
-        (images / "Genre 9").mkdir()
-        (images / "Genre 9" / "only.jpg").write_text("only")
+            (images / "Label 0" / f"new {at}.jpg").write_text("new")
+        (images / "Label 9").mkdir()
+        (images / "Label 9" / "only.jpg").write_text("only")
     run_split(tmp_path / "data", link)
     assert laid_out(tmp_path / "data" / "split") == by_library(fresh, tmp_path / "library")
 
@@ -127,9 +127,9 @@ def test_a_picture_that_changed_is_laid_out_anew(tmp_path: Path) -> None:
     """A copy follows its original."""
     images = fill(tmp_path)
     run_split(tmp_path)
-    (images / "Genre 0" / "7.jpg").write_text("another picture")
+    (images / "Label 0" / "7.jpg").write_text("another picture")
     run_split(tmp_path)
-    (file,) = (tmp_path / "split").glob("*/Genre 0/7.jpg")
+    (file,) = (tmp_path / "split").glob("*/Label 0/7.jpg")
     assert file.read_text() == "another picture"
 
 
@@ -147,7 +147,7 @@ def test_one_kind_of_link_takes_the_place_of_another(tmp_path: Path) -> None:
 
 def test_seed_and_ratio_are_heeded(tmp_path: Path) -> None:
     """Another seed deals others; another ratio deals more or fewer."""
-    images = fill(tmp_path / "data", genres=1, each=100)
+    images = fill(tmp_path / "data", labels=1, each=100)
     assert run_split(tmp_path / "data", seed=7).facts["sets"] == {
         "train": 70,
         "val": 15,
@@ -222,7 +222,7 @@ def test_a_copy_in_a_set_does_not_stand_for_a_lost_cover(downloaded: tuple[Path,
 @pytest.mark.parametrize("link", ["copy", "move"])
 def test_killed_at_any_moment_no_file_stands_in_two_sets(tmp_path: Path, link: str) -> None:
     """SIGKILL in the midst of dealing, started again: the sets are those of an undisturbed run."""
-    images = fill(tmp_path / "data", genres=4, each=300)
+    images = fill(tmp_path / "data", labels=4, each=300)
     expected = by_library(images, tmp_path / "library")
     shutil.copytree(tmp_path / "data", tmp_path / "kept")
     for already in (0, 1, 50, 400, 900):
@@ -258,7 +258,7 @@ def test_what_we_did_not_put_there_is_not_removed(tmp_path: Path) -> None:
     run_split(tmp_path, Link.MOVE)
     moved = laid_out(tmp_path / "split")
     (tmp_path / "equigen_ledger.sqlite").unlink()
-    (tmp_path / IMAGES / "Genre 0" / "new.jpg").write_text("new")
+    (tmp_path / IMAGES / "Label 0" / "new.jpg").write_text("new")
     run_split(tmp_path)
     assert precious.read_text() == "years of work"
     assert set(moved) <= set(laid_out(tmp_path / "split"))
@@ -266,7 +266,7 @@ def test_what_we_did_not_put_there_is_not_removed(tmp_path: Path) -> None:
 
 def test_a_hidden_folder_is_dealt_as_the_library_deals_it(tmp_path: Path) -> None:
     """Both ways of listing the covers see the same files."""
-    images = fill(tmp_path, genres=1)
+    images = fill(tmp_path, labels=1)
     (images / ".kept").mkdir()
     (images / ".kept" / "1.jpg").write_text("1")
     expected = by_library(images, tmp_path / "library")

@@ -137,7 +137,7 @@ def test_verify_names_a_near_duplicate_in_another_set(tmp_path: Path, lost: str)
 
 @pytest.mark.parametrize("where", ["Jazz/.hidden.jpg", "plain.jpg", "Jazz/below/deep.jpg", "link"])
 def test_verify_finds_what_a_program_would_find(tmp_path: Path, where: str) -> None:
-    """Hidden files, files in no genre's folder, folders below, folders that are links."""
+    """Hidden files, files in no label's folder, folders below, folders that are links."""
     pictures = {f"m{number}": original(number) for number in range(20)}
     fill(tmp_path, rows_for(pictures), pictures)
     run_split(tmp_path)
@@ -309,7 +309,7 @@ def test_what_looks_alike_is_tied_though_others_in_between_are_gone(tmp_path: Pa
 
 
 def test_what_looks_alike_is_tied_though_others_in_between_are_cut_loose(tmp_path: Path) -> None:
-    """Collaborations that chain a genre tie nobody; two that are like them and alike do hold."""
+    """Collaborations that chain a label tie nobody; two that are like them and alike do hold."""
     pictures = {f"m{number}": original(number) for number in range(60)}
     first, second, one, other = by_digest(pictures, range(4))
     artists = {one: "Alone", other: "Apart", first: "One & Two", second: "One & Two"}

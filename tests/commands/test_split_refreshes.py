@@ -147,7 +147,7 @@ def test_rows_of_one_id_are_in_one_set(tmp_path: Path) -> None:
     sets = sets_of(tmp_path)
     tsv = (tmp_path / "split" / "split.tsv").read_text().splitlines()[1:]
     assert set(Counter(line.split("\t")[0] for line in tsv).values()) == {2}
-    assert all(line.split("\t")[2] == sets[line.split("\t")[0]] for line in tsv)
+    assert all(line.split("\t")[3] == sets[line.split("\t")[0]] for line in tsv)
     assert run_split(tmp_path).facts["added"] == 0
 
 
@@ -166,7 +166,7 @@ def test_a_split_by_cover_forgets_no_artist(tmp_path: Path) -> None:
 
 
 def test_albums_without_an_id_are_known_by_their_file(tmp_path: Path) -> None:
-    """They keep their set also in another genre."""
+    """They keep their set also in another label."""
     rows = [album(n, "Various", album_id="") for n in range(60)]
     fill(tmp_path, rows)
     run_split(tmp_path)
@@ -179,7 +179,7 @@ def test_albums_without_an_id_are_known_by_their_file(tmp_path: Path) -> None:
 
 
 def test_one_large_artist_fills_no_small_set(tmp_path: Path) -> None:
-    """A test of a genre that is nearly one artist's albums says little of the genre."""
+    """A test of a label that is nearly one artist's albums says little of the label."""
     rows = [*soloists(86), *(album(100 + n, "Big") for n in range(14))]
     for seed in range(8):
         folder = tmp_path / str(seed)
