@@ -1,6 +1,6 @@
 """Show the whole dataset on one page, as HTML.
 
-Counts, some covers of each genre, look-alikes side by side, label conflicts, failures and
+Counts, some covers of each label, look-alikes side by side, label conflicts, failures and
 the balance of the sets, in a single file that needs no network. The covers in it belong to
 their owners: keep it to yourself. Nothing else is changed; docs/report.md has the details.
 
@@ -35,7 +35,7 @@ def run(
             help="The file. [default: report.html in the dataset's folder]", show_default=False
         ),
     ] = None,
-    covers: Annotated[int, typer.Option(min=0, max=500, help="Covers a genre at most.")] = 24,
+    covers: Annotated[int, typer.Option(min=0, max=500, help="Covers a label at most.")] = 24,
 ) -> Summary:
     """Gather, draw and write the report.
 

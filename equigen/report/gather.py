@@ -26,7 +26,7 @@ from equigen.report.pictures import (
     Sampler,
     ShownAlbum,
     Thumbnails,
-    covers_a_genre,
+    covers_a_label,
 )
 from equigen.report.tables import SetRow, crosstab, heat_map, set_rows
 from equigen.report.tally import Likeness, LookalikeGroup, ReportTally
@@ -38,12 +38,12 @@ from equigen.storage.os_errors import translating_read_errors
 _BATCH_ROWS = 10_000
 _MOST_GROUPS, _MOST_IN_GROUP = 12, 8
 # 1860s to 2090s, and unknown: columns of decades are never folded.
-_MOST_GENRES, _MOST_DECADES = 100, 25
+_MOST_LABELS, _MOST_DECADES = 100, 25
 _TRIES = 2
 
 
 def gather(context: Context, *, covers: int) -> Findings:
-    """Return all that a report shows, with `covers` pictures a genre at most.
+    """Return all that a report shows, with `covers` pictures a label at most.
 
     Raises:
         MissingInputError, InputError: there is no dataset, or it is broken.
@@ -85,7 +85,7 @@ def _findings(dataset: Dataset, sha256: str, tally: ReportTally, covers: int) ->
         totals=_totals(tally, sets[-1].counts, len(groups), len(conflicts)),
         missing=list(_missing(dataset, tally, sets[-1].counts[NO_SET])),
         heat=heat_map(
-            table, most_rows=_MOST_GENRES + 1, most_columns=_MOST_DECADES, others="other genres"
+            table, most_rows=_MOST_LABELS + 1, most_columns=_MOST_DECADES, others="other labels"
         ),
         sheets=sheets,
         groups=groups,
@@ -149,11 +149,11 @@ def _tally(context: Context, ledger: Ledger | None, sampler: Sampler) -> ReportT
 def _pictures(
     context: Context, tally: ReportTally, groups: Sequence[LookalikeGroup], covers: int
 ) -> tuple[list[tuple[str, list[Figure]]], list[tuple[LookalikeGroup, list[Figure]]]]:
-    """Draw some covers of each genre, and the first ones of each group."""
+    """Draw some covers of each label, and the first ones of each group."""
     reserved = sum(len(group.albums[:_MOST_IN_GROUP]) for group in groups)
-    genres = list(tally.covers_by_genre)[: MOST_PICTURES - reserved] if covers else []
-    each_genre = covers_a_genre(covers, genres=len(genres), reserved=reserved)
-    samples = {genre: tally.sampler.sample(genre, each_genre) for genre in genres}
+    labels = list(tally.covers_by_label)[: MOST_PICTURES - reserved] if covers else []
+    each_label = covers_a_label(covers, labels=len(labels), reserved=reserved)
+    samples = {label: tally.sampler.sample(label, each_label) for label in labels}
     expected = reserved + sum(map(len, samples.values()))
     thumbnails = Thumbnails(context, expected=expected)
     with context.bar("report", expected, "picture") as bar:
@@ -162,7 +162,7 @@ def _pictures(
             bar.advance()
             return thumbnails.figure(album)
 
-        sheets = [(genre, list(map(drawn, albums))) for genre, albums in samples.items()]
+        sheets = [(label, list(map(drawn, albums))) for label, albums in samples.items()]
         pictured = [(group, list(map(drawn, group.albums[:_MOST_IN_GROUP]))) for group in groups]
     return sheets, pictured
 
@@ -175,8 +175,8 @@ def _totals(
         "albums": f"{tally.rows:,}",
         "covers": f"{tally.sets.total():,}",
         "size of the covers": f"{tally.size_bytes / 1e6:,.1f} MB",
-        "genres": f"{len({genre for genre, _ in tally.cells}):,}",
-        "labels": f"{len(tally.labels):,}",
+        "labels": f"{len({label for label, _ in tally.cells}):,}",
+        "genres": f"{len(tally.genres):,}",
         **({"decades": f"{min(decades)}\u2013{max(decades)}"} if decades else {}),
         **{f"in {name}": f"{sets[name]:,}" for name in SETS},
         **({"set aside": f"{sets[ASIDE]:,}"} if sets[ASIDE] else {}),
@@ -214,14 +214,14 @@ def _on_groups(split: SplitGroups | None, total: SetRow) -> Iterator[str]:
         yield "Each cover was dealt by itself: artists and look-alikes can be in several sets."
     elif split and split.cut:
         yield (
-            f"Groups that were larger than {LARGEST_SHARE:.0%} of a genre: {split.cut:,}, the"
+            f"Groups that were larger than {LARGEST_SHARE:.0%} of a label: {split.cut:,}, the"
             f" largest {split.largest_cut:.1%}. They were cut at their {split.loose:,}"
             f" collaborations. {split.groups:,} groups ({split.group}) are in one set each."
         )
     elif split:
         yield (
             f"{split.groups:,} groups ({split.group}) are in one set each. None was so large,"
-            f" more than {LARGEST_SHARE:.0%} of a genre, that it was cut at its collaborations."
+            f" more than {LARGEST_SHARE:.0%} of a label, that it was cut at its collaborations."
         )
     elif total.shares:
         yield "An earlier version dealt them: `equigen split` tells which groups were cut."

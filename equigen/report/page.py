@@ -25,8 +25,8 @@ from equigen.version import __version__
 class Findings:
     """Contents of a report: the tally of all rows, and what is told and shown of it.
 
-    `sheets` show some covers of each genre, `pictured` the first albums of the first of all
-    `groups`. `torn` groups stand in several sets. The last of `sets` is of all genres together.
+    `sheets` show some covers of each label, `pictured` the first albums of the first of all
+    `groups`. `torn` groups stand in several sets. The last of `sets` is of all labels together.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Choose the covers that a report shows, and draw them small enough to stand inside the page.
 
-Covers are drawn by lot, from all decades and sets of a genre. The lot is a digest of the cover's
-path, so that the same dataset always shows the same covers, whatever the order of its rows.
+Covers are drawn by lot, from all decades and sets of a label. The lot is a digest of the album's
+key, so that the same dataset always shows the same covers, whatever the order of its rows.
 """
 
 import base64
@@ -31,12 +31,13 @@ _START: Final = "data:image/jpeg;base64,"
 
 
 class ShownAlbum(NamedTuple):
-    """Album with a cover, as the page shows it; `path` is its cover's.
+    """Album with a cover, as the page shows it; `key` is the album's, `path` its cover's.
 
-    `genre` is the folder it is in, `label` its class: ten world styles share a folder. `set_name`
-    is a set, "aside", or "" where it is in none.
+    `genre` is the row's cell, `label` its class. `set_name` is a set, "aside", or "" where it is in
+    none.
     """
 
+    key: str
     path: str
     genre: str
     label: str
@@ -45,6 +46,9 @@ class ShownAlbum(NamedTuple):
     year: str
     decade: str
     set_name: str
+
+
+_Lot = tuple[bytes, str]
 
 
 class Figure(NamedTuple):
@@ -56,64 +60,65 @@ class Figure(NamedTuple):
 
 
 class Sampler:
-    """Keep the `wanted` lowest lots of each genre, decade and set, of all albums that are offered.
+    """Keep the `wanted` lowest lots of each label, decade and set, of all albums that are offered.
 
-    Each of those keeps only as many as `covers_a_genre` shows of that many genres, so all genres
+    Each of those keeps only as many as `covers_a_label` shows of that many labels, so all labels
     together hold no more than `MOST_PICTURES` of a decade and a set, or one each where there are
-    more genres.
+    more labels.
     """
 
     def __init__(self, wanted: int) -> None:
         self._wanted = self._most = wanted
-        # Lots and albums by genre, then by decade and set, the lowest lot first.
-        self._drawn: dict[str, dict[tuple[str, str], list[tuple[int, ShownAlbum]]]] = {}
+        # Lots and albums by label, then by decade and set, the lowest lot first.
+        self._drawn: dict[str, dict[tuple[str, str], list[tuple[_Lot, ShownAlbum]]]] = {}
 
     def offer(self, album: ShownAlbum) -> None:
         """Keep an album if its lot is low enough."""
         if not self._wanted:
             return
-        if album.genre not in self._drawn:
+        if album.label not in self._drawn:
             self._make_room()
-        strata = self._drawn.setdefault(album.genre, {})
+        strata = self._drawn.setdefault(album.label, {})
         drawn = strata.setdefault((album.decade, album.set_name), [])
-        lot = _lot(album.path)
+        lot = _lot(album)
         at = bisect_left(drawn, lot, key=itemgetter(0))
         if at < self._most and (at == len(drawn) or drawn[at][0] != lot):
             drawn.insert(at, (lot, album))
             del drawn[self._most :]
 
     def _make_room(self) -> None:
-        """Drop what can't be shown any more when there is one genre more."""
-        most = covers_a_genre(self._wanted, genres=len(self._drawn) + 1, reserved=0)
+        """Drop what can't be shown any more when there is one label more."""
+        most = covers_a_label(self._wanted, labels=len(self._drawn) + 1, reserved=0)
         if most < self._most:
             self._most = most
             for strata in self._drawn.values():
                 for drawn in strata.values():
                     del drawn[most:]
 
-    def sample(self, genre: str, count: int) -> list[ShownAlbum]:
-        """Return at most `count` of a genre's albums in order of year.
+    def sample(self, label: str, count: int) -> list[ShownAlbum]:
+        """Return at most `count` of a label's albums in order of year.
 
         They are taken in turn from its decades, and in those from their sets.
         """
         by_decade: dict[str, list[list[ShownAlbum]]] = {}
-        for (decade, _), drawn in sorted(self._drawn.get(genre, {}).items()):
+        for (decade, _), drawn in sorted(self._drawn.get(label, {}).items()):
             by_decade.setdefault(decade, []).append([album for _, album in drawn])
         decades = [
-            _in_turn(sorted(sets, key=lambda albums: _lot(albums[0].path)))
+            _in_turn(sorted(sets, key=lambda albums: _lot(albums[0])))
             for sets in by_decade.values()
         ]
         taken = _in_turn(decades)[: min(count, self._most)]
         return sorted(taken, key=lambda album: (album.decade, album.year, album.path))
 
 
-def covers_a_genre(wanted: int, *, genres: int, reserved: int) -> int:
-    """Return how many covers each genre can show, one at least, so that `reserved` are left."""
-    return max(1, min(wanted, (MOST_PICTURES - reserved) // max(1, genres))) if wanted else 0
+def covers_a_label(wanted: int, *, labels: int, reserved: int) -> int:
+    """Return how many covers each label can show, one at least, so that `reserved` are left."""
+    return max(1, min(wanted, (MOST_PICTURES - reserved) // max(1, labels))) if wanted else 0
 
 
-def _lot(path: str) -> int:
-    return int.from_bytes(hashlib.blake2b(path.encode(), digest_size=8).digest())
+def _lot(album: ShownAlbum) -> _Lot:
+    """Draw an album's lot, whatever its label; paths decide only between covers of one album."""
+    return hashlib.blake2b(album.key.encode(), digest_size=8).digest(), album.path
 
 
 def _in_turn(lists: Iterable[Sequence[ShownAlbum]]) -> list[ShownAlbum]:
@@ -152,7 +157,7 @@ class Thumbnails:
         return Figure(album, source, "" if source else "too large to be shown")
 
     def _file(self, album: ShownAlbum) -> FileBelow | None:
-        """Return the file of the cover: in its genre, or where `split --link move` took it."""
+        """Return the cover's file: in its label's folder, or where `split --link move` took it."""
         files = [FileBelow(self._images, album.path)]
         if album.set_name in SETS:
             files.append(FileBelow(self._split, f"{album.set_name}/{album.path}"))

@@ -87,36 +87,36 @@ def crosstab(counts: Mapping[tuple[str, str], int], rows: By, columns: By) -> Cr
 
 @dataclass(frozen=True, slots=True)
 class SetRow:
-    """A genre's covers by set, "aside" and `NO_SET`, and the shares of those that are in sets.
+    """A label's covers by set, "aside" and `NO_SET`, and the shares of those that are in sets.
 
     `off` is the largest difference between its shares and the wanted ones.
     """
 
-    genre: str
+    label: str
     counts: Counter[str]
     shares: Mapping[str, float]
     off: float
 
 
 def set_rows(
-    counts: Mapping[tuple[str, str], int], ratio: Sequence[float], *, most_genres: int = 100
+    counts: Mapping[tuple[str, str], int], ratio: Sequence[float], *, most_labels: int = 100
 ) -> list[SetRow]:
-    """Return the sets of each genre, largest first, then those of all together.
+    """Return the sets of each label, largest first, then those of all together.
 
-    `counts` are covers by genre and set (a set, "aside" or `NO_SET`). Of more genres than
-    `most_genres`, the smallest share one further row.
+    `counts` are covers by label and set (a set, "aside" or `NO_SET`). Of more labels than
+    `most_labels`, the smallest share one further row.
     """
     table = crosstab(counts, By.LABEL, By.SET)
-    shown = table.folded(most_genres + 1, len(_SETS), others="other genres")
+    shown = table.folded(most_labels + 1, len(_SETS), others="other labels")
     rows = zip(shown.rows, shown.counts, strict=True)
-    by_genre = [(name, dict(zip(shown.columns, row, strict=True))) for name, row in rows]
-    return [_set_row(name, row, ratio) for name, row in (*by_genre, ("All", table.column_totals))]
+    by_label = [(name, dict(zip(shown.columns, row, strict=True))) for name, row in rows]
+    return [_set_row(name, row, ratio) for name, row in (*by_label, ("All", table.column_totals))]
 
 
-def _set_row(genre: str, counts: Mapping[str, int], ratio: Sequence[float]) -> SetRow:
+def _set_row(label: str, counts: Mapping[str, int], ratio: Sequence[float]) -> SetRow:
     shares = shares_of_sets(counts)
     apart = (abs(share - wanted) for share, wanted in zip(shares.values(), ratio, strict=False))
-    return SetRow(genre, Counter(counts), shares, max(apart, default=0.0))
+    return SetRow(label, Counter(counts), shares, max(apart, default=0.0))
 
 
 def shares_of_sets(counts: Mapping[str, int]) -> dict[str, float]:

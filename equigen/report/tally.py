@@ -39,7 +39,7 @@ class ReportTally:
     Of the ledger are, all empty where there is none: the name of a file's group by its sha256
     (`groups`), the `likeness` of each group, the paths of covers whose bytes another has as well
     (`identical`), the groups of the last `split`, and some `dates` by their names. `cells` counts
-    albums by genre and decade, `sets` covers by genre and set, `causes` covers that aren't there by
+    albums by label and decade, `sets` covers by label and set, `causes` covers that aren't there by
     reason and host.
     """
 
@@ -55,15 +55,15 @@ class ReportTally:
     waiting: int = 0
     size_bytes: int = 0
     cells: Counter[tuple[str, str]] = field(default_factory=Counter)
-    labels: set[str] = field(default_factory=set)
+    genres: set[str] = field(default_factory=set)
     causes: Counter[tuple[str, str]] = field(default_factory=Counter)
     hosts: Counter[str] = field(default_factory=Counter)
     sets: Counter[tuple[str, str]] = field(default_factory=Counter)
     alike: dict[str, dict[str, ShownAlbum]] = field(default_factory=dict)
 
     @property
-    def covers_by_genre(self) -> Mapping[str, int]:
-        """The number of covers of each genre, the largest first."""
+    def covers_by_label(self) -> Mapping[str, int]:
+        """The number of covers of each label, the largest first."""
         return crosstab(self.sets, By.LABEL, By.SET).row_totals
 
     def take(self, row: WantedCover, cover: Cover | None, set_name: str) -> None:
@@ -71,7 +71,7 @@ class ReportTally:
         host = host_of(row.url) or _NO_HOST
         self.rows += 1
         self.cells[row.label, decade_of(row.year)] += 1
-        self.labels.add(row.genre)
+        self.genres.add(row.genre)
         self.hosts[host] += 1
         if cover and cover.status == OK:
             self._take_cover(row, cover, set_name)
@@ -86,8 +86,8 @@ class ReportTally:
         self.size_bytes += cover.size_bytes
         self.sets[row.label, set_name or NO_SET] += 1
         shown = ShownAlbum(
-            row.path, row.label, _short(row.genre), _short(row.artist), _short(row.title),
-            _short(row.year), decade_of(row.year), set_name,
+            row.album, row.path, _short(row.genre), row.label, _short(row.artist),
+            _short(row.title), _short(row.year), decade_of(row.year), set_name,
         )  # fmt: skip
         self.sampler.offer(shown)
         group = self.groups.get(cover.sha256)
@@ -106,7 +106,7 @@ class ReportTally:
         for name, albums in sorted(self.alike.items()):
             ordered = sorted(
                 albums.values(),
-                key=lambda album: (album.genre, album.label, album.year, album.path),
+                key=lambda album: (album.label, album.genre, album.year, album.path),
             )
             if len(ordered) > 1:
                 how = self.likeness.get(name, Likeness()) if name in by_looks else None

@@ -137,7 +137,7 @@ def test_no_secret_is_in_it(tmp_path: Path) -> None:
 
 
 def test_numbers_are_those_of_the_dataset(tmp_path: Path) -> None:
-    """Genres by decade, sets with their shares, and failures by reason and host add up."""
+    """Labels by decade, sets with their shares, and failures by reason and host add up."""
     rows = [row(at, "Jazz", year="1971") for at in range(8)]
     rows += [row(at + 8, "Rock", year=("soon", "19x5", "\u0661\u0669\u0669\u0661", "2001")[at])
              for at in range(4)]  # fmt: skip
@@ -149,14 +149,14 @@ def test_numbers_are_those_of_the_dataset(tmp_path: Path) -> None:
         replace(covers[11], status="broken", reason="broken"),
     )
     page = read(tmp_path)
-    assert table(page, "Genre", "1970s") == [
+    assert table(page, "Label", "1970s") == [
         ["Jazz", "8", "0", "0", "8"], ["Rock", "0", "1", "3", "4"], ["All", "8", "1", "3", "12"],
     ]  # fmt: skip
     failed = [cells[:4] for cells in table(page, "Reason", "Host")]
     assert failed == [
         ["HTTP 404", "127.0.0.1", "2", "66.7\u00a0%"], ["broken", "127.0.0.1", "1", "33.3\u00a0%"],
     ]  # fmt: skip
-    sets = table(page, "Genre", "train wanted 70\u00a0%")
+    sets = table(page, "Label", "train wanted 70\u00a0%")
     assert sets[0][:4] == ["Jazz", "2 33.3\u00a0%", "2 33.3\u00a0%", "2 33.3\u00a0%"]
     assert sets[0][4] == "36.7\u00a0%", "furthest off: a third of the covers is in train, not 70 %"
     assert sets[-1][0] == "All"
@@ -177,7 +177,7 @@ def test_look_alikes_stand_side_by_side_and_conflicts_are_told(tmp_path: Path) -
     assert "up to 5 of the 60 bits of their hashes differ, likeness at least 0.937" in page.text
     assert "Group 2 2 albums, the same bytes" in page.text.replace("\n", " ")
     assert "Group 3" not in page.text, "one album is no group"
-    told = table(page, "Conflict", "Genre", "Label")
+    told = table(page, "Conflict", "Label", "Genre")
     assert [cells[-6:-1] for cells in told] == [
         ["Jazz", "Jazz", "Artist 2", "Album 2", "1992"],
         ["Rock", "Rock", "Artist 3", "Album 3", "1993"],
@@ -185,13 +185,13 @@ def test_look_alikes_stand_side_by_side_and_conflicts_are_told(tmp_path: Path) -
     ]
 
 
-def test_two_labels_of_one_folder_are_a_conflict(tmp_path: Path) -> None:
-    """Salsa and Bolero lie in World together, and one picture can't be both."""
+def test_two_genres_of_one_label_are_no_conflict(tmp_path: Path) -> None:
+    """Salsa and Bolero are World both, and no picture can be World and Jazz."""
     rows = [row(at, ("Salsa (World)", "Bolero (World)", "Jazz")[at % 3]) for at in range(6)]
-    fill(tmp_path, rows, pictures={0: jpeg(7), 1: jpeg(7), 2: jpeg(8), 5: jpeg(8)})
+    fill(tmp_path, rows, pictures={0: jpeg(7), 1: jpeg(7), 2: jpeg(8), 3: jpeg(8)})
     page = read(tmp_path)
-    assert [cells[-6:-4] for cells in table(page, "Conflict", "Genre", "Label")] == [
-        ["World", "Bolero (World)"],
+    assert [cells[-6:-4] for cells in table(page, "Conflict", "Label", "Genre")] == [
+        ["Jazz", "Jazz"],
         ["World", "Salsa (World)"],
     ]
 
@@ -243,7 +243,7 @@ def test_covers_that_split_moved_are_shown(tmp_path: Path) -> None:
     split.run(make_context(tmp_path), link=Link.MOVE)
     page = read(tmp_path, covers=12)
     assert len(page.all("img")) == 12
-    assert "Groups that were larger than 2% of a genre: 1, the largest 100.0%" in page.text
+    assert "Groups that were larger than 2% of a label: 1, the largest 100.0%" in page.text
     assert "cut at their 30 collaborations" in page.text
 
 
@@ -294,8 +294,8 @@ def test_before_there_is_anything_the_report_says_what_is_missing(tmp_path: Path
 
 
 @pytest.mark.long
-def test_noise_and_very_many_genres_stay_within_the_budget(tmp_path: Path) -> None:
-    """Hundreds of genres, long titles, pictures that can't be made small: a few MB."""
+def test_noise_and_very_many_labels_stay_within_the_budget(tmp_path: Path) -> None:
+    """Hundreds of labels, long titles, pictures that can't be made small: a few MB."""
     noise = jpeg_of_noise()
     rows = [row(at, genre=f"Genre {at % 700}", album="long " * 900) for at in range(701)]
     fill(tmp_path, rows, pictures=dict.fromkeys(range(701), noise))
@@ -303,10 +303,10 @@ def test_noise_and_very_many_genres_stay_within_the_budget(tmp_path: Path) -> No
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert sum(map(len, re.findall('src="(data:[^"]+)"', text))) <= 3_000_000
     assert int(str(summary.facts["size_bytes"])) < 4_000_000
-    assert summary.facts["pictures"] == 600, "592 genres of one cover, and eight look-alikes"
+    assert summary.facts["pictures"] == 600, "592 labels of one cover, and eight look-alikes"
     page = Page(text)
-    assert "And 108 more genres, which are too many to be shown." in page.text
-    assert "600 other genres" in page.text
+    assert "And 108 more labels, which are too many to be shown." in page.text
+    assert "600 other labels" in page.text
 
 
 def jpeg_of_noise() -> bytes:

@@ -107,7 +107,7 @@ def test_hover_and_keyboard_show_what_a_cover_is(tab: Tab) -> None:
     tab.send("Emulation.setEmulatedMedia",
              features=[{"name": "prefers-reduced-motion", "value": "reduce"}])  # fmt: skip
     assert tab.evaluate(seen.format(2)) == "0"
-    tab.evaluate("document.querySelector('.genres li:last-child a').focus()")
+    tab.evaluate("document.querySelector('.labels li:last-child a').focus()")
     for _ in range(4):  # past the link that skips them
         tab.press("Tab", 9)
     assert [tab.evaluate(seen.format(at)) for at in (1, 2, 3)] == ["0", "1", "0"]
@@ -159,10 +159,10 @@ def test_totals_stand_on_one_line(tab: Tab) -> None:
         assert max(lines) < 1.5, width_px
 
 
-def test_a_link_leads_past_the_covers_of_a_genre(tab: Tab) -> None:
+def test_a_link_leads_past_the_covers_of_a_label(tab: Tab) -> None:
     """It is the first that Tab reaches in a sheet, is seen then, and the next Tab is behind it."""
     tab.show(1280, 900)
-    tab.evaluate("document.querySelector('.genres li:last-child a').focus()")
+    tab.evaluate("document.querySelector('.labels li:last-child a').focus()")
     tab.press("Tab", 9)
     assert tab.evaluate("document.activeElement.textContent") == "Skip the covers of Jazz"
     # The page is moved to what Tab reaches with one of the next frames.
@@ -192,8 +192,8 @@ def test_a_screen_reader_gets_a_name_for_everything(tab: Tab) -> None:
     for role in ("image", "table", "region", "searchbox", "checkbox", "navigation", "heading"):
         assert named[role], role
         assert all(name.strip() for name in named[role]), role
-    assert "Filter by artist, album, year, genre or set" in named["searchbox"]
-    assert {"Genre", "1950s"} <= set(named["columnheader"])
+    assert "Filter by artist, album, year, label or set" in named["searchbox"]
+    assert {"Label", "1950s"} <= set(named["columnheader"])
     assert "Jazz" in named["rowheader"]
     tab.send("Accessibility.disable")
 

@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equigen.report.pictures import MOST_PICTURES, Sampler, ShownAlbum, covers_a_genre
+from equigen.report.pictures import MOST_PICTURES, Sampler, ShownAlbum, covers_a_label
 
 SETS = ("train", "val", "test", "")
 
@@ -13,7 +13,15 @@ SETS = ("train", "val", "test", "")
 def album(number: int, decade: str = "1990s", set_name: str = "train") -> ShownAlbum:
     """Return an album of Jazz."""
     return ShownAlbum(
-        f"Jazz/{number}.jpg", "Jazz", "Jazz", "A", "T", decade[:3] + "1", decade, set_name
+        str(number),
+        f"Jazz/{number}.jpg",
+        "Jazz",
+        "Jazz",
+        "A",
+        "T",
+        decade[:3] + "1",
+        decade,
+        set_name,
     )
 
 
@@ -48,18 +56,18 @@ def test_the_lot_doesnt_depend_on_the_order(
 
 
 @given(ALBUMS, st.integers(1, 30), st.integers(1, 700))
-def test_more_genres_hold_less_each_and_show_the_same(
-    albums: list[ShownAlbum], wanted: int, genres: int
+def test_more_labels_hold_less_each_and_show_the_same(
+    albums: list[ShownAlbum], wanted: int, labels: int
 ) -> None:
-    """What is given up as genres come is nothing that could be shown."""
+    """What is given up as labels come is nothing that could be shown."""
     sampler, roomy = Sampler(wanted), Sampler(wanted)
-    names = [f"Genre {at}" for at in range(genres - 1)]
-    others = [album(at)._replace(genre=name) for at, name in enumerate(names)]
+    names = [f"Label {at}" for at in range(labels - 1)]
+    others = [album(at)._replace(label=name) for at, name in enumerate(names)]
     for each in (*albums[::2], *others, *albums[1::2]):
         sampler.offer(each)
     for each in albums:
         roomy.offer(each)
-    shown = covers_a_genre(wanted, genres=genres, reserved=0)
+    shown = covers_a_label(wanted, labels=labels, reserved=0)
     assert sampler.sample("Jazz", shown) == roomy.sample("Jazz", shown)
 
 
@@ -67,9 +75,9 @@ def test_however_many_albums_few_are_held() -> None:
     """As many as can be shown, in each decade and set; not as many as there are."""
     sampler = Sampler(500)
     for at in range(6000):
-        for genre in ("Jazz", "Rock", "Pop", "Folk"):
-            sampler.offer(album(at)._replace(genre=genre, path=f"{genre}/{at}.jpg"))
-    strata = [each for genre in sampler._drawn.values() for each in genre.values()]  # noqa: SLF001  (nobody else can tell)
+        for label in ("Jazz", "Rock", "Pop", "Folk"):
+            sampler.offer(album(at)._replace(label=label, path=f"{label}/{at}.jpg"))
+    strata = [each for label in sampler._drawn.values() for each in label.values()]  # noqa: SLF001  (nobody else can tell)
     assert sum(map(len, strata)) == MOST_PICTURES
     assert len(sampler.sample("Pop", 500)) == MOST_PICTURES // 4
 
@@ -89,11 +97,11 @@ def test_they_are_in_order_of_year() -> None:
 
 
 @given(st.integers(1, 500), st.integers(0, 600), st.integers(0, 96))
-def test_all_genres_together_stay_within_the_number(
-    wanted: int, genres: int, reserved: int
+def test_all_labels_together_stay_within_the_number(
+    wanted: int, labels: int, reserved: int
 ) -> None:
     """Each shows one at least, as many as wanted at most, and together not too many."""
-    each = covers_a_genre(wanted, genres=genres, reserved=reserved)
+    each = covers_a_label(wanted, labels=labels, reserved=reserved)
     assert 1 <= each <= wanted
-    assert each == 1 or each * genres + reserved <= MOST_PICTURES
-    assert covers_a_genre(0, genres=genres, reserved=reserved) == 0
+    assert each == 1 or each * labels + reserved <= MOST_PICTURES
+    assert covers_a_label(0, labels=labels, reserved=reserved) == 0

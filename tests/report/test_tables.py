@@ -62,7 +62,7 @@ def test_the_smallest_become_others() -> None:
 
 
 def test_a_name_that_sounds_like_the_others_is_not_swallowed() -> None:
-    """A genre may be called so, and is still counted by itself."""
+    """A label may be called so, and is still counted by itself."""
     counts = {"2 others": 9, "a": 5, "b": 1, "c": 2}
     assert folded(counts, 3) == {"2 others": 9, "a": 5, "(2 others)": 3}
 
@@ -84,10 +84,10 @@ def test_shares_are_of_what_is_in_sets() -> None:
     assert shares_of_sets({"in no set": 70}) == {}
 
 
-def heat(counts: dict[tuple[str, str], int], genres: int = 100, decades: int = 24) -> HeatMap:
-    """Lay out counts by genre and decade, folded to so many of each and one more."""
+def heat(counts: dict[tuple[str, str], int], labels: int = 100, decades: int = 24) -> HeatMap:
+    """Lay out counts by label and decade, folded to so many of each and one more."""
     table = crosstab(counts, By.GENRE, By.DECADE)
-    return heat_map(table, most_rows=genres + 1, most_columns=decades + 1, others="other genres")
+    return heat_map(table, most_rows=labels + 1, most_columns=decades + 1, others="other labels")
 
 
 def test_rows_are_largest_first_and_decades_in_order() -> None:
@@ -100,14 +100,14 @@ def test_rows_are_largest_first_and_decades_in_order() -> None:
 
 @given(CELLS, st.integers(1, 3), st.integers(1, 3))
 def test_nothing_is_lost_however_small_the_map(
-    counts: dict[tuple[str, str], int], genres: int, decades: int
+    counts: dict[tuple[str, str], int], labels: int, decades: int
 ) -> None:
     """The sums of rows and of columns are those of all cells, and no map is larger than asked."""
-    found = heat(counts, genres, decades)
+    found = heat(counts, labels, decades)
     table, total = found.table, sum(counts.values())
     assert table.total == total
     assert sum(table.row_totals.values()) == sum(table.column_totals.values()) == total
-    assert len(table.rows) <= genres + 1
+    assert len(table.rows) <= labels + 1
     assert len(table.columns) <= decades + 1
     shades = [found.shade(count) for row in table.counts for count in row]
     assert max(shades, default=0) == (SHADES if counts else 0)
@@ -122,21 +122,21 @@ def test_more_is_never_paler(one: int, other: int, largest: int) -> None:
     assert (found.shade(small) == 0) == (small == 0)
 
 
-def test_what_is_summed_up_sets_no_shade_and_swallows_no_genre() -> None:
-    """Many small genres together leave the largest one as dark as it is, whatever its name."""
-    counts = {(f"Genre {n}", "1980s"): 5 for n in range(100)}
-    counts |= {("100 other genres", "1980s"): 50, ("Jazz", "1980s"): 40}
-    found = heat(counts, genres=2)
+def test_what_is_summed_up_sets_no_shade_and_swallows_no_label() -> None:
+    """Many small labels together leave the largest one as dark as it is, whatever its name."""
+    counts = {(f"Label {n}", "1980s"): 5 for n in range(100)}
+    counts |= {("100 other labels", "1980s"): 50, ("Jazz", "1980s"): 40}
+    found = heat(counts, labels=2)
     assert found.table.row_totals == {
-        "100 other genres": 50, "Jazz": 40, "(100 other genres)": 500
+        "100 other labels": 50, "Jazz": 40, "(100 other labels)": 500
     }  # fmt: skip
     assert [found.shade(count) for (count,) in found.table.counts] == [SHADES] * 3
     counts["Jazz", "1980s"] = 10
-    found = heat(counts, genres=2)
+    found = heat(counts, labels=2)
     assert found.shade(found.table.counts[1][0]) == 3
 
 
-def test_sets_of_a_genre_are_compared_with_the_wanted_shares() -> None:
+def test_sets_of_a_label_are_compared_with_the_wanted_shares() -> None:
     """What is aside or in no set counts for none; the difference is the largest of the three."""
     counts = {
         ("Jazz", "train"): 60, ("Jazz", "val"): 15, ("Jazz", "test"): 25,
@@ -149,23 +149,23 @@ def test_sets_of_a_genre_are_compared_with_the_wanted_shares() -> None:
     assert (jazz.counts[ASIDE], jazz.counts[NO_SET]) == (7, 3)
     assert rock.shares == {}
     assert (rock.off, rock.counts[NO_SET]) == (0, 5)
-    assert (total.genre, total.counts[NO_SET], total.counts["train"]) == ("All", 8, 60)
+    assert (total.label, total.counts[NO_SET], total.counts["train"]) == ("All", 8, 60)
 
 
 @given(st.dictionaries(st.tuples(st.sampled_from("ABCDE"), SET_NAMES), st.integers(1, 99)))
 def test_no_cover_is_lost_in_the_rows_of_sets(counts: dict[tuple[str, str], int]) -> None:
-    """However many genres share a row, all rows together are the last one."""
-    *rows, total = set_rows(counts, RATIO, most_genres=2)
+    """However many labels share a row, all rows together are the last one."""
+    *rows, total = set_rows(counts, RATIO, most_labels=2)
     assert len(rows) <= 3
     for row in (rows, [total]):
         assert sum(each.counts.total() for each in row) == sum(counts.values())
 
 
-def test_a_genre_that_sounds_like_the_others_keeps_its_row() -> None:
+def test_a_label_that_sounds_like_the_others_keeps_its_row() -> None:
     """The others are called something else."""
-    counts = {("2 other genres", "train"): 9, ("Jazz", "train"): 2, ("Rock", "train"): 1}
-    rows = set_rows(counts, RATIO, most_genres=1)
-    assert [row.genre for row in rows] == ["2 other genres", "(2 other genres)", "All"]
+    counts = {("2 other labels", "train"): 9, ("Jazz", "train"): 2, ("Rock", "train"): 1}
+    rows = set_rows(counts, RATIO, most_labels=1)
+    assert [row.label for row in rows] == ["2 other labels", "(2 other labels)", "All"]
     assert [row.counts["train"] for row in rows] == [9, 3, 12]
 
 

@@ -5,13 +5,15 @@ from equigen.report.tally import Likeness, LookalikeGroup, ReportTally
 
 
 def albums(*places: str) -> dict[str, ShownAlbum]:
-    """Return albums, each given as "Genre set" or "Genre:Label set"."""
+    """Return albums, each given as "Label set" or "Label:Genre set"."""
     found = {}
     for at, place in enumerate(places):
         where, _, set_name = place.partition(" ")
-        genre, _, label = where.partition(":")
-        path = f"{genre}/{at}.jpg"
-        found[path] = ShownAlbum(path, genre, label or genre, "A", "T", "1999", "1990s", set_name)
+        label, _, genre = where.partition(":")
+        path = f"{label}/{at}.jpg"
+        found[path] = ShownAlbum(
+            str(at), path, genre or label, label, "A", "T", "1999", "1990s", set_name
+        )
     return found
 
 
@@ -42,9 +44,9 @@ def test_to_be_set_aside_is_no_set() -> None:
     assert group.sets == ("train",)
 
 
-def test_two_labels_in_one_genre_are_a_conflict() -> None:
-    """World styles share a folder, and are classes of their own."""
-    (same,) = of_one("World:Salsa", "World:Salsa")
-    (divided,) = of_one("World:Salsa", "World:Bolero")
-    assert same.labels == ("Salsa",)
-    assert divided.labels == ("Bolero", "Salsa")
+def test_two_genres_of_one_label_are_no_conflict() -> None:
+    """World styles are one class."""
+    (same,) = of_one("World:Salsa", "World:Bolero")
+    (divided,) = of_one("World:Salsa", "Latin:Salsa")
+    assert same.labels == ("World",)
+    assert divided.labels == ("Latin", "World")

@@ -5,14 +5,14 @@
   const told = document.getElementById("matches");
   const plain = (text) => text.normalize("NFKD").replace(/\p{M}+/gu, "").toLowerCase();
   const sheets = Array.from(document.querySelectorAll(".sheet"), (sheet) => {
-    const genre = sheet.querySelector("h3 bdi").textContent;
+    const label = sheet.querySelector("h3 bdi").textContent;
     const figures = Array.from(sheet.querySelectorAll("figure"), (figure) => ({
       figure,
-      text: plain(`${genre} ${figure.textContent}`).replace(/\s+/g, " "),
+      text: plain(`${label} ${figure.textContent}`).replace(/\s+/g, " "),
     }));
     return { sheet, figures };
   });
-  const links = document.querySelectorAll(".genres li");
+  const links = document.querySelectorAll(".labels li");
   const filter = () => {
     const words = plain(box.value).split(/\s+/).filter(Boolean);
     let all = 0;
