@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from equigen.config.settings import Spread
-from equigen.labels.taxonomy import builtin_labels
+from equigen.labels.taxonomy import builtin_queries
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.handlers import Hit
 from equigen.sandbox.search import CatalogueShelf
@@ -48,7 +48,9 @@ def main() -> int:
     parser.add_argument("--label", default="Jazz")
     parser.add_argument("--quotas", type=int, nargs="+", default=[10, 100, 1000, 5000])
     options = parser.parse_args()
-    label = next(x for x in builtin_labels(genre_limit=1, world_limit=1) if x.name == options.label)
+    label = next(
+        x for x in builtin_queries(genre_limit=1, world_limit=1) if x.name == options.label
+    )
     asked = {"genre": label.genre, "style": label.style, "format": "album"}
     params = {name: [value] for name, value in asked.items() if value}
     entries = CatalogueShelf(make_catalogue(albums_per_label=options.albums)).find(params)

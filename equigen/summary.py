@@ -115,4 +115,4 @@ def as_iso(moment: datetime | None) -> str | None:
 
 
 def _counted(count: int, unit: str) -> str:
-    return f"{count:,} {unit.removesuffix('s') if count == 1 else unit}"
+    return f"{count:,} {unit.replace('ies', 'y').removesuffix('s') if count == 1 else unit}"

@@ -8,7 +8,7 @@ from support import ROOT
 from equigen import __version__
 from equigen.cli.discovery import find_commands
 from equigen.config.settings import HostSettings, Settings, defaults
-from equigen.labels.taxonomy import builtin_labels
+from equigen.labels.taxonomy import builtin_queries
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -40,7 +40,7 @@ def test_the_readme_lists_every_command_and_label() -> None:
     for command in find_commands().values():
         assert f"| `{command.name}` |" in README
         assert f"`equigen {command.name}" in README
-    for label in builtin_labels(genre_limit=1, world_limit=1):
+    for label in builtin_queries(genre_limit=1, world_limit=1):
         assert re.search(rf"\b{label.name}\b", README), label.name
 
 

@@ -171,8 +171,8 @@ def test_an_error_and_what_led_to_it_are_told(tmp_path: Path) -> None:
     assert lines["tried again"]["facts"]["tries"] >= 1
     assert lines["host asked to wait"]["facts"]["wait_s"] == 9999
     assert lines["host rests"]["facts"]["host"] == "127.0.0.1"
-    assert lines["label left"]["facts"]["label"] == "Jazz"
-    assert "1 label left, go on after" in lines["run ended"]["message"]
+    assert lines["query left"]["facts"]["query"] == "Jazz"
+    assert "1 query left, go on after" in lines["run ended"]["message"]
     with ScriptedServer(Script(401)) as server:
         equigen("fetch", "--log-file", "log", cwd=tmp_path, env=sandbox_env(server.url))
     error, end = lines_of(tmp_path / "log")[-2:]

@@ -12,11 +12,11 @@ from equigen.commands import fetch
 from equigen.errors import BadBodyError, HttpStatusError
 from equigen.http.client import Answer, Client
 from equigen.http.limits import HostPolicy, Patience
-from equigen.labels.taxonomy import Label
-from equigen.sources.base import Page, Query
+from equigen.labels.taxonomy import Query
+from equigen.sources.base import Page, Search
 from equigen.sources.discogs import open_source
 
-QUERY = Query(Label("Rock", "Rock", "Rock", 10, "Rock", "Rock"), 2013)
+QUERY = Search(Query("Rock", "Rock", "Rock", 10, "Rock", "Rock"), 2013)
 SEARCHES = [
     "search_2012_relative_urls.json",
     "search_masters_2015_apiimg.json",
@@ -124,7 +124,7 @@ def test_recorded_pages_make_a_dataset(tmp_path: Path) -> None:
         chosen = {"labels": ["Latin"], "from_year": 2021, "to_year": 2021}
         summary = fetch.run(make_context(tmp_path, base_url=server.url, fetch=chosen))
     assert summary.rows_in == 50
-    assert summary.dropped["no album of the label"] == 5
+    assert summary.dropped["no album of the query"] == 5
     text = (tmp_path / "equigen_dataset.tsv").read_text()
     assert text.count("\n") == summary.rows_out + 1
     assert "spacer.gif" not in text

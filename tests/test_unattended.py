@@ -261,10 +261,10 @@ def test_a_run_ends_when_its_time_is_up(tmp_path: Path) -> None:
     assert took < timedelta(seconds=60)
     assert done.stdout == (
         "run: fetch 0 results; not begun: clean, dedupe, counts, download, split;"
-        " partly done: 2 labels left, run again for the rest\n"
+        " partly done: 2 queries left, run again for the rest\n"
     )
     last = status_of(tmp_path)["last_run"]
-    assert (last["outcome"], last["left"]) == ("partly", {"labels": 2})
+    assert (last["outcome"], last["left"]) == ("partly", {"queries": 2})
 
 
 @pytest.mark.parametrize("stage", ["dedupe", "split"])

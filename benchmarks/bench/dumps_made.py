@@ -17,7 +17,7 @@ from pathlib import Path
 from uuid import UUID
 
 from bench.errors import BenchError
-from equigen.labels.taxonomy import builtin_labels
+from equigen.labels.taxonomy import builtin_queries
 
 _MASTER = re.compile(rb'<master id="\d+">.*?</master>', re.DOTALL)
 _ID = re.compile(rb'(<master id=")\d+')
@@ -92,7 +92,7 @@ def _sample(samples: Path, name: str) -> bytes:
 def _classes() -> list[bytes]:
     """Return what stands in a record for each label, as often as its quota is large."""
     found = []
-    for label in builtin_labels(genre_limit=25, world_limit=2):
+    for label in builtin_queries(genre_limit=25, world_limit=2):
         genre, style = (name.replace("&", "&amp;") for name in (label.genre, label.style))
         genres = f"<genres><genre>{genre or 'Folk, World, &amp; Country'}</genre></genres>"
         text = f"{genres}<styles><style>{style or 'House'}</style></styles>"

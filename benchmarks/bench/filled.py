@@ -20,7 +20,7 @@ from bench import ours
 from equigen.config.settings import Settings, defaults
 from equigen.dataset.covers import WantedCover, wanted_covers
 from equigen.images.descriptor import VIEW
-from equigen.labels.taxonomy import folders_by_genre
+from equigen.labels.taxonomy import labels_by_genre
 from equigen.ledger.ledger import LEDGER_NAME, Ledger
 from equigen.ledger.models import MISSING, OK, Cover, FileOf
 from equigen.schema import SETS
@@ -59,7 +59,7 @@ def filled(folder: Path, rows: int) -> Path:
     ours.write_tsv(beside / ours.TSV_NAME, (f"{_DEAD_URL}/{number}.jpg" for number in range(rows)))
     images = beside / ours.IMAGES_NAME
     wanted = wanted_covers(
-        beside / ours.TSV_NAME, folders_by_genre(defaults().fetch.known_labels())
+        beside / ours.TSV_NAME, labels_by_genre(defaults().fetch.known_queries())
     )
     with Ledger(beside / LEDGER_NAME) as ledger:
         while some := list(islice(wanted, _BATCH)):

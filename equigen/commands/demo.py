@@ -43,7 +43,7 @@ def run(
     directory: Annotated[Path, typer.Option(help="Where the dataset is left.")] = Path(
         "equigen_demo"
     ),
-    albums: Annotated[int, typer.Option(min=1, max=500, help="Albums a label.")] = 20,
+    albums: Annotated[int, typer.Option(min=1, max=500, help="Albums a query.")] = 20,
 ) -> Iterator[Summary]:
     """Run the demo; the folder of an earlier demo is made anew, any other is refused.
 

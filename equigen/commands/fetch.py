@@ -1,7 +1,7 @@
-"""Fetch album metadata into the TSV, until every label is full.
+"""Fetch album metadata into the TSV, until every query is full.
 
 Goes on where it stopped: no result page is asked for twice. With --refresh, this year's and last
-year's pages (or those --since a year) are asked for again, and only what is new is added. A label
+year's pages (or those --since a year) are asked for again, and only what is new is added. A query
 is filled from the newest year down, or with --spread even as evenly as the years have albums.
 
 Albums come from the Discogs API (--source discogs), from Discogs' open dumps with covers of the
@@ -28,6 +28,7 @@ import typer
 
 from equigen.config.settings import Spread
 from equigen.dataset.context import Bar, Context
+from equigen.dataset.covers import folder_name
 from equigen.dataset.dataset import Dataset, Need
 from equigen.errors import (
     CredentialsError,
@@ -47,14 +48,14 @@ from equigen.fetching.selection import Selection, Skip
 from equigen.fetching.year_order import EvenPlan
 from equigen.http.client import Client
 from equigen.http.limits import Patience
-from equigen.labels.taxonomy import Label
+from equigen.labels.taxonomy import Query
 from equigen.ledger.ledger import LAST_SOURCE, Ledger
 from equigen.schema import Album
 from equigen.sources.base import (
     Catalogue,
     LocalSource,
     OnlineSource,
-    Query,
+    Search,
     Source,
     fetch_settings,
     open_named,
@@ -64,17 +65,17 @@ from equigen.summary import Summary, Table
 ORDER: Final = 20
 SETTINGS: Final = fetch_settings()
 
-_LABEL_FULL = "left for later (label is full)"
-_LABEL_LEFT = "left for later (with its label)"
+_QUERY_FULL = "left for later (query is full)"
+_QUERY_LEFT = "left for later (with its query)"
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
-_NOT_ALBUM = "no album of the label"
-_OF_LABEL = ("label", "taken", "albums", "limit", "state")
+_NOT_ALBUM = "no album of the query"
+_OF_QUERY = ("query", "label", "taken", "albums", "limit", "state")
 _NO_REFRESH = (
     "--refresh changes nothing here: a dump is read as it is. A newer one brings new albums:"
     " `equigen dumps get`."
 )
 Pages = LocalPages | PrefetchedPages
-# Taken rows are in the ledger at once; the TSV is written after a label, but not more often.
+# Taken rows are in the ledger at once; the TSV is written after a query, but not more often.
 _WRITTEN_EVERY_S = 60
 
 
@@ -88,12 +89,12 @@ def run(
         int | None, typer.Option(help="First year that --refresh asks again. [default: last year]")
     ] = None,
 ) -> Summary:
-    """Fetch until all labels are full or exhausted; see the module's text.
+    """Fetch until all queries are full or exhausted; see the module's text.
 
     Raises:
         EquigenError: as `Dataset.writing` has it.
         CredentialsError: the service refuses the credentials before any page came.
-        FetchError: not one page could be had. A label that fails later is left for the next run,
+        FetchError: not one page could be had. A query that fails later is left for the next run,
             and so are all that follow when the service asks for a long rest or time is up.
 
     """
@@ -103,7 +104,7 @@ def run(
     settings = context.settings
     this_year = context.now().year
     source = open_named(settings.fetch.source, context.config)
-    labels = settings.fetch.chosen_labels()
+    queries = settings.fetch.chosen_queries()
     years = range(settings.fetch.from_year or this_year, settings.fetch.to_year - 1, -1)
     catalogues: AbstractContextManager[Catalogue | None] = nullcontext()
     if isinstance(source, LocalSource):
@@ -115,22 +116,22 @@ def run(
         if refresh and not isinstance(source, LocalSource):
             first = this_year - 1 if since is None else since
             asked_again = [
-                Query(label, year) for label in labels for year in years if year >= first
+                Search(query, year) for query in queries for year in years if year >= first
             ]
             ledger.start_refresh(map(source.key, asked_again))
         selection = known_albums(context, ledger)
-        wanted = [label for label in labels if selection.missing(label)]
+        wanted = [query for query in queries if selection.missing(query)]
         pages: AbstractContextManager[Pages]
         if catalogue:
             pages = closing(
-                LocalPages(catalogue, ledger, labels=wanted, years=years, bar=context.bar)
+                LocalPages(catalogue, ledger, queries=wanted, years=years, bar=context.bar)
             )
         else:
             pages = _asked_ahead(cast("OnlineSource", source), context, ledger)
         try:
             with pages as opened:
                 plan = _plan(settings.fetch.spread, opened, selection, years)
-                work = _Work(context, source, ledger, opened, plan, selection, labels)
+                work = _Work(context, source, ledger, opened, plan, selection, queries)
                 work.fill_all()
         finally:
             write_pending(context, ledger)
@@ -184,7 +185,7 @@ class _Work:
     pages: Pages
     plan: PagePlan
     selection: Selection
-    labels: tuple[Label, ...]
+    queries: tuple[Query, ...]
     opened: set[PageRef] = field(default_factory=set)
     left: Counter[str] = field(default_factory=Counter)
     taken: Counter[str] = field(default_factory=Counter)
@@ -196,41 +197,41 @@ class _Work:
     written_s: float = 0.0
 
     def fill_all(self) -> None:
-        """Fill label after label; leave one that fails for the next run."""
-        missing = sum(self.selection.missing(label) for label in self.labels)
+        """Fill query after query; leave one that fails for the next run."""
+        missing = sum(self.selection.missing(query) for query in self.queries)
         with self.context.bar("fetch", missing, "album") as bar:
-            for position, label in enumerate(self.labels):
+            for position, query in enumerate(self.queries):
                 try:
-                    self._fill(label, position, bar)
+                    self._fill(query, position, bar)
                 except FetchError as err:
                     trouble = self._with_advice(err)
-                    if not self.pages.answers:  # else other labels may be filled
+                    if not self.pages.answers:  # else other queries may be filled
                         raise trouble from None
-                    self._leave(label, trouble)
-                    self.context.say(f"{label.name}: left for the next run. {trouble}")
+                    self._leave(query, trouble)
+                    self.context.say(f"{query.name}: left for the next run. {trouble}")
                 except (HostRestsError, TimeIsUpError) as err:
-                    self._leave_all(self.labels[position:], err)
+                    self._leave_all(self.queries[position:], err)
                     return
                 self._write_now_and_then()
-                missing -= self.selection.missing(label)
+                missing -= self.selection.missing(query)
                 bar.expect(missing)
 
-    def _leave(self, label: Label, err: EquigenError) -> None:
-        self.failed[label.name] = err
-        message = f"{label.name}: left for the next run. {err}"
-        tell("label left", message, label=label.name, why=str(err))
+    def _leave(self, query: Query, err: EquigenError) -> None:
+        self.failed[query.name] = err
+        message = f"{query.name}: left for the next run. {err}"
+        tell("query left", message, query=query.name, why=str(err))
 
-    def _leave_all(self, labels: Sequence[Label], err: HostRestsError | TimeIsUpError) -> None:
-        """Leave all labels that aren't full, for a reason that concerns all of them."""
-        self.ended_early = "Time is up: labels that aren't full are left for the next run."
+    def _leave_all(self, queries: Sequence[Query], err: HostRestsError | TimeIsUpError) -> None:
+        """Leave all queries that aren't full, for a reason that concerns all of them."""
+        self.ended_early = "Time is up: queries that aren't full are left for the next run."
         if isinstance(err, HostRestsError):
             self.ended_early = str(err)
-            # The time to go on is unknown where labels failed before for another reason.
+            # The time to go on is unknown where queries failed before for another reason.
             if not self.failed:
                 self.resumes_at = datetime.fromtimestamp(err.resumes_at_s, UTC)
-        for label in labels:
-            if self.selection.missing(label):
-                self._leave(label, err)
+        for query in queries:
+            if self.selection.missing(query):
+                self._leave(query, err)
 
     def _write_now_and_then(self) -> None:
         """Write pending rows to the TSV, at most once in `_WRITTEN_EVERY_S`."""
@@ -239,9 +240,9 @@ class _Work:
             write_pending(self.context, self.ledger)
             self.written_s = now_s
 
-    def _fill(self, label: Label, position: int, bar: Bar) -> None:
+    def _fill(self, query: Query, position: int, bar: Bar) -> None:
         try:
-            for ref, most in self.plan.turns(label):
+            for ref, most in self.plan.turns(query):
                 if self.context.time_is_up:
                     msg = "time is up; what was done is kept"
                     raise TimeIsUpError(msg)
@@ -251,7 +252,7 @@ class _Work:
 
     def _use(self, ref: PageRef, most: int, position: int, bar: Bar) -> None:
         """Take at most `most` albums from one page, in the page's order."""
-        label = ref.query.label
+        query = ref.search.query
         listings = self.pages.listings(ref, ahead=lambda: self._ahead(position))
         new = 0 if ref in self.opened else len(listings)
         self.opened.add(ref)
@@ -262,20 +263,20 @@ class _Work:
             if len(taken) == most:
                 break
             used += 1
-            verdict = self.selection.judge(listing, label, year_asked=ref.query.year)
+            verdict = self.selection.judge(listing, query, year_asked=ref.search.year)
             if isinstance(verdict, Skip):
                 self.dropped[verdict] += 1
             else:
                 taken.append(verdict)
         self.pages.use(ref, rows_left=len(listings) - used, taken=taken)
-        self.left[label.name] += new - used
-        self.dropped[_LABEL_FULL] += new - used
-        self.taken[label.name] += len(taken)
-        bar.advance(len(taken), label=label.name, year=ref.query.year)
+        self.left[query.name] += new - used
+        self.dropped[_QUERY_FULL] += new - used
+        self.taken[query.name] += len(taken)
+        bar.advance(len(taken), query=query.name, year=ref.search.year)
 
     def _ahead(self, position: int) -> Iterator[PageRef]:
-        for label in self.labels[position:]:
-            yield from self.plan.ahead(label)
+        for query in self.queries[position:]:
+            yield from self.plan.ahead(query)
 
     def _with_advice(self, err: FetchError) -> EquigenError:
         """Return the error, or a `CredentialsError` with advice where credentials failed."""
@@ -290,21 +291,24 @@ class _Work:
         not_albums = {_NOT_ALBUM: self.pages.others} if self.pages.others else {}
         dropped = {**self.dropped, **not_albums}
         if left := sum(self.left[name] for name in self.failed):
-            dropped |= {_LABEL_FULL: dropped[_LABEL_FULL] - left, _LABEL_LEFT: left}
-        labels = [
+            dropped |= {_QUERY_FULL: dropped[_QUERY_FULL] - left, _QUERY_LEFT: left}
+        queries = [
             (
-                label.name, self.taken[label.name], self.selection.count(label), label.limit,
-                self._state(label),
+                query.name, folder_name(query.label), self.taken[query.name],
+                self.selection.count(query), query.limit, self._state(query),
             )
-            for label in self.labels
+            for query in self.queries
         ]  # fmt: skip
+        labels = Counter[str]()
+        for _, label, _, albums, *_ in queries:
+            labels[label] += albums
         taken = sum(self.taken.values())
         notes = [*self.pages.notes, self.source.licence, *more]
         notes += [
-            f"{label.name}: up to {count:,} results are out of reach, more than the service gives"
+            f"{query.name}: up to {count:,} results are out of reach, more than the service gives"
             " out"
-            for label in self.labels
-            if (count := self.plan.out_of_reach(label))
+            for query in self.queries
+            if (count := self.plan.out_of_reach(query))
         ]
         if self.ended_early:
             notes.append(self.ended_early)
@@ -316,21 +320,22 @@ class _Work:
             rows_in=self.read + self.pages.others,
             rows_out=taken,
             dropped=dropped,
-            put_off=(_LABEL_FULL, _LABEL_LEFT),
+            put_off=(_QUERY_FULL, _QUERY_LEFT),
             facts={
                 "requests": self.pages.answers,
-                "labels": [dict(zip(_OF_LABEL, row, strict=True)) for row in labels],
+                "queries": [dict(zip(_OF_QUERY, row, strict=True)) for row in queries],
+                "labels": dict(labels),
                 "failed": {name: str(err) for name, err in self.failed.items()},
             },
-            table=Table(("label", "new", "albums", "limit", "state"), tuple(labels)),
+            table=Table(("query", "label", "new", "albums", "limit", "state"), tuple(queries)),
             notes=[note for note in notes if note],
             partly=bool(self.failed),
             left=len(self.failed),
-            left_unit="labels",
+            left_unit="queries",
             resumes_at=self.resumes_at,
         )
 
-    def _state(self, label: Label) -> str:
-        if label.name in self.failed:
+    def _state(self, query: Query) -> str:
+        if query.name in self.failed:
             return "left for the next run"
-        return "no more to be had" if self.selection.missing(label) else "full"
+        return "no more to be had" if self.selection.missing(query) else "full"

@@ -32,7 +32,7 @@ from equigen.config.source_settings import (
 from equigen.http.addresses import host_name
 from equigen.http.limits import PrivateAddresses
 from equigen.images.rendering import Check, Fit, ImageFormat, Rendering
-from equigen.labels.taxonomy import Label, builtin_labels
+from equigen.labels.taxonomy import Query, builtin_queries
 from equigen.schema import Group
 
 ENV_PREFIX = "EQUIGEN_"
@@ -59,7 +59,7 @@ class DatasetSettings(SettingsTable):
 
 
 class LabelSettings(SettingsTable):
-    """`[[fetch.label]]`: a label of the user's own; it needs a `genre` or a `style`."""
+    """`[[fetch.label]]`: a query of the user's own; it needs a `genre` or a `style`."""
 
     name: Name
     genre: str = ""
@@ -94,11 +94,11 @@ class FetchSettings(SettingsTable):
         description="recent: newest year first; even: evenly from all years that have albums",
     )
     labels: list[Name] | None = Field(
-        None, description="which labels (default: all)", examples=[["Blues", "Jazz"]]
+        None, description="which queries, or labels (default: all)", examples=[["Blues", "Jazz"]]
     )
     label: list[LabelSettings] = Field(
         default_factory=list,
-        description="labels of your own: [[fetch.label]] tables",
+        description="queries of your own: [[fetch.label]] tables",
         examples=[[{"name": "Ska", "genre": "Reggae", "style": "Ska", "limit": 500}]],
     )
 
@@ -118,31 +118,39 @@ class FetchSettings(SettingsTable):
         if twice := [name for name in own if own.count(name) > 1]:
             msg = f"label: {twice[0]!r} is defined twice"
             raise ValueError(msg)
-        known = [label.name for label in self.known_labels()]
+        known = [name for query in self.known_queries() for name in (query.name, query.label)]
         for name in self.labels or ():
             if name not in known:
                 msg = f"labels: no label is called {name!r}{suggest(name, known)}"
                 raise ValueError(msg)
         return self
 
-    def known_labels(self) -> tuple[Label, ...]:
-        """Return the built-in labels, then those of `[[fetch.label]]`, which may replace them."""
-        own = {table.name: self._as_label(table) for table in self.label}
-        builtin = builtin_labels(genre_limit=self.genre_limit, world_limit=self.world_limit)
-        replaced = [own.pop(label.name, label) for label in builtin]
+    def known_queries(self) -> tuple[Query, ...]:
+        """Return the built-in queries, then those of `[[fetch.label]]`, which may replace them."""
+        own = {table.name: self._as_query(table) for table in self.label}
+        builtin = builtin_queries(genre_limit=self.genre_limit, world_limit=self.world_limit)
+        replaced = [own.pop(query.name, query) for query in builtin]
         return (*replaced, *own.values())
 
-    def chosen_labels(self) -> tuple[Label, ...]:
-        """Return the labels to fill, in the order in which they are filled."""
-        known = {label.name: label for label in self.known_labels()}
-        if self.labels is None:
-            return tuple(known.values())
-        return tuple(known[name] for name in dict.fromkeys(self.labels))
+    def chosen_queries(self) -> tuple[Query, ...]:
+        """Return the queries to fill, in the order in which they are filled.
 
-    def _as_label(self, table: LabelSettings) -> Label:
+        A name that is no query's means all queries of the label.
+        """
+        known = self.known_queries()
+        if self.labels is None:
+            return known
+        named = {query.name: [query] for query in known}
+        asked = (
+            named.get(name) or [query for query in known if query.label == name]
+            for name in self.labels
+        )
+        return tuple(dict.fromkeys(query for queries in asked for query in queries))
+
+    def _as_query(self, table: LabelSettings) -> Query:
         limit = self.genre_limit if table.limit is None else table.limit
-        folder = table.folder or table.name
-        return Label(table.name, table.genre, table.style, limit, folder, genre_name=table.name)
+        label = table.folder or table.name
+        return Query(table.name, table.genre, table.style, limit, label, cell=table.name)
 
 
 class HostSettings(SettingsTable):

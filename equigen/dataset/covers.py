@@ -17,7 +17,7 @@ from equigen.dataset.context import Context
 from equigen.dataset.table import map_table
 from equigen.identity.albums import album_key
 from equigen.identity.pictures import picture_key
-from equigen.labels.taxonomy import folder_of, folders_by_genre
+from equigen.labels.taxonomy import label_of, labels_by_genre
 
 MAX_NAME_BYTES = 255
 _TAG_HEX_DIGITS = 8
@@ -70,9 +70,9 @@ def path_now(path: str) -> str:
     return f"{folder}/{_without_dots(stem)}{dot}{suffix}" if "." in stem else path
 
 
-def folder_name(genre: str) -> str:
-    """Return a genre's folder as one path segment; "_" where nothing of the name can stay."""
-    safe = sanitize_filename(_readable(genre), platform="universal", replacement_text="_")
+def folder_name(label: str) -> str:
+    """Return a label's folder as one path segment; "_" where nothing of the name can stay."""
+    safe = sanitize_filename(_readable(label), platform="universal", replacement_text="_")
     return _cut(safe, MAX_NAME_BYTES) or "_"
 
 
@@ -105,8 +105,8 @@ class WantedCover(NamedTuple):
     """One row's cover: `path` ("Label/name.jpg") is where the layout puts it below a folder.
 
     `picture` is its picture's key, or where the row has no address of a picture the name of its
-    file. `genre` is the row's cell, `label` the folder that the cell stands for. The rest are the
-    row's own cells, "" where the TSV has no such column.
+    file. `genre` is the row's cell, `label` the class that it stands for, named as its folder is.
+    The rest are the row's own cells, "" where the TSV has no such column.
     """
 
     path: str
@@ -138,18 +138,18 @@ def set_of(row: WantedCover, sets: Mapping[str, str]) -> str:
 
 
 def wanted_covers(
-    tsv: Path, folders: Mapping[str, str], *, suffix: str = ".jpg"
+    tsv: Path, labels: Mapping[str, str], *, suffix: str = ".jpg"
 ) -> Iterator[WantedCover]:
     """Yield the cover of each row of the dataset, in file order.
 
-    `folders` maps `genre` cells to folders, as `folders_by_genre` makes it; `suffix` is how the
+    `labels` maps `genre` cells to labels, as `labels_by_genre` makes it; `suffix` is how the
     files end.
 
     Raises:
         MissingInputError, InputError: there is no dataset, or it is broken.
 
     """
-    wanted = _wanted_by(_labels(folders), suffix)
+    wanted = _wanted_by(_labels(labels), suffix)
     for rows in map_table(tsv, COLUMNS, lambda chunk: _with_pictures(chunk.frame)):
         yield from wanted(rows)
 
@@ -161,11 +161,11 @@ def wanted_by(context: Context) -> "Callable[[pl.DataFrame], Iterator[WantedCove
 
 
 def _wanted_by(
-    label_of: Callable[[str], str], suffix: str
+    named: Callable[[str], str], suffix: str
 ) -> Callable[[Iterable[tuple[Any, ...]]], Iterator[WantedCover]]:
     def wanted(rows: Iterable[tuple[Any, ...]]) -> Iterator[WantedCover]:
         for artist, title, genre, url, year, album_id, country, ids, picture, is_bare in rows:
-            label = label_of(genre)
+            label = named(genre)
             file = cover_name(artist, title, album_id=album_id, picture=picture, suffix=suffix)
             yield WantedCover(
                 f"{label}/{file}", f"file:{file}" if is_bare else picture, url, genre, label,
@@ -183,13 +183,13 @@ def _with_pictures(rows: "pl.DataFrame") -> list[tuple[Any, ...]]:
     return rows.select(COLUMNS).with_columns(pictures, are_bare).rows()
 
 
-def _labels(folders: Mapping[str, str]) -> Callable[[str], str]:
-    return cache(lambda genre: folder_name(folder_of(genre, folders)))
+def _labels(labels: Mapping[str, str]) -> Callable[[str], str]:
+    return cache(lambda genre: folder_name(label_of(genre, labels)))
 
 
 def dataset_labels(context: Context) -> Callable[[str], str]:
     """Return the function that names the label of a row by its `genre` cell."""
-    return _labels(folders_by_genre(context.settings.fetch.known_labels()))
+    return _labels(labels_by_genre(context.settings.fetch.known_queries()))
 
 
 def dataset_covers(context: Context) -> Iterator[WantedCover]:
@@ -199,8 +199,8 @@ def dataset_covers(context: Context) -> Iterator[WantedCover]:
         MissingInputError, InputError: there is no dataset, or it is broken.
 
     """
-    folders = folders_by_genre(context.settings.fetch.known_labels())
-    return wanted_covers(context.tsv, folders, suffix=file_suffix(context))
+    labels = labels_by_genre(context.settings.fetch.known_queries())
+    return wanted_covers(context.tsv, labels, suffix=file_suffix(context))
 
 
 def file_suffix(context: Context) -> str:

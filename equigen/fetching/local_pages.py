@@ -1,4 +1,4 @@
-"""Give out the albums of a local source as pages, sorted by label and year."""
+"""Give out the albums of a local source as pages, sorted by query and year."""
 
 import math
 import sqlite3
@@ -10,28 +10,28 @@ from itertools import islice
 
 from equigen.dataset.context import BarMaker
 from equigen.fetching.paging import Extent, PageRef
-from equigen.labels.taxonomy import Label
+from equigen.labels.taxonomy import Query
 from equigen.ledger.ledger import Ledger
 from equigen.schema import Album, Listing
-from equigen.sources.base import Catalogue, Query
+from equigen.sources.base import Catalogue, Search
 
 _PAGE_SIZE = 100
 # The number of albums that are sorted, or written to the ledger, at a time.
 _BATCH = 2000
-# Most albums share their genres and styles with others, so the labels of this many are cached.
+# Most albums share their genres and styles with others, so the queries of this many are cached.
 _CACHED = 50_000
 _TABLE = """
 CREATE TABLE found (
-    label INTEGER NOT NULL, year INTEGER NOT NULL, number INTEGER NOT NULL,
-    PRIMARY KEY (label, year, number)
+    query INTEGER NOT NULL, year INTEGER NOT NULL, number INTEGER NOT NULL,
+    PRIMARY KEY (query, year, number)
 ) WITHOUT ROWID
 """
 
 
 class LocalPages:
-    """Pages of a catalogue: one query a label and year.
+    """Pages of a catalogue: one search a query and year.
 
-    An album is listed under each label that it fits, and under its year; without a known year it is
+    An album is listed under each query that it fits, and under its year; without a known year it is
     listed nowhere. No page is stored from run to run, since the ledger knows the taken albums.
     Close it at the end.
     """
@@ -44,14 +44,14 @@ class LocalPages:
         catalogue: Catalogue,
         ledger: Ledger,
         *,
-        labels: Sequence[Label],
+        queries: Sequence[Query],
         years: Sequence[int],
         bar: BarMaker,
     ) -> None:
         self.answers = 0
         self.others = 0
         self._catalogue, self._ledger = catalogue, ledger
-        self._labels = {label: at for at, label in enumerate(labels)}
+        self._queries = {query: at for at, query in enumerate(queries)}
         self._index = sqlite3.connect("", isolation_level=None)  # a temporary file of SQLite's own
         self._rows: dict[PageRef, list[Listing]] = {}
         self._rows_left: dict[PageRef, int] = {}
@@ -74,27 +74,27 @@ class LocalPages:
         facts = {**self._catalogue.facts, **self._facts}
         return [", ".join(f"{count:,} {what}" for what, count in facts.items() if count)]
 
-    def slices(self, _query: Query) -> Sequence[Query]:
-        """Return (): no query has too many results."""
+    def slices(self, _search: Search) -> Sequence[Search]:
+        """Return (): no search has too many results."""
         return ()
 
-    def extent(self, query: Query) -> Extent:
-        """Return the number of albums under a label and year."""
-        items = self._items[self._at(query)]
+    def extent(self, search: Search) -> Extent:
+        """Return the number of albums under a query and year."""
+        items = self._items[self._at(search)]
         return Extent(items, math.ceil(items / _PAGE_SIZE))
 
     def rows_left(self, ref: PageRef) -> int:
         """Return the number of rows of a page that were not used in this run."""
         if ref in self._rows_left:
             return self._rows_left[ref]
-        items = self._items[self._at(ref.query)]
+        items = self._items[self._at(ref.search)]
         return max(0, min(_PAGE_SIZE, items - (ref.page - 1) * _PAGE_SIZE))
 
     def begun(self, ref: PageRef) -> bool:
         """Tell whether some rows of a page were used in this run."""
         return ref in self._rows_left
 
-    def moved(self, _query: Query) -> Sequence[int]:
+    def moved(self, _search: Search) -> Sequence[int]:
         """Return (): local results don't move."""
         return ()
 
@@ -127,13 +127,13 @@ class LocalPages:
 
     def _sort(self, years: frozenset[int], bar: BarMaker) -> None:
         self._index.execute(_TABLE)
-        if not self._labels:
-            return  # all labels are full
+        if not self._queries:
+            return  # all queries are full
         fits = self._catalogue.fits
 
         @lru_cache(_CACHED)
-        def labels_of(genres: tuple[str, ...], styles: tuple[str, ...]) -> list[int]:
-            return [at for label, at in self._labels.items() if fits(label, genres, styles)]
+        def queries_of(genres: tuple[str, ...], styles: tuple[str, ...]) -> list[int]:
+            return [at for query, at in self._queries.items() if fits(query, genres, styles)]
 
         offers = self._catalogue.offers()
         with bar("sort", self._catalogue.size, "album") as shown:
@@ -141,24 +141,24 @@ class LocalPages:
             while batch := list(islice(offers, _BATCH)):
                 asked = [offer for offer in batch if offer.year in years]
                 rows = [
-                    (label, offer.year, offer.number)
+                    (query, offer.year, offer.number)
                     for offer in asked
-                    for label in labels_of(offer.genres, offer.styles)
+                    for query in queries_of(offer.genres, offer.styles)
                 ]
                 self._index.executemany("INSERT INTO found VALUES (?, ?, ?)", rows)
-                self._facts["of a label and year asked for"] += len({number for *_, number in rows})
-                self._items.update((label, year) for label, year, _ in rows)
+                self._facts["of a query and year asked for"] += len({number for *_, number in rows})
+                self._items.update((query, year) for query, year, _ in rows)
                 self._facts["of no known year"] += sum(not offer.year for offer in batch)
                 shown.advance(len(batch))
             self._index.execute("COMMIT")
 
     def _numbers(self, ref: PageRef) -> list[int]:
         rows = self._index.execute(
-            "SELECT number FROM found WHERE label = ? AND year = ? ORDER BY number"
+            "SELECT number FROM found WHERE query = ? AND year = ? ORDER BY number"
             " LIMIT ? OFFSET ?",
-            (*self._at(ref.query), _PAGE_SIZE, (ref.page - 1) * _PAGE_SIZE),
+            (*self._at(ref.search), _PAGE_SIZE, (ref.page - 1) * _PAGE_SIZE),
         )
         return [number for (number,) in rows]
 
-    def _at(self, query: Query) -> tuple[int, int]:
-        return self._labels.get(query.label, -1), query.year
+    def _at(self, search: Search) -> tuple[int, int]:
+        return self._queries.get(search.query, -1), search.year

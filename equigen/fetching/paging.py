@@ -1,14 +1,14 @@
 """Plan the result pages: their order, those needed next, and those to request again.
 
-A label's pages are walked year by year, from the newest down (`EvenPlan` has another order). A
-query with more results than the service gives out is sliced (Discogs: by country, then by format;
+A query's pages are walked year by year, from the newest down (`EvenPlan` has another order). A
+search with more results than the service gives out is sliced (Discogs: by country, then by format;
 MusicBrainz: by month, then by genre) until each slice is below that limit. Pages are used strictly
 in this order, which depends on the rows used so far alone: so one catalogue gives one dataset, and
 a smaller limit the first albums of a larger one. Pages that are certain to be used are requested
 early.
 
-Results may move while a query is paged through: if some vanish, the rest moves up, and the first
-result of the next page is on a page that was read already. Each page has the query's count of
+Results may move while a search is paged through: if some vanish, the rest moves up, and the first
+result of the next page is on a page that was read already. Each page has the search's count of
 results, so that a change is noticed and earlier pages are read again, once.
 """
 
@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from equigen.errors import HttpStatusError
-from equigen.labels.taxonomy import Label
-from equigen.sources.base import Page, Query
+from equigen.labels.taxonomy import Query
+from equigen.sources.base import Page, Search
 
 NOT_FOUND, FORBIDDEN = 404, 403
 # A year is assumed to have at most this many results more than twice those of the year after it.
@@ -26,16 +26,16 @@ _FEW = 10
 
 @dataclass(frozen=True, slots=True)
 class PageRef:
-    """One page of a query's results, counted from 1; `again` for its second reading."""
+    """One page of a search's results, counted from 1; `again` for its second reading."""
 
-    query: Query
+    search: Search
     page: int
     again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """The numbers of results and pages of a query, as its first page gives them."""
+    """The numbers of results and pages of a search, as its first page gives them."""
 
     items: int
     pages: int
@@ -45,9 +45,9 @@ class Extent:
 class PageState:
     """The state of a page that came.
 
-    `items` is its count of the query's results, `asks` the number of requests for it.
+    `items` is its count of the search's results, `asks` the number of requests for it.
     `is_past_the_end` means that there was no such page. `is_doubted` means that another page of the
-    same query shows one of its results too, so that a further result is on none of them.
+    same search shows one of its results too, so that a further result is on none of them.
     """
 
     items: int
@@ -62,54 +62,56 @@ class PageState:
 class PagePlan:
     """The order of all pages, as far as the pages that came so far decide it.
 
-    `missing(label)` is the number of albums that the label may still take. All fields but that and
+    `missing(query)` is the number of albums that the query may still take. All fields but that and
     `years` are attributes of `PrefetchedPages` or `LocalPages`.
     """
 
     years: Sequence[int]
-    missing: Callable[[Label], int]
+    missing: Callable[[Query], int]
     reach: int
     page_size: int
-    slices: Callable[[Query], Sequence[Query]]
-    extent: Callable[[Query], Extent | None]
+    slices: Callable[[Search], Sequence[Search]]
+    extent: Callable[[Search], Extent | None]
     rows_left: Callable[[PageRef], int | None]
-    moved: Callable[[Query], Sequence[int]]
+    moved: Callable[[Search], Sequence[int]]
 
-    def turns(self, label: Label) -> Iterator[tuple[PageRef, int]]:
+    def turns(self, query: Query) -> Iterator[tuple[PageRef, int]]:
         """Yield the page to use next, and the most albums to take from it: all that are missing.
 
         Before the next turn, they must have been taken, or all rows of the page used.
         """
-        for ref in self.pages(label):
-            missing = self.missing(label)
+        for ref in self.pages(query):
+            missing = self.missing(query)
             if not missing:
                 return
             if self.rows_left(ref) != 0:
                 yield ref, missing
 
-    def pages(self, label: Label) -> Iterator[PageRef]:
-        """Yield the label's pages in order; each must have come before the next is taken."""
+    def pages(self, query: Query) -> Iterator[PageRef]:
+        """Yield the query's pages in order; each must have come before the next is taken."""
         for year in self.years:
-            yield from self.walk(Query(label, year))
+            yield from self.walk(Search(query, year))
 
-    def out_of_reach(self, label: Label) -> int:
-        """Return an upper bound of the label's results that the service doesn't give out."""
-        queries = [Query(label, year) for year in self.years]
-        extents = [(query, self.extent(query)) for query in queries]
-        return sum(each.items - self._within_reach(query, each) for query, each in extents if each)
+    def out_of_reach(self, query: Query) -> int:
+        """Return an upper bound of the query's results that the service doesn't give out."""
+        searches = [Search(query, year) for year in self.years]
+        extents = [(search, self.extent(search)) for search in searches]
+        return sum(
+            each.items - self._within_reach(search, each) for search, each in extents if each
+        )
 
-    def ahead(self, label: Label) -> Iterator[PageRef]:
-        """Yield the pages that didn't come yet and that the label will need, in order.
+    def ahead(self, query: Query) -> Iterator[PageRef]:
+        """Yield the pages that didn't come yet and that the query will need, in order.
 
-        A page is yielded only if all rows before it can't fill the label, so that no request is in
+        A page is yielded only if all rows before it can't fill the query, so that no request is in
         vain. The only guess is that a year has not many more than twice the results of the year
         walked before it.
         """
-        missing, before, last_items = self.missing(label), 0, None
+        missing, before, last_items = self.missing(query), 0, None
         for year in self.years:
             if before >= missing:
                 return
-            root = Query(label, year)
+            root = Search(query, year)
             extent = self.extent(root)
             if extent is not None:
                 yield from self.needed(root, extent, room=missing - before)
@@ -121,7 +123,7 @@ class PagePlan:
                 return
             before += 2 * last_items + _FEW
 
-    def needed(self, root: Query, extent: Extent, *, room: int) -> Iterator[PageRef]:
+    def needed(self, root: Search, extent: Extent, *, room: int) -> Iterator[PageRef]:
         """Yield the pages of a year that didn't come yet and that `room` more albums need."""
         all_needed = extent.items < room
         before = 0
@@ -131,76 +133,76 @@ class PagePlan:
             rows = self.rows_left(ref)
             if rows is None:
                 yield ref
-            if self.extent(ref.query) is None and not all_needed:
+            if self.extent(ref.search) is None and not all_needed:
                 return
             before += self.page_size if rows is None else rows
 
-    def _rows_at_most(self, root: Query, extent: Extent) -> int:
+    def _rows_at_most(self, root: Search, extent: Extent) -> int:
         """Return the most rows that the year can still give."""
         rows = 0
         for ref in self.walk(root):
-            if self.extent(ref.query) is None:
+            if self.extent(ref.search) is None:
                 return extent.items
             left = self.rows_left(ref)
             rows += self.page_size if left is None else left
         return rows
 
-    def walk(self, query: Query) -> Iterator[PageRef]:
-        """Yield the query's pages in order; later ones depend on the pages that came meanwhile."""
-        yield PageRef(query, 1)
-        extent = self.extent(query)
+    def walk(self, search: Search) -> Iterator[PageRef]:
+        """Yield the search's pages in order; later ones depend on the pages that came meanwhile."""
+        yield PageRef(search, 1)
+        extent = self.extent(search)
         if extent is None:
             return
-        slices = self.slices(query) if extent.items > self.reach else ()
+        slices = self.slices(search) if extent.items > self.reach else ()
         for part in slices:
             yield from self.walk(part)
         if slices and self._hold_all(slices, extent.items):
             return
-        # The query isn't sliced, or some of its results are in no slice.
-        yield from self._further(query)
+        # The search isn't sliced, or some of its results are in no slice.
+        yield from self._further(search)
 
-    def _further(self, query: Query) -> Iterator[PageRef]:
+    def _further(self, search: Search) -> Iterator[PageRef]:
         """Yield the pages after the first, then those to read again, each once."""
         page, read_again = 1, set[int]()
         while True:
-            if page < self._last(query):
+            if page < self._last(search):
                 page += 1
-                yield PageRef(query, page)
+                yield PageRef(search, page)
                 continue
-            refs = (PageRef(query, number) for number in range(1, page + 1))
+            refs = (PageRef(search, number) for number in range(1, page + 1))
             all_came = all(self.rows_left(ref) is not None for ref in refs)
-            moved = self.moved(query) if page > 1 and all_came else ()
+            moved = self.moved(search) if page > 1 and all_came else ()
             again = next((each for each in moved if each not in read_again), None)
             if again is None:
                 return
             read_again.add(again)
-            yield PageRef(query, again, again=True)
+            yield PageRef(search, again, again=True)
 
-    def _last(self, query: Query) -> int:
-        extent = self.extent(query)
+    def _last(self, search: Search) -> int:
+        extent = self.extent(search)
         return min(extent.pages, self.reach // self.page_size) if extent else 1
 
-    def _hold_all(self, queries: Sequence[Query], items: int) -> bool:
-        """Tell whether the queries together have all results, as far as their extents are known."""
-        extents = [self.extent(query) for query in queries]
+    def _hold_all(self, searches: Sequence[Search], items: int) -> bool:
+        """Tell whether searches together have all results, as far as their extents are known."""
+        extents = [self.extent(search) for search in searches]
         return None in extents or sum(extent.items for extent in extents if extent) >= items
 
-    def _within_reach(self, query: Query, extent: Extent) -> int:
-        """Return a lower bound of the results that the query or its slices give."""
+    def _within_reach(self, search: Search, extent: Extent) -> int:
+        """Return a lower bound of the results that the search or its slices give."""
         if extent.items <= self.reach:
             return extent.items
-        parts = [(part, self.extent(part)) for part in self.slices(query)]
+        parts = [(part, self.extent(part)) for part in self.slices(search)]
         held = sum(self._within_reach(part, known) for part, known in parts if known)
         return min(extent.items, max(self.reach, held))
 
 
 def rows_expected(items: int, page: int, *, page_size: int, reach: int) -> int:
-    """Return the number of results that a page must have by its own count for the query."""
+    """Return the number of results that a page must have by its own count for the search."""
     return max(0, min(page_size, min(items, reach) - (page - 1) * page_size))
 
 
 def to_read_again(states: Mapping[int, PageState]) -> list[int]:
-    """Return the pages of a query to read again, from the states in the order in which they came.
+    """Return the pages of a search to read again, from the states in the order in which they came.
 
     These are the pages whose count differs from that of the newest page, and those in doubt. If the
     newest one is past the end, only the first page can give the new count. No page is requested

@@ -27,7 +27,7 @@ from equigen.http.client import Client
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import PageUse, StoredPage
 from equigen.schema import Album, Listing
-from equigen.sources.base import OnlineSource, Page, Query
+from equigen.sources.base import OnlineSource, Page, Search
 
 _WORKERS = 8
 # A blank first page is requested twice in a run, in two runs.
@@ -41,8 +41,8 @@ _DEADLINE_CHECK_S = 0.25
 
 
 @dataclass(slots=True)
-class _QueryState:
-    """Everything known of one query.
+class _SearchState:
+    """Everything known of one search.
 
     `pages` has the pages that came, the newest one last; `rows` the rows of some pages in memory.
     `seen` tells on which page an album is, until all pages came. `blank_asks` counts the requests
@@ -102,7 +102,7 @@ class PrefetchedPages:
     both answers are merged. A later page without any result is requested some more times, with
     pauses. What is still short then is accepted: most likely the service counts results that it no
     longer has. A first page that counts results but has none is not accepted, since a service that
-    is ill for an hour would empty a whole label: its label is left for the next run, which accepts
+    is ill for an hour would empty a whole query: its query is left for the next run, which accepts
     the page if it is still the same.
     """
 
@@ -121,7 +121,7 @@ class PrefetchedPages:
         self._client, self._source, self._ledger = client, source, ledger
         self._now, self._is_over = now, is_over
         self._key = cache(source.key)
-        self._states: defaultdict[str, _QueryState] = defaultdict(_QueryState)
+        self._states: defaultdict[str, _SearchState] = defaultdict(_SearchState)
         self._uses: dict[tuple[str, int], PageUse] = {}
         self._taken: list[Album] = []
         self._under_way: dict[PageRef, Future[tuple[StoredPage, bool]]] = {}
@@ -155,9 +155,9 @@ class PrefetchedPages:
         self._client.stop()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def extent(self, query: Query) -> Extent | None:
-        """Return the extent of a query; None before its first page came."""
-        return self._state(query).extent
+    def extent(self, search: Search) -> Extent | None:
+        """Return the extent of a search; None before its first page came."""
+        return self._state(search).extent
 
     def rows_left(self, ref: PageRef) -> int | None:
         """Return the number of unused rows of a page; None before it came."""
@@ -169,13 +169,13 @@ class PrefetchedPages:
         page = self._page(ref)
         return page is not None and page.is_begun
 
-    def moved(self, query: Query) -> Sequence[int]:
+    def moved(self, search: Search) -> Sequence[int]:
         """Return the pages to read again because the results moved since they were read.
 
-        Before all rows of the query are used, these are only the pages that were requested again
+        Before all rows of the search are used, these are only the pages that were requested again
         already, since the new answer replaces the old one.
         """
-        pages = self._state(query).pages
+        pages = self._state(search).pages
         if unused := [number for number, page in pages.items() if page.rows_left]:
             return sorted(number for number in unused if pages[number].asks > 1)
         return to_read_again(pages)
@@ -205,14 +205,14 @@ class PrefetchedPages:
                 self._ask(later)
             self._wait()
             self._collect()
-        rows = self._state(ref.query).rows
+        rows = self._state(ref.search).rows
         if ref.page not in rows:
-            rows[ref.page] = self._ledger.listings(self._key(ref.query), ref.page)
+            rows[ref.page] = self._ledger.listings(self._key(ref.search), ref.page)
         return rows[ref.page][-left:] if left else []
 
     def use(self, ref: PageRef, *, rows_left: int, taken: Sequence[Album]) -> None:
         """Note the albums that were taken from a page, and its number of unused rows."""
-        key, state = self._key(ref.query), self._state(ref.query)
+        key, state = self._key(ref.search), self._state(ref.search)
         self._uses[key, ref.page] = PageUse(key, ref.page, rows_left)
         self._taken += taken
         page = state.pages[ref.page]
@@ -233,11 +233,11 @@ class PrefetchedPages:
         if uses:
             self._ledger.use_pages(uses.values(), taken=taken)
 
-    def _state(self, query: Query) -> _QueryState:
-        return self._states[self._key(query)]
+    def _state(self, search: Search) -> _SearchState:
+        return self._states[self._key(search)]
 
     def _page(self, ref: PageRef) -> PageState | None:
-        page = self._state(ref.query).pages.get(ref.page)
+        page = self._state(ref.search).pages.get(ref.page)
         is_to_come = page and ref.again and page.asks == 1
         return None if is_to_come else page
 
@@ -257,7 +257,7 @@ class PrefetchedPages:
 
     def _ask(self, ref: PageRef) -> None:
         if ref not in self._under_way and ref not in self._failed:
-            asks = self._state(ref.query).asks(ref.page)
+            asks = self._state(ref.search).asks(ref.page)
             self._under_way[ref] = self._pool.submit(self._fetch, ref, asks)
 
     def _forgive(self, ref: PageRef) -> None:
@@ -269,7 +269,7 @@ class PrefetchedPages:
     def _hear_others(self, later: Iterable[PageRef]) -> None:
         """Before the first answer: wait for other pages, to learn whether the service is down.
 
-        One page of each label that wasn't requested yet is requested, too.
+        One page of each query that wasn't requested yet is requested, too.
         """
         if self.answers:
             return
@@ -278,9 +278,9 @@ class PrefetchedPages:
                 del self._under_way[ref]
         self._wait_for_an_answer()
         if not self.answers:
-            asked = {ref.query.label for ref in self._failed}
-            for ref in {ref.query.label: ref for ref in reversed([*later])}.values():
-                if ref.query.label not in asked:
+            asked = {ref.search.query for ref in self._failed}
+            for ref in {ref.search.query: ref for ref in reversed([*later])}.values():
+                if ref.search.query not in asked:
                     self._ask(ref)
             self._wait_for_an_answer()
 
@@ -313,16 +313,16 @@ class PrefetchedPages:
         if self._is_short(page, ref) or page.torn or not page.is_counted:
             page, asks = merge(page, self._answer(ref)), asks + 1
         page = self._waited_for(page, ref)
-        first = self._state(ref.query).extent
+        first = self._state(ref.search).extent
         if first and ref.page > 1 and not page.is_counted:
             page = replace(page, items=first.items, pages=first.pages)
         error = self._blank_error(page, ref) if asks < _MOST_ASKS_OF_BLANK else None
         if error:
             page = Page(items=max(1, page.items), pages=page.pages, listings=(), others=0)
         stored = StoredPage(
-            query=self._key(ref.query),
+            query=self._key(ref.search),
             page=ref.page,
-            year=ref.query.year,
+            year=ref.search.year,
             items=page.items,
             pages=page.pages,
             listings=page.listings,
@@ -333,19 +333,19 @@ class PrefetchedPages:
         self._ledger.store_page(stored, asked_at=self._now().isoformat(timespec="seconds"))
         if error:
             raise error
-        label, year, rows = ref.query.label.name, ref.query.year, len(page.listings)
-        message = f"{label}, {year}, page {ref.page}: {rows} results"
-        tell("page fetched", message, label=label, year=year, page=ref.page, results=rows)
+        query, year, rows = ref.search.query.name, ref.search.year, len(page.listings)
+        message = f"{query}, {year}, page {ref.page}: {rows} results"
+        tell("page fetched", message, query=query, year=year, page=ref.page, results=rows)
         return stored, self._is_short(page, ref)
 
     def _waited_for(self, page: Page, ref: PageRef) -> Page:
         """Request a missing later page again, with pauses.
 
-        Once one page of a query stays missing, its others are accepted at once.
+        Once one page of a search stays missing, its others are accepted at once.
         """
         if ref.page == 1 or not self._is_short(page, ref):
             return page
-        state = self._state(ref.query)
+        state = self._state(ref.search)
         for pause_s in _PAUSES_S:
             if rows_of(page) or state.is_cut_short:
                 return page
@@ -357,11 +357,11 @@ class PrefetchedPages:
 
     def _answer(self, ref: PageRef) -> Page:
         self._raise_if_over()
-        request = self._source.request(ref.query, ref.page)
+        request = self._source.request(ref.search, ref.page)
         try:
             page = self._client.get(
                 request.url,
-                lambda answer: self._source.read(ref.query, answer.body, url=answer.url),
+                lambda answer: self._source.read(ref.search, answer.body, url=answer.url),
                 params=request.params,
             )
             return redact(page, self._client.hide)
@@ -369,7 +369,7 @@ class PrefetchedPages:
             if ref.page == 1 or not is_past_the_end(err):
                 raise
             if err.status == FORBIDDEN:
-                self._state(ref.query).is_cut_short = True
+                self._state(ref.search).is_cut_short = True
             return Page(items=0, pages=0, listings=(), others=0)
 
     def _is_short(self, page: Page, ref: PageRef) -> bool:
@@ -380,10 +380,10 @@ class PrefetchedPages:
         return rows_of(page) < expected
 
     def _blank_error(self, page: Page, ref: PageRef) -> BadBodyError | None:
-        """Return the error of a query's first page that can't be accepted; None if it can."""
+        """Return the error of a search's first page that can't be accepted; None if it can."""
         if ref.page > 1:
             return None
-        url = self._source.request(ref.query, ref.page).url
+        url = self._source.request(ref.search, ref.page).url
         if page.items and not rows_of(page):
             got = f"an empty list, twice, although it counts {page.items:,}"
         elif not page.is_counted and rows_of(page) >= self.page_size:

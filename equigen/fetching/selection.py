@@ -7,7 +7,7 @@ from enum import StrEnum
 from equigen.identity.albums import Identity, names_key
 from equigen.identity.artists import artist_key, parts_of, sides_of
 from equigen.identity.pictures import has_no_cover
-from equigen.labels.taxonomy import Label
+from equigen.labels.taxonomy import Query
 from equigen.schema import Album, Listing
 
 _CASSETTE = "cassette"
@@ -23,25 +23,25 @@ class Skip(StrEnum):
     RHYTHM_AND_BLUES = "Blues that are Rhythm & Blues"
     KNOWN_ALBUM = "album is there already"
     KNOWN_PICTURE = "picture is there already"
-    OTHER_LABEL = "artist belongs to another label"
+    OTHER_QUERY = "artist belongs to another query"
 
 
 @dataclass(slots=True)
 class Selection:
     """The state of the selection: the albums, pictures and artists taken so far.
 
-    The first label that takes an album of an artist owns the artist, in all spellings that have the
+    The first query that takes an album of an artist owns the artist, in all spellings that have the
     same key and under all names of the same id, so the order matters. Each part of a joint credit
-    may be an artist of its own: an album by it, before or later, is of the same label, so that
-    `split` finds nobody in two labels either. The state depends on the `remember` and `judge` calls
-    alone.
+    may be an artist of its own: an album by it, before or later, is of the same query, so that
+    `split` finds nobody in two queries either. The state depends on the `remember` and `judge`
+    calls alone.
     """
 
     _ids: set[str] = field(default_factory=set)
     _albums: set[str] = field(default_factory=set)
     _pictures: set[str] = field(default_factory=set)
     _owners: dict[str, str] = field(default_factory=dict)
-    _labels_of_parts: dict[str, set[str]] = field(default_factory=dict)
+    _genres_of_parts: dict[str, set[str]] = field(default_factory=dict)
     _counts: Counter[str] = field(default_factory=Counter)
     _years: Counter[tuple[str, int]] = field(default_factory=Counter)
     _last_index: Counter[str] = field(default_factory=Counter)
@@ -63,7 +63,7 @@ class Selection:
         for artist in _artists(identity):
             self._owners.setdefault(artist, identity.genre)
         for part in parts_of(identity.artist):
-            self._labels_of_parts.setdefault(part, set()).add(identity.genre)
+            self._genres_of_parts.setdefault(part, set()).add(identity.genre)
         genre = identity.genre
         self._counts[genre] += in_dataset
         self._years[genre, year] += in_dataset
@@ -73,25 +73,25 @@ class Selection:
         """Tell whether an album of this id was ever taken."""
         return album_id in self._ids
 
-    def missing(self, label: Label) -> int:
-        """Return the number of albums that the label may still take."""
-        return max(0, label.limit - self._counts[label.genre_name])
+    def missing(self, query: Query) -> int:
+        """Return the number of albums that the query may still take."""
+        return max(0, query.limit - self._counts[query.cell])
 
-    def count(self, label: Label) -> int:
-        """Return the number of the label's albums in the dataset."""
-        return self._counts[label.genre_name]
+    def count(self, query: Query) -> int:
+        """Return the number of the query's albums in the dataset."""
+        return self._counts[query.cell]
 
-    def count_of_year(self, label: Label, year: int) -> int:
-        """Return the number of the label's albums of a year in the dataset."""
-        return self._years[label.genre_name, year]
+    def count_of_year(self, query: Query, year: int) -> int:
+        """Return the number of the query's albums of a year in the dataset."""
+        return self._years[query.cell, year]
 
-    def judge(self, listing: Listing, label: Label, *, year_asked: int) -> Album | Skip:
-        """Take the listing as the label's next album, or return the reason to skip it.
+    def judge(self, listing: Listing, query: Query, *, year_asked: int) -> Album | Skip:
+        """Take the listing as the query's next album, or return the reason to skip it.
 
         The quota isn't checked here, but by `missing`. An unknown year becomes `year_asked`.
         """
-        identity = Identity.of(listing, label.genre_name)
-        if skip := _unfit(listing, label) or self._taken(identity):
+        identity = Identity.of(listing, query.cell)
+        if skip := _unfit(listing, query) or self._taken(identity):
             return skip
         album_index = self._last_index[identity.genre] + 1
         year = listing.year or str(year_asked)
@@ -106,9 +106,9 @@ class Selection:
             return Skip.KNOWN_PICTURE
         artists = _artists(identity)
         named = [*artists, *parts_of(identity.artist)]
-        labels = {self._owners.get(artist, identity.genre) for artist in named}
-        labels.update(*(self._labels_of_parts.get(artist, ()) for artist in artists))
-        return Skip.OTHER_LABEL if labels - {identity.genre} else None
+        genres = {self._owners.get(artist, identity.genre) for artist in named}
+        genres.update(*(self._genres_of_parts.get(artist, ()) for artist in artists))
+        return Skip.OTHER_QUERY if genres - {identity.genre} else None
 
 
 def _artists(identity: Identity) -> list[str]:
@@ -117,7 +117,7 @@ def _artists(identity: Identity) -> list[str]:
     return [*([key] if key else ()), *sides_of(identity.artist), *identity.artist_ids]
 
 
-def _unfit(listing: Listing, label: Label) -> Skip | None:
+def _unfit(listing: Listing, query: Query) -> Skip | None:
     if any(_CASSETTE in value.casefold() for value in listing.formats):
         return Skip.CASSETTE
     if has_no_cover(listing.image_url):
@@ -125,6 +125,6 @@ def _unfit(listing: Listing, label: Label) -> Skip | None:
     if not listing.artist and not listing.title:
         return Skip.NAMELESS
     styles = {style.casefold() for style in listing.styles}
-    if label.name == "Blues" and _RHYTHM_AND_BLUES in styles:
+    if query.name == "Blues" and _RHYTHM_AND_BLUES in styles:
         return Skip.RHYTHM_AND_BLUES
     return None

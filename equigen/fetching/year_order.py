@@ -1,4 +1,4 @@
-"""Fill a label's quota evenly from all years, instead of from the newest ones."""
+"""Fill a query's quota evenly from all years, instead of from the newest ones."""
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
@@ -7,15 +7,15 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from equigen.fetching.paging import PagePlan, PageRef
-from equigen.labels.taxonomy import Label
-from equigen.sources.base import Query
+from equigen.labels.taxonomy import Query
+from equigen.sources.base import Search
 
 
 @dataclass(slots=True)
 class _Year:
     """A year, its place in the order, and its first page that has or may have rows."""
 
-    query: Query
+    search: Search
     place: int
     walk: Iterator[PageRef]
     ref: PageRef | None
@@ -34,19 +34,19 @@ class EvenPlan(PagePlan):
     """The even order: the next album is of the year with the fewest, among years with results.
 
     Of several such years, one whose page is begun already comes first, since it costs no request;
-    else the first in the order of `spread_out`. `albums(label, year)` is the number of the label's
+    else the first in the order of `spread_out`. `albums(query, year)` is the number of the query's
     albums of a year, `begun(ref)` tells whether rows were used.
     """
 
-    albums: Callable[[Label, int], int]
+    albums: Callable[[Query, int], int]
     begun: Callable[[PageRef], bool]
-    _years: dict[Label, list[_Year]] = field(default_factory=dict)
+    _years: dict[Query, list[_Year]] = field(default_factory=dict)
 
-    def turns(self, label: Label) -> Iterator[tuple[PageRef, int]]:
+    def turns(self, query: Query) -> Iterator[tuple[PageRef, int]]:
         """Yield one album after another."""
-        years = self._years_of(label)
+        years = self._years_of(query)
         queue = [_YearStanding(0, asks_anew=False, place=year.place) for year in years]
-        while queue and self.missing(label):
+        while queue and self.missing(query):
             year = years[queue[0].place]
             ref = self._page(year)
             if ref is None:
@@ -59,14 +59,14 @@ class EvenPlan(PagePlan):
                 continue
             yield ref, 1
 
-    def ahead(self, label: Label) -> Iterator[PageRef]:
+    def ahead(self, query: Query) -> Iterator[PageRef]:
         """Yield the pages that the years need for their certain share.
 
         The share is that of each year if all years have enough results; with fewer it grows. The
-        only guess is that the results of a year's query are of that year.
+        only guess is that the results of a year's search are of that year.
         """
-        missing = self.missing(label)
-        pages = [(year, ref) for year in self._years_of(label) if (ref := self._page(year))]
+        missing = self.missing(query)
+        pages = [(year, ref) for year in self._years_of(query) if (ref := self._page(year))]
         if not missing or not pages:
             return
         standings = [(self._standing(year, ref), year) for year, ref in pages]
@@ -79,19 +79,19 @@ class EvenPlan(PagePlan):
         for standing, year in behind:
             yield from self._needed(year, room=share - standing.albums)
 
-    def out_of_reach(self, label: Label) -> int:
-        """Return an upper bound as the plan does; 0 for a label that is full."""
-        return PagePlan.out_of_reach(self, label) if self.missing(label) else 0
+    def out_of_reach(self, query: Query) -> int:
+        """Return an upper bound as the plan does; 0 for a query that is full."""
+        return PagePlan.out_of_reach(self, query) if self.missing(query) else 0
 
     def _needed(self, year: _Year, *, room: int) -> Iterator[PageRef]:
-        extent = self.extent(year.query)
+        extent = self.extent(year.search)
         if extent is None:
-            yield PageRef(year.query, 1)
+            yield PageRef(year.search, 1)
         elif year.ref is None or (self.rows_left(year.ref) or 0) < room:
-            yield from self.needed(year.query, extent, room=room)
+            yield from self.needed(year.search, extent, room=room)
 
     def _standing(self, year: _Year, ref: PageRef) -> _YearStanding:
-        albums = self.albums(year.query.label, year.query.year)
+        albums = self.albums(year.search.query, year.search.year)
         return _YearStanding(albums, not self.begun(ref), year.place)
 
     def _page(self, year: _Year) -> PageRef | None:
@@ -100,14 +100,14 @@ class EvenPlan(PagePlan):
             year.ref = next(year.walk, None)
         return year.ref
 
-    def _years_of(self, label: Label) -> list[_Year]:
-        if label not in self._years:
-            queries = [Query(label, year) for year in spread_out(self.years)]
-            self._years[label] = [
-                _Year(query, place, walk := self.walk(query), next(walk))
-                for place, query in enumerate(queries)
+    def _years_of(self, query: Query) -> list[_Year]:
+        if query not in self._years:
+            searches = [Search(query, year) for year in spread_out(self.years)]
+            self._years[query] = [
+                _Year(search, place, walk := self.walk(search), next(walk))
+                for place, search in enumerate(searches)
             ]
-        return self._years[label]
+        return self._years[query]
 
 
 def spread_out(years: Sequence[int]) -> list[int]:

@@ -1,22 +1,22 @@
-"""Match MusicBrainz genres and tags to labels: https://musicbrainz.org/genres.
+"""Match MusicBrainz genres and tags to queries: https://musicbrainz.org/genres.
 
 MusicBrainz has some 2,000 genres, in small letters, and tags are any words of users. Each belongs
-to at most one label of the table in `musicbrainz_tags.toml`:
+to at most one query of the table in `musicbrainz_tags.toml`:
 
-1. A whole name of the table belongs to its label, spelt with "and", "&" or "'n'", and with or
+1. A whole name of the table belongs to its query, spelt with "and", "&" or "'n'", and with or
    without apostrophes and "!".
 2. Otherwise the last word names the music: "blues rock" is rock, "folk metal" is metal, "jazz rap"
-   is rap. These words are the label's `heads`; the longest match wins.
+   is rap. These words are the query's `heads`; the longest match wins.
 3. If the last word is no head, the first one counts, as in Romance languages: "salsa dura" is
    salsa, "cumbia villera" is Latin. All other words must be ones that genres are made of: the
    table's `modifiers`, and the words of its heads and names. So "white house" is no house. The
    last one is none of `never_last`: "jazz age" is no music.
 4. Heads that are words of other things as well, the table's `ambiguous` ones ("house", "country",
    "club"), count by themselves and in whole names: "deep house", but not "opera house".
-5. A tag of several genres, "alternative/indie rock", belongs to the label of those that have one;
+5. A tag of several genres, "alternative/indie rock", belongs to the query of those that have one;
    if these differ, as in "rock/pop", it belongs to none.
 
-Labels outside the table, such as a user's own, match by words, as a search on Discogs does. They
+Queries outside the table, such as a user's own, match by words, as a search on Discogs does. They
 use their style if they have one, since MusicBrainz has no genre above its genres.
 """
 
@@ -28,7 +28,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from equigen.labels.taxonomy import Label, finds
+from equigen.labels.taxonomy import Query, finds
 
 _GAPS = re.compile(r"[\s_-]+")
 _AND = re.compile(r"&|['\u2019]?\bn\b['\u2019]?")
@@ -41,7 +41,7 @@ _DATA = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="ut
 
 
 class Row(NamedTuple):
-    """The genres of a label: words with which they end or begin, and whole names."""
+    """The genres of a query: words with which they end or begin, and whole names."""
 
     heads: tuple[str, ...]
     names: tuple[str, ...] = ()
@@ -50,27 +50,27 @@ class Row(NamedTuple):
 TABLE: Mapping[str, Row] = MappingProxyType(
     {
         asked: Row(tuple(row["heads"]), tuple(row.get("names", ())))
-        for asked, row in _DATA["label"].items()
+        for asked, row in _DATA["query"].items()
     }
 )
 
 
-def fits(label: Label, genres: Sequence[str]) -> bool:
-    """Tell whether an album of these MusicBrainz genres or tags matches the label."""
-    asked = asked_by(label)
+def fits(query: Query, genres: Sequence[str]) -> bool:
+    """Tell whether an album of these MusicBrainz genres or tags matches the query."""
+    asked = asked_by(query)
     if asked in TABLE:
         return any(row_of(genre) == asked for genre in genres)
     return finds(asked, genres)
 
 
-def asked_by(label: Label) -> str:
-    """Return a label's search term: its style, or its genre where it has none."""
-    return label.style or label.genre
+def asked_by(query: Query) -> str:
+    """Return a query's search term: its style, or its genre where it has none."""
+    return query.style or query.genre
 
 
 @lru_cache(maxsize=_CACHED)
 def row_of(genre: str) -> str:
-    """Return the search term of the label that a genre belongs to; "" for none."""
+    """Return the search term of the query that a genre belongs to; "" for none."""
     if _SEVERAL in genre:
         rows = {row_of(part) for part in genre.split(_SEVERAL)} - {""}
         return rows.pop() if len(rows) == 1 else ""
@@ -90,15 +90,15 @@ def _is_genre(head: tuple[str, ...], rest: tuple[str, ...]) -> bool:
     return head in _HEADS and (not rest or head not in _AMBIGUOUS) and {*rest} <= _KNOWN
 
 
-def phrases(label: Label) -> tuple[str, ...]:
-    """Return search phrases of a label, one of which is in each genre of its row.
+def phrases(query: Query) -> tuple[str, ...]:
+    """Return search phrases of a query, one of which is in each genre of its row.
 
-    A search for them also finds other genres. A label without a row has none. A phrase with "and"
+    A search for them also finds other genres. A query without a row has none. A phrase with "and"
     is repeated in each of its spellings, which the search treats as different words.
     """
     # The search can't find a head joined to other words ("blues'n'soul", "rock_grunge"), or an
     # "and" joined to one side ("drum'n bass") or by curly apostrophes.
-    row = TABLE.get(asked_by(label), Row(()))
+    row = TABLE.get(asked_by(query), Row(()))
     heads = [_words(head) for head in row.heads]
     rest = (name for name in row.names if not any(_holds(_words(name), head) for head in heads))
     asked = (spelt for phrase in (*row.heads, *rest) for spelt in _spellings(phrase))
@@ -124,7 +124,7 @@ def _holds(words: tuple[str, ...], part: tuple[str, ...]) -> bool:
 
 
 _NAMES = {_words(name): asked for asked, row in TABLE.items() for name in row.names}
-_NAMES |= {_words(name): "" for name in _DATA["unlabelled"]}
+_NAMES |= {_words(name): "" for name in _DATA["of_no_query"]}
 _HEADS = {_words(head): asked for asked, row in TABLE.items() for head in row.heads}
 _KNOWN = {word for name in _DATA["modifiers"] for word in _words(name)}
 _AMBIGUOUS = {_words(head) for head in _DATA["ambiguous"]}

@@ -1,6 +1,6 @@
-"""Define labels: the built-in ones, their folders, and the albums that match them.
+"""Define queries: the built-in ones, their labels, and the albums that match them.
 
-The built-in labels are in `taxonomy.toml`.
+The built-in queries are in `taxonomy.toml`.
 """
 
 import re
@@ -12,77 +12,77 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-WORLD_FOLDER = "World"
+_WORLD = "World"
 _WORLD_SUFFIX = " (World)"
 _BUILTIN = Path(__file__).with_suffix(".toml")
 _WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
-    """A class of the dataset: its search terms, quota, folder, and genre cell.
+class Query:
+    """What is asked for: its search terms, its quota, and the label that it belongs to.
 
-    `name` is unique; `genre_name` is the value of the TSV's `genre` column; `folder` is the
-    directory below the images folder; `limit` is in albums. At least one of `genre` and `style` is
-    set; where both are, an album must have both.
+    `name` is unique; `cell` is the value of the TSV's `genre` column; `label` is the class, whose
+    folder has its name made safe; `limit` is in albums. At least one of `genre` and `style`, the
+    source's own words, is set; where both are, an album must have both.
     """
 
     name: str
     genre: str
     style: str
     limit: int
-    folder: str
-    genre_name: str
+    label: str
+    cell: str
 
 
-def builtin_labels(*, genre_limit: int, world_limit: int) -> tuple[Label, ...]:
-    """Return the 24 built-in labels in the order in which they are filled.
+def builtin_queries(*, genre_limit: int, world_limit: int) -> tuple[Query, ...]:
+    """Return the 24 built-in queries in the order in which they are filled.
 
-    Both limits are in albums a label. World styles share the folder `World` and have
-    "<style> (World)" as their genre, but each has a limit of its own.
+    Both limits are in albums a query. World styles share the label `World` and have
+    "<style> (World)" as their genre cell, but each has a limit of its own.
     """
-    labels = []
+    queries = []
     for table in _builtin_tables():
         name, is_world = table["name"], table.get("world", False)
-        labels.append(
-            Label(
+        queries.append(
+            Query(
                 name=name,
                 genre=table.get("genre", ""),
                 style=table.get("style", ""),
                 limit=world_limit if is_world else genre_limit,
-                folder=WORLD_FOLDER if is_world else name,
-                genre_name=name + _WORLD_SUFFIX if is_world else name,
+                label=_WORLD if is_world else name,
+                cell=name + _WORLD_SUFFIX if is_world else name,
             )
         )
-    return tuple(labels)
+    return tuple(queries)
 
 
 @cache
 def _builtin_tables() -> Sequence[Mapping[str, Any]]:
-    tables: list[dict[str, Any]] = tomllib.loads(_BUILTIN.read_text(encoding="utf-8"))["labels"]
+    tables: list[dict[str, Any]] = tomllib.loads(_BUILTIN.read_text(encoding="utf-8"))["queries"]
     return tables
 
 
-def folders_by_genre(labels: Sequence[Label]) -> Mapping[str, str]:
-    """Return the folder of each label's genre cell, for `folder_of`."""
-    return MappingProxyType({label.genre_name: label.folder for label in labels})
+def labels_by_genre(queries: Sequence[Query]) -> Mapping[str, str]:
+    """Return the label of each query's genre cell, for `label_of`."""
+    return MappingProxyType({query.cell: query.label for query in queries})
 
 
-def folder_of(genre_name: str, folders: Mapping[str, str]) -> str:
-    """Return the folder for albums of a genre cell, not yet made safe as a path.
+def label_of(genre: str, labels: Mapping[str, str]) -> str:
+    """Return the label of a genre cell, not yet made safe as a folder.
 
-    Cells of no label, in rows edited by hand or made by other tools, keep their own name, except
+    Cells of no query, in rows edited by hand or made by other tools, keep their own name, except
     that "<style> (World)" is always `World`.
     """
-    if genre_name in folders:
-        return folders[genre_name]
-    return WORLD_FOLDER if genre_name.endswith(_WORLD_SUFFIX) else genre_name
+    if genre in labels:
+        return labels[genre]
+    return _WORLD if genre.endswith(_WORLD_SUFFIX) else genre
 
 
-def fits(label: Label, genres: Sequence[str], styles: Sequence[str]) -> bool:
-    """Tell whether Discogs' search for the label finds an album of these genres and styles."""
-    return (not label.genre or finds(label.genre, genres)) and (
-        not label.style or finds(label.style, styles)
+def fits(query: Query, genres: Sequence[str], styles: Sequence[str]) -> bool:
+    """Tell whether Discogs' search for the query finds an album of these genres and styles."""
+    return (not query.genre or finds(query.genre, genres)) and (
+        not query.style or finds(query.style, styles)
     )
 
 

@@ -25,7 +25,7 @@ from equigen.config.settings import FetchSettings
 from equigen.dataset.context import Context
 from equigen.errors import UsageError
 from equigen.http.limits import HostPolicy
-from equigen.labels.taxonomy import Label
+from equigen.labels.taxonomy import Query
 from equigen.plugins import Plugin, find_plugins
 from equigen.schema import Listing
 
@@ -56,14 +56,14 @@ def _read_int(digits: str) -> int | float:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """A query to a source: one label in one year, or a slice of it.
+class Search:
+    """A search to a source: one query in one year, or a slice of it.
 
-    `country` and `format` are "" where the query isn't sliced by them; `part` is the slice of a
+    `country` and `format` are "" where the search isn't sliced by them; `part` is the slice of a
     source that slices by something else, in words of its own.
     """
 
-    label: Label
+    query: Query
     year: int
     country: str = ""
     format: str = ""
@@ -82,7 +82,7 @@ class Request:
 class Page:
     """One page of results.
 
-    `items` and `pages` are the service's counts for the whole query; `listings` are the page's
+    `items` and `pages` are the service's counts for the whole search; `listings` are the page's
     albums in its order. `others` counts results that are no albums (artists, labels, damaged rows),
     `torn` those among the results that lack required fields. `is_counted` is false where the
     service gave no count. A repeated request may give a better page.
@@ -136,7 +136,7 @@ class OnlineSource(Service, Protocol):
 
     @property
     def reach(self) -> int:
-        """The most results of one query that the service gives out."""
+        """The most results of one search that the service gives out."""
         ...
 
     @property
@@ -144,19 +144,19 @@ class OnlineSource(Service, Protocol):
         """The number of results of a full page."""
         ...
 
-    def key(self, query: Query) -> str:
-        """Return the ledger's key of a query; it must never change."""
+    def key(self, search: Search) -> str:
+        """Return the ledger's key of a search; it must never change."""
         ...
 
-    def slices(self, query: Query) -> Sequence[Query]:
-        """Slice a query that has too many results; return () where it can't be sliced."""
+    def slices(self, search: Search) -> Sequence[Search]:
+        """Slice a search that has too many results; return () where it can't be sliced."""
         ...
 
-    def request(self, query: Query, page: int) -> Request:
+    def request(self, search: Search, page: int) -> Request:
         """Return the request for a page."""
         ...
 
-    def read(self, query: Query, body: bytes, *, url: str) -> Page:
+    def read(self, search: Search, body: bytes, *, url: str) -> Page:
         """Turn an answer's body into a page.
 
         Raises:
@@ -167,7 +167,7 @@ class OnlineSource(Service, Protocol):
 
 
 class Offer(NamedTuple):
-    """An album of a catalogue: its number there, and the fields that decide its label.
+    """An album of a catalogue: its number there, and the fields that decide its query.
 
     `year` is 0 where it isn't known.
     """
@@ -199,8 +199,8 @@ class Catalogue(Protocol):
         """Return some albums in full, in the order of their numbers."""
         ...
 
-    def fits(self, label: Label, genres: Sequence[str], styles: Sequence[str]) -> bool:
-        """Tell whether an offer with these genres and styles belongs to the label."""
+    def fits(self, query: Query, genres: Sequence[str], styles: Sequence[str]) -> bool:
+        """Tell whether an offer with these genres and styles belongs to the query."""
         ...
 
 

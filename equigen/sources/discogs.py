@@ -18,7 +18,7 @@ from equigen.errors import BadBodyError, ConfigError, CredentialsError
 from equigen.http.limits import HostPolicy, is_loopback
 from equigen.identity.pictures import has_no_cover, picture_key
 from equigen.schema import MAX_CELL_CHARS, Listing, safe_text, short_text
-from equigen.sources.base import Advice, Page, Query, Request, read_json
+from equigen.sources.base import Advice, Page, Request, Search, read_json
 
 SETTINGS: Final = ("discogs.entity",)
 
@@ -64,24 +64,24 @@ class Discogs:
     reach: int = _REACH
     page_size: int = _PAGE_SIZE
 
-    def key(self, query: Query) -> str:
-        """Return the query's parameters without host, page and page size."""
-        return json.dumps(["discogs", *self._params(query)], ensure_ascii=False)
+    def key(self, search: Search) -> str:
+        """Return the search's parameters without host, page and page size."""
+        return json.dumps(["discogs", *self._params(search)], ensure_ascii=False)
 
-    def slices(self, query: Query) -> Sequence[Query]:
-        """Slice a query by country, and that of a country by format."""
-        if not query.country:
-            return [replace(query, country=country) for country in COUNTRIES]
-        if not query.format:
-            return [replace(query, format=name) for name in FORMATS]
+    def slices(self, search: Search) -> Sequence[Search]:
+        """Slice a search by country, and that of a country by format."""
+        if not search.country:
+            return [replace(search, country=country) for country in COUNTRIES]
+        if not search.format:
+            return [replace(search, format=name) for name in FORMATS]
         return ()
 
-    def request(self, query: Query, page: int) -> Request:
+    def request(self, search: Search, page: int) -> Request:
         """Return the request for a page of 100 results with `format=album`."""
         paging = (("per_page", str(_PAGE_SIZE)), ("page", str(page)))
-        return Request(f"{self.base_url}/database/search", (*self._params(query), *paging))
+        return Request(f"{self.base_url}/database/search", (*self._params(search), *paging))
 
-    def read(self, query: Query, body: bytes, *, url: str) -> Page:
+    def read(self, search: Search, body: bytes, *, url: str) -> Page:
         """Turn a search answer into a page; unexpected or missing fields never break it.
 
         Raises:
@@ -101,7 +101,7 @@ class Discogs:
                 url, f"{len(results):,} results, though it was asked for {_PAGE_SIZE}"
             )
         listings = [listing for result in results if (listing := _listing(result))]
-        if query.format:
+        if search.format:
             # With two format parameters, the service may apply only one of them.
             listings = [item for item in listings if _is_album(item)]
         pagination = answer.get("pagination")
@@ -157,15 +157,15 @@ class Discogs:
         same = (address for address in found if picture_key(address) == picture)
         return next(same, found[0] if found else "")
 
-    def _params(self, query: Query) -> list[tuple[str, str]]:
+    def _params(self, search: Search) -> list[tuple[str, str]]:
         asked = [
             ("type", "" if self.entity == "all" else self.entity),
-            ("genre", query.label.genre),
-            ("style", query.label.style),
-            ("year", str(query.year)),
+            ("genre", search.query.genre),
+            ("style", search.query.style),
+            ("year", str(search.year)),
             ("format", "album"),
-            ("format", query.format),
-            ("country", query.country),
+            ("format", search.format),
+            ("country", search.country),
         ]
         return [(name, value) for name, value in asked if value]
 

@@ -19,7 +19,7 @@ from equigen.dataset.context import Context
 from equigen.dumps.files import Kind, dumps_among, dumps_folder, dumps_of, files_in
 from equigen.dumps.index import LINKS, MASTERS, RELEASES, facts_of, index_of, reading
 from equigen.identity.pictures import front_url, has_no_cover
-from equigen.labels.taxonomy import Label, fits
+from equigen.labels.taxonomy import Query, fits
 from equigen.schema import Listing, split_list
 from equigen.sources.base import Catalogue, LocalSource, Offer
 
@@ -87,9 +87,9 @@ class DumpedMasters:
         """Return some masters in full, in the order of their ids."""
         return [self._listing(*row) for row in self.db.execute(_LISTINGS, (json.dumps(numbers),))]
 
-    def fits(self, label: Label, genres: Sequence[str], styles: Sequence[str]) -> bool:
-        """Tell whether Discogs' own search would find the album for the label."""
-        return fits(label, genres, styles)
+    def fits(self, query: Query, genres: Sequence[str], styles: Sequence[str]) -> bool:
+        """Tell whether Discogs' own search would find the album for the query."""
+        return fits(query, genres, styles)
 
     def _listing(self, number: int, artist: str, title: str, year: int, *more: str) -> Listing:
         genres, styles, country, formats, picture, artist_ids, mbid = more

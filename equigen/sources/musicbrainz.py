@@ -20,7 +20,7 @@ from equigen.errors import BadBodyError, ConfigError
 from equigen.http.limits import HostPolicy
 from equigen.identity.pictures import front_url
 from equigen.labels.musicbrainz_tags import asked_by, fits, phrases
-from equigen.labels.taxonomy import Label, words_of
+from equigen.labels.taxonomy import Query, words_of
 from equigen.schema import Listing, split_list
 from equigen.sources.base import (
     Advice,
@@ -28,8 +28,8 @@ from equigen.sources.base import (
     LocalSource,
     Offer,
     Page,
-    Query,
     Request,
+    Search,
     Source,
     read_json,
 )
@@ -66,33 +66,33 @@ class MusicBrainz:
     reach: int = _REACH
     page_size: int = _PAGE_SIZE
 
-    def key(self, query: Query) -> str:
-        """Return the label's search term, year and slice; not its tags, whose table may grow."""
-        asked = ["musicbrainz", asked_by(query.label), str(query.year), query.part]
+    def key(self, search: Search) -> str:
+        """Return the query's search term, year and slice; not its tags, whose table may grow."""
+        asked = ["musicbrainz", asked_by(search.query), str(search.year), search.part]
         return json.dumps(asked, ensure_ascii=False)
 
-    def slices(self, query: Query) -> Sequence[Query]:
-        """Slice a query by month, and that of a month by the label's phrases."""
-        month, _, phrase = query.part.partition(" ")
-        asked = phrases(query.label)
+    def slices(self, search: Search) -> Sequence[Search]:
+        """Slice a search by month, and that of a month by the query's phrases."""
+        month, _, phrase = search.part.partition(" ")
+        asked = phrases(search.query)
         if not month:
-            return [replace(query, part=each) for each in _MONTHS]
+            return [replace(search, part=each) for each in _MONTHS]
         if phrase or len(asked) < 2:  # noqa: PLR2004  (one phrase can't be sliced)
             return ()
-        return [replace(query, part=f"{month} {each}") for each in asked]
+        return [replace(search, part=f"{month} {each}") for each in asked]
 
-    def request(self, query: Query, page: int) -> Request:
+    def request(self, search: Search, page: int) -> Request:
         """Return the request for a page of 100 results."""
         params = (
-            ("query", _lucene(query)),
+            ("query", _lucene(search)),
             ("fmt", "json"),
             ("limit", str(_PAGE_SIZE)),
             ("offset", str((page - 1) * _PAGE_SIZE)),
         )
         return Request(f"{self.base_url}/release-group", params)
 
-    def read(self, query: Query, body: bytes, *, url: str) -> Page:
-        """Turn a search answer into a page of the label's albums.
+    def read(self, search: Search, body: bytes, *, url: str) -> Page:
+        """Turn a search answer into a page of the query's albums.
 
         The search matches words, so each result is matched again by the rules for the dump.
 
@@ -115,7 +115,7 @@ class MusicBrainz:
         listings = tuple(
             _listing(album, self.archive)
             for album in albums
-            if album and fits(query.label, split_list(album.genres))
+            if album and fits(search.query, split_list(album.genres))
         )
         count = answer.get("count")
         known = isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _MOST
@@ -156,9 +156,9 @@ class DumpedGroups:
         )
         return [_listing(GroupRow(*row), self.archive) for row in rows]
 
-    def fits(self, label: Label, genres: Sequence[str], _styles: Sequence[str]) -> bool:
-        """Tell whether an album has a genre of the label."""
-        return fits(label, genres)
+    def fits(self, query: Query, genres: Sequence[str], _styles: Sequence[str]) -> bool:
+        """Tell whether an album has a genre of the query."""
+        return fits(query, genres)
 
 
 def open_source(config: Config) -> Source:
@@ -218,21 +218,21 @@ def _listing(album: GroupRow, archive: CoverArtSettings) -> Listing:
     )
 
 
-def _lucene(query: Query) -> str:
-    """Return the query in Lucene's syntax."""
-    month, _, phrase = query.part.partition(" ")
-    date = f"{query.year:04}" + (f"-{month}" if month else "")
+def _lucene(search: Search) -> str:
+    """Return the search in Lucene's syntax."""
+    month, _, phrase = search.part.partition(" ")
+    date = f"{search.year:04}" + (f"-{month}" if month else "")
     clauses = ["primarytype:album", f"firstreleasedate:{date}"]
-    if tags := _quoted([phrase]) if phrase else _tags(query.label):
+    if tags := _quoted([phrase]) if phrase else _tags(search.query):
         clauses.append(f"tag:({tags})")
     return " AND ".join(clauses)
 
 
-def _tags(label: Label) -> str:
-    asked = phrases(label)
-    # A label without a row in the table needs all its words in one tag; the search can only require
+def _tags(query: Query) -> str:
+    asked = phrases(query)
+    # A query without a row in the table needs all its words in one tag; the search can only require
     # each word in some tag.
-    return _quoted(asked) if asked else _quoted(sorted(words_of(asked_by(label))), " AND ")
+    return _quoted(asked) if asked else _quoted(sorted(words_of(asked_by(query))), " AND ")
 
 
 def _quoted(texts: Sequence[str], between: str = " OR ") -> str:

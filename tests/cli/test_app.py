@@ -166,8 +166,8 @@ def test_settings_come_in_layers(tmp_path: Path) -> None:
         def jazz(*flags: str, env: dict[str, str]) -> int:
             done = equigen("fetch", "--json", *flags, cwd=tmp_path, env=base | env)
             assert done.returncode == 0, done.stderr
-            (label,) = from_json(done.stdout)["labels"]
-            return int(label["limit"])
+            (query,) = from_json(done.stdout)["queries"]
+            return int(query["limit"])
 
         assert jazz(env={}) == 1
         (tmp_path / ".env").write_text("EQUIGEN_FETCH__GENRE_LIMIT=2\n")

@@ -69,4 +69,4 @@ def test_what_is_commented_out_can_be_switched_on(tmp_path: Path) -> None:
     fetch = load(file).settings.fetch
     assert fetch.labels == ["Blues", "Jazz"]
     assert fetch.from_year == 2026
-    assert fetch.known_labels()[-1].limit == 500
+    assert fetch.known_queries()[-1].limit == 500

@@ -7,7 +7,7 @@ from support import make_context, read_rows, write_rows
 
 from equigen.commands import dedupe
 from equigen.fetching.selection import Selection, Skip
-from equigen.labels.taxonomy import builtin_labels
+from equigen.labels.taxonomy import builtin_queries
 from equigen.schema import Album, Listing
 
 SIGNED = "https://i.discogs.com/{}/rs:fit/g:sm/q:90/h:600/w:600/{}.jpeg"
@@ -70,7 +70,7 @@ def test_spellings_of_one_album_are_one(
     """Artists have one key, and titles differ in what is folded; `fetch` takes one of them too."""
     rows = [(*one, "https://a.example/1"), (*other, "https://a.example/2")]
     assert run_dedupe(tmp_path, *rows) == rows[:1]
-    selection, label = Selection(), builtin_labels(genre_limit=3, world_limit=2)[0]
+    selection, label = Selection(), builtin_queries(genre_limit=3, world_limit=2)[0]
     nothing: tuple[str, ...] = ()
     verdicts = [
         selection.judge(

@@ -131,9 +131,9 @@ def test_limits_raised_step_by_step_never_ask_a_page_twice(
 def test_a_label_that_runs_out_says_so(tmp_path: Path, sandbox: Sandbox) -> None:
     """A limit beyond the catalogue takes what there is and ends well."""
     summary = run_fetch(tmp_path, sandbox, limit=5000, labels=["Flamenco"])
-    labels = summary.as_json()["labels"]
-    assert isinstance(labels, list)
-    (state,) = labels
+    queries = summary.as_json()["queries"]
+    assert isinstance(queries, list)
+    (state,) = queries
     assert state["state"] == "no more to be had"
     assert state["albums"] == summary.rows_out < 5000
     assert not summary.partly

@@ -79,7 +79,7 @@ def test_years_that_have_less_give_all_and_the_others_share_the_rest(tmp_path: P
         summary = fetch_evenly(tmp_path, sandbox, 5000, labels=["Jazz"])
         assert max(pages_asked(sandbox.log).values()) == 1
     assert years_of(tmp_path).total() == 492
-    assert "no more to be had" in str(summary.facts["labels"])
+    assert "no more to be had" in str(summary.facts["queries"])
 
 
 def test_few_albums_are_spread_over_the_range_and_cost_a_request_each(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_a_label_that_fails_is_left_and_all_results_are_accounted_for(tmp_path: 
         assert summary.rows_out == 50 + 100 + 50
         sandbox.hook = lambda hit: Reply(500) if hit.query.get("year") == ["2010"] else None
         left = fetch_evenly(tmp_path / "other", sandbox, 30, **settings)
-        assert left.dropped["left for later (with its label)"] == 50 - left.rows_out == 49
+        assert left.dropped["left for later (with its query)"] == 50 - left.rows_out == 49
         sandbox.hook = None
         assert not fetch_evenly(tmp_path, sandbox, 250, **settings).partly
         assert max(pages_asked(sandbox.log).values()) <= 2  # two datasets

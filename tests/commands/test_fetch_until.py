@@ -52,7 +52,7 @@ def test_no_further_page_is_asked_once_time_is_up(tmp_path: Path) -> None:
         asked_before = len(sandbox.log)
         assert 12 <= asked_before < 12 + WORKERS
         assert cut_off.partly
-        assert (cut_off.left, cut_off.left_unit) == (_left(cut_off), "labels")
+        assert (cut_off.left, cut_off.left_unit) == (_left(cut_off), "queries")
         assert cut_off.left > 0
         assert cut_off.resumes_at is None, "a run can go on at once"
         assert any("Time is up" in note for note in cut_off.notes)
@@ -66,7 +66,7 @@ def test_no_further_page_is_asked_once_time_is_up(tmp_path: Path) -> None:
 
 
 def _left(summary: Summary) -> int:
-    states = summary.facts["labels"]
+    states = summary.facts["queries"]
     assert isinstance(states, list)
     return sum(state["state"] == "left for the next run" for state in states)
 
@@ -96,4 +96,4 @@ def test_a_host_that_rests_says_when_to_go_on(tmp_path: Path) -> None:
         found = fetch.run(replace(context, clock=time.clock()))
     assert found.left == len(SOME)
     assert found.resumes_at == datetime.fromtimestamp(1_009_000, UTC)
-    assert found.line().endswith("; partly done: 5 labels left, go on after 1970-01-12 16:17 UTC")
+    assert found.line().endswith("; partly done: 5 queries left, go on after 1970-01-12 16:17 UTC")

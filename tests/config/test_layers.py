@@ -14,7 +14,7 @@ from support import examples
 from equigen.config.layers import Config, load
 from equigen.config.settings import DownloadSettings, Settings, SplitSettings, defaults
 from equigen.errors import ConfigError, MissingInputError
-from equigen.labels.taxonomy import Label, builtin_labels
+from equigen.labels.taxonomy import Query, builtin_queries
 
 Load = Callable[..., Config]
 ENV = "EQUIGEN_FETCH__GENRE_LIMIT"
@@ -451,20 +451,20 @@ def test_labels_of_ones_own_join_the_built_in_ones(load_from: Load) -> None:
         style = "Zouk"
         folder = "Islands"
     """
-    every = load_from(toml).settings.fetch.chosen_labels()
-    assert every[:24] == builtin_labels(genre_limit=10, world_limit=1_200)
+    every = load_from(toml).settings.fetch.chosen_queries()
+    assert every[:24] == builtin_queries(genre_limit=10, world_limit=1_200)
     assert every[24:] == (
-        Label("Ska", "Reggae", "Ska", 500, folder="Ska", genre_name="Ska"),
-        Label("Zouk", "", "Zouk", 10, folder="Islands", genre_name="Zouk"),
+        Query("Ska", "Reggae", "Ska", 500, label="Ska", cell="Ska"),
+        Query("Zouk", "", "Zouk", 10, label="Islands", cell="Zouk"),
     )
 
 
 def test_a_built_in_label_may_be_replaced_in_its_place(load_from: Load) -> None:
     """A table with a known name changes that label and keeps its turn."""
     toml = '[[fetch.label]]\nname = "Jazz"\nstyle = "Bop"\nlimit = 0'
-    labels = load_from(toml).settings.fetch.chosen_labels()
+    labels = load_from(toml).settings.fetch.chosen_queries()
     assert len(labels) == 24
-    assert labels[3] == Label("Jazz", "", "Bop", 0, folder="Jazz", genre_name="Jazz")
+    assert labels[3] == Query("Jazz", "", "Bop", 0, label="Jazz", cell="Jazz")
 
 
 def test_labels_may_be_chosen(load_from: Load) -> None:
@@ -477,8 +477,8 @@ def test_labels_may_be_chosen(load_from: Load) -> None:
         style = "Ska"
     """
     fetch = load_from(toml).settings.fetch
-    assert [label.name for label in fetch.chosen_labels()] == ["Ska", "Jazz", "Blues"]
-    assert len(fetch.known_labels()) == 25
+    assert [label.name for label in fetch.chosen_queries()] == ["Ska", "Jazz", "Blues"]
+    assert len(fetch.known_queries()) == 25
 
 
 def test_credentials_come_from_the_environment(

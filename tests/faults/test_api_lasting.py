@@ -57,7 +57,7 @@ def check_label_is_left(folder: Path, label: str, spoil: Spoil, **settings: obje
         check_adds_up(first)
         assert first.partly
         assert list(first.facts["failed"]) == [label]  # type: ignore[call-overload]
-        assert "left for the next run" in str(first.facts["labels"])
+        assert "left for the next run" in str(first.facts["queries"])
         for said in first.facts["failed"].values():  # type: ignore[attr-defined]
             assert len(said) < 600
             assert len(said.splitlines()) == 1

@@ -25,10 +25,10 @@ from support import examples
 
 from equigen.dataset.tsv import reading_tsv, write_tsv
 from equigen.fetching.selection import Selection
-from equigen.labels.taxonomy import builtin_labels
+from equigen.labels.taxonomy import builtin_queries
 from equigen.sandbox.handlers import Reply
 from equigen.schema import COLUMNS, Album
-from equigen.sources.base import Query
+from equigen.sources.base import Search
 from equigen.sources.discogs import Discogs
 
 SPREADS = ["recent", "even"]
@@ -238,10 +238,10 @@ def test_any_page_becomes_rows_that_are_read_back(
     tmp_path_factory: pytest.TempPathFactory, results: list[Any], pagination: object
 ) -> None:
     """Any JSON page gives listings or counts others; what is taken is read back as written."""
-    label = next(x for x in builtin_labels(genre_limit=9, world_limit=9) if x.name == "Jazz")
+    label = next(x for x in builtin_queries(genre_limit=9, world_limit=9) if x.name == "Jazz")
     source = Discogs("http://127.0.0.1", "all", "T/1", {})
     body = json.dumps({"pagination": pagination, "results": results}).encode()
-    page = source.read(Query(label, 2020), body, url="http://127.0.0.1/database/search")
+    page = source.read(Search(label, 2020), body, url="http://127.0.0.1/database/search")
     assert len(page.listings) + page.others == len(results)
     assert 0 <= page.torn <= len(results)
     selection = Selection()

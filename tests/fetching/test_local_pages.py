@@ -10,12 +10,12 @@ from support import silent_bar
 
 from equigen.fetching.local_pages import LocalPages
 from equigen.fetching.paging import PageRef
-from equigen.labels.taxonomy import Label, builtin_labels, fits
+from equigen.labels.taxonomy import Query, builtin_queries, fits
 from equigen.ledger.ledger import Ledger
 from equigen.schema import Album, Listing
-from equigen.sources.base import Offer, Query
+from equigen.sources.base import Offer, Search
 
-LABELS = {label.name: label for label in builtin_labels(genre_limit=500, world_limit=500)}
+LABELS = {label.name: label for label in builtin_queries(genre_limit=500, world_limit=500)}
 YEARS = range(2020, 1999, -1)
 
 
@@ -41,7 +41,7 @@ class Held:
         self.asked += numbers
         return [listing(number) for number in numbers]
 
-    def fits(self, label: Label, genres: Sequence[str], styles: Sequence[str]) -> bool:
+    def fits(self, label: Query, genres: Sequence[str], styles: Sequence[str]) -> bool:
         """Tell it as Discogs does."""
         return fits(label, genres, styles)
 
@@ -77,7 +77,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 def pages_of(ledger: Ledger, held: Held, *names: str) -> closing[LocalPages]:
     """Return the pages of a catalogue for some labels."""
     labels = [LABELS[name] for name in names]
-    return closing(LocalPages(held, ledger, labels=labels, years=YEARS, bar=silent_bar))
+    return closing(LocalPages(held, ledger, queries=labels, years=YEARS, bar=silent_bar))
 
 
 def test_an_album_stands_under_each_label_it_fits_and_its_year(ledger: Ledger) -> None:
@@ -85,7 +85,7 @@ def test_an_album_stands_under_each_label_it_fits_and_its_year(ledger: Ledger) -
     held = Held([offer(1), offer(2, 2011), Offer(3, 2010, ("Rock",), ("Heavy Metal", "Rock"))])
     with pages_of(ledger, held, "Jazz", "Metal", "Rock") as pages:
         counts = {
-            (name, year): pages.extent(Query(LABELS[name], year)).items
+            (name, year): pages.extent(Search(LABELS[name], year)).items
             for name in ("Jazz", "Metal", "Rock", "Pop")
             for year in (2010, 2011)
         }
@@ -100,12 +100,12 @@ def test_an_album_stands_under_each_label_it_fits_and_its_year(ledger: Ledger) -
 def test_pages_hold_a_hundred_each_in_the_order_of_numbers(ledger: Ledger) -> None:
     """The order of the offers makes no difference."""
     held = Held([offer(number) for number in range(250, 0, -1)])
-    query = Query(LABELS["Jazz"], 2010)
+    search = Search(LABELS["Jazz"], 2010)
     with pages_of(ledger, held, "Jazz") as pages:
-        assert (pages.extent(query).items, pages.extent(query).pages) == (250, 3)
-        rows = [pages.rows_left(PageRef(query, page)) for page in (1, 2, 3, 4)]
+        assert (pages.extent(search).items, pages.extent(search).pages) == (250, 3)
+        rows = [pages.rows_left(PageRef(search, page)) for page in (1, 2, 3, 4)]
         assert rows == [100, 100, 50, 0]
-        third = pages.listings(PageRef(query, 3), ahead=lambda: ())
+        third = pages.listings(PageRef(search, 3), ahead=lambda: ())
     assert [each.album_id for each in third] == [f"discogs:m{n}" for n in range(201, 251)]
     assert held.asked == list(range(201, 251))
 
@@ -114,16 +114,16 @@ def test_what_has_no_year_or_one_that_is_not_asked_for_stands_nowhere(ledger: Le
     """It is counted in the notes, where its year isn't known."""
     held = Held([offer(1, 0), offer(2, 1999), offer(3, 2021), offer(4, 2000)], {"masters": 7})
     with pages_of(ledger, held, "Jazz") as pages:
-        items = [pages.extent(Query(LABELS["Jazz"], year)).items for year in (0, 1999, 2021, 2000)]
+        items = [pages.extent(Search(LABELS["Jazz"], year)).items for year in (0, 1999, 2021, 2000)]
         assert items == [0, 0, 0, 1]
-        told = "7 masters, 1 of a label and year asked for, 1 of no known year"
+        told = "7 masters, 1 of a query and year asked for, 1 of no known year"
         assert pages.notes == [told]
 
 
 def test_a_page_goes_on_where_it_was_left(ledger: Ledger) -> None:
     """A fill that takes evenly from all years comes back to a page many times."""
     held = Held([offer(number) for number in range(1, 6)])
-    ref = PageRef(Query(LABELS["Jazz"], 2010), 1)
+    ref = PageRef(Search(LABELS["Jazz"], 2010), 1)
     with pages_of(ledger, held, "Jazz") as pages:
         assert not pages.begun(ref)
         first = pages.listings(ref, ahead=lambda: ())
@@ -138,7 +138,7 @@ def test_a_page_goes_on_where_it_was_left(ledger: Ledger) -> None:
 
 def test_what_was_taken_is_in_the_ledger_once_it_is_settled(ledger: Ledger) -> None:
     """In order, and once; a run that is killed afterwards has not lost it."""
-    ref = PageRef(Query(LABELS["Jazz"], 2010), 1)
+    ref = PageRef(Search(LABELS["Jazz"], 2010), 1)
     with pages_of(ledger, Held([offer(1), offer(2)]), "Jazz") as pages:
         taken = [
             Album(each, album_index=at, genre="Jazz", year="2010")
@@ -160,4 +160,4 @@ def test_where_nothing_is_wanted_nothing_is_read(ledger: Ledger) -> None:
             pytest.fail("read for nothing")
 
     with pages_of(ledger, Unread([offer(1)])) as pages:
-        assert pages.extent(Query(LABELS["Jazz"], 2010)).items == 0
+        assert pages.extent(Search(LABELS["Jazz"], 2010)).items == 0

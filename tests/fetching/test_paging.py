@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from support import examples
 
 from equigen.fetching.paging import Extent, PagePlan, PageRef
-from equigen.labels.taxonomy import builtin_labels
-from equigen.sources.base import Query
+from equigen.labels.taxonomy import builtin_queries
+from equigen.sources.base import Search
 
-JAZZ = builtin_labels(genre_limit=1, world_limit=1)[3]
+JAZZ = builtin_queries(genre_limit=1, world_limit=1)[3]
 PAGE_SIZE = 2
 REACH = 6
 COUNTRIES = ("US", "UK")
@@ -30,12 +30,12 @@ class Item:
     good: bool
 
 
-def slices(query: Query) -> Sequence[Query]:
+def slices(search: Search) -> Sequence[Search]:
     """Cut by country, then by format, as a source does."""
-    if not query.country:
-        return [replace(query, country=country) for country in COUNTRIES]
-    if not query.format:
-        return [replace(query, format=name) for name in FORMATS]
+    if not search.country:
+        return [replace(search, country=country) for country in COUNTRIES]
+    if not search.format:
+        return [replace(search, format=name) for name in FORMATS]
     return ()
 
 
@@ -47,31 +47,31 @@ class Catalogue:
     extents_are_known: bool = False
     came: dict[PageRef, int] = field(default_factory=dict)
 
-    def results(self, query: Query) -> list[Item]:
-        """Return all that a query finds."""
+    def results(self, search: Search) -> list[Item]:
+        """Return all that a search finds."""
         return [
             item
             for item in self.items
-            if item.year == query.year
-            and query.country in {"", item.country}
-            and query.format in {"", *item.formats}
+            if item.year == search.year
+            and search.country in {"", item.country}
+            and search.format in {"", *item.formats}
         ]
 
     def rows(self, ref: PageRef) -> list[Item]:
         """Return what a page shows; beyond its reach the service shows nothing."""
         assert ref.page <= max(1, REACH // PAGE_SIZE), "a page that the service refuses"
         start = (ref.page - 1) * PAGE_SIZE
-        return self.results(ref.query)[start : start + PAGE_SIZE]
+        return self.results(ref.search)[start : start + PAGE_SIZE]
 
     def fetch(self, ref: PageRef) -> None:
         """Let a page come."""
         self.came.setdefault(ref, len(self.rows(ref)))
 
-    def extent(self, query: Query) -> Extent | None:
-        """Return a query's extent once its first page came."""
-        if not self.extents_are_known and PageRef(query, 1) not in self.came:
+    def extent(self, search: Search) -> Extent | None:
+        """Return a search's extent once its first page came."""
+        if not self.extents_are_known and PageRef(search, 1) not in self.came:
             return None
-        count = len(self.results(query))
+        count = len(self.results(search))
         return Extent(count, math.ceil(count / PAGE_SIZE))
 
     def plan(self, years: Sequence[int], *, missing: int = 0) -> PagePlan:
@@ -111,7 +111,7 @@ def said(refs: Sequence[PageRef]) -> list[str]:
     return [
         " ".join(
             part
-            for part in (str(r.query.year), r.query.country, r.query.format, str(r.page))
+            for part in (str(r.search.year), r.search.country, r.search.format, str(r.page))
             if part
         )
         for r in refs
@@ -123,17 +123,17 @@ def test_years_go_down_and_pages_up() -> None:
     items = [*several(2001, {"US": 5}, formats=("CD",)), *several(1999, {"US": 3}, formats=())]
     refs = walk(Catalogue(tuple(items)), range(2001, 1998, -1))
     assert said(refs) == ["2001 1", "2001 2", "2001 3", "2000 1", "1999 1", "1999 2"]
-    assert {ref.query.label for ref in refs} == {JAZZ}
+    assert {ref.search.query for ref in refs} == {JAZZ}
 
 
 def test_as_many_results_as_the_service_gives_out_are_not_cut() -> None:
-    """A query is cut only when it has more results than can be had."""
+    """A search is cut only when it has more results than can be had."""
     items = several(2001, {"US": REACH}, formats=("CD",))
     assert said(walk(Catalogue(tuple(items)), [2001])) == ["2001 1", "2001 2", "2001 3"]
 
 
 def test_more_results_are_cut_by_country() -> None:
-    """Countries that together hold all results stand for the query's further pages."""
+    """Countries that together hold all results stand for the search's further pages."""
     items = several(2001, {"US": 4, "UK": 3}, formats=("CD",))
     expected = ["2001 1", "2001 US 1", "2001 US 2", "2001 UK 1", "2001 UK 2"]
     assert said(walk(Catalogue(tuple(items)), [2001])) == expected
@@ -179,7 +179,7 @@ def test_a_slice_that_can_be_cut_no_further_is_walked_to_its_reach() -> None:
 
 
 def test_results_in_no_slice_are_looked_for_in_the_query_itself() -> None:
-    """If the slices don't add up, the query's own pages are walked as far as they go."""
+    """If the slices don't add up, the search's own pages are walked as far as they go."""
     items = several(2001, {"US": 4, "Oz?": 5}, formats=("CD",))
     assert said(walk(Catalogue(tuple(items)), [2001])) == [
         "2001 1",
@@ -214,7 +214,7 @@ def test_a_full_label_needs_no_page() -> None:
 def test_pages_behind_enough_rows_wait() -> None:
     """A page is asked for early only if the rows before it can't fill the label."""
     catalogue = Catalogue(tuple(several(2001, {"US": 6}, formats=("CD",))), extents_are_known=True)
-    catalogue.fetch(PageRef(Query(JAZZ, 2001), 1))
+    catalogue.fetch(PageRef(Search(JAZZ, 2001), 1))
     plans = {missing: catalogue.plan([2001], missing=missing) for missing in (2, 3, 4, 5)}
     found = {missing: said(list(plan.ahead(JAZZ))) for missing, plan in plans.items()}
     assert found == {
@@ -228,7 +228,7 @@ def test_pages_behind_enough_rows_wait() -> None:
 def test_pages_that_came_are_not_asked_again() -> None:
     """A page that is there already, also with all its rows used, is passed over."""
     catalogue = Catalogue(tuple(several(2001, {"US": 6}, formats=("CD",))))
-    first = PageRef(Query(JAZZ, 2001), 1)
+    first = PageRef(Search(JAZZ, 2001), 1)
     catalogue.fetch(first)
     catalogue.came[first] = 0
     assert said(list(catalogue.plan([2001], missing=9).ahead(JAZZ))) == ["2001 2", "2001 3"]

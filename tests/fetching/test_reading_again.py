@@ -3,10 +3,10 @@
 import pytest
 
 from equigen.fetching.paging import Extent, PagePlan, PageState, rows_expected, to_read_again
-from equigen.labels.taxonomy import builtin_labels
-from equigen.sources.base import Query
+from equigen.labels.taxonomy import builtin_queries
+from equigen.sources.base import Search
 
-JAZZ = builtin_labels(genre_limit=1, world_limit=1)[3]
+JAZZ = builtin_queries(genre_limit=1, world_limit=1)[3]
 
 
 @pytest.mark.parametrize(
@@ -50,8 +50,8 @@ def test_pages_that_disagree_with_the_last_one_are_read_again(
 
 def test_pages_to_be_read_again_come_after_all_others_and_once() -> None:
     """Also where the first one, read again, tells of a page more than there was."""
-    query = Query(JAZZ, 2001)
-    extents = {query: Extent(4, 2)}
+    search = Search(JAZZ, 2001)
+    extents = {search: Extent(4, 2)}
     moved: list[int] = [1, 2]
     plan = PagePlan(
         years=[2001],
@@ -67,5 +67,5 @@ def test_pages_to_be_read_again_come_after_all_others_and_once() -> None:
     for ref in plan.pages(JAZZ):
         refs.append((ref.page, ref.again))
         if ref.again and ref.page == 1:
-            extents[query] = Extent(5, 3)
+            extents[search] = Extent(5, 3)
     assert refs == [(1, False), (2, False), (1, True), (3, False), (2, True)]

@@ -11,10 +11,10 @@ from equigen.fetching.selection import Selection, Skip
 from equigen.identity.albums import Identity, names_key
 from equigen.identity.artists import artist_key, artists_by_credit
 from equigen.identity.pictures import picture_key
-from equigen.labels.taxonomy import Label, builtin_labels
+from equigen.labels.taxonomy import Query, builtin_queries
 from equigen.schema import Album, Listing
 
-LABELS = {label.name: label for label in builtin_labels(genre_limit=3, world_limit=2)}
+LABELS = {label.name: label for label in builtin_queries(genre_limit=3, world_limit=2)}
 BLUES, JAZZ, SALSA = LABELS["Blues"], LABELS["Jazz"], LABELS["Salsa"]
 LISTING = Listing(
     artist="Nina Simone",
@@ -53,7 +53,7 @@ def test_an_ordinary_album_is_taken_as_it_is() -> None:
 
 
 def test_an_album_without_a_year_has_the_year_that_was_asked() -> None:
-    """A year that the source doesn't know is the one of the query that found it."""
+    """A year that the source doesn't know is the one of the search that found it."""
     album = taken(Selection().judge(replace(LISTING, year=""), JAZZ, year_asked=1999))
     assert album.year == "1999"
 
@@ -115,7 +115,7 @@ def test_an_artist_belongs_to_the_first_label_that_takes_an_album() -> None:
     """An artist's further albums go to the same label only."""
     selection = Selection()
     taken(selection.judge(other(1, artist="Nina"), JAZZ, year_asked=1999))
-    assert selection.judge(other(2, artist="Nina"), BLUES, year_asked=1999) is Skip.OTHER_LABEL
+    assert selection.judge(other(2, artist="Nina"), BLUES, year_asked=1999) is Skip.OTHER_QUERY
     taken(selection.judge(other(3, artist="Nina"), JAZZ, year_asked=1999))
 
 
@@ -123,7 +123,7 @@ def test_an_artist_is_recognised_under_marks() -> None:
     """Both "Nina (2)" and "Nina*" are cleaned to "Nina", and so owned as Nina."""
     selection = Selection()
     taken(selection.judge(other(1, artist="Nina (2)"), JAZZ, year_asked=1999))
-    assert selection.judge(other(2, artist="Nina*"), BLUES, year_asked=1999) is Skip.OTHER_LABEL
+    assert selection.judge(other(2, artist="Nina*"), BLUES, year_asked=1999) is Skip.OTHER_QUERY
     twice = other(3, artist="Nina", title="Title 1")
     assert selection.judge(twice, JAZZ, year_asked=1999) is Skip.KNOWN_ALBUM
 
@@ -150,7 +150,7 @@ def test_an_artist_in_two_spellings_belongs_to_one_label(
         selection.remember(identity, album_index=1, in_dataset=True)
     else:
         taken(selection.judge(other(1, artist=first), JAZZ, year_asked=1999))
-    assert selection.judge(other(2, artist=second), BLUES, year_asked=1999) is Skip.OTHER_LABEL
+    assert selection.judge(other(2, artist=second), BLUES, year_asked=1999) is Skip.OTHER_QUERY
     taken(selection.judge(other(3, artist=second), JAZZ, year_asked=1999))
 
 
@@ -176,7 +176,7 @@ def test_a_joint_album_is_of_the_label_of_its_artists(
         selection.remember(identity, album_index=1, in_dataset=True)
     else:
         taken(selection.judge(other(1, artist=first), JAZZ, year_asked=1999))
-    assert selection.judge(other(2, artist=second), BLUES, year_asked=1999) is Skip.OTHER_LABEL
+    assert selection.judge(other(2, artist=second), BLUES, year_asked=1999) is Skip.OTHER_QUERY
     taken(selection.judge(other(3, artist=second), JAZZ, year_asked=1999))
 
 
@@ -186,7 +186,7 @@ def test_who_is_in_joint_albums_of_two_labels_alone_belongs_to_neither() -> None
     taken(selection.judge(other(1, artist="A1 & B1"), JAZZ, year_asked=1999))
     taken(selection.judge(other(2, artist="A1 & C1"), BLUES, year_asked=1999))
     for label in (JAZZ, BLUES, SALSA):
-        assert selection.judge(other(3, artist="A1"), label, year_asked=1999) is Skip.OTHER_LABEL
+        assert selection.judge(other(3, artist="A1"), label, year_asked=1999) is Skip.OTHER_QUERY
     taken(selection.judge(other(4, artist="B1"), JAZZ, year_asked=1999))
 
 
@@ -201,7 +201,7 @@ def test_an_artist_of_one_id_belongs_to_one_label(*, in_an_earlier_run: bool) ->
     else:
         taken(selection.judge(first, JAZZ, year_asked=1999))
     second = replace(other(2, artist="Eunice"), artist_ids=ids)
-    assert selection.judge(second, BLUES, year_asked=1999) is Skip.OTHER_LABEL
+    assert selection.judge(second, BLUES, year_asked=1999) is Skip.OTHER_QUERY
     third = replace(other(3, artist="Eunice"), artist_ids=ids[:1])
     taken(selection.judge(third, BLUES, year_asked=1999))
 
@@ -236,7 +236,7 @@ def test_nobody_belongs_to_no_label(nobody: str) -> None:
 
 
 @pytest.mark.parametrize("label", [JAZZ, BLUES])
-def test_nothing_is_taken_twice(label: Label) -> None:
+def test_nothing_is_taken_twice(label: Query) -> None:
     """Neither the id, nor artist and title, nor the picture may be there already."""
     selection = Selection()
     first = other(1, artist="Various")
@@ -368,7 +368,7 @@ CANDIDATES = st.lists(
 @given(CANDIDATES)
 @examples(120)
 def test_what_was_taken_fits_together(
-    candidates: list[tuple[Listing, Label, bool]],
+    candidates: list[tuple[Listing, Query, bool]],
 ) -> None:
     """However albums come, also over two runs, none is there twice and artists stay apart."""
     selection, albums = Selection(), list[Album]()
@@ -390,7 +390,7 @@ def test_what_was_taken_fits_together(
     owners = {(key, album.genre) for album in albums for key in artists[album.listing.artist]}
     assert len({artist for artist, _ in owners}) == len(owners)
     for label in (BLUES, JAZZ, SALSA):
-        indexes = [album.album_index for album in albums if album.genre == label.genre_name]
+        indexes = [album.album_index for album in albums if album.genre == label.cell]
         assert indexes == list(range(1, len(indexes) + 1))
         assert selection.count(label) == len(indexes)
     assert all(len(album.year) == 4 for album in albums)

@@ -15,10 +15,10 @@ from support import examples
 
 from equigen.fetching.paging import Extent, PagePlan, PageRef
 from equigen.fetching.year_order import EvenPlan, even_share, spread_out
-from equigen.labels.taxonomy import Label, builtin_labels
-from equigen.sources.base import Query
+from equigen.labels.taxonomy import Query, builtin_queries
+from equigen.sources.base import Search
 
-JAZZ = builtin_labels(genre_limit=1, world_limit=1)[3]
+JAZZ = builtin_queries(genre_limit=1, world_limit=1)[3]
 PAGE_SIZE = 3
 NEWEST = 2009
 
@@ -42,14 +42,14 @@ class Service:
 
     def rows(self, ref: PageRef) -> Sequence[bool]:
         """Return what a page shows."""
-        of_year = self.years[NEWEST - ref.query.year]
+        of_year = self.years[NEWEST - ref.search.year]
         return of_year[(ref.page - 1) * PAGE_SIZE : ref.page * PAGE_SIZE]
 
-    def extent(self, query: Query) -> Extent | None:
+    def extent(self, search: Search) -> Extent | None:
         """Return what a year's first page told."""
-        if PageRef(query, 1) not in self.rows_left:
+        if PageRef(search, 1) not in self.rows_left:
             return None
-        items = len(self.years[NEWEST - query.year])
+        items = len(self.years[NEWEST - search.year])
         return Extent(items, math.ceil(items / PAGE_SIZE))
 
     def plan(self, kind: Callable[..., PagePlan]) -> PagePlan:
@@ -65,7 +65,7 @@ class Service:
             moved=lambda _: (),
         )
 
-    def missing(self, _label: Label) -> int:
+    def missing(self, _label: Query) -> int:
         """Return how many albums are missing."""
         return self.limit - len(self.taken)
 
@@ -115,7 +115,7 @@ class Service:
             self.rows_left[ref] -= 1
             self.used[ref] = at + 1
             if rows[at]:
-                self.taken.append((ref.query.year, (ref.page - 1) * PAGE_SIZE + at))
+                self.taken.append((ref.search.year, (ref.page - 1) * PAGE_SIZE + at))
                 most -= 1
 
 

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from equigen.labels import musicbrainz_tags
 from equigen.labels.musicbrainz_tags import TABLE, asked_by, fits, phrases, row_of
-from equigen.labels.taxonomy import Label, builtin_labels
+from equigen.labels.taxonomy import Query, builtin_queries
 from equigen.schema import safe_text
 
-LABELS = {label.name: label for label in builtin_labels(genre_limit=10, world_limit=10)}
+LABELS = {label.name: label for label in builtin_queries(genre_limit=10, world_limit=10)}
 NAMES = [(asked, name) for asked, row in TABLE.items() for name in row.names]
 HEADS = [(asked, head) for asked, row in TABLE.items() for head in row.heads]
-SKA = Label("Ska", "Reggae", "Ska", 10, "Ska", "Ska")
+SKA = Query("Ska", "Reggae", "Ska", 10, "Ska", "Ska")
 
 
 def labels_of(*genres: str) -> list[str]:

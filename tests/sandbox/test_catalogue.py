@@ -7,15 +7,15 @@ from collections import Counter
 
 import pytest
 
-from equigen.labels.taxonomy import Label, builtin_labels
+from equigen.labels.taxonomy import Query, builtin_queries
 from equigen.sandbox.catalogue import FLAVOURS, Entry, make_catalogue
 from equigen.sandbox.search import CatalogueShelf
 
-LABELS = builtin_labels(genre_limit=1, world_limit=1)
+LABELS = builtin_queries(genre_limit=1, world_limit=1)
 CATALOGUE = make_catalogue()
 
 
-def found_by(label: Label) -> list[Entry]:
+def found_by(label: Query) -> list[Entry]:
     """Return the entries that a search for a label finds."""
     params = {"genre": [label.genre], "style": [label.style]}
     asked = {name: values for name, values in params.items() if values[0]}
@@ -23,7 +23,7 @@ def found_by(label: Label) -> list[Entry]:
 
 
 @pytest.mark.parametrize("label", LABELS, ids=lambda label: label.name)
-def test_every_label_finds_its_own_albums(label: Label) -> None:
+def test_every_label_finds_its_own_albums(label: Query) -> None:
     """A search for a label finds at least the promised number of masters with a picture."""
     own = [
         entry
@@ -39,7 +39,7 @@ def test_every_label_has_its_flavour() -> None:
 
 
 @pytest.mark.parametrize("label", LABELS, ids=lambda label: label.name)
-def test_a_label_keeps_most_albums_to_itself(label: Label) -> None:
+def test_a_label_keeps_most_albums_to_itself(label: Query) -> None:
     """At least half of a label's own masters are out of reach of every label before it."""
     earlier = LABELS[: LABELS.index(label)]
     taken = {id(entry) for other in earlier for entry in found_by(other)}

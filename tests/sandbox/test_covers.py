@@ -7,13 +7,13 @@ from itertools import combinations, pairwise
 import pytest
 from PIL import Image, ImageStat
 
-from equigen.labels.taxonomy import builtin_labels
+from equigen.labels.taxonomy import builtin_queries
 from equigen.sandbox.catalogue import make_catalogue, read_data
 from equigen.sandbox.covers import draw_cover
 from equigen.sandbox.lettering import printable
 from equigen.sandbox.motifs import MOTIFS
 
-LOOKS = [label.name for label in builtin_labels(genre_limit=1, world_limit=1)]
+LOOKS = [label.name for label in builtin_queries(genre_limit=1, world_limit=1)]
 
 
 def decode(data: bytes) -> Image.Image:

@@ -16,15 +16,15 @@ from equigen.config.layers import Config
 from equigen.config.settings import defaults
 from equigen.config.source_settings import Credentials, DiscogsSettings
 from equigen.errors import BadBodyError, ConfigError, UsageError
-from equigen.labels.taxonomy import builtin_labels
+from equigen.labels.taxonomy import builtin_queries
 from equigen.schema import Listing, safe_text, split_list
 from equigen.sources import base as sources
-from equigen.sources.base import Page, Query
+from equigen.sources.base import Page, Search
 from equigen.sources.discogs import COUNTRIES, FORMATS, open_source
 
 RECORDED = Path(__file__).parents[3] / "shared" / "realdata" / "discogs_api"
-LABELS = {label.name: label for label in builtin_labels(genre_limit=1, world_limit=1)}
-JAZZ_1999 = Query(LABELS["Jazz"], 1999)
+LABELS = {label.name: label for label in builtin_queries(genre_limit=1, world_limit=1)}
+JAZZ_1999 = Search(LABELS["Jazz"], 1999)
 URL = "https://api.discogs.com/database/search"
 LOOPBACK = "http://127.0.0.1:8080"
 
@@ -75,10 +75,10 @@ def config(*, token: str = "", user_agent: str = "", **discogs: Any) -> Config: 
     return Config(tables, Credentials(discogs_token=token), Path())
 
 
-def read(answer: object, query: Query = JAZZ_1999) -> Page:
+def read(answer: object, search: Search = JAZZ_1999) -> Page:
     """Read an answer, given as bytes or as what is to become JSON."""
     body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-    return open_source(config()).read(query, body, url=URL)
+    return open_source(config()).read(search, body, url=URL)
 
 
 def read_one(**changed: object) -> Listing:
@@ -474,10 +474,10 @@ def test_any_body_is_a_page_or_refused(body: bytes) -> None:
     assert len(refusal.splitlines()) <= 1
 
 
-def params(query: Query, *, entity: str = "all", page: int = 1) -> dict[str, list[str]]:
+def params(search: Search, *, entity: str = "all", page: int = 1) -> dict[str, list[str]]:
     """Return what is asked, by name."""
     found: dict[str, list[str]] = {}
-    for name, value in open_source(config(entity=entity)).request(query, page).params:
+    for name, value in open_source(config(entity=entity)).request(search, page).params:
         found.setdefault(name, []).append(value)
     return found
 
@@ -493,7 +493,7 @@ def params(query: Query, *, entity: str = "all", page: int = 1) -> dict[str, lis
 )
 def test_each_kind_of_label_is_asked_by_its_words(label: str, asked: dict[str, list[str]]) -> None:
     """Genre, style or both are asked, one value each and not yet encoded, of albums of a year."""
-    assert params(Query(LABELS[label], 1987), page=3) == {
+    assert params(Search(LABELS[label], 1987), page=3) == {
         **asked,
         "year": ["1987"],
         "format": ["album"],
@@ -510,7 +510,7 @@ def test_the_entity_narrows_what_is_asked() -> None:
 
 
 def test_a_slice_is_asked_beside_all_else() -> None:
-    """Country and format narrow a query; that it must be an album stays."""
+    """Country and format narrow a search; that it must be an album stays."""
     asked = params(replace(JAZZ_1999, country="UK & Ireland", format="Box Set"))
     assert asked["country"] == ["UK & Ireland"]
     assert asked["format"] == ["album", "Box Set"]
@@ -529,15 +529,15 @@ def test_the_address_is_the_search_and_holds_no_credentials() -> None:
 
 
 def test_a_query_is_cut_by_country_then_by_format() -> None:
-    """Slices keep label and year; what is cut twice is cut no further."""
+    """Slices keep query and year; what is cut twice is cut no further."""
     source = open_source(config())
     by_country = source.slices(JAZZ_1999)
-    assert [query.country for query in by_country] == list(COUNTRIES)
+    assert [search.country for search in by_country] == list(COUNTRIES)
     by_format = source.slices(by_country[0])
-    assert [query.format for query in by_format] == list(FORMATS)
-    assert {query.country for query in by_format} == {COUNTRIES[0]}
-    assert {(query.label, query.year) for query in [*by_country, *by_format]} == {
-        (JAZZ_1999.label, JAZZ_1999.year)
+    assert [search.format for search in by_format] == list(FORMATS)
+    assert {search.country for search in by_format} == {COUNTRIES[0]}
+    assert {(search.query, search.year) for search in [*by_country, *by_format]} == {
+        (JAZZ_1999.query, JAZZ_1999.year)
     }
     assert list(source.slices(by_format[0])) == []
 
@@ -551,28 +551,28 @@ def test_no_slice_is_there_twice() -> None:
 
 
 def test_each_query_has_a_key_of_its_own() -> None:
-    """The ledger tells queries apart by label, year, slice and entity; the host doesn't matter."""
+    """The ledger tells searches apart by label, year, slice and entity; the host doesn't matter."""
     source = open_source(config())
-    queries = [
-        Query(label, year, country, format_)
+    searches = [
+        Search(label, year, country, format_)
         for label in LABELS.values()
         for year in (1999, 2000)
         for country, format_ in (("", ""), ("US", ""), ("UK", ""), ("US", "CD"), ("US", "Vinyl"))
     ]
-    keys = {source.key(query) for query in queries}
-    assert len(keys) == len(queries)
+    keys = {source.key(search) for search in searches}
+    assert len(keys) == len(searches)
     masters = open_source(config(entity="master"))
     assert masters.key(JAZZ_1999) not in keys
     elsewhere = open_source(config(base_url="http://localhost:1"))
     assert elsewhere.key(JAZZ_1999) == source.key(JAZZ_1999)
-    limited = Query(replace(LABELS["Jazz"], limit=5), 1999)
+    limited = Search(replace(LABELS["Jazz"], limit=5), 1999)
     assert source.key(limited) == source.key(JAZZ_1999)
 
 
 def test_a_key_stays_the_same_for_ever() -> None:
     """Ledgers of earlier versions are found again by these words."""
-    query = replace(JAZZ_1999, country="Curaçao")
-    assert json.loads(open_source(config()).key(query)) == [
+    search = replace(JAZZ_1999, country="Curaçao")
+    assert json.loads(open_source(config()).key(search)) == [
         "discogs",
         ["genre", "Jazz"],
         ["style", "Jazz"],

@@ -74,7 +74,7 @@ def test_a_master_without_a_link_or_a_picture_is_not_offered(tmp_path: Path) -> 
     write_groups(tmp_path, [group(n, master=n) for n in (2, 4)] + [group(99)])
     summary = fetch_dumps(tmp_path)
     assert [row["album_id"] for row in rows_of(tmp_path)] == ["discogs:m2", "discogs:m4"]
-    held = "10 masters, 2 links to masters, 2 with a cover, 2 of a label and year asked for"
+    held = "10 masters, 2 links to masters, 2 with a cover, 2 of a query and year asked for"
     assert held in summary.notes
 
 

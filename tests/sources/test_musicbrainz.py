@@ -17,13 +17,13 @@ from support import FakeTime, Script, ScriptedServer, examples, make_context, re
 from equigen.errors import BadBodyError, ConfigError, HttpStatusError
 from equigen.http.client import Answer, Client
 from equigen.http.limits import HostPolicy, Patience
-from equigen.labels.taxonomy import Label, builtin_labels
+from equigen.labels.taxonomy import Query, builtin_queries
 from equigen.schema import Listing
-from equigen.sources.base import Page, Query, licence_of
+from equigen.sources.base import Page, Search, licence_of
 from equigen.sources.musicbrainz import MusicBrainz, open_source
 
-LABELS = {label.name: label for label in builtin_labels(genre_limit=10, world_limit=10)}
-ROCK_1994 = Query(LABELS["Rock"], 1994)
+LABELS = {label.name: label for label in builtin_queries(genre_limit=10, world_limit=10)}
+ROCK_1994 = Search(LABELS["Rock"], 1994)
 MBID = "f1afec0b-26dd-3db5-9aa1-c91229a74a24"
 OTHER_MBID = "fb3770f6-83fb-32b7-85c4-1f522a92287e"
 ME = "MyCovers/1.0 ( me@example.org )"
@@ -37,7 +37,7 @@ GROUP: dict[str, Any] = {
     "artist-credit": [{"name": "Nirvana", "artist": {"name": "Nirvana (US)"}}],
     "tags": [{"name": "grunge", "count": 9}, {"name": "folk", "count": 1}],
 }
-EVERYTHING = Label("All", "", "...", 10, "All", "All")
+EVERYTHING = Query("All", "", "...", 10, "All", "All")
 
 
 def live(folder: Path, **musicbrainz: object) -> MusicBrainz:
@@ -48,19 +48,19 @@ def live(folder: Path, **musicbrainz: object) -> MusicBrainz:
     return source
 
 
-def read(folder: Path, *groups: object, query: Query = ROCK_1994, **more: object) -> Page:
+def read(folder: Path, *groups: object, search: Search = ROCK_1994, **more: object) -> Page:
     """Read an answer with these release groups."""
     body = json.dumps({"count": len(groups), "offset": 0, "release-groups": groups, **more})
-    return live(folder).read(query, body.encode(), url=URL)
+    return live(folder).read(search, body.encode(), url=URL)
 
 
-def ask(server: ScriptedServer, folder: Path, query: Query = ROCK_1994, tries: int = 2) -> Page:
+def ask(server: ScriptedServer, folder: Path, search: Search = ROCK_1994, tries: int = 2) -> Page:
     """Ask for a page over HTTP, as the fetch stage does."""
     source = live(folder, base_url=server.url)
-    request = source.request(query, 1)
+    request = source.request(search, 1)
 
     def as_page(answer: Answer) -> Page:
-        return source.read(query, answer.body, url=answer.url)
+        return source.read(search, answer.body, url=answer.url)
 
     with Client(
         source.policies,
@@ -73,7 +73,7 @@ def ask(server: ScriptedServer, folder: Path, query: Query = ROCK_1994, tries: i
 
 def test_a_page_is_asked_for_by_type_year_and_tags(tmp_path: Path) -> None:
     """In the search's own language, 100 a page."""
-    request = live(tmp_path).request(Query(LABELS["Blues"], 994), 3)
+    request = live(tmp_path).request(Search(LABELS["Blues"], 994), 3)
     assert request.url == "http://127.0.0.1:9/release-group"
     assert dict(request.params) == {
         "query": 'primarytype:album AND firstreleasedate:0994 AND tag:("blues" OR "boogie-woogie")',
@@ -84,52 +84,54 @@ def test_a_page_is_asked_for_by_type_year_and_tags(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("label", LABELS.values(), ids=LABELS.keys())
-def test_no_address_becomes_too_long_for_a_server(tmp_path: Path, label: Label) -> None:
+def test_no_address_becomes_too_long_for_a_server(tmp_path: Path, label: Query) -> None:
     """All that a label asks for fits into one request, with room to spare below 6,000."""
     source = live(tmp_path)
-    request = source.request(Query(label, 1994), 1)
+    request = source.request(Search(label, 1994), 1)
     assert len(urlencode(request.params)) < 3000
-    query = dict(request.params)["query"]
-    assert query.count('"') % 2 == 0
-    assert "\\" not in query
+    search = dict(request.params)["query"]
+    assert search.count('"') % 2 == 0
+    assert "\\" not in search
 
 
 def test_a_label_without_a_row_asks_for_its_words(tmp_path: Path) -> None:
     """All of them must be in the tags; what means something to the search never gets there."""
-    own = Label("Own", "", 'Free "Jazz" (x) AND\\', 10, "Own", "Own")
-    query = dict(live(tmp_path).request(Query(own, 1994), 1).params)["query"]
-    assert query.endswith('tag:("and" AND "free" AND "jazz" AND "x")')
-    query = dict(live(tmp_path).request(Query(EVERYTHING, 1994), 1).params)["query"]
-    assert query == "primarytype:album AND firstreleasedate:1994"
+    own = Query("Own", "", 'Free "Jazz" (x) AND\\', 10, "Own", "Own")
+    search = dict(live(tmp_path).request(Search(own, 1994), 1).params)["query"]
+    assert search.endswith('tag:("and" AND "free" AND "jazz" AND "x")')
+    search = dict(live(tmp_path).request(Search(EVERYTHING, 1994), 1).params)["query"]
+    assert search == "primarytype:album AND firstreleasedate:1994"
 
 
 def test_too_many_results_are_cut_by_month_then_by_phrase(tmp_path: Path) -> None:
-    """Slices keep label and year; one phrase, and what is cut twice, is cut no further."""
+    """Slices keep query and year; one phrase, and what is cut twice, is cut no further."""
     source = live(tmp_path)
     months = source.slices(ROCK_1994)
-    assert [query.part for query in months] == [f"{month:02}" for month in range(1, 13)]
+    assert [search.part for search in months] == [f"{month:02}" for month in range(1, 13)]
     text = dict(source.request(months[4], 1).params)["query"]
     assert "firstreleasedate:1994-05 AND tag:(" in text
     phrases = source.slices(months[4])
-    texts = [dict(source.request(query, 1).params)["query"] for query in phrases]
+    texts = [dict(source.request(search, 1).params)["query"] for search in phrases]
     assert 'primarytype:album AND firstreleasedate:1994-05 AND tag:("grunge")' in texts
     assert len(set(texts)) == len(texts) > 10
     assert source.slices(phrases[0]) == ()
-    one = source.slices(Query(LABELS["Salsa"], 1994))
+    one = source.slices(Search(LABELS["Salsa"], 1994))
     assert source.slices(one[0]) == ()
-    assert {(query.label, query.year) for query in (*months, *phrases)} == {(ROCK_1994.label, 1994)}
+    assert {(search.query, search.year) for search in (*months, *phrases)} == {
+        (ROCK_1994.query, 1994)
+    }
 
 
 def test_each_query_has_a_key_of_its_own_that_stays(tmp_path: Path) -> None:
     """The ledger finds pages by these words, whatever the table of genres will hold."""
     source = live(tmp_path)
     months = source.slices(ROCK_1994)
-    queries = [
-        *(Query(label, year) for label in LABELS.values() for year in (1994, 1995)),
+    searches = [
+        *(Search(label, year) for label in LABELS.values() for year in (1994, 1995)),
         *months,
         *source.slices(months[0]),
     ]
-    assert len({source.key(query) for query in queries}) == len(queries)
+    assert len({source.key(search) for search in searches}) == len(searches)
     assert source.key(replace(ROCK_1994, part="05 grunge")) == (
         '["musicbrainz", "Rock", "1994", "05 grunge"]'
     )
@@ -195,7 +197,7 @@ def test_an_odd_count_is_counted_anew(tmp_path: Path, count: object) -> None:
 
 
 def test_pages_are_counted_by_the_hundred(tmp_path: Path) -> None:
-    """The count is of the whole query."""
+    """The count is of the whole search."""
     assert read(tmp_path, GROUP, count=101).pages == 2
     assert read(tmp_path, count=0).pages == 0
 
@@ -239,7 +241,7 @@ def test_recorded_searches_parse(tmp_path: Path, name: str) -> None:
     recorded = realdata("musicbrainz", name).read_bytes()
     answer = json.loads(recorded)
     with ScriptedServer(Script(body=recorded)) as server:
-        pages = [ask(server, tmp_path, Query(label, 1994)) for label in LABELS.values()]
+        pages = [ask(server, tmp_path, Search(label, 1994)) for label in LABELS.values()]
     groups = answer["release-groups"]
     by_id = {f"musicbrainz:{group['id']}": group for group in groups}
     for page in pages:
