@@ -51,7 +51,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Album:
-    """Row of the dataset: a listing, taken as the `album_index`-th of its label."""
+    """Row of the dataset: a listing, taken as the `album_index`-th of its genre."""
 
     listing: Listing
     album_index: int

@@ -43,7 +43,7 @@ Sha256 = Annotated[str, StringConstraints(to_lower=True, pattern=SHA256_PATTERN)
 
 
 class Spread(StrEnum):
-    """The years of a label's albums: the newest that have enough, or all that have any."""
+    """The years of a query's albums: the newest that have enough, or all that have any."""
 
     RECENT = "recent"
     EVEN = "even"
@@ -76,7 +76,7 @@ class LabelSettings(SettingsTable):
 
 
 class FetchSettings(SettingsTable):
-    """`[fetch]`: the albums to fetch, and the quotas of the labels."""
+    """`[fetch]`: the albums to fetch, and the quotas of the queries."""
 
     source: Name = Field(
         "discogs", description="where albums come from: discogs, discogs-dump, musicbrainz"
@@ -121,7 +121,7 @@ class FetchSettings(SettingsTable):
         known = [name for query in self.known_queries() for name in (query.name, query.label)]
         for name in self.labels or ():
             if name not in known:
-                msg = f"labels: no label is called {name!r}{suggest(name, known)}"
+                msg = f"labels: no query or label is called {name!r}{suggest(name, known)}"
                 raise ValueError(msg)
         return self
 

@@ -55,7 +55,7 @@ class Identity:
 
     @classmethod
     def of(cls, listing: Listing, genre: str) -> "Identity":
-        """Return the identity of a listing that is taken for the label called `genre`."""
+        """Return the identity of a listing that is taken for the query with the cell `genre`."""
         return cls(
             album_id=listing.album_id,
             artist=clean_artist(listing.artist),
