@@ -123,9 +123,8 @@ def run(
         wanted = [query for query in queries if selection.missing(query)]
         pages: AbstractContextManager[Pages]
         if catalogue:
-            pages = closing(
-                LocalPages(catalogue, ledger, queries=wanted, years=years, bar=context.bar)
-            )
+            local = LocalPages(catalogue, ledger, queries=wanted, years=years, bar=context.bar)
+            pages = closing(local)
         else:
             pages = _asked_ahead(cast("OnlineSource", source), context, ledger)
         try:

@@ -116,11 +116,12 @@ def run(
 
 def _rows(outcome: SplitOutcome) -> Iterator[list[str]]:
     for row in outcome.rows:
-        yield [row.album_id, row.genre, row.label, row.set_name, row.group, row.path, row.sha256]
+        label = row.path.partition("/")[0]
+        yield [row.album_id, row.genre, label, row.set_name, row.group, row.path, row.sha256]
 
 
 def _summary(context: Context, outcome: SplitOutcome, plan: Changes, link: Link) -> Summary:
-    sizes = Counter((row.label, row.set_name) for row in outcome.rows)
+    sizes = Counter((row.path.partition("/")[0], row.set_name) for row in outcome.rows)
     totals = Counter(row.set_name for row in outcome.rows)
     shown = (*SETS, ASIDE) if outcome.aside else SETS
     by_label: list[tuple[str | int, ...]] = [

@@ -129,23 +129,19 @@ class FetchSettings(SettingsTable):
         """Return the built-in queries, then those of `[[fetch.label]]`, which may replace them."""
         own = {table.name: self._as_query(table) for table in self.label}
         builtin = builtin_queries(genre_limit=self.genre_limit, world_limit=self.world_limit)
-        replaced = [own.pop(query.name, query) for query in builtin]
-        return (*replaced, *own.values())
+        return tuple(({query.name: query for query in builtin} | own).values())
 
     def chosen_queries(self) -> tuple[Query, ...]:
-        """Return the queries to fill, in the order in which they are filled.
-
-        A name that is no query's means all queries of the label.
-        """
+        """Return the queries to fill, in order; a name that is none's means all of that label."""
         known = self.known_queries()
-        if self.labels is None:
-            return known
-        named = {query.name: [query] for query in known}
-        asked = (
-            named.get(name) or [query for query in known if query.label == name]
-            for name in self.labels
+        names = [query.name for query in known]
+        chosen = (
+            query
+            for name in (names if self.labels is None else self.labels)
+            for query in known
+            if name == (query.name if name in names else query.label)
         )
-        return tuple(dict.fromkeys(query for queries in asked for query in queries))
+        return tuple(dict.fromkeys(chosen))
 
     def _as_query(self, table: LabelSettings) -> Query:
         limit = self.genre_limit if table.limit is None else table.limit

@@ -95,10 +95,8 @@ class PagePlan:
     def out_of_reach(self, query: Query) -> int:
         """Return an upper bound of the query's results that the service doesn't give out."""
         searches = [Search(query, year) for year in self.years]
-        extents = [(search, self.extent(search)) for search in searches]
-        return sum(
-            each.items - self._within_reach(search, each) for search, each in extents if each
-        )
+        extents = [(each, self.extent(each)) for each in searches]
+        return sum(it.items - self._within_reach(each, it) for each, it in extents if it)
 
     def ahead(self, query: Query) -> Iterator[PageRef]:
         """Yield the pages that didn't come yet and that the query will need, in order.

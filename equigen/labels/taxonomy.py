@@ -7,14 +7,13 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 _WORLD = "World"
 _WORLD_SUFFIX = " (World)"
-_BUILTIN = Path(__file__).with_suffix(".toml")
+_BUILTIN = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -41,26 +40,18 @@ def builtin_queries(*, genre_limit: int, world_limit: int) -> tuple[Query, ...]:
     Both limits are in albums a query. World styles share the label `World` and have
     "<style> (World)" as their genre cell, but each has a limit of its own.
     """
-    queries = []
-    for table in _builtin_tables():
-        name, is_world = table["name"], table.get("world", False)
-        queries.append(
-            Query(
-                name=name,
-                genre=table.get("genre", ""),
-                style=table.get("style", ""),
-                limit=world_limit if is_world else genre_limit,
-                label=_WORLD if is_world else name,
-                cell=name + _WORLD_SUFFIX if is_world else name,
-            )
+    return tuple(
+        Query(
+            name=name,
+            genre=table.get("genre", ""),
+            style=table.get("style", ""),
+            limit=world_limit if "world" in table else genre_limit,
+            label=_WORLD if "world" in table else name,
+            cell=name + _WORLD_SUFFIX if "world" in table else name,
         )
-    return tuple(queries)
-
-
-@cache
-def _builtin_tables() -> Sequence[Mapping[str, Any]]:
-    tables: list[dict[str, Any]] = tomllib.loads(_BUILTIN.read_text(encoding="utf-8"))["queries"]
-    return tables
+        for table in _BUILTIN["queries"]
+        for name in (table["name"],)
+    )
 
 
 def labels_by_genre(queries: Sequence[Query]) -> Mapping[str, str]:

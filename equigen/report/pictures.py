@@ -31,13 +31,13 @@ _START: Final = "data:image/jpeg;base64,"
 
 
 class ShownAlbum(NamedTuple):
-    """Album with a cover, as the page shows it; `key` is the album's, `path` its cover's.
+    """Album with a cover, as the page shows it: its lot (see `lot_of`), and its cover's `path`.
 
     `genre` is the row's cell, `label` its class. `set_name` is a set, "aside", or "" where it is in
     none.
     """
 
-    key: str
+    lot: bytes
     path: str
     genre: str
     label: str
@@ -46,9 +46,6 @@ class ShownAlbum(NamedTuple):
     year: str
     decade: str
     set_name: str
-
-
-_Lot = tuple[bytes, str]
 
 
 class Figure(NamedTuple):
@@ -69,8 +66,8 @@ class Sampler:
 
     def __init__(self, wanted: int) -> None:
         self._wanted = self._most = wanted
-        # Lots and albums by label, then by decade and set, the lowest lot first.
-        self._drawn: dict[str, dict[tuple[str, str], list[tuple[_Lot, ShownAlbum]]]] = {}
+        # By label, then by decade and set, the lowest lot first.
+        self._drawn: dict[str, dict[tuple[str, str], list[ShownAlbum]]] = {}
 
     def offer(self, album: ShownAlbum) -> None:
         """Keep an album if its lot is low enough."""
@@ -80,10 +77,10 @@ class Sampler:
             self._make_room()
         strata = self._drawn.setdefault(album.label, {})
         drawn = strata.setdefault((album.decade, album.set_name), [])
-        lot = _lot(album)
-        at = bisect_left(drawn, lot, key=itemgetter(0))
-        if at < self._most and (at == len(drawn) or drawn[at][0] != lot):
-            drawn.insert(at, (lot, album))
+        lot = album[:2]  # paths decide only between covers of one album
+        at = bisect_left(drawn, lot, key=itemgetter(0, 1))
+        if at < self._most and (at == len(drawn) or drawn[at][:2] != lot):
+            drawn.insert(at, album)
             del drawn[self._most :]
 
     def _make_room(self) -> None:
@@ -102,11 +99,8 @@ class Sampler:
         """
         by_decade: dict[str, list[list[ShownAlbum]]] = {}
         for (decade, _), drawn in sorted(self._drawn.get(label, {}).items()):
-            by_decade.setdefault(decade, []).append([album for _, album in drawn])
-        decades = [
-            _in_turn(sorted(sets, key=lambda albums: _lot(albums[0])))
-            for sets in by_decade.values()
-        ]
+            by_decade.setdefault(decade, []).append(drawn)
+        decades = [_in_turn(sorted(sets)) for sets in by_decade.values()]
         taken = _in_turn(decades)[: min(count, self._most)]
         return sorted(taken, key=lambda album: (album.decade, album.year, album.path))
 
@@ -116,9 +110,9 @@ def covers_a_label(wanted: int, *, labels: int, reserved: int) -> int:
     return max(1, min(wanted, (MOST_PICTURES - reserved) // max(1, labels))) if wanted else 0
 
 
-def _lot(album: ShownAlbum) -> _Lot:
-    """Draw an album's lot, whatever its label; paths decide only between covers of one album."""
-    return hashlib.blake2b(album.key.encode(), digest_size=8).digest(), album.path
+def lot_of(album: str) -> bytes:
+    """Draw an album's lot from its key, whatever its label."""
+    return hashlib.blake2b(album.encode(), digest_size=8).digest()
 
 
 def _in_turn(lists: Iterable[Sequence[ShownAlbum]]) -> list[ShownAlbum]:

@@ -9,7 +9,7 @@ from equigen.dataset.counting import NO_SET, By
 from equigen.dataset.covers import WantedCover
 from equigen.identity.pictures import has_no_cover, host_of
 from equigen.ledger.models import OK, Cover, SplitGroups
-from equigen.report.pictures import Sampler, ShownAlbum
+from equigen.report.pictures import Sampler, ShownAlbum, lot_of
 from equigen.report.tables import crosstab
 from equigen.schema import SETS, decade_of, safe_text
 
@@ -86,7 +86,7 @@ class ReportTally:
         self.size_bytes += cover.size_bytes
         self.sets[row.label, set_name or NO_SET] += 1
         shown = ShownAlbum(
-            row.album, row.path, _short(row.genre), row.label, _short(row.artist),
+            lot_of(row.album), row.path, _short(row.genre), row.label, _short(row.artist),
             _short(row.title), _short(row.year), decade_of(row.year), set_name,
         )  # fmt: skip
         self.sampler.offer(shown)

@@ -68,11 +68,6 @@ class SplitRow:
     path: str
     sha256: str
 
-    @property
-    def label(self) -> str:
-        """The cover's label, which is its folder."""
-        return self.path.partition("/")[0]
-
 
 @dataclass(frozen=True, slots=True)
 class SplitOutcome:
@@ -224,15 +219,14 @@ def dealt_by_group(
         context, group, before, _Dataset(rows, keys, digests, artists, pairs)
     )
     where = {**dealt.sets, **{each.path: ASIDE for each in dealt.aside}}
-    by_path = {album.row.path: album for album in albums}
+    by_path = {row.path: row for row in rows}
     names = _group_names([member for member in members if member.path in dealt.sets])
     dealt_rows = [
         SplitRow(
-            album.key, album.row.album_id, album.row.genre, set_name, names.get(path, ""), path,
-            album.sha256,
+            keys[path], row.album_id, row.genre, name, names.get(path, ""), path, digests[path],
         )
-        for path, set_name in sorted(where.items())
-        for album in (by_path[path],)
+        for path, name in sorted(where.items())
+        for row in (by_path[path],)
     ]  # fmt: skip
     loose, strangers = len(grouping.loose), len(there) - len(wanted.rows)
     shares = (grouping.largest_cut, loose, round(grouping.largest_share, 4))

@@ -1,10 +1,10 @@
 """Deal albums into sets: shares hold in each label, no tie crosses sets, earlier sets are kept."""
 
-import hashlib
 import random
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 from equigen.schema import ASIDE, SETS
 from equigen.splitting.grouping import Grouping, Member
@@ -189,12 +189,10 @@ class _Dealing:
         return 0 if is_small else -len(group), *self._lot(group)
 
     def _lot(self, group: Sequence[int]) -> tuple[bytes, str]:
-        """Draw a group's lot from the seed and its albums, whatever their labels or rows' order.
-
-        Paths decide only between covers of one album.
-        """
+        """Draw a group's lot from the seed and its albums, between covers of one by their paths."""
         members = [self.members[at] for at in group]
-        return min((_digest(f"{self.seed} {each.album}"), each.path) for each in members)
+        drawn = (blake2b(f"{self.seed} {each.album}".encode(), digest_size=8) for each in members)
+        return min((lot.digest(), each.path) for lot, each in zip(drawn, members, strict=True))
 
     def _room_for(self, group: Sequence[int]) -> str:
         """Return a set with room for a group in all of its labels, or the one with the most."""
@@ -215,7 +213,3 @@ class _Dealing:
 
     def _is_small(self, sizes: Mapping[str, int], share: float) -> bool:
         return all(n == 1 or 2 * n <= share * self._in_label[label] for label, n in sizes.items())
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode(), digest_size=8).digest()

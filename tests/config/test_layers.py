@@ -187,7 +187,10 @@ def test_without_a_config_file_the_defaults_hold(
         ("[split]\nratio = [1, 'x', 0]", ["split.ratio.1: expected a number, got 'x'"]),
         ("[http]\ntries = -1", ["http.tries: expected a number of at least 1, got -1"]),
         ("[fetch]\ngenre_limt = 3", ["unknown key (did you mean 'genre_limit'?). Known here"]),
-        ("[fetch]\nlabels = ['jazz']", ["no query or label is called 'jazz' (did you mean 'Jazz'?). Mend"]),
+        (
+            "[fetch]\nlabels = ['jazz']",
+            ["no query or label is called 'jazz' (did you mean 'Jazz'?). Mend"],
+        ),
         ("[discogs]\ntoken = 'x'", ["discogs.token: unknown", "Credentials stand in .env"]),
         ("[fetch]\nfrom_year = 1950\nto_year = 1990", ["from_year", "1950 and 1990: swap them"]),
         ("[split]\nratio = 'half'", ["split.ratio", "'half'"]),

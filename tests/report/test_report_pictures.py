@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equigen.report.pictures import MOST_PICTURES, Sampler, ShownAlbum, covers_a_label
+from equigen.report.pictures import MOST_PICTURES, Sampler, ShownAlbum, covers_a_label, lot_of
 
 SETS = ("train", "val", "test", "")
 
@@ -13,7 +13,7 @@ SETS = ("train", "val", "test", "")
 def album(number: int, decade: str = "1990s", set_name: str = "train") -> ShownAlbum:
     """Return an album of Jazz."""
     return ShownAlbum(
-        str(number),
+        lot_of(str(number)),
         f"Jazz/{number}.jpg",
         "Jazz",
         "Jazz",
