@@ -236,7 +236,7 @@ def dealt_by_group(
         len(there),
         groups,
         dealt.aside,
-        [Placement(each.key, where[each.row.path], each.ties) for each in albums],
+        [Placement(each.row.album, where[each.row.path], each.ties) for each in albums],
         held_back,
         shared if held_back else (),
     )
