@@ -83,7 +83,7 @@ def make_known(folder: Path, settings: Settings) -> None:
     One cover in a hundred could not be had, the others have files without content.
     """
     Ledger(folder / LEDGER_NAME).close()
-    labels = folders_by_genre(settings.fetch.known_labels())
+    labels = labels_by_genre(settings.fetch.known_queries())
     with closing(sqlite3.connect(folder / LEDGER_NAME, isolation_level=None)) as db:
         db.executescript("PRAGMA journal_mode = OFF; PRAGMA cache_size = -2000000; BEGIN")
         wanted = enumerate(wanted_covers(folder / ours.TSV_NAME, labels))

@@ -10,7 +10,7 @@ from support import make_context, read_rows
 
 import equigen
 from equigen.commands import balance, counts, dedupe, download, report, split
-from equigen.report.tables import By
+from equigen.dataset.counting import By
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.server import Sandbox
 

@@ -30,12 +30,12 @@ from equigen.errors import EquigenError
 from equigen.identity.pictures import clean_url
 from equigen.images.check import check_picture
 from equigen.images.rendering import Demands, Fit, Rendering
-from equigen.labels.taxonomy import builtin_labels
+from equigen.labels.taxonomy import builtin_queries
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import AlbumSet, Cover, FileOf
 from equigen.sources import discogs as discogs_source
 from equigen.sources import musicbrainz as musicbrainz_source
-from equigen.sources.base import Query
+from equigen.sources.base import Search
 
 TSV = (
     b"artist\talbum\talbum_index\tgenre\tyear\timage_url\talbum_id\n"
@@ -169,7 +169,7 @@ def pictures() -> tuple[bytes, ...]:
 def read_page(body: bytes) -> None:
     """Read a page of Discogs' search."""
     source = discogs_source.open_source(_CONFIG)
-    source.read(_QUERY, body, url="https://api.discogs.com/database/search")
+    source.read(_SEARCH, body, url="https://api.discogs.com/database/search")
     with suppress(EquigenError):
         source.renewed("discogs:R-1-2.jpeg", body, url="https://api.discogs.com/masters/1")
 
@@ -178,7 +178,7 @@ def read_groups(body: bytes) -> None:
     """Read a page of MusicBrainz' search."""
     source = musicbrainz_source.open_source(_CONFIG)
     assert isinstance(source, musicbrainz_source.MusicBrainz)
-    source.read(_QUERY, body, url="https://musicbrainz.org/ws/2/release-group")
+    source.read(_SEARCH, body, url="https://musicbrainz.org/ws/2/release-group")
 
 
 def read_masters(body: bytes) -> None:
@@ -220,7 +220,7 @@ _CONFIG = Config(
     Credentials(discogs_token=SecretStr("token")),
     Path(),
 )
-_QUERY = Query(builtin_labels(genre_limit=1, world_limit=1)[0], 1999)
+_SEARCH = Search(builtin_queries(genre_limit=1, world_limit=1)[0], 1999)
 READERS: Mapping[str, Reader] = {
     "tsv": Reader(read_tsv, (TSV, TSV.replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + TSV)),
     "split": Reader(read_split, (SPLIT,)),
