@@ -106,7 +106,7 @@ class _Album:
         ties = tuple(tie for tie in self.ties if group.uses(tie))
         is_collaboration = self.is_collaboration and group.uses(_ARTIST)
         row = self.row
-        return Member(row.path, row.label, row.album, ties, is_collaboration=is_collaboration)
+        return Member(row.path, row.label, self.key, ties, is_collaboration=is_collaboration)
 
 
 def dealt_by_library(context: Context, ledger: Ledger, there: Covers) -> SplitOutcome:
@@ -149,7 +149,7 @@ def mark_of(context: Context, ledger: Ledger, there: Covers) -> str:
     files = [stamp_of(each) if each.is_file() else None for each in (context.tsv, table)]
     settled = settled_covers(settings.download, ledger)
     sources = (context.images, files, ledger.value(CHANGED), settled, __version__)
-    rules = (settings.split, settings.fetch.known_labels(), settings.download.renderings())
+    rules = (settings.split, settings.fetch.known_queries(), settings.download.renderings())
     read = hashlib.sha256(repr((sources, rules)).encode())
     for path in sorted(there):
         read.update(f"{path}\0{there[path]}\0".encode())
@@ -162,7 +162,7 @@ def last_deal(context: Context, ledger: Ledger, there: Covers) -> SplitOutcome |
     if not groups or groups.deal != mark_of(context, ledger, there):
         return None
     laid_out = ledger.laid_out()
-    rows = [SplitRow("", "", set_name, "", path, "") for path, set_name in laid_out.items()]
+    rows = [SplitRow("", "", "", set_name, "", path, "") for path, set_name in laid_out.items()]
     aside = [Aside(row.path, {}, ASIDE) for row in rows if row.set_name == ASIDE]
     held_back = len(there) - groups.strangers - len(rows)
     shared = out_of_sets(noted_shared_covers(ledger)) if held_back else ()
@@ -236,7 +236,7 @@ def dealt_by_group(
         len(there),
         groups,
         dealt.aside,
-        [Placement(each.row.album, where[each.row.path], each.ties) for each in albums],
+        [Placement(each.key, where[each.row.path], each.ties) for each in albums],
         held_back,
         shared if held_back else (),
     )
