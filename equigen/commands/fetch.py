@@ -304,8 +304,7 @@ class _Work:
         taken = sum(self.taken.values())
         notes = [*self.pages.notes, self.source.licence, *more]
         notes += [
-            f"{query.name}: up to {count:,} results are out of reach, more than the service gives"
-            " out"
+            f"{query.name}: up to {count:,} results are out of reach: the service gives no more"
             for query in self.queries
             if (count := self.plan.out_of_reach(query))
         ]

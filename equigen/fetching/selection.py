@@ -33,8 +33,7 @@ class Selection:
     The first query that takes an album of an artist owns the artist, in all spellings that have the
     same key and under all names of the same id, so the order matters. Each part of a joint credit
     may be an artist of its own: an album by it, before or later, is of the same query, so that
-    `split` finds nobody in two queries either. The state depends on the `remember` and `judge`
-    calls alone.
+    `split` finds nobody in two queries. The state hangs on calls of `remember` and `judge` alone.
     """
 
     _ids: set[str] = field(default_factory=set)

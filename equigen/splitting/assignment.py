@@ -104,9 +104,8 @@ class _Album:
 
     def member(self, group: Group) -> Member:
         ties = tuple(tie for tie in self.ties if group.uses(tie))
-        is_collaboration = self.is_collaboration and group.uses(_ARTIST)
-        row = self.row
-        return Member(row.path, row.label, self.key, ties, is_collaboration=is_collaboration)
+        is_joint = self.is_collaboration and group.uses(_ARTIST)
+        return Member(self.row.path, self.row.label, self.key, ties, is_collaboration=is_joint)
 
 
 def dealt_by_library(context: Context, ledger: Ledger, there: Covers) -> SplitOutcome:
@@ -219,14 +218,13 @@ def dealt_by_group(
         context, group, before, _Dataset(rows, keys, digests, artists, pairs)
     )
     where = {**dealt.sets, **{each.path: ASIDE for each in dealt.aside}}
-    by_path = {row.path: row for row in rows}
     names = _group_names([member for member in members if member.path in dealt.sets])
     dealt_rows = [
         SplitRow(
-            keys[path], row.album_id, row.genre, name, names.get(path, ""), path, digests[path],
+            keys[path], row.album_id, row.genre, where[path], names.get(path, ""), path,
+            digests[path],
         )
-        for path, name in sorted(where.items())
-        for row in (by_path[path],)
+        for path, row in sorted((row.path, row) for row in rows)
     ]  # fmt: skip
     loose, strangers = len(grouping.loose), len(there) - len(wanted.rows)
     shares = (grouping.largest_cut, loose, round(grouping.largest_share, 4))
