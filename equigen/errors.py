@@ -38,8 +38,12 @@ EXIT_USAGE = 2
 EXIT_PARTLY = 3
 EXIT_INTERRUPTED = 130
 
-# C0 and C1, of which ESC and CSI begin what moves the cursor, sets titles and worse.
-_CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+# C0 and C1, of which ESC and CSI begin what moves the cursor, sets titles and worse; and characters
+# that turn, part or hide a text (identity/invisible.py has those that count in no name).
+_CONTROLS = re.compile(
+    r"[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    r"\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
 
 
 class EquigenError(Exception):
@@ -53,7 +57,10 @@ class EquigenError(Exception):
 
 
 def without_controls(text: str) -> str:
-    """Replace control characters except line ends by U+FFFD: a terminal would obey them."""
+    """Replace control and invisible characters except line ends by U+FFFD.
+
+    A terminal would obey them. All that is shown on one goes through here.
+    """
     return _CONTROLS.sub("\ufffd", text)
 
 

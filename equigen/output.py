@@ -7,7 +7,7 @@ from contextlib import suppress
 from errno import EPIPE
 from typing import NoReturn
 
-from equigen.errors import OutputClosedError, OutputError
+from equigen.errors import OutputClosedError, OutputError, without_controls
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 
@@ -71,10 +71,10 @@ def put(text: str) -> None:
         OutputError: it can't be.
 
     """
-    print(text, flush=True)
+    print(without_controls(text), flush=True)
 
 
 def complain(text: str) -> None:
     """Write one line to standard error; ignore a standard error that can't be written."""
     with suppress(OSError):
-        print(" ".join(text.split()), file=sys.stderr, flush=True)
+        print(without_controls(" ".join(text.split())), file=sys.stderr, flush=True)

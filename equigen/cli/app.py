@@ -24,7 +24,13 @@ from typer.core import TyperCommand
 from typer.main import get_command
 
 from equigen.cli.discovery import SINGULAR, find_commands, flag_name, own_flags, setting_flags
-from equigen.errors import EXIT_INTERRUPTED, EquigenError, OutputClosedError, UsageError
+from equigen.errors import (
+    EXIT_INTERRUPTED,
+    EquigenError,
+    OutputClosedError,
+    UsageError,
+    without_controls,
+)
 from equigen.interrupts import STOPPED
 from equigen.output import complain, take_over_stdout
 from equigen.plugins import Plugin
@@ -178,7 +184,7 @@ class _LazyCommand(TyperCommand):
     """A placeholder in the list of commands that imports its module when it is used."""
 
     def __init__(self, command: Plugin) -> None:
-        super().__init__(command.name, help=command.summary)
+        super().__init__(command.name, help=without_controls(command.summary))
         self._member = command
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  (typer's signature)
@@ -258,7 +264,7 @@ def _require_settings(command: str, paths: Iterable[str]) -> None:
 
 def _help(module: types.ModuleType) -> str:
     # A line of a backspace alone keeps click from rewrapping the paragraph below it.
-    return re.sub(r"\n(Examples?:\n)", r"\n\b\n\1", module.__doc__ or "")
+    return re.sub(r"\n(Examples?:\n)", r"\n\b\n\1", without_controls(module.__doc__ or ""))
 
 
 def _setting_type(path: str) -> object:

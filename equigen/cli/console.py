@@ -23,7 +23,8 @@ class _TqdmBar:
 
     def advance(self, count: int = 1, **figures: object) -> None:
         if figures and not self._bar.disable:
-            self._bar.set_postfix(figures, refresh=False)
+            shown = {name: without_controls(str(value)) for name, value in figures.items()}
+            self._bar.set_postfix(shown, refresh=False)
         self._bar.update(count)
 
     def expect(self, total: int) -> None:
@@ -51,7 +52,7 @@ class TqdmBars:
         """Open a bar with rate and time left; bytes (unit "B") are told as kB, MB and GB."""
         bar: tqdm[Any]
         with self._bar(
-            desc=description,
+            desc=without_controls(description),
             total=total,
             unit=unit,
             unit_scale=unit == "B",

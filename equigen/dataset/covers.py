@@ -98,6 +98,8 @@ def _cut(text: str, max_bytes: int) -> str:
 if TYPE_CHECKING:
     import polars as pl
 
+    from equigen.dataset.table_reader import Chunk
+
 COLUMNS = ("artist", "album", "genre", "image_url", "year", "album_id", "country", "artist_ids")
 
 
@@ -149,7 +151,7 @@ def wanted_covers(
         MissingInputError, InputError: there is no dataset, or it is broken.
 
     """
-    wanted = _wanted_by(_labels(labels), suffix)
+    wanted = _wanted_by(_labels(tsv, labels), suffix)
     for rows in map_table(tsv, COLUMNS, lambda chunk: _with_pictures(chunk.frame)):
         yield from wanted(rows)
 
@@ -183,13 +185,51 @@ def _with_pictures(rows: "pl.DataFrame") -> list[tuple[Any, ...]]:
     return rows.select(COLUMNS).with_columns(pictures, are_bare).rows()
 
 
-def _labels(labels: Mapping[str, str]) -> Callable[[str], str]:
-    return cache(lambda genre: folder_name(label_of(genre, labels)))
+def _labels(tsv: Path, labels: Mapping[str, str]) -> Callable[[str], str]:
+    """Return a function that gives spellings of a label one folder.
+
+    They may differ in case, width and Unicode form, which some disks don't tell apart. The folder
+    is spelled as a known label's, or as the first of them in the TSV, which is read for it once.
+    """
+    known = {_folded(each): folder_name(each) for each in labels.values()}
+    known |= {_folded(genre): folder_name(folder) for genre, folder in labels.items()}
+
+    @cache
+    def spellings() -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        for genres in map_table(tsv, ["genre"], _each_genre):
+            for genre in genres:
+                folder = label_of(genre, labels)
+                found.setdefault(_folded(folder), folder)
+        return found
+
+    @cache
+    def spelled(genre: str) -> str:
+        if genre in labels:
+            return folder_name(labels[genre])
+        folder = label_of(genre, labels)
+        key = _folded(folder)
+        return (
+            known.get(_folded(genre)) or known.get(key) or folder_name(spellings().get(key, folder))
+        )
+
+    return spelled
+
+
+def _each_genre(chunk: "Chunk") -> list[str]:
+    return chunk.frame["genre"].unique(maintain_order=True).to_list()
+
+
+def _folded(label: str) -> str:
+    """Return what spellings of a label have in common."""
+    return unicodedata.normalize(
+        "NFKC", unicodedata.normalize("NFKC", folder_name(label)).casefold()
+    )
 
 
 def dataset_labels(context: Context) -> Callable[[str], str]:
     """Return the function that names the label of a row by its `genre` cell."""
-    return _labels(labels_by_genre(context.settings.fetch.known_queries()))
+    return _labels(context.tsv, labels_by_genre(context.settings.fetch.known_queries()))
 
 
 def dataset_covers(context: Context) -> Iterator[WantedCover]:

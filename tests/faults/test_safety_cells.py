@@ -142,11 +142,17 @@ def test_cells_that_look_like_formulas_stay(tmp_path: Path) -> None:
     assert read == [list(COLUMNS), *([row[0].strip(), *row[1:]] for row in rows)]
 
 
+# Controls but for line ends, what turns the direction of writing, and what shows nothing.
+SHOWN_BY_NONE = (
+    r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\U000e0041]"
+)
+
+
 def test_no_cell_and_no_answer_commands_the_terminal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Escape sequences in cells, names and what hosts say are shown as what they are: rubbish."""
-    evil = "\x1b]0;title\x07\x1b[2J\x9b31m\x08"
+    evil = "\x1b]0;title\x07\x1b[2J\x9b31m\x08\u202eexe.gpj\u2066\u200b\U000e0041"
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EQUIGEN_DATASET__DIRECTORY", str(tmp_path / f"data {evil}"))
     monkeypatch.setenv("EQUIGEN_HTTP__TRIES", "1")
@@ -163,7 +169,7 @@ def test_no_cell_and_no_answer_commands_the_terminal(
         ):  # fmt: skip
             ran = program(*command)
             said += ran.out + ran.err
-            assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", said), (command, said)
+            assert not re.search(SHOWN_BY_NONE, said), (command, said)
         assert "gone" in said
         tsv.write_text(f"artist\t{evil}\n")
-        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", program("status").err)
+        assert not re.search(SHOWN_BY_NONE, program("status").err)
