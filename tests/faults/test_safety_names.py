@@ -234,7 +234,7 @@ def test_links_in_the_place_of_our_own_files_are_not_followed(tmp_path: Path, na
     (data / name).unlink(missing_ok=True)
     (data / name).symlink_to(victim)
     context = make_context(data)
-    run_split(data)
+    run_split(data, reshuffle=True)
     report.run(context)
     counts.run(context, chart=data / "counts.svg")
     with Ledger(context.ledger) as ledger:
