@@ -9,7 +9,7 @@ from typing import NamedTuple
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from splits import catalogue, fill, run_split, sets_of
-from support import make_context
+from support import THOROUGH, make_context
 
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import CoverPair
@@ -79,7 +79,9 @@ STORY = Story(
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=50 if THOROUGH else 10,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(stories())
 @example(STORY)

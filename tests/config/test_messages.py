@@ -66,6 +66,7 @@ def in_our_words(said: str, toml: str) -> str:
     return said
 
 
+@pytest.mark.long
 def test_any_wrong_value_of_any_setting_is_told_in_our_words(tmp_path: Path) -> None:
     """Each one with the line where it stands."""
     told = 0

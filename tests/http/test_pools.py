@@ -135,6 +135,7 @@ def covers(folder: Path, port: int, count: int, *, hosts: int) -> None:
 
 
 @linux_only
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("processes", ["1", "2"])
 def test_a_run_over_many_hosts_keeps_few_connections(
     tmp_path: Path, port: int, processes: str

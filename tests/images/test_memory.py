@@ -82,7 +82,7 @@ KINDS: Mapping[str, tuple[Callable[[int], bytes], int, int]] = {
 
 
 @linux_only
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_largest_pictures_are_decoded_in_little_memory(tmp_path: Path, kind: str) -> None:
     """Of each kind the largest that is taken needs no more than promised; larger are refused."""

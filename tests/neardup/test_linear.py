@@ -17,7 +17,7 @@ from equigen.neardup.clusters import MOST_ASKED, gathered
 from equigen.neardup.comparison import judged_pairs
 from equigen.storage.below import FileBelow
 
-FEW, MANY = 500, 1_000
+FEW, MANY = 250, 500
 
 
 class Steps(list[int]):
