@@ -15,7 +15,6 @@ import sys
 import types
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_origin
 
@@ -23,7 +22,14 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command
 
-from equigen.cli.discovery import SINGULAR, find_commands, flag_name, own_flags, setting_flags
+from equigen.cli.discovery import (
+    SINGULAR,
+    Common,
+    find_commands,
+    flag_name,
+    own_flags,
+    setting_flags,
+)
 from equigen.errors import (
     EXIT_INTERRUPTED,
     EquigenError,
@@ -53,17 +59,6 @@ _LogFlag = Annotated[
     Path | None,
     typer.Option("--log-file", metavar="PATH", help="Append what happens, a JSON object a line."),
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Common:
-    """The flags that every command has; they may also stand before its name."""
-
-    config: Path | None = None
-    quiet: bool = False
-    verbose: bool = False
-    json: bool = False
-    log_file: Path | None = None
 
 
 _COMMON_FLAGS = {

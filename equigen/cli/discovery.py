@@ -1,8 +1,10 @@
-"""Find the commands and their flags; the list of commands imports none of them."""
+"""Find the commands and their flags, and those that all have; no command is imported."""
 
 import ast
 import inspect
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 
 from equigen.plugins import Plugin, find_plugins
@@ -14,6 +16,17 @@ SINGULAR |= {name: name for name in ("refuse_sha256", "keep_sha256")}
 _LAST = 1000
 # Parameters of a command's `run` that aren't flags.
 _HANDED_IN = ("context", "stage")
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """The flags that every command has; they may also stand before its name."""
+
+    config: Path | None = None
+    quiet: bool = False
+    verbose: bool = False
+    json: bool = False
+    log_file: Path | None = None
 
 
 def find_commands() -> Mapping[str, Plugin]:

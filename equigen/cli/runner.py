@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from equigen.cli.console import TqdmBars, as_json, as_text, columns, in_one_line, say
-from equigen.cli.discovery import find_commands, own_flags, setting_flags
+from equigen.cli.discovery import Common, find_commands, own_flags, setting_flags
 from equigen.config.layers import expectation, load
 from equigen.config.trust import refuse_strange
 from equigen.dataset.context import Context
@@ -47,9 +47,6 @@ from equigen.plugins import Plugin
 from equigen.storage.atomic import refuse_file
 from equigen.storage.os_errors import translating_stray_os_errors
 from equigen.summary import Summary
-
-if TYPE_CHECKING:
-    from equigen.cli.app import Common
 
 StageRun = Callable[..., Summary]
 AnyPath = str | os.PathLike[str]
@@ -300,7 +297,7 @@ def _state_of(ledger: Path) -> tuple[int, int]:
 def carry_out(
     command: Plugin,
     module: ModuleType,
-    common: "Common",
+    common: Common,
     flags: Mapping[str, Mapping[str, object]],
     values: Mapping[str, object],
 ) -> int:
@@ -337,7 +334,7 @@ class _CommandLine:
     """A command on the command line: prints results, turns errors into one line and a code."""
 
     execution: Execution
-    common: "Common"
+    common: Common
     log: LogFile | None
 
     @property
