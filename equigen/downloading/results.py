@@ -111,7 +111,9 @@ class ResultRecorder:
         if self._renewed:
             yield f"{self._renewed:,} addresses had expired and were asked for anew"
         if worklist.verify:
-            yield f"{worklist.spoilt:,} files were not what they had been"
+            # Those of another size are noticed without reading them.
+            spoilt = max(worklist.spoilt, worklist.store.spoilt)
+            yield f"{spoilt:,} files were not what they had been"
         if worklist.check_changed:
             changed, unknown = self._changed, worklist.unverifiable
             yield f"{changed:,} changed, {self._unchanged:,} unchanged, {unknown:,} can't tell"

@@ -138,6 +138,17 @@ def test_verify_finds_and_mends_what_differs(tmp_path: Path) -> None:
     assert [f.read_bytes() for f in aside] == [spoilt]
 
 
+def test_verify_counts_files_of_another_size_too(tmp_path: Path) -> None:
+    """Which are noticed without reading them: its notes agree on their number."""
+    with ScriptedServer(Script(body=JPEG)) as server:
+        rows_of(tmp_path, *(f"{server.url}/{n}.jpg" for n in range(3)))
+        run_download(tmp_path)
+        (tmp_path / IMAGES / min(files_of(tmp_path))).write_bytes(b"x")
+        notes = run_download(tmp_path, flags={"verify": True}).notes
+    counts = [note.partition(" ")[0] for note in notes if "not what they had been" in note]
+    assert counts == ["1", "1"]
+
+
 def test_a_spoilt_file_does_not_stay_where_its_host_has_no_other(tmp_path: Path) -> None:
     """What doesn't decode is never left among the covers, also where it can't be mended."""
     with ScriptedServer(Script(body=JPEG), Script(404)) as server:
