@@ -45,6 +45,7 @@ from equigen.logfile import LogFile, logging_to
 from equigen.output import complain, put
 from equigen.plugins import Plugin
 from equigen.storage.atomic import refuse_file
+from equigen.storage.lock import times_locked
 from equigen.storage.os_errors import translating_stray_os_errors
 from equigen.summary import Summary
 
@@ -230,12 +231,12 @@ class Execution:
         """
         if getattr(self.module, "NEEDS_TRUST", True):
             refuse_strange(context.config.folder, context.config.at_risk)
-        before = _state_of(context.ledger)
+        before = times_locked(context.directory)
         with self._noted(context, values):
             for summary in self._outcome(context, values):
                 self.summaries.append(summary)
                 show(summary)
-        if _state_of(context.ledger) != before:
+        if times_locked(context.directory) > before:
             note = back_up(context.ledger, command=self.command.name, now=context.now())
             if note:
                 tell("ledger not copied", note)
@@ -283,15 +284,6 @@ class Execution:
             return summary
 
         return told
-
-
-def _state_of(ledger: Path) -> tuple[int, int]:
-    """Return what each writing to a ledger changes; zeros where there is none."""
-    try:
-        found = ledger.stat()
-    except OSError:
-        return 0, 0
-    return found.st_size, found.st_mtime_ns
 
 
 def carry_out(

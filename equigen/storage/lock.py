@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -18,6 +19,8 @@ _HOLDER = ".holder"
 LOCK_NAMES = frozenset({_LOCK_NAME, _LOCK_NAME + _HOLDER})
 # The locks that this process holds: the operating system doesn't tell holders in a process apart.
 _held_here: set[Path] = set()
+# How often this process has locked each folder.
+_times: Counter[Path] = Counter()
 
 
 @contextmanager
@@ -46,6 +49,7 @@ def dataset_lock(
             raise LockedError(_held(directory, name)) from None
     holder = directory / f"{name}{_HOLDER}"
     _held_here.add(here)
+    _times[here.parent] += 1
     try:
         since = now.strftime("%Y-%m-%d %H:%M:%S UTC")
         holding = {"stage": stage, "pid": os.getpid(), "since": since}
@@ -56,6 +60,11 @@ def dataset_lock(
         _held_here.discard(here)
         holder.unlink(missing_ok=True)
         lock.release()
+
+
+def times_locked(directory: Path) -> int:
+    """Return how often this process has locked a folder: what writes there does so first."""
+    return _times[directory.resolve()]
 
 
 def _held(directory: Path, name: str) -> str:

@@ -161,7 +161,7 @@ def test_settings_come_in_layers(tmp_path: Path) -> None:
         (tmp_path / "config.toml").write_text(
             '[fetch]\ngenre_limit = 1\nlabels = ["Jazz"]\n[dataset]\ndirectory = "here"\n'
         )
-        base = sandbox_env(sandbox.base_url)
+        base = sandbox_env(sandbox.base_url, EQUIGEN_TRUST="1")
 
         def jazz(*flags: str, env: dict[str, str]) -> int:
             done = equigen("fetch", "--json", *flags, cwd=tmp_path, env=base | env)
