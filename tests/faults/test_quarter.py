@@ -102,7 +102,7 @@ def _is_flat(nights: list[Night], *, albums: int) -> None:
         assert night.asked == first.asked, "no picture, and each night the same pages"
         assert night.tsv_bytes == first.tsv_bytes
         assert night.beside == first.beside
-        assert night.ledger_bytes <= first.ledger_bytes * 1.02
+        assert night.ledger_bytes <= first.ledger_bytes * 1.02 + 64 * 1024  # some pages
         assert {**night.tables, "requests": 0} == {**first.tables, "requests": 0}
         assert night.tables["requests"] <= 8 * len(HOSTS)
         assert not night.tables["renewals"]
