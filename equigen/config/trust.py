@@ -21,12 +21,14 @@ from equigen.storage.atomic import replacing
 
 TRUST_VARIABLE: Final = "EQUIGEN_TRUST"
 _YES: Final = frozenset({"1", "true", "yes"})
-# Settings that name hosts, which get requests and may get credentials, and folders.
+# Settings that name hosts, which get requests and may get credentials, and places for files.
 _HOSTS: Final = (
     "discogs.base_url", "dumps.discogs_url", "dumps.musicbrainz_url",
     "musicbrainz.base_url", "coverart.base_url",
 )  # fmt: skip
-_FOLDERS: Final = ("dataset.directory", "dumps.directory")
+_PLACES: Final = (
+    "dataset.directory", "dataset.tsv", "dataset.images", "dataset.split", "dumps.directory",
+)  # fmt: skip
 # What else says where requests go, and the value that needs trust.
 _PRIVATE: Final = ("http.private_addresses", "always")
 _ANY: Final = "any"  # in the place of a digest: the folder was begun by `equigen init`
@@ -44,7 +46,7 @@ def settings_at_risk(
     name, value = _PRIVATE
     if _of(settings, name) == value != _of(users, name):
         found[name] = value
-    for name in _FOLDERS:
+    for name in _PLACES:
         value = _of(settings, name)
         if value != _of(users, name) and _leads_out(value):
             found[name] = value

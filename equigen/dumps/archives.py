@@ -285,7 +285,7 @@ def lines_of(dump: DumpFile, member: str) -> Iterator[tuple[list[bytes], bool]]:
                     rest = mark + rest.removeprefix(mark)[:_HEAD_BYTES]
                 yield lines, False
             yield [rest], True
-    except tarfile.TarError as err:
+    except (tarfile.TarError, ValueError, OverflowError) as err:
         what = f"damaged tar: {err}"
         raise DumpError(what) from err
 
@@ -306,6 +306,13 @@ def _tar_info() -> type[tarfile.TarInfo]:
                 )
                 raise DumpError(what)
             return member
+
+        def _refuse_sparse(self, *_: object) -> None:
+            """Refuse a map of holes, which are zeros without end; tarfile's name of each kind."""
+            what = "damaged tar: expected plain members, got a sparse one"
+            raise DumpError(what)
+
+        _proc_gnusparse_00 = _proc_gnusparse_01 = _proc_gnusparse_10 = _refuse_sparse
 
     return _TarInfo
 

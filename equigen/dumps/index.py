@@ -137,7 +137,7 @@ def _make(
 ) -> None:
     size_bytes = int(stamp["bytes"])
     with (
-        in_place_of(index) as beside,
+        in_place_of(index, keeps_link=False) as beside,
         context.bar(f"read {kind.name}", size_bytes, "B") as bar,
     ):
         beside.unlink(missing_ok=True)  # of a run that was killed

@@ -216,13 +216,12 @@ class FileBelow:
         *folders, name = self.path.split("/")
         if not name or any(each in {"", ".", ".."} for each in (*folders, name)):
             raise OSError(errno.EINVAL, "expected a path of plain names", str(self))
-        if makes and self.folder is None and not self.root.is_dir():
-            self.root.mkdir(parents=True, exist_ok=True)
         if not _HAS_DIR_FD:
+            if makes:
+                self.root.mkdir(parents=True, exist_ok=True)
             yield Entry(None, self._looked_at(folders, name, makes=makes))
             return
-        # The root as a whole may be a link.
-        opened = os.open(self.root, _FOLDER & ~_NO_FOLLOW) if self.folder is None else self.folder
+        opened = self._opened_root(makes=makes) if self.folder is None else self.folder
         try:
             for number, folder in enumerate(folders if self.folder is None else (), start=1):
                 try:
@@ -242,6 +241,16 @@ class FileBelow:
         finally:
             if self.folder is None:
                 os.close(opened)
+
+    def _opened_root(self, *, makes: bool) -> int:
+        """Open the root, which as a whole may be a link."""
+        try:
+            return os.open(self.root, _FOLDER & ~_NO_FOLLOW)
+        except FileNotFoundError:
+            if not makes:
+                raise
+        self.root.mkdir(parents=True, exist_ok=True)
+        return os.open(self.root, _FOLDER & ~_NO_FOLLOW)
 
     def _looked_at(self, folders: list[str], name: str, *, makes: bool) -> str:
         place = self.root

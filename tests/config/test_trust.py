@@ -104,6 +104,17 @@ def test_folders_elsewhere_need_trust(tmp_path: Path, run: Run, directory: str) 
     assert run(tmp_path, "status", EQUIGEN_DATASET__DIRECTORY=str(tmp_path)).code == 0
 
 
+@pytest.mark.parametrize("key", ["tsv", "images", "split"])
+@pytest.mark.parametrize("name", ["/elsewhere/x", "../../photos", "a/../../b"])
+def test_names_that_lead_out_need_trust(tmp_path: Path, run: Run, key: str, name: str) -> None:
+    """Of the TSV, the covers and the sets: another folder's files are neither read nor copied."""
+    make(tmp_path, {"config.toml": f'[dataset]\n{key} = "{name}"\n'})
+    for command in ("status", "clean", "split"):
+        done = run(tmp_path, command)
+        assert done.code == 2
+        assert f"dataset.{key} = '{name}'" in done.err
+
+
 def test_other_settings_need_none(tmp_path: Path, run: Run) -> None:
     """Labels, rates, sizes, names below the folder, the services' own hosts."""
     make(

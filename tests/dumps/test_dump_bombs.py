@@ -178,3 +178,26 @@ def test_an_xz_that_needs_a_gibibyte_to_unpack_is_refused(tmp_path: Path) -> Non
 def lzma_crc(data: bytes) -> bytes:
     """Return the checksum of an xz header."""
     return zlib.crc32(data).to_bytes(4, "little")
+
+
+@pytest.mark.parametrize(
+    "hole",
+    [
+        {
+            "GNU.sparse.major": "1",
+            "GNU.sparse.minor": "0",
+            "GNU.sparse.realsize": "1000000000000000",
+        },
+        {"GNU.sparse.map": "0,1,junk"},
+        {"GNU.sparse.size": "9" * 15},
+    ],
+)
+def test_a_sparse_member_by_a_pax_header_is_refused(tmp_path: Path, hole: dict[str, str]) -> None:
+    """Its holes are zeros without end, and its map may be junk."""
+    member = tarfile.TarInfo("mbdump/release-group")
+    member.pax_headers = hole
+    member.size = 512
+    file = tmp_path / "release-group.tar.xz"
+    file.write_bytes(lzma.compress(member.tobuf(tarfile.PAX_FORMAT) + b"junk".ljust(512, b"\n")))
+    with pytest.raises(InputError, match="a sparse one"):
+        list(read_links(file))

@@ -71,6 +71,7 @@ class ThreadExecutor:
         self._working_s = time.process_time()
         self._was_slow = False
         self._ended = 0
+        self._limits: dict[str, int] = {}
 
     def capacity(self, host: str) -> int:
         """Return how many more jobs of a host can be submitted; 0 while it rests.
@@ -212,8 +213,10 @@ class ThreadExecutor:
 
     def _room(self, host: str) -> int:
         """Return how many more threads a host may have; more would only wait at its gate."""
-        limit = self._most
-        with suppress(NotServedError):
-            limit = self._gates.at(host).policy.concurrency
-        # Some threads are left for other hosts, whatever the limit of this one.
-        return min(limit, max(1, self._most - self._most // 4)) - self._busy[host]
+        if host not in self._limits:  # asked for each job, while others wait
+            limit = self._most
+            with suppress(NotServedError):
+                limit = self._gates.at(host).policy.concurrency
+            # Some threads are left for other hosts, whatever the limit of this one.
+            self._limits[host] = min(limit, max(1, self._most - self._most // 4))
+        return self._limits[host] - self._busy[host]
