@@ -104,7 +104,9 @@ def test_no_pair_crosses_sets_and_nobody_moves(tmp_path: Path, story: Story) -> 
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30 if THOROUGH else 8,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(stories())
 def test_old_sets_are_mended_in_one_run(tmp_path: Path, story: Story) -> None:

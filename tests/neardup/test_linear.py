@@ -104,5 +104,5 @@ def test_sets_are_united_in_nearly_linear_time(order: str) -> None:
         roots = {sets.root(number) for number in range(count)}
         assert len(roots) == 1
         steps.append(parents.read)
-        assert parents.read <= 2 * count * count.bit_length()
+        assert parents.read <= 3 * count * count.bit_length()
     assert steps[1] <= 2.4 * steps[0]
