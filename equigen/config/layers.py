@@ -128,9 +128,10 @@ def load(
             )
             credentials = _credentials(dotenv)
             at_risk: Mapping[str, str] = {}
-            if toml or layers.dotenv_settings():
+            of_dotenv = layers.dotenv_settings()
+            if toml or of_dotenv:
                 users = Settings(_env_file=None, flags=flags, toml={})  # type: ignore[call-arg]
-                at_risk = settings_at_risk(settings, users, layers.dotenv_settings())
+                at_risk = settings_at_risk(settings, users, of_dotenv)
     except ValidationError as err:
         raise ConfigError(layers.explain(err)) from None
     except SettingsError as err:

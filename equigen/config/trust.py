@@ -29,7 +29,7 @@ _HOSTS: Final = (
 _PLACES: Final = (
     "dataset.directory", "dataset.tsv", "dataset.images", "dataset.split", "dumps.directory",
 )  # fmt: skip
-# What else says where requests go, and the value that needs trust.
+# The other setting that says where requests go, with the value that needs trust.
 _PRIVATE: Final = ("http.private_addresses", "always")
 _ANY: Final = "any"  # in the place of a digest: the folder was begun by `equigen init`
 
@@ -86,9 +86,7 @@ def trust(folder: Path, at_risk: Mapping[str, str] | None = None) -> None:
         StorageError: the disk refuses.
 
     """
-    kept = _trusted() | {_key(folder): _ANY if at_risk is None else _digest(at_risk)}
-    with replacing(trust_file()) as file:
-        json.dump(kept, file, indent=2, sort_keys=True)
+    _keep(_trusted() | {_key(folder): _ANY if at_risk is None else _digest(at_risk)})
 
 
 def forget(folder: Path) -> bool:
@@ -102,14 +100,18 @@ def forget(folder: Path) -> bool:
     kept = _trusted()
     if kept.pop(_key(folder), None) is None:
         return False
-    with replacing(trust_file()) as file:
-        json.dump(kept, file, indent=2, sort_keys=True)
+    _keep(kept)
     return True
 
 
 def trust_file() -> Path:
     """Return the file that lists the trusted folders, in the user's own configuration."""
     return user_config_path("equigen", appauthor=False) / "trusted.json"
+
+
+def _keep(trusted: Mapping[str, str]) -> None:
+    with replacing(trust_file()) as file:
+        json.dump(trusted, file, indent=2, sort_keys=True)
 
 
 def _trusted() -> dict[str, str]:

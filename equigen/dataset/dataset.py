@@ -323,8 +323,8 @@ class Dataset:
         return {
             "directory": str(self.path),
             "rows": labels.total(),
-            "labels": _largest_first(labels),
-            "covers": _largest_first(states),
+            "labels": {name: labels[name] for name in largest_first(labels)},
+            "covers": {name: states[name] for name in largest_first(states)},
             "sets": _by_set(facts),
             "last_fetch": last_fetch or None,
         }
@@ -355,10 +355,6 @@ class Dataset:
 
 def _by_set(facts: TsvFacts) -> dict[str, int]:
     return {name: sum(each.rows for each in facts.groups if each.set_name == name) for name in SETS}
-
-
-def _largest_first(counts: Mapping[str, int]) -> dict[str, int]:
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def check(context: Context, needs: Need) -> None:

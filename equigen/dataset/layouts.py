@@ -104,7 +104,7 @@ def lay_out(
     except BaseException:  # also a stop: half a copy only takes room
         for place in files_in_sets(split):
             if _name(place) in LEFT_OVER:
-                _in_set(split, place).remove()
+                in_set(split, place).remove()
         raise
     return plan
 
@@ -139,7 +139,8 @@ def _opened(context: Context, places: Iterable[Place]) -> Iterator[_Pair]:
                 yield _Pair(place, cover_of(name), file_of(name))
 
 
-def _in_set(split: Path, place: Place) -> FileBelow:
+def in_set(split: Path, place: Place) -> FileBelow:
+    """Return the file that stands in a place of a set."""
     return FileBelow(split, f"{place.set_name}/{place.path}")
 
 
@@ -231,7 +232,7 @@ def where_covers_are(context: Context) -> dict[str, FileBelow]:
     """Return the file of each cover by its path, also where `split` moved it into a set."""
     where = {path: FileBelow(context.images, path) for path in cover_files(context.images)}
     for place in files_in_sets(context.split):
-        file = _in_set(context.split, place)
+        file = in_set(context.split, place)
         if place.path not in where and file.exists():
             where[place.path] = file
     return where
@@ -296,7 +297,7 @@ def gather(images: Path, split: Path) -> None:
 
     """
     for place in list(files_in_sets(split)):
-        file, home = _in_set(split, place), FileBelow(images, place.path)
+        file, home = in_set(split, place), FileBelow(images, place.path)
         if not home.exists() and file.exists() and not _name(place).startswith("."):
             with translating_os_errors(Path(home)):
                 file.move(home)
@@ -310,7 +311,7 @@ def _carry_out(context: Context, plan: Changes, link: Link) -> None:
             for label in labels:
                 FileBelow(split, f"{name}/{label}/{UNFINISHED}").make_folder()
         for place in plan.remove:
-            _in_set(split, place).remove()
+            in_set(split, place).remove()
         for name in SETS:
             for label in folders_below(split, name):
                 folder = split / name / label

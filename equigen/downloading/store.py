@@ -80,7 +80,7 @@ class CoverStore:
     def fits_first(self, path: str, size_bytes: int) -> bool:
         """Tell whether a cover's first file is there, as large as it was."""
         # Asked of every cover at every start: opening its folder each time would take as long as
-        # the disk. What isn't so when it is read is noticed there.
+        # the disk. A file that isn't so is noticed when it is read.
         return _has_size(f"{self._images}/{path}", size_bytes) or (
             path in self._sets and _fits(self._moved(path), size_bytes)
         )

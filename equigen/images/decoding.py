@@ -69,7 +69,7 @@ UNKNOWN_RANGE, TOO_MANY_PIXELS = "unknown range of values", "too many pixels"
 _GREY_DIMENSIONS = 2
 _UPRIGHT = 1
 _TILE_SIDES, _ROWS_PER_STRIP = (322, 323), 278  # TIFF 6.0: TileWidth, TileLength, RowsPerStrip
-# What a decode may take beside the process itself, which has some 90 MiB.
+# The memory of a decode beside that of the process itself, which has some 90 MiB.
 _MOST_BYTES = 300 << 20
 _BODIES = 3  # copies of the file that decoders hold
 # Bytes a pixel at the peak of a decode: 4 of Pillow's picture and 3 of ours, or the decoder's own

@@ -19,7 +19,7 @@ _WORD = re.compile(r"[^\W_]+")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked for: its search terms, its quota, and the label that it belongs to.
+    """A request for albums: its search terms, its quota, and the label that it belongs to.
 
     `name` is unique; `cell` is the value of the TSV's `genre` column; `label` is the class, whose
     folder has its name made safe; `limit` is in albums. At least one of `genre` and `style`, the

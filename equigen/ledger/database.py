@@ -262,8 +262,11 @@ def _reader_mode(path: Path) -> str:
     It opens it for writing, too, where it can: the last connection removes SQLite's journal. In a
     folder that can't be written nobody writes, and SQLite needs no lock and no journal there.
     """
-    is_writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
-    return "rw" if is_writable else "ro&immutable=1"
+    return "rw" if _is_writable(path) else "ro&immutable=1"
+
+
+def _is_writable(path: Path) -> bool:
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
 
 
 def _refuse_irregular(file: Path) -> None:
@@ -399,8 +402,7 @@ def translated(path: Path, err: sqlite3.Error) -> EquigenError:
             " again."
         )
         return LockedError(msg)
-    is_writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
-    if isinstance(err, _OUR_FAULT) or (exact == _QUERY_ONLY and is_writable):
+    if isinstance(err, _OUR_FAULT) or (exact == _QUERY_ONLY and _is_writable(path)):
         msg = f"{path}: the ledger was used in a way that it can't be: {err}."
         return LedgerError(msg)
     if code in _DISK:

@@ -14,6 +14,7 @@ from equigen.dataset.covers import dataset_covers, name_in
 from equigen.dataset.layouts import (
     SET_COLUMNS,
     files_in_sets,
+    in_set,
     listed_sets,
     sha256_of,
     was_remembered,
@@ -206,7 +207,7 @@ def _listed(context: Context) -> Iterator[Mapping[str, str]]:
 
 def _laid_out(context: Context) -> Iterator[dict[str, str]]:
     for place in files_in_sets(context.split):
-        file = FileBelow(context.split, f"{place.set_name}/{place.path}")
+        file = in_set(context.split, place)
         home = FileBelow(context.images, place.path)
         if file.link_text() == home.relative_to(file):
             file = home
@@ -218,7 +219,7 @@ def _laid_out(context: Context) -> Iterator[dict[str, str]]:
 def _link(context: Context) -> str:
     """Guess how covers got into their sets; "move" matters, as they lie nowhere else then."""
     for place in files_in_sets(context.split):
-        file = FileBelow(context.split, f"{place.set_name}/{place.path}")
+        file = in_set(context.split, place)
         home = FileBelow(context.images, place.path)
         if file.link_text():
             return Link.SYMLINK

@@ -266,7 +266,7 @@ def _deal(context: Context, group: Group, before: Sequence[Placement], dataset: 
     loose = _looseness(dataset, before)
     since = {cover: at for at, cover in reversed([*enumerate(map(_cover_of, before))])}
     gone = {_cover_of(each): each.set_name for each in before if each.set_name != ASIDE}
-    # Who is aside ties to each other those that got that tie when they were dealt, and no others.
+    # Albums aside tie to each other those that got that tie when they were dealt, and no others.
     aside = {_cover_of(each) for each in before if each.set_name == ASIDE} - gone.keys()
     ties = ((_cover_of(each), tie.removeprefix(_COVER)) for each in before for tie in each.ties)
     had = {(cover, tie) for cover, tie in ties if tie in aside}

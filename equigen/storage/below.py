@@ -50,6 +50,15 @@ class Entry(NamedTuple):
         is_open = self.folder is not None
         return Entry(self.folder, name if is_open else str(Path(self.name).with_name(name)))
 
+    def remove(self) -> None:
+        """Remove the file or link that has the name, if any."""
+        with suppress(FileNotFoundError):
+            os.unlink(self.name, dir_fd=self.folder)
+
+    def replace(self, target: "Entry") -> None:
+        """Give the file another name, of which the file or link there is replaced."""
+        os.replace(self.name, target.name, src_dir_fd=self.folder, dst_dir_fd=target.folder)
+
 
 @dataclass(frozen=True, slots=True)
 class FileBelow:
@@ -83,7 +92,7 @@ class FileBelow:
             try:
                 made = os.open(entry.name, _NEW, dir_fd=entry.folder)
             except FileExistsError:
-                os.unlink(entry.name, dir_fd=entry.folder)
+                entry.remove()
                 made = os.open(entry.name, _NEW, dir_fd=entry.folder)
         return os.fdopen(made, "wb")
 
@@ -149,16 +158,14 @@ class FileBelow:
     def remove(self) -> None:
         """Remove the file, or the link that lies in its place, if any."""
         with suppress(FileNotFoundError), self.entry() as entry:
-            os.unlink(entry.name, dir_fd=entry.folder)
+            entry.remove()
 
     def move(self, to: "FileBelow") -> None:
         """Move the file, also to another disk; what lies at the target is replaced."""
         with self.entry() as source, to.entry(makes=True) as target:
             self._require_regular(source.stat())
             try:
-                os.replace(
-                    source.name, target.name, src_dir_fd=source.folder, dst_dir_fd=target.folder
-                )
+                source.replace(target)
             except OSError as err:
                 if err.errno != errno.EXDEV:
                     raise
@@ -171,8 +178,7 @@ class FileBelow:
         """Copy the file with its date and mode; what lies at the target is replaced at once."""
         with self.open() as source, to.entry(makes=True) as target:
             beside = target.beside(UNFINISHED)
-            with suppress(FileNotFoundError):
-                os.unlink(beside.name, dir_fd=beside.folder)
+            beside.remove()
             with os.fdopen(os.open(beside.name, _NEW, dir_fd=beside.folder), "wb") as copy:
                 shutil.copyfileobj(source, copy, _CHUNK_BYTES)
                 copy.flush()
@@ -181,25 +187,22 @@ class FileBelow:
                     os.fchmod(copy.fileno(), stat.S_IMODE(was.st_mode) & _MODE)
             times = (was.st_atime_ns, was.st_mtime_ns)
             os.utime(beside.name, ns=times, dir_fd=beside.folder, follow_symlinks=False)
-            _replace(beside, target)
+            beside.replace(target)
 
     def link(self, to: "FileBelow") -> None:
         """Make a hard link to the file; what lies at the target is replaced at once."""
         with self.entry() as source, to.entry(makes=True) as target:
             beside = target.beside(UNFINISHED)
-            with suppress(FileNotFoundError):
-                os.unlink(beside.name, dir_fd=beside.folder)
+            beside.remove()
             os.link(
                 source.name, beside.name,
                 src_dir_fd=source.folder, dst_dir_fd=beside.folder, follow_symlinks=False,
             )  # fmt: skip
             try:
                 self._require_regular(beside.stat())
-                _replace(beside, target)
+                beside.replace(target)
             finally:
-                # Renamed onto a link to the same file, the name stays.
-                with suppress(FileNotFoundError):
-                    os.unlink(beside.name, dir_fd=beside.folder)
+                beside.remove()  # renamed onto a link to the same file, the name stays
 
     def symlink(self, to: "FileBelow") -> None:
         """Make a relative symbolic link to the file; nothing may lie at the target."""
@@ -353,10 +356,6 @@ def folders_below(root: Path, within: str = "") -> list[str]:
             if each.is_dir():
                 names.append(each.name)
     return sorted(names)
-
-
-def _replace(source: Entry, target: Entry) -> None:
-    os.replace(source.name, target.name, src_dir_fd=source.folder, dst_dir_fd=target.folder)
 
 
 def _link_error(place: Path, root: Path) -> OSError:

@@ -37,7 +37,7 @@ _ADVICE: Final = {
         (errno.EINVAL, errno.EILSEQ), "Name a place on a file system that takes such names"
     ),
 }
-# Where the system sets no limit.
+# The number of file descriptors on systems that set no limit.
 _MOST_DESCRIPTORS: Final = 1 << 16
 # Errors of file systems that have no links, such as FAT and exFAT, or no more of them for a file.
 NO_LINKS: Final = frozenset(
