@@ -4,7 +4,6 @@ import shutil
 import socket
 import ssl
 import subprocess
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 from downloads import JPEG, files_of, ledger_of, one_row, picture, rows_of, run_download
 from program import program
-from support import ROOT, Script, ScriptedServer, listening_socket, make_context
+from support import ROOT, Script, ScriptedServer, listening_socket, make_context, running
 
 from equigen.commands import download
 from equigen.config.settings import defaults
@@ -100,14 +99,8 @@ class _Tls(ThreadingHTTPServer):
 def serving_tls(certificate: Path) -> Iterator[_Tls]:
     """Let a TLS server answer."""
     server = _Tls(certificate)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with running(server):
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @pytest.fixture(scope="module")

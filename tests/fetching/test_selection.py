@@ -128,6 +128,18 @@ def test_an_artist_is_recognised_under_marks() -> None:
     assert selection.judge(twice, JAZZ, year_asked=1999) is Skip.KNOWN_ALBUM
 
 
+def check_of_one_label(first: str, second: str, *, in_an_earlier_run: bool) -> None:
+    """Assert that the label that took the first credit alone takes the second one."""
+    selection = Selection()
+    if in_an_earlier_run:
+        identity = Identity.of(other(1, artist=first), "Jazz")
+        selection.remember(identity, album_index=1, in_dataset=True)
+    else:
+        taken(selection.judge(other(1, artist=first), JAZZ, year_asked=1999))
+    assert selection.judge(other(2, artist=second), BLUES, year_asked=1999) is Skip.OTHER_QUERY
+    taken(selection.judge(other(3, artist=second), JAZZ, year_asked=1999))
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [
@@ -144,14 +156,7 @@ def test_an_artist_in_two_spellings_belongs_to_one_label(
 ) -> None:
     """Spellings with the same key are one artist, also where a ledger has the cleaned name."""
     assert artist_key(first) == artist_key(second)
-    selection = Selection()
-    if in_an_earlier_run:
-        identity = Identity.of(other(1, artist=first), "Jazz")
-        selection.remember(identity, album_index=1, in_dataset=True)
-    else:
-        taken(selection.judge(other(1, artist=first), JAZZ, year_asked=1999))
-    assert selection.judge(other(2, artist=second), BLUES, year_asked=1999) is Skip.OTHER_QUERY
-    taken(selection.judge(other(3, artist=second), JAZZ, year_asked=1999))
+    check_of_one_label(first, second, in_an_earlier_run=in_an_earlier_run)
 
 
 @pytest.mark.parametrize(
@@ -170,14 +175,7 @@ def test_a_joint_album_is_of_the_label_of_its_artists(
 ) -> None:
     """Whichever comes first; what `split` would tie is in one label."""
     assert any(len(each) > 1 for each in artists_by_credit([first, second]).values())
-    selection = Selection()
-    if in_an_earlier_run:
-        identity = Identity.of(other(1, artist=first), "Jazz")
-        selection.remember(identity, album_index=1, in_dataset=True)
-    else:
-        taken(selection.judge(other(1, artist=first), JAZZ, year_asked=1999))
-    assert selection.judge(other(2, artist=second), BLUES, year_asked=1999) is Skip.OTHER_QUERY
-    taken(selection.judge(other(3, artist=second), JAZZ, year_asked=1999))
+    check_of_one_label(first, second, in_an_earlier_run=in_an_earlier_run)
 
 
 def test_who_is_in_joint_albums_of_two_labels_alone_belongs_to_neither() -> None:

@@ -12,7 +12,7 @@ from time import monotonic
 
 import pytest
 from downloads import TSV, children, files_of, linux_only, picture
-from support import program_env, sandbox_env, write_rows
+from support import program_env, running, sandbox_env, write_rows
 
 SMALL = picture(size=(8, 8))
 _LIMIT = 256  # macOS' default
@@ -66,14 +66,8 @@ def port() -> Iterator[int]:
 @contextmanager
 def _serving() -> Iterator[_Server]:
     server = _Server(("0.0.0.0", 0), _Handler)  # noqa: S104  (loopback alone is asked)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with running(server):
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @dataclass
