@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import BaseServer
@@ -183,11 +184,13 @@ class ScriptedServer:
             handler.send_response(script.status)
             for name, value in script.headers.items():
                 handler.send_header(name, value)
-            announced = len(script.body) if script.announce is None else script.announce
+            # a body behind 304 would be read as the head of the connection's next answer
+            body = b"" if script.status == HTTPStatus.NOT_MODIFIED else script.body
+            announced = len(body) if script.announce is None else script.announce
             handler.send_header("Content-Length", str(announced))
             handler.end_headers()
-            handler.wfile.write(script.body)
-            if announced != len(script.body):
+            handler.wfile.write(body)
+            if announced != len(body):
                 handler.close_connection = True
         finally:
             with self._lock:
