@@ -22,6 +22,7 @@ from equigen.ledger.models import (
     PageUse,
     PendingRow,
     Placement,
+    Rating,
     Rest,
     StoredLook,
     StoredPage,
@@ -509,6 +510,25 @@ class Ledger(Database):
         """Note that a host gives pictures again."""
         with self._transaction() as db:
             db.execute("DELETE FROM rests WHERE host = ?", (host,))
+
+    # Ratings
+
+    def ratings(self) -> dict[str, Rating]:
+        """Return the rating of each album whose source was asked, by `album_id`."""
+        sql = "SELECT album_id, rating_count, rating_average, have, want FROM ratings"
+        with self._rows(sql) as rows:
+            return {album_id: Rating(*rating) for album_id, *rating in rows}
+
+    def rated_since(self, moment: str) -> set[str]:
+        """Return the albums whose source was asked at a moment (UTC in ISO 8601) or later."""
+        with self._rows("SELECT album_id FROM ratings WHERE asked_at >= ?", (moment,)) as rows:
+            return {album_id for (album_id,) in rows}
+
+    def record_rating(self, album_id: str, rating: Rating, *, asked_at: str) -> None:
+        """Remember what a source said of an album, in place of what it said before."""
+        with self._transaction() as db:
+            sql = "INSERT OR REPLACE INTO ratings VALUES (?, ?, ?, ?, ?, ?)"
+            db.execute(sql, (album_id, *rating, asked_at))
 
     # Addresses that changed
 

@@ -176,6 +176,19 @@ class Rest(NamedTuple):
         return until - now if since <= now < until else timedelta(0)
 
 
+class Rating(NamedTuple):
+    """Rating of an album by a source's users: its count, its average up to 5, and collectors.
+
+    `have` of them own it, `want` would like to. None stands for what the source doesn't tell, such
+    as the average of no ratings.
+    """
+
+    rating_count: int | None = None
+    rating_average: float | None = None
+    have: int | None = None
+    want: int | None = None
+
+
 class StoredLook(NamedTuple):
     """Descriptor of a file, by its sha256 (hex); b"" where it is no picture."""
 

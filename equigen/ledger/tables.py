@@ -2,7 +2,7 @@
 
 # Tells a ledger from any other SQLite file: "EqG3".
 APPLICATION_ID = 0x45714733
-VERSION = 6
+VERSION = 7
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE pages (
@@ -70,6 +70,11 @@ CREATE TABLE rests (
     since TEXT NOT NULL, until TEXT NOT NULL,       -- UTC in ISO 8601
     times INTEGER NOT NULL,     -- how often, one after another
     why TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE ratings (
+    album_id TEXT PRIMARY KEY,  -- of which its source was asked
+    rating_count INTEGER, rating_average REAL, have INTEGER, want INTEGER,  -- NULL: unknown there
+    asked_at TEXT NOT NULL      -- UTC in ISO 8601
 ) WITHOUT ROWID;
 """
 # Of several paths of one picture, the good one is left, else the newest. The picture of a row that
@@ -172,4 +177,11 @@ CREATE TABLE rests (
 ) WITHOUT ROWID;
 """,
     5: _BY_PICTURE,
+    6: """
+CREATE TABLE ratings (
+    album_id TEXT PRIMARY KEY,
+    rating_count INTEGER, rating_average REAL, have INTEGER, want INTEGER,
+    asked_at TEXT NOT NULL
+) WITHOUT ROWID;
+""",
 }

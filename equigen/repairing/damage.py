@@ -277,4 +277,5 @@ _TABLES: Final[Mapping[str, str]] = {
     "balanced": f"length(album) = {_MEMENTO_BYTES}",
     "requests": "date(day, '+0 days') IS day",
     "rests": f"{_calls('is_zoned', 'since')} AND {_calls('is_zoned', 'until')}",
+    "ratings": f"{_calls('is_zoned', 'asked_at')} AND ifnull(rating_average, 1) BETWEEN 0 AND 5",
 }

@@ -136,6 +136,7 @@ def read_ledger(body: bytes) -> None:
         list(ledger.files()), ledger.covers(), ledger.laid_out(), ledger.placements()
         list(ledger.taken()), list(ledger.page_extents()), list(ledger.pending_rows())
         list(ledger.compared()), ledger.cover_groups(), ledger.rests(), ledger.renewals()
+        ledger.ratings()
 
 
 def a_ledger() -> bytes:

@@ -279,6 +279,11 @@ SENSELESS = {
     "rests": [
         "INSERT INTO rests VALUES ('h', '2026-06-15T11:00:00', '2026-06-15T13:00:00Z', 1, '-')"
     ],
+    "ratings": [
+        "INSERT INTO ratings VALUES ('discogs:m1', 9, 55.5, 1, 1, '2026-06-15T11:00:00Z')",
+        "INSERT INTO ratings VALUES ('discogs:m1', -9, 3.5, 1, 1, '2026-06-15T11:00:00Z')",
+        "INSERT INTO ratings VALUES ('discogs:m1', 9, 3.5, 1, 1, 'then')",
+    ],
 }
 
 

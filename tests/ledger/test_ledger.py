@@ -23,6 +23,7 @@ from equigen.ledger.models import (
     FileOf,
     PageUse,
     Placement,
+    Rating,
     StoredLook,
     StoredPage,
 )
@@ -313,6 +314,34 @@ def test_covers_that_were_known_by_their_paths_are_known_by_their_pictures(path:
             "file:d.jpg": ["Jazz/d.jpg"],
             "file:e.jpg": ["Jazz/e.jpg"],
         }
+
+
+def test_ratings_are_remembered_with_their_date(path: Path) -> None:
+    """The last answer counts, and what the source didn't tell stays unknown."""
+    first, last = "2026-06-15T12:00:00+00:00", "2026-06-16T12:00:00+00:00"
+    with Ledger(path) as ledger:
+        ledger.record_rating("discogs:m1", Rating(3, 4.5, 20, 7), asked_at=first)
+        ledger.record_rating("discogs:m2", Rating(), asked_at=first)
+        ledger.record_rating("discogs:m1", Rating(4, 4.25, 21, 6), asked_at=last)
+    with Ledger(path, read_only=True) as ledger:
+        assert ledger.ratings() == {"discogs:m1": Rating(4, 4.25, 21, 6), "discogs:m2": Rating()}
+        assert ledger.rated_since(first) == {"discogs:m1", "discogs:m2"}
+        assert ledger.rated_since(last) == {"discogs:m1"}
+
+
+def test_a_ledger_of_format_6_gets_a_table_of_ratings(path: Path) -> None:
+    """All else stays as it is."""
+    with Ledger(path) as ledger:
+        ledger.record_covers([Cover("p", "u", "ok")])
+    with sqlite3.connect(path) as db:
+        db.execute("DROP TABLE ratings")
+        db.execute("PRAGMA user_version = 6")
+    db.close()
+    with Ledger(path, read_only=True) as ledger:
+        assert ledger.ratings() == {}
+    with Ledger(path) as ledger:
+        assert (list(ledger.covers()), ledger.ratings()) == (["p"], {})
+        ledger.record_rating("discogs:m1", Rating(1, 5.0, 1, 0), asked_at="2026-06-15T12:00:00Z")
 
 
 def test_what_looks_alike_is_remembered(path: Path) -> None:
