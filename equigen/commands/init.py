@@ -23,6 +23,7 @@ from equigen.config.trust import trust
 from equigen.dataset.context import Context
 from equigen.errors import UsageError
 from equigen.storage.atomic import in_place_of, open_new, replacing
+from equigen.storage.below import FileBelow
 from equigen.storage.os_errors import translating_os_errors
 from equigen.summary import Summary
 
@@ -51,9 +52,7 @@ def run(
         StorageError: the disk refuses.
 
     """
-    config, dotenv, gitignore = (
-        directory / name for name in (CONFIG_NAME, DOTENV_NAME, _GITIGNORE)
-    )
+    config, dotenv = (directory / name for name in (CONFIG_NAME, DOTENV_NAME))
     for file in (config, dotenv):
         if file.exists() or file.is_symlink():  # also one that leads nowhere
             msg = (
@@ -62,10 +61,14 @@ def run(
             raise UsageError(msg)
     with translating_os_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
-        ignored = gitignore.read_bytes() if gitignore.exists() else b""
+        gitignore = FileBelow(directory, _GITIGNORE)
+        ignored = gitignore.read() if os.path.lexists(gitignore) else b""
         if DOTENV_NAME.encode() not in ignored.split():
             end = b"\n" if ignored and not ignored.endswith(b"\n") else b""
-            with in_place_of(gitignore, keeps_link=False) as beside, open_new(beside) as out:
+            with (
+                in_place_of(directory / _GITIGNORE, keeps_link=False) as beside,
+                open_new(beside) as out,
+            ):
                 out.write(ignored + end + f"{DOTENV_NAME}\n".encode())
     with replacing(config) as out:
         out.write(example_toml())

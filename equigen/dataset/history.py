@@ -29,7 +29,7 @@ from equigen.ledger.database import has_tables
 from equigen.ledger.ledger import LAST_RUN, LAST_SUCCESS, RUN_UNDER_WAY, Ledger
 from equigen.ledger.models import Begun, PastRun, read_begun
 from equigen.schema import safe_text
-from equigen.storage.lock import LOCK_NAMES, dataset_lock
+from equigen.storage.lock import dataset_lock, read_holder
 from equigen.summary import Summary, as_iso, left_by_unit, resumption
 
 RUNS = frozenset({"run", "fetch", "download"})
@@ -118,16 +118,13 @@ def begun_run(context: Context, ledger: Ledger) -> Begun | None:
 
 def _holder(context: Context) -> Begun | None:
     """Return the holder of the lock: a dataset's first run has no ledger to be recorded in."""
-    for name in LOCK_NAMES:
-        try:
-            held = json.loads((context.directory / name).read_bytes())
-            since = datetime.strptime(held["since"], "%Y-%m-%d %H:%M:%S UTC").replace(tzinfo=UTC)
-            begun = {"command": held["stage"], "pid": held["pid"], "since": _iso(since)}
-            if held["stage"] in RUNS:
-                return read_begun(json.dumps(begun))
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-    return None
+    try:
+        held = read_holder(context.directory)
+        since = datetime.strptime(str(held["since"]), "%Y-%m-%d %H:%M:%S UTC").replace(tzinfo=UTC)
+        begun = {"command": held["stage"], "pid": held["pid"], "since": _iso(since)}
+        return read_begun(json.dumps(begun)) if held["stage"] in RUNS else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _is_alive(pid: int) -> bool:

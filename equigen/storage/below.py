@@ -112,15 +112,11 @@ class FileBelow:
         """Return the size of the file, -1 where there is none, or anything else in its place.
 
         Raises:
-            PermissionError: it may be there.
+            OSError: it may be there: no permission, a disk that fails.
 
         """
-        try:
-            return self.stat().st_size
-        except PermissionError:
-            raise
-        except OSError:
-            return -1
+        found = self.state()
+        return found.st_size if found else -1
 
     def exists(self) -> bool:
         """Tell whether there is such a file."""

@@ -1,15 +1,16 @@
 """The init stage in real folders."""
 
+import os
 import stat
 from pathlib import Path
 
 import pytest
-from support import make_context
+from support import make_context, posix_only
 
 from equigen.commands import init
 from equigen.commands.init import example_toml
 from equigen.config.layers import load
-from equigen.errors import UsageError
+from equigen.errors import StorageError, UsageError
 
 
 def test_a_new_folder_gets_settings_and_a_place_for_secrets(tmp_path: Path) -> None:
@@ -45,15 +46,21 @@ def test_a_link_that_leads_nowhere_is_there_too(tmp_path: Path, name: str) -> No
     assert [file.name for file in tmp_path.iterdir()] == [name]
 
 
-def test_a_gitignore_that_is_a_link_is_replaced(tmp_path: Path) -> None:
-    """What it leads to stays as it was; its lines hold here as before."""
-    (tmp_path / "others").write_text("*.pyc\n")
-    (tmp_path / "covers").mkdir()
-    (tmp_path / "covers" / ".gitignore").symlink_to("../others")
-    init.run(make_context(tmp_path), tmp_path / "covers")
-    assert (tmp_path / "others").read_text() == "*.pyc\n"
-    assert not (tmp_path / "covers" / ".gitignore").is_symlink()
-    assert (tmp_path / "covers" / ".gitignore").read_text() == "*.pyc\n.env\n"
+@posix_only
+@pytest.mark.parametrize("kind", ["pipe", "device", "link"])
+def test_a_gitignore_that_is_no_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
+    """What it leads to is neither read nor changed, and nothing else is written."""
+    (tmp_path / "others").write_text("secret\n")
+    place = tmp_path / "covers" / ".gitignore"
+    place.parent.mkdir()
+    if kind == "pipe":
+        os.mkfifo(place)
+    else:
+        place.symlink_to("/dev/zero" if kind == "device" else "../others")
+    with pytest.raises(StorageError, match=r"not a regular file|a symbolic link leads from there"):
+        init.run(make_context(tmp_path), tmp_path / "covers")
+    assert (tmp_path / "others").read_text() == "secret\n"
+    assert [file.name for file in place.parent.iterdir()] == [".gitignore"]
 
 
 def test_an_existing_gitignore_is_added_to(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Files below a folder: whatever lies in their places, nothing outside is read or changed."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -259,3 +260,19 @@ def test_an_error_names_the_whole_path(tmp_path: Path) -> None:
     assert _denied(folder.remove).filename == str(folder)
     assert _denied(lambda: here.symlink(here)).filename2 == str(here)
     assert _denied(FileBelow(tmp_path, "Rock/a.jpg").stat).filename == str(tmp_path / "Rock")
+
+
+@posix_only
+def test_a_disk_that_fails_counts_as_no_missing_file(tmp_path: Path) -> None:
+    """An I/O error is one for all that ask after a file; a missing file isn't one."""
+    broken = FileBelow(Path("/proc/self"), "mem/none")  # a file in a folder's place
+    assert (broken.size_bytes(), broken.state(), broken.exists()) == (-1, None, False)
+    with pytest.MonkeyPatch.context() as patched:
+
+        def fail(*_: object, **__: object) -> None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        patched.setattr(os, "stat", fail)
+        for ask in (FileBelow.size_bytes, FileBelow.state, FileBelow.exists):
+            with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+                ask(FileBelow(tmp_path, "a.jpg"))

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -122,3 +123,42 @@ def test_a_folder_that_can_not_be_made_is_a_storage_error(tmp_path: Path) -> Non
     (tmp_path / "data").touch()
     with pytest.raises(StorageError, match="data"):
         dataset_lock(tmp_path / "data", stage="clean", now=NOW).__enter__()
+
+
+def put(kind: str, place: Path, elsewhere: Path) -> None:
+    """Put a pipe, a device or a link into a file's place."""
+    place.unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(place)
+    else:
+        place.symlink_to("/dev/zero" if kind == "device" else elsewhere)
+
+
+@posix_only
+@pytest.mark.parametrize("kind", ["pipe", "device", "link"])
+def test_a_note_of_the_holder_that_is_no_file_is_not_read(tmp_path: Path, kind: str) -> None:
+    """Nothing waits for it, and the second is refused all the same."""
+    with holding(tmp_path):
+        (holder,) = tmp_path.glob("*.holder")
+        put(kind, holder, tmp_path / "elsewhere")
+        (tmp_path / "elsewhere").write_text('{"stage": "x", "pid": 1, "since": "ever"}')
+        with pytest.raises(LockedError, match="another run that has just started"):
+            dataset_lock(tmp_path, stage="clean", now=NOW).__enter__()
+
+
+@posix_only
+@pytest.mark.parametrize("kind", ["pipe", "device", "link", "folder", "hard link"])
+def test_a_lock_that_is_no_lock_is_refused(tmp_path: Path, kind: str) -> None:
+    """At once, in one line; what it leads to stays as it was."""
+    lock, elsewhere = tmp_path / ".equigen.lock", tmp_path / "elsewhere"
+    elsewhere.write_text("mine")
+    if kind == "folder":
+        lock.mkdir()
+    elif kind == "hard link":
+        lock.hardlink_to(elsewhere)
+    else:
+        put(kind, lock, elsewhere)
+    with pytest.raises(StorageError) as caught:
+        dataset_lock(tmp_path, stage="clean", now=NOW).__enter__()
+    assert len(str(caught.value).splitlines()) == 1
+    assert elsewhere.read_text() == "mine"
