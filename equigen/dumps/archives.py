@@ -4,6 +4,7 @@ Nothing is written to the disk, since the names and contents of an archive are n
 """
 
 import bz2
+import errno
 import io
 import lzma
 import os
@@ -20,6 +21,7 @@ from typing import IO, NamedTuple, cast
 from isal import igzip_lib
 
 from equigen.errors import InputError, MissingInputError
+from equigen.storage.below import open_regular
 
 # Large enough that handing blocks over costs nothing, small enough to hold a few in memory.
 _BLOCK_BYTES = 2 * 1024 * 1024
@@ -230,7 +232,7 @@ def opened(path: Path, *, kind: str) -> Iterator[DumpFile]:
 
     """
     try:
-        file = path.open("rb", buffering=0)
+        file = cast("io.FileIO", open_regular(path).detach())
     except FileNotFoundError:
         msg = f"{path}: no such file; expected a dump. `equigen dumps get {kind}` gets it."
         raise MissingInputError(msg) from None
@@ -238,7 +240,8 @@ def opened(path: Path, *, kind: str) -> Iterator[DumpFile]:
         msg = f"{path}: can't be read: it is a folder; expected a dump. Name the file in it."
         raise InputError(msg) from None
     except OSError as err:
-        msg = f"{path}: can't be read: {err.strerror}. Check its permissions."
+        advice = "Move it away" if err.errno == errno.EINVAL else "Check its permissions"
+        msg = f"{path}: can't be read: {err.strerror}. {advice}."
         raise InputError(msg) from None
     with file:
         yield DumpFile(file)

@@ -11,12 +11,15 @@ from equigen.dataset.context import Context
 from equigen.dumps.archives import DumpCounts, stamp_of
 from equigen.dumps.discogs import read_masters, read_releases
 from equigen.dumps.musicbrainz import read_groups, read_links
-from equigen.errors import StorageError
+from equigen.errors import ForeignLedgerError, StorageError
+from equigen.ledger.database import connect
 from equigen.storage.atomic import in_place_of
 from equigen.storage.lock import dataset_lock
 
 _FACTS = "facts"
 _NAMED_UNREAD = 10
+_MOST_STAMPS = 10
+_ANEW = "Move it away, then run the same command again: it is made anew from its dump."
 # The stamp holds the dump's size and time: others mean another dump.
 _STAMP = "CREATE TABLE stamp (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
 # No journal is needed: the file is read once it is whole, and thrown away otherwise.
@@ -127,7 +130,9 @@ def reading(*indexes: Path) -> Iterator[sqlite3.Connection]:
     """
     opened = sqlite3.connect("", isolation_level=None, uri=True)
     with _translated(indexes[0]), closing(opened) as db:
+        db.execute("PRAGMA trusted_schema = OFF")
         for at, index in enumerate(indexes):
+            _opened(index).close()  # which refuses one that isn't ours
             db.execute(f"ATTACH ? AS {chr(ord('a') + at)}", (_read_only(index),))
         yield db
 
@@ -172,11 +177,26 @@ def _stamp(dump: Path, kind: IndexKind) -> dict[str, str]:
 
 def _known_stamp(index: Path) -> dict[str, str]:
     try:
-        with closing(sqlite3.connect(_read_only(index), uri=True)) as db:
-            known = dict(db.execute("SELECT key, value FROM stamp"))
+        with closing(_opened(index)) as db:
+            rows = db.execute("SELECT key, value FROM stamp LIMIT ?", (_MOST_STAMPS,))
+            known = dict(rows.fetchall())
     except sqlite3.Error:  # none, or a damaged one: it is made anew
         return {}
     return known if known.pop(_FACTS, "") else {}
+
+
+def _opened(index: Path) -> sqlite3.Connection:
+    """Open an index for reading.
+
+    Raises:
+        StorageError: it isn't ours, and may bring code.
+        sqlite3.Error: it can't be opened.
+
+    """
+    try:
+        return connect(index, "ro", name="index", advice=_ANEW)
+    except ForeignLedgerError as err:
+        raise StorageError(str(err)) from None
 
 
 def _read_only(index: Path) -> str:

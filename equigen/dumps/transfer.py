@@ -25,12 +25,15 @@ from equigen.errors import BadBodyError, ConnectionFailedError, StorageError
 from equigen.http.addresses import shown
 from equigen.http.client import Client, Stream
 from equigen.http.limits import whole_number
-from equigen.storage.atomic import write_bytes
+from equigen.storage.atomic import replacing
+from equigen.storage.below import FileBelow
 from equigen.storage.os_errors import translating_os_errors, translating_read_errors
 
 PART = ".part"
 _WRONG = ".wrong"
 _BLOCK_BYTES = 1024 * 1024
+# A note that is longer isn't ours, nor is a header.
+_MOST_NOTE_BYTES, _MOST_HEADER_CHARS = 64 * 1024, 1000
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,18})-\d{1,18}|\*)/(\d{1,18}|\*)")
 _OK, _PARTIAL, _NOT_SATISFIABLE = 200, 206, 416
 
@@ -83,7 +86,8 @@ def conditions(version: Version, have_bytes: int) -> Mapping[str, str]:
     """
     is_strong = version.etag and not version.etag.startswith("W/")
     validator = version.etag if is_strong else version.last_modified
-    if have_bytes <= 0 or not validator:
+    fits = validator.isascii() and validator.isprintable() and len(validator) < _MOST_HEADER_CHARS
+    if have_bytes <= 0 or not validator or not fits:
         return {}
     return {"Range": f"bytes={have_bytes}-", "If-Range": validator}
 
@@ -155,7 +159,8 @@ class PartialDownload:
         self.discard()
         self.version = version._replace(sha256=self.sha256)
         self.require_room()
-        write_bytes(self._notes, json.dumps(self.version._asdict(), indent=2).encode())
+        with replacing(Path(self._notes), keeps_link=False) as file:
+            json.dump(self.version._asdict(), file, indent=2)
 
     def require_room(self) -> None:
         """Check that the disk has room for the missing bytes, if their number is known.
@@ -165,8 +170,8 @@ class PartialDownload:
 
         """
         missing = self.version.size_bytes - self.size_bytes
-        with translating_os_errors(self._path):
-            free = shutil.disk_usage(self._path.parent).free
+        with translating_os_errors(self._path.root):
+            free = shutil.disk_usage(self._path.root).free
         if missing > free:
             msg = (
                 f"{self._path}: {missing:,} more bytes are expected, but only {free:,} are free on"
@@ -182,7 +187,7 @@ class PartialDownload:
             StorageError: the disk refuses: full, or no permission.
 
         """
-        with translating_os_errors(self._path), self._path.open("ab") as file:
+        with translating_os_errors(Path(self._path)), self._path.append() as file:
 
             def add(chunk: bytes) -> None:
                 file.write(chunk)
@@ -202,7 +207,7 @@ class PartialDownload:
         with translating_os_errors(self.target):
             if self.target.exists():
                 self.target.replace(self.target.with_name(self.target.name + _WRONG))
-            self._path.replace(self.target)
+            self._path.move(_below(self.target))
         remove_part(self.target)
 
     def discard(self) -> None:
@@ -214,7 +219,10 @@ class PartialDownload:
 
     def _take_up(self) -> None:
         version = self._noted()
-        if version and self._path.is_file():
+        with translating_read_errors(Path(self._path)):
+            part = self._path.state()
+        # Appended to, a file with another name (a hard link) would change there as well.
+        if version and part and part.st_nlink == 1:
             self.version = version
             self.size_bytes = _read(self._path, self._hash.update, self._advance)
             self.is_resumed = self.size_bytes > 0
@@ -225,7 +233,8 @@ class PartialDownload:
     def _noted(self) -> Version | None:
         """Return the version noted for the part; None where the note is missing or damaged."""
         try:
-            noted = _NOTE.validate_json(self._notes.read_bytes(), strict=True)
+            with self._notes.open() as file:
+                noted = _NOTE.validate_json(file.read(_MOST_NOTE_BYTES), strict=True)
         except (OSError, ValidationError):
             return None
         return noted if noted.sha256 == self.sha256 else None
@@ -239,20 +248,24 @@ def remove_part(target: Path) -> None:
 
     """
     path, notes = _beside(target)
-    with translating_os_errors(path):
-        notes.unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
+    with translating_os_errors(Path(path)):
+        notes.remove()
+        path.remove()
 
 
-def _beside(target: Path) -> tuple[Path, Path]:
-    """Return the paths of the part and of its note."""
-    part = target.with_name(target.name + PART)
-    return part, part.with_name(part.name + ".json")
+def _below(target: Path) -> FileBelow:
+    return FileBelow(target.parent, target.name)
 
 
-def _read(path: Path, use: Callable[[bytes], None], advance: Callable[[int], None]) -> int:
+def _beside(target: Path) -> tuple[FileBelow, FileBelow]:
+    """Return the part and its note."""
+    part = target.name + PART
+    return FileBelow(target.parent, part), FileBelow(target.parent, f"{part}.json")
+
+
+def _read(path: FileBelow, use: Callable[[bytes], None], advance: Callable[[int], None]) -> int:
     size_bytes = 0
-    with translating_read_errors(path), path.open("rb", buffering=0) as file:
+    with translating_read_errors(Path(path)), path.open() as file:
         while block := file.read(_BLOCK_BYTES):
             use(block)
             size_bytes += len(block)
@@ -276,10 +289,11 @@ def get_file(
     """
     target = folder / offer.dump.name
     with open_bar(f"get {offer.dump.kind}", offer.size_bytes, "B") as bar:
+        whole = _below(target.resolve())  # a dump may be a link: nothing is written to it
         if target.is_file():
-            bar.expect(target.stat().st_size)
+            bar.expect(whole.size_bytes())
             digest = hashlib.sha256()
-            size_bytes = _read(target, digest.update, bar.advance)
+            size_bytes = _read(whole, digest.update, bar.advance)
             if digest.hexdigest() == sha256:
                 remove_part(target)
                 return TransferOutcome.THERE

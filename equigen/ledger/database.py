@@ -61,6 +61,7 @@ _DISK = frozenset(
     | {sqlite3.SQLITE_NOLFS}
 )
 _AGAIN = "Then run the same command again."
+_MOVE_AWAY = "If you don't know where it comes from, move it away and run `equigen repair`."
 # A connection in `query_only` mode reports a write with this code.
 _QUERY_ONLY = sqlite3.SQLITE_READONLY
 _OUR_FAULT = (sqlite3.ProgrammingError, sqlite3.InterfaceError)
@@ -91,7 +92,7 @@ class Database:
         self._lock = threading.RLock()
         with self._translated():
             self._db = connect(path, _reader_mode(path) if read_only else "rwc", wait_s=wait_s)
-            self._steps_left = _MOST_STEPS
+            self._steps_left = _MOST_STEPS  # anew for each statement
             self._db.set_progress_handler(self._is_too_long, _STEPS)
             try:
                 self._set_up(read_only=read_only)
@@ -221,8 +222,18 @@ class Database:
             raise damaged(self._path, "it has text that isn't UTF-8") from err
 
 
-def connect(path: Path, mode: str, *, wait_s: float = _WAIT_S) -> sqlite3.Connection:
+def connect(
+    path: Path,
+    mode: str,
+    *,
+    wait_s: float = _WAIT_S,
+    name: str = "ledger",
+    advice: str = _MOVE_AWAY,
+) -> sqlite3.Connection:
     """Open a ledger's file, or a copy of one, in one of the modes that SQLite's URIs have.
+
+    All that is done with the connection may take `_MOST_STEPS`. Another file of ours has a `name`
+    of its own, and an `advice` for one that isn't ours.
 
     Raises:
         ForeignLedgerError: it isn't a regular file, has a strange journal, or brings code.
@@ -230,12 +241,12 @@ def connect(path: Path, mode: str, *, wait_s: float = _WAIT_S) -> sqlite3.Connec
 
     """
     for file in (path, *(path.with_name(path.name + end) for end in BESIDE)):
-        _refuse_irregular(file)
+        _refuse_irregular(file, name, advice)
     if os.path.lexists(journal := path.with_name(path.name + _ROLLBACK)):
         msg = (
-            f"{journal}: a rollback journal lies beside the ledger. Expected none: no ledger of"
-            " EquiGen's has one, and SQLite may delete files that it names. Nothing was read."
-            " Move it away, then run the same command again."
+            f"{journal}: a rollback journal lies beside the {name}. Expected none: no {name} of"
+            f" EquiGen's has one, and SQLite may delete files that it names. Nothing was read."
+            f" {advice}"
         )
         raise ForeignLedgerError(msg)
     db = sqlite3.connect(
@@ -243,9 +254,11 @@ def connect(path: Path, mode: str, *, wait_s: float = _WAIT_S) -> sqlite3.Connec
         uri=True, check_same_thread=False, isolation_level=None, timeout=wait_s,
     )  # fmt: skip
     try:
+        steps = iter(range(0, _MOST_STEPS, _STEPS))
+        db.set_progress_handler(lambda: next(steps, None) is None, _STEPS)
         db.execute("PRAGMA trusted_schema = OFF")
         db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
-        _refuse_code(path, db)
+        _refuse_code(path, db, name, advice)
     except UnicodeDecodeError as err:  # of an error's own words, which quote the file
         db.close()
         msg = "its schema isn't text"
@@ -269,7 +282,7 @@ def _is_writable(path: Path) -> bool:
     return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
 
 
-def _refuse_irregular(file: Path) -> None:
+def _refuse_irregular(file: Path, name: str, advice: str) -> None:
     try:
         mode = file.lstat().st_mode
     except OSError:  # there is none, or opening it says why it can't be read
@@ -277,29 +290,27 @@ def _refuse_irregular(file: Path) -> None:
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         what = "a symbolic link" if stat.S_ISLNK(mode) else "a pipe, socket or device"
         msg = (
-            f"{file}: this is {what}; expected the ledger, a regular file. Nothing was read. Move"
-            " it away, then run the same command again."
+            f"{file}: this is {what}; expected the {name}, a regular file. Nothing was read."
+            f" {advice}"
         )
         raise ForeignLedgerError(msg)
 
 
-def _refuse_code(path: Path, db: sqlite3.Connection) -> None:
+def _refuse_code(path: Path, db: sqlite3.Connection, name: str, advice: str) -> None:
     """Refuse a schema that has more than tables of plain columns and indexes of them."""
-    schema = db.execute("SELECT type, name, sql FROM sqlite_schema").fetchall()
     plain = {"table": _TABLE, "index": _INDEX}
-    for kind, name, sql in schema:
-        is_own = name in {"sqlite_sequence", "sqlite_stat1"} or (kind == "index" and sql is None)
+    for kind, called, sql in db.execute("SELECT type, name, sql FROM sqlite_schema"):
+        is_own = called in {"sqlite_sequence", "sqlite_stat1"} or (kind == "index" and sql is None)
         is_plain = is_own or (kind in plain and plain[kind].match(str(sql)))
         if is_plain and kind == "table":
             # Generated columns are hidden ones.
             columns = "SELECT count(*) FROM pragma_table_xinfo(?) WHERE hidden"
-            is_plain = not db.execute(columns, (name,)).fetchone()[0]
+            is_plain = not db.execute(columns, (called,)).fetchone()[0]
         if not is_plain:
-            what = safe_text(f"{kind} {name!r}")[:_MOST_CHARS]
+            what = safe_text(f"{kind} {called!r}")[:_MOST_CHARS]
             msg = (
-                f"{path}: the ledger has a {what} that EquiGen doesn't make. Expected tables of"
-                " plain columns: anything else is code that would run. Nothing was read. If you"
-                " don't know where it comes from, move the file away and run `equigen repair`."
+                f"{path}: the {name} has a {what} that EquiGen doesn't make. Expected tables of"
+                f" plain columns: anything else is code that would run. Nothing was read. {advice}"
             )
             raise ForeignLedgerError(msg)
 

@@ -29,6 +29,7 @@ _FOLDER: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _COMMON
 # A pipe without a writer would be waited for.
 _READ: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | _COMMON
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | _COMMON
+_APPEND: Final = _NEW & ~os.O_EXCL | os.O_APPEND | getattr(os, "O_NONBLOCK", 0)
 _ABSENT: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 _MODE = 0o777
 # Windows' other kind of link, which Python knows since 3.12.
@@ -84,7 +85,8 @@ class FileBelow:
         """Open the file for reading."""
         with self.entry() as entry:
             self._require_regular(entry.stat())
-            return _regular(os.open(entry.name, _READ, dir_fd=entry.folder), self)
+            opened = _regular(os.open(entry.name, _READ, dir_fd=entry.folder), self)
+        return os.fdopen(opened, "rb")
 
     def create(self) -> BinaryIO:
         """Open a new file for writing; a file or link in its place is removed first."""
@@ -95,6 +97,14 @@ class FileBelow:
                 entry.remove()
                 made = os.open(entry.name, _NEW, dir_fd=entry.folder)
         return os.fdopen(made, "wb")
+
+    def append(self) -> BinaryIO:
+        """Open the file, or a new one, for writing at its end."""
+        with self.entry(makes=True) as entry:
+            with suppress(FileNotFoundError):
+                self._require_regular(entry.stat())
+            opened = _regular(os.open(entry.name, _APPEND, dir_fd=entry.folder), self)
+        return os.fdopen(opened, "ab")
 
     def read(self) -> bytes:
         """Return the bytes of the file."""
@@ -288,13 +298,13 @@ def open_regular(path: Path) -> BufferedReader:
         OSError: it can't be opened, or is a pipe, a device or a folder (errno EINVAL).
 
     """
-    return _regular(os.open(path, _READ & ~_NO_FOLLOW), path)
+    return os.fdopen(_regular(os.open(path, _READ & ~_NO_FOLLOW), path), "rb")
 
 
-def _regular(opened: int, path: str | os.PathLike[str]) -> BufferedReader:
-    """Return an open file as an object, and refuse all but a regular one."""
+def _regular(opened: int, path: str | os.PathLike[str]) -> int:
+    """Return an open file, and refuse all but a regular one."""
     if stat.S_ISREG(os.fstat(opened).st_mode):
-        return os.fdopen(opened, "rb")
+        return opened
     number = errno.EISDIR if stat.S_ISDIR(os.fstat(opened).st_mode) else errno.EINVAL
     os.close(opened)
     raise OSError(number, "not a regular file", str(path))

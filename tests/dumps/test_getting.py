@@ -1,6 +1,7 @@
 """One file from a host that cuts off, starts over, changes its mind, or lies."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from dumphost import DumpHost, Hosted, made_up, sha256
 from hypothesis import given
 from hypothesis import strategies as st
-from support import FakeTime, examples
+from support import FakeTime, examples, posix_only
 
 from equigen.dataset.context import Bar
 from equigen.dumps.catalogue import DumpOffer
@@ -375,3 +376,55 @@ def test_whatever_is_cut_the_file_is_right_in_the_end(
                 break
     assert (folder / NAME).read_bytes() == body
     assert names(folder) == {NAME}
+
+
+@posix_only
+@pytest.mark.parametrize("kind", ["link", "hard link", "pipe", "device"])
+@pytest.mark.parametrize("name", ["part", "note"])
+def test_nothing_is_read_or_written_through_what_lies_in_a_parts_place(
+    tmp_path: Path, name: str, kind: str
+) -> None:
+    """A part, or its note, that leads elsewhere is thrown away, and the file comes anew."""
+    folder, elsewhere = tmp_path / "dumps", tmp_path / "elsewhere"
+    folder.mkdir()
+    with DumpHost() as host:
+        host.files["/f"] = Hosted(BODY, ranges=True)
+        cut_once(host, folder)
+        place = folder / (f"{NAME}.part" if name == "part" else f"{NAME}.part.json")
+        kept = place.read_bytes()
+        place.rename(elsewhere)
+        if kind == "pipe":
+            os.mkfifo(place)
+        elif kind == "hard link":
+            place.hardlink_to(elsewhere)
+        else:
+            place.symlink_to("/dev/zero" if kind == "device" else elsewhere)
+        is_read = (name, kind) == ("note", "hard link")  # which says what the host said
+        expected = TransferOutcome.RESUMED if is_read else TransferOutcome.DOWNLOADED
+        assert get(host, folder) is expected
+    assert (folder / NAME).read_bytes() == BODY
+    assert elsewhere.read_bytes() == kept
+    assert names(folder) == {NAME}
+
+
+@pytest.mark.parametrize("etag", ['"a\r\nX: y"', '"\u20ac"', '"' + "a" * 100_000 + '"', '"\0"'])
+def test_a_strangers_note_puts_nothing_into_a_request(tmp_path: Path, etag: str) -> None:
+    """What can't stand in a header isn't taken from a note."""
+    with DumpHost() as host:
+        host.files["/f"] = Hosted(BODY, ranges=True)
+        cut_once(host, tmp_path)
+        note = tmp_path / f"{NAME}.part.json"
+        note.write_text(json.dumps({**json.loads(note.read_text()), "etag": etag}))
+        assert get(host, tmp_path) is TransferOutcome.DOWNLOADED
+    assert (tmp_path / NAME).read_bytes() == BODY
+    assert names(tmp_path) == {NAME}
+
+
+@posix_only
+def test_a_dump_that_is_a_pipe_makes_way(tmp_path: Path) -> None:
+    """Nothing waits for it."""
+    os.mkfifo(tmp_path / NAME)
+    with DumpHost() as host:
+        host.files["/f"] = Hosted(BODY)
+        get(host, tmp_path)
+    assert (tmp_path / NAME).read_bytes() == BODY

@@ -1,11 +1,14 @@
 """The index beside a dump: whole or not there, made once, by one run at a time."""
 
+import os
 import signal
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,8 @@ from equigen.dumps.archives import DumpCounts
 from equigen.dumps.index import IndexKind, facts_of, index_of, reading
 from equigen.errors import LockedError, StorageError
 from equigen.storage.lock import dataset_lock
+
+INTERIOR = 5  # the type of a table's page that has pages below it
 
 
 def a_kind(asked: list[int], *, version: int = 1) -> IndexKind:
@@ -151,3 +156,80 @@ def test_no_room_for_an_index_is_told(tmp_path: Path, context: Context) -> None:
     (tmp_path / "a.dump.bodies.sqlite").mkdir()
     with pytest.raises(StorageError, match=r"a\.dump\.bodies\.sqlite"):
         index_of(dump, replace(a_kind([])), context)
+
+
+# ruff: noqa: S608
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+STRANGE = {
+    "view": f"CREATE VIEW stamp AS {ENDLESS} SELECT max(i) AS key, 1 AS value FROM n",
+    "trigger": "CREATE TRIGGER t AFTER INSERT ON bodies BEGIN DELETE FROM bodies; END",
+    "virtual table": "CREATE VIRTUAL TABLE found USING fts5(words)",
+    "generated column": "CREATE TABLE stamp (key, value AS (hex(zeroblob(99999999))))",
+}
+
+
+@pytest.mark.parametrize("what", [*STRANGE, "pipe", "device", "link", "journal"])
+def test_an_index_of_a_stranger_is_refused_at_once(
+    tmp_path: Path, context: Context, what: str
+) -> None:
+    """It runs no code, and no run waits for it; the message says how it is made anew."""
+    dump = tmp_path / "a.dump"
+    dump.write_bytes(b"one")
+    index = index_of(dump, a_kind([]), context)
+    kept = tmp_path / "kept"
+    if what in STRANGE:
+        with closing(sqlite3.connect(index)) as db:
+            if "stamp" in STRANGE[what]:
+                db.execute("DROP TABLE stamp")
+            db.execute(STRANGE[what])
+            db.commit()
+    elif what == "journal":
+        Path(f"{index}-journal").touch()
+    else:
+        index.rename(kept)
+        if what == "pipe":
+            os.mkfifo(index)
+        else:
+            index.symlink_to(kept if what == "link" else "/dev/zero")
+    for use in (partial(index_of, dump, a_kind([]), context), partial(facts_of, index)):
+        with pytest.raises(StorageError) as caught:
+            use()
+        line = str(caught.value)
+        assert line.startswith(str(index))
+        assert line.endswith("it is made anew from its dump.")
+        assert len(line.splitlines()) == 1
+
+
+def test_an_index_whose_rows_never_end_is_made_anew(tmp_path: Path, context: Context) -> None:
+    """Pages that all lead to one page below give its rows more often than anybody can read them."""
+    dump = tmp_path / "a.dump"
+    dump.write_bytes(b"one")
+    index = index_of(dump, a_kind([]), context)
+    with closing(sqlite3.connect(index)) as db:
+        db.executescript("DROP TABLE stamp; CREATE TABLE stamp (key INTEGER PRIMARY KEY, value)")
+        db.executemany("INSERT INTO stamp VALUES (1 + ?, ?)", ((n, "x" * 500) for n in range(4000)))
+        db.commit()
+        (root,) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'stamp'").fetchone()
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+    body = bytearray(index.read_bytes())
+    top, count = bytes(body[(root - 1) * size : root * size]), len(body) // size
+    assert top[0] == INTERIOR
+    for level in range(count + 1, count + 11):
+        body += leading_to(level + 1 if level < count + 10 else int.from_bytes(top[8:12]), top)
+    body[(root - 1) * size : root * size] = leading_to(count + 1, top)
+    body[28:32] = (count + 10).to_bytes(4)
+    index.write_bytes(body)
+    assert facts_of(index_of(dump, a_kind([]), context)) == {"bytes": 3, "skipped": 0}
+
+
+def leading_to(number: int, page: bytes) -> bytes:
+    """Return an inner page of a table, of which each cell leads to one page.
+
+    https://www.sqlite.org/fileformat2.html#b_tree_pages
+    """
+    body = bytearray(page)
+    body[8:12] = number.to_bytes(4)
+    for cell in range(int.from_bytes(page[3:5])):
+        at = int.from_bytes(page[12 + 2 * cell : 14 + 2 * cell])
+        body[at : at + 4] = number.to_bytes(4)
+    return bytes(body)
