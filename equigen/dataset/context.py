@@ -88,6 +88,11 @@ class Context:
         return self.directory / self.settings.dataset.tsv
 
     @property
+    def reserve(self) -> Path:
+        """The rows that were left out of the TSV, beside it."""
+        return self.tsv.with_name(f"{self.tsv.stem}_reserve.tsv")
+
+    @property
     def images(self) -> Path:
         """The folder of the covers, one folder a label."""
         return self.directory / self.settings.dataset.images
@@ -112,4 +117,5 @@ class Context:
     @property
     def own_files(self) -> tuple[Path, ...]:
         """The dataset's own files but for pictures; no command may write its output over one."""
-        return (self.tsv, self.split / SPLIT_TSV, self.ledger, *copies_of(self.ledger))
+        table = self.split / SPLIT_TSV
+        return (self.tsv, self.reserve, table, self.ledger, *copies_of(self.ledger))

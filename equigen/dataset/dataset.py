@@ -6,7 +6,7 @@ opens one with `Dataset.writing`, which checks all that the stage needs and take
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from enum import Flag, auto
 from itertools import chain
@@ -33,6 +33,7 @@ from equigen.dataset.layouts import (
     was_remembered,
     where_covers_are,
 )
+from equigen.dataset.reserve import is_moving, mend, require_reserve
 from equigen.dataset.table import read_table, require_whole_tsv
 from equigen.dataset.tsv import reading_tsv, require_tsv
 from equigen.errors import LedgerError, UsageError
@@ -120,6 +121,7 @@ class Dataset:
             if is_outermost := here not in _written_here:
                 _written_here.add(here)
                 stack.callback(_written_here.discard, here)
+                dataset._mend_reserve()
             yield dataset
             # A repair that finds nothing wrong changes nothing.
             if is_outermost and stage != "repair":
@@ -158,6 +160,16 @@ class Dataset:
                 yield ledger
         else:
             yield None
+
+    def _mend_reserve(self) -> None:
+        """Take up a move of rows into the reserve or back, where a process was killed amid it."""
+        if not (self.context.reserve.exists() and has_tables(self.context.ledger)):
+            return
+        with suppress(LedgerError):  # a stage that needs the ledger says what is wrong with it
+            with self.reading_ledger() as ledger:
+                was_killed = is_moving(ledger)
+            if was_killed:
+                mend(self.context, self.ledger)
 
     @property
     def has_lost_ledger(self) -> bool:
@@ -372,8 +384,10 @@ def check(context: Context, needs: Need) -> None:
     has_tsv = context.tsv.exists()
     if Need.WHOLE_TSV in needs or (Need.WHOLE_TSV_IF_ANY in needs and has_tsv):
         require_whole_tsv(context.tsv)
+        require_reserve(context, whole=True)
     elif Need.TSV in needs or (Need.TSV_IF_ANY in needs and has_tsv):
         require_tsv(context.tsv)
+        require_reserve(context, whole=False)
     if Need.KNOWN_COVERS in needs and Dataset(context).has_lost_ledger:
         why = f"covers lie in {context.directory}; without it they would all be fetched again"
         raise _lost(context, why, context.images, context.split)

@@ -11,6 +11,7 @@ Rewriting changes the bytes of rows that change, and no others.
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, TypeVar
 
@@ -96,7 +97,12 @@ def read_table(path: Path, columns: Sequence[str]) -> "pl.DataFrame":
 _WHOLE: Final[dict[Path, Stamp]] = {}
 
 
-def require_whole_tsv(path: Path) -> None:
+def require_whole_tsv(
+    path: Path,
+    *,
+    made_by: str = "equigen fetch",
+    required: Sequence[str] = REQUIRED_COLUMNS,
+) -> None:
     """Make sure that a TSV can be read to its end, before anything is made of its rows.
 
     One that this process has read to its end, and that hasn't changed since, isn't read again.
@@ -107,7 +113,7 @@ def require_whole_tsv(path: Path) -> None:
     """
     if path.is_file() and _WHOLE.get(path.absolute()) == stamp_of(path):
         return
-    deque(map_table(path, (), lambda _: None), maxlen=0)
+    deque(map_table(path, (), lambda _: None, made_by=made_by, required=required), maxlen=0)
 
 
 def stamp_of(file: Path | int) -> Stamp:
@@ -150,12 +156,37 @@ def append_rows(path: Path, rows: Iterable[Sequence[str]]) -> None:
 
     """
     stamp = stamp_of(path)
-    lines = "".join(as_lines(rows))
+    splice(path, appended(path, ["".join(as_lines(rows)).encode()]), since=stamp)
+
+
+def appended(path: Path, lines: Iterable[bytes]) -> Iterator[Edit]:
+    """Yield the edits that append lines, some at a time, to a TSV that can be read."""
     with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        is_closed = file.read(1) in _LINE_ENDS
-    new = lines if is_closed else f"\n{lines}"
-    splice(path, [Edit(stamp.size_bytes, stamp.size_bytes, new.encode())], since=stamp)
+        end = file.seek(-1, os.SEEK_END) + 1
+        if file.read(1) not in _LINE_ENDS:
+            yield Edit(end, end, b"\n")
+    for some in lines:
+        yield Edit(end, end, some)
+
+
+def rewrite_columns(
+    path: Path, columns: Sequence[str], *, required: Sequence[str] = REQUIRED_COLUMNS
+) -> None:
+    """Give a TSV these columns, in this order; one that it lacks is empty in each row.
+
+    Raises:
+        MissingInputError, InputError: there is no TSV, or it is broken; it stays untouched.
+        StorageError: the disk refuses; the old file is still there.
+
+    """
+    from equigen.dataset.table_reader import lines_of  # noqa: PLC0415
+
+    require_tsv(path, required=required)
+    stamp, header = stamp_of(path), "".join(as_lines([columns])).encode()
+    end = stamp.size_bytes
+    lines = map_table(path, columns, lambda chunk: lines_of(chunk.exact), required=required)
+    new = chain([header], lines)
+    splice(path, (Edit(end * (at > 0), end, some) for at, some in enumerate(new)), since=stamp)
 
 
 def write_without(path: Path, gone: Iterable[int], *, output: Path | None = None) -> None:

@@ -63,10 +63,12 @@ class Chunk:
     """Some whole rows of a TSV: the columns that were asked for, and where the rows stand.
 
     `frame` has strings only, addresses of pictures as `clean_url` leaves them; an optional column
-    that the TSV lacks is "" in each row. `spans` include line ends.
+    that the TSV lacks is "" in each row. `exact` has the addresses as they stand there. `spans`
+    include line ends.
     """
 
     frame: pl.DataFrame
+    exact: pl.DataFrame
     spans: Spans
     _columns: Sequence[str]
     _block: _Block
@@ -109,6 +111,13 @@ def removals(spans: Sequence[Spans], rows: Sequence[int] | pl.Series) -> Iterabl
     starts = np.concatenate([each.starts for each in spans])[at]
     ends = np.concatenate([each.ends for each in spans])[at]
     return map(Edit, starts.tolist(), ends.tolist())
+
+
+def lines_of(rows: pl.DataFrame) -> bytes:
+    """Return rows of strings as lines of a TSV; cells are quoted only where they must be."""
+    # polars quotes an empty string, and writes nothing for a null.
+    cells = rows.select(pl.when(pl.all() != "").then(pl.all()))
+    return cells.write_csv(include_header=False, separator="\t").encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,10 +303,11 @@ class TableReader:
     ) -> Chunk:
         empty = pl.Series([""], dtype=pl.String).new_from_index(0, len(starts))
         lacking = [empty.alias(name) for name in self.columns if name not in self.names]
-        frame = pl.DataFrame([*frame.get_columns(), *lacking]).select(self.columns)
+        frame = exact = pl.DataFrame([*frame.get_columns(), *lacking]).select(self.columns)
         if _URL in self.columns:  # cleaned here, so that all stages see the same address
             frame = frame.with_columns(clean_urls(frame[_URL]))
-        return Chunk(frame, Spans(starts + block.at, ends + block.at), self.names, block, tabs)
+        spans = Spans(starts + block.at, ends + block.at)
+        return Chunk(frame, exact, spans, self.names, block, tabs)
 
 
 @dataclass(slots=True)

@@ -67,14 +67,19 @@ def reading_tsv(
         yield tsv
 
 
-def require_tsv(path: Path) -> None:
+def require_tsv(
+    path: Path,
+    *,
+    made_by: str = "equigen fetch",
+    required: Sequence[str] = REQUIRED_COLUMNS,
+) -> None:
     """Make sure that there is a TSV to read, before anything is made beside it.
 
     Raises:
         MissingInputError, InputError: there is none, or its header is broken.
 
     """
-    with reading_tsv(path):
+    with reading_tsv(path, made_by=made_by, required=required):
         pass
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from equigen.dataset.context import Context
-from equigen.dataset.table import append_rows, map_table
+from equigen.dataset.table import append_rows, map_table, rewrite_columns
 from equigen.dataset.tsv import reading_tsv, write_tsv
 from equigen.errors import MissingInputError
 from equigen.fetching.selection import Selection
@@ -119,11 +119,5 @@ def _append(path: Path, pending: Sequence[PendingRow]) -> None:
     lacking = [name for name in COLUMNS if name not in columns]
     if lacking:
         columns = (*columns, *lacking)
-        write_tsv(path, columns, _widened(path, len(lacking)))
+        rewrite_columns(path, columns)
     append_rows(path, ([row.get(name, "") for name in columns] for row in new))
-
-
-def _widened(path: Path, by: int) -> Iterator[Sequence[str]]:
-    with reading_tsv(path) as tsv:
-        for row in tsv:
-            yield [*row, *[""] * by]

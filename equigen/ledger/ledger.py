@@ -67,6 +67,9 @@ COVERS_CHANGED = "covers_changed"
 # Only while a download is under way, or after one that was killed.
 DOWNLOADING = "downloading"
 
+# Only while rows go into the reserve or come back, or after a process that was killed amid it.
+RESERVE_MOVING = "reserve_moving"
+
 
 class Ledger(Database):
     """An open ledger; may be used from several threads. Close it, or use it as a context."""
