@@ -11,6 +11,9 @@ from typing import Final
 REQUIRED_COLUMNS = ("artist", "album", "album_index", "genre", "year", "image_url")
 COLUMNS = (*(*REQUIRED_COLUMNS, "album_id", "genres", "styles", "country", "formats"), "artist_ids")
 
+# Written by `rate` alone, to the TSVs of those who use it.
+RATING_COLUMNS = ("rating_count", "rating_average", "have", "want")
+
 # Longest cell, in characters: far beyond any name, list or address, and a mistake where it occurs.
 MAX_CELL_CHARS = 65_536
 

@@ -28,7 +28,7 @@ from support import (
 
 from equigen.cli.discovery import find_commands
 from equigen.commands import run
-from equigen.commands.run import next_time
+from equigen.dataset.context import next_time
 from equigen.ledger.ledger import LEDGER_NAME, Ledger
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.handlers import Hit, Reply

@@ -10,18 +10,16 @@ Examples:
   equigen run --until 06:00 --log-file run.log
 """
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Annotated, Final
 
 import typer
 
-from equigen.dataset.context import Context, Deadline
+from equigen.dataset.context import Context, deadline_at
 from equigen.dataset.dataset import Dataset
 from equigen.dataset.tsv import reading_tsv
-from equigen.errors import CredentialsError, EquigenError, FetchError, UsageError
+from equigen.errors import CredentialsError, EquigenError, FetchError
 from equigen.schema import Link
 from equigen.sources.base import fetch_settings
 from equigen.summary import Summary
@@ -29,9 +27,6 @@ from equigen.summary import Summary
 ORDER: Final = 80
 SETTINGS: Final = (*fetch_settings(), "split.ratio", "split.group", "split.seed")
 STAGES: Final = ("fetch", "clean", "dedupe", "counts", "download", "split")
-_TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
-# Some zones have skipped a whole day: https://en.wikipedia.org/wiki/International_Date_Line
-_DAYS_LOOKED_AT = 3
 
 
 def run(
@@ -67,7 +62,7 @@ def run(
 
     """
     if until is not None:
-        context = replace(context, deadline=_deadline(until, context))
+        context = replace(context, deadline=deadline_at(until, context))
     flags: dict[str, dict[str, object]] = {
         "fetch": {"refresh": refresh},
         "download": {"retry_failed": retry_failed},
@@ -97,13 +92,6 @@ def _has_albums(context: Context) -> bool:
         return any(True for _ in rows)
 
 
-def _deadline(until: str, context: Context) -> Deadline:
-    now = context.now()
-    at = next_time(read_time(until), now)
-    steady_s = context.clock.steady() + (at - now).total_seconds()
-    return Deadline(at, steady_s)
-
-
 def _not_begun(name: str) -> Summary:
     return Summary(
         stage=name,
@@ -114,33 +102,3 @@ def _not_begun(name: str) -> Summary:
         partly=True,
         begun=False,
     )
-
-
-def read_time(text: str) -> time:
-    """Parse a time of day such as 06:00 or 23:30.
-
-    Raises:
-        UsageError: the text is no time of day.
-
-    """
-    found = _TIME.fullmatch(text.strip())
-    if not found:
-        msg = f"--until: expected a time of day from 00:00 to 23:59, such as 06:00, got {text!r}."
-        raise UsageError(msg)
-    return time(int(found[1]), int(found[2]))
-
-
-def next_time(of_day: time, now: datetime, zone: tzinfo | None = None) -> datetime:
-    """Return, in UTC, the next moment after `now` at which the clocks of `zone` show a time.
-
-    The default zone is the machine's own. A time that comes twice when the clocks are put back
-    counts both times; a skipped one is taken as if they had not been put forward yet.
-    """
-    today = now.astimezone(zone).date()
-    moments = []
-    for count in range(_DAYS_LOOKED_AT):
-        wall = datetime.combine(today + timedelta(days=count), of_day)
-        first, second = (wall.replace(fold=fold, tzinfo=zone).astimezone(UTC) for fold in (0, 1))
-        # The second is earlier where the time is skipped, and shows another one.
-        moments += [first, max(first, second)]
-    return min(moment for moment in moments if moment > now)

@@ -1,15 +1,17 @@
 """The surroundings of a stage: settings, paths, clock, progress bars and messages."""
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
 from equigen.config.layers import Config
 from equigen.config.settings import Settings
+from equigen.errors import UsageError
 from equigen.http.rate_limit import Clock
 from equigen.ledger.backup import copies_of
 from equigen.ledger.ledger import LEDGER_NAME
@@ -17,6 +19,9 @@ from equigen.ledger.ledger import LEDGER_NAME
 # The table of sets, in the folder of the sets.
 SPLIT_TSV: Final = "split.tsv"
 _UTC_NOW: Final = partial(datetime.now, UTC)
+_TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
+# Some zones have skipped a whole day: https://en.wikipedia.org/wiki/International_Date_Line
+_DAYS_LOOKED_AT = 3
 
 
 class Bar(Protocol):
@@ -119,3 +124,46 @@ class Context:
         """The dataset's own files but for pictures; no command may write its output over one."""
         table = self.split / SPLIT_TSV
         return (self.tsv, self.reserve, table, self.ledger, *copies_of(self.ledger))
+
+
+def deadline_at(until: str, context: Context) -> Deadline:
+    """Return the moment at which it is next `until`, such as 06:00.
+
+    Raises:
+        UsageError: `until` is no time of day.
+
+    """
+    now = context.now()
+    at = next_time(read_time(until), now)
+    steady_s = context.clock.steady() + (at - now).total_seconds()
+    return Deadline(at, steady_s)
+
+
+def read_time(text: str) -> time:
+    """Parse a time of day such as 06:00 or 23:30.
+
+    Raises:
+        UsageError: the text is no time of day.
+
+    """
+    found = _TIME.fullmatch(text.strip())
+    if not found:
+        msg = f"--until: expected a time of day from 00:00 to 23:59, such as 06:00, got {text!r}."
+        raise UsageError(msg)
+    return time(int(found[1]), int(found[2]))
+
+
+def next_time(of_day: time, now: datetime, zone: tzinfo | None = None) -> datetime:
+    """Return, in UTC, the next moment after `now` at which the clocks of `zone` show a time.
+
+    The default zone is the machine's own. A time that comes twice when the clocks are put back
+    counts both times; a skipped one is taken as if they had not been put forward yet.
+    """
+    today = now.astimezone(zone).date()
+    moments = []
+    for count in range(_DAYS_LOOKED_AT):
+        wall = datetime.combine(today + timedelta(days=count), of_day)
+        first, second = (wall.replace(fold=fold, tzinfo=zone).astimezone(UTC) for fold in (0, 1))
+        # The second is earlier where the time is skipped, and shows another one.
+        moments += [first, max(first, second)]
+    return min(moment for moment in moments if moment > now)

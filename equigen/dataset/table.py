@@ -10,7 +10,7 @@ Rewriting changes the bytes of rows that change, and no others.
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, TypeVar
@@ -146,6 +146,45 @@ def rewrite_column(
     if edits:
         splice(path, edits, since=stamp)
     return rows, len(edits)
+
+
+def put_cells(
+    path: Path, key: str, columns: Sequence[str], cells: Mapping[str, Sequence[str]]
+) -> int:
+    """Write `cells` into `columns` of the dataset's TSV by each row's cell in the column `key`.
+
+    Columns that lack follow the others, if any cell isn't empty. Rows whose key isn't among the
+    `cells` keep theirs, and all other bytes stay as they are. Return how many rows changed.
+
+    Raises:
+        MissingInputError, InputError: there is none, or it is broken; it stays untouched.
+        StorageError: the disk refuses; the old file is still there.
+
+    """
+    with reading_tsv(path) as tsv:
+        lacking, head_bytes = [name for name in columns if name not in tsv.columns], tsv.head_bytes
+    if not any(map(any, cells.values())):
+        lacking = []
+    stamp = stamp_of(path)
+
+    def edits_of(chunk: "Chunk") -> list[list[Edit]]:
+        found = []
+        keys, there = chunk.frame[key].to_list(), chunk.frame.select(columns).rows()
+        for row, (at, before) in enumerate(zip(keys, there, strict=True)):
+            each = zip(columns, before, cells.get(at, before), strict=True)
+            new = {name: cell for name, old, cell in each if name in lacking or cell != old}
+            found.append(chunk.putting(row, new))
+        return found
+
+    rows = list(filter(None, chain.from_iterable(map_table(path, [key, *columns], edits_of))))
+    if not rows:
+        return 0
+    with path.open("rb") as file:
+        head = file.read(head_bytes)
+    end = len(head.removesuffix(b"\n").removesuffix(b"\r"))
+    names = "".join(f"\t{name}" for name in lacking).encode()
+    splice(path, [Edit(end, end, names), *chain.from_iterable(rows)], since=stamp)
+    return len(rows)
 
 
 def append_rows(path: Path, rows: Iterable[Sequence[str]]) -> None:

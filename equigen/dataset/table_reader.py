@@ -6,7 +6,7 @@ import io
 import os
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,6 +101,22 @@ class Chunk:
         if at:
             start = self._block.at + int(self._tabs[first + at - 1]) + 1
         return Edit(start, end, as_cell(cell).encode())
+
+    def putting(self, row: int, cells: Mapping[str, str]) -> list[Edit]:
+        """Return the edits that give a row these cells; new columns follow the others."""
+        known = [name for name in self._columns if name in cells]
+        new = "".join(f"\t{as_cell(cell)}" for name, cell in cells.items() if name not in known)
+        start, end = int(self.spans.starts[row]), int(self.spans.ends[row])
+        line = self._block.data[start - self._block.at : end - self._block.at]
+        text = line.removesuffix(b"\n").removesuffix(b"\r")
+        if self._tabs is None and known:  # one edit, as theirs would overlap
+            named = {**dict(zip(self._columns, _cells_of(line), strict=True)), **cells}
+            return [
+                Edit(start, start + len(text), "\t".join(map(as_cell, named.values())).encode())
+            ]
+        last = start + len(text)
+        edits = [self.replacing(row, name, cells[name]) for name in known]
+        return [*edits, Edit(last, last, new.encode())] if new else edits
 
 
 def removals(spans: Sequence[Spans], rows: Sequence[int] | pl.Series) -> Iterable[Edit]:
@@ -341,9 +357,14 @@ def _drop(ahead: deque[tuple[_Block, Future[T]]]) -> None:
         ahead.pop()[1].cancel()
 
 
+def _cells_of(line: bytes) -> list[str]:
+    (row,) = csv.reader(io.StringIO(line.decode(), newline=""), delimiter="\t", strict=True)
+    return row
+
+
 def _with_cell(line: bytes, at: int, cell: str) -> bytes:
     text = line.decode()
-    (row,) = csv.reader(io.StringIO(text, newline=""), delimiter="\t", strict=True)
+    row = _cells_of(line)
     row[at] = cell
     line_end = text[len(text.rstrip("\r\n")) :]
     return ("\t".join(map(as_cell, row)) + line_end).encode()

@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 from equigen.sandbox.catalogue import Entry, formats_of
@@ -114,10 +115,37 @@ def item_of(
             }
         ]
     if entry.kind == "release":
-        item |= {"country": entry.country, "formats": formats_of(entry)}
+        item |= {
+            "country": entry.country,
+            "formats": formats_of(entry),
+            "community": community_of(entry),
+        }
         if entry.master_id:
-            item["master_id"] = entry.master_id
+            item |= {
+                "master_id": entry.master_id,
+                "master_url": f"{base_url}/masters/{entry.master_id}",
+            }
     return item
+
+
+def main_release_of(release: Entry, *, base_url: str) -> dict[str, Any]:
+    """Return the fields of a master that name its main release."""
+    return {"main_release": release.id, "main_release_url": f"{base_url}/releases/{release.id}"}
+
+
+def community_of(release: Entry) -> dict[str, Any]:
+    """Return a release's collectors and rating, drawn by its id: few have many."""
+    rng = Random(f"community/{release.id}")
+    have = int(10 ** rng.uniform(0.5, 3.5))
+    count = int(have * rng.uniform(0.02, 0.2))
+    average = round(rng.uniform(3, 5), 2) if count else 0
+    return {
+        "have": have,
+        "want": int(have * rng.uniform(0.1, 1.5)),
+        "rating": {"count": count, "average": average},
+        "data_quality": "Needs Vote",
+        "status": "Accepted",
+    }
 
 
 def answer_picture(content_type: str, body: bytes) -> Reply:

@@ -5,12 +5,13 @@ import hashlib
 import hmac
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 from zlib import crc32
 
 from equigen.labels.taxonomy import finds
-from equigen.sandbox.catalogue import Entry, formats_of
+from equigen.sandbox.catalogue import Entry, Kind, formats_of
 
 PICTURES_PATH = "/i/"
 SPACER_PATH = "/images/spacer.gif"
@@ -20,6 +21,8 @@ _SEGMENT_LENGTH = 16
 _COVER = "rs:fit/g:sm/q:90/h:600/w:600"
 _THUMB = "rs:fit/g:sm/q:40/h:150/w:150"
 _SUFFIX = ".jpeg"
+# Main releases that no search lists, of masters whose releases the catalogue lacks.
+_FIRST_UNLISTED_ID = 900_000_000
 
 
 class RefusedError(Exception):
@@ -78,6 +81,11 @@ class CatalogueShelf:
         self.entries = tuple(entries)
         self.by_id = {(entry.kind, entry.id): entry for entry in self.entries}
         self.by_picture = {each.picture: each for each in reversed(self.entries) if each.picture}
+        self._main = {
+            entry.master_id: entry
+            for entry in sorted(self.entries, key=lambda entry: -entry.id)
+            if entry.master_id
+        }
         self._ordered = sorted(self.entries, key=_shuffle_key)
         # For each filter and value: the places of the entries in that order.
         self._places: dict[str, defaultdict[str, set[int]]] = {}
@@ -87,6 +95,21 @@ class CatalogueShelf:
                 for value in values:
                     places[value].add(place)
         self._found: dict[str, list[Entry]] = {}
+
+    def main_release(self, master: Entry) -> Entry:
+        """Return the first release of a master, or one like it where the catalogue has none."""
+        unlisted = _FIRST_UNLISTED_ID + master.id
+        return self._main.get(master.id) or replace(
+            master, id=unlisted, kind="release", master_id=master.id
+        )
+
+    def item(self, kind: Kind, number: int) -> Entry | None:
+        """Return an entry by its id; None where there is none."""
+        found = self.by_id.get((kind, number))
+        master = self.by_id.get(("master", number - _FIRST_UNLISTED_ID))
+        if not found and kind == "release" and master and master.id not in self._main:
+            return self.main_release(master)
+        return found
 
     def find(self, params: Params) -> list[Entry]:
         """Return the entries that match every param, in a shuffled but stable order.

@@ -25,6 +25,7 @@ from equigen.sandbox.handlers import (
     answer_json,
     answer_picture,
     item_of,
+    main_release_of,
 )
 from equigen.sandbox.search import (
     DEFAULT_PER_PAGE,
@@ -202,7 +203,7 @@ class Sandbox:
         if folder not in _KINDS:
             return answer_json(404, {"message": "The requested resource was not found."})
         kind = _KINDS[folder]
-        entry = self._shelf.by_id.get((kind, int(number))) if number.isdecimal() else None
+        entry = self._shelf.item(kind, int(number)) if number.isdecimal() else None
         if entry is None:
             return answer_json(404, {"message": _NOT_FOUND[kind]})
         item = item_of(
@@ -211,6 +212,8 @@ class Sandbox:
             signing_key=self._signing_key,
             cover_size_px=self._cover_size_px,
         )
+        if kind == "master":
+            item |= main_release_of(self._shelf.main_release(entry), base_url=self.base_url)
         return answer_json(200, item)
 
 

@@ -7,7 +7,8 @@ turns a page of foreign JSON into listings, but never sleeps, retries or opens a
 - `open_source(config: Config)`, which returns either;
 - `SETTINGS`, the settings that are also flags of `fetch`;
 - `LICENCE`, a note on the licence of its rows, if users must know one;
-- `open_renewer(config: Config)`, which returns a `Renewer`, if its picture URLs expire.
+- `open_renewer(config: Config)`, which returns a `Renewer`, if its picture URLs expire;
+- `open_rater(config: Config)`, which returns a `Rater`, if its users rate albums.
 
 Then `fetch --source NAME` finds it.
 """
@@ -26,6 +27,7 @@ from equigen.dataset.context import Context
 from equigen.errors import UsageError
 from equigen.http.limits import HostPolicy
 from equigen.labels.taxonomy import Query
+from equigen.ledger.models import Rating
 from equigen.plugins import Plugin, find_plugins
 from equigen.schema import Listing
 
@@ -244,6 +246,31 @@ class Renewer(Service, Protocol):
         ...
 
 
+class Rater(Service, Protocol):
+    """A source whose users rate albums."""
+
+    @property
+    def advice(self) -> Advice:
+        """The advice for users where it refuses the credentials."""
+        ...
+
+    def rating_request(self, album_id: str) -> Request | None:
+        """Return the first request for an album's rating; None where the album isn't the source's.
+
+        An answer of 404 or 410 means that the album has no rating.
+        """
+        ...
+
+    def read_rating(self, body: bytes, *, url: str) -> Rating | Request:
+        """Return the rating that an answer has, or the request that leads on to it.
+
+        Raises:
+            BadBodyError: the body has another form; the message names `url`.
+
+        """
+        ...
+
+
 def fetch_settings() -> tuple[str, ...]:
     """Return the settings that are flags of `fetch`: its own, and those that sources declare.
 
@@ -298,9 +325,23 @@ def open_renewer(album_id: str, config: Config) -> Renewer | None:
         ConfigError: a required setting of the source is missing.
 
     """
+    return cast("Renewer | None", _opened("open_renewer", album_id, config))
+
+
+def open_rater(album_id: str, config: Config) -> Rater | None:
+    """Open the rater of an album; None where its source has none.
+
+    Raises:
+        ConfigError: a required setting of the source is missing.
+
+    """
+    return cast("Rater | None", _opened("open_rater", album_id, config))
+
+
+def _opened(by: str, album_id: str, config: Config) -> object:
     source = _sources().get(album_id.partition(":")[0])
-    opened = getattr(source.load(), "open_renewer", None) if source else None
-    return cast("Renewer", opened(config)) if opened else None
+    opened = getattr(source.load(), by, None) if source else None
+    return opened(config) if opened else None
 
 
 def _sources() -> dict[str, Plugin]:

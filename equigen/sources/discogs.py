@@ -17,6 +17,7 @@ from equigen.config.source_settings import DISCOGS_API_URL, OWN_USER_AGENT
 from equigen.errors import BadBodyError, ConfigError, CredentialsError
 from equigen.http.limits import HostPolicy, is_loopback
 from equigen.identity.pictures import has_no_cover, picture_key
+from equigen.ledger.models import Rating
 from equigen.schema import MAX_CELL_CHARS, Listing, safe_text, short_text
 from equigen.sources.base import Advice, Page, Request, Search, read_json
 
@@ -45,6 +46,7 @@ _COUNT = re.compile(r"[0-9]{1,16}(?:\.0)?")
 _KINDS: Mapping[str, str] = MappingProxyType({"m": "master", "r": "release"})
 _ALBUM_ID = re.compile(r"discogs:(?P<kind>[mr])(?P<number>[0-9]{1,16})")
 _ALBUM = "a master or a release"
+_BEST_RATING = 5
 
 _SLICES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 COUNTRIES: Sequence[str] = _SLICES["countries"]
@@ -53,7 +55,7 @@ FORMATS: Sequence[str] = _SLICES["formats"]
 
 @dataclass(frozen=True, slots=True)
 class Discogs:
-    """The search of the Discogs database, an `OnlineSource` and a `Renewer`."""
+    """The search of the Discogs database: an `OnlineSource`, a `Renewer` and a `Rater`."""
 
     base_url: str
     entity: str
@@ -119,10 +121,7 @@ class Discogs:
 
     def renewal(self, album_id: str, picture: str) -> Request | None:
         """Return the request for a master or release, whose answer has freshly signed URLs."""
-        signed = _ALBUM_ID.fullmatch(album_id)
-        if not signed or not picture.startswith("discogs:"):
-            return None
-        return Request(f"{self.base_url}/{_KINDS[signed['kind']]}s/{signed['number']}", ())
+        return self._item_request(album_id) if picture.startswith("discogs:") else None
 
     def renewed(self, picture: str, body: bytes, *, url: str) -> str:
         """Return the picture's new URL, or else that of the primary picture.
@@ -134,17 +133,7 @@ class Discogs:
             CredentialsError: it has pictures without URLs, as without credentials.
 
         """
-        try:
-            answer = read_json(body)
-        except ValueError as err:
-            what = f"{len(body)} bytes that are not JSON ({err})"
-            raise _unexpected(url, what, wanted=_ALBUM) from err
-        given = _count(answer.get("id")) if isinstance(answer, dict) else None
-        asked = urlsplit(url).path.rpartition("/")[2]
-        if given is None or given != _count(asked):
-            got = "JSON with no id" if given is None else f"one with the id {given}"
-            msg = f"{url}: expected {_ALBUM} with the id {asked}, got {got}. Run again to ask anew."
-            raise BadBodyError(msg, url=url)
+        answer = _item(body, url)
         images = [image for image in _list(answer, "images") if isinstance(image, dict)]
         images.sort(key=lambda image: image.get("type") != "primary")  # as in a search
         addresses = [
@@ -156,6 +145,41 @@ class Discogs:
         found = [address for address in addresses if not has_no_cover(address)]
         same = (address for address in found if picture_key(address) == picture)
         return next(same, found[0] if found else "")
+
+    def rating_request(self, album_id: str) -> Request | None:
+        """Return the request for a release, or for a master, which leads to its main release."""
+        return self._item_request(album_id)
+
+    def read_rating(self, body: bytes, *, url: str) -> Rating | Request:
+        """Return a release's rating, or the request for the main release of a master.
+
+        Only releases are rated. A figure that is missing or damaged is unknown.
+
+        Raises:
+            BadBodyError: the body isn't JSON of the master or release at `url`.
+
+        """
+        answer = _item(body, url)
+        if urlsplit(url).path.rpartition("/")[0].endswith("/masters"):
+            main = _count(answer.get("main_release"))
+            return Request(f"{self.base_url}/releases/{main}", ()) if main else Rating()
+        community = _table(answer, "community")
+        rating = _table(community, "rating")
+        count, average = _count(rating.get("count")), rating.get("average")
+        if not (count and isinstance(average, (int, float)) and 0 < average <= _BEST_RATING):
+            average = None
+        return Rating(
+            count,
+            average if average is None else float(average),
+            _count(community.get("have")),
+            _count(community.get("want")),
+        )
+
+    def _item_request(self, album_id: str) -> Request | None:
+        found = _ALBUM_ID.fullmatch(album_id)
+        if not found:
+            return None
+        return Request(f"{self.base_url}/{_KINDS[found['kind']]}s/{found['number']}", ())
 
     def _params(self, search: Search) -> list[tuple[str, str]]:
         asked = [
@@ -213,7 +237,28 @@ def open_source(config: Config) -> Discogs:
     return Discogs(settings.base_url, settings.entity, user_agent, {host: policy})
 
 
-open_renewer = open_source
+open_renewer = open_rater = open_source
+
+
+def _item(body: bytes, url: str) -> dict[str, Any]:
+    """Read the master or release at a URL.
+
+    Raises:
+        BadBodyError: the body is no JSON, or that of another one.
+
+    """
+    try:
+        answer = read_json(body)
+    except ValueError as err:
+        what = f"{len(body)} bytes that are not JSON ({err})"
+        raise _unexpected(url, what, wanted=_ALBUM) from err
+    given = _count(answer.get("id")) if isinstance(answer, dict) else None
+    asked = urlsplit(url).path.rpartition("/")[2]
+    if given is None or given != _count(asked):
+        got = "JSON with no id" if given is None else f"one with the id {given}"
+        msg = f"{url}: expected {_ALBUM} with the id {asked}, got {got}. Run again to ask anew."
+        raise BadBodyError(msg, url=url)
+    return dict(answer)
 
 
 def _listing(result: object) -> Listing | None:
@@ -277,6 +322,11 @@ def _address(value: object) -> str:
 def _list(result: Mapping[str, Any], name: str) -> list[Any]:
     value = result.get(name)
     return value if isinstance(value, list) else []
+
+
+def _table(item: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = item.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _count(value: object) -> int | None:

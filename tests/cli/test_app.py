@@ -35,6 +35,7 @@ COMMANDS = [
     "clean",
     "dedupe",
     "counts",
+    "rate",
     "balance",
     "download",
     "split",

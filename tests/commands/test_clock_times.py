@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equigen.commands.run import next_time, read_time
+from equigen.dataset.context import next_time, read_time
 from equigen.errors import UsageError
 
 BERLIN = ZoneInfo("Europe/Berlin")

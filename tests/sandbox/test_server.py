@@ -106,6 +106,28 @@ def test_masters_and_releases_have_images(sandbox: Sandbox, client: requests.Ses
         assert picture.size == (image["width"], image["height"])
 
 
+def test_releases_are_rated_and_masters_lead_to_one(
+    sandbox: Sandbox, client: requests.Session
+) -> None:
+    """Each master has a main release that is served, the same each time, with its community."""
+    masters = [entry for entry in CATALOGUE if entry.kind == "master"]
+    listed = {entry.id for entry in CATALOGUE if entry.kind == "release"}
+    unlisted = 0
+    for master in masters:
+        item = client.get(f"{sandbox.base_url}/masters/{master.id}", timeout=10).json()
+        assert item["main_release_url"] == f"{sandbox.base_url}/releases/{item['main_release']}"
+        answers = [client.get(item["main_release_url"], timeout=10).json() for _ in range(2)]
+        assert answers[0] == answers[1]
+        release = answers[0]
+        assert (release["id"], release["master_id"]) == (item["main_release"], master.id)
+        assert "community" not in item
+        rating = release["community"]["rating"]
+        assert (1 <= rating["average"] <= 5) if rating["count"] else not rating["average"]
+        assert release["community"]["have"] >= rating["count"]
+        unlisted += release["id"] not in listed
+    assert 0 < unlisted < len(masters)
+
+
 @pytest.mark.parametrize(
     ("path", "message"),
     [

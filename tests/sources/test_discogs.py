@@ -17,9 +17,10 @@ from equigen.config.settings import defaults
 from equigen.config.source_settings import Credentials, DiscogsSettings
 from equigen.errors import BadBodyError, ConfigError, UsageError
 from equigen.labels.taxonomy import builtin_queries
+from equigen.ledger.models import Rating
 from equigen.schema import Listing, safe_text, split_list
 from equigen.sources import base as sources
-from equigen.sources.base import Page, Search
+from equigen.sources.base import Page, Request, Search
 from equigen.sources.discogs import COUNTRIES, FORMATS, open_source
 
 RECORDED = Path(__file__).parents[3] / "shared" / "realdata" / "discogs_api"
@@ -659,3 +660,63 @@ def test_an_answer_about_another_album_gives_no_picture(number: object, got: str
     body = body.replace(json.dumps({"id": number}).encode()[1:-1], b'"id": 10')
     for moved in (url, f"{LOOPBACK}/sub/releases/10", f"{LOOPBACK}/masters/10?x=1"):
         assert discogs.renewed("discogs:x", body, url=moved) == "https://i.discogs.com/a/b.jpeg"
+
+
+API = "https://api.discogs.com"
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("master_2012_4242.json", 79),
+        ("master_2013_buntine.json", 5160870),
+        ("master_2022_469004.json", 3850815),
+        ("release_2012_1.json", Rating()),
+        ("release_2025_11578434.json", Rating(1, 4.0, 8, 5)),
+        ("release_2025_1503102.json", Rating(18, 4.33, 313, 185)),
+    ],
+)
+def test_recorded_objects_tell_ratings(name: str, found: Rating | int) -> None:
+    """A release has one, a master leads to its main release; older answers had none."""
+    body = recorded("objects", name)
+    kind, number = name.partition("_")[0], json.loads(body)["id"]
+    source = open_source(config(base_url=API, token="t", user_agent="Me/1.0"))
+    asked = source.rating_request(f"discogs:{kind[0]}{number}")
+    assert asked == Request(f"{API}/{kind}s/{number}", ())
+    wanted = Request(f"{API}/releases/{found}", ()) if isinstance(found, int) else found
+    assert source.read_rating(body, url=asked.url) == wanted
+
+
+@pytest.mark.parametrize("album_id", ["", "discogs:x1", "musicbrainz:1", "discogs:m", "m1"])
+def test_albums_of_others_are_not_asked_for_ratings(album_id: str) -> None:
+    """Discogs knows its masters and releases alone."""
+    assert open_source(config()).rating_request(album_id) is None
+
+
+@pytest.mark.parametrize(
+    ("community", "rating"),
+    [
+        (None, Rating()),
+        ([], Rating()),
+        ({"rating": None, "have": 3}, Rating(None, None, 3, None)),
+        ({"rating": {"count": 0, "average": 0}, "have": 0, "want": 0}, Rating(0, None, 0, 0)),
+        ({"rating": {"count": 2, "average": 5}}, Rating(2, 5.0)),
+        ({"rating": {"count": 2, "average": 5.5}}, Rating(2)),
+        ({"rating": {"count": 2, "average": float("nan")}}, Rating(2)),
+        ({"rating": {"count": 2, "average": "4"}}, Rating(2)),
+        ({"rating": {"count": -2, "average": 4}, "have": "many"}, Rating()),
+    ],
+)
+def test_damaged_figures_are_unknown(community: object, rating: Rating) -> None:
+    """An average without ratings is none."""
+    body = json.dumps({"id": 7, "community": community}).encode()
+    assert open_source(config()).read_rating(body, url=f"{LOOPBACK}/releases/7") == rating
+
+
+def test_a_rating_is_that_of_the_album_asked_for() -> None:
+    """Another id, no id or no JSON is no answer; a master may have no main release."""
+    source = open_source(config())
+    for body in (b"", b"[]", b"{}", b'{"id": 8}', b"<html>"):
+        with pytest.raises(BadBodyError, match="expected a master or a release"):
+            source.read_rating(body, url=f"{LOOPBACK}/releases/7")
+    assert source.read_rating(b'{"id": 7}', url=f"{LOOPBACK}/masters/7") == Rating()
