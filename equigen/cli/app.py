@@ -6,6 +6,7 @@ stays fast; `_LazyCommand` stands for it until then.
 """
 
 import ctypes
+import gc
 import inspect
 import itertools
 import os
@@ -208,6 +209,7 @@ def _command(command: Plugin) -> Any:  # noqa: ANN401  (typer has no public name
             if value not in (None, []):
                 table, _, key = path.partition(".")
                 flags.setdefault(table, {})[key] = value.split(",") if _is_tuple(path) else value
+        gc.enable()  # all modules are loaded
         code = carry_out(command, module, Common(**given), flags, values)
         if code == EXIT_INTERRUPTED:
             _stopped.append(command.name)

@@ -34,23 +34,16 @@ from equigen.ledger.ledger import (
     LAST_SUCCESS,
     REFRESHING,
 )
-from equigen.ledger.models import (
-    GONE,
-    OK,
-    WAITING,
-    Begun,
-    PastRun,
-    TsvFacts,
-    read_moment,
-    read_past_run,
-)
+from equigen.ledger.models import GONE, OK, WAITING, read_moment
+from equigen.ledger.values import Begun, PastRun, TsvFacts, read_past_run
 from equigen.schema import ASIDE, SETS
 from equigen.sources.base import LocalSource, licence_of, open_named
 from equigen.storage.atomic import refuse_file
 from equigen.summary import Summary, Table, as_iso
 
 if TYPE_CHECKING:
-    from equigen.ledger.models import Rest, SharedCover
+    from equigen.ledger.models import Rest
+    from equigen.ledger.values import SharedCover
 
 ORDER: Final = 90
 SETTINGS: Final = ()

@@ -21,7 +21,8 @@ from equigen.dataset.table import map_table, stamp_of
 from equigen.errors import EquigenError
 from equigen.ledger.database import CHANGED, has_tables
 from equigen.ledger.ledger import SPLIT_LINK, TSV_FACTS, Ledger
-from equigen.ledger.models import GONE, OK, WAITING, CoverGroup, TsvFacts, read_tsv_facts
+from equigen.ledger.models import GONE, OK, WAITING
+from equigen.ledger.values import CoverGroup, TsvFacts, read_tsv_facts
 from equigen.schema import (
     ASIDE,
     SETS,

@@ -39,7 +39,8 @@ from equigen.dataset.tsv import reading_tsv, require_tsv
 from equigen.errors import LedgerError, UsageError
 from equigen.ledger.database import has_tables
 from equigen.ledger.ledger import LAST_FETCH, SPLIT_LINK, Ledger
-from equigen.ledger.models import OK, WAITING, Cover, TsvFacts
+from equigen.ledger.models import OK, WAITING, Cover
+from equigen.ledger.values import TsvFacts
 from equigen.schema import SETS, Link, split_list, year_of
 from equigen.storage.lock import dataset_lock
 

@@ -27,7 +27,7 @@ from equigen.errors import (
 )
 from equigen.ledger.database import has_tables
 from equigen.ledger.ledger import LAST_RUN, LAST_SUCCESS, RUN_UNDER_WAY, Ledger
-from equigen.ledger.models import Begun, PastRun, read_begun
+from equigen.ledger.values import Begun, PastRun, read_begun
 from equigen.schema import safe_text
 from equigen.storage.lock import dataset_lock, read_holder
 from equigen.summary import Summary, as_iso, left_by_unit, resumption

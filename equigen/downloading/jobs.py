@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, TypeAlias
@@ -44,7 +46,12 @@ class _Compact:
     __slots__: tuple[str, ...] = ()
 
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:
-        return type(self), tuple([getattr(self, name) for name in self.__slots__])
+        return type(self), _getter_of(self.__slots__)(self)
+
+
+@cache
+def _getter_of(names: tuple[str, ...]) -> Callable[[object], tuple[object, ...]]:
+    return attrgetter(*names)
 
 
 @dataclass(slots=True)
@@ -136,7 +143,7 @@ class ExecutorSettings:
 def beside(target: FileBelow, run: str, ticket: int) -> FileBelow:
     """Return the hidden file beside a target that waits there until the ledger has its cover."""
     label = target.path.rpartition("/")[0]
-    return FileBelow(target.root, f"{label}/{UNPLACED}{run}-{ticket}")
+    return FileBelow(target.root, f"{label}/{UNPLACED}{run}-{ticket}", target.folder)
 
 
 def target_of(folder: Path, path: str, rendering: Rendering) -> FileBelow:

@@ -4,9 +4,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from equigen.identity.pictures import has_no_cover
-from equigen.ledger.models import BROKEN, MISSING, OK, REFUSED, Cover, CoverGroup
+from equigen.ledger.models import BROKEN, MISSING, OK, REFUSED, Cover
+
+if TYPE_CHECKING:
+    from equigen.ledger.values import CoverGroup
 
 # Statuses that another request hardly changes; `failed` may change soon.
 _SETTLED = frozenset({MISSING, REFUSED, BROKEN})
@@ -88,7 +92,7 @@ def decide(
     return Decision(CoverAction.FETCH)
 
 
-def is_put_off(known: Cover | CoverGroup, now: datetime) -> bool:
+def is_put_off(known: "Cover | CoverGroup", now: datetime) -> bool:
     """Tell whether what could not be had isn't to be asked for yet."""
     refused = known.reason == _REFUSED_BY_HOST and known.failures >= _MOST_REFUSALS
     backs_off = known.status in _SETTLED or refused

@@ -16,7 +16,8 @@ from equigen.events import tell
 from equigen.http.addresses import without_password
 from equigen.http.limits import HostPolicy
 from equigen.images.rendering import made_in_all
-from equigen.ledger.models import FAILED, MISSING, OK, Cover, FileOf, SharedCover
+from equigen.ledger.models import FAILED, MISSING, OK, Cover, FileOf
+from equigen.ledger.values import SharedCover
 from equigen.summary import Summary, Table
 
 _MINUTES_A_DAY = 24 * 60
@@ -222,8 +223,8 @@ class ResultRecorder:
                 tries=cover.tries,
                 url=without_password(cover.url),
             )
+        store.place(done.job for done, _ in new)
         for done, cover in new:
-            store.place(done.job)
             for path in self._others.pop(done.job.picture, ()):
                 store.bring(cover, done.job.path, path, moves=False)
 

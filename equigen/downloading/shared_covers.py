@@ -10,7 +10,7 @@ from equigen.dataset.context import Context
 from equigen.dataset.table import map_table, stamp_of
 from equigen.identity.artists import artist_ids, artists_by_credit, artists_in, count_artists
 from equigen.ledger.ledger import COVERS_CHANGED, SETTLED_COVERS, SHARED_COVERS, SHARED_IN, Ledger
-from equigen.ledger.models import SharedCover, read_settled, read_shared_covers
+from equigen.ledger.values import SharedCover, read_settled, read_shared_covers
 
 if TYPE_CHECKING:
     import polars as pl
@@ -99,12 +99,12 @@ def _find_shared(context: Context, ledger: Ledger, settled: Collection[str]) -> 
     credited = {album["artist"] for *_, albums in shared for album in albums}
     others = {name for _, names in found for name in names} - credited if shared else set[str]()
     artists = artists_by_credit(credited, known=artists_in(others))
+    paths = ledger.files_of(picture for _, _, picture, _ in shared)
     told = []
     for sha256, covers, picture, albums in shared:
         count = count_artists(
             (artists[album["artist"]], artist_ids(album["artist_ids"])) for album in albums
         )
         if count >= _TOLD_FROM:
-            example = min(ledger.files_of([picture])[picture])
-            told.append(SharedCover(sha256, covers, count, example))
+            told.append(SharedCover(sha256, covers, count, example=paths[picture][0]))
     return told

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from equigen.images.rendering import Demands, Rendering
 from equigen.ledger.ledger import SPLIT_LINK, Ledger
 from equigen.ledger.models import Cover, FileOf
 from equigen.schema import Link
-from equigen.storage.below import FileBelow, folders_below
+from equigen.storage.below import FileBelow, files_in, folders_below
 from equigen.storage.os_errors import NO_LINKS, READ, WRITTEN, denial, translating_os_errors
 
 ANY_PICTURE = Demands(min_size_px=1, max_pixels=10**9)
@@ -143,14 +143,18 @@ class CoverStore:
         moved_from = old if moves and old != path else ""
         self.ledger.record_file(FileOf(cover.picture, path), moved_from=moved_from)
 
-    def place(self, job: Job) -> None:
-        """Put a job's files where they belong, once the ledger knows of them."""
-        for place in self._places[job.kind == MAKE :]:
-            target = target_of(place.folder, job.path, place.rendering)
-            try:
-                beside(target, self.run, job.ticket).move(target)
-            except OSError as err:
-                raise denial(err, Path(target), WRITTEN) from err
+    def place(self, jobs: Iterable[Job]) -> None:
+        """Put jobs' files where they belong, once the ledger knows of them."""
+        by_folder: dict[tuple[Path, str], list[tuple[str, int]]] = {}
+        for job in jobs:
+            for place in self._places[job.kind == MAKE :]:
+                label, _, name = place.file(job.path).path.partition("/")
+                by_folder.setdefault((place.folder, label), []).append((name, job.ticket))
+        for (folder, label), files in by_folder.items():
+            with translating_os_errors(folder / label), files_in(folder, label) as file_of:
+                for name, ticket in files:
+                    target = file_of(name)
+                    beside(target, self.run, ticket).move(target)
 
     def refuse(self, sha256s: frozenset[str]) -> None:
         """Set aside the covers with these bytes, and refuse no others any more."""

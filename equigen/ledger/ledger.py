@@ -30,8 +30,8 @@ from equigen.ledger.models import (
     read_moment,
     read_path,
     read_set,
-    read_texts,
 )
+from equigen.ledger.values import read_texts
 from equigen.schema import COLUMNS, Album, Listing
 
 _Said = TypeVar("_Said")

@@ -16,17 +16,9 @@ from equigen.errors import ForeignLedgerError, LedgerError
 from equigen.images.descriptor import VIEW
 from equigen.ledger.database import BESIDE, complaint, connect, refuse_newer, translated
 from equigen.ledger.ledger import COVERS_COMPARED, Ledger
-from equigen.ledger.models import (
-    BROKEN,
-    FAILED,
-    MISSING,
-    OK,
-    READERS,
-    REFUSED,
-    is_cover_path,
-    read_moment,
-)
+from equigen.ledger.models import BROKEN, FAILED, MISSING, OK, REFUSED, is_cover_path, read_moment
 from equigen.ledger.tables import VERSION
+from equigen.ledger.values import READERS
 from equigen.schema import ASIDE, COLUMNS, SETS
 
 # Of ledgers made before `artist_ids`, and since.

@@ -18,7 +18,8 @@ from equigen.ledger.ledger import (
     SPLIT_LINK,
     Ledger,
 )
-from equigen.ledger.models import FileOf, SplitGroups, read_split_groups
+from equigen.ledger.models import FileOf
+from equigen.ledger.values import SplitGroups, read_split_groups
 from equigen.report.page import Findings
 from equigen.report.pictures import (
     MOST_PICTURES,

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from equigen.dataset.counting import NO_SET, By
 from equigen.dataset.covers import WantedCover
 from equigen.identity.pictures import has_no_cover, host_of
-from equigen.ledger.models import OK, Cover, SplitGroups
+from equigen.ledger.models import OK, Cover
+from equigen.ledger.values import SplitGroups
 from equigen.report.pictures import Sampler, ShownAlbum, lot_of
 from equigen.report.tables import crosstab
 from equigen.schema import SETS, decade_of, safe_text

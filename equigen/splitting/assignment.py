@@ -24,13 +24,8 @@ from equigen.errors import InputError
 from equigen.identity.artists import artist_ids, artist_key, artists_by_credit
 from equigen.ledger.database import CHANGED
 from equigen.ledger.ledger import SPLIT_GROUPS, Ledger
-from equigen.ledger.models import (
-    Digest,
-    Placement,
-    SharedCover,
-    SplitGroups,
-    read_split_groups,
-)
+from equigen.ledger.models import Digest, Placement
+from equigen.ledger.values import SharedCover, SplitGroups, read_split_groups
 from equigen.neardup.search import find_lookalikes
 from equigen.schema import ASIDE, Group
 from equigen.splitting.dealing import Aside, Dealt, Earlier, deal

@@ -19,7 +19,8 @@ from equigen.dataset.dataset import Dataset
 from equigen.dataset.history import noted
 from equigen.errors import InputError, StorageError
 from equigen.ledger.ledger import LAST_SOURCE, TSV_FACTS, Ledger
-from equigen.ledger.models import AlbumSet, Cover, FileOf, PageUse, Rest, read_tsv_facts
+from equigen.ledger.models import AlbumSet, Cover, FileOf, PageUse, Rest
+from equigen.ledger.values import read_tsv_facts
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.handlers import Reply
 from equigen.sandbox.server import Sandbox

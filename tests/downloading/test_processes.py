@@ -86,3 +86,13 @@ def test_a_script_without_a_guard_runs_once(tmp_path: Path, way: str) -> None:
     assert (done.stdout.decode().strip(), done.stderr) == ("20", b"")
     assert (tmp_path / "ran").read_text() == "once "
     assert len(files_of(tmp_path)) == 20
+
+
+def test_a_worker_loads_nothing_that_only_the_parent_process_needs() -> None:
+    """Each start of one would take a fifth longer with pydantic alone."""
+    code = (
+        "import sys, equigen.downloading.engines.worker\n"
+        "print(sorted({'pydantic', 'polars', 'sqlite3', 'typer'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

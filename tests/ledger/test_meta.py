@@ -5,14 +5,8 @@ import json
 import pytest
 
 from equigen.ledger import ledger
-from equigen.ledger.models import (
-    READERS,
-    Begun,
-    read_begun,
-    read_moment,
-    read_past_run,
-    read_split_groups,
-)
+from equigen.ledger.models import read_moment
+from equigen.ledger.values import READERS, Begun, read_begun, read_past_run, read_split_groups
 
 AT = "2026-06-15T12:00:00+00:00"
 RUN = {

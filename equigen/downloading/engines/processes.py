@@ -45,7 +45,7 @@ _WORKER_ENV = {
 # The worker has this process's module path, without the working folder that -c adds; like it, it
 # names files in UTF-8 whatever the locale says.
 _START = (
-    "import sys; sys.path[:] = sys.argv[1:];"
+    "import gc, sys; gc.disable(); sys.path[:] = sys.argv[1:];"
     " from equigen.downloading.engines.worker import main; main()"
 )
 

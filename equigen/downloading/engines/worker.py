@@ -4,6 +4,7 @@ Files are laid beside their targets; the parent process places them. Rate limits
 parent alone: a worker only asks hosts without any, and reports hosts that ask for a rest.
 """
 
+import gc
 import logging
 import os
 import pickle
@@ -30,6 +31,8 @@ _GATHERED_FOR_S = 0.015
 
 def main() -> None:
     """Run jobs until told to stop; exit at once when the parent process is gone."""
+    gc.freeze()  # modules are no garbage: looking for some among them takes 0.08 s
+    gc.enable()
     # A Ctrl-C reaches every process of the terminal; the parent decides when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -51,6 +54,7 @@ def main() -> None:
     executor.stop()
     sender.join()
     executor.close()
+    gc.freeze()
 
 
 def _receive() -> Any:  # noqa: ANN401  (one of the messages that `processes` names)

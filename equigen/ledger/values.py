@@ -1,0 +1,162 @@
+"""Define the single values of the ledger, and parse them."""
+
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Annotated, Final, NamedTuple, TypeVar
+
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+
+from equigen.ledger.models import read_moment
+from equigen.schema import Link
+
+_Said = TypeVar("_Said")
+_Moment = Annotated[str, AfterValidator(read_moment)]
+_Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+_Pid = Annotated[int, Field(gt=0, lt=2**31)]
+_Count = Annotated[int, Field(ge=0)]
+_Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """End of a run: `outcome` is done, partly or failed, with the `error` in one line.
+
+    Dates are UTC in ISO 8601; `left` counts what is left for a later run, by unit.
+    """
+
+    command: str
+    outcome: str
+    exit_code: int
+    error: str
+    started_at: _Moment
+    ended_at: _Moment
+    took_s: _Seconds
+    left: dict[str, int]
+    resumes_at: _Moment | None
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Run that began at `since` (UTC in ISO 8601) and didn't end; killed, unless `alive`."""
+
+    command: str
+    pid: _Pid
+    since: _Moment
+    alive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SplitGroups:
+    """Groups of a split: their number, those cut at `loose` ties, and the largest of these.
+
+    `largest_share` is the largest share of a genre that a group had before; `strangers` counts the
+    files without a row. `deal` marks all that the deal read and wrote.
+    """
+
+    group: str
+    groups: _Count
+    cut: _Count
+    largest_cut: _Share
+    loose: _Count
+    largest_share: _Share = 0.0
+    strangers: _Count = 0
+    deal: str = ""
+
+
+class CoverGroup(NamedTuple):
+    """Rows whose covers share a state, also "waiting" or "gone", and a host, "" without a picture.
+
+    `reason`, `failures` and `fetched_at` (to the minute, "" where it is no date in UTC) are told of
+    covers that could not be had, `set_name` of good ones.
+    """
+
+    status: str
+    reason: str
+    failures: _Count
+    fetched_at: str
+    set_name: str
+    host: str
+    rows: _Count
+
+
+@dataclass(frozen=True, slots=True)
+class TsvFacts:
+    """Figures of the TSV's rows, of the file that has this size, date and inode.
+
+    They are of the ledger with the mark `changed`, and of covers in `folders` with these dates in
+    ns. `pending` rows are in the ledger alone. `genres` counts rows by their cell, `sources` by
+    what their `album_id` names.
+    """
+
+    size_bytes: _Count
+    mtime_ns: int
+    inode: _Count
+    changed: str
+    folders: dict[str, int]
+    pending: _Count
+    genres: dict[str, _Count]
+    sources: dict[str, _Count]
+    groups: list[CoverGroup]
+
+
+@dataclass(frozen=True, slots=True)
+class SharedCover:
+    """Bytes that the covers of several artists have, with the path of one of these."""
+
+    sha256: str
+    covers: _Count
+    artists: _Count
+    example: str
+
+
+def _reader(kind: type[_Said]) -> Callable[[str], _Said]:
+    adapter = TypeAdapter(kind)
+
+    def read(text: str) -> _Said:
+        try:
+            return adapter.validate_json(text, strict=True)
+        except ValidationError as err:
+            msg = f"expected {kind.__name__}, got {text}"
+            raise ValueError(msg) from err
+
+    return read
+
+
+read_past_run: Final = _reader(PastRun)
+read_begun: Final = _reader(Begun)
+read_split_groups: Final = _reader(SplitGroups)
+read_shared_covers: Final = _reader(list[SharedCover])
+read_settled: Final = _reader(dict[str, bool])
+read_texts: Final = _reader(list[str])
+
+
+def read_tsv_facts(text: str) -> TsvFacts | None:
+    """Parse what was noted of a TSV; None for what another version noted."""
+    with suppress(ValueError):
+        return _reader(TsvFacts)(text)
+    return None
+
+
+def _read_name(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9_-]+", text):
+        msg = f"no name: {text}"
+        raise ValueError(msg)
+    return text
+
+
+# Readers of the values that aren't taken as they are, by their keys in the table `meta`.
+READERS: Final[Mapping[str, Callable[[str], object]]] = {
+    "last_fetch": read_moment,
+    "last_refresh": read_moment,
+    "last_success": read_moment,
+    "last_run": read_past_run,
+    "run_under_way": read_begun,
+    "refreshing": read_texts,
+    "split_groups": read_split_groups,
+    "split_link": Link,
+    "last_source": _read_name,
+    "shared_covers": read_shared_covers,
+    "settled_covers": read_settled,
+}
