@@ -218,10 +218,11 @@ class _Layers:
                 trouble += ". Credentials stand in .env or the environment, never in config.toml"
         elif first["type"] == "value_error":
             trouble = str(first["msg"]).removeprefix("Value error, ")
-            # An error between several keys of a table is reported for one of them.
+            # An error between several keys is reported for one of them.
             key, colon, rest = trouble.partition(": ")
-            if colon and key in _known_keys(keys):
+            while colon and key in _known_keys(keys):
                 keys, trouble = [*keys, key], rest
+                key, colon, rest = trouble.partition(": ")
         else:
             trouble = f"expected {expectation(first)}, got {_given(first)}"
         more = f" ({len(errors) - 1} more wrong settings)" if len(errors) > 1 else ""

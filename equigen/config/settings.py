@@ -7,12 +7,22 @@ Credentials come from the environment or `.env` alone: `DISCOGS_TOKEN`, or `DISC
 
 import difflib
 import math
-from collections.abc import Mapping, Sequence
+import os
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -28,6 +38,7 @@ from equigen.config.source_settings import (
     Folder,
     MusicBrainzSettings,
     SettingsTable,
+    without_nul,
 )
 from equigen.http.addresses import host_name
 from equigen.http.limits import PrivateAddresses
@@ -38,6 +49,11 @@ from equigen.schema import Group
 ENV_PREFIX = "EQUIGEN_"
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+FileName = Annotated[Name, AfterValidator(without_nul)]
+# The files that are called so in every dataset, and what may lie beside them.
+OWN_NAMES: Final = re.compile(
+    r"equigen_ledger\.|\.equigen\.lock|(config\.toml|\.env|\.gitignore)[ .]*$"
+)
 SHA256_PATTERN = r"^[0-9a-fA-F]{64}$"
 Sha256 = Annotated[str, StringConstraints(to_lower=True, pattern=SHA256_PATTERN)]
 
@@ -53,9 +69,9 @@ class DatasetSettings(SettingsTable):
     """`[dataset]`: the location of the dataset; the names are relative to `directory`."""
 
     directory: Folder = Field(Path("data"), description="everything below lies under it")
-    tsv: Name = Field("equigen_dataset.tsv", description="the dataset: one row an album")
-    images: Name = Field("equigen_album_images", description="the covers, one folder a label")
-    split: Name = Field("split", description="the sets: train, val and test")
+    tsv: FileName = Field("equigen_dataset.tsv", description="the dataset: one row an album")
+    images: FileName = Field("equigen_album_images", description="the covers, one folder a label")
+    split: FileName = Field("split", description="the sets: train, val and test")
 
 
 class LabelSettings(SettingsTable):
@@ -326,6 +342,51 @@ class Settings(BaseSettings):
     balance: BalanceSettings = BalanceSettings()
     split: SplitSettings = SplitSettings()
 
+    @model_validator(mode="after")
+    def _places_are_apart(self) -> Self:
+        names = self._names()
+        for key, name in names.items():
+            path = _comparable(Path(name))
+            if any(map(OWN_NAMES.match, path.parts[-1:] if path.is_absolute() else path.parts)):
+                raise _misplaced(key, f"expected a name that isn't EquiGen's own, got {name!r}")
+        if clash := next(self._clashes(), None):
+            usual = defaults()._names()  # noqa: SLF001  (its own class)
+            one, other = sorted(clash, key=lambda key: names[key] == usual[key])
+            raise _misplaced(one, f"expected a place apart from {other}, got {names[one]!r}")
+        return self
+
+    def _names(self) -> Mapping[str, str]:
+        """Return the names of the places of files, by their settings."""
+        data = self.dataset
+        return {
+            "dataset.directory": str(data.directory.expanduser()),
+            "dataset.tsv": data.tsv,
+            "dataset.images": data.images,
+            "dataset.split": data.split,
+            "dumps.directory": str(self.dumps.directory.expanduser()),
+        }
+
+    def _clashes(self) -> Iterator[tuple[str, str]]:
+        """Yield two places, of which one is the other, or has it inside."""
+        top, *others = self._names().items()
+        places = {top[0]: _comparable(Path(top[1]))}
+        places |= {key: _comparable(Path(top[1], name)) for key, name in others}
+        images = places["dataset.images"]
+        # The folders of further sizes, and of what is set aside.
+        beside = re.compile(rf"{re.escape(images.name)}_(set_aside|original|\d+)(_set_aside)?")
+        for key in ("dataset.tsv", "dataset.images", "dataset.split"):
+            yield from (
+                (key, other)
+                for other, place in places.items()
+                if other != key and place.is_relative_to(places[key])
+            )
+        for other, place in places.items():
+            at = next(
+                (each for each in (place, *place.parents) if each.parent == images.parent), None
+            )
+            if at and other != top[0] and beside.fullmatch(at.name):
+                yield "dataset.images", other
+
     @property
     def user_agent(self) -> str:
         """The User-Agent for hosts other than a source's own."""
@@ -349,6 +410,15 @@ class Settings(BaseSettings):
             dotenv_settings,
             InitSettingsSource(settings_cls, toml),
         )
+
+
+def _misplaced(key: str, trouble: str) -> ValueError:
+    return ValueError(f"{key.replace('.', ': ')}: {trouble}")
+
+
+def _comparable(path: Path) -> Path:
+    """Return a path as file systems compare it that know no case and only one Unicode form."""
+    return Path(unicodedata.normalize("NFC", os.path.normpath(path)).casefold())
 
 
 def defaults(**tables: BaseModel) -> Settings:

@@ -89,7 +89,16 @@ class MusicBrainzSettings(SettingsTable):
     )
 
 
+def without_nul(name: str) -> str:
+    """Refuse a name that no file can have."""
+    if "\0" in name:
+        msg = f"expected a name without NUL characters, got {name!r}"
+        raise ValueError(msg)
+    return name
+
+
 def _with_known_home(folder: Path) -> Path:
+    without_nul(str(folder))
     try:
         folder.expanduser()
     except RuntimeError:

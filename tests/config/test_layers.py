@@ -11,10 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import examples
 
-from equigen.config.layers import Config, load
-from equigen.config.settings import DownloadSettings, Settings, SplitSettings, defaults
+from equigen.config.layers import CONFIG_NAME, DOTENV_NAME, Config, load
+from equigen.config.settings import (
+    OWN_NAMES,
+    DownloadSettings,
+    Settings,
+    SplitSettings,
+    defaults,
+)
 from equigen.errors import ConfigError, MissingInputError
 from equigen.labels.taxonomy import Query, builtin_queries
+from equigen.ledger.backup import copies_of
+from equigen.ledger.ledger import LEDGER_NAME
+from equigen.storage.lock import LOCK_NAMES
 
 Load = Callable[..., Config]
 ENV = "EQUIGEN_FETCH__GENRE_LIMIT"
@@ -551,3 +560,92 @@ def test_the_defaults_heed_no_environment(monkeypatch: pytest.MonkeyPatch) -> No
     assert defaults() == plain
     assert defaults(split=SplitSettings(seed=5)).split.seed == 5
     assert defaults(split=SplitSettings(seed=5)).fetch == plain.fetch
+
+
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [
+        ("dataset", "directory"),
+        ("dataset", "tsv"),
+        ("dataset", "images"),
+        ("dataset", "split"),
+        ("dumps", "directory"),
+    ],
+)
+def test_no_place_has_a_nul_in_it(load_from: Load, table: str, key: str) -> None:
+    """No file system takes one, and a library's error would follow."""
+    message = refusal(load_from, f'[{table}]\n{key} = "a\\u0000b"')
+    assert f"line 2: {table}.{key}: expected a name without NUL characters" in message
+
+
+OWN = (
+    "equigen_ledger.sqlite",
+    "Equigen_Ledger.backup.sqlite",
+    "config.toml",
+    "CONFIG.TOML",
+    ".env",
+)
+
+
+@pytest.mark.parametrize(
+    "name", [*OWN, ".equigen.lock", "a/.equigen.lock.holder/b", ".gitignore ."]
+)
+@pytest.mark.parametrize("key", ["tsv", "images", "split"])
+def test_no_place_has_a_name_of_equigens_own(load_from: Load, key: str, name: str) -> None:
+    """In any case, as some file systems know none; nothing would tell the files apart."""
+    message = refusal(load_from, f'[dataset]\n{key} = "{name}"')
+    assert (
+        f"line 2: dataset.{key}: expected a name that isn't EquiGen's own, got '{name}'" in message
+    )
+
+
+@pytest.mark.parametrize(
+    ("toml", "key", "other"),
+    [
+        ('images = "split"', "images", "dataset.split"),
+        ('split = "equigen_album_images"', "split", "dataset.images"),
+        ('images = "a"\nsplit = "./b/../A/"', "images", "dataset.split"),
+        ('images = "\u00fc"\nsplit = "u\u0308"', "images", "dataset.split"),
+        ('tsv = "x"\nimages = "x"', "tsv", "dataset.images"),
+        ('images = "."', "images", "dataset.directory"),
+        ('split = "a/.."', "split", "dataset.directory"),
+        ('tsv = "."', "tsv", "dataset.directory"),
+        ('images = ".."', "images", "dataset.directory"),
+        ('split = "equigen_album_images/sets"', "split", "dataset.images"),
+        ('images = "split/train"', "images", "dataset.split"),
+        ('tsv = "equigen_album_images/Jazz/x.jpg"', "tsv", "dataset.images"),
+        ('images = "dumps"', "images", "dumps.directory"),
+        ('[dumps]\ndirectory = "split/train"', "directory", "dataset.split"),
+        ('split = "equigen_album_images_set_aside"', "split", "dataset.images"),
+        ('images = "a"\nsplit = "a_256/b"', "images", "dataset.split"),
+        ('tsv = "equigen_album_images_original_set_aside"', "tsv", "dataset.images"),
+    ],
+)
+def test_places_are_apart(load_from: Load, toml: str, key: str, other: str) -> None:
+    """Covers, sets and rows that lie in one place would be taken for each other."""
+    head = "" if toml.startswith("[") else "[dataset]\n"
+    message = refusal(load_from, head + toml)
+    assert f".{key}: expected a place apart from {other}" in message
+    assert "config.toml, line " in message
+
+
+@pytest.mark.parametrize(
+    "toml",
+    [
+        '[dataset]\nimages = "covers"\nsplit = "covers_split"\ntsv = "covers.tsv"',
+        '[dataset]\nimages = "a/images"\nsplit = "a/split"\ntsv = "a/rows.tsv"',
+        '[dataset]\ndirectory = "."\n[dumps]\ndirectory = "."',
+        '[dataset]\nimages = "/mnt/.env/images"',
+    ],
+)
+def test_places_beside_each_other_are_fine(load_from: Load, toml: str) -> None:
+    """Also those whose names begin alike."""
+    load_from(toml)
+
+
+def test_equigens_own_names_are_those_of_its_files() -> None:
+    """The settings know them without knowing the ledger."""
+    ledger = Path(LEDGER_NAME)
+    own = [LEDGER_NAME, *map(str, copies_of(ledger)), *LOCK_NAMES, CONFIG_NAME, DOTENV_NAME]
+    for name in own:
+        assert OWN_NAMES.match(name), name
