@@ -70,7 +70,7 @@ def open_dataset(path: AnyPath | None, config: AnyPath | None) -> Dataset:
     """Open a dataset for reading; see `equigen.open`."""
     _require_utf8_names()
     settings = load(Path(config) if config else None, flags=_folder_flag(path))
-    refuse_strange(settings.folder, settings.at_risk)
+    refuse_strange(settings.at_risk)
     context = Context(settings, TqdmBars(shown=False), say=lambda _: None)
     refuse_file(context.directory)
     if not context.directory.is_dir():
@@ -230,7 +230,7 @@ class Execution:
 
         """
         if getattr(self.module, "NEEDS_TRUST", True):
-            refuse_strange(context.config.folder, context.config.at_risk)
+            refuse_strange(context.config.at_risk)
         before = times_locked(context.directory)
         with self._noted(context, values):
             for summary in self._outcome(context, values):

@@ -17,7 +17,7 @@ from typing import Annotated, Final
 import typer
 from pydantic.fields import FieldInfo
 
-from equigen.config.layers import CONFIG_NAME, DOTENV_NAME
+from equigen.config.layers import CONFIG_NAME, DOTENV_NAME, load
 from equigen.config.settings import Settings, defaults
 from equigen.config.trust import trust
 from equigen.dataset.context import Context
@@ -59,6 +59,7 @@ def run(
                 f"{file}: is there already, and init overwrites nothing. Edit it, or move it away."
             )
             raise UsageError(msg)
+    at_risk = load(folder=directory).at_risk.get(directory, {})  # of links that were there before
     with translating_os_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
         gitignore = FileBelow(directory, _GITIGNORE)
@@ -76,7 +77,14 @@ def run(
         secret = os.open(dotenv, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(secret, "w", encoding="utf-8") as out:
             out.write(_DOTENV)
-    trust(directory)
+    notes = []
+    for name, place in at_risk.items():
+        notes.append(
+            f"{name} = {place}: it leads out of {directory}. Where that is right, run"
+            f" `equigen trust {directory}`."
+        )
+    if not at_risk:
+        trust(directory)
     return Summary(
         stage="init",
         unit="files",
@@ -86,6 +94,7 @@ def run(
         notes=[
             f"Wrote {config} and {dotenv}.",
             f"Put a token into {dotenv} and a user_agent into {config}, then run `equigen run`.",
+            *notes,
         ],
     )
 

@@ -1,8 +1,8 @@
 """Trust a folder from somebody else, with what its settings name.
 
 A dataset's folder may come from somebody else, with a config.toml and a .env in it. Other hosts,
-folders elsewhere and settings in .env count only once you trust the folder. A folder that
-`equigen init` began is trusted; docs/security.md has the rules.
+folders elsewhere, also by links, and settings in .env count only once you trust the folder. A
+folder that `equigen init` began is trusted; docs/security.md has the rules.
 
 Examples:
   equigen trust
@@ -51,14 +51,20 @@ def run(
         was = forget(folder)
         notes = [f"{folder.resolve()} is trusted no more." if was else "It wasn't trusted."]
         return _summary({}, notes)
-    config = context.config
+    found = [context.config.at_risk]
     if directory is not None:
-        config = load(folder=directory)
-    if not config.at_risk:
-        return _summary({}, [f"{folder.resolve()} has no settings that need trust."])
-    trust(folder, config.at_risk)
-    notes = [f"trusted: {name} = {value}" for name, value in config.at_risk.items()]
-    return _summary(config.at_risk, [*notes, "A change to them needs your trust again."])
+        flags = {"dataset": {"directory": directory.absolute()}}
+        found = [
+            load(folder=directory).at_risk,
+            load(folder=context.config.folder, flags=flags).at_risk,
+        ]
+    risks = [risks for at_risk in found for at, risks in at_risk.items() if at.samefile(folder)]
+    if not risks:
+        return _summary({}, [f"{folder.resolve()} has no settings or links that need trust."])
+    trust(folder, *risks)
+    every = {name: value for each in risks for name, value in each.items()}
+    notes = [f"trusted: {name} = {value}" for name, value in every.items()]
+    return _summary(every, [*notes, "A change to them needs your trust again."])
 
 
 def _summary(at_risk: Mapping[str, str], notes: list[str]) -> Summary:

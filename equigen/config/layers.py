@@ -5,9 +5,9 @@ import os
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, time
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,21 @@ from pydantic_settings import SettingsError
 
 from equigen.config.settings import (
     ENV_PREFIX,
+    SET_ASIDE,
     SHA256_PATTERN,
+    DatasetSettings,
     HostSettings,
     LabelSettings,
     Settings,
     suggest,
 )
 from equigen.config.source_settings import DAY_PATTERN, URL_PATTERN, Credentials
-from equigen.config.trust import TRUST_VARIABLE, settings_at_risk
+from equigen.config.trust import (
+    TRUST_VARIABLE,
+    is_users_own,
+    links_at_risk,
+    settings_at_risk,
+)
 from equigen.errors import ConfigError, MissingInputError
 from equigen.http.addresses import host_name, shown_in_part
 from equigen.schema import safe_text
@@ -71,18 +78,44 @@ _ENCODING = "utf-8-sig"
 class Config:
     """Checked settings, credentials, and the folder that relative paths start from.
 
-    `at_risk` has the settings of the folder's files that count only where the folder is trusted.
+    `at_risk` has the settings and links of folders that count only where these are trusted, by
+    folder: the config's own, or one that the user named as the dataset's.
     """
 
     settings: Settings
     credentials: Credentials
     folder: Path
-    at_risk: Mapping[str, str] = field(default_factory=dict)
+    at_risk: Mapping[Path, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def directory(self) -> Path:
         """The dataset's folder; a relative one starts at config.toml's folder."""
         return self.folder / self.settings.dataset.directory.expanduser()
+
+    @property
+    def image_folders(self) -> tuple[Path, ...]:
+        """The folder of each rendering of a cover: `dataset.images`, the others beside it."""
+        images = self.directory / self.settings.dataset.images
+        _, *others = self.settings.download.renderings()
+        named = (f"{images.name}_{other.size_px or 'original'}" for other in others)
+        return (images, *map(images.with_name, named))
+
+    @property
+    def dumps(self) -> Path:
+        """The folder of the dumps."""
+        return self.directory / self.settings.dumps.directory.expanduser()
+
+    @property
+    def places(self) -> Mapping[str, Sequence[Path]]:
+        """The places of files that may be links as a whole, by their settings."""
+        folders, data = self.image_folders, self.settings.dataset
+        asides = [folder.with_name(folder.name + SET_ASIDE) for folder in folders]
+        return {
+            "dataset.tsv": [self.directory / data.tsv],
+            "dataset.images": [*folders, *asides],
+            "dataset.split": [self.directory / data.split],
+            "dumps.directory": [self.dumps],
+        }
 
 
 def load(
@@ -127,16 +160,38 @@ def load(
                 toml=toml,
             )
             credentials = _credentials(dotenv)
-            at_risk: Mapping[str, str] = {}
-            of_dotenv = layers.dotenv_settings()
+            of_dotenv, users = layers.dotenv_settings(), settings
             if toml or of_dotenv:
                 users = Settings(_env_file=None, flags=flags, toml={})  # type: ignore[call-arg]
-                at_risk = settings_at_risk(settings, users, of_dotenv)
     except ValidationError as err:
         raise ConfigError(layers.explain(err)) from None
     except SettingsError as err:
         raise ConfigError(layers.explain_json(err)) from None
-    return Config(settings, credentials, file.parent, at_risk)
+    config = Config(settings, credentials, file.parent)
+    own = Path(toml.get("dataset", {}).get("directory", DatasetSettings().directory))
+    return replace(config, at_risk=_at_risk(config, users, own, of_dotenv))
+
+
+def _at_risk(
+    config: Config, users: Settings, own: Path, dotenv: Iterable[tuple[str, str]]
+) -> Mapping[Path, Mapping[str, str]]:
+    """Return what counts only where a folder is trusted; `own` is the dataset's by config.toml."""
+    usual, named = DatasetSettings().directory, users.dataset.directory
+    here, *others = (config.folder / each.expanduser() for each in (named, own, usual))
+    is_named = os.path.normpath(here.absolute()) not in {
+        os.path.normpath(each.absolute()) for each in others
+    }
+    judged = config.directory if is_named else config.folder
+    places = [
+        place
+        for name, found in config.places.items()
+        if not is_users_own(name, config.settings, users)
+        for place in found
+    ]
+    found = {config.folder: settings_at_risk(config.settings, users, dotenv)}
+    links = links_at_risk(judged, config.directory, places)
+    found[judged] = found.get(judged, {}) | links
+    return {folder: risks for folder, risks in found.items() if risks}
 
 
 def _credentials(dotenv: Path) -> Credentials:

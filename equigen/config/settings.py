@@ -54,6 +54,8 @@ FileName = Annotated[Name, AfterValidator(without_nul)]
 OWN_NAMES: Final = re.compile(
     r"equigen_ledger\.|\.equigen\.lock|(config\.toml|\.env|\.gitignore)[ .]*$"
 )
+# The end of the name of the folder beside another one, of files that were set aside from that.
+SET_ASIDE: Final = "_set_aside"
 SHA256_PATTERN = r"^[0-9a-fA-F]{64}$"
 Sha256 = Annotated[str, StringConstraints(to_lower=True, pattern=SHA256_PATTERN)]
 
@@ -373,7 +375,7 @@ class Settings(BaseSettings):
         places |= {key: _comparable(Path(top[1], name)) for key, name in others}
         images = places["dataset.images"]
         # The folders of further sizes, and of what is set aside.
-        beside = re.compile(rf"{re.escape(images.name)}_(set_aside|original|\d+)(_set_aside)?")
+        beside = re.compile(rf"{re.escape(images.name)}_(set_aside|original|\d+)({SET_ASIDE})?")
         for key in ("dataset.tsv", "dataset.images", "dataset.split"):
             yield from (
                 (key, other)

@@ -53,40 +53,77 @@ def settings_at_risk(
     return found | {f".env {name}": value for name, value in dotenv}
 
 
+def is_users_own(name: str, settings: BaseModel, users: BaseModel) -> bool:
+    """Tell whether the user names a place that isn't below the dataset's folder."""
+    value = _of(settings, name)
+    return value == _of(users, name) and _leads_out(value)
+
+
+def links_at_risk(folder: Path, directory: Path, places: Iterable[Path]) -> dict[str, str]:
+    """Return the places of a dataset that links lead out of a folder, and where they really lie.
+
+    `directory` is the dataset's, `places` lie in it; they may leave `folder` with it.
+
+    Raises:
+        ConfigError: a link leads back to itself.
+
+    """
+    found, roots = dict[str, str](), [_key(folder)]
+    for place in (directory, *places):
+        real = Path(_key(place))
+        if real.is_symlink():
+            msg = (
+                f"{place}: a link that leads back to itself lies there. Remove it, then run again."
+            )
+            raise ConfigError(msg)
+        is_link = str(real) != os.path.normpath(
+            place.absolute()
+        )  # else its setting says where it is
+        if is_link and not any(map(real.is_relative_to, roots)):
+            shown = place.relative_to(folder) if place.is_relative_to(folder) else place
+            found[f"link {shown}"] = str(real)
+        roots.append(_key(directory))
+    return found
+
+
 def other_hosts(settings: BaseModel, usual: BaseModel) -> dict[str, str]:
     """Return the settings that name other hosts than the services' own, by their names."""
     return {name: _of(settings, name) for name in _HOSTS if _of(settings, name) != _of(usual, name)}
 
 
-def refuse_strange(folder: Path, at_risk: Mapping[str, str]) -> None:
-    """Refuse a folder that isn't trusted, unless none of its settings needs that.
+def refuse_strange(at_risk: Mapping[Path, Mapping[str, str]]) -> None:
+    """Refuse folders that aren't trusted; `at_risk` has what needs that, by folder.
 
     Raises:
-        ConfigError: it isn't trusted, or the list of trusted folders can't be read.
+        ConfigError: one isn't trusted, or the list of trusted folders can't be read.
 
     """
     if not at_risk or os.environ.get(TRUST_VARIABLE, "").lower() in _YES:
         return
-    if _trusted().get(_key(folder)) in {_ANY, _digest(at_risk)}:
-        return
-    shown = safe_text(", ".join(f"{name} = {value!r}" for name, value in at_risk.items()))
-    msg = (
-        f"{_key(folder)}: these settings of the folder decide where requests, credentials or files"
-        f" go, and you haven't said that you trust it: {shown}. Nothing was asked or changed. Where"
-        f" they are right, run `equigen trust {folder}`; else take them out of the folder's files."
-    )
-    raise ConfigError(msg)
+    trusted = _trusted()
+    for folder, risks in at_risk.items():
+        if {_ANY, _digest(risks)}.isdisjoint(trusted.get(_key(folder), "").split()):
+            shown = safe_text(", ".join(f"{name} = {value!r}" for name, value in risks.items()))
+            msg = (
+                f"{_key(folder)}: these settings and links of the folder decide where requests,"
+                f" credentials or files go, and you haven't said that you trust it: {shown}."
+                f" Nothing was asked or changed. Where they are right, run `equigen trust"
+                f" {folder}`; else take them out of the folder."
+            )
+            raise ConfigError(msg)
 
 
-def trust(folder: Path, at_risk: Mapping[str, str] | None = None) -> None:
-    """Remember that the user trusts a folder with these settings; with None, with any.
+def trust(folder: Path, *at_risk: Mapping[str, str]) -> None:
+    """Remember that the user trusts a folder with these settings and links; without, with any.
+
+    There are several of them where the folder has a config and is named as a dataset's, too.
 
     Raises:
         ConfigError: the list of trusted folders can't be read.
         StorageError: the disk refuses.
 
     """
-    _keep(_trusted() | {_key(folder): _ANY if at_risk is None else _digest(at_risk)})
+    _keep(_trusted() | {_key(folder): " ".join(map(_digest, at_risk)) or _ANY})
 
 
 def forget(folder: Path) -> bool:

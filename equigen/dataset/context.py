@@ -100,14 +100,12 @@ class Context:
     @property
     def images(self) -> Path:
         """The folder of the covers, one folder a label."""
-        return self.directory / self.settings.dataset.images
+        return self.config.image_folders[0]
 
     @property
     def image_folders(self) -> tuple[Path, ...]:
         """The folder of each rendering of a cover: `images` first, the others beside it."""
-        _, *others = self.settings.download.renderings()
-        named = (f"{self.images.name}_{other.size_px or 'original'}" for other in others)
-        return (self.images, *(self.images.with_name(name) for name in named))
+        return self.config.image_folders
 
     @property
     def split(self) -> Path:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from equigen.config.settings import SET_ASIDE
 from equigen.dataset.context import Context
 from equigen.downloading.jobs import MAKE, UNPLACED, Job, beside, target_of
 from equigen.downloading.policy import REFUSED_BYTES
@@ -30,7 +31,7 @@ class _StorePlace:
 
     @property
     def aside(self) -> "_StorePlace":
-        return replace(self, folder=self.folder.with_name(self.folder.name + "_set_aside"))
+        return replace(self, folder=self.folder.with_name(self.folder.name + SET_ASIDE))
 
     def file(self, path: str) -> FileBelow:
         return target_of(self.folder, path, self.rendering)

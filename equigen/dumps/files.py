@@ -65,7 +65,7 @@ def groups_name(stamp: str) -> str:
 
 def dumps_folder(context: Context) -> Path:
     """Return the folder of the dumps."""
-    return context.directory / context.settings.dumps.directory.expanduser()
+    return context.config.dumps
 
 
 def files_in(folder: Path) -> Mapping[str, int]:

@@ -289,8 +289,8 @@ def get_file(
     """
     target = folder / offer.dump.name
     with open_bar(f"get {offer.dump.kind}", offer.size_bytes, "B") as bar:
-        whole = _below(target.resolve())  # a dump may be a link: nothing is written to it
         if target.is_file():
+            whole = _below(target.resolve())  # a dump may be a link: nothing is written to it
             bar.expect(whole.size_bytes())
             digest = hashlib.sha256()
             size_bytes = _read(whole, digest.update, bar.advance)

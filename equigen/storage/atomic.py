@@ -48,7 +48,7 @@ def check_output(path: Path, flag: str, own: Collection[Path]) -> None:
                     " one. Nothing was done. Give another name."
                 )
                 raise UsageError(msg)
-        there = next(each for each in path.resolve().parents if each.exists())
+        there = next(each for each in Path(os.path.realpath(path)).parents if each.exists())
     if not there.is_dir():
         msg = f"{flag} {path}: {there} is no folder. Name a file in a folder."
         raise UsageError(msg)
@@ -95,7 +95,7 @@ def in_place_of(path: Path, *, keeps_link: bool = True) -> Iterator[Path]:
         StorageError: the disk refuses; the old file is still there.
 
     """
-    path = path.resolve() if keeps_link and path.is_symlink() else path
+    path = Path(os.path.realpath(path)) if keeps_link and path.is_symlink() else path
     beside = path.with_name(f".{path.name}.new")
     with translating_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)

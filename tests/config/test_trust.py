@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from forks import Ended, Forks
-from support import Script, ScriptedServer, program_env, write_rows
+from support import Script, ScriptedServer, posix_only, program_env, write_rows
 
 import equigen
 from equigen.config.trust import trust_file
@@ -129,7 +129,7 @@ def test_other_settings_need_none(tmp_path: Path, run: Run) -> None:
         tmp_path / "covers" / "jazz" / "equigen_dataset.tsv", {"artist": "A", "genre": "Jazz"}
     )
     assert run(tmp_path, "counts").code == 0
-    assert "no settings that need trust" in run(tmp_path, "trust").out
+    assert "no settings or links that need trust" in run(tmp_path, "trust").out
 
 
 def test_a_folder_of_our_own_is_trusted(tmp_path: Path, run: Run, other: ScriptedServer) -> None:
@@ -158,3 +158,122 @@ def test_a_list_that_cannot_be_read_trusts_nobody(
     trust_file().unlink()
     assert program_env()["XDG_CONFIG_HOME"] in str(trust_file())
     assert other.seen == []
+
+
+PLACES = {
+    "data": ("status", "clean", "download", "split", "fetch"),
+    "data/equigen_dataset.tsv": ("status", "clean", "dedupe"),
+    "data/equigen_album_images": ("download", "split", "counts"),
+    "data/equigen_album_images_set_aside": ("download",),
+    "data/equigen_album_images_64": ("download",),
+    "data/equigen_album_images_64_set_aside": ("download",),
+    "data/split": ("split", "repair"),
+    "data/dumps": ("dumps list",),
+    "data/a/b": ("status",),
+}
+SIZES = "[download]\nsizes = [0, 64]\n"
+
+
+def link(place: Path, to: Path | str) -> None:
+    """Put a link into the place of a file or folder."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(to)
+
+
+@posix_only
+@pytest.mark.parametrize("place", PLACES)
+def test_a_link_that_leads_out_of_a_strangers_folder_needs_trust(
+    tmp_path: Path, run: Run, place: str
+) -> None:
+    """Nothing is read or written there; once it is trusted, it works until it leads elsewhere."""
+    folder, photos = tmp_path / "theirs", tmp_path / "photos"
+    folder.mkdir()
+    photos.mkdir()
+    make(folder, {"config.toml": SIZES + ('[dataset]\nimages = "a/b"\n' if "/b" in place else "")})
+    link(folder / place, "../" * (place.count("/") + 1) + "photos")
+    for command in PLACES[place]:
+        done = run(folder, *command.split())
+        assert done.code == 2, done
+        assert f"link {place} = '{photos}'" in done.err
+        assert len(done.err.splitlines()) == 1
+    with pytest.raises(ConfigError, match="you haven't said that you trust it"):
+        equigen.open(config=folder / "config.toml")
+    assert list(photos.iterdir()) == []
+    assert f"trusted: link {place} = {photos}" in run(folder, "trust").out
+    assert "you haven't said" not in run(folder, "status").err
+    (folder / place).unlink()
+    link(folder / place, tmp_path / "elsewhere")
+    assert f"link {place} = '{tmp_path / 'elsewhere'}'" in run(folder, "status").err
+    (folder / place).unlink()
+    link(folder / place, folder / "other")
+    assert "you haven't said" not in run(folder, "status").err
+
+
+@posix_only
+@pytest.mark.parametrize("place", ["equigen_dataset.tsv", "split", "equigen_album_images", "dumps"])
+def test_a_folder_that_is_named_is_judged_by_itself(tmp_path: Path, run: Run, place: str) -> None:
+    """Whatever else the user trusts, a folder of somebody else's isn't trusted with it."""
+    mine, theirs, photos = (tmp_path / name for name in ("mine", "theirs", "photos"))
+    for folder in (mine, theirs, photos):
+        folder.mkdir()
+    run(mine, "init")
+    link(theirs / place, photos)
+    named = {"EQUIGEN_DATASET__DIRECTORY": str(theirs)}
+    done = run(mine, "status", **named)
+    assert done.code == 2
+    assert f"link {place} = '{photos}'" in done.err
+    assert f"run `equigen trust {theirs}`" in done.err
+    with pytest.raises(ConfigError, match="you haven't said that you trust it"):
+        equigen.open(theirs)
+    assert f"trusted: link {place} = {photos}" in run(mine, "trust", theirs).out
+    assert "you haven't said" not in run(mine, "status", **named).err
+    equigen.open(theirs)
+    run(mine, "trust", theirs, "--forget")
+    assert run(mine, "status", **named).code == 2
+
+
+@posix_only
+def test_links_of_the_users_own_need_no_trust(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those above the folder, those of a folder that was begun here, those that the user names."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "home").symlink_to("disk")
+    home, photos = tmp_path / "home", tmp_path / "photos"
+    photos.mkdir()
+    assert run(home, "status").code == 0
+    assert run(tmp_path, "status", EQUIGEN_DATASET__DIRECTORY=str(home)).code == 0
+    link(photos / "link", tmp_path / "disk")
+    assert run(home, "status", EQUIGEN_DATASET__IMAGES=str(photos / "link")).code == 0
+    run(home, "init", "mine")
+    link(home / "mine" / "data", photos)
+    link(photos / "split", tmp_path)
+    assert run(home / "mine", "status").code == 0
+    monkeypatch.chdir(home / "mine")
+    equigen.open("data")
+
+
+@posix_only
+def test_a_folder_with_links_is_begun_but_not_trusted_by_that(tmp_path: Path, run: Run) -> None:
+    """`equigen init` in a folder of somebody else's isn't a word on where its links lead."""
+    (tmp_path / "photos").mkdir()
+    link(tmp_path / "theirs" / "data", tmp_path / "photos")
+    done = run(tmp_path / "theirs", "init")
+    assert f"link data = {tmp_path / 'photos'}" in done.out
+    assert run(tmp_path / "theirs", "status").code == 2
+    run(tmp_path / "theirs", "trust")
+    assert run(tmp_path / "theirs", "status").code == 0
+
+
+@posix_only
+@pytest.mark.parametrize(
+    "target", ["data", "loop", "/proc/self/cwd", "/proc/self/root", "a/" * 2000]
+)
+def test_odd_links_are_judged_by_where_they_lead(tmp_path: Path, run: Run, target: str) -> None:
+    """Loops, links of the system, and paths that are too long end in one line."""
+    link(tmp_path / "theirs" / "data", target)
+    link(tmp_path / "theirs" / "loop", "data")
+    done = run(tmp_path / "theirs", "fetch", "--label", "Jazz")
+    assert done.code in {1, 2}
+    assert len(done.err.splitlines()) == 1
+    assert ("link data = '/'" in done.err) == (target == "/proc/self/root")

@@ -84,7 +84,7 @@ RUNS: dict[str, Callable[[Path], object]] = {
 def test_a_tsv_that_is_no_file_is_refused_at_once(made: Path, run: str, kind: str) -> None:
     """Nothing waits for a pipe, and nothing reads a device to its end."""
     put(kind, made / TSV)
-    with pytest.raises(EquigenError, match="not a regular file"):
+    with pytest.raises(EquigenError, match=r"not a regular file|link .*\.tsv = '/dev/zero'"):
         RUNS[run](made)
 
 
