@@ -18,7 +18,6 @@ from PIL import Image, UnidentifiedImageError
 from equigen.errors import PictureError
 from equigen.images.decoding import (
     JPEG_SCAN,
-    TOO_MANY_PIXELS,
     WHITE,
     Opened,
     Pixels,
@@ -29,6 +28,7 @@ from equigen.images.decoding import (
 )
 from equigen.images.descriptor import descriptor_of, grey_grid, grey_square, perceptual_hash
 from equigen.images.rendering import Check, Demands, Rendering, placement
+from equigen.images.structure import TOO_MANY_PIXELS
 
 # A progressive JPEG has some ten scans. Each is read, also an empty one, in 1.6 ns a pixel: without
 # a bound some keep a decoder busy for minutes.
@@ -88,8 +88,9 @@ def check_picture(
 
     Raises:
         PictureError: its `reason` is "empty", "placeholder", "not a picture", "too many pixels",
-            "too many scans", "too small", "unknown range of values" (greys that don't say which
-            values are black and white) or "broken" (a picture whose data is torn or damaged).
+            "too many parts", "too many scans", "too small", "unknown range of values" (greys that
+            don't say which values are black and white) or "broken" (a picture whose data is torn
+            or damaged).
 
     """
     if not body:

@@ -9,6 +9,8 @@ from PIL import Image, ImageCms
 
 # Colour spaces as ICC profiles name them, by Pillow's modes.
 _SPACES = {"L": b"GRAY", "RGB": b"RGB ", "CMYK": b"CMYK"}
+# Those of printers have up to 3 MB. Some are kept, and a broken one may have any size.
+MOST_PROFILE_BYTES = 1 << 22
 _SPACE = slice(16, 20)  # its place in a profile's header
 # In-gamut colours and white stay exact, and black becomes black. sRGB has no perceptual table that
 # the perceptual intent could aim at, and few profiles of screens have one.
@@ -20,15 +22,19 @@ _SAME_LEVELS = 2
 _STEP_LEVELS = 15
 
 
-@lru_cache(maxsize=16)
 def srgb_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """Return the transform of pixels of a mode (L, RGB or CMYK) to RGB in sRGB.
 
     There is none where the profile is sRGB's own, which is told by what it does to colours, nor
-    where it is broken or of another colour space. One transform may be used in many threads.
+    where it is broken, of another colour space, or too large. One transform may be used in many
+    threads.
     """
-    if profile[_SPACE] != _SPACES[mode]:
-        return None
+    is_too_large = len(profile) > MOST_PROFILE_BYTES
+    return None if is_too_large or profile[_SPACE] != _SPACES[mode] else _made(profile, mode)
+
+
+@lru_cache(maxsize=16)
+def _made(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         transform = ImageCms.buildTransform(source, _SRGB, mode, "RGB", _INTENT, _FLAGS)

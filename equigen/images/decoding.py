@@ -19,8 +19,10 @@ import simplejpeg
 from PIL import ExifTags, Image, ImageFile
 
 from equigen.errors import PictureError
-from equigen.images.colour import in_srgb, srgb_transform
+from equigen.images.avif import check_avif
+from equigen.images.colour import MOST_PROFILE_BYTES, in_srgb, srgb_transform
 from equigen.images.descriptor import Grid, coarsest, grey_grid
+from equigen.images.structure import MOST_PARTS, TOO_MANY_PIXELS, check_structure, refuse_parts
 
 WHITE = (255, 255, 255)
 # `max_pixels` decides, for each call; Pillow's own bound is for the whole process.
@@ -40,12 +42,19 @@ with suppress(AttributeError, OSError):  # Pillow was built without it, or doesn
 for _plugin in ("Jpeg", "Png", "Gif", "WebP", "Bmp", "Tiff", "Avif"):
     with suppress(ImportError):
         import_module(f"PIL.{_plugin}ImagePlugin")
-_NAMES = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
-_FORMATS = [name for name in _NAMES if name in Image.OPEN]  # Pillow can be built without some
-# A JPEG that holds several pictures, as phones make them, opens as MPO.
-_JPEGS = frozenset({"JPEG", "MPO"})
+# Those that are handed to Pillow as they are; it can be built without some.
+_FORMATS = sorted({"WEBP", "BMP", "TIFF", "AVIF"} & Image.OPEN.keys())
 JPEG_SCAN = b"\xff\xda"
-_EXIF = b"Exif\0\0"
+_MARKER = re.compile(rb"\xff([^\xff\0])")
+# Markers without a length (ITU T.81, B.1.1.3), and those whose length Pillow doesn't read.
+_BARE_MARKERS = frozenset({0x01, 0xC8, *range(0xD0, 0xDA), *range(0xF0, 0xFE)})
+# Segments that don't change how a picture looks: all of applications but JFIF and Adobe, comments.
+_LEFT_OUT = frozenset({*range(0xE1, 0xEE), 0xEF, 0xFE})
+_MOST_JUNK_BYTES = 1 << 16
+_EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
+_EXIF_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
+_EXIF_NUMBERS = {3: "H", 4: "L"}
+_XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
 _PROFILE = b"ICC_PROFILE\0"
 _JPEG_START = b"\xff\xd8\xff"
 _JPEG_END = b"\xff\xd9"
@@ -56,7 +65,9 @@ _ANCILLARY = 0x20  # this bit of a chunk's name says that pictures can do withou
 _PNG_KEPT = frozenset({b"tRNS", b"eXIf"})
 _PNG_TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 _PNG_TURNING = (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")
-_MOST_PROFILE_BYTES = 1 << 24
+_MOST_TEXT_BYTES = 1 << 20
+_GIF_STARTS, _GIF_CONTROL = (b"GIF87a", b"GIF89a"), b"\xf9"
+_GIF_ENDS = frozenset({b",", b";"})  # of what is before the first frame
 _SIXTEEN_BIT = "I;16"
 _BYTE_BITS = 8
 _SIGNED, _FLOAT = 2, 3  # TIFF 6.0, SampleFormat
@@ -65,7 +76,7 @@ _MIN_IS_WHITE = 0  # TIFF 6.0, PhotometricInterpretation
 _RANGES = ((340, 341), (280, 281))
 # Values that take up less of a range than this many parts of it weren't made for that range.
 _LEAST_RANGE = 128
-UNKNOWN_RANGE, TOO_MANY_PIXELS = "unknown range of values", "too many pixels"
+UNKNOWN_RANGE = "unknown range of values"
 _GREY_DIMENSIONS = 2
 _UPRIGHT = 1
 _TILE_SIDES, _ROWS_PER_STRIP = (322, 323), 278  # TIFF 6.0: TileWidth, TileLength, RowsPerStrip
@@ -78,12 +89,6 @@ _PEAK = {"PNG": 7.5, "GIF": 7.5, "BMP": 7.5, "TIFF": 9.0, "WEBP": 18.5, "AVIF": 
 _SAMPLES = 8  # bytes of a pixel in a TIFF's own strips and tiles: 4 x 16 bits
 _COEFFICIENT = 2  # bytes of a JPEG's pixel a channel, in a JPEG of several scans
 _STRIP_PIXELS = 1 << 20
-# Exceptions that Pillow raises on damaged EXIF, by its documentation and by trial; it also warns,
-# and a user may have made errors of warnings.
-_EXIF_ERRORS = (
-    *(struct.error, UserWarning, OSError, ValueError, TypeError),
-    *(LookupError, SyntaxError, ArithmeticError),
-)
 
 
 class _Turn(NamedTuple):
@@ -155,6 +160,7 @@ class Opened:
     is_jpeg: bool
     image: ImageFile.ImageFile | None = None
     profile: bytes = b""
+    orientation: int = _UPRIGHT  # of a JPEG
 
 
 def opened(body: bytes) -> Opened:
@@ -162,39 +168,86 @@ def opened(body: bytes) -> Opened:
 
     Raises:
         UnidentifiedImageError: the bytes are none of the types that covers come in.
-        ValueError: they are a PNG that is damaged.
+        PictureError: it has too many parts, or more pixels than its header says.
+        ValueError: they are a PNG or AVIF that is damaged.
 
     """
+    if body.startswith(_JPEG_START):
+        kept, profile, orientation = _jpeg_parts(body)
+        if size_px := jpeg_size(body):
+            return Opened(body, *size_px, is_jpeg=True, profile=profile, orientation=orientation)
+        image = Image.open(io.BytesIO(b"".join(kept)), formats=["JPEG"])
+        return Opened(
+            body, *image.size, is_jpeg=True, image=image, profile=profile, orientation=orientation
+        )
     if body.startswith(_PNG_START):
         bare, profile = _bare_png(body)
         image = Image.open(io.BytesIO(bare), formats=["PNG"])
         return Opened(body, *image.size, is_jpeg=False, image=image, profile=profile)
-    # Most covers are JPEGs that stand upright: for those Pillow needn't be asked.
-    may_have_exif, profile = _read_segments(body)
-    if not may_have_exif and (size_px := jpeg_size(body)):
-        return Opened(body, *size_px, is_jpeg=True, profile=profile)
-    image = Image.open(io.BytesIO(body), formats=_FORMATS)
+    if body.startswith(_GIF_STARTS):
+        image = Image.open(io.BytesIO(_bare_gif(body)), formats=["GIF"])
+    else:
+        check_structure(body)
+        if body[4:8] == b"ftyp":
+            check_avif(body)
+        image = Image.open(io.BytesIO(body), formats=_FORMATS)
     found = image.info.get("icc_profile")
     profile = found if isinstance(found, bytes) else b""
-    return Opened(body, *image.size, image.format in _JPEGS, image, profile)
+    return Opened(body, *image.size, is_jpeg=False, image=image, profile=profile)
 
 
-def _read_segments(body: bytes) -> tuple[bool, bytes]:
-    """Tell whether a JPEG's segments include EXIF, or are malformed; else return its profile."""
-    at = len(_JPEG_START) - 1
-    parts = []
-    while body[at : at + 2] != JPEG_SCAN:
-        length = int.from_bytes(body[at + 2 : at + 4])
-        odd = body[at : at + 1] != b"\xff" or body[at + 1 : at + 2] == b"\xff" or not length
-        if odd or body.startswith(_EXIF, at + 4):
-            return True, b""
-        if body.startswith(_PROFILE, at + 4):
-            parts.append(body[at + 4 + len(_PROFILE) : at + 2 + length])
-        at += 2 + length
+def _jpeg_parts(body: bytes) -> tuple[list[memoryview], bytes, int]:
+    """Return what of a JPEG changes its looks, its colour profile and its orientation."""
+    at, junk_bytes, exif, xmp = 2, 0, b"", b""
+    view, parts, found = memoryview(body), list[bytes](), None
+    kept = [view[:at]]
+    for _ in range(MOST_PARTS):
+        found = _MARKER.search(body, at)
+        if not found or found[0] == JPEG_SCAN:
+            break
+        start, data, kind = found.start(), found.end() + 2, found[1][0]
+        junk_bytes += start - at
+        at = found.end()
+        if kind not in _BARE_MARKERS:
+            at = max(data, at + int.from_bytes(body[at:data]))
+        if kind not in _LEFT_OUT:
+            kept.append(view[start:at])
+        elif body.startswith(_PROFILE, data):
+            parts.append(body[data + len(_PROFILE) : at])
+        elif body.startswith(_EXIF, data):
+            exif = exif or body[data:at]
+        elif body.startswith(_XMP, data):
+            xmp = body[data:at]
+    else:
+        refuse_parts("JPEG")
+    if junk_bytes > _MOST_JUNK_BYTES:
+        refuse_parts("JPEG")
+    kept.append(view[found.start() if found else len(body) :])
     # Each part starts with its number and the number of parts.
     parts.sort()
     is_whole = bool(parts) and parts[0][1:2] == bytes([len(parts) & 0xFF])
-    return False, b"".join(part[2:] for part in parts) if is_whole else b""
+    profile = b"".join(part[2:] for part in parts) if is_whole else b""
+    return kept, profile, _told(exif, xmp) if exif else _UPRIGHT
+
+
+def _bare_gif(body: bytes) -> bytes:
+    """Return a GIF without its extensions, but with what is said of the first frame."""
+    start = at = 13 + (6 << (body[10] & 7) if body[10:11] > b"\x7f" else 0)
+    control, parts = b"", 0
+    while (sign := body[at : at + 1]) and sign not in _GIF_ENDS:
+        begun, at, parts = at, at + 1, parts + 1
+        if sign == b"!":
+            at += 1
+            while size := int.from_bytes(body[at : at + 1]):
+                at, parts = at + 1 + size, parts + 1
+                if parts > MOST_PARTS:
+                    break
+            at += 1
+            if body[begun + 1 : begun + 2] == _GIF_CONTROL:
+                control = body[begun:at]
+        if parts > MOST_PARTS:
+            refuse_parts("GIF")
+    return body[:start] + control + body[at:]
 
 
 def _bare_png(body: bytes) -> tuple[bytes, bytes]:
@@ -208,17 +261,21 @@ def _bare_png(body: bytes) -> tuple[bytes, bytes]:
 
     """
     view, at, kind = memoryview(body), _PNG_SIGNATURE_BYTES, b""
-    kept, profile = [view[:at]], b""
+    kept, profile, has_profile, parts = [view[:at]], b"", False, 0
     while kind != b"IEND":
+        parts += 1
+        if parts > MOST_PARTS:
+            refuse_parts("PNG")
         kind, data = body[at + 4 : at + 8], at + 8
         end = data + int.from_bytes(view[at:data][:4])
         is_ancillary = bool(kind) and bool(kind[0] & _ANCILLARY)
         if zlib.crc32(view[at + 4 : end]).to_bytes(4) == view[end : end + 4]:
             turns = kind in _PNG_TEXTS and body.startswith(_PNG_TURNING, data)
+            turns = turns and end - data <= _MOST_TEXT_BYTES
             if not is_ancillary or kind in _PNG_KEPT or turns:
                 kept.append(view[at : end + 4])
-            elif kind == b"iCCP":
-                profile = _unpacked_profile(body[data:end])
+            elif kind == b"iCCP" and not has_profile:
+                profile, has_profile = _unpacked_profile(body[data:end]), True
         elif not is_ancillary or end + 4 > len(body):
             msg = f"a PNG's chunk {kind!r} at byte {at} is cut off or has a wrong checksum"
             raise ValueError(msg)
@@ -229,7 +286,7 @@ def _bare_png(body: bytes) -> tuple[bytes, bytes]:
 def _unpacked_profile(chunk: bytes) -> bytes:
     _, _, packed = chunk.partition(b"\0")
     with suppress(zlib.error):  # a picture isn't refused for its metadata
-        return zlib.decompressobj().decompress(packed[1:], _MOST_PROFILE_BYTES)
+        return zlib.decompressobj().decompress(packed[1:], MOST_PROFILE_BYTES)
     return b""
 
 
@@ -267,13 +324,14 @@ def decode(picture: Opened, *, scale: float) -> Pixels:
 
     """
     if picture.is_jpeg:
-        turned = picture.image is not None and _is_turned(picture.image)
+        turned = picture.orientation in _TURNS
         # A picture that has to be turned is only checked here, and decoded at its full size below,
         # where its edges are exact.
         pixels = _decode_jpeg(picture, scale=0 if turned else scale)
         if pixels and not turned:
             return pixels
-    image = picture.image or Image.open(io.BytesIO(picture.body), formats=_FORMATS)
+    bare = b"" if picture.image else b"".join(_jpeg_parts(picture.body)[0])
+    image = picture.image or Image.open(io.BytesIO(bare), formats=["JPEG"])
     made = _PEAK.get(image.format or "", _PEAK["PNG"])
     held = _COEFFICIENT * len(image.getbands()) if picture.is_jpeg else _tile_bytes(image)
     reduced = _least_reduced(picture, held, made)
@@ -281,7 +339,7 @@ def decode(picture: Opened, *, scale: float) -> Pixels:
     if reduced > 1 and not image.draft(None, (size_px[0] // reduced, size_px[1] // reduced)):
         raise _too_large(picture)
     image.load()
-    orientation = _orientation(image)
+    orientation = picture.orientation if picture.is_jpeg else _orientation(image)
     tags = getattr(image, "tag_v2", {})
     array = _flattened(image, tags, picture.profile)
     image.close()  # its pixels take more than the array
@@ -379,16 +437,35 @@ def _ran_into_zeros(body: bytes, complaint: str) -> bool:
     return zeros > int(left_over[1]) + _PADDING_BYTES
 
 
-def _is_turned(image: ImageFile.ImageFile) -> bool:
-    # Reading what isn't there is slow.
-    return "exif" in image.info and _orientation(image) in _TURNS
+def _orientation(image: Image.Image) -> int:
+    """Return what the metadata of a PNG, WebP or AVIF says; Pillow has turned a TIFF already."""
+    info = image.info
+    exif, xmp = info.get("exif", b""), info.get("xmp", b"")
+    if raw := info.get("Raw profile type exif"):
+        with suppress(ValueError):
+            exif = exif or bytes.fromhex("".join(raw.split("\n", 3)[3:]))
+    return _UPRIGHT if hasattr(image, "tag_v2") else _told(exif, xmp)
 
 
-def _orientation(image: Image.Image) -> object:
-    try:
-        return image.getexif().get(ExifTags.Base.Orientation, _UPRIGHT)
-    except _EXIF_ERRORS:  # a picture isn't refused for its metadata
+def _told(exif: bytes, xmp: bytes) -> int:
+    """Return the orientation in EXIF (2.3, 4.6.2), else that in XMP.
+
+    Pillow reads all values of EXIF for it, in any number, and keeps them.
+    """
+    exif = exif.removeprefix(_EXIF).removeprefix(_EXIF)
+    order = _EXIF_ORDERS.get(exif[:4], "")
+    if exif and not order:
         return _UPRIGHT
+    with suppress(struct.error):
+        (at,) = struct.unpack_from(f"{order}L", exif, 4)
+        (count,) = struct.unpack_from(f"{order}H", exif, at)
+        for entry in range(at + 2, at + 2 + 12 * count, 12):
+            tag, kind, number = struct.unpack_from(f"{order}HHL", exif, entry)
+            if tag == ExifTags.Base.Orientation and number == 1 and kind in _EXIF_NUMBERS:
+                told: int = struct.unpack_from(order + _EXIF_NUMBERS[kind], exif, entry + 8)[0]
+                return told
+    found = _XMP_ORIENTATION.search(xmp)
+    return int(found[1]) if found else _UPRIGHT
 
 
 def _flattened(

@@ -28,8 +28,10 @@ from equigen.dumps import discogs as discogs_dumps
 from equigen.dumps import musicbrainz
 from equigen.errors import EquigenError
 from equigen.identity.pictures import clean_url
+from equigen.images.avif import check_avif
 from equigen.images.check import check_picture
 from equigen.images.rendering import Demands, Fit, Rendering
+from equigen.images.structure import check_structure
 from equigen.labels.taxonomy import builtin_queries
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import AlbumSet, Cover, FileOf
@@ -156,11 +158,18 @@ def read_picture(body: bytes) -> None:
     check_picture(body, demands, (Rendering(), Rendering(32, Fit.CROP)))
 
 
+def read_structure(body: bytes) -> None:
+    """Count the parts of a picture, as any kind that is counted."""
+    check_structure(body)
+    with suppress(ValueError):
+        check_avif(body)
+
+
 def pictures() -> tuple[bytes, ...]:
     """Return a small picture in each format."""
     image = Image.linear_gradient("L").resize((24, 20)).convert("RGB")
     made = []
-    for name in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"):
+    for name in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF"):
         out = io.BytesIO()
         image.save(out, name)
         made.append(out.getvalue())
@@ -229,6 +238,7 @@ READERS: Mapping[str, Reader] = {
     "dotenv": Reader(read_dotenv, (DOTENV,)),
     "ledger": Reader(read_ledger, (a_ledger(),)),
     "picture": Reader(read_picture, pictures()),
+    "structure": Reader(read_structure, pictures()[3:]),
     "discogs-page": Reader(read_page, (json.dumps(PAGE).encode(),)),
     "musicbrainz-page": Reader(read_groups, (json.dumps(GROUPS).encode(),)),
     "masters": Reader(read_masters, (MASTERS, gzip.compress(MASTERS))),

@@ -4,37 +4,18 @@ Each is decoded in a process of its own, whose largest size the system measures.
 """
 
 import io
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from decodes import MAX_PIXELS, MOST_MIB, decoded
 from downloads import linux_only
 from PIL import Image
 
 from equigen.errors import PictureError
 from equigen.images.check import check_picture
 from equigen.images.rendering import Demands
-
-MOST_MIB = 400
-MAX_PIXELS = 50_000_000
-DECODED = """
-import sys
-from pathlib import Path
-import equigen.downloading.engines.worker
-from equigen.errors import PictureError
-from equigen.images.check import check_picture
-from equigen.images.rendering import Demands
-try:
-    check_picture(Path(sys.argv[1]).read_bytes(), Demands(2, int(sys.argv[2])))
-    said = "taken"
-except PictureError as err:
-    said = err.reason
-status = Path("/proc/self/status").read_text()
-print(int(status.partition("VmHWM:")[2].split()[0]) // 1024, said)
-"""
 
 
 def shades(mode: str) -> Callable[[int], Image.Image]:
@@ -90,10 +71,8 @@ def test_the_largest_pictures_are_decoded_in_little_memory(tmp_path: Path, kind:
     file = tmp_path / "picture"
     for px, said in ((side_px, "taken"), (refused_px, "too many pixels")):
         file.write_bytes(make(px))
-        command = [sys.executable, "-c", DECODED, str(file), str(MAX_PIXELS)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100)
-        peak_mib, _, got = done.stdout.strip().partition(" ")
-        assert (got, int(peak_mib) <= MOST_MIB) == (said, True), peak_mib
+        peak_mib, got = decoded(file)
+        assert (got, peak_mib <= MOST_MIB) == (said, True), peak_mib
 
 
 def test_a_small_file_of_many_pixels_is_refused_whatever_max_pixels_is() -> None:
