@@ -31,6 +31,7 @@ from pydantic_settings import (
 )
 
 from equigen.config.source_settings import (
+    MOST_PER_MINUTE,
     OWN_USER_AGENT,
     CoverArtSettings,
     DiscogsSettings,
@@ -47,6 +48,8 @@ from equigen.labels.taxonomy import Query, builtin_queries
 from equigen.schema import Group
 
 ENV_PREFIX = "EQUIGEN_"
+# Discogs, the largest source, has some 20 million releases.
+_MOST_ALBUMS, _MOST_SIZES = 100_000_000, 20
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 FileName = Annotated[Name, AfterValidator(without_nul)]
@@ -82,7 +85,7 @@ class LabelSettings(SettingsTable):
     name: Name
     genre: str = ""
     style: str = ""
-    limit: int | None = Field(default=None, ge=0)
+    limit: int | None = Field(default=None, ge=0, le=_MOST_ALBUMS)
     folder: str = ""
 
     @model_validator(mode="after")
@@ -99,8 +102,8 @@ class FetchSettings(SettingsTable):
     source: Name = Field(
         "discogs", description="where albums come from: discogs, discogs-dump, musicbrainz"
     )
-    genre_limit: int = Field(15_000, ge=0, description="albums a label")
-    world_limit: int = Field(1_200, ge=0, description="albums a world style")
+    genre_limit: int = Field(15_000, ge=0, le=_MOST_ALBUMS, description="albums a label")
+    world_limit: int = Field(1_200, ge=0, le=_MOST_ALBUMS, description="albums a world style")
     from_year: int | None = Field(
         None, ge=1000, le=9999, description="first year asked (default: this year)", examples=[2026]
     )
@@ -170,8 +173,12 @@ class FetchSettings(SettingsTable):
 class HostSettings(SettingsTable):
     """`[download.hosts."HOST"]`: the limits of one picture host."""
 
-    per_minute: int = Field(0, ge=0, description="requests in any 60 s; 0: no limit")
-    per_day: int = Field(0, ge=0, description="requests a UTC day; 0: no limit")
+    per_minute: int = Field(
+        0, ge=0, le=MOST_PER_MINUTE, description="requests in any 60 s; 0: no limit"
+    )
+    per_day: int = Field(
+        0, ge=0, le=1440 * MOST_PER_MINUTE, description="requests a UTC day; 0: no limit"
+    )
     concurrency: int = Field(8, ge=1, le=256, description="requests at a time")
 
 
@@ -184,9 +191,15 @@ _DEFAULT_HOSTS: Mapping[str, Mapping[str, int]] = {
 class DownloadSettings(SettingsTable):
     """`[download]`: the checks and sizes of covers, and the limits of their hosts."""
 
-    min_size_px: int = Field(2, ge=1, description="smallest width and height; 1x1 is a spacer")
-    max_pixels: int = Field(50_000_000, ge=1, description="largest area, checked before decoding")
-    max_bytes: int = Field(20_000_000, ge=1, description="largest file; what is longer is cut off")
+    min_size_px: int = Field(
+        2, ge=1, le=65_500, description="smallest width and height; 1x1 is a spacer"
+    )
+    max_pixels: int = Field(
+        50_000_000, ge=1, le=1_000_000_000, description="largest area, checked before decoding"
+    )
+    max_bytes: int = Field(
+        20_000_000, ge=1, le=100_000_000, description="largest file; what is longer is cut off"
+    )
     check: Check = Field(
         Check.FULL, description="full: every picture is decoded; structure: a JPEG's frame alone"
     )
@@ -227,6 +240,9 @@ class DownloadSettings(SettingsTable):
     def _each_size_once(cls, value: list[int]) -> list[int]:
         if len(set(value)) < len(value):
             msg = f"each size once, got {', '.join(map(str, value))}"
+            raise ValueError(msg)
+        if len(value) > _MOST_SIZES:
+            msg = f"expected {_MOST_SIZES} sizes at most, got {len(value)}"
             raise ValueError(msg)
         return value
 
@@ -273,14 +289,16 @@ class HttpSettings(SettingsTable):
     read_timeout_s: float = Field(
         30, gt=0, le=86_400, description="seconds of silence before giving up"
     )
-    tries: int = Field(6, ge=1, description="how often a request is made that can succeed later")
+    tries: int = Field(
+        6, ge=1, le=100, description="how often a request is made that can succeed later"
+    )
     max_wait_s: float = Field(
         120,
         ge=0,
         le=604_800,
         description="longest pause; a host that asks for more is left for another run",
     )
-    max_redirects: int = Field(5, ge=0, description="redirects that are followed")
+    max_redirects: int = Field(5, ge=0, le=50, description="redirects that are followed")
     private_addresses: PrivateAddresses = Field(
         PrivateAddresses.SAME,
         description="requests into your own network: same, unless a public host redirects there;"
@@ -292,7 +310,10 @@ class BalanceSettings(SettingsTable):
     """`[balance]`: the most albums of an artist in a label, and the seed."""
 
     per_artist: int = Field(
-        0, ge=0, description="albums of one artist in a label, at most; 0: any number"
+        0,
+        ge=0,
+        le=_MOST_ALBUMS,
+        description="albums of one artist in a label, at most; 0: any number",
     )
     seed: int = Field(1337, description="decides which albums of a label and decade are kept")
 

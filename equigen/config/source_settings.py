@@ -20,6 +20,7 @@ from equigen.version import __version__
 
 DISCOGS_API_URL = "https://api.discogs.com"
 MUSICBRAINZ_API_URL = "https://musicbrainz.org/ws/2"
+MOST_PER_MINUTE = 1_000_000
 # The User-Agent where the user set none.
 OWN_USER_AGENT = f"EquiGen/{__version__}"
 
@@ -69,7 +70,10 @@ class DiscogsSettings(SettingsTable):
         "", description="who you are: must be set for the real service, e.g. MyCovers/1.0 +URL"
     )
     requests_per_minute: int = Field(
-        60, ge=0, description="0: no limit of our own, only the server's headers"
+        60,
+        ge=0,
+        le=MOST_PER_MINUTE,
+        description="0: no limit of our own, only the server's headers",
     )
     entity: Literal["all", "master", "release"] = Field(
         "all", description="all, master or release; master gives one row an album"

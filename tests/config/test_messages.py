@@ -144,3 +144,54 @@ def test_a_wrong_argument_of_run_is_told_in_our_words(
         equigen.run("split", directory=tmp_path, **wrong)
     own = re.sub(r"got .*? Mend it|link=\S+|verify=\S+", "", str(caught.value))
     assert not FOREIGN.search(own), own
+
+
+# Numbers without bounds of their own, and why they need none.
+UNBOUND = {
+    "balance.seed": "any number is as good, and only its digits count",
+    "split.seed": "any number is as good, and only its digits count",
+    "split.ratio": "three shares of 0 or more that add up to 1",
+}
+
+
+def numbers(schema: dict[str, Any], where: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each number of a table, with its path and its JSON schema."""
+    for name, field in schema.get("properties", {}).items():
+        inner = [
+            field,
+            *field.get("anyOf", ()),
+            field.get("items", {}),
+            *field.get("prefixItems", ()),
+        ]
+        for each in inner:
+            if each.get("type") in {"integer", "number"} and "enum" not in field:
+                yield f"{where}.{name}", each
+
+
+def test_each_number_has_a_least_and_a_most() -> None:
+    """A folder's own settings ask for no million tries, threads or bytes without end."""
+    unbound = {
+        path
+        for header, table, _ in tables()
+        for path, number in numbers(table.model_json_schema(), header.strip("[]"))
+        if not {"minimum", "exclusiveMinimum"} & set(number)
+        or not {"maximum", "exclusiveMaximum"} & set(number)
+    }
+    assert unbound == set(UNBOUND)
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ("[http]\ntries = 101", "http.tries: expected a number of at most 100, got 101"),
+        ("[http]\nmax_redirects = 51", "http.max_redirects: expected a number of at most 50"),
+        ("[download]\nmax_bytes = 100000001", "download.max_bytes: expected a number of at most 1"),
+        (
+            f"[download]\nsizes = {list(range(21))}",
+            "download.sizes: expected 20 sizes at most, got 21",
+        ),
+    ],
+)
+def test_a_number_that_is_too_large_is_told_its_bound(tmp_path: Path, toml: str, said: str) -> None:
+    """In one line, with its place."""
+    assert said in said_of(tmp_path, toml)
