@@ -78,26 +78,33 @@ def host_name(host: str) -> str:
         return host
 
 
-# IPv4 addresses behind a gateway of IPv6: https://www.rfc-editor.org/rfc/rfc6052#section-2.1
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# IPv6 whose last 32 bits are an address of IPv4: RFC 4291, 2.5.5.1; RFC 6052, 2.1; RFC 2765, 2.1.
+_HOLDING_V4 = tuple(map(ipaddress.ip_network, ("::/96", "64:ff9b::/96", "::ffff:0:0:0/96")))
+# Python's own list has neither: RFC 8215 (translation within a network), RFC 3879 (site-local).
+_MORE_PRIVATE = tuple(map(ipaddress.ip_network, ("64:ff9b:1::/48", "fec0::/10")))
+# RFC 6761, 6.3, and what systems have in /etc/hosts.
+_OWN_NAMES = frozenset({"localhost", "localhost6", "localhost.localdomain"})
 
 
 def is_private(host: str) -> bool:
     """Tell whether an address, or a host that spells one, is of this machine or its networks.
 
     Spellings are those that systems connect to (127.1, 0x7f000001, 2130706433, ::ffff:127.0.0.1).
-    Of names only "localhost" is.
+    Of names only "localhost" is, and what ends in it.
     """
+    host = host.lower().removesuffix(".")
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         try:
             address = ipaddress.ip_address(socket.inet_aton(host))
         except (OSError, ValueError):
-            return host.rstrip(".") == "localhost"
+            return host in _OWN_NAMES or host.endswith(".localhost")
     if isinstance(address, ipaddress.IPv6Address):
+        if any(address in network for network in _MORE_PRIVATE):
+            return True
         inner = address.ipv4_mapped or address.sixtofour
-        if address in _NAT64:
+        if any(address in network for network in _HOLDING_V4):
             inner = ipaddress.IPv4Address(address.packed[12:])
         address = inner or address
     return not address.is_global or address.is_multicast

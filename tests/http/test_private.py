@@ -135,11 +135,14 @@ def test_never_and_always(inside: ScriptedServer, public: ScriptedServer) -> Non
         assert client.get(public.url, body) == JPEG
 
 
+@pytest.mark.parametrize(
+    "host", ["10.0.0.1", "10.0.0.1.", "a.localhost", "LOCALHOST.", "[fec0::1]", "[::10.0.0.1]"]
+)
 def test_a_proxy_is_asked_for_no_private_address(
-    inside: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
     """The proxy itself may be private; it would connect to what the address spells."""
-    away = Script(302, headers={"Location": "http://10.0.0.1/admin"})
+    away = Script(302, headers={"Location": f"http://{host}/admin"})
     with ScriptedServer(away, Script(body=JPEG)) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
         with make_client() as client:
@@ -185,6 +188,16 @@ def test_a_strange_folder_does_not_allow_it(tmp_path: Path) -> None:
         ("2002:7f00:1::", True), ("64:ff9b::7f00:1", True), ("8.8.8.8", False),
         ("localhost.", True), ("2606:4700::1111", False),
         ("64:ff9b::808:808", False), ("::ffff:8.8.8.8", False), ("example.org", False), ("", False),
+        ("fec0::1", True), ("feff::1", True), ("64:ff9b:1::808:808", True), ("::127.0.0.1", True),
+        ("::10.0.0.1", True), ("::8.8.8.8", False), ("64:ff9b::a00:1", True), ("ff02::1", True),
+        ("2002:a00:1::", True), ("2002:808:808::", False), ("2001:0:4136:e378::f5ff:fffe", True),
+        ("2001:0:a00:1::f7f7:f7f7", True), ("::ffff:0:7f00:1", True), ("::ffff:0:808:808", False),
+        ("0.1.2.3", True),
+        ("100.127.255.255", True), ("100.128.0.1", False), ("255.255.255.255", True),
+        ("0x7f.1", True), ("2130706433", True), ("0177.0.0.1", True), ("127.1", True),
+        ("0x8.8.8.8", False), ("127.0.0.1.", True), ("0x7f.1.", True), ("8.8.8.8.", False),
+        ("a.localhost", True), ("A.LocalHost.", True), ("localhost.localdomain", True),
+        ("localhost.example", False), ("notlocalhost", False), ("localhost6", True),
     ],
 )  # fmt: skip
 def test_what_is_private(host: str, private: bool) -> None:  # noqa: FBT001
