@@ -1,15 +1,24 @@
-"""Write to standard output and standard error, which may be full, closed, or read by nobody."""
+"""Write results, complaints and events.
+
+Standard output and standard error may be full, closed, or read by nobody. Events are for
+`--verbose`, and for the log file that programs read: their names and fields are in docs/cron.md.
+"""
 
 import io
+import logging
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from errno import EPIPE
 from typing import NoReturn
 
 from equigen.errors import OutputClosedError, OutputError, without_controls
 
+Fact = str | float | Sequence[str] | Mapping[str, object] | None
+
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
+_log = logging.getLogger("equigen.events")
 
 
 class _Stdout(io.TextIOWrapper):
@@ -78,3 +87,12 @@ def complain(text: str) -> None:
     """Write one line to standard error; ignore a standard error that can't be written."""
     with suppress(OSError):
         print(without_controls(" ".join(text.split())), file=sys.stderr, flush=True)
+
+
+def tell(event: str, message: str, **facts: Fact) -> None:
+    """Emit an event: a name of one or two words, a sentence for people, and its fields.
+
+    Facts never hold credentials; addresses are those of `http.addresses.shown`.
+    """
+    if _log.isEnabledFor(logging.INFO):
+        _log.info("%s", message, extra={"event": event, "facts": facts})

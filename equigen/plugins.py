@@ -1,4 +1,4 @@
-"""Find plug-ins: modules of a package, and those that other distributions add by entry points.
+"""Find plug-ins: commands with their flags, sources, and what other distributions add to either.
 
 A plug-in is a module. Its name, docstring and constants are read from its source, so that listing
 plug-ins imports none of them. A module of ours counts where it defines the function of its kind
@@ -9,6 +9,7 @@ plug-ins imports none of them. A module of ours counts where it defines the func
 import ast
 import importlib
 import importlib.util
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +18,25 @@ from pathlib import Path
 from types import ModuleType
 
 from equigen.errors import UsageError
+
+# Settings that are lists: their flag is given once a value.
+SINGULAR = {"labels": "label", "sizes": "size"}
+SINGULAR |= {name: name for name in ("refuse_sha256", "keep_sha256")}
+
+_LAST = 1000
+# Parameters of a command's `run` that aren't flags.
+_HANDED_IN = ("context", "stage")
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """The flags that every command has; they may also stand before its name."""
+
+    config: Path | None = None
+    quiet: bool = False
+    verbose: bool = False
+    json: bool = False
+    log_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +104,32 @@ def _source_of(module: str, name: str) -> ast.Module:
         )
         raise UsageError(msg)
     return ast.parse(Path(spec.origin).read_bytes())
+
+
+def find_commands() -> Mapping[str, Plugin]:
+    """Return all commands by name, in the order of the help, which is their constant `ORDER`."""
+    return dict(sorted(find_plugins("equigen.commands", "run").items(), key=_place))
+
+
+def _place(item: tuple[str, Plugin]) -> tuple[int, str]:
+    name, command = item
+    order = command.constant("ORDER")
+    value = order.value if isinstance(order, ast.Constant) else None
+    return (value if isinstance(value, int) else _LAST), name
+
+
+def own_flags(command: ModuleType) -> dict[str, inspect.Parameter]:
+    """Return the parameters of a command's `run` that are flags, by name."""
+    parameters = inspect.signature(command.run, eval_str=True).parameters
+    return {name: each for name, each in parameters.items() if name not in _HANDED_IN}
+
+
+def setting_flags(command: ModuleType) -> dict[str, str]:
+    """Return the paths of the settings that are flags of a command, by the flag's name."""
+    return {flag_name(path): path for path in command.SETTINGS}
+
+
+def flag_name(path: str) -> str:
+    """Return the name of a setting's flag."""
+    key = path.partition(".")[2]
+    return SINGULAR.get(key, key)

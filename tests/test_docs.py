@@ -6,9 +6,9 @@ import re
 from support import ROOT
 
 from equigen import __version__
-from equigen.cli.discovery import find_commands
 from equigen.config.settings import HostSettings, Settings, defaults
 from equigen.labels.taxonomy import builtin_queries
+from equigen.plugins import find_commands
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -22,9 +22,9 @@ from support import (
 )
 
 from equigen.errors import UsageError
-from equigen.events import tell
 from equigen.http.addresses import Censor
 from equigen.logfile import LogFile, as_line, logging_to
+from equigen.output import tell
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.server import Sandbox
 
@@ -111,7 +111,7 @@ def test_several_processes_share_a_log_without_mixing_lines(tmp_path: Path) -> N
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from equigen.events import tell\n"
+        "from equigen.output import tell\n"
         "from equigen.logfile import logging_to\n"
         "with logging_to(Path(sys.argv[1]), sys.argv[2]):\n"
         "    for number in range(400):\n"

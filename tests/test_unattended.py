@@ -26,10 +26,10 @@ from support import (
     write_rows,
 )
 
-from equigen.cli.discovery import find_commands
 from equigen.commands import run
 from equigen.dataset.context import next_time
 from equigen.ledger.ledger import LEDGER_NAME, Ledger
+from equigen.plugins import find_commands
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.handlers import Hit, Reply
 from equigen.sandbox.server import Sandbox

@@ -23,7 +23,6 @@ from zlib import crc32
 from pydantic import SecretStr
 
 from bench.sameness import IMAGES_NAME, TSV_NAME
-from equigen.cli.discovery import find_commands
 from equigen.cli.runner import Execution
 from equigen.config.layers import Config
 from equigen.config.settings import (
@@ -39,6 +38,7 @@ from equigen.errors import EquigenError
 from equigen.http.rate_limit import Clock
 from equigen.ledger.ledger import LEDGER_NAME, Ledger
 from equigen.logfile import logging_to
+from equigen.plugins import find_commands
 from equigen.sandbox.catalogue import Entry
 from equigen.sandbox.handlers import HANG_UP, Hit, Reply
 from equigen.sandbox.search import read_path

@@ -23,14 +23,6 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command
 
-from equigen.cli.discovery import (
-    SINGULAR,
-    Common,
-    find_commands,
-    flag_name,
-    own_flags,
-    setting_flags,
-)
 from equigen.errors import (
     EXIT_INTERRUPTED,
     EquigenError,
@@ -40,7 +32,15 @@ from equigen.errors import (
 )
 from equigen.interrupts import STOPPED
 from equigen.output import complain, take_over_stdout
-from equigen.plugins import Plugin
+from equigen.plugins import (
+    SINGULAR,
+    Common,
+    Plugin,
+    find_commands,
+    flag_name,
+    own_flags,
+    setting_flags,
+)
 from equigen.version import __version__
 
 # Of addresses (`ulimit -v`): what a download takes with one thread a library, and what suffices for

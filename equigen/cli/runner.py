@@ -20,7 +20,6 @@ from typing import Any, get_args
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from equigen.cli.console import TqdmBars, as_json, as_text, columns, in_one_line, say
-from equigen.cli.discovery import Common, find_commands, own_flags, setting_flags
 from equigen.config.layers import expectation, load
 from equigen.config.trust import refuse_strange
 from equigen.dataset.context import Context
@@ -38,12 +37,11 @@ from equigen.errors import (
     OutputError,
     UsageError,
 )
-from equigen.events import tell
 from equigen.interrupts import STOPPED, deferred_interrupts
 from equigen.ledger.backup import back_up
 from equigen.logfile import LogFile, logging_to
-from equigen.output import complain, put
-from equigen.plugins import Plugin
+from equigen.output import complain, put, tell
+from equigen.plugins import Common, Plugin, find_commands, own_flags, setting_flags
 from equigen.storage.atomic import refuse_file
 from equigen.storage.lock import times_locked
 from equigen.storage.os_errors import translating_stray_os_errors

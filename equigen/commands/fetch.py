@@ -39,17 +39,15 @@ from equigen.errors import (
     TimeIsUpError,
     UsageError,
 )
-from equigen.events import tell
 from equigen.fetching.local_pages import LocalPages
 from equigen.fetching.paging import PagePlan, PageRef
 from equigen.fetching.pending import known_albums, write_pending
 from equigen.fetching.prefetch import PrefetchedPages
 from equigen.fetching.selection import Selection, Skip
 from equigen.fetching.year_order import EvenPlan
-from equigen.http.client import Client
-from equigen.http.limits import Patience
 from equigen.labels.taxonomy import Query
 from equigen.ledger.ledger import LAST_SOURCE, Ledger
+from equigen.output import tell
 from equigen.schema import Album
 from equigen.sources.base import (
     Catalogue,
@@ -57,6 +55,7 @@ from equigen.sources.base import (
     OnlineSource,
     Search,
     Source,
+    client_of,
     fetch_settings,
     open_named,
 )
@@ -146,11 +145,8 @@ def run(
 def _asked_ahead(
     source: OnlineSource, context: Context, ledger: Ledger
 ) -> Iterator[PrefetchedPages]:
-    patience = Patience(**context.settings.http.model_dump())
     with (
-        Client(
-            source.policies, user_agent=source.user_agent, patience=patience, clock=context.clock
-        ) as client,
+        client_of(source, context) as client,
         closing(
             PrefetchedPages(
                 client, source, ledger, now=context.now, is_over=lambda: context.time_is_up

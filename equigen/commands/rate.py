@@ -36,13 +36,12 @@ from equigen.errors import (
     StoppedError,
     UsageError,
 )
-from equigen.events import tell
 from equigen.http.client import Client
-from equigen.http.limits import Patience
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import Rating
+from equigen.output import tell
 from equigen.schema import RATING_COLUMNS, UNKNOWN
-from equigen.sources.base import Rater, Request, open_rater
+from equigen.sources.base import Rater, Request, client_of, open_rater
 from equigen.summary import Summary
 
 ORDER: Final = 52
@@ -155,18 +154,11 @@ class _Work:
         name = album_id.partition(":")[0]
         if name not in self._services:
             rater = open_rater(album_id, self.context.config)
-            self._services[name] = (rater, self._client(rater)) if rater else None
+            self._services[name] = None
+            if rater:
+                client = self.stack.enter_context(client_of(rater, self.context))
+                self._services[name] = rater, client
         return self._services[name]
-
-    def _client(self, rater: Rater) -> Client:
-        patience = Patience(**self.context.settings.http.model_dump())
-        client = Client(
-            rater.policies,
-            user_agent=rater.user_agent,
-            patience=patience,
-            clock=self.context.clock,
-        )
-        return self.stack.enter_context(client)
 
     def ask_all(self, albums: list[str]) -> None:
         """Ask for albums until all are there, time is up, or the service gives no more."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, TypeVar
 
 from equigen.dataset.tsv import as_lines, reading_tsv, require_tsv
 from equigen.errors import InputError
-from equigen.events import tell
+from equigen.output import tell
 from equigen.schema import REQUIRED_COLUMNS
 from equigen.storage.atomic import in_place_of
 from equigen.storage.below import open_regular

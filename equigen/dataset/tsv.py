@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TextIO
 
 from equigen.errors import InputError, MissingInputError
-from equigen.events import tell
+from equigen.output import tell
 from equigen.schema import COLUMNS, MAX_CELL_CHARS, REQUIRED_COLUMNS
 from equigen.storage.atomic import replacing
 from equigen.storage.below import open_regular

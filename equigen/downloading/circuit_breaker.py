@@ -15,9 +15,9 @@ from equigen.downloading.plan import Worklist
 from equigen.downloading.results import ResultRecorder
 from equigen.downloading.scheduler import Scheduler
 from equigen.downloading.url_refresh import UrlRefresher
-from equigen.events import tell
 from equigen.identity.pictures import host_of
 from equigen.ledger.models import MISSING, OK, Rest
+from equigen.output import tell
 
 _IN_A_ROW: Final = 5
 # With these a host refuses us, or one picture: https://www.rfc-editor.org/rfc/rfc9110#status.403

@@ -12,12 +12,12 @@ from equigen.dataset.context import Bar
 from equigen.downloading.jobs import ASK, GONE, MAKE, MOVED, SPOILT, UNCHANGED, JobResult
 from equigen.downloading.plan import Worklist
 from equigen.downloading.shared_covers import notes_on_shared
-from equigen.events import tell
 from equigen.http.addresses import without_password
 from equigen.http.limits import HostPolicy
 from equigen.images.rendering import made_in_all
 from equigen.ledger.models import FAILED, MISSING, OK, Cover, FileOf
 from equigen.ledger.values import SharedCover
+from equigen.output import tell
 from equigen.summary import Summary, Table
 
 _MINUTES_A_DAY = 24 * 60

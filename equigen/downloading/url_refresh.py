@@ -7,11 +7,10 @@ from equigen.dataset.context import Context
 from equigen.dataset.table import rewrite_column
 from equigen.downloading.jobs import Job
 from equigen.errors import EquigenError, HttpStatusError
-from equigen.events import tell
 from equigen.http.client import Client
-from equigen.http.limits import Patience
 from equigen.ledger.ledger import Ledger
-from equigen.sources.base import Renewer, open_renewer
+from equigen.output import tell
+from equigen.sources.base import Renewer, client_of, open_renewer
 
 _GONE = frozenset({404, 410})
 
@@ -94,13 +93,7 @@ class UrlRefresher:
                     self.troubles.append(f"expired addresses can't be renewed: {err}")
                     return None
                 if renewer:
-                    patience = Patience(**self.context.settings.http.model_dump())
-                    client = Client(
-                        renewer.policies,
-                        user_agent=renewer.user_agent,
-                        patience=patience,
-                        clock=self.context.clock,
-                    )
+                    client = client_of(renewer, self.context)
                     self._sources[name] = renewer, client
                     if self._stopped:
                         client.stop()

@@ -10,7 +10,6 @@ from itertools import groupby
 from operator import itemgetter
 
 from equigen.errors import BadBodyError, FetchError, HttpStatusError, TimeIsUpError
-from equigen.events import tell
 from equigen.fetching.paging import (
     FORBIDDEN,
     Extent,
@@ -26,6 +25,7 @@ from equigen.fetching.paging import (
 from equigen.http.client import Client
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import PageUse, StoredPage
+from equigen.output import tell
 from equigen.schema import Album, Listing
 from equigen.sources.base import OnlineSource, Page, Search
 

@@ -26,7 +26,6 @@ from equigen.errors import (
     RefusedAddressError,
     TooLargeError,
 )
-from equigen.events import tell
 from equigen.http.addresses import Censor, is_plain, origin, secrets_of, shown
 from equigen.http.limits import (
     HostPolicy,
@@ -38,6 +37,7 @@ from equigen.http.limits import (
 from equigen.http.pools import comes_from_private
 from equigen.http.rate_limit import Clock, Gate, Gates, RequestCounter
 from equigen.http.transport import Connections, root
+from equigen.output import tell
 
 _WORTH_RETRYING = frozenset({408, 425, 429, *range(500, 600)})
 _CHUNK_BYTES = 256 * 1024

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from equigen.errors import HostRestsError, NotServedError, StoppedError
-from equigen.events import tell
 from equigen.http.limits import WINDOW_S, HostPolicy, Pace, policy_for
+from equigen.output import tell
 
 
 class RequestCounter(Protocol):

@@ -37,7 +37,6 @@ from equigen.errors import (
     RefusedAddressError,
     TooManyFilesError,
 )
-from equigen.events import tell
 from equigen.http.addresses import shown
 from equigen.http.limits import Patience, is_loopback
 from equigen.http.pools import (
@@ -50,6 +49,7 @@ from equigen.http.pools import (
     is_out_of_descriptors,
     refuse_private,
 )
+from equigen.output import tell
 from equigen.storage.os_errors import allow_more_files
 
 _log = logging.getLogger(__name__)

@@ -19,17 +19,20 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
 
 from equigen.config.layers import Config
 from equigen.config.settings import FetchSettings
 from equigen.dataset.context import Context
 from equigen.errors import UsageError
-from equigen.http.limits import HostPolicy
+from equigen.http.limits import HostPolicy, Patience
 from equigen.labels.taxonomy import Query
 from equigen.ledger.models import Rating
 from equigen.plugins import Plugin, find_plugins
 from equigen.schema import Listing
+
+if TYPE_CHECKING:
+    from equigen.http.client import Client
 
 # A page of 100 results has some thousands.
 _MOST_VALUES: Final = 200_000
@@ -269,6 +272,18 @@ class Rater(Service, Protocol):
 
         """
         ...
+
+
+def client_of(service: Service, context: Context) -> "Client":
+    """Return a client that asks a service as it wants; close it."""
+    from equigen.http.client import Client  # noqa: PLC0415  (heavy, and `status` asks nobody)
+
+    return Client(
+        service.policies,
+        user_agent=service.user_agent,
+        patience=Patience(**context.settings.http.model_dump()),
+        clock=context.clock,
+    )
 
 
 def fetch_settings() -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from support import (
     write_rows,
 )
 
-from equigen.cli.discovery import find_commands
+from equigen.plugins import find_commands
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.server import Sandbox
 from equigen.storage.lock import dataset_lock

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, NoReturn, Self
 
 import equigen.cli.runner  # noqa: F401  (loaded before a fork, as the commands are)
-from equigen.cli.discovery import find_commands
+from equigen.plugins import find_commands
 
 # What starts a process that may mount, and what it mounts is there for it alone.
 APART = ("unshare", "--user", "--map-root-user", "--mount")
