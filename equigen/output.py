@@ -84,9 +84,14 @@ def put(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """Write one line to standard error; ignore a standard error that can't be written."""
+    """Write one line to standard error; ignore a standard error that can't be written.
+
+    A text that points at a place by a line of carets keeps its lines.
+    """
+    if not any(set(line.strip()) == {"^"} for line in text.splitlines()):
+        text = " ".join(text.split())
     with suppress(OSError):
-        print(without_controls(" ".join(text.split())), file=sys.stderr, flush=True)
+        print(without_controls(text), file=sys.stderr, flush=True)
 
 
 def tell(event: str, message: str, **facts: Fact) -> None:

@@ -106,7 +106,7 @@ def count_albums(
     columns, label_of = list(dict.fromkeys(named)), dataset_labels(context)
     frames: Iterable[pl.DataFrame]
     if By.SET in fields:
-        frames = [_rows(context, ledger, COLUMNS).group_by(columns).len()]
+        frames = [rows_with_covers(context, ledger, COLUMNS).group_by(columns).len()]
     else:
         frames = map_table(context.tsv, columns, lambda chunk: chunk.frame.group_by(columns).len())
     found = Counter[tuple[str, ...]]()
@@ -134,10 +134,13 @@ def _told(by: By, cell: str, label_of: Callable[[str], str]) -> str:
             return cell or UNKNOWN
 
 
-def _rows(context: Context, ledger: Ledger | None, columns: Sequence[str]) -> "pl.DataFrame":
+def rows_with_covers(
+    context: Context, ledger: Ledger | None, columns: Sequence[str]
+) -> "pl.DataFrame":
     """Return columns of all rows, and `host` ("" without a picture), `picture` and `set_name`.
 
-    The last two are as `WantedCover` and `set_of` have them, and "" without a ledger.
+    They are in the file's order; `columns` are some of `covers.COLUMNS`. The last two are as
+    `WantedCover` and `set_of` have them, and "" without a ledger.
     """
     import polars as pl  # noqa: PLC0415  (it starts a thread)
 
@@ -165,8 +168,10 @@ def _rows(context: Context, ledger: Ledger | None, columns: Sequence[str]) -> "p
 
     names = [*columns, "host", *(f"{name}_key" for name in keys)]
     rows = _joined(names, map_table(context.tsv, COLUMNS, look))
-    rows = rows.join(sets, left_on="album_key", right_on="key", how="left")
-    rows = rows.join(paths, left_on="path_key", right_on="key", how="left", suffix="_of_path")
+    for at, found, suffix in (("album_key", sets, ""), ("path_key", paths, "_of_path")):
+        rows = rows.join(
+            found, left_on=at, right_on="key", how="left", suffix=suffix, maintain_order="left"
+        )
     set_name = pl.coalesce("set_name_of_path", "set_name", pl.lit(""))
     return rows.select(*columns, "host", pl.col("picture_key").alias("picture"), set_name=set_name)
 
@@ -185,7 +190,7 @@ def tsv_facts(context: Context, ledger: Ledger | None) -> TsvFacts:
     folders = _folder_times(context, ledger)
     known = ledger if ledger and ledger.knows_covers() else None
     states = _states(context, known) if known else _frame(["picture", "state"], ())
-    rows = _rows(context, known, ["genre", "album_id"])
+    rows = rows_with_covers(context, known, ["genre", "album_id"])
     source = rows["album_id"].str.extract("^([^:]*):").fill_null("")
     genres, sources = (dict(each.value_counts().rows()) for each in (rows["genre"], source))
     of_good = pl.when(pl.col("state") == OK).then("set_name").otherwise(pl.lit(""))

@@ -250,6 +250,12 @@ class Ledger(Database):
         with self._rows(sql) as rows:
             yield from rows
 
+    def cover_figures(self) -> Iterator[tuple[str, str, str, int, int, int]]:
+        """Yield each picture with its status, sha256, width and height in pixels, and bytes."""
+        sql = "SELECT picture, status, sha256, width_px, height_px, size_bytes FROM covers"
+        with self._rows(sql) as rows:
+            yield from rows
+
     def shown(self) -> Iterator[tuple[str, str]]:
         """Yield picture and path of each file."""
         with self._rows("SELECT picture, path FROM files") as rows:

@@ -36,6 +36,7 @@ COMMANDS = [
     "dedupe",
     "counts",
     "rate",
+    "select",
     "balance",
     "download",
     "split",

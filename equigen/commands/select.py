@@ -1,0 +1,127 @@
+"""Keep the albums that fulfil a condition in SQL.
+
+The condition is one of DuckDB's, about the columns that --columns lists: those of the TSV, what is
+known of covers, and sets. An album for which it is NULL, as it lacks a value that is asked
+for, doesn't fulfil it.
+
+With --in-place, the albums that are left out go to the reserve, a file beside the TSV, with the
+condition as their reason; with --output, the kept rows are written there and the dataset stays as
+it is. Without both, it is said what would be kept.
+
+Examples:
+  equigen select --columns
+  equigen select --where "year >= 1970 AND country = 'US' AND list_contains(formats, 'LP')"
+  equigen select --where "width_px >= 300" --in-place
+  equigen select --where "rating_count >= 50" --output data/rated.tsv
+"""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from equigen.dataset.context import Context
+from equigen.dataset.dataset import Dataset, Need
+from equigen.dataset.reserve import leave_out
+from equigen.dataset.selecting import Choice, Condition, columns_of
+from equigen.dataset.table import write_without
+from equigen.errors import UsageError
+from equigen.storage.atomic import check_output
+from equigen.summary import Summary, Table
+
+ORDER: Final = 53
+SETTINGS: Final = ()
+
+_MOST_REASON_CHARS = 200
+_UNFULFILLED = "condition not fulfilled"
+_UNKNOWN = "condition NULL, as a value is missing"
+
+
+def run(
+    context: Context,
+    *,
+    where: Annotated[
+        str | None, typer.Option(metavar="SQL", help="The condition of the albums to keep.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Write the kept rows there; the dataset stays as it is.")
+    ] = None,
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Move the other rows to the reserve.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be kept; write nothing.")
+    ] = False,
+    columns: Annotated[
+        bool, typer.Option("--columns", help="List the columns that a condition can ask for.")
+    ] = False,
+) -> Summary:
+    """Choose rows of the TSV, in place or into another one.
+
+    Raises:
+        UsageError: no such condition, or a file that the kept rows can't be written to.
+        EquigenError: as `Dataset.writing` has it; the dataset stays untouched.
+
+    """
+    if columns:
+        return _list_columns(context)
+    if not where or not where.strip():
+        msg = (
+            '--where: no condition is given; expected one such as --where "year >= 1970".'
+            " `equigen select --columns` lists what it can ask for."
+        )
+        raise UsageError(msg)
+    if output and in_place:
+        msg = "--output writes another file, --in-place the dataset itself: give one of them."
+        raise UsageError(msg)
+    if output and output.suffix != ".tsv":
+        msg = f"--output {output}: expected a name that ends in .tsv."
+        raise UsageError(msg)
+    if output:
+        check_output(output, "--output", context.own_files)
+    condition = Condition(where, columns_of(context))
+    writes = in_place and not dry_run
+    with Dataset.writing(
+        context, "select", Need.TSV | Need.KNOWN_COVERS if writes else Need.TSV
+    ) as dataset:
+        with dataset.reading_ledger() as ledger:
+            choice = condition.choose(context, ledger)
+        gone = sorted((*choice.unfulfilled, *choice.unknown))
+        if writes:
+            leave_out(context, dataset.ledger, dict.fromkeys(gone, _reason(where)))
+        elif output and not dry_run:
+            write_without(context.tsv, gone, output=output)
+    written = output or (context.tsv if in_place else None)
+    return _summary(choice, where, None if dry_run else written, "--dry-run" if dry_run else "")
+
+
+def _reason(where: str) -> str:
+    words = " ".join(where.split())
+    cut = words if len(words) <= _MOST_REASON_CHARS else f"{words[:_MOST_REASON_CHARS]}\u2026"
+    return f"select: {cut}"
+
+
+def _summary(choice: Choice, where: str, written: Path | None, dry_run: str) -> Summary:
+    unfulfilled, unknown = len(choice.unfulfilled), len(choice.unknown)
+    why = dry_run or "add --in-place or --output FILE"
+    return Summary(
+        stage="select",
+        unit="rows",
+        rows_in=choice.rows,
+        rows_out=choice.rows - unfulfilled - unknown,
+        dropped={_UNFULFILLED: unfulfilled, _UNKNOWN: unknown},
+        facts={"where": where, "output": str(written or ""), "dry_run": written is None},
+        notes=[f"the kept rows are in {written}" if written else f"nothing was written: {why}"],
+    )
+
+
+def _list_columns(context: Context) -> Summary:
+    found = columns_of(context)
+    return Summary(
+        stage="select",
+        unit="columns",
+        rows_in=len(found),
+        rows_out=len(found),
+        facts={"columns": [column._asdict() for column in found]},
+        table=Table(("column", "type", "what it is"), tuple(map(tuple, found))),
+    )
