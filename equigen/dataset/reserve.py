@@ -75,6 +75,8 @@ def leave_out(context: Context, ledger: Ledger, reasons: Mapping[int, str]) -> N
     if lacking := [name for name in columns if name not in there]:
         there = (*(name for name in there if name != REASON), *lacking, REASON)
         rewrite_columns(context.reserve, there, required=REQUIRED)
+    safe = {reason: safe_text(reason) for reason in {*reasons.values()}}
+    reasons = {at: safe[reason] for at, reason in reasons.items()}
     chunks = map_table(context.tsv, there, lambda chunk: chunk)
     _move(ledger, chunks, sorted(reasons), context.tsv, context.reserve, reasons)
 
@@ -195,7 +197,7 @@ def _move(
             here = places[start:end]
             if here:
                 rows = chunk.exact[[at - first for at in here]]
-                why = pl.Series(REASON, [safe_text(reasons.get(at, "")) for at in here])
+                why = pl.Series(REASON, [reasons.get(at, "") for at in here])
                 yield lines_of(rows.with_columns(why) if reasons else rows)
             first, start = first + len(chunk), end
 

@@ -260,11 +260,12 @@ def splice(
         stamp = stamp_of(old.fileno())
         if stamp != since:
             raise changed_meanwhile(path)
+        at = 0
         for edit in edits:
-            _copy(old, new, edit.start - old.tell())
+            _copy(old, new, edit.start - at)
             new.write(edit.new)
-            old.seek(edit.end)
-        _copy(old, new, stamp.size_bytes - old.tell())
+            at = old.seek(edit.end)
+        _copy(old, new, stamp.size_bytes - at)
         new.flush()
         os.fsync(new.fileno())
     tell("tsv written", f"{target}: written", path=str(target), size_bytes=target.stat().st_size)

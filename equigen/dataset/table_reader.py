@@ -126,6 +126,8 @@ def removals(spans: Sequence[Spans], rows: Sequence[int] | pl.Series) -> Iterabl
     at = np.asarray(rows)
     starts = np.concatenate([each.starts for each in spans])[at]
     ends = np.concatenate([each.ends for each in spans])[at]
+    is_apart = starts[1:] != ends[:-1]  # rows that follow one another are one edit
+    starts, ends = starts[np.append(True, is_apart)], ends[np.append(is_apart, True)]
     return map(Edit, starts.tolist(), ends.tolist())
 
 
