@@ -4,23 +4,26 @@ Picks --per-label albums of each label; with min, as many as the smallest label 
 The decades of a label take turns, and which of their albums they give is drawn by the
 seed. With --per-artist, no artist has more albums than that in a label.
 
-The dataset is replaced, or with --output left alone and the kept rows written there.
-Raising the number keeps what was picked: in place also when rows came in between, and
-with any --seed; with --output of the same rows. docs/balance.md has the rules.
+What is left out lies in a file beside the dataset, with the reason. A higher number takes
+albums back from there, --undo all of them. With --output the dataset is left alone, and
+the kept rows are written there. docs/balance.md has the rules.
 
 Examples:
-  equigen balance --per-label min --output data/balanced.tsv
+  equigen balance --per-label min
   equigen balance --per-label 500 --per-artist 3 --dry-run
+  equigen balance --undo
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
 import typer
 
+from equigen.config.settings import BalanceSettings
 from equigen.dataset.balancing import (
     Candidate,
     Surplus,
@@ -31,8 +34,18 @@ from equigen.dataset.balancing import (
     old_memento_of,
 )
 from equigen.dataset.context import Context
+from equigen.dataset.counting import notes_on_nameless
 from equigen.dataset.covers import dataset_labels
 from equigen.dataset.dataset import Dataset, Need
+from equigen.dataset.reserve import (
+    REASON,
+    leave_out,
+    map_reserve,
+    mend,
+    places_in_both,
+    rows_of,
+    take_back,
+)
 from equigen.dataset.table import map_table, write_without
 from equigen.dataset.tsv import reading_tsv
 from equigen.errors import UsageError
@@ -44,87 +57,91 @@ from equigen.storage.atomic import check_output
 from equigen.summary import Summary, Table
 
 ORDER: Final = 55
-SETTINGS: Final = ("balance.per_artist", "balance.seed")
+SETTINGS: Final = ("balance.per_label", "balance.per_artist", "balance.seed")
 
 _COLUMNS = ("artist", "album", "genre", "year", "image_url", "album_id", "artist_ids")
-_MIN = "min"
-_MOST_DIGITS = 9
+_BY_BALANCE = "balance: "
+_DRY_RUN = "nothing was written: --dry-run"
 _EXAMPLES = 3
 
 
 def run(
     context: Context,
     *,
-    per_label: Annotated[
-        str,
-        typer.Option(
-            metavar="N|min",
-            help="Albums a label; min: what the smallest can give.",
-            show_default=False,
-        ),
-    ],
     output: Annotated[
         Path | None, typer.Option(help="Write the kept rows there; the dataset stays as it is.")
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be kept; write nothing.")
     ] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Take back all rows that balance left out.")
+    ] = False,
 ) -> Summary:
     """Balance the TSV, in place or into another one; one that is balanced isn't replaced.
 
     Raises:
-        UsageError: no such number, or a file that the kept rows can't be written to.
+        UsageError: no number is set, or flags make no sense together, or the kept rows can't be
+            written to that file.
         EquigenError: as `Dataset.writing` has it; the dataset stays untouched.
 
     """
-    wanted = _number(per_label)
-    if output and dry_run:
-        msg = "--dry-run writes nothing: leave out --output."
+    _check_flags(context, output, dry_run=dry_run, undo=undo)
+    needs = Need.TSV if output else Need.TSV | Need.KNOWN_COVERS
+    with Dataset.writing(context, "balance", needs) as dataset:
+        twice = {*places_in_both(context)}
+        in_place = not output and not dry_run
+        if in_place and twice:
+            mend(context, dataset.ledger)
+            twice.clear()
+        if undo:
+            return _undo(dataset, twice, dry_run=dry_run)
+        with dataset.reading_ledger() as ledger:
+            before = ledger.balanced() if ledger and not output else frozenset[bytes]()
+        rows = _read(context, before, twice)
+        plan = _balance(rows, context.settings.balance)
+        if in_place:
+            # Recorded first: after a kill, the same command ends with the same rows.
+            kept = zip(rows.mementos, plan.surplus, strict=True)
+            dataset.ledger.record_balanced(album for album, why in kept if why is None)
+            leave_out(context, dataset.ledger, plan.left_out)
+            take_back(context, dataset.ledger, plan.taken_back)
+        elif output:
+            _write_to(output, context, plan)
+    return _summary(context, plan, output, dry_run=dry_run)
+
+
+def _check_flags(context: Context, output: Path | None, *, dry_run: bool, undo: bool) -> None:
+    if not undo and not context.settings.balance.per_label:
+        msg = (
+            "--per-label is missing: expected --per-label N or --per-label min, or a number in the"
+            " setting balance.per_label."
+        )
+        raise UsageError(msg)
+    if output and (dry_run or undo):
+        flag, why = ("--undo", "works in place") if undo else ("--dry-run", "writes nothing")
+        msg = f"{flag} {why}: leave out --output."
         raise UsageError(msg)
     if output and output.suffix != ".tsv":
         msg = f"--output {output}: expected a name that ends in .tsv."
         raise UsageError(msg)
     if output:
         check_output(output, "--output", context.own_files)
-    needs = Need.TSV if output else Need.TSV | Need.KNOWN_COVERS
-    with Dataset.writing(context, "balance", needs) as dataset:
-        with dataset.reading_ledger() as ledger:
-            before = ledger.balanced() if ledger and not output else frozenset[bytes]()
-        rows = _read(context, before)
-        plan = _balance(rows, wanted, per_artist=context.settings.balance.per_artist)
-        if not output and not dry_run:
-            # Recorded first: after a kill, the same command ends with the same rows.
-            kept = zip(rows.mementos, plan.surplus, strict=True)
-            dataset.ledger.record_balanced(album for album, why in kept if why is None)
-        if (output or any(plan.surplus)) and not dry_run:
-            gone = {at for at, why in enumerate(plan.surplus) if why}
-            write_without(context.tsv, gone, output=output)
-    return _summary(context, plan, output, dry_run=dry_run)
-
-
-def _number(per_label: str) -> int | None:
-    """Return the number of albums a label; None for as many as the smallest can give."""
-    if per_label == _MIN:
-        return None
-    is_number = per_label.isascii() and per_label.isdecimal() and len(per_label) <= _MOST_DIGITS
-    number = int(per_label) if is_number else 0
-    if not number:
-        msg = (
-            f"--per-label {per_label}: expected a whole number from 1 on, such as 500, or {_MIN}"
-            " for as many as the smallest label can give."
-        )
-        raise UsageError(msg)
-    return number
 
 
 @dataclass(slots=True)
 class _Rows:
-    """The rows of the dataset as candidates, with their labels and mementos, in file order."""
+    """The candidates, with their labels and mementos: the TSV's rows in file order, then others.
+
+    These are the rows that an earlier balance left out, at their places of the reserve.
+    """
 
     labels: list[str] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
     mementos: list[bytes] = field(default_factory=list)
     was_kept: list[bool] = field(default_factory=list)
+    of_tsv: int = 0
+    reserve: list[int] = field(default_factory=list)
 
 
 class _Label(NamedTuple):
@@ -138,36 +155,53 @@ class _Label(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """The reason to drop each row, None to keep it; `smallest` is the label that sets "min"."""
+    """The reason to leave out each row, None to keep it; `smallest` is the label that sets "min".
+
+    `left_out` has the reason by place in the TSV, `taken_back` places of the reserve.
+    """
 
     per_label: int
     smallest: str
     surplus: Sequence[Surplus | None]
     labels: Mapping[str, _Label]
+    reasons: Mapping[Surplus, str]
+    left_out: Mapping[int, str]
+    taken_back: Sequence[int]
 
 
-def _read(context: Context, before: Collection[bytes]) -> _Rows:
+def _read(context: Context, before: Collection[bytes], twice: Collection[int]) -> _Rows:
     rows, credits_ = _Rows(), list[tuple[str, str]]()
     seed, label_of = context.settings.balance.seed, dataset_labels(context)
     with reading_tsv(context.tsv) as tsv:
         columns = tsv.columns
     asked = tuple(dict.fromkeys((*columns, "album_id", "artist_ids")))
     at_artist, at_title, at_genre, at_year, at_url, at_id, at_ids = map(asked.index, _COLUMNS)
-    for chunk in map_table(context.tsv, asked, lambda chunk: chunk.frame.rows()):
-        for cells in chunk:
-            row = cells[: len(columns)]
-            artist, title, album_id = row[at_artist], row[at_title], cells[at_id]
-            key = album_id or album_key(
-                album_id="", artist=artist, title=title, picture=picture_key(row[at_url])
-            )
-            memento, lot = memento_of(key), lot_of(key, row=row, seed=seed)
-            rows.labels.append(label_of(row[at_genre]))
-            rows.mementos.append(memento)
-            rows.was_kept.append(
-                memento in before or (not album_id and old_memento_of(artist, title) in before)
-            )
-            rows.candidates.append(Candidate(lot, decade_of(row[at_year])))
-            credits_.append((artist, cells[at_ids]))
+
+    def take(cells: Sequence[str]) -> None:
+        row = cells[: len(columns)]
+        artist, title, album_id = row[at_artist], row[at_title], cells[at_id]
+        key = album_id or album_key(
+            album_id="", artist=artist, title=title, picture=picture_key(row[at_url])
+        )
+        memento, lot = memento_of(key), lot_of(key, row=row, seed=seed)
+        rows.labels.append(label_of(row[at_genre]))
+        rows.mementos.append(memento)
+        rows.was_kept.append(
+            memento in before or (not album_id and old_memento_of(artist, title) in before)
+        )
+        rows.candidates.append(Candidate(lot, decade_of(row[at_year])))
+        credits_.append((artist, cells[at_ids]))
+
+    for cells in chain.from_iterable(
+        map_table(context.tsv, asked, lambda chunk: chunk.frame.rows())
+    ):
+        take(cells)
+    rows.of_tsv = len(rows.labels)
+    left_out = map_reserve(context, (*asked, REASON), lambda chunk: chunk.frame.rows())
+    for at, cells in enumerate(chain.from_iterable(left_out)):
+        if cells[-1].startswith(_BY_BALANCE) and at not in twice:
+            rows.reserve.append(at)
+            take(cells)
     if context.settings.balance.per_artist:
         artists = artists_by_credit({credit for credit, _ in credits_})
         rows.candidates = [
@@ -177,7 +211,8 @@ def _read(context: Context, before: Collection[bytes]) -> _Rows:
     return rows
 
 
-def _balance(rows: _Rows, wanted: int | None, *, per_artist: int) -> _Plan:
+def _balance(rows: _Rows, settings: BalanceSettings) -> _Plan:
+    per_artist = settings.per_artist
     positions: defaultdict[str, list[int]] = defaultdict(list)
     for at, label in enumerate(rows.labels):
         positions[label].append(at)
@@ -187,7 +222,8 @@ def _balance(rows: _Rows, wanted: int | None, *, per_artist: int) -> _Plan:
         kept = {n for n, at in enumerate(there) if rows.was_kept[at]}
         orders[name] = in_order(albums[name], per_artist=per_artist, kept=kept)
     smallest = min(orders, key=lambda name: (len(orders[name]), name), default="")
-    per_label = wanted or len(orders.get(smallest, ()))
+    is_min = settings.per_label == "min"
+    per_label = len(orders.get(smallest, ())) if is_min else int(settings.per_label)
     surplus: list[Surplus | None] = [None] * len(rows.labels)
     labels = {}
     for name in sorted(positions):
@@ -198,39 +234,88 @@ def _balance(rows: _Rows, wanted: int | None, *, per_artist: int) -> _Plan:
             decades[album.decade] += why is None
         by_decade = {decade: decades[decade] for decade in sorted(decades, key=by_age)}
         labels[name] = _Label(len(albums[name]), len(orders[name]), decades.total(), by_decade)
-    return _Plan(per_label, "" if wanted else smallest, surplus, labels)
+    reasons = {
+        Surplus.ARTIST: f"beyond {per_artist:,} of the artist in the label",
+        Surplus.LABEL: f"beyond {per_label:,} of the label",
+    }
+    left_out = {
+        at: f"{_BY_BALANCE}{reasons[why]}" for at, why in enumerate(surplus[: rows.of_tsv]) if why
+    }
+    of_reserve = zip(rows.reserve, surplus[rows.of_tsv :], strict=True)
+    taken_back = [at for at, why in of_reserve if why is None]
+    name = smallest if is_min else ""
+    return _Plan(per_label, name, surplus, labels, reasons, left_out, taken_back)
+
+
+def _write_to(output: Path, context: Context, plan: _Plan) -> None:
+    """Write the kept rows: those of the TSV, then those that come from the reserve."""
+    with reading_tsv(context.tsv) as tsv:
+        columns = tsv.columns
+    more: Iterable[bytes] = ()
+    if plan.taken_back:
+        more = rows_of(map_reserve(context, columns, lambda chunk: chunk), plan.taken_back)
+    write_without(context.tsv, plan.left_out, output=output, more=more)
+
+
+def _undo(dataset: Dataset, twice: Collection[int], *, dry_run: bool) -> Summary:
+    """Take back all rows that balance left out, and forget what it kept."""
+    context = dataset.context
+    count = sum(map_table(context.tsv, (), len))
+    reasons = map_reserve(context, [REASON], lambda chunk: chunk.frame[REASON].to_list())
+    back = [
+        at
+        for at, reason in enumerate(chain.from_iterable(reasons))
+        if reason.startswith(_BY_BALANCE) and at not in twice
+    ]
+    if not dry_run:
+        take_back(context, dataset.ledger, back)
+        dataset.ledger.record_balanced(())
+    total = count + len(back)
+    notes = [f"{len(back):,} rows came back from {context.reserve.name}"]
+    if dry_run:
+        notes = [f"{len(back):,} rows would come back from {context.reserve.name}", _DRY_RUN]
+    return Summary(
+        stage="balance",
+        unit="rows",
+        rows_in=total,
+        rows_out=total,
+        facts={"undo": True, "taken_back": len(back), "dry_run": dry_run},
+        notes=notes,
+    )
 
 
 def _summary(context: Context, plan: _Plan, output: Path | None, *, dry_run: bool) -> Summary:
     settings = context.settings.balance
-    dropped = Counter(plan.surplus)
-    rows_in, rows_out = len(plan.surplus), dropped[None]
+    counts = Counter(plan.surplus)
+    rows_in, rows_out = len(plan.surplus), counts[None]
     by_label: list[tuple[str | int, ...]] = [
         (name, each.had, each.kept, *_span(each.decades)) for name, each in plan.labels.items()
     ]
-    of_artist = f"beyond {settings.per_artist:,} of the artist in the label"
     return Summary(
         stage="balance",
         unit="rows",
         rows_in=rows_in,
         rows_out=rows_out,
         dropped={
-            **({of_artist: dropped[Surplus.ARTIST]} if settings.per_artist else {}),
-            f"beyond {plan.per_label:,} of the label": dropped[Surplus.LABEL],
+            reason: counts[why]
+            for why, reason in plan.reasons.items()
+            if why is not Surplus.ARTIST or settings.per_artist
         },
+        put_off=tuple(plan.reasons.values()),
         facts={
             "per_label": plan.per_label,
             "per_artist": settings.per_artist,
             "seed": settings.seed,
             "output": str(output or context.tsv),
             "dry_run": dry_run,
+            "taken_back": len(plan.taken_back),
             "labels": {name: each._asdict() for name, each in plan.labels.items()},
         },
         table=Table(
             ("label", "had", "kept", "decades", "kept of each"),
             (*by_label, ("total", rows_in, rows_out, "", "")),
         ),
-        notes=list(_notes(plan, output, dry_run=dry_run)),
+        notes=list(_notes(context, plan, output, dry_run=dry_run)),
     )
 
 
@@ -244,7 +329,8 @@ def _span(decades: Mapping[str, int]) -> tuple[str, str]:
     return ", ".join(parts), "-".join(f"{count:,}" for count in counts)
 
 
-def _notes(plan: _Plan, output: Path | None, *, dry_run: bool) -> Iterator[str]:
+def _notes(context: Context, plan: _Plan, output: Path | None, *, dry_run: bool) -> Iterator[str]:
+    yield from notes_on_nameless({name: each.had for name, each in plan.labels.items()})
     if plan.smallest:
         yield f"{plan.per_label:,} of each label: {plan.smallest} can give no more"
     short = [name for name, each in plan.labels.items() if each.kept < plan.per_label]
@@ -256,9 +342,14 @@ def _notes(plan: _Plan, output: Path | None, *, dry_run: bool) -> Iterator[str]:
             f"{len(short):,} of {len(plan.labels):,} labels can give less than"
             f" {plan.per_label:,}: {named}{more}"
         )
+    if plan.taken_back:
+        yield f"{len(plan.taken_back):,} of the rows come back from {context.reserve.name}"
     if dry_run:
-        yield "nothing was written: --dry-run"
+        yield _DRY_RUN
     elif output:
         yield f"the kept rows are in {output}"
     elif any(plan.surplus):
-        yield "`equigen fetch` fills the places with other albums, up to its limits"
+        yield (
+            f"what is left out is in {context.reserve.name}: `equigen balance --undo` brings it"
+            " back"
+        )

@@ -21,7 +21,15 @@ from typing import Annotated, Final
 import typer
 
 from equigen.dataset.context import Context
-from equigen.dataset.counting import By, count_albums, largest_first, natural_order
+from equigen.dataset.counting import (
+    By,
+    count_albums,
+    count_labels,
+    evenness,
+    largest_first,
+    natural_order,
+    notes_on_labels,
+)
 from equigen.dataset.dataset import Dataset
 from equigen.dataset.layouts import cover_files, files_in_sets
 from equigen.errors import MissingInputError, UsageError
@@ -69,10 +77,11 @@ def run(
     if chart:
         check_chart(chart, context.own_files)
     if images:
-        found = Counter(_folders(images))
+        found, labels = Counter(_folders(images)), Counter[str]()
     else:
         with Dataset(context).reading_ledger() as ledger:
             found = count_albums(context, ledger, fields)
+        labels = count_labels(context)
     total = found.total()
     unit = "pictures" if images else "albums"
     title = f"{total:,} {unit} by {' and '.join(fields)}"
@@ -84,9 +93,18 @@ def run(
         unit=unit,
         rows_in=total,
         rows_out=total,
-        facts={**counted.facts, "total": total, **({"chart": str(chart)} if chart else {})},
+        facts={
+            **counted.facts,
+            "total": total,
+            "evenness": evenness(labels),
+            **({"chart": str(chart)} if chart else {}),
+        },
         table=counted.table,
-        notes=[*counted.notes, *([f"the chart is in {chart}"] if chart else [])],
+        notes=[
+            *counted.notes,
+            *([f"the chart is in {chart}"] if chart else []),
+            *notes_on_labels(labels),
+        ],
     )
 
 

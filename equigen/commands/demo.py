@@ -17,7 +17,7 @@ from typing import Annotated, Final
 import typer
 from pydantic import SecretStr
 
-from equigen.commands.run import STAGES
+from equigen.commands.run import ended, stages
 from equigen.config.layers import Config
 from equigen.config.settings import DatasetSettings, FetchSettings, defaults
 from equigen.config.source_settings import Credentials, DiscogsSettings
@@ -60,9 +60,10 @@ def run(
             context.say(
                 f"A made-up Discogs answers at {sandbox.base_url}; nothing leaves this machine."
             )
-            for name in STAGES[:-1]:
+            *others, end = stages(demo.settings)
+            for name in others:
                 yield stage(name)(demo)
-            last = stage(STAGES[-1])(demo)
+            last = ended(stage(end)(demo), demo)
             yield replace(last, notes=[*last.notes, f"The dataset is in {folder}"])
 
 

@@ -17,7 +17,7 @@ Examples:
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,8 +28,10 @@ import typer
 
 from equigen.config.settings import Spread
 from equigen.dataset.context import Bar, Context
+from equigen.dataset.counting import count_labels, evenness, notes_on_labels
 from equigen.dataset.covers import folder_name
 from equigen.dataset.dataset import Dataset, Need
+from equigen.dataset.reserve import map_reserve
 from equigen.errors import (
     CredentialsError,
     EquigenError,
@@ -137,8 +139,13 @@ def run(
             # A local source doesn't end the refresh of an online one that was cut off.
             ended_at = context.now().isoformat(timespec="seconds")
             ledger.end_fetch(ended_at=ended_at, ends_refresh=not catalogue)
-    notes = [_NO_REFRESH] if refresh and isinstance(source, LocalSource) else []
-    return work.summary(notes)
+        notes = [_NO_REFRESH] if refresh and isinstance(source, LocalSource) else []
+        if left_out := sum(map_reserve(context, (), len)):
+            notes.append(
+                f"{left_out:,} albums that were left out, in {context.reserve.name}, keep their"
+                " places"
+            )
+        return work.summary(notes, count_labels(context))
 
 
 @contextmanager
@@ -281,8 +288,8 @@ class _Work:
             return CredentialsError(msg)
         return err
 
-    def summary(self, more: Sequence[str]) -> Summary:
-        """Return the account of all results; `more` are notes to add."""
+    def summary(self, more: Sequence[str], sizes: Mapping[str, int]) -> Summary:
+        """Return the account of all results; `more` are notes to add, `sizes` those of labels."""
         not_albums = {_NOT_ALBUM: self.pages.others} if self.pages.others else {}
         dropped = {**self.dropped, **not_albums}
         if left := sum(self.left[name] for name in self.failed):
@@ -308,6 +315,7 @@ class _Work:
             notes.append(self.ended_early)
         if self.dropped[Skip.PLACEHOLDER] and not taken and self.read:
             notes.append(self.source.advice.no_pictures)
+        notes += notes_on_labels(sizes)
         return Summary(
             stage="fetch",
             unit="results",
@@ -319,6 +327,7 @@ class _Work:
                 "requests": self.pages.answers,
                 "queries": [dict(zip(_OF_QUERY, row, strict=True)) for row in queries],
                 "labels": dict(labels),
+                "evenness": evenness(sizes),
                 "failed": {name: str(err) for name, err in self.failed.items()},
             },
             table=Table(("query", "label", "new", "albums", "limit", "state"), tuple(queries)),

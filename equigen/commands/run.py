@@ -1,8 +1,10 @@
-"""Run fetch, clean, dedupe, counts, download and split.
+"""Run all stages from fetch to split.
 
-Made for cron: goes on where it stopped, and with --refresh looks for new albums first. Ends with 3
-where something is left for a later run, such as the covers beyond a host's quota of the day, or
-what there was no time for with --until.
+These are fetch, clean, dedupe, balance (with --per-label, or where the setting balance.per_label
+is), counts, download and split. Made for cron: goes on
+where it stopped, and with --refresh looks for new albums first. Ends with 3 where something is left
+for a later run, such as the covers beyond a host's quota of the day, or what there was no time for
+with --until.
 
 Examples:
   equigen run
@@ -10,13 +12,16 @@ Examples:
   equigen run --until 06:00 --log-file run.log
 """
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated, Final
 
 import typer
 
+from equigen.config.settings import Settings
 from equigen.dataset.context import Context, deadline_at
+from equigen.dataset.counting import count_labels, evenness, notes_on_labels
 from equigen.dataset.dataset import Dataset
 from equigen.dataset.tsv import reading_tsv
 from equigen.errors import CredentialsError, EquigenError, FetchError
@@ -25,8 +30,10 @@ from equigen.sources.base import fetch_settings
 from equigen.summary import Summary
 
 ORDER: Final = 80
-SETTINGS: Final = (*fetch_settings(), "split.ratio", "split.group", "split.seed")
-STAGES: Final = ("fetch", "clean", "dedupe", "counts", "download", "split")
+SETTINGS: Final = (
+    *fetch_settings(), "balance.per_label", "split.ratio", "split.group", "split.seed"
+)  # fmt: skip
+_STAGES: Final = ("fetch", "clean", "dedupe", "balance", "counts", "download", "split")
 
 
 def run(
@@ -70,19 +77,36 @@ def run(
     }
     failure: EquigenError | None = None
     with Dataset.writing(context, "run"):
-        for name in STAGES:
-            if context.time_is_up:
-                yield _not_begun(name)
-                continue
+        *others, last = stages(context.settings)
+        for name in (*others, last):
             try:
-                yield stage(name)(context, **flags.get(name, {}))
+                told = _not_begun(name)
+                if not context.time_is_up:
+                    told = stage(name)(context, **flags.get(name, {}))
             except (FetchError, CredentialsError) as err:
                 if name != "fetch" or not _has_albums(context):
                     raise
                 failure = err
                 context.say(f"{name}: {err} The others go on with the albums that are there.")
+            else:
+                yield ended(told, context) if name == last else told
     if failure:
         raise failure
+
+
+def stages(settings: Settings) -> Sequence[str]:
+    """Return the stages of a run: `balance` is one where it is told how many albums to keep."""
+    return [name for name in _STAGES if name != "balance" or settings.balance.per_label]
+
+
+def ended(last: Summary, context: Context) -> Summary:
+    """Return the last stage's summary with what is to be known of the labels' sizes at the end."""
+    labels = count_labels(context) if context.tsv.exists() else Counter[str]()
+    return replace(
+        last,
+        facts={**last.facts, "evenness": evenness(labels)},
+        notes=[*last.notes, *notes_on_labels(labels)],
+    )
 
 
 def _has_albums(context: Context) -> bool:

@@ -22,7 +22,7 @@ import typer
 
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset, Need
-from equigen.dataset.reserve import leave_out
+from equigen.dataset.reserve import leave_out, mend
 from equigen.dataset.selecting import Choice, Condition, columns_of
 from equigen.dataset.table import write_without
 from equigen.errors import UsageError
@@ -84,6 +84,8 @@ def run(
     with Dataset.writing(
         context, "select", Need.TSV | Need.KNOWN_COVERS if writes else Need.TSV
     ) as dataset:
+        if writes and context.reserve.exists():
+            mend(context, dataset.ledger)
         with dataset.reading_ledger() as ledger:
             choice = condition.choose(context, ledger)
         gone = sorted((*choice.unfulfilled, *choice.unknown))

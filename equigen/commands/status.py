@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 from equigen.config.settings import defaults
 from equigen.config.trust import other_hosts
 from equigen.dataset.context import Context
-from equigen.dataset.counting import facts_now
+from equigen.dataset.counting import evenness, facts_now, notes_on_labels
+from equigen.dataset.covers import dataset_labels
 from equigen.dataset.dataset import Dataset
 from equigen.dataset.history import begun_run
 from equigen.downloading.policy import NO_PICTURE, is_put_off
@@ -88,6 +89,7 @@ def run(context: Context) -> Summary:
         "licences": dict(found.licences),
         "other_hosts": hosts,
         "shared_covers": [asdict(each) for each in found.shared],
+        "evenness": evenness(found.labels),
         "next": next_step,
     }
     rows: list[tuple[str | int, ...]] = [
@@ -117,13 +119,19 @@ def run(context: Context) -> Summary:
         rows_out=found.rows,
         facts=facts,
         table=Table((str(context.directory), ""), tuple(rows)),
-        notes=[*licences, *notes_on_shared(found.shared), f"next: {next_step}"],
+        notes=[
+            *licences,
+            *notes_on_shared(found.shared),
+            f"next: {next_step}",
+            *notes_on_labels(found.labels),
+        ],
     )
 
 
 @dataclass(slots=True)
 class _Found:
     rows: int = 0
+    labels: Counter[str] = field(default_factory=Counter)
     covers: int = 0
     waiting: int = 0
     gone: int = 0
@@ -207,6 +215,9 @@ def _look(context: Context) -> _Found:
     found.is_local = _is_local(source, context)
     if facts:
         _take_rows(found, facts, context.now())
+        label_of = dataset_labels(context, facts.genres)
+        for genre, count in facts.genres.items():
+            found.labels[label_of(genre)] += count
     elif found.is_ledger_lost or were_written:
         found.lost_tsv = context.tsv.name
     return found

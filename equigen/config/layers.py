@@ -111,7 +111,7 @@ class Config:
         folders, data = self.image_folders, self.settings.dataset
         asides = [folder.with_name(folder.name + SET_ASIDE) for folder in folders]
         return {
-            "dataset.tsv": [self.directory / data.tsv],
+            "dataset.tsv": [self.directory / data.tsv, self.directory / data.reserve],
             "dataset.images": [*folders, *asides],
             "dataset.split": [self.directory / data.split],
             "dumps.directory": [self.dumps],

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -50,6 +50,7 @@ from equigen.schema import Group
 ENV_PREFIX = "EQUIGEN_"
 # Discogs, the largest source, has some 20 million releases.
 _MOST_ALBUMS, _MOST_SIZES = 100_000_000, 20
+_MOST_SHOWN: Final = 40
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 FileName = Annotated[Name, AfterValidator(without_nul)]
@@ -77,6 +78,12 @@ class DatasetSettings(SettingsTable):
     tsv: FileName = Field("equigen_dataset.tsv", description="the dataset: one row an album")
     images: FileName = Field("equigen_album_images", description="the covers, one folder a label")
     split: FileName = Field("split", description="the sets: train, val and test")
+
+    @property
+    def reserve(self) -> str:
+        """The rows that were left out of the TSV, beside it."""
+        tsv = Path(self.tsv)
+        return str(tsv.with_name(f"{tsv.stem}_reserve.tsv"))
 
 
 class LabelSettings(SettingsTable):
@@ -307,8 +314,12 @@ class HttpSettings(SettingsTable):
 
 
 class BalanceSettings(SettingsTable):
-    """`[balance]`: the most albums of an artist in a label, and the seed."""
+    """`[balance]`: the number of albums of a label and of an artist in it, and the seed."""
 
+    per_label: int | Literal["min"] = Field(
+        0,
+        description="albums a label, or min: what the smallest can give; 0: run balances nothing",
+    )
     per_artist: int = Field(
         0,
         ge=0,
@@ -316,6 +327,16 @@ class BalanceSettings(SettingsTable):
         description="albums of one artist in a label, at most; 0: any number",
     )
     seed: int = Field(1337, description="decides which albums of a label and decade are kept")
+
+    @field_validator("per_label", mode="before")
+    @classmethod
+    def _is_a_number_or_min(cls, value: object) -> object:
+        text = str(value)
+        is_number = text.isascii() and text.isdecimal() and len(text) < len(str(_MOST_ALBUMS))
+        if not is_number and text != "min":
+            msg = f"expected a whole number such as 500, or min, got {text[:_MOST_SHOWN]!r}"
+            raise ValueError(msg)
+        return value
 
 
 class SplitSettings(SettingsTable):
@@ -403,7 +424,10 @@ class Settings(BaseSettings):
                 for other, place in places.items()
                 if other != key and place.is_relative_to(places[key])
             )
+        reserve = _comparable(Path(top[1], self.dataset.reserve))
         for other, place in places.items():
+            if place.is_relative_to(reserve):
+                yield "dataset.tsv", other
             at = next(
                 (each for each in (place, *place.parents) if each.parent == images.parent), None
             )

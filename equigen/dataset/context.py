@@ -95,7 +95,7 @@ class Context:
     @property
     def reserve(self) -> Path:
         """The rows that were left out of the TSV, beside it."""
-        return self.tsv.with_name(f"{self.tsv.stem}_reserve.tsv")
+        return self.directory / self.settings.dataset.reserve
 
     @property
     def images(self) -> Path:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from equigen.dataset.context import Context
-from equigen.dataset.covers import COLUMNS, dataset_labels, wanted_by
+from equigen.dataset.covers import COLUMNS, NAMELESS, dataset_labels, wanted_by
 from equigen.dataset.layouts import cover_files
 from equigen.dataset.table import map_table, stamp_of
 from equigen.errors import EquigenError
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 NO_SET: Final = "in no set"
 _SETS: Final = (*SETS, ASIDE, NO_SET)
 _BATCH: Final = 5_000
+_FEWEST_LABELS: Final = 2
+# Up to here, labels are about as even as what hosts have of their covers.
+_EVEN_RATIO: Final = 1.5
 
 
 class By(StrEnum):
@@ -78,6 +81,45 @@ def natural_order(by: By, counts: Mapping[str, int]) -> list[str]:
 def largest_first(counts: Mapping[str, int]) -> list[str]:
     """Return the names by falling count, equal ones by name."""
     return sorted(counts, key=lambda name: (-counts[name], name))
+
+
+def count_labels(context: Context) -> Counter[str]:
+    """Return the number of albums of each label.
+
+    Raises:
+        MissingInputError, InputError: there is no TSV, or it is broken.
+
+    """
+    found = count_albums(context, None, [By.LABEL])
+    return Counter({name: count for (name,), count in found.items()})
+
+
+def evenness(labels: Mapping[str, int]) -> Mapping[str, float]:
+    """Return, for JSON, the sizes of the smallest and the largest label, and how far they differ.
+
+    Nothing for fewer than two labels.
+    """
+    if len(labels) < _FEWEST_LABELS:
+        return {}
+    least, most = min(labels.values()), max(labels.values())
+    return {"labels": len(labels), "least": least, "most": most, "ratio": round(most / least, 2)}
+
+
+def notes_on_labels(labels: Mapping[str, int]) -> Iterator[str]:
+    """Yield what is to be known of the sizes of labels; the last line is on their evenness."""
+    yield from notes_on_nameless(labels)
+    if found := evenness(labels):
+        least, most = found["least"], found["most"]
+        advice = ": `equigen balance`" if most > _EVEN_RATIO * least else ""
+        yield f"classes: {least:,} to {most:,} albums, {most / least:.1f} to 1{advice}"
+
+
+def notes_on_nameless(labels: Mapping[str, int]) -> Iterator[str]:
+    """Yield a line where rows have no genre, by which their label would be named."""
+    if nameless := labels.get(NAMELESS, 0):
+        one = nameless == 1
+        have, their = ("row has", "its") if one else ("rows have", "their")
+        yield f"{nameless:,} {have} no genre: {their} class is `{NAMELESS}`"
 
 
 def names_in_order(

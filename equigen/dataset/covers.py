@@ -6,7 +6,7 @@ Where a row's cover lies is decided here alone: the layout is a folder a label.
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,6 +20,8 @@ from equigen.identity.pictures import picture_key
 from equigen.labels.taxonomy import label_of, labels_by_genre
 
 MAX_NAME_BYTES = 255
+# The label of rows without a genre.
+NAMELESS = "_"
 _TAG_HEX_DIGITS = 8
 # Invisible marks that turn or hide text (bidirectional overrides, zero-width spaces, BOM): they
 # make one name look like another.
@@ -73,7 +75,7 @@ def path_now(path: str) -> str:
 def folder_name(label: str) -> str:
     """Return a label's folder as one path segment; "_" where nothing of the name can stay."""
     safe = sanitize_filename(_readable(label), platform="universal", replacement_text="_")
-    return _cut(safe, MAX_NAME_BYTES) or "_"
+    return _cut(safe, MAX_NAME_BYTES) or NAMELESS
 
 
 def _readable(text: str) -> str:
@@ -185,11 +187,14 @@ def _with_pictures(rows: "pl.DataFrame") -> list[tuple[Any, ...]]:
     return rows.select(COLUMNS).with_columns(pictures, are_bare).rows()
 
 
-def _labels(tsv: Path, labels: Mapping[str, str]) -> Callable[[str], str]:
+def _labels(
+    tsv: Path, labels: Mapping[str, str], cells: Collection[str] = ()
+) -> Callable[[str], str]:
     """Return a function that gives spellings of a label one folder.
 
     They may differ in case, width and Unicode form, which some disks don't tell apart. The folder
-    is spelled as a known label's, or as the first of them in the TSV, which is read for it once.
+    is spelled as a known label's, or as the first of them in the TSV, which is read for it once, or
+    in the `cells` where these are given.
     """
     known = {_folded(each): folder_name(each) for each in labels.values()}
     known |= {_folded(genre): folder_name(folder) for genre, folder in labels.items()}
@@ -197,7 +202,7 @@ def _labels(tsv: Path, labels: Mapping[str, str]) -> Callable[[str], str]:
     @cache
     def spellings() -> Mapping[str, str]:
         found: dict[str, str] = {}
-        for genres in map_table(tsv, ["genre"], _each_genre):
+        for genres in [cells] if cells else map_table(tsv, ["genre"], _each_genre):
             for genre in genres:
                 folder = label_of(genre, labels)
                 found.setdefault(_folded(folder), folder)
@@ -227,9 +232,12 @@ def _folded(label: str) -> str:
     )
 
 
-def dataset_labels(context: Context) -> Callable[[str], str]:
-    """Return the function that names the label of a row by its `genre` cell."""
-    return _labels(context.tsv, labels_by_genre(context.settings.fetch.known_queries()))
+def dataset_labels(context: Context, cells: Collection[str] = ()) -> Callable[[str], str]:
+    """Return the function that names the label of a row by its `genre` cell.
+
+    The TSV isn't read where all its different `cells` are given.
+    """
+    return _labels(context.tsv, labels_by_genre(context.settings.fetch.known_queries()), cells)
 
 
 def dataset_covers(context: Context) -> Iterator[WantedCover]:

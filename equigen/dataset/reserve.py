@@ -78,7 +78,7 @@ def leave_out(context: Context, ledger: Ledger, reasons: Mapping[int, str]) -> N
     safe = {reason: safe_text(reason) for reason in {*reasons.values()}}
     reasons = {at: safe[reason] for at, reason in reasons.items()}
     chunks = map_table(context.tsv, there, lambda chunk: chunk)
-    _move(ledger, chunks, sorted(reasons), context.tsv, context.reserve, reasons)
+    _move(ledger, chunks, context.tsv, context.reserve, reasons, sorted(reasons))
 
 
 def take_back(context: Context, ledger: Ledger, places: Collection[int]) -> None:
@@ -99,7 +99,7 @@ def take_back(context: Context, ledger: Ledger, places: Collection[int]) -> None
         columns = (*columns, *lacking)
         rewrite_columns(context.tsv, columns)
     chunks = map_reserve(context, columns, lambda chunk: chunk)
-    _move(ledger, chunks, sorted(places), context.reserve, context.tsv, {})
+    _move(ledger, chunks, context.reserve, context.tsv, None, sorted(places))
 
 
 def places_in_both(context: Context) -> Sequence[int]:
@@ -173,35 +173,45 @@ def _columns_of_reserve(context: Context) -> tuple[str, ...]:
         return tsv.columns
 
 
+def rows_of(
+    chunks: "Iterable[Chunk]", places: Sequence[int], reasons: Mapping[int, str] | None = None
+) -> Iterator[bytes]:
+    """Yield rows, given by their rising places in all chunks, as lines, with reasons if given."""
+    import polars as pl  # noqa: PLC0415
+
+    from equigen.dataset.table_reader import lines_of  # noqa: PLC0415
+
+    first = start = 0
+    for chunk in chunks:
+        end = bisect_left(places, first + len(chunk), lo=start)
+        if here := places[start:end]:
+            rows = chunk.exact[[at - first for at in here]]
+            if reasons:
+                rows = rows.with_columns(pl.Series(REASON, [reasons[at] for at in here]))
+            yield lines_of(rows)
+        first, start = first + len(chunk), end
+
+
 def _move(
     ledger: Ledger,
     chunks: "Iterable[Chunk]",
-    places: Sequence[int],
     source: Path,
     target: Path,
-    reasons: Mapping[int, str],
+    reasons: Mapping[int, str] | None,
+    places: Sequence[int],
 ) -> None:
-    """Append rows of the source, by their rising places, to the target; then remove them there."""
-    import polars as pl  # noqa: PLC0415
-
-    from equigen.dataset.table_reader import lines_of, removals  # noqa: PLC0415
+    """Append rows of the source, by their rising places, to the target; then take them out."""
+    from equigen.dataset.table_reader import removals  # noqa: PLC0415
 
     spans: list[Spans] = []
-    stamp = stamp_of(source)
 
-    def lines() -> Iterator[bytes]:
-        first = start = 0
+    def seen() -> "Iterator[Chunk]":
         for chunk in chunks:
             spans.append(chunk.spans)
-            end = bisect_left(places, first + len(chunk), lo=start)
-            here = places[start:end]
-            if here:
-                rows = chunk.exact[[at - first for at in here]]
-                why = pl.Series(REASON, [reasons.get(at, "") for at in here])
-                yield lines_of(rows.with_columns(why) if reasons else rows)
-            first, start = first + len(chunk), end
+            yield chunk
 
+    stamp = stamp_of(source)
     ledger.remember(RESERVE_MOVING, "yes")
-    splice(target, appended(target, lines()), since=stamp_of(target))
+    splice(target, appended(target, rows_of(seen(), places, reasons)), since=stamp_of(target))
     splice(source, removals(spans, places), since=stamp)
     ledger.remember(RESERVE_MOVING, "")

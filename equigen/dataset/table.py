@@ -228,8 +228,12 @@ def rewrite_columns(
     splice(path, (Edit(end * (at > 0), end, some) for at, some in enumerate(new)), since=stamp)
 
 
-def write_without(path: Path, gone: Iterable[int], *, output: Path | None = None) -> None:
+def write_without(
+    path: Path, gone: Iterable[int], *, output: Path | None = None, more: Iterable[bytes] = ()
+) -> None:
     """Write a TSV without some of its rows, given by their places from 0, to `output` or in place.
+
+    `more` are lines that follow.
 
     Raises:
         MissingInputError, InputError: there is no TSV, or it is broken; it stays untouched.
@@ -240,7 +244,8 @@ def write_without(path: Path, gone: Iterable[int], *, output: Path | None = None
     from equigen.dataset.table_reader import removals  # noqa: PLC0415
 
     spans = list(map_table(path, (), lambda chunk: chunk.spans))
-    splice(path, removals(spans, sorted(gone)), since=stamp, output=output)
+    edits = chain(removals(spans, sorted(gone)), appended(path, more) if more else ())
+    splice(path, edits, since=stamp, output=output)
 
 
 def splice(

@@ -23,7 +23,7 @@ _MOST_DIGITS = 12
 
 
 def known_albums(context: Context, ledger: Ledger) -> Selection:
-    """Return a selection with the TSV's albums and those that only the ledger has.
+    """Return a selection with the TSV's albums, the reserve's, and those that only the ledger has.
 
     Raises:
         MissingInputError: there is no TSV, but the ledger has albums that were written to it.
@@ -31,8 +31,8 @@ def known_albums(context: Context, ledger: Ledger) -> Selection:
 
     """
     selection = Selection()
-    if context.tsv.exists():
-        for album in albums_of(context.tsv):
+    for tsv in filter(Path.exists, (context.tsv, context.reserve)):
+        for album in albums_of(tsv):
             selection.remember(
                 album.identity,
                 album_index=album.album_index,
@@ -101,16 +101,16 @@ def write_pending(context: Context, ledger: Ledger) -> None:
         if not context.tsv.exists():
             write_tsv(context.tsv, COLUMNS, (row.cells for row in pending))
         else:
-            _append(context.tsv, list(pending))
+            _append(context, list(pending))
     ledger.mark_written(last)
 
 
-def _append(path: Path, pending: Sequence[PendingRow]) -> None:
+def _append(context: Context, pending: Sequence[PendingRow]) -> None:
     # A run killed between writing the file and noting it has written rows already.
-    ids = [row.album_id for row in pending]
-    there: set[str] = set()
-    for found in map_table(path, ["album_id"], lambda chunk: chunk.frame["album_id"]):
-        there.update(found.filter(found.is_in(ids)).to_list())
+    path, ids, there = context.tsv, [row.album_id for row in pending], set[str]()
+    for file in filter(Path.exists, (path, context.reserve)):
+        for found in map_table(file, ["album_id"], lambda chunk: chunk.frame["album_id"]):
+            there.update(found.filter(found.is_in(ids)).to_list())
     new = [
         dict(zip(COLUMNS, row.cells, strict=True)) for row in pending if row.album_id not in there
     ]

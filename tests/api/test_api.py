@@ -249,7 +249,7 @@ def test_the_documented_code_runs(folder: Path, tmp_path: Path) -> None:
     assert "nowhere" in done.stdout
 
 
-@pytest.mark.parametrize(("stage", "named"), [("balance", "per_label"), ("dumps", "action")])
+@pytest.mark.parametrize(("stage", "named"), [("dumps", "action")])
 def test_a_parameter_that_is_missing_is_named(tmp_path: Path, stage: str, named: str) -> None:
     """Before anything is done, and as an error of ours."""
     with pytest.raises(UsageError, match=rf"run\('{stage}'\): {named} is missing"):

@@ -6,14 +6,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from splits import catalogue
+from fetches import run_fetch
+from kills import IMAGES
+from splits import catalogue, sets_of
 from support import equigen, from_json, make_context, read_rows, write_rows
+from wholes import LEDGER, make_whole, small_catalogue
 
-from equigen.commands import balance
-from equigen.errors import InputError, MissingInputError, UsageError
+from equigen import run as equigen_run
+from equigen.commands import balance, download, split
+from equigen.errors import ConfigError, InputError, MissingInputError, UsageError
+from equigen.sandbox.catalogue import make_catalogue
+from equigen.sandbox.server import Sandbox
 from equigen.summary import Summary
 
-TSV = "equigen_dataset.tsv"
+TSV, RESERVE = "equigen_dataset.tsv", "equigen_dataset_reserve.tsv"
 COLUMNS = (
     "artist",
     "album",
@@ -25,6 +31,7 @@ COLUMNS = (
     "mood",
     "artist_ids",
 )
+FIVE = {"per_label": 5}
 Row = Mapping[str, str]
 
 
@@ -49,8 +56,8 @@ def run_balance(
     """Write a dataset and balance it; see that what it says is what it did."""
     tsv = write_rows(folder / TSV, *rows, columns=COLUMNS)
     before = tsv.read_bytes()
-    context = make_context(folder, balance={"per_artist": per_artist})
-    summary = balance.run(context, per_label=per_label, **flags)  # type: ignore[arg-type]
+    settings = {"per_label": per_label, "per_artist": per_artist}
+    summary = balance.run(make_context(folder, balance=settings), **flags)  # type: ignore[arg-type]
     output = flags.get("output")
     if output or flags.get("dry_run"):
         assert tsv.read_bytes() == before
@@ -180,10 +187,10 @@ def test_raising_the_number_keeps_what_was_picked(tmp_path: Path) -> None:
         kept = {row["album_id"] for row in read_rows(tmp_path / TSV)}
         assert before < kept
         before = kept
-    run_balance(tmp_path, [row for row in rows if row["genre"] == "Jazz"], "5")
-    alone = read_rows(tmp_path / TSV)
-    run_balance(tmp_path, rows, "5")
-    assert [row for row in read_rows(tmp_path / TSV) if row["genre"] == "Jazz"] == alone
+    run_balance(tmp_path / "jazz", [row for row in rows if row["genre"] == "Jazz"], "5")
+    alone = read_rows(tmp_path / "jazz" / TSV)
+    run_balance(tmp_path / "all", rows, "5")
+    assert [row for row in read_rows(tmp_path / "all" / TSV) if row["genre"] == "Jazz"] == alone
 
 
 @pytest.mark.parametrize("per_artist", [0, 3])
@@ -197,10 +204,11 @@ def test_raising_the_number_keeps_what_was_picked_before_a_refill(
     for number, seed, first in ((20, 1, 300), (25, 2, 600), (40, 3, 900)):
         there = [*catalogue(300, seed=seed, first=first), *reversed(read_rows(tmp_path / TSV))]
         write_rows(tmp_path / TSV, *there, columns=COLUMNS)
-        context = make_context(tmp_path, balance={"seed": seed, "per_artist": per_artist})
-        balance.run(context, per_label=str(number), dry_run=True)
+        settings = {"per_label": number, "seed": seed, "per_artist": per_artist}
+        context = make_context(tmp_path, balance=settings)
+        balance.run(context, dry_run=True)
         assert len(read_rows(tmp_path / TSV)) == len(there)
-        balance.run(context, per_label=str(number))
+        balance.run(context)
         assert labels_of(tmp_path / TSV) == {"Jazz": number, "Rock": number, "Pop": number}
         before, kept = kept, read_rows(tmp_path / TSV)
         ids = {row["album_id"] for row in kept}
@@ -232,7 +240,7 @@ def test_the_seed_is_a_setting(tmp_path: Path) -> None:
     for at, seed in enumerate((1, 2, 1)):
         folder = tmp_path / str(at)
         write_rows(folder / TSV, *catalogue(200))
-        balance.run(make_context(folder, balance={"seed": seed}), per_label="9")
+        balance.run(make_context(folder, balance={"seed": seed, "per_label": 9}))
         files.append((folder / TSV).read_bytes())
     assert files[0] == files[2] != files[1]
 
@@ -243,8 +251,8 @@ def test_a_balanced_dataset_is_not_rewritten(tmp_path: Path) -> None:
     run_balance(tmp_path, rows, "20", per_artist=2)
     tsv = tmp_path / TSV
     before = tsv.stat()
-    context = make_context(tmp_path, balance={"per_artist": 2})
-    assert balance.run(context, per_label="20").rows_out == 60
+    context = make_context(tmp_path, balance={"per_label": 20, "per_artist": 2})
+    assert balance.run(context).rows_out == 60
     assert tsv.stat().st_ino == before.st_ino
 
 
@@ -265,14 +273,180 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     assert summary.notes[-1] == "nothing was written: --dry-run"
 
 
+def reserve(folder: Path) -> dict[str, str]:
+    """Return the reason of each row of the reserve, by its album's id."""
+    return {row["album_id"]: row["reason"] for row in read_rows(folder / RESERVE)}
+
+
+def ids(tsv: Path) -> set[str]:
+    """Return the ids of a TSV's albums."""
+    return {row["album_id"] for row in read_rows(tsv)}
+
+
+def balanced(
+    folder: Path, per_label: int | str, *, dry_run: bool = False, undo: bool = False
+) -> Summary:
+    """Balance a dataset as it lies there."""
+    context = make_context(folder, balance={"per_label": per_label})
+    return balance.run(context, dry_run=dry_run, undo=undo)
+
+
+def test_what_is_left_out_lies_in_the_reserve_with_its_reason(tmp_path: Path) -> None:
+    """The same reasons, as often, as the summary has them; and it says how to bring it back."""
+    rows = [*albums("Jazz", [1970] * 9, artist="The Prolific"), *albums("Jazz", [1970] * 9)]
+    summary = run_balance(tmp_path, rows, "5", per_artist=2)
+    left_out = reserve(tmp_path)
+    assert Counter(left_out.values()) == {
+        f"balance: {reason}": count for reason, count in summary.dropped.items()
+    }
+    assert left_out.keys() | ids(tmp_path / TSV) == {row["album_id"] for row in rows}
+    assert summary.notes == [
+        f"what is left out is in {RESERVE}: `equigen balance --undo` brings it back"
+    ]
+
+
+def test_a_higher_number_takes_back_what_the_lower_one_left_out(tmp_path: Path) -> None:
+    """What is kept for it is what it would have kept at once."""
+    rows = catalogue(200)
+    run_balance(tmp_path / "once", rows, "30")
+    run_balance(tmp_path, rows, "9")
+    kept = ids(tmp_path / TSV)
+    summary = balanced(tmp_path, 30)
+    assert kept < ids(tmp_path / TSV) == ids(tmp_path / "once" / TSV)
+    assert summary.facts["taken_back"] == 90 - 27
+    assert summary.rows_in == 200 == summary.rows_out + sum(summary.dropped.values())
+    assert len(reserve(tmp_path)) == 200 - 90
+    assert summary.notes[0] == f"63 of the rows come back from {RESERVE}"
+
+
+def test_undo_brings_all_back(tmp_path: Path) -> None:
+    """The dataset has its rows again, and what was kept is forgotten; a dry run only says so."""
+    rows = catalogue(100)
+    run_balance(tmp_path, rows, "9")
+    after = (tmp_path / TSV).read_bytes()
+    told = balanced(tmp_path, 0, undo=True, dry_run=True)
+    assert told.notes == [
+        f"73 rows would come back from {RESERVE}", "nothing was written: --dry-run"
+    ]  # fmt: skip
+    assert (tmp_path / TSV).read_bytes() == after
+    summary = balanced(tmp_path, 0, undo=True)
+    assert summary.rows_out == 100
+    assert summary.notes == [f"73 rows came back from {RESERVE}"]
+    assert ids(tmp_path / TSV) == {row["album_id"] for row in rows}
+    assert reserve(tmp_path) == {}
+    context = make_context(tmp_path, balance={"per_label": 9, "seed": 2})
+    balance.run(context)
+    run_balance(tmp_path / "new", rows, "9")
+    assert ids(tmp_path / TSV) != ids(tmp_path / "new" / TSV)
+    assert balanced(tmp_path, 0, undo=True).rows_out == 100
+    assert balanced(tmp_path, 0, undo=True).facts["taken_back"] == 0
+
+
+def test_what_others_left_out_stays_there(tmp_path: Path) -> None:
+    """Balance takes back its own rows alone."""
+    run_balance(tmp_path, catalogue(100), "9")
+    rows = read_rows(tmp_path / RESERVE)
+    for row in rows[::2]:
+        row["reason"] = "select: year >= 1970"
+    write_rows(tmp_path / RESERVE, *rows, columns=list(rows[0]))
+    assert balanced(tmp_path, 99).rows_out == 27 + len(rows[1::2])
+    assert len(reserve(tmp_path)) == len(rows[::2])
+    assert balanced(tmp_path, 0, undo=True).facts["taken_back"] == 0
+
+
+def test_another_file_and_a_dry_run_count_the_reserve(tmp_path: Path) -> None:
+    """They tell what would be kept of all rows, and change neither file."""
+    rows = catalogue(200)
+    run_balance(tmp_path, rows, "9")
+    before = [(tmp_path / name).read_bytes() for name in (TSV, RESERVE)]
+    assert balanced(tmp_path, 30, dry_run=True).rows_out == 90
+    context = make_context(tmp_path, balance={"per_label": 30})
+    assert balance.run(context, output=tmp_path / "more.tsv").rows_out == 90
+    assert [(tmp_path / name).read_bytes() for name in (TSV, RESERVE)] == before
+    run_balance(tmp_path / "once", rows, "30")
+    assert ids(tmp_path / "more.tsv") == ids(tmp_path / "once" / TSV)
+
+
+def test_a_tsv_that_was_put_back_from_a_copy_counts_its_rows_once(tmp_path: Path) -> None:
+    """What lies in the reserve as well is taken out of it, not doubled."""
+    rows = catalogue(100)
+    run_balance(tmp_path, rows, "9")
+    kept = ids(tmp_path / TSV)
+    summary = run_balance(tmp_path, rows, "9")
+    assert (summary.rows_in, summary.rows_out) == (100, 27)
+    assert ids(tmp_path / TSV) == kept
+    assert len(read_rows(tmp_path / RESERVE)) == 73
+    for flags in ({"dry_run": True}, {"output": tmp_path / "out.tsv"}):
+        write_rows(tmp_path / TSV, *rows, columns=COLUMNS)
+        context = make_context(tmp_path, balance={"per_label": 9})
+        assert balance.run(context, **flags).rows_in == 100
+
+
+def test_fetch_knows_what_is_left_out(tmp_path: Path) -> None:
+    """Its places aren't filled anew, nothing is asked for, and no album of it is taken again."""
+    with Sandbox(make_catalogue(albums_per_label=30)) as sandbox:
+        run_fetch(tmp_path, sandbox, limit=8)
+        balanced(tmp_path, 3)
+        before, left_out = (tmp_path / TSV).read_bytes(), reserve(tmp_path)
+        sandbox.log.clear()
+        summary = run_fetch(tmp_path, sandbox, limit=8)
+        assert sandbox.log == []
+        assert (tmp_path / TSV).read_bytes() == before
+        assert summary.notes[-2] == (
+            f"{len(left_out):,} albums that were left out, in {RESERVE}, keep their places"
+        )
+        (tmp_path / LEDGER).unlink()  # so that the reserve alone knows them
+        more = run_fetch(tmp_path, sandbox, limit=12)
+    assert more.rows_out == 4 * 5
+    assert not ids(tmp_path / TSV) & left_out.keys()
+
+
+def test_rows_that_come_back_bring_their_covers_and_sets(tmp_path: Path) -> None:
+    """Without a request: the files were set aside, and the ledger remembers their sets."""
+    with small_catalogue() as sandbox:
+        whole = make_whole(tmp_path, sandbox)
+        dealt, covers = sets_of(tmp_path), len(list((tmp_path / IMAGES).rglob("*.jpg")))
+        context = make_context(tmp_path, base_url=sandbox.base_url)
+        balanced(tmp_path, 2)
+        download.run(context)
+        split.run(context)
+        assert sets_of(tmp_path).keys() <= ids(tmp_path / TSV)
+        assert len(list((tmp_path / IMAGES).rglob("*.jpg"))) < covers
+        balanced(tmp_path, 0, undo=True)
+        download.run(context)
+        split.run(context)
+        assert whole.sandbox.log == []
+    assert sets_of(tmp_path) == dealt
+    assert len(list((tmp_path / IMAGES).rglob("*.jpg"))) == covers
+
+
+def test_undo_works_in_place(tmp_path: Path) -> None:
+    """With another file it is refused; it needs no number."""
+    write_rows(tmp_path / TSV, *catalogue(5))
+    with pytest.raises(UsageError, match="--undo works in place: leave out --output"):
+        balance.run(make_context(tmp_path), undo=True, output=tmp_path / "x.tsv")
+    assert balanced(tmp_path, 0, undo=True).rows_out == 5
+
+
+def test_the_dataset_is_no_output(tmp_path: Path) -> None:
+    """Neither is its reserve."""
+    run_balance(tmp_path, catalogue(50), "5")
+    with pytest.raises(UsageError, match="the dataset itself"):
+        balance.run(make_context(tmp_path, balance=FIVE), output=tmp_path / RESERVE)
+
+
 @pytest.mark.parametrize(
-    "number", ["0", "-3", "all", "1.5", "MIN", "", " 5", "1_000", "²", "٣", "9" * 5000]
+    "number", ["-3", "all", "1.5", "MIN", "", " 5", "1_000", "²", "٣", "9" * 5000]
 )
 def test_a_number_that_is_none_is_refused(tmp_path: Path, number: str) -> None:
     """One line that says what was expected."""
-    with pytest.raises(UsageError, match="expected a whole number from 1 on"):
-        run_balance(tmp_path, catalogue(5), number)
-    assert len(read_rows(tmp_path / TSV)) == 5
+    tsv = write_rows(tmp_path / TSV, *catalogue(5))
+    before = tsv.read_bytes()
+    with pytest.raises(
+        ConfigError, match=r"per_label.*expected a whole number such as 500, or min"
+    ):
+        equigen_run("balance", directory=tmp_path, per_label=number)
+    assert tsv.read_bytes() == before
 
 
 def test_an_output_that_can_not_be_is_refused(tmp_path: Path) -> None:
@@ -282,7 +456,7 @@ def test_an_output_that_can_not_be_is_refused(tmp_path: Path) -> None:
     os.link(tmp_path / TSV, tmp_path / "hard.tsv")
     for name in (TSV, "link.tsv", "hard.tsv", f"../{tmp_path.name}/{TSV}"):
         with pytest.raises(UsageError, match="the dataset itself"):
-            balance.run(make_context(tmp_path), per_label="5", output=tmp_path / name)
+            balance.run(make_context(tmp_path, balance=FIVE), output=tmp_path / name)
     with pytest.raises(UsageError, match=r"ends in \.tsv"):
         run_balance(tmp_path, catalogue(5), "5", output=tmp_path / "x.csv")
     with pytest.raises(UsageError, match="leave out --output"):
@@ -303,7 +477,7 @@ def test_a_broken_dataset_stays_as_it_is(tmp_path: Path, body: bytes | None) -> 
     (tmp_path / TSV).write_bytes(body)
     for output in (None, tmp_path / "balanced.tsv"):
         with pytest.raises(InputError, match=TSV):
-            balance.run(make_context(tmp_path), per_label="5", output=output)
+            balance.run(make_context(tmp_path, balance=FIVE), output=output)
     assert (tmp_path / TSV).read_bytes() == body
     assert {file.name for file in tmp_path.iterdir()} <= {TSV, ".equigen.lock"}
 
@@ -311,7 +485,7 @@ def test_a_broken_dataset_stays_as_it_is(tmp_path: Path, body: bytes | None) -> 
 def test_without_a_dataset_there_is_nothing_to_balance(tmp_path: Path) -> None:
     """It says what makes one, and leaves nothing in the wrong folder."""
     with pytest.raises(MissingInputError, match="equigen fetch"):
-        balance.run(make_context(tmp_path / "none"), per_label="5")
+        balance.run(make_context(tmp_path / "none", balance=FIVE))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -333,4 +507,4 @@ def test_the_command_line_takes_its_flags(tmp_path: Path) -> None:
     assert told["rows_in"] == told["rows_out"] + sum(told["dropped"].values()) == 100
     done = equigen("balance", cwd=tmp_path)
     assert done.returncode == 2
-    assert "Missing option '--per-label'" in done.stderr
+    assert "--per-label is missing: expected --per-label N or --per-label min" in done.stderr

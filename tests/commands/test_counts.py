@@ -123,6 +123,7 @@ def test_one_field_is_counted_against_another(tmp_path: Path) -> None:
             "decade": {"1960s": 2, "1970s": 2, "unknown": 2},
         },
         "total": 6,
+        "evenness": {"labels": 3, "least": 1, "most": 3, "ratio": 3.0},
     }
     turned = counts.run(make_context(tmp_path), by=[By.DECADE, By.LABEL])
     assert turned.facts["totals"] == summary.facts["totals"]

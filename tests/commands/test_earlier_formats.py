@@ -162,8 +162,8 @@ def test_what_balance_kept_is_remembered(tmp_path: Path, host: ScriptedServer) -
     """Albums without an id were known otherwise before format 6; those that were kept stay."""
     rows = rows_at(host.url)[:30]
     write(tmp_path, rows)
-    context = make_context(tmp_path)
-    balance.run(context, per_label="4")
+    context = make_context(tmp_path, balance={"per_label": 4})
+    balance.run(context)
     kept = (tmp_path / TSV).read_text()
     make_format_5(tmp_path)
     with closing(sqlite3.connect(tmp_path / LEDGER_NAME)) as db, db:
@@ -174,7 +174,7 @@ def test_what_balance_kept_is_remembered(tmp_path: Path, host: ScriptedServer) -
         ]
         db.executemany("INSERT INTO balanced VALUES (?)", [(each,) for each in mementos])
     write(tmp_path, [*rows, *rows_at(host.url)[30:40]])
-    balance.run(context, per_label="4")
+    balance.run(context)
     assert (tmp_path / TSV).read_text() == kept
 
 

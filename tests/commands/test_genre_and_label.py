@@ -75,7 +75,7 @@ def test_counts_and_balance_are_of_labels(made: Path) -> None:
     assert counts.run(context).facts["counts"] == {"World": 4, "Jazz": 1}
     by_cell = counts.run(context, by=[By.GENRE]).facts["counts"]
     assert by_cell == {SALSA: 2, BOLERO: 2, "Jazz": 1}
-    told = balance.run(context, per_label="min", dry_run=True)
+    told = balance.run(make_context(made, balance={"per_label": "min"}), dry_run=True)
     assert told.facts["per_label"] == 1
     assert list(told.facts["labels"]) == ["Jazz", "World"]  # type: ignore[call-overload]
     assert told.dropped == {"beyond 1 of the label": 3}

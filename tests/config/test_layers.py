@@ -619,6 +619,8 @@ def test_no_place_has_a_name_of_equigens_own(load_from: Load, key: str, name: st
         ('split = "equigen_album_images_set_aside"', "split", "dataset.images"),
         ('images = "a"\nsplit = "a_256/b"', "images", "dataset.split"),
         ('tsv = "equigen_album_images_original_set_aside"', "tsv", "dataset.images"),
+        ('split = "equigen_dataset_reserve.tsv/x"', "split", "dataset.tsv"),
+        ('tsv = "a"\nimages = "a_reserve.tsv"', "tsv", "dataset.images"),
     ],
 )
 def test_places_are_apart(load_from: Load, toml: str, key: str, other: str) -> None:

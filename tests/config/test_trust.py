@@ -163,6 +163,7 @@ def test_a_list_that_cannot_be_read_trusts_nobody(
 PLACES = {
     "data": ("status", "clean", "download", "split", "fetch"),
     "data/equigen_dataset.tsv": ("status", "clean", "dedupe"),
+    "data/equigen_dataset_reserve.tsv": ("balance", "fetch"),
     "data/equigen_album_images": ("download", "split", "counts"),
     "data/equigen_album_images_set_aside": ("download",),
     "data/equigen_album_images_64": ("download",),

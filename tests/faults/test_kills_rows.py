@@ -13,7 +13,7 @@ from kills import TSV, Case, check_ledger, check_tsv, copy_over, kill_often
 from support import make_context, read_rows, write_rows
 from wholes import LABELS, LEDGER, LIMITS, small_catalogue
 
-from equigen.commands import download, fetch
+from equigen.commands import balance, download, fetch
 from equigen.dataset.tsv import reading_tsv
 
 FLAGS = [flag for label in LABELS for flag in ("--label", label)]
@@ -109,6 +109,50 @@ def test_a_stage_of_rows_killed_at_any_moment(
 
     case = Case(folder, (stage,), restore, check, compare)
     kill_often(forks, case, kills=kills, seed=seed, number=number)
+
+
+@pytest.mark.long_after(1)
+@pytest.mark.parametrize("flags", [("--per-label", "900"), ("--undo",)], ids=["raise", "undo"])
+@pytest.mark.parametrize(
+    ("number", "kills", "seed"), [*((signal.SIGKILL, 25, part) for part in range(2)), STOP]
+)
+def test_balance_killed_at_any_moment(
+    tmp_path: Path, forks: Forks, flags: tuple[str, ...], number: int, kills: int, seed: int
+) -> None:
+    """100 kills: each row is in the TSV or in the reserve, and the next run ends as one alone."""
+    folder, kept = tmp_path / "data", tmp_path / "kept"
+    write_rows(kept / TSV, *marked_rows(3000))
+    balance.run(make_context(kept, balance={"per_label": 1000}))
+    whole = files_of_rows(kept)
+    more = [{"artist": "New", "album": f"{at}", "genre": "Folk"} for at in range(2000)]
+    write_rows(kept / TSV, *read_rows(kept / TSV), *more)  # of which some are left out
+    before, known = files_of_rows(kept), list[list[Counter[str]]]()
+    assert sum(whole, Counter()).total() == 3000
+
+    def restore() -> None:
+        copy_over(kept, folder)
+
+    def check() -> None:
+        check_ledger(folder)
+        tsv, reserve = files_of_rows(folder)
+        assert (tsv | reserve).keys() == (before[0] | before[1]).keys()
+
+    def compare() -> None:
+        known.append(files_of_rows(folder))
+        assert known[-1] == known[0] != before
+        assert sum(known[0], Counter()) == sum(before, Counter())
+
+    case = Case(folder, ("balance", *flags), restore, check, compare)
+    kill_often(forks, case, kills=kills, seed=seed, number=number)
+
+
+def files_of_rows(folder: Path) -> list[Counter[str]]:
+    """Return the albums of the TSV and of its reserve."""
+    names = (TSV, TSV.replace(".tsv", "_reserve.tsv"))
+    return [
+        Counter(f"{row['artist']} {row['album']}" for row in read_rows(folder / name))
+        for name in names
+    ]
 
 
 @pytest.mark.long

@@ -135,7 +135,7 @@ def test_cells_that_look_like_formulas_stay(tmp_path: Path) -> None:
         assert run_download(tmp_path).rows_out == len(FORMULAS)
         run_split(tmp_path)
         report.run(context)
-        balance.run(context, per_label="999")
+        balance.run(make_context(tmp_path, balance={"per_label": 999}))
     with tsv.open(encoding="utf-8", newline="") as file:
         read = list(csv.reader(file, delimiter="\t", strict=True))
     # White space at the ends of artists is what `clean` is there for.

@@ -70,7 +70,7 @@ RUNS: dict[str, Callable[[Path], object]] = {
     "report": lambda folder: report.run(make_context(folder)),
     "clean": lambda folder: clean.run(make_context(folder)),
     "dedupe": lambda folder: dedupe.run(make_context(folder)),
-    "balance": lambda folder: balance.run(make_context(folder), per_label="min"),
+    "balance": lambda folder: balance.run(make_context(folder, balance={"per_label": "min"})),
     "download": run_download,
     "split": run_split,
     "repair": lambda folder: repair.run(make_context(folder)),
