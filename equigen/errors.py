@@ -64,6 +64,11 @@ def without_controls(text: str) -> str:
     return _CONTROLS.sub("\ufffd", text)
 
 
+def shortened(text: str, most: int) -> str:
+    """Return a text, cut to `most` characters where it is longer."""
+    return text if len(text) <= most else f"{text[: most - 1]}\u2026"
+
+
 class UsageError(EquigenError):
     """A flag, or a combination of flags, that makes no sense."""
 

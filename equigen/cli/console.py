@@ -9,10 +9,11 @@ from typing import Any
 from tqdm import tqdm
 
 from equigen.dataset.context import Bar
-from equigen.errors import without_controls
+from equigen.errors import shortened, without_controls
 from equigen.summary import Summary, Table, as_iso, left_by_unit, resumption, what_is_left
 
 _GAP = "  "
+_MOST_CELL_CHARS = 200
 
 
 class _TqdmBar:
@@ -164,4 +165,6 @@ def _folded(widths: Sequence[int], width: int) -> list[list[int]]:
 
 
 def _cell(value: str | int) -> str:
-    return f"{value:,}" if isinstance(value, int) else without_controls(value).replace("\n", " ")
+    if isinstance(value, int):
+        return f"{value:,}"
+    return shortened(without_controls(value).replace("\n", " "), _MOST_CELL_CHARS)

@@ -35,7 +35,7 @@ from equigen.config.trust import (
     links_at_risk,
     settings_at_risk,
 )
-from equigen.errors import ConfigError, MissingInputError
+from equigen.errors import ConfigError, MissingInputError, shortened
 from equigen.http.addresses import host_name, shown_in_part
 from equigen.schema import safe_text
 from equigen.storage.os_errors import why_not_utf8
@@ -47,6 +47,7 @@ _PATTERNS: Mapping[str, str] = {
     SHA256_PATTERN: "a SHA-256: 64 hexadecimal digits",
 }
 DOTENV_NAME = ".env"
+_MOST_KEY_CHARS, _MOST_TROUBLE_CHARS = 100, 600
 # The usual forms of TOML lines; `_line_of` finds no others.
 _PART = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[\w-]+)"""
 _LINE = re.compile(rf"\s*(\[*)\s*({_PART}(?:\s*\.\s*{_PART})*)\s*[\]=]")
@@ -281,8 +282,9 @@ class _Layers:
         else:
             trouble = f"expected {expectation(first)}, got {_given(first)}"
         more = f" ({len(errors) - 1} more wrong settings)" if len(errors) > 1 else ""
-        place = self._place(keys)
-        return safe_text(f"{place}: {'.'.join(keys)}: {trouble}.{more} Mend it and run again.")
+        place, key = self._place(keys), shortened(".".join(keys), _MOST_KEY_CHARS)
+        trouble = shortened(trouble, _MOST_TROUBLE_CHARS)
+        return safe_text(f"{place}: {key}: {trouble}.{more} Mend it and run again.")
 
     def refuse_unknown_variables(self) -> None:
         """Refuse a variable with our prefix that names no table."""

@@ -25,6 +25,7 @@ from equigen.errors import (
     HttpStatusError,
     RefusedAddressError,
     TooLargeError,
+    shortened,
 )
 from equigen.http.addresses import Censor, is_plain, origin, secrets_of, shown
 from equigen.http.limits import (
@@ -217,7 +218,7 @@ class Client(AbstractContextManager["Client"]):
         """Return a host's text for a message: redacted, on one line, printable and short."""
         clean = self._censor.clean(text)  # before the cut, which could hide the end of a secret
         words = " ".join("".join(char if char.isprintable() else " " for char in clean).split())
-        return words if len(words) <= _QUOTED_CHARS else f"{words[: _QUOTED_CHARS - 1]}\u2026"
+        return shortened(words, _QUOTED_CHARS)
 
     def tries(self) -> int:
         """Return how many tries the last `get` or `stream` of this thread took."""

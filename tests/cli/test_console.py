@@ -133,3 +133,13 @@ def test_what_is_only_put_off_is_not_dropped() -> None:
         "download: 3 put off:",
         "  3  HTTP 503",
     ]
+
+
+def test_a_cell_of_a_table_is_short() -> None:
+    """What strangers write, such as the name of a host, makes no table as wide as a book."""
+    table = Table(("host", "left"), (("quota of " + "x" * 5_000, 3), ("\x1b[31m\u202ey", 4)))
+    shown = aligned(table)
+    assert max(map(len, shown.splitlines())) < 250
+    assert "\u2026" in shown
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown

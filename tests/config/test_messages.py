@@ -195,3 +195,21 @@ def test_each_number_has_a_least_and_a_most() -> None:
 def test_a_number_that_is_too_large_is_told_its_bound(tmp_path: Path, toml: str, said: str) -> None:
     """In one line, with its place."""
     assert said in said_of(tmp_path, toml)
+
+
+@pytest.mark.parametrize(
+    "toml",
+    [
+        "[{}]\na = 1", "[fetch]\n{} = 1", "[fetch]\nlabels = [{}]", "[download.hosts.{}]\nx = 1",
+        "[discogs]\nentity = {}", "[discogs]\nbase_url = {}", "[http]\ntries = {}",
+        "[download]\nplaceholders = [{}]",
+        "[[fetch.label]]\nname = {0}\nstyle = 'x'\n[[fetch.label]]\nname = {0}\nstyle = 'x'",
+    ],
+)  # fmt: skip
+def test_what_strangers_write_is_quoted_in_short(tmp_path: Path, toml: str) -> None:
+    """Without control characters, and with the place in front and what to do at the end."""
+    said = said_of(tmp_path, toml.format('"\\u001b[31m\\u202e' + "x" * 5_000 + '"'))
+    assert len(said) < 1_200
+    assert said.isprintable()
+    assert "config.toml" in said
+    assert said.endswith("Mend it and run again.")
