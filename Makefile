@@ -12,7 +12,7 @@ WORKERS ?= 3
 DEMO_READY := $(VENV)/.demo-ready
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all bench-download bench-pairs bench-split bench-dumps bench-table bench-dumps-whole soak fuzz format clean
+.PHONY: demo test test-all bench-download bench-pairs bench-split bench-dumps bench-table bench-choosing bench-dumps-whole soak fuzz format clean
 
 demo: $(DEMO_READY)
 	$(BIN)/equigen demo
@@ -50,6 +50,10 @@ bench-dumps: $(READY)
 # With duckdb in .bench/duckdb (pip install --target) also against it; a quarter of an hour.
 bench-table: $(READY)
 	$(BIN)/python benchmarks/table.py
+
+# About five minutes.
+bench-choosing: $(READY)
+	$(BIN)/python benchmarks/choosing.py
 
 # Makes dumps of full size first: a quarter of an hour, and 20 GB of disk for a moment.
 bench-dumps-whole: $(READY)

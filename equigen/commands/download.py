@@ -4,6 +4,8 @@ A cover is there when its bytes are known to decode, not when a file exists. Goe
 stopped. Covers that a host doesn't have, or that are no good pictures, are asked for again after a
 day, a week, then each month, or now with --retry-failed. Addresses that expired are asked for anew
 where their source can be asked; a host that refuses one cover after another rests for hours.
+A try with --limit N fetches a sample that is even over labels and drawn by balance.seed: the same
+one in the next run, and a larger N adds to it.
 Where covers of several artists have the same bytes, such as a host's "no picture", the last lines
 say so: refuse these bytes or keep them.
 
@@ -25,7 +27,9 @@ from typing import Annotated, Final
 
 import typer
 
+from equigen.dataset.balancing import even_sample
 from equigen.dataset.context import Context
+from equigen.dataset.covers import dataset_covers
 from equigen.dataset.dataset import Dataset, Need
 from equigen.downloading.manifest import check_manifest, write_manifest
 from equigen.downloading.pipeline import Download, host_policies
@@ -55,6 +59,9 @@ SETTINGS: Final = (
     "download.keep_sha256",
 )
 
+_DRY_RUN = "--dry-run fetches and writes nothing: leave out --limit and --export."
+_FILE_ORDER = "--file-order tells which covers --limit fetches: give both, or neither."
+_REASON = "--reason narrows --retry-failed: give both, or neither."
 _TO_FETCH = "to be fetched"
 _TO_COPY = "to be copied from another row"
 
@@ -65,9 +72,15 @@ def run(  # noqa: PLR0913  (each is a flag)
     limit: Annotated[
         int,
         typer.Option(
-            min=-1, metavar="N", help="Fetch so many covers at most, for a try; -1 for all."
+            min=-1, metavar="N", help="Fetch so many, evenly from all labels; -1 for all."
         ),
     ] = -1,
+    file_order: Annotated[
+        bool,
+        typer.Option(
+            "--file-order", help="With --limit: so many more in this run, in the file's order."
+        ),
+    ] = False,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Ask again now for covers that failed for good.")
     ] = False,
@@ -101,12 +114,9 @@ def run(  # noqa: PLR0913  (each is a flag)
         EquigenError: as `Dataset.writing` has it.
 
     """
-    if dry_run and (export or limit >= 0):
-        msg = "--dry-run fetches and writes nothing: leave out --limit and --export."
-        raise UsageError(msg)
-    if reason and not retry_failed:
-        msg = "--reason narrows --retry-failed: give both, or neither."
-        raise UsageError(msg)
+    _require_sense(dry_run and (export or limit >= 0), _DRY_RUN)
+    _require_sense(file_order and limit < 0, _FILE_ORDER)
+    _require_sense(reason and not retry_failed, _REASON)
     if export:
         check_manifest(export, context.own_files)
     retry = frozenset(reason or ()) if retry_failed else None
@@ -126,10 +136,13 @@ def run(  # noqa: PLR0913  (each is a flag)
             ledger.remember(SETTLED_COVERS, json.dumps(settled))
             store.refuse(frozenset(each for each in settled if settled[each]))
         worklist = Worklist(context, ledger, store, queues, retry, verify, check_changed, dry_run)
+        if limit >= 0 and not file_order:
+            seed = context.settings.balance.seed
+            worklist.sample = even_sample(dataset_covers(context), limit, seed=seed)
         if dry_run:
             return _forecast(context, ledger, worklist)
         work = Download(worklist)
-        work.carry_out(limit)
+        work.carry_out(limit if file_order else -1)
         worklist.put_away_unwanted()
         if link_identical:
             store.link_identical()
@@ -137,6 +150,11 @@ def run(  # noqa: PLR0913  (each is a flag)
             write_manifest(export, context, ledger)
             work.recorder.notes.append(f"{export}: {worklist.rows:,} rows")
         return work.recorder.summary(find_shared_covers(context, ledger))
+
+
+def _require_sense(is_wrong: object, msg: str) -> None:
+    if is_wrong:
+        raise UsageError(msg)
 
 
 def _forecast(context: Context, ledger: Ledger, worklist: Worklist) -> Summary:

@@ -2,15 +2,19 @@
 
 import hashlib
 import heapq
-from collections import Counter
-from collections.abc import Container, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterable, Iterator, Sequence
 from enum import StrEnum
+from itertools import islice
 from typing import NamedTuple
 
+from equigen.dataset.covers import WantedCover
 from equigen.identity.artists import clean_artist
+from equigen.identity.pictures import has_no_cover
 from equigen.schema import by_age
 
 _LOT_BYTES = 12
+_LEAST_PRUNED = 10_000
 _NONE: Container[int] = ()
 
 
@@ -132,3 +136,36 @@ class _Bound:
             if self.allows(albums[at]):
                 self.take(albums[at])
                 yield at
+
+
+def even_sample(rows: Iterable[WantedCover], count: int, *, seed: int) -> set[str]:
+    """Draw the keys of so many pictures, evenly from the labels of their rows.
+
+    The labels take turns, in an order that the seed draws; each gives the album with its lowest
+    lot. So the same rows give the same sample, and a larger one contains it.
+    """
+    lots: defaultdict[str, list[tuple[bytes, str]]] = defaultdict(list)
+    most = _LEAST_PRUNED + 2 * count
+    for row in rows:
+        if not has_no_cover(row.url):
+            given = lots[row.label]
+            given.append((_digest(f"{seed}\0{row.album}"), row.picture))
+            if len(given) > most:  # of a million rows, a label holds no more than it can give
+                lots[row.label] = _lowest(given, count)
+    turns = [
+        (turn, _digest(f"{seed}\0{label}"), picture)
+        for label, given in lots.items()
+        for turn, (_, picture) in enumerate(_lowest(given, count))
+    ]
+    pictures = dict.fromkeys(picture for *_, picture in sorted(turns))
+    return set(islice(pictures, count))
+
+
+def _lowest(lots: Iterable[tuple[bytes, str]], count: int) -> list[tuple[bytes, str]]:
+    """Return the lowest lots of so many different pictures, in order."""
+    lowest: dict[str, bytes] = {}
+    for lot, picture in sorted(lots):
+        lowest.setdefault(picture, lot)
+        if len(lowest) == count:
+            break
+    return [(lot, picture) for picture, lot in lowest.items()]

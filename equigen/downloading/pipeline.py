@@ -12,7 +12,7 @@ from equigen.dataset.context import Bar, Context
 from equigen.downloading.circuit_breaker import RENEWALS, CircuitBreaker
 from equigen.downloading.engines.processes import ProcessExecutor, share_out, usable_cores
 from equigen.downloading.jobs import ASK, ExecutorSettings, Inbox, JobResult
-from equigen.downloading.plan import Worklist
+from equigen.downloading.plan import BEYOND_LIMIT, Worklist
 from equigen.downloading.results import ResultRecorder
 from equigen.downloading.scheduler import Scheduler
 from equigen.downloading.url_refresh import UrlRefresher, write_renewed
@@ -184,7 +184,7 @@ class Download:
             elif self._scheduler.is_resting(host_of(url)) or self._scheduler.most:
                 self.worklist.end(url, "waiting: the host rests", is_for_now=True)
             else:
-                self.worklist.end(url, "waiting: beyond --limit")
+                self.worklist.end(url, BEYOND_LIMIT)
 
         for url in self.recorder.moved:
             leave(url)

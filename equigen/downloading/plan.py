@@ -31,6 +31,8 @@ _BATCH_ROWS = 1000
 # Size of a file that is unknown, or was made otherwise.
 _NO_SIZE = -1
 _HASHING_THREADS = 4
+# Why a row has no cover where a run was to fetch so many at most.
+BEYOND_LIMIT = "waiting: beyond --limit"
 
 
 @dataclass(slots=True)
@@ -40,7 +42,8 @@ class Worklist:
     Call `scan` to its end, then `settle_renamed`; after all jobs are done, `settle_repeated`.
     `good` and `endings` (by host and reason) then account for every one of `rows`; `later` are left
     for another run. `rendering` is how this run makes covers, as the ledger has it. `retry` are the
-    reasons of failures to ask again for now, none for all of them.
+    reasons of failures to ask again for now, none for all of them. Of the pictures that lack, only
+    those in a `sample` are fetched, by their keys.
     """
 
     context: Context
@@ -51,6 +54,7 @@ class Worklist:
     verify: bool = False
     check_changed: bool = False
     dry_run: bool = False
+    sample: set[str] | None = None
     rows: int = 0
     good: int = 0
     later: int = 0
@@ -146,7 +150,10 @@ class Worklist:
         write_renewed(self.context, self.ledger)
         self._is_new = False
         self._seen.clear()
-        self._sort([row for at, row in enumerate(dataset_covers(self.context)) if at in places])
+        rows = [row for at, row in enumerate(dataset_covers(self.context)) if at in places]
+        if self.sample is not None:  # they were in it by the addresses that they had
+            self.sample.update(row.picture for row in rows)
+        self._sort(rows)
         self.settle_renamed()
 
     def end(self, url: str, reason: str, *, is_for_now: bool = False) -> None:
@@ -211,6 +218,9 @@ class Worklist:
         return None
 
     def _fetch(self, row: WantedCover, cover: Cover | None, *, has_file: bool) -> None:
+        if not self._is_sampled(row):
+            self.end(row.url, BEYOND_LIMIT)
+            return
         if not self._is_first_of_its_picture(row):
             self._repeated.append(row)
             return
@@ -224,6 +234,9 @@ class Worklist:
             elif not original:
                 self.store.put_away_unfit(row.path, cover.size_bytes)
         self._add(job, tried_before=cover is not None and cover.status != OK)
+
+    def _is_sampled(self, row: WantedCover) -> bool:
+        return self.sample is None or row.picture in self.sample
 
     def _is_first_of_its_picture(self, row: WantedCover) -> bool:
         key, seen = hash(row.picture), len(self._seen)
@@ -263,7 +276,7 @@ class Worklist:
         if not (cover.etag or cover.last_modified):
             self.unverifiable += 1
             return
-        if not self._is_first_of_its_picture(row):
+        if not (self._is_sampled(row) and self._is_first_of_its_picture(row)):
             return
         job = Job(0, row.path, row.picture, row.url, host_of(row.url), ASK, sha256=cover.sha256)
         job.etag, job.last_modified = cover.etag, cover.last_modified

@@ -290,11 +290,14 @@ def test_a_limit_is_for_covers_not_for_attempts(tmp_path: Path) -> None:
         with ScriptedServer(away) as free:
             rows_of(tmp_path, *(f"{free.url}/{n}.jpg" for n in range(8)))
             hosts = {"127.0.0.2": {"per_day": 50}}
-            summary = run_download(tmp_path, flags={"limit": 5}, hosts=hosts, processes=2)
+            summary = run_download(
+                tmp_path, flags={"limit": 5, "file_order": True}, hosts=hosts, processes=2
+            )
             assert summary.rows_out == 5
             assert summary.dropped == {"waiting: beyond --limit": 3}
             hosts = {"127.0.0.2": {"per_day": 6}}
-            summary = run_download(tmp_path, flags={"limit": 3}, hosts=hosts, processes=2)
+            flags = {"limit": 3, "file_order": True}
+            summary = run_download(tmp_path, flags=flags, hosts=hosts, processes=2)
     assert summary.rows_out == 6
     assert (summary.dropped, summary.partly) == ({"waiting: the host rests": 2}, True)
 

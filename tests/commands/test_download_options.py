@@ -5,6 +5,7 @@ import hashlib
 import io
 import os
 import sqlite3
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -251,13 +252,51 @@ def test_a_try_fetches_no_more_than_its_limit(tmp_path: Path) -> None:
         assert run_download(tmp_path).rows_out == 50
 
 
+def test_a_try_is_even_over_labels_and_goes_on(tmp_path: Path) -> None:
+    """The same sample in the next run; a larger one contains it; the file's order if asked for."""
+    with ScriptedServer(Script(body=JPEG)) as server:
+        sizes = {"Jazz": 30, "Rock": 10, "Pop": 2}
+        rows = [
+            {"artist": f"{label} {n}", "album": "B", "album_index": str(n), "genre": label,
+             "year": "1999", "image_url": f"{server.url}/{label}{n}.jpg"}
+            for label, size in sizes.items() for n in range(size)
+        ]  # fmt: skip
+        write_rows(tmp_path / TSV, *rows)
+
+        def labels() -> Counter[str]:
+            return Counter(path.partition("/")[0] for path in files_of(tmp_path))
+
+        assert run_download(tmp_path, flags={"limit": 12}).rows_out == 12
+        assert labels() == {"Jazz": 5, "Rock": 5, "Pop": 2}
+        first = files_of(tmp_path).keys()
+        assert run_download(tmp_path, flags={"limit": 12}).rows_out == 12
+        assert run_download(tmp_path, flags={"limit": 5}).rows_out == 12
+        assert len(server.seen) == 12
+        assert run_download(tmp_path, flags={"limit": 16}).rows_out == 16
+        assert files_of(tmp_path).keys() > first
+        assert labels() == {"Jazz": 7, "Rock": 7, "Pop": 2}
+        flags = {"limit": 3, "file_order": True}
+        assert run_download(tmp_path, flags=flags).rows_out == 19
+        assert labels() == {"Jazz": 10, "Rock": 7, "Pop": 2}
+        with pytest.raises(UsageError, match="--file-order"):
+            run_download(tmp_path, flags={"file_order": True})
+
+
+def test_a_picture_of_the_sample_is_shown_by_all_its_rows(tmp_path: Path) -> None:
+    """It is fetched once."""
+    with ScriptedServer(Script(body=JPEG)) as server:
+        rows_of(tmp_path, *(f"{server.url}/{n % 5}.jpg" for n in range(20)))
+        assert run_download(tmp_path, flags={"limit": 2}).rows_out == 8
+        assert len(server.seen) == 2
+
+
 def test_a_dry_run_changes_nothing_and_says_how_long_it_takes(tmp_path: Path) -> None:
     """No request, no file; each host's covers and the days that its quota makes them take."""
     with ScriptedServer(Script(body=JPEG)) as server:
         urls = [f"{server.url}/{n % 40}.jpg" for n in range(45)]
         rows_of(tmp_path, *urls, "")
         hosts = {"127.0.0.1": {"per_day": 4}}
-        run_download(tmp_path, flags={"limit": 3}, hosts=hosts)
+        run_download(tmp_path, flags={"limit": 3, "file_order": True}, hosts=hosts)
         before = files_of(tmp_path)
         summary = run_download(tmp_path, flags={"dry_run": True}, hosts=hosts)
         assert len(server.seen) == 3

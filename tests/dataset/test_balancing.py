@@ -12,10 +12,12 @@ from equigen.dataset.balancing import (
     Candidate,
     Surplus,
     balanced,
+    even_sample,
     in_order,
     lot_of,
     memento_of,
 )
+from equigen.dataset.covers import WantedCover
 from equigen.identity.albums import album_key
 from equigen.schema import UNKNOWN, by_age, decade_of
 
@@ -253,3 +255,50 @@ def test_a_decade_is_known_by_four_digits(year: str, decade: str) -> None:
 def test_decades_sort_by_age() -> None:
     """The unknown one is last."""
     assert sorted([UNKNOWN, "2010s", "1950s"], key=by_age) == ["1950s", "2010s", UNKNOWN]
+
+
+def covers(drawn: Sequence[tuple[str, int]]) -> list[WantedCover]:
+    """Return rows by their label and the number of their picture, 0 for none."""
+    return [
+        WantedCover(
+            f"{label}/{at}.jpg", f"p{number}", f"https://h.example/{number}.jpg" if number else "",
+            label, label, f"A{at}", f"T{at}", "1999", "", f"x:{at}", "",
+        )
+        for at, (label, number) in enumerate(drawn)
+    ]  # fmt: skip
+
+
+ROWS = st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, 60)), max_size=80).map(covers)
+
+
+@given(ROWS, st.integers(0, 90), st.integers(0, 90), SEEDS, st.randoms())
+def test_a_larger_sample_contains_a_smaller_one(
+    rows: list[WantedCover], one: int, other: int, seed: int, chance: random.Random
+) -> None:
+    """Whatever the order of the rows; as many pictures as are asked for, or all there are."""
+    less, more = sorted((one, other))
+    small = even_sample(rows, less, seed=seed)
+    assert len(small) == min(less, len({row.picture for row in rows if row.url}))
+    chance.shuffle(rows)
+    assert small <= even_sample(rows, more, seed=seed)
+
+
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=6), st.integers(0, 100), SEEDS)
+def test_a_sample_is_even_over_labels(sizes: list[int], count: int, seed: int) -> None:
+    """No label that has more to give is more than one below another."""
+    numbers = iter(range(1, 1000))
+    rows = covers([(label, next(numbers)) for label, n in zip("abcdef", sizes) for _ in range(n)])  # noqa: B905
+    drawn = even_sample(rows, count, seed=seed)
+    given_ = Counter(row.label for row in rows if row.picture in drawn)
+    had = Counter(row.label for row in rows)
+    largest = max(given_.values(), default=0)
+    assert all(given_[label] >= min(had[label], largest - 1) for label in had)
+
+
+def test_a_sample_is_drawn_by_its_seed_and_holds_few_of_many() -> None:
+    """Of a label with a hundred thousand rows, too, where most of them are forgotten meanwhile."""
+    rows = covers([("abc"[at % 3], at + 1) for at in range(100_000)])
+    assert even_sample(rows, 30, seed=1) != even_sample(rows, 30, seed=2)
+    sample = even_sample(rows, 30, seed=1)
+    assert Counter(row.label for row in rows if row.picture in sample) == dict.fromkeys("abc", 10)
+    assert sample < even_sample(reversed(rows), 3000, seed=1)
