@@ -209,7 +209,9 @@ def _command(command: Plugin) -> Any:  # noqa: ANN401  (typer has no public name
             if value not in (None, []):
                 table, _, key = path.partition(".")
                 flags.setdefault(table, {})[key] = value.split(",") if _is_tuple(path) else value
-        gc.enable()  # all modules are loaded
+        if not gc.isenabled():  # as `__main__` has it until the modules are loaded
+            gc.freeze()
+            gc.enable()
         code = carry_out(command, module, Common(**given), flags, values)
         if code == EXIT_INTERRUPTED:
             _stopped.append(command.name)

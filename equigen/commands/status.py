@@ -88,7 +88,7 @@ def run(context: Context) -> Summary:
         "resting": [rest._asdict() for rest in resting],
         "licences": dict(found.licences),
         "other_hosts": hosts,
-        "shared_covers": [asdict(each) for each in found.shared],
+        "shared_covers": [each._asdict() for each in found.shared],
         "evenness": evenness(found.labels),
         "next": next_step,
     }

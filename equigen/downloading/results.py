@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from math import ceil
@@ -91,7 +91,7 @@ class ResultRecorder:
                 "renewed": self._renewed,
                 "left_for_later": worklist.later,
                 "failures": failures,
-                "shared_covers": [asdict(each) for each in shared],
+                "shared_covers": [each._asdict() for each in shared],
                 "images": str(worklist.context.images),
             },
             table=Table(("host", "reason", "covers", "for example"), tuple(rows)) if rows else None,

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from equigen.config.settings import DownloadSettings
@@ -43,7 +42,7 @@ def find_shared_covers(context: Context, ledger: Ledger) -> list[SharedCover]:
     mark = f"{stamp_of(context.tsv)} {ledger.value(COVERS_CHANGED)} {sorted(settled.items())}"
     if ledger.value(SHARED_IN) != mark:
         shared = _find_shared(context, ledger, settled)
-        ledger.remember(SHARED_COVERS, json.dumps([asdict(each) for each in shared]))
+        ledger.remember(SHARED_COVERS, json.dumps([each._asdict() for each in shared]))
         ledger.remember(SHARED_IN, mark)
     return noted_shared_covers(ledger)
 

@@ -101,8 +101,7 @@ class TsvFacts:
     groups: list[CoverGroup]
 
 
-@dataclass(frozen=True, slots=True)
-class SharedCover:
+class SharedCover(NamedTuple):
     """Bytes that the covers of several artists have, with the path of one of these."""
 
     sha256: str
