@@ -40,6 +40,7 @@ from equigen.dataset.dataset import Dataset, Need
 from equigen.dataset.reserve import (
     REASON,
     leave_out,
+    left_out_by,
     map_reserve,
     mend,
     places_in_both,
@@ -95,7 +96,7 @@ def run(
             mend(context, dataset.ledger)
             twice.clear()
         if undo:
-            return _undo(dataset, twice, dry_run=dry_run)
+            return _undo(dataset, dry_run=dry_run)
         with dataset.reading_ledger() as ledger:
             before = ledger.balanced() if ledger and not output else frozenset[bytes]()
         rows = _read(context, before, twice)
@@ -257,16 +258,11 @@ def _write_to(output: Path, context: Context, plan: _Plan) -> None:
     write_without(context.tsv, plan.left_out, output=output, more=more)
 
 
-def _undo(dataset: Dataset, twice: Collection[int], *, dry_run: bool) -> Summary:
+def _undo(dataset: Dataset, *, dry_run: bool) -> Summary:
     """Take back all rows that balance left out, and forget what it kept."""
     context = dataset.context
     count = sum(map_table(context.tsv, (), len))
-    reasons = map_reserve(context, [REASON], lambda chunk: chunk.frame[REASON].to_list())
-    back = [
-        at
-        for at, reason in enumerate(chain.from_iterable(reasons))
-        if reason.startswith(_BY_BALANCE) and at not in twice
-    ]
+    back = left_out_by(context, "balance")
     if not dry_run:
         take_back(context, dataset.ledger, back)
         dataset.ledger.record_balanced(())

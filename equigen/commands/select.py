@@ -6,7 +6,7 @@ for, doesn't fulfil it.
 
 With --in-place, the albums that are left out go to the reserve, a file beside the TSV, with the
 condition as their reason; with --output, the kept rows are written there and the dataset stays as
-it is. Without both, it is said what would be kept.
+it is. Without both, it is said what would be kept. With --undo, all that it left out comes back.
 
 Examples:
   equigen select --columns
@@ -22,9 +22,9 @@ import typer
 
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset, Need
-from equigen.dataset.reserve import leave_out, mend
+from equigen.dataset.reserve import leave_out, left_out_by, mend, take_back
 from equigen.dataset.selecting import Choice, Condition, columns_of
-from equigen.dataset.table import write_without
+from equigen.dataset.table import map_table, write_without
 from equigen.errors import UsageError
 from equigen.storage.atomic import check_output
 from equigen.summary import Summary, Table
@@ -37,7 +37,7 @@ _UNFULFILLED = "condition not fulfilled"
 _UNKNOWN = "condition NULL, as a value is missing"
 
 
-def run(
+def run(  # noqa: PLR0913  (each is a flag)
     context: Context,
     *,
     where: Annotated[
@@ -52,6 +52,9 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be kept; write nothing.")
     ] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Take back all rows that select left out.")
+    ] = False,
     columns: Annotated[
         bool, typer.Option("--columns", help="List the columns that a condition can ask for.")
     ] = False,
@@ -65,6 +68,8 @@ def run(
     """
     if columns:
         return _list_columns(context)
+    if undo:
+        return _undo(context, is_alone=not (where or output or in_place), dry_run=dry_run)
     if not where or not where.strip():
         msg = (
             '--where: no condition is given; expected one such as --where "year >= 1970".'
@@ -114,6 +119,27 @@ def _summary(choice: Choice, where: str, written: Path | None, dry_run: str) -> 
         dropped={_UNFULFILLED: unfulfilled, _UNKNOWN: unknown},
         facts={"where": where, "output": str(written or ""), "dry_run": written is None},
         notes=[f"the kept rows are in {written}" if written else f"nothing was written: {why}"],
+    )
+
+
+def _undo(context: Context, *, is_alone: bool, dry_run: bool) -> Summary:
+    """Take back all rows that select left out, behind the others."""
+    if not is_alone:
+        msg = "--undo works in place, whatever the condition was: leave out all but --dry-run."
+        raise UsageError(msg)
+    with Dataset.writing(context, "select", Need.TSV | Need.KNOWN_COVERS) as dataset:
+        rows = sum(map_table(context.tsv, (), len))
+        back = left_out_by(context, "select")
+        if not dry_run:
+            take_back(context, dataset.ledger, back)
+    would = "would come" if dry_run else "came"
+    return Summary(
+        stage="select",
+        unit="rows",
+        rows_in=rows + len(back),
+        rows_out=rows + len(back),
+        facts={"undo": True, "taken_back": len(back), "dry_run": dry_run},
+        notes=[f"{len(back):,} rows {would} back from {context.reserve.name}"],
     )
 
 

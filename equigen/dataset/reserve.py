@@ -8,6 +8,7 @@ TSV, and the next stage takes them out of the reserve.
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -100,6 +101,22 @@ def take_back(context: Context, ledger: Ledger, places: Collection[int]) -> None
         rewrite_columns(context.tsv, columns)
     chunks = map_reserve(context, columns, lambda chunk: chunk)
     _move(ledger, chunks, context.reserve, context.tsv, None, sorted(places))
+
+
+def left_out_by(context: Context, stage: str) -> list[int]:
+    """Return the places of the reserve's rows that a stage left out, but for those in the TSV, too.
+
+    Raises:
+        InputError: the TSV or the reserve is broken.
+
+    """
+    twice = {*places_in_both(context)}
+    reasons = map_reserve(context, [REASON], lambda chunk: chunk.frame[REASON].to_list())
+    return [
+        at
+        for at, reason in enumerate(chain.from_iterable(reasons))
+        if reason.startswith(f"{stage}: ") and at not in twice
+    ]
 
 
 def places_in_both(context: Context) -> Sequence[int]:

@@ -164,6 +164,29 @@ def test_in_place_the_others_go_to_the_reserve(tmp_path: Path) -> None:
     assert (tmp_path / RESERVE).read_bytes() == before
 
 
+def test_what_was_left_out_comes_back(tmp_path: Path) -> None:
+    """All that select left out, and no row that is there already."""
+    tsv = dataset(tmp_path)
+    before = tsv.read_bytes()
+    run(tmp_path, "year >= 1970", in_place=True)
+    run(tmp_path, "year >= 1980", in_place=True)
+    context = make_context(tmp_path)
+    assert select.run(context, undo=True, dry_run=True).facts["taken_back"] == 4
+    assert len(read_rows(tsv)) == 2
+    summary = select.run(context, undo=True)
+    assert (summary.rows_out, summary.facts["taken_back"]) == (6, 4)
+    assert sorted(tsv.read_bytes().splitlines()) == sorted(before.splitlines())
+    assert read_rows(tmp_path / RESERVE) == []
+    run(tmp_path, "year >= 1980", in_place=True)
+    tsv.write_bytes(before)  # put back from a copy: four rows are in both files
+    run(tmp_path, "year >= 1985", in_place=True)
+    assert len(read_rows(tmp_path / RESERVE)) == 5
+    assert select.run(context, undo=True).rows_out == 6
+    for flags in ({"where": "true"}, {"in_place": True}, {"output": tmp_path / "x.tsv"}):
+        with pytest.raises(UsageError, match="--undo"):
+            select.run(context, undo=True, **flags)
+
+
 def test_a_long_condition_is_cut_where_it_is_a_reason(tmp_path: Path) -> None:
     """Else a million rows would each have it in full."""
     dataset(tmp_path)
