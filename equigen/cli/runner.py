@@ -42,7 +42,7 @@ from equigen.ledger.backup import back_up
 from equigen.logfile import LogFile, logging_to
 from equigen.output import complain, put, tell
 from equigen.plugins import Common, Plugin, find_commands, own_flags, setting_flags
-from equigen.storage.atomic import refuse_file
+from equigen.storage.atomic import refuse_file, refuse_link_out
 from equigen.storage.lock import times_locked
 from equigen.storage.os_errors import translating_stray_os_errors
 from equigen.summary import Summary
@@ -296,6 +296,9 @@ def carry_out(
     `flags` has the settings given as flags, by table; `values` has the command's own flags.
     """
     try:
+        if common.log_file:
+            folder = common.config.parent if common.config else Path()
+            refuse_link_out(common.log_file, "--log-file", [folder])
         with logging_to(common.log_file, command.name) as log:
             return _CommandLine(Execution(command, module), common, log).run(flags, values)
     except EquigenError as err:  # from the log file: nothing was begun

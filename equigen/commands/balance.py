@@ -54,7 +54,6 @@ from equigen.identity.albums import album_key
 from equigen.identity.artists import artist_ids, artists_by_credit
 from equigen.identity.pictures import picture_key
 from equigen.schema import UNKNOWN, by_age, decade_of
-from equigen.storage.atomic import check_output
 from equigen.summary import Summary, Table
 
 ORDER: Final = 55
@@ -127,7 +126,7 @@ def _check_flags(context: Context, output: Path | None, *, dry_run: bool, undo: 
         msg = f"--output {output}: expected a name that ends in .tsv."
         raise UsageError(msg)
     if output:
-        check_output(output, "--output", context.own_files)
+        context.check_output(output, "--output")
 
 
 @dataclass(slots=True)

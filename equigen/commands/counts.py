@@ -75,7 +75,7 @@ def run(
     """
     fields = _fields(by or [By.LABEL], images)
     if chart:
-        check_chart(chart, context.own_files)
+        check_chart(chart, context)
     if images:
         found, labels = Counter(_folders(images)), Counter[str]()
     else:

@@ -32,7 +32,6 @@ from equigen.dataset.tsv import write_tsv
 from equigen.errors import UsageError
 from equigen.ledger.ledger import Ledger
 from equigen.neardup.clusters import Copy, conflicts, surplus
-from equigen.storage.atomic import check_output
 from equigen.storage.os_errors import translating_read_errors
 from equigen.summary import Summary, Table
 
@@ -120,7 +119,7 @@ def _check_conflicts(path: Path, context: Context) -> None:
     if path.suffix != ".tsv":
         msg = f"--conflicts {path}: expected a name that ends in .tsv."
         raise UsageError(msg)
-    check_output(path, "--conflicts", context.own_files)
+    context.check_output(path, "--conflicts")
     with translating_read_errors(path):
         if path.exists() and not _is_conflict_list(path):
             msg = (

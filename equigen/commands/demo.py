@@ -25,6 +25,7 @@ from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset
 from equigen.errors import UsageError
 from equigen.sandbox.server import Sandbox
+from equigen.storage.atomic import open_new
 from equigen.storage.lock import LOCK_NAMES
 from equigen.storage.os_errors import translating_os_errors
 from equigen.summary import Summary
@@ -89,7 +90,8 @@ def _refuse_others(folder: Path) -> None:
 
 def _clear(folder: Path) -> None:
     with translating_os_errors(folder):
-        (folder / _MARK).write_text("Made by `equigen demo`, which may clear this folder.\n")
+        with open_new(folder / _MARK) as mark:
+            mark.write(b"Made by `equigen demo`, which may clear this folder.\n")
         for item in folder.iterdir():
             if item.name in LOCK_NAMES or item.name == _MARK:
                 continue

@@ -118,7 +118,7 @@ def run(  # noqa: PLR0913  (each is a flag)
     _require_sense(file_order and limit < 0, _FILE_ORDER)
     _require_sense(reason and not retry_failed, _REASON)
     if export:
-        check_manifest(export, context.own_files)
+        check_manifest(export, context)
     retry = frozenset(reason or ()) if retry_failed else None
     needs = Need.WHOLE_TSV | Need.KNOWN_COVERS
     if not dry_run:

@@ -18,7 +18,7 @@ from equigen.dataset.context import Context
 from equigen.errors import UsageError
 from equigen.report.gather import gather
 from equigen.report.page import page
-from equigen.storage.atomic import check_output, replacing
+from equigen.storage.atomic import replacing
 from equigen.summary import Summary
 
 ORDER: Final = 75
@@ -51,7 +51,7 @@ def run(
     if file.suffix not in {".html", ".htm"}:
         msg = f"--output {file}: expected a name that ends in .html."
         raise UsageError(msg)
-    check_output(file, "--output", context.own_files)
+    context.check_output(file, "--output", keeps_link=output is not None)
     found = gather(context, covers=covers)
     text = page(found)
     with replacing(file, keeps_link=output is not None) as opened:

@@ -38,6 +38,7 @@ from equigen.config.trust import (
 from equigen.errors import ConfigError, MissingInputError, shortened
 from equigen.http.addresses import host_name, shown_in_part
 from equigen.schema import safe_text
+from equigen.storage.below import open_regular
 from equigen.storage.os_errors import why_not_utf8
 
 CONFIG_NAME = "config.toml"
@@ -73,6 +74,7 @@ _EXPECTED = {
 _SECRETS = frozenset(("token", "key", "secret", "password", *Credentials.model_fields))
 # With or without a byte order mark, which editors on Windows write.
 _ENCODING = "utf-8-sig"
+_MOST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,11 @@ class Config:
         return self.folder / self.settings.dataset.directory.expanduser()
 
     @property
+    def tsv(self) -> Path:
+        """The TSV: one row an album."""
+        return self.directory / self.settings.dataset.tsv
+
+    @property
     def image_folders(self) -> tuple[Path, ...]:
         """The folder of each rendering of a cover: `dataset.images`, the others beside it."""
         images = self.directory / self.settings.dataset.images
@@ -112,7 +119,7 @@ class Config:
         folders, data = self.image_folders, self.settings.dataset
         asides = [folder.with_name(folder.name + SET_ASIDE) for folder in folders]
         return {
-            "dataset.tsv": [self.directory / data.tsv, self.directory / data.reserve],
+            "dataset.tsv": [self.tsv, self.directory / data.reserve],
             "dataset.images": [*folders, *asides],
             "dataset.split": [self.directory / data.split],
             "dumps.directory": [self.dumps],
@@ -142,12 +149,10 @@ def load(
     if path is not None and not path.is_file():
         msg = f"{path}: no such file. `equigen init` writes a {CONFIG_NAME} to start from."
         raise MissingInputError(msg)
-    toml = _read_toml(file) if file.is_file() else {}
     dotenv = file.parent / DOTENV_NAME
     for each in (file, dotenv):
-        if each.exists() and not (each.is_file() or each.is_dir()):
-            msg = f"{each}: not a regular file; expected one of settings. Move it away."
-            raise ConfigError(msg)
+        _refuse_no_settings(each)
+    toml = _read_toml(file) if file.is_file() else {}
     flags = {table: dict(values) for table, values in (flags or {}).items() if values}
     layers = _Layers(file=file, dotenv=dotenv, toml=toml, flags=flags)
     try:
@@ -193,6 +198,19 @@ def _at_risk(
     links = links_at_risk(judged, config.directory, places)
     found[judged] = found.get(judged, {}) | links
     return {folder: risks for folder, risks in found.items() if risks}
+
+
+def _refuse_no_settings(file: Path) -> None:
+    """Refuse what is no file, and one that has no end or is far too long."""
+    if file.exists() and not (file.is_file() or file.is_dir()):
+        msg = f"{file}: not a regular file; expected one of settings. Move it away."
+        raise ConfigError(msg)
+    if file.is_file():
+        with _reading(file, "settings"), open_regular(file) as opened:
+            size_bytes = len(opened.read(_MOST_BYTES + 1) or b"")
+        if size_bytes > _MOST_BYTES:
+            msg = f"{file}: larger than {_MOST_BYTES:,} bytes; expected settings. Move it away."
+            raise ConfigError(msg)
 
 
 def _credentials(dotenv: Path) -> Credentials:

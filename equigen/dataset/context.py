@@ -9,12 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
-from equigen.config.layers import Config
+from equigen.config.layers import CONFIG_NAME, DOTENV_NAME, Config
 from equigen.config.settings import Settings
 from equigen.errors import UsageError
 from equigen.http.rate_limit import Clock
 from equigen.ledger.backup import copies_of
 from equigen.ledger.ledger import LEDGER_NAME
+from equigen.storage.atomic import check_output
 
 # The table of sets, in the folder of the sets.
 SPLIT_TSV: Final = "split.tsv"
@@ -90,7 +91,7 @@ class Context:
     @property
     def tsv(self) -> Path:
         """The TSV: one row an album."""
-        return self.directory / self.settings.dataset.tsv
+        return self.config.tsv
 
     @property
     def reserve(self) -> Path:
@@ -121,7 +122,20 @@ class Context:
     def own_files(self) -> tuple[Path, ...]:
         """The dataset's own files but for pictures; no command may write its output over one."""
         table = self.split / SPLIT_TSV
-        return (self.tsv, self.reserve, table, self.ledger, *copies_of(self.ledger))
+        settings = (self.config.folder / name for name in (CONFIG_NAME, DOTENV_NAME))
+        return (self.tsv, self.reserve, table, self.ledger, *copies_of(self.ledger), *settings)
+
+    def check_output(self, path: Path, flag: str, *, keeps_link: bool = True) -> None:
+        """Check the path of an output file that a user names, before anything else is done.
+
+        Raises:
+            UsageError: it can't be a file, is one of the dataset's, or, if links are kept, a link
+                out of its folder.
+            StorageError: the path can't be examined.
+
+        """
+        folders = (self.directory, self.config.folder) if keeps_link else ()
+        check_output(path, flag, self.own_files, folders)
 
 
 def deadline_at(until: str, context: Context) -> Deadline:

@@ -262,7 +262,9 @@ def listed_sets(split: Path) -> Iterator[dict[str, str]]:
         StorageError: it can't be read.
 
     """
-    with reading_tsv(split / SPLIT_TSV, made_by="equigen split", required=SET_COLUMNS) as rows:
+    with reading_tsv(
+        split / SPLIT_TSV, made_by="equigen split", required=SET_COLUMNS, follows_link=False
+    ) as rows:
         places = [rows.index(column) for column in SET_COLUMNS]
         for row in rows:
             yield {name: row[at] for name, at in zip(SET_COLUMNS, places, strict=True)}

@@ -21,7 +21,7 @@ from equigen.errors import InputError, MissingInputError
 from equigen.output import tell
 from equigen.schema import COLUMNS, MAX_CELL_CHARS, REQUIRED_COLUMNS
 from equigen.storage.atomic import replacing
-from equigen.storage.below import open_regular
+from equigen.storage.below import FileBelow, open_regular
 from equigen.storage.os_errors import ESCAPED_BYTE, SAVE_AS_UTF8, bad_byte, other_encoding
 
 _MOST_NAMED_CHARS = 40
@@ -34,6 +34,7 @@ def reading_tsv(
     *,
     made_by: str = "equigen fetch",
     required: Sequence[str] = REQUIRED_COLUMNS,
+    follows_link: bool = True,
 ) -> Iterator["Tsv"]:
     """Open a TSV for reading, row by row, and check it on the way.
 
@@ -47,7 +48,8 @@ def reading_tsv(
 
     """
     try:
-        file = io.TextIOWrapper(open_regular(path), encoding="utf-8-sig", newline="")
+        opened = open_regular(path) if follows_link else FileBelow(path.parent, path.name).open()
+        file = io.TextIOWrapper(opened, encoding="utf-8-sig", newline="")
     except FileNotFoundError:
         msg = f"{path}: no such file. `{made_by}` makes it: run that first."
         raise MissingInputError(msg) from None
@@ -55,7 +57,8 @@ def reading_tsv(
         msg = f"{path}: this is a folder; expected a TSV file. Move it away, or mend the config."
         raise InputError(msg) from None
     except OSError as err:
-        advice = "Move it away" if err.errno == errno.EINVAL else "Check its permissions"
+        is_strange = err.errno in {errno.EINVAL, errno.ELOOP}
+        advice = "Move it away" if is_strange else "Check its permissions"
         msg = f"{path}: can't be read: {err.strerror}. {advice}."
         raise InputError(msg) from None
     with file:

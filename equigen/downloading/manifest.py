@@ -1,6 +1,6 @@
 """Write the manifest: one row a cover with all that is known of it, as a TSV or a Parquet file."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,7 @@ from equigen.errors import UsageError
 from equigen.identity.pictures import has_no_cover
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import MISSING, WAITING, Cover, FileOf
-from equigen.storage.atomic import check_output, in_place_of
+from equigen.storage.atomic import in_place_of
 
 COLUMNS = (
     "path", "artist", "album", "genre", "label", "year", "country", "album_id", "image_url",
@@ -25,18 +25,18 @@ _BATCH_ROWS = 10_000
 _TSV, _PARQUET = ".tsv", ".parquet"
 
 
-def check_manifest(path: Path, own: Collection[Path]) -> None:
+def check_manifest(path: Path, context: Context) -> None:
     """Make sure, before anything else is done, that a manifest can be written there.
 
     Raises:
-        UsageError: its name says neither TSV nor Parquet, it can't be a file, it is one of the
-            dataset's `own`, or Parquet can't be written here.
+        UsageError: its name says neither TSV nor Parquet, `Context.check_output`
+            refuses it, or Parquet can't be written here.
 
     """
     if path.suffix not in {_TSV, _PARQUET}:
         msg = f"--export {path}: expected a name that ends in {_TSV} or {_PARQUET}."
         raise UsageError(msg)
-    check_output(path, "--export", own)
+    context.check_output(path, "--export")
     if path.suffix == _PARQUET and not find_spec("pyarrow"):
         msg = (
             f"--export {path}: Parquet needs pyarrow, which isn't installed. Run"

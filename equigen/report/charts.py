@@ -5,7 +5,7 @@ The more, the darker a cell. Shades differ in lightness, and every number has en
 
 import math
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from equigen.dataset.context import Context
 from equigen.errors import UsageError
 from equigen.report.tables import Crosstab, HeatMap, folded, heat_map
-from equigen.storage.atomic import check_output, write_bytes
+from equigen.storage.atomic import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,18 +78,18 @@ class Colour(NamedTuple):
 _BAR_SHARE, _EMPTY = 0.6, Colour(0.96, 0.96, 0.95)
 
 
-def check_chart(path: Path, own: Collection[Path]) -> None:
+def check_chart(path: Path, context: Context) -> None:
     """Check that a chart can be drawn at a path, before anything else is done.
 
     Raises:
-        UsageError: its name says neither PNG, SVG nor PDF, it can't be a file, it is one of the
-            dataset's `own`, or matplotlib isn't installed.
+        UsageError: its name says neither PNG, SVG nor PDF, `Context.check_output`
+            refuses it, or matplotlib isn't installed.
 
     """
     if path.suffix.lower() not in _METADATA:
         msg = f"--chart {path}: expected a name that ends in {', '.join(_METADATA)}."
         raise UsageError(msg)
-    check_output(path, "--chart", own)
+    context.check_output(path, "--chart")
     try:
         import matplotlib as mpl  # noqa: F401, PLC0415  (optional, and heavy)
     except ImportError:

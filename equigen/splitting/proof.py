@@ -142,7 +142,9 @@ def _dealt_artists(context: Context) -> set[str]:
 
 
 def _listed(table: Path) -> Iterator[tuple[str, str]]:
-    with reading_tsv(table, made_by="equigen split", required=("album_id", "file")) as rows:
+    with reading_tsv(
+        table, made_by="equigen split", required=("album_id", "file"), follows_link=False
+    ) as rows:
         at_path, at_id = rows.index("file"), rows.index("album_id")
         for row in rows:
             yield row[at_path], row[at_id]

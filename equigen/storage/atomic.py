@@ -25,17 +25,39 @@ def refuse_file(folder: Path) -> None:
         raise InputError(msg)
 
 
-def check_output(path: Path, flag: str, own: Collection[Path]) -> None:
-    """Check the path of an output file that a user names, before anything else is done.
-
-    `own` are the files of the dataset, which it may not be, by whatever name.
+def refuse_link_out(path: Path, flag: str, folders: Collection[Path]) -> None:
+    """Refuse an output file that is a link in one of the folders and leads out of it.
 
     Raises:
-        UsageError: it is a folder, is below a file, or is one of `own`.
+        UsageError: it is.
+
+    """
+    real = Path(os.path.realpath(path))
+    above = (
+        {os.path.realpath(each) for each in path.absolute().parents} if path.is_symlink() else ()
+    )
+    for folder in map(os.path.realpath, folders):
+        if folder in above and not real.is_relative_to(folder):
+            msg = (
+                f"{flag} {path}: a link leads from there to {real}, out of {folder}. Nothing was"
+                " done. Remove the link, or name the place that it leads to."
+            )
+            raise UsageError(msg)
+
+
+def check_output(path: Path, flag: str, own: Collection[Path], folders: Collection[Path]) -> None:
+    """Check the path of an output file that a user names, before anything else is done.
+
+    `own` are the files of the dataset, which it may not be, by whatever name; no link in `folders`
+    may lead it out of them.
+
+    Raises:
+        UsageError: it is a folder, is below a file, is one of `own`, or such a link.
         StorageError: the path can't be examined.
 
     """
     with translating_os_errors(path):
+        refuse_link_out(path, flag, folders)
         if path.is_dir():
             msg = f"{flag} {path}: this is a folder; expected a file. Add a file's name to it."
             raise UsageError(msg)

@@ -618,6 +618,7 @@ def test_no_place_has_a_name_of_equigens_own(load_from: Load, key: str, name: st
         ('[dumps]\ndirectory = "split/train"', "directory", "dataset.split"),
         ('split = "equigen_album_images_set_aside"', "split", "dataset.images"),
         ('images = "a"\nsplit = "a_256/b"', "images", "dataset.split"),
+        ('images = "equigen_dataset_reserve.tsv"', "images", "dataset.tsv"),
         ('tsv = "equigen_album_images_original_set_aside"', "tsv", "dataset.images"),
         ('split = "equigen_dataset_reserve.tsv/x"', "split", "dataset.tsv"),
         ('tsv = "a"\nimages = "a_reserve.tsv"', "tsv", "dataset.images"),

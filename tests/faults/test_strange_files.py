@@ -13,7 +13,7 @@ from support import Script, ScriptedServer, make_context, posix_only, program_en
 from support import equigen as program
 
 import equigen
-from equigen.commands import balance, clean, counts, dedupe, repair, report, status
+from equigen.commands import balance, clean, counts, dedupe, demo, repair, report, status
 from equigen.errors import EquigenError, InputError, StorageError
 from equigen.schema import Link
 
@@ -114,6 +114,79 @@ def test_settings_that_are_no_file_are_refused_at_once(
     assert done.returncode == 2
     assert "not a regular file" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", [".env", "config.toml"])
+def test_settings_without_an_end_are_refused_at_once(tmp_path: Path, name: str) -> None:
+    """A file of the system has no size and no end; a sparse one is larger than the memory."""
+    (tmp_path / name).symlink_to("/proc/self/pagemap")
+    done = program("status", cwd=tmp_path, env=program_env())
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "larger than 1,048,576 bytes" in done.stderr
+    (tmp_path / name).unlink()
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(1 << 40)
+    assert "larger than" in program("status", cwd=tmp_path, env=program_env()).stderr
+
+
+OUTPUTS: dict[str, tuple[str, ...]] = {
+    "mine.html": ("report", "--output"),
+    "mine.svg": ("counts", "--chart"),
+    "mine.tsv": ("download", "--quiet", "--export"),
+    "log.jsonl": ("status", "--log-file"),
+}
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+@pytest.mark.parametrize("at", ["data", "."])
+def test_no_output_is_written_through_a_link_of_the_folder(
+    made: Path, tmp_path: Path, name: str, at: str
+) -> None:
+    """A file that the user names in it, and that leads out; one that stays in it is written."""
+    secret = tmp_path.parent / f"{tmp_path.name}-secret{Path(name).suffix}"
+    secret.write_text('{"mine": 1}\n')
+    (tmp_path / at / name).symlink_to(secret)
+    done = program(*OUTPUTS[name], f"{at}/{name}", cwd=tmp_path, env=program_env())
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done
+    assert f"a link leads from there to {secret}, out of" in done.stderr
+    assert secret.read_text() == '{"mine": 1}\n'
+    (tmp_path / at / name).unlink()
+    (tmp_path / at / name).symlink_to(made / f"other{secret.suffix}")
+    assert program(*OUTPUTS[name], f"{at}/{name}", cwd=tmp_path, env=program_env()).returncode == 0
+    assert (made / f"other{secret.suffix}").stat().st_size > 0
+
+
+def test_no_output_takes_the_place_of_the_settings(made: Path, tmp_path: Path) -> None:
+    """By a link of the folder."""
+    (tmp_path / ".env").write_text("DISCOGS_TOKEN=mine\n")
+    (made / "mine.html").symlink_to("../.env")
+    done = program("report", "--output", "data/mine.html", cwd=tmp_path, env=program_env())
+    assert done.returncode == 2
+    assert (tmp_path / ".env").read_text() == "DISCOGS_TOKEN=mine\n"
+
+
+def test_a_list_of_sets_that_is_a_link_is_not_read(made: Path, tmp_path: Path) -> None:
+    """Nothing of what it leads to is in the error."""
+    run_split(made)
+    (tmp_path / "secret").write_bytes(SECRET)
+    (made / "split" / "split.tsv").unlink()
+    (made / "split" / "split.tsv").symlink_to(tmp_path / "secret")
+    with pytest.raises(InputError, match="a symbolic link leads from there") as caught:
+        run_split(made, verify=True)
+    assert SECRET.decode() not in str(caught.value)
+
+
+def test_a_demo_writes_through_no_link(tmp_path: Path) -> None:
+    """Its mark in a folder of somebody else's may lead anywhere."""
+    (tmp_path / "mine").write_bytes(SECRET)
+    folder = tmp_path / "demo"
+    folder.mkdir()
+    demo._clear(folder)  # noqa: SLF001  (a whole demo takes long)
+    (mark,) = folder.iterdir()
+    mark.unlink()
+    mark.symlink_to(tmp_path / "mine")
+    demo._clear(folder)  # noqa: SLF001
+    assert (tmp_path / "mine").read_bytes() == SECRET
 
 
 @pytest.mark.parametrize("link", list(Link))

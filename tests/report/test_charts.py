@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from PIL import Image
+from support import make_context
 
 from equigen.errors import StorageError, UsageError
 from equigen.report.charts import Colour, check_chart, contrast, draw_bars, draw_heat_map
@@ -134,4 +135,4 @@ def test_a_chart_that_can_not_be_written_leaves_the_old_one(tmp_path: Path) -> N
 def test_other_types_are_refused(name: str) -> None:
     """It says which there are."""
     with pytest.raises(UsageError, match=r"\.png, \.svg, \.pdf"):
-        check_chart(Path(name), ())
+        check_chart(Path(name), make_context(Path()))
