@@ -22,6 +22,7 @@ from equigen.config.settings import Settings, defaults
 from equigen.config.trust import trust
 from equigen.dataset.context import Context
 from equigen.errors import UsageError
+from equigen.schema import safe_text
 from equigen.storage.atomic import in_place_of, open_new, replacing
 from equigen.storage.below import FileBelow
 from equigen.storage.os_errors import translating_os_errors
@@ -77,12 +78,10 @@ def run(
         secret = os.open(dotenv, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(secret, "w", encoding="utf-8") as out:
             out.write(_DOTENV)
-    notes = []
-    for name, place in at_risk.items():
-        notes.append(
-            f"{name} = {place}: it leads out of {directory}. Where that is right, run"
-            f" `equigen trust {directory}`."
-        )
+    notes = [
+        safe_text(f"{name} = {place}: it leads out. If that is right, `equigen trust` says so.")
+        for name, place in at_risk.items()
+    ]
     if not at_risk:
         trust(directory)
     return Summary(

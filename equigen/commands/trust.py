@@ -20,6 +20,7 @@ from equigen.config.layers import CONFIG_NAME, load
 from equigen.config.trust import forget, trust
 from equigen.dataset.context import Context
 from equigen.errors import MissingInputError
+from equigen.schema import safe_text
 from equigen.summary import Summary
 
 ORDER: Final = 12
@@ -58,12 +59,17 @@ def run(
             load(folder=directory).at_risk,
             load(folder=context.config.folder, flags=flags).at_risk,
         ]
-    risks = [risks for at_risk in found for at, risks in at_risk.items() if at.samefile(folder)]
+    risks = [
+        risks
+        for at_risk in found
+        for at, risks in at_risk.items()
+        if at.resolve() == folder.resolve()
+    ]
     if not risks:
         return _summary({}, [f"{folder.resolve()} has no settings or links that need trust."])
     trust(folder, *risks)
     every = {name: value for each in risks for name, value in each.items()}
-    notes = [f"trusted: {name} = {value}" for name, value in every.items()]
+    notes = [safe_text(f"trusted: {name} = {value}") for name, value in every.items()]
     return _summary(every, [*notes, "A change to them needs your trust again."])
 
 

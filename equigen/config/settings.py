@@ -39,7 +39,7 @@ from equigen.config.source_settings import (
     Folder,
     MusicBrainzSettings,
     SettingsTable,
-    without_nul,
+    name_of_file,
 )
 from equigen.http.addresses import host_name
 from equigen.http.limits import PrivateAddresses
@@ -53,7 +53,7 @@ _MOST_ALBUMS, _MOST_SIZES = 100_000_000, 20
 _MOST_SHOWN: Final = 40
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-FileName = Annotated[Name, AfterValidator(without_nul)]
+FileName = Annotated[Name, AfterValidator(name_of_file)]
 # The files that are called so in every dataset, and what may lie beside them.
 OWN_NAMES: Final = re.compile(
     r"equigen_ledger\.|\.equigen\.lock|(config\.toml|\.env|\.gitignore)[ .]*$"

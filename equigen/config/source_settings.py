@@ -25,6 +25,10 @@ MOST_PER_MINUTE = 1_000_000
 OWN_USER_AGENT = f"EquiGen/{__version__}"
 
 
+# Linux takes no longer path, and others shorter ones: https://man7.org/linux/man-pages/man2/open.2.html
+_MOST_PATH_CHARS = 4096
+
+
 def _without_slash(url: str) -> str:
     urlsplit(url)  # raises a ValueError that says what is wrong with it
     return url.rstrip("/")
@@ -93,16 +97,19 @@ class MusicBrainzSettings(SettingsTable):
     )
 
 
-def without_nul(name: str) -> str:
+def name_of_file(name: str) -> str:
     """Refuse a name that no file can have."""
     if "\0" in name:
         msg = f"expected a name without NUL characters, got {name!r}"
+        raise ValueError(msg)
+    if len(name) > _MOST_PATH_CHARS:
+        msg = f"expected a path of at most {_MOST_PATH_CHARS:,} characters, got {len(name):,}"
         raise ValueError(msg)
     return name
 
 
 def _with_known_home(folder: Path) -> Path:
-    without_nul(str(folder))
+    name_of_file(str(folder))
     try:
         folder.expanduser()
     except RuntimeError:

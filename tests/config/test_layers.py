@@ -578,6 +578,13 @@ def test_no_place_has_a_nul_in_it(load_from: Load, table: str, key: str) -> None
     assert f"line 2: {table}.{key}: expected a name without NUL characters" in message
 
 
+@pytest.mark.parametrize("key", ["directory", "tsv", "images", "split"])
+def test_no_place_is_longer_than_a_path_can_be(load_from: Load, key: str) -> None:
+    """Hundreds of thousands of folders in each other would take all memory."""
+    message = refusal(load_from, f'[dataset]\n{key} = "{"a/" * 200_000}x"')
+    assert f"line 2: dataset.{key}: expected a path of at most 4,096 characters" in message
+
+
 OWN = (
     "equigen_ledger.sqlite",
     "Equigen_Ledger.backup.sqlite",

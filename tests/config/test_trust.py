@@ -267,6 +267,17 @@ def test_a_folder_with_links_is_begun_but_not_trusted_by_that(tmp_path: Path, ru
 
 
 @posix_only
+def test_a_link_forges_no_line(tmp_path: Path, run: Run) -> None:
+    """Whatever it is called, and wherever it leads, it is shown in one line."""
+    make(tmp_path, {"config.toml": '[dataset]\nsplit = "a\\nnothing = here"\n'})
+    link(tmp_path / "data" / "a\nnothing = here", "/gone\nall is well\udcff")
+    assert len(run(tmp_path, "status").err.splitlines()) == 1
+    trusted = [line for line in run(tmp_path, "trust").out.splitlines() if "link" in line]
+    assert trusted[0].startswith("trusted: link data/a")
+    assert "all is well" in trusted[0]
+
+
+@posix_only
 @pytest.mark.parametrize(
     "target", ["data", "loop", "/proc/self/cwd", "/proc/self/root", "a/" * 2000]
 )
