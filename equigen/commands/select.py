@@ -26,7 +26,6 @@ from equigen.dataset.reserve import leave_out, left_out_by, mend, take_back
 from equigen.dataset.selecting import Choice, Condition, columns_of
 from equigen.dataset.table import map_table, write_without
 from equigen.errors import UsageError
-from equigen.storage.atomic import check_output
 from equigen.summary import Summary, Table
 
 ORDER: Final = 53
@@ -83,7 +82,7 @@ def run(  # noqa: PLR0913  (each is a flag)
         msg = f"--output {output}: expected a name that ends in .tsv."
         raise UsageError(msg)
     if output:
-        check_output(output, "--output", context.own_files)
+        context.check_output(output, "--output")
     condition = Condition(where, columns_of(context))
     writes = in_place and not dry_run
     with Dataset.writing(

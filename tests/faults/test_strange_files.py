@@ -94,7 +94,7 @@ def test_lists_and_covers_of_sets_that_are_no_files_are_refused(made: Path, kind
     run_split(made)
     shutil.copytree(made, made.parent / "other")
     put(kind, made / "split" / "split.tsv")
-    with pytest.raises(EquigenError, match="not a regular file"):
+    with pytest.raises(EquigenError, match=r"not a regular file|a symbolic link leads from there"):
         run_split(made, verify=True)
     other = made.parent / "other"
     cover = next((other / "split" / "train").rglob("*.jpg"))
