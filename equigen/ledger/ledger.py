@@ -252,8 +252,10 @@ class Ledger(Database):
 
     def cover_figures(self) -> Iterator[tuple[str, str, str, int, int, int]]:
         """Yield each picture with its status, sha256, width and height in pixels, and bytes."""
-        sql = "SELECT picture, status, sha256, width_px, height_px, size_bytes FROM covers"
-        with self._rows(sql) as rows:
+        # A stranger's ledger may hold values of any type.
+        columns = [f"CAST({name} AS TEXT)" for name in ("picture", "status", "sha256")]
+        columns += [f"CAST({name} AS INTEGER)" for name in ("width_px", "height_px", "size_bytes")]
+        with self._rows(f"SELECT {', '.join(columns)} FROM covers") as rows:  # noqa: S608  (our own words)
             yield from rows
 
     def shown(self) -> Iterator[tuple[str, str]]:
@@ -526,7 +528,10 @@ class Ledger(Database):
         """Return the rating of each album whose source was asked, by `album_id`."""
         sql = "SELECT album_id, rating_count, rating_average, have, want FROM ratings"
         with self._rows(sql) as rows:
-            return {album_id: Rating(*rating) for album_id, *rating in rows}
+            return {
+                album_id: Rating(*(figure if figure is None else +figure for figure in rating))
+                for album_id, *rating in rows
+            }
 
     def rated_since(self, moment: str) -> set[str]:
         """Return the albums whose source was asked at a moment (UTC in ISO 8601) or later."""

@@ -1,8 +1,10 @@
 """Choosing albums by an SQL condition over the TSV, covers and sets."""
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from equigen.dataset.reserve import places_in_both
 from equigen.dataset.selecting import columns_of
 from equigen.errors import InputError, MissingInputError, UsageError
 from equigen.ledger.ledger import LEDGER_NAME, Ledger
+from equigen.ledger.models import Cover
 from equigen.summary import Summary
 
 TSV, RESERVE = "equigen_dataset.tsv", "equigen_dataset_reserve.tsv"
@@ -334,6 +337,16 @@ def test_covers_and_sets_can_be_asked_for(tmp_path: Path) -> None:
         assert kept(tmp_path, f"{column} > 0") == there == ["One", "Two", "Three", "Four", "Five"]
         summary = run(tmp_path, f"{column} > 0")
         assert summary.dropped["condition NULL, as a value is missing"] == 1
+
+
+def test_a_ledger_of_a_stranger_breaks_nothing(tmp_path: Path) -> None:
+    """Values of another type are taken as what they should be."""
+    dataset(tmp_path)
+    with Ledger(tmp_path / LEDGER_NAME) as ledger:
+        ledger.record_covers([Cover("https://h.example/1.jpg", "u", "ok", width_px=9)])
+    with closing(sqlite3.connect(tmp_path / LEDGER_NAME)) as db, db:
+        db.execute("UPDATE covers SET width_px = 'wide', sha256 = 7, status = x'6f6b'")
+    assert kept(tmp_path, "status = 'ok' AND width_px IS NULL AND sha256 = '7'") == ["One"]
 
 
 def test_ratings_that_were_not_asked_for_are_said(tmp_path: Path) -> None:

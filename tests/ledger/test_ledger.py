@@ -329,6 +329,17 @@ def test_ratings_are_remembered_with_their_date(path: Path) -> None:
         assert ledger.rated_since(last) == {"discogs:m1"}
 
 
+def test_a_rating_is_made_of_numbers(path: Path) -> None:
+    """A text in their place, as a stranger's ledger may have, is damage: it reaches no TSV."""
+    with Ledger(path) as ledger:
+        ledger.record_rating("discogs:m1", Rating(1, 4.0, 2, 3), asked_at="2026-06-15T12:00:00Z")
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE ratings SET have = 'a lot'")
+    db.close()
+    with Ledger(path) as ledger, pytest.raises(LedgerError, match="damaged"):
+        ledger.ratings()
+
+
 def test_a_ledger_of_format_6_gets_a_table_of_ratings(path: Path) -> None:
     """All else stays as it is."""
     with Ledger(path) as ledger:
