@@ -17,6 +17,7 @@ Examples:
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
@@ -102,8 +103,8 @@ def run(
         plan = _balance(rows, context.settings.balance)
         if in_place:
             # Recorded first: after a kill, the same command ends with the same rows.
-            kept = zip(rows.mementos, plan.surplus, strict=True)
-            dataset.ledger.record_balanced(album for album, why in kept if why is None)
+            kept = zip(rows.albums, plan.surplus, strict=True)
+            dataset.ledger.record_balanced(memento_of(key) for key, why in kept if why is None)
             leave_out(context, dataset.ledger, plan.left_out)
             take_back(context, dataset.ledger, plan.taken_back)
         elif output:
@@ -131,16 +132,15 @@ def _check_flags(context: Context, output: Path | None, *, dry_run: bool, undo: 
 
 @dataclass(slots=True)
 class _Rows:
-    """The candidates, with their labels and mementos: the TSV's rows in file order, then others.
+    """The candidates, with their labels and keys of albums: the TSV's rows in order, then others.
 
     These are the rows that an earlier balance left out, at their places of the reserve.
     """
 
     labels: list[str] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
-    mementos: list[bytes] = field(default_factory=list)
-    was_kept: list[bool] = field(default_factory=list)
-    of_tsv: int = 0
+    albums: list[str] = field(default_factory=list)
+    kept_before: set[int] = field(default_factory=set)
     reserve: list[int] = field(default_factory=list)
 
 
@@ -171,38 +171,26 @@ class _Plan:
 
 def _read(context: Context, before: Collection[bytes], twice: Collection[int]) -> _Rows:
     rows, credits_ = _Rows(), list[tuple[str, str]]()
-    seed, label_of = context.settings.balance.seed, dataset_labels(context)
-    with reading_tsv(context.tsv) as tsv:
-        columns = tsv.columns
-    asked = tuple(dict.fromkeys((*columns, "album_id", "artist_ids")))
-    at_artist, at_title, at_genre, at_year, at_url, at_id, at_ids = map(asked.index, _COLUMNS)
-
-    def take(cells: Sequence[str]) -> None:
-        row = cells[: len(columns)]
-        artist, title, album_id = row[at_artist], row[at_title], cells[at_id]
+    seed, bounded = context.settings.balance.seed, context.settings.balance.per_artist > 0
+    label_of, decade = cache(dataset_labels(context)), cache(decade_of)
+    for place, cells in _each_candidate(context, _COLUMNS, twice):
+        artist, title, genre, year, url, album_id, ids = cells
         key = album_id or album_key(
-            album_id="", artist=artist, title=title, picture=picture_key(row[at_url])
+            album_id="", artist=artist, title=title, picture=picture_key(url)
         )
-        memento, lot = memento_of(key), lot_of(key, row=row, seed=seed)
-        rows.labels.append(label_of(row[at_genre]))
-        rows.mementos.append(memento)
-        rows.was_kept.append(
-            memento in before or (not album_id and old_memento_of(artist, title) in before)
-        )
-        rows.candidates.append(Candidate(lot, decade_of(row[at_year])))
-        credits_.append((artist, cells[at_ids]))
-
-    for cells in chain.from_iterable(
-        map_table(context.tsv, asked, lambda chunk: chunk.frame.rows())
-    ):
-        take(cells)
-    rows.of_tsv = len(rows.labels)
-    left_out = map_reserve(context, (*asked, REASON), lambda chunk: chunk.frame.rows())
-    for at, cells in enumerate(chain.from_iterable(left_out)):
-        if cells[-1].startswith(_BY_BALANCE) and at not in twice:
-            rows.reserve.append(at)
-            take(cells)
-    if context.settings.balance.per_artist:
+        rows.labels.append(label_of(genre))
+        rows.albums.append(key)
+        rows.candidates.append(Candidate(lot_of(key, seed=seed), decade(year)))
+        if place is not None:
+            rows.reserve.append(place)
+        if before and (
+            memento_of(key) in before or (not album_id and old_memento_of(artist, title) in before)
+        ):
+            rows.kept_before.add(len(rows.albums) - 1)
+        if bounded:
+            credits_.append((artist, ids))
+    _tell_repeats_apart(context, rows, twice)
+    if bounded:
         artists = artists_by_credit({credit for credit, _ in credits_})
         rows.candidates = [
             each._replace(artists=(*artists[credit], *artist_ids(ids)))
@@ -211,19 +199,52 @@ def _read(context: Context, before: Collection[bytes], twice: Collection[int]) -
     return rows
 
 
+def _each_candidate(
+    context: Context, columns: Sequence[str], twice: Collection[int]
+) -> Iterator[tuple[int | None, Sequence[str]]]:
+    """Yield the cells of each row to choose from, and its place in the reserve where it is there.
+
+    These are the TSV's rows, then those that an earlier balance left out; not those at `twice`.
+    """
+    for rows in map_table(context.tsv, columns, lambda chunk: chunk.frame.rows()):
+        yield from ((None, cells) for cells in rows)
+    left_out = map_reserve(context, (*columns, REASON), lambda chunk: chunk.frame.rows())
+    for place, (*cells, reason) in enumerate(chain.from_iterable(left_out)):
+        if reason.startswith(_BY_BALANCE) and place not in twice:
+            yield place, cells
+
+
+def _tell_repeats_apart(context: Context, rows: _Rows, twice: Collection[int]) -> None:
+    """Give rows of one album lots of their own, by all their cells."""
+    if len({*rows.albums}) == len(rows.albums):
+        return
+    often = Counter(rows.albums)
+    with reading_tsv(context.tsv) as tsv:
+        columns = tsv.columns
+    for at, (_, cells) in enumerate(_each_candidate(context, columns, twice)):
+        if often[rows.albums[at]] > 1:
+            lot = lot_of(rows.albums[at], seed=context.settings.balance.seed, row=cells)
+            rows.candidates[at] = rows.candidates[at]._replace(lot=lot)
+
+
 def _balance(rows: _Rows, settings: BalanceSettings) -> _Plan:
     per_artist = settings.per_artist
     positions: defaultdict[str, list[int]] = defaultdict(list)
     for at, label in enumerate(rows.labels):
         positions[label].append(at)
-    albums, orders = {}, {}
-    for name, there in positions.items():
-        albums[name] = [rows.candidates[at] for at in there]
-        kept = {n for n, at in enumerate(there) if rows.was_kept[at]}
-        orders[name] = in_order(albums[name], per_artist=per_artist, kept=kept)
-    smallest = min(orders, key=lambda name: (len(orders[name]), name), default="")
+    albums = {name: [rows.candidates[at] for at in there] for name, there in positions.items()}
+
+    def order(name: str, most: int | None = None) -> list[int]:
+        kept = {n for n, at in enumerate(positions[name]) if at in rows.kept_before}
+        return in_order(albums[name], per_artist=per_artist, kept=kept, most=most)
+
+    # Without a bound, a label can give all of its albums: the first suffice.
+    orders = {name: order(name) for name in albums} if per_artist else {}
+    can_give = {name: len(orders.get(name, there)) for name, there in positions.items()}
+    smallest = min(can_give, key=lambda name: (can_give[name], name), default="")
     is_min = settings.per_label == "min"
-    per_label = len(orders.get(smallest, ())) if is_min else int(settings.per_label)
+    per_label = can_give.get(smallest, 0) if is_min else int(settings.per_label)
+    orders = orders or {name: order(name, per_label) for name in albums}
     surplus: list[Surplus | None] = [None] * len(rows.labels)
     labels = {}
     for name in sorted(positions):
@@ -233,15 +254,15 @@ def _balance(rows: _Rows, settings: BalanceSettings) -> _Plan:
             surplus[at] = why
             decades[album.decade] += why is None
         by_decade = {decade: decades[decade] for decade in sorted(decades, key=by_age)}
-        labels[name] = _Label(len(albums[name]), len(orders[name]), decades.total(), by_decade)
+        labels[name] = _Label(len(albums[name]), can_give[name], decades.total(), by_decade)
     reasons = {
         Surplus.ARTIST: f"beyond {per_artist:,} of the artist in the label",
         Surplus.LABEL: f"beyond {per_label:,} of the label",
     }
-    left_out = {
-        at: f"{_BY_BALANCE}{reasons[why]}" for at, why in enumerate(surplus[: rows.of_tsv]) if why
-    }
-    of_reserve = zip(rows.reserve, surplus[rows.of_tsv :], strict=True)
+    of_tsv = len(surplus) - len(rows.reserve)
+    told = {why: f"{_BY_BALANCE}{reason}" for why, reason in reasons.items()}
+    left_out = {at: told[why] for at, why in enumerate(surplus[:of_tsv]) if why}
+    of_reserve = zip(rows.reserve, surplus[of_tsv:], strict=True)
     taken_back = [at for at, why in of_reserve if why is None]
     name = smallest if is_min else ""
     return _Plan(per_label, name, surplus, labels, reasons, left_out, taken_back)

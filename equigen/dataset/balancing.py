@@ -5,7 +5,7 @@ import heapq
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Sequence
 from enum import StrEnum
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 from equigen.dataset.covers import WantedCover
@@ -43,12 +43,13 @@ def old_memento_of(artist: str, title: str) -> bytes:
     return _digest(f"{clean_artist(artist)}\0{title}")
 
 
-def lot_of(album: str, *, row: Sequence[str], seed: int) -> bytes:
+def lot_of(album: str, *, seed: int, row: Sequence[str] = ()) -> bytes:
     """Draw an album's lot from the seed and its key, whatever the place of its row.
 
-    The cells of the `row` decide only between rows of one album.
+    The cells of the `row` decide only between rows of one album, and are needed only there.
     """
-    return _digest(f"{seed}\0{album}") + _digest("\0".join(row))
+    lot = _digest(f"{seed}\0{album}")
+    return lot + _digest("\0".join(row)) if row else lot
 
 
 def _digest(text: str) -> bytes:
@@ -56,9 +57,15 @@ def _digest(text: str) -> bytes:
 
 
 def in_order(
-    albums: Sequence[Candidate], *, per_artist: int, kept: Container[int] = _NONE
+    albums: Sequence[Candidate],
+    *,
+    per_artist: int,
+    kept: Container[int] = _NONE,
+    most: int | None = None,
 ) -> list[int]:
     """Return the positions of all albums that a label can give, in the order of choice.
+
+    With `most`, only the first so many are returned.
 
     The decades take turns, the oldest first and the unknown one last; each gives the album with
     the lowest lot that still fits. No artist has more than `per_artist` albums, 0 for no bound; an
@@ -68,11 +75,13 @@ def in_order(
     The positions `kept`, of an earlier choice, come before all others as far as the bound allows,
     whatever their lots; the others then fill up the decades that have fewest.
     """
-    by_lot = sorted(range(len(albums)), key=lambda at: albums[at])
+    lots = [album.lot for album in albums]
+    by_lot = sorted(range(len(albums)), key=lots.__getitem__)
     bound, given = _Bound(per_artist), Counter[str]()
     before = [at for at in by_lot if at in kept]
     others = [at for at in by_lot if at not in kept]
-    return [*_in_turn(albums, before, bound, given), *_in_turn(albums, others, bound, given)]
+    turns = (_in_turn(albums, waiting, bound, given) for waiting in (before, others))
+    return list(islice(chain.from_iterable(turns), most))
 
 
 def _in_turn(
@@ -128,7 +137,8 @@ class _Bound:
         )
 
     def take(self, album: Candidate) -> None:
-        self._taken.update(album.artists)
+        if self._per_artist:
+            self._taken.update(album.artists)
 
     def fitting(self, albums: Sequence[Candidate], waiting: Sequence[int]) -> Iterator[int]:
         """Yield and take, one by one, the waiting albums that fit when their turn comes."""

@@ -8,6 +8,7 @@ TSV, and the next stage takes them out of the reserve.
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -76,8 +77,6 @@ def leave_out(context: Context, ledger: Ledger, reasons: Mapping[int, str]) -> N
     if lacking := [name for name in columns if name not in there]:
         there = (*(name for name in there if name != REASON), *lacking, REASON)
         rewrite_columns(context.reserve, there, required=REQUIRED)
-    safe = {reason: safe_text(reason) for reason in {*reasons.values()}}
-    reasons = {at: safe[reason] for at, reason in reasons.items()}
     chunks = map_table(context.tsv, there, lambda chunk: chunk)
     _move(ledger, chunks, context.tsv, context.reserve, reasons, sorted(reasons))
 
@@ -198,13 +197,13 @@ def rows_of(
 
     from equigen.dataset.table_reader import lines_of  # noqa: PLC0415
 
-    first = start = 0
+    first, start, one_line = 0, 0, cache(safe_text)
     for chunk in chunks:
         end = bisect_left(places, first + len(chunk), lo=start)
         if here := places[start:end]:
             rows = chunk.exact[[at - first for at in here]]
             if reasons:
-                rows = rows.with_columns(pl.Series(REASON, [reasons[at] for at in here]))
+                rows = rows.with_columns(pl.Series(REASON, [one_line(reasons[at]) for at in here]))
             yield lines_of(rows)
         first, start = first + len(chunk), end
 

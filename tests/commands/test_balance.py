@@ -215,6 +215,17 @@ def test_raising_the_number_keeps_what_was_picked_before_a_refill(
         assert {row["album_id"] for row in before} <= ids
 
 
+def test_rows_of_one_album_are_told_apart_by_their_cells(tmp_path: Path) -> None:
+    """Whatever their order, the same one is kept."""
+    rows = [{**row, "album_id": "x:1", "mood": str(at)} for at, row in enumerate(catalogue(60))]
+    kept = []
+    for at, order in enumerate((rows, rows[::-1])):
+        run_balance(tmp_path / str(at), order, "3")
+        kept.append(sorted(row["mood"] for row in read_rows(tmp_path / str(at) / TSV)))
+    assert kept[0] == kept[1]
+    assert len(kept[0]) == 9
+
+
 def test_another_file_is_chosen_anew(tmp_path: Path) -> None:
     """What a balance in place kept counts there alone, and another file changes nothing of it."""
     rows = catalogue(300)
