@@ -144,8 +144,8 @@ def largest(members: Sequence[Member], grouping: Grouping) -> str:
 def at_random(members: Sequence[Member], seed: int) -> Mapping[str, str]:
     """Return the sets of a split that knows only labels."""
     chance, sets = random.Random(seed), dict[str, str]()
-    for label in sorted({member.label for member in members}):
-        paths = [member.path for member in members if member.label == label]
+    for label in sorted({member.labels[0] for member in members}):
+        paths = [member.path for member in members if member.labels == (label,)]
         chance.shuffle(paths)
         train, val = int(RATIO[0] * len(paths)), int((RATIO[0] + RATIO[1]) * len(paths))
         sets |= dict.fromkeys(paths[:train], "train") | dict.fromkeys(paths[train:val], "val")
@@ -167,14 +167,14 @@ def by_artist(credits_: Sequence[Credit], *, with_ids: bool = False) -> list[Mem
     for at, each in enumerate(credits_):
         names, ids = artists[each.artist], each.ids if with_ids else ()
         is_joint = len(names) > 1 or len(ids) > 1
-        found.append(Member(str(at), each.genre, str(at), (*names, *ids), is_joint))
+        found.append(Member(str(at), (each.genre,), str(at), (*names, *ids), is_joint))
     return found
 
 
 def by_ids(credits_: Sequence[Credit]) -> list[Member]:
     """Return albums with the ids of their artists, and with nothing that names tell."""
     return [
-        Member(str(at), each.genre, str(at), each.ids, len(each.ids) > 1)
+        Member(str(at), (each.genre,), str(at), each.ids, len(each.ids) > 1)
         for at, each in enumerate(credits_)
     ]
 
@@ -214,7 +214,11 @@ def mumu(folder: Path) -> list[Member]:
                 artists.setdefault(row["amazon_id"], set()).add(row["artist_mbid"])
     return [
         Member(
-            album, genre, album, tuple(sorted(artists[album] - {various})), len(artists[album]) > 1
+            album,
+            (genre,),
+            album,
+            tuple(sorted(artists[album] - {various})),
+            len(artists[album]) > 1,
         )
         for album, genre in genres.items()
     ]
@@ -244,7 +248,7 @@ def by_pairs(covers: Sequence[RealCover]) -> list[Member]:
             for digest in (pair.first, pair.second):
                 ties[digest].append(f"{pair.first} {pair.second}")
     return [
-        Member(str(cover.file), "covers", str(cover.file), tuple(ties[cover.picture.sha256]))
+        Member(str(cover.file), ("covers",), str(cover.file), tuple(ties[cover.picture.sha256]))
         for cover in covers
     ]
 
@@ -258,7 +262,7 @@ def by_eye(covers: Sequence[RealCover], folder: Path) -> list[Member]:
     return [
         Member(
             str(cover.file),
-            "covers",
+            ("covers",),
             str(cover.file),
             tuple(tie for tie in (cover.picture.sha256, groups.get(name)) if tie),
         )

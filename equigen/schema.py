@@ -154,6 +154,18 @@ class Group(StrEnum):
         return kind == "album" or kind in self.value.split("+")
 
 
+# The folder of the folders of covers with several labels, in the layout `combination`.
+MULTI: Final = "multi"
+
+
+class Layout(StrEnum):
+    """Folders that show a cover: each label's, that of its labels together, or one for all."""
+
+    LABEL = "label"
+    COMBINATION = "combination"
+    FLAT = "flat"
+
+
 class Link(StrEnum):
     """Way of placing a cover in its set; `move` leaves it nowhere else."""
 

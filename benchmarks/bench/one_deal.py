@@ -77,7 +77,9 @@ def members_of(rows: Sequence[Row]) -> list[Member]:
     for row in rows:
         names = artists[row.credit]
         ties = (*(f"artist {name}" for name in names), f"cover {row.path}")
-        members.append(Member(row.path, row.label, row.path, ties, is_collaboration=len(names) > 1))
+        members.append(
+            Member(row.path, (row.label,), row.path, ties, is_collaboration=len(names) > 1)
+        )
     return members
 
 
@@ -88,20 +90,20 @@ def moved(first: Mapping[str, str], second: Mapping[str, str]) -> int:
 
 def points_off(members: Sequence[Member], dealt: Dealt) -> float:
     """Return how far a label's share in a set is at most from the one asked for, in points."""
-    labels = {name: at for at, name in enumerate(sorted({member.label for member in members}))}
+    labels = {name: at for at, name in enumerate(sorted({member.labels[0] for member in members}))}
     in_sets = [member for member in members if member.path in dealt.sets]
-    codes = np.array([labels[member.label] for member in in_sets])
+    codes = np.array([labels[member.labels[0]] for member in in_sets])
     sets = np.array([SETS.index(dealt.sets[member.path]) for member in in_sets])
     return farthest(codes, sets)
 
 
 def write_groups(file: Path, members: Sequence[Member], grouping: Grouping) -> None:
     """Write the label and the group of each album; who is in no group is one by itself."""
-    labels = {name: at for at, name in enumerate(sorted({member.label for member in members}))}
+    labels = {name: at for at, name in enumerate(sorted({member.labels[0] for member in members}))}
     groups = np.arange(len(members)) + len(members)
     for number, group in enumerate(grouping.groups):
         groups[list(group)] = number
-    np.savez(file, labels=np.array([labels[each.label] for each in members]), groups=groups)
+    np.savez(file, labels=np.array([labels[each.labels[0]] for each in members]), groups=groups)
 
 
 if __name__ == "__main__":

@@ -182,4 +182,4 @@ def _folders(images: Path) -> Iterator[_Values]:
         paths = (place.path for place in files_in_sets(images))
     for path in paths:
         if Path(path).suffix.lower() in _PICTURES:
-            yield (path.partition("/")[0],)
+            yield (path.rpartition("/")[0],)

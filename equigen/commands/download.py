@@ -51,6 +51,7 @@ SETTINGS: Final = (
     "download.fit",
     "download.quality",
     "download.format",
+    "download.layout",
     "download.min_size_px",
     "download.max_pixels",
     "download.max_bytes",
@@ -160,7 +161,8 @@ def _require_sense(is_wrong: object, msg: str) -> None:
 def _forecast(context: Context, ledger: Ledger, worklist: Worklist) -> Summary:
     for _ in worklist.scan():
         pass
-    worklist.settle_renamed()
+    for _ in worklist.settle_renamed():
+        pass
     counts = worklist.queues.counts()
     to_fetch = worklist.jobs - worklist.asked
     shared = worklist.rows - worklist.good - worklist.endings.total() - to_fetch

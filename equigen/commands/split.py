@@ -15,7 +15,7 @@ Examples:
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Annotated, Final
 
@@ -29,7 +29,7 @@ from equigen.downloading.shared_covers import notes_on_shared
 from equigen.errors import UsageError
 from equigen.ledger.ledger import SPLIT_GROUPS, SPLIT_LINK
 from equigen.ledger.models import AlbumSet
-from equigen.schema import ASIDE, SETS, Group, Link
+from equigen.schema import ASIDE, SETS, Group, Link, join_list
 from equigen.splitting.assignment import (
     SplitOutcome,
     dealt_by_group,
@@ -100,15 +100,23 @@ def run(
             # Recorded before the first file moves: after a kill it is known where files may be.
             ledger.remember(SPLIT_LINK, link)
             albums = {row.path: row.album for row in outcome.rows}
+            albums |= {
+                path: albums[first] for path, first in outcome.links.items() if first in albums
+            }
+            aside = {row.path: ASIDE for row in outcome.rows if row.set_name == ASIDE}
             under_way = {**laid_out, **sets}
             ledger.record_sets(
                 AlbumSet(albums.get(path, ""), path, name) for path, name in under_way.items()
             )
             plan = lay_out(context, sets, laid_out, link)
-            if under_way != {row.path: row.set_name for row in outcome.rows}:
-                rows = outcome.rows
-                ledger.record_sets(AlbumSet(row.album, row.path, row.set_name) for row in rows)
-            write_tsv(split / SPLIT_TSV, _COLUMNS, _rows(outcome), keeps_link=False)
+            if under_way != (dealt := {**sets, **aside}):
+                ledger.record_sets(
+                    AlbumSet(albums[path], path, name) for path, name in dealt.items()
+                )
+            has_several = any(len(row.labels) > 1 for row in outcome.rows)
+            columns = (*_COLUMNS, "labels") if has_several else _COLUMNS
+            rows = (row[: len(columns)] for row in _rows(outcome))
+            write_tsv(split / SPLIT_TSV, columns, rows, keeps_link=False)
             groups = replace(outcome.groups, deal=mark_of(context, ledger, there))
             ledger.remember(SPLIT_GROUPS, json.dumps(asdict(groups)))
     return _summary(context, outcome, plan, link)
@@ -116,19 +124,28 @@ def run(
 
 def _rows(outcome: SplitOutcome) -> Iterator[list[str]]:
     for row in outcome.rows:
-        label = row.path.partition("/")[0]
-        yield [row.album_id, row.genre, label, row.set_name, row.group, row.path, row.sha256]
+        labels = join_list(row.labels)
+        yield [row.album_id, row.genre, row.labels[0], row.set_name, row.group, row.path,
+               row.sha256, labels]  # fmt: skip
 
 
 def _summary(context: Context, outcome: SplitOutcome, plan: Changes, link: Link) -> Summary:
-    sizes = Counter((row.path.partition("/")[0], row.set_name) for row in outcome.rows)
-    totals = Counter(row.set_name for row in outcome.rows)
-    shown = (*SETS, ASIDE) if outcome.aside else SETS
-    by_label: list[tuple[str | int, ...]] = [
-        (label, *(sizes[label, name] for name in shown))
-        for label in sorted({label for label, _ in sizes})
-    ]
     groups = outcome.groups
+    total, *labels = sorted(groups.sizes)
+    totals = Counter(groups.sizes[total])
+    shown = (*SETS, ASIDE) if outcome.aside else SETS
+    furthest = {
+        label: _furthest_off(sizes, context.settings.split.ratio)
+        for label, sizes in groups.sizes.items()
+    }
+    by_label: list[tuple[str | int, ...]] = [
+        (
+            label or "total",
+            *(groups.sizes[label].get(name, 0) for name in shown),
+            " ".join(f"{name} {points:+.1f}" for name, points in furthest[label].items()),
+        )
+        for label in (*labels, total)
+    ]
     return Summary(
         stage="split",
         unit="covers",
@@ -145,14 +162,29 @@ def _summary(context: Context, outcome: SplitOutcome, plan: Changes, link: Link)
             "groups": groups.groups,
             "groups_cut": groups.cut,
             "largest_group_share": groups.largest_share,
+            "furthest_off": {label: furthest[label] for label in labels},
             "link": str(link),
             "added": len(plan.add),
             "removed": len(plan.remove),
             "folder": str(context.split),
         },
-        table=Table(("label", *shown), (*by_label, ("total", *(totals[n] for n in shown)))),
+        table=Table(("label", *shown, "furthest off"), tuple(by_label)),
         notes=list(_notes(outcome)),
     )
+
+
+def _furthest_off(sizes: Mapping[str, int], ratio: Sequence[float]) -> dict[str, float]:
+    """Return the set whose share of some albums is furthest from the ratio, in percentage points.
+
+    There is none where no album is in a set.
+    """
+    count = sum(sizes.get(name, 0) for name in SETS)
+    off = {
+        name: round(100 * (sizes.get(name, 0) / count - share), 2)
+        for name, share in zip(SETS, ratio, strict=True)
+        if count
+    }
+    return {name: off[name] for name in sorted(off, key=lambda name: -abs(off[name]))[:1]}
 
 
 def _notes(outcome: SplitOutcome) -> Iterator[str]:

@@ -45,7 +45,7 @@ from equigen.http.addresses import host_name
 from equigen.http.limits import PrivateAddresses
 from equigen.images.rendering import Check, Fit, ImageFormat, Rendering
 from equigen.labels.taxonomy import Query, builtin_queries
-from equigen.schema import Group
+from equigen.schema import Group, Layout
 
 ENV_PREFIX = "EQUIGEN_"
 # Discogs, the largest source, has some 20 million releases.
@@ -218,6 +218,10 @@ class DownloadSettings(SettingsTable):
     fit: Fit = Field(Fit.CROP, description="crop, pad, inside or stretch: how a size is reached")
     quality: int = Field(90, ge=1, le=100, description="of sized JPEG and WebP files")
     format: ImageFormat = Field(ImageFormat.JPG, description="jpg, png or webp: of sized files")
+    layout: Layout = Field(
+        Layout.LABEL,
+        description="folders of covers: label, combination (multi/Jazz+Latin) or flat (all)",
+    )
     processes: int = Field(
         0, ge=0, le=256, description="processes that fetch; 0: one a core, none for a few covers"
     )

@@ -1,12 +1,13 @@
 """The covers that the TSV asks for: each row's album, picture and file.
 
-Where a row's cover lies is decided here alone: the layout is a folder a label.
+Where a row's cover lies is decided here alone, by its labels and the layout (`places_in`).
 """
 
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,13 +16,19 @@ from pathvalidate import sanitize_filename
 
 from equigen.dataset.context import Context
 from equigen.dataset.table import map_table
+from equigen.errors import EquigenError
 from equigen.identity.albums import album_key
 from equigen.identity.pictures import picture_key
 from equigen.labels.taxonomy import label_of, labels_by_genre
+from equigen.ledger.database import has_tables
+from equigen.ledger.ledger import LAYOUT, Ledger
+from equigen.schema import MULTI, Layout, split_list
 
 MAX_NAME_BYTES = 255
 # The label of rows without a genre.
 NAMELESS = "_"
+# The folder of all covers in the layout `flat`; tools that split folders want one.
+_ALL = "all"
 _TAG_HEX_DIGITS = 8
 # Invisible marks that turn or hide text (bidirectional overrides, zero-width spaces, BOM): they
 # make one name look like another.
@@ -78,6 +85,16 @@ def folder_name(label: str) -> str:
     return _cut(safe, MAX_NAME_BYTES) or NAMELESS
 
 
+def places_in(layout: Layout, labels: Sequence[str], file: str) -> tuple[str, ...]:
+    """Return the paths of an album's cover in a layout, by its labels as folders are spelled."""
+    folders = labels
+    if layout is Layout.FLAT:
+        folders = (_ALL,)
+    elif layout is Layout.COMBINATION and len(labels) > 1:
+        folders = (f"{MULTI}/{folder_name('+'.join(sorted(labels)))}",)
+    return tuple([f"{folder}/{file}" for folder in folders])
+
+
 def _readable(text: str) -> str:
     if _PLAIN.fullmatch(text):
         return text  # most names are, and a dataset has a million of them
@@ -102,15 +119,19 @@ if TYPE_CHECKING:
 
     from equigen.dataset.table_reader import Chunk
 
-COLUMNS = ("artist", "album", "genre", "image_url", "year", "album_id", "country", "artist_ids")
+COLUMNS = (
+    "artist", "album", "genre", "image_url", "year", "album_id", "country", "artist_ids", "labels",
+)  # fmt: skip
 
 
 class WantedCover(NamedTuple):
     """One row's cover: `path` ("Label/name.jpg") is where the layout puts it below a folder.
 
+    `links` are further paths there, of an album of several labels.
     `picture` is its picture's key, or where the row has no address of a picture the name of its
-    file. `genre` is the row's cell, `label` the class that it stands for, named as its folder is.
-    The rest are the row's own cells, "" where the TSV has no such column.
+    file. `genre` is the row's cell, `label` the class that it stands for, named as its folder is,
+    and the first of all of its `labels`. The rest are the row's own cells, "" where the TSV has no
+    such column.
     """
 
     path: str
@@ -124,6 +145,20 @@ class WantedCover(NamedTuple):
     country: str
     album_id: str
     artist_ids: str
+    labels: tuple[str, ...]
+    links: tuple[str, ...]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """All paths of the cover in the layout."""
+        return (self.path, *self.links)
+
+    @property
+    def everywhere(self) -> tuple[str, ...]:
+        """The paths of the cover in any layout, those in the present one first."""
+        file = self.path.rpartition("/")[2]
+        others = (path for each in Layout for path in places_in(each, self.labels, file))
+        return tuple(dict.fromkeys([*self.paths, *others]))
 
     @property
     def album(self) -> str:
@@ -142,7 +177,11 @@ def set_of(row: WantedCover, sets: Mapping[str, str]) -> str:
 
 
 def wanted_covers(
-    tsv: Path, labels: Mapping[str, str], *, suffix: str = ".jpg"
+    tsv: Path,
+    labels: Mapping[str, str],
+    *,
+    suffix: str = ".jpg",
+    layout: Layout = Layout.LABEL,
 ) -> Iterator[WantedCover]:
     """Yield the cover of each row of the dataset, in file order.
 
@@ -153,27 +192,33 @@ def wanted_covers(
         MissingInputError, InputError: there is no dataset, or it is broken.
 
     """
-    wanted = _wanted_by(_labels(tsv, labels), suffix)
+    wanted = _wanted_by(_labels(tsv, labels), suffix, layout)
     for rows in map_table(tsv, COLUMNS, lambda chunk: _with_pictures(chunk.frame)):
         yield from wanted(rows)
 
 
 def wanted_by(context: Context) -> "Callable[[pl.DataFrame], Iterator[WantedCover]]":
     """Return the function that makes rows with `COLUMNS` the covers that they want."""
-    wanted = _wanted_by(dataset_labels(context), file_suffix(context))
+    wanted = _wanted_by(dataset_labels(context), file_suffix(context), layout_of(context))
     return lambda rows: wanted(_with_pictures(rows))
 
 
 def _wanted_by(
-    named: Callable[[str], str], suffix: str
+    named: Callable[[str], str], suffix: str, layout: Layout
 ) -> Callable[[Iterable[tuple[Any, ...]]], Iterator[WantedCover]]:
+    @cache
+    def placed(genre: str, cell: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        labels = tuple(dict.fromkeys(map(named, (genre, *split_list(cell)))))
+        return labels, places_in(layout, labels, "")
+
     def wanted(rows: Iterable[tuple[Any, ...]]) -> Iterator[WantedCover]:
-        for artist, title, genre, url, year, album_id, country, ids, picture, is_bare in rows:
-            label = named(genre)
+        for artist, title, genre, url, year, album_id, country, ids, cell, picture, bare in rows:
+            labels, (folder, *others) = placed(genre, cell)
             file = cover_name(artist, title, album_id=album_id, picture=picture, suffix=suffix)
+            links = tuple([other + file for other in others]) if others else ()
             yield WantedCover(
-                f"{label}/{file}", f"file:{file}" if is_bare else picture, url, genre, label,
-                artist, title, year, country, album_id, ids,
+                folder + file, f"file:{file}" if bare else picture, url, genre, labels[0],
+                artist, title, year, country, album_id, ids, labels, links,
             )  # fmt: skip
 
     return wanted
@@ -202,8 +247,9 @@ def _labels(
     @cache
     def spellings() -> Mapping[str, str]:
         found: dict[str, str] = {}
-        for genres in [cells] if cells else map_table(tsv, ["genre"], _each_genre):
-            for genre in genres:
+        chunks = [cells] if cells else map_table(tsv, ["genre", "labels"], _each_label)
+        for named in chunks:
+            for genre in named:
                 folder = label_of(genre, labels)
                 found.setdefault(_folded(folder), folder)
         return found
@@ -221,8 +267,9 @@ def _labels(
     return spelled
 
 
-def _each_genre(chunk: "Chunk") -> list[str]:
-    return chunk.frame["genre"].unique(maintain_order=True).to_list()
+def _each_label(chunk: "Chunk") -> list[str]:
+    genres, cells = (each.unique(maintain_order=True).to_list() for each in chunk.frame)
+    return [*genres, *(label for cell in cells for label in split_list(cell))]
 
 
 def _folded(label: str) -> str:
@@ -240,15 +287,27 @@ def dataset_labels(context: Context, cells: Collection[str] = ()) -> Callable[[s
     return _labels(context.tsv, labels_by_genre(context.settings.fetch.known_queries()), cells)
 
 
-def dataset_covers(context: Context) -> Iterator[WantedCover]:
+def layout_of(context: Context) -> Layout:
+    """Return the layout that the last download brought a dataset's covers to."""
+    with suppress(EquigenError):
+        if has_tables(context.ledger):
+            with Ledger(context.ledger, read_only=True) as ledger:
+                return ledger.read(LAYOUT, Layout) or Layout.LABEL
+    return Layout.LABEL
+
+
+def dataset_covers(context: Context, layout: Layout | None = None) -> Iterator[WantedCover]:
     """Yield the cover of each row of a run's dataset, in file order.
+
+    Its paths are those in a `layout`, or in the one that the covers have.
 
     Raises:
         MissingInputError, InputError: there is no dataset, or it is broken.
 
     """
     labels = labels_by_genre(context.settings.fetch.known_queries())
-    return wanted_covers(context.tsv, labels, suffix=file_suffix(context))
+    layout = layout or layout_of(context)
+    return wanted_covers(context.tsv, labels, suffix=file_suffix(context), layout=layout)
 
 
 def file_suffix(context: Context) -> str:

@@ -47,7 +47,7 @@ from equigen.storage.lock import dataset_lock
 if TYPE_CHECKING:
     import pandas as pd
 
-_LISTS = frozenset({"genres", "styles", "formats", "artist_ids"})
+_LISTS = frozenset({"genres", "styles", "formats", "artist_ids", "labels"})
 _MOST_FIELDS = 2
 _STATE = ("status", "reason", "sha256", "size_bytes", "width_px", "height_px", "phash")
 _NOT_ASKED_FOR = Cover("", "", WAITING)
@@ -73,9 +73,9 @@ class Need(Flag):
 class Example:
     """One album with its cover, as a training run takes it.
 
-    `cover` is the picture's file, `labels` the album's classes (one, `label`, for now), `set` is
-    "train", "val", "test" or "" (in none). `sha256` (hex) is of the file's bytes. `album` has the
-    row's cells by column, as in the TSV.
+    `cover` is the picture's file, `labels` the album's classes, `label` first, `set` is "train",
+    "val", "test" or "" (in none). `sha256` (hex) is of the file's bytes. `album` has the row's
+    cells by column, as in the TSV.
     """
 
     cover: Path
@@ -207,8 +207,9 @@ class Dataset:
         """Return one row an album, in file order, with the TSV's columns.
 
         `year` and `album_index` are nullable integers (Int64; what is no number is <NA>), `genres`,
-        `styles` and `formats` lists of text; all other cells are text as it stands in the file, so
-        that "NA", "None" and "007" stay what they are, and an empty cell is "".
+        `styles`, `formats`, `artist_ids` and `labels` lists of text; all other cells are text as it
+        stands in the file, so that "NA", "None" and "007" stay what they are, and an empty cell is
+        "".
 
         Raises:
             MissingInputError, InputError: there is no TSV, or it is broken.
@@ -268,7 +269,7 @@ class Dataset:
             for cells, (row, cover, file, name) in zip(tsv, self._shown(), strict=True):
                 if file and cover and (wanted is None or name == wanted):
                     album = dict(zip(tsv.columns, cells, strict=True))
-                    yield Example(Path(file), row.label, (row.label,), name, cover.sha256, album)
+                    yield Example(Path(file), row.label, row.labels, name, cover.sha256, album)
 
     @property
     def sets(self) -> Mapping[str, int]:
@@ -428,7 +429,9 @@ def _was_begun_anew(context: Context) -> bool:
         moved = SETS if ledger.value(SPLIT_LINK) == Link.MOVE else ()
     folders = [context.images, *(context.split / name for name in moved)]
     rows = dataset_covers(context)
-    return any((folder / row.path).is_file() for row in rows for folder in folders)
+    return any(
+        (folder / path).is_file() for row in rows for path in row.everywhere for folder in folders
+    )
 
 
 def _lost(context: Context, why: str, *in_the_way: Path) -> LedgerError:

@@ -129,9 +129,9 @@ class _Pair(NamedTuple):
 
 
 def _opened(context: Context, places: Iterable[Place]) -> Iterator[_Pair]:
-    """Yield places with their files, each folder opened once where they stand by set and label."""
+    """Yield places with their files, each folder opened once where they stand by set and folder."""
     images, split = context.images, context.split
-    for folder, some in groupby(places, lambda at: (at.set_name, at.path.partition("/")[0])):
+    for folder, some in groupby(places, lambda at: (at.set_name, at.path.rpartition("/")[0])):
         label = folder[1]
         with files_in(images, label) as cover_of, files_in(split, "/".join(folder)) as file_of:
             for place in some:
@@ -315,7 +315,7 @@ def _carry_out(context: Context, plan: Changes, link: Link) -> None:
         for place in plan.remove:
             in_set(split, place).remove()
         for name in SETS:
-            for label in folders_below(split, name):
+            for label in reversed(folders_below(split, name)):  # those in MULTI before it
                 folder = split / name / label
                 if label not in labels and not any(folder.iterdir()):
                     folder.rmdir()

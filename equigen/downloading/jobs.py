@@ -58,7 +58,8 @@ def _getter_of(names: tuple[str, ...]) -> Callable[[object], tuple[object, ...]]
 class Job(_Compact):
     """One picture to fetch; `ticket` is unique within a run.
 
-    `path` is relative to the images folders, `host` the queue that the job waits in, `kind` one of
+    `path` is relative to the images folders, and so are `links`, where the picture is to be found
+    as well. `host` is the queue that the job waits in, `kind` one of
     the kinds above. `sha256`, `etag` and `last_modified` describe the picture that is here, if one
     is; `refused` is the HTTP status with which its URL was refused.
     """
@@ -75,6 +76,7 @@ class Job(_Compact):
     last_modified: str = ""
     album_id: str = ""
     refused: int = 0
+    links: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from equigen.dataset.context import Context
 from equigen.dataset.covers import dataset_covers
-from equigen.dataset.tsv import write_tsv
+from equigen.dataset.tsv import reading_tsv, write_tsv
 from equigen.downloading.policy import NO_PICTURE
 from equigen.errors import UsageError
 from equigen.identity.pictures import has_no_cover
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import MISSING, WAITING, Cover, FileOf
+from equigen.schema import join_list
 from equigen.storage.atomic import in_place_of
 
 COLUMNS = (
@@ -21,6 +22,8 @@ COLUMNS = (
     "sha256", "phash", "grey", "rendering", "fetched_at",
 )  # fmt: skip
 _NUMBERS = frozenset({"http_status", "tries", "size_bytes", "width_px", "height_px"})
+_LABELS = "labels"
+_Cell = str | int | bytes | tuple[str, ...]
 _BATCH_ROWS = 10_000
 _TSV, _PARQUET = ".tsv", ".parquet"
 
@@ -49,21 +52,28 @@ def write_manifest(path: Path, context: Context, ledger: Ledger) -> None:
     """Write what is known of each row's cover, in the dataset's order.
 
     `grey` is in hex in a TSV and bytes in Parquet; covers that were never asked for have the status
-    "waiting".
+    "waiting". A dataset with albums of several labels has all of these in a further column: a list.
 
     Raises:
         StorageError: the disk refuses; a file that was there before still is.
 
     """
-    rows = _rows(context, ledger)
+    with reading_tsv(context.tsv) as tsv:
+        columns = (*COLUMNS, _LABELS) if _LABELS in tsv.columns else COLUMNS
+    rows = (row[: len(columns)] for row in _rows(context, ledger))
     if path.suffix == _PARQUET:
-        _write_parquet(path, rows)
-        return
-    texts = ([each.hex() if isinstance(each, bytes) else str(each) for each in row] for row in rows)
-    write_tsv(path, COLUMNS, texts)
+        _write_parquet(path, columns, rows)
+    else:
+        write_tsv(path, columns, (list(map(_text, row)) for row in rows))
 
 
-def _rows(context: Context, ledger: Ledger) -> Iterator[Sequence[str | int | bytes]]:
+def _text(cell: _Cell) -> str:
+    if isinstance(cell, bytes):
+        return cell.hex()
+    return join_list(cell) if isinstance(cell, tuple) else str(cell)
+
+
+def _rows(context: Context, ledger: Ledger) -> Iterator[Sequence[_Cell]]:
     from equigen.images.descriptor import read_descriptor  # noqa: PLC0415  (heavy, and most downloads export nothing)
 
     wanted = dataset_covers(context)
@@ -82,15 +92,17 @@ def _rows(context: Context, ledger: Ledger) -> Iterator[Sequence[str | int | byt
                 row.album_id, row.url, cover.final_url, cover.status, cover.reason,
                 cover.http_status, cover.tries, cover.size_bytes, cover.width_px, cover.height_px,
                 cover.sha256, cover.phash, grey, cover.rendering, cover.fetched_at,
+                row.labels,
             )  # fmt: skip
 
 
-def _write_parquet(path: Path, rows: Iterable[Sequence[str | int | bytes]]) -> None:
+def _write_parquet(path: Path, columns: Sequence[str], rows: Iterable[Sequence[_Cell]]) -> None:
     import pyarrow as pa  # noqa: PLC0415  (optional, and heavy)
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     kinds = {name: pa.int64() for name in _NUMBERS} | {"grey": pa.binary()}
-    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])
+    kinds[_LABELS] = pa.list_(pa.string())
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in columns])
     with (
         in_place_of(path) as beside,
         beside.open("xb") as file,

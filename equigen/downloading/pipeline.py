@@ -156,7 +156,9 @@ class Download:
             if worklist.jobs > expected:
                 expected = worklist.jobs
                 self._bar.expect(expected)
-        worklist.settle_renamed()
+        for _ in worklist.settle_renamed():
+            if self._interrupts:
+                return
         scheduler.go_alone()
         self._finish()
         while self.recorder.moved and not self._is_over():

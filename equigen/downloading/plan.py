@@ -4,11 +4,11 @@ Of a million covers that are there, memory holds no more than a number each.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers
@@ -21,13 +21,15 @@ from equigen.errors import UsageError
 from equigen.http.addresses import without_password
 from equigen.identity.pictures import host_of
 from equigen.images.rendering import Rendering, first_made, has_all, made_by
-from equigen.ledger.ledger import Ledger
+from equigen.ledger.ledger import LAYOUT, Ledger
 from equigen.ledger.models import FAILED, OK, Cover, FileOf
+from equigen.schema import Link
 
 if TYPE_CHECKING:
     from equigen.storage.below import FileBelow
 
 _BATCH_ROWS = 1000
+_T = TypeVar("_T")
 # Size of a file that is unknown, or was made otherwise.
 _NO_SIZE = -1
 _HASHING_THREADS = 4
@@ -68,8 +70,9 @@ class Worklist:
     unverifiable: int = 0
     _known: dict[int, int] = field(default_factory=dict)
     _seen: set[int] = field(default_factory=set)
-    _renamed: list[WantedCover] = field(default_factory=list)
+    _renamed: set[int] = field(default_factory=set)
     _repeated: list[WantedCover] = field(default_factory=list)
+    _left: set[str] = field(default_factory=set)
     _is_new: bool = True
 
     def __post_init__(self) -> None:
@@ -89,15 +92,19 @@ class Worklist:
             MissingInputError, InputError: there is no dataset, or it is broken.
 
         """
-        rows = dataset_covers(self.context)
+        rows = self._wanted()
         is_plain = not (self.verify or self.check_changed)
         known, fits = self._known.pop, self.store.fits
-        while batch := list(islice(rows, _BATCH_ROWS)):
+        for batch in _batches(rows):
             self.rows += len(batch)
             there, odd = [], []
             for row in batch:
                 size_bytes = known(hash(row.path), _NO_SIZE)
-                if size_bytes >= 0 and fits(row.path, size_bytes):
+                is_there = size_bytes >= 0 and fits(row.path, size_bytes)
+                for path in row.links:
+                    is_linked = known(hash(path), _NO_SIZE) == size_bytes
+                    is_there = is_there and is_linked and fits(path, size_bytes)
+                if is_there:
                     there.append(row)
                 else:
                     odd.append(row)
@@ -109,12 +116,21 @@ class Worklist:
                 self._sort(odd)
             yield
 
-    def settle_renamed(self) -> None:
-        """Bring covers to rows that were renamed; the whole scan shows which files are free."""
-        for row in self._renamed:
-            if not self._bring(row):
-                self._fetch(row, None, has_file=False)
-        self._renamed.clear()
+    def settle_renamed(self) -> Iterator[None]:
+        """Bring covers to rows that were renamed, some at a time, and so to another layout.
+
+        The whole scan shows which files are free.
+        """
+        renamed, self._renamed = self._renamed, set()
+        rows = (row for row in self._wanted() if hash(row.path) in renamed) if renamed else ()
+        for batch in _batches(rows):
+            left = self._bring(batch)
+            covers = self.ledger.covers_of(row.picture for row in left)
+            for row in left:
+                self._fetch(row, covers.get(row.picture), has_file=True)
+            yield
+        if not self.dry_run:
+            self.ledger.remember(LAYOUT, self.context.settings.download.layout)
         self._seen.clear()  # every row was looked at, and workers need the memory
 
     def settle_repeated(self, *, otherwise: Callable[[str], None]) -> None:
@@ -122,14 +138,13 @@ class Worklist:
 
         Where it has none in this run, `otherwise` accounts for it, by the picture's URL.
         """
-        for row in self._repeated:
-            if self._bring(row):
-                continue
-            known = self.ledger.covers_of([row.picture]).get(row.picture)
-            if known and known.status != OK:
-                self.end(row.url, known.reason, is_for_now=known.status == FAILED)
-            else:
-                otherwise(row.url)
+        for batch in _batches(self._repeated):
+            for row in self._bring(batch):
+                known = self.ledger.covers_of([row.picture]).get(row.picture)
+                if known and known.status != OK:
+                    self.end(row.url, known.reason, is_for_now=known.status == FAILED)
+                else:
+                    otherwise(row.url)
         self._repeated.clear()
 
     def fetch_instead(self, job: Job) -> None:
@@ -145,16 +160,17 @@ class Worklist:
     def sort_again(self, moved: set[str]) -> None:
         """Sort the rows again whose addresses have `moved`, and clear these."""
         self._repeated = [row for row in self._repeated if row.url not in moved]
-        places = {at for at, row in enumerate(dataset_covers(self.context)) if row.url in moved}
+        places = {at for at, row in enumerate(self._wanted()) if row.url in moved}
         moved.clear()
         write_renewed(self.context, self.ledger)
         self._is_new = False
         self._seen.clear()
-        rows = [row for at, row in enumerate(dataset_covers(self.context)) if at in places]
+        rows = [row for at, row in enumerate(self._wanted()) if at in places]
         if self.sample is not None:  # they were in it by the addresses that they had
             self.sample.update(row.picture for row in rows)
         self._sort(rows)
-        self.settle_renamed()
+        for _ in self.settle_renamed():
+            pass
 
     def end(self, url: str, reason: str, *, is_for_now: bool = False) -> None:
         """Account for a row whose cover is not there; `is_for_now` where another run may get it."""
@@ -173,11 +189,33 @@ class Worklist:
         return dropped
 
     def put_away_unwanted(self) -> None:
-        """Set aside, after the whole scan, the files that the ledger knows and no row wants."""
+        """Set aside, after the whole scan, the files that the ledger knows and no row wants.
+
+        Those whose album has the same picture in another folder are removed.
+        """
         if self._known:
+            shown = self.ledger.shown()
+            pictures = {picture for picture, path in shown if hash(path) in self._known}
+            for batch in _batches(pictures):
+                self.store.remove_links(self._surplus(batch))
             files = self.ledger.files()
             unwanted = [(path, size) for path, size, _ in files if hash(path) in self._known]
             self.store.set_aside += self.store.put_away(unwanted)
+        self.store.remove_empty(self._left)
+
+    def _wanted(self) -> Iterator[WantedCover]:
+        return dataset_covers(self.context, self.context.settings.download.layout)
+
+    def _surplus(self, pictures: Sequence[str]) -> dict[FileOf, str]:
+        """Return the unwanted files of pictures, each with a wanted path of the same name."""
+        surplus = {}
+        for picture, paths in self.ledger.files_of(pictures).items():
+            wanted = {_name(path): path for path in paths if hash(path) not in self._known}
+            for path in paths:
+                if hash(path) in self._known and _name(path) in wanted:
+                    surplus[FileOf(picture, path)] = wanted[_name(path)]
+                    self._left.add(path.rpartition("/")[0])
+        return surplus
 
     def _sort(self, rows: Sequence[WantedCover]) -> None:
         covers = {} if self._is_new else self.ledger.covers_of(row.picture for row in rows)
@@ -188,8 +226,8 @@ class Worklist:
             decision = decide(
                 row.url,
                 cover,
-                is_there=cover is not None and self._is_there(cover, paths, row.path),
-                has_twin=cover is not None and self._twin(cover, paths, row.path) is not None,
+                is_there=cover is not None and self._is_there(cover, paths, row),
+                has_twin=cover is not None and self._twin(cover, paths, row) is not None,
                 retry=self.retry,
                 now=now,
             )
@@ -199,23 +237,32 @@ class Worklist:
                 case CoverAction.LEAVE:
                     self.end(row.url, decision.reason)
                 case CoverAction.BRING:
-                    self._renamed.append(row)
+                    self._renamed.add(hash(row.path))
                 case CoverAction.FETCH:
                     self._fetch(row, cover, has_file=row.path in paths)
 
-    def _is_there(self, cover: Cover, paths: Sequence[str], path: str) -> bool:
-        """Tell whether a cover has a file at a path, one of its `paths`, and it is as it was."""
-        is_made = path in paths and has_all(cover.rendering, self.rendering)
-        return is_made and self.store.fits(path, cover.size_bytes)
+    def _is_there(self, cover: Cover, paths: Sequence[str], row: WantedCover) -> bool:
+        """Tell whether a cover has all files that a row wants, among its `paths`, as they were."""
+        return has_all(cover.rendering, self.rendering) and all(
+            path in paths and self.store.fits(path, cover.size_bytes) for path in row.paths
+        )
 
-    def _twin(self, cover: Cover, paths: Sequence[str], path: str) -> str | None:
-        """Return at which of its paths a cover has a file that can be brought to another one."""
-        if cover.status == OK and has_all(cover.rendering, self.rendering):
-            for each in paths:
-                file = self.store.find(each, cover.size_bytes)
-                if file and (each != path or file == self.store.aside(path)):
+    def _twin(self, cover: Cover, paths: Sequence[str], row: WantedCover) -> str | None:
+        """Return at which of its `paths` a cover has files that can be brought where a row wants.
+
+        Where none has all sizes, it is one with the first, unless that lies in its place already.
+        """
+        if cover.status != OK:
+            return None
+        found = {each: self.store.find(each, cover.size_bytes) for each in (row.path, *paths)}
+        there = [each for each in found if found[each] and each in paths]
+        if has_all(cover.rendering, self.rendering):
+            for each in there:
+                if self.store.is_whole(each, cover.size_bytes):
                     return each
-        return None
+        here = found[row.path]
+        is_in_place = here is not None and here != self.store.aside(row.path)
+        return None if is_in_place else next(iter(there), None)
 
     def _fetch(self, row: WantedCover, cover: Cover | None, *, has_file: bool) -> None:
         if not self._is_sampled(row):
@@ -224,7 +271,10 @@ class Worklist:
         if not self._is_first_of_its_picture(row):
             self._repeated.append(row)
             return
-        job = Job(0, row.path, row.picture, row.url, host_of(row.url), album_id=row.album_id)
+        job = Job(
+            0, row.path, row.picture, row.url, host_of(row.url), album_id=row.album_id,
+            links=row.links,
+        )  # fmt: skip
         if cover is not None and cover.status == OK and has_file and not self.dry_run:
             original = self.store.find(row.path, cover.size_bytes)
             if original and first_made(cover.rendering) == Rendering().key:
@@ -257,7 +307,7 @@ class Worklist:
         if self.verify:
             with ThreadPoolExecutor(_HASHING_THREADS) as pool:
                 find = self.store.spoilt_files
-                files = list(pool.map(lambda row: find(row.path, covers[row.path]), rows))
+                files = list(pool.map(lambda row: find(row.paths, covers[row.path]), rows))
         for row, spoilt in zip(rows, files, strict=True):
             self.spoilt += len(spoilt)
             if not spoilt:
@@ -279,26 +329,59 @@ class Worklist:
         if not (self._is_sampled(row) and self._is_first_of_its_picture(row)):
             return
         job = Job(0, row.path, row.picture, row.url, host_of(row.url), ASK, sha256=cover.sha256)
-        job.etag, job.last_modified = cover.etag, cover.last_modified
+        job.etag, job.last_modified, job.links = cover.etag, cover.last_modified, row.links
         self._add(job)
 
-    def _bring(self, row: WantedCover) -> bool:
-        """Let a row have the good file of its picture that is there; tell whether there is one."""
-        cover = self.ledger.covers_of([row.picture]).get(row.picture)
-        if cover is None:
+    def _bring(self, rows: Sequence[WantedCover]) -> list[WantedCover]:
+        """Let rows have the good files of their pictures that are there; return those without.
+
+        The ledger knows the new places before a file comes there, and the old ones until all are
+        there: a killed process loses no file.
+        """
+        covers = self.ledger.covers_of(row.picture for row in rows)
+        files = self.ledger.files_of(covers)
+        if not self.dry_run:
+            self.ledger.record_files(
+                FileOf(row.picture, path)
+                for row in rows
+                if row.picture in covers and covers[row.picture].status == OK
+                for path in row.paths
+            )
+        moved: list[FileOf] = []
+        left = []
+        for row in rows:
+            cover, paths = covers.get(row.picture), files.setdefault(row.picture, [])
+            if cover and (
+                self._is_there(cover, paths, row) or self._place(row, cover, paths, moved)
+            ):
+                self.good += 1
+            else:
+                left.append(row)
+        if moved and not self.dry_run:
+            self.ledger.forget_files(moved)
+        return left
+
+    def _place(self, row: WantedCover, cover: Cover, paths: list[str], moved: list[FileOf]) -> bool:
+        """Bring files to all paths of a row; tell whether they are as they must be.
+
+        The picture's `paths` are brought up to date, and files that were `moved` added.
+        """
+        twin = self._twin(cover, paths, row)
+        if twin is None:
             return False
-        paths = self.ledger.files_of([row.picture]).get(row.picture, ())
-        if not self._is_there(cover, paths, row.path):
-            twin = self._twin(cover, paths, row.path)
-            if twin is None:
-                return False
-            free = twin == row.path or hash(twin) in self._known
-            if not self.dry_run:
-                self.store.bring(cover, twin, row.path, moves=free)
-            if free:
-                self._known.pop(hash(twin), None)
-        self.good += 1
-        return True
+        is_free = twin == row.path or self._known.pop(hash(twin), None) is not None
+        if not self.dry_run:
+            how = Link.HARDLINK if twin in row.links else Link.COPY
+            self.store.bring(cover, twin, row.path, Link.MOVE if is_free else how)
+            for path in row.links:
+                if path not in paths or not self.store.fits(path, cover.size_bytes):
+                    self.store.bring(cover, row.path, path, Link.HARDLINK)
+        if is_free and twin != row.path:
+            paths.remove(twin)
+            moved.append(FileOf(row.picture, twin))
+            self._left.add(twin.rpartition("/")[0])
+        paths += (path for path in row.paths if path not in paths)
+        return self.dry_run or self._is_there(cover, paths, row)
 
     def _refuse_other(self, path: str, size_bytes: int, rendering: str) -> None:
         """Refuse a run that would make covers in another way, in the place of those here."""
@@ -311,3 +394,13 @@ class Worklist:
                 " folder away."
             )
             raise UsageError(msg)
+
+
+def _batches(some: Iterable[_T]) -> Iterator[list[_T]]:
+    left = iter(some)
+    while batch := list(islice(left, _BATCH_ROWS)):
+        yield batch
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]

@@ -18,6 +18,7 @@ from equigen.images.rendering import made_in_all
 from equigen.ledger.models import FAILED, MISSING, OK, Cover, FileOf
 from equigen.ledger.values import SharedCover
 from equigen.output import tell
+from equigen.schema import Link
 from equigen.summary import Summary, Table
 
 _MINUTES_A_DAY = 24 * 60
@@ -156,7 +157,8 @@ class ResultRecorder:
             self._changed += 1
             # The ledger forgets them when it learns that the picture has changed.
             paths = self.worklist.ledger.files_of([job.picture]).get(job.picture, [])
-            self._others[job.picture] = [path for path in paths if path != job.path]
+            own = {job.path, *job.links}
+            self._others[job.picture] = [path for path in paths if path not in own]
 
     def _fail(self, done: JobResult) -> None:
         """Record a cover that can't be had, with the reason."""
@@ -207,7 +209,10 @@ class ResultRecorder:
         if said:
             covers = [cover for _, cover in said]
             files = [
-                FileOf(cover.picture, done.job.path) for done, cover in said if cover.status == OK
+                FileOf(cover.picture, path)
+                for done, cover in said
+                if cover.status == OK
+                for path in (done.job.path, *done.job.links, *self._others.get(cover.picture, ()))
             ]
             looks = {done.sha256: done.look for done, _ in new if done.look}
             worklist.ledger.record_covers(covers, files=files, looks=looks)
@@ -225,8 +230,10 @@ class ResultRecorder:
             )
         store.place(done.job for done, _ in new)
         for done, cover in new:
+            for path in done.job.links:
+                store.bring(cover, done.job.path, path, Link.HARDLINK)
             for path in self._others.pop(done.job.picture, ()):
-                store.bring(cover, done.job.path, path, moves=False)
+                store.bring(cover, done.job.path, path, Link.COPY)
 
 
 def forecast(count: int, policy: HostPolicy, *, used_today: int = 0) -> str:

@@ -1,9 +1,11 @@
 """Store the files of the covers: find, place, move, link and set them aside."""
 
 import hashlib
+import itertools
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -61,6 +63,7 @@ class CoverStore:
     _places: tuple[_StorePlace, ...] = ()
     _first: _StorePlace = field(init=False)
     _images: str = ""
+    _aside: _StorePlace = field(init=False)
     _sets: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -68,6 +71,7 @@ class CoverStore:
         renderings = self.context.settings.download.renderings()
         self._places = tuple(map(_StorePlace, self.context.image_folders, renderings))
         self._first = self._places[0]
+        self._aside = self._first.aside
         if self.ledger.value(SPLIT_LINK) == Link.MOVE:
             self._sets = self.ledger.laid_out()
 
@@ -88,26 +92,36 @@ class CoverStore:
 
     def find(self, path: str, size_bytes: int) -> FileBelow | None:
         """Return a cover's first file of such a size, if there is one."""
-        everywhere = (self._first.file(path), self._moved(path), self._first.aside.file(path))
-        return next((file for file in everywhere if _fits(file, size_bytes)), None)
+        # Asked of every cover where the layout changes: see `fits_first`.
+        if _has_size(str(here := self._first.file(path)), size_bytes):
+            return here
+        if path in self._sets and _fits(moved := self._moved(path), size_bytes):
+            return moved
+        return aside if _has_size(str(aside := self.aside(path)), size_bytes) else None
 
     def aside(self, path: str) -> FileBelow:
         """Return a cover's file once it is set aside."""
-        return self._first.aside.file(path)
+        return self._aside.file(path)
 
-    def spoilt_files(self, path: str, cover: Cover) -> list[FileBelow]:
+    def spoilt_files(self, paths: Sequence[str], cover: Cover) -> list[FileBelow]:
         """Return the files of a good cover that are not what they were, by reading all of them.
+
+        `paths` are all that it has in the layout.
 
         The first must hold the bytes that were fetched; further sizes must decode.
         """
         from equigen.images.check import check_picture  # noqa: PLC0415  (heavy, and only asked for here)
 
         spoilt = []
-        first = self.find(path, cover.size_bytes)
-        for file in filter(None, [first, *(place.file(path) for place in self._places[1:])]):
+        files = [
+            (place, file)
+            for place in self._places
+            for file in self._different(place, paths, cover.size_bytes)
+        ]
+        for place, file in files:
             try:
                 body = file.read()
-                if file != first:
+                if place is not self._first:
                     check_picture(body, ANY_PICTURE)
                 elif hashlib.sha256(body).hexdigest() != cover.sha256:
                     spoilt.append(file)
@@ -117,8 +131,33 @@ class CoverStore:
                 spoilt.append(file)
         return spoilt
 
-    def bring(self, cover: Cover, old: str, path: str, *, moves: bool) -> None:
-        """Move or copy a good cover from an `old` path.
+    def _different(
+        self, place: _StorePlace, paths: Sequence[str], size_bytes: int
+    ) -> Iterator[FileBelow]:
+        """Yield a cover's files in a place, those that are links to the first one left out."""
+        found = (
+            self.find(path, size_bytes) if place is self._first else place.file(path)
+            for path in paths
+        )
+        first, *others = found
+        if first:
+            yield first
+        for file in others:
+            if file and not (first and file.is_same_as(first)):
+                yield file
+
+    def is_whole(self, path: str, size_bytes: int) -> bool:
+        """Tell whether all of a cover's files are there or set aside, the first as it was."""
+        found = self.find(path, size_bytes)
+        return found is not None and all(
+            any(file.exists() for file in (place.file(path), place.aside.file(path)))
+            for place in self._places[1:]
+        )
+
+    def bring(self, cover: Cover, old: str, path: str, how: Link) -> None:
+        """Move, copy or link a good cover from an `old` path to one that the ledger knows already.
+
+        Where the file system has no hard links, it is copied.
 
         Raises:
             StorageError: the disk refuses, or the file vanished meanwhile.
@@ -135,21 +174,25 @@ class CoverStore:
             if origin is None or origin == target:
                 continue
             with translating_os_errors(Path(target)):
-                if moves:
+                if how is Link.MOVE:
                     origin.move(target)
                     continue
+                if how is Link.HARDLINK:
+                    with suppress(OSError):
+                        origin.link(target)
+                        if place.aside.file(path).is_same_as(origin):
+                            place.aside.file(path).remove()
+                        continue
                 origin.copy(target)
             if self.links:
                 self._link(origin, target)
-        moved_from = old if moves and old != path else ""
-        self.ledger.record_file(FileOf(cover.picture, path), moved_from=moved_from)
 
     def place(self, jobs: Iterable[Job]) -> None:
         """Put jobs' files where they belong, once the ledger knows of them."""
         by_folder: dict[tuple[Path, str], list[tuple[str, int]]] = {}
         for job in jobs:
             for place in self._places[job.kind == MAKE :]:
-                label, _, name = place.file(job.path).path.partition("/")
+                label, _, name = place.file(job.path).path.rpartition("/")
                 by_folder.setdefault((place.folder, label), []).append((name, job.ticket))
         for (folder, label), files in by_folder.items():
             with translating_os_errors(folder / label), files_in(folder, label) as file_of:
@@ -176,6 +219,26 @@ class CoverStore:
                 if place.file(path).exists():
                     _move(place.file(path), place.aside.file(path))
         return moved
+
+    def remove_links(self, links: Mapping[FileOf, str]) -> None:
+        """Remove files whose bytes lie at another path as well, and forget those that are gone."""
+        for (_, path), other in links.items():
+            pairs = [(place.file(path), place.file(other)) for place in self._places[1:]]
+            pairs += itertools.product(self._all(path), self._all(other))
+            for file, kept in pairs:
+                if file.exists() and (file.is_same_as(kept) or _are_same(file, kept)):
+                    with translating_os_errors(Path(file)):
+                        file.remove()
+        gone = (each for each in links if not any(map(FileBelow.exists, self._all(each.path))))
+        self.ledger.forget_files(gone)
+
+    def remove_empty(self, folders: Iterable[str]) -> None:
+        """Remove those of some folders of covers that hold nothing any more."""
+        every = {each for folder in folders for each in (folder, folder.partition("/")[0])}
+        for folder in sorted(every, reverse=True):  # those in MULTI before it
+            for place in self._places:
+                with suppress(OSError):
+                    (place.folder / folder).rmdir()
 
     def put_away_spoilt(self, file: FileBelow) -> None:
         """Set aside a file that lies in a good cover's place and isn't that cover."""
@@ -238,6 +301,10 @@ class CoverStore:
                 raise denial(err, Path(other), WRITTEN) from err
             self.has_links = False
 
+    def _all(self, path: str) -> tuple[FileBelow, ...]:
+        """Return the places of a cover's first file."""
+        return self._first.file(path), self._moved(path), self.aside(path)
+
     def _moved(self, path: str) -> FileBelow:
         """Return a cover's file in its set; one that no set took has no such file."""
         return FileBelow(self.context.split, f"{self._sets.get(path, 'none')}/{path}")
@@ -251,6 +318,10 @@ def _has_size(file: str, size_bytes: int) -> bool:
     except OSError:
         return False
     return found.st_size == size_bytes and stat.S_ISREG(found.st_mode)
+
+
+def _are_same(file: FileBelow, other: FileBelow) -> bool:
+    return file.size_bytes() == other.size_bytes() and file.read() == other.read()
 
 
 def _fits(file: FileBelow, size_bytes: int) -> bool:

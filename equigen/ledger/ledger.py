@@ -40,6 +40,8 @@ LEDGER_NAME = "equigen_ledger.sqlite"
 # The way that covers last got into their sets, under the key of `Ledger.value`; "move" took them
 # away.
 SPLIT_LINK = "split_link"
+# The layout that the last download brought the covers to; "" where it was `label`.
+LAYOUT = "layout"
 # Figures of the last split on groups too large for a set, as JSON (`commands/split.py`).
 SPLIT_GROUPS = "split_groups"
 # A digest of the covers that were last compared for look-alikes.
@@ -366,13 +368,15 @@ class Ledger(Database):
                 looks.items(),
             )
 
-    def record_file(self, file: FileOf, *, moved_from: str = "") -> None:
-        """Note a file that shows a good cover, in place of the one from which it was moved."""
+    def record_files(self, files: Iterable[FileOf]) -> None:
+        """Note files that show, or are about to show, good covers."""
         with self._transaction() as db:
-            db.execute(
-                "DELETE FROM files WHERE picture = ? AND path = ?", (file.picture, moved_from)
-            )
-            db.execute("INSERT OR IGNORE INTO files VALUES (?, ?)", file)
+            db.executemany("INSERT OR IGNORE INTO files VALUES (?, ?)", files)
+
+    def forget_files(self, files: Iterable[FileOf]) -> None:
+        """Forget files that are gone."""
+        with self._transaction() as db:
+            db.executemany("DELETE FROM files WHERE picture = ? AND path = ?", files)
 
     # Sets
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from equigen.identity.albums import Identity
-from equigen.schema import ASIDE, SETS, Listing
+from equigen.schema import ASIDE, MULTI, SETS, Listing
 
 # The state of a cover (`Cover.status`); WAITING is that of one that wasn't asked for yet, GONE of a
 # good one whose files aren't there.
@@ -81,8 +81,8 @@ class Cover:
     failures: int = 0
 
 
-# Two names, neither of which leads up or is a path of its own on any system.
-_COVER_PATH: Final = re.compile(r"(?!\.\.?/)[^/\\\0]+/(?!\.\.?$)[^/\\\0]+")
+# Two names, neither of which leads up or is a path of its own on any system, or three below MULTI.
+_COVER_PATH: Final = re.compile(rf"(?:{MULTI}/)?(?!\.\.?/)[^/\\\0]+/(?!\.\.?$)[^/\\\0]+")
 _SET_NAMES: Final = frozenset({*SETS, ASIDE})
 
 

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Final, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from equigen.ledger.models import read_moment
-from equigen.schema import Link
+from equigen.schema import Layout, Link
 
 _Said = TypeVar("_Said")
 _Moment = Annotated[str, AfterValidator(read_moment)]
@@ -52,7 +52,8 @@ class SplitGroups:
     """Groups of a split: their number, those cut at `loose` ties, and the largest of these.
 
     `largest_share` is the largest share of a genre that a group had before; `strangers` counts the
-    files without a row. `deal` marks all that the deal read and wrote.
+    files without a row, `links` those that show a cover in a further folder. `deal` marks all that
+    the deal read and wrote. `sizes` counts albums by label, "" for all of them, and set.
     """
 
     group: str
@@ -63,6 +64,8 @@ class SplitGroups:
     largest_share: _Share = 0.0
     strangers: _Count = 0
     deal: str = ""
+    links: _Count = 0
+    sizes: Mapping[str, Mapping[str, _Count]] = field(default_factory=dict)
 
 
 class CoverGroup(NamedTuple):
@@ -155,6 +158,7 @@ READERS: Final[Mapping[str, Callable[[str], object]]] = {
     "refreshing": read_texts,
     "split_groups": read_split_groups,
     "split_link": Link,
+    "layout": Layout,
     "last_source": _read_name,
     "shared_covers": read_shared_covers,
     "settled_covers": read_settled,

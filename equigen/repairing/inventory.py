@@ -15,16 +15,16 @@ from itertools import islice
 from typing import NamedTuple
 
 from equigen.dataset.context import Context
-from equigen.dataset.covers import WantedCover, dataset_covers
+from equigen.dataset.covers import WantedCover, dataset_covers, places_in
 from equigen.dataset.table import map_table
 from equigen.downloading.jobs import target_of
 from equigen.downloading.store import ANY_PICTURE, CoverStore
 from equigen.errors import PictureError
 from equigen.images.check import Picture, check_picture
 from equigen.images.rendering import Fit, Rendering, made_by
-from equigen.ledger.ledger import SPLIT_LINK, Ledger
+from equigen.ledger.ledger import LAYOUT, SPLIT_LINK, Ledger
 from equigen.ledger.models import OK, Cover, FileOf
-from equigen.schema import SETS, Link
+from equigen.schema import SETS, Layout, Link
 from equigen.storage.below import FileBelow
 from equigen.storage.os_errors import translating_read_errors
 
@@ -55,7 +55,7 @@ class CoverCounts:
 
 
 class _FileNow(NamedTuple):
-    """Describe a cover's file as it is now; `file` is None where there is none.
+    """Describe a cover's file as it is now, and its `path`; `file` is None where there is none.
 
     `fits` tells whether it holds the bytes that the ledger knows. `picture` is None where it wasn't
     decoded or doesn't decode.
@@ -66,6 +66,7 @@ class _FileNow(NamedTuple):
     size_bytes: int = 0
     fits: bool = False
     picture: Picture | None = None
+    path: str = ""
 
 
 def count_rows(context: Context) -> int:
@@ -104,6 +105,8 @@ def take_inventory(
         while some := list(islice(rows, _BATCH)):
             inventory.take(some, pool)
             bar.advance(len(some))
+    if mends and inventory.layouts:
+        ledger.remember(LAYOUT, max(inventory.layouts, key=inventory.layouts.__getitem__))
     return inventory.found
 
 
@@ -116,6 +119,7 @@ class _Inventory:
     copied_s: float
     has_moved: bool
     found: CoverCounts = field(default_factory=CoverCounts)
+    layouts: Counter[Layout] = field(default_factory=Counter)
 
     def take(self, rows: Sequence[WantedCover], pool: ThreadPoolExecutor) -> None:
         """Check the covers of some rows."""
@@ -127,11 +131,14 @@ class _Inventory:
         for row, shown in zip(rows, pool.map(look, rows), strict=True):
             is_new = row.picture in noted
             cover = noted.get(row.picture) or known.get(row.picture)
-            has_file = row.path in paths.get(row.picture, ()) and not is_new
+            has_file = (shown.path or row.path) in paths.get(row.picture, ()) and not is_new
+            name = row.path.rpartition("/")[2]
+            for layout in Layout if self.mends else ():
+                self.layouts[layout] += shown.path in places_in(layout, row.labels, name)
             cover = self._sort(row, cover, shown, has_file=has_file, is_new=is_new)
             if cover:
                 noted[row.picture] = cover
-                files.append(FileOf(row.picture, row.path))
+                files.append(FileOf(row.picture, shown.path))
             if shown.picture and (cover or shown.fits):
                 looks[shown.sha256] = shown.picture.descriptor
         if self.mends:
@@ -142,13 +149,13 @@ class _Inventory:
     ) -> _FileNow:
         cover = known.get(row.picture)
         with translating_read_errors(self.context.images / row.path):
-            file = self._file(row.path)
+            path, file = self._file(row)
             if file is None:
                 return _FileNow(None)
             body = file.read()
         sha256 = hashlib.sha256(body).hexdigest()
         fits = cover is not None and cover.status == OK and cover.sha256 == sha256
-        shown = _FileNow(file, sha256, len(body), fits)
+        shown = _FileNow(file, sha256, len(body), fits, path=path)
         if fits and (sha256 in seen or not self.mends):
             return shown
         try:
@@ -156,13 +163,16 @@ class _Inventory:
         except PictureError:
             return shown
 
-    def _file(self, path: str) -> FileBelow | None:
-        """Return a cover's file: in its label's folder, in a set, or set aside."""
+    def _file(self, row: WantedCover) -> tuple[str, FileBelow | None]:
+        """Return a cover's path in any layout and its file: in place, in a set, or set aside."""
         images, split = self.context.images, self.context.split
         sets = SETS if self.has_moved else ()
-        moved = [FileBelow(split, f"{name}/{path}") for name in sets]
-        places = (FileBelow(images, path), *moved, self.store.aside(path))
-        return next((file for file in places if file.exists()), None)
+        for path in row.everywhere:
+            moved = [FileBelow(split, f"{name}/{path}") for name in sets]
+            for file in (FileBelow(images, path), *moved, self.store.aside(path)):
+                if file.exists():
+                    return path, file
+        return "", None
 
     def _sort(
         self,
@@ -219,7 +229,7 @@ class _Inventory:
             height_px=size_px[1],
             sha256=shown.sha256,
             fetched_at=datetime.fromtimestamp(came_s, UTC).isoformat(timespec="seconds"),
-            rendering=self._rendering(row.path, size_px),
+            rendering=self._rendering(shown.path, size_px),
             phash=picture.phash,
         )
 

@@ -163,7 +163,9 @@ def note_sets(context: Context, ledger: RebuiltLedger) -> tuple[int, int]:
     rows = _listed(context) if is_listed else _laid_out(context)
     ledger.begin_sets(anew=is_listed)
     covers = dataset_covers(context) if context.tsv.exists() else iter(())
+    links: dict[str, tuple[str, ...]] = {}
     while batch := list(islice(covers, _BATCH)):
+        links |= {row.path: row.links for row in batch if row.links}
         # split.tsv has the ids, and albums without one are known by their files' names there.
         unlisted = (row for row in batch if not (is_listed and row.album_id))
         ledger.add_names((name_in(row.path), row.album) for row in unlisted)
@@ -174,8 +176,9 @@ def note_sets(context: Context, ledger: RebuiltLedger) -> tuple[int, int]:
         senseless += len(found) - len(some)
         albums = [each["album_id"] or ledger.album_named(name_in(each["file"])) for each in some]
         sets = [
-            AlbumSet(album, each["file"], each["set"])
+            AlbumSet(album, path, each["set"])
             for album, each in zip(albums, some, strict=True)
+            for path in (each["file"], *links.get(each["file"], ()))
         ]
         dealt = [
             _placement(album or name_in(each["file"]), each, ledger)

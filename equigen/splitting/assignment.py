@@ -2,25 +2,27 @@
 
 import hashlib
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from splitfolders.split import list_dirs, setup_files, split_files
+from splitfolders.split import setup_files, split_files
 
 from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.covers import WantedCover, dataset_covers, name_in
 from equigen.dataset.layouts import Covers, sha256_of
 from equigen.dataset.table import stamp_of
+from equigen.dataset.tsv import reading_tsv
 from equigen.downloading.shared_covers import (
     find_shared_covers,
     noted_shared_covers,
     out_of_sets,
     settled_covers,
 )
-from equigen.errors import InputError
+from equigen.errors import InputError, MissingInputError
 from equigen.identity.artists import artist_ids, artist_key, artists_by_credit
 from equigen.ledger.database import CHANGED
 from equigen.ledger.ledger import SPLIT_GROUPS, Ledger
@@ -39,7 +41,7 @@ from equigen.splitting.grouping import (
     grouped,
     to_earlier,
 )
-from equigen.storage.below import FileBelow
+from equigen.storage.below import FileBelow, folders_below
 from equigen.version import __version__
 
 _ARTIST = "artist "
@@ -52,12 +54,14 @@ _FIRM, _LOOSE, _GONE = range(3)
 class SplitRow:
     """A cover in `split.tsv`: its set or "aside", and the name of its group there.
 
-    `album` is the album's key, `genre` its cell; a file without a row has neither.
+    `album` is the album's key, `genre` its cell; a file without a row has neither. `labels` are
+    spelled as folders are.
     """
 
     album: str
     album_id: str
     genre: str
+    labels: tuple[str, ...]
     set_name: str
     group: str
     path: str
@@ -66,8 +70,9 @@ class SplitRow:
 
 @dataclass(frozen=True, slots=True)
 class SplitOutcome:
-    """Sets of so many `files`, in path order.
+    """Sets of so many covers (`files`), in path order.
 
+    `links` are the further files of albums of several labels, each with the path of its row.
     `aside` are those of the rows that are in no set, and why; `placements` what is to be
     remembered. `held_back` counts covers that have bytes of so many artists that they are in no
     set, `shared`, until that is settled.
@@ -80,11 +85,13 @@ class SplitOutcome:
     placements: Sequence[Placement] = ()
     held_back: int = 0
     shared: Sequence[SharedCover] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sets(self) -> Mapping[str, str]:
-        """The set of each cover that is in one, by its path."""
-        return {row.path: row.set_name for row in self.rows if row.set_name != ASIDE}
+        """The set of each file that is in one, by its path."""
+        sets = {row.path: row.set_name for row in self.rows if row.set_name != ASIDE}
+        return sets | {path: sets[first] for path, first in self.links.items() if first in sets}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +107,14 @@ class _Album:
     def member(self, group: Group) -> Member:
         ties = tuple(tie for tie in self.ties if group.uses(tie))
         is_joint = self.is_collaboration and group.uses(_ARTIST)
-        return Member(self.row.path, self.row.label, self.key, ties, is_collaboration=is_joint)
+        return Member(self.row.path, self.row.labels, self.key, ties, is_collaboration=is_joint)
 
 
 def dealt_by_library(context: Context, ledger: Ledger, there: Covers) -> SplitOutcome:
     """Have split-folders deal each cover by itself; nothing is remembered.
 
     Shuffling and cutting are the library's own: the sets are those of `splitfolders.ratio(images,
-    output, seed=..., ratio=...)`.
+    output, seed=..., ratio=...)`, but that a cover in several folders is in one set.
     """
     settings, known = context.settings.split, ledger.cover_digests()
     shared = out_of_sets(noted_shared_covers(ledger))
@@ -117,24 +124,52 @@ def dealt_by_library(context: Context, ledger: Ledger, there: Covers) -> SplitOu
     sets: dict[str, str] = {}
     state = random.getstate()  # split-folders seeds the generator that the whole process shares
     try:
-        for label in list_dirs(context.images):
-            found = setup_files(label, settings.seed)
-            files = [file for file in found if f"{label.name}/{file.name}" not in out]
+        for label in folders_below(context.images):
+            found = setup_files(context.images / label, settings.seed)
+            files = [file for file in found if f"{label}/{file.name}" not in out]
             train_ends = int(train * len(files))
             val_ends = train_ends + int(val * len(files))
             for part, name in split_files(files, train_ends, val_ends, use_test=True):
-                sets |= {f"{label.name}/{file.name}": name for file in part}
+                sets |= {f"{label}/{file.name}": name for file in part}
     finally:
         random.setstate(state)
+    links = _links(dataset_covers(context), there) if _has_labels(context) else {}
+    labels: dict[str, list[str]] = {}
+    for path in there:
+        labels.setdefault(links.get(path, path), []).append(path.rpartition("/")[0])
     digests = _digests(context, sets, there, known)
-    held_back = len(there.keys() & out)
+    rows = [
+        SplitRow("", "", "", tuple(labels[path]), sets[path], "", path, digests[path])
+        for path in sorted(sets.keys() - links.keys())
+    ]
+    held_back = len((there.keys() & out) - links.keys())
+    groups = SplitGroups(Group.NONE, 0, 0, 0.0, 0, sizes=_sizes(rows))
     return SplitOutcome(
-        [SplitRow("", "", "", sets[path], "", path, digests[path]) for path in sorted(sets)],
-        len(sets) + held_back,
-        SplitGroups(Group.NONE, 0, 0, 0.0, 0),
-        held_back=held_back,
-        shared=shared,
+        rows, len(rows) + held_back, groups, held_back=held_back, shared=shared, links=links
     )
+
+
+def _has_labels(context: Context) -> bool:
+    """Tell whether there is a dataset whose albums may have several labels."""
+    with suppress(MissingInputError), reading_tsv(context.tsv) as tsv:
+        return "labels" in tsv.columns
+    return False
+
+
+def _links(rows: Iterable[WantedCover], there: Covers) -> dict[str, str]:
+    """Return the further files of rows whose first file is there, with the path of that one."""
+    return {
+        path: row.path for row in rows if row.path in there for path in row.links if path in there
+    }
+
+
+def _sizes(rows: Iterable[SplitRow]) -> dict[str, dict[str, int]]:
+    """Count albums by label, "" for all of them, and set."""
+    sizes: defaultdict[str, Counter[str]] = defaultdict(Counter, {"": Counter()})
+    for row in rows:
+        for label in ("", *row.labels):
+            sizes[label][row.set_name] += 1
+    return {label: dict(counts) for label, counts in sizes.items()}
 
 
 def mark_of(context: Context, ledger: Ledger, there: Covers) -> str:
@@ -153,14 +188,15 @@ def mark_of(context: Context, ledger: Ledger, there: Covers) -> str:
 def last_deal(context: Context, ledger: Ledger, there: Covers) -> SplitOutcome | None:
     """Return the last deal by groups if it stands, without what only its first run tells."""
     groups = ledger.read(SPLIT_GROUPS, read_split_groups)
-    if not groups or groups.deal != mark_of(context, ledger, there):
+    if not groups or not groups.sizes or groups.deal != mark_of(context, ledger, there):
         return None
     laid_out = ledger.laid_out()
-    rows = [SplitRow("", "", "", set_name, "", path, "") for path, set_name in laid_out.items()]
+    rows = [SplitRow("", "", "", (), name, "", path, "") for path, name in laid_out.items()]
     aside = [Aside(row.path, {}, ASIDE) for row in rows if row.set_name == ASIDE]
-    held_back = len(there) - groups.strangers - len(rows)
+    count = len(there) - groups.links
+    held_back = count - groups.strangers - sum(groups.sizes[""].values())
     shared = out_of_sets(noted_shared_covers(ledger)) if held_back else ()
-    return SplitOutcome(rows, len(there), groups, aside, (), held_back, shared)
+    return SplitOutcome(rows, count, groups, aside, (), held_back, shared)
 
 
 def dealt_by_group(
@@ -183,6 +219,7 @@ def dealt_by_group(
         )
         raise InputError(msg)
     keys = {row.path: row.album for row in wanted.rows}
+    links = {each: row for each, row in _links(wanted.rows, there).items() if each not in keys}
     before = [] if anew else _before(ledger, wanted.rows, keys)
     known = ledger.cover_digests()
     digests = _digests(context, (row.path for row in wanted.rows), there, known)
@@ -216,22 +253,26 @@ def dealt_by_group(
     names = _group_names([member for member in members if member.path in dealt.sets])
     dealt_rows = [
         SplitRow(
-            keys[path], row.album_id, row.genre, where[path], names.get(path, ""), path,
-            digests[path],
+            keys[path], row.album_id, row.genre, row.labels, where[path], names.get(path, ""),
+            path, digests[path],
         )
         for path, row in sorted((row.path, row) for row in rows)
     ]  # fmt: skip
-    loose, strangers = len(grouping.loose), len(there) - len(wanted.rows)
+    loose, count = len(grouping.loose), len(there) - len(links)
     shares = (grouping.largest_cut, loose, round(grouping.largest_share, 4))
-    groups = SplitGroups(group, len(grouping.groups), grouping.cut, *shares, strangers)
+    groups = SplitGroups(
+        group, len(grouping.groups), grouping.cut, *shares, count - len(wanted.rows),
+        links=len(links), sizes=_sizes(dealt_rows),
+    )  # fmt: skip
     return SplitOutcome(
         dealt_rows,
-        len(there),
+        count,
         groups,
         dealt.aside,
         [Placement(each.key, where[each.row.path], each.ties) for each in albums],
         held_back,
         shared if held_back else (),
+        links,
     )
 
 

@@ -53,8 +53,9 @@ def deal(
     to it join it there, also while it is gone. Where ties lead to several sets, the album whose
     ties are new, else the one that came later, is set aside, for ever.
 
-    All other groups are dealt by `seed`: each goes to a set with room for it, a set with more room
-    more often, albums by themselves last. So each label's shares hold within one album, or within
+    All other groups are dealt by `seed`: each goes to a set with room for it in all of its labels,
+    a set with more room more often, albums by themselves last, of these the ones of several labels
+    first. So each label's shares hold within one album, or within
     the size of its largest group where that is more. A group that would take more than half of some
     set is dealt before the others, and never into a set that would be half of it.
     """
@@ -82,7 +83,7 @@ class _Dealing:
 
     def __post_init__(self) -> None:
         self._chance.seed(self.seed)
-        self._in_label.update(member.label for member in self.members)
+        self._in_label.update(label for member in self.members for label in member.labels)
 
     def keep(self, before: Sequence[Earlier]) -> None:
         """Keep albums where they were, unless ties forbid that; remember the sets of those gone."""
@@ -171,22 +172,28 @@ class _Dealing:
     def _put(self, at: int, name: str) -> None:
         member = self.members[at]
         self._sets[at] = name
-        self._counts[member.label, name] += 1
+        for label in member.labels:
+            self._counts[label, name] += 1
         for tie in member.ties:
             self._set_of_tie[tie] = name
 
     def _set_aside(self, at: int, *, was_in: str = "") -> None:
         member = self.members[at]
         self._aside[at] = Aside(member.path, self._sets_of_ties(at), was_in)
-        self._in_label[member.label] -= 1
+        self._in_label.subtract(member.labels)
 
-    def _turn(self, group: Sequence[int]) -> tuple[int, bytes, str]:
-        """Return the sort key that decides when a group is dealt."""
+    def _turn(self, group: Sequence[int]) -> tuple[int, int, bytes, str]:
+        """Return the sort key that decides when a group is dealt.
+
+        Albums of one label come last, since they fill its sets; before them those of several, by
+        their rarest label (iterative stratification: doi.org/10.1007/978-3-642-23808-6_10).
+        """
+        sizes = self._sizes(group)
         if len(group) == 1:
-            return 1, *self._lot(group)
-        sizes = Counter(self.members[at].label for at in group)
+            rarest = min(map(self._in_label.__getitem__, sizes)) if len(sizes) > 1 else 0
+            return 1 + (len(sizes) == 1), rarest, *self._lot(group)
         is_small = all(self._is_small(sizes, share) for share in self.ratio.values() if share)
-        return 0 if is_small else -len(group), *self._lot(group)
+        return 0 if is_small else -len(group), 0, *self._lot(group)
 
     def _lot(self, group: Sequence[int]) -> tuple[bytes, str]:
         """Draw a group's lot from the seed and its albums, between covers of one by their paths."""
@@ -196,7 +203,7 @@ class _Dealing:
 
     def _room_for(self, group: Sequence[int]) -> str:
         """Return a set with room for a group in all of its labels, or the one with the most."""
-        sizes = Counter(self.members[at].label for at in group)
+        sizes = self._sizes(group)
         room: dict[str, float] = {}
         fitting: dict[str, float] = {}
         for name, share in self.ratio.items():
@@ -207,6 +214,9 @@ class _Dealing:
         if not fitting:
             return max(room, key=room.__getitem__)
         return self._chance.choices(list(fitting), list(fitting.values()))[0]
+
+    def _sizes(self, group: Sequence[int]) -> Counter[str]:
+        return Counter(label for at in group for label in self.members[at].labels)
 
     def _room(self, label: str, name: str) -> float:
         return self.ratio[name] * self._in_label[label] - self._counts[label, name]

@@ -19,13 +19,13 @@ Edge = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Album with a cover: `album` is its key, `path` where its cover is, `label` its folder.
+    """Album with a cover: `album` is its key, `path` where its cover is.
 
     `ties` are shared only within one set. A collaboration ties artists to each other.
     """
 
     path: str
-    label: str
+    labels: tuple[str, ...]
     album: str
     ties: tuple[str, ...] = ()
     is_collaboration: bool = False
@@ -60,7 +60,7 @@ def grouped(
     its collaborations tie nothing any more and become loose. Albums of one artist alone, and albums
     with one picture, stay together however many they are.
     """
-    in_label = Counter(member.label for member in members)
+    in_label = Counter(label for member in members for label in member.labels)
     groups: list[tuple[int, ...]] = []
     loose: list[int] = []
     cut, shares, cut_shares = 0, [0.0], [0.0]
@@ -68,7 +68,7 @@ def grouped(
         if len(group) == 1:
             groups.append(group)
             continue
-        sizes = Counter(members[at].label for at in group)
+        sizes = Counter(label for at in group for label in members[at].labels)
         share = max((n / in_label[label] for label, n in sizes.items() if n > 1), default=0.0)
         shares.append(share)
         is_large = any(

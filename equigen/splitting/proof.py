@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import suppress
 from operator import attrgetter
 from pathlib import Path
@@ -44,7 +44,7 @@ def prove_none(context: Context) -> Summary:
     if not places:
         msg = f"{context.split}: no sets there. `equigen split` makes them: run that first."
         raise MissingInputError(msg)
-    rows = _rows_of_files(context)
+    rows = _rows_of_files(context, {place.path for place in places})
     credits_ = (row.artist for row in rows.values())
     artists = artists_by_credit(credits_, known=_dealt_artists(context))
     first: dict[str, Place] = {}
@@ -111,12 +111,12 @@ def _refuse(err: OSError) -> None:
         raise denial(err, None, READ) from err
 
 
-def _rows_of_files(context: Context) -> dict[str, WantedCover]:
+def _rows_of_files(context: Context, paths: Container[str]) -> dict[str, WantedCover]:
     """Return the row of each file of the sets, by path, also where it was renamed since."""
     by_path: dict[str, WantedCover] = {}
     by_id: dict[str, WantedCover] = {}
     for row in dataset_covers(context):
-        by_path[row.path] = row
+        by_path |= {path: row for path in row.everywhere if path in paths}
         by_id[row.album_id] = row
     table = context.split / SPLIT_TSV
     if table.exists():

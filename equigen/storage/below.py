@@ -18,6 +18,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
+from equigen.schema import MULTI
+
 # The name of a copy until it is whole: hidden, and with no picture's suffix.
 UNFINISHED: Final = ".new-copy"
 _CHUNK_BYTES: Final = 1 << 20
@@ -347,6 +349,8 @@ def entries_below(root: Path, within: str = "") -> Iterator[tuple[str, "os.DirEn
 def folders_below(root: Path, within: str = "") -> list[str]:
     """Return the names of the folders in `root`, or in the folder called `within` there, sorted.
 
+    The folders in the one called `MULTI` are named as well, "multi/name".
+
     Raises:
         OSError: a folder can't be read; one is a link (errno ELOOP).
 
@@ -355,12 +359,13 @@ def folders_below(root: Path, within: str = "") -> list[str]:
     if within and place.is_symlink():
         raise _link_error(place, root)
     names = []
-    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(place) as found:
-        for each in found:
-            if each.is_dir() and each.is_symlink():
-                raise _link_error(Path(each.path), root)
-            if each.is_dir():
-                names.append(each.name)
+    for above in ("", f"{MULTI}/"):
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(place / above) as found:
+            for each in found:
+                if each.is_dir() and each.is_symlink():
+                    raise _link_error(Path(each.path), root)
+                if each.is_dir():
+                    names.append(above + each.name)
     return sorted(names)
 
 

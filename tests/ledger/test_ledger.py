@@ -254,7 +254,8 @@ def test_a_file_counts_only_with_the_bytes_that_are_known(path: Path) -> None:
         assert ledger.files_of(["p"]) == {"p": [other.path]}
         assert list(ledger.cover_digests()) == [other.path]
         assert set(ledger.covers_at([one, other])) == {other.path}
-        ledger.record_file(one, moved_from=other.path)
+        ledger.record_files([one])
+        ledger.forget_files([other])
         assert ledger.files_of(["p"]) == {"p": [one.path]}
         ledger.record_covers([Cover("p", "u", "missing", "HTTP 404")])
         assert list(ledger.files()) == []

@@ -25,8 +25,8 @@ def connected(pairs: Iterable[tuple[str, str]]) -> set[frozenset[str]]:
 @given(pairs=edges, alone=st.integers(0, 3))
 def test_components_are_the_connected_members(pairs: list[tuple[str, str]], alone: int) -> None:
     """Members are connected by ties; one without ties is by itself; nobody is left out."""
-    members = [Member(f"{one}{other}", "Jazz", "", (one, other)) for one, other in pairs]
-    members += [Member(f"alone {at}", "Jazz", "") for at in range(alone)]
+    members = [Member(f"{one}{other}", ("Jazz",), "", (one, other)) for one, other in pairs]
+    members += [Member(f"alone {at}", ("Jazz",), "") for at in range(alone)]
     found = components(members, range(len(members)))
     assert sorted(at for group in found for at in group) == list(range(len(members)))
     ties = {frozenset(tie for at in group for tie in members[at].ties) for group in found}
