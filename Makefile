@@ -12,7 +12,7 @@ WORKERS ?= 3
 DEMO_READY := $(VENV)/.demo-ready
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all bench-download bench-pairs bench-split bench-dumps bench-table bench-choosing bench-dumps-whole soak fuzz format clean
+.PHONY: demo test test-all bench-download bench-pairs bench-split bench-multilabel bench-dumps bench-table bench-choosing bench-dumps-whole soak fuzz format clean
 
 demo: $(DEMO_READY)
 	$(BIN)/equigen demo
@@ -42,6 +42,10 @@ bench-pairs: $(READY)
 # With scikit-learn in .bench/sklearn also against it; about a quarter of an hour.
 bench-split: $(READY)
 	$(BIN)/python benchmarks/assignment.py
+
+# With iterative-stratification and scikit-multilearn in .bench/stratified also against them; a minute.
+bench-multilabel: $(READY)
+	$(BIN)/python benchmarks/multilabel.py
 
 # With discogs-xml2db in .bench/xml2db also against it; about ten minutes.
 bench-dumps: $(READY)

@@ -262,7 +262,7 @@ def covers(drawn: Sequence[tuple[str, int]]) -> list[WantedCover]:
     return [
         WantedCover(
             f"{label}/{at}.jpg", f"p{number}", f"https://h.example/{number}.jpg" if number else "",
-            label, label, f"A{at}", f"T{at}", "1999", "", f"x:{at}", "",
+            label, label, f"A{at}", f"T{at}", "1999", "", f"x:{at}", "", (label,), (),
         )
         for at, (label, number) in enumerate(drawn)
     ]  # fmt: skip
