@@ -1,4 +1,4 @@
-"""Draw docs/contact-sheet.jpg, the picture in the README, from a finished `equigen demo`.
+"""Draw docs/contact-sheet.jpg, the picture in the README, from `equigen demo --albums 30`.
 
 Usage: .venv/bin/python docs/contact_sheet.py [equigen_demo]
 """

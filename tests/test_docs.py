@@ -7,7 +7,7 @@ from support import ROOT
 
 from equigen import __version__
 from equigen.config.settings import HostSettings, Settings, defaults
-from equigen.labels.taxonomy import builtin_queries
+from equigen.labels.taxonomy import builtin_queries, load_taxonomy, taxonomy_names
 from equigen.plugins import find_commands
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -42,6 +42,22 @@ def test_the_readme_lists_every_command_and_label() -> None:
         assert f"`equigen {command.name}" in README
     for label in builtin_queries(genre_limit=1, world_limit=1):
         assert re.search(rf"\b{label.name}\b", README), label.name
+
+
+def test_the_page_of_labels_has_every_rule() -> None:
+    """docs/labels.md has a table for each taxonomy, as its file says."""
+    page = (ROOT / "docs" / "labels.md").read_text(encoding="utf-8")
+    for name in taxonomy_names():
+        table = page.partition(f"\n### {name}\n")[2].partition("\n### ")[0]
+        listed = re.findall(
+            r"^\| (.+) \| (.+) \| (.+) \| (words|names|tags) \|$", table, re.MULTILINE
+        )
+        queries = load_taxonomy(name).queries(genre_limit=1)
+        assert listed == [
+            (each.name, each.label, str(each.rule), str(each.rule.by))
+            for each in queries
+            if each.rule
+        ]
 
 
 def test_every_dependency_has_its_reason() -> None:

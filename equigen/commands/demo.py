@@ -44,7 +44,7 @@ def run(
     directory: Annotated[Path, typer.Option(help="Where the dataset is left.")] = Path(
         "equigen_demo"
     ),
-    albums: Annotated[int, typer.Option(min=1, max=500, help="Albums a query.")] = 20,
+    albums: Annotated[int, typer.Option(min=1, max=500, help="Albums a label.")] = 20,
 ) -> Iterator[Summary]:
     """Run the demo; the folder of an earlier demo is made anew, any other is refused.
 
@@ -73,7 +73,7 @@ def _config(folder: Path, sandbox: Sandbox, albums: int) -> Config:
     settings = defaults(
         dataset=DatasetSettings(directory=folder),
         discogs=DiscogsSettings(base_url=sandbox.base_url, requests_per_minute=0),
-        fetch=FetchSettings(genre_limit=albums, world_limit=albums),
+        fetch=FetchSettings(genre_limit=albums),
     )
     return Config(settings, Credentials(discogs_token=SecretStr(sandbox.token)), folder=folder)
 

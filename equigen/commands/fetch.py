@@ -28,7 +28,12 @@ import typer
 
 from equigen.config.settings import Spread
 from equigen.dataset.context import Bar, Context
-from equigen.dataset.counting import count_labels, evenness, notes_on_labels
+from equigen.dataset.counting import (
+    count_genres_and_styles,
+    count_labels,
+    evenness,
+    notes_on_labels,
+)
 from equigen.dataset.covers import folder_name
 from equigen.dataset.dataset import Dataset, Need
 from equigen.dataset.reserve import map_reserve
@@ -47,6 +52,7 @@ from equigen.fetching.pending import known_albums, write_pending
 from equigen.fetching.prefetch import PrefetchedPages
 from equigen.fetching.selection import Selection, Skip
 from equigen.fetching.year_order import EvenPlan
+from equigen.labels.matches import Matches, of_several_parts
 from equigen.labels.taxonomy import Query
 from equigen.ledger.ledger import LAST_SOURCE, Ledger
 from equigen.output import tell
@@ -75,6 +81,8 @@ _NO_REFRESH = (
     "--refresh changes nothing here: a dump is read as it is. A newer one brings new albums:"
     " `equigen dumps get`."
 )
+# An album of the dataset, which is counted there.
+_IS_THERE = (Skip.KNOWN_ALBUM, Skip.KNOWN_PICTURE)
 Pages = LocalPages | PrefetchedPages
 # Taken rows are in the ledger at once; the TSV is written after a query, but not more often.
 _WRITTEN_EVERY_S = 60
@@ -106,7 +114,7 @@ def run(
     this_year = context.now().year
     source = open_named(settings.fetch.source, context.config)
     queries = settings.fetch.chosen_queries()
-    years = range(settings.fetch.from_year or this_year, settings.fetch.to_year - 1, -1)
+    years = settings.fetch.years(this_year)
     catalogues: AbstractContextManager[Catalogue | None] = nullcontext()
     if isinstance(source, LocalSource):
         catalogues = source.open(context)
@@ -117,7 +125,11 @@ def run(
         if refresh and not isinstance(source, LocalSource):
             first = this_year - 1 if since is None else since
             asked_again = [
-                Search(query, year) for query in queries for year in years if year >= first
+                Search(each, year)
+                for query in queries
+                for each in source.asked(query)
+                for year in years
+                if year >= first
             ]
             ledger.start_refresh(map(source.key, asked_again))
         selection = known_albums(context, ledger)
@@ -172,6 +184,7 @@ def _plan(spread: Spread, pages: Pages, selection: Selection, years: Sequence[in
         missing=selection.missing,
         reach=pages.reach,
         page_size=pages.page_size,
+        asked=pages.asked,
         slices=pages.slices,
         extent=pages.extent,
         rows_left=pages.rows_left,
@@ -188,6 +201,8 @@ class _Work:
     plan: PagePlan
     selection: Selection
     queries: tuple[Query, ...]
+    online: OnlineSource | None = field(init=False)
+    matches: Matches = field(init=False)
     opened: set[PageRef] = field(default_factory=set)
     left: Counter[str] = field(default_factory=Counter)
     taken: Counter[str] = field(default_factory=Counter)
@@ -197,10 +212,19 @@ class _Work:
     resumes_at: datetime | None = None
     read: int = 0
     written_s: float = 0.0
+    _seen: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Take the counts of all that a catalogue has, or begin those of what pages show."""
+        if isinstance(self.source, LocalSource):
+            self.online, self.matches = None, cast("LocalPages", self.pages).matches
+        else:
+            self.online = self.source
+            self.matches = Matches(of_several_parts(self.queries), self.source.fits)
 
     def fill_all(self) -> None:
         """Fill query after query; leave one that fails for the next run."""
-        missing = sum(self.selection.missing(query) for query in self.queries)
+        missing = sum(self._to_come(0).values())
         with self.context.bar("fetch", missing, "album") as bar:
             for position, query in enumerate(self.queries):
                 try:
@@ -215,8 +239,8 @@ class _Work:
                     self._leave_all(self.queries[position:], err)
                     return
                 self._write_now_and_then()
-                missing -= self.selection.missing(query)
-                bar.expect(missing)
+                to_come = self._to_come(position + 1).values()
+                bar.expect(sum(self.taken.values()) + sum(to_come))
 
     def _leave(self, query: Query, err: EquigenError) -> None:
         self.failed[query.name] = err
@@ -255,6 +279,7 @@ class _Work:
     def _use(self, ref: PageRef, most: int, position: int, bar: Bar) -> None:
         """Take at most `most` albums from one page, in the page's order."""
         query = ref.search.query
+        rest = query.beyond_search()
         listings = self.pages.listings(ref, ahead=lambda: self._ahead(position))
         new = 0 if ref in self.opened else len(listings)
         self.opened.add(ref)
@@ -265,9 +290,14 @@ class _Work:
             if len(taken) == most:
                 break
             used += 1
-            verdict = self.selection.judge(listing, query, year_asked=ref.search.year)
+            verdict: Album | Skip = Skip.RULE
+            if not self.online or self.online.fits(rest, listing.genres, listing.styles):
+                verdict = self.selection.judge(listing, query, year_asked=ref.search.year)
             if isinstance(verdict, Skip):
                 self.dropped[verdict] += 1
+                if self.online and verdict not in _IS_THERE and listing.album_id not in self._seen:
+                    self._seen.add(listing.album_id)
+                    self.matches.add(listing.genres, listing.styles)
             else:
                 taken.append(verdict)
         self.pages.use(ref, rows_left=len(listings) - used, taken=taken)
@@ -277,8 +307,16 @@ class _Work:
         bar.advance(len(taken), query=query.name, year=ref.search.year)
 
     def _ahead(self, position: int) -> Iterator[PageRef]:
+        for query, missing in self._to_come(position).items():
+            yield from self.plan.ahead(query, most=missing)
+
+    def _to_come(self, position: int) -> dict[Query, int]:
+        """Return how many albums each query from a position on takes if all can be filled."""
+        to_come, promised = dict[Query, int](), Counter[str]()
         for query in self.queries[position:]:
-            yield from self.plan.ahead(query)
+            to_come[query] = self.selection.missing(query, promised=promised[query.label])
+            promised[query.label] += to_come[query]
+        return to_come
 
     def _with_advice(self, err: FetchError) -> EquigenError:
         """Return the error, or a `CredentialsError` with advice where credentials failed."""
@@ -311,6 +349,7 @@ class _Work:
             for query in self.queries
             if (count := self.plan.out_of_reach(query))
         ]
+        notes += self._half_matched()
         if self.ended_early:
             notes.append(self.ended_early)
         if self.dropped[Skip.PLACEHOLDER] and not taken and self.read:
@@ -337,6 +376,13 @@ class _Work:
             left_unit="queries",
             resumes_at=self.resumes_at,
         )
+
+    def _half_matched(self) -> Iterator[str]:
+        """Yield a sentence for each query that is as good as empty by one part of its rule."""
+        if self.online and any(map(self.selection.missing, of_several_parts(self.queries))):
+            for genres, styles, count in count_genres_and_styles(self.context.tsv):
+                self.matches.add(genres, styles, count)
+        return self.matches.notes(self.selection.count)
 
     def _state(self, query: Query) -> str:
         if query.name in self.failed:

@@ -152,7 +152,7 @@ def load(
     dotenv = file.parent / DOTENV_NAME
     for each in (file, dotenv):
         _refuse_no_settings(each)
-    toml = _read_toml(file) if file.is_file() else {}
+    toml = _with_own_files(_read_toml(file), file.parent) if file.is_file() else {}
     flags = {table: dict(values) for table, values in (flags or {}).items() if values}
     layers = _Layers(file=file, dotenv=dotenv, toml=toml, flags=flags)
     try:
@@ -236,6 +236,15 @@ def _read_toml(file: Path) -> dict[str, Any]:
             f"{file}: this is not TOML: {err}. Mend that line; config.example.toml shows the form."
         )
         raise ConfigError(msg) from None
+
+
+def _with_own_files(toml: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return settings whose taxonomy, where it is a file, is named as seen from here."""
+    fetch = toml.get("fetch")
+    taxonomy = fetch.get("taxonomy") if isinstance(fetch, dict) else None
+    if isinstance(fetch, dict) and isinstance(taxonomy, str) and taxonomy.endswith(".toml"):
+        return toml | {"fetch": {**fetch, "taxonomy": str(folder / taxonomy)}}
+    return toml
 
 
 @contextmanager

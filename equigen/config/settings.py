@@ -11,7 +11,9 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -44,13 +46,25 @@ from equigen.config.source_settings import (
 from equigen.http.addresses import host_name
 from equigen.http.limits import PrivateAddresses
 from equigen.images.rendering import Check, Fit, ImageFormat, Rendering
-from equigen.labels.taxonomy import Query, builtin_queries
+from equigen.labels.taxonomy import (
+    DEFAULT_TAXONOMY,
+    MatchBy,
+    Query,
+    Rule,
+    Taxonomy,
+    TaxonomyRow,
+    load_taxonomy,
+)
 from equigen.schema import Group, Layout
 
 ENV_PREFIX = "EQUIGEN_"
 # Discogs, the largest source, has some 20 million releases.
 _MOST_ALBUMS, _MOST_SIZES = 100_000_000, 20
 _MOST_SHOWN: Final = 40
+# The most labels that are told where one is misspelt, and how alike a name must be to be the only
+# one that is told, or one of them: https://docs.python.org/3/library/difflib.html
+_MOST_NEAREST = 3
+_CLOSE = (0.6, 0.4)
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 FileName = Annotated[Name, AfterValidator(name_of_file)]
@@ -71,6 +85,14 @@ class Spread(StrEnum):
     EVEN = "even"
 
 
+class Several(StrEnum):
+    """Handling of albums that match several labels."""
+
+    FIRST = "first"
+    STRICT = "strict"
+    MULTI = "multi"
+
+
 class DatasetSettings(SettingsTable):
     """`[dataset]`: the location of the dataset; the names are relative to `directory`."""
 
@@ -86,21 +108,20 @@ class DatasetSettings(SettingsTable):
         return str(tsv.with_name(f"{tsv.stem}_reserve.tsv"))
 
 
-class LabelSettings(SettingsTable):
-    """`[[fetch.label]]`: a query of the user's own; it needs a `genre` or a `style`."""
+class LabelSettings(SettingsTable, TaxonomyRow):
+    """`[[fetch.label]]`: a query of the user's own; `genre` and `style` are one of several."""
 
     name: Name
     genre: str = ""
     style: str = ""
     limit: int | None = Field(default=None, ge=0, le=_MOST_ALBUMS)
-    folder: str = ""
 
-    @model_validator(mode="after")
-    def _asks_for_something(self) -> Self:
-        if not self.genre and not self.style:
-            msg = f"label {self.name!r} needs a genre or a style to be asked by"
-            raise ValueError(msg)
-        return self
+    def rule(self, by: MatchBy = MatchBy.WORDS) -> Rule:  # noqa: ARG002
+        """Return the rule, by words where the table doesn't say, whatever the taxonomy's is."""
+        rule = super().rule()
+        genres = tuple(filter(None, (self.genre, *rule.any_genre)))
+        styles = tuple(filter(None, (self.style, *rule.any_style)))
+        return replace(rule, any_genre=genres, any_style=styles)
 
 
 class FetchSettings(SettingsTable):
@@ -109,8 +130,23 @@ class FetchSettings(SettingsTable):
     source: Name = Field(
         "discogs", description="where albums come from: discogs, discogs-dump, musicbrainz"
     )
+    taxonomy: Name = Field(
+        DEFAULT_TAXONOMY, description="set of labels: a built-in one's name, or a .toml file"
+    )
+    several: Several = Field(
+        Several.FIRST,
+        description="albums that match several labels: first takes them for the first label,"
+        " strict leaves them out, multi gives them all",
+    )
     genre_limit: int = Field(15_000, ge=0, le=_MOST_ALBUMS, description="albums a label")
-    world_limit: int = Field(1_200, ge=0, le=_MOST_ALBUMS, description="albums a world style")
+    world_limit: int | None = Field(
+        None,
+        ge=0,
+        le=_MOST_ALBUMS,
+        description="albums of each query that shares its label, as world styles do (default: an"
+        " equal part of genre_limit, at most 1200 for a world style)",
+        examples=[1_200],
+    )
     from_year: int | None = Field(
         None, ge=1000, le=9999, description="first year asked (default: this year)", examples=[2026]
     )
@@ -140,6 +176,12 @@ class FetchSettings(SettingsTable):
             raise ValueError(msg)
         return self
 
+    @field_validator("taxonomy")
+    @classmethod
+    def _taxonomy_is_there(cls, value: str) -> str:
+        load_taxonomy(value)
+        return value
+
     @model_validator(mode="after")
     def _labels_are_known(self) -> Self:
         own = [table.name for table in self.label]
@@ -148,33 +190,52 @@ class FetchSettings(SettingsTable):
             raise ValueError(msg)
         known = [name for query in self.known_queries() for name in (query.name, query.label)]
         for name in self.labels or ():
-            if name not in known:
-                msg = f"labels: no query or label is called {name!r}{suggest(name, known)}"
+            if not _called(name, known):
+                nearest = suggest(name, known, most=_MOST_NEAREST)
+                msg = (
+                    f"labels: no query or label is called {name!r}{nearest}. `equigen labels` lists"
+                    " them"
+                )
                 raise ValueError(msg)
         return self
 
+    def years(self, this_year: int) -> range:
+        """Return the years to ask, from the newest down."""
+        return range(self.from_year or this_year, self.to_year - 1, -1)
+
+    @cached_property
+    def _read_taxonomy(self) -> Taxonomy:
+        # A file that is edited while a stage runs doesn't change what the stage does.
+        return load_taxonomy(self.taxonomy)
+
     def known_queries(self) -> tuple[Query, ...]:
         """Return the built-in queries, then those of `[[fetch.label]]`, which may replace them."""
-        own = {table.name: self._as_query(table) for table in self.label}
-        builtin = builtin_queries(genre_limit=self.genre_limit, world_limit=self.world_limit)
-        return tuple(({query.name: query for query in builtin} | own).values())
+        return self._read_taxonomy.queries(
+            genre_limit=self.genre_limit, world_limit=self.world_limit, own=self.label
+        )
 
     def chosen_queries(self) -> tuple[Query, ...]:
-        """Return the queries to fill, in order; a name that is none's means all of that label."""
-        known = self.known_queries()
-        names = [query.name for query in known]
-        chosen = (
-            query
-            for name in (names if self.labels is None else self.labels)
-            for query in known
-            if name == (query.name if name in names else query.label)
-        )
-        return tuple(dict.fromkeys(chosen))
+        """Return the queries to fill, in order; a name that is none's means all of that label.
 
-    def _as_query(self, table: LabelSettings) -> Query:
-        limit = self.genre_limit if table.limit is None else table.limit
-        label = table.folder or table.name
-        return Query(table.name, table.genre, table.style, limit, label, cell=table.name)
+        Names are given in any case.
+        """
+        known = self.known_queries()
+        names, labels = [query.name for query in known], [query.label for query in known]
+        chosen = dict[Query, None]()
+        for name in names if self.labels is None else self.labels:
+            is_query = bool(found := _called(name, names))
+            found = found or _called(name, labels)
+            chosen |= {
+                query: None for query in known if found == (query.name if is_query else query.label)
+            }
+        return tuple(chosen)
+
+
+def _called(name: str, known: Sequence[str]) -> str:
+    """Return the known name that is the same, or else one that is in another case; "" for none."""
+    if name in known:
+        return name
+    return next((each for each in known if each.casefold() == name.casefold()), "")
 
 
 class HostSettings(SettingsTable):
@@ -488,8 +549,9 @@ def has_setting(path: str) -> bool:
     return field is not None and key in type(field.default).model_fields
 
 
-def suggest(name: str, known: Sequence[str]) -> str:
-    """Return " (did you mean ...?)" where a known name is close, else nothing."""
+def suggest(name: str, known: Sequence[str], *, most: int = 1) -> str:
+    """Return " (did you mean ...?)" with the nearest known names if any are close, else nothing."""
     by_fold = {each.casefold(): each for each in known}
-    close = difflib.get_close_matches(name.casefold(), by_fold, n=1)
-    return f" (did you mean {by_fold[close[0]]!r}?)" if close else ""
+    close = difflib.get_close_matches(name.casefold(), by_fold, n=most, cutoff=_CLOSE[most > 1])
+    nearest = " or ".join(repr(by_fold[each]) for each in close)
+    return f" (did you mean {nearest}?)" if close else ""

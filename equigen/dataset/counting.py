@@ -30,6 +30,7 @@ from equigen.schema import (
     Link,
     by_age,
     decade_of,
+    split_list,
     year_of,
 )
 from equigen.storage.below import folders_below
@@ -131,6 +132,21 @@ def names_in_order(
         for value, sums in zip(values, totals, strict=True):
             sums[value] += count
     return [natural_order(by, sums) for by, sums in zip(fields, totals, strict=True)]
+
+
+def count_genres_and_styles(tsv: Path) -> Iterator[tuple[tuple[str, ...], tuple[str, ...], int]]:
+    """Yield the albums' genres and styles, by their source, with a number of albums of them.
+
+    Raises:
+        MissingInputError, InputError: there is no TSV, or it is broken.
+
+    """
+    columns, counts = ["genres", "styles"], Counter[tuple[str, str]]()
+    for frame in map_table(tsv, columns, lambda chunk: chunk.frame.group_by(columns).len()):
+        for genres, styles, count in frame.iter_rows():
+            counts[genres, styles] += count
+    for (genres, styles), count in counts.items():
+        yield split_list(genres), split_list(styles), count
 
 
 def count_albums(

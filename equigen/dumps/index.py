@@ -101,8 +101,7 @@ def index_of(dump: Path, kind: IndexKind, context: Context) -> Path:
         StorageError: the disk refuses.
 
     """
-    index = dump.with_name(f"{dump.name}.{kind.name}.sqlite")
-    stamp = _stamp(dump, kind)
+    index, stamp = _index_path(dump, kind), _stamp(dump, kind)
     if _known_stamp(index) == stamp:
         return index
     # Each index has a lock of its own, so that other indexes and downloads go on meanwhile.
@@ -111,6 +110,15 @@ def index_of(dump: Path, kind: IndexKind, context: Context) -> Path:
         if _known_stamp(index) != stamp:  # another run may have been faster
             _make(index, dump, kind, context, stamp)
     return index
+
+
+def has_index(dump: Path, kind: IndexKind) -> bool:
+    """Tell whether a dump's index is there, so that `index_of` needs no time."""
+    return _known_stamp(_index_path(dump, kind)) == _stamp(dump, kind)
+
+
+def _index_path(dump: Path, kind: IndexKind) -> Path:
+    return dump.with_name(f"{dump.name}.{kind.name}.sqlite")
 
 
 def facts_of(index: Path) -> Mapping[str, int]:

@@ -5,11 +5,11 @@ import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
 from itertools import islice
 
 from equigen.dataset.context import BarMaker
 from equigen.fetching.paging import Extent, PageRef
+from equigen.labels.matches import Matches
 from equigen.labels.taxonomy import Query
 from equigen.ledger.ledger import Ledger
 from equigen.schema import Album, Listing
@@ -18,8 +18,6 @@ from equigen.sources.base import Catalogue, Search
 _PAGE_SIZE = 100
 # The number of albums that are sorted, or written to the ledger, at a time.
 _BATCH = 2000
-# Most albums share their genres and styles with others, so the queries of this many are cached.
-_CACHED = 50_000
 _TABLE = """
 CREATE TABLE found (
     query INTEGER NOT NULL, year INTEGER NOT NULL, number INTEGER NOT NULL,
@@ -51,6 +49,7 @@ class LocalPages:
         self.answers = 0
         self.others = 0
         self._catalogue, self._ledger = catalogue, ledger
+        self.matches = Matches(queries, catalogue.fits)
         self._queries = {query: at for at, query in enumerate(queries)}
         self._index = sqlite3.connect("", isolation_level=None)  # a temporary file of SQLite's own
         self._rows: dict[PageRef, list[Listing]] = {}
@@ -73,6 +72,10 @@ class LocalPages:
         """Counts of the catalogue and of the requested albums, as one sentence."""
         facts = {**self._catalogue.facts, **self._facts}
         return [", ".join(f"{count:,} {what}" for what, count in facts.items() if count)]
+
+    def asked(self, query: Query) -> Sequence[Query]:
+        """Return the query itself: its rule is applied to all albums at once."""
+        return (query,)
 
     def slices(self, _search: Search) -> Sequence[Search]:
         """Return (): no search has too many results."""
@@ -129,12 +132,6 @@ class LocalPages:
         self._index.execute(_TABLE)
         if not self._queries:
             return  # all queries are full
-        fits = self._catalogue.fits
-
-        @lru_cache(_CACHED)
-        def queries_of(genres: tuple[str, ...], styles: tuple[str, ...]) -> list[int]:
-            return [at for query, at in self._queries.items() if fits(query, genres, styles)]
-
         offers = self._catalogue.offers()
         with bar("sort", self._catalogue.size, "album") as shown:
             self._index.execute("BEGIN")
@@ -143,7 +140,7 @@ class LocalPages:
                 rows = [
                     (query, offer.year, offer.number)
                     for offer in asked
-                    for query in queries_of(offer.genres, offer.styles)
+                    for query in self.matches.add(offer.genres, offer.styles)
                 ]
                 self._index.executemany("INSERT INTO found VALUES (?, ?, ?)", rows)
                 self._facts["of a query and year asked for"] += len({number for *_, number in rows})

@@ -12,7 +12,8 @@ result of the next page is on a page that was read already. Each page has the se
 results, so that a change is noticed and earlier pages are read again, once.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from equigen.errors import HttpStatusError
@@ -70,6 +71,7 @@ class PagePlan:
     missing: Callable[[Query], int]
     reach: int
     page_size: int
+    asked: Callable[[Query], Sequence[Query]]
     slices: Callable[[Search], Sequence[Search]]
     extent: Callable[[Search], Extent | None]
     rows_left: Callable[[PageRef], int | None]
@@ -89,37 +91,43 @@ class PagePlan:
 
     def pages(self, query: Query) -> Iterator[PageRef]:
         """Yield the query's pages in order; each must have come before the next is taken."""
-        for year in self.years:
-            yield from self.walk(Search(query, year))
+        for search in self.searches(query, self.years):
+            yield from self.walk(search)
+
+    def searches(self, query: Query, years: Iterable[int]) -> Iterator[Search]:
+        """Yield the query's searches: for each year those that its terms take."""
+        asked = self.asked(query)
+        for year in years:
+            for each in asked:
+                yield Search(each, year)
 
     def out_of_reach(self, query: Query) -> int:
         """Return an upper bound of the query's results that the service doesn't give out."""
-        searches = [Search(query, year) for year in self.years]
-        extents = [(each, self.extent(each)) for each in searches]
+        extents = [(each, self.extent(each)) for each in self.searches(query, self.years)]
         return sum(it.items - self._within_reach(each, it) for each, it in extents if it)
 
-    def ahead(self, query: Query) -> Iterator[PageRef]:
+    def ahead(self, query: Query, *, most: int = sys.maxsize) -> Iterator[PageRef]:
         """Yield the pages that didn't come yet and that the query will need, in order.
 
-        A page is yielded only if all rows before it can't fill the query, so that no request is in
-        vain. The only guess is that a year has not many more than twice the results of the year
-        walked before it.
+        `most` is the number of albums that others of its label leave it at least. A page is yielded
+        only if all rows before it can't fill the query, so that no request is in vain. The only
+        guess is that a year has not many more than twice the results of the year walked before it.
         """
-        missing, before, last_items = self.missing(query), 0, None
-        for year in self.years:
+        missing, before = min(self.missing(query), most), 0
+        last_items = dict[Query, int]()
+        for root in self.searches(query, self.years):
             if before >= missing:
                 return
-            root = Search(query, year)
             extent = self.extent(root)
             if extent is not None:
                 yield from self.needed(root, extent, room=missing - before)
                 before += self._rows_at_most(root, extent)
-                last_items = extent.items
+                last_items[root.query] = extent.items
                 continue
             yield PageRef(root, 1)
-            if last_items is None:
+            if root.query not in last_items:
                 return
-            before += 2 * last_items + _FEW
+            before += 2 * last_items[root.query] + _FEW
 
     def needed(self, root: Search, extent: Extent, *, room: int) -> Iterator[PageRef]:
         """Yield the pages of a year that didn't come yet and that `room` more albums need."""

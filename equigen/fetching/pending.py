@@ -12,6 +12,7 @@ from equigen.errors import MissingInputError
 from equigen.fetching.selection import Selection
 from equigen.identity.albums import Identity
 from equigen.identity.artists import artist_ids
+from equigen.labels.taxonomy import labels_by_genre
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import PendingRow, Taken
 from equigen.schema import COLUMNS, REQUIRED_COLUMNS
@@ -30,7 +31,7 @@ def known_albums(context: Context, ledger: Ledger) -> Selection:
         InputError: the TSV is broken.
 
     """
-    selection = Selection()
+    selection = Selection(labels_by_genre(context.settings.fetch.known_queries()))
     for tsv in filter(Path.exists, (context.tsv, context.reserve)):
         for album in albums_of(tsv):
             selection.remember(

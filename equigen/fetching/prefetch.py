@@ -117,7 +117,8 @@ class PrefetchedPages:
     ) -> None:
         self.answers = 0
         self.others = 0
-        self.reach, self.page_size, self.slices = source.reach, source.page_size, source.slices
+        self.reach, self.page_size = source.reach, source.page_size
+        self.asked, self.slices = source.asked, source.slices
         self._client, self._source, self._ledger = client, source, ledger
         self._now, self._is_over = now, is_over
         self._key = cache(source.key)

@@ -1,17 +1,17 @@
 """Select the listings that the dataset takes: quotas, exclusive artists, no duplicates."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from equigen.identity.albums import Identity, names_key
 from equigen.identity.artists import artist_key, parts_of, sides_of
 from equigen.identity.pictures import has_no_cover
-from equigen.labels.taxonomy import Query
+from equigen.labels.taxonomy import Query, label_of
 from equigen.schema import Album, Listing
 
 _CASSETTE = "cassette"
-_RHYTHM_AND_BLUES = "rhythm & blues"
 
 
 class Skip(StrEnum):
@@ -20,7 +20,7 @@ class Skip(StrEnum):
     CASSETTE = "cassette"
     PLACEHOLDER = "no picture"
     NAMELESS = "neither artist nor title"
-    RHYTHM_AND_BLUES = "Blues that are Rhythm & Blues"
+    RULE = "doesn't match the query's rule"
     KNOWN_ALBUM = "album is there already"
     KNOWN_PICTURE = "picture is there already"
     OTHER_QUERY = "artist belongs to another query"
@@ -34,14 +34,17 @@ class Selection:
     same key and under all names of the same id, so the order matters. Each part of a joint credit
     may be an artist of its own: an album by it, before or later, is of the same query, so that
     `split` finds nobody in two queries. The state hangs on calls of `remember` and `judge` alone.
+    `labels` maps genre cells to the labels whose quota they count for.
     """
 
+    labels: Mapping[str, str] = field(default_factory=dict)
     _ids: set[str] = field(default_factory=set)
     _albums: set[str] = field(default_factory=set)
     _pictures: set[str] = field(default_factory=set)
     _owners: dict[str, str] = field(default_factory=dict)
     _genres_of_parts: dict[str, set[str]] = field(default_factory=dict)
     _counts: Counter[str] = field(default_factory=Counter)
+    _of_labels: Counter[str] = field(default_factory=Counter)
     _years: Counter[tuple[str, int]] = field(default_factory=Counter)
     _last_index: Counter[str] = field(default_factory=Counter)
 
@@ -65,6 +68,7 @@ class Selection:
             self._genres_of_parts.setdefault(part, set()).add(identity.genre)
         genre = identity.genre
         self._counts[genre] += in_dataset
+        self._of_labels[label_of(genre, self.labels)] += in_dataset
         self._years[genre, year] += in_dataset
         self._last_index[genre] = max(self._last_index[genre], album_index)
 
@@ -72,9 +76,16 @@ class Selection:
         """Tell whether an album of this id was ever taken."""
         return album_id in self._ids
 
-    def missing(self, query: Query) -> int:
-        """Return the number of albums that the query may still take."""
-        return max(0, query.limit - self._counts[query.cell])
+    def missing(self, query: Query, *, promised: int = 0) -> int:
+        """Return the number of albums that the query, and the label it shares, may still take.
+
+        `promised` albums of the label are for other queries.
+        """
+        missing = query.limit - self._counts[query.cell]
+        if query.label_limit:
+            left = query.label_limit - self._of_labels[query.label]
+            missing = min(missing, left - promised)
+        return max(0, missing)
 
     def count(self, query: Query) -> int:
         """Return the number of the query's albums in the dataset."""
@@ -90,7 +101,7 @@ class Selection:
         The quota isn't checked here, but by `missing`. An unknown year becomes `year_asked`.
         """
         identity = Identity.of(listing, query.cell)
-        if skip := _unfit(listing, query) or self._taken(identity):
+        if skip := _unfit(listing) or self._taken(identity):
             return skip
         album_index = self._last_index[identity.genre] + 1
         year = listing.year or str(year_asked)
@@ -116,14 +127,11 @@ def _artists(identity: Identity) -> list[str]:
     return [*([key] if key else ()), *sides_of(identity.artist), *identity.artist_ids]
 
 
-def _unfit(listing: Listing, query: Query) -> Skip | None:
+def _unfit(listing: Listing) -> Skip | None:
     if any(_CASSETTE in value.casefold() for value in listing.formats):
         return Skip.CASSETTE
     if has_no_cover(listing.image_url):
         return Skip.PLACEHOLDER
     if not listing.artist and not listing.title:
         return Skip.NAMELESS
-    styles = {style.casefold() for style in listing.styles}
-    if query.name == "Blues" and _RHYTHM_AND_BLUES in styles:
-        return Skip.RHYTHM_AND_BLUES
     return None

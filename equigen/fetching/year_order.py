@@ -1,6 +1,7 @@
 """Fill a query's quota evenly from all years, instead of from the newest ones."""
 
 import heapq
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -13,7 +14,7 @@ from equigen.sources.base import Search
 
 @dataclass(slots=True)
 class _Year:
-    """A year, its place in the order, and its first page that has or may have rows."""
+    """A search of a year, its place in the order, and its first page that has or may have rows."""
 
     search: Search
     place: int
@@ -59,17 +60,21 @@ class EvenPlan(PagePlan):
                 continue
             yield ref, 1
 
-    def ahead(self, query: Query) -> Iterator[PageRef]:
+    def ahead(self, query: Query, *, most: int = sys.maxsize) -> Iterator[PageRef]:
         """Yield the pages that the years need for their certain share.
 
         The share is that of each year if all years have enough results; with fewer it grows. The
         only guess is that the results of a year's search are of that year.
         """
-        missing = self.missing(query)
+        missing = min(self.missing(query), most)
         pages = [(year, ref) for year in self._years_of(query) if (ref := self._page(year))]
         if not missing or not pages:
             return
         standings = [(self._standing(year, ref), year) for year, ref in pages]
+        # Of several searches of a year, the first in order may fill its share alone.
+        falling = sorted(standings, key=lambda each: each[0], reverse=True)
+        firsts = {year.search.year: year.place for _, year in falling}
+        standings = [each for each in standings if each[1].place == firsts[each[1].search.year]]
         share = even_share([standing.albums for standing, _ in standings], missing)
         behind = [(standing, year) for standing, year in standings if standing.albums < share]
         if not behind:  # fewer are missing than years are left: the next ones in order get one each
@@ -102,7 +107,7 @@ class EvenPlan(PagePlan):
 
     def _years_of(self, query: Query) -> list[_Year]:
         if query not in self._years:
-            searches = [Search(query, year) for year in spread_out(self.years)]
+            searches = self.searches(query, spread_out(self.years))
             self._years[query] = [
                 _Year(search, place, walk := self.walk(search), next(walk))
                 for place, search in enumerate(searches)

@@ -16,19 +16,16 @@ to at most one query of the table in `musicbrainz_tags.toml`:
 5. A tag of several genres, "alternative/indie rock", belongs to the query of those that have one;
    if these differ, as in "rock/pop", it belongs to none.
 
-Queries outside the table, such as a user's own, match by words, as a search on Discogs does. They
-use their style if they have one, since MusicBrainz has no genre above its genres.
+Terms outside the table, such as a user's own, match by words, as a search on Discogs does.
 """
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
-
-from equigen.labels.taxonomy import Query, finds
 
 _GAPS = re.compile(r"[\s_-]+")
 _AND = re.compile(r"&|['\u2019]?\bn\b['\u2019]?")
@@ -55,19 +52,6 @@ TABLE: Mapping[str, Row] = MappingProxyType(
 )
 
 
-def fits(query: Query, genres: Sequence[str]) -> bool:
-    """Tell whether an album of these MusicBrainz genres or tags matches the query."""
-    asked = asked_by(query)
-    if asked in TABLE:
-        return any(row_of(genre) == asked for genre in genres)
-    return finds(asked, genres)
-
-
-def asked_by(query: Query) -> str:
-    """Return a query's search term: its style, or its genre where it has none."""
-    return query.style or query.genre
-
-
 @lru_cache(maxsize=_CACHED)
 def row_of(genre: str) -> str:
     """Return the search term of the query that a genre belongs to; "" for none."""
@@ -90,19 +74,19 @@ def _is_genre(head: tuple[str, ...], rest: tuple[str, ...]) -> bool:
     return head in _HEADS and (not rest or head not in _AMBIGUOUS) and {*rest} <= _KNOWN
 
 
-def phrases(query: Query) -> tuple[str, ...]:
-    """Return search phrases of a query, one of which is in each genre of its row.
+def phrases(asked: str) -> tuple[str, ...]:
+    """Return search phrases of a query's term, one of which is in each genre of its row.
 
-    A search for them also finds other genres. A query without a row has none. A phrase with "and"
+    A search for them also finds other genres. A term without a row has none. A phrase with "and"
     is repeated in each of its spellings, which the search treats as different words.
     """
     # The search can't find a head joined to other words ("blues'n'soul", "rock_grunge"), or an
     # "and" joined to one side ("drum'n bass") or by curly apostrophes.
-    row = TABLE.get(asked_by(query), Row(()))
+    row = TABLE.get(asked, Row(()))
     heads = [_words(head) for head in row.heads]
     rest = (name for name in row.names if not any(_holds(_words(name), head) for head in heads))
-    asked = (spelt for phrase in (*row.heads, *rest) for spelt in _spellings(phrase))
-    return tuple(dict.fromkeys(asked))
+    spelt = (each for phrase in (*row.heads, *rest) for each in _spellings(phrase))
+    return tuple(dict.fromkeys(spelt))
 
 
 def _spellings(phrase: str) -> tuple[str, ...]:

@@ -91,6 +91,11 @@ class Ledger(Database):
                     query, page, year, items, pages, others, left, bool(begun), asks, bool(blank)
                 )
 
+    def items_by_search(self) -> dict[str, int]:
+        """Return the number of results of each search, by its key, as its first page counted."""
+        with self._rows("SELECT query, items FROM pages WHERE page = 1") as rows:
+            return dict(rows)
+
     def page_albums(self) -> Iterator[tuple[str, int, list[str]]]:
         """Yield query, page and ids of the albums on it, for queries of several pages, in order."""
         sql = "SELECT query, page, ids FROM pages WHERE pages > 1 ORDER BY query, page"

@@ -153,6 +153,14 @@ class OnlineSource(Service, Protocol):
         """Return the ledger's key of a search; it must never change."""
         ...
 
+    def asked(self, query: Query) -> Sequence[Query]:
+        """Return the query with the terms of each search that it takes to find its albums."""
+        ...
+
+    def fits(self, query: Query, genres: Sequence[str], styles: Sequence[str]) -> bool:
+        """Tell whether an album of these genres and styles belongs to the query."""
+        ...
+
     def slices(self, search: Search) -> Sequence[Search]:
         """Slice a search that has too many results; return () where it can't be sliced."""
         ...
@@ -169,6 +177,14 @@ class OnlineSource(Service, Protocol):
 
         """
         ...
+
+
+def key_of_shared(query: Query) -> list[str]:
+    """Return what a search's key needs beside its terms: a query's name, where others have them.
+
+    The rows of a page are used once, so that each query has pages of its own.
+    """
+    return [f"label {query.name}"] if query.shares_terms else []
 
 
 class Offer(NamedTuple):
@@ -213,12 +229,13 @@ class Catalogue(Protocol):
 class LocalSource:
     """A source of albums that lies on the disk as a whole, such as a dump.
 
-    `open` yields the catalogue, after it has indexed new files with a progress bar; it raises an
-    `InputError` where the files are missing or damaged. `licence` and `advice` are as for an
-    `OnlineSource`.
+    `open` yields the catalogue, after it has indexed new files with a progress bar, which takes
+    long unless `is_indexed` is true; both raise an `InputError` where the files are missing.
+    `licence` and `advice` are as for an `OnlineSource`.
     """
 
     open: Callable[[Context], AbstractContextManager[Catalogue]]
+    is_indexed: Callable[[Context], bool] = lambda _: False
     licence: str = ""
     advice: Advice = Advice()
 

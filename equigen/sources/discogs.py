@@ -17,9 +17,10 @@ from equigen.config.source_settings import DISCOGS_API_URL, OWN_USER_AGENT
 from equigen.errors import BadBodyError, ConfigError, CredentialsError
 from equigen.http.limits import HostPolicy, is_loopback
 from equigen.identity.pictures import has_no_cover, picture_key
+from equigen.labels.taxonomy import MatchBy, Query, Rule, fits
 from equigen.ledger.models import Rating
 from equigen.schema import MAX_CELL_CHARS, Listing, safe_text, short_text
-from equigen.sources.base import Advice, Page, Request, Search, read_json
+from equigen.sources.base import Advice, Page, Request, Search, key_of_shared, read_json
 
 SETTINGS: Final = ("discogs.entity",)
 
@@ -49,6 +50,7 @@ _ALBUM = "a master or a release"
 _BEST_RATING = 5
 
 _SLICES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+GENRES: Sequence[str] = _SLICES["genres"]
 COUNTRIES: Sequence[str] = _SLICES["countries"]
 FORMATS: Sequence[str] = _SLICES["formats"]
 
@@ -68,7 +70,23 @@ class Discogs:
 
     def key(self, search: Search) -> str:
         """Return the search's parameters without host, page and page size."""
-        return json.dumps(["discogs", *self._params(search)], ensure_ascii=False)
+        asked = ["discogs", *self._params(search), *key_of_shared(search.query)]
+        return json.dumps(asked, ensure_ascii=False)
+
+    def asked(self, query: Query) -> Sequence[Query]:
+        """Return the query with all its terms, but for genres that Discogs doesn't have."""
+        asked = query.asked()
+        by = MatchBy.NAMES if query.rule and query.rule.by is MatchBy.NAMES else MatchBy.WORDS
+        known = [
+            each
+            for each in asked
+            if not each.genre or Rule(any_genre=(each.genre,), by=by).matches(GENRES, ())
+        ]
+        return known or asked
+
+    def fits(self, query: Query, genres: Sequence[str], styles: Sequence[str]) -> bool:
+        """Tell whether an album of these genres and styles belongs to the query."""
+        return fits(query, genres, styles)
 
     def slices(self, search: Search) -> Sequence[Search]:
         """Slice a search by country, and that of a country by format."""

@@ -11,13 +11,24 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import starmap
+from pathlib import Path
 from typing import Final
 
 from equigen.config.layers import Config
 from equigen.config.source_settings import CoverArtSettings
 from equigen.dataset.context import Context
 from equigen.dumps.files import Kind, dumps_among, dumps_folder, dumps_of, files_in
-from equigen.dumps.index import LINKS, MASTERS, RELEASES, facts_of, index_of, reading
+from equigen.dumps.index import (
+    LINKS,
+    MASTERS,
+    RELEASES,
+    IndexKind,
+    facts_of,
+    has_index,
+    index_of,
+    reading,
+)
 from equigen.identity.pictures import front_url, has_no_cover
 from equigen.labels.taxonomy import Query, fits
 from equigen.schema import Listing, split_list
@@ -111,11 +122,11 @@ class DumpedMasters:
 
 def open_source(_config: Config) -> LocalSource:
     """Return the source; opening it looks for the dumps."""
-    return LocalSource(_open)
+    return LocalSource(_open, is_indexed=lambda context: all(starmap(has_index, _dumps(context))))
 
 
-@contextmanager
-def _open(context: Context) -> Iterator[Catalogue]:
+def _dumps(context: Context) -> list[tuple[Path, IndexKind]]:
+    """Return the dumps to read and the kinds of their indexes."""
     # Release groups have dates of their own. All dumps are looked for before the first is indexed,
     # which can take minutes.
     kinds = {Kind.MASTERS: MASTERS, Kind.GROUPS: LINKS, Kind.RELEASES: RELEASES}
@@ -125,12 +136,17 @@ def _open(context: Context) -> Iterator[Catalogue]:
     if _need_no_links(context, date):
         del kinds[Kind.GROUPS]
     dumps = dumps_of(context, {kind: "" if kind is Kind.GROUPS else date for kind in kinds})
-    made = zip(dumps, kinds.values(), strict=True)
-    indexes = [index_of(dump, kind, context) for dump, kind in made]
+    return list(zip(dumps, kinds.values(), strict=True))
+
+
+@contextmanager
+def _open(context: Context) -> Iterator[Catalogue]:
+    dumps = _dumps(context)
+    indexes = [index_of(dump, kind, context) for dump, kind in dumps]
     held = {name: count for index in indexes for name, count in facts_of(index).items()}
     with reading(*indexes) as db:
         for kind in (RELEASES, LINKS):
-            if kind not in kinds.values():
+            if kind not in {kind for _, kind in dumps}:
                 db.execute(kind.schema)  # an empty table
         db.execute(_ALBUMS)
         yield DumpedMasters(db, held, context.settings.coverart)

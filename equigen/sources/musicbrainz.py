@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -14,13 +15,13 @@ from equigen.config.layers import Config
 from equigen.config.source_settings import OWN_USER_AGENT, CoverArtSettings
 from equigen.dataset.context import Context
 from equigen.dumps.files import Kind, dumps_of
-from equigen.dumps.index import GROUPS, facts_of, index_of, reading
+from equigen.dumps.index import GROUPS, facts_of, has_index, index_of, reading
 from equigen.dumps.musicbrainz import GroupRow, group_of, is_album
 from equigen.errors import BadBodyError, ConfigError
 from equigen.http.limits import HostPolicy
 from equigen.identity.pictures import front_url
-from equigen.labels.musicbrainz_tags import asked_by, fits, phrases
-from equigen.labels.taxonomy import Query, words_of
+from equigen.labels.musicbrainz_tags import phrases
+from equigen.labels.taxonomy import MatchBy, Query, Rule, fits_tags, tag_asked, words_of
 from equigen.schema import Listing, split_list
 from equigen.sources.base import (
     Advice,
@@ -31,6 +32,7 @@ from equigen.sources.base import (
     Request,
     Search,
     Source,
+    key_of_shared,
     read_json,
 )
 
@@ -68,13 +70,21 @@ class MusicBrainz:
 
     def key(self, search: Search) -> str:
         """Return the query's search term, year and slice; not its tags, whose table may grow."""
-        asked = ["musicbrainz", asked_by(search.query), str(search.year), search.part]
-        return json.dumps(asked, ensure_ascii=False)
+        asked = ["musicbrainz", tag_asked(search.query), str(search.year), search.part]
+        return json.dumps([*asked, *key_of_shared(search.query)], ensure_ascii=False)
+
+    def asked(self, query: Query) -> Sequence[Query]:
+        """Return the query with each different term."""
+        return list({tag_asked(each): each for each in query.asked()}.values())
+
+    def fits(self, query: Query, genres: Sequence[str], _styles: Sequence[str]) -> bool:
+        """Tell whether an album has genres of the query."""
+        return fits_tags(query, genres)
 
     def slices(self, search: Search) -> Sequence[Search]:
         """Slice a search by month, and that of a month by the query's phrases."""
         month, _, phrase = search.part.partition(" ")
-        asked = phrases(search.query)
+        asked = phrases(tag_asked(search.query))
         if not month:
             return [replace(search, part=each) for each in _MONTHS]
         if phrase or len(asked) < 2:  # noqa: PLR2004  (one phrase can't be sliced)
@@ -92,7 +102,7 @@ class MusicBrainz:
         return Request(f"{self.base_url}/release-group", params)
 
     def read(self, search: Search, body: bytes, *, url: str) -> Page:
-        """Turn a search answer into a page of the query's albums.
+        """Turn a search answer into a page of the albums of its term.
 
         The search matches words, so each result is matched again by the rules for the dump.
 
@@ -111,11 +121,12 @@ class MusicBrainz:
             raise _unexpected(
                 url, f"{len(results):,} of them, though it was asked for {_PAGE_SIZE}"
             )
+        term = Rule(any_genre=(tag_asked(search.query),), by=MatchBy.TAGS)
         albums = (group_of(each) for each in results if isinstance(each, dict) and is_album(each))
         listings = tuple(
             _listing(album, self.archive)
             for album in albums
-            if album and fits(search.query, split_list(album.genres))
+            if album and term.matches(split_list(album.genres), ())
         )
         count = answer.get("count")
         known = isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _MOST
@@ -158,7 +169,7 @@ class DumpedGroups:
 
     def fits(self, query: Query, genres: Sequence[str], _styles: Sequence[str]) -> bool:
         """Tell whether an album has a genre of the query."""
-        return fits(query, genres)
+        return fits_tags(query, genres)
 
 
 def open_source(config: Config) -> Source:
@@ -170,7 +181,9 @@ def open_source(config: Config) -> Source:
     """
     if config.settings.musicbrainz.live:
         return _live(config)
-    return LocalSource(_open_dump, licence=LICENCE)
+    return LocalSource(
+        _open_dump, is_indexed=lambda context: has_index(_dump(context), GROUPS), licence=LICENCE
+    )
 
 
 def _live(config: Config) -> MusicBrainz:
@@ -195,10 +208,14 @@ def _live(config: Config) -> MusicBrainz:
     )
 
 
+def _dump(context: Context) -> Path:
+    (dump,) = dumps_of(context, {Kind.GROUPS: context.settings.dumps.date})
+    return dump
+
+
 @contextmanager
 def _open_dump(context: Context) -> Iterator[Catalogue]:
-    (dump,) = dumps_of(context, {Kind.GROUPS: context.settings.dumps.date})
-    index = index_of(dump, GROUPS, context)
+    index = index_of(_dump(context), GROUPS, context)
     with reading(index) as db:
         yield DumpedGroups(db, facts_of(index), context.settings.coverart)
 
@@ -229,10 +246,10 @@ def _lucene(search: Search) -> str:
 
 
 def _tags(query: Query) -> str:
-    asked = phrases(query)
+    asked = phrases(tag_asked(query))
     # A query without a row in the table needs all its words in one tag; the search can only require
     # each word in some tag.
-    return _quoted(asked) if asked else _quoted(sorted(words_of(asked_by(query))), " AND ")
+    return _quoted(asked) if asked else _quoted(sorted(words_of(tag_asked(query))), " AND ")
 
 
 def _quoted(texts: Sequence[str], between: str = " OR ") -> str:

@@ -207,8 +207,8 @@ def test_the_rows_of_a_process_that_dies_are_taken_again(tmp_path: Path) -> None
     assert process.returncode == 0, err
     assert len(killed) == 2
     result = from_json(out.decode())
-    assert result["rows_in"] == result["rows_out"] == len(files_of(tmp_path)) == 76
-    assert Counter(cover.status for cover in ledger_of(tmp_path).values()) == {"ok": 76}
+    assert result["rows_in"] == result["rows_out"] == len(files_of(tmp_path)) == 60
+    assert Counter(cover.status for cover in ledger_of(tmp_path).values()) == {"ok": 60}
     assert not any(runs(pid) for pid in killed)
 
 
@@ -270,11 +270,11 @@ def test_an_interrupt_ends_all_processes_and_keeps_what_is_done(
         assert len(files_of(tmp_path)) == good, (
             "no file that the ledger doesn't know, none unfinished"
         )
-        assert 0 < good < 76
+        assert 0 < good < 60
         sandbox.hook = None
         sandbox.log.clear()
         finish(tmp_path)
-    assert len(sandbox.log) == 76 - good
+    assert len(sandbox.log) == 60 - good
 
 
 def test_with_many_covers_processes_start_by_themselves(tmp_path: Path) -> None:

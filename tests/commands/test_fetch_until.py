@@ -19,12 +19,12 @@ from equigen.summary import Summary
 
 # Answers under way when the time comes may still come: there are so many workers.
 WORKERS = 8
-LIMIT = 12
+LIMIT = 24
 
 
 def context_of(folder: Path, url: str, **more: object) -> Context:
-    """Return a context with some labels."""
-    chosen = {"genre_limit": LIMIT, "world_limit": LIMIT, "labels": SOME, "from_year": 2026}
+    """Return a context with four labels, two of whose queries share World."""
+    chosen = {"genre_limit": LIMIT, "world_limit": LIMIT // 2, "labels": SOME, "from_year": 2026}
     return make_context(folder, base_url=url, fetch={**chosen, **more}, token=TOKEN)
 
 
@@ -62,7 +62,7 @@ def test_no_further_page_is_asked_once_time_is_up(tmp_path: Path) -> None:
         assert not done.partly
         pages = [str(sorted(hit.query.items())) for hit in sandbox.log if hit.status == 200]
         assert len(pages) == len(set(pages))
-        assert len(rows_of(context.tsv)) == cut_off.rows_out + done.rows_out == LIMIT * len(SOME)
+        assert len(rows_of(context.tsv)) == cut_off.rows_out + done.rows_out == LIMIT * 4
 
 
 def _left(summary: Summary) -> int:

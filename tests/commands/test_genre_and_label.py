@@ -89,12 +89,14 @@ def test_python_has_both(made: Path) -> None:
 
 
 def test_fetch_tells_queries_and_their_labels(tmp_path: Path) -> None:
-    """A label's name asks for all of its queries, each with its quota; a query's for itself."""
-    with Sandbox(make_catalogue(albums_per_label=4)) as sandbox:
-        summary = run_fetch(tmp_path, sandbox, limit=2, labels=["World", "Jazz", "Salsa"])
+    """A label's name asks for all of its queries, each with its part; a query's for itself."""
+    with Sandbox(make_catalogue(albums_per_label=12)) as sandbox:
+        summary = run_fetch(
+            tmp_path, sandbox, limit=11, world_limit=None, labels=["World", "Jazz", "Salsa"]
+        )
     queries: list[dict[str, object]] = summary.facts["queries"]  # type: ignore[assignment]
     assert [each["label"] for each in queries] == ["World"] * 10 + ["Jazz"]
     assert [each["query"] for each in queries][8:] == ["Salsa", "Bolero", "Jazz"]
-    assert summary.facts["labels"] == {"World": 20, "Jazz": 2}
+    assert summary.facts["labels"] == {"World": 11, "Jazz": 11}
     cells = [row["genre"] for row in read_rows(tmp_path / TSV)]
-    assert cells.count(SALSA) == cells.count("Jazz") == 2
+    assert [cells.count(each) for each in ("Afrobeat (World)", SALSA)] == [2, 1]

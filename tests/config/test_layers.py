@@ -20,7 +20,7 @@ from equigen.config.settings import (
     defaults,
 )
 from equigen.errors import ConfigError, MissingInputError
-from equigen.labels.taxonomy import Query, builtin_queries
+from equigen.labels.taxonomy import MatchBy, Query, Rule, builtin_queries
 from equigen.ledger.backup import copies_of
 from equigen.ledger.ledger import LEDGER_NAME
 from equigen.storage.lock import LOCK_NAMES
@@ -66,7 +66,7 @@ def test_without_any_layer_the_defaults_hold(load_from: Load) -> None:
     config = load_from()
     assert config.settings == defaults()
     assert config.settings.fetch.genre_limit == 15_000
-    assert config.settings.fetch.world_limit == 1_200
+    assert config.settings.fetch.world_limit is None
     assert config.settings.fetch.to_year == 1930
     assert config.settings.split.ratio == (0.7, 0.15, 0.15)
     assert config.settings.split.seed == 1337
@@ -197,8 +197,12 @@ def test_without_a_config_file_the_defaults_hold(
         ("[http]\ntries = -1", ["http.tries: expected a number of at least 1, got -1"]),
         ("[fetch]\ngenre_limt = 3", ["unknown key (did you mean 'genre_limit'?). Known here"]),
         (
-            "[fetch]\nlabels = ['jazz']",
-            ["no query or label is called 'jazz' (did you mean 'Jazz'?). Mend"],
+            "[fetch]\nlabels = ['Jas', 'Blues']",
+            ["no query or label is called 'Jas' (did you mean 'Jazz'?). `equigen labels` lists"],
+        ),
+        (
+            "[fetch]\nlabels = ['Pock']",
+            ["no query or label is called 'Pock' (did you mean 'Rock' or 'Pop' or 'Punk'?)"],
         ),
         ("[discogs]\ntoken = 'x'", ["discogs.token: unknown", "Credentials stand in .env"]),
         ("[fetch]\nfrom_year = 1950\nto_year = 1990", ["from_year", "1950 and 1990: swap them"]),
@@ -464,11 +468,33 @@ def test_labels_of_ones_own_join_the_built_in_ones(load_from: Load) -> None:
         folder = "Islands"
     """
     every = load_from(toml).settings.fetch.chosen_queries()
-    assert every[:24] == builtin_queries(genre_limit=10, world_limit=1_200)
+    assert every[:24] == builtin_queries(genre_limit=10)
+    ska, zouk = Rule(any_genre=("Reggae",), any_style=("Ska",)), Rule(any_style=("Zouk",))
     assert every[24:] == (
-        Query("Ska", "Reggae", "Ska", 500, label="Ska", cell="Ska"),
-        Query("Zouk", "", "Zouk", 10, label="Islands", cell="Zouk"),
+        Query("Ska", "Reggae", "Ska", 500, "Ska", cell="Ska", rule=ska, label_limit=500),
+        Query("Zouk", "", "Zouk", 10, "Islands", cell="Zouk", rule=zouk, label_limit=10),
     )
+
+
+def test_a_label_of_ones_own_shares_the_quota_of_its_folder(load_from: Load) -> None:
+    """Without a limit it has an equal part, and its cell is its name."""
+    zouk = '[[fetch.label]]\nname = "Zouk"\nstyle = "Zouk"\nfolder = "World"'
+    toml = f"[fetch]\ngenre_limit = 22\n{zouk}"
+    world = [
+        each for each in load_from(toml).settings.fetch.known_queries() if each.label == "World"
+    ]
+    assert [each.limit for each in world] == [2] * 11
+    assert world[-1].cell == "Zouk"
+
+
+def test_a_taxonomy_of_ones_own_lies_beside_the_settings(load_from: Load, tmp_path: Path) -> None:
+    """Its path is relative to config.toml, and it is read once."""
+    file = tmp_path / "own.toml"
+    file.write_text('label = [{name = "Dub", any_style = ["Dub"]}]', encoding="utf-8")
+    fetch = load_from('[fetch]\ntaxonomy = "own.toml"').settings.fetch
+    file.unlink()
+    assert [query.name for query in fetch.known_queries()] == ["Dub"]
+    assert "own.toml: can't be read" in refusal(load_from, '[fetch]\ntaxonomy = "own.toml"')
 
 
 def test_a_built_in_label_may_be_replaced_in_its_place(load_from: Load) -> None:
@@ -476,7 +502,8 @@ def test_a_built_in_label_may_be_replaced_in_its_place(load_from: Load) -> None:
     toml = '[[fetch.label]]\nname = "Jazz"\nstyle = "Bop"\nlimit = 0'
     labels = load_from(toml).settings.fetch.chosen_queries()
     assert len(labels) == 24
-    assert labels[3] == Query("Jazz", "", "Bop", 0, label="Jazz", cell="Jazz")
+    bop = Rule(any_style=("Bop",))
+    assert labels[3] == Query("Jazz", "", "Bop", 0, "Jazz", "Jazz", rule=bop, label_limit=15_000)
 
 
 def test_labels_may_be_chosen(load_from: Load) -> None:
@@ -491,6 +518,51 @@ def test_labels_may_be_chosen(load_from: Load) -> None:
     fetch = load_from(toml).settings.fetch
     assert [label.name for label in fetch.chosen_queries()] == ["Ska", "Jazz", "Blues"]
     assert len(fetch.known_queries()) == 25
+
+
+def test_names_of_labels_are_given_in_any_case(load_from: Load) -> None:
+    """A query goes before a label, and a name in its own case before others."""
+    toml = """
+        [fetch]
+        labels = ["jazz", "WORLD", "ska"]
+        [[fetch.label]]
+        name = "SKA"
+        style = "Ska"
+        [[fetch.label]]
+        name = "ska"
+        style = "Two Tone"
+    """
+    chosen = load_from(toml).settings.fetch.chosen_queries()
+    assert [each.label for each in chosen] == ["Jazz", *["World"] * 10, "ska"]
+    assert chosen[-1].style == "Two Tone"
+
+
+def test_a_label_of_ones_own_has_a_rule(load_from: Load) -> None:
+    """`genre` and `style` are short for lists; the others are as in a taxonomy."""
+    toml = """
+        [fetch]
+        taxonomy = "discogs-15"
+        [[fetch.label]]
+        name = "Ska"
+        genre = "Reggae"
+        any_genre = ["Rock"]
+        any_style = ["Ska", "Two Tone"]
+        any_of = ["Vinyl"]
+        all_of = ["Live"]
+        none_of = ["Metal"]
+        by = "names"
+        [[fetch.label]]
+        name = "Dub"
+        style = "Dub"
+    """
+    *_, ska, dub = load_from(toml).settings.fetch.known_queries()
+    assert ska.rule == Rule(
+        ("Reggae", "Rock"), ("Ska", "Two Tone"), ("Vinyl",), ("Live",), ("Metal",), MatchBy.NAMES
+    )
+    assert dub.rule == Rule(any_style=("Dub",), by=MatchBy.WORDS)
+    nothing = refusal(load_from, '[[fetch.label]]\nname = "X"\nnone_of = ["Metal"]')
+    assert "label 'X' needs a genre or a style to be asked by: any_genre" in nothing
+    assert "[1]" not in refusal(load_from, '[[fetch.label]]\nname = "X"\nany_genre = 1')
 
 
 def test_credentials_come_from_the_environment(

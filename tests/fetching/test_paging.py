@@ -81,6 +81,7 @@ class Catalogue:
             missing=lambda _: missing,
             reach=REACH,
             page_size=PAGE_SIZE,
+            asked=lambda query: (query,),
             slices=slices,
             extent=self.extent,
             rows_left=self.came.get,

@@ -58,6 +58,7 @@ def test_pages_to_be_read_again_come_after_all_others_and_once() -> None:
         missing=lambda _: 1,
         reach=6,
         page_size=2,
+        asked=lambda query: (query,),
         slices=lambda _: (),
         extent=extents.get,
         rows_left=lambda _: 0,

@@ -102,15 +102,6 @@ def test_albums_without_a_picture_are_not_taken(url: str) -> None:
     assert verdict is Skip.PLACEHOLDER
 
 
-def test_blues_that_are_rhythm_and_blues_are_not_taken_as_blues() -> None:
-    """Rhythm & Blues has a label of its own; all other labels take it."""
-    listing = replace(LISTING, styles=("Soul", "Rhythm & Blues"))
-    selection = Selection()
-    assert selection.judge(listing, BLUES, year_asked=1999) is Skip.RHYTHM_AND_BLUES
-    label = LABELS["Rhythm & Blues"]
-    assert taken(selection.judge(listing, label, year_asked=1999)).genre == "Rhythm & Blues"
-
-
 def test_an_artist_belongs_to_the_first_label_that_takes_an_album() -> None:
     """An artist's further albums go to the same label only."""
     selection = Selection()

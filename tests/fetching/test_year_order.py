@@ -59,6 +59,7 @@ class Service:
             missing=self.missing,
             reach=self.reach,
             page_size=PAGE_SIZE,
+            asked=lambda query: (query,),
             slices=lambda _: (),
             extent=self.extent,
             rows_left=self.rows_left.get,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from equigen.labels.taxonomy import Query, builtin_queries, label_of, labels_by_genre
+from equigen.labels.taxonomy import Query, builtin_queries, fits, label_of, labels_by_genre
 
 GENRES = ("Blues", "Country", "Electronic", "Jazz", "Latin", "Reggae", "Pop", "Rock")
 STYLES = ("Folk", "Metal", "New Age", "Punk", "Rap", "Rhythm & Blues")
@@ -67,6 +67,14 @@ def test_a_world_style_is_marked_and_lands_in_world(name: str) -> None:
     """World styles carry "(World)", share one folder, and have a limit each."""
     query = queries()[name]
     assert (query.cell, query.label, query.limit) == (f"{name} (World)", "World", 3)
+
+
+def test_blues_that_are_rhythm_and_blues_are_no_blues() -> None:
+    """Rhythm & Blues has a label of its own; all other labels take it."""
+    every, genres, styles = queries(), ["Blues", "Jazz"], ["Jump Blues", "Rhythm & Blues"]
+    assert not fits(every["Blues"], genres, styles)
+    assert fits(every["Blues"], genres, styles[:1])
+    assert fits(every["Rhythm & Blues"], genres, styles)
 
 
 def test_folders_follow_from_the_genre_cell() -> None:

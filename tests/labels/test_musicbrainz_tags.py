@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from equigen.labels import musicbrainz_tags
-from equigen.labels.musicbrainz_tags import TABLE, asked_by, fits, phrases, row_of
-from equigen.labels.taxonomy import Query, builtin_queries
+from equigen.labels.musicbrainz_tags import TABLE, phrases, row_of
+from equigen.labels.taxonomy import Query, builtin_queries, fits_tags, tag_asked
 from equigen.schema import safe_text
 
 LABELS = {label.name: label for label in builtin_queries(genre_limit=10, world_limit=10)}
@@ -21,7 +21,7 @@ SKA = Query("Ska", "Reggae", "Ska", 10, "Ska", "Ska")
 
 def labels_of(*genres: str) -> list[str]:
     """Return the labels that an album of these genres fits."""
-    return [name for name, label in LABELS.items() if fits(label, genres)]
+    return [name for name, label in LABELS.items() if fits_tags(label, genres)]
 
 
 def words(text: str) -> str:
@@ -32,14 +32,14 @@ def words(text: str) -> str:
 
 def test_every_built_in_label_has_a_row_and_every_row_a_label() -> None:
     """No label is left to words by a slip, and no row is out of reach."""
-    assert {asked_by(label) for label in LABELS.values()} == set(TABLE)
+    assert {tag_asked(label) for label in LABELS.values()} == set(TABLE)
 
 
 def test_every_name_and_head_leads_to_its_own_row_alone() -> None:
     """Each label can be reached by all that stands in its row."""
     for asked, name in (*NAMES, *HEADS):
         (label,) = labels_of(name)
-        assert asked_by(LABELS[label]) == asked, name
+        assert tag_asked(LABELS[label]) == asked, name
 
 
 def test_nothing_stands_in_the_table_twice() -> None:
@@ -277,20 +277,20 @@ def test_one_genre_is_enough() -> None:
 
 def test_labels_without_a_row_go_by_their_words() -> None:
     """By the style where there is one: ska needs no reggae beside it."""
-    assert fits(SKA, ["third wave ska"])
-    assert fits(SKA, ["ska punk"])
-    assert not fits(SKA, ["reggae"])
+    assert fits_tags(SKA, ["third wave ska"])
+    assert fits_tags(SKA, ["ska punk"])
+    assert not fits_tags(SKA, ["reggae"])
     by_genre = replace(SKA, genre="Classical", style="")
-    assert fits(by_genre, ["modern classical"])
-    assert not fits(by_genre, ["ska"])
-    assert phrases(SKA) == ()
+    assert fits_tags(by_genre, ["modern classical"])
+    assert not fits_tags(by_genre, ["ska"])
+    assert phrases(tag_asked(SKA)) == ()
 
 
 def test_a_label_of_ones_own_that_asks_for_a_built_in_style_uses_its_row() -> None:
     """What is asked for decides, not how the label is called."""
     oldies = replace(SKA, name="Oldies", genre="Rock", style="Rock")
-    assert fits(oldies, ["grunge"])
-    assert not fits(oldies, ["lovers rock"])
+    assert fits_tags(oldies, ["grunge"])
+    assert not fits_tags(oldies, ["lovers rock"])
 
 
 PARTS = [head for _, head in HEADS] + ["soul", "uk", "indie", "dura", "and"]
@@ -307,8 +307,8 @@ def test_a_search_for_the_phrases_finds_every_genre_of_a_row(parts: list[str], g
     """What belongs to a label holds one of its phrases, word for word."""
     genre = gap.join(parts)
     for label in LABELS.values():
-        if fits(label, [genre]):
-            assert any(words(phrase) in words(genre) for phrase in phrases(label))
+        if fits_tags(label, [genre]):
+            assert any(words(phrase) in words(genre) for phrase in phrases(tag_asked(label)))
 
 
 @pytest.mark.long
@@ -316,7 +316,7 @@ def test_a_search_for_the_phrases_finds_every_genre_of_a_row(parts: list[str], g
 def test_names_are_found_by_their_phrases(way: str) -> None:
     """Also those that no head would find, however their "and" is spelt."""
     for asked, name in (*NAMES, *HEADS):
-        label = next(each for each in LABELS.values() if asked_by(each) == asked)
+        label = next(each for each in LABELS.values() if tag_asked(each) == asked)
         spelt = name.replace("r&b", "r and b").replace(" and ", way)
-        assert fits(label, [spelt])
-        assert any(words(phrase) in words(spelt) for phrase in phrases(label))
+        assert fits_tags(label, [spelt])
+        assert any(words(phrase) in words(spelt) for phrase in phrases(tag_asked(label)))

@@ -38,7 +38,7 @@ def run_fetch(folder: Path, sandbox: Sandbox, limit: int = 15, **settings: objec
     more = {name: settings.pop(name) for name in ("http", "clock") if name in settings}
     chosen = {
         "genre_limit": limit,
-        "world_limit": limit,
+        "world_limit": (limit + 1) // 2,  # two world styles are among `SOME`
         "labels": SOME,
         "from_year": 2026,
         **settings,

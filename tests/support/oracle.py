@@ -110,6 +110,13 @@ def genre_of(name: str) -> str:
     return f"{name} (World)" if name in WORLD else name
 
 
+def most_of(name: str, limit: int, world_limits: list[int] | None = None) -> int:
+    """Return how many albums a label may have; by default two world styles fill World."""
+    if name not in WORLD:
+        return limit
+    return world_limits[WORLD.index(name)] if world_limits else (limit + 1) // 2
+
+
 class Dataset:
     """The rows so far, and what of them forbids others."""
 
@@ -118,6 +125,11 @@ class Dataset:
         self.counts: Counter[str] = Counter()
         self._owner: dict[str, str] = {}
         self._seen: set[object] = set()
+
+    def is_full(self, name: str, most: int, limit: int) -> bool:
+        """Tell whether a label has its share, or World, which several share, has the limit."""
+        world = sum(self.counts[genre_of(each)] for each in WORLD)
+        return self.counts[genre_of(name)] >= most or (name in WORLD and world >= limit)
 
     def take(self, name: str, year: int, result: dict[str, Any]) -> bool:
         """Take a result for a label, unless a rule says no."""
@@ -162,16 +174,24 @@ class Dataset:
 
 
 def expected_rows(
-    base_url: str, token: str, *, labels: list[str], limit: int, from_year: int, to_year: int = 1930
+    base_url: str,
+    token: str,
+    *,
+    labels: list[str],
+    limit: int,
+    from_year: int,
+    to_year: int = 1930,
+    world_limits: list[int] | None = None,
 ) -> list[dict[str, str]]:
     """Return the rows that a fetch of these labels must give, in order."""
     dataset = Dataset()
     for name in labels:
+        most = most_of(name, limit, world_limits)
         for year in range(from_year, to_year - 1, -1):
-            if dataset.counts[genre_of(name)] == limit:
+            if dataset.is_full(name, most, limit):
                 break
             for result in results(base_url, token, name, year):
-                if dataset.counts[genre_of(name)] == limit:
+                if dataset.is_full(name, most, limit):
                     break
                 dataset.take(name, year, result)
     return dataset.rows
@@ -213,7 +233,7 @@ def expected_even_rows(
     order = list(dict.fromkeys(from_year - int(half(n) * count) for n in range(2 * count)))
     for name in labels:
         years = [YearByPages(base_url, token, name, year) for year in order]
-        while years and dataset.counts[genre_of(name)] < limit:
+        while years and not dataset.is_full(name, most_of(name, limit), limit):
             year = min(years, key=lambda year: (year.albums, not year.hand))
             if not year.gives_one(dataset):
                 years.remove(year)

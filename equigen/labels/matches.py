@@ -1,0 +1,77 @@
+"""Count the albums that match queries, and those that match a part of a rule alone."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from equigen.labels.taxonomy import Query, Rule
+
+Fits = Callable[[Query, Sequence[str], Sequence[str]], bool]
+# Most albums share their genres and styles with others, so the queries of this many are cached.
+_CACHED = 50_000
+# A label is as good as empty that has one of this many albums which match a part of its rule.
+_FEW = 10
+
+
+class Matches:
+    """Counts of albums by the queries that they match, and by the parts of rules.
+
+    `fits` is the source's, which tells whether an album of some genres and styles matches a query.
+    """
+
+    def __init__(self, queries: Sequence[Query], fits: Fits) -> None:
+        self.counts = Counter[str]()
+        self._queries, self._fits = queries, fits
+        self._parts = {query: _parts(query) for query in queries}
+        self._of_parts = Counter[Query]()
+        self._places_of = lru_cache(_CACHED)(self._find)
+        self._parts_of = lru_cache(_CACHED)(self._find_parts)
+
+    def _find(self, genres: tuple[str, ...], styles: tuple[str, ...]) -> list[int]:
+        return [at for at, query in enumerate(self._queries) if self._fits(query, genres, styles)]
+
+    def _find_parts(self, genres: tuple[str, ...], styles: tuple[str, ...]) -> list[Query]:
+        every = (part for parts in self._parts.values() for part in parts)
+        return [part for part in every if self._fits(part, genres, styles)]
+
+    def add(self, genres: tuple[str, ...], styles: tuple[str, ...], count: int = 1) -> list[int]:
+        """Count albums of these genres and styles; return the places of the queries they match."""
+        places = self._places_of(genres, styles)
+        for at in places:
+            self.counts[self._queries[at].name] += count
+        for part in self._parts_of(genres, styles):
+            self._of_parts[part] += count
+        return places
+
+    def notes(self, albums: Callable[[Query], int]) -> Iterator[str]:
+        """Yield a sentence for each query that stays as good as empty by one part of its rule.
+
+        `albums` is the number of a query's albums in the dataset.
+        """
+        for query, parts in self._parts.items():
+            if not parts:
+                continue
+            part = max(parts, key=lambda each: self._of_parts[each])
+            half, both = self._of_parts[part], self.counts[query.name]
+            if _FEW * max(both, albums(query)) <= half >= _FEW and albums(query) < query.limit:
+                others = " and ".join(str(each.rule) for each in parts if each is not part)
+                few = f"{both:,}" if both else "none"
+                yield f"{query.name}: {half:,} albums have the {part.rule}, {few} also the {others}"
+
+
+def of_several_parts(queries: Iterable[Query]) -> list[Query]:
+    """Return the queries whose rules have several conditions, of which one may fail alone."""
+    return [query for query in queries if _parts(query)]
+
+
+def _parts(query: Query) -> list[Query]:
+    """Return a query for each of several conditions of a rule."""
+    rule = query.rule or Rule()
+    rules = [
+        *([Rule(any_genre=rule.any_genre, by=rule.by)] if rule.any_genre else ()),
+        *([Rule(any_style=rule.any_style, by=rule.by)] if rule.any_style else ()),
+        *([Rule(any_of=rule.any_of, by=rule.by)] if rule.any_of else ()),
+        *(Rule(all_of=(each,), by=rule.by) for each in rule.all_of),
+    ]
+    return [replace(query, rule=each) for each in rules] if len(rules) > 1 else []

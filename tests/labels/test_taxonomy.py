@@ -1,0 +1,169 @@
+"""Taxonomies: tables of queries, their rules, and the quotas that queries of a label share."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from equigen.config.settings import FetchSettings
+from equigen.fetching.selection import Selection
+from equigen.identity.albums import Identity
+from equigen.labels.taxonomy import (
+    DEFAULT_TAXONOMY,
+    MatchBy,
+    Query,
+    Rule,
+    builtin_queries,
+    load_taxonomy,
+    taxonomy_names,
+)
+
+
+def limits(queries: tuple[Query, ...], label: str) -> list[int]:
+    """Return the limits of a label's queries."""
+    return [query.limit for query in queries if query.label == label]
+
+
+def with_rows(queries: tuple[Query, ...], counts: dict[str, int]) -> Selection:
+    """Return a selection of a dataset that has so many albums of each query."""
+    selection = Selection({query.cell: query.label for query in queries})
+    cells = [query.cell for query in queries for _ in range(counts.get(query.name, 0))]
+    for number, cell in enumerate(cells):
+        identity = Identity(f"x:{number}", f"Artist {number}", str(number), str(number), cell)
+        selection.remember(identity, album_index=number, in_dataset=True)
+    return selection
+
+
+def own(tmp_path: Path, text: str) -> str:
+    """Write a taxonomy and return its path."""
+    file = tmp_path / "own.toml"
+    file.write_text(text, encoding="utf-8")
+    return str(file)
+
+
+def test_world_styles_share_the_limit_of_a_label() -> None:
+    """World is no larger than any other label, and all its styles have a part."""
+    queries = builtin_queries(genre_limit=14)
+    assert limits(queries, "World") == [2] * 4 + [1] * 6
+    assert {query.label_limit for query in queries} == {14}
+
+
+def test_a_full_dataset_of_before_stays_as_it_is() -> None:
+    """By the defaults, 1,200 albums of each world style are all of them, as they always were."""
+    queries = FetchSettings().known_queries()
+    world = [query for query in queries if query.label == "World"]
+    selection = with_rows(queries, {query.name: 1_200 for query in world})
+    assert [selection.missing(query) for query in world] == [0] * 10
+    jazz = next(query for query in queries if query.name == "Jazz")
+    assert selection.missing(jazz) == 15_000
+
+
+def test_a_world_limit_above_the_genre_limit_is_bounded_by_the_label() -> None:
+    """One style may have more than its part, but the label not more than the others."""
+    queries = builtin_queries(genre_limit=10, world_limit=8)
+    afrobeat, rumba, celtic = (query for query in queries[14:17])
+    selection = with_rows(queries, {"Afrobeat": 7})
+    assert [selection.missing(each) for each in (afrobeat, rumba, celtic)] == [1, 3, 3]
+    assert selection.missing(celtic, promised=2) == 1
+
+
+def test_rows_beyond_the_limit_stay() -> None:
+    """A dataset with more World than the limit has no room for more, and loses nothing."""
+    queries = builtin_queries(genre_limit=10)
+    selection = with_rows(queries, {"Salsa": 30})
+    assert [selection.missing(each) for each in queries[14:]] == [0] * 10
+
+
+def test_a_label_may_be_larger_by_its_row(tmp_path: Path) -> None:
+    """A limit in the table goes before the settings, also for the quota that it shares."""
+    path = own(
+        tmp_path,
+        'label = [{name = "Dub", any_style = ["Dub"], folder = "Jamaica", limit = 30},'
+        '{name = "Ska", any_style = ["Ska"], folder = "Jamaica"}]',
+    )
+    dub, ska = load_taxonomy(path).queries(genre_limit=20)
+    assert (dub.limit, ska.limit, ska.label_limit, ska.cell) == (30, 10, 30, "Ska (Jamaica)")
+
+
+@given(genre_limit=st.integers(0, 500), world_limit=st.one_of(st.none(), st.integers(0, 500)))
+def test_no_label_can_take_more_than_the_genre_limit(
+    genre_limit: int, world_limit: int | None
+) -> None:
+    """Filled in order from any source, World has no more albums than another label."""
+    queries = builtin_queries(genre_limit=genre_limit, world_limit=world_limit)
+    taken = Counter[str]()
+    for query in queries:
+        left = query.label_limit - taken[query.label]
+        taken[query.label] += max(0, min(query.limit, left))
+    assert taken["World"] <= genre_limit == taken["Jazz"]
+    if world_limit is None and genre_limit <= 12_000:
+        assert taken["World"] == genre_limit
+
+
+@pytest.mark.parametrize("name", taxonomy_names())
+def test_each_built_in_taxonomy_can_be_read(name: str) -> None:
+    """Each file has queries that differ in name and cell, and says what it is."""
+    taxonomy = load_taxonomy(name)
+    queries = taxonomy.queries(genre_limit=5)
+    assert len({query.name.casefold() for query in queries}) == len(queries)
+    assert len({query.cell for query in queries}) == len(queries)
+    assert all(query.genre or query.style for query in queries)
+    assert taxonomy.about
+    assert DEFAULT_TAXONOMY in taxonomy_names()
+
+
+@pytest.mark.parametrize(
+    ("rule", "genres", "styles", "is_match"),
+    [
+        (Rule(any_genre=("Jazz",), any_style=("Jazz",)), ["Jazz"], ["Bop"], False),
+        (Rule(any_genre=("Jazz",), any_style=("Jazz",)), ["Jazz"], ["Soul-Jazz"], True),
+        (Rule(any_genre=("Country",)), ["Folk, World, & Country"], [], True),
+        (Rule(any_genre=("Country",), by=MatchBy.NAMES), ["Folk, World, & Country"], [], False),
+        (Rule(any_genre=("jazz", "blues"), by=MatchBy.NAMES), ["Blues"], [], True),
+        (Rule(all_of=("Jazz", "Latin")), ["Jazz"], ["Latin Jazz"], True),
+        (Rule(all_of=("Jazz", "Latin")), ["Jazz"], [], False),
+        (Rule(any_genre=("Rock",), none_of=("Metal",)), ["Rock"], ["Heavy Metal"], False),
+        (Rule(any_genre=("Rock",), none_of=("Metal",)), ["Rock"], ["Punk"], True),
+        (Rule(any_genre=("&",)), ["Jazz"], [], False),
+    ],
+)
+def test_a_rule_matches(
+    rule: Rule,
+    genres: list[str],
+    styles: list[str],
+    is_match: bool,  # noqa: FBT001  (a column of the table)
+) -> None:
+    """An album matches that fulfils each part of the rule."""
+    assert rule.matches(genres, styles) is is_match
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("label = []", "label"),
+        ("label = [", "not TOML"),
+        ('label = [{name = "A"}]', "asked by: any_genre, any_style, any_of or all_of"),
+        ('label = [{name = "A", any_genres = ["A"]}]', "any_genres"),
+        ('label = [{name = "\\u0000", any_genre = ["A"]}]', "name"),
+        ('by = "sound"\nlabel = [{name = "A", any_genre = ["A"]}]', "by"),
+        (
+            'label = [{name = "A", any_genre = ["A"]}, {name = "a", any_genre = ["B"]}]',
+            "'A' is defined twice",
+        ),
+    ],
+)
+def test_a_taxonomy_of_another_form_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    """The message names the file and what is wrong there."""
+    with pytest.raises(ValueError, match=says) as caught:
+        load_taxonomy(own(tmp_path, text))
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_a_taxonomy_that_there_is_not_is_named(tmp_path: Path) -> None:
+    """The message lists the built-in ones; a missing file is named."""
+    with pytest.raises(ValueError, match=r"'discogs-25'; expected one of .*discogs-24"):
+        load_taxonomy("discogs-25")
+    with pytest.raises(ValueError, match=r"gone\.toml: can't be read"):
+        load_taxonomy(str(tmp_path / "gone.toml"))
