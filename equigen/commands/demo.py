@@ -1,13 +1,15 @@
 """Build a small dataset with no account, no key and no network.
 
 Starts a Discogs-compatible server on this machine with a made-up catalogue, runs the real stages
-against it, and leaves a dataset of invented albums in a folder.
+against it, and leaves a dataset of invented albums in a folder, with a config.toml: other commands
+work on it from there.
 
 Examples:
   equigen demo
   equigen demo --directory /tmp/covers --albums 10
 """
 
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,7 +20,7 @@ import typer
 from pydantic import SecretStr
 
 from equigen.commands.run import ended, stages
-from equigen.config.layers import Config
+from equigen.config.layers import CONFIG_NAME, Config
 from equigen.config.settings import DatasetSettings, FetchSettings, defaults
 from equigen.config.source_settings import Credentials, DiscogsSettings
 from equigen.dataset.context import Context
@@ -35,6 +37,14 @@ SETTINGS: Final = ()
 NEEDS_TRUST: Final = False
 
 _MARK = ".equigen-demo"
+_CONFIG = """\
+# Settings of the demo's dataset, for commands that are run in this folder.
+[dataset]
+directory = "."
+
+[fetch]
+genre_limit = {albums}
+"""
 
 
 def run(
@@ -57,7 +67,7 @@ def run(
     with Sandbox() as sandbox:
         demo = replace(context, config=_config(folder, sandbox, albums))
         with Dataset.writing(demo, "demo"):
-            _clear(folder)
+            _clear(folder, albums)
             context.say(
                 f"A made-up Discogs answers at {sandbox.base_url}; nothing leaves this machine."
             )
@@ -65,7 +75,9 @@ def run(
             for name in others:
                 yield stage(name)(demo)
             last = ended(stage(end)(demo), demo)
-            yield replace(last, notes=[*last.notes, f"The dataset is in {folder}"])
+            there = f"The dataset is in {folder}"
+            go_on = f"go on with: cd {shlex.quote(str(directory))} && equigen status"
+            yield replace(last, notes=[*last.notes, there, go_on])
 
 
 def _config(folder: Path, sandbox: Sandbox, albums: int) -> Config:
@@ -88,7 +100,8 @@ def _refuse_others(folder: Path) -> None:
         raise UsageError(msg)
 
 
-def _clear(folder: Path) -> None:
+def _clear(folder: Path, albums: int) -> None:
+    """Empty the folder but for its mark, and leave the settings with which commands work there."""
     with translating_os_errors(folder):
         with open_new(folder / _MARK) as mark:
             mark.write(b"Made by `equigen demo`, which may clear this folder.\n")
@@ -99,3 +112,5 @@ def _clear(folder: Path) -> None:
                 shutil.rmtree(item)
             else:
                 item.unlink()
+        with open_new(folder / CONFIG_NAME) as config:
+            config.write(_CONFIG.format(albums=albums).encode())

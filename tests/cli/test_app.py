@@ -323,6 +323,18 @@ def test_the_demo_leaves_a_whole_dataset(tmp_path: Path) -> None:
     assert len(list((folder / "split").glob("*/*/*.jpg"))) == 15 * 3
 
 
+def test_commands_work_on_the_demo_from_its_folder(tmp_path: Path) -> None:
+    """As it says; its settings ask for no more than is there, and no setting needs trust."""
+    done = equigen("demo", "--albums", "2", "--directory", "my demo", cwd=tmp_path)
+    assert "\ngo on with: cd 'my demo' && equigen status\n" in done.stdout
+    told = equigen("status", "--json", cwd=tmp_path / "my demo")
+    assert told.returncode == 0, told.stderr
+    found = from_json(told.stdout)
+    assert (found["rows"], found["covers"]) == (found["covers"], found["rows"]) != (0, 0)
+    done = equigen("balance", "--per-label", "1", "--json", cwd=tmp_path / "my demo")
+    assert from_json(done.stdout)["rows_out"] == 15
+
+
 def test_the_demo_touches_no_folder_of_others(tmp_path: Path) -> None:
     """A folder that holds something else is refused and left as it is."""
     (tmp_path / "mine").mkdir()
