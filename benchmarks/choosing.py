@@ -102,7 +102,9 @@ def _measure(figures: Figures, scratch: Path, runs: int) -> None:
             if words[0] in known:
                 print(f"round {number + 1} of {runs}: {title}", file=sys.stderr, flush=True)
                 figures.rounds.setdefault(title, []).append(measured(command(*words)))
-                _restore(folder, kept)
+                if "in place" in title:
+                    _restore(folder, kept)
+                    measured(command("clean"))
 
 
 def _rate(tsv: Path, rows: int) -> None:
@@ -118,7 +120,7 @@ def _rate(tsv: Path, rows: int) -> None:
 
 
 def _restore(folder: Path, kept: Path) -> None:
-    """Put the dataset back, and with it the figures that the ledger noted of the TSV."""
+    """Put the dataset back as it was."""
     for name in (TSV, LEDGER_NAME):
         shutil.copyfile(kept / name, folder / name)
     for name in (RESERVE, f"{LEDGER_NAME}-wal", f"{LEDGER_NAME}-shm"):

@@ -22,7 +22,7 @@ from equigen.dataset.tsv import reading_tsv
 from equigen.errors import UsageError
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import WAITING
-from equigen.schema import RATING_COLUMNS, year_of
+from equigen.schema import RATING_COLUMNS, split_list, year_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -319,12 +319,11 @@ def _table(context: Context, ledger: Ledger | None, columns: Sequence[Column]) -
     found = {
         each.name: _typed(cells[each.name], each) for each in columns if each.name in cells.columns
     }
-    if names & {"label", "labels"}:
-        found["label"] = _of_each(cells["genre"], dataset_labels(context), pl.String)
+    label_of = dataset_labels(context)
+    if "label" in names:
+        found["label"] = _of_each(cells["genre"], label_of, pl.String)
     if "labels" in names:
-        both = pl.DataFrame({"several": found["labels"], "one": found["label"]})
-        several = pl.when(pl.col("several").list.len() > 0).then("several")
-        found["labels"] = both.select(several.otherwise(pl.concat_list("one"))).to_series()
+        found["labels"] = _all_labels(cells, label_of)
     found["place"] = pl.int_range(1, len(cells) + 1, eager=True)
     if of_covers := names & {_SET.name, *(each.name for each in _OF_COVER)}:
         rows = rows_with_covers(context, ledger, ("album_id",))
@@ -366,6 +365,20 @@ def _typed(cells: "pl.Series", column: Column) -> "pl.Series":
     )
     numbers = cells.to_frame("cell").select(pl.when(pl.col("cell").str.contains(form)).then("cell"))
     return numbers.to_series().cast(kind)
+
+
+def _all_labels(cells: "pl.DataFrame", label_of: Callable[[str], str]) -> "pl.Series":
+    """Return all labels of each row, each once, its own first."""
+    import polars as pl  # noqa: PLC0415
+
+    pairs = cells.select("genre", "labels").unique()
+    found = [
+        list(dict.fromkeys(map(label_of, (genre, *split_list(cell)))))
+        for genre, cell in pairs.iter_rows()
+    ]
+    pairs = pairs.with_columns(pl.Series("all", found, pl.List(pl.String)))
+    both = ["genre", "labels"]
+    return cells.select(both).join(pairs, on=both, how="left", maintain_order="left")["all"]
 
 
 def _of_each(

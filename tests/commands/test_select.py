@@ -372,6 +372,25 @@ def test_a_tsv_of_another_tool_can_be_asked(tmp_path: Path) -> None:
     assert names[-1] == "My Note"
 
 
+def test_albums_of_several_labels_can_be_asked_for_each(tmp_path: Path) -> None:
+    """By the names of their folders; the label of its genre comes first."""
+    write_rows(
+        tmp_path / TSV,
+        {"artist": "A", "genre": "Salsa (World)", "labels": "World|Jazz"},
+        {"artist": "B", "genre": "Jazz", "labels": ""},
+        {"artist": "C", "genre": "Jazz", "labels": "Jazz"},
+        columns=("artist", "album", "album_index", "genre", "year", "image_url", "labels"),
+    )
+    for where, rows in (
+        ("list_contains(labels, 'Jazz')", 3),
+        ("labels = ['World', 'Jazz']", 1),
+        ("len(labels) = 1", 2),
+        ("label = labels[1]", 3),
+        ("label = 'Jazz'", 2),
+    ):
+        assert run(tmp_path, where).rows_out == rows, where
+
+
 def test_an_empty_dataset_keeps_nothing(tmp_path: Path) -> None:
     """Also where a condition asks for covers; without a TSV, it is said which is missing."""
     dataset(tmp_path, ())
