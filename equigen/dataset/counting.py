@@ -193,20 +193,25 @@ def _told(by: By, cell: str, label_of: Callable[[str], str]) -> str:
 
 
 def rows_with_covers(
-    context: Context, ledger: Ledger | None, columns: Sequence[str]
+    context: Context,
+    ledger: Ledger | None,
+    columns: Sequence[str],
+    *,
+    sets: bool = True,
+    in_order: bool = False,
 ) -> "pl.DataFrame":
     """Return columns of all rows, and `host` ("" without a picture), `picture` and `set_name`.
 
-    They are in the file's order; `columns` are some of `covers.COLUMNS`. The last two are as
-    `WantedCover` and `set_of` have them, and "" without a ledger.
+    `columns` are some of `covers.COLUMNS`. The last two are as `WantedCover` and `set_of` have
+    them, and "" without a ledger, the last one also without `sets`. `in_order` is the file's.
     """
     import polars as pl  # noqa: PLC0415  (it starts a thread)
 
     from equigen.identity.columns import picture_hosts, picture_keys  # noqa: PLC0415
 
-    sets = _frame(["key", "set_name"], ledger.each_set() if ledger else ())
-    sets = sets.unique("key", keep="last", maintain_order=True)
-    paths = sets.filter(pl.col("key").str.contains("/", literal=True))
+    dealt = _frame(["key", "set_name"], ledger.each_set() if ledger and sets else ())
+    dealt = dealt.unique("key", keep="last", maintain_order=True)
+    paths = dealt.filter(pl.col("key").str.contains("/", literal=True))
     wanted, keys = wanted_by(context), ("picture", "album", "path")
 
     def look(chunk: "Chunk") -> "pl.DataFrame":
@@ -216,7 +221,7 @@ def rows_with_covers(
         rows = rows.select(columns).with_columns(hosts.alias("host"))
         pictures = picture_keys(chunk.frame["image_url"]) if ledger else nothing
         # The rows whose keys only the exact way tells: few, but in datasets of other tools.
-        is_odd = (hosts == "") | ((albums == "") & (not sets.is_empty())) | (not paths.is_empty())
+        is_odd = (hosts == "") | ((albums == "") & (not dealt.is_empty())) | (not paths.is_empty())
         at = is_odd.arg_true() if ledger else pl.Series([], dtype=pl.UInt32)
         exact = list(wanted(chunk.frame[at])) if len(at) else []
         for name, known in zip(keys, (pictures, albums, nothing), strict=True):
@@ -226,9 +231,14 @@ def rows_with_covers(
 
     names = [*columns, "host", *(f"{name}_key" for name in keys)]
     rows = _joined(names, map_table(context.tsv, COLUMNS, look))
-    for at, found, suffix in (("album_key", sets, ""), ("path_key", paths, "_of_path")):
+    for at, found, suffix in (("album_key", dealt, ""), ("path_key", paths, "_of_path")):
         rows = rows.join(
-            found, left_on=at, right_on="key", how="left", suffix=suffix, maintain_order="left"
+            found,
+            left_on=at,
+            right_on="key",
+            how="left",
+            suffix=suffix,
+            maintain_order="left" if in_order else None,
         )
     set_name = pl.coalesce("set_name_of_path", "set_name", pl.lit(""))
     return rows.select(*columns, "host", pl.col("picture_key").alias("picture"), set_name=set_name)

@@ -325,28 +325,34 @@ def _table(context: Context, ledger: Ledger | None, columns: Sequence[Column]) -
     if "labels" in names:
         found["labels"] = _all_labels(cells, label_of)
     found["place"] = pl.int_range(1, len(cells) + 1, eager=True)
-    if of_covers := names & {_SET.name, *(each.name for each in _OF_COVER)}:
-        rows = rows_with_covers(context, ledger, ("album_id",))
+    of_covers = [each.name for each in _OF_COVER if each.name in names]
+    if of_covers or _SET.name in names:
+        rows = rows_with_covers(
+            context, ledger, ("album_id",), sets=_SET.name in names, in_order=True
+        )
         found["set"] = rows["set_name"]
-        if of_covers != {"set"}:
-            found |= _covers(ledger, rows).to_dict()
+        found |= _covers(ledger, rows.select("picture"), of_covers).to_dict()
     return _frame({each.name: found[each.name] for each in columns}, columns)
 
 
-def _covers(ledger: Ledger | None, rows: "pl.DataFrame") -> "pl.DataFrame":
-    """Return what the ledger knows of each row's cover."""
+def _covers(ledger: Ledger | None, rows: "pl.DataFrame", columns: Sequence[str]) -> "pl.DataFrame":
+    """Return columns of what the ledger knows of each row's cover."""
     import polars as pl  # noqa: PLC0415
 
-    named = ("picture", *(each.name for each in _OF_COVER))
-    schema = dict.fromkeys(named[:3], pl.String) | dict.fromkeys(named[3:], pl.Int64)
-    known, left = [pl.DataFrame(schema=schema)], iter(ledger.cover_figures() if ledger else ())
+    kinds = {each.name: pl.String() if each.type == _TEXT else pl.Int64() for each in _OF_COVER}
+    schema = {"picture": pl.String(), **{name: kinds[name] for name in columns}}
+    known = [pl.DataFrame(schema=schema)]
+    left = iter(ledger.cover_figures(columns) if ledger and columns else ())
     while batch := list(islice(left, _BATCH)):
-        known.append(pl.DataFrame(batch, schema, orient="row"))
+        cells = dict(zip(schema, map(list, zip(*batch, strict=True)), strict=True))
+        known.append(pl.DataFrame(cells, schema))
     found = rows.join(pl.concat(known), on="picture", how="left", maintain_order="left")
+    of_none = {"status": WAITING, "sha256": ""}
     return found.select(
-        pl.col("status").fill_null(WAITING),
-        pl.col("sha256").fill_null(""),
-        *(pl.when(pl.col(name) > 0).then(name) for name in named[3:]),
+        pl.col(name).fill_null(of_none[name])
+        if name in of_none
+        else pl.when(pl.col(name) > 0).then(name)
+        for name in columns
     )
 
 

@@ -257,12 +257,12 @@ class Ledger(Database):
         with self._rows(sql) as rows:
             yield from rows
 
-    def cover_figures(self) -> Iterator[tuple[str, str, str, int, int, int]]:
-        """Yield each picture with its status, sha256, width and height in pixels, and bytes."""
+    def cover_figures(self, columns: Iterable[str]) -> Iterator[tuple[Any, ...]]:
+        """Yield each picture with these columns of its cover, as texts and whole numbers."""
+        kinds = {"status": "TEXT", "sha256": "TEXT"}
         # A stranger's ledger may hold values of any type.
-        columns = [f"CAST({name} AS TEXT)" for name in ("picture", "status", "sha256")]
-        columns += [f"CAST({name} AS INTEGER)" for name in ("width_px", "height_px", "size_bytes")]
-        with self._rows(f"SELECT {', '.join(columns)} FROM covers") as rows:  # noqa: S608  (our own words)
+        cast = "".join(f", CAST({each} AS {kinds.get(each, 'INTEGER')})" for each in columns)
+        with self._rows(f"SELECT CAST(picture AS TEXT){cast} FROM covers") as rows:  # noqa: S608  (our own words)
             yield from rows
 
     def shown(self) -> Iterator[tuple[str, str]]:
