@@ -9,7 +9,7 @@ from kills import IMAGES, TSV
 from support import program_env, sandbox_env
 from wholes import LEDGER, Whole, make_whole, small_catalogue
 
-SPLIT = "split/split.tsv"
+SPLIT, RESERVE = "split/split.tsv", "equigen_dataset_reserve.tsv"
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def files_of(folder: Path) -> dict[Path, bytes]:
 
 @pytest.mark.long_after(8)
 @pytest.mark.parametrize("way", ["itself", "another path", "link", "hard link"])
-@pytest.mark.parametrize("name", [TSV, SPLIT])
+@pytest.mark.parametrize("name", [TSV, RESERVE, SPLIT])
 @pytest.mark.parametrize(
     "command",
     [
@@ -49,6 +49,8 @@ def test_no_table_takes_the_place_of_the_dataset(
 ) -> None:
     """By whatever name it is given: one line, exit 2, and all files as they were."""
     folder = whole.copy(tmp_path / "data")
+    header = (folder / TSV).read_bytes().partition(b"\n")[0]
+    (folder / RESERVE).write_bytes(header + b"\treason\n")
     given = folder / name
     if way == "another path":
         given = folder / IMAGES / ".." / name
