@@ -242,15 +242,17 @@ class TableReader:
         there = [name for name in self.columns if name in self.names]
         frame = pl.DataFrame()
         if there:
+            # Columns are read by number, since polars calls one without a name something else.
+            places = {str(self.names.index(name)): name for name in there}
             frame = pl.read_csv(
                 data,
                 has_header=False,
                 separator="\t",
                 quote_char=None,
-                columns=[self.names.index(name) for name in there],
-                schema=dict.fromkeys(self.names, pl.String),
+                columns=list(map(int, places)),
+                schema=dict.fromkeys(map(str, range(len(self.names))), pl.String),
                 empty_string_is_null=False,
-            )
+            ).select(pl.col(place).alias(name) for place, name in places.items())
             if b'"' in data:
                 frame = frame.with_columns(map(_unquoted, there))
             if frame.height != len(ends):
@@ -320,8 +322,9 @@ class TableReader:
         tabs: _Positions | None,
     ) -> Chunk:
         empty = pl.Series([""], dtype=pl.String).new_from_index(0, len(starts))
-        lacking = [empty.alias(name) for name in self.columns if name not in self.names]
-        frame = exact = pl.DataFrame([*frame.get_columns(), *lacking]).select(self.columns)
+        # By name, since polars calls a series without one something else.
+        found = dict.fromkeys(self.columns, empty) | frame.to_dict()
+        frame = exact = pl.DataFrame(found).select(self.columns)
         if _URL in self.columns:  # cleaned here, so that all stages see the same address
             frame = frame.with_columns(clean_urls(frame[_URL]))
         spans = Spans(starts + block.at, ends + block.at)

@@ -230,6 +230,15 @@ def test_columns_that_lack_are_empty_and_any_order_is_read(path: Path) -> None:
     assert read_table(path, ["album_id"]).rows() == [("",)]
 
 
+@pytest.mark.parametrize("name", ["", "column_6", " ", "artist "])
+def test_a_column_of_any_name_is_read(path: Path, name: str) -> None:
+    """A spreadsheet may leave an empty one at the end of each line."""
+    path.write_text(f"{HEADER}\t{name}\n{LINE}\tmore\n", encoding="utf-8")
+    assert read_table(path, ("artist", name)).rows() == [("Nina Simone", "more")]
+    write_without(path, [])
+    assert read_table(path, (name,)).rows() == [("more",)]
+
+
 def test_a_file_that_was_cut_off_is_refused(path: Path) -> None:
     """EquiGen's own files end each line: the last without an end is refused as ever."""
     path.write_text("\t".join(COLUMNS) + "\n" + "\t".join([*ROW, *[""] * 5]))
