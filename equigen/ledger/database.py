@@ -123,7 +123,8 @@ class Database:
     def _set_up(self, *, read_only: bool) -> None:
         version = self._pragma("user_version")
         empty = not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if not empty and self._pragma("application_id") != APPLICATION_ID:
+        is_ours = self._pragma("application_id") == APPLICATION_ID and version >= min(MIGRATIONS)
+        if not empty and not is_ours:
             msg = (
                 f"{self._path}: this SQLite file is not EquiGen's ledger. Expected one that"
                 " `equigen fetch` or `download` made. Move it away and run again."

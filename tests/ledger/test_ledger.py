@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -64,6 +65,17 @@ def test_a_page_is_used_up_row_by_row(path: Path) -> None:
         assert list(ledger.pending_rows()) == []
         assert (ledger.pending(), ledger.last_pending()) == (0, 0)
         assert [each.identity.album_id for each in ledger.taken()] == ["discogs:r0"]
+
+
+@pytest.mark.parametrize("version", [0, -1, -100_663_290])
+def test_a_ledger_of_no_format_is_refused(tmp_path: Path, version: int) -> None:
+    """Formats are counted from 1, and a damaged header may say anything."""
+    path = tmp_path / "ledger.sqlite"
+    Ledger(path).close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"PRAGMA user_version = {version}")
+    with pytest.raises(LedgerError, match="is not EquiGen's ledger"):
+        Ledger(path)
 
 
 def test_a_ledger_of_a_newer_version_is_refused(path: Path) -> None:
