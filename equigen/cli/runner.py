@@ -20,11 +20,12 @@ from typing import Any, get_args
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from equigen.cli.console import TqdmBars, as_json, as_text, columns, in_one_line, say
-from equigen.config.layers import expectation, load
+from equigen.config.layers import expectation
 from equigen.config.trust import refuse_strange
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset
 from equigen.dataset.history import RUNS, noted
+from equigen.dataset.made_with import load_remembering
 from equigen.errors import (
     EXIT_DONE,
     EXIT_FAILED,
@@ -67,7 +68,7 @@ class Result(dict[str, Any]):
 def open_dataset(path: AnyPath | None, config: AnyPath | None) -> Dataset:
     """Open a dataset for reading; see `equigen.open`."""
     _require_utf8_names()
-    settings = load(Path(config) if config else None, flags=_folder_flag(path))
+    settings = load_remembering(Path(config) if config else None, _folder_flag(path))
     refuse_strange(settings.at_risk)
     context = Context(settings, TqdmBars(shown=False), say=lambda _: None)
     refuse_file(context.directory)
@@ -117,7 +118,7 @@ def run_stage(
         warnings.simplefilter("ignore")  # tqdm's own, where a notebook lacks its widgets
         from tqdm.auto import tqdm as bar  # noqa: PLC0415
     shown = TqdmBars.is_shown(bar) if progress is None else progress
-    loaded = load(Path(config) if config else None, flags=flags)
+    loaded = load_remembering(Path(config) if config else None, flags)
     context = Context(loaded, TqdmBars(shown=shown, bar=bar), say=say if shown else lambda _: None)
     execution = Execution(command, module)
     with translating_stray_os_errors():
@@ -365,7 +366,7 @@ class _CommandLine:
                 level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr
             )
         with deferred_interrupts():  # pydantic would turn an interrupt into a validation error
-            config = load(self.common.config, flags=flags)
+            config = load_remembering(self.common.config, flags)
         if self.log:
             self.log.hide(config.credentials.secrets())
         talk = (lambda _: None) if quiet else say

@@ -38,6 +38,7 @@ from equigen.dataset.context import Context
 from equigen.dataset.counting import notes_on_nameless
 from equigen.dataset.covers import dataset_labels
 from equigen.dataset.dataset import Dataset, Need
+from equigen.dataset.made_with import forget_settings, note_settings
 from equigen.dataset.reserve import (
     REASON,
     leave_out,
@@ -102,6 +103,7 @@ def run(
         rows = _read(context, before, twice)
         plan = _balance(rows, context.settings.balance)
         if in_place:
+            note_settings(context, dataset.ledger, "balance")
             # Recorded first: after a kill, the same command ends with the same rows.
             kept = zip(rows.albums, plan.surplus, strict=True)
             dataset.ledger.record_balanced(memento_of(key) for key, why in kept if why is None)
@@ -286,6 +288,7 @@ def _undo(dataset: Dataset, *, dry_run: bool) -> Summary:
     if not dry_run:
         take_back(context, dataset.ledger, back)
         dataset.ledger.record_balanced(())
+        forget_settings(dataset.ledger, "balance")
     total = count + len(back)
     notes = [f"{len(back):,} rows came back from {context.reserve.name}"]
     if dry_run:

@@ -31,6 +31,7 @@ from equigen.dataset.balancing import even_sample
 from equigen.dataset.context import Context
 from equigen.dataset.covers import dataset_covers
 from equigen.dataset.dataset import Dataset, Need
+from equigen.dataset.made_with import note_settings
 from equigen.downloading.manifest import check_manifest, write_manifest
 from equigen.downloading.pipeline import Download, host_policies
 from equigen.downloading.plan import Worklist
@@ -130,6 +131,7 @@ def run(  # noqa: PLR0913  (each is a flag)
     ):
         ledger = dataset.ledger
         if not dry_run:
+            note_settings(context, ledger, "download")
             write_renewed(context, ledger)  # the renewed addresses of a killed run
         store = CoverStore(context, ledger, link_identical)
         settled = settled_covers(context.settings.download, ledger)

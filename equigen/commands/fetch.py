@@ -36,6 +36,7 @@ from equigen.dataset.counting import (
 )
 from equigen.dataset.covers import folder_name
 from equigen.dataset.dataset import Dataset, Need
+from equigen.dataset.made_with import note_settings
 from equigen.dataset.reserve import map_reserve
 from equigen.errors import (
     CredentialsError,
@@ -122,6 +123,7 @@ def run(
     with Dataset.writing(context, "fetch", needs) as dataset, catalogues as catalogue:
         ledger = dataset.ledger
         ledger.remember(LAST_SOURCE, settings.fetch.source)
+        note_settings(context, ledger, "fetch")
         if refresh and not isinstance(source, LocalSource):
             first = this_year - 1 if since is None else since
             asked_again = [

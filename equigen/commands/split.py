@@ -24,6 +24,7 @@ import typer
 from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.dataset import Dataset, Need
 from equigen.dataset.layouts import Changes, cover_states, gather, lay_out, refuse_nesting
+from equigen.dataset.made_with import Difference, differences, note_settings
 from equigen.dataset.tsv import write_tsv
 from equigen.downloading.shared_covers import notes_on_shared
 from equigen.errors import UsageError
@@ -48,6 +49,10 @@ _TIED = "tied to several sets"
 _NO_ROW = "no row in the dataset"
 _SHARED = "same bytes as covers of other artists"
 _EXAMPLES = 3
+_STAYS = (
+    "covers stay in their sets, and only new ones follow it: `equigen split --reshuffle` deals all"
+    " of them anew"
+)
 
 
 def run(
@@ -85,6 +90,8 @@ def run(
         if ledger.value(SPLIT_LINK) == Link.MOVE:
             gather(images, split)
         there = cover_states(images)
+        is_anew = reshuffle or group is Group.NONE or not ledger.laid_out()
+        note_settings(context, ledger, "split", anew=is_anew)
         last = last_deal(context, ledger, there) if group is not Group.NONE else None
         if last is not None and not reshuffle:
             outcome = last
@@ -119,7 +126,8 @@ def run(
             write_tsv(split / SPLIT_TSV, columns, rows, keeps_link=False)
             groups = replace(outcome.groups, deal=mark_of(context, ledger, there))
             ledger.remember(SPLIT_GROUPS, json.dumps(asdict(groups)))
-    return _summary(context, outcome, plan, link)
+        kept = differences(context, ledger, "split")
+    return _summary(context, outcome, plan, link, kept)
 
 
 def _rows(outcome: SplitOutcome) -> Iterator[list[str]]:
@@ -129,7 +137,9 @@ def _rows(outcome: SplitOutcome) -> Iterator[list[str]]:
                row.sha256, labels]  # fmt: skip
 
 
-def _summary(context: Context, outcome: SplitOutcome, plan: Changes, link: Link) -> Summary:
+def _summary(
+    context: Context, outcome: SplitOutcome, plan: Changes, link: Link, kept: Sequence[Difference]
+) -> Summary:
     groups = outcome.groups
     total, *labels = sorted(groups.sizes)
     totals = Counter(groups.sizes[total])
@@ -169,7 +179,7 @@ def _summary(context: Context, outcome: SplitOutcome, plan: Changes, link: Link)
             "folder": str(context.split),
         },
         table=Table(("label", *shown, "furthest off"), tuple(by_label)),
-        notes=list(_notes(outcome)),
+        notes=[*_notes(outcome), *(f"{each}; {_STAYS}" for each in kept)],
     )
 
 

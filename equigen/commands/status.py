@@ -23,6 +23,7 @@ from equigen.dataset.counting import evenness, facts_now, notes_on_labels
 from equigen.dataset.covers import dataset_labels
 from equigen.dataset.dataset import Dataset
 from equigen.dataset.history import begun_run
+from equigen.dataset.made_with import Difference, differences
 from equigen.downloading.policy import NO_PICTURE, is_put_off
 from equigen.downloading.shared_covers import noted_shared_covers, notes_on_shared, out_of_sets
 from equigen.errors import UsageError
@@ -88,6 +89,7 @@ def run(context: Context) -> Summary:
         "resting": [rest._asdict() for rest in resting],
         "licences": dict(found.licences),
         "other_hosts": hosts,
+        "made_with": [each._asdict() for each in found.differences],
         "shared_covers": [each._asdict() for each in found.shared],
         "evenness": evenness(found.labels),
         "next": next_step,
@@ -107,6 +109,7 @@ def run(context: Context) -> Summary:
         *_run_rows(found, now),
         *((f"quota of {quota['host']}", _QUOTA_LEFT.format(**quota)) for quota in quotas),
         *((f"{rest.host} rests", f"until {rest.until}: {rest.why}") for rest in resting),
+        *((each.name, f"made with {each.made_with}, now {each.now}") for each in found.differences),
         *((f"other host: {name}", url) for name, url in hosts.items()),
     ]
     licences = [f"{count:,} rows: {text}" for text, count in found.licences.items()]
@@ -148,6 +151,7 @@ class _Found:
     last_run: PastRun | None = None
     begun: Begun | None = None
     rests: "tuple[Rest, ...]" = ()
+    differences: list[Difference] = field(default_factory=list)
     shared: "list[SharedCover]" = field(default_factory=list)
     asked_today: dict[str, int] = field(default_factory=dict)
     hosts_left: set[str] = field(default_factory=set)
@@ -201,6 +205,7 @@ def _look(context: Context) -> _Found:
             found.last_success = ledger.read(LAST_SUCCESS, read_moment) or ""
             found.last_run = ledger.read(LAST_RUN, read_past_run)
             found.begun = begun_run(context, ledger)
+            found.differences = differences(context, ledger)
             found.shared = noted_shared_covers(ledger)
             found.rests = tuple(ledger.rests().values())
             found.asked_today = ledger.requests_of(context.now().astimezone(UTC).date().isoformat())

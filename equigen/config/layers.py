@@ -82,13 +82,16 @@ class Config:
     """Checked settings, credentials, and the folder that relative paths start from.
 
     `at_risk` has the settings and links of folders that count only where these are trusted, by
-    folder: the config's own, or one that the user named as the dataset's.
+    folder: the config's own, or one that the user named as the dataset's. `given` has the settings
+    that flags gave, now or in an earlier command, and that the dataset is made of: the value, and
+    that of the other layers, by the setting's name.
     """
 
     settings: Settings
     credentials: Credentials
     folder: Path
     at_risk: Mapping[Path, Mapping[str, str]] = field(default_factory=dict)
+    given: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
 
     @property
     def directory(self) -> Path:

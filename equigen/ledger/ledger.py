@@ -57,6 +57,10 @@ TSV_FACTS = "facts"
 LAST_RUN = "last_run"
 LAST_SUCCESS = "last_success"
 RUN_UNDER_WAY = "run_under_way"
+# Settings by name, as JSON: those that the dataset was made with; and of those that flags gave, the
+# value and that of the other layers then (`dataset/made_with.py`).
+MADE_WITH = "made_with"
+GIVEN_BY_FLAG = "given_by_flag"
 # Only while a refresh is under way: the queries that it asks again, as JSON.
 REFRESHING = "refreshing"
 # Bytes that covers of several artists have, as JSON, and a mark of the dataset that they are of;

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Annotated, Final, NamedTuple, TypeVar
+from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
@@ -132,6 +132,8 @@ read_split_groups: Final = _reader(SplitGroups)
 read_shared_covers: Final = _reader(list[SharedCover])
 read_settled: Final = _reader(dict[str, bool])
 read_texts: Final = _reader(list[str])
+read_by_name: Final = _reader(dict[str, Any])
+read_given: Final = _reader(dict[str, tuple[Any, Any]])
 
 
 def read_tsv_facts(text: str) -> TsvFacts | None:
@@ -162,4 +164,6 @@ READERS: Final[Mapping[str, Callable[[str], object]]] = {
     "last_source": _read_name,
     "shared_covers": read_shared_covers,
     "settled_covers": read_settled,
+    "made_with": read_by_name,
+    "given_by_flag": read_given,
 }

@@ -9,6 +9,7 @@ from equigen.dataset.context import Context
 from equigen.dataset.counting import NO_SET, By
 from equigen.dataset.covers import dataset_covers, set_of
 from equigen.dataset.dataset import Dataset, Need, check
+from equigen.dataset.made_with import made_with
 from equigen.errors import LockedError
 from equigen.ledger.ledger import (
     COVERS_COMPARED,
@@ -73,7 +74,8 @@ def _sha256(tsv: Path) -> str:
 
 
 def _findings(dataset: Dataset, sha256: str, tally: ReportTally, covers: int) -> Findings:
-    context, ratio = dataset.context, dataset.context.settings.split.ratio
+    context = dataset.context
+    ratio = tally.dealt_ratio or context.settings.split.ratio
     groups = tally.lookalike_groups()
     conflicts = [group for group in groups if len(group.labels) > 1]
     sheets, pictured = _pictures(context, tally, groups[:_MOST_GROUPS], covers)
@@ -124,6 +126,7 @@ def _begun(ledger: Ledger | None, sampler: Sampler) -> ReportTally:
         likeness=likeness,
         identical=frozenset(path for paths in ledger.identical_covers() for path in paths),
         split=ledger.read(SPLIT_GROUPS, read_split_groups),
+        dealt_ratio=made_with(ledger, "split.ratio") or (),
         dates={
             "last fetch": ledger.value(LAST_FETCH) or "never",
             "last refresh": ledger.value(LAST_REFRESH) or "never",

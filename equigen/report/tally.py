@@ -1,7 +1,7 @@
 """Add up the figures of a report in one pass over the rows."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -39,9 +39,9 @@ class ReportTally:
 
     Of the ledger are, all empty where there is none: the name of a file's group by its sha256
     (`groups`), the `likeness` of each group, the paths of covers whose bytes another has as well
-    (`identical`), the groups of the last `split`, and some `dates` by their names. `cells` counts
-    albums by label and decade, `sets` covers by label and set, `causes` covers that aren't there by
-    reason and host.
+    (`identical`), the groups of the last `split`, the ratio that the sets were dealt by, and some
+    `dates` by their names. `cells` counts albums by label and decade, `sets` covers by label and
+    set, `causes` covers that aren't there by reason and host.
     """
 
     sampler: Sampler
@@ -51,6 +51,7 @@ class ReportTally:
     likeness: Mapping[str, Likeness] = field(default_factory=dict)
     identical: frozenset[str] = frozenset()
     split: SplitGroups | None = None
+    dealt_ratio: Sequence[float] = ()
     dates: Mapping[str, str] = field(default_factory=dict)
     rows: int = 0
     waiting: int = 0

@@ -516,6 +516,10 @@ def test_the_command_line_takes_its_flags(tmp_path: Path) -> None:
     assert (told["per_artist"], told["seed"]) == (1, 5)
     assert len(read_rows(tmp_path / "data" / TSV)) == told["rows_out"] == 3 * told["per_label"]
     assert told["rows_in"] == told["rows_out"] + sum(told["dropped"].values()) == 100
-    done = equigen("balance", cwd=tmp_path)
+    again = from_json(equigen("balance", "--json", cwd=tmp_path).stdout)
+    assert (again["per_label"], again["rows_out"]) == (told["per_label"], told["rows_out"])
+    other = tmp_path / "other"
+    write_rows(other / "data" / TSV, *catalogue(100), columns=COLUMNS)
+    done = equigen("balance", cwd=other)
     assert done.returncode == 2
     assert "--per-label is missing: expected --per-label N or --per-label min" in done.stderr

@@ -1,0 +1,183 @@
+"""Remember the settings that a dataset was made with, and use those given by flag again.
+
+A limit, size or ratio that was given once by flag, or to `equigen.run`, holds for later commands
+too, until the user gives another one or changes it in config.toml or the environment.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from equigen.config.layers import Config, as_toml, load
+from equigen.config.settings import Settings, has_setting
+from equigen.config.trust import refuse_strange
+from equigen.dataset.context import Context
+from equigen.errors import ConfigError
+from equigen.ledger.database import has_tables
+from equigen.ledger.ledger import GIVEN_BY_FLAG, LEDGER_NAME, MADE_WITH, Ledger
+from equigen.ledger.values import read_by_name, read_given
+
+Flags = Mapping[str, Mapping[str, Any]]
+
+# The settings that decide what a dataset is, by the stage that uses them.
+DEFINING: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "fetch": ("fetch.taxonomy", "fetch.several", "fetch.genre_limit", "fetch.world_limit"),
+        "balance": ("balance.per_label", "balance.per_artist", "balance.seed"),
+        "download": (
+            "download.layout", "download.sizes", "download.fit", "download.quality",
+            "download.format",
+        ),
+        "split": ("split.ratio", "split.group", "split.seed"),
+    }
+)  # fmt: skip
+_NAMES = frozenset(name for names in DEFINING.values() for name in names)
+_REMADE = (
+    "covers of another size are made anew of the originals where these are there, else refused"
+)
+# The consequence of a change for what is there already; of limits, that of a smaller one.
+_CONSEQUENCES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "fetch.taxonomy": "albums that are there keep their labels",
+        "fetch.several": "albums that are there keep their labels",
+        "fetch.genre_limit": "no album is taken out for it: `equigen balance` does that",
+        "fetch.world_limit": "no album is taken out for it: `equigen balance` does that",
+        **dict.fromkeys(DEFINING["balance"], "which rows are kept is chosen anew"),
+        **dict.fromkeys(DEFINING["download"], _REMADE),
+        "download.layout": "files get other places, and none is fetched again",
+    }
+)
+
+
+class Difference(NamedTuple):
+    """A setting that isn't what the dataset was made with; both values are as TOML writes them."""
+
+    name: str
+    made_with: str
+    now: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: made with {self.made_with}, now {self.now}"
+
+
+def load_remembering(path: Path | None, flags: Flags) -> Config:
+    """Read the settings as `load` does, with those that were given by flag in earlier commands.
+
+    Such a setting holds as long as the other layers say what they said then.
+
+    Raises:
+        MissingInputError, ConfigError: as `load` has it.
+        LedgerError: the ledger can't be read.
+
+    """
+    config = load(path, flags=flags)
+    try:
+        refuse_strange(config.at_risk)
+    except ConfigError:
+        return config  # the command refuses it, or is one that shows what there is to trust
+    given = {f"{table}.{key}" for table, keys in flags.items() for key in keys} & _NAMES
+    before = _given_before(config.directory / LEDGER_NAME)
+    if not (given or before):
+        return config
+    try:
+        without = load(path, flags=_but(flags, given)).settings
+    except ConfigError:  # of a value that a flag replaces
+        return config
+    kept = {
+        name: value
+        for name, (value, instead_of) in before.items()
+        if name not in given and instead_of == _value(without, name)
+    }
+    if kept:
+        try:
+            config = load(path, flags=_with(flags, kept))
+        except ConfigError as err:
+            msg = f"{config.directory / LEDGER_NAME}, of an earlier command: {err}"
+            raise ConfigError(msg) from None
+    asked = {name: (_value(config.settings, name), _value(without, name)) for name in given}
+    return replace(config, given={**{name: before[name] for name in kept}, **asked})
+
+
+def note_settings(context: Context, ledger: Ledger, stage: str, *, anew: bool = True) -> None:
+    """Note the settings that a stage is about to work with.
+
+    A difference that would remake things, or makes none smaller that one might expect to be, is
+    said. Without `anew`, what the dataset was made with stays noted, as far as it is known.
+    """
+    made_with = ledger.read(MADE_WITH, read_by_name) or {}
+    names = list(_names_of(stage))
+    now = {name: _value(context.settings, name) for name in names}
+    for name in names:
+        is_smaller = not name.endswith("_limit") or (now[name] or 0) < (made_with.get(name) or 0)
+        if name in _CONSEQUENCES and now[name] != made_with.get(name, now[name]) and is_smaller:
+            difference = Difference(name, as_toml(made_with[name]), as_toml(now[name]))
+            context.say(f"{stage}: {difference}; {_CONSEQUENCES[name]}.")
+    before = ledger.read(GIVEN_BY_FLAG, read_given) or {}
+    given = {name: pair for name, pair in before.items() if name not in names}
+    given |= {name: pair for name, pair in context.config.given.items() if name in names}
+    if given != before:
+        ledger.remember(GIVEN_BY_FLAG, json.dumps(given))
+    noted = {**made_with, **now} if anew else {**now, **made_with}
+    if noted != made_with:
+        ledger.remember(MADE_WITH, json.dumps(noted))
+
+
+def forget_settings(ledger: Ledger, stage: str) -> None:
+    """Forget what flags gave to a stage, and what it was carried out with, since it was undone."""
+    for key, reader in ((GIVEN_BY_FLAG, read_given), (MADE_WITH, read_by_name)):
+        noted = ledger.read(key, reader) or {}
+        kept = {name: value for name, value in noted.items() if name not in DEFINING[stage]}
+        ledger.remember(key, json.dumps(kept))
+
+
+def differences(context: Context, ledger: Ledger, stage: str = "") -> list[Difference]:
+    """Return the settings, of a stage or all, that aren't those that the dataset was made with."""
+    made_with = ledger.read(MADE_WITH, read_by_name) or {}
+    return [
+        Difference(name, as_toml(made_with[name]), as_toml(now))
+        for name in _names_of(stage)
+        if name in made_with and made_with[name] != (now := _value(context.settings, name))
+    ]
+
+
+def made_with(ledger: Ledger, name: str) -> Any:  # noqa: ANN401  (whatever the setting is)
+    """Return the value of a setting that the dataset was made with, None where none is known."""
+    return (ledger.read(MADE_WITH, read_by_name) or {}).get(name)
+
+
+def _names_of(stage: str) -> Iterator[str]:
+    for each in (stage,) if stage else DEFINING:
+        yield from filter(has_setting, DEFINING[each])
+
+
+def _given_before(path: Path) -> Mapping[str, tuple[Any, Any]]:
+    """Return the settings of earlier flags: their values, and what the other layers said then."""
+    if not has_tables(path):
+        return {}
+    with Ledger(path, read_only=True) as ledger:
+        found = ledger.read(GIVEN_BY_FLAG, read_given) or {}
+    return {name: given for name, given in found.items() if name in _NAMES and has_setting(name)}
+
+
+def _value(settings: Settings, name: str) -> Any:  # noqa: ANN401  (whatever the setting is)
+    """Return a setting's value as JSON has it."""
+    table, _, key = name.partition(".")
+    return getattr(settings, table).model_dump(mode="json", include={key})[key]
+
+
+def _but(flags: Flags, names: set[str]) -> Flags:
+    return {
+        table: {key: value for key, value in keys.items() if f"{table}.{key}" not in names}
+        for table, keys in flags.items()
+    }
+
+
+def _with(flags: Flags, values: Mapping[str, Any]) -> Flags:
+    merged = {table: dict(keys) for table, keys in flags.items()}
+    for name, value in values.items():
+        table, _, key = name.partition(".")
+        merged.setdefault(table, {})[key] = value
+    return merged

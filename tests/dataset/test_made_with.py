@@ -1,0 +1,118 @@
+"""Settings that decide what a dataset is: remembered where a flag gave them, compared, and said."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from support import equigen, sandbox_env
+
+import equigen as api
+from equigen.commands.init import example_toml
+from equigen.dataset.made_with import load_remembering
+from equigen.errors import ConfigError
+from equigen.ledger.ledger import GIVEN_BY_FLAG, Ledger
+from equigen.sandbox.catalogue import make_catalogue
+from equigen.sandbox.server import Sandbox
+
+Command = Callable[..., api.Result]
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
+    """Give a function that runs a command in a folder, for Jazz and Blues of a small sandbox."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EQUIGEN_FETCH__LABELS", '["Jazz", "Blues"]')
+    with Sandbox(make_catalogue(albums_per_label=12)) as sandbox:
+        for name, value in sandbox_env(sandbox.base_url).items():
+            monkeypatch.setenv(name, value)
+        yield api.run
+
+
+def labels_of(result: api.Result) -> object:
+    """Return the number of albums of each label."""
+    return (result.get("stages") or [result])[0]["labels"]
+
+
+def test_a_limit_given_by_flag_holds_for_later_commands(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is used until another flag, or another word of the configuration, replaces it."""
+    command("fetch", genre_limit=4)
+    assert labels_of(command("fetch")) == {"Jazz": 4, "Blues": 4}
+    assert labels_of(command("fetch", genre_limit=6)) == {"Jazz": 6, "Blues": 6}
+    assert labels_of(command("run")) == {"Jazz": 6, "Blues": 6}
+    assert api.open(tmp_path / "data").context.settings.fetch.genre_limit == 6
+    assert command("status")["made_with"] == []
+    (tmp_path / "config.toml").write_text("[fetch]\ngenre_limit = 5\n")
+    told = command("status")["made_with"]
+    assert told == [{"name": "fetch.genre_limit", "made_with": "6", "now": "5"}]
+    assert labels_of(command("fetch", progress=True)) == {"Jazz": 6, "Blues": 6}
+    said = capsys.readouterr().err
+    assert "made with 6, now 5; no album is taken out for it: `equigen balance`" in said
+
+
+def test_a_flag_outlives_the_configuration_that_was_there(command: Command, tmp_path: Path) -> None:
+    """A config.toml with every default, as `equigen init` writes it, doesn't undo a flag."""
+    (tmp_path / "config.toml").write_text(example_toml())
+    command("fetch", genre_limit=3)
+    assert labels_of(command("fetch")) == {"Jazz": 3, "Blues": 3}
+
+
+def test_a_dry_run_remembers_nothing(command: Command) -> None:
+    """What only looks changes nothing."""
+    command("fetch", genre_limit=2)
+    command("download", sizes=[64], dry_run=True)
+    assert load_remembering(None, {}).settings.download.sizes == []
+    command("download", sizes=[64])
+    assert load_remembering(None, {}).settings.download.sizes == [64]
+
+
+def test_a_ratio_that_changes_nothing_says_why(command: Command, tmp_path: Path) -> None:
+    """Sets stay as they were dealt; split, status and report say by which ratio that was."""
+    page = tmp_path / "report.html"
+    command("fetch", genre_limit=10)
+    command("download")
+    command("split")
+    other = str(command("split", ratio=[0.5, 0.25, 0.25]))
+    assert "made with [0.7, 0.15, 0.15], now [0.5, 0.25, 0.25]" in other
+    assert "`equigen split --reshuffle`" in other
+    assert "made with [0.7, 0.15, 0.15]" in str(command("split")), "as long as it is so"
+    assert "split.ratio" in str(command("status"))
+    command("report", output=page)
+    assert "wanted 70\u00a0%" in page.read_text()
+    assert "made with" not in str(command("split", reshuffle=True))
+    command("report", output=page)
+    assert "wanted 50\u00a0%" in page.read_text()
+
+
+@pytest.mark.parametrize("given", ['{"fetch.genre_limit": [-3, 15000]}', '{"a": 3}', "[]", "{"])
+def test_a_ledger_with_a_wrong_setting_is_refused(tmp_path: Path, given: str) -> None:
+    """A setting from a ledger is checked as any other; the message names the ledger."""
+    (tmp_path / "data").mkdir()
+    with Ledger(tmp_path / "data" / "equigen_ledger.sqlite") as ledger:
+        ledger.remember(GIVEN_BY_FLAG, given)
+    found = equigen("status", cwd=tmp_path)
+    assert found.returncode != 0
+    assert "equigen_ledger.sqlite" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_settings_that_say_where_things_go_are_never_taken_from_a_ledger(tmp_path: Path) -> None:
+    """Only those that decide what a dataset is are."""
+    (tmp_path / "data").mkdir()
+    hostile = {"dataset.directory": ["/", "data"], "discogs.base_url": ["http://h", "https://x"]}
+    with Ledger(tmp_path / "data" / "equigen_ledger.sqlite") as ledger:
+        ledger.remember(GIVEN_BY_FLAG, json.dumps(hostile))
+    config = load_remembering(None, {"dataset": {"directory": tmp_path / "data"}})
+    assert config.settings.discogs.base_url == "https://api.discogs.com"
+    assert config.directory == tmp_path / "data"
+
+
+def test_a_flag_that_mends_a_wrong_configuration_works(tmp_path: Path) -> None:
+    """The other layers needn't be right for it."""
+    (tmp_path / "config.toml").write_text("[fetch]\ngenre_limit = -1\n")
+    with pytest.raises(ConfigError, match="genre_limit"):
+        load_remembering(tmp_path / "config.toml", {})
+    config = load_remembering(tmp_path / "config.toml", {"fetch": {"genre_limit": 5}})
+    assert config.settings.fetch.genre_limit == 5
