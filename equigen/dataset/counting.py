@@ -111,8 +111,9 @@ def notes_on_labels(labels: Mapping[str, int]) -> Iterator[str]:
     yield from notes_on_nameless(labels)
     if found := evenness(labels):
         least, most = found["least"], found["most"]
-        advice = ": `equigen balance`" if most > _EVEN_RATIO * least else ""
-        yield f"classes: {least:,} to {most:,} albums, {most / least:.1f} to 1{advice}"
+        advice = ": `equigen balance --per-label min`" if most > _EVEN_RATIO * least else ""
+        apart = f"{least:,} to {most:,} albums, {most / least:.1f} to 1{advice}"
+        yield f"classes: {apart}" if most > least else f"classes: {most:,} albums each"
 
 
 def notes_on_nameless(labels: Mapping[str, int]) -> Iterator[str]:

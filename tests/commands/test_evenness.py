@@ -42,10 +42,16 @@ def whole_run(context: Context) -> list[Summary]:
 @pytest.mark.parametrize(
     ("sizes", "line"),
     [
-        ({"Jazz": 287, "Folk": 27}, "classes: 27 to 287 albums, 10.6 to 1: `equigen balance`"),
-        ({"Jazz": 4, "Folk": 7, "Rock": 5}, "classes: 4 to 7 albums, 1.8 to 1: `equigen balance`"),
+        (
+            {"Jazz": 287, "Folk": 27},
+            "classes: 27 to 287 albums, 10.6 to 1: `equigen balance --per-label min`",
+        ),
+        (
+            {"Jazz": 4, "Folk": 7, "Rock": 5},
+            "classes: 4 to 7 albums, 1.8 to 1: `equigen balance --per-label min`",
+        ),
         ({"Jazz": 4, "Folk": 6}, "classes: 4 to 6 albums, 1.5 to 1"),
-        ({"Jazz": 4, "Folk": 4}, "classes: 4 to 4 albums, 1.0 to 1"),
+        ({"Jazz": 4, "Folk": 4}, "classes: 4 albums each"),
     ],
 )
 def test_the_last_line_is_on_evenness(tmp_path: Path, sizes: Mapping[str, int], line: str) -> None:
@@ -87,7 +93,7 @@ def test_fetch_ends_with_the_line(tmp_path: Path) -> None:
         told = run_fetch(tmp_path, sandbox, limit=9, labels=["Jazz"])
         assert told.facts["evenness"] == {}
         told = run_fetch(tmp_path, sandbox, limit=3, labels=["Blues"])
-    assert told.notes[-1] == "classes: 3 to 9 albums, 3.0 to 1: `equigen balance`"
+    assert told.notes[-1] == "classes: 3 to 9 albums, 3.0 to 1: `equigen balance --per-label min`"
     assert told.facts["evenness"] == {"labels": 2, "least": 3, "most": 9, "ratio": 3.0}
 
 
@@ -103,7 +109,7 @@ def test_a_run_balances_where_the_settings_say_so(tmp_path: Path) -> None:
         )
         told = whole_run(balanced)
         assert [each.stage for each in told][2:5] == ["dedupe", "balance", "counts"]
-        assert told[-1].notes[-1] == "classes: 5 to 5 albums, 1.0 to 1"
+        assert told[-1].notes[-1] == "classes: 5 albums each"
         assert told[-1].facts["evenness"] == {"labels": 2, "least": 5, "most": 5, "ratio": 1.0}
         sandbox.log.clear()
         before = {file: (tmp_path / file).stat() for file in (TSV, RESERVE)}
