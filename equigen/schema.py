@@ -10,6 +10,8 @@ from typing import Final
 # Other tools read and write the first six, in this order and with these names.
 REQUIRED_COLUMNS = ("artist", "album", "album_index", "genre", "year", "image_url")
 COLUMNS = (*(*REQUIRED_COLUMNS, "album_id", "genres", "styles", "country", "formats"), "artist_ids")
+# Those of a row that `fetch` took; a TSV has the last one only once a row has a value there.
+TAKEN_COLUMNS = (*COLUMNS, "labels")
 
 # Written by `rate` alone, to the TSVs of those who use it.
 RATING_COLUMNS = ("rating_count", "rating_average", "have", "want")
@@ -54,15 +56,19 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Album:
-    """Row of the dataset: a listing, taken as the `album_index`-th of its genre."""
+    """Row of the dataset: a listing, taken as the `album_index`-th of its genre.
+
+    `labels` are its classes where it may have several, that of its `genre` first.
+    """
 
     listing: Listing
     album_index: int
     genre: str
     year: str
+    labels: tuple[str, ...] = ()
 
     def cells(self) -> tuple[str, ...]:
-        """Return the row's cells, in the order of `COLUMNS`."""
+        """Return the row's cells, in the order of `TAKEN_COLUMNS`."""
         listing = self.listing
         return (
             listing.artist,
@@ -77,6 +83,7 @@ class Album:
             listing.country,
             join_list(listing.formats),
             join_list(listing.artist_ids),
+            join_list(self.labels),
         )
 
 

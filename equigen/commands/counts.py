@@ -1,6 +1,7 @@
 """Count albums a label, largest first.
 
-Reads the TSV, or with --images a folder of pictures that has one folder a label. --by set also
+Reads the TSV, or with --images a folder of pictures that has one folder a label. An album of
+several labels counts for each of them; totals are albums. --by set also
 tells each set's share. --by given twice counts one against the other. --chart draws the counts:
 bars, or with two --by a heat map with numbers. A year that isn't from 1860 to 2099 has
 an unknown decade.
@@ -23,6 +24,7 @@ import typer
 from equigen.dataset.context import Context
 from equigen.dataset.counting import (
     By,
+    Counts,
     count_albums,
     count_labels,
     evenness,
@@ -77,15 +79,21 @@ def run(
     if chart:
         check_chart(chart, context)
     if images:
-        found, labels = Counter(_folders(images)), Counter[str]()
+        counts = Counts(found := Counter(_folders(images)), Counter({(): found.total()}))
+        labels = Counter[str]()
     else:
         with Dataset(context).reading_ledger() as ledger:
-            found = count_albums(context, ledger, fields)
+            counts = count_albums(context, ledger, fields)
         labels = count_labels(context)
-    total = found.total()
+    total, labelled = counts.albums.total(), counts.found.total()
     unit = "pictures" if images else "albums"
     title = f"{total:,} {unit} by {' and '.join(fields)}"
-    counted = _against(found, *fields) if len(fields) > 1 else _alone(found, fields[0], unit)
+    counted = _against(counts, *fields) if len(fields) > 1 else _alone(counts, fields[0], unit)
+    several = []
+    if labelled > total:
+        several = [
+            f"an album counts for each of its labels: {total:,} albums have {labelled:,} labels"
+        ]
     if chart:
         counted.draw(chart, title)
     return Summary(
@@ -102,6 +110,7 @@ def run(
         table=counted.table,
         notes=[
             *counted.notes,
+            *several,
             *([f"the chart is in {chart}"] if chart else []),
             *notes_on_labels(labels),
         ],
@@ -132,8 +141,8 @@ def _fields(by: Sequence[By], images: Path | None) -> Sequence[By]:
     return by
 
 
-def _alone(found: Counter[_Values], by: By, unit: str) -> _Counted:
-    counts = {name: count for (name,), count in found.items()}
+def _alone(counted: Counts, by: By, unit: str) -> _Counted:
+    counts = {name: count for (name,), count in counted.found.items()}
     counts = {name: counts[name] for name in largest_first(counts)}
     shares = shares_of_sets(counts)
     percents = {name: f"{share:.1%}" for name, share in shares.items()}
@@ -143,7 +152,7 @@ def _alone(found: Counter[_Values], by: By, unit: str) -> _Counted:
         draw_bars(path, ordered, title, behind=percents)
 
     facts: dict[str, object] = {"by": str(by), "counts": counts}
-    table = Table((str(by), unit), (*counts.items(), ("total", found.total())))
+    table = Table((str(by), unit), (*counts.items(), ("total", counted.albums.total())))
     if by is not By.SET:
         return _Counted(facts, table, draw)
     facts["shares"] = {name: round(share, 4) for name, share in shares.items()}
@@ -153,19 +162,25 @@ def _alone(found: Counter[_Values], by: By, unit: str) -> _Counted:
     return _Counted(facts, Table((*table.columns, " share"), rows), draw, notes)
 
 
-def _against(cells: Counter[_Values], rows: By, columns: By) -> _Counted:
-    table = crosstab({(row, column): n for (row, column), n in cells.items()}, rows, columns)
-    totals = table.column_totals
+def _against(counted: Counts, rows: By, columns: By) -> _Counted:
+    albums = None
+    if By.LABEL in {rows, columns}:
+        albums = {other: count for (other,), count in counted.albums.items()}
+    cells = {(row, column): count for (row, column), count in counted.found.items()}
+    table = crosstab(cells, rows, columns, albums=albums)
+    row_totals, totals = table.row_totals, table.column_totals
     by_row = dict(zip(table.rows, table.counts, strict=True))
     facts = {
         "by": [str(rows), str(columns)],
         "counts": {
             name: dict(zip(table.columns, row, strict=True)) for name, row in by_row.items()
         },
-        "totals": {str(rows): table.row_totals, str(columns): totals},
+        "totals": {str(rows): row_totals, str(columns): totals},
     }
-    shown: list[tuple[str | int, ...]] = [(name, *row, sum(row)) for name, row in by_row.items()]
-    shown.append(("total", *totals.values(), cells.total()))
+    shown: list[tuple[str | int, ...]] = [
+        (name, *row, row_totals[name]) for name, row in by_row.items()
+    ]
+    shown.append(("total", *totals.values(), table.total))
     return _Counted(
         facts,
         Table((str(rows), *table.columns, "total"), tuple(shown)),

@@ -191,7 +191,7 @@ def _compare(context: Context, ledger: Ledger) -> _Compared:
     }
     copies = [
         Copy(
-            row=at, group=groups[row.path], label=row.label, sha256=covers[row.path].sha256,
+            row=at, group=groups[row.path], label=row.all_labels, sha256=covers[row.path].sha256,
             pixels=covers[row.path].pixels, year=row.year,
         )
         for at, row in rows.items()

@@ -17,7 +17,7 @@ Examples:
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,17 +26,18 @@ from typing import Annotated, Final, cast
 
 import typer
 
-from equigen.config.settings import Spread
+from equigen.config.settings import Several, Spread
 from equigen.dataset.context import Bar, Context
 from equigen.dataset.counting import (
     count_genres_and_styles,
-    count_labels,
     evenness,
     notes_on_labels,
+    overlap_now,
 )
 from equigen.dataset.covers import folder_name
 from equigen.dataset.dataset import Dataset, Need
 from equigen.dataset.made_with import note_settings
+from equigen.dataset.overlap import Overlap, label_sizes, overlap_line
 from equigen.dataset.reserve import map_reserve
 from equigen.errors import (
     CredentialsError,
@@ -67,6 +68,7 @@ from equigen.sources.base import (
     client_of,
     fetch_settings,
     open_named,
+    rule_of,
 )
 from equigen.summary import Summary, Table
 
@@ -85,6 +87,7 @@ _NO_REFRESH = (
 # An album of the dataset, which is counted there.
 _IS_THERE = (Skip.KNOWN_ALBUM, Skip.KNOWN_PICTURE)
 Pages = LocalPages | PrefetchedPages
+_MOST_PAIRS = 12
 # Taken rows are in the ledger at once; the TSV is written after a query, but not more often.
 _WRITTEN_EVERY_S = 60
 
@@ -134,7 +137,8 @@ def run(
                 if year >= first
             ]
             ledger.start_refresh(map(source.key, asked_again))
-        selection = known_albums(context, ledger)
+        rule = catalogue.fits if catalogue else rule_of(cast("OnlineSource", source))
+        selection = known_albums(context, ledger, rule)
         wanted = [query for query in queries if selection.missing(query)]
         pages: AbstractContextManager[Pages]
         if catalogue:
@@ -159,7 +163,7 @@ def run(
                 f"{left_out:,} albums that were left out, in {context.reserve.name}, keep their"
                 " places"
             )
-        return work.summary(notes, count_labels(context))
+        return work.summary(notes, overlap_now(context, ledger))
 
 
 @contextmanager
@@ -311,6 +315,9 @@ class _Work:
     def _ahead(self, position: int) -> Iterator[PageRef]:
         for query, missing in self._to_come(position).items():
             yield from self.plan.ahead(query, most=missing)
+            # With several labels an album fills quotas of later queries as well.
+            if self.selection.several is Several.MULTI:
+                return
 
     def _to_come(self, position: int) -> dict[Query, int]:
         """Return how many albums each query from a position on takes if all can be filled."""
@@ -328,8 +335,9 @@ class _Work:
             return CredentialsError(msg)
         return err
 
-    def summary(self, more: Sequence[str], sizes: Mapping[str, int]) -> Summary:
-        """Return the account of all results; `more` are notes to add, `sizes` those of labels."""
+    def summary(self, more: Sequence[str], overlap: Overlap) -> Summary:
+        """Return the account of all results; `more` are notes to add, `overlap` is of labels."""
+        sizes = label_sizes(overlap)
         not_albums = {_NOT_ALBUM: self.pages.others} if self.pages.others else {}
         dropped = {**self.dropped, **not_albums}
         if left := sum(self.left[name] for name in self.failed):
@@ -342,10 +350,11 @@ class _Work:
             for query in self.queries
         ]  # fmt: skip
         labels = Counter[str]()
-        for _, label, _, albums, *_ in queries:
-            labels[label] += albums
+        for label in dict.fromkeys(query.label for query in self.queries):
+            labels[folder_name(label)] += self.selection.count_of_label(label)
         taken = sum(self.taken.values())
-        notes = [*self.pages.notes, self.source.licence, *more]
+        notes = [*self.pages.notes, self.source.licence, *self._on_several()]
+        notes += [overlap_line(overlap), *more]
         notes += [
             f"{query.name}: up to {count:,} results are out of reach: the service gives no more"
             for query in self.queries
@@ -369,6 +378,8 @@ class _Work:
                 "queries": [dict(zip(_OF_QUERY, row, strict=True)) for row in queries],
                 "labels": dict(labels),
                 "evenness": evenness(sizes),
+                "left_out": {" + ".join(pair): n for pair, n in self.selection.pairs.items()},
+                "overlap": overlap,
                 "failed": {name: str(err) for name, err in self.failed.items()},
             },
             table=Table(("query", "label", "new", "albums", "limit", "state"), tuple(queries)),
@@ -385,6 +396,22 @@ class _Work:
             for genres, styles, count in count_genres_and_styles(self.context.tsv):
                 self.matches.add(genres, styles, count)
         return self.matches.notes(self.selection.count)
+
+    def _on_several(self) -> Iterator[str]:
+        """Yield notes on albums of several labels: those left out, and labels above their quota."""
+        if pairs := self.selection.pairs:
+            found = pairs.most_common(_MOST_PAIRS)
+            shown = ", ".join(f"{one} + {other}: {count:,}" for (one, other), count in found)
+            rest = (
+                f", and {len(pairs) - len(found):,} more pairs" if len(pairs) > len(found) else ""
+            )
+            yield f"albums left out, since they match several labels: {shown}{rest}"
+        for query in {query.label: query for query in self.queries}.values():
+            if over := self.selection.above_quota(query):
+                yield (
+                    f"{query.label}: {over:,} albums above its quota, taken for other labels that"
+                    " they match as well"
+                )
 
     def _state(self, query: Query) -> str:
         if query.name in self.failed:

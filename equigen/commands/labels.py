@@ -130,7 +130,7 @@ def _albums(context: Context) -> Mapping[str, int]:
     """Return the number of albums here by genre cell."""
     if not context.tsv.exists():
         return {}
-    return {cell: count for (cell,), count in count_albums(context, None, [By.GENRE]).items()}
+    return {cell: count for (cell,), count in count_albums(context, None, [By.GENRE]).found.items()}
 
 
 def _at_source(

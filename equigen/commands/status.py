@@ -20,10 +20,10 @@ from equigen.config.settings import defaults
 from equigen.config.trust import other_hosts
 from equigen.dataset.context import Context
 from equigen.dataset.counting import evenness, facts_now, notes_on_labels
-from equigen.dataset.covers import dataset_labels
 from equigen.dataset.dataset import Dataset
 from equigen.dataset.history import begun_run
 from equigen.dataset.made_with import Difference, differences
+from equigen.dataset.overlap import Overlap, label_sizes, overlap_line
 from equigen.downloading.policy import NO_PICTURE, is_put_off
 from equigen.downloading.shared_covers import noted_shared_covers, notes_on_shared, out_of_sets
 from equigen.errors import UsageError
@@ -90,6 +90,7 @@ def run(context: Context) -> Summary:
         "licences": dict(found.licences),
         "other_hosts": hosts,
         "made_with": [each._asdict() for each in found.differences],
+        "overlap": found.overlap,
         "shared_covers": [each._asdict() for each in found.shared],
         "evenness": evenness(found.labels),
         "next": next_step,
@@ -103,6 +104,7 @@ def run(context: Context) -> Summary:
         ("covers left to get", found.covers_left),
         *((f"in {name}", found.sets[name]) for name in SETS),
         *((("set aside", found.sets[ASIDE]),) if found.sets[ASIDE] else ()),
+        *((("labels that overlap", line),) if (line := overlap_line(found.overlap)) else ()),
         ("last fetch", found.last_fetch or "never"),
         ("last refresh", found.last_refresh or "never"),
         ("last run that ended well", _with_age(found.last_success, now)),
@@ -153,6 +155,7 @@ class _Found:
     rests: "tuple[Rest, ...]" = ()
     differences: list[Difference] = field(default_factory=list)
     shared: "list[SharedCover]" = field(default_factory=list)
+    overlap: Overlap = field(default_factory=dict)
     asked_today: dict[str, int] = field(default_factory=dict)
     hosts_left: set[str] = field(default_factory=set)
     fetch: str = "equigen fetch"
@@ -220,9 +223,6 @@ def _look(context: Context) -> _Found:
     found.is_local = _is_local(source, context)
     if facts:
         _take_rows(found, facts, context.now())
-        label_of = dataset_labels(context, facts.genres)
-        for genre, count in facts.genres.items():
-            found.labels[label_of(genre)] += count
     elif found.is_ledger_lost or were_written:
         found.lost_tsv = context.tsv.name
     return found
@@ -231,6 +231,7 @@ def _look(context: Context) -> _Found:
 def _take_rows(found: _Found, facts: TsvFacts, now: datetime) -> None:
     """Count rows and covers, and tell what a download would fetch."""
     found.rows = sum(facts.genres.values())
+    found.overlap, found.labels = facts.overlap, label_sizes(facts.overlap)
     for group in facts.groups:
         is_left = bool(group.host)
         if group.status == OK:

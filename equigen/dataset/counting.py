@@ -5,18 +5,20 @@ end of a stage, so that `status` needs neither the TSV nor the covers while noth
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from enum import StrEnum
-from itertools import chain, islice
+from functools import cache
+from itertools import chain, islice, product
 from json import dumps, loads
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from equigen.dataset.context import Context
-from equigen.dataset.covers import COLUMNS, NAMELESS, dataset_labels, wanted_by
+from equigen.dataset.covers import COLUMNS, NAMELESS, dataset_labels, labels_in, wanted_by
 from equigen.dataset.layouts import cover_files
+from equigen.dataset.overlap import Overlap, overlap_of, rules_mark
 from equigen.dataset.table import map_table, stamp_of
 from equigen.errors import EquigenError
 from equigen.ledger.database import CHANGED, has_tables
@@ -62,6 +64,7 @@ class By(StrEnum):
 
 
 # The column that tells each field, where it isn't called so.
+_LABELS: Final = "labels"
 _COLUMN_OF: Final = {By.LABEL: "genre", By.DECADE: "year", By.SET: "set_name"}
 
 
@@ -85,13 +88,13 @@ def largest_first(counts: Mapping[str, int]) -> list[str]:
 
 
 def count_labels(context: Context) -> Counter[str]:
-    """Return the number of albums of each label.
+    """Return the number of albums of each label; one of several labels counts for each.
 
     Raises:
         MissingInputError, InputError: there is no TSV, or it is broken.
 
     """
-    found = count_albums(context, None, [By.LABEL])
+    found = count_albums(context, None, [By.LABEL]).found
     return Counter({name: count for (name,), count in found.items()})
 
 
@@ -150,10 +153,18 @@ def count_genres_and_styles(tsv: Path) -> Iterator[tuple[tuple[str, ...], tuple[
         yield split_list(genres), split_list(styles), count
 
 
-def count_albums(
-    context: Context, ledger: Ledger | None, fields: Sequence[By]
-) -> Counter[tuple[str, ...]]:
-    """Return the number of albums by the values of these fields.
+class Counts(NamedTuple):
+    """Numbers of albums by the values of some fields, and by those of the fields but `label`.
+
+    In `found` an album of several labels counts for each of them, in `albums` once.
+    """
+
+    found: Counter[tuple[str, ...]]
+    albums: Counter[tuple[str, ...]]
+
+
+def count_albums(context: Context, ledger: Ledger | None, fields: Sequence[By]) -> Counts:
+    """Count the albums by the values of these fields.
 
     What has no value is "unknown", an album without a set "in no set".
 
@@ -161,28 +172,34 @@ def count_albums(
         MissingInputError, InputError: there is no TSV, or it is broken.
 
     """
-    named = [_COLUMN_OF.get(by, by.value) for by in fields]
-    columns, label_of = list(dict.fromkeys(named)), dataset_labels(context)
+    asked = [_COLUMN_OF.get(by, by.value) for by in fields]
+    more = [_LABELS] if By.LABEL in fields else []
+    columns, named = list(dict.fromkeys([*asked, *more])), cache(dataset_labels(context))
     frames: Iterable[pl.DataFrame]
     if By.SET in fields:
-        frames = [rows_with_covers(context, ledger, COLUMNS).group_by(columns).len()]
+        of_tsv = ["genre", *(name for name in columns if name not in {"genre", "set_name"})]
+        rows = rows_with_covers(context, ledger, of_tsv)
+        frames = [rows.group_by(columns).len()]
     else:
         frames = map_table(context.tsv, columns, lambda chunk: chunk.frame.group_by(columns).len())
-    found = Counter[tuple[str, ...]]()
+    counts = Counts(Counter(), Counter())
     for frame in frames:
         for *cells, count in frame.iter_rows():
             row = dict(zip(columns, cells, strict=True))
-            values = (
-                _told(by, row[name], label_of) for by, name in zip(fields, named, strict=True)
-            )
-            found[tuple(values)] += count
-    return found
+            labels = labels_in(row["genre"], row[_LABELS], named) if more else ()
+            values = [
+                labels if by is By.LABEL else (_told(by, row[name]),)
+                for by, name in zip(fields, asked, strict=True)
+            ]
+            for each in product(*values):
+                counts.found[each] += count
+            others = [told for by, told in zip(fields, values, strict=True) if by is not By.LABEL]
+            counts.albums[tuple(told for (told,) in others)] += count
+    return counts
 
 
-def _told(by: By, cell: str, label_of: Callable[[str], str]) -> str:
+def _told(by: By, cell: str) -> str:
     match by:
-        case By.LABEL:
-            return label_of(cell)
         case By.DECADE:
             return decade_of(cell)
         case By.YEAR:
@@ -275,7 +292,10 @@ def tsv_facts(context: Context, ledger: Ledger | None) -> TsvFacts:
         known_as = loads(state) if state.startswith("[") else (state, "", 0, "")
         groups.append(CoverGroup._make((*known_as, set_name, host, count)))
     pending = ledger.pending() if ledger else 0
-    return TsvFacts(*stamp, changed, folders, pending, genres, sources, groups)
+    overlap = {label: dict(counts) for label, counts in overlap_of(context).items()}
+    return TsvFacts(
+        *stamp, changed, folders, pending, genres, sources, groups, rules_mark(context), overlap
+    )
 
 
 def _states(context: Context, ledger: Ledger) -> "pl.DataFrame":
@@ -354,12 +374,31 @@ def facts_now(context: Context, ledger: Ledger | None) -> TsvFacts:
     return (ledger and _noted(context, ledger)) or tsv_facts(context, ledger)
 
 
+def overlap_now(context: Context, ledger: Ledger | None) -> Overlap:
+    """Return the overlap of labels (`dataset/overlap.py`), as noted where the TSV is as then.
+
+    Raises:
+        MissingInputError, InputError: there is no dataset, or it is broken.
+
+    """
+    facts = ledger.read(TSV_FACTS, read_tsv_facts) if ledger else None
+    if facts and _is_of_rows(facts, context):
+        return facts.overlap
+    return overlap_of(context)
+
+
+def _is_of_rows(facts: TsvFacts, context: Context) -> bool:
+    """Return whether facts are of the TSV's rows and the rules as they are now."""
+    stamp = (facts.size_bytes, facts.mtime_ns, facts.inode)
+    return stamp == stamp_of(context.tsv) and facts.rules == rules_mark(context)
+
+
 def _noted(context: Context, ledger: Ledger) -> TsvFacts | None:
     """Return what was noted, None where it isn't of the TSV, the ledger and the files as now."""
     facts = ledger.read(TSV_FACTS, read_tsv_facts)
     is_of_now = (
         facts
-        and (facts.size_bytes, facts.mtime_ns, facts.inode) == stamp_of(context.tsv)
+        and _is_of_rows(facts, context)
         and facts.changed == ledger.value(CHANGED)
         and facts.folders == _folder_times(context, ledger)
     )

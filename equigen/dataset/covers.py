@@ -161,6 +161,11 @@ class WantedCover(NamedTuple):
         return tuple(dict.fromkeys([*self.paths, *others]))
 
     @property
+    def all_labels(self) -> str:
+        """All labels as one text, the same whatever their order."""
+        return " + ".join(sorted(self.labels))
+
+    @property
     def album(self) -> str:
         """The album's key."""
         return self.album_id or album_key(
@@ -208,7 +213,7 @@ def _wanted_by(
 ) -> Callable[[Iterable[tuple[Any, ...]]], Iterator[WantedCover]]:
     @cache
     def placed(genre: str, cell: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        labels = tuple(dict.fromkeys(map(named, (genre, *split_list(cell)))))
+        labels = labels_in(genre, cell, named)
         return labels, places_in(layout, labels, "")
 
     def wanted(rows: Iterable[tuple[Any, ...]]) -> Iterator[WantedCover]:
@@ -277,6 +282,14 @@ def _folded(label: str) -> str:
     return unicodedata.normalize(
         "NFKC", unicodedata.normalize("NFKC", folder_name(label)).casefold()
     )
+
+
+def labels_in(genre: str, cell: str, named: Callable[[str], str]) -> tuple[str, ...]:
+    """Return all labels of a row by its cells `genre` and `labels`, that of the genre first.
+
+    They are spelled as folders, which `named` does.
+    """
+    return tuple(dict.fromkeys(map(named, (genre, *split_list(cell)))))
 
 
 def dataset_labels(context: Context, cells: Collection[str] = ()) -> Callable[[str], str]:

@@ -23,7 +23,7 @@ from equigen.dataset.counting import (
     names_in_order,
     note_facts,
 )
-from equigen.dataset.covers import WantedCover, dataset_covers, dataset_labels, set_of
+from equigen.dataset.covers import WantedCover, dataset_covers, set_of
 from equigen.dataset.layouts import (
     cover_files,
     files_in_sets,
@@ -33,6 +33,7 @@ from equigen.dataset.layouts import (
     was_remembered,
     where_covers_are,
 )
+from equigen.dataset.overlap import label_sizes
 from equigen.dataset.reserve import is_moving, mend, require_reserve
 from equigen.dataset.table import read_table, require_whole_tsv
 from equigen.dataset.tsv import reading_tsv, require_tsv
@@ -225,10 +226,10 @@ class Dataset:
     def covers(self) -> "pd.DataFrame":
         """Return one row an album, in file order: its cover, its label and its set.
 
-        Columns: `album_id`, `artist`, `album`, `genre` (the TSV's cell), `label` (the class),
-        `set` ("" in none), `path` (the file, "" where there is none), `status` ("ok", "missing",
-        "refused", "broken", "failed" or "waiting"), `reason`, `sha256`, `size_bytes`, `width_px`,
-        `height_px` and `phash`.
+        Columns: `album_id`, `artist`, `album`, `genre` (the TSV's cell), `label` (the class, or the
+        first of several), `labels` (all of them, a list), `set` ("" in none), `path` (the file, ""
+        where there is none), `status` ("ok", "missing", "refused", "broken", "failed" or
+        "waiting"), `reason`, `sha256`, `size_bytes`, `width_px`, `height_px` and `phash`.
 
         Raises:
             MissingInputError, InputError: there is no TSV, or it is broken.
@@ -237,11 +238,14 @@ class Dataset:
         """
         import pandas as pd  # noqa: PLC0415
 
-        columns = ["album_id", "artist", "album", "genre", "label", "set", "path", *_STATE]
+        columns = [
+            "album_id", "artist", "album", "genre", "label", "labels", "set", "path", *_STATE,
+        ]  # fmt: skip
         state = attrgetter(*_STATE)
         rows = [
             (
-                row.album_id, row.artist, row.title, row.genre, row.label, name, file,
+                row.album_id, row.artist, row.title, row.genre, row.label, list(row.labels), name,
+                file,
                 *state(cover or _NOT_ASKED_FOR),
             )
             for row, cover, file, name in self._shown()
@@ -286,7 +290,7 @@ class Dataset:
         """Count albums by one field (a Series, largest first) or two (a DataFrame).
 
         Fields: label, genre, decade, year, country, artist, set. What has no value is "unknown", an
-        album without a set "in no set".
+        album without a set "in no set". An album of several labels counts for each of them.
 
         Raises:
             UsageError: no such field, or more than two.
@@ -304,7 +308,7 @@ class Dataset:
             msg = f"counts: expected one or two fields, got {len(fields)}."
             raise UsageError(msg)
         with self.reading_ledger() as ledger:
-            found = count_albums(self.context, ledger, list(map(By, fields)))
+            found = count_albums(self.context, ledger, list(map(By, fields))).found
         if len(fields) == 1:
             counts = {name: count for (name,), count in found.items()}
             names = pd.Index(largest_first(counts), name=fields[0], dtype=object)
@@ -321,22 +325,22 @@ class Dataset:
     def summary(self) -> dict[str, object]:
         """Return the dataset's figures: rows, albums a label, covers by state, covers a set.
 
+        An album of several labels counts for each of them.
+
         Raises:
             MissingInputError, InputError: there is no TSV, or it is broken.
             LedgerError: the ledger can't be read.
 
         """
-        facts, label_of = self._facts(), dataset_labels(self.context)
-        labels, states = Counter[str](), Counter[str]()
-        for genre, count in facts.genres.items():
-            labels[label_of(genre)] += count
+        facts, states = self._facts(), Counter[str]()
+        labels = label_sizes(facts.overlap)
         for group in facts.groups:
             states[group.status] += group.rows
         with self.reading_ledger() as ledger:
             last_fetch = ledger.value(LAST_FETCH) if ledger else ""
         return {
             "directory": str(self.path),
-            "rows": labels.total(),
+            "rows": sum(facts.genres.values()),
             "labels": {name: labels[name] for name in largest_first(labels)},
             "covers": {name: states[name] for name in largest_first(states)},
             "sets": _by_set(facts),

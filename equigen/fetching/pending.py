@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from equigen.config.settings import Several
 from equigen.dataset.context import Context
 from equigen.dataset.table import append_rows, map_table, rewrite_columns
 from equigen.dataset.tsv import reading_tsv, write_tsv
@@ -12,26 +14,41 @@ from equigen.errors import MissingInputError
 from equigen.fetching.selection import Selection
 from equigen.identity.albums import Identity
 from equigen.identity.artists import artist_ids
-from equigen.labels.taxonomy import labels_by_genre
+from equigen.labels.matches import Fits
+from equigen.labels.several import labels_matched
+from equigen.labels.taxonomy import fits, labels_by_genre
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import PendingRow, Taken
-from equigen.schema import COLUMNS, REQUIRED_COLUMNS
+from equigen.schema import COLUMNS, REQUIRED_COLUMNS, TAKEN_COLUMNS, split_list
 
 if TYPE_CHECKING:
     from equigen.dataset.table_reader import Chunk
 
 _MOST_DIGITS = 12
+# Most albums share their genres and styles with others.
+_CACHED = 50_000
 
 
-def known_albums(context: Context, ledger: Ledger) -> Selection:
+def known_albums(context: Context, ledger: Ledger, fits: Fits = fits) -> Selection:
     """Return a selection with the TSV's albums, the reserve's, and those that only the ledger has.
+
+    By `fits` it tells which labels of the chosen queries that have a quota an album matches.
 
     Raises:
         MissingInputError: there is no TSV, but the ledger has albums that were written to it.
         InputError: the TSV is broken.
 
     """
-    selection = Selection(labels_by_genre(context.settings.fetch.known_queries()))
+    settings = context.settings.fetch
+    selection = Selection(labels_by_genre(settings.known_queries()), settings.several)
+    if settings.several is not Several.FIRST:
+        queries = [query for query in settings.chosen_queries() if query.limit]
+
+        @lru_cache(_CACHED)
+        def matched(genres: tuple[str, ...], styles: tuple[str, ...]) -> tuple[str, ...]:
+            return labels_matched(queries, genres, styles, fits)
+
+        selection.matched = matched
     for tsv in filter(Path.exists, (context.tsv, context.reserve)):
         for album in albums_of(tsv):
             selection.remember(
@@ -39,6 +56,7 @@ def known_albums(context: Context, ledger: Ledger) -> Selection:
                 album_index=album.album_index,
                 in_dataset=True,
                 year=_number(album.year),
+                labels=album.labels,
             )
     for taken in ledger.taken():
         if selection.knows(taken.identity.album_id):
@@ -55,6 +73,7 @@ def known_albums(context: Context, ledger: Ledger) -> Selection:
             album_index=taken.album_index,
             in_dataset=taken.pending,
             year=_number(taken.year),
+            labels=taken.labels,
         )
     return selection
 
@@ -66,11 +85,13 @@ def albums_of(tsv: Path) -> Iterator[Taken]:
         MissingInputError, InputError: the TSV is missing or broken.
 
     """
-    columns = (*REQUIRED_COLUMNS, "album_id", "artist_ids")
+    columns = (*REQUIRED_COLUMNS, "album_id", "artist_ids", "labels")
     for rows in map_table(tsv, columns, _with_identities):
-        for _, title, number, genre, year, _, album_id, ids, artist, picture in rows:
+        for _, title, number, genre, year, _, album_id, ids, labels, artist, picture in rows:
             identity = Identity(album_id, artist, title, picture, genre, tuple(artist_ids(ids)))
-            yield Taken(identity, _number(number), pending=False, year=year)
+            yield Taken(
+                identity, _number(number), pending=False, year=year, labels=split_list(labels)
+            )
 
 
 def _with_identities(chunk: "Chunk") -> list[tuple[str, ...]]:
@@ -100,7 +121,8 @@ def write_pending(context: Context, ledger: Ledger) -> None:
     # Closed here also after an error, since the cursor must not outlive the ledger.
     with closing(ledger.pending_rows()) as pending:
         if not context.tsv.exists():
-            write_tsv(context.tsv, COLUMNS, (row.cells for row in pending))
+            columns = TAKEN_COLUMNS if ledger.has_pending_labels() else COLUMNS
+            write_tsv(context.tsv, columns, (row.cells[: len(columns)] for row in pending))
         else:
             _append(context, list(pending))
     ledger.mark_written(last)
@@ -113,11 +135,14 @@ def _append(context: Context, pending: Sequence[PendingRow]) -> None:
         for found in map_table(file, ["album_id"], lambda chunk: chunk.frame["album_id"]):
             there.update(found.filter(found.is_in(ids)).to_list())
     new = [
-        dict(zip(COLUMNS, row.cells, strict=True)) for row in pending if row.album_id not in there
+        dict(zip(TAKEN_COLUMNS, row.cells, strict=True))
+        for row in pending
+        if row.album_id not in there
     ]
     with reading_tsv(path) as tsv:
         columns = tsv.columns
-    lacking = [name for name in COLUMNS if name not in columns]
+    needed = TAKEN_COLUMNS if any(row["labels"] for row in new) else COLUMNS
+    lacking = [name for name in needed if name not in columns]
     if lacking:
         columns = (*columns, *lacking)
         rewrite_columns(path, columns)

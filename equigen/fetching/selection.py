@@ -1,10 +1,12 @@
 """Select the listings that the dataset takes: quotas, exclusive artists, no duplicates."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import combinations
 
+from equigen.config.settings import Several
 from equigen.identity.albums import Identity, names_key
 from equigen.identity.artists import artist_key, parts_of, sides_of
 from equigen.identity.pictures import has_no_cover
@@ -24,6 +26,7 @@ class Skip(StrEnum):
     KNOWN_ALBUM = "album is there already"
     KNOWN_PICTURE = "picture is there already"
     OTHER_QUERY = "artist belongs to another query"
+    SEVERAL_LABELS = "matches several labels"
 
 
 @dataclass(slots=True)
@@ -33,11 +36,20 @@ class Selection:
     The first query that takes an album of an artist owns the artist, in all spellings that have the
     same key and under all names of the same id, so the order matters. Each part of a joint credit
     may be an artist of its own: an album by it, before or later, is of the same query, so that
-    `split` finds nobody in two queries. The state hangs on calls of `remember` and `judge` alone.
-    `labels` maps genre cells to the labels whose quota they count for.
+    `split` finds nobody in two queries. Where albums have several labels (`Several.MULTI`), nobody
+    is owned, since one artist's albums may well differ in them; `split` keeps artists together.
+    The state hangs on calls of `remember` and `judge` alone. `labels` maps genre cells to the
+    labels whose quota they count for; `matched` returns the labels that an album of some genres
+    and styles matches. `pairs` counts the albums left out (`Several.STRICT`) by two such labels,
+    those of three at each of their pairs.
     """
 
     labels: Mapping[str, str] = field(default_factory=dict)
+    several: Several = Several.FIRST
+    matched: Callable[[tuple[str, ...], tuple[str, ...]], tuple[str, ...]] = lambda *_: ()
+    pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _queries_of: Counter[str] = field(init=False)
+    _left_out: set[str] = field(default_factory=set)
     _ids: set[str] = field(default_factory=set)
     _albums: set[str] = field(default_factory=set)
     _pictures: set[str] = field(default_factory=set)
@@ -45,16 +57,28 @@ class Selection:
     _genres_of_parts: dict[str, set[str]] = field(default_factory=dict)
     _counts: Counter[str] = field(default_factory=Counter)
     _of_labels: Counter[str] = field(default_factory=Counter)
+    _further: Counter[str] = field(default_factory=Counter)
     _years: Counter[tuple[str, int]] = field(default_factory=Counter)
     _last_index: Counter[str] = field(default_factory=Counter)
 
+    def __post_init__(self) -> None:
+        """Count the queries of each label."""
+        self._queries_of = Counter(self.labels.values())
+
     def remember(
-        self, identity: Identity, *, album_index: int, in_dataset: bool, year: int = 0
+        self,
+        identity: Identity,
+        *,
+        album_index: int,
+        in_dataset: bool,
+        year: int = 0,
+        labels: Sequence[str] = (),
     ) -> None:
         """Add an album that was taken before; `year` is 0 where none is known.
 
-        An album that has left the dataset since (`in_dataset` false) isn't taken again, and its
-        index isn't used again, but it doesn't count for the quota.
+        It counts for the label of its genre and for its further `labels`. An album that has left
+        the dataset since (`in_dataset` false) isn't taken again, and its index isn't used again,
+        but it doesn't count for the quota.
         """
         if identity.album_id:
             self._ids.add(identity.album_id)
@@ -68,7 +92,11 @@ class Selection:
             self._genres_of_parts.setdefault(part, set()).add(identity.genre)
         genre = identity.genre
         self._counts[genre] += in_dataset
-        self._of_labels[label_of(genre, self.labels)] += in_dataset
+        first = label_of(genre, self.labels)
+        self._of_labels[first] += in_dataset
+        for label in {*labels} - {first} if in_dataset and labels else ():
+            self._of_labels[label] += 1
+            self._further[label] += 1
         self._years[genre, year] += in_dataset
         self._last_index[genre] = max(self._last_index[genre], album_index)
 
@@ -81,15 +109,34 @@ class Selection:
 
         `promised` albums of the label are for other queries.
         """
-        missing = query.limit - self._counts[query.cell]
+        missing = query.limit - self.count(query)
         if query.label_limit:
             left = query.label_limit - self._of_labels[query.label]
             missing = min(missing, left - promised)
         return max(0, missing)
 
     def count(self, query: Query) -> int:
-        """Return the number of the query's albums in the dataset."""
-        return self._counts[query.cell]
+        """Return the number of albums in the dataset that count for the query's quota.
+
+        Albums that have its label beside that of another query count where it is the label's only
+        query.
+        """
+        is_alone = self._queries_of[query.label] == 1
+        return self._of_labels[query.label] if is_alone else self._counts[query.cell]
+
+    def count_of_label(self, label: str) -> int:
+        """Return the number of albums in the dataset that have the label."""
+        return self._of_labels[label]
+
+    def above_quota(self, query: Query) -> int:
+        """Return the number of albums by which the query's label is above its quota.
+
+        Those are albums of other queries that have the label as well.
+        """
+        is_alone = self._queries_of[query.label] == 1
+        most = query.limit if is_alone else query.label_limit or query.limit
+        label = query.label
+        return max(0, min(self._of_labels[label] - most, self._further[label]))
 
     def count_of_year(self, query: Query, year: int) -> int:
         """Return the number of the query's albums of a year in the dataset."""
@@ -101,24 +148,46 @@ class Selection:
         The quota isn't checked here, but by `missing`. An unknown year becomes `year_asked`.
         """
         identity = Identity.of(listing, query.cell)
-        if skip := _unfit(listing) or self._taken(identity):
+        if skip := _unfit(listing) or self._known(identity):
             return skip
+        matched = self.matched(listing.genres, listing.styles)
+        labels = tuple(dict.fromkeys((query.label, *matched)))
+        if self.several is Several.STRICT and len(labels) > 1:
+            self._leave_out(identity.album_id, labels)
+            return Skip.SEVERAL_LABELS
+        if self.several is not Several.MULTI:
+            labels = ()
+            if self._is_of_others(identity):
+                return Skip.OTHER_QUERY
         album_index = self._last_index[identity.genre] + 1
         year = listing.year or str(year_asked)
-        self.remember(identity, album_index=album_index, in_dataset=True, year=int(year))
-        return Album(listing, album_index=album_index, genre=identity.genre, year=year)
+        self.remember(
+            identity, album_index=album_index, in_dataset=True, year=int(year), labels=labels
+        )
+        return Album(
+            listing, album_index=album_index, genre=identity.genre, year=year, labels=labels
+        )
 
-    def _taken(self, identity: Identity) -> Skip | None:
+    def _leave_out(self, album_id: str, labels: Sequence[str]) -> None:
+        # Each of its queries shows it, and those that several years and slices have in common.
+        if album_id not in self._left_out:
+            self._left_out.add(album_id)
+            self.pairs.update(combinations(sorted(labels), 2))
+
+    def _known(self, identity: Identity) -> Skip | None:
         names = names_key(identity.artist, identity.title)
         if identity.album_id in self._ids or names in self._albums:
             return Skip.KNOWN_ALBUM
         if identity.picture in self._pictures:
             return Skip.KNOWN_PICTURE
+        return None
+
+    def _is_of_others(self, identity: Identity) -> bool:
         artists = _artists(identity)
         named = [*artists, *parts_of(identity.artist)]
         genres = {self._owners.get(artist, identity.genre) for artist in named}
         genres.update(*(self._genres_of_parts.get(artist, ()) for artist in artists))
-        return Skip.OTHER_QUERY if genres - {identity.genre} else None
+        return bool(genres - {identity.genre})
 
 
 def _artists(identity: Identity) -> list[str]:

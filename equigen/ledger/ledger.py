@@ -32,7 +32,7 @@ from equigen.ledger.models import (
     read_set,
 )
 from equigen.ledger.values import read_texts
-from equigen.schema import COLUMNS, Album, Listing
+from equigen.schema import TAKEN_COLUMNS, Album, Listing, split_list
 
 _Said = TypeVar("_Said")
 _NOTHING: Mapping[str, bytes] = {}
@@ -178,14 +178,14 @@ class Ledger(Database):
         """Yield all albums ever taken, in the order in which they were."""
         sql = (
             "SELECT album_id, artist, title, picture, genre, album_index, cells IS NOT NULL,"
-            " ifnull(json_extract(cells, ?), ''), ifnull(json_extract(cells, ?), '')"
-            " FROM albums ORDER BY seq"
+            " ifnull(json_extract(cells, ?), ''), ifnull(json_extract(cells, ?), ''),"
+            " ifnull(json_extract(cells, ?), '') FROM albums ORDER BY seq"
         )
-        asked = [f"$[{COLUMNS.index(name)}]" for name in ("year", "artist_ids")]
+        asked = [f"$[{TAKEN_COLUMNS.index(name)}]" for name in ("year", "artist_ids", "labels")]
         with self._rows(sql, asked) as rows:
-            for *identity, album_index, pending, year, ids in rows:
+            for *identity, album_index, pending, year, ids, labels in rows:
                 who = replace(Identity(*identity), artist_ids=tuple(artist_ids(ids)))
-                yield Taken(who, album_index, bool(pending), year)
+                yield Taken(who, album_index, bool(pending), year, split_list(labels))
 
     def pending_rows(self) -> Generator[PendingRow, None, None]:
         """Yield the albums whose rows are not in the TSV yet, in order."""
@@ -193,7 +193,14 @@ class Ledger(Database):
         with self._rows(sql) as rows:
             for seq, album_id, cells in rows:
                 known = json.loads(cells)  # without the columns that came later
-                yield PendingRow(seq, album_id, (*known, *[""] * (len(COLUMNS) - len(known))))
+                missing = len(TAKEN_COLUMNS) - len(known)
+                yield PendingRow(seq, album_id, (*known, *[""] * missing))
+
+    def has_pending_labels(self) -> bool:
+        """Tell whether an album with a cell of labels isn't in the TSV yet."""
+        sql = "SELECT 1 FROM albums WHERE json_extract(cells, ?) <> '' LIMIT 1"
+        with self._rows(sql, [f"$[{TAKEN_COLUMNS.index('labels')}]"]) as rows:
+            return any(True for _ in rows)
 
     def pending(self) -> int:
         """Return how many rows are not in the TSV yet."""

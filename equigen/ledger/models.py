@@ -136,18 +136,19 @@ class AlbumSet(NamedTuple):
 class Taken:
     """Album that was ever taken; `pending` where its row isn't in the TSV yet.
 
-    `year` is the cell of a pending row, else "".
+    `year` and `labels` are those of a row, else "" and nothing.
     """
 
     identity: Identity
     album_index: int
     pending: bool
     year: str
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PendingRow:
-    """Cells of an album that isn't in the TSV yet, in the schema's order."""
+    """Cells of an album that isn't in the TSV yet, in the order of `TAKEN_COLUMNS`."""
 
     seq: int
     album_id: str

@@ -90,7 +90,8 @@ class TsvFacts:
 
     They are of the ledger with the mark `changed`, and of covers in `folders` with these dates in
     ns. `pending` rows are in the ledger alone. `genres` counts rows by their cell, `sources` by
-    what their `album_id` names.
+    what their `album_id` names. `overlap` is that of labels (`dataset/overlap.py`) by the `rules`
+    with this mark.
     """
 
     size_bytes: _Count
@@ -102,6 +103,8 @@ class TsvFacts:
     genres: dict[str, _Count]
     sources: dict[str, _Count]
     groups: list[CoverGroup]
+    rules: str
+    overlap: dict[str, dict[str, _Count]]
 
 
 class SharedCover(NamedTuple):

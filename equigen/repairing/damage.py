@@ -19,10 +19,10 @@ from equigen.ledger.ledger import COVERS_COMPARED, Ledger
 from equigen.ledger.models import BROKEN, FAILED, MISSING, OK, REFUSED, is_cover_path, read_moment
 from equigen.ledger.tables import VERSION
 from equigen.ledger.values import READERS
-from equigen.schema import ASIDE, COLUMNS, SETS
+from equigen.schema import ASIDE, SETS, TAKEN_COLUMNS
 
-# Of ledgers made before `artist_ids`, and since.
-_LISTING_FIELDS, _CELLS = (9, 10), (len(COLUMNS) - 1, len(COLUMNS))
+# Of ledgers made before `artist_ids`, before `labels`, and since.
+_LISTING_FIELDS, _CELLS = (9, 10), (11, 12, len(TAKEN_COLUMNS))
 _MEMENTO_BYTES = 12
 
 

@@ -6,10 +6,11 @@ from itertools import islice
 from pathlib import Path
 
 from equigen.dataset.context import Context
-from equigen.dataset.counting import NO_SET, By
+from equigen.dataset.counting import NO_SET, By, largest_first, overlap_now
 from equigen.dataset.covers import dataset_covers, set_of
 from equigen.dataset.dataset import Dataset, Need, check
 from equigen.dataset.made_with import made_with
+from equigen.dataset.overlap import Overlap, Pair, overlapping
 from equigen.errors import LockedError
 from equigen.ledger.ledger import (
     COVERS_COMPARED,
@@ -30,7 +31,7 @@ from equigen.report.pictures import (
     Thumbnails,
     covers_a_label,
 )
-from equigen.report.tables import SetRow, crosstab, heat_map, set_rows
+from equigen.report.tables import Crosstab, HeatMap, SetRow, crosstab, heat_map, set_rows
 from equigen.report.tally import Likeness, LookalikeGroup, ReportTally
 from equigen.schema import ASIDE, SETS, UNKNOWN
 from equigen.splitting.grouping import LARGEST_SHARE
@@ -41,6 +42,7 @@ _BATCH_ROWS = 10_000
 _MOST_GROUPS, _MOST_IN_GROUP = 12, 8
 # 1860s to 2090s, and unknown: columns of decades are never folded.
 _MOST_LABELS, _MOST_DECADES = 100, 25
+_MOST_OVERLAPPING = 40
 _TRIES = 2
 
 
@@ -79,8 +81,11 @@ def _findings(dataset: Dataset, sha256: str, tally: ReportTally, covers: int) ->
     groups = tally.lookalike_groups()
     conflicts = [group for group in groups if len(group.labels) > 1]
     sheets, pictured = _pictures(context, tally, groups[:_MOST_GROUPS], covers)
-    table = crosstab(tally.cells, By.LABEL, By.DECADE)
-    sets = set_rows(tally.sets, ratio)
+    table = crosstab(tally.cells, By.LABEL, By.DECADE, albums=tally.decades)
+    sets = set_rows(tally.sets, ratio, albums=tally.in_sets)
+    with dataset.reading_ledger() as ledger:
+        overlap = overlap_now(context, ledger)
+    pairs = overlapping(overlap)
     return Findings(
         name=context.directory.resolve().name,
         made_at=f"{context.now():%Y-%m-%d %H:%M} UTC",
@@ -90,6 +95,8 @@ def _findings(dataset: Dataset, sha256: str, tally: ReportTally, covers: int) ->
         heat=heat_map(
             table, most_rows=_MOST_LABELS + 1, most_columns=_MOST_DECADES, others="other labels"
         ),
+        overlap=_overlap_map(overlap, pairs),
+        pairs=pairs,
         sheets=sheets,
         groups=groups,
         pictured=pictured,
@@ -106,6 +113,17 @@ def _findings(dataset: Dataset, sha256: str, tally: ReportTally, covers: int) ->
         },
         settings=context.settings,
     )
+
+
+def _overlap_map(overlap: Overlap, pairs: Sequence[Pair]) -> HeatMap:
+    """Lay out the labels that overlap, the first `_MOST_OVERLAPPING` of the pairs, as a table."""
+    named = dict.fromkeys(name for pair in pairs for name in pair[:2])
+    albums = {name: overlap[name][name] for name in list(named)[:_MOST_OVERLAPPING]}
+    names = tuple(largest_first(albums))
+    counts = tuple(tuple(overlap[one].get(other, 0) for other in names) for one in names)
+    table = Crosstab(names, names, counts, tuple(albums[name] for name in names))
+    others = (overlap[one].get(other, 0) for one in names for other in names if one != other)
+    return HeatMap(table, max(others, default=0))
 
 
 def _begun(ledger: Ledger | None, sampler: Sampler) -> ReportTally:
@@ -177,7 +195,7 @@ def _totals(
     decades = {decade for _, decade in tally.cells} - {UNKNOWN}
     return {
         "albums": f"{tally.rows:,}",
-        "covers": f"{tally.sets.total():,}",
+        "covers": f"{tally.in_sets.total():,}",
         "size of the covers": f"{tally.size_bytes / 1e6:,.1f} MB",
         "labels": f"{len({label for label, _ in tally.cells}):,}",
         "genres": f"{len(tally.genres):,}",

@@ -13,6 +13,7 @@ from importlib import metadata
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from equigen.config.settings import Settings
+from equigen.dataset.overlap import Pair
 from equigen.http.addresses import without_passwords
 from equigen.report.pictures import Figure
 from equigen.report.tables import HeatMap, SetRow
@@ -25,8 +26,9 @@ from equigen.version import __version__
 class Findings:
     """Contents of a report: the tally of all rows, and what is told and shown of it.
 
-    `sheets` show some covers of each label, `pictured` the first albums of the first of all
-    `groups`. `torn` groups stand in several sets. The last of `sets` is of all labels together.
+    `overlap` has the labels that overlap, `pairs` all of them two by two. `sheets` show some covers
+    of each label, `pictured` the first albums of the first of all `groups`. `torn` groups stand in
+    several sets. The last of `sets` is of all labels together.
     """
 
     name: str
@@ -35,6 +37,8 @@ class Findings:
     totals: Mapping[str, str]
     missing: Sequence[str]
     heat: HeatMap
+    overlap: HeatMap
+    pairs: Sequence[Pair]
     sheets: Sequence[tuple[str, Sequence[Figure]]]
     groups: Sequence[LookalikeGroup]
     pictured: Sequence[tuple[LookalikeGroup, Sequence[Figure]]]

@@ -33,8 +33,8 @@ _START: Final = "data:image/jpeg;base64,"
 class ShownAlbum(NamedTuple):
     """Album with a cover, as the page shows it: its lot (see `lot_of`), and its cover's `path`.
 
-    `genre` is the row's cell, `label` its class. `set_name` is a set, "aside", or "" where it is in
-    none.
+    `genre` is the row's cell, `label` its class, or the one of them that it is shown for, `labels`
+    all of them in one text. `set_name` is a set, "aside", or "" where it is in none.
     """
 
     lot: bytes
@@ -46,6 +46,7 @@ class ShownAlbum(NamedTuple):
     year: str
     decade: str
     set_name: str
+    labels: str
 
 
 class Figure(NamedTuple):

@@ -15,27 +15,33 @@ _SETS: Final = (*SETS, ASIDE, NO_SET)
 
 @dataclass(frozen=True, slots=True)
 class Crosstab:
-    """Numbers of albums by row and column: `counts` has one tuple for each of `rows`."""
+    """Numbers of albums by row and column: `counts` has one tuple for each of `rows`.
+
+    Where an album can be in several rows, as with labels, `column_albums` has the number of albums
+    of each column; where it can be in several columns, `row_albums` that of each row.
+    """
 
     rows: tuple[str, ...]
     columns: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
+    row_albums: tuple[int, ...] = ()
+    column_albums: tuple[int, ...] = ()
 
     @property
     def row_totals(self) -> dict[str, int]:
         """The number of albums in each row."""
-        return {name: sum(row) for name, row in zip(self.rows, self.counts, strict=True)}
+        return dict(zip(self.rows, self.row_albums or map(sum, self.counts), strict=True))
 
     @property
     def column_totals(self) -> dict[str, int]:
         """The number of albums in each column."""
         sums = [sum(row[at] for row in self.counts) for at in range(len(self.columns))]
-        return dict(zip(self.columns, sums, strict=True))
+        return dict(zip(self.columns, self.column_albums or sums, strict=True))
 
     @property
     def total(self) -> int:
         """The number of albums."""
-        return sum(map(sum, self.counts))
+        return sum(self.column_albums or self.row_albums or map(sum, self.counts))
 
     def folded(self, most_rows: int, most_columns: int, *, others: str = "others") -> "Crosstab":
         """Return a table of no more rows and columns; the smallest are summed up as `others`."""
@@ -45,7 +51,11 @@ class Crosstab:
             tuple(sum(self.counts[y][x] for y in ys for x in xs) for xs in columns.values())
             for ys in rows.values()
         )
-        return Crosstab(tuple(rows), tuple(columns), counts)
+        row_albums, column_albums = (
+            tuple(sum(albums[at] for at in ats) for ats in groups.values()) if albums else ()
+            for groups, albums in ((rows, self.row_albums), (columns, self.column_albums))
+        )
+        return Crosstab(tuple(rows), tuple(columns), counts, row_albums, column_albums)
 
 
 class HeatMap(NamedTuple):
@@ -78,11 +88,27 @@ def heat_map(
     return HeatMap(table.folded(most_rows, most_columns, others=others), largest)
 
 
-def crosstab(counts: Mapping[tuple[str, str], int], rows: By, columns: By) -> Crosstab:
-    """Lay out counts by two fields as a table, each field in its natural order."""
+def crosstab(
+    counts: Mapping[tuple[str, str], int],
+    rows: By,
+    columns: By,
+    *,
+    albums: Mapping[str, int] | None = None,
+) -> Crosstab:
+    """Lay out counts by two fields as a table, each field in its natural order.
+
+    Where one is the label, of which an album may have several, `albums` are those of the other's
+    values, an album once.
+    """
     names, heads = names_in_order(counts.items(), (rows, columns))
     cells = tuple(tuple(counts.get((name, head), 0) for head in heads) for name in names)
-    return Crosstab(tuple(names), tuple(heads), cells)
+    of_rows: tuple[int, ...] = ()
+    of_columns: tuple[int, ...] = ()
+    if albums and columns is By.LABEL:
+        of_rows = tuple(albums.get(name, 0) for name in names)
+    elif albums and rows is By.LABEL:
+        of_columns = tuple(albums.get(head, 0) for head in heads)
+    return Crosstab(tuple(names), tuple(heads), cells, of_rows, of_columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +125,18 @@ class SetRow:
 
 
 def set_rows(
-    counts: Mapping[tuple[str, str], int], ratio: Sequence[float], *, most_labels: int = 100
+    counts: Mapping[tuple[str, str], int],
+    ratio: Sequence[float],
+    *,
+    albums: Mapping[str, int] | None = None,
+    most_labels: int = 100,
 ) -> list[SetRow]:
     """Return the sets of each label, largest first, then those of all together.
 
-    `counts` are covers by label and set (a set, "aside" or `NO_SET`). Of more labels than
-    `most_labels`, the smallest share one further row.
+    `counts` are covers by label and set (a set, "aside" or `NO_SET`), `albums` those by set, where
+    some have several labels. Of more labels than `most_labels`, the smallest share one further row.
     """
-    table = crosstab(counts, By.LABEL, By.SET)
+    table = crosstab(counts, By.LABEL, By.SET, albums=albums)
     shown = table.folded(most_labels + 1, len(_SETS), others="other labels")
     rows = zip(shown.rows, shown.counts, strict=True)
     by_label = [(name, dict(zip(shown.columns, row, strict=True))) for name, row in rows]

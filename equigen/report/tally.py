@@ -41,7 +41,8 @@ class ReportTally:
     (`groups`), the `likeness` of each group, the paths of covers whose bytes another has as well
     (`identical`), the groups of the last `split`, the ratio that the sets were dealt by, and some
     `dates` by their names. `cells` counts albums by label and decade, `sets` covers by label and
-    set, `causes` covers that aren't there by reason and host.
+    set, each album at each of its labels; `decades` and `in_sets` count it once. `causes` counts
+    covers that aren't there by reason and host.
     """
 
     sampler: Sampler
@@ -61,6 +62,8 @@ class ReportTally:
     causes: Counter[tuple[str, str]] = field(default_factory=Counter)
     hosts: Counter[str] = field(default_factory=Counter)
     sets: Counter[tuple[str, str]] = field(default_factory=Counter)
+    decades: Counter[str] = field(default_factory=Counter)
+    in_sets: Counter[str] = field(default_factory=Counter)
     alike: dict[str, dict[str, ShownAlbum]] = field(default_factory=dict)
 
     @property
@@ -70,9 +73,11 @@ class ReportTally:
 
     def take(self, row: WantedCover, cover: Cover | None, set_name: str) -> None:
         """Count a row, and what became of its cover."""
-        host = host_of(row.url) or _NO_HOST
+        host, decade = host_of(row.url) or _NO_HOST, decade_of(row.year)
         self.rows += 1
-        self.cells[row.label, decade_of(row.year)] += 1
+        self.decades[decade] += 1
+        for label in row.labels:
+            self.cells[label, decade] += 1
         self.genres.add(row.genre)
         self.hosts[host] += 1
         if cover and cover.status == OK:
@@ -86,12 +91,15 @@ class ReportTally:
 
     def _take_cover(self, row: WantedCover, cover: Cover, set_name: str) -> None:
         self.size_bytes += cover.size_bytes
-        self.sets[row.label, set_name or NO_SET] += 1
+        self.in_sets[set_name or NO_SET] += 1
         shown = ShownAlbum(
             lot_of(row.album), row.path, _short(row.genre), row.label, _short(row.artist),
             _short(row.title), _short(row.year), decade_of(row.year), set_name,
+            row.all_labels,
         )  # fmt: skip
-        self.sampler.offer(shown)
+        for label in row.labels:
+            self.sets[label, set_name or NO_SET] += 1
+            self.sampler.offer(shown._replace(label=label))
         group = self.groups.get(cover.sha256)
         if group is None and row.path in self.identical:
             group = cover.sha256
@@ -131,8 +139,8 @@ class LookalikeGroup:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels of its albums; several are a conflict: one picture, two classes."""
-        return tuple(sorted({album.label for album in self.albums}))
+        """The labels of each album as a text; several are a conflict: one picture, two classes."""
+        return tuple(sorted({album.labels for album in self.albums}))
 
     @property
     def sets(self) -> tuple[str, ...]:

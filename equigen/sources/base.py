@@ -26,7 +26,8 @@ from equigen.config.settings import FetchSettings
 from equigen.dataset.context import Context
 from equigen.errors import UsageError
 from equigen.http.limits import HostPolicy, Patience
-from equigen.labels.taxonomy import Query
+from equigen.labels.matches import Fits
+from equigen.labels.taxonomy import Query, fits
 from equigen.ledger.models import Rating
 from equigen.plugins import Plugin, find_plugins
 from equigen.schema import Listing
@@ -175,6 +176,13 @@ class OnlineSource(Service, Protocol):
         Raises:
             BadBodyError: the body has another form; the message names `url`.
 
+        """
+        ...
+
+    def matches(self, query: Query, genres: Sequence[str], styles: Sequence[str]) -> bool:
+        """Tell whether an album that another query found matches the query as well.
+
+        Asked where albums may have several labels; a source without it matches by the rules.
         """
         ...
 
@@ -338,6 +346,11 @@ def open_named(name: str, config: Config) -> Source:
         msg = f"fetch.source: no source is called {name!r}; expected one of: {', '.join(known)}."
         raise UsageError(msg)
     return cast("Source", source.load().open_source(config))
+
+
+def rule_of(source: OnlineSource) -> Fits:
+    """Return the function by which a source matches albums to all queries."""
+    return cast("Fits", getattr(source, "matches", fits))
 
 
 def licence_of(album_id: str) -> str:

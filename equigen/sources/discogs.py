@@ -137,6 +137,10 @@ class Discogs:
             is_counted=counted is not None,
         )
 
+    def matches(self, query: Query, genres: Sequence[str], styles: Sequence[str]) -> bool:
+        """Tell whether an album matches the query's rule, as the search would."""
+        return fits(query, genres, styles)
+
     def renewal(self, album_id: str, picture: str) -> Request | None:
         """Return the request for a master or release, whose answer has freshly signed URLs."""
         return self._item_request(album_id) if picture.startswith("discogs:") else None

@@ -139,6 +139,8 @@ class MusicBrainz:
             is_counted=known,
         )
 
+    matches = fits
+
 
 @dataclass(frozen=True, slots=True)
 class DumpedGroups:

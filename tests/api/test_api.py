@@ -238,7 +238,7 @@ def test_the_documented_code_runs(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "data")
     text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     (tmp_path / "all.py").write_text("\n".join(blocks), encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-W", "error", "all.py"], cwd=tmp_path, env=program_env(),

@@ -206,3 +206,56 @@ def test_without_matplotlib_it_says_what_to_install(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
     done = equigen("counts", "--by", "label", "--by", "decade", "--json", cwd=tmp_path, env=env)
     assert from_json(done.stdout)["totals"]["label"] == {"Rock": 3, "World": 2, "Jazz": 1}
+
+
+SEVERAL = [
+    {"artist": "A", "genre": "Jazz", "year": "1969", "labels": "Jazz|Latin"},
+    {"artist": "B", "genre": "Salsa (World)", "year": "1974", "labels": "World|Latin|World"},
+    {"artist": "C", "genre": "Latin", "year": "1975", "labels": "Latin"},
+    {"artist": "D", "genre": "Jazz", "year": "1975", "labels": ""},
+]
+
+
+def test_an_album_counts_for_each_of_its_labels(tmp_path: Path) -> None:
+    """Totals are albums, and a note says that labels are more."""
+    context = make_context(tmp_path)
+    write_rows(context.tsv, *SEVERAL, columns=(*COLUMNS, "labels"))
+    summary = counts.run(context)
+    assert summary.facts["counts"] == {"Latin": 3, "Jazz": 2, "World": 1}
+    assert summary.facts["total"] == summary.rows_in == 4
+    assert summary.table
+    assert summary.table.rows[-1] == ("total", 4)
+    assert "an album counts for each of its labels: 4 albums have 6 labels" in summary.notes
+    assert dict(Dataset(context).counts()) == summary.facts["counts"]
+    assert Dataset(context).summary()["labels"] == summary.facts["counts"]
+    assert Dataset(context).summary()["rows"] == 4
+
+
+@pytest.mark.parametrize("fields", [[By.LABEL, By.DECADE], [By.DECADE, By.LABEL]])
+def test_totals_of_two_fields_are_albums(tmp_path: Path, fields: list[By]) -> None:
+    """Of decades as well, whichever stands in the rows."""
+    context = make_context(tmp_path)
+    write_rows(context.tsv, *SEVERAL, columns=(*COLUMNS, "labels"))
+    summary = counts.run(context, by=fields, chart=tmp_path / "chart.svg")
+    assert summary.facts["totals"] == {
+        "label": {"Latin": 3, "Jazz": 2, "World": 1},
+        "decade": {"1960s": 1, "1970s": 3},
+    }
+    assert summary.table
+    assert summary.table.rows[-1][-1] == 4
+    assert "1970s  (3)" in (tmp_path / "chart.svg").read_text() or fields[0] is By.LABEL
+
+
+def test_sets_count_each_label_of_an_album(tmp_path: Path) -> None:
+    """One album in two classes of train."""
+    context = make_context(tmp_path)
+    rows = [{**row, "image_url": f"http://a.example/{at}.jpg"} for at, row in enumerate(SEVERAL)]
+    write_rows(context.tsv, *rows, columns=(*COLUMNS, "labels"))
+    with Ledger(context.ledger) as ledger:
+        first = next(iter(wanted_covers(context.tsv, {})))
+        ledger.record_sets([AlbumSet(first.album, first.path, "train")])
+    summary = counts.run(context, by=[By.LABEL, By.SET])
+    found = summary.facts["counts"]
+    assert isinstance(found, dict)
+    assert [found[name]["train"] for name in ("Jazz", "Latin", "World")] == [1, 1, 0]
+    assert summary.facts["totals"]["set"] == {"train": 1, "in no set": 3}  # type: ignore[index]

@@ -22,6 +22,7 @@ def album(number: int, decade: str = "1990s", set_name: str = "train") -> ShownA
         decade[:3] + "1",
         decade,
         set_name,
+        "Jazz",
     )
 
 

@@ -12,7 +12,7 @@ def albums(*places: str) -> dict[str, ShownAlbum]:
         label, _, genre = where.partition(":")
         path = f"{label}/{at}.jpg"
         found[path] = ShownAlbum(
-            bytes([at]), path, genre or label, label, "A", "T", "1999", "1990s", set_name
+            bytes([at]), path, genre or label, label, "A", "T", "1999", "1990s", set_name, label
         )
     return found
 

@@ -45,7 +45,8 @@ def fill(
 ) -> list[Cover]:
     """Write a dataset whose covers are all there, in sets by turns; return them by row."""
     quoted = [{name: _quoted(cell) for name, cell in each.items()} for each in rows]
-    write_rows(folder / "equigen_dataset.tsv", *quoted, columns=COLUMNS)
+    columns = dict.fromkeys([*COLUMNS, *(name for each in quoted for name in each)])
+    write_rows(folder / "equigen_dataset.tsv", *quoted, columns=list(columns))
     context = make_context(folder)
     covers, files = [], []
     for at, wanted in enumerate(dataset_covers(context)):
