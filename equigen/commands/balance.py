@@ -209,11 +209,12 @@ def _each_candidate(
     These are the TSV's rows, then those that an earlier balance left out; not those at `twice`.
     """
     for rows in map_table(context.tsv, columns, lambda chunk: chunk.frame.rows()):
-        yield from ((None, cells) for cells in rows)
+        for cells in rows:
+            yield None, cells
     left_out = map_reserve(context, (*columns, REASON), lambda chunk: chunk.frame.rows())
-    for place, (*cells, reason) in enumerate(chain.from_iterable(left_out)):
-        if reason.startswith(_BY_BALANCE) and place not in twice:
-            yield place, cells
+    for place, cells in enumerate(chain.from_iterable(left_out)):
+        if cells[-1].startswith(_BY_BALANCE) and place not in twice:
+            yield place, cells[:-1]
 
 
 def _tell_repeats_apart(context: Context, rows: _Rows, twice: Collection[int]) -> None:
@@ -237,7 +238,9 @@ def _balance(rows: _Rows, settings: BalanceSettings) -> _Plan:
     albums = {name: [rows.candidates[at] for at in there] for name, there in positions.items()}
 
     def order(name: str, most: int | None = None) -> list[int]:
-        kept = {n for n, at in enumerate(positions[name]) if at in rows.kept_before}
+        kept = set[int]()
+        if rows.kept_before:
+            kept = {n for n, at in enumerate(positions[name]) if at in rows.kept_before}
         return in_order(albums[name], per_artist=per_artist, kept=kept, most=most)
 
     # Without a bound, a label can give all of its albums: the first suffice.
@@ -251,10 +254,10 @@ def _balance(rows: _Rows, settings: BalanceSettings) -> _Plan:
     labels = {}
     for name in sorted(positions):
         found = balanced(albums[name], orders[name], per_label=per_label, per_artist=per_artist)
-        decades = Counter[str]()
-        for at, album, why in zip(positions[name], albums[name], found, strict=True):
+        decades = Counter(dict.fromkeys((album.decade for album in albums[name]), 0))
+        for at, why in zip(positions[name], found, strict=True):
             surplus[at] = why
-            decades[album.decade] += why is None
+        decades.update(albums[name][at].decade for at in orders[name][:per_label])
         by_decade = {decade: decades[decade] for decade in sorted(decades, key=by_age)}
         labels[name] = _Label(len(albums[name]), can_give[name], decades.total(), by_decade)
     reasons = {

@@ -115,6 +115,8 @@ def balanced(
     where one of its artists has as many kept albums as are allowed, else its label.
     """
     kept = {*order[:per_label]}
+    if not per_artist:
+        return [None if at in kept else Surplus.LABEL for at in range(len(albums))]
     bound = _Bound(per_artist)
     for at in kept:
         bound.take(albums[at])
