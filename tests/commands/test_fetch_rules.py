@@ -11,7 +11,7 @@ from support import make_context
 from equigen.config.settings import FetchSettings
 from equigen.sandbox.server import Sandbox
 from equigen.sources.base import Search
-from equigen.sources.discogs import open_source
+from equigen.sources.discogs import GENRES, open_source
 
 TSV = "equigen_dataset.tsv"
 ENTRIES = [
@@ -140,6 +140,7 @@ def test_discogs_own_genres_are_a_dataset(tmp_path: Path, sandbox: Sandbox) -> N
     found = taken(tmp_path, sandbox, taxonomy="discogs-15")
     of_entry = {entry.id: entry.genres for entry in ENTRIES}
     assert len(found) == len(ENTRIES)
+    assert {genre for hit in sandbox.log for genre in hit.query["genre"]} == {*GENRES}
     assert all(genre in of_entry[number] for number, genre in found.items())
 
 

@@ -1,11 +1,14 @@
 """Taxonomies: tables of queries, their rules, and the quotas that queries of a label share."""
 
+import csv
+import gzip
 from collections import Counter
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import realdata
 
 from equigen.config.settings import FetchSettings
 from equigen.fetching.selection import Selection
@@ -16,6 +19,8 @@ from equigen.labels.taxonomy import (
     Query,
     Rule,
     builtin_queries,
+    fits,
+    fits_tags,
     load_taxonomy,
     taxonomy_names,
 )
@@ -167,3 +172,79 @@ def test_a_taxonomy_that_there_is_not_is_named(tmp_path: Path) -> None:
         load_taxonomy("discogs-25")
     with pytest.raises(ValueError, match=r"gone\.toml: can't be read"):
         load_taxonomy(str(tmp_path / "gone.toml"))
+
+
+def labels_of(taxonomy: str, genre: str) -> list[str]:
+    """Return the labels of an album that has one genre."""
+    queries = load_taxonomy(taxonomy).queries(genre_limit=1)
+    return [query.label for query in queries if fits(query, (genre,), ())]
+
+
+def test_recorded_albums_of_msd_i_have_the_label_of_their_genre() -> None:
+    """Each of the 15 genres is one label, and every label has albums."""
+    with gzip.open(realdata("msdi", "MSD-I_albums_a.tsv.gz"), "rt", encoding="utf-8") as file:
+        genres = {row["genre"] for row in csv.DictReader(file, delimiter="\t")}
+    assert {genre: labels_of("msd-15", genre) for genre in genres} == {
+        genre: [genre] for genre in genres
+    }
+    assert len(genres) == len(load_taxonomy("msd-15").label)
+
+
+@pytest.mark.parametrize(
+    ("taxonomy", "without"),
+    [("mumu-16", set()), ("mumu-12", {"New Age", "Reggae", "Classical", "Gospel"})],
+)
+def test_recorded_albums_of_mumu_have_the_label_of_their_genre(
+    taxonomy: str, without: set[str]
+) -> None:
+    """Each of the 16 genres is one label, or none of the 12."""
+    file = realdata("mumu", "MuMu_dataset_single-label_a.csv.gz")
+    with gzip.open(file, "rt", encoding="utf-8") as opened:
+        genres = {row["genres"] for row in csv.DictReader(opened)}
+    assert {genre: labels_of(taxonomy, genre) for genre in genres} == {
+        genre: [] if genre in without else [genre] for genre in genres
+    }
+    assert len(genres - without) == len(load_taxonomy(taxonomy).label)
+
+
+@pytest.mark.parametrize(
+    ("genre", "labels"),
+    [
+        ("Hip-Hop", ["rap"]),
+        ("Rap & Hip-Hop", ["rap"]),
+        ("Electronica", ["electronic"]),
+        ("Indie Rock", ["indie"]),
+        ("indie pop", ["indie"]),
+        ("Progressive Metal", ["metal"]),
+        ("METAL", ["metal"]),
+        ("R&B", ["r&b"]),
+        ("New Age", ["new_age"]),
+        ("Rock", ["rock"]),
+        ("Rock & Roll", []),
+        ("Jazz Funk", []),
+    ],
+)
+def test_free_tags_of_acousticbrainz_go_by_exact_words(genre: str, labels: list[str]) -> None:
+    """Anything with the word metal is Metal; other tags are mapped as a whole."""
+    assert labels_of("acousticbrainz-16", genre) == labels
+
+
+@pytest.mark.parametrize(
+    ("taxonomy", "tags", "labels"),
+    [
+        ("discogs-15", ["hip hop"], ["Hip Hop"]),
+        ("discogs-15", ["deathcore"], ["Rock"]),
+        ("discogs-15", ["country soul"], ["Folk, World, & Country", "Funk / Soul"]),
+        ("discogs-7", ["bluegrass"], ["Folk"]),
+        ("discogs-24", ["bebop"], ["Jazz"]),
+        ("musicbrainz", ["bebop"], ["Jazz"]),
+        ("mumu-16", ["bebop"], ["Jazz"]),
+        ("msd-15", ["contemporary r&b"], ["RnB"]),
+    ],
+)
+def test_musicbrainz_tags_have_labels_of_each_taxonomy(
+    taxonomy: str, tags: list[str], labels: list[str]
+) -> None:
+    """A term stands for all genres of its row in the table."""
+    queries = load_taxonomy(taxonomy).queries(genre_limit=1)
+    assert [query.label for query in queries if fits_tags(query, tags)] == labels
