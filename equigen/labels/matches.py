@@ -4,14 +4,22 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import NamedTuple
 
-from equigen.labels.taxonomy import Query, Rule
+from equigen.labels.taxonomy import Query, Rule, rule_of
 
 Fits = Callable[[Query, Sequence[str], Sequence[str]], bool]
 # Most albums share their genres and styles with others, so the queries of this many are cached.
 _CACHED = 50_000
 # A label is as good as empty that has one of this many albums which match a part of its rule.
 _FEW = 10
+
+
+class _Found(NamedTuple):
+    """The places of the queries that an album matches, and the parts of rules of several."""
+
+    places: list[int]
+    parts: list[Query]
 
 
 class Matches:
@@ -23,26 +31,35 @@ class Matches:
     def __init__(self, queries: Sequence[Query], fits: Fits) -> None:
         self.counts = Counter[str]()
         self._queries, self._fits = queries, fits
+        self._place = {query.name: at for at, query in enumerate(queries)}
         self._parts = {query: _parts(query) for query in queries}
+        self._of_several = {query.name for query in of_several_parts(queries)}
         self._of_parts = Counter[Query]()
-        self._places_of = lru_cache(_CACHED)(self._find)
-        self._parts_of = lru_cache(_CACHED)(self._find_parts)
+        self._found_by = lru_cache(_CACHED)(self._find_by)
+        self._found = lru_cache(_CACHED)(self._find)
 
-    def _find(self, genres: tuple[str, ...], styles: tuple[str, ...]) -> list[int]:
-        return [at for at, query in enumerate(self._queries) if self._fits(query, genres, styles)]
-
-    def _find_parts(self, genres: tuple[str, ...], styles: tuple[str, ...]) -> list[Query]:
+    def _find_by(self, genre: str, style: str) -> frozenset[Query]:
+        """Return the parts of rules that one genre or style fulfils."""
+        genres, styles = (genre,) if genre else (), (style,) if style else ()
         every = (part for parts in self._parts.values() for part in parts)
-        return [part for part in every if self._fits(part, genres, styles)]
+        return frozenset(part for part in every if self._fits(part, genres, styles))
+
+    def _find(self, genres: tuple[str, ...], styles: tuple[str, ...]) -> _Found:
+        """Return what albums of these genres and styles match; few queries need a closer look."""
+        by_genre = (self._found_by(genre, "") for genre in genres)
+        parts = frozenset[Query]().union(*by_genre, *(self._found_by("", each) for each in styles))
+        touched = sorted({self._place[part.name] for part in parts})
+        places = [at for at in touched if self._fits(self._queries[at], genres, styles)]
+        return _Found(places, [part for part in parts if part.name in self._of_several])
 
     def add(self, genres: tuple[str, ...], styles: tuple[str, ...], count: int = 1) -> list[int]:
         """Count albums of these genres and styles; return the places of the queries they match."""
-        places = self._places_of(genres, styles)
-        for at in places:
+        found = self._found(genres, styles)
+        for at in found.places:
             self.counts[self._queries[at].name] += count
-        for part in self._parts_of(genres, styles):
+        for part in found.parts:
             self._of_parts[part] += count
-        return places
+        return found.places
 
     def notes(self, albums: Callable[[Query], int]) -> Iterator[str]:
         """Yield a sentence for each query that stays as good as empty by one part of its rule.
@@ -50,7 +67,7 @@ class Matches:
         `albums` is the number of a query's albums in the dataset.
         """
         for query, parts in self._parts.items():
-            if not parts:
+            if query.name not in self._of_several:
                 continue
             part = max(parts, key=lambda each: self._of_parts[each])
             half, both = self._of_parts[part], self.counts[query.name]
@@ -62,16 +79,16 @@ class Matches:
 
 def of_several_parts(queries: Iterable[Query]) -> list[Query]:
     """Return the queries whose rules have several conditions, of which one may fail alone."""
-    return [query for query in queries if _parts(query)]
+    return [query for query in queries if len(_parts(query)) > 1]
 
 
 def _parts(query: Query) -> list[Query]:
-    """Return a query for each of several conditions of a rule."""
-    rule = query.rule or Rule()
+    """Return a query for each condition of a rule, which one genre or style fulfils."""
+    rule = rule_of(query)
     rules = [
         *([Rule(any_genre=rule.any_genre, by=rule.by)] if rule.any_genre else ()),
         *([Rule(any_style=rule.any_style, by=rule.by)] if rule.any_style else ()),
         *([Rule(any_of=rule.any_of, by=rule.by)] if rule.any_of else ()),
         *(Rule(all_of=(each,), by=rule.by) for each in rule.all_of),
     ]
-    return [replace(query, rule=each) for each in rules] if len(rules) > 1 else []
+    return [replace(query, rule=each) for each in rules]

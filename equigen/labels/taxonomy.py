@@ -340,7 +340,7 @@ def label_of(genre: str, labels: Mapping[str, str]) -> str:
 
 def fits(query: Query, genres: Sequence[str], styles: Sequence[str]) -> bool:
     """Tell whether an album of these genres and styles belongs to the query."""
-    return _rule(query).matches(genres, styles)
+    return rule_of(query).matches(genres, styles)
 
 
 def fits_tags(query: Query, tags: Sequence[str]) -> bool:
@@ -356,7 +356,8 @@ def tag_asked(query: Query) -> str:
     return query.style or query.genre
 
 
-def _rule(query: Query) -> Rule:
+def rule_of(query: Query) -> Rule:
+    """Return a query's rule, or that of its terms."""
     return query.rule or Rule(
         any_genre=(query.genre,) if query.genre else (),
         any_style=(query.style,) if query.style else (),
@@ -365,7 +366,7 @@ def _rule(query: Query) -> Rule:
 
 @lru_cache
 def _tag_rule(query: Query) -> Rule:
-    rule = _rule(query)
+    rule = rule_of(query)
     return replace(rule, any_genre=rule.any_style or rule.any_genre, any_style=(), by=MatchBy.TAGS)
 
 
