@@ -148,7 +148,7 @@ def test_a_run_tells_all_that_happens(tmp_path: Path) -> None:
     assert events["stage started"] == events["stage ended"] == 6
     assert events["page fetched"] > 0
     assert events["tsv written"] > 0
-    assert events["cover"] == 14 * 2 + 10
+    assert events["cover"] == 15 * 2
     requests = [line for line in lines if line["event"] == "request"]
     assert {"url", "status", "ms"} == set(requests[0]["facts"])
     assert len({line["pid"] for line in requests}) == 2, "this process, and the one that fetches"

@@ -381,7 +381,7 @@ class HttpSettings(SettingsTable):
 class BalanceSettings(SettingsTable):
     """`[balance]`: the number of albums of a label and of an artist in it, and the seed."""
 
-    per_label: int | Literal["min"] = Field(
+    per_label: Annotated[int, Field(ge=0, le=_MOST_ALBUMS)] | Literal["min"] = Field(
         0,
         description="albums a label, or min: what the smallest can give; 0: run balances nothing",
     )

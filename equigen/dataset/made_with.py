@@ -111,14 +111,15 @@ def note_settings(context: Context, ledger: Ledger, stage: str, *, anew: bool = 
     names = list(_names_of(stage))
     now = {name: _value(context.settings, name) for name in names}
     for name in names:
-        is_smaller = not name.endswith("_limit") or (now[name] or 0) < (made_with.get(name) or 0)
-        if name in _CONSEQUENCES and now[name] != made_with.get(name, now[name]) and is_smaller:
-            difference = Difference(name, as_toml(made_with[name]), as_toml(now[name]))
+        before = made_with.get(name, now[name])
+        is_larger = name.endswith("_limit") and (now[name] is None or now[name] > (before or 0))
+        if name in _CONSEQUENCES and now[name] != before and not is_larger:
+            difference = Difference(name, as_toml(before), as_toml(now[name]))
             context.say(f"{stage}: {difference}; {_CONSEQUENCES[name]}.")
-    before = ledger.read(GIVEN_BY_FLAG, read_given) or {}
-    given = {name: pair for name, pair in before.items() if name not in names}
+    known = ledger.read(GIVEN_BY_FLAG, read_given) or {}
+    given = {name: pair for name, pair in known.items() if name not in names}
     given |= {name: pair for name, pair in context.config.given.items() if name in names}
-    if given != before:
+    if given != known:
         ledger.remember(GIVEN_BY_FLAG, json.dumps(given))
     noted = {**made_with, **now} if anew else {**now, **made_with}
     if noted != made_with:

@@ -16,6 +16,7 @@ from apifaults import (
     check_adds_up,
     fetch_all,
     is_of,
+    odd_notes,
     rows_in,
     service,
     undisturbed,
@@ -166,7 +167,7 @@ def check_passes(
     check_adds_up(summary)
     assert summary.rows_out == len(well.rows[spread])
     assert not summary.partly
-    assert not summary.notes
+    assert not odd_notes(summary)
     assert set(trouble.good.values()) == {1}, "a page was asked for in vain"
 
 
