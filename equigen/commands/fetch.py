@@ -416,4 +416,6 @@ class _Work:
     def _state(self, query: Query) -> str:
         if query.name in self.failed:
             return "left for the next run"
-        return "no more to be had" if self.selection.missing(query) else "full"
+        if self.selection.missing(query):
+            return "no more to be had"
+        return "full" if self.selection.count(query) >= query.limit else "label is full"

@@ -10,6 +10,7 @@ Examples:
   equigen labels --taxonomy discogs-15 --source discogs-dump --count
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Annotated, Final, NamedTuple
@@ -17,7 +18,8 @@ from typing import Annotated, Final, NamedTuple
 import typer
 
 from equigen.dataset.context import Context
-from equigen.dataset.counting import By, count_albums, count_genres_and_styles
+from equigen.dataset.counting import By, count_albums, count_genres_and_styles, count_labels
+from equigen.dataset.covers import folder_name
 from equigen.dataset.dataset import Dataset
 from equigen.errors import ConfigError, MissingInputError
 from equigen.labels.matches import Matches, of_several_parts
@@ -68,12 +70,10 @@ def run(
         return _taxonomies()
     fetch = context.settings.fetch
     queries = fetch.chosen_queries()
-    albums = _albums(context)
+    albums, of_labels, beside = _albums(context, queries)
     known, matches, why = _at_source(context, queries, count=count)
-    notes = [why, *matches.notes(lambda query: albums.get(query.cell, 0))]
-    rows = [
-        (query, str(query.rule), albums.get(query.cell, 0), known[query.name]) for query in queries
-    ]
+    notes = [why, *matches.notes(lambda query: albums[query.name]), *beside]
+    rows = [(query, str(query.rule), albums[query.name], known[query.name]) for query in queries]
     return Summary(
         stage="labels",
         unit="queries",
@@ -82,6 +82,7 @@ def run(
         facts={
             "taxonomy": fetch.taxonomy,
             "source": fetch.source,
+            "labels": of_labels,
             "queries": [
                 {
                     "query": query.name,
@@ -126,11 +127,33 @@ def _taxonomies() -> Summary:
     )
 
 
-def _albums(context: Context) -> Mapping[str, int]:
-    """Return the number of albums here by genre cell."""
-    if not context.tsv.exists():
-        return {}
-    return {cell: count for (cell,), count in count_albums(context, None, [By.GENRE]).found.items()}
+def _albums(
+    context: Context, queries: Sequence[Query]
+) -> tuple[Mapping[str, int], Mapping[str, int], Sequence[str]]:
+    """Return the numbers of albums here by query and by label; those of several count for each.
+
+    Queries of one label count the albums with their genre cells; a note tells of labels that have
+    more than those.
+    """
+    cells, labels = Counter[str](), Counter[str]()
+    if context.tsv.exists():
+        found = count_albums(context, None, [By.GENRE]).found
+        cells, labels = Counter({cell: n for (cell,), n in found.items()}), count_labels(context)
+    of_label = {query.label: labels[folder_name(query.label)] for query in queries}
+    queries_of = defaultdict[str, list[Query]](list)
+    for query in context.settings.fetch.known_queries():
+        queries_of[query.label].append(query)
+    shared = {label for label, several in queries_of.items() if len(several) > 1}
+    of_query = {
+        query.name: cells[query.cell] if query.label in shared else of_label[query.label]
+        for query in queries
+    }
+    beside = [
+        f"{label}: {count:,} albums, with those of other labels that match it as well"
+        for label, count in of_label.items()
+        if label in shared and count > sum(cells[query.cell] for query in queries_of[label])
+    ]
+    return of_query, of_label, beside
 
 
 def _at_source(

@@ -115,6 +115,17 @@ def test_an_album_is_taken_though_its_further_label_is_full(
     assert any(note.startswith("Tango: 2 albums above its quota") for note in summary.notes)
 
 
+def test_a_query_is_told_apart_whose_label_is_full(tmp_path: Path, sandbox: Sandbox) -> None:
+    """Albums of other labels that are World as well leave no place to its own queries."""
+    sandbox.entries = some(1, 6, (*JAZZ, *LATIN), (*SOUL, *SALSA))
+    summary = run_fetch(tmp_path, sandbox, 5, labels=["Jazz", "World"], several="multi")
+    assert summary.facts["labels"] == {"Jazz": 5, "World": 5}
+    queries: list[dict[str, object]] = summary.facts["queries"]  # type: ignore[assignment]
+    states = {(each["query"], each["albums"], each["state"]) for each in queries}
+    assert ("Jazz", 5, "full") in states
+    assert ("Salsa", 0, "label is full") in states
+
+
 def test_an_artist_belongs_to_one_query_unless_albums_may_have_several_labels(
     tmp_path: Path, sandbox: Sandbox
 ) -> None:

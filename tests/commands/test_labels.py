@@ -86,6 +86,19 @@ def test_albums_are_counted_here_and_in_what_the_api_told(tmp_path: Path, sandbo
     assert "30 in 1 of 2 years" in done.stdout
 
 
+def test_an_album_of_several_labels_counts_for_each(tmp_path: Path, sandbox: Sandbox) -> None:
+    """A shared label's queries count their own, and what the label has besides is said."""
+    both = {"genres": ("Jazz", "Latin"), "styles": ("Soul-Jazz", "Salsa")}
+    sandbox.entries = [*ENTRIES[:5], *(album(number, **both) for number in range(60, 64))]
+    chosen = {"labels": ["Jazz", "Latin", "World"], "several": "multi"}
+    run_fetch(tmp_path, sandbox, limit=50, **chosen)
+    told = labels.run(make_context(tmp_path, base_url=sandbox.base_url, fetch=chosen))
+    found = by_name(told)
+    assert [found[name]["albums"] for name in ("Jazz", "Latin", "Salsa")] == [9, 4, 0]
+    assert told.facts["labels"] == {"Jazz": 9, "Latin": 4, "World": 4}
+    assert "World: 4 albums, with those of other labels that match it as well" in told.notes
+
+
 def test_no_lock_is_taken(tmp_path: Path, sandbox: Sandbox) -> None:
     """It may run while another stage works."""
     context = make_context(tmp_path, base_url=sandbox.base_url)
