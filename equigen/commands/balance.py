@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
@@ -57,6 +57,9 @@ from equigen.identity.artists import artist_ids, artists_by_credit
 from equigen.identity.pictures import picture_key
 from equigen.schema import UNKNOWN, by_age, decade_of
 from equigen.summary import Summary, Table
+
+if TYPE_CHECKING:
+    import polars as pl
 
 ORDER: Final = 55
 SETTINGS: Final = ("balance.per_label", "balance.per_artist", "balance.seed")
@@ -175,22 +178,24 @@ def _read(context: Context, before: Collection[bytes], twice: Collection[int]) -
     rows, credits_ = _Rows(), list[tuple[str, str]]()
     seed, bounded = context.settings.balance.seed, context.settings.balance.per_artist > 0
     label_of, decade = cache(dataset_labels(context)), cache(decade_of)
-    for place, cells in _each_candidate(context, _COLUMNS, twice):
-        artist, title, genre, year, url, album_id, ids = cells
-        key = album_id or album_key(
-            album_id="", artist=artist, title=title, picture=picture_key(url)
-        )
-        rows.labels.append(label_of(genre))
-        rows.albums.append(key)
-        rows.candidates.append(Candidate(lot_of(key, seed=seed), decade(year)))
-        if place is not None:
-            rows.reserve.append(place)
-        if before and (
-            memento_of(key) in before or (not album_id and old_memento_of(artist, title) in before)
-        ):
-            rows.kept_before.add(len(rows.albums) - 1)
+    for frame, places in _each_candidate(context, _COLUMNS, twice):
+        keys = frame["album_id"].to_list()
+        nameless = (frame["album_id"] == "").arg_true().to_list()
+        for at in nameless:
+            artist, title, _, _, url, *_ = frame.row(at)
+            keys[at] = album_key(album_id="", artist=artist, title=title, picture=picture_key(url))
+        if before:
+            known = {at for at, key in enumerate(keys) if memento_of(key) in before}
+            names = frame.select("artist", "album")
+            known.update(at for at in nameless if old_memento_of(*names.row(at)) in before)
+            rows.kept_before.update(len(rows.albums) + at for at in known)
+        lots = [lot_of(key, seed=seed) for key in keys]
+        rows.labels += map(label_of, frame["genre"].to_list())
+        rows.albums += keys
+        rows.candidates += map(Candidate, lots, map(decade, frame["year"].to_list()))
+        rows.reserve += places
         if bounded:
-            credits_.append((artist, ids))
+            credits_ += frame.select("artist", "artist_ids").rows()
     _tell_repeats_apart(context, rows, twice)
     if bounded:
         artists = artists_by_credit({credit for credit, _ in credits_})
@@ -203,18 +208,19 @@ def _read(context: Context, before: Collection[bytes], twice: Collection[int]) -
 
 def _each_candidate(
     context: Context, columns: Sequence[str], twice: Collection[int]
-) -> Iterator[tuple[int | None, Sequence[str]]]:
-    """Yield the cells of each row to choose from, and its place in the reserve where it is there.
+) -> "Iterator[tuple[pl.DataFrame, list[int]]]":
+    """Yield rows to choose from, some at a time, and their places in the reserve if they are there.
 
     These are the TSV's rows, then those that an earlier balance left out; not those at `twice`.
     """
-    for rows in map_table(context.tsv, columns, lambda chunk: chunk.frame.rows()):
-        for cells in rows:
-            yield None, cells
-    left_out = map_reserve(context, (*columns, REASON), lambda chunk: chunk.frame.rows())
-    for place, cells in enumerate(chain.from_iterable(left_out)):
-        if cells[-1].startswith(_BY_BALANCE) and place not in twice:
-            yield place, cells[:-1]
+    for frame in map_table(context.tsv, columns, lambda chunk: chunk.frame):
+        yield frame, []
+    first = 0
+    for frame in map_reserve(context, (*columns, REASON), lambda chunk: chunk.frame):
+        ours = frame[REASON].str.starts_with(_BY_BALANCE).arg_true().to_list()
+        there = [at for at in ours if first + at not in twice]
+        yield frame[there].select(columns), [first + at for at in there]
+        first += len(frame)
 
 
 def _tell_repeats_apart(context: Context, rows: _Rows, twice: Collection[int]) -> None:
@@ -224,7 +230,8 @@ def _tell_repeats_apart(context: Context, rows: _Rows, twice: Collection[int]) -
     often = Counter(rows.albums)
     with reading_tsv(context.tsv) as tsv:
         columns = tsv.columns
-    for at, (_, cells) in enumerate(_each_candidate(context, columns, twice)):
+    frames = _each_candidate(context, columns, twice)
+    for at, cells in enumerate(chain.from_iterable(frame.iter_rows() for frame, _ in frames)):
         if often[rows.albums[at]] > 1:
             lot = lot_of(rows.albums[at], seed=context.settings.balance.seed, row=cells)
             rows.candidates[at] = rows.candidates[at]._replace(lot=lot)

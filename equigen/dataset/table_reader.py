@@ -135,7 +135,9 @@ def lines_of(rows: pl.DataFrame) -> bytes:
     """Return rows of strings as lines of a TSV; cells are quoted only where they must be."""
     # polars quotes an empty string, and writes nothing for a null.
     cells = rows.select(pl.when(pl.all() != "").then(pl.all()))
-    return cells.write_csv(include_header=False, separator="\t").encode()
+    lines = io.BytesIO()  # of a string, polars would make one of text first
+    cells.write_csv(lines, include_header=False, separator="\t")
+    return lines.getvalue()
 
 
 @dataclass(frozen=True, slots=True)
