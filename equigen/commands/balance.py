@@ -36,7 +36,7 @@ from equigen.dataset.balancing import (
 )
 from equigen.dataset.context import Context
 from equigen.dataset.counting import notes_on_nameless
-from equigen.dataset.covers import dataset_labels
+from equigen.dataset.covers import dataset_labels, each_label
 from equigen.dataset.dataset import Dataset, Need
 from equigen.dataset.made_with import forget_settings, note_settings
 from equigen.dataset.reserve import (
@@ -64,7 +64,8 @@ if TYPE_CHECKING:
 ORDER: Final = 55
 SETTINGS: Final = ("balance.per_label", "balance.per_artist", "balance.seed")
 
-_COLUMNS = ("artist", "album", "genre", "year", "image_url", "album_id", "artist_ids")
+_COLUMNS = ("genre", "labels", "year", "album_id")
+_NAMES = ("artist", "album", "image_url", "album_id")
 _BY_BALANCE = "balance: "
 _DRY_RUN = "nothing was written: --dry-run"
 _EXAMPLES = 3
@@ -175,27 +176,27 @@ class _Plan:
 
 
 def _read(context: Context, before: Collection[bytes], twice: Collection[int]) -> _Rows:
-    rows, credits_ = _Rows(), list[tuple[str, str]]()
+    rows, genres, cells = _Rows(), list[str](), dict[str, None]()
     seed, bounded = context.settings.balance.seed, context.settings.balance.per_artist > 0
-    label_of, decade = cache(dataset_labels(context)), cache(decade_of)
-    for frame, places in _each_candidate(context, _COLUMNS, twice):
-        keys = frame["album_id"].to_list()
-        nameless = (frame["album_id"] == "").arg_true().to_list()
-        for at in nameless:
-            artist, title, _, _, url, *_ = frame.row(at)
-            keys[at] = album_key(album_id="", artist=artist, title=title, picture=picture_key(url))
-        if before:
-            known = {at for at, key in enumerate(keys) if memento_of(key) in before}
-            names = frame.select("artist", "album")
-            known.update(at for at in nameless if old_memento_of(*names.row(at)) in before)
-            rows.kept_before.update(len(rows.albums) + at for at in known)
-        lots = [lot_of(key, seed=seed) for key in keys]
-        rows.labels += map(label_of, frame["genre"].to_list())
-        rows.albums += keys
-        rows.candidates += map(Candidate, lots, map(decade, frame["year"].to_list()))
+    credits_, decades, decade = list[tuple[str, str]](), list[str](), cache(decade_of)
+    columns = (*_COLUMNS, "artist", "artist_ids") if bounded else _COLUMNS
+    for frame, places in _each_candidate(context, columns, twice):
+        if not places:
+            cells |= dict.fromkeys(each_label(frame))
+        genres += frame["genre"].to_list()
+        decades += map(decade, frame["year"].to_list())
+        rows.albums += frame["album_id"].to_list()
         rows.reserve += places
         if bounded:
             credits_ += frame.select("artist", "artist_ids").rows()
+    rows.labels += map(cache(dataset_labels(context, cells)), genres)
+    if "" in rows.albums:
+        _name_others(context, rows, before, twice)
+    if before:
+        known = (at for at, key in enumerate(rows.albums) if memento_of(key) in before)
+        rows.kept_before.update(known)
+    lots = [lot_of(key, seed=seed) for key in rows.albums]
+    rows.candidates += map(Candidate, lots, decades)
     _tell_repeats_apart(context, rows, twice)
     if bounded:
         artists = artists_by_credit({credit for credit, _ in credits_})
@@ -221,6 +222,21 @@ def _each_candidate(
         there = [at for at in ours if first + at not in twice]
         yield frame[there].select(columns), [first + at for at in there]
         first += len(frame)
+
+
+def _name_others(
+    context: Context, rows: _Rows, before: Collection[bytes], twice: Collection[int]
+) -> None:
+    """Give rows without an album_id the keys of their albums."""
+    frames = _each_candidate(context, _NAMES, twice)
+    cells = chain.from_iterable(frame.iter_rows() for frame, _ in frames)
+    for at, (artist, title, url, album_id) in enumerate(cells):
+        if not album_id:
+            rows.albums[at] = album_key(
+                album_id="", artist=artist, title=title, picture=picture_key(url)
+            )
+            if before and old_memento_of(artist, title) in before:
+                rows.kept_before.add(at)
 
 
 def _tell_repeats_apart(context: Context, rows: _Rows, twice: Collection[int]) -> None:

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 NO_SET: Final = "in no set"
 _SETS: Final = (*SETS, ASIDE, NO_SET)
 _BATCH: Final = 5_000
+# Up to this share of all, to look pictures up takes less time than to read all.
+_FEW: Final = 1 / 4
 _FEWEST_LABELS: Final = 2
 # Up to here, labels are about as even as what hosts have of their covers.
 _EVEN_RATIO: Final = 1.5
@@ -275,8 +277,9 @@ def tsv_facts(context: Context, ledger: Ledger | None) -> TsvFacts:
     stamp, changed = stamp_of(context.tsv), ledger.value(CHANGED) if ledger else ""
     folders = _folder_times(context, ledger)
     known = ledger if ledger and ledger.knows_covers() else None
-    states = _states(context, known) if known else _frame(["picture", "state"], ())
     rows = rows_with_covers(context, known, ["genre", "album_id"])
+    pictures = rows["picture"].unique()
+    states = _states(context, known, pictures) if known else _frame(["picture", "state"], ())
     source = rows["album_id"].str.extract("^([^:]*):").fill_null("")
     genres, sources = (dict(each.value_counts().rows()) for each in (rows["genre"], source))
     of_good = pl.when(pl.col("state") == OK).then("set_name").otherwise(pl.lit(""))
@@ -298,18 +301,19 @@ def tsv_facts(context: Context, ledger: Ledger | None) -> TsvFacts:
     )
 
 
-def _states(context: Context, ledger: Ledger) -> "pl.DataFrame":
-    """Return the state of each picture as `Ledger.cover_states` has it, "gone" without a file."""
+def _states(context: Context, ledger: Ledger, pictures: "pl.Series") -> "pl.DataFrame":
+    """Return the states of pictures as `Ledger.cover_states` has them, "gone" without a file."""
     import polars as pl  # noqa: PLC0415
 
     # Of a million files, memory holds a number each.
     there = set(map(hash, chain.from_iterable(map(cover_files, _roots(context, ledger)))))
-    some = {picture for picture, path in ledger.shown() if hash(path) not in there}
+    asked = pictures.to_list() if len(pictures) < len(there) * _FEW else None
+    some = {picture for picture, path in ledger.shown(asked) if hash(path) not in there}
     shown = ledger.files_of(some)
     gone = [each for each in some if not any(hash(path) in there for path in shown[each])]
     is_gone = (pl.col("state") == OK) & pl.col("picture").is_in(gone)
     state = pl.when(is_gone).then(pl.lit(GONE)).otherwise("state")
-    states = _frame(["picture", "state"], ledger.cover_states())
+    states = _frame(["picture", "state"], ledger.cover_states(asked))
     return states.with_columns(state.alias("state"))
 
 

@@ -117,8 +117,6 @@ def _cut(text: str, max_bytes: int) -> str:
 if TYPE_CHECKING:
     import polars as pl
 
-    from equigen.dataset.table_reader import Chunk
-
 COLUMNS = (
     "artist", "album", "genre", "image_url", "year", "album_id", "country", "artist_ids", "labels",
 )  # fmt: skip
@@ -252,8 +250,8 @@ def _labels(
     @cache
     def spellings() -> Mapping[str, str]:
         found: dict[str, str] = {}
-        chunks = [cells] if cells else map_table(tsv, ["genre", "labels"], _each_label)
-        for named in chunks:
+        read = map_table(tsv, ["genre", "labels"], lambda chunk: each_label(chunk.frame))
+        for named in [cells] if cells else read:
             for genre in named:
                 folder = label_of(genre, labels)
                 found.setdefault(_folded(folder), folder)
@@ -272,8 +270,10 @@ def _labels(
     return spelled
 
 
-def _each_label(chunk: "Chunk") -> list[str]:
-    genres, cells = (each.unique(maintain_order=True).to_list() for each in chunk.frame)
+def each_label(rows: "pl.DataFrame") -> list[str]:
+    """Return the different cells `genre` of rows, then the labels in their cells `labels`."""
+    both = (rows["genre"], rows["labels"])
+    genres, cells = (each.unique(maintain_order=True).to_list() for each in both)
     return [*genres, *(label for cell in cells for label in split_list(cell))]
 
 

@@ -253,19 +253,20 @@ class Ledger(Database):
         with self._rows(f"SELECT {_COVER_COLUMNS} FROM covers WHERE {where}", values) as rows:  # noqa: S608  (our own words)
             return {row[0]: Cover(*row) for row in rows}
 
-    def cover_states(self) -> Iterator[tuple[str, str]]:
-        """Yield each picture with its state: "ok", "gone" for a good one without a file, or JSON.
+    def cover_states(self, pictures: Iterable[str] | None) -> Iterator[tuple[str, str]]:
+        """Yield pictures, or all, with their states: "ok", "gone" for good without a file, or JSON.
 
         That lists status, reason, failures, and the date to the minute, "" if it isn't in UTC.
         """
+        where, values = _among(pictures)
         sql = (
             "SELECT picture, iif(status = 'ok',"
             " iif(EXISTS (SELECT 1 FROM files WHERE picture = covers.picture), 'ok', 'gone'),"
             " json_array(status, reason, failures,"
             " iif(substr(fetched_at, -6) = '+00:00', substr(fetched_at, 1, 16) || '+00:00', '')))"
-            " FROM covers"
+            " FROM covers WHERE "
         )
-        with self._rows(sql) as rows:
+        with self._rows(sql + where, values) as rows:
             yield from rows
 
     def cover_figures(self, columns: Iterable[str]) -> Iterator[tuple[Any, ...]]:
@@ -276,9 +277,10 @@ class Ledger(Database):
         with self._rows(f"SELECT CAST(picture AS TEXT){cast} FROM covers") as rows:  # noqa: S608  (our own words)
             yield from rows
 
-    def shown(self) -> Iterator[tuple[str, str]]:
-        """Yield picture and path of each file."""
-        with self._rows("SELECT picture, path FROM files") as rows:
+    def shown(self, pictures: Iterable[str] | None = None) -> Iterator[tuple[str, str]]:
+        """Yield picture and path of each file, or of those that show some pictures."""
+        where, values = _among(pictures)
+        with self._rows(f"SELECT picture, path FROM files WHERE {where}", values) as rows:  # noqa: S608  (our own words)
             yield from rows
 
     def files(self) -> Iterator[tuple[str, int, str]]:
@@ -675,6 +677,13 @@ _PUT_COVER = (
 _cover_values = operator.attrgetter(*_COVER_FIELDS)
 # In the order of the files' own table, which is that of the covers: both are read from end to end.
 _FILES = "files CROSS JOIN covers USING (picture) WHERE status = 'ok'"
+
+
+def _among(pictures: Iterable[str] | None) -> tuple[str, list[str]]:
+    """Return the condition on rows of these pictures, or all, and its values."""
+    if pictures is None:
+        return "true", []
+    return "picture IN (SELECT value FROM json_each(?))", [json.dumps(list(pictures))]
 
 
 def _by_album(rows: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str]]:
