@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pathvalidate import sanitize_filename
@@ -246,6 +247,7 @@ def _labels(
     """
     known = {_folded(each): folder_name(each) for each in labels.values()}
     known |= {_folded(genre): folder_name(folder) for genre, folder in labels.items()}
+    lock = Lock()  # of two threads, one reads the TSV
 
     @cache
     def spellings() -> Mapping[str, str]:
@@ -263,9 +265,10 @@ def _labels(
             return folder_name(labels[genre])
         folder = label_of(genre, labels)
         key = _folded(folder)
-        return (
-            known.get(_folded(genre)) or known.get(key) or folder_name(spellings().get(key, folder))
-        )
+        if named := known.get(_folded(genre)) or known.get(key):
+            return named
+        with lock:
+            return folder_name(spellings().get(key, folder))
 
     return spelled
 
