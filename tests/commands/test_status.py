@@ -192,6 +192,14 @@ def test_what_a_stage_noted_is_told_while_nothing_changes(tmp_path: Path) -> Non
         status.run(context)
 
 
+def test_few_rows_of_many_covers_are_told_as_all_are(tmp_path: Path) -> None:
+    """Then only the rows' own pictures are looked up."""
+    context = known(tmp_path)
+    for number in range(20):
+        (context.images / "Jazz" / f"{number}.jpg").touch()
+    assert figures(context) == KNOWN
+
+
 def test_what_another_version_noted_is_left_alone(tmp_path: Path) -> None:
     """Then rows and covers are counted."""
     context = known(tmp_path)
