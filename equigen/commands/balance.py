@@ -125,6 +125,11 @@ def _check_flags(context: Context, output: Path | None, *, dry_run: bool, undo: 
             " setting balance.per_label."
         )
         raise UsageError(msg)
+    given = [name for name in SETTINGS if name in context.config.by_flag] if undo else []
+    if given:
+        flag = f"--{given[0].removeprefix('balance.').replace('_', '-')}"
+        msg = f"--undo brings all rows back: leave out {flag}."
+        raise UsageError(msg)
     if output and (dry_run or undo):
         flag, why = ("--undo", "works in place") if undo else ("--dry-run", "writes nothing")
         msg = f"{flag} {why}: leave out --output."

@@ -166,7 +166,7 @@ def _forecast(context: Context, ledger: Ledger, worklist: Worklist) -> Summary:
     for _ in worklist.settle_renamed():
         pass
     counts = worklist.queues.counts()
-    to_fetch = worklist.jobs - worklist.asked
+    to_fetch, moving = worklist.jobs - worklist.asked, worklist.other_places
     shared = worklist.rows - worklist.good - worklist.endings.total() - to_fetch
     day = datetime.fromtimestamp(context.clock.unix(), UTC).date().isoformat()
     policies = host_policies(context)
@@ -188,11 +188,13 @@ def _forecast(context: Context, ledger: Ledger, worklist: Worklist) -> Summary:
             "to_fetch": dict(counts),
             "asked_whether_changed": worklist.asked,
             "spoilt": worklist.spoilt,
+            "other_places": worklist.other_places,
             "forecast": lines,
         },
         notes=[
             *([f"{host}: {line}" for host, line in lines.items()] or ["nothing to fetch"]),
             *([f"{worklist.asked:,} of them are there, and asked about"] if worklist.asked else []),
+            *([f"{moving:,} files would get other places"] if moving else []),
             *([f"{worklist.spoilt:,} files are spoilt"] if worklist.spoilt else []),
         ],
     )

@@ -84,7 +84,7 @@ class Config:
     `at_risk` has the settings and links of folders that count only where these are trusted, by
     folder: the config's own, or one that the user named as the dataset's. `given` has the settings
     that flags gave, now or in an earlier command, and that the dataset is made of: the value, and
-    that of the other layers, by the setting's name.
+    that of the other layers, by the setting's name; `by_flag` has the names of those given now.
     """
 
     settings: Settings
@@ -92,6 +92,7 @@ class Config:
     folder: Path
     at_risk: Mapping[Path, Mapping[str, str]] = field(default_factory=dict)
     given: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    by_flag: frozenset[str] = frozenset()
 
     @property
     def directory(self) -> Path:
@@ -176,7 +177,8 @@ def load(
         raise ConfigError(layers.explain(err)) from None
     except SettingsError as err:
         raise ConfigError(layers.explain_json(err)) from None
-    config = Config(settings, credentials, file.parent)
+    by_flag = frozenset(f"{table}.{key}" for table, keys in flags.items() for key in keys)
+    config = Config(settings, credentials, file.parent, by_flag=by_flag)
     own = Path(toml.get("dataset", {}).get("directory", DatasetSettings().directory))
     return replace(config, at_risk=_at_risk(config, users, own, of_dotenv))
 

@@ -35,14 +35,17 @@ DEFINING: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     }
 )  # fmt: skip
 _NAMES = frozenset(name for names in DEFINING.values() for name in names)
+_KEPT = (
+    "albums that are there keep their labels; those left out before come by"
+    " `equigen fetch --refresh --since YEAR`"
+)
 _REMADE = (
     "covers of another size are made anew of the originals where these are there, else refused"
 )
 # The consequence of a change for what is there already; of limits, that of a smaller one.
 _CONSEQUENCES: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "fetch.taxonomy": "albums that are there keep their labels",
-        "fetch.several": "albums that are there keep their labels",
+        **dict.fromkeys(("fetch.taxonomy", "fetch.several"), _KEPT),
         "fetch.genre_limit": "no album is taken out for it: `equigen balance` does that",
         "fetch.world_limit": "no album is taken out for it: `equigen balance` does that",
         **dict.fromkeys(DEFINING["balance"], "which rows are kept is chosen anew"),
@@ -98,7 +101,8 @@ def load_remembering(path: Path | None, flags: Flags) -> Config:
             msg = f"{config.directory / LEDGER_NAME}, of an earlier command: {err}"
             raise ConfigError(msg) from None
     asked = {name: (_value(config.settings, name), _value(without, name)) for name in given}
-    return replace(config, given={**{name: before[name] for name in kept}, **asked})
+    known = {name: before[name] for name in kept}
+    return replace(config, given={**known, **asked}, by_flag=frozenset(given))
 
 
 def note_settings(context: Context, ledger: Ledger, stage: str, *, anew: bool = True) -> None:

@@ -45,7 +45,8 @@ class Worklist:
     `good` and `endings` (by host and reason) then account for every one of `rows`; `later` are left
     for another run. `rendering` is how this run makes covers, as the ledger has it. `retry` are the
     reasons of failures to ask again for now, none for all of them. Of the pictures that lack, only
-    those in a `sample` are fetched, by their keys.
+    those in a `sample` are fetched, by their keys. `other_places` counts the files that come to
+    places where their pictures weren't.
     """
 
     context: Context
@@ -67,6 +68,7 @@ class Worklist:
     asked: int = 0
     rendering: str = field(init=False)
     spoilt: int = 0
+    other_places: int = 0
     unverifiable: int = 0
     _known: dict[int, int] = field(default_factory=dict)
     _seen: set[int] = field(default_factory=set)
@@ -369,6 +371,7 @@ class Worklist:
         twin = self._twin(cover, paths, row)
         if twin is None:
             return False
+        self.other_places += sum(path not in paths for path in row.paths)
         is_free = twin == row.path or self._known.pop(hash(twin), None) is not None
         if not self.dry_run:
             how = Link.HARDLINK if twin in row.links else Link.COPY

@@ -353,6 +353,19 @@ def test_undo_brings_all_back(tmp_path: Path) -> None:
     assert balanced(tmp_path, 0, undo=True).facts["taken_back"] == 0
 
 
+def test_undo_with_a_number_is_refused(tmp_path: Path) -> None:
+    """A number given by flag would be ignored; one that is remembered is none of the user's now."""
+    write_rows(tmp_path / "data" / TSV, *catalogue(20), columns=COLUMNS)
+    assert equigen("balance", "--per-label", "3", cwd=tmp_path).returncode == 0
+    before = (tmp_path / "data" / TSV).read_bytes()
+    for flags in (("--per-label", "3"), ("--per-artist", "2"), ("--seed", "5")):
+        done = equigen("balance", "--undo", *flags, cwd=tmp_path)
+        assert done.returncode == 2
+        assert f"--undo brings all rows back: leave out {flags[0]}." in done.stderr
+    assert (tmp_path / "data" / TSV).read_bytes() == before
+    assert equigen("balance", "--undo", cwd=tmp_path).returncode == 0
+
+
 def test_what_others_left_out_stays_there(tmp_path: Path) -> None:
     """Balance takes back its own rows alone."""
     run_balance(tmp_path, catalogue(100), "9")

@@ -57,6 +57,17 @@ def made(
     return dict(zip((f"m{n}" for n in range(len(labels))), pictures.values(), strict=True))
 
 
+def test_a_dry_run_says_how_many_files_would_move(tmp_path: Path) -> None:
+    """Links count as files of their own; without another layout there is nothing to say."""
+    covers = made(tmp_path)
+    for layout, count in ((Layout.FLAT, 5), (Layout.COMBINATION, 3), (Layout.LABEL, 0)):
+        summary = run_download(tmp_path, layout=layout, flags={"dry_run": True})
+        told = [f"{count:,} files would get other places"] if count else []
+        assert list(summary.notes) == ["nothing to fetch", *told]
+        assert summary.facts["other_places"] == count
+        check(tmp_path, covers, Layout.LABEL)
+
+
 def relabel(folder: Path, labels: Sequence[Sequence[str]]) -> None:
     """Give the albums of a dataset other labels."""
     with (folder / TSV).open(encoding="utf-8", newline="") as file:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,49 @@ def test_strict_leaves_albums_of_several_labels_out(tmp_path: Path, sandbox: San
     assert summary.dropped["matches several labels"] == 6, "both queries show each of them"
     assert summary.facts["left_out"] == {"Jazz + Latin": 3}
     assert any("Jazz + Latin: 3" in note for note in summary.notes)
+
+
+@pytest.mark.parametrize("setting", ["several", "taxonomy"])
+def test_what_was_left_out_comes_by_a_refresh(
+    tmp_path: Path, sandbox: Sandbox, setting: str
+) -> None:
+    """Under a later setting, pages that were used up aren't looked at: fetch says what to do."""
+    sandbox.entries = [*mixed(), *some(40, 2, JAZZ, ("Bop",))]
+    values, rows = ["strict", "multi"], [10, 13]
+    if setting == "taxonomy":
+        values, rows = [], [11, 13]
+        for name, none_of in (("narrow", ["Bop"]), ("wide", [])):
+            path = tmp_path / f"{name}.toml"
+            path.write_text(
+                'label = [{ name = "Latin", any_genre = ["Latin"] },'
+                f' {{ name = "Jazz", any_genre = ["Jazz"], none_of = {none_of} }}]',
+                encoding="utf-8",
+            )
+            values.append(str(path))
+    said, folder = list[str](), tmp_path / "data"
+    contexts = [
+        replace(
+            make_context(
+                folder,
+                base_url=sandbox.base_url,
+                fetch={
+                    "taxonomy": "discogs-15",
+                    "labels": ["Jazz", "Latin"],
+                    "from_year": 2026,
+                    setting: value,
+                },
+            ),
+            say=said.append,
+        )
+        for value in values
+    ]
+    for context in contexts:
+        fetch.run(context)
+        assert len(rows_of(folder / TSV)) == rows[0]
+    remedy = "those left out before come by `equigen fetch --refresh --since YEAR`."
+    assert [line for line in said if line.endswith(remedy)]
+    fetch.run(contexts[1], refresh=True, since=2020)
+    assert len(rows_of(folder / TSV)) == rows[1]
 
 
 def test_two_queries_of_one_label_are_one_label(tmp_path: Path, sandbox: Sandbox) -> None:
