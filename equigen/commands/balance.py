@@ -38,7 +38,7 @@ from equigen.dataset.context import Context
 from equigen.dataset.counting import notes_on_nameless
 from equigen.dataset.covers import dataset_labels, each_label
 from equigen.dataset.dataset import Dataset, Need
-from equigen.dataset.made_with import forget_settings, note_settings
+from equigen.dataset.made_with import forget_settings, settings_noted
 from equigen.dataset.reserve import (
     REASON,
     leave_out,
@@ -107,12 +107,12 @@ def run(
         rows = _read(context, before, twice)
         plan = _balance(rows, context.settings.balance)
         if in_place:
-            note_settings(context, dataset.ledger, "balance")
-            # Recorded first: after a kill, the same command ends with the same rows.
-            kept = zip(rows.albums, plan.surplus, strict=True)
-            dataset.ledger.record_balanced(memento_of(key) for key, why in kept if why is None)
-            leave_out(context, dataset.ledger, plan.left_out)
-            take_back(context, dataset.ledger, plan.taken_back)
+            with settings_noted(dataset, "balance"):
+                # Recorded first: after a kill, the same command ends with the same rows.
+                kept = zip(rows.albums, plan.surplus, strict=True)
+                dataset.ledger.record_balanced(memento_of(key) for key, why in kept if why is None)
+                leave_out(context, dataset.ledger, plan.left_out)
+                take_back(context, dataset.ledger, plan.taken_back)
         elif output:
             _write_to(output, context, plan)
     return _summary(context, plan, output, dry_run=dry_run)

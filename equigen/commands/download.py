@@ -21,6 +21,7 @@ Examples:
 
 import json
 from collections import Counter
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -31,7 +32,7 @@ from equigen.dataset.balancing import even_sample
 from equigen.dataset.context import Context
 from equigen.dataset.covers import dataset_covers
 from equigen.dataset.dataset import Dataset, Need
-from equigen.dataset.made_with import note_settings
+from equigen.dataset.made_with import settings_noted
 from equigen.downloading.manifest import check_manifest, write_manifest
 from equigen.downloading.pipeline import Download, host_policies
 from equigen.downloading.plan import Worklist
@@ -127,11 +128,11 @@ def run(  # noqa: PLR0913  (each is a flag)
         needs |= Need.NAMES
     with (
         Dataset.writing(context, "download", needs) as dataset,
+        nullcontext() if dry_run else settings_noted(dataset, "download"),
         JobQueues(context.directory) as queues,
     ):
         ledger = dataset.ledger
         if not dry_run:
-            note_settings(context, ledger, "download")
             write_renewed(context, ledger)  # the renewed addresses of a killed run
         store = CoverStore(context, ledger, link_identical)
         settled = settled_covers(context.settings.download, ledger)

@@ -36,7 +36,7 @@ from equigen.dataset.counting import (
 )
 from equigen.dataset.covers import folder_name
 from equigen.dataset.dataset import Dataset, Need
-from equigen.dataset.made_with import note_settings
+from equigen.dataset.made_with import settings_noted
 from equigen.dataset.overlap import Overlap, label_sizes, overlap_line
 from equigen.dataset.reserve import map_reserve
 from equigen.errors import (
@@ -123,10 +123,13 @@ def run(
     if isinstance(source, LocalSource):
         catalogues = source.open(context)
     needs = Need.WHOLE_TSV_IF_ANY | Need.KNOWN_COVERS
-    with Dataset.writing(context, "fetch", needs) as dataset, catalogues as catalogue:
+    with (
+        Dataset.writing(context, "fetch", needs) as dataset,
+        settings_noted(dataset, "fetch"),
+        catalogues as catalogue,
+    ):
         ledger = dataset.ledger
         ledger.remember(LAST_SOURCE, settings.fetch.source)
-        note_settings(context, ledger, "fetch")
         if refresh and not isinstance(source, LocalSource):
             first = this_year - 1 if since is None else since
             asked_again = [

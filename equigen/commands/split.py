@@ -24,7 +24,7 @@ import typer
 from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.dataset import Dataset, Need
 from equigen.dataset.layouts import Changes, cover_states, gather, lay_out, refuse_nesting
-from equigen.dataset.made_with import Difference, differences, note_settings
+from equigen.dataset.made_with import Difference, differences, settings_noted
 from equigen.dataset.tsv import write_tsv
 from equigen.downloading.shared_covers import notes_on_shared
 from equigen.errors import UsageError
@@ -85,13 +85,14 @@ def run(
     needs = Need.COVERS | Need.KNOWN_SETS | Need.NAMES
     if group is not Group.NONE:
         needs |= Need.WHOLE_TSV
-    with Dataset.writing(context, "split", needs) as dataset:
+    with (
+        Dataset.writing(context, "split", needs) as dataset,
+        settings_noted(dataset, "split", anew=reshuffle or not _is_sticky(dataset, group)),
+    ):
         ledger = dataset.ledger
         if ledger.value(SPLIT_LINK) == Link.MOVE:
             gather(images, split)
         there = cover_states(images)
-        is_anew = reshuffle or group is Group.NONE or not ledger.laid_out()
-        note_settings(context, ledger, "split", anew=is_anew)
         last = last_deal(context, ledger, there) if group is not Group.NONE else None
         if last is not None and not reshuffle:
             outcome = last
@@ -128,6 +129,11 @@ def run(
             ledger.remember(SPLIT_GROUPS, json.dumps(asdict(groups)))
         kept = differences(context, ledger, "split")
     return _summary(context, outcome, plan, link, kept)
+
+
+def _is_sticky(dataset: Dataset, group: Group) -> bool:
+    """Tell whether covers that were dealt before stay where they are."""
+    return group is not Group.NONE and bool(dataset.ledger.laid_out())
 
 
 def _rows(outcome: SplitOutcome) -> Iterator[list[str]]:

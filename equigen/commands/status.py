@@ -11,11 +11,12 @@ Examples:
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from equigen.config.layers import as_toml
 from equigen.config.settings import defaults
 from equigen.config.trust import other_hosts
 from equigen.dataset.context import Context
@@ -89,6 +90,7 @@ def run(context: Context) -> Summary:
         "resting": [rest._asdict() for rest in resting],
         "licences": dict(found.licences),
         "other_hosts": hosts,
+        "by_flag": {name: list(pair) for name, pair in context.config.given.items()},
         "made_with": [each._asdict() for each in found.differences],
         "overlap": found.overlap,
         "shared_covers": [each._asdict() for each in found.shared],
@@ -111,6 +113,7 @@ def run(context: Context) -> Summary:
         *_run_rows(found, now),
         *((f"quota of {quota['host']}", _QUOTA_LEFT.format(**quota)) for quota in quotas),
         *((f"{rest.host} rests", f"until {rest.until}: {rest.why}") for rest in resting),
+        *_by_flag(context.config.given),
         *((each.name, f"made with {each.made_with}, now {each.now}") for each in found.differences),
         *((f"other host: {name}", url) for name, url in hosts.items()),
     ]
@@ -131,6 +134,13 @@ def run(context: Context) -> Summary:
             *notes_on_labels(found.labels),
         ],
     )
+
+
+def _by_flag(given: Mapping[str, tuple[Any, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield a row for each setting that an earlier flag decides against the other layers."""
+    for name, (value, instead_of) in given.items():
+        if value != instead_of:
+            yield name, f"{as_toml(value)} by an earlier flag, instead of {as_toml(instead_of)}"
 
 
 @dataclass(slots=True)

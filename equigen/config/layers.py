@@ -158,6 +158,7 @@ def load(
         _refuse_no_settings(each)
     toml = _with_own_files(_read_toml(file), file.parent) if file.is_file() else {}
     flags = {table: dict(values) for table, values in (flags or {}).items() if values}
+    flags = _with_own_files(flags, Path.cwd())
     layers = _Layers(file=file, dotenv=dotenv, toml=toml, flags=flags)
     try:
         with _reading(dotenv, "lines such as NAME=value,"):
@@ -172,7 +173,9 @@ def load(
             credentials = _credentials(dotenv)
             of_dotenv, users = layers.dotenv_settings(), settings
             if toml or of_dotenv:
-                users = Settings(_env_file=None, flags=flags, toml={})  # type: ignore[call-arg]
+                # Nothing of `fetch` needs trust, and its labels may be of the file's taxonomy.
+                known = {**flags, "fetch": settings.fetch.model_dump()}
+                users = Settings(_env_file=None, flags=known, toml={})  # type: ignore[call-arg]
     except ValidationError as err:
         raise ConfigError(layers.explain(err)) from None
     except SettingsError as err:

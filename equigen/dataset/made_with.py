@@ -6,6 +6,7 @@ too, until the user gives another one or changes it in config.toml or the enviro
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +16,14 @@ from equigen.config.layers import Config, as_toml, load
 from equigen.config.settings import Settings, has_setting
 from equigen.config.trust import refuse_strange
 from equigen.dataset.context import Context
-from equigen.errors import ConfigError
+from equigen.dataset.dataset import Dataset
+from equigen.errors import (
+    ConfigError,
+    CredentialsError,
+    LedgerError,
+    MissingInputError,
+    UsageError,
+)
 from equigen.ledger.database import has_tables
 from equigen.ledger.ledger import GIVEN_BY_FLAG, LEDGER_NAME, MADE_WITH, Ledger
 from equigen.ledger.values import read_by_name, read_given
@@ -73,61 +81,75 @@ def load_remembering(path: Path | None, flags: Flags) -> Config:
 
     Raises:
         MissingInputError, ConfigError: as `load` has it.
-        LedgerError: the ledger can't be read.
 
     """
-    config = load(path, flags=flags)
-    try:
-        refuse_strange(config.at_risk)
-    except ConfigError:
-        return config  # the command refuses it, or is one that shows what there is to trust
-    given = {f"{table}.{key}" for table, keys in flags.items() for key in keys} & _NAMES
-    before = _given_before(config.directory / LEDGER_NAME)
-    if not (given or before):
-        return config
-    try:
-        without = load(path, flags=_but(flags, given)).settings
-    except ConfigError:  # of a value that a flag replaces
-        return config
+    try:  # the other layers alone, and where the dataset lies
+        others = load(path, flags={table: flags[table] for table in flags if table not in DEFINING})
+        refuse_strange(others.at_risk)
+    except ConfigError:  # a flag may mend it; else the command refuses the folder or the settings
+        return load(path, flags=flags)
+    ledger = others.directory / LEDGER_NAME
+    asked = frozenset(f"{table}.{key}" for table, keys in flags.items() for key in keys)
+    given = asked & _NAMES
     kept = {
-        name: value
-        for name, (value, instead_of) in before.items()
-        if name not in given and instead_of == _value(without, name)
+        name: pair
+        for name, pair in _given_before(ledger).items()
+        if name not in given and pair[1] == _value(others.settings, name)
     }
-    if kept:
-        try:
-            config = load(path, flags=_with(flags, kept))
-        except ConfigError as err:
-            msg = f"{config.directory / LEDGER_NAME}, of an earlier command: {err}"
-            raise ConfigError(msg) from None
-    asked = {name: (_value(config.settings, name), _value(without, name)) for name in given}
-    known = {name: before[name] for name in kept}
-    return replace(config, given={**known, **asked}, by_flag=frozenset(given))
+    try:
+        config = load(path, flags=_with(flags, {name: value for name, (value, _) in kept.items()}))
+    except ConfigError as err:
+        if not kept:
+            raise
+        named = ", ".join(f"{name} = {as_toml(value)}" for name, (value, _) in kept.items())
+        msg = (
+            f"{err} {ledger} remembers of earlier commands: {named}. To replace one of these, give"
+            " its flag again with another value."
+        )
+        raise ConfigError(msg) from None
+    now = {name: (_value(config.settings, name), _value(others.settings, name)) for name in given}
+    return replace(config, given={**kept, **now}, by_flag=asked)
 
 
-def note_settings(context: Context, ledger: Ledger, stage: str, *, anew: bool = True) -> None:
-    """Note the settings that a stage is about to work with.
+@contextmanager
+def settings_noted(dataset: Dataset, stage: str, *, anew: bool = True) -> Iterator[None]:
+    """Note the settings that a stage works with; a stage that refuses them leaves no note.
 
-    A difference that would remake things, or makes none smaller that one might expect to be, is
-    said. Without `anew`, what the dataset was made with stays noted, as far as it is known.
+    A difference that would remake things is said first. Without `anew`, what the dataset was made
+    with stays noted, as far as it is known.
     """
+    context, ledger, names = dataset.context, dataset.ledger, list(_names_of(stage))
+    known = ledger.read(GIVEN_BY_FLAG, read_given) or {}
     made_with = ledger.read(MADE_WITH, read_by_name) or {}
-    names = list(_names_of(stage))
     now = {name: _value(context.settings, name) for name in names}
-    for name in names:
-        before = made_with.get(name, now[name])
-        is_larger = name.endswith("_limit") and (now[name] is None or now[name] > (before or 0))
-        if name in _CONSEQUENCES and now[name] != before and not is_larger:
+    for name, before in made_with.items():
+        if name in now and name in _CONSEQUENCES and _is_worth_saying(name, before, now[name]):
             difference = Difference(name, as_toml(before), as_toml(now[name]))
             context.say(f"{stage}: {difference}; {_CONSEQUENCES[name]}.")
-    known = ledger.read(GIVEN_BY_FLAG, read_given) or {}
     given = {name: pair for name, pair in known.items() if name not in names}
     given |= {name: pair for name, pair in context.config.given.items() if name in names}
-    if given != known:
-        ledger.remember(GIVEN_BY_FLAG, json.dumps(given))
     noted = {**made_with, **now} if anew else {**now, **made_with}
-    if noted != made_with:
-        ledger.remember(MADE_WITH, json.dumps(noted))
+    try:
+        _note(ledger, given, noted)
+        yield
+    except (UsageError, ConfigError, CredentialsError, MissingInputError):
+        _note(ledger, known, made_with)
+        raise
+
+
+def _note(
+    ledger: Ledger, given: Mapping[str, tuple[Any, Any]], made_with: Mapping[str, Any]
+) -> None:
+    for key, value in ((GIVEN_BY_FLAG, given), (MADE_WITH, made_with)):
+        text = json.dumps(value, sort_keys=True)
+        if ledger.value(key) != text:
+            ledger.remember(key, text)
+
+
+def _is_worth_saying(name: str, before: Any, now: Any) -> bool:  # noqa: ANN401  (any setting's)
+    """Tell whether a setting differs, and isn't just a limit that grew or is gone."""
+    is_larger = name.endswith("_limit") and (now is None or now > (before or 0))
+    return before != now and not is_larger
 
 
 def forget_settings(ledger: Ledger, stage: str) -> None:
@@ -160,10 +182,12 @@ def _names_of(stage: str) -> Iterator[str]:
 
 def _given_before(path: Path) -> Mapping[str, tuple[Any, Any]]:
     """Return the settings of earlier flags: their values, and what the other layers said then."""
-    if not has_tables(path):
-        return {}
-    with Ledger(path, read_only=True) as ledger:
-        found = ledger.read(GIVEN_BY_FLAG, read_given) or {}
+    found: Mapping[str, tuple[Any, Any]] = {}
+    # A damaged ledger is told by the stage that needs it, and mended by `repair`.
+    with suppress(LedgerError):
+        if has_tables(path):
+            with Ledger(path, read_only=True) as ledger:
+                found = ledger.read(GIVEN_BY_FLAG, read_given) or {}
     return {name: given for name, given in found.items() if name in _NAMES and has_setting(name)}
 
 
@@ -171,13 +195,6 @@ def _value(settings: Settings, name: str) -> Any:  # noqa: ANN401  (whatever the
     """Return a setting's value as JSON has it."""
     table, _, key = name.partition(".")
     return getattr(settings, table).model_dump(mode="json", include={key})[key]
-
-
-def _but(flags: Flags, names: set[str]) -> Flags:
-    return {
-        table: {key: value for key, value in keys.items() if f"{table}.{key}" not in names}
-        for table, keys in flags.items()
-    }
 
 
 def _with(flags: Flags, values: Mapping[str, Any]) -> Flags:

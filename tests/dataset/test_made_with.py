@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support import equigen, sandbox_env
+from support import equigen, sandbox_env, write_rows
 
 import equigen as api
 from equigen.commands.init import example_toml
 from equigen.dataset.made_with import load_remembering
-from equigen.errors import ConfigError
+from equigen.errors import ConfigError, UsageError
 from equigen.ledger.ledger import GIVEN_BY_FLAG, Ledger
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.server import Sandbox
@@ -86,13 +86,76 @@ def test_a_ratio_that_changes_nothing_says_why(command: Command, tmp_path: Path)
     assert "wanted 50\u00a0%" in page.read_text()
 
 
+def test_labels_are_those_of_the_taxonomy_that_holds(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether config.toml, an earlier flag or this command names it; so are labels of one's own."""
+    monkeypatch.delenv("EQUIGEN_FETCH__LABELS")
+    config = tmp_path / "config.toml"
+    own = '[[fetch.label]]\nname = "Ska"\nany_style = ["Ska"]\n'
+    config.write_text(f'[fetch]\ntaxonomy = "discogs-15"\n{own}')
+    for name in ("hip hop", "ska"):
+        assert command("labels", labels=[name])["rows_out"] == 1, name
+    config.unlink()
+    command("fetch", taxonomy="discogs-7", labels=["Jazz"], genre_limit=1)
+    assert labels_of(command("fetch", labels=["Hip Hop"])) == {"Hip Hop": 1}
+    with pytest.raises(ConfigError, match=r"'Salsa'.*remembers.*taxonomy = 'discogs-7'.*its flag"):
+        command("fetch", labels=["Salsa"])
+
+
+def test_a_taxonomy_given_by_path_holds_from_any_folder(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is remembered with its whole path; once it is gone, another flag goes on."""
+    monkeypatch.delenv("EQUIGEN_FETCH__LABELS")
+    (tmp_path / "mine.toml").write_text('label = [{name = "Jazz", any_genre = ["Jazz"]}]\n')
+    command("fetch", taxonomy="mine.toml", labels=["Jazz"], genre_limit=2)
+    (tmp_path / "config.toml").write_text("")
+    monkeypatch.chdir(tmp_path.parent)
+    assert command("status", config=tmp_path / "config.toml")["rows_out"] == 2
+    (tmp_path / "mine.toml").unlink()
+    with pytest.raises(ConfigError, match=r"mine\.toml: can't be read.*give its flag again"):
+        command("status", config=tmp_path / "config.toml")
+    monkeypatch.chdir(tmp_path)
+    command("fetch", taxonomy="discogs-24", labels=["Jazz"])
+    assert command("status")["rows_out"] == 2
+
+
+def test_a_refused_flag_is_not_remembered(command: Command) -> None:
+    """Nor is the dataset then made with it."""
+    command("fetch", genre_limit=2)
+    command("download")
+    with pytest.raises(UsageError, match="size"):
+        command("download", sizes=[64])
+    assert load_remembering(None, {}).settings.download.sizes == []
+    assert command("status")["made_with"] == []
+    command("download")
+
+
+def test_status_tells_what_an_earlier_flag_decides(command: Command, tmp_path: Path) -> None:
+    """Also where config.toml has come to say its default aloud."""
+    command("fetch", genre_limit=2)
+    (tmp_path / "config.toml").write_text("[fetch]\ngenre_limit = 15000\n")
+    told = command("status")
+    assert told["by_flag"] == {"fetch.genre_limit": [2, 15000]}
+    assert "2 by an earlier flag, instead of 15000" in str(told)
+
+
+def test_a_damaged_ledger_hinders_no_repair(command: Command, tmp_path: Path) -> None:
+    """Its settings are left out until it is mended."""
+    command("fetch", genre_limit=2)
+    (tmp_path / "data" / "equigen_ledger.sqlite").write_bytes(b"noise" * 1000)
+    assert command("repair")["stage"] == "repair"
+    assert load_remembering(None, {}).settings.fetch.genre_limit == 2
+
+
 @pytest.mark.parametrize("given", ['{"fetch.genre_limit": [-3, 15000]}', '{"a": 3}', "[]", "{"])
 def test_a_ledger_with_a_wrong_setting_is_refused(tmp_path: Path, given: str) -> None:
     """A setting from a ledger is checked as any other; the message names the ledger."""
-    (tmp_path / "data").mkdir()
+    write_rows(tmp_path / "data" / "equigen_dataset.tsv", {"artist": "A", "genre": "Jazz"})
     with Ledger(tmp_path / "data" / "equigen_ledger.sqlite") as ledger:
         ledger.remember(GIVEN_BY_FLAG, given)
-    found = equigen("status", cwd=tmp_path)
+    found = equigen("download", cwd=tmp_path)
     assert found.returncode != 0
     assert "equigen_ledger.sqlite" in found.stderr
     assert "Traceback" not in found.stderr
