@@ -17,8 +17,8 @@ Examples:
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from itertools import chain
+from functools import cache, partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
@@ -36,7 +36,7 @@ from equigen.dataset.balancing import (
 )
 from equigen.dataset.context import Context
 from equigen.dataset.counting import notes_on_nameless
-from equigen.dataset.covers import dataset_labels, each_label
+from equigen.dataset.covers import dataset_labels, each_label, labels_in
 from equigen.dataset.dataset import Dataset, Need
 from equigen.dataset.made_with import forget_settings, settings_noted
 from equigen.dataset.reserve import (
@@ -148,7 +148,7 @@ class _Rows:
     These are the rows that an earlier balance left out, at their places of the reserve.
     """
 
-    labels: list[str] = field(default_factory=list)
+    labels: list[tuple[str, ...]] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
     albums: list[str] = field(default_factory=list)
     kept_before: set[int] = field(default_factory=set)
@@ -181,7 +181,7 @@ class _Plan:
 
 
 def _read(context: Context, before: Collection[bytes], twice: Collection[int]) -> _Rows:
-    rows, genres, cells = _Rows(), list[str](), dict[str, None]()
+    rows, genres, further, cells = _Rows(), list[str](), list[str](), dict[str, None]()
     seed, bounded = context.settings.balance.seed, context.settings.balance.per_artist > 0
     credits_, decades, decade = list[tuple[str, str]](), list[str](), cache(decade_of)
     columns = (*_COLUMNS, "artist", "artist_ids") if bounded else _COLUMNS
@@ -189,12 +189,14 @@ def _read(context: Context, before: Collection[bytes], twice: Collection[int]) -
         if not places:
             cells |= dict.fromkeys(each_label(frame))
         genres += frame["genre"].to_list()
+        further += frame["labels"].to_list()
         decades += map(decade, frame["year"].to_list())
         rows.albums += frame["album_id"].to_list()
         rows.reserve += places
         if bounded:
             credits_ += frame.select("artist", "artist_ids").rows()
-    rows.labels += map(cache(dataset_labels(context, cells)), genres)
+    named = cache(partial(labels_in, named=dataset_labels(context, cells)))
+    rows.labels += map(named, genres, further)
     if "" in rows.albums:
         _name_others(context, rows, before, twice)
     if before:
@@ -261,13 +263,16 @@ def _tell_repeats_apart(context: Context, rows: _Rows, twice: Collection[int]) -
 def _balance(rows: _Rows, settings: BalanceSettings) -> _Plan:
     per_artist = settings.per_artist
     positions: defaultdict[str, list[int]] = defaultdict(list)
-    for at, label in enumerate(rows.labels):
-        positions[label].append(at)
+    for at, of_row in enumerate(rows.labels):
+        for label in of_row:
+            positions[label].append(at)
+    are_several = sum(map(len, positions.values())) > len(rows.labels)
     albums = {name: [rows.candidates[at] for at in there] for name, there in positions.items()}
 
     def order(name: str, most: int | None = None) -> list[int]:
         kept = set[int]()
-        if rows.kept_before:
+        # With several labels, the choice hangs on the rows alone: a second one is the same.
+        if rows.kept_before and not are_several:
             kept = {n for n, at in enumerate(positions[name]) if at in rows.kept_before}
         return in_order(albums[name], per_artist=per_artist, kept=kept, most=most)
 
@@ -277,15 +282,21 @@ def _balance(rows: _Rows, settings: BalanceSettings) -> _Plan:
     smallest = min(can_give, key=lambda name: (can_give[name], name), default="")
     is_min = settings.per_label == "min"
     per_label = can_give.get(smallest, 0) if is_min else int(settings.per_label)
-    orders = orders or {name: order(name, per_label) for name in albums}
+    if are_several:
+        scarce = sorted(albums, key=lambda name: (can_give[name], name))
+        chosen = _chosen_by_several(scarce, positions, albums, per_label, per_artist)
+    else:
+        orders = orders or {name: order(name, per_label) for name in albums}
+        chosen = {name: there[:per_label] for name, there in orders.items()}
     surplus: list[Surplus | None] = [None] * len(rows.labels)
     labels = {}
     for name in sorted(positions):
-        found = balanced(albums[name], orders[name], per_label=per_label, per_artist=per_artist)
+        kept = chosen[name]
+        found = balanced(albums[name], kept, per_label=len(kept), per_artist=per_artist)
         decades = Counter(dict.fromkeys((album.decade for album in albums[name]), 0))
         for at, why in zip(positions[name], found, strict=True):
             surplus[at] = why
-        decades.update(albums[name][at].decade for at in orders[name][:per_label])
+        decades.update(albums[name][at].decade for at in kept)
         by_decade = {decade: decades[decade] for decade in sorted(decades, key=by_age)}
         labels[name] = _Label(len(albums[name]), can_give[name], decades.total(), by_decade)
     reasons = {
@@ -299,6 +310,29 @@ def _balance(rows: _Rows, settings: BalanceSettings) -> _Plan:
     taken_back = [at for at, why in of_reserve if why is None]
     name = smallest if is_min else ""
     return _Plan(per_label, name, surplus, labels, reasons, left_out, taken_back)
+
+
+def _chosen_by_several(
+    names: Sequence[str],
+    positions: Mapping[str, Sequence[int]],
+    albums: Mapping[str, Sequence[Candidate]],
+    per_label: int,
+    per_artist: int,
+) -> dict[str, list[int]]:
+    """Let labels choose in this order; what earlier ones chose counts for each of its labels.
+
+    Return the positions in each label of all its albums that some label chose.
+    """
+    chosen = set[int]()
+    for name in names:
+        there = positions[name]
+        had = {n for n, at in enumerate(there) if at in chosen}
+        if len(had) < per_label:
+            most = None if per_artist else per_label  # a bound may pass over some of them
+            order = in_order(albums[name], per_artist=per_artist, kept=had, most=most)
+            others = (n for n in order if n not in had)
+            chosen.update(there[n] for n in islice(others, per_label - len(had)))
+    return {name: [n for n, at in enumerate(positions[name]) if at in chosen] for name in names}
 
 
 def _write_to(output: Path, context: Context, plan: _Plan) -> None:
@@ -392,6 +426,10 @@ def _notes(context: Context, plan: _Plan, output: Path | None, *, dry_run: bool)
             f"{len(short):,} of {len(plan.labels):,} labels can give less than"
             f" {plan.per_label:,}: {named}{more}"
         )
+    if above := [
+        f"{n} {each.kept:,}" for n, each in plan.labels.items() if each.kept > plan.per_label
+    ]:
+        yield f"more than {plan.per_label:,}: {', '.join(above)}, by albums of other labels"
     if plan.taken_back:
         yield f"{len(plan.taken_back):,} of the rows come back from {context.reserve.name}"
     if dry_run:

@@ -112,7 +112,7 @@ def run(
             *counted.notes,
             *several,
             *([f"the chart is in {chart}"] if chart else []),
-            *notes_on_labels(labels),
+            *notes_on_labels(context, labels),
         ],
     )
 

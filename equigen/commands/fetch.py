@@ -368,7 +368,7 @@ class _Work:
             notes.append(self.ended_early)
         if self.dropped[Skip.PLACEHOLDER] and not taken and self.read:
             notes.append(self.source.advice.no_pictures)
-        notes += notes_on_labels(sizes)
+        notes += notes_on_labels(self.context, sizes)
         return Summary(
             stage="fetch",
             unit="results",

@@ -105,7 +105,7 @@ def ended(last: Summary, context: Context) -> Summary:
     return replace(
         last,
         facts={**last.facts, "evenness": evenness(labels)},
-        notes=[*last.notes, *notes_on_labels(labels)],
+        notes=[*last.notes, *notes_on_labels(context, labels)],
     )
 
 

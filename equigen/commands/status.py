@@ -131,7 +131,7 @@ def run(context: Context) -> Summary:
             *licences,
             *notes_on_shared(found.shared),
             f"next: {next_step}",
-            *notes_on_labels(found.labels),
+            *notes_on_labels(context, found.labels),
         ],
     )
 

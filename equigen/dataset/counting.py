@@ -22,9 +22,9 @@ from equigen.dataset.overlap import Overlap, overlap_of, rules_mark
 from equigen.dataset.table import map_table, stamp_of
 from equigen.errors import EquigenError
 from equigen.ledger.database import CHANGED, has_tables
-from equigen.ledger.ledger import SPLIT_LINK, TSV_FACTS, Ledger
+from equigen.ledger.ledger import MADE_WITH, SPLIT_LINK, TSV_FACTS, Ledger
 from equigen.ledger.models import GONE, OK, WAITING
-from equigen.ledger.values import CoverGroup, TsvFacts, read_tsv_facts
+from equigen.ledger.values import CoverGroup, TsvFacts, read_by_name, read_tsv_facts
 from equigen.schema import (
     ASIDE,
     SETS,
@@ -111,14 +111,34 @@ def evenness(labels: Mapping[str, int]) -> Mapping[str, float]:
     return {"labels": len(labels), "least": least, "most": most, "ratio": round(most / least, 2)}
 
 
-def notes_on_labels(labels: Mapping[str, int]) -> Iterator[str]:
+def notes_on_labels(context: Context, labels: Mapping[str, int]) -> Iterator[str]:
     """Yield what is to be known of the sizes of labels; the last line is on their evenness."""
     yield from notes_on_nameless(labels)
     if found := evenness(labels):
         least, most = found["least"], found["most"]
-        advice = ": `equigen balance --per-label min`" if most > _EVEN_RATIO * least else ""
+        advice = ""
+        if most > _EVEN_RATIO * least:
+            advice = ": `equigen balance --per-label min`"
+            if _is_as_even_as_can_be(context, least):
+                advice = ", as even as albums of several labels allow"
         apart = f"{least:,} to {most:,} albums, {most / least:.1f} to 1{advice}"
         yield f"classes: {apart}" if most > least else f"classes: {most:,} albums each"
+
+
+def _is_as_even_as_can_be(context: Context, least: float) -> bool:
+    """Tell whether albums of several labels were balanced, to no more than the smallest has."""
+    with suppress(EquigenError):
+        if not has_tables(context.ledger):
+            return False
+        with Ledger(context.ledger, read_only=True) as ledger:
+            per_label = (ledger.read(MADE_WITH, read_by_name) or {}).get("balance.per_label")
+        if per_label == "min" or (isinstance(per_label, int) and 0 < per_label <= least):
+            return any(map_table(context.tsv, [_LABELS], _has_several))
+    return False
+
+
+def _has_several(chunk: "Chunk") -> bool:
+    return bool(chunk.frame[_LABELS].str.contains("|", literal=True).any())
 
 
 def notes_on_nameless(labels: Mapping[str, int]) -> Iterator[str]:

@@ -4,6 +4,8 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from random import Random
+from typing import cast
 
 import pytest
 from fetches import run_fetch
@@ -13,7 +15,7 @@ from support import equigen, from_json, make_context, read_rows, write_rows
 from wholes import LEDGER, make_whole, small_catalogue
 
 from equigen import run as equigen_run
-from equigen.commands import balance, download, split
+from equigen.commands import balance, download, split, status
 from equigen.errors import ConfigError, InputError, MissingInputError, UsageError
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.server import Sandbox
@@ -442,6 +444,84 @@ def test_rows_that_come_back_bring_their_covers_and_sets(tmp_path: Path) -> None
         assert whole.sandbox.log == []
     assert sets_of(tmp_path) == dealt
     assert len(list((tmp_path / IMAGES).rglob("*.jpg"))) == covers
+
+
+def of_several(folder: Path, **counts: int) -> Path:
+    """Write so many albums of each of some labels, joined by `_`, in turn over three decades."""
+    rows = [
+        {
+            **row,
+            "artist": f"Artist {n % 5}",
+            "genre": labels.split("_")[0],
+            "labels": labels.replace("_", "|"),
+        }
+        for labels, count in counts.items()
+        for n, row in enumerate(albums(labels, [1971 + 10 * (n % 3) for n in range(count)]))
+    ]
+    return write_rows(folder / TSV, *rows, columns=(*COLUMNS, "labels"))
+
+
+def counted(tsv: Path) -> Counter[str]:
+    """Count an album for each of its labels."""
+    return Counter(label for row in read_rows(tsv) for label in row["labels"].split("|"))
+
+
+def test_an_album_of_several_labels_counts_for_each(tmp_path: Path) -> None:
+    """The scarcest label chooses first, and what it chose counts for the others."""
+    tsv = of_several(tmp_path, Electronic_World=6, Jazz_World=2, Jazz=20, Electronic=30)
+    context = make_context(tmp_path, balance={"per_label": "min"})
+    summary = balance.run(context)
+    assert counted(tsv) == {"World": 8, "Jazz": 8, "Electronic": 8}
+    assert (summary.rows_in, summary.rows_out) == (58, 16)
+    assert summary.notes[0] == "8 of each label: World can give no more"
+    assert summary.table is not None
+    assert [row[:3] for row in summary.table.rows] == [
+        ("Electronic", 36, 8), ("Jazz", 22, 8), ("World", 8, 8), ("total", 58, 16),
+    ]  # fmt: skip
+    before = tsv.stat().st_ino
+    assert balance.run(context).rows_out == 16
+    assert tsv.stat().st_ino == before, "run twice, nothing changes"
+    balance.run(context, undo=True)
+    assert counted(tsv) == {"World": 8, "Jazz": 22, "Electronic": 36}
+
+
+def test_a_label_keeps_more_where_others_need_its_albums(tmp_path: Path) -> None:
+    """It is said by how many; and nobody is told to balance what can't be more even."""
+    tsv = of_several(tmp_path, Electronic_World=5, Electronic_Latin=5, Electronic=20, Jazz=9)
+    context = make_context(tmp_path, balance={"per_label": "min"})
+    assert status.run(context).notes[-1].endswith("`equigen balance --per-label min`")
+    summary = balance.run(context)
+    assert counted(tsv) == {"World": 5, "Latin": 5, "Electronic": 10, "Jazz": 5}
+    assert "more than 5: Electronic 10, by albums of other labels" in summary.notes
+    assert status.run(context).notes[-1] == (
+        "classes: 5 to 10 albums, 2.0 to 1, as even as albums of several labels allow"
+    )
+    balance.run(make_context(tmp_path, balance={"per_label": 8}))
+    assert counted(tsv) == {"World": 5, "Latin": 5, "Electronic": 10, "Jazz": 8}
+    assert "`equigen balance --per-label min`" in status.run(context).notes[-1]
+
+
+@pytest.mark.parametrize("per_artist", [0, 2])
+def test_no_label_of_several_gives_less_than_it_can(tmp_path: Path, per_artist: int) -> None:
+    """Whatever the mixture, each has its number or all of its albums, in any order of rows."""
+    names = ("Blues", "Folk", "Jazz", "Latin", "Pop", "Rock")
+    for seed in range(8):
+        random = Random(seed)
+        mixtures = ["_".join(random.sample(names, random.choice((1, 1, 2, 3)))) for _ in range(12)]
+        counts = {mixture: random.randint(1, 9) for mixture in mixtures}
+        tsv = of_several(folder := tmp_path / str(seed), **counts)
+        had, rows = counted(tsv), read_rows(tsv)
+        settings = {"per_label": 7, "per_artist": per_artist}
+        summary = balance.run(make_context(folder, balance=settings))
+        kept, told = counted(tsv), cast("Mapping[str, Mapping[str, int]]", summary.facts["labels"])
+        assert all(kept[name] >= min(7, told[name]["can_give"]) for name in had)
+        assert {name: each["kept"] for name, each in told.items()} == kept
+        assert per_artist or {name: each["can_give"] for name, each in told.items()} == had
+        ids_kept = ids(tsv)
+        random.shuffle(rows)
+        write_rows(tmp_path / "other" / str(seed) / TSV, *rows, columns=(*COLUMNS, "labels"))
+        balance.run(make_context(tmp_path / "other" / str(seed), balance=settings))
+        assert ids(tmp_path / "other" / str(seed) / TSV) == ids_kept
 
 
 def test_undo_works_in_place(tmp_path: Path) -> None:
