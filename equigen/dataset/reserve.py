@@ -119,9 +119,10 @@ def left_out_by(context: Context, stage: str) -> list[int]:
 
 
 def places_in_both(context: Context) -> Sequence[int]:
-    """Return the places of the reserve's rows that stand in the TSV as well, cell by cell.
+    """Return the places of the reserve's rows whose album stands in the TSV as well, by its genre.
 
-    They were left there by a killed process, or by a TSV that was put back from a copy.
+    They were left there by a killed process, or by a TSV that was put back from a copy, which may
+    have other cells.
 
     Raises:
         InputError: the TSV or the reserve is broken.
@@ -129,13 +130,16 @@ def places_in_both(context: Context) -> Sequence[int]:
     """
     import polars as pl  # noqa: PLC0415  (it starts a thread)
 
+    from equigen.identity.columns import albums_by  # noqa: PLC0415
+
     if not (context.reserve.exists() and context.tsv.exists()):
         return ()
-    columns = sorted({*_columns_of_tsv(context), *_columns_of_reserve(context)} - {REASON})
+    columns = ("artist", "album", "genre", "image_url", "album_id")
 
     def digests(chunk: "Chunk") -> "pl.DataFrame":
+        rows = albums_by(chunk.frame).with_columns(chunk.frame["genre"])
         # Of 128 bits, since two of a million rows may share a digest of 64.
-        return pl.DataFrame([chunk.exact.hash_rows(seed).alias(str(seed)) for seed in (1, 2)])
+        return pl.DataFrame([rows.hash_rows(seed).alias(str(seed)) for seed in (1, 2)])
 
     left_out = list(map_reserve(context, columns, digests))
     rows = list(map_table(context.tsv, columns, digests))

@@ -11,7 +11,14 @@ from typing import Final
 import polars as pl
 
 from equigen.identity.albums import title_key
-from equigen.identity.artists import ARTICLES, JOIN_WORDS, NOBODY, clean_artist, credit_key
+from equigen.identity.artists import (
+    ARTICLES,
+    JOIN_WORDS,
+    NOBODY,
+    bare_artist,
+    clean_artist,
+    credit_key,
+)
 from equigen.identity.pictures import clean_url, has_no_cover, host_of, is_placeholder, picture_key
 
 # Letters that no cleaning changes: each is its own NFC and composes with nothing before it, is no
@@ -70,6 +77,16 @@ class Duplicate(StrEnum):
 def clean_artists(names: pl.Series) -> pl.Series:
     """Return `clean_artist` of each name."""
     return _with_exact(names, names, ~names.str.contains(_PLAIN_NAME), clean_artist)
+
+
+def albums_by(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return columns that are the same where `album_key` is, of some rows of the TSV."""
+    names, ids = rows["artist"], rows["album_id"]
+    bare = _with_exact(names, names, ~names.str.contains(_PLAIN_NAME), bare_artist)
+    artists, pictures = bare.str.replace_all("*", "", literal=True), picture_keys(rows["image_url"])
+    told = {"artist": artists, "album": rows["album"], "picture": pictures}
+    has_none = pl.when(pl.col("album_id") == "")
+    return pl.DataFrame({"album_id": ids, **told}).select("album_id", has_none.then(pl.col(*told)))
 
 
 def title_keys(titles: pl.Series) -> pl.Series:

@@ -15,7 +15,7 @@ from support import equigen, from_json, make_context, read_rows, write_rows
 from wholes import LEDGER, make_whole, small_catalogue
 
 from equigen import run as equigen_run
-from equigen.commands import balance, download, split, status
+from equigen.commands import balance, clean, download, split, status
 from equigen.errors import ConfigError, InputError, MissingInputError, UsageError
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.server import Sandbox
@@ -391,6 +391,31 @@ def test_another_file_and_a_dry_run_count_the_reserve(tmp_path: Path) -> None:
     assert [(tmp_path / name).read_bytes() for name in (TSV, RESERVE)] == before
     run_balance(tmp_path / "once", rows, "30")
     assert ids(tmp_path / "more.tsv") == ids(tmp_path / "once" / TSV)
+
+
+@pytest.mark.parametrize("has_ids", [True, False])
+def test_albums_of_an_older_copy_count_once(tmp_path: Path, has_ids: bool) -> None:  # noqa: FBT001
+    """Though `clean` had changed their rows since; those of another genre are others."""
+    rows = albums("Jazz", [1950] * 6, artist="Nina (2)*")
+    if not has_ids:
+        rows = [
+            {**row, "album_id": "", "image_url": f"https://h/{at}"} for at, row in enumerate(rows)
+        ]
+    other = {**rows[0], "genre": "Rock", "artist": "Nina"}
+    tsv = write_rows(tmp_path / TSV, *rows, other, columns=COLUMNS)
+    copy = tsv.read_bytes()
+    clean.run(make_context(tmp_path))
+    balanced(tmp_path, 2)
+    assert len(read_rows(tmp_path / RESERVE)) == 4
+    tsv.write_bytes(copy)
+    assert balanced(tmp_path, 0, undo=True).rows_out == 7
+    assert tsv.read_bytes() == copy
+    assert read_rows(tmp_path / RESERVE) == []
+    balanced(tmp_path, 2)
+    write_rows(tsv, *rows[:6], columns=COLUMNS)
+    assert balanced(tmp_path, 0, undo=True).rows_out == 6
+    write_rows(tmp_path / RESERVE, {**other, "reason": "balance: x"}, columns=(*COLUMNS, "reason"))
+    assert balanced(tmp_path, 0, undo=True).rows_out == 7
 
 
 def test_a_tsv_that_was_put_back_from_a_copy_counts_its_rows_once(tmp_path: Path) -> None:

@@ -11,12 +11,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support import examples
 
-from equigen.identity.albums import title_key
+from equigen.identity.albums import album_key, title_key
 from equigen.identity.artists import ARTICLES, NOBODY, clean_artist, credit_key, fold
 from equigen.identity.columns import (
     ARTIST_LETTERS,
     PLAIN_LETTERS,
     TITLE_LETTERS,
+    albums_by,
     clean_artists,
     clean_urls,
     credit_keys,
@@ -101,6 +102,29 @@ def test_cleaned_columns_are_cleaned_cells(names: list[str]) -> None:
     column = pl.Series(names, dtype=pl.String)
     assert clean_artists(column).to_list() == list(map(clean_artist, names))
     assert column.to_list() == names
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["", "", "x:1", "x:2"]), NAMES, st.sampled_from(["A", "B"]), URLS
+        ),
+        max_size=8,
+    )
+)
+@example([("", "Nina (2)*", "A", ""), ("", "Nina", "A", ""), ("x:1", "Nina", "A", "")])
+@examples(200)
+def test_rows_have_the_same_columns_where_the_album_is_the_same(
+    rows: list[tuple[str, str, str, str]],
+) -> None:
+    """By `album_key`: the id, else artist, title and picture."""
+    schema = dict.fromkeys(("album_id", "artist", "album", "image_url"), pl.String)
+    found = albums_by(pl.DataFrame(rows, schema, orient="row")).rows()
+    keys = [
+        album_key(album_id=each, artist=artist, title=title, picture=picture_key(url))
+        for each, artist, title, url in rows
+    ]
+    assert [found.index(row) for row in found] == [keys.index(key) for key in keys]
 
 
 def test_plain_letters_change_by_nothing() -> None:
