@@ -31,6 +31,7 @@ from equigen.dataset.context import Bar, Context
 from equigen.dataset.counting import (
     count_genres_and_styles,
     evenness,
+    notes_on_empty,
     notes_on_labels,
     overlap_now,
 )
@@ -368,6 +369,7 @@ class _Work:
             notes.append(self.ended_early)
         if self.dropped[Skip.PLACEHOLDER] and not taken and self.read:
             notes.append(self.source.advice.no_pictures)
+        notes += [] if self.failed else notes_on_empty(self.context, sizes)
         notes += notes_on_labels(self.context, sizes)
         return Summary(
             stage="fetch",

@@ -20,7 +20,7 @@ from equigen.config.layers import as_toml
 from equigen.config.settings import defaults
 from equigen.config.trust import other_hosts
 from equigen.dataset.context import Context
-from equigen.dataset.counting import evenness, facts_now, notes_on_labels
+from equigen.dataset.counting import evenness, facts_now, notes_on_empty, notes_on_labels
 from equigen.dataset.dataset import Dataset
 from equigen.dataset.history import begun_run
 from equigen.dataset.made_with import Difference, differences
@@ -131,6 +131,7 @@ def run(context: Context) -> Summary:
             *licences,
             *notes_on_shared(found.shared),
             f"next: {next_step}",
+            *(notes_on_empty(context, found.labels) if found.last_fetch else ()),
             *notes_on_labels(context, found.labels),
         ],
     )

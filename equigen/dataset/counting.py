@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from equigen.dataset.context import Context
-from equigen.dataset.covers import COLUMNS, NAMELESS, dataset_labels, labels_in, wanted_by
+from equigen.dataset.covers import (
+    COLUMNS,
+    NAMELESS,
+    dataset_labels,
+    folder_name,
+    labels_in,
+    wanted_by,
+)
 from equigen.dataset.layouts import cover_files
 from equigen.dataset.overlap import Overlap, overlap_of, rules_mark
 from equigen.dataset.table import map_table, stamp_of
@@ -49,6 +56,7 @@ _BATCH: Final = 5_000
 # Up to this share of all, to look pictures up takes less time than to read all.
 _FEW: Final = 1 / 4
 _FEWEST_LABELS: Final = 2
+_EXAMPLES: Final = 5
 # Up to here, labels are about as even as what hosts have of their covers.
 _EVEN_RATIO: Final = 1.5
 
@@ -139,6 +147,17 @@ def _is_as_even_as_can_be(context: Context, least: float) -> bool:
 
 def _has_several(chunk: "Chunk") -> bool:
     return bool(chunk.frame[_LABELS].str.contains("|", literal=True).any())
+
+
+def notes_on_empty(context: Context, labels: Mapping[str, int]) -> Iterator[str]:
+    """Yield a line where some of the labels that are fetched have albums, and others have none."""
+    queries = context.settings.fetch.chosen_queries()
+    chosen = dict.fromkeys(folder_name(query.label) for query in queries if query.limit)
+    empty = [name for name in chosen if not labels.get(name)]
+    if 0 < len(empty) < len(chosen):
+        named = ", ".join(empty[:_EXAMPLES])
+        more = f" and {len(empty) - _EXAMPLES:,} more" if len(empty) > _EXAMPLES else ""
+        yield f"{len(empty):,} of {len(chosen):,} labels are without an album: {named}{more}"
 
 
 def notes_on_nameless(labels: Mapping[str, int]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from fetches import run_fetch
+from fetches import album, run_fetch
 from support import make_context, read_rows, write_rows
 
 from equigen.commands import balance, counts, fetch, run, status
@@ -95,6 +95,26 @@ def test_fetch_ends_with_the_line(tmp_path: Path) -> None:
         told = run_fetch(tmp_path, sandbox, limit=3, labels=["Blues"])
     assert told.notes[-1] == "classes: 3 to 9 albums, 3.0 to 1: `equigen balance --per-label min`"
     assert told.facts["evenness"] == {"labels": 2, "least": 3, "most": 9, "ratio": 3.0}
+
+
+def test_labels_without_an_album_are_told(tmp_path: Path) -> None:
+    """By fetch and status, once a fetch of them ended; not of labels that get no albums."""
+    told = "2 of 3 labels are without an album: Pop, Folk"
+    jazz = [album(number, genres=("Jazz",), styles=("Jazz",)) for number in range(5)]
+    with Sandbox(jazz) as sandbox:
+        chosen = {"labels": ["Jazz", "Pop", "Folk", "Salsa"], "world_limit": 0, "genre_limit": 3}
+        context = make_context(tmp_path, base_url=sandbox.base_url, fetch=chosen)
+        assert told not in status.run(context).notes
+        assert fetch.run(context).notes[-1] == told
+        assert status.run(context).notes[-1] == told
+        only = make_context(
+            tmp_path, base_url=sandbox.base_url, fetch={**chosen, "labels": ["Pop"]}
+        )
+        for each in (fetch.run(only), status.run(only)):
+            assert not any("without an album" in note for note in each.notes)
+        sandbox.entries = []
+        other = make_context(tmp_path / "other", base_url=sandbox.base_url, fetch=chosen)
+        assert not any("without an album" in note for note in fetch.run(other).notes)
 
 
 def test_a_run_balances_where_the_settings_say_so(tmp_path: Path) -> None:
