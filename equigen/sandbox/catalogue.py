@@ -1,4 +1,4 @@
-"""The made-up catalogue: entries for all 24 labels, and rows that make real data hard."""
+"""The made-up catalogue: entries for all 24 queries, and rows that make real data hard."""
 
 import re
 import tomllib
