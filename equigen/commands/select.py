@@ -5,8 +5,10 @@ known of covers, and sets. An album for which it is NULL, as it lacks a value th
 for, doesn't fulfil it.
 
 With --in-place, the albums that are left out go to the reserve, a file beside the TSV, with the
-condition as their reason; with --output, the kept rows are written there and the dataset stays as
-it is. Without both, it is said what would be kept. With --undo, all that it left out comes back.
+condition as their reason. What balance left out is judged as well, so that it takes none back that
+doesn't fulfil the condition; what `fetch` brings later isn't: run it again. With --output, the kept
+rows are written there and the dataset stays as it is. Without both, it is said what would be kept.
+With --undo, all that it left out comes back.
 
 Examples:
   equigen select --columns
@@ -22,7 +24,7 @@ import typer
 
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset, Need
-from equigen.dataset.reserve import leave_out, left_out_by, mend, take_back
+from equigen.dataset.reserve import give_reason, leave_out, left_out_by, mend, take_back
 from equigen.dataset.selecting import Choice, Condition, columns_of
 from equigen.dataset.table import map_table, write_without
 from equigen.errors import UsageError
@@ -91,9 +93,11 @@ def run(  # noqa: PLR0913  (each is a flag)
         if writes and context.reserve.exists():
             mend(context, dataset.ledger)
         with dataset.reading_ledger() as ledger:
-            choice = condition.choose(context, ledger)
+            choice = condition.choose(context, ledger, judges_reserve=in_place)
         gone = sorted((*choice.unfulfilled, *choice.unknown))
         if writes:
+            # The reserve first: after a kill between the two, the rows are in the TSV still.
+            give_reason(context, choice.of_reserve, _reason(where))
             leave_out(context, dataset.ledger, dict.fromkeys(gone, _reason(where)))
         elif output and not dry_run:
             write_without(context.tsv, gone, output=output)
@@ -108,16 +112,25 @@ def _reason(where: str) -> str:
 
 
 def _summary(choice: Choice, where: str, written: Path | None, dry_run: str) -> Summary:
-    unfulfilled, unknown = len(choice.unfulfilled), len(choice.unknown)
     why = dry_run or "add --in-place or --output FILE"
+    unfulfilled, unknown = len(choice.unfulfilled), len(choice.unknown)
+    of_balance = len(choice.of_reserve)
+    notes = [f"the kept rows are in {written}" if written else f"nothing was written: {why}"]
+    if of_balance:
+        notes.append(f"{of_balance:,} rows that balance left out don't fulfil the condition either")
     return Summary(
         stage="select",
         unit="rows",
         rows_in=choice.rows,
         rows_out=choice.rows - unfulfilled - unknown,
         dropped={_UNFULFILLED: unfulfilled, _UNKNOWN: unknown},
-        facts={"where": where, "output": str(written or ""), "dry_run": written is None},
-        notes=[f"the kept rows are in {written}" if written else f"nothing was written: {why}"],
+        facts={
+            "where": where,
+            "output": str(written or ""),
+            "dry_run": written is None,
+            "of_balance": of_balance,
+        },
+        notes=notes,
     )
 
 

@@ -258,11 +258,13 @@ def rows_with_covers(
     *,
     sets: bool = True,
     in_order: bool = False,
+    path: Path | None = None,
 ) -> "pl.DataFrame":
     """Return columns of all rows, and `host` ("" without a picture), `picture` and `set_name`.
 
     `columns` are some of `covers.COLUMNS`. The last two are as `WantedCover` and `set_of` have
-    them, and "" without a ledger, the last one also without `sets`. `in_order` is the file's.
+    them, and "" without a ledger, the last one also without `sets`. `in_order` is the file's. The
+    rows are those of the TSV, or of another one at `path`.
     """
     import polars as pl  # noqa: PLC0415  (it starts a thread)
 
@@ -289,7 +291,7 @@ def rows_with_covers(
         return rows
 
     names = [*columns, "host", *(f"{name}_key" for name in keys)]
-    rows = _joined(names, map_table(context.tsv, COLUMNS, look))
+    rows = _joined(names, map_table(path or context.tsv, COLUMNS, look))
     for at, found, suffix in (("album_key", dealt, ""), ("path_key", paths, "_of_path")):
         rows = rows.join(
             found,

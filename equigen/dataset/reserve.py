@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from equigen.dataset.context import Context
 from equigen.dataset.table import (
+    Edit,
     appended,
     map_table,
     require_whole_tsv,
@@ -100,6 +101,26 @@ def take_back(context: Context, ledger: Ledger, places: Collection[int]) -> None
         rewrite_columns(context.tsv, columns)
     chunks = map_reserve(context, columns, lambda chunk: chunk)
     _move(ledger, chunks, context.reserve, context.tsv, None, sorted(places))
+
+
+def give_reason(context: Context, places: Sequence[int], reason: str) -> None:
+    """Give rows of the reserve, by their rising places from 0, another reason.
+
+    Raises:
+        InputError: the reserve is broken.
+        StorageError: the disk refuses; the old reserve is still there.
+
+    """
+
+    def edits() -> Iterator[Edit]:
+        first, text = 0, safe_text(reason)
+        for chunk in map_reserve(context, [REASON], lambda chunk: chunk):
+            start, end = (bisect_left(places, at) for at in (first, first + len(chunk)))
+            yield from (chunk.replacing(at - first, REASON, text) for at in places[start:end])
+            first += len(chunk)
+
+    if places:
+        splice(context.reserve, edits(), since=stamp_of(context.reserve))
 
 
 def left_out_by(context: Context, stage: str) -> list[int]:

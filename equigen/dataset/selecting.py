@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from equigen.dataset.context import Context
 from equigen.dataset.counting import rows_with_covers
 from equigen.dataset.covers import dataset_labels
+from equigen.dataset.reserve import left_out_by
 from equigen.dataset.table import read_table
 from equigen.dataset.tsv import reading_tsv
 from equigen.errors import UsageError
@@ -26,7 +28,11 @@ from equigen.schema import RATING_COLUMNS, split_list, year_of
 
 if TYPE_CHECKING:
     import duckdb
+    import numpy as np
     import polars as pl
+    from numpy.typing import NDArray
+
+    _Flags = NDArray[np.bool_]
 
 _TEXT, _LIST, _INTEGER, _REAL = "VARCHAR", "VARCHAR[]", "BIGINT", "DOUBLE"
 # https://duckdb.org/docs/stable/configuration/overview
@@ -97,11 +103,13 @@ class Choice(NamedTuple):
     """The places (from 0) of the rows that a condition leaves out of so many `rows`.
 
     The condition is false for the `unfulfilled`, and NULL for the `unknown`, which lack a value.
+    `of_reserve` are places there, of rows that balance left out and that don't fulfil it either.
     """
 
     rows: int
     unfulfilled: Sequence[int]
     unknown: Sequence[int]
+    of_reserve: Sequence[int] = ()
 
 
 def columns_of(context: Context) -> list[Column]:
@@ -145,18 +153,37 @@ class Condition:
         self.columns = [each for each in columns if has_all or each.name.casefold() in words]
         self._words = words
 
-    def choose(self, context: Context, ledger: Ledger | None) -> Choice:
+    def choose(
+        self, context: Context, ledger: Ledger | None, *, judges_reserve: bool = False
+    ) -> Choice:
         """Tell the rows of the TSV that the condition leaves out.
+
+        With `judges_reserve` also those of the rows that balance left out, judged among all rows.
 
         Raises:
             MissingInputError, InputError: there is no TSV, or it is broken.
             UsageError: the condition fails for a row, or needs a column that the TSV lacks.
 
         """
-        import numpy as np  # noqa: PLC0415
+        import polars as pl  # noqa: PLC0415
 
         self._require_ratings(context)
         table = _table(context, ledger, self.columns)
+        is_false, is_unknown = self._judged(table)
+        choice = Choice(len(table), _places(is_false), _places(is_unknown))
+        left_out = left_out_by(context, "balance") if judges_reserve else ()
+        if not left_out:
+            return choice
+        more = _table(context, ledger, self.columns, context.reserve)[left_out]
+        more = more.with_columns(place=pl.int_range(1, len(more) + 1) + len(table))
+        is_false, is_unknown = self._judged(pl.concat([table, more]))
+        gone = _places((is_false | is_unknown)[len(table) :])
+        return choice._replace(of_reserve=[left_out[at] for at in gone])
+
+    def _judged(self, table: "pl.DataFrame") -> "tuple[_Flags, _Flags]":
+        """Tell for which rows of a table the condition is false, and for which NULL."""
+        import numpy as np  # noqa: PLC0415
+
         with _database(table) as db, _translating():
             found: Mapping[str, Any] = db.execute(self._sql).fetchnumpy()
         at, fits = found["place"] - 1, found["fits"]
@@ -166,9 +193,9 @@ class Condition:
                 " list_contains(genres, 'Jazz') in place of unnest."
             )
             raise _refusal(msg)
+        fits = fits[np.argsort(at)]
         is_unknown = np.ma.getmaskarray(fits)
-        is_false = ~is_unknown & ~np.ma.getdata(fits)
-        return Choice(len(table), np.sort(at[is_false]).tolist(), np.sort(at[is_unknown]).tolist())
+        return ~is_unknown & ~np.ma.getdata(fits), is_unknown
 
     def _require_ratings(self, context: Context) -> None:
         with reading_tsv(context.tsv) as tsv:
@@ -305,8 +332,14 @@ def _frame(cells: "Mapping[str, pl.Series]", columns: Sequence[Column]) -> "pl.D
     return pl.DataFrame(cells, schema)
 
 
-def _table(context: Context, ledger: Ledger | None, columns: Sequence[Column]) -> "pl.DataFrame":
-    """Return columns of all rows, in the file's order.
+def _places(flags: "_Flags") -> list[int]:
+    return flags.nonzero()[0].tolist()
+
+
+def _table(
+    context: Context, ledger: Ledger | None, columns: Sequence[Column], path: Path | None = None
+) -> "pl.DataFrame":
+    """Return columns of all rows of the TSV, or of another one at `path`, in the file's order.
 
     Raises:
         MissingInputError, InputError: there is no TSV, or it is broken.
@@ -315,7 +348,7 @@ def _table(context: Context, ledger: Ledger | None, columns: Sequence[Column]) -
     import polars as pl  # noqa: PLC0415
 
     names = {each.name for each in columns}
-    cells = read_table(context.tsv, sorted(names - {*_NOT_OF_TSV} | {"genre"}))
+    cells = read_table(path or context.tsv, sorted(names - {*_NOT_OF_TSV} | {"genre"}))
     found = {
         each.name: _typed(cells[each.name], each) for each in columns if each.name in cells.columns
     }
@@ -328,7 +361,7 @@ def _table(context: Context, ledger: Ledger | None, columns: Sequence[Column]) -
     of_covers = [each.name for each in _OF_COVER if each.name in names]
     if of_covers or _SET.name in names:
         rows = rows_with_covers(
-            context, ledger, ("album_id",), sets=_SET.name in names, in_order=True
+            context, ledger, ("album_id",), sets=_SET.name in names, in_order=True, path=path
         )
         found["set"] = rows["set_name"]
         found |= _covers(ledger, rows.select("picture"), of_covers).to_dict()

@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -23,7 +24,7 @@ from support import (
     write_rows,
 )
 
-from equigen.commands import select
+from equigen.commands import balance, select
 from equigen.dataset.dataset import Dataset
 from equigen.dataset.reserve import places_in_both
 from equigen.dataset.selecting import columns_of
@@ -188,6 +189,65 @@ def test_what_was_left_out_comes_back(tmp_path: Path) -> None:
     for flags in ({"where": "true"}, {"in_place": True}, {"output": tmp_path / "x.tsv"}):
         with pytest.raises(UsageError, match="--undo"):
             select.run(context, undo=True, **flags)
+
+
+def test_rows_that_balance_left_out_are_judged_as_well(tmp_path: Path) -> None:
+    """So that balance takes none back that doesn't fulfil the condition; --undo does."""
+    albums = [
+        {"artist": f"A {n}", "album": "One", "genre": "Jazz", "year": str(1950 + n),
+         "country": "US" if n % 2 else "", "album_id": f"x:{n}", "rating_count": str(n)}
+        for n in range(40)
+    ]  # fmt: skip
+    write_rows(tmp_path / TSV, *albums, columns=COLUMNS)
+    context = make_context(tmp_path, balance={"per_label": 10})
+    balance.run(context)
+    before = (tmp_path / RESERVE).read_bytes()
+    count = sum(row["country"] != "US" for row in read_rows(tmp_path / RESERVE))
+    told = f"{count:,} rows that balance left out don't fulfil the condition either"
+    assert told in run(tmp_path, "country = 'US'", in_place=True, dry_run=True).notes
+    assert (tmp_path / RESERVE).read_bytes() == before
+    summary = run(tmp_path, "country = 'US'", in_place=True)
+    assert told in summary.notes
+    assert summary.facts["of_balance"] == count
+    balance.run(context)
+    kept = read_rows(tmp_path / TSV)
+    assert len(kept) == 10
+    assert {row["country"] for row in kept} == {"US"}
+    assert {row["reason"] for row in read_rows(tmp_path / RESERVE) if not row["country"]} == {
+        "select: country = 'US'"
+    }
+    assert select.run(context, undo=True).facts["taken_back"] == 20
+    assert balance.run(context, undo=True).rows_out == 40
+    assert Counter(map(str, read_rows(tmp_path / TSV))) == Counter(
+        str({name: row.get(name, "") for name in COLUMNS}) for row in albums
+    )
+
+
+@pytest.mark.parametrize(
+    ("where", "least"),
+    [
+        ("place <= 10", 40),
+        ("row_number() OVER (ORDER BY rating_count DESC) <= 15", 25),
+        ("rating_count >= (SELECT max(rating_count) FROM albums)", 39),
+        ("status = 'waiting' AND \"set\" = '' AND label = 'Jazz'", 0),
+    ],
+)
+def test_what_balance_left_out_is_judged_among_all_rows(
+    tmp_path: Path, where: str, least: int
+) -> None:
+    """The rows of the TSV are judged among themselves, as ever."""
+    albums = [
+        {"artist": f"A {n}", "genre": "Jazz", "album_id": f"x:{n}", "rating_count": str(n)}
+        for n in range(40)
+    ]
+    write_rows(tmp_path / TSV, *albums, columns=COLUMNS)
+    balance.run(make_context(tmp_path, balance={"per_label": 10}))
+    left_out = {int(row["rating_count"]) for row in read_rows(tmp_path / RESERVE)}
+    alone = run(tmp_path, where).rows_out
+    run(tmp_path, where, in_place=True)
+    assert len(read_rows(tmp_path / TSV)) == alone
+    rows = [row for row in read_rows(tmp_path / RESERVE) if row["reason"].startswith("balance")]
+    assert {int(row["rating_count"]) for row in rows} == {n for n in left_out if n >= least}
 
 
 def test_a_long_condition_is_cut_where_it_is_a_reason(tmp_path: Path) -> None:
