@@ -153,6 +153,8 @@ class _Found:
     gone: int = 0
     not_had: Counter[str] = field(default_factory=Counter)
     sets: Counter[str] = field(default_factory=Counter)
+    rows_laid_out: int = 0
+    albums_laid_out: int = 0
     licences: Counter[str] = field(default_factory=Counter)
     to_try_again: int = 0
     pages: bool = False
@@ -193,7 +195,8 @@ class _Found:
         if self.covers_left:
             return "equigen download"
         held_back = sum(each.covers for each in out_of_sets(self.shared))
-        if self.covers - self.sets.total() != held_back:
+        has_left = self.albums_laid_out > self.rows_laid_out
+        if has_left or self.covers - self.sets.total() != held_back:
             return "equigen split"
         more = "a newer dump brings new albums: `equigen dumps get`"
         if not self.is_local:
@@ -221,6 +224,7 @@ def _look(context: Context) -> _Found:
             found.begun = begun_run(context, ledger)
             found.differences = differences(context, ledger)
             found.shared = noted_shared_covers(ledger)
+            found.albums_laid_out = ledger.albums_laid_out()
             found.rests = tuple(ledger.rests().values())
             found.asked_today = ledger.requests_of(context.now().astimezone(UTC).date().isoformat())
             source = ledger.value(LAST_SOURCE) or source
@@ -245,6 +249,7 @@ def _take_rows(found: _Found, facts: TsvFacts, now: datetime) -> None:
     found.overlap, found.labels = facts.overlap, label_sizes(facts.overlap)
     for group in facts.groups:
         is_left = bool(group.host)
+        found.rows_laid_out += group.rows if group.set_name else 0
         if group.status == OK:
             found.covers += group.rows
             found.sets[group.set_name] += group.rows

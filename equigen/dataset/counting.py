@@ -323,11 +323,10 @@ def tsv_facts(context: Context, ledger: Ledger | None) -> TsvFacts:
     states = _states(context, known, pictures) if known else _frame(["picture", "state"], ())
     source = rows["album_id"].str.extract("^([^:]*):").fill_null("")
     genres, sources = (dict(each.value_counts().rows()) for each in (rows["genre"], source))
-    of_good = pl.when(pl.col("state") == OK).then("set_name").otherwise(pl.lit(""))
     counted = (
         rows.select("picture", "host", "set_name")
         .join(states, on="picture", how="left")
-        .group_by(pl.col("state").fill_null(WAITING), of_good.alias("set_name"), "host")
+        .group_by(pl.col("state").fill_null(WAITING), "set_name", "host")
         .len()
         .sort(pl.all())
     )

@@ -372,7 +372,8 @@ class Dataset:
 
 
 def _by_set(facts: TsvFacts) -> dict[str, int]:
-    return {name: sum(each.rows for each in facts.groups if each.set_name == name) for name in SETS}
+    good = [each for each in facts.groups if each.status == OK]
+    return {name: sum(each.rows for each in good if each.set_name == name) for name in SETS}
 
 
 def check(context: Context, needs: Need) -> None:

@@ -403,6 +403,11 @@ class Ledger(Database):
         with self._rows("SELECT path, set_name FROM sets") as rows:
             return {read_path(path): read_set(name) for path, name in rows}
 
+    def albums_laid_out(self) -> int:
+        """Count the albums that are in a set or aside; those that are only known by path aren't."""
+        with self._rows("SELECT count(DISTINCT album) FROM sets WHERE album <> ''") as rows:
+            return int(next(rows)[0])
+
     def sets(self) -> dict[str, str]:
         """Return the set of each album, by its key (see `dataset.covers.set_of`).
 

@@ -72,7 +72,7 @@ class CoverGroup(NamedTuple):
     """Rows whose covers share a state, also "waiting" or "gone", and a host, "" without a picture.
 
     `reason`, `failures` and `fetched_at` (to the minute, "" where it is no date in UTC) are told of
-    covers that could not be had, `set_name` of good ones.
+    covers that could not be had; `set_name` is the albums' set, "" without one.
     """
 
     status: str

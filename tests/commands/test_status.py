@@ -12,7 +12,7 @@ import pytest
 from support import NOON, ROOT, make_context, write_rows
 
 from equigen.cli.console import as_text
-from equigen.commands import clean, download, fetch, split, status
+from equigen.commands import balance, clean, download, fetch, split, status
 from equigen.dataset.context import Context
 from equigen.dataset.covers import dataset_covers
 from equigen.dataset.dataset import Dataset
@@ -62,6 +62,32 @@ def test_status_names_the_next_step_from_start_to_end(tmp_path: Path) -> None:
         assert isinstance(sets, dict)
         assert sum(sets.values()) == 8
         assert str(done["next"]).startswith("nothing")
+
+
+def test_sets_with_albums_that_left_are_split_again(tmp_path: Path) -> None:
+    """Until their covers are out of the sets, the dataset isn't complete."""
+    with Sandbox(make_catalogue(albums_per_label=8)) as sandbox:
+        chosen = {"labels": ["Jazz", "Rock"], "genre_limit": 6}
+        context = make_context(
+            tmp_path,
+            base_url=sandbox.base_url,
+            fetch=chosen,
+            balance={"per_label": 4},
+        )
+        for stage in (fetch, download, split):
+            stage.run(context)
+        assert str(status.run(context).facts["next"]).startswith("nothing")
+        balance.run(context)
+        assert status.run(context).facts["next"] == "equigen split"
+        download.run(context)
+        assert status.run(context).facts["next"] == "equigen split"
+        split.run(context)
+        assert str(status.run(context).facts["next"]).startswith("nothing")
+        balance.run(context, undo=True)
+        download.run(context)
+        assert status.run(context).facts["next"] == "equigen split"
+        split.run(context)
+        assert str(status.run(context).facts["next"]).startswith("nothing")
 
 
 def test_rows_that_are_not_in_the_tsv_yet_are_told(tmp_path: Path) -> None:
