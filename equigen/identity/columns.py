@@ -81,12 +81,18 @@ def clean_artists(names: pl.Series) -> pl.Series:
 
 def albums_by(rows: pl.DataFrame) -> pl.DataFrame:
     """Return columns that are the same where `album_key` is, of some rows of the TSV."""
-    names, ids = rows["artist"], rows["album_id"]
+    ids = rows["album_id"]
+    at = (ids == "").arg_true()
+    few = rows[at]
+    names, nothing = few["artist"], pl.repeat(None, len(rows), dtype=pl.String, eager=True)
     bare = _with_exact(names, names, ~names.str.contains(_PLAIN_NAME), bare_artist)
-    artists, pictures = bare.str.replace_all("*", "", literal=True), picture_keys(rows["image_url"])
-    told = {"artist": artists, "album": rows["album"], "picture": pictures}
-    has_none = pl.when(pl.col("album_id") == "")
-    return pl.DataFrame({"album_id": ids, **told}).select("album_id", has_none.then(pl.col(*told)))
+    told = {
+        "artist": bare.str.replace_all("*", "", literal=True),
+        "album": few["album"],
+        "picture": picture_keys(few["image_url"]),
+    }
+    cells = {name: nothing.clone().scatter(at, each) for name, each in told.items()}
+    return pl.DataFrame({"album_id": ids, **cells})
 
 
 def title_keys(titles: pl.Series) -> pl.Series:
