@@ -12,7 +12,7 @@ With --undo, all that it left out comes back.
 
 Examples:
   equigen select --columns
-  equigen select --where "year >= 1970 AND country = 'US' AND list_contains(formats, 'LP')"
+  equigen select --where "year >= 1970 AND list_contains(formats, 'LP')"
   equigen select --where "width_px >= 300" --in-place
   equigen select --where "rating_count >= 50" --output data/rated.tsv
 """

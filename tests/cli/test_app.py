@@ -235,7 +235,7 @@ def test_the_whole_run_end_to_end(tmp_path: Path) -> None:
         ]  # fmt: skip
         assert stages["complete"] is True
         state = from_json(equigen("status", "--json", cwd=tmp_path, env=env).stdout)
-    assert state["covers"] == state["rows_in"] == 14 * 4 + 10 * 2
+    assert state["covers"] == state["rows_in"] == 15 * 4
     assert sum(state["sets"].values()) == state["covers"]
 
 
