@@ -74,7 +74,6 @@ class Worklist:
     _seen: set[int] = field(default_factory=set)
     _renamed: set[int] = field(default_factory=set)
     _repeated: list[WantedCover] = field(default_factory=list)
-    _left: set[str] = field(default_factory=set)
     _is_new: bool = True
 
     def __post_init__(self) -> None:
@@ -203,7 +202,7 @@ class Worklist:
             files = self.ledger.files()
             unwanted = [(path, size) for path, size, _ in files if hash(path) in self._known]
             self.store.set_aside += self.store.put_away(unwanted)
-        self.store.remove_empty(self._left)
+        self.store.remove_empty_folders()
 
     def _wanted(self) -> Iterator[WantedCover]:
         return dataset_covers(self.context, self.context.settings.download.layout)
@@ -216,7 +215,6 @@ class Worklist:
             for path in paths:
                 if hash(path) in self._known and _name(path) in wanted:
                     surplus[FileOf(picture, path)] = wanted[_name(path)]
-                    self._left.add(path.rpartition("/")[0])
         return surplus
 
     def _sort(self, rows: Sequence[WantedCover]) -> None:
@@ -382,7 +380,6 @@ class Worklist:
         if is_free and twin != row.path:
             paths.remove(twin)
             moved.append(FileOf(row.picture, twin))
-            self._left.add(twin.rpartition("/")[0])
         paths += (path for path in row.paths if path not in paths)
         return self.dry_run or self._is_there(cover, paths, row)
 

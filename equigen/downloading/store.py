@@ -17,7 +17,7 @@ from equigen.errors import PictureError, StorageError
 from equigen.images.rendering import Demands, Rendering
 from equigen.ledger.ledger import SPLIT_LINK, Ledger
 from equigen.ledger.models import Cover, FileOf
-from equigen.schema import Link
+from equigen.schema import MULTI, Link
 from equigen.storage.below import FileBelow, files_in, folders_below
 from equigen.storage.os_errors import NO_LINKS, READ, WRITTEN, denial, translating_os_errors
 
@@ -232,13 +232,13 @@ class CoverStore:
         gone = (each for each in links if not any(map(FileBelow.exists, self._all(each.path))))
         self.ledger.forget_files(gone)
 
-    def remove_empty(self, folders: Iterable[str]) -> None:
-        """Remove those of some folders of covers that hold nothing any more."""
-        every = {each for folder in folders for each in (folder, folder.partition("/")[0])}
-        for folder in sorted(every, reverse=True):  # those in MULTI before it
-            for place in self._places:
-                with suppress(OSError):
-                    (place.folder / folder).rmdir()
+    def remove_empty_folders(self) -> None:
+        """Remove folders of covers that hold nothing, also those that a killed run emptied."""
+        for place in self._places:
+            with suppress(OSError):
+                for folder in (*folders_below(place.folder), MULTI):  # those in MULTI before it
+                    with suppress(OSError):
+                        (place.folder / folder).rmdir()
 
     def put_away_spoilt(self, file: FileBelow) -> None:
         """Set aside a file that lies in a good cover's place and isn't that cover."""
