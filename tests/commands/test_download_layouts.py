@@ -381,4 +381,4 @@ def test_a_change_of_layout_killed_at_any_moment(
         check(folder, covers, other)
 
     case = Case(folder, ("download", "--layout", other), restore, look, compare)
-    kill_often(forks, case, kills=20, seed=7)
+    kill_often(forks, case, kills=10, seed=7)
