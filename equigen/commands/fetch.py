@@ -126,8 +126,8 @@ def run(
     needs = Need.WHOLE_TSV_IF_ANY | Need.KNOWN_COVERS
     with (
         Dataset.writing(context, "fetch", needs) as dataset,
-        settings_noted(dataset, "fetch"),
         catalogues as catalogue,
+        settings_noted(dataset, "fetch"),
     ):
         ledger = dataset.ledger
         ledger.remember(LAST_SOURCE, settings.fetch.source)

@@ -261,6 +261,7 @@ def test_a_killed_refusal_is_carried_out_by_the_next_run(
     rows(tmp_path, server, *many(3))
     run_download(tmp_path)
     run_download(tmp_path, refuse_sha256=[HEX])
+    (tmp_path / IMAGES / "Jazz").mkdir()
     for file in (tmp_path / ASIDE).glob("*/*.jpg"):
         file.rename(tmp_path / IMAGES / "Jazz" / file.name)
     assert run_download(tmp_path).facts["set_aside"] == 3
