@@ -16,7 +16,7 @@ Examples:
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from itertools import chain, islice
 from pathlib import Path
@@ -42,11 +42,11 @@ from equigen.dataset.made_with import forget_settings, settings_noted
 from equigen.dataset.reserve import (
     REASON,
     leave_out,
-    left_out_by,
     map_reserve,
     mend,
     places_in_both,
     rows_of,
+    take_all_back,
     take_back,
 )
 from equigen.dataset.table import map_table, write_without
@@ -95,13 +95,13 @@ def run(
     _check_flags(context, output, dry_run=dry_run, undo=undo)
     needs = Need.TSV if output else Need.TSV | Need.KNOWN_COVERS
     with Dataset.writing(context, "balance", needs) as dataset:
-        twice = {*places_in_both(context)}
         in_place = not output and not dry_run
-        if in_place and twice:
+        if in_place and context.reserve.exists():
             mend(context, dataset.ledger)
-            twice.clear()
         if undo:
             return _undo(dataset, dry_run=dry_run)
+        # None are left where they were mended.
+        twice = frozenset[int]() if in_place else frozenset(places_in_both(context))
         with dataset.reading_ledger() as ledger:
             before = ledger.balanced() if ledger and not output else frozenset[bytes]()
         rows = _read(context, before, twice)
@@ -134,11 +134,8 @@ def _check_flags(context: Context, output: Path | None, *, dry_run: bool, undo: 
         flag, why = ("--undo", "works in place") if undo else ("--dry-run", "writes nothing")
         msg = f"{flag} {why}: leave out --output."
         raise UsageError(msg)
-    if output and output.suffix != ".tsv":
-        msg = f"--output {output}: expected a name that ends in .tsv."
-        raise UsageError(msg)
     if output:
-        context.check_output(output, "--output")
+        context.check_tsv_output(output, "--output")
 
 
 @dataclass(slots=True)
@@ -347,25 +344,13 @@ def _write_to(output: Path, context: Context, plan: _Plan) -> None:
 
 def _undo(dataset: Dataset, *, dry_run: bool) -> Summary:
     """Take back all rows that balance left out, and forget what it kept."""
-    context = dataset.context
-    count = sum(map_table(context.tsv, (), len))
-    back = left_out_by(context, "balance")
-    if not dry_run:
-        take_back(context, dataset.ledger, back)
-        dataset.ledger.record_balanced(())
-        forget_settings(dataset.ledger, "balance")
-    total = count + len(back)
-    notes = [f"{len(back):,} rows came back from {context.reserve.name}"]
+    ledger = None if dry_run else dataset.ledger
+    summary = take_all_back(dataset.context, ledger, "balance")
     if dry_run:
-        notes = [f"{len(back):,} rows would come back from {context.reserve.name}", _DRY_RUN]
-    return Summary(
-        stage="balance",
-        unit="rows",
-        rows_in=total,
-        rows_out=total,
-        facts={"undo": True, "taken_back": len(back), "dry_run": dry_run},
-        notes=notes,
-    )
+        return replace(summary, notes=[*summary.notes, _DRY_RUN])
+    dataset.ledger.record_balanced(())
+    forget_settings(dataset.ledger, "balance")
+    return summary
 
 
 def _summary(context: Context, plan: _Plan, output: Path | None, *, dry_run: bool) -> Summary:

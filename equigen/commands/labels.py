@@ -36,7 +36,7 @@ _BATCH: Final = 2_000
 
 
 class _Known(NamedTuple):
-    """What is known of a query's albums at the source: how many, in so many of the years asked."""
+    """Known number of a query's albums at the source, in so many of the years asked."""
 
     albums: int
     years: int

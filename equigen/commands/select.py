@@ -24,9 +24,9 @@ import typer
 
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset, Need
-from equigen.dataset.reserve import give_reason, leave_out, left_out_by, mend, take_back
+from equigen.dataset.reserve import give_reason, leave_out, mend, take_all_back
 from equigen.dataset.selecting import Choice, Condition, columns_of
-from equigen.dataset.table import map_table, write_without
+from equigen.dataset.table import write_without
 from equigen.errors import UsageError
 from equigen.summary import Summary, Table
 
@@ -80,11 +80,8 @@ def run(  # noqa: PLR0913  (each is a flag)
     if output and in_place:
         msg = "--output writes another file, --in-place the dataset itself: give one of them."
         raise UsageError(msg)
-    if output and output.suffix != ".tsv":
-        msg = f"--output {output}: expected a name that ends in .tsv."
-        raise UsageError(msg)
     if output:
-        context.check_output(output, "--output")
+        context.check_tsv_output(output, "--output")
     condition = Condition(where, columns_of(context))
     writes = in_place and not dry_run
     with Dataset.writing(
@@ -140,19 +137,7 @@ def _undo(context: Context, *, is_alone: bool, dry_run: bool) -> Summary:
         msg = "--undo works in place, whatever the condition was: leave out all but --dry-run."
         raise UsageError(msg)
     with Dataset.writing(context, "select", Need.TSV | Need.KNOWN_COVERS) as dataset:
-        rows = sum(map_table(context.tsv, (), len))
-        back = left_out_by(context, "select")
-        if not dry_run:
-            take_back(context, dataset.ledger, back)
-    would = "would come" if dry_run else "came"
-    return Summary(
-        stage="select",
-        unit="rows",
-        rows_in=rows + len(back),
-        rows_out=rows + len(back),
-        facts={"undo": True, "taken_back": len(back), "dry_run": dry_run},
-        notes=[f"{len(back):,} rows {would} back from {context.reserve.name}"],
-    )
+        return take_all_back(context, None if dry_run else dataset.ledger, "select")
 
 
 def _list_columns(context: Context) -> Summary:

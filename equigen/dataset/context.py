@@ -137,6 +137,19 @@ class Context:
         folders = (self.directory, self.config.folder) if keeps_link else ()
         check_output(path, flag, self.own_files, folders)
 
+    def check_tsv_output(self, path: Path, flag: str) -> None:
+        """Check the path of another TSV that a user names, as `check_output` does.
+
+        Raises:
+            UsageError: it doesn't end in .tsv, or as `check_output` has it.
+            StorageError: the path can't be examined.
+
+        """
+        if path.suffix != ".tsv":
+            msg = f"{flag} {path}: expected a name that ends in .tsv."
+            raise UsageError(msg)
+        self.check_output(path, flag)
+
 
 def deadline_at(until: str, context: Context) -> Deadline:
     """Return the moment at which it is next `until`, such as 06:00.

@@ -96,6 +96,8 @@ def load_remembering(path: Path | None, flags: Flags) -> Config:
         for name, pair in _given_before(ledger).items()
         if name not in given and pair[1] == _value(others.settings, name)
     }
+    if not kept and DEFINING.keys().isdisjoint(flags):
+        return others
     try:
         config = load(path, flags=_with(flags, {name: value for name, (value, _) in kept.items()}))
     except ConfigError as err:

@@ -58,7 +58,7 @@ class _Known(NamedTuple):
     overlap: Overlap
 
 
-# What this process told last of each file, as it was then.
+# The last overlap of each file in this process, with the file's state then.
 _KNOWN: Final[dict[Path, _Known]] = {}
 
 

@@ -27,6 +27,7 @@ from equigen.dataset.tsv import reading_tsv, require_tsv, write_tsv
 from equigen.errors import InputError
 from equigen.ledger.ledger import RESERVE_MOVING, Ledger
 from equigen.schema import REQUIRED_COLUMNS, safe_text
+from equigen.summary import Summary
 
 if TYPE_CHECKING:
     import polars as pl
@@ -168,6 +169,29 @@ def places_in_both(context: Context) -> Sequence[int]:
         return ()
     there = pl.concat(left_out).with_row_index("place")
     return there.join(pl.concat(rows), on=["1", "2"], how="semi")["place"].sort().to_list()
+
+
+def take_all_back(context: Context, ledger: Ledger | None, stage: str) -> Summary:
+    """Take back all rows that a stage left out, behind the others, and account for all rows.
+
+    Without a ledger it is only told how many would come.
+
+    Raises:
+        InputError, StorageError: as `take_back` has it.
+
+    """
+    rows, back = sum(map_table(context.tsv, (), len)), left_out_by(context, stage)
+    if ledger:
+        take_back(context, ledger, back)
+    came = "came" if ledger else "would come"
+    return Summary(
+        stage=stage,
+        unit="rows",
+        rows_in=rows + len(back),
+        rows_out=rows + len(back),
+        facts={"undo": True, "taken_back": len(back), "dry_run": ledger is None},
+        notes=[f"{len(back):,} rows {came} back from {context.reserve.name}"],
+    )
 
 
 def mend(context: Context, ledger: Ledger) -> None:

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from equigen.dataset.context import Context
 from equigen.dataset.counting import rows_with_covers
-from equigen.dataset.covers import dataset_labels
+from equigen.dataset.covers import dataset_labels, labels_in
 from equigen.dataset.reserve import left_out_by
 from equigen.dataset.table import read_table
 from equigen.dataset.tsv import reading_tsv
 from equigen.errors import UsageError
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import WAITING
-from equigen.schema import RATING_COLUMNS, split_list, year_of
+from equigen.schema import RATING_COLUMNS, year_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -411,10 +411,7 @@ def _all_labels(cells: "pl.DataFrame", label_of: Callable[[str], str]) -> "pl.Se
     import polars as pl  # noqa: PLC0415
 
     pairs = cells.select("genre", "labels").unique()
-    found = [
-        list(dict.fromkeys(map(label_of, (genre, *split_list(cell)))))
-        for genre, cell in pairs.iter_rows()
-    ]
+    found = [list(labels_in(genre, cell, label_of)) for genre, cell in pairs.iter_rows()]
     pairs = pairs.with_columns(pl.Series("all", found, pl.List(pl.String)))
     both = ["genre", "labels"]
     return cells.select(both).join(pairs, on=both, how="left", maintain_order="left")["all"]

@@ -126,7 +126,7 @@ def translating_os_errors(path: Path | None, deed: str = WRITTEN) -> Iterator[No
 
 
 translating_read_errors = partial(translating_os_errors, deed=READ)
-# Where no inner block knew the path.
+# For errors whose path no inner block knew.
 translating_stray_os_errors = partial(translating_os_errors, None, _USED)
 
 # The longer ones first: UTF-32 begins as UTF-16 does.
