@@ -91,8 +91,8 @@ def test_a_script_without_a_guard_runs_once(tmp_path: Path, way: str) -> None:
 def test_a_worker_loads_nothing_that_only_the_parent_process_needs() -> None:
     """Each start of one would take a fifth longer with pydantic alone."""
     code = (
-        "import sys, equigen.downloading.engines.worker\n"
-        "print(sorted({'pydantic', 'polars', 'sqlite3', 'typer'} & set(sys.modules)))"
+        "import sys; before = {*sys.modules}; import equigen.downloading.engines.worker\n"
+        "print(sorted({'pydantic', 'polars', 'sqlite3', 'typer'} & {*sys.modules} - before))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
