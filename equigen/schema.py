@@ -10,8 +10,10 @@ from typing import Final
 # Other tools read and write the first six, in this order and with these names.
 REQUIRED_COLUMNS = ("artist", "album", "album_index", "genre", "year", "image_url")
 COLUMNS = (*(*REQUIRED_COLUMNS, "album_id", "genres", "styles", "country", "formats"), "artist_ids")
-# Those of a row that `fetch` took; a TSV has the last one only once a row has a value there.
-TAKEN_COLUMNS = (*COLUMNS, "labels")
+# A TSV has each of these only once a row has a value there.
+EXTRA_COLUMNS = ("labels", "also_known_as", "tracks", "set_given", "more_images", "licence")
+# Those of a row that `fetch` took.
+TAKEN_COLUMNS = (*COLUMNS, *EXTRA_COLUMNS)
 
 # Written by `rate` alone, to the TSVs of those who use it.
 RATING_COLUMNS = ("rating_count", "rating_average", "have", "want")
@@ -39,7 +41,12 @@ class Listing:
 
     `year` is four digits, or "" where the source doesn't know it. `image_url` is "" where there
     is no picture. `album_id` names the source and its own identity, such as "discogs:m123", and so
-    do `artist_ids` ("discogs:a45"), one for each artist of the credit.
+    do `artist_ids` ("discogs:a45"), one for each artist of the credit, and `also_known_as`, the
+    ids of the same album elsewhere. `tracks` has a text for each track that the source tells of:
+    its ids with blanks between, such as "msd:TRAAAAW128F429D538 mbid:<recording>". `set_given` is
+    the set that the source deals the album to, or "". `more_images` are further URLs of its
+    cover, the best first. `licence` is a note on the terms of this album, where its source has
+    none for all.
     """
 
     artist: str
@@ -52,6 +59,11 @@ class Listing:
     country: str
     formats: tuple[str, ...]
     artist_ids: tuple[str, ...] = ()
+    also_known_as: tuple[str, ...] = ()
+    tracks: tuple[str, ...] = ()
+    set_given: str = ""
+    more_images: tuple[str, ...] = ()
+    licence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +96,11 @@ class Album:
             join_list(listing.formats),
             join_list(listing.artist_ids),
             join_list(self.labels),
+            join_list(listing.also_known_as),
+            join_list(listing.tracks),
+            listing.set_given,
+            join_list([url.replace("|", "%7C") for url in listing.more_images]),
+            listing.licence,
         )
 
 

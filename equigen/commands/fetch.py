@@ -119,10 +119,11 @@ def run(
     this_year = context.now().year
     source = open_named(settings.fetch.source, context.config)
     queries = settings.fetch.chosen_queries()
-    years = settings.fetch.years(this_year)
+    years: Sequence[int] = settings.fetch.years(this_year)
     catalogues: AbstractContextManager[Catalogue | None] = nullcontext()
     if isinstance(source, LocalSource):
         catalogues = source.open(context)
+        years = [*years, 0] if source.takes_undated else years
     needs = Need.WHOLE_TSV_IF_ANY | Need.KNOWN_COVERS
     with (
         Dataset.writing(context, "fetch", needs) as dataset,

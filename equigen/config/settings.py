@@ -5,6 +5,7 @@ Credentials come from the environment or `.env` alone: `DISCOGS_TOKEN`, or `DISC
 `DISCOGS_SECRET`; in config.toml they would end up in version control.
 """
 
+import ast
 import difflib
 import math
 import os
@@ -55,6 +56,7 @@ from equigen.labels.taxonomy import (
     TaxonomyRow,
     load_taxonomy,
 )
+from equigen.plugins import find_plugins
 from equigen.schema import Group, Layout
 
 ENV_PREFIX = "EQUIGEN_"
@@ -124,6 +126,16 @@ class LabelSettings(SettingsTable, TaxonomyRow):
         return replace(rule, any_genre=genres, any_style=styles)
 
 
+def _taxonomy_of(source: str) -> str:
+    """Return the name of the taxonomy that a source declares in `TAXONOMY`, else the default one.
+
+    The source is not imported.
+    """
+    found = find_plugins("equigen.sources", "open_source").get(source.replace("_", "-"))
+    declared = found.constant("TAXONOMY") if found else None
+    return str(ast.literal_eval(declared)) if declared else DEFAULT_TAXONOMY
+
+
 class FetchSettings(SettingsTable):
     """`[fetch]`: the albums to fetch, and the quotas of the queries."""
 
@@ -131,7 +143,10 @@ class FetchSettings(SettingsTable):
         "discogs", description="where albums come from: discogs, discogs-dump, musicbrainz"
     )
     taxonomy: Name = Field(
-        DEFAULT_TAXONOMY, description="set of labels: a built-in one's name, or a .toml file"
+        default_factory=lambda known: _taxonomy_of(known.get("source", "")),
+        description="set of labels: a built-in one's name, or a .toml file (default: the source's"
+        " own, discogs-24 for most)",
+        examples=[DEFAULT_TAXONOMY],
     )
     several: Several = Field(
         Several.FIRST,

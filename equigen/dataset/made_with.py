@@ -5,12 +5,12 @@ too, until the user gives another one or changes it in config.toml or the enviro
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from equigen.config.layers import Config, as_toml, load
 from equigen.config.settings import Settings, has_setting
@@ -28,6 +28,7 @@ from equigen.ledger.database import has_tables
 from equigen.ledger.ledger import GIVEN_BY_FLAG, LEDGER_NAME, MADE_WITH, Ledger
 from equigen.ledger.values import read_by_name, read_given
 
+T = TypeVar("T")
 Flags = Mapping[str, Mapping[str, Any]]
 
 # The settings that decide what a dataset is, by the stage that uses them.
@@ -42,6 +43,7 @@ DEFINING: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "split": ("split.ratio", "split.group", "split.seed"),
     }
 )  # fmt: skip
+_TAXONOMY: Final = "fetch.taxonomy"
 _NAMES = frozenset(name for names in DEFINING.values() for name in names)
 _KEPT = (
     "albums that are there keep their labels; those left out before come by"
@@ -96,6 +98,11 @@ def load_remembering(path: Path | None, flags: Flags) -> Config:
         for name, pair in _given_before(ledger).items()
         if name not in given and pair[1] == _value(others.settings, name)
     }
+    # The labels of a dataset stay when another source, with its own taxonomy, brings more albums.
+    if _TAXONOMY not in asked and "taxonomy" not in others.settings.fetch.model_fields_set:
+        before = _noted_before(ledger, MADE_WITH, read_by_name).get(_TAXONOMY)
+        if before is not None:
+            kept.setdefault(_TAXONOMY, (before, _value(others.settings, _TAXONOMY)))
     if not kept and DEFINING.keys().isdisjoint(flags):
         return others
     try:
@@ -184,13 +191,20 @@ def _names_of(stage: str) -> Iterator[str]:
 
 def _given_before(path: Path) -> Mapping[str, tuple[Any, Any]]:
     """Return the settings of earlier flags: their values, and what the other layers said then."""
-    found: Mapping[str, tuple[Any, Any]] = {}
+    found = _noted_before(path, GIVEN_BY_FLAG, read_given)
+    return {name: given for name, given in found.items() if name in _NAMES and has_setting(name)}
+
+
+def _noted_before(
+    path: Path, key: str, reader: Callable[[str], Mapping[str, T]]
+) -> Mapping[str, T]:
+    """Return what a ledger notes by the names of settings; nothing where it can't be read."""
     # A damaged ledger is told by the stage that needs it, and mended by `repair`.
     with suppress(LedgerError):
         if has_tables(path):
             with Ledger(path, read_only=True) as ledger:
-                found = ledger.read(GIVEN_BY_FLAG, read_given) or {}
-    return {name: given for name, given in found.items() if name in _NAMES and has_setting(name)}
+                return ledger.read(key, reader) or {}
+    return {}
 
 
 def _value(settings: Settings, name: str) -> Any:  # noqa: ANN401  (whatever the setting is)

@@ -29,8 +29,8 @@ CREATE TABLE found (
 class LocalPages:
     """Pages of a catalogue: one search a query and year.
 
-    An album is listed under each query that it fits, and under its year; without a known year it is
-    listed nowhere. No page is stored from run to run, since the ledger knows the taken albums.
+    An album is listed under each query that it fits, and under its year, which is 0 where none is
+    known. No page is stored from run to run, since the ledger knows the taken albums.
     Close it at the end.
     """
 

@@ -266,6 +266,7 @@ def redact(page: Page, hide: Callable[[str], str]) -> Page:
             styles=tuple(map(hide, each.styles)),
             country=hide(each.country),
             formats=tuple(map(hide, each.formats)),
+            more_images=tuple(map(hide, each.more_images)),
         )
         for each in page.listings
     ]

@@ -19,7 +19,7 @@ from equigen.labels.several import labels_matched
 from equigen.labels.taxonomy import fits, labels_by_genre
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import PendingRow, Taken
-from equigen.schema import COLUMNS, REQUIRED_COLUMNS, TAKEN_COLUMNS, split_list
+from equigen.schema import COLUMNS, EXTRA_COLUMNS, REQUIRED_COLUMNS, TAKEN_COLUMNS, split_list
 
 if TYPE_CHECKING:
     from equigen.dataset.table_reader import Chunk
@@ -121,8 +121,10 @@ def write_pending(context: Context, ledger: Ledger) -> None:
     # Closed here also after an error, since the cursor must not outlive the ledger.
     with closing(ledger.pending_rows()) as pending:
         if not context.tsv.exists():
-            columns = TAKEN_COLUMNS if ledger.has_pending_labels() else COLUMNS
-            write_tsv(context.tsv, columns, (row.cells[: len(columns)] for row in pending))
+            columns = (*COLUMNS, *ledger.pending_columns())
+            places = [TAKEN_COLUMNS.index(name) for name in columns]
+            rows = ([row.cells[place] for place in places] for row in pending)
+            write_tsv(context.tsv, columns, rows)
         else:
             _append(context, list(pending))
     ledger.mark_written(last)
@@ -141,8 +143,8 @@ def _append(context: Context, pending: Sequence[PendingRow]) -> None:
     ]
     with reading_tsv(path) as tsv:
         columns = tsv.columns
-    needed = TAKEN_COLUMNS if any(row["labels"] for row in new) else COLUMNS
-    lacking = [name for name in needed if name not in columns]
+    needed = [name for name in EXTRA_COLUMNS if any(row[name] for row in new)]
+    lacking = [name for name in (*COLUMNS, *needed) if name not in columns]
     if lacking:
         columns = (*columns, *lacking)
         rewrite_columns(path, columns)

@@ -145,7 +145,8 @@ class Selection:
     def judge(self, listing: Listing, query: Query, *, year_asked: int) -> Album | Skip:
         """Take the listing as the query's next album, or return the reason to skip it.
 
-        The quota isn't checked here, but by `missing`. An unknown year becomes `year_asked`.
+        The quota isn't checked here, but by `missing`. An unknown year becomes `year_asked`,
+        unless that is 0.
         """
         identity = Identity.of(listing, query.cell)
         if skip := _unfit(listing) or self._known(identity):
@@ -160,9 +161,9 @@ class Selection:
             if self._is_of_others(identity):
                 return Skip.OTHER_QUERY
         album_index = self._last_index[identity.genre] + 1
-        year = listing.year or str(year_asked)
+        year = listing.year or (str(year_asked) if year_asked else "")
         self.remember(
-            identity, album_index=album_index, in_dataset=True, year=int(year), labels=labels
+            identity, album_index=album_index, in_dataset=True, year=int(year or 0), labels=labels
         )
         return Album(
             listing, album_index=album_index, genre=identity.genre, year=year, labels=labels

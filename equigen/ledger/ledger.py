@@ -32,7 +32,7 @@ from equigen.ledger.models import (
     read_set,
 )
 from equigen.ledger.values import read_texts
-from equigen.schema import TAKEN_COLUMNS, Album, Listing, split_list
+from equigen.schema import EXTRA_COLUMNS, TAKEN_COLUMNS, Album, Listing, split_list
 
 _Said = TypeVar("_Said")
 _NOTHING: Mapping[str, bytes] = {}
@@ -196,11 +196,13 @@ class Ledger(Database):
                 missing = len(TAKEN_COLUMNS) - len(known)
                 yield PendingRow(seq, album_id, (*known, *[""] * missing))
 
-    def has_pending_labels(self) -> bool:
-        """Tell whether an album with a cell of labels isn't in the TSV yet."""
-        sql = "SELECT 1 FROM albums WHERE json_extract(cells, ?) <> '' LIMIT 1"
-        with self._rows(sql, [f"$[{TAKEN_COLUMNS.index('labels')}]"]) as rows:
-            return any(True for _ in rows)
+    def pending_columns(self) -> list[str]:
+        """Return the optional columns in which an album that isn't in the TSV yet has a value."""
+        paths = [f"$[{TAKEN_COLUMNS.index(name)}]" for name in EXTRA_COLUMNS]
+        found = ", ".join(["max(ifnull(json_extract(cells, ?), '') <> '')"] * len(paths))
+        sql = f"SELECT {found} FROM albums WHERE cells IS NOT NULL"  # noqa: S608  (our own words)
+        with self._rows(sql, paths) as rows:
+            return [name for name, has in zip(EXTRA_COLUMNS, next(rows), strict=True) if has]
 
     def pending(self) -> int:
         """Return how many rows are not in the TSV yet."""

@@ -8,6 +8,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -19,10 +20,11 @@ from equigen.ledger.ledger import COVERS_COMPARED, Ledger
 from equigen.ledger.models import BROKEN, FAILED, MISSING, OK, REFUSED, is_cover_path, read_moment
 from equigen.ledger.tables import VERSION
 from equigen.ledger.values import READERS
-from equigen.schema import ASIDE, SETS, TAKEN_COLUMNS
+from equigen.schema import ASIDE, SETS, TAKEN_COLUMNS, Listing
 
-# Of ledgers made before `artist_ids`, before `labels`, and since.
-_LISTING_FIELDS, _CELLS = (9, 10), (11, 12, len(TAKEN_COLUMNS))
+# Of ledgers made before `artist_ids`, before `labels`, before ids of other sources, and since.
+_LISTING_FIELDS = (9, 10, len(fields(Listing)))
+_CELLS = (11, 12, 13, len(TAKEN_COLUMNS))
 _MEMENTO_BYTES = 12
 
 

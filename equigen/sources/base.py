@@ -7,6 +7,7 @@ turns a page of foreign JSON into listings, but never sleeps, retries or opens a
 - `open_source(config: Config)`, which returns either;
 - `SETTINGS`, the settings that are also flags of `fetch`;
 - `LICENCE`, a note on the licence of its rows, if users must know one;
+- `TAXONOMY`, the name of the taxonomy that its albums are labelled by unless users choose one;
 - `open_renewer(config: Config)`, which returns a `Renewer`, if its picture URLs expire;
 - `open_rater(config: Config)`, which returns a `Rater`, if its users rate albums.
 
@@ -239,13 +240,15 @@ class LocalSource:
 
     `open` yields the catalogue, after it has indexed new files with a progress bar, which takes
     long unless `is_indexed` is true; both raise an `InputError` where the files are missing.
-    `licence` and `advice` are as for an `OnlineSource`.
+    `licence` and `advice` are as for an `OnlineSource`. Where it `takes_undated`, albums of no
+    known year are taken after those of all years.
     """
 
     open: Callable[[Context], AbstractContextManager[Catalogue]]
     is_indexed: Callable[[Context], bool] = lambda _: False
     licence: str = ""
     advice: Advice = Advice()
+    takes_undated: bool = False
 
 
 Source = OnlineSource | LocalSource

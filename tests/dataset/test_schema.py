@@ -110,6 +110,11 @@ def test_an_albums_cells_stand_under_their_columns() -> None:
         country="US",
         formats=("Vinyl", "LP", "Album"),
         artist_ids=("discogs:a7", "discogs:a8"),
+        also_known_as=("musicbrainz:1", "mumu:B1"),
+        tracks=("msd:TR1 mbid:2", "mbid:3"),
+        set_given="val",
+        more_images=("https://b.example/1|2.jpg", "https://c.example/"),
+        licence="CC0",
     )
     labels = ("Jazz", "Blues")
     cells = Album(listing, album_index=3, genre="Jazz", year="1965", labels=labels).cells()
@@ -127,4 +132,9 @@ def test_an_albums_cells_stand_under_their_columns() -> None:
         "formats": "Vinyl|LP|Album",
         "artist_ids": "discogs:a7|discogs:a8",
         "labels": "Jazz|Blues",
+        "also_known_as": "musicbrainz:1|mumu:B1",
+        "tracks": "msd:TR1 mbid:2|mbid:3",
+        "set_given": "val",
+        "more_images": "https://b.example/1%7C2.jpg|https://c.example/",
+        "licence": "CC0",
     }
