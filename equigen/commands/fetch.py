@@ -176,7 +176,7 @@ def _asked_ahead(
     source: OnlineSource, context: Context, ledger: Ledger
 ) -> Iterator[PrefetchedPages]:
     with (
-        client_of(source, context) as client,
+        client_of(source, context, ledger) as client,
         closing(
             PrefetchedPages(
                 client, source, ledger, now=context.now, is_over=lambda: context.time_is_up

@@ -156,7 +156,7 @@ class _Work:
             rater = open_rater(album_id, self.context.config)
             self._services[name] = None
             if rater:
-                client = self.stack.enter_context(client_of(rater, self.context))
+                client = self.stack.enter_context(client_of(rater, self.context, self.ledger))
                 self._services[name] = rater, client
         return self._services[name]
 

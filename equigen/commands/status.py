@@ -225,7 +225,7 @@ def _look(context: Context) -> _Found:
             found.differences = differences(context, ledger)
             found.shared = noted_shared_covers(ledger)
             found.albums_laid_out = ledger.albums_laid_out()
-            found.rests = tuple(ledger.rests().values())
+            found.rests = (*ledger.rests().values(), *ledger.service_rests().values())
             found.asked_today = ledger.requests_of(context.now().astimezone(UTC).date().isoformat())
             source = ledger.value(LAST_SOURCE) or source
         if context.tsv.exists():

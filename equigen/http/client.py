@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TypeVar
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 import requests
 import urllib3
@@ -32,11 +32,21 @@ from equigen.http.limits import (
     HostPolicy,
     Patience,
     PrivateAddresses,
+    TokenGrant,
     retry_after_s,
     whole_number,
 )
 from equigen.http.pools import comes_from_private
 from equigen.http.rate_limit import Clock, Gate, Gates, RequestCounter
+from equigen.http.tokens import (
+    GRANT_FORM,
+    MOST_BYTES,
+    Token,
+    Tokens,
+    basic_of,
+    read_token,
+    secrets_of_grant,
+)
 from equigen.http.transport import Connections, root
 from equigen.output import tell
 
@@ -45,6 +55,9 @@ _CHUNK_BYTES = 256 * 1024
 # After `stop`, a body that takes longer than this is abandoned.
 _STOPPED_BODY_S = 2
 _FIRST_BACKOFF_S = 0.5
+# A service that says so in the body of a 429, sometimes without a Retry-After, counts by day.
+_QUOTA_SPENT = "QUOTA_EXCEEDED"
+_DAY_S = 24 * 3600.0
 # Discogs counts over a moving minute and sends no Retry-After: the backoff is longer than after a
 # fault, so that all tries together outlast that minute.
 _FIRST_BACKOFF_TOO_MANY_S = 2.5
@@ -110,9 +123,11 @@ class Client(AbstractContextManager["Client"]):
             policies, clock=self._clock, max_wait_s=self._patience.max_wait_s, counter=counter
         )
         sent = (each for policy in policies.values() for each in policy.headers.values())
-        self._censor = Censor(secrets_of(sent))
-        # Removes the secrets that are sent in headers from a text that came from a host.
-        self.hide = self._censor.hide
+        grants = {policy.token for policy in policies.values() if policy.token}
+        self._secrets = secrets_of(sent).union(*map(secrets_of_grant, grants))
+        self._censor = Censor(self._secrets)
+        self._last_token = ""
+        self._tokens = Tokens(self._granted, self._clock.steady)
         self._random = random.Random()
 
         def told(url: str) -> str:
@@ -139,6 +154,10 @@ class Client(AbstractContextManager["Client"]):
         """Close all connections."""
         self._connections.close()
         self._streams.close()
+
+    def hide(self, text: str) -> str:
+        """Hide the secrets that are sent in headers in a text that came from a host."""
+        return self._censor.hide(text)
 
     def stop(self) -> None:
         """End all waits, now and later, with `StoppedError`; requests under way are completed."""
@@ -205,9 +224,53 @@ class Client(AbstractContextManager["Client"]):
 
         return self._tried(attempt)
 
-    def _tried(self, attempt: Callable[[], T]) -> T:
+    def post(
+        self,
+        url: str,
+        read: Callable[[Answer], T],
+        *,
+        form: Sequence[tuple[str, str]],
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int = _DEFAULT_MAX_BYTES,
+    ) -> T:
+        """Post a form to `url` and return `read(answer)`; it is retried as `get` does.
+
+        `headers` are sent beside the host's own. A redirect isn't followed: it raises an
+        `HttpStatusError`. Raises the errors of `get`.
+        """
+        url = url if is_plain(url) else _encoded(url, ())
+        body = urlencode(form).encode()
+        is_public_only = self._patience.private_addresses is PrivateAddresses.NEVER
+
+        def attempt() -> T:
+            gate = self.gates.at(urlsplit(url).hostname or "")
+            sent = {**gate.policy.headers, **(headers or {})}
+            with (
+                gate.passing(),
+                closing(
+                    self._connections.send(url, sent, is_public_only=is_public_only, form=body)
+                ) as response,
+            ):
+                if response.status != HTTPStatus.OK:
+                    raise self._status_error(gate, url, response)
+                whole = self._whole(url, response, max_bytes)
+            return read(Answer(url, response.headers, whole))
+
+        # A token may be asked for while another request of this thread is being tried.
+        return self._tried(attempt, self._retrying.copy())
+
+    def _granted(self, grant: TokenGrant) -> Token:
+        """Ask for a token; it is a secret from then on, as is the one before it."""
+        token = self.post(
+            grant.url, read_token, form=GRANT_FORM, headers=basic_of(grant), max_bytes=MOST_BYTES
+        )
+        self._censor = Censor({*self._secrets, self._last_token, token.text})
+        self._last_token = token.text
+        return token
+
+    def _tried(self, attempt: Callable[[], T], retrying: Retrying | None = None) -> T:
         try:
-            return self._retrying(attempt)
+            return (retrying or self._retrying)(attempt)
         except FetchError as err:
             err.tries = self.tries()
             # A server may quote secrets that it was sent, or redirect to a URL that contains them.
@@ -234,9 +297,13 @@ class Client(AbstractContextManager["Client"]):
     ) -> T:
         start, private = url, self._patience.private_addresses
         is_public_only = private is PrivateAddresses.NEVER
-        for _ in range(self._patience.max_redirects + 1):
+        redirects, is_renewed = 0, False
+        while redirects <= self._patience.max_redirects:
             gate = self.gates.at(urlsplit(url).hostname or "")
             headers = {**gate.policy.headers, **more}
+            if grant := gate.policy.token:
+                gate.raise_if_resting()  # before a request for a token that is of no use
+                headers["Authorization"] = self._tokens.bearer(grant)
             with (
                 gate.passing() as passage,
                 closing(connections.send(url, headers, is_public_only=is_public_only)) as response,
@@ -244,6 +311,10 @@ class Client(AbstractContextManager["Client"]):
                 if prefix := gate.policy.ratelimit_prefix:
                     left = whole_number(response.headers.get(f"{prefix}-Remaining", ""))
                     passage.remaining = left if left >= 0 else None
+                if grant and response.status == HTTPStatus.UNAUTHORIZED and not is_renewed:
+                    self._tokens.drop(grant, headers["Authorization"])
+                    is_renewed = True
+                    continue
                 location = response.headers.get("Location", "").strip(" \t")
                 if not (location and response.status in _REDIRECTS):
                     if response.status not in accepted:
@@ -254,6 +325,7 @@ class Client(AbstractContextManager["Client"]):
                 with suppress(urllib3.exceptions.HTTPError, OSError):
                     _drain(response)  # the body of a redirect doesn't matter
             url = self._redirected(gate, url, location)
+            redirects += 1
         msg = (
             f"{shown(start)}: more than {self._patience.max_redirects} redirects, the last to"
             f" {shown(url)}. The host is set up wrongly; nothing to mend here."
@@ -298,13 +370,16 @@ class Client(AbstractContextManager["Client"]):
     def _status_error(
         self, gate: Gate, url: str, response: urllib3.BaseHTTPResponse
     ) -> HttpStatusError:
-        status = response.status
+        status, said = response.status, "cut off."
+        why = f"it answered {status} and asked for a rest"
         pause_s = retry_after_s(response.headers.get("Retry-After", ""), self._clock.unix())
-        if pause_s > 0:
-            gate.rest(pause_s, why=f"it answered {status} and asked for a rest")
-        said = "cut off."
         with suppress(urllib3.exceptions.HTTPError, OSError):
-            said = self._quoted(_drain(response).decode("utf-8", "replace"))
+            said = _drain(response).decode("utf-8", "replace")
+        if not pause_s and status == HTTPStatus.TOO_MANY_REQUESTS and _QUOTA_SPENT in said:
+            pause_s, why = _DAY_S, "its quota of the day is spent"
+        if pause_s > 0:
+            gate.rest(pause_s, why=why)
+        said = self._quoted(said)
         reason = self._quoted(response.reason or "")
         msg = f"{shown(url)}: expected status 200, got {status} {reason}: {said}"
         return HttpStatusError(msg, url=url, status=status, retry_after_s=pause_s)
@@ -320,7 +395,7 @@ class Client(AbstractContextManager["Client"]):
         trouble = ""
         if parts.scheme not in _SCHEMES:
             trouble = "only http and https are followed"
-        elif gate.policy.headers and not is_same:
+        elif (gate.policy.headers or gate.policy.token) and not is_same:
             trouble = "credentials don't follow to another host"
         if trouble:
             msg = f"{shown(url)}: redirects to {shown(target)}, but {trouble}."

@@ -28,13 +28,29 @@ def is_loopback(host: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenGrant:
+    """A token that a host wants with each request, and that its owner gives for credentials.
+
+    A form is posted to `url` with `client_id` and `secret` as Basic credentials; all three are
+    secrets. https://www.rfc-editor.org/rfc/rfc6749#section-4.4 (client credentials). `refused` is
+    advice for users whose credentials are refused.
+    """
+
+    url: str
+    client_id: str = field(repr=False)
+    secret: str = field(repr=False)
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class HostPolicy:
     """Limits and headers of one host; 0 means no limit.
 
     `per_minute` counts requests in any 60 s, `per_day` requests per UTC day, `concurrency` requests
-    at a time; `spacing_s` is the least time between two requests. `headers` are sent to this host
-    alone, with every request, and are treated as secrets. `ratelimit_prefix` names the headers with
-    the server's own count: "X-Discogs-Ratelimit" for itself (the limit) and "-Remaining".
+    at a time; `spacing_s` is the least time between two requests. `headers` and the `token` are
+    sent to this host alone, with every request, and are treated as secrets. `ratelimit_prefix`
+    names the headers with the server's own count: "X-Discogs-Ratelimit" for itself (the limit) and
+    "-Remaining".
     """
 
     per_minute: int = 0
@@ -43,6 +59,7 @@ class HostPolicy:
     spacing_s: float = 0
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     ratelimit_prefix: str = ""
+    token: TokenGrant | None = None
 
 
 class PrivateAddresses(StrEnum):

@@ -102,6 +102,12 @@ class Gate:
         if pause_s > self._gates.max_wait_s:
             raise self._rests(self._gates.clock.unix() + pause_s, why)
 
+    def raise_if_resting(self) -> None:
+        """Raise a `HostRestsError` while the host rests for longer than a request waits."""
+        wait_s = self.wait_s()
+        if wait_s > max(self._gates.max_wait_s, 2 * WINDOW_S):
+            raise self._rests(self._gates.clock.unix() + wait_s, "it asked for a rest")
+
     def _admit(self) -> None:
         clock = self._gates.clock
         while True:
@@ -112,8 +118,7 @@ class Gate:
                     self._count()
                     self._pace.sent(now_s)
                     return
-            if wait_s > max(self._gates.max_wait_s, 2 * WINDOW_S):
-                raise self._rests(clock.unix() + wait_s, "it asked for a rest")
+            self.raise_if_resting()
             self._gates.sleep(wait_s)
 
     def _count_inside(self, by: int) -> None:

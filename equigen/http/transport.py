@@ -53,6 +53,7 @@ from equigen.output import tell
 from equigen.storage.os_errors import allow_more_files
 
 _log = logging.getLogger(__name__)
+_FORM = "application/x-www-form-urlencoded"
 _SENT_ALWAYS = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
 _SWITCHED, _NO_CONTENT, _FIRST_FINAL = 101, 204, 200
 # Interim responses (1xx) accepted before the final one.
@@ -90,12 +91,17 @@ class Connections:
             self._proxies.close()
 
     def send(
-        self, url: str, headers: Mapping[str, str], *, is_public_only: bool
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        is_public_only: bool,
+        form: bytes | None = None,
     ) -> urllib3.BaseHTTPResponse:
-        """Send a GET request and return the response with its body unread; close it after use.
+        """Send a request and return the response with its body unread; close it after use.
 
-        Redirects are not followed. `headers` may hold credentials; they appear in no message and no
-        event.
+        It is a GET, or a POST where there is a `form`, encoded. Redirects are not followed.
+        `headers` may hold credentials; they appear in no message and no event.
 
         Raises:
             CertificateError, ConnectionFailedError: no response came.
@@ -104,15 +110,17 @@ class Connections:
 
         """
         began_s = monotonic()
-        response = self._send(url, headers, is_public_only=is_public_only)
+        if form is not None:
+            headers = {**headers, "Content-Type": _FORM}
+        response = self._send(url, headers, is_public_only=is_public_only, form=form)
         if _log.isEnabledFor(logging.INFO):
             ms, told = round((monotonic() - began_s) * 1000), self._told(url)
-            message = f"GET {told}: {response.status}"
+            message = f"{_method(form)} {told}: {response.status}"
             tell("request", message, url=told, status=response.status, ms=ms)
         return response
 
     def _send(
-        self, url: str, headers: Mapping[str, str], *, is_public_only: bool
+        self, url: str, headers: Mapping[str, str], *, is_public_only: bool, form: bytes | None
     ) -> urllib3.BaseHTTPResponse:
         try:
             parts = urlsplit(url)
@@ -126,8 +134,9 @@ class Connections:
                 refuse_private(pool, url)
             target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
             return pool.urlopen(
-                "GET",
+                _method(form),
                 url if pool.proxy and parts.scheme == "http" else target,
+                body=form,
                 headers={**self._headers, **headers} if headers else self._headers,
                 redirect=False,
                 retries=False,
@@ -214,6 +223,10 @@ class Connections:
                 )
                 raise ConfigError(msg) from err
         return context
+
+
+def _method(form: bytes | None) -> str:
+    return "GET" if form is None else "POST"
 
 
 class _Response(HTTPResponse):

@@ -534,7 +534,15 @@ class Ledger(Database):
 
     def rests(self) -> dict[str, Rest]:
         """Return the hosts that refused us and gave nothing since, also those that rested."""
-        with self._rows("SELECT host, since, until, times, why FROM rests") as rows:
+        return self._rests("times > 0")
+
+    def service_rests(self) -> dict[str, Rest]:
+        """Return the hosts of services that last asked for a rest themselves, by host."""
+        return self._rests("times = 0")
+
+    def _rests(self, where: str) -> dict[str, Rest]:
+        sql = f"SELECT host, since, until, times, why FROM rests WHERE {where}"  # noqa: S608  (our own words)
+        with self._rows(sql) as rows:
             rests = {row[0]: Rest(*row) for row in rows}
             for rest in rests.values():
                 read_moment(rest.since)

@@ -156,7 +156,7 @@ class PendingRow:
 
 
 class Rest(NamedTuple):
-    """Rest of a host that refused us: `times` rests in a row so far.
+    """Rest of a host that refused us: `times` rests in a row so far, 0 of one that asked for it.
 
     `since` and `until` are UTC in ISO 8601.
     """

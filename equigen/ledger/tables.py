@@ -68,7 +68,7 @@ CREATE TABLE requests (
 CREATE TABLE rests (
     host TEXT PRIMARY KEY,      -- that refused us
     since TEXT NOT NULL, until TEXT NOT NULL,       -- UTC in ISO 8601
-    times INTEGER NOT NULL,     -- how often, one after another
+    times INTEGER NOT NULL,     -- how often, one after another; 0: a service that said how long
     why TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE ratings (

@@ -20,6 +20,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import UTC, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
 
 from equigen.config.layers import Config
@@ -29,7 +31,8 @@ from equigen.errors import UsageError
 from equigen.http.limits import HostPolicy, Patience
 from equigen.labels.matches import Fits
 from equigen.labels.taxonomy import Query, fits
-from equigen.ledger.models import Rating
+from equigen.ledger.ledger import Ledger
+from equigen.ledger.models import Rating, Rest
 from equigen.plugins import Plugin, find_plugins
 from equigen.schema import Listing
 
@@ -302,16 +305,36 @@ class Rater(Service, Protocol):
         ...
 
 
-def client_of(service: Service, context: Context) -> "Client":
-    """Return a client that asks a service as it wants; close it."""
+def client_of(service: Service, context: Context, ledger: Ledger | None = None) -> "Client":
+    """Return a client that asks a service as it wants; close it.
+
+    Where a host asks for a longer rest than a run waits, the ledger remembers it, and the clients
+    of later runs obey it without a request.
+    """
     from equigen.http.client import Client  # noqa: PLC0415  (heavy, and `status` asks nobody)
 
-    return Client(
+    client = Client(
         service.policies,
         user_agent=service.user_agent,
         patience=Patience(**context.settings.http.model_dump()),
         clock=context.clock,
     )
+    if ledger:
+        for rest in ledger.service_rests().values():
+            if left := rest.left(context.now()):
+                client.gates.hold(rest.host, left.total_seconds())
+        client.gates.on_rest = partial(_record_rest, context, ledger)
+    return client
+
+
+def _record_rest(context: Context, ledger: Ledger, host: str, pause_s: float) -> None:
+    if pause_s > context.settings.http.max_wait_s:
+        now = context.now().astimezone(UTC)
+        since, until = (
+            moment.isoformat(timespec="seconds")
+            for moment in (now, now + timedelta(seconds=pause_s))
+        )
+        ledger.record_rest(Rest(host, since, until, times=0, why="it asked for a rest"))
 
 
 def fetch_settings() -> tuple[str, ...]:

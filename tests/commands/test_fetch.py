@@ -6,12 +6,14 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import oracle
 import pytest
 from fetches import SOME, album, pages_asked, rows_of, run_fetch
 from support import (
+    NOON,
     TOKEN,
     equigen,
     make_context,
@@ -299,7 +301,7 @@ def test_a_long_rest_keeps_what_came(tmp_path: Path, sandbox: Sandbox) -> None:
     kept = (tmp_path / "equigen_dataset.tsv").read_bytes()
     assert kept.count(b"\n") == summary.rows_out + 1
     sandbox.hook = None
-    run_fetch(tmp_path, sandbox, limit=5)
+    run_fetch(tmp_path, sandbox, limit=5, now=NOON + timedelta(hours=1))
     assert (tmp_path / "equigen_dataset.tsv").read_bytes().startswith(kept)
     assert len(rows_of(tmp_path / "equigen_dataset.tsv")) == 20
     assert max(pages_asked(sandbox.log).values()) == 1

@@ -35,7 +35,7 @@ def pages_asked(hits: Sequence[Hit]) -> Counter[str]:
 def run_fetch(folder: Path, sandbox: Sandbox, limit: int = 15, **settings: object) -> Summary:
     """Fetch some labels in this process."""
     flags = {"refresh": settings.pop("refresh", False), "since": settings.pop("since", None)}
-    more = {name: settings.pop(name) for name in ("http", "clock") if name in settings}
+    more = {name: settings.pop(name) for name in ("http", "clock", "now") if name in settings}
     chosen = {
         "genre_limit": limit,
         "world_limit": (limit + 1) // 2,  # two world styles are among `SOME`

@@ -98,6 +98,8 @@ class Seen:
     path: str
     headers: Mapping[str, str]
     time_s: float
+    method: str = "GET"
+    body: bytes = b""
 
 
 @dataclass
@@ -114,7 +116,7 @@ class Script:
 class ScriptedServer:
     """Answers each request with the next of `scripts`; the last one is repeated for ever.
 
-    A path in `by_path` has an answer of its own.
+    A path in `by_path` has an answer of its own; `choose`, where it is set, gives all of them.
     """
 
     def __init__(
@@ -125,6 +127,7 @@ class ScriptedServer:
         self.before_answer: Callable[[], None] = lambda: None
         self.on_request: Callable[[BaseHTTPRequestHandler], None] = lambda _handler: None
         self.by_path: dict[str, Script] = {}
+        self.choose: Callable[[Seen], Script] | None = None
         self._scripts, self._time_s = list(scripts), time_s
         self._lock = threading.Lock()
         self._under_way = 0
@@ -135,6 +138,8 @@ class ScriptedServer:
 
             def do_GET(self) -> None:
                 outer._answer(self)
+
+            do_POST = do_GET  # noqa: N815  (the library's name)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -167,14 +172,18 @@ class ScriptedServer:
 
     def _answer(self, handler: BaseHTTPRequestHandler) -> None:
         headers = {name.lower(): value for name, value in handler.headers.items()}
+        length = int(headers.get("content-length", "0"))
+        body = handler.rfile.read(length) if handler.command == "POST" else b""
         with self._lock:
-            self.seen.append(Seen(handler.path, headers, self._time_s()))
+            seen = Seen(handler.path, headers, self._time_s(), handler.command, body)
+            self.seen.append(seen)
             script = self.by_path.get(handler.path) or (
                 self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
             )
             self._under_way += 1
             self.most_at_once = max(self.most_at_once, self._under_way)
         try:
+            script = self.choose(seen) if self.choose else script
             self.before_answer()
             self.on_request(handler)
             if script.raw:
