@@ -49,7 +49,7 @@ from equigen.errors import (
     TimeIsUpError,
     UsageError,
 )
-from equigen.fetching.local_pages import LocalPages
+from equigen.fetching.local_pages import LocalPages, additions_of
 from equigen.fetching.paging import PagePlan, PageRef
 from equigen.fetching.pending import known_albums, write_pending
 from equigen.fetching.prefetch import PrefetchedPages
@@ -58,6 +58,7 @@ from equigen.fetching.year_order import EvenPlan
 from equigen.labels.matches import Matches, of_several_parts
 from equigen.labels.taxonomy import Query
 from equigen.ledger.ledger import LAST_SOURCE, Ledger
+from equigen.ledger.models import Addition
 from equigen.output import tell
 from equigen.schema import Album
 from equigen.sources.base import (
@@ -144,6 +145,10 @@ def run(
             ledger.start_refresh(map(source.key, asked_again))
         rule = catalogue.fits if catalogue else rule_of(cast("OnlineSource", source))
         selection = known_albums(context, ledger, rule)
+        added = 0
+        for some in additions_of(catalogue, selection, context.bar) if catalogue else ():
+            ledger.use_pages((), added=some)
+            added += len(some)
         wanted = [query for query in queries if selection.missing(query)]
         pages: AbstractContextManager[Pages]
         if catalogue:
@@ -155,6 +160,7 @@ def run(
             with pages as opened:
                 plan = _plan(settings.fetch.spread, opened, selection, years)
                 work = _Work(context, source, ledger, opened, plan, selection, queries)
+                work.added = added
                 work.fill_all()
         finally:
             write_pending(context, ledger)
@@ -223,6 +229,7 @@ class _Work:
     resumes_at: datetime | None = None
     read: int = 0
     written_s: float = 0.0
+    added: int = 0
     _seen: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -295,23 +302,27 @@ class _Work:
         new = 0 if ref in self.opened else len(listings)
         self.opened.add(ref)
         self.read += new
-        taken = list[Album]()
+        taken, added = list[Album](), list[Addition]()
         used = 0
         for listing in listings:
             if len(taken) == most:
                 break
             used += 1
-            verdict: Album | Skip = Skip.RULE
+            verdict: Album | Addition | Skip = Skip.RULE
             if not self.online or self.online.fits(rest, listing.genres, listing.styles):
                 verdict = self.selection.judge(listing, query, year_asked=ref.search.year)
-            if isinstance(verdict, Skip):
+            if isinstance(verdict, Addition):
+                added.append(verdict)
+                self.dropped[Skip.ADDED] += 1
+                self.added += 1
+            elif isinstance(verdict, Skip):
                 self.dropped[verdict] += 1
                 if self.online and verdict not in _IS_THERE and listing.album_id not in self._seen:
                     self._seen.add(listing.album_id)
                     self.matches.add(listing.genres, listing.styles)
             else:
                 taken.append(verdict)
-        self.pages.use(ref, rows_left=len(listings) - used, taken=taken)
+        self.pages.use(ref, rows_left=len(listings) - used, taken=taken, added=added)
         self.left[query.name] += new - used
         self.dropped[_QUERY_FULL] += new - used
         self.taken[query.name] += len(taken)
@@ -358,7 +369,8 @@ class _Work:
         for label in dict.fromkeys(query.label for query in self.queries):
             labels[folder_name(label)] += self.selection.count_of_label(label)
         taken = sum(self.taken.values())
-        notes = [*self.pages.notes, self.source.licence, *self._on_several()]
+        odds = self.selection.at_odds
+        notes = [*self.pages.notes, self.source.licence, *self._on_several(), *self._on_added()]
         notes += [overlap_line(overlap), *more]
         notes += [
             f"{query.name}: up to {count:,} results are out of reach: the service gives no more"
@@ -384,6 +396,9 @@ class _Work:
                 "queries": [dict(zip(_OF_QUERY, row, strict=True)) for row in queries],
                 "labels": dict(labels),
                 "evenness": evenness(sizes),
+                "added_to_rows": self.added,
+                "labels_at_odds": {" / ".join(pair): n for pair, n in odds.items()},
+                "label_conflicts": [each._asdict() for each in self.selection.conflicts],
                 "left_out": {" + ".join(pair): n for pair, n in self.selection.pairs.items()},
                 "overlap": overlap,
                 "failed": {name: str(err) for name, err in self.failed.items()},
@@ -403,15 +418,23 @@ class _Work:
                 self.matches.add(genres, styles, count)
         return self.matches.notes(self.selection.count)
 
+    def _on_added(self) -> Iterator[str]:
+        """Yield notes on albums that other sources brought before, and whose labels they differ."""
+        if self.added:
+            yield (
+                f"{self.added:,} albums that are there got their ids and covers in"
+                f" {self.context.settings.fetch.source}"
+            )
+        if odds := self.selection.at_odds:
+            yield (
+                "labels that the sources differ in (of the row / by this source; --json lists the"
+                f" albums): {_pairs(odds, ' / ')}"
+            )
+
     def _on_several(self) -> Iterator[str]:
         """Yield notes on albums of several labels: those left out, and labels above their quota."""
         if pairs := self.selection.pairs:
-            found = pairs.most_common(_MOST_PAIRS)
-            shown = ", ".join(f"{one} + {other}: {count:,}" for (one, other), count in found)
-            rest = (
-                f", and {len(pairs) - len(found):,} more pairs" if len(pairs) > len(found) else ""
-            )
-            yield f"albums left out, since they match several labels: {shown}{rest}"
+            yield f"albums left out, since they match several labels: {_pairs(pairs, ' + ')}"
         for query in {query.label: query for query in self.queries}.values():
             if over := self.selection.above_quota(query):
                 yield (
@@ -425,3 +448,10 @@ class _Work:
         if self.selection.missing(query):
             return "no more to be had"
         return "full" if self.selection.count(query) >= query.limit else "label is full"
+
+
+def _pairs(counts: Counter[tuple[str, str]], between: str) -> str:
+    found = counts.most_common(_MOST_PAIRS)
+    shown = ", ".join(f"{between.join(pair)}: {count:,}" for pair, count in found)
+    rest = len(counts) - len(found)
+    return f"{shown}, and {rest:,} more pairs" if rest else shown

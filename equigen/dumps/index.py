@@ -62,12 +62,13 @@ WHERE (-excluded.is_album, excluded.mbid) < (-is_album, mbid)
 _GROUPS = """
 CREATE TABLE groups (
     id INTEGER PRIMARY KEY, mbid TEXT NOT NULL UNIQUE, artist TEXT NOT NULL, title TEXT NOT NULL,
-    year INTEGER NOT NULL, genres TEXT NOT NULL, artist_ids TEXT NOT NULL
+    year INTEGER NOT NULL, genres TEXT NOT NULL, artist_ids TEXT NOT NULL,
+    also_known_as TEXT NOT NULL
 )
 """
 _PUT_GROUP = (
-    "INSERT OR IGNORE INTO groups (mbid, artist, title, year, genres, artist_ids)"
-    " VALUES (?, ?, ?, ?, ?, ?)"
+    "INSERT OR IGNORE INTO groups (mbid, artist, title, year, genres, artist_ids, also_known_as)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -233,5 +234,5 @@ LINKS = IndexKind(
     "links", 1, _LINKS, _PUT_LINK, read_links, "links to masters", "links without an id"
 )
 GROUPS = IndexKind(
-    "albums", 2, _GROUPS, _PUT_GROUP, read_groups, "albums", "release groups without an id"
+    "albums", 3, _GROUPS, _PUT_GROUP, read_groups, "albums", "release groups without an id"
 )

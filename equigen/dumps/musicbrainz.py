@@ -60,7 +60,8 @@ class GroupRow(NamedTuple):
     """The fields of a release group that a dataset uses; `year` is 0 where it isn't known.
 
     `artist` is the credit with its join phrases. `genres` is a cell of the genres, or else the
-    tags, on which users agree, the ones with the most votes first.
+    tags, on which users agree, the ones with the most votes first. `also_known_as` is a cell of
+    the Discogs masters that it links to.
     """
 
     mbid: str
@@ -69,6 +70,7 @@ class GroupRow(NamedTuple):
     year: int
     genres: str
     artist_ids: str
+    also_known_as: str
 
 
 def _read_rows(
@@ -181,7 +183,8 @@ def group_of(record: object) -> GroupRow | None:
     artists = dict.fromkeys(mbid_of(each.get("artist")) for each in _items(record, "artist-credit"))
     ids = join_list([f"musicbrainz:{each}" for each in artists if each])
     genres = join_list(_genres(record))
-    return GroupRow(mbid, _artist(record), title, year_of(record), genres, ids)
+    masters = join_list([f"discogs:m{number}" for number in masters_of(record)])
+    return GroupRow(mbid, _artist(record), title, year_of(record), genres, ids, masters)
 
 
 def mbid_of(record: object) -> str:

@@ -4,14 +4,16 @@ import math
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 from equigen.dataset.context import BarMaker
 from equigen.fetching.paging import Extent, PageRef
+from equigen.fetching.selection import Selection
 from equigen.labels.matches import Matches
 from equigen.labels.taxonomy import Query
 from equigen.ledger.ledger import Ledger
+from equigen.ledger.models import Addition
 from equigen.schema import Album, Listing
 from equigen.sources.base import Catalogue, Search
 
@@ -24,6 +26,23 @@ CREATE TABLE found (
     PRIMARY KEY (query, year, number)
 ) WITHOUT ROWID
 """
+
+
+def additions_of(
+    catalogue: Catalogue, selection: Selection, bar: BarMaker
+) -> Iterator[list[Addition]]:
+    """Yield what a catalogue knows of albums that other sources brought, some at a time."""
+    if not selection.has_rows:
+        return
+    numbers = (offer.number for offer in catalogue.offers())
+    listings = catalogue.listings(list(islice(numbers, _BATCH)))
+    if not selection.lacks_source_of(listings):
+        return
+    with bar("combine", catalogue.size, "album") as shown:
+        while listings:
+            yield list(filter(None, map(selection.addition, listings)))
+            shown.advance(len(listings))
+            listings = catalogue.listings(list(islice(numbers, _BATCH)))
 
 
 class LocalPages:
@@ -55,6 +74,7 @@ class LocalPages:
         self._rows: dict[PageRef, list[Listing]] = {}
         self._rows_left: dict[PageRef, int] = {}
         self._taken: list[Album] = []
+        self._added: list[Addition] = []
         self._items: Counter[tuple[int, int]] = Counter()
         self._facts: Counter[str] = Counter()
         try:
@@ -108,13 +128,21 @@ class LocalPages:
             self._rows[ref] = list(self._catalogue.listings(self._numbers(ref)))
         return self._rows[ref][-left:] if left else []
 
-    def use(self, ref: PageRef, *, rows_left: int, taken: Sequence[Album]) -> None:
-        """Note the albums that were taken from a page, and its number of unused rows."""
+    def use(
+        self,
+        ref: PageRef,
+        *,
+        rows_left: int,
+        taken: Sequence[Album],
+        added: Sequence[Addition] = (),
+    ) -> None:
+        """Note the albums taken from a page or added to rows, and its number of unused rows."""
         self._taken += taken
+        self._added += added
         self._rows_left[ref] = rows_left
         if not rows_left:
             self._rows.pop(ref, None)
-        if len(self._taken) >= _BATCH:
+        if len(self._taken) + len(self._added) >= _BATCH:
             self._write_down()
 
     def settle(self) -> None:
@@ -124,9 +152,9 @@ class LocalPages:
 
     def _write_down(self) -> None:
         # Cleared first, so that an interrupted call and a second one write nothing twice.
-        taken, self._taken = self._taken, []
-        if taken:
-            self._ledger.use_pages((), taken=taken)
+        taken, added, self._taken, self._added = self._taken, self._added, [], []
+        if taken or added:
+            self._ledger.use_pages((), taken=taken, added=added)
 
     def _sort(self, years: frozenset[int], bar: BarMaker) -> None:
         self._index.execute(_TABLE)

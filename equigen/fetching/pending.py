@@ -1,30 +1,44 @@
 """Load the albums taken before, and write those that wait in the ledger to the TSV."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import lru_cache
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from equigen.config.settings import Several
 from equigen.dataset.context import Context
-from equigen.dataset.table import append_rows, map_table, rewrite_columns
+from equigen.dataset.table import append_rows, map_table, put_cells, rewrite_columns
 from equigen.dataset.tsv import reading_tsv, write_tsv
 from equigen.errors import MissingInputError
 from equigen.fetching.selection import Selection
-from equigen.identity.albums import Identity
+from equigen.identity.albums import Identity, ids_elsewhere
 from equigen.identity.artists import artist_ids
+from equigen.identity.pictures import has_no_cover
 from equigen.labels.matches import Fits
 from equigen.labels.several import labels_matched
 from equigen.labels.taxonomy import fits, labels_by_genre
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import PendingRow, Taken
-from equigen.schema import COLUMNS, EXTRA_COLUMNS, REQUIRED_COLUMNS, TAKEN_COLUMNS, split_list
+from equigen.schema import (
+    COLUMNS,
+    EXTRA_COLUMNS,
+    REQUIRED_COLUMNS,
+    TAKEN_COLUMNS,
+    Listing,
+    join_list,
+    split_list,
+)
 
 if TYPE_CHECKING:
     from equigen.dataset.table_reader import Chunk
 
 _MOST_DIGITS = 12
+# The columns that are lists of what all sources say.
+_JOINED = ("formats", "artist_ids", "also_known_as", "tracks", "more_images")
+# So many are in memory at a time; for each such part the TSV is written anew.
+_MOST_ADDED = 300_000
 # Most albums share their genres and styles with others.
 _CACHED = 50_000
 
@@ -41,14 +55,13 @@ def known_albums(context: Context, ledger: Ledger, fits: Fits = fits) -> Selecti
     """
     settings = context.settings.fetch
     selection = Selection(labels_by_genre(settings.known_queries()), settings.several)
-    if settings.several is not Several.FIRST:
-        queries = [query for query in settings.chosen_queries() if query.limit]
+    queries = [query for query in settings.chosen_queries() if query.limit]
 
-        @lru_cache(_CACHED)
-        def matched(genres: tuple[str, ...], styles: tuple[str, ...]) -> tuple[str, ...]:
-            return labels_matched(queries, genres, styles, fits)
+    @lru_cache(_CACHED)
+    def matched(genres: tuple[str, ...], styles: tuple[str, ...]) -> tuple[str, ...]:
+        return labels_matched(queries, genres, styles, fits)
 
-        selection.matched = matched
+    selection.matched = matched
     for tsv in filter(Path.exists, (context.tsv, context.reserve)):
         for album in albums_of(tsv):
             selection.remember(
@@ -57,6 +70,7 @@ def known_albums(context: Context, ledger: Ledger, fits: Fits = fits) -> Selecti
                 in_dataset=True,
                 year=_number(album.year),
                 labels=album.labels,
+                known_as=album.known_as,
             )
     for taken in ledger.taken():
         if selection.knows(taken.identity.album_id):
@@ -74,6 +88,7 @@ def known_albums(context: Context, ledger: Ledger, fits: Fits = fits) -> Selecti
             in_dataset=taken.pending,
             year=_number(taken.year),
             labels=taken.labels,
+            known_as=taken.known_as,
         )
     return selection
 
@@ -85,13 +100,13 @@ def albums_of(tsv: Path) -> Iterator[Taken]:
         MissingInputError, InputError: the TSV is missing or broken.
 
     """
-    columns = (*REQUIRED_COLUMNS, "album_id", "artist_ids", "labels")
+    columns = (*REQUIRED_COLUMNS, "album_id", "artist_ids", "labels", "also_known_as", "tracks")
     for rows in map_table(tsv, columns, _with_identities):
-        for _, title, number, genre, year, _, album_id, ids, labels, artist, picture in rows:
+        for _, title, number, genre, year, _, album_id, ids, *lists, artist, picture in rows:
             identity = Identity(album_id, artist, title, picture, genre, tuple(artist_ids(ids)))
-            yield Taken(
-                identity, _number(number), pending=False, year=year, labels=split_list(labels)
-            )
+            labels, others, tracks = map(split_list, lists)
+            known_as = ids_elsewhere(others, tracks) if others or tracks else ()
+            yield Taken(identity, _number(number), False, year, labels, known_as)  # noqa: FBT003
 
 
 def _with_identities(chunk: "Chunk") -> list[tuple[str, ...]]:
@@ -117,6 +132,7 @@ def write_pending(context: Context, ledger: Ledger) -> None:
     """
     last = ledger.last_pending()
     if not last and context.tsv.exists():
+        _write_additions(context, ledger)
         return
     # Closed here also after an error, since the cursor must not outlive the ledger.
     with closing(ledger.pending_rows()) as pending:
@@ -128,6 +144,48 @@ def write_pending(context: Context, ledger: Ledger) -> None:
         else:
             _append(context, list(pending))
     ledger.mark_written(last)
+    _write_additions(context, ledger)
+
+
+def _write_additions(context: Context, ledger: Ledger) -> None:
+    """Write what other sources know of albums into their rows, in the TSV or the reserve.
+
+    Cells that a row has stay. Lists are joined; the other source's cover comes after the row's.
+    """
+    columns = ("year", "country", *_JOINED, "set_given", "image_url", "licence")
+    while some := ledger.additions(_MOST_ADDED):
+        added = defaultdict[str, list[Listing]](list)
+        for _, (album_id, listing) in some:
+            added[album_id].append(listing)
+        for tsv in filter(Path.exists, (context.tsv, context.reserve)):
+            cells = {}
+            for rows in map_table(tsv, ("album_id", *columns), lambda chunk: chunk.frame.rows()):
+                for album_id, *row in rows:
+                    if album_id in added:
+                        known = dict(zip(columns, row, strict=True))
+                        cells[album_id] = _merged(known, added[album_id])
+            used = [any(column) for column in zip(*cells.values(), strict=True)]
+            kept = {key: tuple(compress(row, used)) for key, row in cells.items()}
+            if kept:
+                put_cells(tsv, "album_id", tuple(compress(columns, used)), kept)
+        ledger.forget_additions(some[-1][0])
+
+
+def _merged(row: dict[str, str], listings: Sequence[Listing]) -> tuple[str, ...]:
+    for each in listings:
+        row["year"] = row["year"] or each.year
+        row["country"] = row["country"] or each.country
+        row["set_given"] = row["set_given"] or each.set_given
+        if each.licence not in row["licence"]:
+            row["licence"] = f"{row['licence']} {each.licence}".strip()
+        images = (each.image_url, *each.more_images)
+        new = [url for url in images if url != row["image_url"] and not has_no_cover(url)]
+        for name, values in (
+            *((name, getattr(each, name)) for name in _JOINED if name != "more_images"),
+            ("more_images", [url.replace("|", "%7C") for url in new]),
+        ):
+            row[name] = join_list(tuple(dict.fromkeys((*split_list(row[name]), *values))))
+    return tuple(row.values())
 
 
 def _append(context: Context, pending: Sequence[PendingRow]) -> None:

@@ -24,7 +24,7 @@ from equigen.fetching.paging import (
 )
 from equigen.http.client import Client
 from equigen.ledger.ledger import Ledger
-from equigen.ledger.models import PageUse, StoredPage
+from equigen.ledger.models import Addition, PageUse, StoredPage
 from equigen.output import tell
 from equigen.schema import Album, Listing
 from equigen.sources.base import OnlineSource, Page, Search
@@ -125,6 +125,7 @@ class PrefetchedPages:
         self._states: defaultdict[str, _SearchState] = defaultdict(_SearchState)
         self._uses: dict[tuple[str, int], PageUse] = {}
         self._taken: list[Album] = []
+        self._added: list[Addition] = []
         self._under_way: dict[PageRef, Future[tuple[StoredPage, bool]]] = {}
         # The error of each failed page, and the number of answers by then.
         self._failed: dict[PageRef, tuple[BaseException, int]] = {}
@@ -211,11 +212,19 @@ class PrefetchedPages:
             rows[ref.page] = self._ledger.listings(self._key(ref.search), ref.page)
         return rows[ref.page][-left:] if left else []
 
-    def use(self, ref: PageRef, *, rows_left: int, taken: Sequence[Album]) -> None:
-        """Note the albums that were taken from a page, and its number of unused rows."""
+    def use(
+        self,
+        ref: PageRef,
+        *,
+        rows_left: int,
+        taken: Sequence[Album],
+        added: Sequence[Addition] = (),
+    ) -> None:
+        """Note the albums taken from a page or added to rows, and its number of unused rows."""
         key, state = self._key(ref.search), self._state(ref.search)
         self._uses[key, ref.page] = PageUse(key, ref.page, rows_left)
         self._taken += taken
+        self._added += added
         page = state.pages[ref.page]
         page.rows_left, page.is_begun = rows_left, True
         if not rows_left:
@@ -230,9 +239,10 @@ class PrefetchedPages:
 
     def _write_down(self) -> None:
         # Cleared first, so that an interrupted call and a second one write nothing twice.
-        uses, taken, self._uses, self._taken = self._uses, self._taken, {}, []
+        uses, taken, added = self._uses, self._taken, self._added
+        self._uses, self._taken, self._added = {}, [], []
         if uses:
-            self._ledger.use_pages(uses.values(), taken=taken)
+            self._ledger.use_pages(uses.values(), taken=taken, added=added)
 
     def _state(self, search: Search) -> _SearchState:
         return self._states[self._key(search)]

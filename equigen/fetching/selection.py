@@ -1,19 +1,24 @@
 """Select the listings that the dataset takes: quotas, exclusive artists, no duplicates."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import combinations
+from typing import Final, NamedTuple
 
 from equigen.config.settings import Several
-from equigen.identity.albums import Identity, names_key
-from equigen.identity.artists import artist_key, parts_of, sides_of
-from equigen.identity.pictures import has_no_cover
+from equigen.identity.albums import Identity, ids_elsewhere, names_key
+from equigen.identity.artists import artist_key, clean_artist, parts_of, sides_of
+from equigen.identity.pictures import has_no_cover, picture_key
 from equigen.labels.taxonomy import Query, label_of
+from equigen.ledger.models import Addition
 from equigen.schema import Album, Listing
 
 _CASSETTE = "cassette"
+# Albums of one name whose years are further apart are two, such as those named for their band.
+_YEARS_APART: Final = 1
+_MOST_CONFLICTS: Final = 1_000
 
 
 class Skip(StrEnum):
@@ -25,8 +30,23 @@ class Skip(StrEnum):
     RULE = "doesn't match the query's rule"
     KNOWN_ALBUM = "album is there already"
     KNOWN_PICTURE = "picture is there already"
+    ADDED = "album is there already, and got what this source knows of it"
     OTHER_QUERY = "artist belongs to another query"
     SEVERAL_LABELS = "matches several labels"
+
+
+class Conflict(NamedTuple):
+    """Label of an album's row, and that which the album has by another source's genres."""
+
+    album_id: str
+    label: str
+    other_id: str
+    other_label: str
+
+
+class _Row(NamedTuple):
+    label: str
+    year: int
 
 
 @dataclass(slots=True)
@@ -42,17 +62,27 @@ class Selection:
     labels whose quota they count for; `matched` returns the labels that an album of some genres
     and styles matches. `pairs` counts the albums left out (`Several.STRICT`) by two such labels,
     those of three at each of their pairs.
+
+    An album that another source has too is one: it is known by a shared id, else by its names,
+    unless its years are apart, or by its picture. `conflicts` are the first of those of whose
+    labels the sources think differently, and `at_odds` counts all by both labels.
     """
 
     labels: Mapping[str, str] = field(default_factory=dict)
     several: Several = Several.FIRST
     matched: Callable[[tuple[str, ...], tuple[str, ...]], tuple[str, ...]] = lambda *_: ()
     pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
+    at_odds: Counter[tuple[str, str]] = field(default_factory=Counter)
+    conflicts: list[Conflict] = field(default_factory=list)
     _queries_of: Counter[str] = field(init=False)
     _left_out: set[str] = field(default_factory=set)
-    _ids: set[str] = field(default_factory=set)
-    _albums: set[str] = field(default_factory=set)
-    _pictures: set[str] = field(default_factory=set)
+    # The ids of rows by all that an album is known by; "" for albums that have no row any more.
+    _ids: dict[str, str] = field(default_factory=dict)
+    _albums: dict[str, str] = field(default_factory=dict)
+    _pictures: dict[str, str] = field(default_factory=dict)
+    _rows: dict[str, _Row] = field(default_factory=dict)
+    _like: dict[_Row, _Row] = field(default_factory=dict)
+    _elsewhere: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _owners: dict[str, str] = field(default_factory=dict)
     _genres_of_parts: dict[str, set[str]] = field(default_factory=dict)
     _counts: Counter[str] = field(default_factory=Counter)
@@ -73,26 +103,34 @@ class Selection:
         in_dataset: bool,
         year: int = 0,
         labels: Sequence[str] = (),
+        known_as: Sequence[str] = (),
     ) -> None:
         """Add an album that was taken before; `year` is 0 where none is known.
 
-        It counts for the label of its genre and for its further `labels`. An album that has left
+        It counts for the label of its genre and for its further `labels`; `known_as` are its ids
+        in other sources. An album that has left
         the dataset since (`in_dataset` false) isn't taken again, and its index isn't used again,
         but it doesn't count for the quota.
         """
-        if identity.album_id:
-            self._ids.add(identity.album_id)
+        first = label_of(identity.genre, self.labels)
+        row = identity.album_id if in_dataset else ""
+        if row:
+            like = _Row(first, year)
+            self._rows[row] = self._like.setdefault(like, like)
+        if row and known_as:
+            self._elsewhere[row] = tuple(known_as)
+        for each in filter(None, (identity.album_id, *known_as)):
+            self._ids.setdefault(each, row)
         if key := names_key(identity.artist, identity.title):
-            self._albums.add(key)
+            self._albums.setdefault(key, row)
         if identity.picture:
-            self._pictures.add(identity.picture)
+            self._pictures.setdefault(identity.picture, row)
         for artist in _artists(identity):
             self._owners.setdefault(artist, identity.genre)
         for part in parts_of(identity.artist):
             self._genres_of_parts.setdefault(part, set()).add(identity.genre)
         genre = identity.genre
         self._counts[genre] += in_dataset
-        first = label_of(genre, self.labels)
         self._of_labels[first] += in_dataset
         for label in {*labels} - {first} if in_dataset and labels else ():
             self._of_labels[label] += 1
@@ -103,6 +141,18 @@ class Selection:
     def knows(self, album_id: str) -> bool:
         """Tell whether an album of this id was ever taken."""
         return album_id in self._ids
+
+    @property
+    def has_rows(self) -> bool:
+        """Tell whether the dataset has albums."""
+        return bool(self._rows)
+
+    def lacks_source_of(self, listings: Sequence[Listing]) -> bool:
+        """Tell whether some row has no album yet of the source of these listings."""
+        own = {_source(each.album_id) for each in listings}
+        return any(
+            own.isdisjoint(map(_source, (row, *self._elsewhere.get(row, ())))) for row in self._rows
+        )
 
     def missing(self, query: Query, *, promised: int = 0) -> int:
         """Return the number of albums that the query, and the label it shares, may still take.
@@ -142,17 +192,25 @@ class Selection:
         """Return the number of the query's albums of a year in the dataset."""
         return self._years[query.cell, year]
 
-    def judge(self, listing: Listing, query: Query, *, year_asked: int) -> Album | Skip:
+    def judge(self, listing: Listing, query: Query, *, year_asked: int) -> Album | Addition | Skip:
         """Take the listing as the query's next album, or return the reason to skip it.
+
+        One that another source brought before is an addition to its row.
 
         The quota isn't checked here, but by `missing`. An unknown year becomes `year_asked`,
         unless that is 0.
         """
         identity = Identity.of(listing, query.cell)
-        if skip := _unfit(listing) or self._known(identity):
+        if skip := _unfit(listing):
             return skip
-        matched = self.matched(listing.genres, listing.styles)
-        labels = tuple(dict.fromkeys((query.label, *matched)))
+        if addition := self.addition(listing):
+            return addition
+        if skip := self._known(identity, listing):
+            return skip
+        labels: tuple[str, ...] = ()
+        if self.several is not Several.FIRST:
+            matched = self.matched(listing.genres, listing.styles)
+            labels = tuple(dict.fromkeys((query.label, *matched)))
         if self.several is Several.STRICT and len(labels) > 1:
             self._leave_out(identity.album_id, labels)
             return Skip.SEVERAL_LABELS
@@ -163,7 +221,12 @@ class Selection:
         album_index = self._last_index[identity.genre] + 1
         year = listing.year or (str(year_asked) if year_asked else "")
         self.remember(
-            identity, album_index=album_index, in_dataset=True, year=int(year or 0), labels=labels
+            identity,
+            album_index=album_index,
+            in_dataset=True,
+            year=int(year or 0),
+            labels=labels,
+            known_as=ids_elsewhere(listing.also_known_as, listing.tracks),
         )
         return Album(
             listing, album_index=album_index, genre=identity.genre, year=year, labels=labels
@@ -175,9 +238,54 @@ class Selection:
             self._left_out.add(album_id)
             self.pairs.update(combinations(sorted(labels), 2))
 
-    def _known(self, identity: Identity) -> Skip | None:
+    def addition(self, listing: Listing) -> Addition | None:
+        """Return what a listing of another source adds to the row of its album; None for nothing.
+
+        It is something where the row gets a new id. Its `also_known_as` are all new ids. A row has
+        one album of each source, so that of two editions there only the first is added.
+        """
+        for row in self._rows_of(listing):
+            known = {row, *self._elsewhere.get(row, ())}
+            if listing.album_id not in known and _source(listing.album_id) in map(_source, known):
+                continue
+            ids = (listing.album_id, *ids_elsewhere(listing.also_known_as, listing.tracks))
+            new = [each for each in ids if each not in known and self._ids.get(each, row) == row]
+            if not new:
+                return None
+            self._elsewhere[row] = (*self._elsewhere.get(row, ()), *new)
+            self._ids.update(dict.fromkeys(new, row))
+            self._compare_labels(row, listing)
+            others = {listing.album_id, *listing.also_known_as}
+            also_known_as = tuple(each for each in new if each in others)
+            return Addition(row, replace(listing, also_known_as=also_known_as))
+        return None
+
+    def _rows_of(self, listing: Listing) -> Iterator[str]:
+        """Yield the ids of the rows that may be a listing's album, the most certain first."""
+        ids = (listing.album_id, *ids_elsewhere(listing.also_known_as, listing.tracks))
+        yield from dict.fromkeys(row for each in ids if (row := self._ids.get(each)))
+        row = self._albums.get(names_key(clean_artist(listing.artist), listing.title))
+        if row and self._is_of_time(row, listing.year):
+            yield row
+        if row := self._pictures.get(picture_key(listing.image_url)):
+            yield row
+
+    def _is_of_time(self, row: str, year: str) -> bool:
+        there = self._rows[row].year
+        return not (there and year) or abs(int(year) - there) <= _YEARS_APART
+
+    def _compare_labels(self, row: str, listing: Listing) -> None:
+        matched = self.matched(listing.genres, listing.styles)
+        label = self._rows[row].label
+        if matched and label not in matched:
+            self.at_odds[label, matched[0]] += 1
+            if len(self.conflicts) < _MOST_CONFLICTS:
+                self.conflicts.append(Conflict(row, label, listing.album_id, matched[0]))
+
+    def _known(self, identity: Identity, listing: Listing) -> Skip | None:
         names = names_key(identity.artist, identity.title)
-        if identity.album_id in self._ids or names in self._albums:
+        ids = (listing.album_id, *listing.also_known_as)
+        if names in self._albums or any(each in self._ids for each in ids):
             return Skip.KNOWN_ALBUM
         if identity.picture in self._pictures:
             return Skip.KNOWN_PICTURE
@@ -189,6 +297,10 @@ class Selection:
         genres = {self._owners.get(artist, identity.genre) for artist in named}
         genres.update(*(self._genres_of_parts.get(artist, ()) for artist in artists))
         return bool(genres - {identity.genre})
+
+
+def _source(album_id: str) -> str:
+    return album_id.partition(":")[0]
 
 
 def _artists(identity: Identity) -> list[str]:

@@ -1,6 +1,7 @@
 """Identify albums: the key of one, and what `fetch` recognises it by."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from equigen.identity.artists import bare_artist, clean_artist, credit_key, fold, somebodys_ids
@@ -8,6 +9,7 @@ from equigen.identity.pictures import picture_key
 from equigen.schema import Listing
 
 _DIGEST_BYTES = 16
+_MSD_TRACK = "msd:TR"
 
 
 def album_key(*, album_id: str, artist: str, title: str, picture: str) -> str:
@@ -36,6 +38,16 @@ def names_key(artist: str, title: str) -> str:
     """
     key = title_key(title)
     return f"{credit_key(artist)}\0{key}" if key else ""
+
+
+def ids_elsewhere(also_known_as: Sequence[str], tracks: Sequence[str]) -> tuple[str, ...]:
+    """Return the ids by which other sources know an album.
+
+    Those of its tracks in the Million Song Dataset are among them, since a track there is on one
+    album, but not those of recordings, which are on many.
+    """
+    ids = (each for track in tracks for each in track.split() if each.startswith(_MSD_TRACK))
+    return (*also_known_as, *ids)
 
 
 @dataclass(frozen=True, slots=True)

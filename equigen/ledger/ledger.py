@@ -9,11 +9,12 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator,
 from dataclasses import asdict, fields, replace
 from typing import Any, TypeVar
 
-from equigen.identity.albums import Identity
+from equigen.identity.albums import Identity, ids_elsewhere
 from equigen.identity.artists import artist_ids
 from equigen.ledger.database import Database
 from equigen.ledger.models import (
     OK,
+    Addition,
     AlbumSet,
     Cover,
     CoverPair,
@@ -118,7 +119,7 @@ class Ledger(Database):
 
     def store_page(self, page: StoredPage, *, asked_at: str) -> None:
         """Keep an answer until it is used, so that it is never asked for again."""
-        listings = json.dumps([list(asdict(item).values()) for item in page.listings])
+        listings = json.dumps([_values(item) for item in page.listings])
         # Of a query's only page they tell nothing: `page_albums` leaves it out.
         ids = json.dumps([item.album_id for item in page.listings if page.pages > 1])
         with self._transaction() as db:
@@ -128,8 +129,17 @@ class Ledger(Database):
                  page.others, page.rows_left, asked_at, page.asks, ids),
             )  # fmt: skip
 
-    def use_pages(self, uses: Iterable[PageUse], *, taken: Iterable[Album]) -> None:
-        """Take albums, in order, from pages and note how far these are used, all or nothing."""
+    def use_pages(
+        self,
+        uses: Iterable[PageUse],
+        *,
+        taken: Iterable[Album] = (),
+        added: Iterable[Addition] = (),
+    ) -> None:
+        """Take albums, in order, from pages and note how far these are used, all or nothing.
+
+        Those `added` wait for `forget_additions`.
+        """
         rows = [
             (who.album_id, who.artist, who.title, who.picture, who.genre, album.album_index,
              json.dumps(album.cells()))
@@ -141,6 +151,10 @@ class Ledger(Database):
                 "INSERT INTO albums (album_id, artist, title, picture, genre, album_index, cells)"
                 " VALUES (?,?,?,?,?,?,?)",
                 rows,
+            )
+            db.executemany(
+                "INSERT INTO additions (album_id, listing) VALUES (?, ?)",
+                ((each.album_id, json.dumps(_values(each.listing))) for each in added),
             )
             db.executemany(
                 "UPDATE pages SET rows_left = ?3, listings = iif(?3, listings, NULL)"
@@ -179,13 +193,15 @@ class Ledger(Database):
         sql = (
             "SELECT album_id, artist, title, picture, genre, album_index, cells IS NOT NULL,"
             " ifnull(json_extract(cells, ?), ''), ifnull(json_extract(cells, ?), ''),"
+            " ifnull(json_extract(cells, ?), ''), ifnull(json_extract(cells, ?), ''),"
             " ifnull(json_extract(cells, ?), '') FROM albums ORDER BY seq"
         )
-        asked = [f"$[{TAKEN_COLUMNS.index(name)}]" for name in ("year", "artist_ids", "labels")]
-        with self._rows(sql, asked) as rows:
-            for *identity, album_index, pending, year, ids, labels in rows:
+        names = ("year", "artist_ids", "labels", "also_known_as", "tracks")
+        with self._rows(sql, [f"$[{TAKEN_COLUMNS.index(name)}]" for name in names]) as rows:
+            for *identity, album_index, pending, year, ids, labels, others, tracks in rows:
                 who = replace(Identity(*identity), artist_ids=tuple(artist_ids(ids)))
-                yield Taken(who, album_index, bool(pending), year, split_list(labels))
+                known_as = ids_elsewhere(split_list(others), split_list(tracks))
+                yield Taken(who, album_index, bool(pending), year, split_list(labels), known_as)
 
     def pending_rows(self) -> Generator[PendingRow, None, None]:
         """Yield the albums whose rows are not in the TSV yet, in order."""
@@ -220,6 +236,20 @@ class Ledger(Database):
             db.execute(
                 "UPDATE albums SET cells = NULL WHERE seq <= ? AND cells IS NOT NULL", (last,)
             )
+
+    def additions(self, most: int) -> list[tuple[int, Addition]]:
+        """Return the first albums of other sources that aren't in their rows yet, by `seq`."""
+        sql = "SELECT seq, album_id, listing FROM additions ORDER BY seq LIMIT ?"
+        with self._rows(sql, (most,)) as rows:
+            return [
+                (seq, Addition(album_id, _listing(json.loads(listing))))
+                for seq, album_id, listing in rows
+            ]
+
+    def forget_additions(self, last: int) -> None:
+        """Note that all additions up to this `seq` are in the TSV now."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM additions WHERE seq <= ?", (last,))
 
     # Covers, by the picture's key, and their files
 
@@ -711,6 +741,10 @@ def _by_album(rows: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str]]
             yield album, name
         elif not album or name != first:
             yield read_path(path), name
+
+
+def _values(listing: Listing) -> list[Any]:
+    return list(asdict(listing).values())
 
 
 def _listing(values: list[Any]) -> Listing:

@@ -136,7 +136,8 @@ class AlbumSet(NamedTuple):
 class Taken:
     """Album that was ever taken; `pending` where its row isn't in the TSV yet.
 
-    `year` and `labels` are those of a row, else "" and nothing.
+    `year`, `labels` and `known_as` (its ids elsewhere, and those of its tracks in the Million Song
+    Dataset) are those of a row, else "" and nothing.
     """
 
     identity: Identity
@@ -144,6 +145,14 @@ class Taken:
     pending: bool
     year: str
     labels: tuple[str, ...] = ()
+    known_as: tuple[str, ...] = ()
+
+
+class Addition(NamedTuple):
+    """Album of another source, to be added to the row of the album `album_id`."""
+
+    album_id: str
+    listing: Listing
 
 
 @dataclass(frozen=True, slots=True)

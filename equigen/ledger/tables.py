@@ -2,7 +2,7 @@
 
 # Tells a ledger from any other SQLite file: "EqG3".
 APPLICATION_ID = 0x45714733
-VERSION = 7
+VERSION = 8
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE pages (
@@ -19,6 +19,10 @@ CREATE TABLE albums (
     seq INTEGER PRIMARY KEY, album_id TEXT NOT NULL, artist TEXT NOT NULL, title TEXT NOT NULL,
     picture TEXT NOT NULL, genre TEXT NOT NULL, album_index INTEGER NOT NULL,
     cells TEXT                  -- JSON, NULL once the row is in the TSV
+);
+CREATE TABLE additions (
+    seq INTEGER PRIMARY KEY, album_id TEXT NOT NULL,    -- of a row in the TSV
+    listing TEXT NOT NULL       -- JSON: the album in another source, not yet added to the row
 );
 CREATE TABLE covers (
     picture TEXT PRIMARY KEY,   -- its key (identity/pictures.py)
@@ -183,5 +187,10 @@ CREATE TABLE ratings (
     rating_count INTEGER, rating_average REAL, have INTEGER, want INTEGER,
     asked_at TEXT NOT NULL
 ) WITHOUT ROWID;
+""",
+    7: """
+CREATE TABLE additions (
+    seq INTEGER PRIMARY KEY, album_id TEXT NOT NULL, listing TEXT NOT NULL
+);
 """,
 }

@@ -214,6 +214,7 @@ _FUNCTIONS: Final[Mapping[str, Callable[..., object]]] = {
     "are_texts": _are_texts,
     "are_cells": _are_cells,
     "are_listings": _are_listings,
+    "is_listing": lambda text: _are_listings(f"[{text}]", "0"),
 }
 
 
@@ -256,6 +257,7 @@ _TABLES: Final[Mapping[str, str]] = {
     "pages": f"{_calls('is_moment', 'asked_at')} AND {_calls('are_texts', 'ids')} AND "
     + _calls("are_listings", "ifnull(listings, '[]')", "rows_left"),
     "albums": f"cells IS NULL OR {_calls('are_cells', 'cells')}",
+    "additions": _calls("is_listing", "listing"),
     "covers": f"{_is_one_of('status', OK, MISSING, REFUSED, BROKEN, FAILED)}"
     f" AND (phash = '' OR {_is_hex('phash', 16)})"
     " AND (rendering GLOB 'original*' OR rendering GLOB '[0-9]* [cpis]*')"

@@ -90,6 +90,7 @@ class DumpedMasters:
 
     def offers(self) -> Iterator[Offer]:
         """Yield every master that has a cover, in the order of ids."""
+        self._offered.clear()
         for number, year, genres, styles in self.db.execute(_OFFERS):
             self._offered["with a cover"] += 1
             yield Offer(number, year, split_list(genres), split_list(styles))
@@ -117,6 +118,7 @@ class DumpedMasters:
             country=country,
             formats=split_list(formats),
             artist_ids=split_list(artist_ids),
+            also_known_as=(f"musicbrainz:{mbid}",) if mbid else (),
         )
 
 

@@ -163,7 +163,7 @@ class DumpedGroups:
     def listings(self, numbers: Sequence[int]) -> list[Listing]:
         """Return some albums in full, in the dump's order."""
         rows = self.db.execute(
-            "SELECT mbid, artist, title, year, genres, artist_ids FROM groups"
+            "SELECT mbid, artist, title, year, genres, artist_ids, also_known_as FROM groups"
             " WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
             (json.dumps(numbers),),
         )
@@ -234,6 +234,7 @@ def _listing(album: GroupRow, archive: CoverArtSettings) -> Listing:
         country="",
         formats=(),
         artist_ids=split_list(album.artist_ids),
+        also_known_as=split_list(album.also_known_as),
     )
 
 

@@ -32,7 +32,9 @@ BLEACH: dict[str, Any] = {
     "tags": [],
 }
 LINK = (13773, MBID, True, 1989)
-GROUP = GroupRow(MBID, "Nirvana", "Bleach", 1989, "grunge", f"musicbrainz:{KURTS}")
+GROUP = GroupRow(
+    MBID, "Nirvana", "Bleach", 1989, "grunge", f"musicbrainz:{KURTS}", "discogs:m13773"
+)
 GET = "equigen dumps get release-groups"
 
 

@@ -12,6 +12,7 @@ from equigen.identity.albums import Identity, names_key
 from equigen.identity.artists import artist_key, artists_by_credit
 from equigen.identity.pictures import picture_key
 from equigen.labels.taxonomy import Query, builtin_queries
+from equigen.ledger.models import Addition
 from equigen.schema import Album, Listing
 
 LABELS = {label.name: label for label in builtin_queries(genre_limit=3, world_limit=2)}
@@ -40,7 +41,7 @@ def other(number: int, *, artist: str = "", title: str = "") -> Listing:
     )
 
 
-def taken(verdict: Album | Skip) -> Album:
+def taken(verdict: Album | Addition | Skip) -> Album:
     """Return the album of a verdict that takes one."""
     assert isinstance(verdict, Album), verdict
     return verdict

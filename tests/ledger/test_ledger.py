@@ -359,6 +359,7 @@ def test_a_ledger_of_format_6_gets_a_table_of_ratings(path: Path) -> None:
         ledger.record_covers([Cover("p", "u", "ok")])
     with sqlite3.connect(path) as db:
         db.execute("DROP TABLE ratings")
+        db.execute("DROP TABLE additions")
         db.execute("PRAGMA user_version = 6")
     db.close()
     with Ledger(path, read_only=True) as ledger:

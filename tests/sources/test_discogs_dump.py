@@ -64,6 +64,7 @@ def test_a_master_gets_the_cover_of_the_release_group_that_links_to_it(tmp_path:
             "country": "",
             "formats": "",
             "artist_ids": "discogs:a5",
+            "also_known_as": "musicbrainz:00000000-0000-0000-0000-00000000004d",
         }
     ]
 
@@ -99,7 +100,7 @@ def test_one_cover_goes_to_one_album(tmp_path: Path) -> None:
     write_groups(tmp_path, [both])
     summary = fetch_dumps(tmp_path)
     assert [row["album_id"] for row in rows_of(tmp_path)] == ["discogs:m5"]
-    assert summary.dropped["picture is there already"] == 1
+    assert summary.dropped["album is there already"] == 1
 
 
 def test_old_dumps_bring_their_own_pictures(tmp_path: Path) -> None:

@@ -124,7 +124,9 @@ def expected_groups(every: Sequence[Any]) -> list[GroupRow]:
         mbids = dict.fromkeys((each.get("artist") or {}).get("id") for each in credited)
         ids = "|".join(f"musicbrainz:{each}" for each in mbids if each)
         title = safe_text(record["title"])
-        rows.append(GroupRow(record["id"], safe_text(artist), title, int(year), cell, ids))
+        masters = dict.fromkeys(number for number, *_ in expected_links([record]))
+        others = "|".join(f"discogs:m{number}" for number in masters)
+        rows.append(GroupRow(record["id"], safe_text(artist), title, int(year), cell, ids, others))
     return rows
 
 

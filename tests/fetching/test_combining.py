@@ -1,0 +1,154 @@
+"""Albums that several sources have: one row, with all ids, and further addresses of its cover."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dumpsets import Master, dump_context, group, mbid, write_groups, write_masters
+from support import read_rows, write_rows
+
+from equigen.commands import balance, fetch
+from equigen.fetching.pending import write_pending
+from equigen.fetching.selection import Skip
+from equigen.ledger.ledger import Ledger
+from equigen.ledger.models import Addition
+from equigen.schema import Listing
+from equigen.summary import Summary
+
+LISTING = Listing(
+    "Artist 1", "Title 1", "2010", "https://b.example/1.jpg", "other:1", ("Jazz",), (), "", ()
+)
+
+
+def fetch_from(source: str, folder: Path, **chosen: Any) -> Summary:  # noqa: ANN401  (settings)
+    """Fetch Jazz from the dumps of a source."""
+    return fetch.run(dump_context(folder, fetch={"source": source, **chosen}))
+
+
+def rows_in(folder: Path) -> list[dict[str, str]]:
+    """Return the rows of a folder's dataset."""
+    return read_rows(folder / "equigen_dataset.tsv")
+
+
+def write_row(folder: Path, **cells: str) -> None:
+    """Write a dataset of one album, of a source of its own."""
+    known = {
+        "artist": "Artist 1",
+        "album": "Title 1",
+        "album_index": "1",
+        "genre": "Jazz",
+        "year": "2010",
+        "image_url": "https://a.example/1.jpg",
+        "album_id": "other:1",
+    }
+    write_rows(folder / "equigen_dataset.tsv", known | cells, columns=[*known])
+
+
+@pytest.mark.parametrize("limit", [1, 50])
+def test_a_second_source_adds_its_ids_to_the_rows_that_are_there(
+    tmp_path: Path, limit: int
+) -> None:
+    """Albums are one by a link between the sources, also where no quota has room."""
+    write_masters(tmp_path, [Master(5, "One", "Its Name")])
+    write_groups(tmp_path, [group(77, master=5), group(78)])
+    fetch_from("discogs-dump", tmp_path, genre_limit=limit)
+    context = dump_context(tmp_path)
+    rows = [row | {"also_known_as": ""} for row in rows_in(tmp_path)]
+    write_rows(context.tsv, *rows, columns=[*rows[0]])  # as an earlier version left it
+    summary = fetch_from("musicbrainz", tmp_path, genre_limit=limit)
+    first, *others = rows_in(tmp_path)
+    assert first == rows[0] | {"also_known_as": f"musicbrainz:{mbid(77)}"}
+    assert [row["album_id"] for row in others] == [f"musicbrainz:{mbid(78)}"][: limit - 1]
+    assert summary.facts["added_to_rows"] == 1
+    assert "1 albums that are there got their ids and covers in musicbrainz" in summary.notes
+    again = fetch_from("musicbrainz", tmp_path, genre_limit=limit)
+    assert (again.facts["added_to_rows"], rows_in(tmp_path)) == (0, [first, *others])
+
+
+def test_albums_of_one_name_are_one_and_their_covers_stand_in_one_row(tmp_path: Path) -> None:
+    """The cover that the row had stays the first; cells that it lacks are filled."""
+    write_row(tmp_path, artist="The ARTIST 1", year="")
+    write_groups(tmp_path, [group(1)])
+    fetch_from("musicbrainz", tmp_path)
+    (row,) = rows_in(tmp_path)
+    assert row["also_known_as"] == f"musicbrainz:{mbid(1)}"
+    assert row["image_url"] == "https://a.example/1.jpg"
+    assert row["more_images"] == f"https://coverartarchive.org/release-group/{mbid(1)}/front-500"
+    assert (row["artist"], row["year"]) == ("The ARTIST 1", "2010")
+
+
+@pytest.mark.parametrize(("year", "is_one"), [("2011", True), ("2012", False), ("1999", False)])
+def test_albums_of_one_name_whose_years_are_apart_are_not_joined(
+    tmp_path: Path, year: str, *, is_one: bool
+) -> None:
+    """Bands name several albums for themselves. Still only one of a name is taken."""
+    write_row(tmp_path, year=year)
+    write_groups(tmp_path, [group(1)])
+    summary = fetch_from("musicbrainz", tmp_path)
+    (row,) = rows_in(tmp_path)
+    assert bool(row.get("also_known_as")) is is_one
+    assert summary.facts["added_to_rows"] == is_one
+
+
+def test_a_row_has_one_album_of_each_source(tmp_path: Path) -> None:
+    """Of two editions that one source has, the first is added; the other adds nothing."""
+    write_row(tmp_path)
+    write_groups(tmp_path, [group(1), group(2, title="Title 1", **credit("Artist 1"))])
+    summary = fetch_from("musicbrainz", tmp_path)
+    (row,) = rows_in(tmp_path)
+    assert row["also_known_as"] == f"musicbrainz:{mbid(1)}"
+    assert summary.dropped[Skip.KNOWN_ALBUM] == 2
+
+
+def credit(artist: str) -> dict[str, Any]:
+    """Return the credit of an artist."""
+    return {"artist-credit": [{"name": artist, "joinphrase": ""}]}
+
+
+def test_a_difference_in_labels_is_listed(tmp_path: Path) -> None:
+    """The row keeps its label; the summary has the albums, and counts them by both labels."""
+    write_row(tmp_path, genre="Blues")
+    write_groups(tmp_path, [group(1)])
+    summary = fetch_from("musicbrainz", tmp_path)
+    (row,) = rows_in(tmp_path)
+    assert row["genre"] == "Blues"
+    assert summary.facts["labels_at_odds"] == {"Blues / Jazz": 1}
+    assert summary.facts["label_conflicts"] == [
+        {
+            "album_id": "other:1",
+            "label": "Blues",
+            "other_id": f"musicbrainz:{mbid(1)}",
+            "other_label": "Jazz",
+        }
+    ]
+    assert any("(of the row / by this source" in note for note in summary.notes)
+
+
+def test_albums_that_balance_left_out_are_added_to_as_well(tmp_path: Path) -> None:
+    """The reserve has the ids, and gives the album back with them."""
+    write_masters(tmp_path, [Master(5), Master(6)])
+    write_groups(tmp_path, [group(5, master=5), group(6, master=6)])
+    context = dump_context(tmp_path)
+    fetch_from("discogs-dump", tmp_path)
+    rows = [row | {"also_known_as": ""} for row in rows_in(tmp_path)]
+    write_rows(context.tsv, *rows, columns=[*rows[0]])
+    balance.run(dump_context(tmp_path, balance={"per_label": 1}))
+    fetch_from("musicbrainz", tmp_path)
+    (left_out,) = read_rows(context.reserve)
+    both = {row["album_id"]: row["also_known_as"] for row in (*rows_in(tmp_path), left_out)}
+    assert both == {f"discogs:m{n}": f"musicbrainz:{mbid(n)}" for n in (5, 6)}
+
+
+def test_a_run_killed_before_it_wrote_adds_later(tmp_path: Path) -> None:
+    """What other sources know waits in the ledger, and is in its row once, however often."""
+    write_row(tmp_path)
+    context = dump_context(tmp_path)
+    with Ledger(context.ledger) as ledger:
+        ledger.use_pages((), added=[Addition("other:1", LISTING), Addition("gone:1", LISTING)])
+    for _ in range(2):
+        with Ledger(context.ledger) as ledger:
+            write_pending(context, ledger)
+            assert ledger.additions(9) == []
+            ledger.use_pages((), added=[Addition("other:1", LISTING)])
+    (row,) = rows_in(tmp_path)
+    assert row["more_images"] == "https://b.example/1.jpg"
