@@ -22,6 +22,8 @@ from equigen.errors import UsageError
 # Settings that are lists: their flag is given once a value.
 SINGULAR = {"labels": "label", "sizes": "size"}
 SINGULAR |= {name: name for name in ("refuse_sha256", "keep_sha256")}
+# Tables whose name is a part of their flags' names, which say too little alone: `--msd-i-file`.
+_NAMED_BY_TABLE = frozenset(("mumu", "msd_i"))
 
 _LAST = 1000
 # Parameters of a command's `run` that aren't flags.
@@ -131,5 +133,5 @@ def setting_flags(command: ModuleType) -> dict[str, str]:
 
 def flag_name(path: str) -> str:
     """Return the name of a setting's flag."""
-    key = path.partition(".")[2]
-    return SINGULAR.get(key, key)
+    table, _, key = path.partition(".")
+    return f"{table}_{key}" if table in _NAMED_BY_TABLE else SINGULAR.get(key, key)

@@ -5,8 +5,8 @@ year's pages (or those --since a year) are asked for again, and only what is new
 is filled from the newest year down, or with --spread even as evenly as the years have albums.
 
 Albums come from the Discogs API (--source discogs), from Discogs' open dumps with covers of the
-Cover Art Archive (discogs-dump: no account; `equigen dumps get masters release-groups` first), or
-from MusicBrainz (musicbrainz: its dump, or with --live its API).
+Cover Art Archive (discogs-dump: no account; `equigen dumps get masters release-groups` first), from
+MusicBrainz (musicbrainz: its dump, or with --live its API), or from MuMu's files (mumu).
 
 Examples:
   equigen fetch

@@ -117,6 +117,16 @@ class Config:
         """The folder of the dumps."""
         return self.directory / self.settings.dumps.directory.expanduser()
 
+    def file_of(self, setting: str) -> Path | None:
+        """Return the file that a setting names; None for none.
+
+        A relative path in a flag starts at the working directory, others at config.toml's folder.
+        """
+        table, _, key = setting.partition(".")
+        name = getattr(getattr(self.settings, table), key)
+        folder = Path() if setting in self.by_flag else self.folder
+        return folder / Path(name).expanduser() if name else None
+
     @property
     def places(self) -> Mapping[str, Sequence[Path]]:
         """The places of files that may be links as a whole, by their settings."""

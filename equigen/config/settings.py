@@ -40,6 +40,8 @@ from equigen.config.source_settings import (
     DiscogsSettings,
     DumpsSettings,
     Folder,
+    MsdISettings,
+    MumuSettings,
     MusicBrainzSettings,
     SettingsTable,
     name_of_file,
@@ -140,7 +142,8 @@ class FetchSettings(SettingsTable):
     """`[fetch]`: the albums to fetch, and the quotas of the queries."""
 
     source: Name = Field(
-        "discogs", description="where albums come from: discogs, discogs-dump, musicbrainz"
+        "discogs",
+        description="where albums come from: discogs, discogs-dump, musicbrainz, mumu, msd-i",
     )
     taxonomy: Name = Field(
         default_factory=lambda known: _taxonomy_of(known.get("source", "")),
@@ -452,7 +455,6 @@ class Settings(BaseSettings):
         env_prefix=ENV_PREFIX,
         env_nested_delimiter="__",
         dotenv_filtering="match_prefix",
-        nested_model_default_partial_update=True,
     )
 
     dataset: DatasetSettings = DatasetSettings()
@@ -460,6 +462,8 @@ class Settings(BaseSettings):
     dumps: DumpsSettings = DumpsSettings()
     musicbrainz: MusicBrainzSettings = MusicBrainzSettings()
     coverart: CoverArtSettings = CoverArtSettings()
+    mumu: MumuSettings = MumuSettings()
+    msd_i: MsdISettings = MsdISettings()
     fetch: FetchSettings = FetchSettings()
     download: DownloadSettings = DownloadSettings()
     http: HttpSettings = HttpSettings()

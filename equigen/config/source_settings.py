@@ -122,6 +122,10 @@ def _with_known_home(folder: Path) -> Path:
 Folder = Annotated[Path, AfterValidator(_with_known_home)]
 
 
+# A file to read, "" for none: `Config.file_of` tells where a relative path starts.
+InputFile = Annotated[str, AfterValidator(name_of_file)]
+
+
 class DumpsSettings(SettingsTable):
     """`[dumps]`: the open dumps: their folder, their dates, and their hosts."""
 
@@ -156,6 +160,31 @@ class CoverArtSettings(SettingsTable):
     def _from_text(cls, value: object) -> object:
         # Flags and variables are texts, but a Literal accepts only the number itself.
         return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+class MumuSettings(SettingsTable):
+    """`[mumu]`: the files of MuMu, and the host of its covers."""
+
+    albums: InputFile = Field(
+        "", description="MuMu_dataset_single-label.csv or _multi-label.csv, also gzipped"
+    )
+    metadata: InputFile = Field(
+        "", description="amazon_metadata_MuMu.json: artists, titles and Amazon's covers"
+    )
+    covers: Literal["amazon", "archive", "both"] = Field(
+        "both",
+        description="amazon, archive (Cover Art Archive), or both: the archive's where Amazon's is"
+        " missing or gone",
+    )
+
+
+class MsdISettings(SettingsTable):
+    """`[msd_i]`: the files of MSD-I."""
+
+    file: InputFile = Field("", description="MSD-I_dataset.tsv, also gzipped")
+    names: InputFile = Field(
+        "", description="the Million Song Dataset's unique_tracks.txt: the artists' names"
+    )
 
 
 class Credentials(BaseSettings):

@@ -28,6 +28,7 @@ _HOSTS: Final = (
 )  # fmt: skip
 _PLACES: Final = (
     "dataset.directory", "dataset.tsv", "dataset.images", "dataset.split", "dumps.directory",
+    "mumu.albums", "mumu.metadata", "msd_i.file", "msd_i.names",
 )  # fmt: skip
 # The other setting that says where requests go, with the value that needs trust.
 _PRIVATE: Final = ("http.private_addresses", "always")

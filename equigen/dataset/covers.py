@@ -55,14 +55,16 @@ def cover_name(
 
     The tag in brackets is a digest of all four values, so that the name is the same whatever the
     order of the rows and differs for albums whose names look alike, also on file systems that
-    fold case or Unicode forms. At most 255 bytes of UTF-8; long names are cut between characters.
+    fold case or Unicode forms. An album without names is called by its id. At most 255 bytes of
+    UTF-8; long names are cut between characters.
     The only dot is the suffix's: readers of WebDataset's archives cut a name at its first one.
     """
     identity = f"{artist}\0{title}\0{album_id}\0{picture}"
     digest = hashlib.blake2b(identity.encode("utf-8", "replace"), digest_size=_TAG_HEX_DIGITS // 2)
     tag = f" [{digest.hexdigest()}]"
     artist, title = _without_dots(_readable(artist)), _without_dots(_readable(title))
-    words = f"{artist} - {title}" if artist and title else artist or title
+    named = f"{artist} - {title}" if artist and title else artist or title
+    words = named or _without_dots(_readable(album_id))
     longest = MAX_NAME_BYTES - len(tag) - len(suffix) - 1
     name = f"{_cut(words, longest) or '_'}{tag}{suffix}"
     return f"_{name}" if name[0] in _DEVICE_STARTS and _DEVICE.match(name) else name

@@ -101,8 +101,9 @@ def load_remembering(path: Path | None, flags: Flags) -> Config:
     # The labels of a dataset stay when another source, with its own taxonomy, brings more albums.
     if _TAXONOMY not in asked and "taxonomy" not in others.settings.fetch.model_fields_set:
         before = _noted_before(ledger, MADE_WITH, read_by_name).get(_TAXONOMY)
-        if before is not None:
-            kept.setdefault(_TAXONOMY, (before, _value(others.settings, _TAXONOMY)))
+        now = _value(others.settings, _TAXONOMY)
+        if before not in (None, now):
+            kept.setdefault(_TAXONOMY, (before, now))
     if not kept and DEFINING.keys().isdisjoint(flags):
         return others
     try:
@@ -116,8 +117,10 @@ def load_remembering(path: Path | None, flags: Flags) -> Config:
             " its flag again with another value."
         )
         raise ConfigError(msg) from None
-    now = {name: (_value(config.settings, name), _value(others.settings, name)) for name in given}
-    return replace(config, given={**kept, **now}, by_flag=asked)
+    given_now = {
+        name: (_value(config.settings, name), _value(others.settings, name)) for name in given
+    }
+    return replace(config, given={**kept, **given_now}, by_flag=asked)
 
 
 @contextmanager

@@ -85,9 +85,14 @@ class Batch(NamedTuple):
 
 
 def checked_rows(
-    source: Generator[Batch, None, None], dump: Path, *, kind: str, counts: DumpCounts | None
+    source: Generator[Batch, None, None],
+    dump: Path,
+    *,
+    kind: str,
+    counts: DumpCounts | None,
+    advice: str = "",
 ) -> Generator[Sequence[Row], None, None]:
-    """Yield the rows of each batch, once `counts` has them.
+    """Yield the rows of each batch, once `counts` has them; `advice` is as for `opened`.
 
     Raises:
         InputError: the dump isn't whole, is of another kind, or has no records; or a thousandth of
@@ -107,21 +112,21 @@ def checked_rows(
                 if len(so_far.unread) * _RECORDS_FOR_ONE_UNREAD > _MOST_RECORDS:
                     break
     except DumpError as err:
-        raise _not_whole(dump, str(err), kind, so_far) from None
+        raise _not_whole(dump, str(err), kind, so_far, advice) from None
     if so_far.unread and len(so_far.unread) * _RECORDS_FOR_ONE_UNREAD >= so_far.records:
         name, why = so_far.unread[0]
         share = f"{len(so_far.unread):,} of {so_far.records:,} records"
         what = f"{share} can't be read, the first is {name}: {why}"
-        raise _not_whole(dump, what, kind, so_far)
+        raise _not_whole(dump, what, kind, so_far, advice)
     if so_far.records == so_far.skipped:
-        raise _not_whole(dump, "expected records, got none", kind, so_far)
+        raise _not_whole(dump, "expected records, got none", kind, so_far, advice)
 
 
-def _not_whole(dump: Path, what: str, kind: str, counts: DumpCounts) -> InputError:
+def _not_whole(dump: Path, what: str, kind: str, counts: DumpCounts, advice: str) -> InputError:
     msg = (
         f"{dump}: {what}. The {counts.records - len(counts.unread):,} {kind.replace('-', ' ')} in"
         f" {counts.read_bytes:,} bytes of the file that were read before are not the whole."
-        f" `equigen dumps get {kind}` gets it anew."
+        f" {advice or f'`equigen dumps get {kind}` gets it anew.'}"
     )
     return InputError(msg)
 
@@ -223,8 +228,10 @@ def stamp_of(status: os.stat_result) -> str:
 
 
 @contextmanager
-def opened(path: Path, *, kind: str) -> Iterator[DumpFile]:
+def opened(path: Path, *, kind: str, advice: str = "") -> Iterator[DumpFile]:
     """Open a dump, packed or not; `kind` is the one by which `equigen dumps get` gets it.
+
+    `advice` is a sentence on how to get any other file.
 
     Raises:
         MissingInputError: there is no such file.
@@ -234,14 +241,15 @@ def opened(path: Path, *, kind: str) -> Iterator[DumpFile]:
     try:
         file = cast("io.FileIO", open_regular(path).detach())
     except FileNotFoundError:
-        msg = f"{path}: no such file; expected a dump. `equigen dumps get {kind}` gets it."
+        dump = f"; expected a dump. `equigen dumps get {kind}` gets it."
+        msg = f"{path}: no such file{f'. {advice}' if advice else dump}"
         raise MissingInputError(msg) from None
     except IsADirectoryError:
-        msg = f"{path}: can't be read: it is a folder; expected a dump. Name the file in it."
+        msg = f"{path}: can't be read: it is a folder; expected a file. Name the one in it."
         raise InputError(msg) from None
     except OSError as err:
-        advice = "Move it away" if err.errno == errno.EINVAL else "Check its permissions"
-        msg = f"{path}: can't be read: {err.strerror}. {advice}."
+        remedy = "Move it away" if err.errno == errno.EINVAL else "Check its permissions"
+        msg = f"{path}: can't be read: {err.strerror}. {remedy}."
         raise InputError(msg) from None
     with file:
         yield DumpFile(file)

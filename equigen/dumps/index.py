@@ -13,6 +13,7 @@ from equigen.dumps.discogs import read_masters, read_releases
 from equigen.dumps.musicbrainz import read_groups, read_links
 from equigen.errors import ForeignLedgerError, StorageError
 from equigen.ledger.database import connect
+from equigen.schema import split_list
 from equigen.storage.atomic import in_place_of
 from equigen.storage.lock import dataset_lock
 
@@ -89,6 +90,17 @@ class IndexKind:
     read: Callable[..., Iterable[Iterable[tuple[object, ...]]]]
     rows: str
     skipped: str
+
+
+def added(name: str) -> str:
+    """Return the SQL that adds a value to a list of the table's row, unless that has it."""
+    is_there = f"instr('|' || {name} || '|', '|' || excluded.{name} || '|')"
+    return f"{name} = iif({is_there}, {name}, {name} || '|' || excluded.{name})"
+
+
+def values_in(cell: str) -> tuple[str, ...]:
+    """Return each value of a list that `added` made once."""
+    return tuple(dict.fromkeys(filter(None, split_list(cell))))
 
 
 def index_of(dump: Path, kind: IndexKind, context: Context) -> Path:

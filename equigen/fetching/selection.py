@@ -26,7 +26,7 @@ class Skip(StrEnum):
 
     CASSETTE = "cassette"
     PLACEHOLDER = "no picture"
-    NAMELESS = "neither artist nor title"
+    NAMELESS = "neither artist nor title, nor an artist's id"
     RULE = "doesn't match the query's rule"
     KNOWN_ALBUM = "album is there already"
     KNOWN_PICTURE = "picture is there already"
@@ -314,6 +314,6 @@ def _unfit(listing: Listing) -> Skip | None:
         return Skip.CASSETTE
     if has_no_cover(listing.image_url):
         return Skip.PLACEHOLDER
-    if not listing.artist and not listing.title:
+    if not (listing.artist or listing.title or listing.artist_ids):
         return Skip.NAMELESS
     return None

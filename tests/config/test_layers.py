@@ -103,6 +103,24 @@ def test_layers_mix_key_by_key(load_from: Load, monkeypatch: pytest.MonkeyPatch)
     )
 
 
+def test_the_taxonomy_is_the_sources_own_unless_one_is_set(load_from: Load) -> None:
+    """Whichever layer names the source."""
+    mumu = {"fetch": {"source": "mumu"}}
+    assert load_from("", flags=mumu).settings.fetch.taxonomy == "mumu-16"
+    assert load_from('[fetch]\nsource = "mumu"').settings.fetch.taxonomy == "mumu-16"
+    assert load_from("[fetch]\ngenre_limit = 7").settings.fetch.taxonomy == "discogs-24"
+    other = load_from('[fetch]\ntaxonomy = "discogs-7"', flags=mumu)
+    assert other.settings.fetch.taxonomy == "discogs-7"
+
+
+def test_a_file_starts_at_the_config_or_where_a_flag_is_given(load_from: Load) -> None:
+    """What isn't named is none."""
+    config = load_from('[mumu]\nalbums = "a.csv"', flags={"mumu": {"metadata": "m.json"}})
+    assert config.file_of("mumu.albums") == config.folder / "a.csv"
+    assert config.file_of("mumu.metadata") == Path("m.json")
+    assert config.file_of("msd_i.file") is None
+
+
 def test_any_key_is_an_environment_variable(
     load_from: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:

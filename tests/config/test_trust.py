@@ -115,6 +115,18 @@ def test_names_that_lead_out_need_trust(tmp_path: Path, run: Run, key: str, name
         assert f"dataset.{key} = '{name}'" in done.err
 
 
+@pytest.mark.parametrize("name", ["mumu.albums", "mumu.metadata", "msd_i.file", "msd_i.names"])
+def test_files_of_sources_that_lie_elsewhere_need_trust(
+    tmp_path: Path, run: Run, name: str
+) -> None:
+    """An index is written beside them; those below the folder need none."""
+    table, _, key = name.partition(".")
+    make(tmp_path, {"config.toml": f'[{table}]\n{key} = "/elsewhere/x.csv"\n'})
+    assert f"{name} = '/elsewhere/x.csv'" in run(tmp_path, "status").err
+    make(tmp_path, {"config.toml": f'[{table}]\n{key} = "files/x.csv"\n'})
+    assert run(tmp_path, "status").code == 0
+
+
 def test_other_settings_need_none(tmp_path: Path, run: Run) -> None:
     """Labels, rates, sizes, names below the folder, the services' own hosts."""
     make(

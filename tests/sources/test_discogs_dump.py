@@ -344,13 +344,18 @@ def test_a_placeholder_in_the_dump_hides_no_cover(tmp_path: Path) -> None:
 
 
 def test_an_album_of_nobody_without_a_title_is_not_taken(tmp_path: Path) -> None:
-    """Nothing would tell it from another one; either of the two is enough."""
-    nameless = Master(1, " ", " ")
-    write_masters(tmp_path, [nameless, Master(2, " "), Master(3, title=" ")])
-    write_groups(tmp_path, [group(n, master=n) for n in (1, 2, 3)])
+    """Either of the two is enough, and so is the id of an artist."""
+
+    class Nobodys(Master):
+        def xml(self) -> str:
+            return re.sub("<artists>.*</artists>", "", super().xml())
+
+    nameless = [Master(1, " ", " "), Nobodys(4, title=" ")]
+    write_masters(tmp_path, [*nameless, Master(2, " "), Master(3, title=" ")])
+    write_groups(tmp_path, [group(n, master=n) for n in (1, 2, 3, 4)])
     summary = fetch_dumps(tmp_path)
-    assert summary.rows_out == 2
-    assert summary.dropped["neither artist nor title"] == 1
+    assert [row["album_id"] for row in rows_of(tmp_path)] == [f"discogs:m{n}" for n in (1, 2, 3)]
+    assert summary.dropped["neither artist nor title, nor an artist's id"] == 1
 
 
 def test_a_dump_of_something_else_is_refused(tmp_path: Path) -> None:

@@ -39,6 +39,8 @@ from equigen.config.source_settings import (
     Credentials,
     DiscogsSettings,
     DumpsSettings,
+    MsdISettings,
+    MumuSettings,
     MusicBrainzSettings,
 )
 from equigen.dataset.context import Bar, Context, Deadline
@@ -249,6 +251,8 @@ def make_context(
     dumps: Mapping[str, Any] | None = None,
     musicbrainz: Mapping[str, Any] | None = None,
     coverart: Mapping[str, Any] | None = None,
+    mumu: Mapping[str, Any] | None = None,
+    msd_i: Mapping[str, Any] | None = None,
     token: str = TOKEN,
     now: datetime = NOON,
     clock: Clock | None = None,
@@ -266,6 +270,8 @@ def make_context(
         dumps=DumpsSettings(**dict(dumps or {})),
         musicbrainz=MusicBrainzSettings(**dict(musicbrainz or {})),
         coverart=CoverArtSettings(**dict(coverart or {})),
+        mumu=MumuSettings(**dict(mumu or {})),
+        msd_i=MsdISettings(**dict(msd_i or {})),
         split=SplitSettings(**dict(split or {})),
     )
     config = Config(settings, Credentials(discogs_token=SecretStr(token)), folder)
