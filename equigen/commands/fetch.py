@@ -6,7 +6,8 @@ is filled from the newest year down, or with --spread even as evenly as the year
 
 Albums come from the Discogs API (--source discogs), from Discogs' open dumps with covers of the
 Cover Art Archive (discogs-dump: no account; `equigen dumps get masters release-groups` first), from
-MusicBrainz (musicbrainz: its dump, or with --live its API), or from MuMu's files (mumu).
+MusicBrainz (musicbrainz: its dump, or with --live its API), or from the files of MuMu
+(mumu) or MSD-I (msd-i).
 
 Examples:
   equigen fetch

@@ -107,7 +107,7 @@ def test_the_taxonomy_is_the_sources_own_unless_one_is_set(load_from: Load) -> N
     """Whichever layer names the source."""
     mumu = {"fetch": {"source": "mumu"}}
     assert load_from("", flags=mumu).settings.fetch.taxonomy == "mumu-16"
-    assert load_from('[fetch]\nsource = "mumu"').settings.fetch.taxonomy == "mumu-16"
+    assert load_from('[fetch]\nsource = "msd-i"').settings.fetch.taxonomy == "msd-15"
     assert load_from("[fetch]\ngenre_limit = 7").settings.fetch.taxonomy == "discogs-24"
     other = load_from('[fetch]\ntaxonomy = "discogs-7"', flags=mumu)
     assert other.settings.fetch.taxonomy == "discogs-7"

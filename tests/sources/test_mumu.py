@@ -116,7 +116,7 @@ def test_the_recorded_half_is_read_whole(tmp_path: Path) -> None:
     }
     assert any(
         "6,098 tracks" in note
-        and "1,173 albums without artist and title (mumu.metadata has some)" in note
+        and "1,173 albums without artist and title (mumu.metadata has them for some)" in note
         for note in summary.notes
     )
     assert any("research use" in note for note in summary.notes)
