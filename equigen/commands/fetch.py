@@ -9,20 +9,25 @@ Cover Art Archive (discogs-dump: no account; `equigen dumps get masters release-
 MusicBrainz (musicbrainz: its dump, or with --live its API), or from the files of MuMu
 (mumu) or MSD-I (msd-i).
 
+With --album, these albums are fetched, with their covers, into a folder of their own (examples):
+they never come into the dataset, and `split` keeps what is there of them out of all sets.
+
 Examples:
   equigen fetch
   equigen fetch --label Jazz --label Blues --genre-limit 500
   equigen fetch --spread even
   equigen fetch --refresh --since 2024
   equigen fetch --source discogs-dump --releases
+  equigen fetch --album discogs:m123 --albums-file albums.txt
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Final, cast
 
 import typer
@@ -38,6 +43,7 @@ from equigen.dataset.counting import (
 )
 from equigen.dataset.covers import folder_name
 from equigen.dataset.dataset import Dataset, Need
+from equigen.dataset.examples import context_of_examples
 from equigen.dataset.made_with import settings_noted
 from equigen.dataset.overlap import Overlap, label_sizes, overlap_line
 from equigen.dataset.reserve import map_reserve
@@ -50,6 +56,7 @@ from equigen.errors import (
     TimeIsUpError,
     UsageError,
 )
+from equigen.fetching.examples import ExampleFetch, ids_given
 from equigen.fetching.local_pages import LocalPages, additions_of
 from equigen.fetching.paging import PagePlan, PageRef
 from equigen.fetching.pending import known_albums, write_pending
@@ -58,6 +65,8 @@ from equigen.fetching.selection import Selection, Skip
 from equigen.fetching.year_order import EvenPlan
 from equigen.labels.matches import Matches, of_several_parts
 from equigen.labels.taxonomy import Query
+from equigen.ledger.backup import back_up
+from equigen.ledger.database import has_tables
 from equigen.ledger.ledger import LAST_SOURCE, Ledger
 from equigen.ledger.models import Addition
 from equigen.output import tell
@@ -73,7 +82,7 @@ from equigen.sources.base import (
     open_named,
     rule_of,
 )
-from equigen.summary import Summary, Table
+from equigen.summary import Summary, Table, resumption
 
 ORDER: Final = 20
 SETTINGS: Final = fetch_settings()
@@ -104,6 +113,16 @@ def run(
     since: Annotated[
         int | None, typer.Option(help="First year that --refresh asks again. [default: last year]")
     ] = None,
+    album: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ID", help="Fetch this album into the examples, such as discogs:m123."
+        ),
+    ] = None,
+    albums_file: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="The same for each id in a file, one a line, or a TSV."),
+    ] = None,
 ) -> Summary:
     """Fetch until all queries are full or exhausted; see the module's text.
 
@@ -117,6 +136,8 @@ def run(
     if since is not None and not refresh:
         msg = "--since: it belongs to --refresh, which is missing. Add --refresh."
         raise UsageError(msg)
+    if album or albums_file:
+        return _fetch_examples(context, ids_given(album or (), albums_file), refresh=refresh)
     settings = context.settings
     this_year = context.now().year
     source = open_named(settings.fetch.source, context.config)
@@ -176,6 +197,40 @@ def run(
                 " places"
             )
         return work.summary(notes, overlap_now(context, ledger))
+
+
+def _fetch_examples(context: Context, ids: Sequence[str], *, refresh: bool) -> Summary:
+    """Fetch albums by id, with their covers, into the examples.
+
+    Raises:
+        UsageError: no album has any of the ids.
+        EquigenError: none of the albums could be had, or as `Dataset.writing` has it.
+
+    """
+    from equigen.commands import download  # noqa: PLC0415  (heavy)
+
+    if refresh:
+        msg = "--refresh: an album that is given by id is fetched once. Leave it out."
+        raise UsageError(msg)
+    own = context_of_examples(context)
+    with Dataset.writing(context, "fetch") as whole:  # others mustn't read half of them
+        with (
+            Dataset.writing(own, "fetch", Need.WHOLE_TSV_IF_ANY | Need.KNOWN_COVERS) as dataset,
+            ExitStack() as stack,
+        ):
+            rests = whole.ledger if has_tables(context.ledger) else dataset.ledger
+            albums = ExampleFetch(context, dataset.ledger, rests, stack).fetch(ids)
+        covers = download.run(own) if own.tsv.exists() else None
+        back_up(own.ledger, command="fetch", now=context.now())
+    if not covers:
+        return albums
+    return replace(
+        albums,
+        facts={**albums.facts, "covers": covers.as_json()},
+        notes=[*albums.notes, covers.line(), *covers.notes],
+        partly=albums.partly or covers.partly,
+        resumes_at=resumption([albums, covers]),
+    )
 
 
 @contextmanager

@@ -2,8 +2,9 @@
 
 Albums of one artist, and covers that look alike, never stand in two sets. An album
 stays in its set, whatever comes and goes; one whose ties come to lead to two sets is set
-aside. --reshuffle deals all anew. --group none deals each cover by itself: the sets are
-then those of split-folders.
+aside, and so is one that is an example, or looks like one (`equigen fetch --album`).
+--reshuffle deals all anew. --group none deals each cover by itself: the sets are then those of
+split-folders.
 
 split.tsv, in the folder of the sets, says where each album is; docs/sets.md has the rules.
 
@@ -23,6 +24,7 @@ import typer
 
 from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.dataset import Dataset, Need
+from equigen.dataset.examples import mark_of_examples
 from equigen.dataset.layouts import Changes, cover_states, gather, lay_out, refuse_nesting
 from equigen.dataset.made_with import Difference, differences, settings_noted
 from equigen.dataset.tsv import write_tsv
@@ -48,6 +50,7 @@ _COLUMNS = ("album_id", "genre", "label", "set", "group", "file", "sha256")
 _TIED = "tied to several sets"
 _NO_ROW = "no row in the dataset"
 _SHARED = "same bytes as covers of other artists"
+_OF_EXAMPLES = "examples, or the same album or picture as one"
 _EXAMPLES = 3
 _STAYS = (
     "covers stay in their sets, and only new ones follow it: `equigen split --reshuffle` deals all"
@@ -125,7 +128,11 @@ def run(
             columns = (*_COLUMNS, "labels") if has_several else _COLUMNS
             rows = (row[: len(columns)] for row in _rows(outcome))
             write_tsv(split / SPLIT_TSV, columns, rows, keeps_link=False)
-            groups = replace(outcome.groups, deal=mark_of(context, ledger, there))
+            groups = replace(
+                outcome.groups,
+                deal=mark_of(context, ledger, there),
+                of_examples=mark_of_examples(context),
+            )
             ledger.remember(SPLIT_GROUPS, json.dumps(asdict(groups)))
         kept = differences(context, ledger, "split")
     return _summary(context, outcome, plan, link, kept)
@@ -149,7 +156,7 @@ def _summary(
     groups = outcome.groups
     total, *labels = sorted(groups.sizes)
     totals = Counter(groups.sizes[total])
-    shown = (*SETS, ASIDE) if outcome.aside else SETS
+    shown = (*SETS, ASIDE) if totals[ASIDE] else SETS
     furthest = {
         label: _furthest_off(sizes, context.settings.split.ratio)
         for label, sizes in groups.sizes.items()
@@ -171,12 +178,14 @@ def _summary(
             _TIED: len(outcome.aside),
             _NO_ROW: groups.strangers,
             **({_SHARED: outcome.held_back} if outcome.held_back else {}),
+            **({_OF_EXAMPLES: kept_out} if (kept_out := len(outcome.examples)) else {}),
         },
         facts={
             "sets": {name: totals[name] for name in SETS},
             "group": groups.group,
             "groups": groups.groups,
             "groups_cut": groups.cut,
+            "examples": len(outcome.examples),
             "largest_group_share": groups.largest_share,
             "furthest_off": {label: furthest[label] for label in labels},
             "link": str(link),
@@ -211,6 +220,9 @@ def _notes(outcome: SplitOutcome) -> Iterator[str]:
             f"{groups.cut:,} groups were larger than {LARGEST_SHARE:.0%} of a label (up to"
             f" {groups.largest_cut:.0%}) and were cut at their {groups.loose:,} collaborations"
         )
+    if moved := [each for each in outcome.examples if each.was_in in SETS]:
+        first = ", ".join(f"{each.path} ({each.was_in})" for each in moved[:_EXAMPLES])
+        yield f"{len(moved):,} left their sets, since they show an example now: {first}"
     now = [each for each in outcome.aside if each.was_in != ASIDE]
     for each in sorted(now, key=lambda one: not one.was_in)[:_EXAMPLES]:
         ties = ", ".join(f"{tie} ({name})" for tie, name in each.ties.items())

@@ -22,6 +22,7 @@ from equigen.config.trust import other_hosts
 from equigen.dataset.context import Context
 from equigen.dataset.counting import evenness, facts_now, notes_on_empty, notes_on_labels
 from equigen.dataset.dataset import Dataset
+from equigen.dataset.examples import mark_of_examples
 from equigen.dataset.history import begun_run
 from equigen.dataset.made_with import Difference, differences
 from equigen.dataset.overlap import Overlap, label_sizes, overlap_line
@@ -36,10 +37,18 @@ from equigen.ledger.ledger import (
     LAST_SOURCE,
     LAST_SUCCESS,
     REFRESHING,
+    SPLIT_GROUPS,
 )
 from equigen.ledger.models import GONE, OK, WAITING, read_moment
-from equigen.ledger.values import Begun, PastRun, TsvFacts, read_past_run
-from equigen.schema import ASIDE, SETS
+from equigen.ledger.values import (
+    Begun,
+    PastRun,
+    SplitGroups,
+    TsvFacts,
+    read_past_run,
+    read_split_groups,
+)
+from equigen.schema import ASIDE, SETS, Group
 from equigen.sources.base import LocalSource, licence_of, open_named
 from equigen.storage.atomic import refuse_file
 from equigen.summary import Summary, Table, as_iso
@@ -62,6 +71,7 @@ def run(context: Context) -> Summary:
 
     """
     found = _look(context)
+    split = found.split
     next_step = found.next_step()
     now, ended = context.now(), found.last_run
     quotas = list(_quotas(found, context, now))
@@ -77,6 +87,7 @@ def run(context: Context) -> Summary:
         "covers_left": found.covers_left,
         "sets": {name: found.sets[name] for name in SETS},
         "set_aside": found.sets[ASIDE],
+        "examples_kept_out": split.examples if split else 0,
         "in_no_set": found.covers - found.sets.total(),
         "not_in_tsv_yet": found.pending,
         "last_fetch": found.last_fetch,
@@ -106,6 +117,7 @@ def run(context: Context) -> Summary:
         ("covers left to get", found.covers_left),
         *((f"in {name}", found.sets[name]) for name in SETS),
         *((("set aside", found.sets[ASIDE]),) if found.sets[ASIDE] else ()),
+        *((("kept out as examples", split.examples),) if split and split.examples else ()),
         *((("labels that overlap", line),) if (line := overlap_line(found.overlap)) else ()),
         ("last fetch", found.last_fetch or "never"),
         ("last refresh", found.last_refresh or "never"),
@@ -169,6 +181,9 @@ class _Found:
     differences: list[Difference] = field(default_factory=list)
     shared: "list[SharedCover]" = field(default_factory=list)
     overlap: Overlap = field(default_factory=dict)
+    split: SplitGroups | None = None
+    # Whether examples came or went since the split.
+    are_examples_new: bool = False
     asked_today: dict[str, int] = field(default_factory=dict)
     hosts_left: set[str] = field(default_factory=set)
     fetch: str = "equigen fetch"
@@ -195,8 +210,10 @@ class _Found:
         if self.covers_left:
             return "equigen download"
         held_back = sum(each.covers for each in out_of_sets(self.shared))
-        has_left = self.albums_laid_out > self.rows_laid_out
-        if has_left or self.covers - self.sets.total() != held_back:
+        if self.split and self.split.group == Group.NONE:
+            held_back += self.split.examples
+        is_due = self.are_examples_new or self.albums_laid_out > self.rows_laid_out
+        if is_due or self.covers - self.sets.total() != held_back:
             return "equigen split"
         more = "a newer dump brings new albums: `equigen dumps get`"
         if not self.is_local:
@@ -225,6 +242,9 @@ def _look(context: Context) -> _Found:
             found.differences = differences(context, ledger)
             found.shared = noted_shared_covers(ledger)
             found.albums_laid_out = ledger.albums_laid_out()
+            if split := ledger.read(SPLIT_GROUPS, read_split_groups):
+                found.split = split
+                found.are_examples_new = split.of_examples != mark_of_examples(context)
             found.rests = (*ledger.rests().values(), *ledger.service_rests().values())
             found.asked_today = ledger.requests_of(context.now().astimezone(UTC).date().isoformat())
             source = ledger.value(LAST_SOURCE) or source

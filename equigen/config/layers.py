@@ -42,6 +42,7 @@ from equigen.storage.below import open_regular
 from equigen.storage.os_errors import why_not_utf8
 
 CONFIG_NAME = "config.toml"
+EXAMPLES_TSV = "equigen_examples.tsv"
 _PATTERNS: Mapping[str, str] = {
     URL_PATTERN: "an address that starts with http:// or https://",
     DAY_PATTERN: "a day as YYYYMMDD, such as 20260901",
@@ -113,6 +114,14 @@ class Config:
         return (images, *map(images.with_name, named))
 
     @property
+    def examples(self) -> "Config":
+        """The configuration of the examples: a dataset of their own, in a folder of this one's."""
+        data = self.settings.dataset
+        folder = data.directory.expanduser() / data.examples
+        own = data.model_copy(update={"directory": folder, "tsv": EXAMPLES_TSV})
+        return replace(self, settings=self.settings.model_copy(update={"dataset": own}))
+
+    @property
     def dumps(self) -> Path:
         """The folder of the dumps."""
         return self.directory / self.settings.dumps.directory.expanduser()
@@ -130,12 +139,16 @@ class Config:
     @property
     def places(self) -> Mapping[str, Sequence[Path]]:
         """The places of files that may be links as a whole, by their settings."""
-        folders, data = self.image_folders, self.settings.dataset
-        asides = [folder.with_name(folder.name + SET_ASIDE) for folder in folders]
+        data, examples = self.settings.dataset, self.examples
+        folders, of_examples = (
+            [*each.image_folders, *(at.with_name(at.name + SET_ASIDE) for at in each.image_folders)]
+            for each in (self, examples)
+        )
         return {
             "dataset.tsv": [self.tsv, self.directory / data.reserve],
-            "dataset.images": [*folders, *asides],
+            "dataset.images": folders,
             "dataset.split": [self.directory / data.split],
+            "dataset.examples": [examples.directory, examples.tsv, *of_examples],
             "dumps.directory": [self.dumps],
         }
 

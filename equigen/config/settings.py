@@ -104,6 +104,9 @@ class DatasetSettings(SettingsTable):
     tsv: FileName = Field("equigen_dataset.tsv", description="the dataset: one row an album")
     images: FileName = Field("equigen_album_images", description="the covers, one folder a label")
     split: FileName = Field("split", description="the sets: train, val and test")
+    examples: FileName = Field(
+        "examples", description="albums fetched by id, with their covers; none is ever in a set"
+    )
 
     @property
     def reserve(self) -> str:
@@ -491,6 +494,7 @@ class Settings(BaseSettings):
             "dataset.tsv": data.tsv,
             "dataset.images": data.images,
             "dataset.split": data.split,
+            "dataset.examples": data.examples,
             "dumps.directory": str(self.dumps.directory.expanduser()),
         }
 
@@ -502,7 +506,7 @@ class Settings(BaseSettings):
         images = places["dataset.images"]
         # The folders of further sizes, and of what is set aside.
         beside = re.compile(rf"{re.escape(images.name)}_(set_aside|original|\d+)({SET_ASIDE})?")
-        for key in ("dataset.tsv", "dataset.images", "dataset.split"):
+        for key in ("dataset.tsv", "dataset.images", "dataset.split", "dataset.examples"):
             yield from (
                 (key, other)
                 for other, place in places.items()

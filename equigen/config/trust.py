@@ -27,8 +27,8 @@ _HOSTS: Final = (
     "musicbrainz.base_url", "coverart.base_url",
 )  # fmt: skip
 _PLACES: Final = (
-    "dataset.directory", "dataset.tsv", "dataset.images", "dataset.split", "dumps.directory",
-    "mumu.albums", "mumu.metadata", "msd_i.file", "msd_i.names",
+    "dataset.directory", "dataset.tsv", "dataset.images", "dataset.split", "dataset.examples",
+    "dumps.directory", "mumu.albums", "mumu.metadata", "msd_i.file", "msd_i.names",
 )  # fmt: skip
 # The other setting that says where requests go, with the value that needs trust.
 _PRIVATE: Final = ("http.private_addresses", "always")

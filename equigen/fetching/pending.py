@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from equigen.dataset.context import Context
+from equigen.dataset.examples import known_examples
 from equigen.dataset.table import append_rows, map_table, put_cells, rewrite_columns
 from equigen.dataset.tsv import reading_tsv, write_tsv
 from equigen.errors import MissingInputError
@@ -55,6 +56,7 @@ def known_albums(context: Context, ledger: Ledger, fits: Fits = fits) -> Selecti
     """
     settings = context.settings.fetch
     selection = Selection(labels_by_genre(settings.known_queries()), settings.several)
+    selection.is_example = known_examples(context).has
     queries = [query for query in settings.chosen_queries() if query.limit]
 
     @lru_cache(_CACHED)

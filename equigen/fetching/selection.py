@@ -33,6 +33,7 @@ class Skip(StrEnum):
     ADDED = "album is there already, and got what this source knows of it"
     OTHER_QUERY = "artist belongs to another query"
     SEVERAL_LABELS = "matches several labels"
+    EXAMPLE = "is an example"
 
 
 class Conflict(NamedTuple):
@@ -61,7 +62,7 @@ class Selection:
     The state hangs on calls of `remember` and `judge` alone. `labels` maps genre cells to the
     labels whose quota they count for; `matched` returns the labels that an album of some genres
     and styles matches. `pairs` counts the albums left out (`Several.STRICT`) by two such labels,
-    those of three at each of their pairs.
+    those of three at each of their pairs. Albums for which `is_example` holds are never taken.
 
     An album that another source has too is one: it is known by a shared id, else by its names,
     unless its years are apart, or by its picture. `conflicts` are the first of those of whose
@@ -74,6 +75,7 @@ class Selection:
     pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
     at_odds: Counter[tuple[str, str]] = field(default_factory=Counter)
     conflicts: list[Conflict] = field(default_factory=list)
+    is_example: Callable[[Listing], bool] = lambda _: False
     _queries_of: Counter[str] = field(init=False)
     _left_out: set[str] = field(default_factory=set)
     # The ids of rows by all that an album is known by; "" for albums that have no row any more.
@@ -289,7 +291,7 @@ class Selection:
             return Skip.KNOWN_ALBUM
         if identity.picture in self._pictures:
             return Skip.KNOWN_PICTURE
-        return None
+        return Skip.EXAMPLE if self.is_example(listing) else None
 
     def _is_of_others(self, identity: Identity) -> bool:
         artists = _artists(identity)

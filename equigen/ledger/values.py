@@ -53,7 +53,9 @@ class SplitGroups:
 
     `largest_share` is the largest share of a genre that a group had before; `strangers` counts the
     files without a row, `links` those that show a cover in a further folder. `deal` marks all that
-    the deal read and wrote. `sizes` counts albums by label, "" for all of them, and set.
+    the deal read and wrote. `sizes` counts albums by label, "" for all of them, and set;
+    `examples` those kept out of all sets, since they show an example; `of_examples` marks what
+    these were.
     """
 
     group: str
@@ -66,6 +68,8 @@ class SplitGroups:
     deal: str = ""
     links: _Count = 0
     sizes: Mapping[str, Mapping[str, _Count]] = field(default_factory=dict)
+    examples: _Count = 0
+    of_examples: str = ""
 
 
 class CoverGroup(NamedTuple):

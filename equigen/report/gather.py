@@ -247,5 +247,8 @@ def _on_groups(split: SplitGroups | None, total: SetRow) -> Iterator[str]:
         )
     elif total.shares:
         yield "An earlier version dealt them: `equigen split` tells which groups were cut."
-    if aside := total.counts[ASIDE]:
+    kept_out = split.examples if split else 0
+    if kept_out:
+        yield f"{kept_out:,} albums are in no set, since they are examples or look like one."
+    if (aside := total.counts[ASIDE] - kept_out) > 0:
         yield f"{aside:,} albums are set aside, since what they are tied to is in several sets."

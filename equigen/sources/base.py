@@ -9,7 +9,9 @@ turns a page of foreign JSON into listings, but never sleeps, retries or opens a
 - `LICENCE`, a note on the licence of its rows, if users must know one;
 - `TAXONOMY`, the name of the taxonomy that its albums are labelled by unless users choose one;
 - `open_renewer(config: Config)`, which returns a `Renewer`, if its picture URLs expire;
-- `open_rater(config: Config)`, which returns a `Rater`, if its users rate albums.
+- `open_rater(config: Config)`, which returns a `Rater`, if its users rate albums;
+- `open_lookup(config: Config)`, which returns a `Lookup`, if it tells of single albums by id;
+- `IDS`, of a local source, the start of its albums' ids where that isn't its own name.
 
 Then `fetch --source NAME` finds it.
 """
@@ -18,7 +20,7 @@ import ast
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from functools import partial
@@ -212,7 +214,11 @@ class Offer(NamedTuple):
 
 
 class Catalogue(Protocol):
-    """All albums of a local source, each with a number of its own."""
+    """All albums of a local source, each with a number of its own.
+
+    One that has `numbers`, which returns the numbers of the albums with some ids (a sequence of
+    texts), isn't read as a whole where albums are looked up.
+    """
 
     @property
     def size(self) -> int:
@@ -302,6 +308,38 @@ class Rater(Service, Protocol):
             BadBodyError: the body has another form; the message names `url`.
 
         """
+        ...
+
+
+class Lookup(Service, Protocol):
+    """A source that tells of a single album, asked for by its id."""
+
+    @property
+    def advice(self) -> Advice:
+        """The advice for users where it refuses the credentials."""
+        ...
+
+    def album_request(self, album_id: str) -> Request | None:
+        """Return the first request for an album; None where that is no id of the source's.
+
+        An answer of 404 or 410 means that there is no such album.
+        """
+        ...
+
+    def read_album(self, body: bytes, *, url: str) -> Listing | Request:
+        """Return the album that an answer has, or the request that leads on to it.
+
+        The album of an id that was merged into another one has that other id.
+
+        Raises:
+            BadBodyError: the body has another form; the message names `url`.
+            CredentialsError: the service tells the whole only with credentials.
+
+        """
+        ...
+
+    def fits(self, query: Query, genres: Sequence[str], styles: Sequence[str]) -> bool:
+        """Tell whether an album of these genres and styles belongs to the query."""
         ...
 
 
@@ -407,6 +445,27 @@ def open_rater(album_id: str, config: Config) -> Rater | None:
 
     """
     return cast("Rater | None", _opened("open_rater", album_id, config))
+
+
+def open_lookup(album_id: str, config: Config) -> Lookup | None:
+    """Open the lookup of an album; None where its source has none.
+
+    Raises:
+        ConfigError: a required setting of the source is missing.
+
+    """
+    return cast("Lookup | None", _opened("open_lookup", album_id, config))
+
+
+def local_sources(album_id: str, config: Config) -> list[LocalSource]:
+    """Open the local sources whose albums have ids of this kind."""
+    opened: list[object] = []
+    for name, source in _sources().items():
+        ids = source.constant("IDS")
+        if (ast.literal_eval(ids) if ids else name) == album_id.partition(":")[0]:
+            with suppress(UsageError):  # an online source whose settings are missing
+                opened.append(source.load().open_source(config))
+    return [each for each in opened if isinstance(each, LocalSource)]
 
 
 def _opened(by: str, album_id: str, config: Config) -> object:

@@ -19,7 +19,7 @@ from equigen.http.limits import HostPolicy, is_loopback
 from equigen.identity.pictures import has_no_cover, picture_key
 from equigen.labels.taxonomy import MatchBy, Query, Rule, fits
 from equigen.ledger.models import Rating
-from equigen.schema import MAX_CELL_CHARS, Listing, safe_text, short_text
+from equigen.schema import MAX_CELL_CHARS, Listing, safe_text, short_text, split_list
 from equigen.sources.base import Advice, Page, Request, Search, key_of_shared, read_json
 
 SETTINGS: Final = ("discogs.entity",)
@@ -57,7 +57,7 @@ FORMATS: Sequence[str] = _SLICES["formats"]
 
 @dataclass(frozen=True, slots=True)
 class Discogs:
-    """The search of the Discogs database: an `OnlineSource`, a `Renewer` and a `Rater`."""
+    """The Discogs database: an `OnlineSource`, a `Renewer`, a `Rater` and a `Lookup`."""
 
     base_url: str
     entity: str
@@ -155,18 +155,50 @@ class Discogs:
             CredentialsError: it has pictures without URLs, as without credentials.
 
         """
-        answer = _item(body, url)
-        images = [image for image in _list(answer, "images") if isinstance(image, dict)]
-        images.sort(key=lambda image: image.get("type") != "primary")  # as in a search
-        addresses = [
-            _text(image.get("uri")) or _text(image.get("resource_url")) for image in images
-        ]
-        if images and not any(addresses):
-            msg = f"{url}: has pictures, but no addresses of them. {_ADVICE.refused}"
-            raise CredentialsError(msg)
-        found = [address for address in addresses if not has_no_cover(address)]
+        found = _pictures(_item(body, url), url)
         same = (address for address in found if picture_key(address) == picture)
         return next(same, found[0] if found else "")
+
+    def album_request(self, album_id: str) -> Request | None:
+        """Return the request for a master or a release."""
+        return self._item_request(album_id)
+
+    def read_album(self, body: bytes, *, url: str) -> Listing:
+        """Return the master or release at a URL; a release is also known as its master.
+
+        Raises:
+            BadBodyError: the body isn't JSON of the master or release at `url`.
+            CredentialsError: it has pictures without URLs, as without credentials.
+
+        """
+        from equigen.dumps.extract import credit, ids_cell  # noqa: PLC0415  (lxml)
+
+        answer = _item(body, url)
+        is_master = urlsplit(url).path.rpartition("/")[0].endswith("/masters")
+        kind, other = ("m", "r") if is_master else ("r", "m")
+        same = _count(answer.get("main_release" if is_master else "master_id"))
+        artists = [
+            {key: f"{each[key]}" for key in ("name", "anv", "join", "id") if each.get(key)}
+            for each in _list(answer, "artists")
+            if isinstance(each, dict)
+        ]
+        formats = [each for each in _list(answer, "formats") if isinstance(each, dict)]
+        named = [
+            name for each in formats for name in (each.get("name"), *_list(each, "descriptions"))
+        ]
+        return Listing(
+            artist=short_text(credit(artists)),
+            title=short_text(_text(answer.get("title"))),
+            year=_year(answer.get("year")),
+            image_url=next(map(_address, _pictures(answer, url)), ""),
+            album_id=f"discogs:{kind}{_count(answer.get('id'))}",
+            genres=_texts(_list(answer, "genres")),
+            styles=_texts(_list(answer, "styles")),
+            country=short_text(_text(answer.get("country"))),
+            formats=tuple(dict.fromkeys(_texts(named))),
+            artist_ids=split_list(ids_cell(artists)),
+            also_known_as=(f"discogs:{other}{same}",) if same else (),
+        )
 
     def rating_request(self, album_id: str) -> Request | None:
         """Return the request for a release, or for a master, which leads to its main release."""
@@ -259,7 +291,23 @@ def open_source(config: Config) -> Discogs:
     return Discogs(settings.base_url, settings.entity, user_agent, {host: policy})
 
 
-open_renewer = open_rater = open_source
+open_renewer = open_rater = open_lookup = open_source
+
+
+def _pictures(item: Mapping[str, Any], url: str) -> list[str]:
+    """Return the URLs of an album's pictures, that of the primary one first, as in a search.
+
+    Raises:
+        CredentialsError: it has pictures without URLs, as without credentials.
+
+    """
+    images = [image for image in _list(item, "images") if isinstance(image, dict)]
+    images.sort(key=lambda image: image.get("type") != "primary")
+    addresses = [_text(image.get("uri")) or _text(image.get("resource_url")) for image in images]
+    if images and not any(addresses):
+        msg = f"{url}: has pictures, but no addresses of them. {_ADVICE.refused}"
+        raise CredentialsError(msg)
+    return [address for address in addresses if not has_no_cover(address)]
 
 
 def _item(body: bytes, url: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ https://musicbrainz.org/doc/Development/JSON_Data_Dumps (links: CC0)
 """
 
 import json
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,6 +38,8 @@ from equigen.sources.base import Catalogue, LocalSource, Offer
 # Dumps before this day have picture URLs and need no links.
 _NO_ADDRESSES_SINCE = "20160101"
 SETTINGS: Final = ("dumps.releases", "dumps.date", "coverart.cover_px")
+IDS: Final = "discogs"
+_MASTER = re.compile(r"discogs:m([0-9]{1,10})")
 
 # Fields that the master lacks come from its main release, else from another of its releases.
 _ALBUMS = """
@@ -102,6 +105,10 @@ class DumpedMasters:
     def fits(self, query: Query, genres: Sequence[str], styles: Sequence[str]) -> bool:
         """Tell whether Discogs' own search would find the album for the query."""
         return fits(query, genres, styles)
+
+    def numbers(self, album_ids: Sequence[str]) -> list[int]:
+        """Return the numbers of the masters with these ids, whether the dump has them or not."""
+        return [int(found[1]) for each in album_ids if (found := _MASTER.fullmatch(each))]
 
     def _listing(self, number: int, artist: str, title: str, year: int, *more: str) -> Listing:
         genres, styles, country, formats, picture, artist_ids, mbid = more

@@ -16,7 +16,7 @@ from equigen.config.source_settings import OWN_USER_AGENT, CoverArtSettings
 from equigen.dataset.context import Context
 from equigen.dumps.files import Kind, dumps_of
 from equigen.dumps.index import GROUPS, facts_of, has_index, index_of, reading
-from equigen.dumps.musicbrainz import GroupRow, group_of, is_album
+from equigen.dumps.musicbrainz import GroupRow, group_of, is_album, masters_of, mbid_of
 from equigen.errors import BadBodyError, ConfigError
 from equigen.http.limits import HostPolicy
 from equigen.identity.pictures import front_url
@@ -57,7 +57,7 @@ _MOST = 2**53
 
 @dataclass(frozen=True, slots=True)
 class MusicBrainz:
-    """The search for release groups, an `OnlineSource`."""
+    """The release groups of the API, an `OnlineSource` and a `Lookup`."""
 
     base_url: str
     archive: CoverArtSettings
@@ -141,6 +141,31 @@ class MusicBrainz:
 
     matches = fits
 
+    def album_request(self, album_id: str) -> Request | None:
+        """Return the request for a release group, with what a listing takes."""
+        mbid = mbid_of({"id": album_id.partition(":")[2]})
+        if not mbid:
+            return None
+        told = ("inc", "artist-credits genres tags url-rels")
+        return Request(f"{self.base_url}/release-group/{mbid}", (told, ("fmt", "json")))
+
+    def read_album(self, body: bytes, *, url: str) -> Listing:
+        """Return the release group that an answer has, also known as the masters it links to.
+
+        Raises:
+            BadBodyError: the body isn't JSON of a release group.
+
+        """
+        try:
+            answer = read_json(body)
+        except ValueError as err:
+            raise _unexpected(url, f"{len(body)} bytes that are not JSON ({err})") from err
+        album = group_of(answer)
+        if not album:
+            raise _unexpected(url, "JSON without the id and title of one")
+        masters = tuple([f"discogs:m{number}" for number in masters_of(answer)])
+        return replace(_listing(album, self.archive), also_known_as=masters)
+
 
 @dataclass(frozen=True, slots=True)
 class DumpedGroups:
@@ -173,6 +198,12 @@ class DumpedGroups:
         """Tell whether an album has a genre of the query."""
         return fits_tags(query, genres)
 
+    def numbers(self, album_ids: Sequence[str]) -> list[int]:
+        """Return the numbers of the albums with these ids."""
+        mbids = [each.partition(":")[2].lower() for each in album_ids]
+        sql = "SELECT id FROM groups WHERE mbid IN (SELECT value FROM json_each(?))"
+        return [number for (number,) in self.db.execute(sql, (json.dumps(mbids),))]
+
 
 def open_source(config: Config) -> Source:
     """Open MusicBrainz's dump, or its API where the settings say so.
@@ -182,13 +213,19 @@ def open_source(config: Config) -> Source:
 
     """
     if config.settings.musicbrainz.live:
-        return _live(config)
+        return open_lookup(config)
     return LocalSource(
         _open_dump, is_indexed=lambda context: has_index(_dump(context), GROUPS), licence=LICENCE
     )
 
 
-def _live(config: Config) -> MusicBrainz:
+def open_lookup(config: Config) -> MusicBrainz:
+    """Open MusicBrainz's API, which is asked for an album also where its dump is read else.
+
+    Raises:
+        ConfigError: the user agent for the real service is missing or has no contact.
+
+    """
     settings = config.settings.musicbrainz
     host = urlsplit(settings.base_url).hostname or ""
     is_service = bool(_SERVICE.fullmatch(host))
@@ -261,5 +298,5 @@ def _quoted(texts: Sequence[str], between: str = " OR ") -> str:
 
 
 def _unexpected(url: str, got: str) -> BadBodyError:
-    msg = f"{url}: expected a page of release groups, got {got}. Run again."
+    msg = f"{url}: expected release groups, got {got}. Run again."
     return BadBodyError(msg, url=url)

@@ -3,7 +3,7 @@
 import hashlib
 import random
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -13,6 +13,7 @@ from splitfolders.split import setup_files, split_files
 
 from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.covers import WantedCover, dataset_covers, name_in
+from equigen.dataset.examples import Examples, known_examples, mark_of_examples
 from equigen.dataset.layouts import Covers, sha256_of
 from equigen.dataset.table import stamp_of
 from equigen.dataset.tsv import reading_tsv
@@ -31,6 +32,7 @@ from equigen.ledger.values import SharedCover, SplitGroups, read_split_groups
 from equigen.neardup.search import find_lookalikes
 from equigen.schema import ASIDE, Group
 from equigen.splitting.dealing import Aside, Dealt, Earlier, deal
+from equigen.splitting.examples import shows_example
 from equigen.splitting.grouping import (
     Edge,
     Grouping,
@@ -75,7 +77,7 @@ class SplitOutcome:
     `links` are the further files of albums of several labels, each with the path of its row.
     `aside` are those of the rows that are in no set, and why; `placements` what is to be
     remembered. `held_back` counts covers that have bytes of so many artists that they are in no
-    set, `shared`, until that is settled.
+    set, `shared`, until that is settled. `examples` are covers that show an example.
     """
 
     rows: Sequence[SplitRow]
@@ -86,6 +88,7 @@ class SplitOutcome:
     held_back: int = 0
     shared: Sequence[SharedCover] = ()
     links: Mapping[str, str] = field(default_factory=dict)
+    examples: Sequence[Aside] = ()
 
     @property
     def sets(self) -> Mapping[str, str]:
@@ -120,6 +123,13 @@ def dealt_by_library(context: Context, ledger: Ledger, there: Covers) -> SplitOu
     shared = out_of_sets(noted_shared_covers(ledger))
     refused = {each.sha256 for each in shared}
     out = {path for path, digest in known.items() if digest.sha256 in refused}
+    shown = set[str]()
+    if examples := known_examples(context, covers=True):
+        covers = _digests(context, there.keys() - out, there, known)
+        with_rows = _wanted(context, covers).rows if context.tsv.exists() else ()
+        pairs = _lookalikes(context, ledger, covers, examples) if examples.covers else ()
+        shown = shows_example(context, examples, with_rows, covers, pairs)
+        out |= shown
     train, val, _ = settings.ratio
     sets: dict[str, str] = {}
     state = random.getstate()  # split-folders seeds the generator that the whole process shares
@@ -142,11 +152,13 @@ def dealt_by_library(context: Context, ledger: Ledger, there: Covers) -> SplitOu
         SplitRow("", "", "", tuple(labels[path]), sets[path], "", path, digests[path])
         for path in sorted(sets.keys() - links.keys())
     ]
-    held_back = len((there.keys() & out) - links.keys())
-    groups = SplitGroups(Group.NONE, 0, 0, 0.0, 0, sizes=_sizes(rows))
+    kept_out = _kept_out(ledger, shown - links.keys())
+    held_back = len((there.keys() & out) - links.keys()) - len(kept_out)
+    groups = SplitGroups(Group.NONE, 0, 0, 0.0, 0, sizes=_sizes(rows), examples=len(kept_out))
     return SplitOutcome(
-        rows, len(rows) + held_back, groups, held_back=held_back, shared=shared, links=links
-    )
+        rows, len(rows) + held_back + len(kept_out), groups, held_back=held_back, shared=shared,
+        links=links, examples=kept_out,
+    )  # fmt: skip
 
 
 def _has_labels(context: Context) -> bool:
@@ -177,7 +189,8 @@ def mark_of(context: Context, ledger: Ledger, there: Covers) -> str:
     settings, table = context.settings, context.split / SPLIT_TSV
     files = [stamp_of(each) if each.is_file() else None for each in (context.tsv, table)]
     settled = settled_covers(settings.download, ledger)
-    sources = (context.images, files, ledger.value(CHANGED), settled, __version__)
+    examples = mark_of_examples(context)
+    sources = (context.images, files, ledger.value(CHANGED), settled, __version__, examples)
     rules = (settings.split, settings.fetch.known_queries(), settings.download.renderings())
     read = hashlib.sha256(repr((sources, rules)).encode())
     for path in sorted(there):
@@ -196,7 +209,8 @@ def last_deal(context: Context, ledger: Ledger, there: Covers) -> SplitOutcome |
     count = len(there) - groups.links
     held_back = count - groups.strangers - sum(groups.sizes[""].values())
     shared = out_of_sets(noted_shared_covers(ledger)) if held_back else ()
-    return SplitOutcome(rows, count, groups, aside, (), held_back, shared)
+    examples, aside = aside[: groups.examples], aside[groups.examples :]
+    return SplitOutcome(rows, count, groups, aside, (), held_back, shared, examples=examples)
 
 
 def dealt_by_group(
@@ -227,34 +241,31 @@ def dealt_by_group(
     shared = out_of_sets(find_shared_covers(context, ledger))
     out = {each.sha256 for each in shared}
     rows = [row for row in wanted.rows if digests[row.path] not in out]
-    if held_back := len(digests) - len(rows):
-        digests = {row.path: digests[row.path] for row in rows}
-        gone = set(keys.values()) - {keys[row.path] for row in rows}
+    held_back = len(digests) - len(rows)
+    digests = {row.path: digests[row.path] for row in rows}
+    examples = known_examples(context, covers=True)
+    pairs: list[Edge] = []
+    if group.uses(_COVER) or examples.covers:
+        pairs = _lookalikes(context, ledger, digests, examples)
+    shown = shows_example(context, examples, rows, digests, pairs) if examples else set[str]()
+    kept = [row for row in rows if row.path not in shown]
+    if held_back or shown:
+        gone = set(keys.values()) - {keys[row.path] for row in kept}
         ledger.forget_placements(gone)
         before = [each for each in before if each.album not in gone]
     artists = artists_by_credit(wanted.credits, known=dealt_artists(before))
-    pairs: list[Edge] = []
-    if group.uses(_COVER):
-        images = context.images
-        files = {digest: FileBelow(images, path) for path, digest in digests.items()}
-        found = find_lookalikes(context, ledger, files)
-        pairs = [(pair.first, pair.second) for pair in found.pairs]
-        # Of a large group not each two are a pair: who stays of it holds together without the rest.
-        grouped_covers = sorted(found.groups, key=lambda digest: (found.groups[digest], digest))
-        pairs += [
-            (one, other)
-            for one, other in pairwise(grouped_covers)
-            if found.groups[one] == found.groups[other]
-        ]
     albums, members, grouping, dealt = _deal(
-        context, group, before, _Dataset(rows, keys, digests, artists, pairs)
+        context,
+        group,
+        before,
+        _Dataset(kept, keys, digests, artists, pairs if group.uses(_COVER) else ()),
     )
     where = {**dealt.sets, **{each.path: ASIDE for each in dealt.aside}}
     names = _group_names([member for member in members if member.path in dealt.sets])
     dealt_rows = [
         SplitRow(
-            keys[path], row.album_id, row.genre, row.labels, where[path], names.get(path, ""),
-            path, digests[path],
+            keys[path], row.album_id, row.genre, row.labels, where.get(path, ASIDE),
+            names.get(path, ""), path, digests[path],
         )
         for path, row in sorted((row.path, row) for row in rows)
     ]  # fmt: skip
@@ -262,7 +273,7 @@ def dealt_by_group(
     shares = (grouping.largest_cut, loose, round(grouping.largest_share, 4))
     groups = SplitGroups(
         group, len(grouping.groups), grouping.cut, *shares, count - len(wanted.rows),
-        links=len(links), sizes=_sizes(dealt_rows),
+        links=len(links), sizes=_sizes(dealt_rows), examples=len(shown),
     )  # fmt: skip
     return SplitOutcome(
         dealt_rows,
@@ -273,7 +284,31 @@ def dealt_by_group(
         held_back,
         shared if held_back else (),
         links,
+        _kept_out(ledger, shown),
     )
+
+
+def _lookalikes(
+    context: Context, ledger: Ledger, digests: Mapping[str, str], examples: Examples
+) -> list[Edge]:
+    """Return the look-alikes among covers, whose sha256 `digests` has, and those of examples."""
+    images = context.images
+    files = {digest: FileBelow(images, path) for path, digest in digests.items()}
+    found = find_lookalikes(context, ledger, {**examples.covers, **files})
+    pairs = [(pair.first, pair.second) for pair in found.pairs]
+    # Of a large group not each two are a pair: who stays of it holds together without the rest.
+    grouped_covers = sorted(found.groups, key=lambda digest: (found.groups[digest], digest))
+    return pairs + [
+        (one, other)
+        for one, other in pairwise(grouped_covers)
+        if found.groups[one] == found.groups[other]
+    ]
+
+
+def _kept_out(ledger: Ledger, paths: Collection[str]) -> list[Aside]:
+    """Return the covers that show an example, each with the set that it was in."""
+    were_in = ledger.laid_out() if paths else {}
+    return [Aside(path, {}, were_in.get(path, "")) for path in sorted(paths)]
 
 
 class _Dataset(NamedTuple):

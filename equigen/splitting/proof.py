@@ -3,16 +3,19 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
 from operator import attrgetter
 from pathlib import Path
 
+from equigen.config.layers import EXAMPLES_TSV
 from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.covers import WantedCover, dataset_covers
+from equigen.dataset.examples import context_of_examples, further_ids, known_examples
 from equigen.dataset.layouts import LEFT_OVER, Place
 from equigen.dataset.tsv import reading_tsv
 from equigen.errors import EquigenError, InputError, LeakError, MissingInputError
+from equigen.identity.albums import names_key
 from equigen.identity.artists import artist_ids, artists_by_credit
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import StoredLook
@@ -25,12 +28,16 @@ from equigen.storage.os_errors import READ, denial, translating_read_errors
 from equigen.summary import Summary
 
 _MOST_SHOWN = 50
+# Stands for a set where the files of the sets are compared with the examples.
+_EXAMPLES = "examples"
+_OF_TABLE = Place(_EXAMPLES, EXAMPLES_TSV)
 _NOTHING_SHARED = "no name, file, near-duplicate or artist is in two sets"
 
 
 def prove_none(context: Context) -> Summary:
     """Read every file of the sets, and see that no name, picture or artist is in two of them.
 
+    Nor may any be an example, by its ids, its names or its picture.
     What a file shows is hashed anew; whose it is, the dataset says. Nothing is changed.
 
     Raises:
@@ -47,17 +54,30 @@ def prove_none(context: Context) -> Summary:
     rows = _rows_of_files(context, {place.path for place in places})
     credits_ = (row.artist for row in rows.values())
     artists = artists_by_credit(credits_, known=_dealt_artists(context))
-    first: dict[str, Place] = {}
+    examples = known_examples(context, covers=True)
+    elsewhere = further_ids(context.tsv) if examples else {}
+    of_examples = dict.fromkeys(_ties_of_album(examples.ids, examples.names), _OF_TABLE)
+    first = {**of_examples}
     leaks: dict[str, list[Place]] = {}
     shown: dict[str, list[Place]] = {}
     looks: dict[str, bytes] = {}
+    for digest, file in examples.covers.items():
+        with translating_read_errors(Path(file)):
+            looks[digest] = describe(context, file.read())
+        first[f"sha256 {digest}"] = at = Place(_EXAMPLES, file.path)
+        shown[digest] = [at]
     with context.bar("verify", len(places), "file") as bar:
         for place in places:
             row = rows.get(place.path)
             credited = (*artists[row.artist], *artist_ids(row.artist_ids)) if row else ()
             digest = _read(context, place, looks)
             shown.setdefault(digest, []).append(place)
-            for tie in _ties(place, digest, credited):
+            of_album = list[str]()
+            if row and examples:
+                ids = (row.album_id, *elsewhere.get(row.album_id, ()))
+                of_album += _ties_of_album(ids, [names_key(row.artist, row.title)])
+            ties = (tie for tie in of_album if tie in of_examples)
+            for tie in (*_ties(place, digest, credited), *ties):
                 other = first.setdefault(tie, place)
                 if tie in leaks:
                     leaks[tie].append(place)
@@ -79,10 +99,12 @@ def prove_none(context: Context) -> Summary:
             "sets": {name: counts[name] for name in SETS},
             "strangers": strangers,
             "compared": compared,
+            "examples": len(examples.covers),
         },
         notes=[
             f"{compared:,} pairs of covers were compared",
             _NOTHING_SHARED + (unknown if strangers else ""),
+            *(["none is an example, nor looks like one"] if examples else []),
         ],
     )
 
@@ -167,6 +189,8 @@ def _file(context: Context, place: Place) -> FileBelow:
         InputError: the link leads out of the sets and the images folder.
 
     """
+    if place.set_name == _EXAMPLES:
+        return FileBelow(context_of_examples(context).images, place.path)
     file = context.split / place.set_name / place.path
     real = Path(os.path.realpath(file))
     for root in (context.split, *context.image_folders):
@@ -210,14 +234,22 @@ def _ties(place: Place, digest: str, artists: tuple[str, ...]) -> Iterator[str]:
     yield from (f"artist {name}" for name in artists)
 
 
+def _ties_of_album(ids: Iterable[str], names: Iterable[str]) -> Iterator[str]:
+    yield from (f"album {each}" for each in ids if each)
+    yield from (f"album {each.replace(chr(0), ': ')}" for each in names if each)
+
+
 def _leaked(context: Context, leaks: dict[str, list[Place]]) -> LeakError:
     shown = "".join(
         f"\n{tie}: {', '.join(f'{place.set_name}/{place.path}' for place in places)}"
         for tie, places in list(leaks.items())[:_MOST_SHOWN]
     )
     more = f"\nand {len(leaks) - _MOST_SHOWN} more" if len(leaks) > _MOST_SHOWN else ""
+    advice = "`equigen split --reshuffle` deals anew"
+    if any(place.set_name == _EXAMPLES for places in leaks.values() for place in places):
+        advice = f"what is in {_EXAMPLES} may be in none: `equigen split` takes it out"
     msg = (
         f"{context.split}: expected each name, file, artist and picture in one set, found"
-        f" {len(leaks)} in several. `equigen split --reshuffle` deals anew.{shown}{more}"
+        f" {len(leaks)} in several. {advice}.{shown}{more}"
     )
     return LeakError(msg)
