@@ -36,6 +36,7 @@ from pydantic_settings import (
 from equigen.config.source_settings import (
     MOST_PER_MINUTE,
     OWN_USER_AGENT,
+    AcousticBrainzSettings,
     CoverArtSettings,
     DiscogsSettings,
     DumpsSettings,
@@ -146,7 +147,8 @@ class FetchSettings(SettingsTable):
 
     source: Name = Field(
         "discogs",
-        description="where albums come from: discogs, discogs-dump, musicbrainz, mumu, msd-i",
+        description="where albums come from: discogs, discogs-dump, musicbrainz, acousticbrainz,"
+        " mumu, msd-i",
     )
     taxonomy: Name = Field(
         default_factory=lambda known: _taxonomy_of(known.get("source", "")),
@@ -464,6 +466,7 @@ class Settings(BaseSettings):
     discogs: DiscogsSettings = DiscogsSettings()
     dumps: DumpsSettings = DumpsSettings()
     musicbrainz: MusicBrainzSettings = MusicBrainzSettings()
+    acousticbrainz: AcousticBrainzSettings = AcousticBrainzSettings()
     coverart: CoverArtSettings = CoverArtSettings()
     mumu: MumuSettings = MumuSettings()
     msd_i: MsdISettings = MsdISettings()

@@ -187,6 +187,21 @@ class MsdISettings(SettingsTable):
     )
 
 
+class AcousticBrainzSettings(SettingsTable):
+    """`[acousticbrainz]`: its files; a relative path starts at config.toml's folder."""
+
+    files: list[Folder] = Field(
+        default_factory=list,
+        description="low-level dumps, tables of the Genre task, or folders of them or of documents",
+        examples=[["acousticbrainz"]],
+    )
+    msd_ids: Folder | None = Field(
+        None,
+        description="CSV of recordings' ids in the Million Song Dataset, for joins",
+        examples=["msd-mbid-2016-01-results-ab.csv"],
+    )
+
+
 class Credentials(BaseSettings):
     """Credentials for services, from the environment or `.env` alone; they print as stars."""
 

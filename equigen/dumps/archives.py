@@ -8,32 +8,40 @@ import errno
 import io
 import lzma
 import os
+import sys
 import tarfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import IO, NamedTuple, cast
+from typing import IO, Any, NamedTuple, cast
 
 from isal import igzip_lib
 
 from equigen.errors import InputError, MissingInputError
 from equigen.storage.below import open_regular
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 # Large enough that handing blocks over costs nothing, small enough to hold a few in memory.
 _BLOCK_BYTES = 2 * 1024 * 1024
 # Each read waits for the interpreter lock; the standard library's files read 8 KiB at a time.
 _PACKED_BYTES = 256 * 1024
 # A record has some 100 KB at most; parsed, it can take twenty times its bytes.
-_LONGEST_LINE_BYTES = 8 << 20
+LONGEST_BYTES = 8 << 20
 # xz's strongest preset unpacks in 65 MiB. Real dumps unpack to 15 times their size.
 _XZ_BYTES = 256 << 20
 _MOST_RATIO, _FREE_BYTES = 200, 1 << 30
-# Of a tar: a real dump has some ten members, with names of some ten characters.
+# Of a tar: a real dump of lines has some ten members, and names have some ten characters.
 _MOST_TAR_HEADERS, _MOST_TAR_NAME_BYTES = 200, 1 << 16
+# Each header that is read copies what is left of a buffer of so many bytes.
+_TAR_BUFFER_BYTES = 64 * 1024
 _TAR_NAMES = frozenset(
     {tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE}
     | {tarfile.SOLARIS_XHDTYPE}
@@ -45,7 +53,12 @@ _RECORDS_FOR_ONE_UNREAD = 1_000
 _MOST_RECORDS = 30_000_000  # of any dump
 _HEAD_BYTES = 512
 _USTAR = slice(257, 262)
-_Decompressor = lzma.LZMADecompressor | bz2.BZ2Decompressor | igzip_lib.IgzipDecompressor
+_Decompressor = (
+    lzma.LZMADecompressor
+    | bz2.BZ2Decompressor
+    | igzip_lib.IgzipDecompressor
+    | zstd.ZstdDecompressor
+)
 _ISAL_ERROR = cast("type[Exception]", igzip_lib.IsalError)
 Row = tuple[str | int, ...]
 
@@ -66,6 +79,13 @@ class DumpCounts:
     rows: int = 0
     read_bytes: int = 0
     unread: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Member(NamedTuple):
+    """A file in an archive."""
+
+    name: str
+    body: bytes
 
 
 class Batch(NamedTuple):
@@ -131,12 +151,14 @@ def _not_whole(dump: Path, what: str, kind: str, counts: DumpCounts, advice: str
     return InputError(msg)
 
 
+
 # The first bytes of packed files, the name of each packing, and its decompressor.
 _PACKINGS: Mapping[bytes, tuple[str, Callable[[], _Decompressor]]] = MappingProxyType(
     {
         b"\xfd7zXZ\0": ("xz", partial(lzma.LZMADecompressor, memlimit=_XZ_BYTES)),
         b"\x1f\x8b": ("gzip", partial(igzip_lib.IgzipDecompressor, igzip_lib.DECOMP_GZIP)),
         b"BZh": ("bzip2", bz2.BZ2Decompressor),
+        b"\x28\xb5\x2f\xfd": ("zstandard", zstd.ZstdDecompressor),
     }
 )
 
@@ -187,7 +209,7 @@ class DumpFile:
                 f" {self.position:,} bytes"
             )
             raise DumpError(what) from None
-        except (lzma.LZMAError, _ISAL_ERROR, OSError) as err:
+        except (lzma.LZMAError, zstd.ZstdError, _ISAL_ERROR, OSError) as err:
             if isinstance(err, OSError) and err.errno is not None:
                 what = f"it can't be read at byte {self.position:,}: {err.strerror}"
             else:  # bzip2's errors have no number
@@ -271,7 +293,7 @@ def lines_of(dump: DumpFile, member: str) -> Iterator[tuple[list[bytes], bool]]:
             head = dump.read(_HEAD_BYTES)
             dump.rewind()
             text = cast("IO[bytes]", dump)
-            if head[_USTAR] == b"ustar":
+            if is_tar(head):
                 tar = tarfile.open(fileobj=text, mode="r|", tarinfo=_tar_info())  # noqa: SIM115
                 stack.enter_context(tar)
                 text = _member(tar, member)
@@ -291,8 +313,8 @@ def lines_of(dump: DumpFile, member: str) -> Iterator[tuple[list[bytes], bool]]:
             while block := coming.result():
                 coming = ahead.submit(read)
                 *lines, rest = (rest + block).split(b"\n")
-                if len(rest) > _LONGEST_LINE_BYTES:
-                    mark = _TOO_LONG.format(_LONGEST_LINE_BYTES).encode()
+                if len(rest) > LONGEST_BYTES:
+                    mark = _TOO_LONG.format(LONGEST_BYTES).encode()
                     rest = mark + rest.removeprefix(mark)[:_HEAD_BYTES]
                 yield lines, False
             yield [rest], True
@@ -301,18 +323,89 @@ def lines_of(dump: DumpFile, member: str) -> Iterator[tuple[list[bytes], bool]]:
         raise DumpError(what) from err
 
 
-def _tar_info() -> type[tarfile.TarInfo]:
+class _ReadAhead(io.RawIOBase):
+    """The content of a dump, which a thread decompresses one block ahead."""
+
+    def __init__(self, dump: DumpFile, thread: ThreadPoolExecutor) -> None:
+        self._read: Callable[[], Future[bytes]] = lambda: thread.submit(dump.read, _BLOCK_BYTES)
+        self._coming = self._read()
+        self._block = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401  (a memoryview of BufferedReader's)
+        if not self._block and (block := self._coming.result()):
+            self._block, self._coming = memoryview(block), self._read()
+        size = min(len(buffer), len(self._block))
+        buffer[:size], self._block = self._block[:size], self._block[size:]
+        return size
+
+
+@contextmanager
+def read_ahead(dump: DumpFile) -> Iterator[io.BufferedReader]:
+    """Open the content of a dump as a file, which a thread decompresses ahead.
+
+    Reading raises a `DumpError` as the dump does.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="unpack") as thread:
+        yield io.BufferedReader(_ReadAhead(dump, thread), _TAR_BUFFER_BYTES)
+
+
+def members_of(dump: DumpFile) -> Iterator[Member]:
+    """Yield the files of a tar, of which none is held longer; a thread reads ahead.
+
+    A file that is too long comes as one that is no JSON. The whole archive is read, so that its
+    checksums are checked.
+
+    Raises:
+        DumpError: it is damaged or cut off.
+
+    """
+    try:
+        with read_ahead(dump) as unpacked:
+            info = _tar_info(_MOST_RECORDS)
+            tar = tarfile.open(  # noqa: SIM115  (it holds nothing that is to be closed)
+                fileobj=unpacked, mode="r|", tarinfo=info, bufsize=_TAR_BUFFER_BYTES
+            )
+            for member in tar:
+                tar.members = []  # type: ignore[attr-defined]  # it would keep all of them
+                if not member.isfile():
+                    continue
+                if member.size > LONGEST_BYTES:
+                    yield Member(member.name, _TOO_LONG.format(LONGEST_BYTES).encode())
+                else:
+                    yield Member(member.name, cast("IO[bytes]", tar.extractfile(member)).read())
+            while unpacked.read(_BLOCK_BYTES):
+                pass
+    except (tarfile.TarError, ValueError, OverflowError) as err:
+        what = f"damaged tar: {err}"
+        raise DumpError(what) from err
+
+
+def is_tar(start: bytes) -> bool:
+    """Tell whether a file's first 512 bytes are a tar's."""
+    return start[_USTAR] == b"ustar"
+
+
+def _tar_info(most_headers: int = _MOST_TAR_HEADERS) -> type[tarfile.TarInfo]:
     """Return a class of members that checks each header before its data is read."""
-    left = iter(range(_MOST_TAR_HEADERS))
+    left = iter(range(most_headers))
 
     class _TarInfo(tarfile.TarInfo):
         @classmethod
         def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_TarInfo":
-            member = super().frombuf(buf, encoding, errors)
+            try:
+                member = super().frombuf(buf, encoding, errors)
+            except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+                raise
+            except tarfile.HeaderError as err:  # tarfile takes it for the end
+                what = f"damaged tar: {err}"
+                raise DumpError(what) from err
             is_named = member.type in _TAR_NAMES and member.size > _MOST_TAR_NAME_BYTES
             if is_named or member.type == tarfile.GNUTYPE_SPARSE or next(left, None) is None:
                 what = (
-                    f"damaged tar: expected {_MOST_TAR_HEADERS} members at most, with names of"
+                    f"damaged tar: expected {most_headers:,} members at most, with names of"
                     f" {_MOST_TAR_NAME_BYTES:,} bytes, got more"
                 )
                 raise DumpError(what)

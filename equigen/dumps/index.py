@@ -1,8 +1,9 @@
 """Indexes of dumps: one SQLite file beside each dump, made once and then read by every run."""
 
+import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,7 @@ class IndexKind:
     """The making of one kind of index.
 
     `name` tells it from other indexes of the same dump; `version` grows with each change of its
-    content. `read(dump, counts=...)` yields batches of rows; the statement `insert` puts each row
+    content. `read(*files, counts=...)` yields batches of rows; the statement `insert` puts each row
     into the table of `schema`. `rows` and `skipped` are the names in `facts_of` of the rows read
     and of the records without an id.
     """
@@ -103,10 +104,11 @@ def values_in(cell: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, split_list(cell))))
 
 
-def index_of(dump: Path, kind: IndexKind, context: Context) -> Path:
+def index_of(dump: Path, kind: IndexKind, context: Context, *, files: Sequence[Path] = ()) -> Path:
     """Return the index of a dump, made anew where there is none or the dump has changed.
 
-    A run that is killed while it makes one leaves none; nothing is resumed.
+    Where there are `files`, the index is made of these, and lies beside `dump`. A run that is
+    killed while it makes one leaves none; nothing is resumed.
 
     Raises:
         MissingInputError, InputError: there is no dump, or it is damaged.
@@ -114,20 +116,21 @@ def index_of(dump: Path, kind: IndexKind, context: Context) -> Path:
         StorageError: the disk refuses.
 
     """
-    index, stamp = _index_path(dump, kind), _stamp(dump, kind)
+    files = files or (dump,)
+    index, stamp = _index_path(dump, kind), _stamp(files, kind)
     if _known_stamp(index) == stamp:
         return index
     # Each index has a lock of its own, so that other indexes and downloads go on meanwhile.
     lock = f".{index.name}.lock"
     with dataset_lock(dump.parent, stage="fetch", now=context.now(), name=lock):
         if _known_stamp(index) != stamp:  # another run may have been faster
-            _make(index, dump, kind, context, stamp)
+            _make(index, files, kind, context, stamp)
     return index
 
 
-def has_index(dump: Path, kind: IndexKind) -> bool:
+def has_index(dump: Path, kind: IndexKind, files: Sequence[Path] = ()) -> bool:
     """Tell whether a dump's index is there, so that `index_of` needs no time."""
-    return _known_stamp(_index_path(dump, kind)) == _stamp(dump, kind)
+    return _known_stamp(_index_path(dump, kind)) == _stamp(files or (dump,), kind)
 
 
 def _index_path(dump: Path, kind: IndexKind) -> Path:
@@ -159,7 +162,7 @@ def reading(*indexes: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _make(
-    index: Path, dump: Path, kind: IndexKind, context: Context, stamp: Mapping[str, str]
+    index: Path, files: Sequence[Path], kind: IndexKind, context: Context, stamp: Mapping[str, str]
 ) -> None:
     size_bytes = int(stamp["bytes"])
     with (
@@ -172,7 +175,7 @@ def _make(
             db.execute("BEGIN")
             counts = DumpCounts()
             shown_bytes = 0
-            for rows in kind.read(dump, counts=counts):
+            for rows in kind.read(*files, counts=counts):
                 db.executemany(kind.insert, rows)
                 bar.advance(counts.read_bytes - shown_bytes)
                 shown_bytes = counts.read_bytes
@@ -181,19 +184,26 @@ def _make(
                 names = [name for name, _ in counts.unread[:_NAMED_UNREAD]]
                 names += ["..."] if len(counts.unread) > _NAMED_UNREAD else []
                 unread = f"that can't be read and are left out ({', '.join(names)})"
-                facts[f"records of {dump.name} {unread}"] = len(counts.unread)
+                facts[f"records of {files[0].name} {unread}"] = len(counts.unread)
             noted = {**stamp, _FACTS: json.dumps(facts)}
             db.executemany("INSERT INTO stamp VALUES (?, ?)", noted.items())
             db.execute("COMMIT")
 
 
-def _stamp(dump: Path, kind: IndexKind) -> dict[str, str]:
+def _stamp(files: Sequence[Path], kind: IndexKind) -> dict[str, str]:
     try:
-        stat = dump.stat()
+        stats = [file.stat() for file in files]
     except OSError:
         return {"bytes": "0"}  # the reader of the dump raises the error
     version = f"{kind.name} {kind.version}"
-    return {"bytes": str(stat.st_size), "file": stamp_of(stat), "made as": version}
+    file = stamp_of(stats[0])
+    if len(files) > 1:
+        told = "".join(
+            f"{file}\0{stamp_of(stat)}\0" for file, stat in zip(files, stats, strict=True)
+        )
+        file = hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()
+    size_bytes = sum(stat.st_size for stat in stats)
+    return {"bytes": str(size_bytes), "file": file, "made as": version}
 
 
 def _known_stamp(index: Path) -> dict[str, str]:

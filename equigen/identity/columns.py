@@ -57,14 +57,14 @@ _OLD: Final = (
 )
 _SIZED: Final = r"/[RALM]-(?:90|150)-"
 _FRONT: Final = (
-    r"^https?://coverartarchive\.org/release-group"
+    r"^https?://coverartarchive\.org/release(?:-group)?"
     r"/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/front(?:-[0-9]{1,5})?$"
 )
 _PRINTABLE: Final = "^[!-~]+$"
 _ASKABLE: Final = r"^https?://([a-z0-9-][a-z0-9.-]*)(?::[0-9]{1,5})?/[!-~]*$"
 _MAY_BE_UNCLEAN: Final = r"^[^!-~]|[^!-~]$|&[#A-Za-z][0-9A-Za-z]*;|[^ -~]"
 _MAY_BE_EMPTY: Final = r"(?i)spacer\.gif|default-release|st\.discogs\.com"
-_TELLING: Final = r"(?i)/[a-z]+:|discogs\.com|/release-group/|spacer\.gif|default-release"
+_TELLING: Final = r"(?i)/[a-z]+:|discogs\.com|/release|spacer\.gif|default-release"
 
 
 class Duplicate(StrEnum):

@@ -32,12 +32,12 @@ _DISCOGS_HOST = re.compile(r"(?:^|\.)discogs\.com$")
 _SPECIAL = re.compile(r"/[a-z]+:|discogs\.com", re.IGNORECASE)
 # The URL of a front cover in the Cover Art Archive: https://musicbrainz.org/doc/Cover_Art_Archive/API
 _FRONT = re.compile(
-    r"https?://(?:www\.)?coverartarchive\.org(?::\d{1,5})?/release-group/"
+    r"https?://(?:www\.)?coverartarchive\.org(?::\d{1,5})?/release(?:-group)?/"
     r"(?P<mbid>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
     r"/front(?:-\d{1,5})?(?:\.jpg)?/?(?:[?#].*)?",
     re.IGNORECASE | re.ASCII | re.DOTALL,
 )
-_FRONT_PATH = "/release-group/"
+_FRONT_PATH = "/release"
 _AFTER_SCHEME = len("https:/")
 _PLACEHOLDER_FILE = re.compile(r"/(?:spacer\.gif|default-release[^/]*\.png)$", re.IGNORECASE)
 _EMPTY_HOST = "st.discogs.com"
@@ -62,8 +62,9 @@ def picture_key(image_url: str) -> str:
 
     Discogs' signed URLs change and expire, but the last segments of the path, joined, are the
     base64 of "s3://discogs-database-images/R-….jpeg"; older hosts (img., api-img., api.discogs.com)
-    have that file name in the URL. Both give "discogs:R-….jpeg". A release group's front cover in
-    the Cover Art Archive is "coverart:MBID" in any size. Any other URL is its own key.
+    have that file name in the URL. Both give "discogs:R-….jpeg". The front cover of a release group
+    or a release in the Cover Art Archive is "coverart:MBID" in any size. Any other URL is its own
+    key.
     """
     if _FRONT_PATH in image_url and (front := front_key(image_url)):
         return front
@@ -81,12 +82,13 @@ def picture_key(image_url: str) -> str:
     return image_url
 
 
-def front_url(base_url: str, mbid: str, cover_px: int) -> str:
+def front_url(base_url: str, mbid: str, cover_px: int, kind: str = "release-group") -> str:
     """Return the URL of a release group's front cover, its longer side `cover_px` long.
 
-    The archive has 250, 500 and 1200; for other sizes it silently gives the original.
+    It is a release's where the `kind` is "release". The archive has 250, 500 and 1200; for other
+    sizes it silently gives the original.
     """
-    return f"{base_url}/release-group/{mbid}/front-{cover_px}"
+    return f"{base_url}/{kind}/{mbid}/front-{cover_px}"
 
 
 def front_key(image_url: str) -> str:

@@ -214,7 +214,7 @@ def test_a_line_that_is_too_long_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: Reader
 ) -> None:
     """It is never held as a whole."""
-    monkeypatch.setattr(archives, "_LONGEST_LINE_BYTES", 50_000)
+    monkeypatch.setattr(archives, "LONGEST_BYTES", 50_000)
     monkeypatch.setattr(archives, "_BLOCK_BYTES", 10_000)
     every = groups(MANY)
     every[5] = b'{"annotation":"%b",' % (b"x" * 300_000) + every[5][1:]

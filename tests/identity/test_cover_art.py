@@ -16,6 +16,9 @@ def test_a_front_covers_address_names_its_size() -> None:
     assert front_url("http://127.0.0.1:8/caa", MBID, 250) == (
         f"http://127.0.0.1:8/caa/release-group/{MBID}/front-250"
     )
+    assert front_url("https://caa.example", MBID, 1200, "release") == (
+        f"https://caa.example/release/{MBID}/front-1200"
+    )
 
 
 @pytest.mark.parametrize(
@@ -31,17 +34,19 @@ def test_a_front_covers_address_names_its_size() -> None:
         f"{FRONT}-500".replace("coverartarchive.org", "CoverArtArchive.org:443"),
         f"{FRONT}-500".replace("coverartarchive.org", "www.coverartarchive.org"),
         f"{FRONT}-500".replace(MBID, MBID.upper()),
+        f"{FRONT}-500".replace("release-group", "release"),
     ],
 )
-def test_one_groups_front_is_one_picture_in_any_size(url: str) -> None:
-    """Whatever the scheme, the size, and the letters' case."""
+def test_one_front_is_one_picture_in_any_size(url: str) -> None:
+    """A release group's or a release's, whatever the scheme, the size, and the letters' case."""
     assert picture_key(url) == front_key(url) == f"coverart:{MBID}"
 
 
 @pytest.mark.parametrize(
     "url",
     [
-        f"https://coverartarchive.org/release/{MBID}/front-500",
+        f"https://coverartarchive.org/releases/{MBID}/front-500",
+        f"https://coverartarchive.org/release/{MBID}/829521842.jpg",
         f"https://coverartarchive.org/release-group/{MBID}/back-500",
         f"https://coverartarchive.org/release-group/{MBID}/front-500/x",
         f"https://coverartarchive.org/release-group/{MBID}",
@@ -53,7 +58,7 @@ def test_one_groups_front_is_one_picture_in_any_size(url: str) -> None:
     ],
 )
 def test_any_other_address_is_its_own_key(url: str) -> None:
-    """A release's pictures, other kinds of picture, other hosts."""
+    """A release's other pictures, other kinds of picture, other hosts."""
     assert front_key(url) == ""
     assert picture_key(url) == url
 

@@ -35,6 +35,7 @@ from equigen.config.settings import (
     defaults,
 )
 from equigen.config.source_settings import (
+    AcousticBrainzSettings,
     CoverArtSettings,
     Credentials,
     DiscogsSettings,
@@ -253,6 +254,7 @@ def make_context(
     coverart: Mapping[str, Any] | None = None,
     mumu: Mapping[str, Any] | None = None,
     msd_i: Mapping[str, Any] | None = None,
+    acousticbrainz: Mapping[str, Any] | None = None,
     token: str = TOKEN,
     now: datetime = NOON,
     clock: Clock | None = None,
@@ -272,6 +274,7 @@ def make_context(
         coverart=CoverArtSettings(**dict(coverart or {})),
         mumu=MumuSettings(**dict(mumu or {})),
         msd_i=MsdISettings(**dict(msd_i or {})),
+        acousticbrainz=AcousticBrainzSettings(**dict(acousticbrainz or {})),
         split=SplitSettings(**dict(split or {})),
     )
     config = Config(settings, Credentials(discogs_token=SecretStr(token)), folder)

@@ -1,0 +1,431 @@
+"""Read AcousticBrainz's documents and the tables of its Genre task, and join them to albums.
+
+https://acousticbrainz.org/download, https://doi.org/10.5281/zenodo.2553414
+
+A document has some 60 KB of numbers and 3 KB of metadata, which alone are parsed, from where their
+name stands. Each archive, table or folder of documents has an index of its recordings, so that a
+run that is killed loses one at most; from all of them one index of albums is made.
+"""
+
+import csv
+import heapq
+import json
+import re
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import lru_cache, partial
+from itertools import chain, groupby, islice
+from operator import itemgetter
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import orjson
+
+from equigen.dumps.archives import (
+    LONGEST_BYTES,
+    Batch,
+    DumpCounts,
+    DumpError,
+    DumpFile,
+    Member,
+    Row,
+    checked_rows,
+    is_tar,
+    members_of,
+    opened,
+    read_ahead,
+)
+from equigen.dumps.extract import clean, leading_year, names_cell
+from equigen.dumps.index import IndexKind, reading
+from equigen.schema import join_list, split_list
+
+_KIND, _MSD_IDS = "documents", "ids"
+_GROUP, _RECORDING = "releasegroupmbid", "recordingmbid"
+_ROWS_TOGETHER = 1_000
+_HEAD_BYTES = 512
+_CACHED = 1 << 14
+_MBID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_MSD_ID = re.compile(r"TR[A-Z0-9]{16}", re.ASCII)
+_METADATA = re.compile(rb'"metadata"\s*:\s*(?=\{)')
+# An answer for several recordings: documents by number, by MBID.
+_BULK = re.compile(rb'\s*\{\s*"[0-9A-Fa-f]{8}-')
+_decoded = json.JSONDecoder().raw_decode
+_GENRES = re.compile(r"[;,/|\\\0]+\s*(?:(?:&|and\b)\s*)?")
+_SUBGENRE = "---"
+_COMPILATION = "compilation"
+# Tags by their names without case, blanks and underscores, which differ with the tagging program.
+_TAGS = frozenset({
+    "genre", "album", "artist", "albumartist", "date", "originaldate", "originalyear", "year",
+    "musicbrainzalbumid", "musicbrainzreleasegroupid", "musicbrainzrecordingid",
+    "musicbrainztrackid", "musicbrainzartistid", "musicbrainzalbumartistid",
+    "releasetype", "musicbrainzalbumtype",
+})  # fmt: skip
+# The words in a table's name that tell its set.
+_SETS = {"train": "train", "valid": "val", "test": "test"}
+# A genre needs a third of the recordings of the most frequent one, as votes in MusicBrainz.
+_LEAST_SHARE = 3
+
+
+class Recording(NamedTuple):
+    """A recording on an album: the release of `album`, or the release group where that is the same.
+
+    `ids` is its cell of `tracks`. `year` is 0 where it isn't known. `is_of_task` tells those of the
+    Genre task.
+    """
+
+    album: str
+    recording: str
+    ids: str
+    release_group: str
+    artist: str
+    artist_ids: str
+    title: str
+    year: int
+    genres: str
+    styles: str
+    set_given: str
+    is_compilation: bool
+    is_of_task: bool
+
+
+def _read_recordings(
+    *paths: Path, counts: DumpCounts | None = None
+) -> Generator[Sequence[Row], None, None]:
+    """Yield the recordings of an archive, a table or a document, or those of several documents.
+
+    Raises:
+        MissingInputError: there is no such file.
+        InputError: it is cut off, damaged or another file.
+
+    """
+    source = _batches(paths[0]) if len(paths) == 1 else _documents(_loose(paths))
+    return checked_rows(source, paths[0], kind=_KIND, counts=counts)
+
+
+def _batches(path: Path) -> Generator[Batch, None, None]:
+    with opened(path, kind=_KIND) as dump:
+        start = dump.read(_HEAD_BYTES)
+        dump.rewind()
+        if start.lstrip().startswith(b"{"):
+            yield from _documents([(Member(path.name, dump.read(LONGEST_BYTES)), dump.position)])
+        elif is_tar(start):
+            named = (each for each in members_of(dump) if each.name.endswith(".json"))
+            yield from _documents((each, dump.position) for each in named)
+        else:
+            yield from _table(path.name, dump)
+
+
+def _loose(paths: Iterable[Path]) -> Iterator[tuple[Member, int]]:
+    position = 0
+    for path in paths:
+        with opened(path, kind=_KIND) as dump:
+            try:
+                body = dump.read(LONGEST_BYTES)
+            except DumpError as err:
+                body = f"({err})".encode()  # is no JSON
+            position += dump.position
+            yield Member(path.name, body), position
+
+
+def _documents(members: Iterable[tuple[Member, int]]) -> Generator[Batch, None, None]:
+    """Yield the recordings of documents, each with the bytes read so far."""
+    found: list[Recording | None] = []
+    unread: list[tuple[str, str]] = []
+    position = 0
+    for member, position in members:
+        try:
+            found += recordings_in(*member)
+        except DumpError as err:
+            unread.append((member.name, str(err)))
+        if len(found) >= _ROWS_TOGETHER:
+            yield _batch(found, position)
+            found = []
+    yield _batch(found, position, unread)
+
+
+def _batch(
+    found: Sequence[Recording | None], position: int, unread: Sequence[tuple[str, str]] = ()
+) -> Batch:
+    rows = [each for each in found if each]
+    records = len(found) + len(unread)
+    return Batch(rows, records, len(found) - len(rows), position, unread=unread)
+
+
+def recordings_in(name: str, document: bytes) -> Sequence[Recording | None]:
+    """Return the recordings of a document, or of an answer that has several.
+
+    One without an MBID, or without one of its release or release group, is None.
+
+    Raises:
+        DumpError: it isn't a document.
+
+    """
+    key = _mbid(name.rpartition("/")[2])
+    try:
+        if _BULK.match(document):
+            answer = orjson.loads(document)
+            return [
+                _recording(_mbid(mbid), each["metadata"]["tags"])
+                for mbid, documents in answer.items()
+                for each in documents.values()
+                if isinstance(each, dict)
+            ]
+        at = _METADATA.search(document)
+        text = document[at.end() :].decode() if at else ""
+        metadata = _decoded(text)[0] if at else orjson.loads(document).get("metadata", {})
+        return [_recording(key, metadata["tags"])]
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as err:
+        what = f"expected a document with tags in its metadata, got {document[:60]!r}... ({err!r})"
+        raise DumpError(what) from err
+
+
+def _recording(key: str, tags: dict[str, object]) -> Recording | None:
+    texts: dict[str, list[str]] = {tag: [] for tag in _TAGS}
+    for name, value in tags.items():
+        if tag := _tag(name):
+            values = value if isinstance(value, list) else [value]
+            texts[tag] += (each for each in values if isinstance(each, str))
+    own = _mbid(*texts["musicbrainzrecordingid"], *texts["musicbrainztrackid"])
+    release, group = (_mbid(*texts[f"musicbrainz{each}id"]) for each in ("album", "releasegroup"))
+    recording, album = key or own, release or group
+    if not recording or not album:
+        return None
+    by = "albumartist" if any(texts["albumartist"]) else "artist"
+    artists = _MBID.findall(" ".join(texts[f"musicbrainz{by}id"]).lower())
+    dates = (*texts["originaldate"], *texts["originalyear"], *texts["date"], *texts["year"])
+    types = (*texts["releasetype"], *texts["musicbrainzalbumtype"])
+    return Recording(
+        album=album,
+        recording=recording,
+        ids=" ".join(f"mbid:{each}" for each in dict.fromkeys([recording, own]) if each),
+        release_group=group,
+        artist=_first(texts[by]),
+        artist_ids=join_list([f"musicbrainz:{each}" for each in dict.fromkeys(artists)]),
+        title=_first(texts["album"]),
+        year=next(filter(None, map(leading_year, dates)), 0),
+        genres=names_cell(tuple(_split(tuple(texts["genre"])))),
+        styles="",
+        set_given="",
+        is_compilation=any(_COMPILATION in each.casefold() for each in types),
+        is_of_task=False,
+    )
+
+
+@lru_cache(_CACHED)
+def _tag(name: str) -> str:
+    short = name.casefold().replace(" ", "").replace("_", "")
+    return short if short in _TAGS else ""
+
+
+@lru_cache(_CACHED)
+def _split(genres: tuple[str, ...]) -> list[str]:
+    """Return the genres of a tag, which may have several in a text: "Rock/Pop; Folk"."""
+    return [each for genre in genres for each in _GENRES.split(genre)]
+
+
+def _mbid(*texts: str) -> str:
+    """Return the first MBID in some texts, in small letters; "" where there is none."""
+    found = (_MBID.search(text.lower()) for text in texts)
+    return next((each[0] for each in found if each), "")
+
+
+def _first(texts: Sequence[str]) -> str:
+    return next(filter(None, map(clean, texts)), "")
+
+
+def _lines(dump: DumpFile) -> Iterator[list[str]]:
+    """Yield the cells of each line, which have tabs between them where the first line has one.
+
+    Raises:
+        DumpError: a line is too long.
+
+    """
+    with read_ahead(dump) as content:
+        read = iter(partial(content.readline, LONGEST_BYTES), b"")
+        lines = (line.decode("utf-8-sig", "replace") for line in read)
+        first = next(lines, "")
+        is_tsv = "\t" in first
+        try:
+            yield from csv.reader(
+                chain([first], lines),
+                delimiter="\t" if is_tsv else ",",
+                quoting=csv.QUOTE_NONE if is_tsv else csv.QUOTE_MINIMAL,
+            )
+        except csv.Error as err:
+            raise DumpError(str(err)) from err
+
+
+def _table(name: str, dump: DumpFile) -> Generator[Batch, None, None]:
+    """Yield the recordings of a table of the Genre task; those without an MBID are albums alone."""
+    set_given = next((each for word, each in _SETS.items() if word in name.casefold()), "")
+    lines = _lines(dump)
+    header = [cell.strip().lower() for cell in next(lines, [])]
+    if _GROUP not in header:
+        what = f"expected documents, a tar of them or a table with {_GROUP}, got {header[:9]}"
+        raise DumpError(what)
+    group = header.index(_GROUP)
+    recording = header.index(_RECORDING) if _RECORDING in header else None
+    begin = next((at for at, cell in enumerate(header) if cell.startswith("genre")), len(header))
+    while some := list(islice(lines, _ROWS_TOGETHER)):
+        found = [
+            _of_task(
+                _mbid(*row[group : group + 1]),
+                "" if recording is None else _mbid(*row[recording : recording + 1]),
+                tuple(row[begin:]),
+                set_given,
+            )
+            for row in some
+        ]
+        yield _batch(found, dump.position)
+
+
+def _of_task(
+    group: str, recording: str, genres: tuple[str, ...], set_given: str
+) -> Recording | None:
+    if not group:
+        return None
+    return Recording(
+        album=group,
+        recording=recording,
+        ids=f"mbid:{recording}" if recording else "",
+        release_group=group,
+        artist="",
+        artist_ids="",
+        title="",
+        year=0,
+        genres=names_cell(tuple(each.partition(_SUBGENRE)[0] for each in genres)),
+        styles=names_cell(tuple(each.partition(_SUBGENRE)[2] for each in genres)),
+        set_given=set_given,
+        is_compilation=False,
+        is_of_task=True,
+    )
+
+
+def _read_albums(
+    *indexes: Path, counts: DumpCounts | None = None
+) -> Generator[Sequence[Row], None, None]:
+    """Yield the albums of indexes of recordings, each release by itself."""
+    with ExitStack() as stack:
+        dbs = [stack.enter_context(reading(index)) for index in indexes]
+        ordered = "SELECT * FROM recordings ORDER BY album, recording"
+        rows = heapq.merge(*(db.execute(ordered) for db in dbs), key=itemgetter(0))
+        albums = (
+            _album(list(map(Recording._make, some))) for _, some in groupby(rows, itemgetter(0))
+        )
+        while batch := list(islice(albums, _ROWS_TOGETHER)):
+            if counts:
+                counts.rows += len(batch)
+            yield batch
+
+
+def _album(found: Sequence[Recording]) -> Row:
+    """Return the row of one release, or release group, by what most of its recordings say."""
+    group, album = _most(each.release_group for each in found), found[0].album
+    artist = _most(each.artist for each in found)
+    return (
+        group or album,
+        group,
+        "" if group == album else album,
+        artist,
+        _most(each.artist_ids for each in found if each.artist == artist),
+        _most(each.title for each in found),
+        min((each.year for each in found if each.year), default=0),
+        _agreed([each.genres for each in found]),
+        _agreed([each.styles for each in found]),
+        join_list([each.ids for each in found if each.ids]),
+        _most(each.set_given for each in found),
+        any(each.is_compilation for each in found),
+        any(each.is_of_task for each in found),
+    )
+
+
+def _most(values: Iterable[str]) -> str:
+    """Return the most frequent value, the first of several, "" where none is known."""
+    return next((value for value, _ in Counter(filter(None, values)).most_common(1)), "")
+
+
+def _agreed(cells: Sequence[str]) -> str:
+    """Return the names that have a third of the recordings of the most frequent one."""
+    votes = Counter(name for cell in cells for name in split_list(cell)).most_common()
+    return join_list([name for name, count in votes if _LEAST_SHARE * count >= votes[0][1]])
+
+
+def _read_msd_ids(
+    path: Path, *, counts: DumpCounts | None = None
+) -> Generator[Sequence[Row], None, None]:
+    """Yield recordings with their ids in the Million Song Dataset.
+
+    The columns are those of a header with `recording_mbid`, as MuMu has it, else the first ones
+    with such ids, as in `msd-mbid-2016-01-results-ab.csv`.
+
+    Raises:
+        MissingInputError, InputError: there is no such file, or it is damaged or another one.
+
+    """
+    return checked_rows(_msd_batches(path), path, kind=_MSD_IDS, counts=counts)
+
+
+def _msd_batches(path: Path) -> Generator[Batch, None, None]:
+    with opened(path, kind=_MSD_IDS) as dump:
+        lines = _lines(dump)
+        header = next(lines, [])
+        at = header.index("recording_mbid") if "recording_mbid" in header else 0
+        rows = (
+            (_mbid(*line[at:]), next(filter(_MSD_ID.fullmatch, line), ""))
+            for line in chain([header], lines)
+        )
+        while some := list(islice(rows, _ROWS_TOGETHER)):
+            found = [row for row in some if all(row)]
+            yield Batch(found, len(some), len(some) - len(found), dump.position)
+
+
+_RECORDING_TABLE = """
+CREATE TABLE recordings (
+    album TEXT NOT NULL, recording TEXT NOT NULL, ids TEXT NOT NULL, release_group TEXT NOT NULL,
+    artist TEXT NOT NULL, artist_ids TEXT NOT NULL, title TEXT NOT NULL, year INTEGER NOT NULL,
+    genres TEXT NOT NULL, styles TEXT NOT NULL, set_given TEXT NOT NULL,
+    is_compilation INTEGER NOT NULL, is_of_task INTEGER NOT NULL, PRIMARY KEY (album, recording)
+) WITHOUT ROWID
+"""
+# Releases of one group are one album: the first that knows a field fills it, lists are joined.
+_ALBUM_TABLE = """
+CREATE TABLE albums (
+    id INTEGER PRIMARY KEY, mbid TEXT NOT NULL UNIQUE, release_group TEXT NOT NULL,
+    releases TEXT NOT NULL, artist TEXT NOT NULL, artist_ids TEXT NOT NULL, title TEXT NOT NULL,
+    year INTEGER NOT NULL, genres TEXT NOT NULL, styles TEXT NOT NULL, tracks TEXT NOT NULL,
+    set_given TEXT NOT NULL, is_compilation INTEGER NOT NULL, is_of_task INTEGER NOT NULL
+)
+"""
+_PUT_ALBUM = """
+INSERT INTO albums VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+    artist = iif(artist = '', excluded.artist, artist),
+    artist_ids = iif(artist_ids = '', excluded.artist_ids, artist_ids),
+    title = iif(title = '', excluded.title, title),
+    year = iif(year AND excluded.year, min(year, excluded.year), year + excluded.year),
+    set_given = iif(set_given = '', excluded.set_given, set_given),
+    releases = trim(releases || '|' || excluded.releases, '|'),
+    genres = trim(genres || '|' || excluded.genres, '|'),
+    styles = trim(styles || '|' || excluded.styles, '|'),
+    tracks = trim(tracks || '|' || excluded.tracks, '|'),
+    is_compilation = max(is_compilation, excluded.is_compilation),
+    is_of_task = max(is_of_task, excluded.is_of_task)
+"""
+_MSD_TABLE = """
+CREATE TABLE msd_ids (
+    recording TEXT NOT NULL, msd TEXT NOT NULL, PRIMARY KEY (recording, msd)
+) WITHOUT ROWID
+"""
+_PUT_RECORDING = "INSERT OR IGNORE INTO recordings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+RECORDINGS: Final = IndexKind(
+    "recordings", 1, _RECORDING_TABLE, _PUT_RECORDING, _read_recordings,
+    "documents", "documents without MBIDs",
+)  # fmt: skip
+ALBUMS: Final = IndexKind(
+    "albums", 1, _ALBUM_TABLE, _PUT_ALBUM, _read_albums, "releases", "releases left out"
+)
+MSD_IDS: Final = IndexKind(
+    "msd-ids", 1, _MSD_TABLE, "INSERT OR IGNORE INTO msd_ids VALUES (?, ?)", _read_msd_ids,
+    "ids of recordings in the Million Song Dataset", "lines without such ids",
+)  # fmt: skip

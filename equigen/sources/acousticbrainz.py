@@ -1,0 +1,195 @@
+"""Read albums from AcousticBrainz's dumps or its Genre task, with covers of the Cover Art Archive.
+
+https://acousticbrainz.org/download (CC0), https://doi.org/10.5281/zenodo.2553414 (the Genre task)
+"""
+
+import json
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from equigen.config.layers import Config
+from equigen.config.source_settings import CoverArtSettings
+from equigen.dataset.context import Context
+from equigen.dumps.acousticbrainz import ALBUMS, MSD_IDS, RECORDINGS
+from equigen.dumps.index import facts_of, has_index, index_of, reading
+from equigen.errors import ConfigError, MissingInputError
+from equigen.identity.pictures import front_url
+from equigen.labels.taxonomy import Query, fits_tags
+from equigen.schema import Listing, split_list
+from equigen.sources.base import Catalogue, LocalSource, Offer
+
+SETTINGS: Final = ("acousticbrainz.files", "acousticbrainz.msd_ids", "coverart.cover_px")
+TAXONOMY: Final = "acousticbrainz-16"
+# https://acousticbrainz.org/data, https://mtg.github.io/acousticbrainz-genre-dataset/
+_LICENCE: Final = "AcousticBrainz: CC0."
+_LICENCE_OF_TASK: Final = (
+    "AcousticBrainz Genre: CC BY-NC-SA 4.0 (name its authors, no commercial use, share alike)."
+)
+_TABLES = (".tar", ".tsv", ".csv")
+_DOCUMENTS = (".json", ".json.gz")
+_PACKED = (".zst", ".bz2", ".gz", ".xz")
+
+_OFFERS = "SELECT id, year, genres, styles FROM albums WHERE NOT is_compilation ORDER BY id"
+_LISTINGS = """
+SELECT release_group, releases, artist, artist_ids, title, year, genres, styles, tracks, set_given,
+    is_of_task FROM albums WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id
+"""
+_MSD = "SELECT recording, msd FROM msd_ids WHERE recording IN (SELECT value FROM json_each(?))"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedAlbums:
+    """The albums of AcousticBrainz's recordings, a `Catalogue`; all may have a cover."""
+
+    db: sqlite3.Connection
+    facts: Mapping[str, int]
+    archive: CoverArtSettings
+
+    @property
+    def size(self) -> int:
+        """The number of albums."""
+        return self.facts["albums"]
+
+    def offers(self) -> Iterator[Offer]:
+        """Yield every album that is no compilation, in the order of releases' MBIDs."""
+        for number, year, genres, styles in self.db.execute(_OFFERS):
+            yield Offer(number, year, _each_once(genres), _each_once(styles))
+
+    def listings(self, numbers: Sequence[int]) -> list[Listing]:
+        """Return some albums in full, in the same order."""
+        rows = self.db.execute(_LISTINGS, (json.dumps(numbers),)).fetchall()
+        return [self._listing(*row) for row in rows]
+
+    def fits(self, query: Query, genres: Sequence[str], styles: Sequence[str]) -> bool:
+        """Tell whether an album's genres, which are free text, belong to the query."""
+        return fits_tags(query, (*genres, *styles))
+
+    def _listing(self, group: str, releases: str, *more: str) -> Listing:
+        artist, artist_ids, title, year, genres, styles, tracks, set_given, is_of_task = more
+        found = [(each, "release") for each in _each_once(releases)]
+        found = [(group, "release-group"), *found] if group else found
+        ids = [
+            f"musicbrainz{'' if kind != 'release' else '-release'}:{mbid}" for mbid, kind in found
+        ]
+        base_url, cover_px = self.archive.base_url, self.archive.cover_px
+        covers = [front_url(base_url, mbid, cover_px, kind) for mbid, kind in found]
+        return Listing(
+            artist=artist,
+            title=title,
+            year=f"{year:04}" if year else "",
+            image_url=covers[0],
+            album_id=ids[0],
+            genres=_each_once(genres),
+            styles=_each_once(styles),
+            country="",
+            formats=(),
+            artist_ids=split_list(artist_ids),
+            also_known_as=tuple(ids[1:]),
+            tracks=self._tracks(split_list(tracks)),
+            set_given=set_given,
+            more_images=tuple(covers[1:]),
+            licence=_LICENCE_OF_TASK if is_of_task else _LICENCE,
+        )
+
+    def _tracks(self, cells: Sequence[str]) -> tuple[str, ...]:
+        """Return the ids of each recording in one text, also of one that has several documents."""
+        by_id: dict[str, dict[str, None]] = {}
+        for cell in cells:
+            joined = dict.fromkeys(
+                same for each in cell.split() for same in by_id.get(each, (each,))
+            )
+            by_id |= dict.fromkeys(joined, joined)
+        msd = defaultdict(list)
+        mbids = [each.removeprefix("mbid:") for each in by_id]
+        for recording, msd_id in self.db.execute(_MSD, (json.dumps(mbids),)):
+            msd[f"mbid:{recording}"].append(f"msd:{msd_id}")
+        tracks = {id(ids): ids for ids in by_id.values()}.values()
+        return tuple(
+            " ".join(dict.fromkeys((*(each for one in ids for each in msd[one]), *ids)))
+            for ids in tracks
+        )
+
+
+def open_source(config: Config) -> LocalSource:
+    """Return the source; opening it looks for the files.
+
+    Raises:
+        ConfigError: none are named.
+
+    """
+    if not config.settings.acousticbrainz.files:
+        msg = (
+            "acousticbrainz.files: expected dumps, tables of the Genre task, or a folder of them or"
+            " of documents, got none. Name them: --files PATH, once for each."
+        )
+        raise ConfigError(msg)
+    licence = f"{_LICENCE} {_LICENCE_OF_TASK} Column licence has that of each row."
+    return LocalSource(_open, is_indexed=_is_indexed, licence=licence, takes_undated=True)
+
+
+def _is_indexed(context: Context) -> bool:
+    indexes = [has_index(path, RECORDINGS, files) for path, files in _files(context).items()]
+    return all(indexes)
+
+
+@contextmanager
+def _open(context: Context) -> Iterator[Catalogue]:
+    files = _files(context)
+    parts = [index_of(path, RECORDINGS, context, files=some) for path, some in files.items()]
+    albums = index_of(next(iter(files)), ALBUMS, context, files=parts)
+    facts = sum((Counter(facts_of(part)) for part in parts), Counter[str]())
+    indexes = [albums]
+    if msd_ids := context.settings.acousticbrainz.msd_ids:
+        indexes.append(index_of(_there(context, Path(msd_ids)), MSD_IDS, context))
+        facts += Counter(facts_of(indexes[-1]))
+    with reading(*indexes) as db:
+        if not msd_ids:
+            db.execute(MSD_IDS.schema)  # an empty table
+        counted = "SELECT count(*), coalesce(sum(is_compilation), 0) FROM albums"
+        facts["albums"], facts["compilations, left out"] = db.execute(counted).fetchone()
+        yield RecordedAlbums(db, facts, context.settings.coverart)
+
+
+def _files(context: Context) -> Mapping[Path, Sequence[Path]]:
+    """Return the files of each index, by the path beside which it lies.
+
+    Those of a folder's documents lie in one, which is beside the folder.
+
+    Raises:
+        MissingInputError: one isn't there, or no file is.
+
+    """
+    found: dict[Path, list[Path]] = {}
+    for named in context.settings.acousticbrainz.files:
+        path = _there(context, named)
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file == path or any(map(_bare(file.name).endswith, _TABLES)):
+                found[file] = [file]
+            elif file.name.lower().endswith(_DOCUMENTS):
+                found.setdefault(path, []).append(file)
+    if not found:
+        msg = f"{path}: expected archives, tables or documents of AcousticBrainz in it, got none."
+        raise MissingInputError(msg)
+    return found
+
+
+def _bare(name: str) -> str:
+    """Return the name of a packed file without the ending that tells its packing."""
+    return name.lower().removesuffix(next(filter(name.lower().endswith, _PACKED), ""))
+
+
+def _there(context: Context, path: Path) -> Path:
+    path = context.config.folder / path.expanduser()
+    if not path.exists():
+        msg = f"{path}: no such file or folder. Mend `acousticbrainz.files` or `.msd_ids`."
+        raise MissingInputError(msg)
+    return path
+
+
+def _each_once(cell: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(split_list(cell)))
