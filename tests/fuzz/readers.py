@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from documents import PACKINGS, document, mbid, tar_of
 from PIL import Image
 from pydantic import SecretStr
 
@@ -24,8 +25,8 @@ from equigen.config.source_settings import Credentials, DiscogsSettings, MusicBr
 from equigen.dataset.layouts import listed_sets
 from equigen.dataset.table import read_table
 from equigen.dataset.tsv import reading_tsv
+from equigen.dumps import acousticbrainz, musicbrainz
 from equigen.dumps import discogs as discogs_dumps
-from equigen.dumps import musicbrainz
 from equigen.errors import EquigenError
 from equigen.identity.pictures import clean_url
 from equigen.images.avif import check_avif
@@ -207,6 +208,24 @@ def read_release_groups(body: bytes) -> None:
                     assert rows is not None
 
 
+def read_recordings(body: bytes) -> None:
+    """Read what may be an archive, a document or a table of AcousticBrainz, and its ids."""
+    with as_file("acousticbrainz.tar.zst", body) as file:
+        for kind in (acousticbrainz.RECORDINGS, acousticbrainz.MSD_IDS):
+            with suppress(EquigenError):
+                for rows in kind.read(file):
+                    assert rows is not None
+
+
+def recordings() -> tuple[bytes, ...]:
+    """Return a small document, archives of it, and tables."""
+    body = json.dumps(document(1)).encode()
+    tar = tar_of([(f"{mbid(1)}-0.json", body)])
+    table = f"recordingmbid\treleasegroupmbid\tgenre1\tgenre2\n{mbid(1)}\t{mbid(2)}\trock\t\n"
+    ids = f"TR{'A' * 16},{mbid(1)},T,A\n"
+    return (body, *(pack(tar) for pack in PACKINGS.values()), table.encode(), ids.encode())
+
+
 def archives() -> tuple[bytes, ...]:
     """Return small archives of one release group."""
     line = json.dumps(GROUPS["release-groups"][0]).encode() + b"\n"  # type: ignore[index]
@@ -243,4 +262,5 @@ READERS: Mapping[str, Reader] = {
     "musicbrainz-page": Reader(read_groups, (json.dumps(GROUPS).encode(),)),
     "masters": Reader(read_masters, (MASTERS, gzip.compress(MASTERS))),
     "release-groups": Reader(read_release_groups, archives()),
+    "recordings": Reader(read_recordings, recordings()),
 }

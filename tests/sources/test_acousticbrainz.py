@@ -1,90 +1,25 @@
 """Albums of AcousticBrainz: dumps, folders of documents, tables of the Genre task, and joins."""
 
 import bz2
-import gzip
 import io
 import json
 import shutil
-import tarfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
+from documents import GROUP, PACKINGS, RELEASE, archive, document, mbid, numbered, tar_of
 from dumphost import DumpHost, Hosted
 from PIL import Image
 from support import equigen, make_context, read_rows, realdata
 
-from equigen.commands import download, fetch
+from equigen.commands import fetch
 from equigen.dataset.context import Context
 from equigen.dumps import acousticbrainz, archives
-from equigen.dumps.archives import zstd
 from equigen.errors import ConfigError, InputError, MissingInputError
-from equigen.summary import Summary
 
 TSV = "equigen_dataset.tsv"
-PACKINGS: Mapping[str, Callable[[bytes], bytes]] = {
-    ".tar": bytes,
-    ".tar.zst": zstd.compress,
-    ".tar.bz2": bz2.compress,
-    ".tar.gz": gzip.compress,
-}
-# MBIDs by their numbers: recordings from 1 on, releases from 1,000, release groups from 2,000.
-RELEASE, GROUP = 1_000, 2_000
-
-
-def mbid(number: int) -> str:
-    """Return an MBID."""
-    return str(UUID(int=number))
-
-
-def document(number: int, album: int = 1, **tags: object) -> dict[str, Any]:
-    """Return a document of a recording on an album, with other tags; None removes one."""
-    every = {
-        "album": [f"Title {album}"],
-        "artist": [f"Artist {album}"],
-        "date": ["2010-05-01"],
-        "genre": ["Jazz"],
-        "musicbrainz_albumid": [mbid(RELEASE + album)],
-        "musicbrainz_releasegroupid": [mbid(GROUP + album)],
-        "musicbrainz_recordingid": [mbid(number)],
-        "file_name": "a.mp3",
-        **tags,
-    }
-    kept = {name: value for name, value in every.items() if value is not None}
-    return {"lowlevel": {"mean": [0.5, 1e-9]}, "metadata": {"tags": kept}, "tonal": {"key": "D"}}
-
-
-def tar_of(members: Sequence[tuple[str, bytes]]) -> bytes:
-    """Return a tar of files by their names."""
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as tar:
-        for name, body in members:
-            info = tarfile.TarInfo(name)
-            info.size = len(body)
-            tar.addfile(info, io.BytesIO(body))
-    return out.getvalue()
-
-
-def archive(folder: Path, documents: Mapping[str, object], name: str = "a.tar.zst") -> Path:
-    """Write an archive as the dumps have it, of documents by their recordings' MBIDs."""
-    top = "acousticbrainz-lowlevel-json-20220623"
-    members = [(f"{top}/COPYING", b"CC0")]
-    members += [
-        (f"{top}/lowlevel/{key[:2]}/{key[2]}/{key}.json", json.dumps(each).encode())
-        for key, each in documents.items()
-    ]
-    suffix = name[name.index(".") :]
-    path = folder / name
-    path.parent.mkdir(exist_ok=True, parents=True)
-    path.write_bytes(PACKINGS[suffix](tar_of(members)))
-    return path
-
-
-def numbered(*documents: tuple[int, dict[str, Any]], nth: int = 0) -> dict[str, object]:
-    """Return documents by the names that they have in an archive."""
-    return {f"{mbid(number)}-{nth}": each for number, each in documents}
 
 
 def context_of(folder: Path, *files: Path, **settings: Any) -> Context:  # noqa: ANN401
@@ -109,7 +44,7 @@ def ids(row: Mapping[str, str]) -> list[str]:
 @pytest.mark.parametrize("suffix", PACKINGS)
 def test_an_album_is_one_row_with_its_recordings(tmp_path: Path, suffix: str) -> None:
     """Whatever the archive's packing; ids and covers of its release group go first."""
-    artist = {"musicbrainz_artistid": [mbid(7)], "originaldate": ["1999"]}
+    artist: dict[str, Any] = {"musicbrainz_artistid": [mbid(7)], "originaldate": ["1999"]}
     documents = numbered((1, document(1, **artist)), (2, document(2, **artist)))
     (row,) = fetched(tmp_path, archive(tmp_path, documents, f"a{suffix}"))
     front = "https://coverartarchive.org"
@@ -135,9 +70,9 @@ def test_an_album_is_one_row_with_its_recordings(tmp_path: Path, suffix: str) ->
 
 def test_an_album_is_one_row_over_all_archives_and_releases(tmp_path: Path) -> None:
     """Its release group may be known to some of its documents alone."""
-    no_group = {"musicbrainz_releasegroupid": None}
+    no_group: dict[str, Any] = {"musicbrainz_releasegroupid": None}
     first = archive(tmp_path, numbered((1, document(1)), (2, document(2, **no_group))))
-    other = {"musicbrainz_albumid": [mbid(RELEASE + 9)]}
+    other: dict[str, Any] = {"musicbrainz_albumid": [mbid(RELEASE + 9)]}
     second = archive(tmp_path, numbered((3, document(3, **other)), (2, document(2))), "b.tar.zst")
     (row,) = fetched(tmp_path, first, second)
     releases = [f"musicbrainz-release:{mbid(RELEASE + n)}" for n in (1, 9)]
@@ -148,7 +83,7 @@ def test_an_album_is_one_row_over_all_archives_and_releases(tmp_path: Path) -> N
 
 def test_an_album_without_a_release_group_is_known_by_its_release(tmp_path: Path) -> None:
     """Old tags have none; documents without either, or without an id of their own, are counted."""
-    no_group = {"musicbrainz_releasegroupid": None}
+    no_group: dict[str, Any] = {"musicbrainz_releasegroupid": None}
     nothing = document(2, musicbrainz_albumid=None, **no_group)
     nobody = document(3, musicbrainz_recordingid=None)
     documents = numbered((1, document(1, **no_group)), (2, nothing)) | {"data": nobody}
@@ -246,7 +181,7 @@ def genre_task(*lines: str) -> bytes:
 
 
 def test_the_genre_tasks_tables_give_labels_sets_and_a_licence(tmp_path: Path) -> None:
-    """Sub-genres are styles; albums have no names of their own, and those of documents where these are."""
+    """Sub-genres are styles; names of albums come from documents alone."""
     line = f"{mbid(1)}\t{mbid(GROUP + 1)}\trock\trock---indie\t\t"
     other = f"{mbid(2)}\t{mbid(GROUP + 2)}\tjazz\tjazz---bop\tblues\t"
     train = tmp_path / "acousticbrainz-mediaeval-discogs-train.tsv.bz2"
@@ -354,7 +289,7 @@ def test_an_archive_that_unpacks_to_far_more_is_refused(
     """As all dumps."""
     monkeypatch.setattr(archives, "_FREE_BYTES", 1 << 20)
     path = tmp_path / "a.tar.zst"
-    path.write_bytes(zstd.compress(tar_of([("a.json", b" " * (4 << 20))])))
+    path.write_bytes(PACKINGS[".tar.zst"](tar_of([("a.json", b" " * (4 << 20))])))
     with pytest.raises(InputError, match="unpacks to more than"):
         fetched(tmp_path, path)
 
@@ -374,7 +309,7 @@ def test_archives_in_a_folder_are_found_and_others_left_alone(tmp_path: Path) ->
 
 def test_files_that_are_missing_or_of_another_kind_are_named(tmp_path: Path) -> None:
     """Before anything is read."""
-    with pytest.raises(ConfigError, match="acousticbrainz.files"):
+    with pytest.raises(ConfigError, match="files PATH"):
         fetched(tmp_path)
     with pytest.raises(MissingInputError, match=r"none\.tar"):
         fetched(tmp_path, tmp_path / "none.tar")
@@ -389,7 +324,7 @@ def test_files_that_are_missing_or_of_another_kind_are_named(tmp_path: Path) -> 
 
 def test_a_whole_way_from_dumps_to_covers(tmp_path: Path) -> None:
     """By the program: flags, labels of the source's own taxonomy, covers of the archive."""
-    no_group = {"musicbrainz_releasegroupid": None}
+    no_group: dict[str, Any] = {"musicbrainz_releasegroupid": None}
     documents = {
         1: document(1, 1, genre=["Death Metal"]),
         2: document(2, 2, genre=["Hip-Hop"], **no_group),
