@@ -7,7 +7,7 @@ is filled from the newest year down, or with --spread even as evenly as the year
 Albums come from the Discogs API (--source discogs), from Discogs' open dumps with covers of the
 Cover Art Archive (discogs-dump: no account; `equigen dumps get masters release-groups` first), from
 MusicBrainz (musicbrainz: its dump, or with --live its API), or from the files of MuMu
-(mumu) or MSD-I (msd-i).
+(mumu), MSD-I (msd-i) or AcousticBrainz (acousticbrainz).
 
 With --album, these albums are fetched, with their covers, into a folder of their own (examples):
 they never come into the dataset, and `split` keeps what is there of them out of all sets.

@@ -127,14 +127,19 @@ class Config:
         return self.directory / self.settings.dumps.directory.expanduser()
 
     def file_of(self, setting: str) -> Path | None:
-        """Return the file that a setting names; None for none.
+        """Return the file that a setting names; None for none."""
+        return next(iter(self.files_of(setting)), None)
+
+    def files_of(self, setting: str) -> Sequence[Path]:
+        """Return the files that a setting names.
 
         A relative path in a flag starts at the working directory, others at config.toml's folder.
         """
         table, _, key = setting.partition(".")
-        name = getattr(getattr(self.settings, table), key)
+        value = getattr(getattr(self.settings, table), key)
+        names = value if isinstance(value, list) else [value]
         folder = Path() if setting in self.by_flag else self.folder
-        return folder / Path(name).expanduser() if name else None
+        return [folder / Path(name).expanduser() for name in names if name]
 
     @property
     def places(self) -> Mapping[str, Sequence[Path]]:

@@ -188,17 +188,16 @@ class MsdISettings(SettingsTable):
 
 
 class AcousticBrainzSettings(SettingsTable):
-    """`[acousticbrainz]`: its files; a relative path starts at config.toml's folder."""
+    """`[acousticbrainz]`: the files of AcousticBrainz."""
 
-    files: list[Folder] = Field(
+    files: list[InputFile] = Field(
         default_factory=list,
         description="low-level dumps, tables of the Genre task, or folders of them or of documents",
         examples=[["acousticbrainz"]],
     )
-    msd_ids: Folder | None = Field(
-        None,
-        description="CSV of recordings' ids in the Million Song Dataset, for joins",
-        examples=["msd-mbid-2016-01-results-ab.csv"],
+    msd_ids: InputFile = Field(
+        "",
+        description="msd-mbid-2016-01-results-ab.csv, or MuMu's: ids in the Million Song Dataset",
     )
 
 

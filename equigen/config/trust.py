@@ -29,6 +29,7 @@ _HOSTS: Final = (
 _PLACES: Final = (
     "dataset.directory", "dataset.tsv", "dataset.images", "dataset.split", "dataset.examples",
     "dumps.directory", "mumu.albums", "mumu.metadata", "msd_i.file", "msd_i.names",
+    "acousticbrainz.files", "acousticbrainz.msd_ids",
 )  # fmt: skip
 # The other setting that says where requests go, with the value that needs trust.
 _PRIVATE: Final = ("http.private_addresses", "always")
@@ -169,12 +170,13 @@ def _trusted() -> dict[str, str]:
 
 def _of(settings: BaseModel, name: str) -> str:
     table, _, key = name.partition(".")
-    return str(getattr(getattr(settings, table), key))
+    value = getattr(getattr(settings, table), key)
+    return os.pathsep.join(value) if isinstance(value, list) else str(value)
 
 
-def _leads_out(folder: str) -> bool:
-    path = Path(folder)
-    return path.expanduser().is_absolute() or ".." in path.parts
+def _leads_out(places: str) -> bool:
+    paths = list(map(Path, places.split(os.pathsep)))
+    return any(path.expanduser().is_absolute() or ".." in path.parts for path in paths)
 
 
 def _key(folder: Path) -> str:

@@ -12,10 +12,10 @@ import heapq
 import json
 import re
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import lru_cache, partial
-from itertools import chain, groupby, islice
+from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -34,14 +34,15 @@ from equigen.dumps.archives import (
     is_tar,
     members_of,
     opened,
-    read_ahead,
 )
 from equigen.dumps.extract import clean, leading_year, names_cell
-from equigen.dumps.index import IndexKind, reading
+from equigen.dumps.index import IndexKind, added, reading
+from equigen.dumps.texts import Torn, read_rows, table
 from equigen.schema import join_list, split_list
 
-_KIND, _MSD_IDS = "documents", "ids"
-_GROUP, _RECORDING = "releasegroupmbid", "recordingmbid"
+_KIND = "documents"
+_GROUP, _RECORDING = "releasegroupmbid", "recording_mbid"
+_ADVICE = "AcousticBrainz's files are at https://acousticbrainz.org/download: get it anew."
 _ROWS_TOGETHER = 1_000
 _HEAD_BYTES = 512
 _CACHED = 1 << 14
@@ -78,15 +79,15 @@ class Recording(NamedTuple):
     recording: str
     ids: str
     release_group: str
-    artist: str
-    artist_ids: str
-    title: str
-    year: int
     genres: str
-    styles: str
-    set_given: str
-    is_compilation: bool
-    is_of_task: bool
+    styles: str = ""
+    artist: str = ""
+    artist_ids: str = ""
+    title: str = ""
+    year: int = 0
+    set_given: str = ""
+    is_compilation: bool = False
+    is_of_task: bool = False
 
 
 def _read_recordings(
@@ -100,11 +101,11 @@ def _read_recordings(
 
     """
     source = _batches(paths[0]) if len(paths) == 1 else _documents(_loose(paths))
-    return checked_rows(source, paths[0], kind=_KIND, counts=counts)
+    return checked_rows(source, paths[0], kind=_KIND, counts=counts, advice=_ADVICE)
 
 
 def _batches(path: Path) -> Generator[Batch, None, None]:
-    with opened(path, kind=_KIND) as dump:
+    with opened(path, kind=_KIND, advice=_ADVICE) as dump:
         start = dump.read(_HEAD_BYTES)
         dump.rewind()
         if start.lstrip().startswith(b"{"):
@@ -113,13 +114,13 @@ def _batches(path: Path) -> Generator[Batch, None, None]:
             named = (each for each in members_of(dump) if each.name.endswith(".json"))
             yield from _documents((each, dump.position) for each in named)
         else:
-            yield from _table(path.name, dump)
+            yield from _table(path.name, dump, start.partition(b"\n")[0])
 
 
 def _loose(paths: Iterable[Path]) -> Iterator[tuple[Member, int]]:
     position = 0
     for path in paths:
-        with opened(path, kind=_KIND) as dump:
+        with opened(path, kind=_KIND, advice=_ADVICE) as dump:
             try:
                 body = dump.read(LONGEST_BYTES)
             except DumpError as err:
@@ -205,10 +206,7 @@ def _recording(key: str, tags: dict[str, object]) -> Recording | None:
         title=_first(texts["album"]),
         year=next(filter(None, map(leading_year, dates)), 0),
         genres=names_cell(tuple(_split(tuple(texts["genre"])))),
-        styles="",
-        set_given="",
         is_compilation=any(_COMPILATION in each.casefold() for each in types),
-        is_of_task=False,
     )
 
 
@@ -234,72 +232,31 @@ def _first(texts: Sequence[str]) -> str:
     return next(filter(None, map(clean, texts)), "")
 
 
-def _lines(dump: DumpFile) -> Iterator[list[str]]:
-    """Yield the cells of each line, which have tabs between them where the first line has one.
-
-    Raises:
-        DumpError: a line is too long.
-
-    """
-    with read_ahead(dump) as content:
-        read = iter(partial(content.readline, LONGEST_BYTES), b"")
-        lines = (line.decode("utf-8-sig", "replace") for line in read)
-        first = next(lines, "")
-        is_tsv = "\t" in first
-        try:
-            yield from csv.reader(
-                chain([first], lines),
-                delimiter="\t" if is_tsv else ",",
-                quoting=csv.QUOTE_NONE if is_tsv else csv.QUOTE_MINIMAL,
-            )
-        except csv.Error as err:
-            raise DumpError(str(err)) from err
-
-
-def _table(name: str, dump: DumpFile) -> Generator[Batch, None, None]:
+def _table(name: str, dump: DumpFile, first: bytes) -> Generator[Batch, None, None]:
     """Yield the recordings of a table of the Genre task; those without an MBID are albums alone."""
+    delimiter = "\t" if b"\t" in first else ","
+    lines = table(dump, columns=(_GROUP,), delimiter=delimiter)
     set_given = next((each for word, each in _SETS.items() if word in name.casefold()), "")
-    lines = _lines(dump)
-    header = [cell.strip().lower() for cell in next(lines, [])]
-    if _GROUP not in header:
-        what = f"expected documents, a tar of them or a table with {_GROUP}, got {header[:9]}"
-        raise DumpError(what)
-    group = header.index(_GROUP)
-    recording = header.index(_RECORDING) if _RECORDING in header else None
-    begin = next((at for at, cell in enumerate(header) if cell.startswith("genre")), len(header))
     while some := list(islice(lines, _ROWS_TOGETHER)):
-        found = [
-            _of_task(
-                _mbid(*row[group : group + 1]),
-                "" if recording is None else _mbid(*row[recording : recording + 1]),
-                tuple(row[begin:]),
-                set_given,
-            )
-            for row in some
-        ]
-        yield _batch(found, dump.position)
+        torn = [each for each in some if isinstance(each, Torn)]
+        found = [_of_task(each, set_given) for each in some if not isinstance(each, Torn)]
+        yield _batch(found, dump.position, torn)
 
 
-def _of_task(
-    group: str, recording: str, genres: tuple[str, ...], set_given: str
-) -> Recording | None:
-    if not group:
-        return None
-    return Recording(
+def _of_task(cells: Mapping[str, str], set_given: str) -> Recording | None:
+    group, recording = _mbid(cells[_GROUP]), _mbid(cells.get("recordingmbid", ""))
+    genres = [cell.partition(_SUBGENRE) for name, cell in cells.items() if name.startswith("genre")]
+    found = Recording(
         album=group,
         recording=recording,
         ids=f"mbid:{recording}" if recording else "",
         release_group=group,
-        artist="",
-        artist_ids="",
-        title="",
-        year=0,
-        genres=names_cell(tuple(each.partition(_SUBGENRE)[0] for each in genres)),
-        styles=names_cell(tuple(each.partition(_SUBGENRE)[2] for each in genres)),
+        genres=names_cell(tuple(genre for genre, _, _ in genres)),
+        styles=names_cell(tuple(style for _, _, style in genres)),
         set_given=set_given,
-        is_compilation=False,
         is_of_task=True,
     )
+    return found if group else None
 
 
 def _read_albums(
@@ -351,40 +308,28 @@ def _agreed(cells: Sequence[str]) -> str:
     return join_list([name for name, count in votes if _LEAST_SHARE * count >= votes[0][1]])
 
 
-def _read_msd_ids(
-    path: Path, *, counts: DumpCounts | None = None
-) -> Generator[Sequence[Row], None, None]:
-    """Yield recordings with their ids in the Million Song Dataset.
-
-    The columns are those of a header with `recording_mbid`, as MuMu has it, else the first ones
-    with such ids, as in `msd-mbid-2016-01-results-ab.csv`.
-
-    Raises:
-        MissingInputError, InputError: there is no such file, or it is damaged or another one.
-
-    """
-    return checked_rows(_msd_batches(path), path, kind=_MSD_IDS, counts=counts)
+def _of_msd(dump: DumpFile) -> Iterator[Mapping[str, str] | Torn]:
+    """Yield the lines of a table with ids of the Million Song Dataset, with or without a header."""
+    first = dump.read(_HEAD_BYTES).partition(b"\n")[0].decode(errors="replace")
+    dump.rewind()
+    columns = [str(at) for at, _ in enumerate(next(csv.reader([first]), []))]
+    has_header = _RECORDING in first
+    yield from table(
+        dump, columns=() if has_header else columns, delimiter=",", has_header=has_header
+    )
 
 
-def _msd_batches(path: Path) -> Generator[Batch, None, None]:
-    with opened(path, kind=_MSD_IDS) as dump:
-        lines = _lines(dump)
-        header = next(lines, [])
-        at = header.index("recording_mbid") if "recording_mbid" in header else 0
-        rows = (
-            (_mbid(*line[at:]), next(filter(_MSD_ID.fullmatch, line), ""))
-            for line in chain([header], lines)
-        )
-        while some := list(islice(rows, _ROWS_TOGETHER)):
-            found = [row for row in some if all(row)]
-            yield Batch(found, len(some), len(some) - len(found), dump.position)
+def _msd_id(cells: Mapping[str, str]) -> Row | None:
+    mbid = _mbid(*([cells[_RECORDING]] if _RECORDING in cells else cells.values()))
+    msd = next(filter(_MSD_ID.fullmatch, cells.values()), "")
+    return (mbid, msd) if mbid and msd else None
 
 
 _RECORDING_TABLE = """
 CREATE TABLE recordings (
     album TEXT NOT NULL, recording TEXT NOT NULL, ids TEXT NOT NULL, release_group TEXT NOT NULL,
-    artist TEXT NOT NULL, artist_ids TEXT NOT NULL, title TEXT NOT NULL, year INTEGER NOT NULL,
-    genres TEXT NOT NULL, styles TEXT NOT NULL, set_given TEXT NOT NULL,
+    genres TEXT NOT NULL, styles TEXT NOT NULL, artist TEXT NOT NULL, artist_ids TEXT NOT NULL,
+    title TEXT NOT NULL, year INTEGER NOT NULL, set_given TEXT NOT NULL,
     is_compilation INTEGER NOT NULL, is_of_task INTEGER NOT NULL, PRIMARY KEY (album, recording)
 ) WITHOUT ROWID
 """
@@ -397,20 +342,16 @@ CREATE TABLE albums (
     set_given TEXT NOT NULL, is_compilation INTEGER NOT NULL, is_of_task INTEGER NOT NULL
 )
 """
-_PUT_ALBUM = """
-INSERT INTO albums VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
-    artist = iif(artist = '', excluded.artist, artist),
-    artist_ids = iif(artist_ids = '', excluded.artist_ids, artist_ids),
-    title = iif(title = '', excluded.title, title),
-    year = iif(year AND excluded.year, min(year, excluded.year), year + excluded.year),
-    set_given = iif(set_given = '', excluded.set_given, set_given),
-    releases = trim(releases || '|' || excluded.releases, '|'),
-    genres = trim(genres || '|' || excluded.genres, '|'),
-    styles = trim(styles || '|' || excluded.styles, '|'),
-    tracks = trim(tracks || '|' || excluded.tracks, '|'),
-    is_compilation = max(is_compilation, excluded.is_compilation),
-    is_of_task = max(is_of_task, excluded.is_of_task)
-"""
+_KEPT = ("artist", "artist_ids", "title", "set_given")
+_PUT_ALBUM = (
+    "INSERT INTO albums SELECT NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE true"
+    " ON CONFLICT DO UPDATE SET is_compilation = max(is_compilation, excluded.is_compilation),"
+    " is_of_task = max(is_of_task, excluded.is_of_task),"
+    " year = iif(year AND excluded.year, min(year, excluded.year), year + excluded.year), "
+    + ", ".join(f"{name} = iif({name} = '', excluded.{name}, {name})" for name in _KEPT)
+    + ", "
+    + ", ".join(map(added, ("releases", "genres", "styles", "tracks")))
+)
 _MSD_TABLE = """
 CREATE TABLE msd_ids (
     recording TEXT NOT NULL, msd TEXT NOT NULL, PRIMARY KEY (recording, msd)
@@ -426,6 +367,7 @@ ALBUMS: Final = IndexKind(
     "albums", 1, _ALBUM_TABLE, _PUT_ALBUM, _read_albums, "releases", "releases left out"
 )
 MSD_IDS: Final = IndexKind(
-    "msd-ids", 1, _MSD_TABLE, "INSERT OR IGNORE INTO msd_ids VALUES (?, ?)", _read_msd_ids,
+    "msd-ids", 1, _MSD_TABLE, "INSERT OR IGNORE INTO msd_ids VALUES (?, ?)",
+    partial(read_rows, records=_of_msd, row_of=_msd_id, kind="ids", advice=_ADVICE),
     "ids of recordings in the Million Song Dataset", "lines without such ids",
 )  # fmt: skip

@@ -151,7 +151,6 @@ def _not_whole(dump: Path, what: str, kind: str, counts: DumpCounts, advice: str
     return InputError(msg)
 
 
-
 # The first bytes of packed files, the name of each packing, and its decompressor.
 _PACKINGS: Mapping[bytes, tuple[str, Callable[[], _Decompressor]]] = MappingProxyType(
     {
@@ -342,16 +341,6 @@ class _ReadAhead(io.RawIOBase):
         return size
 
 
-@contextmanager
-def read_ahead(dump: DumpFile) -> Iterator[io.BufferedReader]:
-    """Open the content of a dump as a file, which a thread decompresses ahead.
-
-    Reading raises a `DumpError` as the dump does.
-    """
-    with ThreadPoolExecutor(1, thread_name_prefix="unpack") as thread:
-        yield io.BufferedReader(_ReadAhead(dump, thread), _TAR_BUFFER_BYTES)
-
-
 def members_of(dump: DumpFile) -> Iterator[Member]:
     """Yield the files of a tar, of which none is held longer; a thread reads ahead.
 
@@ -363,7 +352,8 @@ def members_of(dump: DumpFile) -> Iterator[Member]:
 
     """
     try:
-        with read_ahead(dump) as unpacked:
+        with ThreadPoolExecutor(1, thread_name_prefix="unpack") as thread:
+            unpacked = io.BufferedReader(_ReadAhead(dump, thread), _TAR_BUFFER_BYTES)
             info = _tar_info(_MOST_RECORDS)
             tar = tarfile.open(  # noqa: SIM115  (it holds nothing that is to be closed)
                 fileobj=unpacked, mode="r|", tarinfo=info, bufsize=_TAR_BUFFER_BYTES

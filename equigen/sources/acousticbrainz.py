@@ -4,6 +4,7 @@ https://acousticbrainz.org/download (CC0), https://doi.org/10.5281/zenodo.255341
 """
 
 import json
+import os
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,11 +17,11 @@ from equigen.config.layers import Config
 from equigen.config.source_settings import CoverArtSettings
 from equigen.dataset.context import Context
 from equigen.dumps.acousticbrainz import ALBUMS, MSD_IDS, RECORDINGS
-from equigen.dumps.index import facts_of, has_index, index_of, reading
+from equigen.dumps.index import facts_of, has_index, index_of, reading, values_in
 from equigen.errors import ConfigError, MissingInputError
 from equigen.identity.pictures import front_url
 from equigen.labels.taxonomy import Query, fits_tags
-from equigen.schema import Listing, split_list
+from equigen.schema import Listing
 from equigen.sources.base import Catalogue, LocalSource, Offer
 
 SETTINGS: Final = ("acousticbrainz.files", "acousticbrainz.msd_ids", "coverart.cover_px")
@@ -58,7 +59,7 @@ class RecordedAlbums:
     def offers(self) -> Iterator[Offer]:
         """Yield every album that is no compilation, in the order of releases' MBIDs."""
         for number, year, genres, styles in self.db.execute(_OFFERS):
-            yield Offer(number, year, _each_once(genres), _each_once(styles))
+            yield Offer(number, year, values_in(genres), values_in(styles))
 
     def listings(self, numbers: Sequence[int]) -> list[Listing]:
         """Return some albums in full, in the same order."""
@@ -71,7 +72,7 @@ class RecordedAlbums:
 
     def _listing(self, group: str, releases: str, *more: str) -> Listing:
         artist, artist_ids, title, year, genres, styles, tracks, set_given, is_of_task = more
-        found = [(each, "release") for each in _each_once(releases)]
+        found = [(each, "release") for each in values_in(releases)]
         found = [(group, "release-group"), *found] if group else found
         ids = [
             f"musicbrainz{'' if kind != 'release' else '-release'}:{mbid}" for mbid, kind in found
@@ -84,13 +85,13 @@ class RecordedAlbums:
             year=f"{year:04}" if year else "",
             image_url=covers[0],
             album_id=ids[0],
-            genres=_each_once(genres),
-            styles=_each_once(styles),
+            genres=values_in(genres),
+            styles=values_in(styles),
             country="",
             formats=(),
-            artist_ids=split_list(artist_ids),
+            artist_ids=values_in(artist_ids),
             also_known_as=tuple(ids[1:]),
-            tracks=self._tracks(split_list(tracks)),
+            tracks=self._tracks(values_in(tracks)),
             set_given=set_given,
             more_images=tuple(covers[1:]),
             licence=_LICENCE_OF_TASK if is_of_task else _LICENCE,
@@ -125,7 +126,7 @@ def open_source(config: Config) -> LocalSource:
     if not config.settings.acousticbrainz.files:
         msg = (
             "acousticbrainz.files: expected dumps, tables of the Genre task, or a folder of them or"
-            " of documents, got none. Name them: --files PATH, once for each."
+            " of documents, got none. Name them: --acousticbrainz-files PATH, once for each."
         )
         raise ConfigError(msg)
     licence = f"{_LICENCE} {_LICENCE_OF_TASK} Column licence has that of each row."
@@ -144,8 +145,8 @@ def _open(context: Context) -> Iterator[Catalogue]:
     albums = index_of(next(iter(files)), ALBUMS, context, files=parts)
     facts = sum((Counter(facts_of(part)) for part in parts), Counter[str]())
     indexes = [albums]
-    if msd_ids := context.settings.acousticbrainz.msd_ids:
-        indexes.append(index_of(_there(context, Path(msd_ids)), MSD_IDS, context))
+    if msd_ids := context.config.file_of("acousticbrainz.msd_ids"):
+        indexes.append(index_of(msd_ids, MSD_IDS, context))
         facts += Counter(facts_of(indexes[-1]))
     with reading(*indexes) as db:
         if not msd_ids:
@@ -165,8 +166,8 @@ def _files(context: Context) -> Mapping[Path, Sequence[Path]]:
 
     """
     found: dict[Path, list[Path]] = {}
-    for named in context.settings.acousticbrainz.files:
-        path = _there(context, named)
+    for named in context.config.files_of("acousticbrainz.files"):
+        path = Path(os.path.abspath(named))  # noqa: PTH100  ("..", which has no name, not links)
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file == path or any(map(_bare(file.name).endswith, _TABLES)):
                 found[file] = [file]
@@ -181,15 +182,3 @@ def _files(context: Context) -> Mapping[Path, Sequence[Path]]:
 def _bare(name: str) -> str:
     """Return the name of a packed file without the ending that tells its packing."""
     return name.lower().removesuffix(next(filter(name.lower().endswith, _PACKED), ""))
-
-
-def _there(context: Context, path: Path) -> Path:
-    path = context.config.folder / path.expanduser()
-    if not path.exists():
-        msg = f"{path}: no such file or folder. Mend `acousticbrainz.files` or `.msd_ids`."
-        raise MissingInputError(msg)
-    return path
-
-
-def _each_once(cell: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(split_list(cell)))
