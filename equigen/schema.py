@@ -190,6 +190,13 @@ class Layout(StrEnum):
     FLAT = "flat"
 
 
+class Prefer(StrEnum):
+    """Order in which the addresses of a cover that has several are asked."""
+
+    LARGER = "larger"
+    FIRST = "first"
+
+
 class Link(StrEnum):
     """Way of placing a cover in its set; `move` leaves it nowhere else."""
 

@@ -40,7 +40,7 @@ from equigen.downloading.queue import JobQueues
 from equigen.downloading.results import forecast
 from equigen.downloading.shared_covers import find_shared_covers, settled_covers
 from equigen.downloading.store import CoverStore
-from equigen.downloading.url_refresh import write_renewed
+from equigen.downloading.url_refresh import prefer_addresses, write_renewed
 from equigen.errors import UsageError
 from equigen.http.limits import policy_for
 from equigen.ledger.ledger import SETTLED_COVERS, Ledger
@@ -54,6 +54,7 @@ SETTINGS: Final = (
     "download.quality",
     "download.format",
     "download.layout",
+    "download.prefer",
     "download.min_size_px",
     "download.max_pixels",
     "download.max_bytes",
@@ -134,6 +135,7 @@ def run(  # noqa: PLR0913  (each is a flag)
         ledger = dataset.ledger
         if not dry_run:
             write_renewed(context, ledger)  # the renewed addresses of a killed run
+            prefer_addresses(context, ledger)
         store = CoverStore(context, ledger, link_identical)
         settled = settled_covers(context.settings.download, ledger)
         if settled and not dry_run:

@@ -66,7 +66,7 @@ _EXPECTED = {
     "list_type": "a list",
     "tuple_type": "a list of 3 numbers",
     "too_long": "{max_length} values",
-    "string_too_short": "text that isn't blank",
+    **dict.fromkeys(("string_too_short", "too_short"), "text that isn't blank"),
     "missing": "a value there, but it is missing",
     "greater_than": "a number greater than {gt:g}",
     "greater_than_equal": "a number of at least {ge}",
@@ -438,7 +438,10 @@ def _is_written_as_json(table: str, key: str) -> bool:
     if not key:
         return True
     field = type(Settings.model_fields[table].default).model_fields.get(key.partition("__")[0])
-    return field is not None and not isinstance(field.default, (str, int, float, Path))
+    if field is None:
+        return False
+    default = field.get_default(call_default_factory=True, validated_data={})
+    return not isinstance(default, (str, int, float, Path))
 
 
 def _is_json(text: str) -> bool:

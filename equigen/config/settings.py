@@ -7,6 +7,7 @@ Credentials come from the environment or `.env` alone: `DISCOGS_TOKEN`, or `DISC
 
 import ast
 import difflib
+import json
 import math
 import os
 import re
@@ -60,7 +61,7 @@ from equigen.labels.taxonomy import (
     load_taxonomy,
 )
 from equigen.plugins import find_plugins
-from equigen.schema import Group, Layout
+from equigen.schema import Group, Layout, Prefer
 
 ENV_PREFIX = "EQUIGEN_"
 # Discogs, the largest source, has some 20 million releases.
@@ -306,6 +307,11 @@ class DownloadSettings(SettingsTable):
         Layout.LABEL,
         description="folders of covers: label, combination (multi/Jazz+Latin) or flat (all)",
     )
+    prefer: Prefer = Field(
+        Prefer.LARGER,
+        description="of a cover that several sources have: larger first, or in the row's order"
+        " (first); the next one where one is gone, refused or far from square",
+    )
     processes: int = Field(
         0, ge=0, le=256, description="processes that fetch; 0: one a core, none for a few covers"
     )
@@ -419,7 +425,7 @@ class BalanceSettings(SettingsTable):
     @field_validator("per_label", mode="before")
     @classmethod
     def _is_a_number_or_min(cls, value: object) -> object:
-        text = str(value)
+        text = value if isinstance(value, str) else json.dumps(value, default=str)
         is_number = text.isascii() and text.isdecimal() and len(text) < len(str(_MOST_ALBUMS))
         if not is_number and text != "min":
             msg = f"expected a whole number such as 500, or min, got {text[:_MOST_SHOWN]!r}"

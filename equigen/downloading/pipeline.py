@@ -164,6 +164,8 @@ class Download:
         while self.recorder.moved and not self._is_over():
             worklist.sort_again(self.recorder.moved)
             self._finish()
+        while not self._is_over() and worklist.sort_elsewhere():
+            self._finish()
 
     def _finish(self) -> None:
         self._bar.expect(self.worklist.jobs)

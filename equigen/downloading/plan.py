@@ -4,10 +4,10 @@ Of a million covers that are there, memory holds no more than a number each.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, TypeVar
 
 from equigen.dataset.context import Context
@@ -16,7 +16,7 @@ from equigen.downloading.jobs import ASK, FETCH, MAKE, RENEW, Job
 from equigen.downloading.policy import CoverAction, decide
 from equigen.downloading.queue import JobQueues
 from equigen.downloading.store import CoverStore
-from equigen.downloading.url_refresh import write_renewed
+from equigen.downloading.url_refresh import prefer_addresses, write_renewed
 from equigen.errors import UsageError
 from equigen.http.addresses import without_password
 from equigen.identity.pictures import host_of
@@ -69,6 +69,7 @@ class Worklist:
     rendering: str = field(init=False)
     spoilt: int = 0
     other_places: int = 0
+    elsewhere: int = 0
     unverifiable: int = 0
     _known: dict[int, int] = field(default_factory=dict)
     _seen: set[int] = field(default_factory=set)
@@ -164,14 +165,56 @@ class Worklist:
         places = {at for at, row in enumerate(self._wanted()) if row.url in moved}
         moved.clear()
         write_renewed(self.context, self.ledger)
+        self._sort_rows(places)
+
+    def _sort_rows(self, places: Collection[int]) -> None:
+        """Sort rows again, by their places, whose addresses have changed in the TSV."""
         self._is_new = False
         self._seen.clear()
         rows = [row for at, row in enumerate(self._wanted()) if at in places]
+        for path in chain.from_iterable(row.paths for row in rows):
+            self._known.pop(hash(path), None)  # what lies there is wanted now
         if self.sample is not None:  # they were in it by the addresses that they had
             self.sample.update(row.picture for row in rows)
         self._sort(rows)
         for _ in self.settle_renamed():
             pass
+
+    def sort_elsewhere(self) -> bool:
+        """Sort the rows again whose cover could not be had, and that have another address of it.
+
+        Return whether there are any. They are no longer accounted for as they ended.
+        """
+        switches = {each.row: each for each in prefer_addresses(self.context, self.ledger)}
+        if not switches:
+            return False
+        ids = {each.album_id for each in switches.values()}
+        unsettled = {row.album_id for row in self._repeated if row.album_id in ids}
+        self._repeated = [row for row in self._repeated if row.album_id not in ids]
+        for each in switches.values():
+            if each.before and each.album_id not in unsettled:
+                self._take_back(each.url, each.before)
+        self.elsewhere += len(switches)
+        sizes = {
+            each.before.picture: each.before.size_bytes
+            for each in switches.values()
+            if each.before and each.before.status == OK
+        }
+        wanted = {path for row in self._wanted() if row.picture in sizes for path in row.paths}
+        for picture, paths in self.ledger.files_of(sizes).items():
+            self._known |= {hash(path): sizes[picture] for path in paths if path not in wanted}
+        self._sort_rows(switches)
+        return True
+
+    def _take_back(self, url: str, cover: Cover) -> None:
+        """Account no longer for a row with a good cover, or one that ended with a reason."""
+        if cover.status == OK:
+            self.good -= 1
+            return
+        key = host_of(url), cover.reason
+        self.endings[key] -= 1
+        self.later -= cover.status == FAILED
+        self.endings += Counter()  # drops reasons that no row has any more
 
     def end(self, url: str, reason: str, *, is_for_now: bool = False) -> None:
         """Account for a row whose cover is not there; `is_for_now` where another run may get it."""

@@ -1,13 +1,14 @@
 """Decide what a cover needs, given what became of it before."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from equigen.identity.pictures import has_no_cover
-from equigen.ledger.models import BROKEN, MISSING, OK, REFUSED, Cover
+from equigen.identity.pictures import has_no_cover, nominal_px, picture_key
+from equigen.ledger.models import BROKEN, FAILED, MISSING, OK, REFUSED, Cover
+from equigen.schema import Prefer
 
 if TYPE_CHECKING:
     from equigen.ledger.values import CoverGroup
@@ -18,6 +19,11 @@ _SETTLED = frozenset({MISSING, REFUSED, BROKEN})
 # another, is most likely refused for itself.
 _REFUSED_BY_HOST = "HTTP 403"
 _MOST_REFUSALS = 7
+# A cover that failed in so many runs, one after another, is taken from its next address.
+_MOST_FAILURES = 3
+_PLACES = {FAILED: 1, OK: 2}
+# A cover with one side so many times longer than the other is far from square.
+FAR_FROM_SQUARE: Final = 1.25
 # Time until the first retry in a later run, the second, and all others.
 _AGAIN_AFTER = (timedelta(days=1), timedelta(weeks=1), timedelta(days=30))
 # A run that starts at the same hour each night finds what the last one asked for a little later.
@@ -90,6 +96,24 @@ def decide(
     if is_put_off(known, now) or retry:
         return Decision(CoverAction.LEAVE, known.reason)
     return Decision(CoverAction.FETCH)
+
+
+def preferred(urls: Sequence[str], poor: Mapping[str, Cover], prefer: Prefer) -> list[str]:
+    """Return the addresses of one cover in the order in which they are to be asked.
+
+    `poor` are the covers, by picture, that could not be had or are far from square. Those come
+    after all others: first those that failed run after run, then those far from square, then what
+    is gone, refused or broken. Among equals the larger come first, if so preferred, by the size
+    that their URL tells of; else they stay in their order.
+    """
+
+    def place(url: str) -> tuple[int, int]:
+        cover = poor.get(picture_key(url))
+        if cover is None or (cover.status == FAILED and cover.failures < _MOST_FAILURES):
+            return 0, -nominal_px(url) if prefer is Prefer.LARGER else 0
+        return _PLACES.get(cover.status, len(_PLACES) + 1), 0
+
+    return sorted(urls, key=place)
 
 
 def is_put_off(known: "Cover | CoverGroup", now: datetime) -> bool:

@@ -90,6 +90,7 @@ class ResultRecorder:
                 "unchanged": self._unchanged,
                 "linked": store.linked,
                 "renewed": self._renewed,
+                "elsewhere": worklist.elsewhere,
                 "left_for_later": worklist.later,
                 "failures": failures,
                 "shared_covers": [each._asdict() for each in shared],
@@ -112,6 +113,8 @@ class ResultRecorder:
         worklist = self.worklist
         if self._renewed:
             yield f"{self._renewed:,} addresses had expired and were asked for anew"
+        if worklist.elsewhere:
+            yield f"{worklist.elsewhere:,} covers were asked for at another address of theirs"
         if worklist.verify:
             # Those of another size are noticed without reading them.
             spoilt = max(worklist.spoilt, worklist.store.spoilt)

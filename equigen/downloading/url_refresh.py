@@ -1,17 +1,24 @@
-"""Refresh expired URLs of pictures: ask their sources for new ones, and write these to the TSV."""
+"""Write the best URL of each cover to the TSV: a fresh one, or that of another source."""
 
 import threading
 from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 from equigen.dataset.context import Context
-from equigen.dataset.table import rewrite_column
+from equigen.dataset.table import map_table, put_cells, rewrite_column
+from equigen.dataset.tsv import reading_tsv
 from equigen.downloading.jobs import Job
+from equigen.downloading.policy import FAR_FROM_SQUARE, preferred
 from equigen.errors import EquigenError, HttpStatusError
 from equigen.http.client import Client
+from equigen.identity.pictures import clean_url, picture_key
 from equigen.ledger.ledger import Ledger
+from equigen.ledger.models import Cover
 from equigen.output import tell
+from equigen.schema import join_list, split_list
 from equigen.sources.base import Renewer, client_of, open_renewer
 
+_MORE: Final = "more_images"
 _GONE = frozenset({404, 410})
 
 
@@ -98,6 +105,47 @@ class UrlRefresher:
                     if self._stopped:
                         client.stop()
             return self._sources[name]
+
+
+class Switch(NamedTuple):
+    """Change of a row to another address of its cover: `row` is its place in the TSV, from 0.
+
+    `before` is what came of the address that it had, if it could not be had or is far from square.
+    """
+
+    row: int
+    album_id: str
+    url: str
+    before: Cover | None
+
+
+def prefer_addresses(context: Context, ledger: Ledger) -> list[Switch]:
+    """Let each row with several addresses of its cover begin with the best; return what changed.
+
+    Raises:
+        InputError: the TSV is broken.
+        StorageError: the disk refuses.
+
+    """
+    with reading_tsv(context.tsv) as tsv:
+        if _MORE not in tsv.columns:
+            return []
+    prefer, poor = context.settings.download.prefer, ledger.poor_covers(FAR_FROM_SQUARE)
+    switches, cells, row = list[Switch](), dict[str, tuple[str, str]](), -1
+    columns = ("album_id", "image_url", _MORE)
+    for rows in map_table(context.tsv, columns, lambda chunk: chunk.frame.rows()):
+        for row, (album_id, cell, more) in enumerate(rows, start=row + 1):  # noqa: B020  (goes on)
+            if not (more and album_id):
+                continue
+            url = clean_url(cell)
+            urls = dict.fromkeys(filter(None, (url, *split_list(more))))
+            best = preferred([*urls], poor, prefer)[0]
+            if best != url:
+                switches.append(Switch(row, album_id, url, poor.get(picture_key(url))))
+                cells[album_id] = best, join_list([each for each in urls if each != best])
+    if cells:
+        put_cells(context.tsv, "album_id", ("image_url", _MORE), cells)
+    return switches
 
 
 def write_renewed(context: Context, ledger: Ledger) -> None:

@@ -4,8 +4,10 @@ import base64
 import binascii
 import html
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from equigen.http.addresses import host_name
@@ -39,6 +41,19 @@ _FRONT = re.compile(
 )
 _FRONT_PATH = "/release"
 _AFTER_SCHEME = len("https:/")
+# Of Spotify's forms: https://developer.spotify.com/documentation/web-api/reference/get-an-album
+_TOLD_SIZES: Final[Sequence[tuple[re.Pattern[str], Mapping[str, int]]]] = (
+    (re.compile(r"/release(?:-group)?/[0-9a-f-]{36}/front(?:-(?P<size>\d{1,5}))?$"), {"": 1200}),
+    (
+        re.compile(r"/image/ab67616d0000(?P<size>b273|1e02|4851)[0-9a-f]{24}$"),
+        {"b273": 640, "1e02": 300, "4851": 64},
+    ),
+    (re.compile(r"/h:(?P<size>\d{1,5})/w:\d{1,5}/"), {}),
+    (re.compile(r"/fit-in/(?P<size>\d{1,5})x\d{1,5}/"), {}),
+    (re.compile(r"\._S[LXY](?P<size>\d{1,5})_\.[a-z]+$"), {}),
+    (re.compile(r"7static\.com/.*_(?P<size>\d{1,5})\.jpg$"), {}),
+)
+_USUAL_PX = 500
 _PLACEHOLDER_FILE = re.compile(r"/(?:spacer\.gif|default-release[^/]*\.png)$", re.IGNORECASE)
 _EMPTY_HOST = "st.discogs.com"
 # One of these is in the URL of every placeholder.
@@ -98,6 +113,19 @@ def front_key(image_url: str) -> str:
     """
     front = _FRONT.fullmatch(image_url)
     return f"coverart:{front['mbid'].lower()}" if front else ""
+
+
+def nominal_px(image_url: str) -> int:
+    """Return the longer side, in pixels, that a picture has by the form of its URL.
+
+    A URL that doesn't tell, as most of Amazon's, counts as 500; an original of the Cover Art
+    Archive as its largest size.
+    """
+    for pattern, sizes in _TOLD_SIZES:
+        if found := pattern.search(image_url):
+            told = found["size"] or ""
+            return int(sizes.get(told, told or 0))
+    return _USUAL_PX
 
 
 def host_of(image_url: str) -> str:

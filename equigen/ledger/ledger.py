@@ -267,6 +267,11 @@ class Ledger(Database):
         asked = json.dumps(list(pictures))
         return self._covers("picture IN (SELECT value FROM json_each(?))", asked)
 
+    def poor_covers(self, most_sides: float) -> dict[str, Cover]:
+        """Return the covers that could not be had, and those with one side so many times longer."""
+        where = "status <> 'ok' OR max(width_px, height_px) > ? * min(width_px, height_px)"
+        return self._covers(where, most_sides)
+
     def covers_at(self, files: Iterable[FileOf]) -> dict[str, Cover]:
         """Return the covers at these paths, by path.
 
@@ -281,7 +286,7 @@ class Ledger(Database):
         with self._rows(sql, (json.dumps(list(files)),)) as rows:
             return {path: Cover(*row) for path, *row in rows}
 
-    def _covers(self, where: str, *values: str) -> dict[str, Cover]:
+    def _covers(self, where: str, *values: str | float) -> dict[str, Cover]:
         with self._rows(f"SELECT {_COVER_COLUMNS} FROM covers WHERE {where}", values) as rows:  # noqa: S608  (our own words)
             return {row[0]: Cover(*row) for row in rows}
 

@@ -28,7 +28,7 @@ from equigen.dataset.tsv import reading_tsv, write_tsv
 from equigen.fetching.selection import Selection
 from equigen.labels.taxonomy import builtin_queries
 from equigen.sandbox.handlers import Reply
-from equigen.schema import COLUMNS, Album
+from equigen.schema import TAKEN_COLUMNS, Album
 from equigen.sources.base import Search
 from equigen.sources.discogs import Discogs
 
@@ -249,7 +249,7 @@ def test_any_page_becomes_rows_that_are_read_back(
     verdicts = [selection.judge(each, label, year_asked=2020) for each in page.listings]
     rows = [list(verdict.cells()) for verdict in verdicts if isinstance(verdict, Album)]
     file = tmp_path_factory.getbasetemp() / "any.tsv"
-    write_tsv(file, COLUMNS, rows)
+    write_tsv(file, TAKEN_COLUMNS, rows)
     with reading_tsv(file) as tsv:
         assert list(tsv) == rows
 
