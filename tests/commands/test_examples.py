@@ -324,6 +324,23 @@ def test_albums_of_an_index_take_no_request(tmp_path: Path) -> None:
     assert rows[1]["image_url"] == "", "it has no link to a cover"
 
 
+def test_albums_of_files_that_cant_be_asked(tmp_path: Path) -> None:
+    """The files are read, and indexed where they aren't yet; without them it says what to name."""
+    files = {"albums": str(tmp_path / "albums.csv")}
+    track = f"B0000564CN,{MBID},TRPDZTD12903CBFC4B,{OTHER_MBID},{OTHER_MBID},Jazz"
+    header = "amazon_id,album_mbid,MSD_track_id,recording_mbid,artist_mbid,genres"
+    (tmp_path / "albums.csv").write_text(f"{header}\n{track}\n", encoding="utf-8")
+    with ScriptedServer(Script(404)) as archive:
+        context = make_context(tmp_path / "data", mumu=files, coverart={"base_url": archive.url})
+        summary = run(context, "mumu:B0000564CN", "mumu:B9")
+    assert (summary.rows_out, summary.partly) == (1, True)
+    assert summary.facts["wrong"] == {"mumu:B9": summary.notes[0]}
+    (row,) = rows_of(tmp_path / "data" / EXAMPLES)
+    assert (row["album_id"], row["also_known_as"]) == ("mumu:B0000564CN", f"musicbrainz:{MBID}")
+    with pytest.raises(MissingInputError, match=r"mumu\.albums"):
+        run(make_context(tmp_path / "other"), "mumu:B0000564CN")
+
+
 def test_time_that_is_up_leaves_the_rest(tmp_path: Path, sandbox: Sandbox) -> None:
     """Nothing is asked for any more, and the rest is left for the next run."""
     context = until(make_context(tmp_path, base_url=sandbox.base_url), FakeTime(), 0)

@@ -9,11 +9,11 @@ from bench.changes import CHANGES
 from lookalikes import album, fill, saved, scene
 from support import make_context, write_rows
 
-from equigen.commands import dedupe, report, split, status
+from equigen.commands import dedupe, repair, report, split, status
 from equigen.dataset.covers import dataset_covers
 from equigen.dataset.examples import context_of_examples
 from equigen.errors import LeakError
-from equigen.ledger.ledger import Ledger
+from equigen.ledger.ledger import LEDGER_NAME, Ledger
 from equigen.schema import ASIDE, SETS
 from equigen.summary import Summary
 
@@ -172,7 +172,7 @@ def test_verify_finds_an_example_in_a_set(tmp_path: Path, by: str) -> None:
         "bytes": {},
     }
     make_examples(tmp_path, example(1, **cells[by]), pictures=[saved(scene(3))] * (by == "bytes"))
-    (tmp_path / "equigen_ledger.sqlite").unlink()
+    (tmp_path / LEDGER_NAME).unlink()
     with pytest.raises(LeakError, match="Soloist 3 - Album 3") as caught:
         run_split(tmp_path, verify=True)
     assert {"id": "album m3", "names": "album soloist 3: album 3", "bytes": "sha256 "}[by] in str(
@@ -235,3 +235,18 @@ def test_status_and_report_tell_of_them(tmp_path: Path, group: str) -> None:
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "1 albums are in no set, since they are examples or look like one." in page
     assert "are set aside, since what they are tied to" not in page
+
+
+def test_they_stay_out_after_a_repair(tmp_path: Path) -> None:
+    """A ledger that was built anew knows them as aside; they can still come back."""
+    dataset(tmp_path)
+    make_examples(tmp_path, example(1, album_id="m3"))
+    run_split(tmp_path)
+    before = sets_of(tmp_path)
+    (tmp_path / LEDGER_NAME).unlink()
+    repair.run(make_context(tmp_path))
+    assert run_split(tmp_path).facts["examples"] == 1
+    assert sets_of(tmp_path) == before
+    make_examples(tmp_path)
+    run_split(tmp_path)
+    assert kept_out(tmp_path) == set()

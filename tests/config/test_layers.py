@@ -687,7 +687,7 @@ OWN = (
 @pytest.mark.parametrize(
     "name", [*OWN, ".equigen.lock", "a/.equigen.lock.holder/b", ".gitignore ."]
 )
-@pytest.mark.parametrize("key", ["tsv", "images", "split"])
+@pytest.mark.parametrize("key", ["tsv", "images", "split", "examples"])
 def test_no_place_has_a_name_of_equigens_own(load_from: Load, key: str, name: str) -> None:
     """In any case, as some file systems know none; nothing would tell the files apart."""
     message = refusal(load_from, f'[dataset]\n{key} = "{name}"')
@@ -712,6 +712,10 @@ def test_no_place_has_a_name_of_equigens_own(load_from: Load, key: str, name: st
         ('images = "split/train"', "images", "dataset.split"),
         ('tsv = "equigen_album_images/Jazz/x.jpg"', "tsv", "dataset.images"),
         ('images = "dumps"', "images", "dumps.directory"),
+        ('examples = "Split"', "examples", "dataset.split"),
+        ('split = "examples/sets"', "split", "dataset.examples"),
+        ('examples = "equigen_album_images_set_aside"', "examples", "dataset.images"),
+        ('examples = "."', "examples", "dataset.directory"),
         ('[dumps]\ndirectory = "split/train"', "directory", "dataset.split"),
         ('split = "equigen_album_images_set_aside"', "split", "dataset.images"),
         ('images = "a"\nsplit = "a_256/b"', "images", "dataset.split"),

@@ -104,7 +104,7 @@ def test_folders_elsewhere_need_trust(tmp_path: Path, run: Run, directory: str) 
     assert run(tmp_path, "status", EQUIGEN_DATASET__DIRECTORY=str(tmp_path)).code == 0
 
 
-@pytest.mark.parametrize("key", ["tsv", "images", "split"])
+@pytest.mark.parametrize("key", ["tsv", "images", "split", "examples"])
 @pytest.mark.parametrize("name", ["/elsewhere/x", "../../photos", "a/../../b"])
 def test_names_that_lead_out_need_trust(tmp_path: Path, run: Run, key: str, name: str) -> None:
     """Of the TSV, the covers and the sets: another folder's files are neither read nor copied."""
@@ -182,6 +182,10 @@ PLACES = {
     "data/equigen_album_images_64_set_aside": ("download",),
     "data/split": ("split", "repair"),
     "data/dumps": ("dumps list",),
+    "data/examples": ("fetch --album discogs:m1", "split"),
+    "data/examples/equigen_examples.tsv": ("fetch --album discogs:m1", "split"),
+    "data/examples/equigen_album_images": ("fetch --album discogs:m1", "split"),
+    "data/examples/equigen_album_images_64": ("fetch --album discogs:m1",),
     "data/a/b": ("status",),
 }
 SIZES = "[download]\nsizes = [0, 64]\n"
