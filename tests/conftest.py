@@ -45,7 +45,7 @@ def _nothing_of_the_users(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "configuration"))
     for name in list(os.environ):
         proxy = name.lower().endswith("_proxy")
-        if name.startswith(("EQUIGEN_", "DISCOGS_")) or proxy:
+        if name.startswith(("EQUIGEN_", "DISCOGS_", "SPOTIPY_")) or proxy:
             monkeypatch.delenv(name)
 
 

@@ -21,10 +21,11 @@ Examples:
   equigen fetch --album discogs:m123 --albums-file albums.txt
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -56,6 +57,7 @@ from equigen.errors import (
     TimeIsUpError,
     UsageError,
 )
+from equigen.fetching.crawl import QUERY_FULL, CrawlPages, sort_out
 from equigen.fetching.examples import ExampleFetch, ids_given
 from equigen.fetching.local_pages import LocalPages, additions_of
 from equigen.fetching.paging import PagePlan, PageRef
@@ -68,11 +70,12 @@ from equigen.labels.taxonomy import Query
 from equigen.ledger.backup import back_up
 from equigen.ledger.database import has_tables
 from equigen.ledger.ledger import LAST_SOURCE, Ledger
-from equigen.ledger.models import Addition
+from equigen.ledger.models import Addition, CrawlPage
 from equigen.output import tell
 from equigen.schema import Album
 from equigen.sources.base import (
     Catalogue,
+    CrawlSource,
     LocalSource,
     OnlineSource,
     Search,
@@ -87,7 +90,6 @@ from equigen.summary import Summary, Table, resumption
 ORDER: Final = 20
 SETTINGS: Final = fetch_settings()
 
-_QUERY_FULL = "left for later (query is full)"
 _QUERY_LEFT = "left for later (with its query)"
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
 _NOT_ALBUM = "no album of the query"
@@ -139,10 +141,9 @@ def run(
     if album or albums_file:
         return _fetch_examples(context, ids_given(album or (), albums_file), refresh=refresh)
     settings = context.settings
-    this_year = context.now().year
     source = open_named(settings.fetch.source, context.config)
     queries = settings.fetch.chosen_queries()
-    years: Sequence[int] = settings.fetch.years(this_year)
+    years: Sequence[int] = settings.fetch.years(context.now().year)
     catalogues: AbstractContextManager[Catalogue | None] = nullcontext()
     if isinstance(source, LocalSource):
         catalogues = source.open(context)
@@ -155,16 +156,8 @@ def run(
     ):
         ledger = dataset.ledger
         ledger.remember(LAST_SOURCE, settings.fetch.source)
-        if refresh and not isinstance(source, LocalSource):
-            first = this_year - 1 if since is None else since
-            asked_again = [
-                Search(each, year)
-                for query in queries
-                for each in source.asked(query)
-                for year in years
-                if year >= first
-            ]
-            ledger.start_refresh(map(source.key, asked_again))
+        if refresh:
+            _ask_anew(source, context, ledger, since)
         rule = catalogue.fits if catalogue else rule_of(cast("OnlineSource", source))
         selection = known_albums(context, ledger, rule)
         added = 0
@@ -172,18 +165,18 @@ def run(
             ledger.use_pages((), added=some)
             added += len(some)
         wanted = [query for query in queries if selection.missing(query)]
-        pages: AbstractContextManager[Pages]
+        pages: AbstractContextManager[Pages | CrawlPages]
         if catalogue:
             local = LocalPages(catalogue, ledger, queries=wanted, years=years, bar=context.bar)
             pages = closing(local)
         else:
-            pages = _asked_ahead(cast("OnlineSource", source), context, ledger)
+            pages = _asked_ahead(cast("OnlineSource | CrawlSource", source), context, ledger)
         try:
             with pages as opened:
                 plan = _plan(settings.fetch.spread, opened, selection, years)
                 work = _Work(context, source, ledger, opened, plan, selection, queries)
                 work.added = added
-                work.fill_all()
+                work.do(years)
         finally:
             write_pending(context, ledger)
         if not work.failed:
@@ -233,22 +226,55 @@ def _fetch_examples(context: Context, ids: Sequence[str], *, refresh: bool) -> S
     )
 
 
+def _ask_anew(source: Source, context: Context, ledger: Ledger, since: int | None) -> None:
+    """Let a source be asked again where something new can be.
+
+    Raises:
+        UsageError: there is a first year, but the source isn't asked by years.
+
+    """
+    settings, this_year = context.settings.fetch, context.now().year
+    if isinstance(source, CrawlSource):
+        if since is not None:
+            msg = f"--since: {settings.source} is asked by artists, not by years. Leave it out."
+            raise UsageError(msg)
+        ledger.start_refresh([json.dumps([settings.source])])
+    elif not isinstance(source, LocalSource):
+        first = this_year - 1 if since is None else since
+        asked_again = [
+            Search(each, year)
+            for query in settings.chosen_queries()
+            for each in source.asked(query)
+            for year in settings.years(this_year)
+            if year >= first
+        ]
+        ledger.start_refresh(map(source.key, asked_again))
+
+
 @contextmanager
 def _asked_ahead(
-    source: OnlineSource, context: Context, ledger: Ledger
-) -> Iterator[PrefetchedPages]:
-    with (
-        client_of(source, context, ledger) as client,
-        closing(
-            PrefetchedPages(
+    source: OnlineSource | CrawlSource, context: Context, ledger: Ledger
+) -> Iterator[PrefetchedPages | CrawlPages]:
+    with client_of(source, context, ledger) as client:
+        pages: PrefetchedPages | CrawlPages
+        if isinstance(source, CrawlSource):
+            pages = CrawlPages(
                 client, source, ledger, now=context.now, is_over=lambda: context.time_is_up
             )
-        ) as pages,
-    ):
-        yield pages
+        else:
+            pages = PrefetchedPages(
+                client, source, ledger, now=context.now, is_over=lambda: context.time_is_up
+            )
+        with closing(pages):
+            yield pages
 
 
-def _plan(spread: Spread, pages: Pages, selection: Selection, years: Sequence[int]) -> PagePlan:
+def _plan(
+    spread: Spread, pages: Pages | CrawlPages, selection: Selection, years: Sequence[int]
+) -> PagePlan | None:
+    """Return the order of result pages; None for a crawl, whose answers have their own."""
+    if isinstance(pages, CrawlPages):
+        return None
     plan: Callable[..., PagePlan] = PagePlan
     if spread == Spread.EVEN:
         plan = partial(EvenPlan, albums=selection.count_of_year, begun=pages.begun)
@@ -270,8 +296,8 @@ class _Work:
     context: Context
     source: Source
     ledger: Ledger
-    pages: Pages
-    plan: PagePlan
+    pages: Pages | CrawlPages
+    plan: PagePlan | None
     selection: Selection
     queries: tuple[Query, ...]
     online: OnlineSource | None = field(init=False)
@@ -290,13 +316,23 @@ class _Work:
 
     def __post_init__(self) -> None:
         """Take the counts of all that a catalogue has, or begin those of what pages show."""
+        self.online = None
         if isinstance(self.source, LocalSource):
-            self.online, self.matches = None, cast("LocalPages", self.pages).matches
+            self.matches = cast("LocalPages", self.pages).matches
+        elif isinstance(self.source, CrawlSource):
+            self.matches = Matches(self.queries, rule_of(self.source))
         else:
             self.online = self.source
             self.matches = Matches(of_several_parts(self.queries), self.source.fits)
 
-    def fill_all(self) -> None:
+    def do(self, years: Sequence[int]) -> None:
+        """Fill all queries, in the way of the source."""
+        if isinstance(self.pages, CrawlPages):
+            self._crawl(self.pages, years)
+        else:
+            self._fill_all()
+
+    def _fill_all(self) -> None:
         """Fill query after query; leave one that fails for the next run."""
         missing = sum(self._to_come(0).values())
         with self.context.bar("fetch", missing, "album") as bar:
@@ -316,14 +352,51 @@ class _Work:
                 to_come = self._to_come(position + 1).values()
                 bar.expect(sum(self.taken.values()) + sum(to_come))
 
+    def _crawl(self, pages: CrawlPages, years: Sequence[int]) -> None:
+        """Take albums as a crawl brings them, until all queries are full."""
+        with self.context.bar("fetch", sum(self._to_come(0).values()), "album") as bar:
+            try:
+                pages.is_enough = not any(map(self.selection.missing, self.queries))
+                for task, page in pages.in_order():
+                    taken = self._sort_out(task, page, pages, years)
+                    pages.is_enough = not any(map(self.selection.missing, self.queries))
+                    bar.advance(taken, crawl=f"{pages.share:.1%}")
+                    if self.taken:
+                        self._write_now_and_then()
+            except FetchError as err:
+                trouble = self._with_advice(err)
+                if not pages.answers:
+                    raise trouble from None
+                self._leave_all(self.queries, trouble)
+            except (HostRestsError, TimeIsUpError) as err:
+                self._leave_all(self.queries, err)
+            else:
+                for failure in [*pages.failed.values()][-1:]:
+                    self._leave_all(self.queries, failure)
+            finally:
+                pages.settle()
+
+    def _sort_out(self, task: str, page: CrawlPage, pages: CrawlPages, years: Sequence[int]) -> int:
+        """Take albums of an answer; return their number."""
+        found = sort_out(
+            page.listings, self.queries, years, selection=self.selection, matches=self.matches
+        )
+        pages.use(task, found)
+        self.added += len(found.added)
+        self.read += len(page.listings)
+        self.dropped += found.skipped
+        self.taken.update(query.name for query, _ in found.taken)
+        return len(found.taken)
+
     def _leave(self, query: Query, err: EquigenError) -> None:
         self.failed[query.name] = err
         message = f"{query.name}: left for the next run. {err}"
         tell("query left", message, query=query.name, why=str(err))
 
-    def _leave_all(self, queries: Sequence[Query], err: HostRestsError | TimeIsUpError) -> None:
+    def _leave_all(self, queries: Sequence[Query], err: EquigenError) -> None:
         """Leave all queries that aren't full, for a reason that concerns all of them."""
-        self.ended_early = "Time is up: queries that aren't full are left for the next run."
+        if isinstance(err, TimeIsUpError):
+            self.ended_early = "Time is up: queries that aren't full are left for the next run."
         if isinstance(err, HostRestsError):
             self.ended_early = str(err)
             # The time to go on is unknown where queries failed before for another reason.
@@ -342,7 +415,7 @@ class _Work:
 
     def _fill(self, query: Query, position: int, bar: Bar) -> None:
         try:
-            for ref, most in self.plan.turns(query):
+            for ref, most in cast("PagePlan", self.plan).turns(query):
                 if self.context.time_is_up:
                     msg = "time is up; what was done is kept"
                     raise TimeIsUpError(msg)
@@ -354,7 +427,8 @@ class _Work:
         """Take at most `most` albums from one page, in the page's order."""
         query = ref.search.query
         rest = query.beyond_search()
-        listings = self.pages.listings(ref, ahead=lambda: self._ahead(position))
+        pages = cast("Pages", self.pages)
+        listings = pages.listings(ref, ahead=lambda: self._ahead(position))
         new = 0 if ref in self.opened else len(listings)
         self.opened.add(ref)
         self.read += new
@@ -378,15 +452,15 @@ class _Work:
                     self.matches.add(listing.genres, listing.styles)
             else:
                 taken.append(verdict)
-        self.pages.use(ref, rows_left=len(listings) - used, taken=taken, added=added)
+        pages.use(ref, rows_left=len(listings) - used, taken=taken, added=added)
         self.left[query.name] += new - used
-        self.dropped[_QUERY_FULL] += new - used
+        self.dropped[QUERY_FULL] += new - used
         self.taken[query.name] += len(taken)
         bar.advance(len(taken), query=query.name, year=ref.search.year)
 
     def _ahead(self, position: int) -> Iterator[PageRef]:
         for query, missing in self._to_come(position).items():
-            yield from self.plan.ahead(query, most=missing)
+            yield from cast("PagePlan", self.plan).ahead(query, most=missing)
             # With several labels an album fills quotas of later queries as well.
             if self.selection.several is Several.MULTI:
                 return
@@ -410,10 +484,11 @@ class _Work:
     def summary(self, more: Sequence[str], overlap: Overlap) -> Summary:
         """Return the account of all results; `more` are notes to add, `overlap` is of labels."""
         sizes = label_sizes(overlap)
+        progress = self.pages.progress() if isinstance(self.pages, CrawlPages) else None
         not_albums = {_NOT_ALBUM: self.pages.others} if self.pages.others else {}
         dropped = {**self.dropped, **not_albums}
         if left := sum(self.left[name] for name in self.failed):
-            dropped |= {_QUERY_FULL: dropped[_QUERY_FULL] - left, _QUERY_LEFT: left}
+            dropped |= {QUERY_FULL: dropped[QUERY_FULL] - left, _QUERY_LEFT: left}
         queries = [
             (
                 query.name, folder_name(query.label), self.taken[query.name],
@@ -431,7 +506,7 @@ class _Work:
         notes += [
             f"{query.name}: up to {count:,} results are out of reach: the service gives no more"
             for query in self.queries
-            if (count := self.plan.out_of_reach(query))
+            if self.plan and (count := self.plan.out_of_reach(query))
         ]
         notes += self._half_matched()
         if self.ended_early:
@@ -446,7 +521,7 @@ class _Work:
             rows_in=self.read + self.pages.others,
             rows_out=taken,
             dropped=dropped,
-            put_off=(_QUERY_FULL, _QUERY_LEFT),
+            put_off=(QUERY_FULL, _QUERY_LEFT),
             facts={
                 "requests": self.pages.answers,
                 "queries": [dict(zip(_OF_QUERY, row, strict=True)) for row in queries],
@@ -457,6 +532,7 @@ class _Work:
                 "label_conflicts": [each._asdict() for each in self.selection.conflicts],
                 "left_out": {" + ".join(pair): n for pair, n in self.selection.pairs.items()},
                 "overlap": overlap,
+                **({"crawl": asdict(progress)} if progress else {}),
                 "failed": {name: str(err) for name, err in self.failed.items()},
             },
             table=Table(("query", "label", "new", "albums", "limit", "state"), tuple(queries)),

@@ -25,7 +25,14 @@ from equigen.errors import ConfigError, MissingInputError
 from equigen.labels.matches import Matches, of_several_parts
 from equigen.labels.taxonomy import Query, load_taxonomy, taxonomy_names
 from equigen.labels.taxonomy import fits as fits_discogs
-from equigen.sources.base import LocalSource, OnlineSource, Search, fetch_settings, open_named
+from equigen.sources.base import (
+    CrawlSource,
+    LocalSource,
+    OnlineSource,
+    Search,
+    fetch_settings,
+    open_named,
+)
 from equigen.summary import Summary, Table
 
 ORDER: Final = 45
@@ -165,6 +172,8 @@ def _at_source(
     nothing = Matches(queries, fits_discogs)
     try:
         source = open_named(context.settings.fetch.source, context.config)
+        if isinstance(source, CrawlSource):
+            return unknown, nothing, ""
         if not isinstance(source, LocalSource):
             seen = Matches(of_several_parts(queries), source.fits)
             for genres, styles, albums in _rows(context):

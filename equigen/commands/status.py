@@ -31,6 +31,7 @@ from equigen.downloading.shared_covers import noted_shared_covers, notes_on_shar
 from equigen.errors import UsageError
 from equigen.http.limits import HostPolicy, policy_for
 from equigen.ledger.ledger import (
+    CRAWL,
     LAST_FETCH,
     LAST_REFRESH,
     LAST_RUN,
@@ -42,9 +43,11 @@ from equigen.ledger.ledger import (
 from equigen.ledger.models import GONE, OK, WAITING, read_moment
 from equigen.ledger.values import (
     Begun,
+    CrawlProgress,
     PastRun,
     SplitGroups,
     TsvFacts,
+    read_crawl_progress,
     read_past_run,
     read_split_groups,
 )
@@ -93,6 +96,7 @@ def run(context: Context) -> Summary:
         "last_fetch": found.last_fetch,
         "last_refresh": found.last_refresh,
         "refresh_under_way": found.refresh_under_way,
+        "crawl": asdict(found.crawl) if found.crawl else None,
         "last_success": found.last_success or None,
         "last_success_age_s": _age_s(found.last_success, now),
         "last_run": {**asdict(ended), "age_s": _age_s(ended.ended_at, now)} if ended else None,
@@ -119,6 +123,7 @@ def run(context: Context) -> Summary:
         *((("set aside", found.sets[ASIDE]),) if found.sets[ASIDE] else ()),
         *((("kept out as examples", split.examples),) if split and split.examples else ()),
         *((("labels that overlap", line),) if (line := overlap_line(found.overlap)) else ()),
+        *((("crawl", str(found.crawl)),) if found.crawl else ()),
         ("last fetch", found.last_fetch or "never"),
         ("last refresh", found.last_refresh or "never"),
         ("last run that ended well", _with_age(found.last_success, now)),
@@ -177,6 +182,7 @@ class _Found:
     last_success: str = ""
     last_run: PastRun | None = None
     begun: Begun | None = None
+    crawl: CrawlProgress | None = None
     rests: "tuple[Rest, ...]" = ()
     differences: list[Difference] = field(default_factory=list)
     shared: "list[SharedCover]" = field(default_factory=list)
@@ -232,7 +238,8 @@ def _look(context: Context) -> _Found:
     with dataset.reading_ledger() as ledger:
         if ledger:
             were_written = any(not album.pending for album in ledger.taken())
-            found.pages = any(True for _ in ledger.page_extents())
+            found.crawl = ledger.read(CRAWL, read_crawl_progress)
+            found.pages = bool(found.crawl) or any(True for _ in ledger.page_extents())
             found.last_fetch = ledger.read(LAST_FETCH, read_moment) or ""
             found.last_refresh = ledger.read(LAST_REFRESH, read_moment) or ""
             found.refresh_under_way = bool(ledger.value(REFRESHING))

@@ -28,7 +28,12 @@ from equigen.config.settings import (
     Settings,
     suggest,
 )
-from equigen.config.source_settings import DAY_PATTERN, URL_PATTERN, Credentials
+from equigen.config.source_settings import (
+    DAY_PATTERN,
+    MARKET_PATTERN,
+    URL_PATTERN,
+    Credentials,
+)
 from equigen.config.trust import (
     TRUST_VARIABLE,
     is_users_own,
@@ -46,6 +51,7 @@ EXAMPLES_TSV = "equigen_examples.tsv"
 _PATTERNS: Mapping[str, str] = {
     URL_PATTERN: "an address that starts with http:// or https://",
     DAY_PATTERN: "a day as YYYYMMDD, such as 20260901",
+    MARKET_PATTERN: "two capital letters of a country, such as GB",
     SHA256_PATTERN: "a SHA-256: 64 hexadecimal digits",
 }
 DOTENV_NAME = ".env"

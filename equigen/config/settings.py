@@ -2,7 +2,8 @@
 
 Any key is also an environment variable: `fetch.genre_limit` is `EQUIGEN_FETCH__GENRE_LIMIT`.
 Credentials come from the environment or `.env` alone: `DISCOGS_TOKEN`, or `DISCOGS_KEY` and
-`DISCOGS_SECRET`; in config.toml they would end up in version control.
+`DISCOGS_SECRET`, and `SPOTIPY_CLIENT_ID` with `SPOTIPY_CLIENT_SECRET`; in config.toml they would
+end up in version control.
 """
 
 import ast
@@ -46,6 +47,7 @@ from equigen.config.source_settings import (
     MumuSettings,
     MusicBrainzSettings,
     SettingsTable,
+    SpotifySettings,
     name_of_file,
 )
 from equigen.http.addresses import host_name
@@ -148,8 +150,8 @@ class FetchSettings(SettingsTable):
 
     source: Name = Field(
         "discogs",
-        description="where albums come from: discogs, discogs-dump, musicbrainz, acousticbrainz,"
-        " mumu, msd-i",
+        description="where albums come from: discogs, discogs-dump, musicbrainz, spotify,"
+        " acousticbrainz, mumu, msd-i",
     )
     taxonomy: Name = Field(
         default_factory=lambda known: _taxonomy_of(known.get("source", "")),
@@ -476,6 +478,7 @@ class Settings(BaseSettings):
     coverart: CoverArtSettings = CoverArtSettings()
     mumu: MumuSettings = MumuSettings()
     msd_i: MsdISettings = MsdISettings()
+    spotify: SpotifySettings = SpotifySettings()
     fetch: FetchSettings = FetchSettings()
     download: DownloadSettings = DownloadSettings()
     http: HttpSettings = HttpSettings()

@@ -36,6 +36,7 @@ def _without_slash(url: str) -> str:
 
 URL_PATTERN = r"^https?://[^\s/?#]+[^\s?#]*$"
 DAY_PATTERN = r"^(\d{8})?$"
+MARKET_PATTERN = r"^([A-Z]{2})?$"
 
 BaseUrl = Annotated[str, StringConstraints(pattern=URL_PATTERN), AfterValidator(_without_slash)]
 UserAgent = Annotated[str, StringConstraints(strip_whitespace=True)]
@@ -58,6 +59,11 @@ class SettingsTable(BaseModel):
                 msg = f"expected {expected}, got {str(each).lower()}"
                 raise ValueError(msg)
         return value
+
+
+def _whole_from_text(value: object) -> object:
+    # Flags and variables are texts, but a Literal accepts only the number itself.
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 def _kinds(annotation: object) -> set[object]:
@@ -158,8 +164,46 @@ class CoverArtSettings(SettingsTable):
     @field_validator("cover_px", mode="before")
     @classmethod
     def _from_text(cls, value: object) -> object:
-        # Flags and variables are texts, but a Literal accepts only the number itself.
-        return int(value) if isinstance(value, str) and value.isdecimal() else value
+        return _whole_from_text(value)
+
+
+class SpotifySettings(SettingsTable):
+    """`[spotify]`: what is asked of Spotify's Web API, and that its terms are accepted."""
+
+    accept_terms: bool = Field(
+        default=False,
+        description="true: you may use Spotify's content like this, which its terms forbid to most",
+    )
+    base_url: BaseUrl = Field("https://api.spotify.com/v1", description="where the API is")
+    accounts_url: BaseUrl = Field(
+        "https://accounts.spotify.com/api/token", description="where the API's tokens are had"
+    )
+    genres_file: InputFile = Field(
+        "", description="genre names to crawl, one a line (default: a short list of EquiGen's own)"
+    )
+    artists_per_genre: int = Field(
+        50, ge=10, le=1000, multiple_of=10, description="artists of a genre, in tens"
+    )
+    album_type: Literal["album", "single", "compilation"] = Field(
+        "album", description="album, single or compilation: which of an artist's releases"
+    )
+    market: Annotated[str, StringConstraints(pattern=MARKET_PATTERN)] = Field(
+        "", description="two letters of a country, such as GB: what can be played there alone"
+    )
+    cover_px: Literal[640, 300, 64] = Field(
+        640, description="640, 300 or 64: longer side of the covers; it has no others"
+    )
+    requests_per_minute: int = Field(
+        60,
+        ge=0,
+        le=MOST_PER_MINUTE,
+        description="0: no limit of our own, only the rests that the service asks for",
+    )
+
+    @field_validator("cover_px", mode="before")
+    @classmethod
+    def _from_text(cls, value: object) -> object:
+        return _whole_from_text(value)
 
 
 class MumuSettings(SettingsTable):
@@ -209,8 +253,10 @@ class Credentials(BaseSettings):
     discogs_token: SecretStr = SecretStr("")
     discogs_key: SecretStr = SecretStr("")
     discogs_secret: SecretStr = SecretStr("")
+    spotipy_client_id: SecretStr = SecretStr("")
+    spotipy_client_secret: SecretStr = SecretStr("")
 
-    @field_validator("discogs_token", "discogs_key", "discogs_secret")
+    @field_validator("*")
     @classmethod
     def _fits_a_header(cls, value: SecretStr) -> SecretStr:
         text = value.get_secret_value().strip()

@@ -24,12 +24,13 @@ _YES: Final = frozenset({"1", "true", "yes"})
 # Settings that name hosts, which get requests and may get credentials, and places for files.
 _HOSTS: Final = (
     "discogs.base_url", "dumps.discogs_url", "dumps.musicbrainz_url",
-    "musicbrainz.base_url", "coverart.base_url",
+    "musicbrainz.base_url", "coverart.base_url", "spotify.base_url", "spotify.accounts_url",
 )  # fmt: skip
 _PLACES: Final = (
     "dataset.directory", "dataset.tsv", "dataset.images", "dataset.split", "dataset.examples",
     "dumps.directory", "mumu.albums", "mumu.metadata", "msd_i.file", "msd_i.names",
     "acousticbrainz.files", "acousticbrainz.msd_ids",
+    "spotify.genres_file",
 )  # fmt: skip
 # The other setting that says where requests go, with the value that needs trust.
 _PRIVATE: Final = ("http.private_addresses", "always")

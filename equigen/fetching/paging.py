@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 
 from equigen.errors import HttpStatusError
 from equigen.labels.taxonomy import Query
+from equigen.schema import Listing
 from equigen.sources.base import Page, Search
 
 NOT_FOUND, FORBIDDEN = 404, 403
@@ -256,21 +257,22 @@ def merge(first: Page, second: Page) -> Page:
 
 def redact(page: Page, hide: Callable[[str], str]) -> Page:
     """Hide secrets in a page's texts, since a service may quote the credentials it was sent."""
-    listings = [
-        replace(
-            each,
-            artist=hide(each.artist),
-            title=hide(each.title),
-            image_url=hide(each.image_url),
-            genres=tuple(map(hide, each.genres)),
-            styles=tuple(map(hide, each.styles)),
-            country=hide(each.country),
-            formats=tuple(map(hide, each.formats)),
-            more_images=tuple(map(hide, each.more_images)),
-        )
-        for each in page.listings
-    ]
-    return replace(page, listings=tuple(listings))
+    return replace(page, listings=tuple(redacted(each, hide) for each in page.listings))
+
+
+def redacted(listing: Listing, hide: Callable[[str], str]) -> Listing:
+    """Return a listing whose texts are hidden where they hold secrets."""
+    return replace(
+        listing,
+        artist=hide(listing.artist),
+        title=hide(listing.title),
+        image_url=hide(listing.image_url),
+        genres=tuple(map(hide, listing.genres)),
+        styles=tuple(map(hide, listing.styles)),
+        country=hide(listing.country),
+        formats=tuple(map(hide, listing.formats)),
+        more_images=tuple(map(hide, listing.more_images)),
+    )
 
 
 def is_past_the_end(err: HttpStatusError) -> bool:

@@ -34,7 +34,8 @@ NOBODY = frozenset((
     "[dialogue]", "",
 ))  # fmt: skip
 # Their ids: Discogs' "Various", "Unknown Artist" and "No Artist"; MusicBrainz' special purpose
-# artists (https://musicbrainz.org/doc/Style/Unknown_and_untitled/Special_purpose_artist).
+# artists (https://musicbrainz.org/doc/Style/Unknown_and_untitled/Special_purpose_artist); Spotify's
+# "Various Artists".
 _NOBODYS_IDS = frozenset((
     "discogs:a194", "discogs:a355", "discogs:a118760",
     "musicbrainz:89ad4ac3-39f7-470e-963a-56509c546377",  # Various Artists
@@ -44,6 +45,7 @@ _NOBODYS_IDS = frozenset((
     "musicbrainz:f731ccc4-e22a-43af-a747-64213329e088",  # [anonymous]
     "musicbrainz:33cf029c-63b0-41a0-9855-be2a3665fb3b",  # [data]
     "musicbrainz:314e1c25-dde7-4e4d-b2f4-0a7b9f7c56dc",  # [dialogue]
+    "spotify:0LyfQWJT6nXafLPZqxe9Of",
 ))  # fmt: skip
 # Marks that typography and other scripts write for ASCII's; before NFKC, which makes two characters
 # of an acute accent that stands for an apostrophe.

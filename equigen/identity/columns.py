@@ -60,11 +60,14 @@ _FRONT: Final = (
     r"^https?://coverartarchive\.org/release(?:-group)?"
     r"/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/front(?:-[0-9]{1,5})?$"
 )
+_SPOTIFY: Final = r"^https?://[a-z0-9.:-]+/image/ab67616d0000[0-9a-f]{4}([0-9a-f]{24})$"
 _PRINTABLE: Final = "^[!-~]+$"
 _ASKABLE: Final = r"^https?://([a-z0-9-][a-z0-9.-]*)(?::[0-9]{1,5})?/[!-~]*$"
 _MAY_BE_UNCLEAN: Final = r"^[^!-~]|[^!-~]$|&[#A-Za-z][0-9A-Za-z]*;|[^ -~]"
 _MAY_BE_EMPTY: Final = r"(?i)spacer\.gif|default-release|st\.discogs\.com"
-_TELLING: Final = r"(?i)/[a-z]+:|discogs\.com|/release|spacer\.gif|default-release"
+_TELLING: Final = (
+    r"(?i)/[a-z]+:|discogs\.com|/release|/image/ab67616d0000|spacer\.gif|default-release"
+)
 
 
 class Duplicate(StrEnum):
@@ -210,8 +213,10 @@ def _other_keys(urls: pl.Series) -> pl.Series:
     is_own = url.str.contains(_PRINTABLE) & ~url.str.contains(_TELLING)
     of_old = pl.when(~url.str.contains(_SIZED)).then(pl.lit("discogs:") + url.str.extract(_OLD))
     of_front = pl.lit("coverart:") + url.str.extract(_FRONT)
+    of_spotify = pl.lit("spotify:") + url.str.extract(_SPOTIFY)
+    own = pl.when(is_own).then(url)
     frame = urls.alias("url").to_frame()
-    return frame.select(key=pl.coalesce(pl.when(is_own).then(url), of_old, of_front))["key"]
+    return frame.select(key=pl.coalesce(own, of_old, of_front, of_spotify))["key"]
 
 
 def find_duplicates(rows: pl.DataFrame) -> pl.Series:

@@ -30,8 +30,10 @@ _DISCOGS_FILE = re.compile(
     re.IGNORECASE,
 )
 _DISCOGS_HOST = re.compile(r"(?:^|\.)discogs\.com$")
+# An album's cover at Spotify: its size (b273, 1e02 or 4851), then what all its sizes share.
+_SPOTIFY = re.compile(r"https?://[^/?#]+/image/ab67616d0000[0-9a-f]{4}([0-9a-f]{24})", re.ASCII)
 # A URL without any of these is its own key.
-_SPECIAL = re.compile(r"/[a-z]+:|discogs\.com", re.IGNORECASE)
+_SPECIAL = re.compile(r"/[a-z]+:|discogs\.com|/image/ab67616d0000", re.IGNORECASE)
 # The URL of a front cover in the Cover Art Archive: https://musicbrainz.org/doc/Cover_Art_Archive/API
 _FRONT = re.compile(
     r"https?://(?:www\.)?coverartarchive\.org(?::\d{1,5})?/release(?:-group)?/"
@@ -78,13 +80,15 @@ def picture_key(image_url: str) -> str:
     Discogs' signed URLs change and expire, but the last segments of the path, joined, are the
     base64 of "s3://discogs-database-images/R-….jpeg"; older hosts (img., api-img., api.discogs.com)
     have that file name in the URL. Both give "discogs:R-….jpeg". The front cover of a release group
-    or a release in the Cover Art Archive is "coverart:MBID" in any size. Any other URL is its own
-    key.
+    or a release in the Cover Art Archive is "coverart:MBID" in any size, an album's cover at
+    Spotify since 2019 "spotify:" and 24 hex digits. Any other URL is its own key.
     """
     if _FRONT_PATH in image_url and (front := front_key(image_url)):
         return front
     if not _SPECIAL.search(image_url, _AFTER_SCHEME):
         return image_url  # the common case, kept fast
+    if sized := _SPOTIFY.fullmatch(image_url):
+        return f"spotify:{sized[1]}"
     address = _split(image_url)
     if signed := _SIGNED_PATH.search(address.path):
         stored = _decode(signed["code"].replace("/", ""))

@@ -5,7 +5,15 @@ Every method is one transaction: a killed process leaves it done or not done.
 
 import json
 import operator
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
+from collections.abc import (
+    Callable,
+    Collection,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import asdict, fields, replace
 from typing import Any, TypeVar
 
@@ -18,8 +26,10 @@ from equigen.ledger.models import (
     AlbumSet,
     Cover,
     CoverPair,
+    CrawlPage,
     Digest,
     FileOf,
+    Lead,
     PageUse,
     PendingRow,
     Placement,
@@ -51,6 +61,8 @@ COVERS_COMPARED = "covers_compared"
 LAST_FETCH = "last_fetch"
 LAST_REFRESH = "last_refresh"
 LAST_SOURCE = "last_source"
+# How far a crawl has come, as JSON.
+CRAWL = "crawl"
 # Figures of the TSV's rows and of their covers, as JSON, with the state of what they are of.
 TSV_FACTS = "facts"
 # The end of the last run, fetch or download, as JSON; the date at which one last ended well, UTC in
@@ -119,7 +131,7 @@ class Ledger(Database):
 
     def store_page(self, page: StoredPage, *, asked_at: str) -> None:
         """Keep an answer until it is used, so that it is never asked for again."""
-        listings = json.dumps([_values(item) for item in page.listings])
+        listings = _as_json(page.listings)
         # Of a query's only page they tell nothing: `page_albums` leaves it out.
         ids = json.dumps([item.album_id for item in page.listings if page.pages > 1])
         with self._transaction() as db:
@@ -162,17 +174,51 @@ class Ledger(Database):
                 uses,
             )
 
+    # Answers of a crawl
+
+    def crawl_page(self, task: str) -> CrawlPage | None:
+        """Return the answer to a task, as far as it is still of use; None before it came."""
+        with self._rows("SELECT listings, leads FROM crawl WHERE task = ?", (task,)) as rows:
+            for listings, leads in rows:
+                return CrawlPage(
+                    tuple(map(_listing, json.loads(listings))),
+                    tuple(Lead(key, tuple(genres)) for key, *genres in json.loads(leads)),
+                )
+        return None
+
+    def store_crawl_page(self, task: str, page: CrawlPage, *, asked_at: str) -> None:
+        """Keep an answer, so that the task is never asked for again."""
+        leads = json.dumps([[lead.key, *lead.genres] for lead in page.leads])
+        with self._transaction() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO crawl VALUES (?, ?, ?, ?)",
+                (task, _as_json(page.listings), leads, asked_at),
+            )
+
+    def trim_crawl_pages(self, left: Mapping[str, Sequence[Listing]]) -> None:
+        """Keep, of the albums of some answers, those that may still be taken."""
+        rows = [(task, _as_json(listings)) for task, listings in left.items()]
+        with self._transaction() as db:
+            db.executemany("UPDATE crawl SET listings = ?2 WHERE task = ?1", rows)
+
+    def crawled_by_day(self) -> dict[str, int]:
+        """Return the number of answers of each UTC day that has any, in order."""
+        sql = "SELECT substr(asked_at, 1, 10) AS day, count(*) FROM crawl GROUP BY day ORDER BY day"
+        with self._rows(sql) as rows:
+            return dict(rows)
+
     def start_refresh(self, queries: Iterable[str]) -> None:
         """Let the pages of these queries, and of their slices, be asked for again, once.
 
-        A slice's name starts as its query's does, but for the end. What a refresh that was cut off
-        asked for already stays: it goes on instead.
+        A slice's name starts as its query's does, but for the end, and so do a crawl's tasks. What
+        a refresh that was cut off asked for already stays: it goes on instead.
         """
         with self._transaction() as db:
             under_way = set(self.read(REFRESHING, read_texts) or ())
             new = set(queries) - under_way
             starts = [(query.rstrip("]"),) for query in sorted(new)]
             db.executemany("DELETE FROM pages WHERE substr(query, 1, length(?1)) = ?1", starts)
+            db.executemany("DELETE FROM crawl WHERE substr(task, 1, length(?1)) = ?1", starts)
             value = json.dumps(sorted(under_way | new))
             db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (REFRESHING, value))
 
@@ -746,6 +792,10 @@ def _by_album(rows: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str]]
             yield album, name
         elif not album or name != first:
             yield read_path(path), name
+
+
+def _as_json(listings: Iterable[Listing]) -> str:
+    return json.dumps([_values(item) for item in listings])
 
 
 def _values(listing: Listing) -> list[Any]:

@@ -50,6 +50,29 @@ class PageUse(NamedTuple):
     rows_left: int
 
 
+class Lead(NamedTuple):
+    """A task of a crawl: its key says all of its request, and never changes.
+
+    `genres` are those of the albums that it leads to, where these have none of their own; without
+    any, those of the task that led to it.
+    """
+
+    key: str
+    genres: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlPage:
+    """An answer of a crawl: its albums that may still be taken, and the tasks that it leads to.
+
+    `others` counts results that are neither.
+    """
+
+    listings: tuple[Listing, ...] = ()
+    leads: tuple[Lead, ...] = ()
+    others: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Cover:
     """State of a picture, by its key; `FileOf` names the files that show it.

@@ -15,6 +15,12 @@ CREATE TABLE pages (
     ids TEXT NOT NULL DEFAULT '[]',         -- JSON: the albums on it, also once they are used
     PRIMARY KEY (query, page)
 ) WITHOUT ROWID;
+CREATE TABLE crawl (
+    task TEXT PRIMARY KEY,      -- that was asked for, as its source names it
+    listings TEXT NOT NULL,     -- JSON: its albums that may still be taken
+    leads TEXT NOT NULL,        -- JSON: the tasks that it leads to, with their albums' genres
+    asked_at TEXT NOT NULL      -- UTC in ISO 8601
+) WITHOUT ROWID;
 CREATE TABLE albums (
     seq INTEGER PRIMARY KEY, album_id TEXT NOT NULL, artist TEXT NOT NULL, title TEXT NOT NULL,
     picture TEXT NOT NULL, genre TEXT NOT NULL, album_index INTEGER NOT NULL,
@@ -119,6 +125,11 @@ INSERT INTO sets_anew SELECT '', path, set_name FROM sets;
 DROP TABLE sets;
 ALTER TABLE sets_anew RENAME TO sets;
 """
+# All sizes of an album's cover at Spotify have one key since (identity/pictures.py).
+_BY_SIZE = (
+    "SET picture = 'spotify:' || substr(picture, -24) WHERE picture GLOB"
+    f" 'http*://*/image/ab67616d0000{'[0-9a-f]' * 28}' AND picture NOT GLOB 'http*://*/*/image/*'"
+)
 # SQL that brings a ledger of each earlier format to the next one, by the earlier format.
 MIGRATIONS = {
     1: """
@@ -188,9 +199,15 @@ CREATE TABLE ratings (
     asked_at TEXT NOT NULL
 ) WITHOUT ROWID;
 """,
-    7: """
+    7: f"""
 CREATE TABLE additions (
     seq INTEGER PRIMARY KEY, album_id TEXT NOT NULL, listing TEXT NOT NULL
 );
+CREATE TABLE crawl (
+    task TEXT PRIMARY KEY, listings TEXT NOT NULL, leads TEXT NOT NULL, asked_at TEXT NOT NULL
+) WITHOUT ROWID;
+UPDATE OR IGNORE covers {_BY_SIZE};
+UPDATE OR IGNORE files {_BY_SIZE};
+UPDATE albums {_BY_SIZE};
 """,
 }

@@ -1,5 +1,6 @@
 """Define the single values of the ledger, and parse them."""
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -120,6 +121,37 @@ class SharedCover(NamedTuple):
     example: str
 
 
+@dataclass(frozen=True, slots=True)
+class CrawlProgress:
+    """Progress of a crawl to its end, which comes earlier once all queries are full.
+
+    `share` is the part that is done; `requests` is the number of its answers so far, `left` an
+    estimate of those to come, `a_day` the most of one of the last days; `genres` are its roots, of
+    which `genres_done` were followed to their ends.
+    """
+
+    share: _Share
+    requests: _Count
+    left: _Count
+    a_day: _Count
+    genres: _Count
+    genres_done: _Count
+
+    def __str__(self) -> str:
+        """Return the progress in one line."""
+        done = f"{self.share:.1%} done, {self.requests:,} requests"
+        done += f", {self.genres_done:,} of {self.genres:,} genres"
+        if not self.left:
+            return done
+        days = math.ceil(self.left / self.a_day) if self.a_day else 0
+        at = f", {_counted(days, 'day')} at {self.a_day:,} a day" if days else ""
+        return f"{done}; at most some {self.left:,} to come{at}"
+
+
+def _counted(count: int, unit: str) -> str:
+    return f"{count:,} {unit}" if count == 1 else f"{count:,} {unit}s"
+
+
 def _reader(kind: type[_Said]) -> Callable[[str], _Said]:
     adapter = TypeAdapter(kind)
 
@@ -137,6 +169,7 @@ read_past_run: Final = _reader(PastRun)
 read_begun: Final = _reader(Begun)
 read_split_groups: Final = _reader(SplitGroups)
 read_shared_covers: Final = _reader(list[SharedCover])
+read_crawl_progress: Final = _reader(CrawlProgress)
 read_settled: Final = _reader(dict[str, bool])
 read_texts: Final = _reader(list[str])
 read_by_name: Final = _reader(dict[str, Any])
@@ -171,6 +204,7 @@ READERS: Final[Mapping[str, Callable[[str], object]]] = {
     "last_source": _read_name,
     "shared_covers": read_shared_covers,
     "settled_covers": read_settled,
+    "crawl": read_crawl_progress,
     "made_with": read_by_name,
     "given_by_flag": read_given,
 }

@@ -105,6 +105,7 @@ def _remove_senseless(db: sqlite3.Connection) -> None:
     db.execute("DELETE FROM files WHERE picture NOT IN (SELECT picture FROM covers)")
     if "albums" in lost:  # asked for again, the pages bring the lost albums
         db.execute("DELETE FROM pages")
+        db.execute("DELETE FROM crawl")
     if lost & {"looks", "pairs", "alike"}:
         for name in ("pairs", "alike"):
             db.execute(f"DELETE FROM {name}")  # noqa: S608  (our own names)
@@ -199,6 +200,11 @@ def _are_cells(text: str) -> bool:
     return _are_texts(text) and len(json.loads(text)) in _CELLS
 
 
+def _are_leads(text: str) -> bool:
+    found = json.loads(text)
+    return isinstance(found, list) and all(each and _are_texts(json.dumps(each)) for each in found)
+
+
 def _are_listings(text: str, rows_left: str) -> bool:
     found = json.loads(text)
     fit = (isinstance(each, list) and len(each) in _LISTING_FIELDS for each in found)
@@ -213,6 +219,7 @@ _FUNCTIONS: Final[Mapping[str, Callable[..., object]]] = {
     "is_meta": _is_meta,
     "are_texts": _are_texts,
     "are_cells": _are_cells,
+    "are_leads": _are_leads,
     "are_listings": _are_listings,
     "is_listing": lambda text: _are_listings(f"[{text}]", "0"),
 }
@@ -256,6 +263,8 @@ _TABLES: Final[Mapping[str, str]] = {
     "meta": _calls("is_meta", "key", "value"),
     "pages": f"{_calls('is_moment', 'asked_at')} AND {_calls('are_texts', 'ids')} AND "
     + _calls("are_listings", "ifnull(listings, '[]')", "rows_left"),
+    "crawl": f"{_calls('is_zoned', 'asked_at')} AND {_calls('are_leads', 'leads')} AND "
+    + _calls("are_listings", "listings", "0"),
     "albums": f"cells IS NULL OR {_calls('are_cells', 'cells')}",
     "additions": _calls("is_listing", "listing"),
     "covers": f"{_is_one_of('status', OK, MISSING, REFUSED, BROKEN, FAILED)}"

@@ -34,6 +34,7 @@ from equigen.report.pictures import (
 from equigen.report.tables import Crosstab, HeatMap, SetRow, crosstab, heat_map, set_rows
 from equigen.report.tally import Likeness, LookalikeGroup, ReportTally
 from equigen.schema import ASIDE, SETS, UNKNOWN
+from equigen.sources.base import licence_of
 from equigen.splitting.grouping import LARGEST_SHARE
 from equigen.storage.below import open_regular
 from equigen.storage.os_errors import translating_read_errors
@@ -110,6 +111,11 @@ def _findings(dataset: Dataset, sha256: str, tally: ReportTally, covers: int) ->
             "SHA-256": sha256,
             "rows": f"{tally.rows:,}",
             **tally.dates,
+            **{
+                f"terms of {count:,} rows": licence
+                for source, count in tally.sources.items()
+                if (licence := licence_of(f"{source}:"))
+            },
         },
         settings=context.settings,
     )

@@ -20,7 +20,8 @@ _WINDOW_S = 60.0
 class Hit:
     """One request: header names in lower case, `status` as answered, `time_s` by the clock.
 
-    A hook sees the status that the sandbox is about to send, the log the status that was sent.
+    `form` is what was posted. A hook sees the status that the sandbox is about to send, the log the
+    status that was sent.
     """
 
     method: str
@@ -29,6 +30,7 @@ class Hit:
     headers: dict[str, str]
     status: int
     time_s: float
+    form: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,14 @@
 """The Discogs-compatible HTTP server on loopback."""
 
 import secrets
-import socket
-import socketserver
-import struct
-import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self, cast
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from equigen.sandbox.catalogue import Entry, Kind, make_catalogue
 from equigen.sandbox.covers import draw_cover
 from equigen.sandbox.handlers import (
-    HANG_UP,
     Hit,
     Hook,
     RateLimit,
@@ -27,6 +18,7 @@ from equigen.sandbox.handlers import (
     item_of,
     main_release_of,
 )
+from equigen.sandbox.loopback import Loopback
 from equigen.sandbox.search import (
     DEFAULT_PER_PAGE,
     PICTURES_PATH,
@@ -40,8 +32,6 @@ from equigen.sandbox.search import (
 
 __all__ = ["Hit", "Hook", "Reply", "Sandbox"]
 
-_POLL_S = 0.02
-_STOP_TIMEOUT_S = 10.0
 _THUMB_SIZE_PX = 150
 _drawn = lru_cache(maxsize=512)(draw_cover)
 _SPACER = (
@@ -50,21 +40,14 @@ _SPACER = (
 )
 _KEY_AND_SECRET = "Discogs key=sandbox-key, secret=sandbox-secret"  # noqa: S105  (no real one)
 _NO_USER_AGENT = b"<html><body><h1>403 Forbidden</h1>Please send a User-Agent.</body></html>"
-_Request = socket.socket | tuple[bytes, socket.socket]
 _KINDS: Mapping[str, Kind] = {"masters": "master", "releases": "release"}
 _NOT_FOUND = {"master": "Master Release not found.", "release": "Release not found."}
 
 
-class Sandbox:
+class Sandbox(Loopback):
     """Serve a catalogue in the manner of Discogs while the `with` block lasts.
 
-    Attributes:
-        base_url: the server's address, without a trailing slash; empty before the block.
-        token: the token that `Authorization: Discogs token=...` must hold.
-        log: every request answered so far, oldest first; append, clear and copy are atomic.
-        hook: a callable that sees each request and may replace its answer; may be exchanged at
-            any time.
-
+    `token` is what `Authorization: Discogs token=...` must hold.
     """
 
     def __init__(  # noqa: PLR0913 - the service's own parameters, all with defaults
@@ -85,18 +68,13 @@ class Sandbox:
         Pictures are signed with `signing_key`, by default a fresh random one. `result_limit` is
         the number of results that search can be paged to. The rate limit does not count pictures.
         """
-        self.base_url = ""
+        super().__init__(latency_s=latency_s, clock=clock, hook=hook)
         self.token = token
-        self.log: list[Hit] = []
-        self.hook = hook
         self._shelf = CatalogueShelf(make_catalogue() if entries is None else entries)
-        self._latency_s = latency_s
-        self._clock = clock
         self._rate_limit = RateLimit(requests_per_minute, clock)
         self._signing_key = secrets.token_bytes(16) if signing_key is None else signing_key
         self._result_limit = result_limit
         self._cover_size_px = cover_size_px
-        self._stopping = threading.Event()
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -107,42 +85,10 @@ class Sandbox:
     def entries(self, entries: Sequence[Entry]) -> None:
         self._shelf = CatalogueShelf(entries)
 
-    def __enter__(self) -> Self:
-        """Start to listen, and return at once."""
-        self._server = _Server(("127.0.0.1", 0), self)
-        self.base_url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._stopping.clear()
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(_POLL_S,), name="sandbox", daemon=True
-        )
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        """Stop listening, close every connection, and wait for the last thread."""
-        self._stopping.set()
-        self._server.shutdown()
-        self._server.hang_up()
-        self._server.server_close()
-        self._thread.join(_STOP_TIMEOUT_S)
-
-    def wait(self, seconds: float) -> None:
-        """Wait in a request's thread, at most until the `with` block ends."""
-        if seconds > 0:
-            self._stopping.wait(seconds)
-
-    def reply_to(self, hit: Hit) -> Reply:
-        """Return the answer to one request, as the hook leaves it, and log it."""
-        hit = replace(hit, time_s=self._clock())
-        # The picture host has no rate limit and no login.
+    def answer(self, hit: Hit) -> Reply:
+        """Answer from the picture host, which has no rate limit and no login, or from the API."""
         is_picture = hit.path.startswith((PICTURES_PATH, "/images/"))
-        reply = self._picture(hit.path) if is_picture else self._api(hit)
-        hit = replace(hit, status=reply.status)
-        injected = self.hook(hit) if self.hook is not None else None
-        if injected is not None:
-            reply = injected
-        self.log.append(replace(hit, status=reply.status))
-        return replace(reply, delay_s=reply.delay_s + self._latency_s)
+        return self._picture(hit.path) if is_picture else self._api(hit)
 
     def _picture(self, path: str) -> Reply:
         """Answer with a picture's bytes, 403 for a wrong signature, 404 for a lost picture."""
@@ -215,101 +161,3 @@ class Sandbox:
         if kind == "master":
             item |= main_release_of(self._shelf.main_release(entry), base_url=self.base_url)
         return answer_json(200, item)
-
-
-class _Server(ThreadingHTTPServer):
-    """Listen, and keep the open connections in order to close them at the end."""
-
-    daemon_threads = True
-    request_queue_size = 1024
-
-    def __init__(self, address: tuple[str, int], sandbox: Sandbox) -> None:
-        self.sandbox = sandbox
-        self._open: set[socket.socket] = set()
-        self._changed = threading.Condition()
-        super().__init__(address, _Handler)
-
-    def server_bind(self) -> None:
-        # HTTPServer would look up the name of 127.0.0.1, which takes seconds on some machines.
-        socketserver.TCPServer.server_bind(self)
-
-    def process_request(self, request: _Request, client_address: object) -> None:
-        with self._changed:
-            self._open.add(cast("socket.socket", request))
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: _Request) -> None:
-        super().shutdown_request(request)
-        with self._changed:
-            self._open.discard(cast("socket.socket", request))
-            self._changed.notify_all()
-
-    def hang_up(self) -> None:
-        """Close every connection and wait until their threads end."""
-        with self._changed:
-            for connection in self._open:
-                try:
-                    connection.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    continue  # its client closed it first
-            self._changed.wait_for(lambda: not self._open, _STOP_TIMEOUT_S)
-
-    def handle_error(self, request: _Request, client_address: object) -> None:
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """Turn bytes into a `Hit`, and a `Reply` into bytes."""
-
-    protocol_version = "HTTP/1.1"
-    server_version = "EquigenSandbox"
-    disable_nagle_algorithm = True
-    wbufsize = 1 << 16
-    server: _Server
-
-    def do_GET(self) -> None:
-        """Answer one GET."""
-        address = urlsplit(self.path)
-        hit = Hit(
-            method=self.command,
-            path=unquote(address.path),
-            query=parse_qs(address.query, keep_blank_values=True),
-            headers={name.lower(): value for name, value in self.headers.items()},
-            status=0,
-            time_s=0.0,
-        )
-        reply = self.server.sandbox.reply_to(hit)
-        self.server.sandbox.wait(reply.delay_s)
-        self._send(reply)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Print nothing: the sandbox keeps its own log."""
-
-    def _send(self, reply: Reply) -> None:
-        self.close_connection |= reply.cut_after is not None
-        if reply.status == HANG_UP:
-            self.close_connection = True
-            if reply.reset:
-                self._reset()
-            return
-        self.send_response(reply.status)
-        for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
-            self.send_header(name, value)
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        body = reply.body[: reply.cut_after]
-        if not reply.drip_s:
-            self.wfile.write(body)
-            return
-        for at in range(len(body)):
-            self.wfile.write(body[at : at + 1])
-            self.wfile.flush()
-            self.server.sandbox.wait(reply.drip_s)
-
-    def _reset(self) -> None:
-        # SO_LINGER with a timeout of 0 makes close() send a TCP reset.
-        linger = struct.pack("ii", 1, 0)
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        self.connection.close()

@@ -1,12 +1,14 @@
 """Define a source of albums: one file each, found by its name, imported when it is used.
 
-There are two kinds. An `OnlineSource` is paged through: it declares the limits of its hosts and
+There are three kinds. An `OnlineSource` is paged through: it declares the limits of its hosts and
 turns a page of foreign JSON into listings, but never sleeps, retries or opens a connection. A
-`LocalSource` lies on the disk as a whole. To add one, write `equigen/sources/NAME.py` with
+`CrawlSource` does so, too, but what is asked next comes out of its answers. A `LocalSource` lies on
+the disk as a whole. To add one, write `equigen/sources/NAME.py` with
 
-- `open_source(config: Config)`, which returns either;
+- `open_source(config: Config)`, which returns one of them;
 - `SETTINGS`, the settings that are also flags of `fetch`;
 - `LICENCE`, a note on the licence of its rows, if users must know one;
+- `MAY_REPUBLISH = False`, if its terms forbid to pass its pictures on;
 - `TAXONOMY`, the name of the taxonomy that its albums are labelled by unless users choose one;
 - `open_renewer(config: Config)`, which returns a `Renewer`, if its picture URLs expire;
 - `open_rater(config: Config)`, which returns a `Rater`, if its users rate albums;
@@ -24,7 +26,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast, runtime_checkable
 
 from equigen.config.layers import Config
 from equigen.config.settings import FetchSettings
@@ -34,7 +36,7 @@ from equigen.http.limits import HostPolicy, Patience
 from equigen.labels.matches import Fits
 from equigen.labels.taxonomy import Query, fits
 from equigen.ledger.ledger import Ledger
-from equigen.ledger.models import Rating, Rest
+from equigen.ledger.models import CrawlPage, Lead, Rating, Rest
 from equigen.plugins import Plugin, find_plugins
 from equigen.schema import Listing
 
@@ -193,6 +195,45 @@ class OnlineSource(Service, Protocol):
         ...
 
 
+@runtime_checkable
+class CrawlSource(Service, Protocol):
+    """A source whose answers lead on to further requests, until none is left."""
+
+    @property
+    def licence(self) -> str:
+        """A note on the licence of the rows; "" where none is needed."""
+        ...
+
+    @property
+    def advice(self) -> Advice:
+        """The advice for users where it gives nothing."""
+        ...
+
+    def seeds(self) -> Sequence[Lead]:
+        """Return the first tasks, in order.
+
+        The key of a task is a JSON list that begins with the source's name.
+        """
+        ...
+
+    def wants(self, task: str) -> bool:
+        """Tell whether a task that an answer leads to is wanted, by the settings of now."""
+        ...
+
+    def request(self, task: str) -> Request:
+        """Return the request for a task, by its key."""
+        ...
+
+    def read(self, task: str, body: bytes, *, url: str) -> CrawlPage:
+        """Turn an answer's body into its albums, and the tasks that it leads to.
+
+        Raises:
+            BadBodyError: the body has another form; the message names `url`.
+
+        """
+        ...
+
+
 def key_of_shared(query: Query) -> list[str]:
     """Return what a search's key needs beside its terms: a query's name, where others have them.
 
@@ -260,7 +301,7 @@ class LocalSource:
     takes_undated: bool = False
 
 
-Source = OnlineSource | LocalSource
+Source = OnlineSource | LocalSource | CrawlSource
 
 
 class Renewer(Service, Protocol):
@@ -412,7 +453,7 @@ def open_named(name: str, config: Config) -> Source:
     return cast("Source", source.load().open_source(config))
 
 
-def rule_of(source: OnlineSource) -> Fits:
+def rule_of(source: OnlineSource | CrawlSource) -> Fits:
     """Return the function by which a source matches albums to all queries."""
     return cast("Fits", getattr(source, "matches", fits))
 
@@ -422,9 +463,21 @@ def licence_of(album_id: str) -> str:
 
     The source is the part of the id before the colon; it is not imported.
     """
+    return str(_declared("LICENCE", album_id) or "")
+
+
+def may_republish(album_id: str) -> bool:
+    """Tell whether an album's picture may be passed on, unless its source forbids all of them.
+
+    The source declares that in `MAY_REPUBLISH`; it is not imported.
+    """
+    return _declared("MAY_REPUBLISH", album_id) is not False
+
+
+def _declared(constant: str, album_id: str) -> object:
     source = _sources().get(album_id.partition(":")[0])
-    declared = source.constant("LICENCE") if source else None
-    return str(ast.literal_eval(declared)) if declared else ""
+    declared = source.constant(constant) if source else None
+    return ast.literal_eval(declared) if declared else None
 
 
 def open_renewer(album_id: str, config: Config) -> Renewer | None:

@@ -21,7 +21,12 @@ from pydantic import SecretStr
 
 from equigen.config.layers import Config, load
 from equigen.config.settings import defaults
-from equigen.config.source_settings import Credentials, DiscogsSettings, MusicBrainzSettings
+from equigen.config.source_settings import (
+    Credentials,
+    DiscogsSettings,
+    MusicBrainzSettings,
+    SpotifySettings,
+)
 from equigen.dataset.layouts import listed_sets
 from equigen.dataset.table import read_table
 from equigen.dataset.tsv import reading_tsv
@@ -38,6 +43,7 @@ from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import AlbumSet, Cover, FileOf
 from equigen.sources import discogs as discogs_source
 from equigen.sources import musicbrainz as musicbrainz_source
+from equigen.sources import spotify as spotify_source
 from equigen.sources.base import Search
 
 TSV = (
@@ -54,6 +60,15 @@ TOML = (
     b'[download.hosts."*"]\nper_minute = 5\n'
 )
 DOTENV = b"DISCOGS_TOKEN='abc'\nEQUIGEN_SPLIT__SEED=3\n# x\n"
+ALBUMS = {
+    "artists": {"items": [{"id": "0" * 22, "type": "artist", "genres": ["bop"]}], "total": 11},
+    "items": [
+        {"id": "1" * 22, "type": "album", "name": "A", "release_date": "1999-05",
+         "artists": [{"id": "0" * 22, "name": "B"}], "album_type": "album",
+         "images": [{"url": "https://i.scdn.co/image/1", "height": 640, "width": 640}]}
+    ],
+    "next": "https://api.spotify.com/v1/artists/1/albums?offset=10",
+}  # fmt: skip
 PAGE = {
     "pagination": {"items": 1, "pages": 1},
     "results": [
@@ -192,6 +207,17 @@ def read_groups(body: bytes) -> None:
     source.read(_SEARCH, body, url="https://musicbrainz.org/ws/2/release-group")
 
 
+def read_albums(body: bytes) -> None:
+    """Read a page of a crawl of Spotify: of a genre's artists, and of an artist's albums."""
+    source = spotify_source.Spotify(SpotifySettings(), ("jazz",), {})
+    for seed in source.seeds():
+        page = source.read(seed.key, body, url="https://api.spotify.com/v1/search")
+        for lead in page.leads:
+            source.request(lead.key)
+            if source.wants(lead.key):
+                source.read(lead.key, body, url="https://api.spotify.com/v1/artists/1/albums")
+
+
 def read_masters(body: bytes) -> None:
     """Read a dump of masters, packed or not."""
     with as_file("discogs_20200806_masters.xml.gz", body) as file:
@@ -260,6 +286,7 @@ READERS: Mapping[str, Reader] = {
     "structure": Reader(read_structure, pictures()[3:]),
     "discogs-page": Reader(read_page, (json.dumps(PAGE).encode(),)),
     "musicbrainz-page": Reader(read_groups, (json.dumps(GROUPS).encode(),)),
+    "spotify-page": Reader(read_albums, (json.dumps(ALBUMS).encode(),)),
     "masters": Reader(read_masters, (MASTERS, gzip.compress(MASTERS))),
     "release-groups": Reader(read_release_groups, archives()),
     "recordings": Reader(read_recordings, recordings()),

@@ -83,6 +83,14 @@ URLS = st.one_of(
         MBIDS,
         st.sampled_from(("", "-250", "-1200", "-500.jpg", "-500?a=1", "/", "-123456")),
     ),
+    st.builds(
+        "{}://{}/image/ab67616d0000{}{}{}".format,
+        st.sampled_from(("http", "https", "HTTPS", "ftp")),
+        st.sampled_from(("i.scdn.co", "127.0.0.1:8000", "I.example", "a/b", "")),
+        st.sampled_from(("b273", "1e02", "4851", "B273", "b27")),
+        st.from_regex(r"\A[0-9a-f]{23,25}\Z"),
+        st.sampled_from(("", "", "?a=1", "\n", ".jpg")),
+    ),
     st.sampled_from(
         ("", " ", "https://st.discogs.com/", "https://st.discogs.com/a/images/spacer.gif",
          "https://a.example/Spacer.GIF?v=1", "https://a.example/default-release-cd.png",

@@ -104,6 +104,16 @@ def test_the_sizes_of_the_oldest_host_are_one_picture(name: str, size: str) -> N
     assert picture_key(f"http://api.discogs.com/image/{small}") == whole
 
 
+@pytest.mark.parametrize("size", ["b273", "1e02", "4851"])
+def test_the_sizes_of_a_cover_at_spotify_are_one_picture(size: str) -> None:
+    """Since 2019 an address has its size and then what all sizes share; before, nothing of both."""
+    shared = "99140a62d43aec760f6172a2"
+    key = picture_key(f"https://i.scdn.co/image/ab67616d0000{size}{shared}")
+    assert key == f"spotify:{shared}"
+    old = f"https://i.scdn.co/image/54533347f41c7d0afaa3e51f127ec93ea5e7031{size[0]}"
+    assert picture_key(old) == old
+
+
 def test_release_150_keeps_its_own_pictures() -> None:
     """What looks like a size may be the number of a release."""
     one = picture_key("http://api.discogs.com/image/R-150-1193812031.jpeg")

@@ -238,6 +238,13 @@ SENSELESS = {
         "INSERT INTO pages VALUES ('q', -1, 1999, 9, 9, NULL, 0, 0, '2026-01-01', 1, '[]')",
     ],
     "additions": ["INSERT INTO additions VALUES (1, 'discogs:m1', '[\"a field\"]')"],
+    "crawl": [
+        "INSERT INTO crawl VALUES ('t', '[]', '[]', '2026-01-01')",
+        "INSERT INTO crawl VALUES ('t', '[[1]]', '[]', '2026-01-01T00:00:00+00:00')",
+        "INSERT INTO crawl VALUES ('t', '[]', '[[]]', '2026-01-01T00:00:00+00:00')",
+        "INSERT INTO crawl VALUES ('t', '[]', '[[\"a\", 1]]', '2026-01-01T00:00:00+00:00')",
+        "INSERT INTO crawl VALUES ('t', '[]', '{\"a\": 1}', '2026-01-01T00:00:00+00:00')",
+    ],
     "albums": [
         "INSERT INTO albums VALUES (1, 'm1', 'Ann', 'One', 'p', 'Jazz', 1, '[\"a cell\"]')",
         "INSERT INTO albums VALUES (1, 'm1', CAST(x'ff' AS TEXT), 'One', 'p', 'Jazz', 1, NULL)",

@@ -15,13 +15,16 @@ from formats import FORMAT_5
 
 from equigen import interrupts
 from equigen.errors import LedgerError
+from equigen.identity.pictures import picture_key
 from equigen.ledger import database, ledger
 from equigen.ledger.ledger import LAST_FETCH, LAST_REFRESH, Ledger
 from equigen.ledger.models import (
     AlbumSet,
     Cover,
     CoverPair,
+    CrawlPage,
     FileOf,
+    Lead,
     PageUse,
     Placement,
     Rating,
@@ -360,6 +363,7 @@ def test_a_ledger_of_format_6_gets_a_table_of_ratings(path: Path) -> None:
     with sqlite3.connect(path) as db:
         db.execute("DROP TABLE ratings")
         db.execute("DROP TABLE additions")
+        db.execute("DROP TABLE crawl")
         db.execute("PRAGMA user_version = 6")
     db.close()
     with Ledger(path, read_only=True) as ledger:
@@ -367,6 +371,42 @@ def test_a_ledger_of_format_6_gets_a_table_of_ratings(path: Path) -> None:
     with Ledger(path) as ledger:
         assert (list(ledger.covers()), ledger.ratings()) == (["p"], {})
         ledger.record_rating("discogs:m1", Rating(1, 5.0, 1, 0), asked_at="2026-06-15T12:00:00Z")
+
+
+def test_a_ledger_of_format_7_knows_covers_at_spotify_in_all_sizes(path: Path) -> None:
+    """All sizes of a cover have one key since; other addresses keep theirs."""
+    large = f"https://i.scdn.co/image/ab67616d0000b273{'0123456789ab' * 2}"
+    old = f"https://i.scdn.co/image/{'54533347f41c7d0a' * 2}96eba8f6"
+    with Ledger(path) as ledger:
+        ledger.record_covers([Cover(each, each, "ok") for each in (large, old)])
+        ledger.record_files([FileOf(large, "Jazz/1.jpg")])
+    with sqlite3.connect(path) as db:
+        for table in "additions", "crawl":
+            db.execute(f"DROP TABLE {table}")
+        db.execute("PRAGMA user_version = 7")
+    db.close()
+    with Ledger(path) as ledger:
+        assert {*ledger.covers()} == {picture_key(large), old}
+        assert ledger.files_of([picture_key(large)]) == {picture_key(large): ["Jazz/1.jpg"]}
+        assert ledger.crawl_page("a task") is None
+
+
+def test_an_answer_of_a_crawl_is_remembered_and_trimmed(path: Path) -> None:
+    """Albums that may still be taken stay, and so does what it leads to."""
+    albums = tuple(
+        Listing("A", f"{number}", "1999", "", f"spotify:{number}", (), (), "", ())
+        for number in range(3)
+    )
+    page = CrawlPage(albums, (Lead("b", ("jazz", "bop")), Lead("c")))
+    with Ledger(path) as ledger:
+        assert ledger.crawl_page("a") is None
+        ledger.store_crawl_page("a", page, asked_at="2026-01-01T00:00:00+00:00")
+        assert ledger.crawl_page("a") == page
+        ledger.trim_crawl_pages({"a": albums[1:2]})
+        assert ledger.crawl_page("a") == CrawlPage(albums[1:2], page.leads)
+        ledger.store_crawl_page("b", CrawlPage(), asked_at="2026-01-02T00:00:00+00:00")
+        ledger.store_crawl_page("c", CrawlPage(), asked_at="2026-01-02T23:00:00+00:00")
+        assert ledger.crawled_by_day() == {"2026-01-01": 1, "2026-01-02": 2}
 
 
 def test_what_looks_alike_is_remembered(path: Path) -> None:

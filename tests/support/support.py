@@ -43,6 +43,7 @@ from equigen.config.source_settings import (
     MsdISettings,
     MumuSettings,
     MusicBrainzSettings,
+    SpotifySettings,
 )
 from equigen.dataset.context import Bar, Context, Deadline
 from equigen.http.rate_limit import Clock
@@ -52,6 +53,7 @@ ROOT = Path(__file__).resolve().parents[2]
 REALDATA = ROOT.parent / "shared" / "realdata"
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
 TOKEN = "sandbox-token"
+OWN_VARIABLES = ("EQUIGEN_", "DISCOGS_", "SPOTIPY_")
 # Read here, since each test runs without the user's own settings.
 THOROUGH = os.environ.get("EQUIGEN_TEST_PROFILE") == "thorough"
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs the signals of POSIX")
@@ -255,6 +257,7 @@ def make_context(
     mumu: Mapping[str, Any] | None = None,
     msd_i: Mapping[str, Any] | None = None,
     acousticbrainz: Mapping[str, Any] | None = None,
+    spotify: Mapping[str, Any] | None = None,
     token: str = TOKEN,
     now: datetime = NOON,
     clock: Clock | None = None,
@@ -275,9 +278,15 @@ def make_context(
         mumu=MumuSettings(**dict(mumu or {})),
         msd_i=MsdISettings(**dict(msd_i or {})),
         acousticbrainz=AcousticBrainzSettings(**dict(acousticbrainz or {})),
+        spotify=SpotifySettings(**dict(spotify or {})),
         split=SplitSettings(**dict(split or {})),
     )
-    config = Config(settings, Credentials(discogs_token=SecretStr(token)), folder)
+    credentials = Credentials(
+        discogs_token=SecretStr(token),
+        spotipy_client_id=SecretStr("sandbox-client"),
+        spotipy_client_secret=SecretStr("sandbox-secret"),
+    )
+    config = Config(settings, credentials, folder)
     return Context(
         config, bar=silent_bar, say=lambda _: None, now=lambda: now, clock=clock or Clock()
     )
@@ -313,7 +322,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 def program_env(**settings: str) -> dict[str, str]:
     """Return the environment in which the program runs in tests: nothing of the user's own."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("EQUIGEN_", "DISCOGS_"))}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(OWN_VARIABLES)}
     return {**kept, "COLUMNS": "80", **settings}
 
 

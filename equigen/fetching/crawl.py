@@ -1,0 +1,315 @@
+"""Walk a crawl: each answer leads on to further requests, which are asked in a fixed order.
+
+The order is depth first: what an answer leads to comes before what stood beside it. Answers are
+used strictly in this order, while a few known later tasks are asked for; so one service gives one
+dataset, wherever runs end. An answer is in the ledger before anything else happens, and its task is
+never asked for again, also where another answer leads to it.
+"""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Final
+
+from equigen.errors import FetchError, HttpStatusError, TimeIsUpError
+from equigen.fetching.paging import redacted
+from equigen.fetching.selection import Selection, Skip
+from equigen.http.client import Client
+from equigen.labels.matches import Matches
+from equigen.labels.taxonomy import Query
+from equigen.ledger.ledger import CRAWL, Ledger
+from equigen.ledger.models import Addition, CrawlPage, Lead
+from equigen.ledger.values import CrawlProgress
+from equigen.output import tell
+from equigen.schema import Album, Listing, year_of
+from equigen.sources.base import CrawlSource
+
+QUERY_FULL: Final = "left for later (query is full)"
+_OTHER_YEAR: Final = "of a year that isn't asked for"
+# Albums left out for these reasons may be taken later, when settings change or rows go.
+_MAY_BE_TAKEN: Final = frozenset(
+    (QUERY_FULL, _OTHER_YEAR, Skip.RULE, Skip.OTHER_QUERY, Skip.SEVERAL_LABELS)
+)
+# Requests are scarce, so that few are under way when a run is killed.
+_WORKERS = 4
+_DEADLINE_CHECK_S = 0.25
+# So many tasks in a row that can't be had mean that the service is down.
+_MOST_FAILURES = 5
+# The best of so many days with answers tells what a day's quota is.
+_DAYS_LOOKED_AT = 7
+_UNAUTHORIZED, _GONE = 401, frozenset({404, 410})
+
+
+class CrawlPages:
+    """The answers of a crawl, in order, with the genres that led to them. Close it at the end.
+
+    Once `is_over` says so, nothing more is requested. A task that can't be had is left for the next
+    run, in `failed`, and the others go on; one that the service doesn't know has an empty answer.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        source: CrawlSource,
+        ledger: Ledger,
+        *,
+        now: Callable[[], datetime],
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.answers = 0
+        self.others = 0
+        self.failed: dict[str, FetchError] = {}
+        # Set once the rest of the crawl isn't needed.
+        self.is_enough = False
+        self._client, self._source, self._ledger = client, source, ledger
+        self._now, self._is_over = now, is_over
+        self._seeds = source.seeds()
+        # What is to come, the next one last; of the seeds among it, the number.
+        self._stack = [*reversed(self._seeds)]
+        self._seeds_left = len(self._seeds)
+        self._seen = set[str]()
+        self._listings: Sequence[Listing] = ()
+        self._left: dict[str, Sequence[Listing]] = {}
+        self._taken: list[Album] = []
+        self._added: list[Addition] = []
+        self._under_way: dict[str, Future[CrawlPage]] = {}
+        self._errors: dict[str, BaseException] = {}
+        self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="crawl")
+
+    def close(self) -> None:
+        """Stop requesting; wait for answers under way and keep them."""
+        self._client.stop()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """The progress, and a note on tasks that could not be had, if any."""
+        notes = [f"crawl: {self.progress()}"]
+        if self.failed:
+            first = next(iter(self.failed.values()))
+            notes.append(f"{len(self.failed):,} answers are left for the next run, such as {first}")
+        return notes
+
+    @property
+    def share(self) -> float:
+        """The part of the crawl that is done, by its seeds and by what is known of the last one."""
+        roots = len(self._seeds)
+        begun = roots - self._seeds_left
+        if not begun:
+            return 0.0 if roots else 1.0
+        beside = len(self._stack) - self._seeds_left
+        # What is done of the last one, if it is as large as the others.
+        of_one = max(1, len(self._seen)) / begun
+        return (begun - 1 + of_one / (of_one + beside)) / roots
+
+    def progress(self) -> CrawlProgress:
+        """Return how far the crawl is; what is to come is estimated by what was walked."""
+        by_day, share = [*self._ledger.crawled_by_day().values()], self.share
+        requests, a_day = sum(by_day), max(by_day[-_DAYS_LOOKED_AT:], default=0)
+        # Some answers were asked for ahead.
+        expected = len(self._seen) / share if share and not self.is_enough else 0
+        left = max(0, math.ceil(expected) - requests)
+        done = len(self._seeds) - self._seeds_left
+        return CrawlProgress(share, requests, left, a_day, len(self._seeds), done)
+
+    def in_order(self) -> Iterator[tuple[str, CrawlPage]]:
+        """Yield each task with its answer, whose albums have genres, until there are enough.
+
+        Raises:
+            FetchError: several answers, one after another, or all of them, could not be had.
+            CredentialsError, HostRestsError, StoppedError: the service gives nothing.
+            TimeIsUpError: time was up before all came.
+
+        """
+        in_a_row = 0
+        while self._stack and not self.is_enough:
+            self._raise_if_over()
+            lead = self._stack[-1]
+            if lead.key not in self._seen and lead.key not in self.failed:
+                try:
+                    page = self._page(lead.key)
+                except FetchError as err:
+                    in_a_row += 1
+                    is_refused = isinstance(err, HttpStatusError) and err.status == _UNAUTHORIZED
+                    is_last = len(self._stack) == 1 and not self.answers
+                    if is_refused or is_last or in_a_row == _MOST_FAILURES:
+                        raise
+                    self.failed[lead.key] = err
+            self._stack.pop()
+            self._seeds_left = min(self._seeds_left, len(self._stack))
+            if lead.key in self._seen or lead.key in self.failed:
+                continue
+            self._seen.add(lead.key)
+            in_a_row = 0
+            self._stack += self._further(page, lead)
+            self._listings = page.listings
+            listings = (
+                each if each.genres else replace(each, genres=lead.genres) for each in page.listings
+            )
+            yield lead.key, replace(page, listings=tuple(listings))
+
+    def use(self, task: str, found: "Sorted") -> None:
+        """Note what became of the albums of the last answer."""
+        if len(found.left) < len(self._listings):
+            self._left[task] = [self._listings[place] for place in found.left]
+        self._taken += [album for _, album in found.taken]
+        self._added += found.added
+
+    def settle(self) -> None:
+        """Write all uses, and the progress, to the ledger."""
+        self._write_down()
+        self._ledger.remember(CRAWL, json.dumps(asdict(self.progress())))
+
+    def _write_down(self) -> None:
+        # Cleared first, so that an interrupted call and a second one write nothing twice. Albums
+        # come first: what was taken is skipped where an answer still shows it.
+        left, taken, added = self._left, self._taken, self._added
+        self._left, self._taken, self._added = {}, [], []
+        if taken or added:
+            self._ledger.use_pages((), taken=taken, added=added)
+        if left:
+            self._ledger.trim_crawl_pages(left)
+
+    def _page(self, task: str) -> CrawlPage:
+        while (page := self._ledger.crawl_page(task)) is None:
+            if task in self._errors:
+                raise self._errors.pop(task)
+            self._write_down()
+            for each in islice(self._unasked(task), _WORKERS):
+                self._ask(each)
+            self._wait()
+            self._collect()
+        return page
+
+    def _unasked(self, first: str) -> Iterator[str]:
+        """Yield the tasks without an answer in their order, up to the next seed.
+
+        Those that follow may not be needed, since the leads of a seed may fill the queries.
+        """
+        stack, met = [*self._stack, Lead(first)], set[str]()
+        while stack and len(stack) >= self._seeds_left:
+            task = stack.pop().key
+            if task in self._seen or task in met or task in self._errors or task in self.failed:
+                continue
+            met.add(task)
+            page = self._ledger.crawl_page(task)
+            if page is None:
+                yield task
+            else:
+                stack += self._further(page, Lead(task))
+
+    def _further(self, page: CrawlPage, lead: Lead) -> list[Lead]:
+        """Return what an answer leads to, the first one last."""
+        wanted = [each for each in reversed(page.leads) if self._source.wants(each.key)]
+        return [each if each.genres else Lead(each.key, lead.genres) for each in wanted]
+
+    def _raise_if_over(self) -> None:
+        if self._is_over():
+            msg = "time is up; what was done is kept"
+            raise TimeIsUpError(msg)
+
+    def _ask(self, task: str) -> None:
+        if task not in self._under_way:
+            self._under_way[task] = self._pool.submit(self._fetch, task)
+
+    def _wait(self) -> None:
+        """Wait for any answer, but not beyond the deadline."""
+        done: Iterable[object] = ()
+        while not done:
+            self._raise_if_over()
+            done, _ = wait(
+                self._under_way.values(), timeout=_DEADLINE_CHECK_S, return_when=FIRST_COMPLETED
+            )
+
+    def _collect(self) -> None:
+        for task, future in list(self._under_way.items()):
+            if not future.done():
+                continue
+            del self._under_way[task]
+            # An error is raised once it is the task's turn.
+            if err := future.exception():
+                self._errors[task] = err
+            else:
+                self.answers += 1
+                self.others += future.result().others
+
+    def _fetch(self, task: str) -> CrawlPage:
+        """Request and store an answer, in a worker thread."""
+        request = self._source.request(task)
+        try:
+            page = self._client.get(
+                request.url,
+                lambda answer: self._source.read(task, answer.body, url=answer.url),
+                params=request.params,
+            )
+        except HttpStatusError as err:
+            if err.status not in _GONE or any(task == seed.key for seed in self._seeds):
+                raise
+            page = CrawlPage()
+        hide = self._client.hide
+        listings = tuple(redacted(each, hide) for each in page.listings)
+        leads = tuple(Lead(key, tuple(map(hide, genres))) for key, genres in page.leads)
+        page = replace(page, listings=listings, leads=leads)
+        asked_at = self._now().astimezone(UTC).isoformat(timespec="seconds")
+        self._ledger.store_crawl_page(task, page, asked_at=asked_at)
+        found = f"{len(page.listings)} albums, {len(page.leads)} leads"
+        tell("task answered", f"{task}: {found}", task=task, results=len(page.listings))
+        return page
+
+
+@dataclass(slots=True)
+class Sorted:
+    """Albums of an answer: those taken, by query, those added to rows, and the others by reason.
+
+    `left` has the places of those to keep.
+    """
+
+    taken: list[tuple[Query, Album]] = field(default_factory=list)
+    added: list[Addition] = field(default_factory=list)
+    left: list[int] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+
+
+def sort_out(
+    listings: Sequence[Listing],
+    queries: Sequence[Query],
+    years: Sequence[int],
+    *,
+    selection: Selection,
+    matches: Matches,
+) -> Sorted:
+    """Take each album for the first query that it matches, that has room and that may have it.
+
+    `matches` is of the `queries`. Albums of no known year are taken as such.
+    """
+    found = Sorted()
+    for place, listing in enumerate(listings):
+        at = matches.add(listing.genres, listing.styles)
+        year = year_of(listing.year)
+        why: str = Skip.RULE if year is None or year in years else _OTHER_YEAR
+        for query in [queries[each] for each in at] if why == Skip.RULE else ():
+            if not selection.missing(query):
+                why = QUERY_FULL if why == Skip.RULE else why
+                continue
+            verdict = selection.judge(listing, query, year_asked=0)
+            if isinstance(verdict, Album):
+                found.taken.append((query, verdict))
+                why = ""
+                break
+            if isinstance(verdict, Addition):
+                found.added.append(verdict)
+                why = Skip.ADDED
+                break
+            why = verdict
+            if verdict is not Skip.OTHER_QUERY:
+                break
+        if why:
+            found.skipped[why] += 1
+        if why in _MAY_BE_TAKEN:
+            found.left.append(place)
+    return found
