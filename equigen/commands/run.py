@@ -31,7 +31,8 @@ from equigen.summary import Summary
 
 ORDER: Final = 80
 SETTINGS: Final = (
-    *fetch_settings(), "balance.per_label", "split.ratio", "split.group", "split.seed"
+    *fetch_settings(), "balance.per_label", "split.ratio", "split.group", "split.seed",
+    "split.keep_sets",
 )  # fmt: skip
 _STAGES: Final = ("fetch", "clean", "dedupe", "balance", "counts", "download", "split")
 

@@ -4,20 +4,24 @@ Albums of one artist, and covers that look alike, never stand in two sets. An al
 stays in its set, whatever comes and goes; one whose ties come to lead to two sets is set
 aside, and so is one that is an example, or looks like one (`equigen fetch --album`).
 --reshuffle deals all anew. --group none deals each cover by itself: the sets are then those of
-split-folders.
+split-folders. --keep-sets puts albums into the set in their column set_given, and sets those
+aside that it would make leak.
 
 split.tsv, in the folder of the sets, says where each album is; docs/sets.md has the rules.
 
 Examples:
   equigen split
   equigen split --link hardlink
+  equigen split --keep-sets
   equigen split --verify
 """
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from operator import attrgetter
+from types import MappingProxyType
 from typing import Annotated, Final
 
 import typer
@@ -35,6 +39,7 @@ from equigen.ledger.models import AlbumSet
 from equigen.schema import ASIDE, SETS, Group, Link, join_list
 from equigen.splitting.assignment import (
     SplitOutcome,
+    SplitRow,
     dealt_by_group,
     dealt_by_library,
     last_deal,
@@ -45,13 +50,32 @@ from equigen.splitting.proof import prove_none
 from equigen.summary import Summary, Table
 
 ORDER: Final = 70
-SETTINGS: Final = ("split.ratio", "split.group", "split.seed")
-_COLUMNS = ("album_id", "genre", "label", "set", "group", "file", "sha256")
+SETTINGS: Final = ("split.ratio", "split.group", "split.seed", "split.keep_sets")
+_COLUMNS: Final[Mapping[str, Callable[[SplitRow], str]]] = MappingProxyType(
+    {
+        "album_id": attrgetter("album_id"),
+        "genre": attrgetter("genre"),
+        "label": lambda row: row.labels[0],
+        "set": attrgetter("set_name"),
+        "group": attrgetter("group"),
+        "file": attrgetter("path"),
+        "sha256": attrgetter("sha256"),
+    }
+)
 _TIED = "tied to several sets"
 _NO_ROW = "no row in the dataset"
 _SHARED = "same bytes as covers of other artists"
 _OF_EXAMPLES = "examples, or the same album or picture as one"
 _EXAMPLES = 3
+_LEAKS: Final = MappingProxyType(
+    {
+        "artist": "have an artist of another set",
+        "picture": "the picture of a cover there",
+        "album": "the id of an album there",
+        "near-duplicate": "look like a cover there",
+        "stays elsewhere": "stay in another set, where they were before",
+    }
+)
 _STAYS = (
     "covers stay in their sets, and only new ones follow it: `equigen split --reshuffle` deals all"
     " of them anew"
@@ -124,10 +148,9 @@ def run(
                 ledger.record_sets(
                     AlbumSet(albums[path], path, name) for path, name in dealt.items()
                 )
-            has_several = any(len(row.labels) > 1 for row in outcome.rows)
-            columns = (*_COLUMNS, "labels") if has_several else _COLUMNS
-            rows = (row[: len(columns)] for row in _rows(outcome))
-            write_tsv(split / SPLIT_TSV, columns, rows, keeps_link=False)
+            columns = _columns(outcome.rows)
+            rows = ([of(row) for of in columns.values()] for row in outcome.rows)
+            write_tsv(split / SPLIT_TSV, list(columns), rows, keeps_link=False)
             groups = replace(
                 outcome.groups,
                 deal=mark_of(context, ledger, there),
@@ -143,11 +166,14 @@ def _is_sticky(dataset: Dataset, group: Group) -> bool:
     return group is not Group.NONE and bool(dataset.ledger.laid_out())
 
 
-def _rows(outcome: SplitOutcome) -> Iterator[list[str]]:
-    for row in outcome.rows:
-        labels = join_list(row.labels)
-        yield [row.album_id, row.genre, row.labels[0], row.set_name, row.group, row.path,
-               row.sha256, labels]  # fmt: skip
+def _columns(rows: Sequence[SplitRow]) -> Mapping[str, Callable[[SplitRow], str]]:
+    """Return the columns of `split.tsv` and their cells, of further ones those that have values."""
+    columns: dict[str, Callable[[SplitRow], str]] = dict(_COLUMNS)
+    if any(len(row.labels) > 1 for row in rows):
+        columns["labels"] = lambda row: join_list(row.labels)
+    if any(row.set_given for row in rows):
+        columns |= {name: attrgetter(name) for name in ("set_given", "leak")}
+    return columns
 
 
 def _summary(
@@ -187,6 +213,7 @@ def _summary(
             "groups_cut": groups.cut,
             "examples": len(outcome.examples),
             "largest_group_share": groups.largest_share,
+            **({"leaks": dict(groups.leaks)} if context.settings.split.keep_sets else {}),
             "furthest_off": {label: furthest[label] for label in labels},
             "link": str(link),
             "added": len(plan.add),
@@ -215,6 +242,9 @@ def _furthest_off(sizes: Mapping[str, int], ratio: Sequence[float]) -> dict[str,
 def _notes(outcome: SplitOutcome) -> Iterator[str]:
     groups = outcome.groups
     yield from notes_on_shared(outcome.shared)
+    if leaks := groups.leaks:
+        told = ", ".join(f"{count:,} {_LEAKS[kind]}" for kind, count in leaks.items())
+        yield f"covers with a given set: {told} (column leak of {SPLIT_TSV})"
     if groups.cut:
         yield (
             f"{groups.cut:,} groups were larger than {LARGEST_SHARE:.0%} of a label (up to"

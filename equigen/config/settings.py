@@ -446,6 +446,16 @@ class SplitSettings(SettingsTable):
         description="albums of one artist, covers that look alike, both or none: in one set",
     )
     seed: int = Field(1337, description="decides where albums go that are in no set yet")
+    keep_sets: bool = Field(
+        default=False, description="albums go into the set in their column set_given, if any"
+    )
+
+    @model_validator(mode="after")
+    def _keeps_no_leaks(self) -> Self:
+        if self.keep_sets and self.group is Group.NONE:
+            msg = "keep_sets: expected false where group is none, since leaks wouldn't be found"
+            raise ValueError(msg)
+        return self
 
     @field_validator("ratio")
     @classmethod

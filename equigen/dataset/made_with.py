@@ -40,7 +40,7 @@ DEFINING: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             "download.layout", "download.sizes", "download.fit", "download.quality",
             "download.format",
         ),
-        "split": ("split.ratio", "split.group", "split.seed"),
+        "split": ("split.ratio", "split.group", "split.seed", "split.keep_sets"),
     }
 )  # fmt: skip
 _TAXONOMY: Final = "fetch.taxonomy"

@@ -56,7 +56,8 @@ class SplitGroups:
     files without a row, `links` those that show a cover in a further folder. `deal` marks all that
     the deal read and wrote. `sizes` counts albums by label, "" for all of them, and set;
     `examples` those kept out of all sets, since they show an example; `of_examples` marks what
-    these were.
+    these were. `leaks` counts covers with a given set by what ties them to another one, and those
+    that stay in another.
     """
 
     group: str
@@ -71,6 +72,7 @@ class SplitGroups:
     sizes: Mapping[str, Mapping[str, _Count]] = field(default_factory=dict)
     examples: _Count = 0
     of_examples: str = ""
+    leaks: Mapping[str, _Count] = field(default_factory=dict)
 
 
 class CoverGroup(NamedTuple):

@@ -30,9 +30,10 @@ from equigen.ledger.ledger import SPLIT_GROUPS, Ledger
 from equigen.ledger.models import Digest, Placement
 from equigen.ledger.values import SharedCover, SplitGroups, read_split_groups
 from equigen.neardup.search import find_lookalikes
-from equigen.schema import ASIDE, Group
+from equigen.schema import ASIDE, Group, join_list
 from equigen.splitting.dealing import Aside, Dealt, Earlier, deal
 from equigen.splitting.examples import shows_example
+from equigen.splitting.given import GivenSets, sets_in
 from equigen.splitting.grouping import (
     Edge,
     Grouping,
@@ -57,7 +58,8 @@ class SplitRow:
     """A cover in `split.tsv`: its set or "aside", and the name of its group there.
 
     `album` is the album's key, `genre` its cell; a file without a row has neither. `labels` are
-    spelled as folders are.
+    spelled as folders are. `set_given` is the one that the dataset gives, if that is kept, and
+    `leak` what ties the cover to other sets.
     """
 
     album: str
@@ -68,6 +70,8 @@ class SplitRow:
     group: str
     path: str
     sha256: str
+    set_given: str = ""
+    leak: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,14 +262,17 @@ def dealt_by_group(
         context,
         group,
         before,
-        _Dataset(kept, keys, digests, artists, pairs if group.uses(_COVER) else ()),
+        _Dataset(kept, keys, digests, artists, pairs if group.uses(_COVER) else (), wanted.given),
     )
+    same = {each.row.path: (f"{_COVER}{each.sha256}", _address(each.row)) for each in albums}
+    leaks = wanted.given.leaks(members, dealt, same)
     where = {**dealt.sets, **{each.path: ASIDE for each in dealt.aside}}
     names = _group_names([member for member in members if member.path in dealt.sets])
     dealt_rows = [
         SplitRow(
             keys[path], row.album_id, row.genre, row.labels, where.get(path, ASIDE),
-            names.get(path, ""), path, digests[path],
+            names.get(path, ""), path, digests[path], wanted.given.of_path.get(path, ""),
+            join_list(leaks.get(path, ())),
         )
         for path, row in sorted((row.path, row) for row in rows)
     ]  # fmt: skip
@@ -274,13 +281,18 @@ def dealt_by_group(
     groups = SplitGroups(
         group, len(grouping.groups), grouping.cut, *shares, count - len(wanted.rows),
         links=len(links), sizes=_sizes(dealt_rows), examples=len(shown),
+        leaks=wanted.given.counts(leaks, where),
     )  # fmt: skip
     return SplitOutcome(
         dealt_rows,
         count,
         groups,
         dealt.aside,
-        [Placement(each.key, where[each.row.path], each.ties) for each in albums],
+        [
+            Placement(each.key, where[each.row.path], each.ties)
+            for each in albums
+            if not wanted.given.is_later_in(each.row.path, each.key)
+        ],
         held_back,
         shared if held_back else (),
         links,
@@ -312,13 +324,14 @@ def _kept_out(ledger: Ledger, paths: Collection[str]) -> list[Aside]:
 
 
 class _Dataset(NamedTuple):
-    """The rows whose covers are there: keys and files by path, artists, look-alikes."""
+    """The rows whose covers are there: keys, files and given sets by path, artists, look-alikes."""
 
     rows: Sequence[WantedCover]
     keys: Mapping[str, str]
     digests: Mapping[str, str]
     artists: Mapping[str, tuple[str, ...]]
     pairs: Sequence[Edge]
+    given: GivenSets
 
 
 class _Deal(NamedTuple):
@@ -335,7 +348,9 @@ def _deal(context: Context, group: Group, before: Sequence[Placement], dataset: 
     they look alike themselves. So each pair is looked at in the end, and tied where it came apart.
     """
     loose = _looseness(dataset, before)
-    since = {cover: at for at, cover in reversed([*enumerate(map(_cover_of, before))])}
+    given = (dataset.digests.get(path, "") for path in dataset.given.in_turn())
+    dealt_in_turn = dict.fromkeys([*map(_cover_of, before), *given])
+    since = {cover: at for at, cover in enumerate(dealt_in_turn)}
     gone = {_cover_of(each): each.set_name for each in before if each.set_name != ASIDE}
     # Albums aside tie to each other those that got that tie when they were dealt, and no others.
     aside = {_cover_of(each) for each in before if each.set_name == ASIDE} - gone.keys()
@@ -355,7 +370,14 @@ def _deal(context: Context, group: Group, before: Sequence[Placement], dataset: 
         albums = list(_albums(dataset, to_earlier(alike, since)))
         members = [album.member(group) for album in albums]
         grouping = grouped(members)
-        dealt = deal(members, grouping, ratio=settings.ratio, seed=settings.seed, before=earlier)
+        dealt = deal(
+            members,
+            grouping,
+            ratio=settings.ratio,
+            seed=settings.seed,
+            before=earlier,
+            given=dataset.given.of_path,
+        )
         here = {dataset.digests[path]: name for path, name in dealt.sets.items()}
         # Those that are tied and apart: one is gone, and was dealt after the other.
         apart = [
@@ -371,20 +393,23 @@ def _deal(context: Context, group: Group, before: Sequence[Placement], dataset: 
 
 
 class _Wanted(NamedTuple):
-    """The rows whose covers are there, one for each cover, and the credits of all rows."""
+    """The rows whose covers are there, one for each cover, the credits of all rows, given sets."""
 
     rows: Sequence[WantedCover]
     credits: set[str]
+    given: GivenSets
 
 
 def _wanted(context: Context, there: Container[str]) -> _Wanted:
     rows: dict[str, WantedCover] = {}
     named: set[str] = set()
-    for row in dataset_covers(context):
+    given = GivenSets()
+    for row, name in zip(dataset_covers(context), sets_in(context), strict=False):
         named.add(row.artist)
         if row.path in there:
             rows.setdefault(row.path, row)
-    return _Wanted(list(rows.values()), named)
+            given.add(row.path, row.album, name)
+    return _Wanted(list(rows.values()), named, given.known(context))
 
 
 def dealt_artists(before: Sequence[Placement]) -> set[str]:
@@ -417,7 +442,9 @@ def _earlier(dataset: _Dataset, before: Sequence[Placement], group: Group) -> li
     """Return what was dealt before, as far as its ties count, and where it is now."""
     paths: dict[str, list[str]] = {}
     for row in dataset.rows:
-        paths.setdefault(dataset.keys[row.path], []).append(row.path)
+        key = dataset.keys[row.path]
+        if not dataset.given.is_later_in(row.path, key):
+            paths.setdefault(key, []).append(row.path)
     return [
         Earlier(
             each.set_name,
@@ -469,10 +496,16 @@ def _albums(dataset: _Dataset, alike: Mapping[str, Sequence[str]]) -> Iterator[_
         ties = [f"{_ARTIST}{name}" for name in dataset.artists[row.artist]]
         ties += (f"{_ARTIST}{each}" for each in artist_ids(row.artist_ids))
         ties += (f"{_COVER}{each}" for each in (digest, *alike.get(digest, ())))
+        if dataset.given.of_path and row.url:
+            ties.append(_address(row))
         if ids[row.album_id] > 1:
             ties.append(f"album {row.album_id}")
         is_collaboration = _is_collaboration(row, dataset.artists)
         yield _Album(row, dataset.keys[row.path], digest, tuple(ties), is_collaboration)
+
+
+def _address(row: WantedCover) -> str:
+    return f"{_COVER}{row.picture}"
 
 
 def _is_collaboration(row: WantedCover, artists: Mapping[str, Sequence[str]]) -> bool:

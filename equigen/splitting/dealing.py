@@ -5,6 +5,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from types import MappingProxyType
 
 from equigen.schema import ASIDE, SETS
 from equigen.splitting.grouping import Grouping, Member
@@ -46,12 +47,16 @@ def deal(
     ratio: tuple[float, float, float],
     seed: int,
     before: Sequence[Earlier] = (),
+    given: Mapping[str, str] = MappingProxyType({}),
 ) -> Dealt:
     """Deal albums into sets, group by group.
 
     `before` are the albums of earlier deals, oldest first: an album keeps its set, and albums tied
     to it join it there, also while it is gone. Where ties lead to several sets, the album whose
     ties are new, else the one that came later, is set aside, for ever.
+
+    `given` has the set that the dataset gives an album, by its path. Where ties lead elsewhere, the
+    album is set aside: test is filled before val and train, so that it loses none to these.
 
     All other groups are dealt by `seed`: each goes to a set with room for it in all of its labels,
     a set with more room more often, albums by themselves last, of these the ones of several labels
@@ -61,6 +66,7 @@ def deal(
     """
     dealing = _Dealing(members, dict(zip(SETS, ratio, strict=True)), seed)
     dealing.keep(before)
+    dealing.give(given)
     tied = [at for group in grouping.groups if dealing.is_tied(group) for at in group]
     dealing.follow(tied)
     dealing.spread([group for group in grouping.groups if dealing.is_free(group)])
@@ -101,6 +107,13 @@ class _Dealing:
                     self._set_of_tie.setdefault(tie, earlier.set_name)
         for at, name in changed:
             self._leave(at, name)
+
+    def give(self, given: Mapping[str, str]) -> None:
+        """Put albums that are in no set into the one given, unless ties lead elsewhere."""
+        for name in reversed(SETS):
+            for at, member in enumerate(self.members):
+                if given.get(member.path) == name:
+                    self._leave(at, name, was_in="")
 
     def is_tied(self, group: Sequence[int]) -> bool:
         """Tell whether a group has ties to a set, and albums that are in none."""
@@ -153,13 +166,13 @@ class _Dealing:
         known = self._set_of_tie
         return {tie: known[tie] for tie in self.members[at].ties if tie in known}
 
-    def _leave(self, at: int, name: str) -> None:
+    def _leave(self, at: int, name: str, *, was_in: str | None = None) -> None:
         if not self._is_open(at):  # a second album of the same id
             return
         if name != ASIDE and set(self._sets_of_ties(at).values()) <= {name}:
             self._put(at, name)
         else:
-            self._set_aside(at, was_in=name)
+            self._set_aside(at, was_in=name if was_in is None else was_in)
 
     def _join(self, at: int) -> None:
         if self._is_open(at):
