@@ -52,7 +52,8 @@ _METADATA = re.compile(rb'"metadata"\s*:\s*(?=\{)')
 # An answer for several recordings: documents by number, by MBID.
 _BULK = re.compile(rb'\s*\{\s*"[0-9A-Fa-f]{8}-')
 _decoded = json.JSONDecoder().raw_decode
-_GENRES = re.compile(r"[;,/|\\\0]+\s*(?:(?:&|and\b)\s*)?")
+# Between genres in one text; not within Discogs' "Folk, World, & Country".
+_GENRES = re.compile(r"[;/|\\\0]+|,(?!\s*(?:world,|&))", re.IGNORECASE)
 _SUBGENRE = "---"
 _COMPILATION = "compilation"
 # Tags by their names without case, blanks and underscores, which differ with the tagging program.

@@ -20,7 +20,7 @@ from equigen.dumps.acousticbrainz import ALBUMS, MSD_IDS, RECORDINGS
 from equigen.dumps.index import facts_of, has_index, index_of, reading, values_in
 from equigen.errors import ConfigError, MissingInputError
 from equigen.identity.pictures import front_url
-from equigen.labels.taxonomy import Query, fits_tags
+from equigen.labels.taxonomy import MatchBy, Query, fits, fits_tags, rule_of
 from equigen.schema import Listing
 from equigen.sources.base import Catalogue, LocalSource, Offer
 
@@ -67,8 +67,12 @@ class RecordedAlbums:
         return [self._listing(*row) for row in rows]
 
     def fits(self, query: Query, genres: Sequence[str], styles: Sequence[str]) -> bool:
-        """Tell whether an album's genres, which are free text, belong to the query."""
-        return fits_tags(query, (*genres, *styles))
+        """Tell whether an album's genres, which are free text, belong to the query.
+
+        What a rule by words doesn't find may be found by tags, as on MusicBrainz.
+        """
+        is_found = fits(query, genres, styles)
+        return is_found or (rule_of(query).by is MatchBy.WORDS and fits_tags(query, genres))
 
     def _listing(self, group: str, releases: str, *more: str) -> Listing:
         artist, artist_ids, title, year, genres, styles, tracks, set_given, is_of_task = more
