@@ -239,7 +239,7 @@ def test_recorded_albums_of_mumu_have_the_label_of_their_genre(
     ],
 )
 def test_free_tags_of_acousticbrainz_have_one_label(genre: str, labels: list[str]) -> None:
-    """Metal and indie go by their words, world by whole names, all others by MusicBrainz's table."""
+    """Metal and indie go by words, world by whole names, all others by MusicBrainz's table."""
     assert labels_of("acousticbrainz-16", genre) == labels
 
 
