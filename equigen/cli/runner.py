@@ -253,8 +253,9 @@ class Execution:
     def _noted(
         self, context: Context, values: Mapping[str, object]
     ) -> AbstractContextManager[None]:
-        """Record how a run ends; a dry run is not recorded."""
-        if self.command.name not in RUNS or values.get("dry_run"):
+        """Record how a run ends, but not that of a dry run, nor of a fetch of albums by id."""
+        is_aside = any(map(values.get, ("dry_run", "album", "albums_file")))
+        if self.command.name not in RUNS or is_aside:
             return nullcontext()
         return noted(context, self.command.name, self.summaries)
 

@@ -35,7 +35,7 @@ from equigen.errors import (
     MissingInputError,
     UsageError,
 )
-from equigen.ledger.ledger import LEDGER_NAME
+from equigen.ledger.ledger import LAST_RUN, LEDGER_NAME, Ledger
 from equigen.sandbox.handlers import HANG_UP, Hit, Reply
 from equigen.sandbox.server import Sandbox
 from equigen.summary import Summary
@@ -191,6 +191,9 @@ def test_wrong_ids_are_told_and_others_go_on(tmp_path: Path, sandbox: Sandbox) -
 def test_the_exit_codes(tmp_path: Path, sandbox: Sandbox) -> None:
     """3 where some ids are wrong, 2 where all are, and 0 where none is."""
     env = sandbox_env(sandbox.base_url, EQUIGEN_DATASET__DIRECTORY=str(tmp_path))
+    equigen("fetch", "--label", "Jazz", cwd=tmp_path, env=env)
+    with Ledger(tmp_path / LEDGER_NAME, read_only=True) as ledger:
+        recorded = ledger.value(LAST_RUN)
     some = equigen(
         "fetch", "--album", "discogs:r1", "--album", "discogs:r99", cwd=tmp_path, env=env
     )
@@ -201,6 +204,8 @@ def test_the_exit_codes(tmp_path: Path, sandbox: Sandbox) -> None:
     first, last = every.stderr.splitlines()
     assert first.startswith("discogs:r99: discogs has no such album")
     assert "none of these 2 ids is that of an album. x:1: no source has" in last
+    with Ledger(tmp_path / LEDGER_NAME, read_only=True) as ledger:
+        assert recorded == ledger.value(LAST_RUN), "of the dataset's own runs alone"
     good = equigen("fetch", "--album", "discogs:r1", "--json", cwd=tmp_path, env=env)
     assert good.returncode == 0, good.stderr
     assert json.loads(good.stdout)["dropped"] == {"is an example already": 1}
