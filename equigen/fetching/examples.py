@@ -39,14 +39,15 @@ from equigen.sources.base import (
     licence_of,
     local_sources,
     open_lookup,
+    rule_of,
 )
 from equigen.storage.below import open_regular
 from equigen.storage.os_errors import translating_read_errors
 from equigen.summary import Summary
 
 _COLUMN = "album_id"
-_SUCH = "one such as discogs:m123, discogs:r123 or musicbrainz:MBID"
-_UNAUTHORIZED, _GONE = 401, frozenset({404, 410})
+_SUCH = "one such as discogs:m123, discogs:r123, musicbrainz:MBID or spotify:ID"
+_UNAUTHORIZED, _GONE = 401, frozenset({400, 404, 410})
 # An answer may lead on to another one, as that of a release to its group.
 _MOST_REQUESTS = 3
 # So many albums in a row that can't be had mean that their source is down.
@@ -211,7 +212,7 @@ class ExampleFetch:
         if isinstance(found, Request):
             msg = f"{album_id}: {found.url} leads on and on. Run again to ask anew."
             raise FetchError(msg, url=found.url)
-        return _Found(found, lookup.fits)
+        return _Found(found, rule_of(lookup))
 
     def _answer(
         self, album_id: str, lookup: Lookup, client: Client, request: Request

@@ -363,7 +363,7 @@ class Lookup(Service, Protocol):
     def album_request(self, album_id: str) -> Request | None:
         """Return the first request for an album; None where that is no id of the source's.
 
-        An answer of 404 or 410 means that there is no such album.
+        An answer of 400, 404 or 410 means that there is no such album.
         """
         ...
 
@@ -377,10 +377,6 @@ class Lookup(Service, Protocol):
             CredentialsError: the service tells the whole only with credentials.
 
         """
-        ...
-
-    def fits(self, query: Query, genres: Sequence[str], styles: Sequence[str]) -> bool:
-        """Tell whether an album of these genres and styles belongs to the query."""
         ...
 
 
@@ -453,7 +449,7 @@ def open_named(name: str, config: Config) -> Source:
     return cast("Source", source.load().open_source(config))
 
 
-def rule_of(source: OnlineSource | CrawlSource) -> Fits:
+def rule_of(source: OnlineSource | CrawlSource | Lookup) -> Fits:
     """Return the function by which a source matches albums to all queries."""
     return cast("Fits", getattr(source, "matches", fits))
 

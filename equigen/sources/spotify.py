@@ -64,7 +64,7 @@ class _Task(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Spotify:
-    """Spotify's Web API, a `CrawlSource`; `genres` are the names to search artists by."""
+    """Spotify's Web API, a `CrawlSource` and a `Lookup`; `genres` are what artists are found by."""
 
     settings: SpotifySettings
     genres: Sequence[str]
@@ -129,6 +129,29 @@ class Spotify:
             leads.append(Lead(asked._replace(offset=asked.offset + _PAGE_SIZE).key))
         return CrawlPage(tuple(listings), tuple(leads), others)
 
+    def album_request(self, album_id: str) -> Request | None:
+        """Return the request for an album."""
+        if not (found := _id({"id": album_id.partition(":")[2]}, "album")):
+            return None
+        market = self.settings.market
+        url = f"{self.settings.base_url}/albums/{found}"
+        return Request(url, (("market", market),) if market else ())
+
+    def read_album(self, body: bytes, *, url: str) -> Listing:
+        """Return an album, whose genres Spotify leaves empty.
+
+        Raises:
+            BadBodyError: the body isn't JSON of an album.
+
+        """
+        try:
+            found = self.listing(read_json(body))
+        except ValueError as err:
+            raise _unexpected(url, f"{len(body)} bytes that are not JSON ({err})") from err
+        if not found:
+            raise _unexpected(url, "JSON of something else")
+        return found
+
     def listing(self, album: object) -> Listing | None:
         """Read an album, simplified or whole; None for what is none."""
         found, name = _id(album, "album"), _text(album, "name")
@@ -190,6 +213,9 @@ def open_source(config: Config) -> Spotify:
     return Spotify(
         settings, _genres(config.file_of("spotify.genres_file") or _GENRES), {host: policy}
     )
+
+
+open_lookup = open_source
 
 
 def _genres(file: Path) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from crawls import context_of
 from dumpsets import Master, fetch_dumps, group, mbid, write_groups, write_masters
 from fetches import album, rows_of, run_fetch
 from support import (
@@ -21,6 +22,7 @@ from support import (
     make_context,
     posix_only,
     program_env,
+    realdata,
     sandbox_env,
     until,
 )
@@ -31,6 +33,7 @@ from equigen.errors import (
     ConfigError,
     ConnectionFailedError,
     CredentialsError,
+    HostRestsError,
     InputError,
     MissingInputError,
     UsageError,
@@ -38,6 +41,8 @@ from equigen.errors import (
 from equigen.ledger.ledger import LAST_RUN, LEDGER_NAME, Ledger
 from equigen.sandbox.handlers import HANG_UP, Hit, Reply
 from equigen.sandbox.server import Sandbox
+from equigen.sandbox.spotify import API, SpotifySandbox
+from equigen.sources.spotify import LICENCE
 from equigen.summary import Summary
 
 TSV = "equigen_dataset.tsv"
@@ -271,6 +276,10 @@ def test_a_service_that_asks_for_a_rest(tmp_path: Path, sandbox: Sandbox) -> Non
     assert summary.resumes_at is not None
     assert "/releases/3" not in asked(sandbox)
     assert covers(tmp_path) == {"Jazz": 1}
+    before = len(sandbox.log)
+    with pytest.raises(HostRestsError):
+        run(context, "discogs:r3")
+    assert len(sandbox.log) == before, "the rest is obeyed without a request"
 
 
 def test_release_groups_of_musicbrainz(tmp_path: Path) -> None:
@@ -362,6 +371,38 @@ def test_examples_of_several_labels_have_them_all(tmp_path: Path) -> None:
     (row,) = rows_of(tmp_path / EXAMPLES)
     assert set(row["labels"].split("|")) == {"Jazz", "Latin"}
     assert set(covers(tmp_path)) == {"Jazz", "Latin"}
+
+
+def test_albums_of_spotify(tmp_path: Path) -> None:
+    """By a token that is got once and goes to the API alone; the row has the terms."""
+    ids = ["5l3zEmMrOhOzG8d8s83GOL", "0" * 22]
+    recorded = realdata("spotify", "album_info_beets.json").read_bytes()
+    with SpotifySandbox() as sandbox:
+        body = recorded.replace(b"https://i.scdn.co", sandbox.base_url.encode())
+
+        def hook(hit: Hit) -> Reply | None:
+            is_there = hit.path == f"{API}/albums/{ids[0]}" and hit.status == 404
+            return Reply(200, body=body) if is_there else None
+
+        sandbox.hook = hook
+        context = context_of(tmp_path / "data", sandbox)
+        summary = run(context, *(f"spotify:{each}" for each in ids), "spotify:x")
+        api = [hit for hit in sandbox.log if hit.path.startswith(API)]
+        assert [hit.path for hit in api] == [f"{API}/albums/{each}" for each in ids]
+        assert all(hit.headers["authorization"].startswith("Bearer ") for hit in api)
+        others = [hit for hit in sandbox.log if hit not in api]
+        assert [hit.method for hit in others] == ["POST", "GET"]
+        assert "authorization" not in others[1].headers
+    assert (summary.rows_out, list(summary.facts["wrong"])) == (  # type: ignore[call-overload]
+        1,
+        [f"spotify:{ids[1]}", "spotify:x"],
+    )
+    (row,) = rows_of(tmp_path / "data" / EXAMPLES)
+    assert (row["album_id"], row["genre"]) == (f"spotify:{ids[0]}", "")
+    assert "no training" in row["licence"]
+    assert LICENCE in summary.notes
+    with pytest.raises(ConfigError, match="accept_terms"):
+        run(make_context(tmp_path / "other"), f"spotify:{ids[0]}")
 
 
 def test_the_dataset_is_left_alone(tmp_path: Path, sandbox: Sandbox) -> None:

@@ -8,9 +8,11 @@ import pytest
 from musicbrainz import answers
 from support import make_context, realdata
 
+from equigen.config.source_settings import SpotifySettings
 from equigen.errors import BadBodyError, ConfigError, CredentialsError
 from equigen.schema import Listing
 from equigen.sources.base import Lookup, Request, open_lookup
+from equigen.sources.spotify import Spotify
 
 API = "http://127.0.0.1:9"
 MBID = "c9fdb94c-4975-4ed6-a96f-ef6d80bb7738"
@@ -131,6 +133,30 @@ def test_a_release_group_is_known_as_its_masters(tmp_path: Path) -> None:
     asked = MBID.replace("c9", "d0").upper()
     found = read(tmp_path, f"musicbrainz:{asked}", json.dumps(told).encode())
     assert (found.album_id, found.also_known_as) == (f"musicbrainz:{MBID}", ("discogs:m3911",))
+
+
+def test_recorded_albums_of_spotify(tmp_path: Path) -> None:
+    """Each with all its artists, its cover, and the terms in its row."""
+    source = Spotify(SpotifySettings(market="GB"), (), {})
+    for name in ("album_info_beets", "multiartist_album_beets", "album_jmperez"):
+        body = realdata("spotify", f"{name}.json").read_bytes()
+        answer = json.loads(body)
+        request = source.album_request(f"spotify:{answer['id']}")
+        assert request
+        assert request.url.endswith(f"/v1/albums/{answer['id']}")
+        assert request.params == (("market", "GB"),)
+        found = source.read_album(body, url=request.url)
+        assert (found.album_id, found.title) == (f"spotify:{answer['id']}", answer["name"])
+        assert found.artist == ", ".join(each["name"] for each in answer["artists"])
+        assert found.image_url in [each["url"] for each in answer["images"]]
+        assert "no training" in found.licence
+    for wrong in ("spotify:", "spotify:1", "spotify:../users/0123456789abc"):
+        assert source.album_request(wrong) is None
+    for body in (b"<html>", b"[]", b'{"error": {"type": "not_found"}}'):
+        with pytest.raises(BadBodyError, match="albums/1"):
+            source.read_album(body, url="https://api.spotify.com/v1/albums/1")
+    with pytest.raises(ConfigError, match="accept_terms"):
+        open_lookup("spotify:1", make_context(tmp_path).config)
 
 
 def test_requests(tmp_path: Path) -> None:
