@@ -42,6 +42,7 @@ from equigen.labels.taxonomy import builtin_queries
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import AlbumSet, Cover, FileOf
 from equigen.sources import discogs as discogs_source
+from equigen.sources import msd_i, mumu
 from equigen.sources import musicbrainz as musicbrainz_source
 from equigen.sources import spotify as spotify_source
 from equigen.sources.base import Search
@@ -252,6 +253,28 @@ def recordings() -> tuple[bytes, ...]:
     return (body, *(pack(tar) for pack in PACKINGS.values()), table.encode(), ids.encode())
 
 
+def read_published(body: bytes) -> None:
+    """Read what may be a file of MuMu or MSD-I, as each of them."""
+    with as_file("published", body) as file:
+        for kind in (mumu.ALBUMS, mumu.METADATA, msd_i.ALBUMS, msd_i.NAMES):
+            with suppress(EquigenError):
+                for rows in kind.read(file):
+                    assert rows is not None
+
+
+def published() -> tuple[bytes, ...]:
+    """Return a small file of each kind."""
+    ids = ("B000000001", mbid(1), f"TR{'A' * 16}", mbid(2), mbid(3))
+    columns = "amazon_id,album_mbid,MSD_track_id,recording_mbid,artist_mbid,genres"
+    albums = f'{columns}\n{",".join(ids)},"Pop,Rock"\n'
+    metadata = [{"amazon_id": ids[0], "title": float("nan"), "imUrl": "http://h/%2B.jpg"}, {}]
+    head = "msd_track_id\tgenre\talbum_index\tset\tmsd_artist_id\timage_url\n"
+    table = f"{head}{ids[2]}\tJazz\t7\ttrain\tAR{'B' * 16}\thttp://h/7.jpg\n"
+    names = f"{ids[2]}<SEP>SO1<SEP>A<SEP>T\n"
+    texts = (albums, json.dumps(metadata), table, names)
+    return (*(text.encode() for text in texts), gzip.compress(albums.encode(), mtime=0))
+
+
 def archives() -> tuple[bytes, ...]:
     """Return small archives of one release group."""
     line = json.dumps(GROUPS["release-groups"][0]).encode() + b"\n"  # type: ignore[index]
@@ -290,4 +313,5 @@ READERS: Mapping[str, Reader] = {
     "masters": Reader(read_masters, (MASTERS, gzip.compress(MASTERS))),
     "release-groups": Reader(read_release_groups, archives()),
     "recordings": Reader(read_recordings, recordings()),
+    "published": Reader(read_published, published()),
 }

@@ -2,17 +2,21 @@
 
 import csv
 import gzip
+import json
 import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from coverart import Proxy, Told
+from downloads import picture
 from support import equigen, make_context, read_rows, realdata
 
 from equigen.commands import clean, dedupe, fetch
 from equigen.dataset.context import Context
 from equigen.errors import InputError, MissingInputError
+from equigen.schema import SETS
 from equigen.sources.base import licence_of
 from equigen.summary import Summary
 
@@ -147,6 +151,27 @@ def test_a_file_must_be_named_and_be_the_table(tmp_path: Path) -> None:
     derived = Path(shutil.copy(realdata("msdi", "pictures_with_leaks_a.csv.gz"), tmp_path))
     with pytest.raises(InputError, match="names the columns msd_track_id, genre, album_index"):
         run_fetch(tmp_path, derived)
+
+
+def test_a_run_ends_in_the_sets_that_are_given(tmp_path: Path) -> None:
+    """From the table over HTTP to the sets; an artist who is in two of them is listed."""
+    rows = [row_of(number, set=SETS[number % 3]) for number in range(1, 7)]
+    rows[2]["msd_artist_id"] = rows[0]["msd_artist_id"]  # of train, and of val
+    write_table(tmp_path, *rows)
+    told = {row["image_url"]: Told(body=picture(size=(64, 64))) for row in rows}
+    words = ["run", "--source", "msd-i", "--msd-i-file", "MSD-I.tsv", "--keep-sets", "--json"]
+    with Proxy(told) as proxy:
+        done = equigen(*words, cwd=tmp_path, env=proxy.env)
+    assert done.returncode == 0, done.stderr
+    stages = {each["stage"]: each for each in json.loads(done.stdout)["stages"]}
+    assert stages["split"]["leaks"] == {"artist": 1}
+    listed = read_rows(tmp_path / "data" / "split" / "split.tsv")
+    assert {row["album_id"]: row["set"] for row in listed} == {
+        "msd-i:1": "val", "msd-i:2": "test", "msd-i:3": "aside", "msd-i:4": "val",
+        "msd-i:5": "test", "msd-i:6": "train",
+    }  # fmt: skip
+    assert {row["leak"].partition(" ")[0] for row in listed} == {"", "artist"}
+    assert equigen("split", "--verify", cwd=tmp_path).returncode == 0
 
 
 def test_a_flag_names_the_file(tmp_path: Path) -> None:

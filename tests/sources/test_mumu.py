@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from coverart import ARCHIVE, Proxy, Told
+from downloads import picture
 from support import equigen, make_context, read_rows, realdata
 
 from equigen.commands import fetch
@@ -152,6 +154,38 @@ def test_flags_name_the_files(tmp_path: Path) -> None:
     done = equigen("fetch", "--source", "mumu", *flags, "--mumu-covers", "amazon", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert rows_of(tmp_path / "data")[0]["image_url"] == IMAGE
+
+
+def test_a_cover_that_is_gone_at_amazon_comes_from_the_archive(tmp_path: Path) -> None:
+    """From the files to the sets, asked over HTTP under the addresses that the files have."""
+    second = ROW.replace("B0000564CN", "B000000002").replace("d825b1ab", "d825b1ac")
+    albums = write_albums(tmp_path, ROW, second)
+    other = IMAGE.replace("51U", "52U")
+    metadata = write_metadata(
+        tmp_path, {"imUrl": IMAGE}, {"imUrl": other, "amazon_id": "B000000002"}
+    )
+    front = f"{ARCHIVE}/release-group/{MBID}/front-500"
+    node = f"{ARCHIVE}/mbid-{MBID}/1_thumb500.jpg"
+    gone, there = picture(size=(64, 64)), picture(size=(60, 60))
+    told = {
+        IMAGE: Told(404),
+        front: Told(307, headers={"Location": node}),
+        node: Told(body=gone),
+        other: Told(body=there),
+    }
+    with Proxy(told) as proxy:
+        env = {**proxy.env, "EQUIGEN_COVERART__BASE_URL": ARCHIVE}
+        files = ["--mumu-albums", albums, "--mumu-metadata", metadata]
+        for words in (["fetch", "--source", "mumu", *files], ["download"], ["split"]):
+            done = equigen(*words, cwd=tmp_path, env=env)
+            assert done.returncode == 0, done.stderr
+    assert {url for url in proxy.seen if "front" not in url} == {IMAGE, node, other}
+    covers = sorted((tmp_path / "data" / "equigen_album_images" / "R&B").iterdir())
+    assert [file.read_bytes() for file in covers] == [there, gone]
+    assert [file.name.partition(" [")[0] for file in covers] == [
+        "mumu_B000000002", "mumu_B0000564CN"
+    ]  # fmt: skip
+    assert rows_of(tmp_path / "data")[0]["image_url"] == front
 
 
 def as_json(folder: Path) -> Path:
