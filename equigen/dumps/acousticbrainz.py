@@ -313,7 +313,7 @@ def _of_msd(dump: DumpFile) -> Iterator[Mapping[str, str] | Torn]:
     """Yield the lines of a table with ids of the Million Song Dataset, with or without a header."""
     first = dump.read(_HEAD_BYTES).partition(b"\n")[0].decode(errors="replace")
     dump.rewind()
-    columns = [str(at) for at, _ in enumerate(next(csv.reader([first]), []))]
+    columns = [str(at) for at, _ in enumerate(next(csv.reader(first.splitlines()), []))]
     has_header = _RECORDING in first
     yield from table(
         dump, columns=() if has_header else columns, delimiter=",", has_header=has_header

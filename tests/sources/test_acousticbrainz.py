@@ -227,6 +227,14 @@ def test_msd_ids_are_joined_by_recordings(tmp_path: Path) -> None:
     assert row["tracks"] == f"msd:{one} mbid:{mbid(1)} mbid:{mbid(5)}|mbid:{mbid(2)}"
 
 
+def test_ids_that_begin_with_a_carriage_return_are_refused(tmp_path: Path) -> None:
+    """As any other file that is no table of them."""
+    path = tmp_path / "ids.csv"
+    path.write_bytes(b"\r{}")
+    with pytest.raises(InputError, match=r"ids\.csv: "):
+        list(acousticbrainz.MSD_IDS.read(path))
+
+
 def test_albums_of_no_year_are_taken_and_a_second_run_adds_what_is_new(tmp_path: Path) -> None:
     """Only a new archive is read then."""
     path = archive(tmp_path, numbered((1, document(1, date=None))))
