@@ -250,3 +250,16 @@ def test_they_stay_out_after_a_repair(tmp_path: Path) -> None:
     make_examples(tmp_path)
     run_split(tmp_path)
     assert kept_out(tmp_path) == set()
+
+
+def test_sets_that_are_given_hold_no_example(tmp_path: Path) -> None:
+    """All other albums stand where the dataset has them."""
+    names = [SETS[number % 3] for number in range(COUNT)]
+    rows = [album(number, set_given=name) for number, name in enumerate(names)]
+    fill(tmp_path, rows, {row["album_id"]: saved(scene(n)) for n, row in enumerate(rows)})
+    make_examples(tmp_path, example(1, album_id="m3"), pictures=[near(4)])
+    summary = split.run(make_context(tmp_path, split={"keep_sets": True}))
+    assert (summary.facts["examples"], summary.rows_out) == (2, COUNT - 2)
+    expected = {row["album_id"]: row["set_given"] for row in rows}
+    assert sets_of(tmp_path) == expected | {"m3": ASIDE, "m4": ASIDE}
+    run_split(tmp_path, verify=True)

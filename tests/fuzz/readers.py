@@ -33,6 +33,7 @@ from equigen.dataset.tsv import reading_tsv
 from equigen.dumps import acousticbrainz, musicbrainz
 from equigen.dumps import discogs as discogs_dumps
 from equigen.errors import EquigenError
+from equigen.fetching.examples import ids_given
 from equigen.identity.pictures import clean_url
 from equigen.images.avif import check_avif
 from equigen.images.check import check_picture
@@ -41,11 +42,12 @@ from equigen.images.structure import check_structure
 from equigen.labels.taxonomy import builtin_queries
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import AlbumSet, Cover, FileOf
+from equigen.schema import Album, Listing
 from equigen.sources import discogs as discogs_source
 from equigen.sources import msd_i, mumu
 from equigen.sources import musicbrainz as musicbrainz_source
 from equigen.sources import spotify as spotify_source
-from equigen.sources.base import Search
+from equigen.sources.base import Lookup, Search
 
 TSV = (
     b"artist\talbum\talbum_index\tgenre\tyear\timage_url\talbum_id\n"
@@ -193,6 +195,19 @@ def pictures() -> tuple[bytes, ...]:
     return tuple(made)
 
 
+def albums() -> list[object]:
+    """Return an album of each service, as it is given by id."""
+    images = [{"type": "primary", "uri": "https://i.discogs.com/x.jpg"}]
+    artists = [{"name": "A", "anv": "B*", "join": "&", "id": 2}, {"name": "C", "id": 3}]
+    master = {"id": 1, "title": "T", "year": 1999, "genres": ["Jazz"], "artists": artists,
+              "images": images, "main_release": 5, "master_id": 7, "country": "US",
+              "formats": [{"name": "Vinyl", "descriptions": ["LP"]}]}  # fmt: skip
+    link = {"type": "discogs", "url": {"resource": "https://www.discogs.com/master/3911"}}
+    group: object = GROUPS["release-groups"]
+    assert isinstance(group, list)
+    return [master, {**group[0], "relations": [link]}, *ALBUMS["items"]]
+
+
 def read_page(body: bytes) -> None:
     """Read a page of Discogs' search."""
     source = discogs_source.open_source(_CONFIG)
@@ -217,6 +232,28 @@ def read_albums(body: bytes) -> None:
             source.request(lead.key)
             if source.wants(lead.key):
                 source.read(lead.key, body, url="https://api.spotify.com/v1/artists/1/albums")
+
+
+def read_album(body: bytes) -> None:
+    """Read an album that was asked for by id, of each service, and write its row."""
+    discogs = discogs_source.open_source(_CONFIG)
+    lookups: dict[str, Lookup] = {
+        "https://api.discogs.com/masters/1": discogs,
+        "https://api.discogs.com/releases/1": discogs,
+        "https://musicbrainz.org/ws/2/release-group/x": musicbrainz_source.open_lookup(_CONFIG),
+        "https://api.spotify.com/v1/albums/x": spotify_source.Spotify(SpotifySettings(), (), {}),
+    }
+    for url, lookup in lookups.items():
+        with suppress(EquigenError):
+            found = lookup.read_album(body, url=url)
+            assert isinstance(found, Listing)
+            assert not any("\t" in cell or "\n" in cell for cell in Album(found, 1, "", "").cells())
+
+
+def read_ids(body: bytes) -> None:
+    """Read the ids of albums in a file."""
+    with as_file("ids", body) as file:
+        ids_given((), file)
 
 
 def read_masters(body: bytes) -> None:
@@ -310,6 +347,8 @@ READERS: Mapping[str, Reader] = {
     "discogs-page": Reader(read_page, (json.dumps(PAGE).encode(),)),
     "musicbrainz-page": Reader(read_groups, (json.dumps(GROUPS).encode(),)),
     "spotify-page": Reader(read_albums, (json.dumps(ALBUMS).encode(),)),
+    "album": Reader(read_album, tuple(json.dumps(each).encode() for each in albums())),
+    "ids": Reader(read_ids, (b"discogs:m1 # one\n\ndiscogs:r2\r\n", b"a\talbum_id\nb\tc\n")),
     "masters": Reader(read_masters, (MASTERS, gzip.compress(MASTERS))),
     "release-groups": Reader(read_release_groups, archives()),
     "recordings": Reader(read_recordings, recordings()),
