@@ -161,30 +161,57 @@ def put_cells(
         StorageError: the disk refuses; the old file is still there.
 
     """
+    names = columns
+    if not any(map(any, cells.values())):
+        with reading_tsv(path) as tsv:
+            names = [name for name in columns if name in tsv.columns]
+        cells = dict.fromkeys(cells, [""] * len(names))
+    return change_cells(path, key, names, cells.get) if names else 0
+
+
+def change_cells(
+    path: Path,
+    key: str,
+    columns: Sequence[str],
+    change: Callable[[str, tuple[str, ...]], Sequence[str]],
+) -> int:
+    """Write what `change` makes of the cells in `columns` of each row of the dataset's TSV.
+
+    It gets the row's cell in the column `key`, and those cells. Columns that lack follow the
+    others; all other bytes stay as they are. Return how many rows changed.
+
+    Raises:
+        MissingInputError, InputError: there is none, or it is broken; it stays untouched.
+        StorageError: the disk refuses; the old file is still there.
+
+    """
     with reading_tsv(path) as tsv:
         lacking, head_bytes = [name for name in columns if name not in tsv.columns], tsv.head_bytes
-    if not any(map(any, cells.values())):
-        lacking = []
     stamp = stamp_of(path)
 
-    def edits_of(chunk: "Chunk") -> list[list[Edit]]:
-        found = []
+    def edits_of(chunk: "Chunk") -> tuple[int, list[Edit]]:
+        changed, found = 0, list[Edit]()
         keys, there = chunk.frame[key].to_list(), chunk.frame.select(columns).rows()
         for row, (at, before) in enumerate(zip(keys, there, strict=True)):
-            each = zip(columns, before, cells.get(at, before), strict=True)
-            new = {name: cell for name, old, cell in each if name in lacking or cell != old}
-            found.append(chunk.putting(row, new))
-        return found
+            after = change(at, before)
+            if after is not before or lacking:
+                each = zip(columns, before, after, strict=True)
+                new = {name: cell for name, old, cell in each if name in lacking or cell != old}
+                changed += any(cell or name not in lacking for name, cell in new.items())
+                found += chunk.putting(row, new)
+        return changed, found
 
-    rows = list(filter(None, chain.from_iterable(map_table(path, [key, *columns], edits_of))))
+    parts = list(map_table(path, [key, *columns], edits_of))
+    rows = sum(changed for changed, _ in parts)
     if not rows:
         return 0
     with path.open("rb") as file:
         head = file.read(head_bytes)
     end = len(head.removesuffix(b"\n").removesuffix(b"\r"))
     names = "".join(f"\t{name}" for name in lacking).encode()
-    splice(path, [Edit(end, end, names), *chain.from_iterable(rows)], since=stamp)
-    return len(rows)
+    edits = chain.from_iterable(found for _, found in parts)
+    splice(path, [Edit(end, end, names), *edits], since=stamp)
+    return rows
 
 
 def append_rows(path: Path, rows: Iterable[Sequence[str]]) -> None:

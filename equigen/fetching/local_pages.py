@@ -32,6 +32,10 @@ def additions_of(
     catalogue: Catalogue, selection: Selection, bar: BarMaker
 ) -> Iterator[list[Addition]]:
     """Yield what a catalogue knows of albums that other sources brought, some at a time."""
+    import polars as pl  # noqa: PLC0415  (starts a thread)
+
+    from equigen.identity.columns import clean_artists, names_keys  # noqa: PLC0415
+
     if not selection.has_rows:
         return
     numbers = (offer.number for offer in catalogue.offers())
@@ -40,7 +44,9 @@ def additions_of(
         return
     with bar("combine", catalogue.size, "album") as shown:
         while listings:
-            yield list(filter(None, map(selection.addition, listings)))
+            artists = clean_artists(pl.Series([each.artist for each in listings]))
+            names = names_keys(artists, pl.Series([each.title for each in listings]))
+            yield list(filter(None, map(selection.addition, listings, names)))
             shown.advance(len(listings))
             listings = catalogue.listings(list(islice(numbers, _BATCH)))
 

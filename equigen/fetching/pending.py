@@ -1,16 +1,16 @@
 """Load the albums taken before, and write those that wait in the ledger to the TSV."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import lru_cache
-from itertools import compress
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from equigen.dataset.context import Context
 from equigen.dataset.examples import known_examples
-from equigen.dataset.table import append_rows, map_table, put_cells, rewrite_columns
+from equigen.dataset.table import append_rows, change_cells, map_table, rewrite_columns
 from equigen.dataset.tsv import reading_tsv, write_tsv
 from equigen.errors import MissingInputError
 from equigen.fetching.selection import Selection
@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 
 _MOST_DIGITS = 12
 # The columns that are lists of what all sources say.
-_JOINED = ("formats", "artist_ids", "also_known_as", "tracks", "more_images")
+_JOINED = ("formats", "artist_ids", "also_known_as", "tracks")
+# Of the optional columns, those that another source may fill.
+_FURTHER = ("also_known_as", "tracks", "set_given", "licence")
 # So many are in memory at a time; for each such part the TSV is written anew.
 _MOST_ADDED = 300_000
 # Most albums share their genres and styles with others.
@@ -73,6 +75,7 @@ def known_albums(context: Context, ledger: Ledger, fits: Fits = fits) -> Selecti
                 year=_number(album.year),
                 labels=album.labels,
                 known_as=album.known_as,
+                names=album.names,
             )
     for taken in ledger.taken():
         if selection.knows(taken.identity.album_id):
@@ -104,19 +107,23 @@ def albums_of(tsv: Path) -> Iterator[Taken]:
     """
     columns = (*REQUIRED_COLUMNS, "album_id", "artist_ids", "labels", "also_known_as", "tracks")
     for rows in map_table(tsv, columns, _with_identities):
-        for _, title, number, genre, year, _, album_id, ids, *lists, artist, picture in rows:
+        for _, title, number, genre, year, _, album_id, ids, *lists, artist, picture, names in rows:
             identity = Identity(album_id, artist, title, picture, genre, tuple(artist_ids(ids)))
             labels, others, tracks = map(split_list, lists)
             known_as = ids_elsewhere(others, tracks) if others or tracks else ()
-            yield Taken(identity, _number(number), False, year, labels, known_as)  # noqa: FBT003
+            yield Taken(identity, _number(number), False, year, labels, known_as, names)  # noqa: FBT003
 
 
 def _with_identities(chunk: "Chunk") -> list[tuple[str, ...]]:
-    from equigen.identity.columns import clean_artists, picture_keys  # noqa: PLC0415  (polars)
+    from equigen.identity import columns  # noqa: PLC0415  (polars)
 
     frame = chunk.frame
-    artists = clean_artists(frame["artist"]).alias("cleaned")
-    return frame.with_columns(artists, picture_keys(frame["image_url"]).alias("picture")).rows()
+    artists = columns.clean_artists(frame["artist"])
+    return frame.with_columns(
+        artists.alias("cleaned"),
+        columns.picture_keys(frame["image_url"]).alias("picture"),
+        columns.names_keys(artists, frame["album"]).alias("names"),
+    ).rows()
 
 
 def _number(cell: str) -> int:
@@ -154,39 +161,43 @@ def _write_additions(context: Context, ledger: Ledger) -> None:
 
     Cells that a row has stay. Lists are joined; the other source's cover comes after the row's.
     """
-    columns = ("year", "country", *_JOINED, "set_given", "image_url", "licence")
     while some := ledger.additions(_MOST_ADDED):
         added = defaultdict[str, list[Listing]](list)
         for _, (album_id, listing) in some:
             added[album_id].append(listing)
         for tsv in filter(Path.exists, (context.tsv, context.reserve)):
-            cells = {}
-            for rows in map_table(tsv, ("album_id", *columns), lambda chunk: chunk.frame.rows()):
-                for album_id, *row in rows:
-                    if album_id in added:
-                        known = dict(zip(columns, row, strict=True))
-                        cells[album_id] = _merged(known, added[album_id])
-            used = [any(column) for column in zip(*cells.values(), strict=True)]
-            kept = {key: tuple(compress(row, used)) for key, row in cells.items()}
-            if kept:
-                put_cells(tsv, "album_id", tuple(compress(columns, used)), kept)
+            _add_to_rows(tsv, added)
         ledger.forget_additions(some[-1][0])
+
+
+def _add_to_rows(tsv: Path, added: Mapping[str, Sequence[Listing]]) -> None:
+    every = [*chain.from_iterable(added.values())]
+    used = [name for name in _FURTHER if any(getattr(each, name) for each in every)]
+    used += ["more_images"] if any(each.image_url or each.more_images for each in every) else []
+    columns = ("year", "country", "formats", "artist_ids", "image_url", *used)
+
+    def change(album_id: str, row: tuple[str, ...]) -> Sequence[str]:
+        listings = added.get(album_id)
+        return _merged(dict(zip(columns, row, strict=True)), listings) if listings else row
+
+    change_cells(tsv, "album_id", columns, change)
 
 
 def _merged(row: dict[str, str], listings: Sequence[Listing]) -> tuple[str, ...]:
     for each in listings:
-        row["year"] = row["year"] or each.year
-        row["country"] = row["country"] or each.country
-        row["set_given"] = row["set_given"] or each.set_given
-        if each.licence not in row["licence"]:
+        for name in ("year", "country", "set_given"):
+            if name in row:
+                row[name] = row[name] or getattr(each, name)
+        if each.licence and each.licence not in row["licence"]:
             row["licence"] = f"{row['licence']} {each.licence}".strip()
         images = (each.image_url, *each.more_images)
         new = [url for url in images if url != row["image_url"] and not has_no_cover(url)]
         for name, values in (
-            *((name, getattr(each, name)) for name in _JOINED if name != "more_images"),
+            *((name, getattr(each, name)) for name in _JOINED),
             ("more_images", [url.replace("|", "%7C") for url in new]),
         ):
-            row[name] = join_list(tuple(dict.fromkeys((*split_list(row[name]), *values))))
+            if values:
+                row[name] = join_list(tuple(dict.fromkeys((*split_list(row[name]), *values))))
     return tuple(row.values())
 
 

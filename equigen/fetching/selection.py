@@ -85,6 +85,7 @@ class Selection:
     _rows: dict[str, _Row] = field(default_factory=dict)
     _like: dict[_Row, _Row] = field(default_factory=dict)
     _elsewhere: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _credits: set[tuple[str, str]] = field(default_factory=set)
     _owners: dict[str, str] = field(default_factory=dict)
     _genres_of_parts: dict[str, set[str]] = field(default_factory=dict)
     _counts: Counter[str] = field(default_factory=Counter)
@@ -97,7 +98,7 @@ class Selection:
         """Count the queries of each label."""
         self._queries_of = Counter(self.labels.values())
 
-    def remember(
+    def remember(  # noqa: PLR0913  (all that a row tells)
         self,
         identity: Identity,
         *,
@@ -106,32 +107,29 @@ class Selection:
         year: int = 0,
         labels: Sequence[str] = (),
         known_as: Sequence[str] = (),
+        names: str | None = None,
     ) -> None:
         """Add an album that was taken before; `year` is 0 where none is known.
 
         It counts for the label of its genre and for its further `labels`; `known_as` are its ids
-        in other sources. An album that has left
-        the dataset since (`in_dataset` false) isn't taken again, and its index isn't used again,
-        but it doesn't count for the quota.
+        in other sources, `names` is its key by its names where that is known. An album that has
+        left the dataset since (`in_dataset` false) isn't taken again, and its index isn't used
+        again, but it doesn't count for the quota.
         """
-        first = label_of(identity.genre, self.labels)
-        row = identity.album_id if in_dataset else ""
+        genre, row = identity.genre, identity.album_id if in_dataset else ""
+        first = label_of(genre, self.labels)
         if row:
             like = _Row(first, year)
             self._rows[row] = self._like.setdefault(like, like)
-        if row and known_as:
-            self._elsewhere[row] = tuple(known_as)
+            if known_as:
+                self._elsewhere[row] = tuple(known_as)
         for each in filter(None, (identity.album_id, *known_as)):
             self._ids.setdefault(each, row)
-        if key := names_key(identity.artist, identity.title):
-            self._albums.setdefault(key, row)
+        if names := names_key(identity.artist, identity.title) if names is None else names:
+            self._albums.setdefault(names, row)
         if identity.picture:
             self._pictures.setdefault(identity.picture, row)
-        for artist in _artists(identity):
-            self._owners.setdefault(artist, identity.genre)
-        for part in parts_of(identity.artist):
-            self._genres_of_parts.setdefault(part, set()).add(identity.genre)
-        genre = identity.genre
+        self._remember_artists(identity)
         self._counts[genre] += in_dataset
         self._of_labels[first] += in_dataset
         for label in {*labels} - {first} if in_dataset and labels else ():
@@ -139,6 +137,17 @@ class Selection:
             self._further[label] += 1
         self._years[genre, year] += in_dataset
         self._last_index[genre] = max(self._last_index[genre], album_index)
+
+    def _remember_artists(self, identity: Identity) -> None:
+        genre = identity.genre
+        if (identity.artist, genre) not in self._credits:
+            self._credits.add((identity.artist, genre))
+            for artist in _names(identity):
+                self._owners.setdefault(artist, genre)
+            for part in parts_of(identity.artist):
+                self._genres_of_parts.setdefault(part, set()).add(genre)
+        for artist in identity.artist_ids:
+            self._owners.setdefault(artist, genre)
 
     def knows(self, album_id: str) -> bool:
         """Tell whether an album of this id was ever taken."""
@@ -240,13 +249,14 @@ class Selection:
             self._left_out.add(album_id)
             self.pairs.update(combinations(sorted(labels), 2))
 
-    def addition(self, listing: Listing) -> Addition | None:
+    def addition(self, listing: Listing, names: str | None = None) -> Addition | None:
         """Return what a listing of another source adds to the row of its album; None for nothing.
 
-        It is something where the row gets a new id. Its `also_known_as` are all new ids. A row has
-        one album of each source, so that of two editions there only the first is added.
+        `names` is its key by its names, where that is known. It is something where the row gets a
+        new id. Its `also_known_as` are all new ids, and it has no `image_url` that the row has. A row has one album of each source, so that of
+        two editions there only the first is added.
         """
-        for row in self._rows_of(listing):
+        for row in self._rows_of(listing, names):
             known = {row, *self._elsewhere.get(row, ())}
             if listing.album_id not in known and _source(listing.album_id) in map(_source, known):
                 continue
@@ -259,14 +269,19 @@ class Selection:
             self._compare_labels(row, listing)
             others = {listing.album_id, *listing.also_known_as}
             also_known_as = tuple(each for each in new if each in others)
-            return Addition(row, replace(listing, also_known_as=also_known_as))
+            is_own = self._pictures.get(picture_key(listing.image_url)) == row
+            image_url = "" if is_own else listing.image_url
+            found = replace(listing, also_known_as=also_known_as, image_url=image_url)
+            return Addition(row, found)
         return None
 
-    def _rows_of(self, listing: Listing) -> Iterator[str]:
+    def _rows_of(self, listing: Listing, names: str | None) -> Iterator[str]:
         """Yield the ids of the rows that may be a listing's album, the most certain first."""
         ids = (listing.album_id, *ids_elsewhere(listing.also_known_as, listing.tracks))
         yield from dict.fromkeys(row for each in ids if (row := self._ids.get(each)))
-        row = self._albums.get(names_key(clean_artist(listing.artist), listing.title))
+        if names is None:
+            names = names_key(clean_artist(listing.artist), listing.title)
+        row = self._albums.get(names)
         if row and self._is_of_time(row, listing.year):
             yield row
         if row := self._pictures.get(picture_key(listing.image_url)):
@@ -307,8 +322,12 @@ def _source(album_id: str) -> str:
 
 def _artists(identity: Identity) -> list[str]:
     """Return all by which an album's artists are known: keys, and the ids of its source."""
+    return [*_names(identity), *identity.artist_ids]
+
+
+def _names(identity: Identity) -> list[str]:
     key = artist_key(identity.artist)
-    return [*([key] if key else ()), *sides_of(identity.artist), *identity.artist_ids]
+    return [*([key] if key else ()), *sides_of(identity.artist)]
 
 
 def _unfit(listing: Listing) -> Skip | None:

@@ -104,6 +104,14 @@ def title_keys(titles: pl.Series) -> pl.Series:
     return _with_exact(titles.str.to_lowercase(), titles, odd, title_key)
 
 
+def names_keys(artists: pl.Series, titles: pl.Series) -> pl.Series:
+    """Return `names_key` of each artist, as `clean` leaves it, and title."""
+    frame = pl.DataFrame({"artist": credit_keys(artists), "title": title_keys(titles)})
+    title = pl.col("title")
+    named = pl.concat_str("artist", pl.lit("\0"), title)
+    return frame.select(names=pl.when(title == "").then(pl.lit("")).otherwise(named))["names"]
+
+
 def credit_keys(names: pl.Series) -> pl.Series:
     """Return `credit_key` of each name."""
     lower = names.str.to_lowercase()

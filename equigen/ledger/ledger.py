@@ -14,7 +14,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 from equigen.identity.albums import Identity, ids_elsewhere
@@ -798,8 +798,11 @@ def _as_json(listings: Iterable[Listing]) -> str:
     return json.dumps([_values(item) for item in listings])
 
 
+_FIELDS_OF = operator.attrgetter(*(each.name for each in fields(Listing)))
+
+
 def _values(listing: Listing) -> list[Any]:
-    return list(asdict(listing).values())
+    return list(_FIELDS_OF(listing))
 
 
 def _listing(values: list[Any]) -> Listing:

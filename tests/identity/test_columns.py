@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support import examples
 
-from equigen.identity.albums import album_key, title_key
+from equigen.identity.albums import album_key, names_key, title_key
 from equigen.identity.artists import ARTICLES, NOBODY, clean_artist, credit_key, fold
 from equigen.identity.columns import (
     ARTIST_LETTERS,
@@ -22,6 +22,7 @@ from equigen.identity.columns import (
     clean_urls,
     credit_keys,
     find_duplicates,
+    names_keys,
     picture_hosts,
     picture_keys,
     shown_pictures,
@@ -176,6 +177,8 @@ def test_names_of_columns_are_those_of_cells(cells: list[str]) -> None:
     """A column of artists or of titles has the keys that each cell has; a key's key is itself."""
     column = pl.Series(cells, dtype=pl.String)
     assert credit_keys(column).to_list() == list(map(credit_key, cells))
+    names = names_keys(clean_artists(column), column).to_list()
+    assert names == [names_key(clean_artist(cell), cell) for cell in cells]
     titles = title_keys(column)
     assert titles.to_list() == list(map(title_key, cells))
     assert title_keys(titles).to_list() == titles.to_list()
