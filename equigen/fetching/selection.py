@@ -253,8 +253,8 @@ class Selection:
         """Return what a listing of another source adds to the row of its album; None for nothing.
 
         `names` is its key by its names, where that is known. It is something where the row gets a
-        new id. Its `also_known_as` are all new ids, and it has no `image_url` that the row has. A row has one album of each source, so that of
-        two editions there only the first is added.
+        new id. Its `also_known_as` are all new ids, and it has no `image_url` that the row has. A
+        row has one album of each source: of two editions there only the first is added.
         """
         for row in self._rows_of(listing, names):
             known = {row, *self._elsewhere.get(row, ())}
