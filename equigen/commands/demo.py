@@ -1,11 +1,12 @@
 """Build a small dataset with no account, no key and no network.
 
-Starts a Discogs-compatible server on this machine with a made-up catalogue, runs the real stages
-against it, and leaves a dataset of invented albums in a folder, with a config.toml: other commands
-work on it from there.
+Starts a Discogs-compatible server on this machine with a made-up catalogue (or, with --source
+spotify, a Spotify-compatible one), runs the real stages against it, and leaves a dataset of
+invented albums in a folder, with a config.toml: other commands work on it from there.
 
 Examples:
   equigen demo
+  equigen demo --source spotify
   equigen demo --directory /tmp/covers --albums 10
 """
 
@@ -13,20 +14,23 @@ import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from equigen.commands.run import ended, stages
 from equigen.config.layers import CONFIG_NAME, Config
 from equigen.config.settings import DatasetSettings, FetchSettings, defaults
-from equigen.config.source_settings import Credentials, DiscogsSettings
+from equigen.config.source_settings import Credentials, DiscogsSettings, SpotifySettings
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset
 from equigen.errors import UsageError
+from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.server import Sandbox
+from equigen.sandbox.spotify import SpotifySandbox
 from equigen.storage.atomic import open_new
 from equigen.storage.lock import LOCK_NAMES
 from equigen.storage.os_errors import translating_os_errors
@@ -43,8 +47,16 @@ _CONFIG = """\
 directory = "."
 
 [fetch]
+source = "{source}"
 genre_limit = {albums}
 """
+
+
+class DemoSource(StrEnum):
+    """The services that there are on this machine."""
+
+    DISCOGS = "discogs"
+    SPOTIFY = "spotify"
 
 
 def run(
@@ -55,6 +67,9 @@ def run(
         "equigen_demo"
     ),
     albums: Annotated[int, typer.Option(min=1, max=500, help="Albums a label.")] = 20,
+    source: Annotated[
+        DemoSource, typer.Option(help="The made-up service: discogs or spotify.")
+    ] = DemoSource.DISCOGS,
 ) -> Iterator[Summary]:
     """Run the demo; the folder of an earlier demo is made anew, any other is refused.
 
@@ -64,12 +79,17 @@ def run(
     """
     folder = directory.resolve()
     _refuse_others(folder)
-    with Sandbox() as sandbox:
+    service: Sandbox | SpotifySandbox = Sandbox()
+    if source is DemoSource.SPOTIFY:
+        # Of which one is classical for each three of other labels.
+        service = SpotifySandbox(make_catalogue(albums_per_label=3 * albums))
+    with service as sandbox:
         demo = replace(context, config=_config(folder, sandbox, albums))
         with Dataset.writing(demo, "demo"):
-            _clear(folder, albums)
+            _clear(folder, albums, source)
             context.say(
-                f"A made-up Discogs answers at {sandbox.base_url}; nothing leaves this machine."
+                f"A made-up {source.title()} answers at {sandbox.base_url}; nothing leaves this"
+                " machine."
             )
             *others, end = stages(demo.settings)
             for name in others:
@@ -80,14 +100,31 @@ def run(
             yield replace(last, notes=[*last.notes, there, go_on])
 
 
-def _config(folder: Path, sandbox: Sandbox, albums: int) -> Config:
+def _config(folder: Path, sandbox: Sandbox | SpotifySandbox, albums: int) -> Config:
     """Return settings that owe nothing to the user's own: the sandbox is reached by base URL."""
-    settings = defaults(
-        dataset=DatasetSettings(directory=folder),
-        discogs=DiscogsSettings(base_url=sandbox.base_url, requests_per_minute=0),
-        fetch=FetchSettings(genre_limit=albums),
-    )
-    return Config(settings, Credentials(discogs_token=SecretStr(sandbox.token)), folder=folder)
+    tables: dict[str, BaseModel] = {"dataset": DatasetSettings(directory=folder)}
+    if isinstance(sandbox, Sandbox):
+        credentials = Credentials(discogs_token=SecretStr(sandbox.token))
+        tables |= {
+            "discogs": DiscogsSettings(base_url=sandbox.base_url, requests_per_minute=0),
+            "fetch": FetchSettings(genre_limit=albums),
+        }
+    else:
+        credentials = Credentials(
+            spotipy_client_id=SecretStr(sandbox.client_id),
+            spotipy_client_secret=SecretStr(sandbox.client_secret),
+        )
+        tables |= {
+            "spotify": SpotifySettings(
+                accept_terms=True,  # of a service that has none
+                base_url=sandbox.api_url,
+                accounts_url=sandbox.accounts_url,
+                cover_px=300,
+                requests_per_minute=0,
+            ),
+            "fetch": FetchSettings(source="spotify", genre_limit=albums),
+        }
+    return Config(defaults(**tables), credentials, folder=folder)
 
 
 def _refuse_others(folder: Path) -> None:
@@ -100,7 +137,7 @@ def _refuse_others(folder: Path) -> None:
         raise UsageError(msg)
 
 
-def _clear(folder: Path, albums: int) -> None:
+def _clear(folder: Path, albums: int, source: str = DemoSource.DISCOGS) -> None:
     """Empty the folder but for its mark, and leave the settings with which commands work there."""
     with translating_os_errors(folder):
         with open_new(folder / _MARK) as mark:
@@ -113,4 +150,4 @@ def _clear(folder: Path, albums: int) -> None:
             else:
                 item.unlink()
         with open_new(folder / CONFIG_NAME) as config:
-            config.write(_CONFIG.format(albums=albums).encode())
+            config.write(_CONFIG.format(albums=albums, source=source).encode())

@@ -38,6 +38,9 @@ _DOTENV = """\
 DISCOGS_TOKEN=
 DISCOGS_KEY=
 DISCOGS_SECRET=
+# Of an application of yours at Spotify, for `--source spotify`: https://developer.spotify.com/dashboard
+SPOTIPY_CLIENT_ID=
+SPOTIPY_CLIENT_SECRET=
 """
 _GITIGNORE = ".gitignore"
 

@@ -197,7 +197,7 @@ class SpotifySettings(SettingsTable):
         60,
         ge=0,
         le=MOST_PER_MINUTE,
-        description="0: no limit of our own, only the rests that the service asks for",
+        description="evenly spaced; 0: no limit of our own, only the rests that are asked for",
     )
 
     @field_validator("cover_px", mode="before")

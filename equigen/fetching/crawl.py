@@ -82,9 +82,10 @@ class CrawlPages:
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="crawl")
 
     def close(self) -> None:
-        """Stop requesting; wait for answers under way and keep them."""
+        """Stop requesting; wait for answers under way and keep them, and the progress."""
         self._client.stop()
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._ledger.remember(CRAWL, json.dumps(asdict(self.progress())))
 
     @property
     def notes(self) -> Sequence[str]:
@@ -161,9 +162,8 @@ class CrawlPages:
         self._added += found.added
 
     def settle(self) -> None:
-        """Write all uses, and the progress, to the ledger."""
+        """Write all uses to the ledger."""
         self._write_down()
-        self._ledger.remember(CRAWL, json.dumps(asdict(self.progress())))
 
     def _write_down(self) -> None:
         # Cleared first, so that an interrupted call and a second one write nothing twice. Albums

@@ -208,7 +208,9 @@ def open_source(config: Config) -> Spotify:
             )
             raise ConfigError(msg)
     grant = TokenGrant(settings.accounts_url, client_id, secret, _ADVICE.refused)
-    policy = HostPolicy(per_minute=settings.requests_per_minute, concurrency=4, token=grant)
+    # Evenly spaced, since the service counts over 30 seconds that move.
+    spacing_s = 60 / settings.requests_per_minute if settings.requests_per_minute else 0
+    policy = HostPolicy(concurrency=4, spacing_s=spacing_s, token=grant)
     host = urlsplit(settings.base_url).hostname or ""
     return Spotify(
         settings, _genres(config.file_of("spotify.genres_file") or _GENRES), {host: policy}

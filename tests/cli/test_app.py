@@ -324,6 +324,22 @@ def test_the_demo_leaves_a_whole_dataset(tmp_path: Path) -> None:
     assert len(list((folder / "split").glob("*/*/*.jpg"))) == 15 * 3
 
 
+def test_the_demo_crawls_as_well(tmp_path: Path) -> None:
+    """The same from a made-up Spotify: every label full, every cover there, and it goes on."""
+    done = equigen("demo", "--source", "spotify", "--albums", "3", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "\nclasses: 3 albums each\n" in done.stdout
+    folder = tmp_path / "equigen_demo"
+    covers = Counter(path.parent.name for path in (folder / "equigen_album_images").glob("*/*.jpg"))
+    assert (len(covers), set(covers.values())) == (16, {3})
+    assert len(list((folder / "split").glob("*/*/*.jpg"))) == 16 * 3
+    told = equigen("status", "--json", cwd=folder)
+    found = from_json(told.stdout)
+    assert (found["rows"], found["covers"]) == (48, 48)
+    assert found["next"].startswith("nothing: the dataset is complete")
+    assert equigen("report", cwd=folder).returncode == 0
+
+
 def test_commands_work_on_the_demo_from_its_folder(tmp_path: Path) -> None:
     """As it says; its settings ask for no more than is there, and no setting needs trust."""
     done = equigen("demo", "--albums", "2", "--directory", "my demo", cwd=tmp_path)

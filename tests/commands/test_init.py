@@ -20,7 +20,10 @@ def test_a_new_folder_gets_settings_and_a_place_for_secrets(tmp_path: Path) -> N
     assert (folder / "config.toml").read_text() == example_toml()
     assert stat.S_IMODE((folder / ".env").stat().st_mode) == 0o600
     names = [line for line in (folder / ".env").read_text().splitlines() if line[:1] != "#"]
-    assert names == ["DISCOGS_TOKEN=", "DISCOGS_KEY=", "DISCOGS_SECRET="]
+    assert names == [
+        *("DISCOGS_TOKEN=", "DISCOGS_KEY=", "DISCOGS_SECRET="),
+        *("SPOTIPY_CLIENT_ID=", "SPOTIPY_CLIENT_SECRET="),
+    ]
     assert (folder / ".gitignore").read_text() == ".env\n"
     config = load(folder / "config.toml")
     assert config.credentials.discogs_authorization() == ""

@@ -58,7 +58,7 @@ def test_taxonomies_are_listed(tmp_path: Path) -> None:
     done = equigen("labels", "--taxonomies", "--json", cwd=tmp_path)
     told = {each["taxonomy"]: each for each in json.loads(done.stdout)["taxonomies"]}
     names = "acousticbrainz-16 discogs-15 discogs-24 discogs-7 msd-15 mumu-12 mumu-16 musicbrainz"
-    assert " ".join(told) == names
+    assert " ".join(told) == f"{names} spotify-16"
     numbers = {name: each["labels"] for name, each in told.items()}
     assert all(name.endswith(f"-{numbers[name]}") for name in told if name[-1].isdecimal()) or (
         numbers["discogs-24"] == 15
