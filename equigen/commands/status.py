@@ -52,7 +52,7 @@ from equigen.ledger.values import (
     read_split_groups,
 )
 from equigen.schema import ASIDE, SETS, Group
-from equigen.sources.base import LocalSource, licence_of, open_named
+from equigen.sources.base import LocalSource, licences_of, open_named
 from equigen.storage.atomic import refuse_file
 from equigen.summary import Summary, Table, as_iso
 
@@ -294,9 +294,7 @@ def _take_rows(found: _Found, facts: TsvFacts, now: datetime) -> None:
         if is_left:
             found.hosts_left.add(group.host)
     del found.sets[""]
-    for source, count in facts.sources.items():
-        if licence := licence_of(f"{source}:"):
-            found.licences[licence] += count
+    found.licences.update(licences_of(facts))
 
 
 def _quotas(found: _Found, context: Context, now: datetime) -> Iterable[dict[str, Any]]:

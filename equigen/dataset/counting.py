@@ -318,11 +318,11 @@ def tsv_facts(context: Context, ledger: Ledger | None) -> TsvFacts:
     stamp, changed = stamp_of(context.tsv), ledger.value(CHANGED) if ledger else ""
     folders = _folder_times(context, ledger)
     known = ledger if ledger and ledger.knows_covers() else None
-    rows = rows_with_covers(context, known, ["genre", "album_id"])
+    rows = rows_with_covers(context, known, ["genre"])
     pictures = rows["picture"].unique()
     states = _states(context, known, pictures) if known else _frame(["picture", "state"], ())
-    source = rows["album_id"].str.extract("^([^:]*):").fill_null("")
-    genres, sources = (dict(each.value_counts().rows()) for each in (rows["genre"], source))
+    genres = dict(rows["genre"].value_counts().rows())
+    sources, licences = _sources(context.tsv)
     counted = (
         rows.select("picture", "host", "set_name")
         .join(states, on="picture", how="left")
@@ -337,8 +337,27 @@ def tsv_facts(context: Context, ledger: Ledger | None) -> TsvFacts:
     pending = ledger.pending() if ledger else 0
     overlap = {label: dict(counts) for label, counts in overlap_of(context).items()}
     return TsvFacts(
-        *stamp, changed, folders, pending, genres, sources, groups, rules_mark(context), overlap
-    )
+        *stamp, changed, folders, pending, genres, sources, licences, groups, rules_mark(context),
+        overlap,
+    )  # fmt: skip
+
+
+def _sources(tsv: Path) -> tuple[dict[str, int], dict[str, int]]:
+    """Count the rows of each source that has them, and those of each licence of their own."""
+    import polars as pl  # noqa: PLC0415
+
+    def count(chunk: "Chunk") -> "tuple[pl.DataFrame, pl.DataFrame]":
+        ids = pl.concat_str("album_id", "also_known_as", separator="|").str.split("|")
+        source = ids.list.eval(pl.element().str.extract("^([^:]*):")).list.drop_nulls()
+        each = chunk.frame.select(source=source.list.unique()).explode("source")["source"]
+        own = chunk.frame["licence"]
+        return each.fill_null("").value_counts(), own.filter(own != "").value_counts()
+
+    sources, licences = Counter[str](), Counter[str]()
+    for found, own in map_table(tsv, ("album_id", "also_known_as", "licence"), count):
+        sources.update(dict(found.rows()))
+        licences.update(dict(own.rows()))
+    return dict(sources), dict(licences)
 
 
 def _states(context: Context, ledger: Ledger, pictures: "pl.Series") -> "pl.DataFrame":

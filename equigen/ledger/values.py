@@ -97,8 +97,8 @@ class TsvFacts:
 
     They are of the ledger with the mark `changed`, and of covers in `folders` with these dates in
     ns. `pending` rows are in the ledger alone. `genres` counts rows by their cell, `sources` by
-    what their `album_id` names. `overlap` is that of labels (`dataset/overlap.py`) by the `rules`
-    with this mark.
+    each that their ids name, `licences` by the notes in their own cells. `overlap` is that of
+    labels (`dataset/overlap.py`) by the `rules` with this mark.
     """
 
     size_bytes: _Count
@@ -109,6 +109,7 @@ class TsvFacts:
     pending: _Count
     genres: dict[str, _Count]
     sources: dict[str, _Count]
+    licences: dict[str, _Count]
     groups: list[CoverGroup]
     rules: str
     overlap: dict[str, dict[str, _Count]]

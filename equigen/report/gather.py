@@ -1,12 +1,13 @@
 """Gather what a report shows from the TSV, the ledger and the covers, without changing them."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
 from equigen.dataset.context import Context
-from equigen.dataset.counting import NO_SET, By, largest_first, overlap_now
+from equigen.dataset.counting import NO_SET, By, facts_now, largest_first
 from equigen.dataset.covers import dataset_covers, set_of
 from equigen.dataset.dataset import Dataset, Need, check
 from equigen.dataset.made_with import made_with
@@ -21,7 +22,7 @@ from equigen.ledger.ledger import (
     Ledger,
 )
 from equigen.ledger.models import FileOf
-from equigen.ledger.values import SplitGroups, read_split_groups
+from equigen.ledger.values import SplitGroups, TsvFacts, read_split_groups
 from equigen.report.page import Findings
 from equigen.report.pictures import (
     MOST_PICTURES,
@@ -34,7 +35,7 @@ from equigen.report.pictures import (
 from equigen.report.tables import Crosstab, HeatMap, SetRow, crosstab, heat_map, set_rows
 from equigen.report.tally import Likeness, LookalikeGroup, ReportTally
 from equigen.schema import ASIDE, SETS, UNKNOWN
-from equigen.sources.base import licence_of
+from equigen.sources.base import licences_of
 from equigen.splitting.grouping import LARGEST_SHARE
 from equigen.storage.below import open_regular
 from equigen.storage.os_errors import translating_read_errors
@@ -85,8 +86,8 @@ def _findings(dataset: Dataset, sha256: str, tally: ReportTally, covers: int) ->
     table = crosstab(tally.cells, By.LABEL, By.DECADE, albums=tally.decades)
     sets = set_rows(tally.sets, ratio, albums=tally.in_sets)
     with dataset.reading_ledger() as ledger:
-        overlap = overlap_now(context, ledger)
-    pairs = overlapping(overlap)
+        facts = facts_now(context, ledger)
+    pairs = overlapping(facts.overlap)
     return Findings(
         name=context.directory.resolve().name,
         made_at=f"{context.now():%Y-%m-%d %H:%M} UTC",
@@ -96,7 +97,7 @@ def _findings(dataset: Dataset, sha256: str, tally: ReportTally, covers: int) ->
         heat=heat_map(
             table, most_rows=_MOST_LABELS + 1, most_columns=_MOST_DECADES, others="other labels"
         ),
-        overlap=_overlap_map(overlap, pairs),
+        overlap=_overlap_map(facts.overlap, pairs),
         pairs=pairs,
         sheets=sheets,
         groups=groups,
@@ -111,14 +112,17 @@ def _findings(dataset: Dataset, sha256: str, tally: ReportTally, covers: int) ->
             "SHA-256": sha256,
             "rows": f"{tally.rows:,}",
             **tally.dates,
-            **{
-                f"terms of {count:,} rows": licence
-                for source, count in tally.sources.items()
-                if (licence := licence_of(f"{source}:"))
-            },
+            **_terms(facts),
         },
         settings=context.settings,
     )
+
+
+def _terms(facts: TsvFacts) -> dict[str, str]:
+    notes = defaultdict[int, list[str]](list)
+    for licence, count in licences_of(facts).items():
+        notes[count].append(licence)
+    return {f"terms of {count:,} rows": " ".join(each) for count, each in notes.items()}
 
 
 def _overlap_map(overlap: Overlap, pairs: Sequence[Pair]) -> HeatMap:

@@ -42,7 +42,7 @@ class ReportTally:
     (`identical`), the groups of the last `split`, the ratio that the sets were dealt by, and some
     `dates` by their names. `cells` counts albums by label and decade, `sets` covers by label and
     set, each album at each of its labels; `decades` and `in_sets` count it once. `causes` counts
-    covers that aren't there by reason and host, `sources` the rows by what their ids name.
+    covers that aren't there by reason and host.
     """
 
     sampler: Sampler
@@ -61,7 +61,6 @@ class ReportTally:
     genres: set[str] = field(default_factory=set)
     causes: Counter[tuple[str, str]] = field(default_factory=Counter)
     hosts: Counter[str] = field(default_factory=Counter)
-    sources: Counter[str] = field(default_factory=Counter)
     sets: Counter[tuple[str, str]] = field(default_factory=Counter)
     decades: Counter[str] = field(default_factory=Counter)
     in_sets: Counter[str] = field(default_factory=Counter)
@@ -81,7 +80,6 @@ class ReportTally:
             self.cells[label, decade] += 1
         self.genres.add(row.genre)
         self.hosts[host] += 1
-        self.sources[row.album.partition(":")[0]] += 1
         if cover and cover.status == OK:
             self._take_cover(row, cover, set_name)
         elif cover:

@@ -21,6 +21,7 @@ Then `fetch --source NAME` finds it.
 import ast
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ from equigen.labels.matches import Fits
 from equigen.labels.taxonomy import Query, fits
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import CrawlPage, Lead, Rating, Rest
+from equigen.ledger.values import TsvFacts
 from equigen.plugins import Plugin, find_plugins
 from equigen.schema import Listing
 
@@ -460,6 +462,18 @@ def licence_of(album_id: str) -> str:
     The source is the part of the id before the colon; it is not imported.
     """
     return str(_declared("LICENCE", album_id) or "")
+
+
+def licences_of(facts: TsvFacts) -> Counter[str]:
+    """Return the licence notes of a dataset: those of all its sources, and those of single rows.
+
+    They count the rows for which each holds.
+    """
+    notes = Counter(facts.licences)
+    for source, count in facts.sources.items():
+        if licence := licence_of(f"{source}:"):
+            notes[licence] += count
+    return notes
 
 
 def may_republish(album_id: str) -> bool:

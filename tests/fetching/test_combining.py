@@ -7,12 +7,13 @@ import pytest
 from dumpsets import Master, dump_context, group, mbid, write_groups, write_masters
 from support import read_rows, write_rows
 
-from equigen.commands import balance, fetch
+from equigen.commands import balance, fetch, report, status
 from equigen.fetching.pending import write_pending
 from equigen.fetching.selection import Skip
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import Addition
 from equigen.schema import Listing
+from equigen.sources.musicbrainz import LICENCE
 from equigen.summary import Summary
 
 LISTING = Listing(
@@ -152,3 +153,19 @@ def test_a_run_killed_before_it_wrote_adds_later(tmp_path: Path) -> None:
             ledger.use_pages((), added=[Addition("other:1", LISTING)])
     (row,) = rows_in(tmp_path)
     assert row["more_images"] == "https://b.example/1.jpg"
+
+
+def test_status_and_report_tell_the_terms_of_all_sources_of_a_row(tmp_path: Path) -> None:
+    """A row that MusicBrainz was added to has its terms, too, and those in its own cell."""
+    write_row(tmp_path)
+    write_groups(tmp_path, [group(1)])
+    fetch_from("musicbrainz", tmp_path)
+    context = dump_context(tmp_path)
+    (row,) = rows_in(tmp_path)
+    write_rows(context.tsv, row | {"licence": "No models."}, columns=[*row, "licence"])
+    terms = {"No models.": 1, LICENCE: 1}
+    assert status.run(context).facts["licences"] == terms
+    report.run(context, output=tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "No models." in page
+    assert LICENCE in page
