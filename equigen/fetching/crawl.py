@@ -285,10 +285,16 @@ def sort_out(
 ) -> Sorted:
     """Take each album for the first query that it matches, that has room and that may have it.
 
+    One that another source brought before is an addition to its row, whatever has room.
+
     `matches` is of the `queries`. Albums of no known year are taken as such.
     """
     found = Sorted()
     for place, listing in enumerate(listings):
+        if addition := selection.addition(listing):
+            found.added.append(addition)
+            found.skipped[Skip.ADDED] += 1
+            continue
         at = matches.add(listing.genres, listing.styles)
         year = year_of(listing.year)
         why: str = Skip.RULE if year is None or year in years else _OTHER_YEAR
@@ -301,11 +307,7 @@ def sort_out(
                 found.taken.append((query, verdict))
                 why = ""
                 break
-            if isinstance(verdict, Addition):
-                found.added.append(verdict)
-                why = Skip.ADDED
-                break
-            why = verdict
+            why = verdict if isinstance(verdict, Skip) else why
             if verdict is not Skip.OTHER_QUERY:
                 break
         if why:

@@ -1,5 +1,6 @@
 """Albums that several sources have: one row, with all ids, and further addresses of its cover."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,11 @@ from dumpsets import Master, dump_context, group, mbid, write_groups, write_mast
 from support import read_rows, write_rows
 
 from equigen.commands import balance, fetch, report, status
-from equigen.fetching.pending import write_pending
+from equigen.fetching.crawl import sort_out
+from equigen.fetching.pending import known_albums, write_pending
 from equigen.fetching.selection import Skip
+from equigen.labels.matches import Matches
+from equigen.labels.taxonomy import fits
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import Addition
 from equigen.schema import Listing
@@ -169,3 +173,18 @@ def test_status_and_report_tell_the_terms_of_all_sources_of_a_row(tmp_path: Path
     page = (tmp_path / "report.html").read_text()
     assert "No models." in page
     assert LICENCE in page
+
+
+def test_a_crawl_adds_to_rows_whatever_has_room(tmp_path: Path) -> None:
+    """An album that is there is known before any query is looked at; others wait for room."""
+    write_row(tmp_path)
+    context = dump_context(tmp_path, limit=1)
+    with Ledger(context.ledger) as ledger:
+        selection = known_albums(context, ledger)
+    queries = context.settings.fetch.chosen_queries()
+    listings = [LISTING, replace(LISTING, album_id="other:2", title="Title 2")]
+    listings = [replace(each, album_id=each.album_id.replace("other", "y")) for each in listings]
+    matches = Matches(queries, fits)
+    found = sort_out(listings, queries, range(2026), selection=selection, matches=matches)
+    assert [each.listing.also_known_as for each in found.added] == [("y:1",)]
+    assert (found.taken, found.skipped[Skip.ADDED]) == ([], 1)
