@@ -48,7 +48,12 @@ from equigen.storage.lock import dataset_lock
 if TYPE_CHECKING:
     import pandas as pd
 
-_LISTS = frozenset({"genres", "styles", "formats", "artist_ids", "labels"})
+_LISTS = frozenset(
+    (
+        "genres", "styles", "formats", "artist_ids", "labels", "also_known_as", "tracks",
+        "more_images",
+    )
+)  # fmt: skip
 _MOST_FIELDS = 2
 _STATE = ("status", "reason", "sha256", "size_bytes", "width_px", "height_px", "phash")
 _NOT_ASKED_FOR = Cover("", "", WAITING)
