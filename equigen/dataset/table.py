@@ -11,7 +11,7 @@ Rewriting changes the bytes of rows that change, and no others.
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, TypeVar
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 # Measured from 4 to 16 MiB: the same speed, less memory.
 _BLOCK_BYTES: Final = 8 << 20
+_ROWS_TOGETHER: Final = 1_000
 _COPIED_BYTES: Final = 1 << 20
 _LINE_ENDS: Final = (b"\n", b"\r")
 
@@ -221,8 +222,9 @@ def append_rows(path: Path, rows: Iterable[Sequence[str]]) -> None:
         StorageError: the disk refuses; the old file is still there.
 
     """
-    stamp = stamp_of(path)
-    splice(path, appended(path, ["".join(as_lines(rows)).encode()]), since=stamp)
+    stamp, lines = stamp_of(path), as_lines(rows)
+    some = iter(lambda: "".join(islice(lines, _ROWS_TOGETHER)).encode(), b"")
+    splice(path, appended(path, some), since=stamp)
 
 
 def appended(path: Path, lines: Iterable[bytes]) -> Iterator[Edit]:

@@ -92,7 +92,7 @@ def table(
                 yield torn
             torn = None
             if len(cells) == len(names):
-                yield {name: cell.strip() for name, cell in zip(names, cells, strict=True)}
+                yield dict(zip(names, map(str.strip, cells), strict=True))
             elif cells:
                 torn = Torn(f"row {number:,}", f"expected {len(names)} cells, got {len(cells)}")
     except csv.Error as err:

@@ -207,16 +207,14 @@ def _append(context: Context, pending: Sequence[PendingRow]) -> None:
     for file in filter(Path.exists, (path, context.reserve)):
         for found in map_table(file, ["album_id"], lambda chunk: chunk.frame["album_id"]):
             there.update(found.filter(found.is_in(ids)).to_list())
-    new = [
-        dict(zip(TAKEN_COLUMNS, row.cells, strict=True))
-        for row in pending
-        if row.album_id not in there
-    ]
+    new = [row.cells for row in pending if row.album_id not in there]
+    at = {name: place for place, name in enumerate(TAKEN_COLUMNS)}
     with reading_tsv(path) as tsv:
         columns = tsv.columns
-    needed = [name for name in EXTRA_COLUMNS if any(row[name] for row in new)]
+    needed = [name for name in EXTRA_COLUMNS if any(row[at[name]] for row in new)]
     lacking = [name for name in (*COLUMNS, *needed) if name not in columns]
     if lacking:
         columns = (*columns, *lacking)
         rewrite_columns(path, columns)
-    append_rows(path, ([row.get(name, "") for name in columns] for row in new))
+    places = [at.get(name, -1) for name in columns]
+    append_rows(path, (["" if place < 0 else row[place] for place in places] for row in new))

@@ -37,7 +37,7 @@ _NAMELESS: Final = "albums without artist and title (mumu.metadata has them for 
 _AMAZON_ID = re.compile(r"[A-Z0-9]{10}")
 # Amazon's picture of no picture, such as .../icons/no-img-sm._V192198896_.gif
 _NO_PICTURE = "/no-img"
-_CACHED = 10_000  # cells of genres, of which MuMu has some thousands
+_CACHED = 10_000  # tracks of an album mostly stand together
 
 # One row an album, of rows of its tracks, which need not stand together.
 _ALBUMS = """
@@ -62,14 +62,19 @@ FROM albums AS a LEFT JOIN metadata AS m ON m.amazon_id = a.amazon_id
 def _track(record: Mapping[str, str]) -> Row | None:
     if not _AMAZON_ID.fullmatch(record["amazon_id"]):
         return None
-    artist = mbid_of({"id": record["artist_mbid"]})
+    artist = _mbid(record["artist_mbid"])
     return (
         record["amazon_id"],
-        mbid_of({"id": record["album_mbid"]}),
+        _mbid(record["album_mbid"]),
         f"musicbrainz:{artist}" if artist else "",
         _genres(record["genres"]),
         track_ids(record["MSD_track_id"], record["recording_mbid"]),
     )
+
+
+@lru_cache(_CACHED)
+def _mbid(cell: str) -> str:
+    return mbid_of({"id": cell})
 
 
 @lru_cache(_CACHED)

@@ -174,6 +174,23 @@ def test_a_run_ends_in_the_sets_that_are_given(tmp_path: Path) -> None:
     assert equigen("split", "--verify", cwd=tmp_path).returncode == 0
 
 
+def test_mumu_gives_names_where_it_comes_first(tmp_path: Path) -> None:
+    """Both tell of one track, so that MSD-I's set and cover go into the row that has the names."""
+    track, mbid = row_of(7)["msd_track_id"], "d825b1ab-e260-3eb7-b486-5cb58ba0391f"
+    albums, metadata = tmp_path / "albums.csv", tmp_path / "metadata.json"
+    header = "amazon_id,album_mbid,MSD_track_id,recording_mbid,artist_mbid,genres"
+    albums.write_text(f"{header}\nB0000564CN,{mbid},{track},,{mbid},Jazz\n")
+    metadata.write_text('[{"amazon_id": "B0000564CN", "title": "T", "brand": "A"}]')
+    mumu = {"albums": str(albums), "metadata": str(metadata)}
+    fetch.run(make_context(tmp_path, fetch={"source": "mumu"}, mumu=mumu))
+    run_fetch(tmp_path, write_table(tmp_path, row_of(7), row_of(8)))
+    first, second = rows_of(tmp_path)
+    assert (first["artist"], first["album"], first["set_given"]) == ("A", "T", "train")
+    assert "msd-i:7" in first["also_known_as"].split("|")
+    assert URL.format(7, 7) in first["more_images"].split("|")
+    assert second["album_id"] == "msd-i:8"
+
+
 def test_a_flag_names_the_file(tmp_path: Path) -> None:
     """The labels are MSD-I's own without being asked for."""
     write_table(tmp_path, row_of(1, genre="RnB"))
