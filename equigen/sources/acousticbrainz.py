@@ -10,14 +10,24 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from equigen.config.layers import Config
 from equigen.config.source_settings import CoverArtSettings
 from equigen.dataset.context import Context
 from equigen.dumps.acousticbrainz import ALBUMS, MSD_IDS, RECORDINGS
-from equigen.dumps.index import facts_of, has_index, index_of, reading, values_in
+from equigen.dumps.files import Kind, dumps_among, dumps_folder, files_in
+from equigen.dumps.index import (
+    GROUPS,
+    IndexKind,
+    facts_of,
+    has_index,
+    index_of,
+    reading,
+    values_in,
+)
 from equigen.errors import ConfigError, MissingInputError
 from equigen.identity.pictures import front_url
 from equigen.labels.taxonomy import MatchBy, Query, fits, fits_tags, rule_of
@@ -35,11 +45,21 @@ _TABLES = (".tar", ".tsv", ".csv")
 _DOCUMENTS = (".json", ".json.gz")
 _PACKED = (".zst", ".bz2", ".gz", ".xz")
 
-_OFFERS = "SELECT id, year, genres, styles FROM albums WHERE NOT is_compilation ORDER BY id"
-_LISTINGS = """
-SELECT release_group, releases, artist, artist_ids, title, year, genres, styles, tracks, set_given,
-    is_of_task FROM albums WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id
+_NAMELESS: Final = (
+    "albums without artist and title (`equigen dumps get release-groups` has them for most)"
+)
+# What documents don't say of a release group, MusicBrainz's dump does.
+_SHOWN = """
+CREATE TEMP VIEW shown AS SELECT
+    a.id AS id, release_group, releases, coalesce(nullif(a.artist, ''), g.artist, '') AS artist,
+    coalesce(nullif(a.artist_ids, ''), g.artist_ids, '') AS artist_ids,
+    coalesce(nullif(a.title, ''), g.title, '') AS title,
+    coalesce(nullif(a.year, 0), g.year, 0) AS year, a.genres AS genres, styles, tracks, set_given,
+    is_of_task, coalesce(also_known_as, '') AS masters
+FROM albums AS a LEFT JOIN groups AS g ON g.mbid = a.release_group WHERE NOT is_compilation
 """
+_OFFERS = "SELECT id, year, genres, styles, artist || title FROM shown ORDER BY id"
+_LISTINGS = "SELECT * FROM shown WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
 _MSD = "SELECT recording, msd FROM msd_ids WHERE recording IN (SELECT value FROM json_each(?))"
 
 
@@ -48,7 +68,7 @@ class RecordedAlbums:
     """The albums of AcousticBrainz's recordings, a `Catalogue`; all may have a cover."""
 
     db: sqlite3.Connection
-    facts: Mapping[str, int]
+    facts: Counter[str]
     archive: CoverArtSettings
 
     @property
@@ -58,13 +78,15 @@ class RecordedAlbums:
 
     def offers(self) -> Iterator[Offer]:
         """Yield every album that is no compilation, in the order of releases' MBIDs."""
-        for number, year, genres, styles in self.db.execute(_OFFERS):
+        for number, year, genres, styles, names in self.db.execute(_OFFERS):
+            self.facts[_NAMELESS] += not names
             yield Offer(number, year, values_in(genres), values_in(styles))
 
     def listings(self, numbers: Sequence[int]) -> list[Listing]:
         """Return some albums in full, in the same order."""
-        rows = self.db.execute(_LISTINGS, (json.dumps(numbers),)).fetchall()
-        return [self._listing(*row) for row in rows]
+        found = self.db.execute(_LISTINGS, (json.dumps(numbers),))
+        names = [name for name, *_ in found.description]
+        return [self._listing(dict(zip(names, row, strict=True))) for row in found.fetchall()]
 
     def fits(self, query: Query, genres: Sequence[str], styles: Sequence[str]) -> bool:
         """Tell whether an album's genres, which are free text, belong to the query.
@@ -74,31 +96,32 @@ class RecordedAlbums:
         is_found = fits(query, genres, styles)
         return is_found or (rule_of(query).by is MatchBy.WORDS and fits_tags(query, genres))
 
-    def _listing(self, group: str, releases: str, *more: str) -> Listing:
-        artist, artist_ids, title, year, genres, styles, tracks, set_given, is_of_task = more
-        found = [(each, "release") for each in values_in(releases)]
-        found = [(group, "release-group"), *found] if group else found
-        ids = [
-            f"musicbrainz{'' if kind != 'release' else '-release'}:{mbid}" for mbid, kind in found
-        ]
+    def _listing(self, row: Mapping[str, Any]) -> Listing:
+        kinds = dict.fromkeys(values_in(row["releases"]), "release")
+        if row["release_group"]:
+            kinds = {row["release_group"]: "release-group", **kinds}
         base_url, cover_px = self.archive.base_url, self.archive.cover_px
-        covers = [front_url(base_url, mbid, cover_px, kind) for mbid, kind in found]
+        covers = [front_url(base_url, mbid, cover_px, kind) for mbid, kind in kinds.items()]
+        ids = [
+            f"musicbrainz{'-release' if kind == 'release' else ''}:{mbid}"
+            for mbid, kind in kinds.items()
+        ]
         return Listing(
-            artist=artist,
-            title=title,
-            year=f"{year:04}" if year else "",
+            artist=row["artist"],
+            title=row["title"],
+            year=f"{row['year']:04}" if row["year"] else "",
             image_url=covers[0],
             album_id=ids[0],
-            genres=values_in(genres),
-            styles=values_in(styles),
+            genres=values_in(row["genres"]),
+            styles=values_in(row["styles"]),
             country="",
             formats=(),
-            artist_ids=values_in(artist_ids),
-            also_known_as=tuple(ids[1:]),
-            tracks=self._tracks(values_in(tracks)),
-            set_given=set_given,
+            artist_ids=values_in(row["artist_ids"]),
+            also_known_as=(*ids[1:], *values_in(row["masters"])),
+            tracks=self._tracks(values_in(row["tracks"])),
+            set_given=row["set_given"],
             more_images=tuple(covers[1:]),
-            licence=_LICENCE_OF_TASK if is_of_task else _LICENCE,
+            licence=_LICENCE_OF_TASK if row["is_of_task"] else _LICENCE,
         )
 
     def _tracks(self, cells: Sequence[str]) -> tuple[str, ...]:
@@ -138,23 +161,32 @@ def open_source(config: Config) -> LocalSource:
 
 
 def _is_indexed(context: Context) -> bool:
-    indexes = [has_index(path, RECORDINGS, files) for path, files in _files(context).items()]
-    return all(indexes)
+    parts = [has_index(path, RECORDINGS, files) for path, files in _files(context).items()]
+    return all((*parts, *starmap(has_index, _beside(context))))
+
+
+def _beside(context: Context) -> list[tuple[Path, IndexKind]]:
+    """Return the files that tell more of the same albums, where there are any."""
+    folder = dumps_folder(context)
+    groups = dumps_among(files_in(folder), Kind.GROUPS)[:1]
+    msd_ids = context.config.files_of("acousticbrainz.msd_ids")
+    return [
+        *((folder / each.name, GROUPS) for each in groups),
+        *((each, MSD_IDS) for each in msd_ids),
+    ]
 
 
 @contextmanager
 def _open(context: Context) -> Iterator[Catalogue]:
-    files = _files(context)
+    files, beside = _files(context), _beside(context)
     parts = [index_of(path, RECORDINGS, context, files=some) for path, some in files.items()]
     albums = index_of(next(iter(files)), ALBUMS, context, files=parts)
+    more = [index_of(path, kind, context) for path, kind in beside]
     facts = sum((Counter(facts_of(part)) for part in parts), Counter[str]())
-    indexes = [albums]
-    if msd_ids := context.config.file_of("acousticbrainz.msd_ids"):
-        indexes.append(index_of(msd_ids, MSD_IDS, context))
-        facts += Counter(facts_of(indexes[-1]))
-    with reading(*indexes) as db:
-        if not msd_ids:
-            db.execute(MSD_IDS.schema)  # an empty table
+    with reading(albums, *more) as db:
+        for kind in {GROUPS, MSD_IDS} - {kind for _, kind in beside}:
+            db.execute(kind.schema)  # an empty table
+        db.execute(_SHOWN)
         counted = "SELECT count(*), coalesce(sum(is_compilation), 0) FROM albums"
         facts["albums"], facts["compilations, left out"] = db.execute(counted).fetchone()
         yield RecordedAlbums(db, facts, context.settings.coverart)

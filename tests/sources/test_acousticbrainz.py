@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from documents import GROUP, PACKINGS, RELEASE, archive, document, mbid, numbered, tar_of
 from dumphost import DumpHost, Hosted
+from dumpsets import group, write_groups
 from PIL import Image
 from support import equigen, make_context, read_rows, realdata
 
@@ -352,3 +353,22 @@ def test_a_whole_way_from_dumps_to_covers(tmp_path: Path) -> None:
     assert [each.returncode for each in ended] == [0, 0], ended
     covers = (tmp_path / "data" / "equigen_album_images").rglob("*.jpg")
     assert {path.parent.name for path in covers} == {"metal", "rap"}
+
+
+def test_names_of_the_genre_tasks_albums_come_from_musicbrainzs_dump(tmp_path: Path) -> None:
+    """With their years, artists' ids and masters; without it they aren't taken, and counted."""
+    table = tmp_path / "discogs-train.tsv"
+    table.write_bytes(genre_task(f"{mbid(9)}\t{mbid(1)}\tjazz\tjazz---bop\t\t"))
+    context = context_of(tmp_path, table)
+    summary = fetch.run(context)
+    assert summary.rows_out == 0
+    assert (
+        "1 albums without artist and title (`equigen dumps get release-groups`" in summary.notes[0]
+    )
+    write_groups(tmp_path / "data", [group(1, master=5)])
+    fetch.run(context)
+    (row,) = read_rows(context.tsv)
+    assert (row["artist"], row["album"], row["year"]) == ("Artist 1", "Title 1", "2010")
+    assert (row["genres"], row["styles"], row["genre"]) == ("jazz", "bop", "jazz")
+    assert ids(row) == [f"musicbrainz:{mbid(1)}", "discogs:m5"]
+    assert (row["tracks"], row["set_given"]) == (f"mbid:{mbid(9)}", "train")
