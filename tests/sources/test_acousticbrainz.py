@@ -15,7 +15,7 @@ from dumpsets import group, write_groups
 from PIL import Image
 from support import equigen, make_context, read_rows, realdata
 
-from equigen.commands import fetch
+from equigen.commands import fetch, status
 from equigen.dataset.context import Context
 from equigen.dumps import acousticbrainz, archives
 from equigen.errors import ConfigError, InputError, MissingInputError
@@ -372,3 +372,17 @@ def test_names_of_the_genre_tasks_albums_come_from_musicbrainzs_dump(tmp_path: P
     assert (row["genres"], row["styles"], row["genre"]) == ("jazz", "bop", "jazz")
     assert ids(row) == [f"musicbrainz:{mbid(1)}", "discogs:m5"]
     assert (row["tracks"], row["set_given"]) == (f"mbid:{mbid(9)}", "train")
+
+
+def test_rows_tell_their_own_licence(tmp_path: Path) -> None:
+    """Documents are CC0; what the Genre task says of an album isn't for commercial use."""
+    table = tmp_path / "discogs-train.tsv"
+    table.write_bytes(genre_task(f"{mbid(1)}\t{mbid(GROUP + 1)}\trock\t\t\t"))
+    documents = numbered(*((n, document(n, n)) for n in (1, 2, 3)))
+    context = context_of(tmp_path, table, archive(tmp_path, documents))
+    summary = fetch.run(context)
+    assert any("CC0" in note and "CC BY-NC-SA 4.0" in note for note in summary.notes)
+    found = status.run(context).facts["licences"]
+    assert isinstance(found, dict)
+    own = {text: count for text, count in found.items() if text.startswith("AcousticBrainz")}
+    assert sorted(own.values()) == [1, 2]
