@@ -189,7 +189,7 @@ def _at_source(
             offers = catalogue.offers()
             while batch := list(islice(offers, _BATCH)):
                 for offer in batch:
-                    if offer.year in years:
+                    if offer.year in years or (source.takes_undated and not offer.year):
                         matches.add(offer.genres, offer.styles)
                 bar.advance(len(batch))
     except (ConfigError, MissingInputError) as err:

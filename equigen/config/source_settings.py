@@ -1,7 +1,7 @@
 """Define the settings of the sources of albums and covers, and the credentials."""
 
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, TypeVar, get_args
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from equigen.version import __version__
 
+_Name = TypeVar("_Name", str, Path)
 DISCOGS_API_URL = "https://api.discogs.com"
 MUSICBRAINZ_API_URL = "https://musicbrainz.org/ws/2"
 MOST_PER_MINUTE = 1_000_000
@@ -114,14 +115,14 @@ def name_of_file(name: str) -> str:
     return name
 
 
-def _with_known_home(folder: Path) -> Path:
-    name_of_file(str(folder))
+def _with_known_home(path: _Name) -> _Name:
+    name_of_file(str(path))
     try:
-        folder.expanduser()
+        Path(path).expanduser()
     except RuntimeError:
-        msg = f"expected a folder, got {str(folder)!r}, and nobody knows a home of that name"
+        msg = f"expected a path, got {str(path)!r}, and nobody knows a home of that name"
         raise ValueError(msg) from None
-    return folder
+    return path
 
 
 # A path in which "~" and "~name" stand for a home folder.
@@ -129,7 +130,7 @@ Folder = Annotated[Path, AfterValidator(_with_known_home)]
 
 
 # A file to read, "" for none: `Config.file_of` tells where a relative path starts.
-InputFile = Annotated[str, AfterValidator(name_of_file)]
+InputFile = Annotated[str, AfterValidator(_with_known_home)]
 
 
 class DumpsSettings(SettingsTable):

@@ -408,7 +408,8 @@ def _wanted(context: Context, there: Container[str]) -> _Wanted:
         named.add(row.artist)
         if row.path in there:
             rows.setdefault(row.path, row)
-            given.add(row.path, row.album, name)
+            if name:
+                given.add(row.path, row.album, name)
     return _Wanted(list(rows.values()), named, given.known(context))
 
 

@@ -51,13 +51,12 @@ class GivenSets:
     _of_album: dict[str, str] = field(default_factory=dict)
 
     def add(self, path: str, album: str, name: str) -> None:
-        """Add what a row gives; "" is nothing."""
-        if name:
-            there = self.of_path.get(path, name)
-            first = self.of_path[path] = min(name, there, key=_TURNS.index)
-            if name != there:
-                self.others[path] = self.others.get(path, set()) | {name, there} - {first}
-            self._of_album[album] = min(first, self._of_album.get(album, first), key=_TURNS.index)
+        """Add the set that a row gives its cover and album."""
+        there = self.of_path.get(path, name)
+        first = self.of_path[path] = min(name, there, key=_TURNS.index)
+        if name != there:
+            self.others[path] = self.others.get(path, set()) | {name, there} - {first}
+        self._of_album[album] = min(first, self._of_album.get(album, first), key=_TURNS.index)
 
     def known(self, context: Context) -> "GivenSets":
         """Return these sets.

@@ -168,11 +168,15 @@ def test_the_datasets_folder_starts_at_the_config(load_from: Load, tmp_path: Pat
     assert load_from(elsewhere).directory == tmp_path / "x"
 
 
-@pytest.mark.parametrize("table", ["dataset", "dumps"])
-def test_a_home_that_nobody_has_is_named(load_from: Load, table: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    ["dataset.directory", "dumps.directory", "mumu.albums", "msd_i.file", "spotify.genres_file"],
+)
+def test_a_home_that_nobody_has_is_named(load_from: Load, name: str) -> None:
     """In one line, with where it stands."""
-    with pytest.raises(ConfigError, match=rf"line 2: {table}\.directory: .*nobody knows"):
-        load_from(f'[{table}]\ndirectory = "~nobodyhere/data"\n')
+    table, _, key = name.partition(".")
+    with pytest.raises(ConfigError, match=rf"line 2: {table}\.{key}: .*nobody knows"):
+        load_from(f'[{table}]\n{key} = "~nobodyhere/data"\n')
 
 
 def test_a_config_that_was_named_must_be_there(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from coverart import ARCHIVE, Proxy, Told
 from downloads import picture
 from support import equigen, make_context, read_rows, realdata
 
-from equigen.commands import fetch
+from equigen.commands import fetch, labels
 from equigen.errors import InputError, MissingInputError
 from equigen.summary import Summary
 
@@ -144,6 +144,15 @@ def test_an_album_of_several_labels_has_them_all(tmp_path: Path) -> None:
     (album,) = rows_of(tmp_path)
     assert album["genres"] == "Pop|Dance Pop|Rock"
     assert album["labels"] == "Pop|Rock"
+
+
+def test_labels_counts_the_albums_of_no_year(tmp_path: Path) -> None:
+    """As `fetch` would take them."""
+    mumu = {"albums": str(write_albums(tmp_path, ROW))}
+    context = make_context(tmp_path, fetch={"source": "mumu"}, mumu=mumu)
+    queries = labels.run(context, count=True).facts["queries"]
+    assert isinstance(queries, list)
+    assert {each["query"]: each["at_source"] for each in queries if each["at_source"]} == {"R&B": 1}
 
 
 def test_flags_name_the_files(tmp_path: Path) -> None:
