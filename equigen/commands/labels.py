@@ -79,7 +79,8 @@ def run(
     queries = fetch.chosen_queries()
     albums, of_labels, beside = _albums(context, queries)
     known, matches, why = _at_source(context, queries, count=count)
-    notes = [why, *matches.notes(lambda query: albums[query.name]), *beside]
+    about = f"{fetch.taxonomy}: {fetch.about}" if fetch.about else ""
+    notes = [about, why, *matches.notes(lambda query: albums[query.name]), *beside]
     rows = [(query, str(query.rule), albums[query.name], known[query.name]) for query in queries]
     return Summary(
         stage="labels",

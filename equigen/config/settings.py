@@ -234,6 +234,11 @@ class FetchSettings(SettingsTable):
         # A file that is edited while a stage runs doesn't change what the stage does.
         return load_taxonomy(self.taxonomy)
 
+    @property
+    def about(self) -> str:
+        """The taxonomy in its own words."""
+        return self._read_taxonomy.about
+
     def known_queries(self) -> tuple[Query, ...]:
         """Return the built-in queries, then those of `[[fetch.label]]`, which may replace them."""
         return self._read_taxonomy.queries(

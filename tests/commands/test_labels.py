@@ -49,6 +49,7 @@ def test_labels_are_listed_with_their_rules(tmp_path: Path) -> None:
     assert "genre Jazz and style Jazz " in rows["Jazz"]
     assert "genre Blues and style Blues, not Rhythm & Blues " in rows["Blues"]
     assert rows["Salsa"].split()[1:2] == ["World"]
+    assert "discogs-24: 14 genres and styles of Discogs, and World" in done.stderr + done.stdout
     assert "discogs.user_agent" in done.stderr + done.stdout
     assert list(tmp_path.iterdir()) == [], "nothing is written"
 

@@ -24,6 +24,7 @@ from equigen.labels.taxonomy import (
     load_taxonomy,
     taxonomy_names,
 )
+from equigen.sources.discogs import GENRES
 
 
 def limits(queries: tuple[Query, ...], label: str) -> list[int]:
@@ -117,6 +118,18 @@ def test_each_built_in_taxonomy_can_be_read(name: str) -> None:
     assert all(query.genre or query.style for query in queries)
     assert taxonomy.about
     assert DEFAULT_TAXONOMY in taxonomy_names()
+
+
+@pytest.mark.parametrize(("name", "count"), [("discogs-15", 15), ("discogs-7", 7)])
+def test_labels_by_genres_of_discogs_have_one_each(name: str, count: int) -> None:
+    """All other names in their rules are other sources'; styles decide nothing."""
+    taxonomy = load_taxonomy(name)
+    genres = [[each for each in row.any_genre if each in GENRES] for row in taxonomy.label]
+    assert [len(each) for each in genres] == [1] * count
+    assert all(each.rule().beyond_search().any_style == () for each in taxonomy.label)
+    for query, (genre,) in zip(taxonomy.queries(genre_limit=1), genres, strict=True):
+        for other in GENRES:
+            assert fits(query, (other,), ("Metal", "Rap")) == (other == genre)
 
 
 @pytest.mark.parametrize(
