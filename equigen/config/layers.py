@@ -2,13 +2,12 @@
 
 import json
 import os
-import re
 import tomllib
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from equigen.config.settings import (
     ENV_PREFIX,
     SET_ASIDE,
     SHA256_PATTERN,
+    SHARES,
     DatasetSettings,
     HostSettings,
     LabelSettings,
@@ -34,6 +34,7 @@ from equigen.config.source_settings import (
     URL_PATTERN,
     Credentials,
 )
+from equigen.config.toml_lines import line_of
 from equigen.config.trust import (
     TRUST_VARIABLE,
     is_users_own,
@@ -41,7 +42,8 @@ from equigen.config.trust import (
     settings_at_risk,
 )
 from equigen.errors import ConfigError, MissingInputError, shortened
-from equigen.http.addresses import host_name, shown_in_part
+from equigen.http.addresses import shown_in_part
+from equigen.labels.taxonomy import Taxonomy, TaxonomyFileError, TaxonomyRow
 from equigen.schema import safe_text
 from equigen.storage.below import open_regular
 from equigen.storage.os_errors import why_not_utf8
@@ -56,9 +58,6 @@ _PATTERNS: Mapping[str, str] = {
 }
 DOTENV_NAME = ".env"
 _MOST_KEY_CHARS, _MOST_TROUBLE_CHARS = 100, 600
-# The usual forms of TOML lines; `_line_of` finds no others.
-_PART = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[\w-]+)"""
-_LINE = re.compile(rf"\s*(\[*)\s*({_PART}(?:\s*\.\s*{_PART})*)\s*[\]=]")
 # Expectations by pydantic's type of error, whose own words are those of a programmer.
 _EXPECTED = {
     **dict.fromkeys(("bool_parsing", "bool_type"), "true or false"),
@@ -70,14 +69,16 @@ _EXPECTED = {
     **dict.fromkeys(("model_type", "model_attributes_type", "dict_type"), "a table"),
     **dict.fromkeys(("enum", "literal_error"), "{expected}"),
     "list_type": "a list",
-    "tuple_type": "a list of 3 numbers",
     "too_long": "{max_length} values",
-    **dict.fromkeys(("string_too_short", "too_short"), "text that isn't blank"),
+    "string_too_short": "text that isn't blank",
+    "too_short": "at least one",
     "missing": "a value there, but it is missing",
     "greater_than": "a number greater than {gt:g}",
     "greater_than_equal": "a number of at least {ge}",
     "less_than_equal": "a number of at most {le}",
+    "multiple_of": "a multiple of {multiple_of}",
 }
+_LISTS = {"ratio": "a list of 3 numbers", "label": "a list of tables"}
 _SECRETS = frozenset(("token", "key", "secret", "password", *Credentials.model_fields))
 # With or without a byte order mark, which editors on Windows write.
 _ENCODING = "utf-8-sig"
@@ -331,29 +332,10 @@ class _Layers:
     def explain(self, err: ValidationError) -> str:
         """Describe the first error and its place in one line, and count the others."""
         errors = err.errors(include_url=False)
-        first = errors[0]
-        keys = [str(part) for part in first["loc"]]
-        if _is_short(first):
-            first = max(filter(_is_short, errors), key=lambda error: error["loc"])
-            keys = keys[:-1]
-        if first["type"] == "extra_forbidden":
-            known = _known_keys(keys[:-1])
-            trouble = f"unknown key{suggest(keys[-1], known)}. Known here: {', '.join(known)}"
-            if keys[-1] in _SECRETS:
-                trouble += ". Credentials stand in .env or the environment, never in config.toml"
-        elif first["type"] == "value_error":
-            trouble = str(first["msg"]).removeprefix("Value error, ")
-            # An error between several keys is reported for one of them.
-            key, colon, rest = trouble.partition(": ")
-            while colon and key in _known_keys(keys):
-                keys, trouble = [*keys, key], rest
-                key, colon, rest = trouble.partition(": ")
-        else:
-            trouble = f"expected {expectation(first)}, got {_given(first)}"
-        more = f" ({len(errors) - 1} more wrong settings)" if len(errors) > 1 else ""
-        place, key = self._place(keys), shortened(".".join(keys), _MOST_KEY_CHARS)
-        trouble = shortened(trouble, _MOST_TROUBLE_CHARS)
-        return safe_text(f"{place}: {key}: {trouble}.{more} Mend it and run again.")
+        inner = errors[0].get("ctx", {}).get("error")
+        if isinstance(inner, TaxonomyFileError):
+            return _explained(inner.errors, partial(_place_in, inner.file), Taxonomy)
+        return _explained(errors, self._place, Settings)
 
     def refuse_unknown_variables(self) -> None:
         """Refuse a variable with our prefix that names no table."""
@@ -401,43 +383,46 @@ class _Layers:
             name = ENV_PREFIX + "__".join(keys[:length]).upper()
             if name in places:
                 return places[name]
-        line = _line_of(self.file, keys) if self.file.is_file() else 0
-        return f"{self.file}, line {line}" if line else str(self.file)
+        return _place_in(self.file, keys) if self.file.is_file() else str(self.file)
 
 
-def _line_of(file: Path, keys: list[str]) -> int:
-    """Return the line of a key, or else of the table that it belongs to; 0 for none."""
-    table: list[str] = []
-    tables: Counter[str] = Counter()
-    found, depth = 0, 0
-    for number, line in enumerate(file.read_text(encoding=_ENCODING).splitlines(), start=1):
-        match = _LINE.match(line)
-        path = _parts(match[2]) if match else []
-        if match and path and match[1]:
-            is_one_of_many = match[1].startswith("[[")
-            table = [*path, str(tables[match[2]])] if is_one_of_many else path
-            tables[match[2]] += is_one_of_many
-            path = table
-        elif path:
-            path = table + path
-        if depth < len(path) and keys[: len(path)] == path:
-            found, depth = number, len(path)
-        elif not found and path[: len(keys)] == keys:
-            found = number
-    return found
+def _place_in(file: Path, keys: Sequence[str]) -> str:
+    line = line_of(file.read_text(encoding=_ENCODING), keys)
+    return f"{file}, line {line}" if line else str(file)
 
 
-def _parts(dotted: str) -> list[str]:
-    """Return the parts of a dotted key of TOML, hosts as they are compared."""
-    try:
-        level: object = tomllib.loads(f"{dotted} = 0")
-    except tomllib.TOMLDecodeError:  # a line of a longer text
-        return []
-    parts = []
-    while isinstance(level, dict):
-        ((part, level),) = level.items()
-        parts.append(host_name(part) if "hosts" in parts else part)
-    return parts
+def _explained(
+    errors: Sequence[ErrorDetails], place_of: Callable[[list[str]], str], model: type[BaseModel]
+) -> str:
+    """Describe the first error in a file of this form, and count the others."""
+    first = errors[0]
+    keys = [str(part) for part in first["loc"]]
+    if _is_short(first):
+        first = max(filter(_is_short, errors), key=lambda error: error["loc"])
+        keys = keys[:-1]
+    elif first["type"] == "missing":  # by another name, perhaps
+        first = next((each for each in errors if each["type"] == "extra_forbidden"), first)
+        keys = [str(part) for part in first["loc"]]
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(keys[:-1], model)
+        trouble = f"unknown key{suggest(keys[-1], known)}. Known here: {', '.join(known)}"
+        if keys[-1] in _SECRETS:
+            trouble += ". Credentials stand in .env or the environment, never in config.toml"
+    elif first["type"] == "value_error":
+        trouble = str(first["msg"]).removeprefix("Value error, ")
+        # An error between several keys is reported for one of them.
+        key, colon, rest = trouble.partition(": ")
+        while colon and key in _known_keys(keys, model):
+            keys, trouble = [*keys, key], rest
+            key, colon, rest = trouble.partition(": ")
+    else:
+        trouble = f"expected {expectation(first)}, got {_given(first)}"
+        if keys[:2] == ["split", "ratio"]:
+            trouble += f"; three shares, as in {SHARES}"
+    more = f" ({len(errors) - 1} more wrong settings)" if len(errors) > 1 else ""
+    place, key = place_of(keys), shortened(".".join(keys), _MOST_KEY_CHARS)
+    trouble = shortened(trouble, _MOST_TROUBLE_CHARS)
+    return safe_text(f"{place}{f': {key}' if key else ''}: {trouble}.{more} Mend it and run again.")
 
 
 def _is_written_as_json(table: str, key: str) -> bool:
@@ -465,6 +450,8 @@ def expectation(error: ErrorDetails) -> str:
         return f"{int(error['loc'][-1]) + 1} values"
     if error["type"] == "value_error":
         return str(error["msg"]).removeprefix("Value error, ").removeprefix("expected ")
+    if error["type"] == "tuple_type":
+        return _LISTS.get(str(error["loc"][-1]), 'a list of texts, such as ["Jazz"]')
     if error["type"] == "string_pattern_mismatch":
         return _PATTERNS[context["pattern"]]
     return _EXPECTED.get(error["type"], "another one").format(**context)
@@ -498,8 +485,8 @@ def as_toml(value: object) -> str:
     return "nothing" if value is None else f"an object of type {type(value).__name__}"
 
 
-def _known_keys(path: list[str]) -> list[str]:
-    fields = Settings.model_fields
+def _known_keys(path: list[str], model: type[BaseModel] = Settings) -> list[str]:
+    fields = model.model_fields
     for part in path:
         if part.isdigit():
             continue
@@ -507,7 +494,8 @@ def _known_keys(path: list[str]) -> list[str]:
             return list(HostSettings.model_fields)
         annotation = fields[part].annotation
         if part == "label":
-            fields = LabelSettings.model_fields
+            row = TaxonomyRow if model is Taxonomy else LabelSettings
+            fields = row.model_fields
         elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
             fields = annotation.model_fields
     return list(fields)

@@ -82,6 +82,8 @@ OWN_NAMES: Final = re.compile(
 )
 # The end of the name of the folder beside another one, of files that were set aside from that.
 SET_ASIDE: Final = "_set_aside"
+# Shares of the sets as flags are given them.
+SHARES: Final = "0.7,0.15,0.15"
 SHA256_PATTERN = r"^[0-9a-fA-F]{64}$"
 Sha256 = Annotated[str, StringConstraints(to_lower=True, pattern=SHA256_PATTERN)]
 
@@ -469,7 +471,10 @@ class SplitSettings(SettingsTable):
             msg = f"expected shares of 0 or more, got {min(value):g}"
             raise ValueError(msg)
         if not math.isclose(sum(value), 1, abs_tol=1e-5):
-            msg = f"expected shares that add up to 1, got a sum of {sum(value):g}"
+            shares, total = [round(each / (sum(value) or 1), 4) for each in value], sum(value)
+            right = ",".join(f"{each:g}" for each in shares) if sum(shares) == 1 else SHARES
+            got = ",".join(f"{each:g}" for each in value)
+            msg = f"expected shares that add up to 1, as in {right}, got {got}, a sum of {total:g}"
             raise ValueError(msg)
         return value
 

@@ -23,10 +23,12 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from equigen.labels.musicbrainz_tags import TABLE, row_of
 from equigen.schema import safe_text, short_text
 from equigen.storage.below import open_regular
+from equigen.storage.os_errors import why_not_utf8
 
 DEFAULT_TAXONOMY: Final = "discogs-24"
 _FOLDER = Path(__file__).with_name("taxonomies")
@@ -268,6 +270,17 @@ class Taxonomy(BaseModel):
         return tuple(queries)
 
 
+class TaxonomyFileError(ValueError):
+    """A taxonomy's file has another form; `errors` are pydantic's, the first one is told."""
+
+    def __init__(self, file: Path, errors: Sequence[ErrorDetails]) -> None:
+        """Name the file, the key and what is wrong there."""
+        self.file, self.errors = file, errors
+        where = ".".join(map(str, errors[0]["loc"]))
+        trouble = errors[0]["msg"].removeprefix("Value error, ")
+        super().__init__(safe_text(f"{file}: {where}: {trouble}"))
+
+
 def load_taxonomy(name: str) -> Taxonomy:
     """Return a built-in taxonomy by its name, or the user's own by the path of its TOML file.
 
@@ -300,15 +313,14 @@ def _read(file: Path) -> Taxonomy:
     except OSError as err:
         msg = f"{file}: can't be read: {err.strerror or err}"
         raise ValueError(msg) from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as err:
-        msg = f"{file}: this is not TOML in UTF-8: {err}"
+    except UnicodeDecodeError:
+        msg = f"{file}{why_not_utf8(file)}"
+        raise ValueError(msg) from None
+    except (tomllib.TOMLDecodeError, RecursionError) as err:
+        msg = f"{file}: this is not TOML: {err}"
         raise ValueError(msg) from None
     except ValidationError as err:
-        first = err.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        trouble = first["msg"].removeprefix("Value error, ")
-        msg = safe_text(f"{file}: {where}: {trouble}")
-        raise ValueError(msg) from None
+        raise TaxonomyFileError(file, err.errors(include_url=False)) from None
 
 
 def taxonomy_names() -> list[str]:

@@ -98,7 +98,14 @@ def test_a_value_in_a_tables_place_is_told_in_our_words(tmp_path: Path, value: s
     ("toml", "line", "said"),
     [
         ("[split]\nratio = [0.7, 0.2, 0.05, 0.05]", 2, "expected 3 values"),
-        ("[split]\nratio = []", 2, "expected 3 values, got []"),
+        ("[split]\nratio = []", 2, "expected 3 values, got []; three shares, as in 0.7,0.15,0.15"),
+        (
+            "[split]\nratio = [80, 10, 10]", 2,
+            "expected shares that add up to 1, as in 0.8,0.1,0.1, got 80,10,10, a sum of 100",
+        ),
+        ("[split]\nratio = [1, 1, 1]", 2, "as in 0.7,0.15,0.15, got 1,1,1, a sum of 3"),
+        ("[split]\nratio = [0, 0, 0]", 2, "as in 0.7,0.15,0.15, got 0,0,0, a sum of 0"),
+        ("[split]\nratio = ['80%', 0, 0]", 2, "got '80%'; three shares, as in 0.7,0.15,0.15"),
         ('[split]\nratio = "x"', 2, "expected a list of 3 numbers, got 'x'"),
         ("[split]\nratio = [-1, 1, 1]", 2, "expected shares of 0 or more, got -1"),
         ("split = 1", 1, "expected a table, got 1"),
@@ -118,7 +125,7 @@ def test_a_value_in_a_tables_place_is_told_in_our_words(tmp_path: Path, value: s
         ('[download.hosts."*"]\nper_dy = 1', 2, "unknown key"),
         ("[[fetch.label]]\nname = 'A'\nstyle = 'A'\n[[fetch.label]]\nname = ''", 5, "isn't blank"),
         ("[[fetch.label]]\nname = 'A'\nstyle = 'A'\n[[fetch.label]]\nstyle = ''", 4, "missing"),
-        ("[fetch]\nlabel = [\n  {name = 'A', style = 'A', limit = -1},\n]", 2, "got -1"),
+        ("[fetch]\nlabel = [\n  {name = 'A', style = 'A', limit = -1},\n]", 3, "got -1"),
         ("[fetch]\nlabels = [1]\n[split]\nseed = 'x'", 2, "(1 more wrong settings)"),
     ],
 )  # fmt: skip
@@ -127,6 +134,72 @@ def test_the_line_and_what_was_expected(tmp_path: Path, toml: str, line: int, sa
     message = said_of(tmp_path, toml)
     assert f"config.toml, line {line}: " in message
     assert said in message
+
+
+JAZZ = '  {name = "Jazz", any_genre = ["Jazz"]},\n'
+
+
+@pytest.mark.parametrize(
+    ("taxonomy", "line", "said"),
+    [
+        (
+            f"label = [\n{JAZZ}  {{name = 'Ska', any_gnre = ['Ska']}},\n]", 3,
+            "label.1.any_gnre: unknown key (did you mean 'any_genre'?). Known here: name, folder, ",
+        ),
+        (
+            f"label = [\n{JAZZ}  {{name = 'Ska', any_of = [\n], any_genre = 'Ska'}},\n]", 4,
+            "label.1.any_genre: expected a list of texts, such as [\"Jazz\"], got 'Ska'",
+        ),
+        (
+            f"label = [\n{JAZZ}  {{name = 'Ska', any_genre = [\n'Ska', 3]}},\n]", 4,
+            "label.1.any_genre.1: expected text in quotes, got 3",
+        ),
+        (
+            f"label = [\n{JAZZ}  {{name = 'Ska', any_genre = ['Ska'], limit = 'x'}}]", 3,
+            "label.1.limit: expected a whole number, got 'x'",
+        ),
+        (
+            f"by = 'sound'\nlabel = [\n{JAZZ}]", 1,
+            "by: expected 'words', 'names' or 'tags', got 'sound'",
+        ),
+        (
+            "[[label]]\nname = 'A'\nany_style = ['A']\n[[label]]\nname = 'B'", 4,
+            "label.1: label 'B' needs a genre or a style to be asked by: any_genre, any_style, ",
+        ),
+        ("[[label]]\nany_style = ['A']", 1, "label.0.name: expected a value there, but it is"),
+        ("labels = []", 1, "labels: unknown key (did you mean 'label'?)"),
+        ("label = []", 1, "label: expected at least one, got []"),
+        ("# ' \nlabel = 3", 2, "label: expected a list of tables, got 3"),
+        (f"label = [\n{JAZZ}{JAZZ}]", 1, "label: label 'Jazz' is defined twice"),
+    ],
+)  # fmt: skip
+def test_a_wrong_taxonomy_is_told_like_the_settings(
+    tmp_path: Path, taxonomy: str, line: int, said: str
+) -> None:
+    """With its own file and line, the key, what was expected and the nearest key."""
+    file = tmp_path / "mine.toml"
+    file.write_text(taxonomy, encoding="utf-8")
+    message = said_of(tmp_path, '[fetch]\ntaxonomy = "mine.toml"\n')
+    assert message.startswith(f"{file}, line {line}: {said}"), message
+    assert message.endswith(" Mend it and run again.")
+    own = re.sub(r"got .*? Mend it", "", message.partition(": ")[2])
+    assert not FOREIGN.search(own), own
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"label = [\n{name}]", "mine.toml: this is not TOML: "),
+        (b"label = 1\n\xff", "mine.toml, line 2"),
+    ],
+)
+def test_a_taxonomy_that_is_no_toml_is_told(tmp_path: Path, content: bytes, said: str) -> None:
+    """With its file and line, and the setting that names it."""
+    (tmp_path / "mine.toml").write_bytes(content)
+    message = said_of(tmp_path, '[fetch]\ntaxonomy = "mine.toml"\n')
+    assert message.startswith(f"{tmp_path / 'config.toml'}, line 2: fetch.taxonomy: ")
+    assert said in message
+    assert "line 2" in message.partition("mine.toml")[2]
 
 
 @pytest.mark.parametrize(
