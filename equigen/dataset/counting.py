@@ -343,20 +343,17 @@ def tsv_facts(context: Context, ledger: Ledger | None) -> TsvFacts:
 
 
 def _sources(tsv: Path) -> tuple[dict[str, int], dict[str, int]]:
-    """Count the rows of each source that has them, and those of each licence of their own."""
-    import polars as pl  # noqa: PLC0415
+    """Count the rows of each licence of their own, and the others by their sources."""
 
-    def count(chunk: "Chunk") -> "tuple[pl.DataFrame, pl.DataFrame]":
-        ids = pl.concat_str("album_id", "also_known_as", separator="|").str.split("|")
-        source = ids.list.eval(pl.element().str.extract("^([^:]*):")).list.drop_nulls()
-        each = chunk.frame.select(source=source.list.unique()).explode("source")["source"]
+    def count(chunk: "Chunk") -> "tuple[pl.Series, pl.Series]":
         own = chunk.frame["licence"]
-        return each.fill_null("").value_counts(), own.filter(own != "").value_counts()
+        source = chunk.frame["album_id"].str.extract("^([^:]*):").fill_null("")
+        return source.filter(own == ""), own.filter(own != "")
 
     sources, licences = Counter[str](), Counter[str]()
-    for found, own in map_table(tsv, ("album_id", "also_known_as", "licence"), count):
-        sources.update(dict(found.rows()))
-        licences.update(dict(own.rows()))
+    for found in map_table(tsv, ("album_id", "licence"), count):
+        for counts, values in zip((sources, licences), found, strict=True):
+            counts.update(dict(values.value_counts().rows()))
     return dict(sources), dict(licences)
 
 

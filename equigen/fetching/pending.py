@@ -31,6 +31,7 @@ from equigen.schema import (
     join_list,
     split_list,
 )
+from equigen.sources.base import licence_of
 
 if TYPE_CHECKING:
     from equigen.dataset.table_reader import Chunk
@@ -178,7 +179,14 @@ def _add_to_rows(tsv: Path, added: Mapping[str, Sequence[Listing]]) -> None:
 
     def change(album_id: str, row: tuple[str, ...]) -> Sequence[str]:
         listings = added.get(album_id)
-        return _merged(dict(zip(columns, row, strict=True)), listings) if listings else row
+        if not listings:
+            return row
+        cells = dict(zip(columns, row, strict=True))
+        for terms in filter(None, (each.licence for each in listings)):
+            if terms not in cells["licence"]:
+                before = cells["licence"] or licence_of(album_id)
+                cells["licence"] = f"{before} {terms}".strip()
+        return _merged(cells, listings)
 
     change_cells(tsv, "album_id", columns, change)
 
@@ -188,8 +196,6 @@ def _merged(row: dict[str, str], listings: Sequence[Listing]) -> tuple[str, ...]
         for name in ("year", "country", "set_given"):
             if name in row:
                 row[name] = row[name] or getattr(each, name)
-        if each.licence and each.licence not in row["licence"]:
-            row["licence"] = f"{row['licence']} {each.licence}".strip()
         images = (each.image_url, *each.more_images)
         new = [url for url in images if url != row["image_url"] and not has_no_cover(url)]
         for name, values in (

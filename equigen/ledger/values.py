@@ -96,9 +96,9 @@ class TsvFacts:
     """Figures of the TSV's rows, of the file that has this size, date and inode.
 
     They are of the ledger with the mark `changed`, and of covers in `folders` with these dates in
-    ns. `pending` rows are in the ledger alone. `genres` counts rows by their cell, `sources` by
-    each that their ids name, `licences` by the notes in their own cells. `overlap` is that of
-    labels (`dataset/overlap.py`) by the `rules` with this mark.
+    ns. `pending` rows are in the ledger alone. `genres` counts rows by their cell, `licences` by
+    the notes in their own cells, and `sources` the others by what their `album_id` names.
+    `overlap` is that of labels (`dataset/overlap.py`) by the `rules` with this mark.
     """
 
     size_bytes: _Count

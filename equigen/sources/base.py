@@ -465,9 +465,9 @@ def licence_of(album_id: str) -> str:
 
 
 def licences_of(facts: TsvFacts) -> Counter[str]:
-    """Return the licence notes of a dataset: those of all its sources, and those of single rows.
+    """Return the licence notes of a dataset, with the number of rows for which each holds.
 
-    They count the rows for which each holds.
+    They are those of its rows' own cells, and for other rows those of their sources.
     """
     notes = Counter(facts.licences)
     for source, count in facts.sources.items():

@@ -30,7 +30,9 @@ LICENCE: Final = (
 )
 MAY_REPUBLISH: Final = False
 
-_OF_A_ROW: Final = "Spotify developer terms: no training, no copies, name and link"
+_OF_A_ROW: Final = (
+    "Spotify's terms: no training of models, no download, no cropping; name and link where shown."
+)
 _ADVICE: Final = Advice(
     refused="Check SPOTIPY_CLIENT_ID and SPOTIPY_CLIENT_SECRET in .env.",
     no_pictures="No album had a picture.",

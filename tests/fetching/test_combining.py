@@ -159,20 +159,29 @@ def test_a_run_killed_before_it_wrote_adds_later(tmp_path: Path) -> None:
     assert row["more_images"] == "https://b.example/1.jpg"
 
 
-def test_status_and_report_tell_the_terms_of_all_sources_of_a_row(tmp_path: Path) -> None:
-    """A row that MusicBrainz was added to has its terms, too, and those in its own cell."""
-    write_row(tmp_path)
-    write_groups(tmp_path, [group(1)])
-    fetch_from("musicbrainz", tmp_path)
+def test_status_and_report_tell_the_terms_of_rows(tmp_path: Path) -> None:
+    """Those in a row's own cell hold for it, else those of its source."""
+    write_row(tmp_path, album_id="musicbrainz:1")
     context = dump_context(tmp_path)
+    assert status.run(context).facts["licences"] == {LICENCE: 1}
     (row,) = rows_in(tmp_path)
     write_rows(context.tsv, row | {"licence": "No models."}, columns=[*row, "licence"])
-    terms = {"No models.": 1, LICENCE: 1}
-    assert status.run(context).facts["licences"] == terms
+    assert status.run(context).facts["licences"] == {"No models.": 1}
     report.run(context, output=tmp_path / "report.html")
-    page = (tmp_path / "report.html").read_text()
-    assert "No models." in page
-    assert LICENCE in page
+    assert "No models." in (tmp_path / "report.html").read_text()
+
+
+def test_terms_of_rows_are_joined(tmp_path: Path) -> None:
+    """The terms of a row's own source come first, then those of what was added."""
+    write_row(tmp_path, album_id="musicbrainz:1")
+    context = dump_context(tmp_path)
+    with Ledger(context.ledger) as ledger:
+        for terms in ("No models.", "No copies.", "No models."):
+            listing = replace(LISTING, also_known_as=("y:1",), licence=terms)
+            ledger.use_pages((), added=[Addition("musicbrainz:1", listing)])
+            write_pending(context, ledger)
+    (row,) = rows_in(tmp_path)
+    assert row["licence"] == f"{LICENCE} No models. No copies."
 
 
 def test_a_crawl_adds_to_rows_whatever_has_room(tmp_path: Path) -> None:
