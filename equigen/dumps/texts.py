@@ -76,7 +76,7 @@ def table(
 
     """
     lines = _lines(dump)
-    first = next(lines, "").strip(_BOM) if has_header else ""
+    first = next(filter(str.strip, lines), "").strip(_BOM) if has_header else ""
     number, torn = int(has_header), None
     try:
         names = [name.strip() for row in _split([first], delimiter) for name in row] or [*columns]
@@ -106,7 +106,7 @@ def table(
 def _split(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
     if delimiter == ",":
         return csv.reader(lines, strict=True)
-    return (line.split(delimiter) for line in lines if line.strip())
+    return (line.split(delimiter) if line.strip() else [] for line in lines)
 
 
 def track_ids(msd: str, mbid: str = "") -> str:

@@ -272,7 +272,8 @@ def test_damaged_metadata_is_refused(tmp_path: Path, text: str, said: str) -> No
     [
         ["\ufeff" + HEADER, ROW],
         [HEADER + "\r", ROW + "\r", "\r"],
-        [HEADER, ROW + "\n"],
+        ["", HEADER, ROW + "\n"],
+        ["", ",".join(HEADER.split(",")[::-1]), ",".join(ROW.split(",")[::-1])],
         ['"' + HEADER.replace(",", '","') + '"', ROW],
         ["number," + HEADER, "7," + ROW],
     ],
