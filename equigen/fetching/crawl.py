@@ -73,6 +73,7 @@ class CrawlPages:
         self._stack = [*reversed(self._seeds)]
         self._seeds_left = len(self._seeds)
         self._seen = set[str]()
+        self._has_led = False
         self._listings: Sequence[Listing] = ()
         self._left: dict[str, Sequence[Listing]] = {}
         self._taken: list[Album] = []
@@ -91,6 +92,8 @@ class CrawlPages:
     def notes(self) -> Sequence[str]:
         """The progress, and a note on tasks that could not be had, if any."""
         notes = [f"crawl: {self.progress()}"]
+        if self._seen and not self._has_led:
+            notes.append("crawl: not one of its first requests led to another one")
         if self.failed:
             first = next(iter(self.failed.values()))
             notes.append(f"{len(self.failed):,} answers are left for the next run, such as {first}")
@@ -148,6 +151,7 @@ class CrawlPages:
             self._seen.add(lead.key)
             in_a_row = 0
             self._stack += self._further(page, lead)
+            self._has_led |= bool(page.leads)
             self._listings = page.listings
             listings = (
                 each if each.genres else replace(each, genres=lead.genres) for each in page.listings

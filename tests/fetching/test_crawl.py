@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from crawls import GENRES, asked, context_of
+from crawls import GENRES, asked, context_of, crawl_env
 from fetches import rows_of
 from forks import Forks
 from kills import TSV, Case, check_ledger, kill_often
@@ -216,17 +216,8 @@ def test_a_crawl_killed_at_any_moment(
             assert found.keys() == needed.keys()
             assert found.total() - len(found) <= chain * _UNDER_WAY
 
-        settings = {
-            "SPOTIPY_CLIENT_ID": sandbox.client_id,
-            "SPOTIPY_CLIENT_SECRET": sandbox.client_secret,
-            "EQUIGEN_SPOTIFY__ACCEPT_TERMS": "true",
-            "EQUIGEN_SPOTIFY__BASE_URL": sandbox.api_url,
-            "EQUIGEN_SPOTIFY__ACCOUNTS_URL": sandbox.accounts_url,
-            "EQUIGEN_SPOTIFY__REQUESTS_PER_MINUTE": "0",
-        }
-        genres = context.settings.spotify.genres_file
-        flags = ("--source", "spotify", "--genres-file", genres, "--genre-limit", "1000")
-        case = Case(folder, ("fetch", *flags), restore, check, compare, chain, settings=settings)
+        env = crawl_env(sandbox, context)
+        case = Case(folder, ("fetch",), restore, check, compare, chain, settings=env)
         kill_often(forks, case, kills=kills, seed=seed, number=number)
 
 
@@ -329,6 +320,16 @@ def test_an_artist_that_is_gone_has_no_albums(tmp_path: Path, sandbox: SpotifySa
     sandbox.hook = lambda hit: gone if hit.path.startswith(API) else None
     with pytest.raises(HttpStatusError, match="got 404"):
         fetch.run(context_of(tmp_path / "other", sandbox))
+
+
+def test_searches_that_find_nothing_are_borne_and_told(
+    tmp_path: Path, sandbox: SpotifySandbox
+) -> None:
+    """A service that answers no such search any more leaves an empty dataset, and a note."""
+    context = context_of(tmp_path / "data", sandbox, genres=("none", "of these"))
+    summary = fetch.run(context)
+    assert (summary.rows_out, summary.partly) == (0, False)
+    assert any("not one of its first requests led" in note for note in summary.notes)
 
 
 def test_refused_credentials_are_told_with_advice(tmp_path: Path, sandbox: SpotifySandbox) -> None:

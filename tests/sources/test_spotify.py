@@ -1,5 +1,6 @@
 """Spotify's pages: what was recorded, what is deprecated or damaged, and what the terms forbid."""
 
+import base64
 import gzip
 import json
 from collections.abc import Iterator, Sequence
@@ -8,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crawls import context_of
+from crawls import context_of, crawl_env
 from pydantic import SecretStr
-from support import make_context, realdata
+from support import equigen, make_context, realdata
 
 from equigen.commands import fetch, report, status
 from equigen.config.layers import Config, load
@@ -20,6 +21,7 @@ from equigen.errors import BadBodyError, ConfigError
 from equigen.identity.artists import somebodys_ids
 from equigen.labels.matches import Matches
 from equigen.labels.taxonomy import fits, load_taxonomy
+from equigen.sandbox.handlers import Hit, Reply
 from equigen.sandbox.spotify import SpotifySandbox
 from equigen.schema import Listing
 from equigen.sources.base import CrawlSource, licence_of, may_republish, open_named
@@ -442,6 +444,31 @@ def test_credentials_come_from_the_environment_or_dotenv(tmp_path: Path) -> None
     (tmp_path / "config.toml").write_text('[spotify]\nspotipy_client_secret = "x"\n')
     with pytest.raises(ConfigError, match=r"Credentials stand in \.env"):
         load(folder=tmp_path)
+
+
+def test_no_secret_is_written_anywhere(tmp_path: Path) -> None:
+    """A service that quotes token and credentials in names and errors gets them into no file."""
+    basic = base64.b64encode(b"sandbox-client:sandbox-secret").decode()
+    with SpotifySandbox() as sandbox:
+
+        def quote(hit: Hit) -> Reply | None:
+            sent = hit.headers.get("authorization", "")
+            if "/artists/" in hit.path and len(sandbox.log) % 5:
+                named = album(name=f"Of {sent}", artists=[{"name": f"{basic} {sent}"}])
+                return Reply(200, {}, json.dumps({"items": [named]}).encode())
+            return Reply(404, {}, sent.encode()) if "/artists/" in hit.path else None
+
+        sandbox.hook = quote
+        context = context_of(tmp_path / "data", sandbox)
+        env = crawl_env(sandbox, context)
+        ended = equigen("fetch", "--verbose", "--log-file", "log.jsonl", cwd=tmp_path, env=env)
+        tokens = {hit.headers.get("authorization", "").partition(" ")[2] for hit in sandbox.log}
+    assert ended.returncode == 0, ended.stderr
+    assert "***" in context.tsv.read_text(encoding="utf-8")
+    files = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
+    for secret in filter(None, {*tokens, "sandbox-secret", "sandbox-client"}):
+        assert not [body for body in files if secret.encode() in body]
+        assert secret not in ended.stdout + ended.stderr
 
 
 def test_it_is_found_as_a_crawl(tmp_path: Path) -> None:

@@ -59,3 +59,19 @@ def asked(hits: Sequence[Hit]) -> Counter[str]:
         for hit in hits
         if hit.path.startswith(API) and hit.status == 200
     )
+
+
+def crawl_env(sandbox: SpotifySandbox, context: Context) -> dict[str, str]:
+    """Return the settings with which the program crawls as in a context, in any folder."""
+    return {
+        "SPOTIPY_CLIENT_ID": sandbox.client_id,
+        "SPOTIPY_CLIENT_SECRET": sandbox.client_secret,
+        "EQUIGEN_FETCH__SOURCE": "spotify",
+        "EQUIGEN_FETCH__GENRE_LIMIT": str(context.settings.fetch.genre_limit),
+        "EQUIGEN_FETCH__FROM_YEAR": "2026",
+        "EQUIGEN_SPOTIFY__ACCEPT_TERMS": "true",
+        "EQUIGEN_SPOTIFY__BASE_URL": sandbox.api_url,
+        "EQUIGEN_SPOTIFY__ACCOUNTS_URL": sandbox.accounts_url,
+        "EQUIGEN_SPOTIFY__GENRES_FILE": context.settings.spotify.genres_file,
+        "EQUIGEN_SPOTIFY__REQUESTS_PER_MINUTE": "0",
+    }
