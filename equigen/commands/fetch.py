@@ -355,6 +355,7 @@ class _Work:
     def _crawl(self, pages: CrawlPages, years: Sequence[int]) -> None:
         """Take albums as a crawl brings them, until all queries are full."""
         with self.context.bar("fetch", sum(self._to_come(0).values()), "album") as bar:
+            pages.is_needed = self._is_needed
             try:
                 pages.is_enough = not any(map(self.selection.missing, self.queries))
                 for task, page in pages.in_order():
@@ -375,6 +376,11 @@ class _Work:
                     self._leave_all(self.queries, failure)
             finally:
                 pages.settle()
+
+    def _is_needed(self, genres: tuple[str, ...]) -> bool:
+        """Tell whether albums of some genres match a query that isn't full."""
+        places = self.matches.add(genres, (), 0)
+        return any(self.selection.missing(self.queries[place]) for place in places)
 
     def _sort_out(self, task: str, page: CrawlPage, pages: CrawlPages, years: Sequence[int]) -> int:
         """Take albums of an answer; return their number."""

@@ -40,6 +40,8 @@ _WORKERS = 4
 _DEADLINE_CHECK_S = 0.25
 # So many tasks in a row that can't be had mean that the service is down.
 _MOST_FAILURES = 5
+# So many albums or answers are written at once.
+_BATCH = 2_000
 # The best of so many days with answers tells what a day's quota is.
 _DAYS_LOOKED_AT = 7
 _UNAUTHORIZED, _GONE = 401, frozenset({404, 410})
@@ -50,6 +52,7 @@ class CrawlPages:
 
     Once `is_over` says so, nothing more is requested. A task that can't be had is left for the next
     run, in `failed`, and the others go on; one that the service doesn't know has an empty answer.
+    One whose albums aren't needed is `spared`, unless another task leads to it with other genres.
     """
 
     def __init__(
@@ -66,6 +69,9 @@ class CrawlPages:
         self.failed: dict[str, FetchError] = {}
         # Set once the rest of the crawl isn't needed.
         self.is_enough = False
+        # Whether albums of some genres are needed; tasks that lead to no others are spared.
+        self.is_needed: Callable[[tuple[str, ...]], bool] = lambda _: True
+        self.spared = set[str]()
         self._client, self._source, self._ledger = client, source, ledger
         self._now, self._is_over = now, is_over
         self._seeds = source.seeds()
@@ -74,8 +80,9 @@ class CrawlPages:
         self._seeds_left = len(self._seeds)
         self._seen = set[str]()
         self._has_led = False
-        self._listings: Sequence[Listing] = ()
-        self._left: dict[str, Sequence[Listing]] = {}
+        self._in_a_row = 0
+        self._page = CrawlPage()
+        self._answers: dict[str, Sequence[Listing]] = {}
         self._taken: list[Album] = []
         self._added: list[Addition] = []
         self._under_way: dict[str, Future[CrawlPage]] = {}
@@ -94,6 +101,11 @@ class CrawlPages:
         notes = [f"crawl: {self.progress()}"]
         if self._seen and not self._has_led:
             notes.append("crawl: not one of its first requests led to another one")
+        if self.spared:
+            notes.append(
+                f"crawl: {len(self.spared):,} requests weren't needed now, since their genres are"
+                " of no label with room"
+            )
         if self.failed:
             first = next(iter(self.failed.values()))
             notes.append(f"{len(self.failed):,} answers are left for the next run, such as {first}")
@@ -130,29 +142,19 @@ class CrawlPages:
             TimeIsUpError: time was up before all came.
 
         """
-        in_a_row = 0
         while self._stack and not self.is_enough:
             self._raise_if_over()
             lead = self._stack[-1]
-            if lead.key not in self._seen and lead.key not in self.failed:
-                try:
-                    page = self._page(lead.key)
-                except FetchError as err:
-                    in_a_row += 1
-                    is_refused = isinstance(err, HttpStatusError) and err.status == _UNAUTHORIZED
-                    is_last = len(self._stack) == 1 and not self.answers
-                    if is_refused or is_last or in_a_row == _MOST_FAILURES:
-                        raise
-                    self.failed[lead.key] = err
+            page = self._turn(lead)
             self._stack.pop()
             self._seeds_left = min(self._seeds_left, len(self._stack))
-            if lead.key in self._seen or lead.key in self.failed:
+            if page is None:
                 continue
             self._seen.add(lead.key)
-            in_a_row = 0
+            self.spared.discard(lead.key)
             self._stack += self._further(page, lead)
             self._has_led |= bool(page.leads)
-            self._listings = page.listings
+            self._page = page
             listings = (
                 each if each.genres else replace(each, genres=lead.genres) for each in page.listings
             )
@@ -160,66 +162,84 @@ class CrawlPages:
 
     def use(self, task: str, found: "Sorted") -> None:
         """Note what became of the albums of the last answer."""
-        if len(found.left) < len(self._listings):
-            self._left[task] = [self._listings[place] for place in found.left]
+        listings = self._page.listings
+        if not self._page.is_used or len(found.left) < len(listings):
+            self._answers[task] = [listings[place] for place in found.left]
         self._taken += [album for _, album in found.taken]
         self._added += found.added
+        if len(self._taken) + len(self._added) + len(self._answers) >= _BATCH:
+            self.settle()
 
     def settle(self) -> None:
         """Write all uses to the ledger."""
-        self._write_down()
+        # Cleared first, so that an interrupted call and a second one write nothing twice.
+        taken, added, answers = self._taken, self._added, self._answers
+        self._taken, self._added, self._answers = [], [], {}
+        if taken or added or answers:
+            self._ledger.use_pages((), taken=taken, added=added, answers=answers)
 
-    def _write_down(self) -> None:
-        # Cleared first, so that an interrupted call and a second one write nothing twice. Albums
-        # come first: what was taken is skipped where an answer still shows it.
-        left, taken, added = self._left, self._taken, self._added
-        self._left, self._taken, self._added = {}, [], []
-        if taken or added:
-            self._ledger.use_pages((), taken=taken, added=added)
-        if left:
-            self._ledger.trim_crawl_pages(left)
+    def _turn(self, lead: Lead) -> CrawlPage | None:
+        """Return the answer whose turn it is; None where it isn't needed or can't be had.
 
-    def _page(self, task: str) -> CrawlPage:
-        while (page := self._ledger.crawl_page(task)) is None:
-            if task in self._errors:
-                raise self._errors.pop(task)
-            self._write_down()
-            for each in islice(self._unasked(task), _WORKERS):
+        An answer that had its turn in an earlier run has it again, since what it led to may be
+        needed.
+        """
+        if lead.key in self._seen or lead.key in self.failed:
+            return None
+        page = self._ledger.crawl_page(lead.key)
+        if not (page and page.is_used) and self._is_useless(lead):
+            self.spared.add(lead.key)
+            return None
+        try:
+            page = page or self._awaited(lead)
+        except FetchError as err:
+            self._in_a_row += 1
+            is_refused = isinstance(err, HttpStatusError) and err.status == _UNAUTHORIZED
+            is_last = len(self._stack) == 1 and not self.answers
+            if is_refused or is_last or self._in_a_row == _MOST_FAILURES:
+                raise
+            self.failed[lead.key] = err
+            return None
+        self._in_a_row = 0
+        return page
+
+    def _is_useless(self, lead: Lead) -> bool:
+        """Tell whether the albums that a task leads to have genres that aren't needed."""
+        return bool(lead.genres) and not self.is_needed(lead.genres)
+
+    def _awaited(self, lead: Lead) -> CrawlPage:
+        while (page := self._ledger.crawl_page(lead.key)) is None:
+            if lead.key in self._errors:
+                raise self._errors.pop(lead.key)
+            self.settle()
+            for each in islice(self._unasked(), _WORKERS):
                 self._ask(each)
             self._wait()
             self._collect()
         return page
 
-    def _unasked(self, first: str) -> Iterator[str]:
+    def _unasked(self) -> Iterator[str]:
         """Yield the tasks without an answer in their order, up to the next seed.
 
         Those that follow may not be needed, since the leads of a seed may fill the queries.
         """
-        stack, met = [*self._stack, Lead(first)], set[str]()
+        stack, met = [*self._stack], set[str]()
         while stack and len(stack) >= self._seeds_left:
-            task = stack.pop().key
-            if task in self._seen or task in met or task in self._errors or task in self.failed:
+            lead = stack.pop()
+            had = (self._seen, self.failed, self._errors, met)
+            if any(lead.key in each for each in had) or self._is_useless(lead):
                 continue
-            met.add(task)
-            page = self._ledger.crawl_page(task)
+            met.add(lead.key)
+            page = self._ledger.crawl_page(lead.key)
             if page is None:
-                yield task
+                yield lead.key
             else:
-                stack += self._further(page, Lead(task))
+                stack += self._further(page, lead)
 
     def _further(self, page: CrawlPage, lead: Lead) -> list[Lead]:
         """Return what an answer leads to, the first one last."""
         wanted = [each for each in reversed(page.leads) if self._source.wants(each.key)]
         return [each if each.genres else Lead(each.key, lead.genres) for each in wanted]
-
-    def _raise_if_over(self) -> None:
-        if self._is_over():
-            msg = "time is up; what was done is kept"
-            raise TimeIsUpError(msg)
-
-    def _ask(self, task: str) -> None:
-        if task not in self._under_way:
-            self._under_way[task] = self._pool.submit(self._fetch, task)
 
     def _wait(self) -> None:
         """Wait for any answer, but not beyond the deadline."""
@@ -229,6 +249,15 @@ class CrawlPages:
             done, _ = wait(
                 self._under_way.values(), timeout=_DEADLINE_CHECK_S, return_when=FIRST_COMPLETED
             )
+
+    def _raise_if_over(self) -> None:
+        if self._is_over():
+            msg = "time is up; what was done is kept"
+            raise TimeIsUpError(msg)
+
+    def _ask(self, task: str) -> None:
+        if task not in self._under_way:
+            self._under_way[task] = self._pool.submit(self._fetch, task)
 
     def _collect(self) -> None:
         for task, future in list(self._under_way.items()):

@@ -15,6 +15,7 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import fields, replace
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from equigen.identity.albums import Identity, ids_elsewhere
@@ -147,10 +148,12 @@ class Ledger(Database):
         *,
         taken: Iterable[Album] = (),
         added: Iterable[Addition] = (),
+        answers: Mapping[str, Sequence[Listing]] = MappingProxyType({}),
     ) -> None:
         """Take albums, in order, from pages and note how far these are used, all or nothing.
 
-        Those `added` wait for `forget_additions`.
+        Those `added` wait for `forget_additions`. `answers` of a crawl, by their tasks, were used
+        but for the albums that may still be taken.
         """
         rows = [
             (who.album_id, who.artist, who.title, who.picture, who.genre, album.album_index,
@@ -173,16 +176,22 @@ class Ledger(Database):
                 " WHERE query = ?1 AND page = ?2",
                 uses,
             )
+            db.executemany(
+                "UPDATE crawl SET listings = ?2, used = 1 WHERE task = ?1",
+                ((task, _as_json(left)) for task, left in answers.items()),
+            )
 
     # Answers of a crawl
 
     def crawl_page(self, task: str) -> CrawlPage | None:
         """Return the answer to a task, as far as it is still of use; None before it came."""
-        with self._rows("SELECT listings, leads FROM crawl WHERE task = ?", (task,)) as rows:
-            for listings, leads in rows:
+        sql = "SELECT listings, leads, used FROM crawl WHERE task = ?"
+        with self._rows(sql, (task,)) as rows:
+            for listings, leads, used in rows:
                 return CrawlPage(
                     tuple(map(_listing, json.loads(listings))),
                     tuple(Lead(key, tuple(genres)) for key, *genres in json.loads(leads)),
+                    is_used=bool(used),
                 )
         return None
 
@@ -191,15 +200,9 @@ class Ledger(Database):
         leads = json.dumps([[lead.key, *lead.genres] for lead in page.leads])
         with self._transaction() as db:
             db.execute(
-                "INSERT OR REPLACE INTO crawl VALUES (?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO crawl VALUES (?, ?, ?, ?, 0)",
                 (task, _as_json(page.listings), leads, asked_at),
             )
-
-    def trim_crawl_pages(self, left: Mapping[str, Sequence[Listing]]) -> None:
-        """Keep, of the albums of some answers, those that may still be taken."""
-        rows = [(task, _as_json(listings)) for task, listings in left.items()]
-        with self._transaction() as db:
-            db.executemany("UPDATE crawl SET listings = ?2 WHERE task = ?1", rows)
 
     def crawled_by_day(self) -> dict[str, int]:
         """Return the number of answers of each UTC day that has any, in order."""

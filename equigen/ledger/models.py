@@ -65,12 +65,13 @@ class Lead(NamedTuple):
 class CrawlPage:
     """An answer of a crawl: its albums that may still be taken, and the tasks that it leads to.
 
-    `others` counts results that are neither.
+    `others` counts results that are neither. One that `is_used` had its turn.
     """
 
     listings: tuple[Listing, ...] = ()
     leads: tuple[Lead, ...] = ()
     others: int = 0
+    is_used: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ CREATE TABLE crawl (
     task TEXT PRIMARY KEY,      -- that was asked for, as its source names it
     listings TEXT NOT NULL,     -- JSON: its albums that may still be taken
     leads TEXT NOT NULL,        -- JSON: the tasks that it leads to, with their albums' genres
-    asked_at TEXT NOT NULL      -- UTC in ISO 8601
+    asked_at TEXT NOT NULL,     -- UTC in ISO 8601
+    used INTEGER NOT NULL       -- 1 once it had its turn
 ) WITHOUT ROWID;
 CREATE TABLE albums (
     seq INTEGER PRIMARY KEY, album_id TEXT NOT NULL, artist TEXT NOT NULL, title TEXT NOT NULL,
@@ -204,7 +205,8 @@ CREATE TABLE additions (
     seq INTEGER PRIMARY KEY, album_id TEXT NOT NULL, listing TEXT NOT NULL
 );
 CREATE TABLE crawl (
-    task TEXT PRIMARY KEY, listings TEXT NOT NULL, leads TEXT NOT NULL, asked_at TEXT NOT NULL
+    task TEXT PRIMARY KEY, listings TEXT NOT NULL, leads TEXT NOT NULL, asked_at TEXT NOT NULL,
+    used INTEGER NOT NULL
 ) WITHOUT ROWID;
 UPDATE OR IGNORE covers {_BY_SIZE};
 UPDATE OR IGNORE files {_BY_SIZE};

@@ -264,7 +264,8 @@ _TABLES: Final[Mapping[str, str]] = {
     "pages": f"{_calls('is_moment', 'asked_at')} AND {_calls('are_texts', 'ids')} AND "
     + _calls("are_listings", "ifnull(listings, '[]')", "rows_left"),
     "crawl": f"{_calls('is_zoned', 'asked_at')} AND {_calls('are_leads', 'leads')} AND "
-    + _calls("are_listings", "listings", "0"),
+    + _calls("are_listings", "listings", "0")
+    + " AND used IN (0, 1)",
     "albums": f"cells IS NULL OR {_calls('are_cells', 'cells')}",
     "additions": _calls("is_listing", "listing"),
     "covers": f"{_is_one_of('status', OK, MISSING, REFUSED, BROKEN, FAILED)}"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from crawls import GENRES, asked, context_of, crawl_env
-from fetches import rows_of
+from fetches import album, rows_of
 from forks import Forks
 from kills import TSV, Case, check_ledger, kill_often
 from support import NOON, FakeTime, until
@@ -90,22 +90,56 @@ def test_a_full_dataset_asks_for_nothing_more(tmp_path: Path, sandbox: SpotifySa
     assert not sandbox.log
 
 
-def test_albums_left_for_a_full_query_come_without_a_request(
+def test_a_larger_quota_asks_for_what_is_needed_then(
     tmp_path: Path, sandbox: SpotifySandbox
 ) -> None:
-    """What an answer brought and nobody could take is kept for a larger quota."""
+    """Nothing is asked for twice, and what an answer brought and nobody could take is kept."""
     whole = context_of(tmp_path / "whole", sandbox)
     fetch.run(whole)
-    chosen = {"labels": ["Blues", "Jazz"]}
-    fetch.run(context_of(tmp_path / "data", sandbox, limit=4, fetch=chosen))
-    fetch.run(context_of(tmp_path / "data", sandbox, limit=4))
+    needed = asked(sandbox.log)
     sandbox.log.clear()
-    larger = context_of(tmp_path / "data", sandbox)
-    summary = fetch.run(larger)
-    assert summary.rows_out > 4
-    assert not sandbox.log
+    chosen, folder = {"labels": ["Blues", "Jazz"]}, tmp_path / "data"
+    fetch.run(context_of(folder, sandbox, limit=4, fetch=chosen))
+    fetch.run(context_of(folder, sandbox, limit=4))
+    few = len(asked(sandbox.log))
+    larger = context_of(folder, sandbox)
+    assert fetch.run(larger).rows_out > 4
+    assert asked(sandbox.log) == needed
+    assert few < len(needed)
     ids = [{row["album_id"] for row in rows_of(each.tsv)} for each in (whole, larger)]
     assert ids[0] == ids[1]
+
+
+def test_artists_of_genres_without_room_are_spared(tmp_path: Path, sandbox: SpotifySandbox) -> None:
+    """A label that isn't asked for, or is full, costs no request but for its genres."""
+    summary = fetch.run(context_of(tmp_path / "data", sandbox, fetch={"labels": ["Jazz"]}))
+    assert summary.rows_out > 0
+    assert not summary.partly
+    assert any("weren't needed now" in note for note in summary.notes)
+    artists = sum("/artists/" in path for path in asked(sandbox.log))
+    assert 0 < artists <= len(sandbox.artists_of["soul-jazz"])
+
+
+def test_a_spared_artist_comes_by_another_genre(tmp_path: Path) -> None:
+    """The first genre that is needed counts."""
+    kinds = {"delta blues": "Blues", "techno": "Electronic"}
+    albums = [
+        album(
+            10 * artist + at, kind="master", artist=f"Artist {artist}", styles=(style,), look=look
+        )
+        for artist in range(9)  # of some of which the service tells no genres
+        for at, (style, look) in enumerate(kinds.items())
+    ]
+    with SpotifySandbox(albums) as sandbox:
+        context = context_of(
+            tmp_path / "data", sandbox, genres=tuple(kinds), fetch={"labels": ["Electronic"]}
+        )
+        summary = fetch.run(context)
+        assert max(asked(sandbox.log).values()) == 1
+    rows = rows_of(context.tsv)
+    assert {row["artist"] for row in rows} == {f"Artist {number}" for number in range(9)}
+    assert {"techno"} < {row["genres"] for row in rows}
+    assert not any("weren't needed" in note for note in summary.notes)
 
 
 def test_albums_of_years_that_are_not_asked_for_wait(
@@ -120,6 +154,27 @@ def test_albums_of_years_that_are_not_asked_for_wait(
     sandbox.log.clear()
     assert fetch.run(context_of(folder, sandbox)).rows_out > 0
     assert not sandbox.log
+
+
+@pytest.mark.parametrize("several", ["first", "multi"])
+@pytest.mark.parametrize("limit", [3, 8])
+def test_nights_fill_small_labels_alike(tmp_path: Path, limit: int, several: str) -> None:
+    """Also where labels fill up amid a crawl, with artists of several genres."""
+    now = NOON
+    genres = ("blues", "delta blues", "jazz", "soul-jazz", "latin jazz", "techno", "electronic")
+    settings = {"limit": limit, "genres": genres, "fetch": {"several": several}}
+    with SpotifySandbox(clock=lambda: now.timestamp()) as sandbox:  # noqa: PLW0108  (it moves)
+        whole = context_of(tmp_path / "whole", sandbox, **settings)  # type: ignore[arg-type]
+        fetch.run(whole)
+        sandbox.log.clear()
+        sandbox.requests_per_day, is_partly = 5, True
+        while is_partly:
+            now += timedelta(days=1)
+            context = context_of(tmp_path / "data", sandbox, now=now, **settings)  # type: ignore[arg-type]
+            is_partly = fetch.run(context).partly
+        assert max(asked(sandbox.log).values()) == 1
+        assert context.tsv.read_bytes() == whole.tsv.read_bytes()
+    assert now > NOON + timedelta(days=2)
 
 
 def test_nights_of_a_small_quota_make_the_same_dataset(tmp_path: Path) -> None:
@@ -376,7 +431,7 @@ def test_a_higher_limit_of_artists_asks_for_the_others_alone(
 
 def test_used_albums_leave_the_ledger(tmp_path: Path, sandbox: SpotifySandbox) -> None:
     """What was taken or is of no use takes no room there; what may still be taken does."""
-    context = context_of(tmp_path / "data", sandbox, fetch={"labels": ["Jazz"]})
+    context = context_of(tmp_path / "data", sandbox, fetch={"to_year": 1990})
     fetch.run(context)
     taken = {row["album_id"] for row in rows_of(context.tsv)}
     with sqlite3.connect(context.ledger) as db:

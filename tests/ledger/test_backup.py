@@ -239,11 +239,12 @@ SENSELESS = {
     ],
     "additions": ["INSERT INTO additions VALUES (1, 'discogs:m1', '[\"a field\"]')"],
     "crawl": [
-        "INSERT INTO crawl VALUES ('t', '[]', '[]', '2026-01-01')",
-        "INSERT INTO crawl VALUES ('t', '[[1]]', '[]', '2026-01-01T00:00:00+00:00')",
-        "INSERT INTO crawl VALUES ('t', '[]', '[[]]', '2026-01-01T00:00:00+00:00')",
-        "INSERT INTO crawl VALUES ('t', '[]', '[[\"a\", 1]]', '2026-01-01T00:00:00+00:00')",
-        "INSERT INTO crawl VALUES ('t', '[]', '{\"a\": 1}', '2026-01-01T00:00:00+00:00')",
+        "INSERT INTO crawl VALUES ('t', '[]', '[]', '2026-01-01T00:00:00+00:00', 2)",
+        "INSERT INTO crawl VALUES ('t', '[]', '[]', '2026-01-01', 0)",
+        "INSERT INTO crawl VALUES ('t', '[[1]]', '[]', '2026-01-01T00:00:00+00:00', 0)",
+        "INSERT INTO crawl VALUES ('t', '[]', '[[]]', '2026-01-01T00:00:00+00:00', 0)",
+        "INSERT INTO crawl VALUES ('t', '[]', '[[\"a\", 1]]', '2026-01-01T00:00:00+00:00', 0)",
+        "INSERT INTO crawl VALUES ('t', '[]', '{\"a\": 1}', '2026-01-01T00:00:00+00:00', 0)",
     ],
     "albums": [
         "INSERT INTO albums VALUES (1, 'm1', 'Ann', 'One', 'p', 'Jazz', 1, '[\"a cell\"]')",

@@ -402,8 +402,8 @@ def test_an_answer_of_a_crawl_is_remembered_and_trimmed(path: Path) -> None:
         assert ledger.crawl_page("a") is None
         ledger.store_crawl_page("a", page, asked_at="2026-01-01T00:00:00+00:00")
         assert ledger.crawl_page("a") == page
-        ledger.trim_crawl_pages({"a": albums[1:2]})
-        assert ledger.crawl_page("a") == CrawlPage(albums[1:2], page.leads)
+        ledger.use_pages((), answers={"a": albums[1:2]})
+        assert ledger.crawl_page("a") == CrawlPage(albums[1:2], page.leads, is_used=True)
         ledger.store_crawl_page("b", CrawlPage(), asked_at="2026-01-02T00:00:00+00:00")
         ledger.store_crawl_page("c", CrawlPage(), asked_at="2026-01-02T23:00:00+00:00")
         assert ledger.crawled_by_day() == {"2026-01-01": 1, "2026-01-02": 2}
