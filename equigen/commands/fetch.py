@@ -45,7 +45,7 @@ from equigen.dataset.counting import (
 from equigen.dataset.covers import folder_name
 from equigen.dataset.dataset import Dataset, Need
 from equigen.dataset.examples import context_of_examples
-from equigen.dataset.made_with import settings_noted
+from equigen.dataset.made_with import queries_asked, settings_noted
 from equigen.dataset.overlap import Overlap, label_sizes, overlap_line
 from equigen.dataset.reserve import map_reserve
 from equigen.errors import (
@@ -519,7 +519,9 @@ class _Work:
             notes.append(self.ended_early)
         if self.dropped[Skip.PLACEHOLDER] and not taken and self.read:
             notes.append(self.source.advice.no_pictures)
-        notes += [] if self.failed else notes_on_empty(self.context, sizes)
+        notes += (
+            [] if self.failed else notes_on_empty(queries_asked(self.context, self.ledger), sizes)
+        )
         notes += notes_on_labels(self.context, sizes)
         return Summary(
             stage="fetch",

@@ -21,6 +21,7 @@ from equigen.dataset.context import Context
 from equigen.dataset.counting import By, count_albums, count_genres_and_styles, count_labels
 from equigen.dataset.covers import folder_name
 from equigen.dataset.dataset import Dataset
+from equigen.dataset.made_with import queries_asked
 from equigen.errors import ConfigError, MissingInputError
 from equigen.labels.matches import Matches, of_several_parts
 from equigen.labels.taxonomy import Query, load_taxonomy, taxonomy_names
@@ -176,7 +177,10 @@ def _at_source(
         if isinstance(source, CrawlSource):
             return unknown, nothing, ""
         if not isinstance(source, LocalSource):
-            seen = Matches(of_several_parts(queries), source.fits)
+            with Dataset(context).reading_ledger() as ledger:
+                asked = {query.name for query in queries_asked(context, ledger)}
+            of_parts = of_several_parts(each for each in queries if each.name in asked)
+            seen = Matches(of_parts, source.fits)
             for genres, styles, albums in _rows(context):
                 seen.add(genres, styles, albums)
             return _counted_by_pages(context, source, queries, years), seen, ""

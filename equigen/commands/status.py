@@ -24,7 +24,7 @@ from equigen.dataset.counting import evenness, facts_now, notes_on_empty, notes_
 from equigen.dataset.dataset import Dataset
 from equigen.dataset.examples import mark_of_examples
 from equigen.dataset.history import begun_run
-from equigen.dataset.made_with import Difference, differences
+from equigen.dataset.made_with import Difference, differences, queries_asked
 from equigen.dataset.overlap import Overlap, label_sizes, overlap_line
 from equigen.downloading.policy import NO_PICTURE, is_put_off
 from equigen.downloading.shared_covers import noted_shared_covers, notes_on_shared, out_of_sets
@@ -57,6 +57,9 @@ from equigen.storage.atomic import refuse_file
 from equigen.summary import Summary, Table, as_iso
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from equigen.labels.taxonomy import Query
     from equigen.ledger.models import Rest
     from equigen.ledger.values import SharedCover
 
@@ -148,7 +151,7 @@ def run(context: Context) -> Summary:
             *licences,
             *notes_on_shared(found.shared),
             f"next: {next_step}",
-            *(notes_on_empty(context, found.labels) if found.last_fetch else ()),
+            *(notes_on_empty(found.asked, found.labels) if found.last_fetch else ()),
             *notes_on_labels(context, found.labels),
         ],
     )
@@ -185,6 +188,7 @@ class _Found:
     crawl: CrawlProgress | None = None
     rests: "tuple[Rest, ...]" = ()
     differences: list[Difference] = field(default_factory=list)
+    asked: "Sequence[Query]" = ()
     shared: "list[SharedCover]" = field(default_factory=list)
     overlap: Overlap = field(default_factory=dict)
     split: SplitGroups | None = None
@@ -247,6 +251,7 @@ def _look(context: Context) -> _Found:
             found.last_run = ledger.read(LAST_RUN, read_past_run)
             found.begun = begun_run(context, ledger)
             found.differences = differences(context, ledger)
+            found.asked = queries_asked(context, ledger)
             found.shared = noted_shared_covers(ledger)
             found.albums_laid_out = ledger.albums_laid_out()
             if split := ledger.read(SPLIT_GROUPS, read_split_groups):

@@ -28,6 +28,7 @@ from equigen.dataset.layouts import cover_files
 from equigen.dataset.overlap import Overlap, overlap_of, rules_mark
 from equigen.dataset.table import map_table, stamp_of
 from equigen.errors import EquigenError
+from equigen.labels.taxonomy import Query
 from equigen.ledger.database import CHANGED, has_tables
 from equigen.ledger.ledger import MADE_WITH, SPLIT_LINK, TSV_FACTS, Ledger
 from equigen.ledger.models import GONE, OK, WAITING
@@ -149,9 +150,8 @@ def _has_several(chunk: "Chunk") -> bool:
     return bool(chunk.frame[_LABELS].str.contains("|", literal=True).any())
 
 
-def notes_on_empty(context: Context, labels: Mapping[str, int]) -> Iterator[str]:
-    """Yield a line where some of the labels that are fetched have albums, and others have none."""
-    queries = context.settings.fetch.chosen_queries()
+def notes_on_empty(queries: Iterable[Query], labels: Mapping[str, int]) -> Iterator[str]:
+    """Yield a line where some of the labels of queries have albums, and others have none."""
     chosen = dict.fromkeys(folder_name(query.label) for query in queries if query.limit)
     empty = [name for name in chosen if not labels.get(name)]
     if 0 < len(empty) < len(chosen):

@@ -5,7 +5,7 @@ too, until the user gives another one or changes it in config.toml or the enviro
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeVar
 
 from equigen.config.layers import Config, as_toml, load
-from equigen.config.settings import Settings, has_setting
+from equigen.config.settings import FetchSettings, Settings, has_setting
 from equigen.config.trust import refuse_strange
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset
@@ -24,6 +24,7 @@ from equigen.errors import (
     MissingInputError,
     UsageError,
 )
+from equigen.labels.taxonomy import Query
 from equigen.ledger.database import has_tables
 from equigen.ledger.ledger import GIVEN_BY_FLAG, LEDGER_NAME, MADE_WITH, Ledger
 from equigen.ledger.values import read_by_name, read_given
@@ -44,6 +45,8 @@ DEFINING: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     }
 )  # fmt: skip
 _TAXONOMY: Final = "fetch.taxonomy"
+# Noted beside them: the names of all queries that any fetch asked for, None for all that there are.
+_ASKED: Final = "fetch.labels"
 _NAMES = frozenset(name for names in DEFINING.values() for name in names)
 _KEPT = (
     "albums that are there keep their labels; those left out before come by"
@@ -134,6 +137,8 @@ def settings_noted(dataset: Dataset, stage: str, *, anew: bool = True) -> Iterat
     known = ledger.read(GIVEN_BY_FLAG, read_given) or {}
     made_with = ledger.read(MADE_WITH, read_by_name) or {}
     now = {name: _value(context.settings, name) for name in names}
+    if stage == "fetch":
+        now |= _asked_with(made_with, context.settings.fetch)
     for name, before in made_with.items():
         if name in now and name in _CONSEQUENCES and _is_worth_saying(name, before, now[name]):
             difference = Difference(name, as_toml(before), as_toml(now[name]))
@@ -147,6 +152,30 @@ def settings_noted(dataset: Dataset, stage: str, *, anew: bool = True) -> Iterat
     except (UsageError, ConfigError, CredentialsError, MissingInputError):
         _note(ledger, known, made_with)
         raise
+
+
+def _asked_with(made_with: Mapping[str, Any], fetch: FetchSettings) -> Mapping[str, Any]:
+    """Return what to note of the queries asked for, with those of earlier fetches."""
+    if fetch.labels is None:
+        return {_ASKED: None}
+    if _TAXONOMY in made_with and _ASKED not in made_with:  # a dataset of before: it is unknown
+        return {}
+    before = made_with.get(_ASKED, [])
+    names = [*(before or ()), *(query.name for query in fetch.chosen_queries())]
+    return {_ASKED: None if before is None else [*dict.fromkeys(names)]}
+
+
+def queries_asked(context: Context, ledger: Ledger | None) -> Sequence[Query]:
+    """Return the queries that were asked for so far; where that isn't known, those of the settings.
+
+    A dataset of 24 labels of which two were fetched by flag lacks none of the others.
+    """
+    fetch = context.settings.fetch
+    noted = (ledger.read(MADE_WITH, read_by_name) if ledger else None) or {}
+    if _ASKED not in noted:
+        return fetch.chosen_queries()
+    names = noted[_ASKED]
+    return [query for query in fetch.known_queries() if names is None or query.name in names]
 
 
 def _note(

@@ -123,6 +123,19 @@ def test_an_empty_label_with_many_half_matches_is_told(tmp_path: Path, sandbox: 
     assert not any("also the style" in note for note in full.notes)
 
 
+def test_no_half_match_is_told_of_a_label_that_was_never_asked_for(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    """Albums of another label say nothing of what the API has of it."""
+    own = [{"name": "Bossa", "genre": "Jazz", "style": "Bossa Nova"}]
+    chosen = {"label": own, "from_year": 2020, "to_year": 2019}
+    context = make_context(tmp_path, base_url=sandbox.base_url, fetch=chosen)
+    run_fetch(tmp_path, sandbox, limit=50, labels=["Latin"], **chosen)
+    assert "Bossa: 30 albums" not in str(labels.run(context).notes)
+    run_fetch(tmp_path, sandbox, limit=50, labels=["Bossa"], **chosen)
+    assert "Bossa: 30 albums have the genre Jazz" in str(labels.run(context).notes)
+
+
 def test_a_dump_is_counted_exactly_once_it_is_indexed(tmp_path: Path) -> None:
     """An index isn't made unless asked for; a fetch makes one as well."""
     write_masters(tmp_path, [Master(number, style="Bop") for number in range(1, 31)])

@@ -11,7 +11,7 @@ import equigen as api
 from equigen.commands.init import example_toml
 from equigen.dataset.made_with import load_remembering
 from equigen.errors import ConfigError, UsageError
-from equigen.ledger.ledger import GIVEN_BY_FLAG, Ledger
+from equigen.ledger.ledger import GIVEN_BY_FLAG, MADE_WITH, Ledger
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.server import Sandbox
 
@@ -101,6 +101,46 @@ def test_labels_are_those_of_the_taxonomy_that_holds(
     assert labels_of(command("fetch", labels=["Hip Hop"])) == {"Hip Hop": 1}
     with pytest.raises(ConfigError, match=r"'Salsa'.*remembers.*taxonomy = 'discogs-7'.*its flag"):
         command("fetch", labels=["Salsa"])
+
+
+def test_labels_that_were_never_asked_for_are_not_missing(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those asked for so far are remembered, whatever the next command chooses; all in the end."""
+    monkeypatch.delenv("EQUIGEN_FETCH__LABELS")
+
+    def empty(name: str, **flags: object) -> list[str]:
+        stages = (told := command(name, **flags)).get("stages") or [told]
+        notes = [note for each in stages for note in each["notes"]]
+        return [note for note in notes if "without an album" in note]
+
+    assert empty("run", labels=["jazz"], genre_limit=2) == empty("status") == []
+    assert empty("fetch", labels=["Blues"]) == empty("status") == empty("labels") == []
+    with Sandbox([]) as nothing:
+        monkeypatch.setenv("EQUIGEN_DISCOGS__BASE_URL", nothing.base_url)
+        told = ["1 of 3 labels are without an album: Pop"]
+        assert empty("fetch", labels=["Pop"]) == empty("status") == told
+        assert empty("fetch", labels=["Jazz"]) == empty("status") == told
+        command("fetch")
+        (many,) = empty("status")
+        assert many.startswith("13 of 15 labels are without an album: Country, ")
+        assert empty("fetch", labels=["Jazz"]) == empty("status") == [many]
+
+
+def test_labels_of_a_dataset_of_before_are_those_of_the_settings(
+    command: Command, tmp_path: Path
+) -> None:
+    """Its ledger doesn't say which were asked for."""
+    command("fetch", genre_limit=1, labels=["Jazz"])
+    with Ledger(tmp_path / "data" / "equigen_ledger.sqlite") as ledger:
+        noted = json.loads(ledger.value(MADE_WITH))
+        assert noted.pop("fetch.labels") == ["Jazz"]
+        ledger.remember(MADE_WITH, json.dumps(noted))
+    assert "1 of 2 labels are without an album: Blues" in str(command("status"))
+    command("fetch", labels=["Jazz"])
+    assert "1 of 2 labels are without an album: Blues" in str(command("status"))
+    command("fetch")
+    assert "fetch.labels" not in str(command("status")["made_with"])
 
 
 def test_a_taxonomy_given_by_path_holds_from_any_folder(
