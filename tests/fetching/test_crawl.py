@@ -13,7 +13,7 @@ from crawls import GENRES, asked, context_of, crawl_env
 from fetches import album, rows_of
 from forks import Forks
 from kills import TSV, Case, check_ledger, kill_often
-from support import NOON, FakeTime, until
+from support import NOON, FakeTime, equigen, from_json, until
 
 from equigen.commands import fetch, labels, status
 from equigen.errors import CredentialsError, HttpStatusError, UsageError
@@ -154,6 +154,26 @@ def test_albums_of_years_that_are_not_asked_for_wait(
     sandbox.log.clear()
     assert fetch.run(context_of(folder, sandbox)).rows_out > 0
     assert not sandbox.log
+
+
+def test_a_night_ends_with_what_there_is(tmp_path: Path) -> None:
+    """A spent quota of the API keeps no cover from coming, and ends the whole run with 3."""
+    with SpotifySandbox(requests_per_day=8) as sandbox:
+        context = context_of(tmp_path / "data", sandbox)
+        env = crawl_env(sandbox, context)
+        for new in (True, False):
+            sandbox.log.clear()
+            ended = equigen("run", "--json", cwd=tmp_path, env=env)
+            assert ended.returncode == 3, ended.stderr
+            assert bool(asked(sandbox.log)) is new
+            pictures = [hit for hit in sandbox.log if hit.path.startswith("/image/")]
+            assert bool(pictures) is new
+            assert not [hit for hit in pictures if "authorization" in hit.headers]
+        found = from_json(equigen("status", "--json", cwd=tmp_path, env=env).stdout)
+    assert found["rows"] == found["covers"] == sum(found["sets"].values()) > 0
+    assert 0 < found["crawl"]["share"] < 1
+    assert found["last_run"]["outcome"] == "partly"
+    assert found["resting"][0]["times"] == 0
 
 
 @pytest.mark.parametrize("several", ["first", "multi"])
