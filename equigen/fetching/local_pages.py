@@ -34,7 +34,7 @@ def additions_of(
     """Yield what a catalogue knows of albums that other sources brought, some at a time."""
     import polars as pl  # noqa: PLC0415  (starts a thread)
 
-    from equigen.identity.columns import clean_artists, names_keys  # noqa: PLC0415
+    from equigen.identity.columns import clean_artists, names_keys, picture_keys  # noqa: PLC0415
 
     if not selection.has_rows:
         return
@@ -46,7 +46,8 @@ def additions_of(
         while listings:
             artists = clean_artists(pl.Series([each.artist for each in listings]))
             names = names_keys(artists, pl.Series([each.title for each in listings]))
-            yield list(filter(None, map(selection.addition, listings, names)))
+            pictures = picture_keys(pl.Series([each.image_url for each in listings]))
+            yield list(filter(None, map(selection.addition, listings, names, pictures)))
             shown.advance(len(listings))
             listings = catalogue.listings(list(islice(numbers, _BATCH)))
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _MOST_DIGITS = 12
 # The columns that are lists of what all sources say.
 _JOINED = ("formats", "artist_ids", "also_known_as", "tracks")
+_FILLED = ("artist", "album", "year", "country", "formats", "artist_ids", "image_url")
 # Of the optional columns, those that another source may fill.
 _FURTHER = ("also_known_as", "tracks", "set_given", "licence")
 # So many are in memory at a time; for each such part the TSV is written anew.
@@ -175,7 +176,7 @@ def _add_to_rows(tsv: Path, added: Mapping[str, Sequence[Listing]]) -> None:
     every = [*chain.from_iterable(added.values())]
     used = [name for name in _FURTHER if any(getattr(each, name) for each in every)]
     used += ["more_images"] if any(each.image_url or each.more_images for each in every) else []
-    columns = ("year", "country", "formats", "artist_ids", "image_url", *used)
+    columns = (*_FILLED, *used)
 
     def change(album_id: str, row: tuple[str, ...]) -> Sequence[str]:
         listings = added.get(album_id)
@@ -193,7 +194,8 @@ def _add_to_rows(tsv: Path, added: Mapping[str, Sequence[Listing]]) -> None:
 
 def _merged(row: dict[str, str], listings: Sequence[Listing]) -> tuple[str, ...]:
     for each in listings:
-        for name in ("year", "country", "set_given"):
+        row["album"] = row["album"] or each.title
+        for name in ("artist", "year", "country", "set_given"):
             if name in row:
                 row[name] = row[name] or getattr(each, name)
         images = (each.image_url, *each.more_images)

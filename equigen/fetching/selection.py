@@ -249,42 +249,46 @@ class Selection:
             self._left_out.add(album_id)
             self.pairs.update(combinations(sorted(labels), 2))
 
-    def addition(self, listing: Listing, names: str | None = None) -> Addition | None:
+    def addition(
+        self, listing: Listing, names: str | None = None, picture: str | None = None
+    ) -> Addition | None:
         """Return what a listing of another source adds to the row of its album; None for nothing.
 
-        `names` is its key by its names, where that is known. It is something where the row gets a
-        new id. Its `also_known_as` are all new ids, and it has no `image_url` that the row has. A
-        row has one album of each source: of two editions there only the first is added.
+        `names` and `picture` are its keys, where these are known. It is something where the row
+        gets a new id. Its `also_known_as` are all new ids, and it has no `image_url` that the row
+        has. A row has one album of each source: of two editions there only the first is added.
         """
-        for row in self._rows_of(listing, names):
-            known = {row, *self._elsewhere.get(row, ())}
+        names = names_key(clean_artist(listing.artist), listing.title) if names is None else names
+        picture = picture_key(listing.image_url) if picture is None else picture
+        others = ids_elsewhere(listing.also_known_as, listing.tracks)
+        ids = (listing.album_id, *others)
+        for row in self._rows_of(ids, names, picture, listing.year):
+            elsewhere = self._elsewhere.get(row, ())
+            known = (row, *elsewhere)
             if listing.album_id not in known and _source(listing.album_id) in map(_source, known):
                 continue
-            ids = (listing.album_id, *ids_elsewhere(listing.also_known_as, listing.tracks))
             new = [each for each in ids if each not in known and self._ids.get(each, row) == row]
             if not new:
                 return None
-            self._elsewhere[row] = (*self._elsewhere.get(row, ()), *new)
+            self._elsewhere[row] = (*elsewhere, *new)
             self._ids.update(dict.fromkeys(new, row))
             self._compare_labels(row, listing)
-            others = {listing.album_id, *listing.also_known_as}
-            also_known_as = tuple(each for each in new if each in others)
-            is_own = self._pictures.get(picture_key(listing.image_url)) == row
-            image_url = "" if is_own else listing.image_url
+            named = (listing.album_id, *listing.also_known_as)
+            also_known_as = tuple(each for each in new if each in named)
+            image_url = "" if self._pictures.get(picture) == row else listing.image_url
             found = replace(listing, also_known_as=also_known_as, image_url=image_url)
             return Addition(row, found)
         return None
 
-    def _rows_of(self, listing: Listing, names: str | None) -> Iterator[str]:
+    def _rows_of(self, ids: Sequence[str], names: str, picture: str, year: str) -> Iterator[str]:
         """Yield the ids of the rows that may be a listing's album, the most certain first."""
-        ids = (listing.album_id, *ids_elsewhere(listing.also_known_as, listing.tracks))
-        yield from dict.fromkeys(row for each in ids if (row := self._ids.get(each)))
-        if names is None:
-            names = names_key(clean_artist(listing.artist), listing.title)
+        for each in ids:
+            if row := self._ids.get(each):
+                yield row
         row = self._albums.get(names)
-        if row and self._is_of_time(row, listing.year):
+        if row and self._is_of_time(row, year):
             yield row
-        if row := self._pictures.get(picture_key(listing.image_url)):
+        if row := self._pictures.get(picture):
             yield row
 
     def _is_of_time(self, row: str, year: str) -> bool:

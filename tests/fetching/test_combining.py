@@ -197,3 +197,15 @@ def test_a_crawl_adds_to_rows_whatever_has_room(tmp_path: Path) -> None:
     found = sort_out(listings, queries, range(2026), selection=selection, matches=matches)
     assert [each.listing.also_known_as for each in found.added] == [("y:1",)]
     assert (found.taken, found.skipped[Skip.ADDED]) == ([], 1)
+
+
+def test_names_that_a_row_lacks_come_from_the_other_source(tmp_path: Path) -> None:
+    """Some tables of tracks tell ids alone; a name that is there stays."""
+    for artist, title, both in (("", "", ("Artist 1", "Title 1")), ("A", "", ("A", "Title 1"))):
+        write_row(tmp_path, artist=artist, album=title)
+        context = dump_context(tmp_path)
+        with Ledger(context.ledger) as ledger:
+            ledger.use_pages((), added=[Addition("other:1", LISTING)])
+            write_pending(context, ledger)
+        (row,) = rows_in(tmp_path)
+        assert (row["artist"], row["album"]) == both
