@@ -6,8 +6,9 @@ is filled from the newest year down, or with --spread even as evenly as the year
 
 Albums come from the Discogs API (--source discogs), from Discogs' open dumps with covers of the
 Cover Art Archive (discogs-dump: no account; `equigen dumps get masters release-groups` first), from
-MusicBrainz (musicbrainz: its dump, or with --live its API), or from the files of MuMu
-(mumu), MSD-I (msd-i) or AcousticBrainz (acousticbrainz).
+MusicBrainz (musicbrainz: its dump, or with --live its API), from Spotify (spotify: a crawl from
+genres to artists to albums, off until you accept its terms), or from the files of MuMu (mumu),
+MSD-I (msd-i) or AcousticBrainz (acousticbrainz).
 
 With --album, these albums are fetched, with their covers, into a folder of their own (examples):
 they never come into the dataset, and `split` keeps what is there of them out of all sets.
@@ -18,6 +19,7 @@ Examples:
   equigen fetch --spread even
   equigen fetch --refresh --since 2024
   equigen fetch --source discogs-dump --releases
+  equigen fetch --source spotify --genres-file genres.txt
   equigen fetch --album discogs:m123 --albums-file albums.txt
 """
 
