@@ -113,6 +113,7 @@ def run(
                 dataset.ledger.record_balanced(memento_of(key) for key, why in kept if why is None)
                 leave_out(context, dataset.ledger, plan.left_out)
                 take_back(context, dataset.ledger, plan.taken_back)
+            dataset.note_done("balance")
         elif output:
             _write_to(output, context, plan)
     return _summary(context, plan, output, dry_run=dry_run)

@@ -28,8 +28,9 @@ def run(context: Context) -> Summary:
     """
     from equigen.identity.columns import clean_artists  # noqa: PLC0415  (polars starts a thread)
 
-    with Dataset.writing(context, "clean", Need.TSV):
+    with Dataset.writing(context, "clean", Need.TSV) as dataset:
         rows, changed = rewrite_column(context.tsv, "artist", clean_artists)
+        dataset.note_done("clean")
     return Summary(
         stage="clean",
         unit="rows",

@@ -79,7 +79,11 @@ def run(
         _check_conflicts(conflicts, context)
     needs = Need.WHOLE_TSV | Need.KNOWN_COVERS | Need.NAMES if covers else Need.TSV
     with Dataset.writing(context, "dedupe", needs) as dataset:
-        return _by_covers(dataset, conflicts, drop=drop) if covers else _by_rows(context)
+        if covers:
+            return _by_covers(dataset, conflicts, drop=drop)
+        summary = _by_rows(context)
+        dataset.note_done("dedupe")
+        return summary
 
 
 def _by_rows(context: Context) -> Summary:

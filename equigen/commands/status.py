@@ -24,7 +24,7 @@ from equigen.dataset.counting import evenness, facts_now, notes_on_empty, notes_
 from equigen.dataset.dataset import Dataset
 from equigen.dataset.examples import mark_of_examples
 from equigen.dataset.history import begun_run
-from equigen.dataset.made_with import Difference, differences, queries_asked
+from equigen.dataset.made_with import Difference, differences, made_with, queries_asked
 from equigen.dataset.overlap import Overlap, label_sizes, overlap_line
 from equigen.downloading.policy import NO_PICTURE, is_put_off
 from equigen.downloading.shared_covers import noted_shared_covers, notes_on_shared, out_of_sets
@@ -39,6 +39,7 @@ from equigen.ledger.ledger import (
     LAST_SUCCESS,
     REFRESHING,
     SPLIT_GROUPS,
+    STAGES_DUE,
 )
 from equigen.ledger.models import GONE, OK, WAITING, read_moment
 from equigen.ledger.values import (
@@ -60,11 +61,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from equigen.labels.taxonomy import Query
+    from equigen.ledger.ledger import Ledger
     from equigen.ledger.models import Rest
     from equigen.ledger.values import SharedCover
 
 ORDER: Final = 90
 SETTINGS: Final = ()
+_BEFORE_DOWNLOAD: Final = ("clean", "dedupe", "balance")
 _QUOTA_LEFT: Final = "{left:,} of {per_day:,} left today, anew at {resumes_at}"
 
 
@@ -173,6 +176,11 @@ class _Found:
     gone: int = 0
     not_had: Counter[str] = field(default_factory=Counter)
     sets: Counter[str] = field(default_factory=Counter)
+    # The stages before download that are to be run again, in their order.
+    before_download: "Sequence[str]" = ()
+    # Whether covers lie there that no row wants, and sets show files that are gone.
+    has_surplus: bool = False
+    lacks_files: bool = False
     rows_laid_out: int = 0
     albums_laid_out: int = 0
     licences: Counter[str] = field(default_factory=Counter)
@@ -214,21 +222,28 @@ class _Found:
             return f"put a copy of {self.lost_tsv} back{then}"
         if self.is_ledger_lost:
             return "equigen repair"
-        cut_off = self.pages and not self.last_fetch
-        if not self.rows or self.pending or self.refresh_under_way or cut_off:
-            return self.fetch
-        if self.covers_left:
-            return "equigen download"
-        held_back = sum(each.covers for each in out_of_sets(self.shared))
-        if self.split and self.split.group == Group.NONE:
-            held_back += self.split.examples
-        is_due = self.are_examples_new or self.albums_laid_out > self.rows_laid_out
-        if is_due or self.covers - self.sets.total() != held_back:
-            return "equigen split"
+        if due := next(self._due(), ""):
+            return due
         more = "a newer dump brings new albums: `equigen dumps get`"
         if not self.is_local:
             more = f"`{self.fetch} --refresh` looks for new albums"
         return f"nothing: the dataset is complete ({more})"
+
+    def _due(self) -> Iterator[str]:
+        """Yield the stages that are due, in the order in which they are run."""
+        cut_off = self.pages and not self.last_fetch
+        if not self.rows or self.pending or self.refresh_under_way or cut_off:
+            yield self.fetch
+        yield from (f"equigen {stage}" for stage in self.before_download)
+        if self.covers_left or self.has_surplus:
+            yield "equigen download"
+        held_back = sum(each.covers for each in out_of_sets(self.shared))
+        if self.split and self.split.group == Group.NONE:
+            held_back += self.split.examples
+        is_due = self.are_examples_new or self.lacks_files
+        is_due |= self.albums_laid_out > self.rows_laid_out
+        if is_due or self.covers - self.sets.total() != held_back:
+            yield "equigen split"
 
 
 def _look(context: Context) -> _Found:
@@ -236,6 +251,7 @@ def _look(context: Context) -> _Found:
     source = context.settings.fetch.source
     facts: TsvFacts | None = None
     were_written = False
+    found.before_download = ["balance"] if context.settings.balance.per_label else []
     refuse_file(context.directory)
     dataset = Dataset(context)
     found.is_ledger_lost = dataset.has_lost_ledger
@@ -251,6 +267,7 @@ def _look(context: Context) -> _Found:
             found.last_run = ledger.read(LAST_RUN, read_past_run)
             found.begun = begun_run(context, ledger)
             found.differences = differences(context, ledger)
+            found.before_download = _stages_due(context, ledger)
             found.asked = queries_asked(context, ledger)
             found.shared = noted_shared_covers(ledger)
             found.albums_laid_out = ledger.albums_laid_out()
@@ -275,9 +292,24 @@ def _look(context: Context) -> _Found:
     return found
 
 
+def _stages_due(context: Context, ledger: "Ledger") -> "Sequence[str]":
+    """Return the stages before download that haven't seen all rows, or with other settings."""
+    *due, balance = _BEFORE_DOWNLOAD
+    noted = ledger.value(STAGES_DUE).split()
+    due = [stage for stage in due if stage in noted]
+    if context.settings.balance.per_label and (
+        balance in noted
+        or not made_with(ledger, "balance.per_label")
+        or differences(context, ledger, balance)
+    ):
+        due.append(balance)
+    return due
+
+
 def _take_rows(found: _Found, facts: TsvFacts, now: datetime) -> None:
     """Count rows and covers, and tell what a download would fetch."""
     found.rows = sum(facts.genres.values())
+    found.has_surplus, found.lacks_files = facts.has_surplus, facts.lacks_files
     found.overlap, found.labels = facts.overlap, label_sizes(facts.overlap)
     for group in facts.groups:
         is_left = bool(group.host)

@@ -10,8 +10,9 @@ from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from enum import StrEnum
 from functools import cache
-from itertools import chain, islice, product
+from itertools import chain, groupby, islice, product
 from json import dumps, loads
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -47,6 +48,8 @@ from equigen.storage.below import folders_below
 from equigen.storage.os_errors import translating_read_errors
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     import polars as pl
 
     from equigen.dataset.table_reader import Chunk
@@ -320,7 +323,11 @@ def tsv_facts(context: Context, ledger: Ledger | None) -> TsvFacts:
     known = ledger if ledger and ledger.knows_covers() else None
     rows = rows_with_covers(context, known, ["genre"])
     pictures = rows["picture"].unique()
-    states = _states(context, known, pictures) if known else _frame(["picture", "state"], ())
+    states, has_surplus, lacks_files = _frame(["picture", "state"], ()), False, False
+    if known:
+        there = _files_there(context, known)
+        states, has_surplus = _states(known, pictures, there)
+        lacks_files = any(hash(path) not in there for path in known.paths_laid_out())
     genres = dict(rows["genre"].value_counts().rows())
     sources, licences = _sources(context.tsv)
     counted = (
@@ -337,8 +344,8 @@ def tsv_facts(context: Context, ledger: Ledger | None) -> TsvFacts:
     pending = ledger.pending() if ledger else 0
     overlap = {label: dict(counts) for label, counts in overlap_of(context).items()}
     return TsvFacts(
-        *stamp, changed, folders, pending, genres, sources, licences, groups, rules_mark(context),
-        overlap,
+        *stamp, changed, folders, pending, genres, sources, licences, groups, has_surplus,
+        lacks_files, rules_mark(context), overlap,
     )  # fmt: skip
 
 
@@ -357,20 +364,37 @@ def _sources(tsv: Path) -> tuple[dict[str, int], dict[str, int]]:
     return dict(sources), dict(licences)
 
 
-def _states(context: Context, ledger: Ledger, pictures: "pl.Series") -> "pl.DataFrame":
-    """Return the states of pictures as `Ledger.cover_states` has them, "gone" without a file."""
+def _files_there(context: Context, ledger: Ledger) -> "AbstractSet[int]":
+    """Return the hash of each cover's path; of a million files, memory holds a number each."""
+    return set(map(hash, chain.from_iterable(map(cover_files, _roots(context, ledger)))))
+
+
+def _states(
+    ledger: Ledger, pictures: "pl.Series", there: "AbstractSet[int]"
+) -> "tuple[pl.DataFrame, bool]":
+    """Return the states of pictures as `Ledger.cover_states` has them, "gone" without a file.
+
+    Also tell whether there are files of other pictures.
+    """
     import polars as pl  # noqa: PLC0415
 
-    # Of a million files, memory holds a number each.
-    there = set(map(hash, chain.from_iterable(map(cover_files, _roots(context, ledger)))))
     asked = pictures.to_list() if len(pictures) < len(there) * _FEW else None
-    some = {picture for picture, path in ledger.shown(asked) if hash(path) not in there}
-    shown = ledger.files_of(some)
-    gone = [each for each in some if not any(hash(path) in there for path in shown[each])]
+    gone, shown = list[str](), 0
+    for picture, files in groupby(ledger.shown(asked), key=itemgetter(0)):
+        if any(hash(path) in there for _, path in files):
+            shown += 1
+        else:
+            gone.append(picture)
     is_gone = (pl.col("state") == OK) & pl.col("picture").is_in(gone)
     state = pl.when(is_gone).then(pl.lit(GONE)).otherwise("state")
     states = _frame(["picture", "state"], ledger.cover_states(asked))
-    return states.with_columns(state.alias("state"))
+    states = states.with_columns(state.alias("state"))
+    if asked is None:
+        wanted = states.filter(pl.col("state") == OK).join(pictures.to_frame(), "picture", "semi")
+        return states, shown > len(wanted)
+    wanted_here = {*asked}
+    others = (path for picture, path in ledger.shown() if picture not in wanted_here)
+    return states, any(hash(path) in there for path in others)
 
 
 def _frame(names: Sequence[str], rows: Iterable[Sequence[str]]) -> "pl.DataFrame":

@@ -39,7 +39,7 @@ from equigen.dataset.table import read_table, require_whole_tsv
 from equigen.dataset.tsv import reading_tsv, require_tsv
 from equigen.errors import LedgerError, UsageError
 from equigen.ledger.database import has_tables
-from equigen.ledger.ledger import LAST_FETCH, SPLIT_LINK, Ledger
+from equigen.ledger.ledger import LAST_FETCH, SPLIT_LINK, STAGES_DUE, Ledger
 from equigen.ledger.models import OK, WAITING, Cover
 from equigen.ledger.values import TsvFacts
 from equigen.schema import SETS, Link, split_list, year_of
@@ -167,6 +167,15 @@ class Dataset:
                 yield ledger
         else:
             yield None
+
+    def note_done(self, stage: str) -> None:
+        """Note that a stage has seen all rows that are there."""
+        if not has_tables(self.context.ledger):
+            return
+        with suppress(LedgerError):  # one that is damaged is told by the stages that need it
+            due = self.ledger.value(STAGES_DUE).split()
+            if stage in due:
+                self.ledger.remember(STAGES_DUE, " ".join(each for each in due if each != stage))
 
     def _mend_reserve(self) -> None:
         """Take up a move of rows into the reserve or back, where a process was killed amid it."""

@@ -20,7 +20,7 @@ from equigen.identity.pictures import has_no_cover
 from equigen.labels.matches import Fits
 from equigen.labels.several import labels_matched
 from equigen.labels.taxonomy import fits, labels_by_genre
-from equigen.ledger.ledger import Ledger
+from equigen.ledger.ledger import STAGES_DUE, Ledger
 from equigen.ledger.models import PendingRow, Taken
 from equigen.schema import (
     COLUMNS,
@@ -145,6 +145,7 @@ def write_pending(context: Context, ledger: Ledger) -> None:
     if not last and context.tsv.exists():
         _write_additions(context, ledger)
         return
+    ledger.remember(STAGES_DUE, "clean dedupe balance")
     # Closed here also after an error, since the cursor must not outlive the ledger.
     with closing(ledger.pending_rows()) as pending:
         if not context.tsv.exists():

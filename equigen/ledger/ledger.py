@@ -84,6 +84,8 @@ SHARED_COVERS = "shared_covers"
 SHARED_IN = "shared_in"
 SETTLED_COVERS = "settled_covers"
 COVERS_CHANGED = "covers_changed"
+# The stages between fetch and download that haven't seen all rows yet, with blanks between them.
+STAGES_DUE = "stages_due"
 # Only while a download is under way, or after one that was killed.
 DOWNLOADING = "downloading"
 
@@ -493,6 +495,11 @@ class Ledger(Database):
         """Count the albums that are in a set or aside; those that are only known by path aren't."""
         with self._rows("SELECT count(DISTINCT album) FROM sets WHERE album <> ''") as rows:
             return int(next(rows)[0])
+
+    def paths_laid_out(self) -> Iterator[str]:
+        """Yield the files in sets whose albums aren't known."""
+        with self._rows("SELECT path FROM sets WHERE album = ''") as rows:
+            yield from (read_path(path) for (path,) in rows)
 
     def sets(self) -> dict[str, str]:
         """Return the set of each album, by its key (see `dataset.covers.set_of`).

@@ -98,7 +98,8 @@ class TsvFacts:
     They are of the ledger with the mark `changed`, and of covers in `folders` with these dates in
     ns. `pending` rows are in the ledger alone. `genres` counts rows by their cell, `licences` by
     the notes in their own cells, and `sources` the others by what their `album_id` names.
-    `overlap` is that of labels (`dataset/overlap.py`) by the `rules` with this mark.
+    `has_surplus` tells of covers that no row wants, `lacks_files` of sets that show files which are
+    gone, by path. `overlap` is that of labels (`dataset/overlap.py`) by the `rules` with this mark.
     """
 
     size_bytes: _Count
@@ -111,6 +112,8 @@ class TsvFacts:
     sources: dict[str, _Count]
     licences: dict[str, _Count]
     groups: list[CoverGroup]
+    has_surplus: bool
+    lacks_files: bool
     rules: str
     overlap: dict[str, dict[str, _Count]]
 

@@ -148,7 +148,7 @@ def test_status_asks_for_no_fetch_after_balance(tmp_path: Path) -> None:
         context = make_context(tmp_path, base_url=sandbox.base_url, **settings)  # type: ignore[arg-type]
         fetch.run(context)
         balance.run(context)
-        assert status.run(context).facts["next"] == "equigen download"
+        assert status.run(context).facts["next"] == "equigen clean"
         whole_run(context)
     told = str(status.run(context).facts["next"])
     assert told.startswith("nothing: the dataset is complete")

@@ -7,12 +7,13 @@ import shutil
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from support import NOON, ROOT, make_context, write_rows
 
 from equigen.cli.console import as_text
-from equigen.commands import balance, clean, download, fetch, split, status
+from equigen.commands import balance, clean, dedupe, download, fetch, select, split, status
 from equigen.dataset.context import Context
 from equigen.dataset.covers import dataset_covers
 from equigen.dataset.dataset import Dataset
@@ -24,7 +25,7 @@ from equigen.ledger.values import read_tsv_facts
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.handlers import Reply
 from equigen.sandbox.server import Sandbox
-from equigen.schema import COLUMNS, Album, Link, Listing
+from equigen.schema import COLUMNS, Album, Group, Link, Listing
 from equigen.summary import Summary
 
 
@@ -41,7 +42,11 @@ def test_status_names_the_next_step_from_start_to_end(tmp_path: Path) -> None:
         assert list(tmp_path.iterdir()) == [], "status writes nothing"
         fetch.run(context)
         fetched = status.run(context).facts
-        assert (fetched["waiting"], fetched["next"]) == (10, "equigen download")
+        assert (fetched["waiting"], fetched["next"]) == (10, "equigen clean")
+        clean.run(context)
+        assert status.run(context).facts["next"] == "equigen dedupe"
+        dedupe.run(context)
+        assert status.run(context).facts["next"] == "equigen download"
         assert fetched["last_fetch"] == "2026-06-15T12:00:00+00:00"
         refused = 0
 
@@ -64,30 +69,47 @@ def test_status_names_the_next_step_from_start_to_end(tmp_path: Path) -> None:
         assert str(done["next"]).startswith("nothing")
 
 
-def test_sets_with_albums_that_left_are_split_again(tmp_path: Path) -> None:
-    """Until their covers are out of the sets, the dataset isn't complete."""
+@pytest.mark.parametrize("group", [Group.NONE, Group.ARTIST_COVER])
+@pytest.mark.parametrize("link", [Link.COPY, Link.MOVE])
+def test_the_first_stage_that_is_due_is_named(tmp_path: Path, group: Group, link: Link) -> None:
+    """After rows left or came, until their covers are set aside or back, and out of or in sets."""
     with Sandbox(make_catalogue(albums_per_label=8)) as sandbox:
-        chosen = {"labels": ["Jazz", "Rock"], "genre_limit": 6}
-        context = make_context(
-            tmp_path,
-            base_url=sandbox.base_url,
-            fetch=chosen,
-            balance={"per_label": 4},
-        )
-        for stage in (fetch, download, split):
-            stage.run(context)
-        assert str(status.run(context).facts["next"]).startswith("nothing")
-        balance.run(context)
-        assert status.run(context).facts["next"] == "equigen split"
-        download.run(context)
-        assert status.run(context).facts["next"] == "equigen split"
-        split.run(context)
-        assert str(status.run(context).facts["next"]).startswith("nothing")
-        balance.run(context, undo=True)
-        download.run(context)
-        assert status.run(context).facts["next"] == "equigen split"
-        split.run(context)
-        assert str(status.run(context).facts["next"]).startswith("nothing")
+
+        def with_settings(limit: int = 6, per_label: int = 0) -> Context:
+            return make_context(
+                tmp_path,
+                base_url=sandbox.base_url,
+                fetch={"labels": ["Jazz", "Rock"], "genre_limit": limit},
+                balance={"per_label": per_label},
+                split={"group": group},
+            )
+
+        def next_of(context: Context) -> str:
+            return str(status.run(context).facts["next"])
+
+        def follow(context: Context, *stages: ModuleType) -> None:
+            for stage in stages:
+                assert next_of(context) == f"equigen {stage.__name__.rpartition('.')[2]}"
+                stage.run(context, **({"link": link} if stage is split else {}))
+            assert next_of(context).startswith("nothing")
+
+        usual, even = with_settings(), with_settings(per_label=4)
+        follow(usual, fetch, clean, dedupe, download, split)
+        follow(even, balance, download, split)
+        assert next_of(with_settings(per_label=3)) == "equigen balance"
+        balance.run(even, undo=True)
+        assert next_of(even) == "equigen balance"
+        follow(usual, download, split)
+        select.run(usual, where="genre = 'Jazz'", in_place=True)
+        follow(usual, download, split)
+        fetch.run(more := with_settings(limit=7))
+        assert next_of(with_settings(limit=7, per_label=9)) == "equigen clean"
+        follow(more, clean, dedupe, download, split)
+        before = more.tsv.read_bytes()
+        more.tsv.write_bytes(b"".join(before.splitlines(keepends=True)[:-1]))
+        follow(more, download, split)
+        more.tsv.write_bytes(before)
+        follow(more, download, split)
 
 
 def test_rows_that_are_not_in_the_tsv_yet_are_told(tmp_path: Path) -> None:
@@ -341,8 +363,8 @@ def test_covers_whose_files_are_gone_are_left_to_get(tmp_path: Path, link: Link)
         context = make_context(
             tmp_path, base_url=sandbox.base_url, fetch={"labels": ["Jazz"], "genre_limit": 5}
         )
-        fetch.run(context)
-        download.run(context)
+        for stage in (fetch, clean, dedupe, download):
+            stage.run(context)
         split.run(context, link=link)
         whole = status.run(context).facts
         assert (whole["covers"], whole["gone"], whole["covers_left"]) == (5, 0, 0)
@@ -371,7 +393,8 @@ def test_covers_that_a_download_would_ask_for_again_are_left_to_get(tmp_path: Pa
     with Sandbox(make_catalogue(albums_per_label=6)) as sandbox:
         limits = {"labels": ["Jazz"], "genre_limit": 5}
         context = make_context(tmp_path, base_url=sandbox.base_url, fetch=limits)
-        fetch.run(context)
+        for stage in (fetch, clean, dedupe):
+            stage.run(context)
         sandbox.hook = lambda hit: Reply(404)
         download.run(context)
         for later, left in [(timedelta(hours=1), 0), (timedelta(weeks=3), 5)]:

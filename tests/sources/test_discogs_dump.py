@@ -325,7 +325,7 @@ def test_status_knows_where_the_albums_came_from(tmp_path: Path) -> None:
     write_groups(tmp_path, [group(1, master=1)])
     fetch.run(dump_context(tmp_path))
     after_flags = status.run(dump_context(tmp_path, fetch={"source": "discogs"}))
-    assert after_flags.facts["next"] == "equigen download"
+    assert after_flags.facts["next"] == "equigen clean"
     (tmp_path / TSV).write_text("\t".join(COLUMNS) + "\n")
     empty = status.run(dump_context(tmp_path, fetch={"source": "discogs"}))
     assert empty.facts["next"] == "equigen fetch --source discogs-dump"
