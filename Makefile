@@ -67,12 +67,13 @@ bench-dumps-whole: $(READY)
 soak: $(READY)
 	$(BIN)/python benchmarks/soak.py
 
-# Each reader of strangers' bytes, guided by coverage: ten minutes each, an hour and a half in all.
+# Each reader of strangers' bytes, guided by coverage: ten minutes each, almost three hours in all.
 FUZZ_SECONDS ?= 600
+FUZZED := PYTHONPATH=tests/fuzz:tests/support $(BIN)/python
 fuzz: $(READY)
 	$(INSTALL) '.[dev,fuzz]'
-	for name in $$($(BIN)/python -c "import sys; sys.path.insert(0, 'tests/fuzz'); import readers; print(*readers.READERS)"); do \
-	    $(BIN)/python tests/fuzz/fuzz.py $$name $(FUZZ_SECONDS) || exit 1; \
+	for name in $$($(FUZZED) -c "import readers; print(*readers.READERS)"); do \
+	    $(FUZZED) tests/fuzz/fuzz.py $$name $(FUZZ_SECONDS) || exit 1; \
 	done
 
 format: $(READY)

@@ -70,7 +70,7 @@ def _check_tiff(body: bytes) -> None:
     formats = ("Q", "Q", "HHQQ") if is_big else ("L", "H", "HHLL")
     place, counter, tag = (struct.Struct(order + each) for each in formats)
     parts = values = value_bytes = 0
-    with suppress(struct.error):  # what is cut off is Pillow's business
+    with suppress(struct.error, OverflowError):  # what is cut off is Pillow's business
         places = [*place.unpack_from(body, 8 if is_big else 4)]
         while places and parts <= MOST_PARTS:
             at = places.pop()

@@ -19,6 +19,7 @@ from support import realdata
 from equigen.errors import PictureError
 from equigen.images.check import check_picture
 from equigen.images.rendering import Check, Demands, Rendering
+from equigen.images.structure import check_structure
 
 SMALL_BYTES, LARGE_BYTES = 1_000_000, 19_000_000
 XMP = b"XML:com.adobe.xmp\0x"
@@ -257,3 +258,11 @@ def test_a_gif_keeps_what_is_said_of_its_first_frame() -> None:
     made = check_picture(out.getvalue(), Demands(2, MAX_PIXELS), (Rendering(),)).files[0]
     pixel = Image.open(io.BytesIO(made)).convert("RGB").getpixel((4, 4))
     assert pixel == (255, 255, 255)
+
+
+@pytest.mark.parametrize("place", [2**63, 2**64 - 1])
+def test_a_big_tiff_may_name_a_place_beyond_any_file(place: int) -> None:
+    """Its offsets have 64 bits; what they lead to can't be read, and the file is refused."""
+    body = struct.pack("<2sHHHQ", b"II", 43, 8, 0, place)
+    check_structure(body)
+    assert said_of(body) == "broken"
