@@ -1,0 +1,101 @@
+"""The table of docs/security.md: each line, by what is read, has tests that attack it."""
+
+import ast
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+SECURITY = (TESTS.parent / "docs/security.md").read_text(encoding="utf-8")
+# The tests of each line of "What each may cause", by its first cell.
+ATTACKS: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "config.toml, .env": {
+        "config/test_trust.py": (
+            "test_a_strangers_folder_gets_no_token", "test_folders_elsewhere_need_trust",
+            "test_names_that_lead_out_need_trust", "test_other_settings_need_none",
+        ),
+        "config/test_layers.py": (
+            "test_places_are_apart", "test_no_place_has_a_name_of_equigens_own",
+        ),
+        "config/test_messages.py": ("test_a_number_that_is_too_large_is_told_its_bound",),
+    },
+    "a link in the place of the dataset's folder, the TSV, the covers, the sets, or the dumps": {
+        "config/test_trust.py": (
+            "test_a_link_that_leads_out_of_a_strangers_folder_needs_trust",
+            "test_odd_links_are_judged_by_where_they_lead",
+        ),
+        "faults/test_safety_names.py": ("test_the_images_folder_itself_may_be_a_link",),
+    },
+    "TSV": {
+        "faults/test_safety_names.py": ("test_no_name_leaves_the_folders",),
+        "faults/test_safety_cells.py": (
+            "test_a_report_holds_no_element_that_is_not_ours",
+            "test_no_cell_and_no_answer_commands_the_terminal",
+        ),
+        "faults/test_safety_hosts.py": ("test_addresses_of_other_schemes_are_refused",),
+        "http/test_private.py": ("test_never_and_always",),
+        "dataset/test_tsv.py": ("test_any_bytes_are_read_or_refused",),
+    },
+    "split.tsv, reserve": {
+        "faults/test_strange_ledgers.py": ("test_sets_that_lead_out_are_damage",),
+        "fuzz/test_readers.py": ("test_changed_ones_are_read_or_refused",),
+    },
+    "ledger, its copies and journals": {
+        "faults/test_strange_ledgers.py": (
+            "test_a_ledger_that_brings_code_is_refused",
+            "test_a_copy_that_brings_code_is_not_restored",
+            "test_a_strange_journal_deletes_no_file", "test_paths_that_lead_out_are_damage",
+            "test_no_statement_runs_for_ever",
+        ),
+    },
+    "a link, pipe or device in any other file's place, the lock's among them": {
+        "storage/test_below.py": (
+            "test_nothing_outside_is_read_or_changed",
+            "test_a_folder_that_is_swapped_for_a_link_leads_nowhere",
+        ),
+        "storage/test_lock.py": ("test_a_lock_that_is_no_lock_is_refused",),
+        "faults/test_safety_names.py": (
+            "test_links_in_the_place_of_our_own_files_are_not_followed",
+        ),
+    },
+    "a cover's bytes": {
+        "faults/test_cover_bombs.py": (), "faults/test_cover_fuzz.py": (),
+        "images/test_structure.py": (
+            "test_a_picture_of_too_many_parts_is_refused", "test_parts_fill_no_memory",
+        ),
+    },
+    "a host's answer, what a name resolves to": {
+        "faults/test_safety_credentials.py": (),
+        "http/test_private.py": (
+            "test_a_public_host_leads_to_no_private_one",
+            "test_a_name_is_what_it_is_connected_to",
+        ),
+        "http/test_tokens.py": (), "faults/test_cover_hosts.py": (),
+    },
+    "a dump, an archive, a part of one": {
+        "dumps/test_getting.py": (
+            "test_nothing_is_read_or_written_through_what_lies_in_a_parts_place",
+            "test_a_strangers_note_puts_nothing_into_a_request",
+        ),
+        "dumps/test_release_groups.py": ("test_memory_stays_flat",),
+        "fuzz/test_readers.py": ("test_changed_ones_are_read_or_refused",),
+    },
+    "a dump's index": {
+        "dumps/test_index.py": (
+            "test_an_index_of_a_stranger_is_refused_at_once",
+            "test_an_index_whose_rows_never_end_is_made_anew",
+        ),
+    },
+}  # fmt: skip
+
+
+def test_each_line_of_the_threat_model_is_attacked() -> None:
+    """A line that is new needs an attack; of a file without names all tests are meant."""
+    table = SECURITY.partition("## What each may cause")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| (.+?) \| .+ \| .+ \|$", table, re.MULTILINE)[1:] == [*ATTACKS]
+    for files in ATTACKS.values():
+        for file, names in files.items():
+            tree = ast.parse((TESTS / file).read_bytes())
+            there = {each.name for each in tree.body if isinstance(each, ast.FunctionDef)}
+            assert {*names} <= there, (file, {*names} - there)
+            assert any(each.startswith("test_") for each in there)
