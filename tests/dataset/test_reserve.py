@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import examples, make_context, posix_only, program_env, read_rows, write_rows
 
-from equigen.commands import clean
+from equigen.commands import clean, select
 from equigen.dataset.reserve import leave_out, map_reserve, places_in_both, take_back
 from equigen.dataset.tsv import write_tsv
 from equigen.errors import InputError
@@ -136,6 +136,7 @@ import logging, os, signal, sys
 from pathlib import Path
 from support import make_context
 from test_reserve import move
+from equigen.commands import select
 
 class Kill(logging.Handler):
     left = int(sys.argv[2])
@@ -147,8 +148,21 @@ class Kill(logging.Handler):
 log = logging.getLogger("equigen.events")
 log.setLevel(logging.INFO)
 log.addHandler(Kill())
-move(Path(sys.argv[1]), **{sys.argv[3]: (0, 2)})
+if sys.argv[3] == "select":
+    select.run(make_context(Path(sys.argv[1])), where=sys.argv[4], in_place=True)
+else:
+    move(Path(sys.argv[1]), **{sys.argv[3]: (0, 2)})
 """
+
+
+def killed_at(folder: Path, point: int, *words: str) -> None:
+    """Move or select in a process that is killed once it has written so many files of rows."""
+    tests = Path(__file__).parents[1]
+    env = program_env(PYTHONPATH=f"{tests.parent}:{tests / 'support'}:{tests / 'dataset'}")
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(folder), str(point), *words], env=env, check=False
+    )
+    assert done.returncode == -signal.SIGKILL
 
 
 @posix_only
@@ -158,18 +172,32 @@ def test_a_killed_move_loses_no_row(tmp_path: Path, way: str, point: int) -> Non
     """Between the files and after both: each row is there, and in one file after the next stage."""
     made(tmp_path)
     move(tmp_path, out=(1, 3, 5))
-    tests = Path(__file__).parents[1]
-    env = program_env(PYTHONPATH=f"{tests.parent}:{tests / 'support'}:{tests / 'dataset'}")
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path), str(point), way], env=env, check=False
-    )
-    assert done.returncode == -signal.SIGKILL
+    killed_at(tmp_path, point, way)
     context = make_context(tmp_path)
     assert len(places_in_both(context)) == (2 if point == 1 else 0)
     clean.run(context)
     assert places_in_both(context) == []
     both = [*ids(tmp_path / TSV), *ids(tmp_path / RESERVE)]
     assert sorted(both) == [f"x:{n}" for n in range(6)]
+
+
+@posix_only
+@pytest.mark.parametrize("point", [1, 2, 3])
+def test_a_killed_select_ends_the_next_time(tmp_path: Path, point: int) -> None:
+    """After the reasons of rows that balance left out, after its own rows, and after both files."""
+    where = "list_contains(['x:1', 'x:4'], album_id)"
+    for folder in (alone := tmp_path / "alone", tmp_path / "killed"):
+        made(folder)
+        move(folder, out=(1, 3, 5))
+    select.run(make_context(alone), where=where, in_place=True)
+    killed_at(folder, point, "select", where)
+    reasons = [row["reason"].partition(":")[0] for row in read_rows(folder / RESERVE)]
+    assert reasons == ["balance", "select", "select", *["select"] * (2 if point > 1 else 0)]
+    assert len(ids(folder / TSV)) == (1 if point > 2 else 3)
+    select.run(make_context(folder), where=where, in_place=True)
+    for name in (TSV, RESERVE):
+        assert (folder / name).read_bytes() == (alone / name).read_bytes()
+    assert select.run(make_context(folder), undo=True).rows_out == 5
 
 
 def test_a_torn_reserve_is_refused_at_the_door(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from equigen.commands import balance, download, fetch
 from equigen.dataset.tsv import reading_tsv
 
 FLAGS = [flag for label in LABELS for flag in ("--label", label)]
+RESERVE = TSV.replace(".tsv", "_reserve.tsv")
+EVEN = "length(artist) % 2 = 0"
 # Pages that may be under way when a run is killed.
 _UNDER_WAY = 8
 
@@ -146,9 +148,46 @@ def test_balance_killed_at_any_moment(
     kill_often(forks, case, kills=kills, seed=seed, number=number)
 
 
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("number", "kills", "seed"), [*((signal.SIGKILL, 25, part) for part in range(2)), STOP]
+)
+def test_select_killed_at_any_moment(
+    tmp_path: Path, forks: Forks, number: int, kills: int, seed: int
+) -> None:
+    """50 kills: no row is lost, and the next run leaves out what one alone does, also of balance's.
+
+    Between the reasons of the reserve and the rows of the TSV there is a moment as well.
+    """
+    folder, kept = tmp_path / "data", tmp_path / "kept"
+    write_rows(kept / TSV, *marked_rows(3000))
+    balance.run(make_context(kept, balance={"per_label": 500}))
+    before, known = files_of_rows(kept), list[list[Counter[str]]]()
+
+    def reasons() -> Counter[str]:
+        return Counter(row["reason"] for row in read_rows(folder / RESERVE))
+
+    def restore() -> None:
+        copy_over(kept, folder)
+
+    def check() -> None:
+        check_ledger(folder)
+        tsv, reserve = files_of_rows(folder)
+        assert (tsv | reserve).keys() == (before[0] | before[1]).keys()
+
+    def compare() -> None:
+        known.append([*files_of_rows(folder), reasons()])
+        assert known[-1] == known[0] != before
+        assert sum(known[0][:2], Counter()) == sum(before, Counter())
+
+    case = Case(folder, ("select", "--where", EVEN, "--in-place"), restore, check, compare)
+    kill_often(forks, case, kills=kills, seed=seed, number=number)
+    assert known[0][2].keys() == {f"select: {EVEN}", "balance: beyond 500 of the label"}
+
+
 def files_of_rows(folder: Path) -> list[Counter[str]]:
     """Return the albums of the TSV and of its reserve."""
-    names = (TSV, TSV.replace(".tsv", "_reserve.tsv"))
+    names = (TSV, RESERVE)
     return [
         Counter(f"{row['artist']} {row['album']}" for row in read_rows(folder / name))
         for name in names
