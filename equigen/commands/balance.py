@@ -55,6 +55,7 @@ from equigen.errors import UsageError
 from equigen.identity.albums import album_key
 from equigen.identity.artists import artist_ids, artists_by_credit
 from equigen.identity.pictures import picture_key
+from equigen.ledger.ledger import Ledger
 from equigen.schema import UNKNOWN, by_age, decade_of
 from equigen.summary import Summary, Table
 
@@ -104,8 +105,9 @@ def run(
         twice = frozenset[int]() if in_place else frozenset(places_in_both(context))
         with dataset.reading_ledger() as ledger:
             before = ledger.balanced() if ledger and not output else frozenset[bytes]()
-        rows = _read(context, before, twice)
-        plan = _balance(rows, context.settings.balance)
+            rows = _read(context, before, twice)
+            plan = _balance(rows, context.settings.balance)
+            unrated = _count_unrated(rows, plan, ledger) if ledger and plan.taken_back else 0
         if in_place:
             with settings_noted(dataset, "balance"):
                 # Recorded first: after a kill, the same command ends with the same rows.
@@ -116,7 +118,7 @@ def run(
             dataset.note_done("balance")
         elif output:
             _write_to(output, context, plan)
-    return _summary(context, plan, output, dry_run=dry_run)
+    return _summary(context, plan, output, unrated, dry_run=dry_run)
 
 
 def _check_flags(context: Context, output: Path | None, *, dry_run: bool, undo: bool) -> None:
@@ -333,6 +335,17 @@ def _chosen_by_several(
     return {name: [n for n, at in enumerate(positions[name]) if at in chosen] for name in names}
 
 
+def _count_unrated(rows: _Rows, plan: _Plan, ledger: Ledger) -> int:
+    """Count the rows that come back and weren't rated, of sources whose other albums were."""
+    rated, back = ledger.rated_since(""), {*plan.taken_back}
+    sources = {album.partition(":")[0] for album in rated}
+    albums = rows.albums[len(rows.albums) - len(rows.reserve) :]
+    return sum(
+        at in back and album not in rated and album.partition(":")[0] in sources
+        for at, album in zip(rows.reserve, albums, strict=True)
+    )
+
+
 def _write_to(output: Path, context: Context, plan: _Plan) -> None:
     """Write the kept rows: those of the TSV, then those that come from the reserve."""
     with reading_tsv(context.tsv) as tsv:
@@ -354,7 +367,9 @@ def _undo(dataset: Dataset, *, dry_run: bool) -> Summary:
     return summary
 
 
-def _summary(context: Context, plan: _Plan, output: Path | None, *, dry_run: bool) -> Summary:
+def _summary(
+    context: Context, plan: _Plan, output: Path | None, unrated: int, *, dry_run: bool
+) -> Summary:
     settings = context.settings.balance
     counts = Counter(plan.surplus)
     rows_in, rows_out = len(plan.surplus), counts[None]
@@ -385,7 +400,7 @@ def _summary(context: Context, plan: _Plan, output: Path | None, *, dry_run: boo
             ("label", "had", "kept", "decades", "kept of each"),
             (*by_label, ("total", rows_in, rows_out, "", "")),
         ),
-        notes=list(_notes(context, plan, output, dry_run=dry_run)),
+        notes=list(_notes(context, plan, output, unrated, dry_run=dry_run)),
     )
 
 
@@ -399,7 +414,9 @@ def _span(decades: Mapping[str, int]) -> tuple[str, str]:
     return ", ".join(parts), "-".join(f"{count:,}" for count in counts)
 
 
-def _notes(context: Context, plan: _Plan, output: Path | None, *, dry_run: bool) -> Iterator[str]:
+def _notes(
+    context: Context, plan: _Plan, output: Path | None, unrated: int, *, dry_run: bool
+) -> Iterator[str]:
     yield from notes_on_nameless({name: each.had for name, each in plan.labels.items()})
     if plan.smallest:
         yield f"{plan.per_label:,} of each label: {plan.smallest} can give no more"
@@ -418,6 +435,8 @@ def _notes(context: Context, plan: _Plan, output: Path | None, *, dry_run: bool)
         yield f"more than {plan.per_label:,}: {', '.join(above)}, by albums of other labels"
     if plan.taken_back:
         yield f"{len(plan.taken_back):,} of the rows come back from {context.reserve.name}"
+    if unrated:
+        yield f"{unrated:,} of the rows that come back have no rating yet: `equigen rate`"
     if dry_run:
         yield _DRY_RUN
     elif output:

@@ -4,7 +4,8 @@ For albums of Discogs: the number of ratings and their average, and how many col
 the main release (only releases are rated: of a master, its main release is asked for). That is a
 request or two an album, within the API's rate. Goes on where it stopped: what came is remembered
 with its date, also that an album isn't there, and asked again only with --older-than. The figures
-are written to the columns rating_count, rating_average, have and want of the TSV.
+are written to the columns rating_count, rating_average, have and want of the TSV. With --reserve
+the rows that `balance` and `select` left out are rated as well, after the others.
 
 Examples:
   equigen rate
@@ -19,14 +20,16 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from equigen.dataset.context import Bar, Context, deadline_at
 from equigen.dataset.dataset import Dataset, Need
+from equigen.dataset.reserve import map_reserve
 from equigen.dataset.table import map_table, put_cells
 from equigen.errors import (
     CredentialsError,
@@ -44,9 +47,13 @@ from equigen.schema import RATING_COLUMNS, UNKNOWN
 from equigen.sources.base import Rater, Request, client_of, open_rater
 from equigen.summary import Summary
 
+if TYPE_CHECKING:
+    from equigen.dataset.table_reader import Chunk
+
 ORDER: Final = 52
 SETTINGS: Final = ()
 
+_ID: Final = ("album_id",)
 _WORKERS = 8
 _DEADLINE_CHECK_S = 0.25
 # So many albums in a row that can't be had mean that the service is down.
@@ -80,6 +87,9 @@ def run(
         str | None,
         typer.Option(metavar="HH:MM", help="Stop at this time of day; the rest is left."),
     ] = None,
+    reserve: Annotated[
+        bool, typer.Option("--reserve", help="Ask for the rows that were left out, too, at last.")
+    ] = False,
 ) -> Summary:
     """Rate the albums of the TSV that weren't asked for yet, and write what is known to it.
 
@@ -94,8 +104,9 @@ def run(
         context = replace(context, deadline=deadline_at(until, context))
     with Dataset.writing(context, "rate", Need.WHOLE_TSV | Need.KNOWN_COVERS) as dataset:
         ledger, rows = dataset.ledger, Counter[str]()
-        for ids in map_table(context.tsv, ["album_id"], lambda chunk: chunk.frame["album_id"]):
-            rows.update(ids.to_list())
+        left_out = map_reserve(context, _ID, _ids) if reserve else ()
+        for ids in chain(map_table(context.tsv, _ID, _ids), left_out):
+            rows.update(ids)
         with ExitStack() as stack:
             work = _Work(context, ledger, stack)
             known = ledger.ratings()
@@ -110,8 +121,14 @@ def run(
             try:
                 work.ask_all(chosen)
             finally:
-                _write(context.tsv, known := ledger.ratings())
+                known = ledger.ratings()
+                for tsv in filter(Path.exists, (context.tsv, context.reserve)):
+                    _write(tsv, known)
             return _summary(work, rows, known, beyond={*wanted[len(chosen) :]})
+
+
+def _ids(chunk: "Chunk") -> list[str]:
+    return chunk.frame["album_id"].to_list()
 
 
 def _write(tsv: Path, known: Mapping[str, Rating]) -> None:

@@ -26,14 +26,14 @@ from support import (
     write_rows,
 )
 
-from equigen.commands import rate
+from equigen.commands import balance, rate
 from equigen.errors import CredentialsError, UsageError
 from equigen.ledger.ledger import LEDGER_NAME, Ledger
 from equigen.ledger.models import Rating
 from equigen.sandbox.handlers import HANG_UP, Hit, Reply, community_of
 from equigen.sandbox.server import Sandbox
 
-TSV = "equigen_dataset.tsv"
+TSV, RESERVE = "equigen_dataset.tsv", "equigen_dataset_reserve.tsv"
 COLUMNS = ("artist", "album", "album_index", "genre", "year", "image_url", "album_id")
 RATED = ("rating_count", "rating_average", "have", "want")
 ENTRIES = [
@@ -155,6 +155,34 @@ def test_what_is_not_there_has_no_rating_and_is_not_asked_for_again(
     assert tsv.read_bytes() == before
     with Ledger(tmp_path / LEDGER_NAME, read_only=True) as ledger:
         assert ledger.ratings() == {"discogs:m77": Rating(), "discogs:r77": Rating()}
+
+
+def test_rows_that_were_left_out_are_rated_where_asked_for(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    """After the others, with --reserve; what is known by then is written there without it."""
+    dataset(tmp_path)
+    few = make_context(tmp_path, base_url=sandbox.base_url, balance={"per_label": 3})
+    balance.run(few)
+    assert rate.run(few).rows_in == 3
+    assert len(sandbox.log) <= 6
+    more = make_context(tmp_path, base_url=sandbox.base_url, balance={"per_label": 5})
+    told = "2 of the rows that come back have no rating yet: `equigen rate`"
+    assert told in balance.run(more).notes
+    assert sum(row["have"] == "" for row in read_rows(tmp_path / TSV)) == 2
+    sandbox.log.clear()
+    first = rate.run(more, reserve=True, limit=2)
+    assert (first.rows_in, first.facts["asked"], first.left) == (12, 2, 0)
+    assert told not in balance.run(more).notes
+    assert all(row["have"] for row in read_rows(tmp_path / TSV))
+    whole = rate.run(more, reserve=True)
+    assert (whole.facts["asked"], whole.rows_in) == (7, 12)
+    assert all(row["have"] for row in read_rows(tmp_path / RESERVE))
+    asked_for = len(sandbox.log)
+    balance.run(make_context(tmp_path, balance={"per_label": 12}))
+    rate.run(more)
+    assert all(row["have"] for row in read_rows(tmp_path / TSV))
+    assert len(sandbox.log) == asked_for
 
 
 def test_older_ratings_are_asked_for_again(tmp_path: Path, sandbox: Sandbox) -> None:
