@@ -386,3 +386,37 @@ def test_rows_tell_their_own_licence(tmp_path: Path) -> None:
     assert isinstance(found, dict)
     own = {text: count for text, count in found.items() if text.startswith("AcousticBrainz")}
     assert sorted(own.values()) == [1, 2]
+
+
+def test_albums_of_msd_i_and_mumu_are_joined_by_shared_tracks_and_ids(tmp_path: Path) -> None:
+    """One row each, whichever came first, with the ids and covers of both."""
+    msd_ids = [f"TR{letter * 16}" for letter in "AB"]
+    table = tmp_path / "MSD-I_dataset.tsv"
+    header = "msd_track_id\tgenre\talbum_index\tset\tmsd_artist_id\timage_url"
+    cells = (msd_ids[0], "Jazz", "7", "val", f"AR{'A' * 16}", "http://a.example/1_200.jpg")
+    table.write_text("\n".join([header, "\t".join(cells), ""]))
+    columns = "amazon_id,album_mbid,MSD_track_id,recording_mbid,artist_mbid,genres"
+    mumu = tmp_path / "MuMu_dataset_single-label.csv"
+    line = ("B000000002", mbid(GROUP + 2), msd_ids[1], mbid(2), mbid(9), "Jazz")
+    mumu.write_text(f"{columns}\n{','.join(line)}\n")
+    mapping = tmp_path / "msd-mbid-2016-01-results-ab.csv"
+    mapping.write_text(f"{msd_ids[0]},{mbid(1)},T,A\n")
+    documents = archive(tmp_path, numbered(*((n, document(n, n)) for n in (1, 2, 3))))
+    named: dict[str, Any] = {
+        "msd_i": {"file": str(table)},
+        "mumu": {"albums": str(mumu)},
+        "acousticbrainz": {"msd_ids": str(mapping)},
+    }
+    for source in ("msd-i", "mumu", "acousticbrainz"):
+        fetched(tmp_path, documents, fetch={"source": source, "taxonomy": "msd-15"}, **named)
+    rows = {row["album_id"].partition(":")[0]: row for row in read_rows(tmp_path / "data" / TSV)}
+    assert ids(rows["msd-i"]) == [
+        "msd-i:7",
+        f"musicbrainz:{mbid(GROUP + 1)}",
+        f"musicbrainz-release:{mbid(RELEASE + 1)}",
+    ]
+    assert f"musicbrainz-release:{mbid(RELEASE + 2)}" in ids(rows["mumu"])
+    assert f"/release-group/{mbid(GROUP + 1)}/front-500" in rows["msd-i"]["more_images"]
+    assert f"msd:{msd_ids[0]} mbid:{mbid(1)}" in rows["msd-i"]["tracks"]
+    assert [*rows] == ["msd-i", "mumu", "musicbrainz"]
+    assert rows["musicbrainz"]["album"] == "Title 3"
