@@ -38,7 +38,7 @@ from equigen.dumps.archives import (
 from equigen.dumps.extract import clean, leading_year, names_cell
 from equigen.dumps.index import IndexKind, added, reading
 from equigen.dumps.texts import Torn, read_rows, table
-from equigen.schema import join_list, split_list
+from equigen.schema import MOST_CHARS, join_list, split_list
 
 _KIND = "documents"
 _GROUP, _RECORDING = "releasegroupmbid", "recording_mbid"
@@ -140,9 +140,9 @@ def _documents(members: Iterable[tuple[Member, int]]) -> Generator[Batch, None, 
             found += recordings_in(*member)
         except DumpError as err:
             unread.append((member.name, str(err)))
-        if len(found) >= _ROWS_TOGETHER:
-            yield _batch(found, position)
-            found = []
+        if len(found) + len(unread) >= _ROWS_TOGETHER:
+            yield _batch(found, position, unread)
+            found, unread = [], []
     yield _batch(found, position, unread)
 
 
@@ -230,7 +230,7 @@ def _mbid(*texts: str) -> str:
 
 
 def _first(texts: Sequence[str]) -> str:
-    return next(filter(None, map(clean, texts)), "")
+    return next(filter(None, map(clean, texts)), "")[:MOST_CHARS].rstrip()
 
 
 def _table(name: str, dump: DumpFile, first: bytes) -> Generator[Batch, None, None]:
