@@ -37,6 +37,7 @@ from equigen.dumps.archives import (
 )
 from equigen.dumps.extract import clean, leading_year, names_cell
 from equigen.dumps.index import IndexKind, added, reading
+from equigen.dumps.pool import unpacked
 from equigen.dumps.texts import Torn, read_rows, table
 from equigen.schema import MOST_CHARS, join_list, split_list
 
@@ -112,8 +113,9 @@ def _batches(path: Path) -> Generator[Batch, None, None]:
         if start.lstrip().startswith(b"{"):
             yield from _documents([(Member(path.name, dump.read(LONGEST_BYTES)), dump.position)])
         elif is_tar(start):
-            named = (each for each in members_of(dump) if each.name.endswith(".json"))
-            yield from _documents((each, dump.position) for each in named)
+            with unpacked(dump, path) as content:
+                named = (each for each in members_of(content) if each.name.endswith(".json"))
+                yield from _documents((each, dump.position) for each in named)
         else:
             yield from _table(path.name, dump, start.partition(b"\n")[0])
 

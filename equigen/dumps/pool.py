@@ -10,16 +10,20 @@ import gc
 import os
 import subprocess
 import sys
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
 import orjson
 
 from equigen.dumps.archives import (
+    DAMAGED,
     Batch,
     DumpCounts,
     DumpError,
+    DumpFile,
     Row,
     checked_rows,
     opened,
@@ -40,6 +44,9 @@ _ALLOCATIONS_BETWEEN_GC = 100_000
 _START = (
     "import sys; sys.path[:] = sys.argv[2:]; from equigen.dumps.discogs import KINDS;"
     " from equigen.dumps.pool import work; work(sys.argv[1], KINDS)"
+)
+_UNPACK = (
+    "import sys; sys.path[:] = sys.argv[2:]; from equigen.dumps.archives import unpack; unpack()"
 )
 
 
@@ -93,7 +100,7 @@ def _by_workers(
     try:
         for index in range(processes):
             setup: list[str | int] = [str(path), stamp, name, index, processes, block_bytes]
-            workers.append(_started(setup))
+            workers.append(_started(_START, repr(setup)))
         turn = 0
         while message := _received(workers[turn % len(workers)], path):
             batch = Batch(*message)
@@ -106,11 +113,14 @@ def _by_workers(
         _end(workers)
 
 
-def _started(setup: list[str | int]) -> subprocess.Popen[bytes]:
+def _started(
+    code: str, setup: str = "", *, stdin: IO[bytes] | int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603  (our own interpreter and module)
-        [sys.executable, "-X", "utf8", "-c", _START, repr(setup), *sys.path],
-        stdin=subprocess.DEVNULL,
+        [sys.executable, "-X", "utf8", "-c", code, setup, *sys.path],
+        stdin=stdin,
         stdout=subprocess.PIPE,
+        stderr=None if stdin == subprocess.DEVNULL else subprocess.PIPE,
         # With a small pipe, both sides wait for each other and end up on one core.
         pipesize=_AHEAD_BYTES,
         # Ctrl-C goes to the parent process alone, which ends the workers.
@@ -118,21 +128,58 @@ def _started(setup: list[str | int]) -> subprocess.Popen[bytes]:
     )
 
 
+@contextmanager
+def unpacked(dump: DumpFile, path: Path) -> Iterator[IO[bytes]]:
+    """Open the content of a dump, which a worker process decompresses ahead, if it isn't small.
+
+    Of two threads one would wait for the interpreter lock most of the time. The dump's position is
+    that of the worker, which shares its file. Reading raises the errors of the dump.
+    """
+    if path.stat().st_size < _SMALL_BYTES:
+        yield cast("IO[bytes]", dump)
+        return
+    worker = _started(_UNPACK, stdin=dump.file)
+    try:
+        yield cast("IO[bytes]", _Content(worker, path))
+    finally:
+        _end([worker])
+        cast("IO[bytes]", worker.stderr).close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    worker: subprocess.Popen[bytes]
+    path: Path
+
+    def read(self, size: int) -> bytes:
+        data = _output(self.worker).read(size)
+        if len(data) < size and self.worker.wait():
+            if self.worker.returncode == DAMAGED:
+                raise DumpError(cast("IO[bytes]", self.worker.stderr).read().decode())
+            raise _ended(self.worker, self.path)
+        return data
+
+
 def _received(process: subprocess.Popen[bytes], path: Path) -> list[Any]:
     """Return the next message of a worker: a batch, or an empty list at the end."""
     line = _output(process).readline()
     if not line.endswith(b"\n"):
-        code = process.wait()
-        msg = (
-            f"{path}: a process that read it ended {f'by signal {-code}' if code < 0 else code},"
-            " maybe for want of memory. What was read is not taken for the whole: run the same"
-            " command again."
-        )
-        raise EquigenError(msg)
+        process.wait()
+        raise _ended(process, path)
     message: list[Any] | str = orjson.loads(line)
     if isinstance(message, str):
         raise DumpError(message)
     return message
+
+
+def _ended(process: subprocess.Popen[bytes], path: Path) -> EquigenError:
+    code = process.returncode
+    msg = (
+        f"{path}: a process that read it ended {f'by signal {-code}' if code < 0 else code},"
+        " maybe for want of memory. What was read is not taken for the whole: run the same"
+        " command again."
+    )
+    return EquigenError(msg)
 
 
 def _end(processes: Iterable[subprocess.Popen[bytes]]) -> None:

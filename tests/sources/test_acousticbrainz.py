@@ -13,12 +13,12 @@ from documents import GROUP, PACKINGS, RELEASE, archive, document, mbid, numbere
 from dumphost import DumpHost, Hosted
 from dumpsets import group, write_groups
 from PIL import Image
-from support import equigen, make_context, read_rows, realdata
+from support import equigen, make_context, posix_only, read_rows, realdata
 
 from equigen.commands import fetch, status
 from equigen.dataset.context import Context
-from equigen.dumps import acousticbrainz, archives
-from equigen.errors import ConfigError, InputError, MissingInputError
+from equigen.dumps import acousticbrainz, archives, pool
+from equigen.errors import ConfigError, EquigenError, InputError, MissingInputError
 
 TSV = "equigen_dataset.tsv"
 
@@ -264,6 +264,24 @@ def test_an_archive_that_is_cut_off_is_an_error(tmp_path: Path, suffix: str, lef
         fetched(tmp_path, path)
     assert str(path) in str(raised.value)
     assert not list(tmp_path.glob("*.sqlite"))
+
+
+@posix_only
+def test_a_large_archive_is_decompressed_by_a_process_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the same rows and errors; one that is killed ends the run."""
+    monkeypatch.setattr(pool, "_SMALL_BYTES", 0)
+    documents = numbered(*((n, document(n, n)) for n in range(1, 9)))
+    path = archive(tmp_path, documents)
+    assert len(fetched(tmp_path, path)) == len(documents)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(InputError, match=r"zstandard data is cut off: .* after [1-9]"):
+        fetched(tmp_path / "cut", path)
+    archive(tmp_path, documents)
+    monkeypatch.setattr(pool, "_UNPACK", "import os; os.kill(os.getpid(), 9)")
+    with pytest.raises(EquigenError, match="by signal 9"):
+        fetched(tmp_path / "killed", path)
 
 
 def test_a_damaged_header_is_an_error(tmp_path: Path) -> None:
