@@ -46,6 +46,8 @@ from equigen.version import __version__
 # Of addresses (`ulimit -v`): what a download takes with one thread a library, and what suffices for
 # as many as there are cores.
 _LEAST_BYTES, _ROOMY_BYTES = 700_000 << 10, 8 << 30
+# Rows and albums, of which there are millions, are in no reference cycles.
+_GC_THRESHOLDS = (50_000, 20, 100)
 _M_ARENA_MAX = -8  # malloc.h
 _EPILOG = "Settings come from flags, the environment, .env and config.toml, in this order."
 
@@ -211,6 +213,7 @@ def _command(command: Plugin) -> Any:  # noqa: ANN401  (typer has no public name
                 flags.setdefault(table, {})[key] = value.split(",") if _is_tuple(path) else value
         if not gc.isenabled():  # as `__main__` has it until the modules are loaded
             gc.freeze()
+            gc.set_threshold(*_GC_THRESHOLDS)
             gc.enable()
         code = carry_out(command, module, Common(**given), flags, values)
         if code == EXIT_INTERRUPTED:

@@ -63,7 +63,7 @@ from equigen.fetching.crawl import QUERY_FULL, CrawlPages, sort_out
 from equigen.fetching.examples import ExampleFetch, ids_given
 from equigen.fetching.local_pages import LocalPages, additions_of
 from equigen.fetching.paging import PagePlan, PageRef
-from equigen.fetching.pending import known_albums, write_pending
+from equigen.fetching.pending import known_albums, write_additions, write_pending
 from equigen.fetching.prefetch import PrefetchedPages
 from equigen.fetching.selection import Selection, Skip
 from equigen.fetching.year_order import EvenPlan
@@ -163,9 +163,9 @@ def run(
         rule = catalogue.fits if catalogue else rule_of(cast("OnlineSource", source))
         selection = known_albums(context, ledger, rule)
         added = 0
-        for some in additions_of(catalogue, selection, context.bar) if catalogue else ():
-            ledger.use_pages((), added=some)
-            added += len(some)
+        if catalogue and selection.has_rows:
+            write_pending(context, ledger)  # the rows of a killed run are added to as well
+            added = write_additions(context, additions_of(catalogue, selection, context.bar))
         wanted = [query for query in queries if selection.missing(query)]
         pages: AbstractContextManager[Pages | CrawlPages]
         if catalogue:

@@ -28,16 +28,12 @@ CREATE TABLE found (
 """
 
 
-def additions_of(
-    catalogue: Catalogue, selection: Selection, bar: BarMaker
-) -> Iterator[list[Addition]]:
-    """Yield what a catalogue knows of albums that other sources brought, some at a time."""
+def additions_of(catalogue: Catalogue, selection: Selection, bar: BarMaker) -> Iterator[Addition]:
+    """Yield what a catalogue knows of albums that other sources brought."""
     import polars as pl  # noqa: PLC0415  (starts a thread)
 
     from equigen.identity.columns import clean_artists, names_keys, picture_keys  # noqa: PLC0415
 
-    if not selection.has_rows:
-        return
     numbers = (offer.number for offer in catalogue.offers())
     listings = catalogue.listings(list(islice(numbers, _BATCH)))
     if not selection.lacks_source_of(listings):
@@ -47,7 +43,7 @@ def additions_of(
             artists = clean_artists(pl.Series([each.artist for each in listings]))
             names = names_keys(artists, pl.Series([each.title for each in listings]))
             pictures = picture_keys(pl.Series([each.image_url for each in listings]))
-            yield list(filter(None, map(selection.addition, listings, names, pictures)))
+            yield from filter(None, map(selection.addition, listings, names, pictures))
             shown.advance(len(listings))
             listings = catalogue.listings(list(islice(numbers, _BATCH)))
 

@@ -1,10 +1,10 @@
 """Load the albums taken before, and write those that wait in the ledger to the TSV."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from equigen.labels.matches import Fits
 from equigen.labels.several import labels_matched
 from equigen.labels.taxonomy import fits, labels_by_genre
 from equigen.ledger.ledger import STAGES_DUE, Ledger
-from equigen.ledger.models import PendingRow, Taken
+from equigen.ledger.models import Addition, PendingRow, Taken
 from equigen.schema import (
     COLUMNS,
     EXTRA_COLUMNS,
@@ -165,12 +165,27 @@ def _write_additions(context: Context, ledger: Ledger) -> None:
     Cells that a row has stay. Lists are joined; the other source's cover comes after the row's.
     """
     while some := ledger.additions(_MOST_ADDED):
+        write_additions(context, (each for _, each in some))
+        ledger.forget_additions(some[-1][0])
+
+
+def write_additions(context: Context, additions: Iterable[Addition]) -> int:
+    """Write albums of another source into the rows that they belong to; return their number.
+
+    Raises:
+        InputError: the TSV is broken.
+        StorageError: the disk refuses; some are written, and writing one again changes nothing.
+
+    """
+    count, left = 0, iter(additions)
+    while some := list(islice(left, _MOST_ADDED)):
+        count += len(some)
         added = defaultdict[str, list[Listing]](list)
-        for _, (album_id, listing) in some:
+        for album_id, listing in some:
             added[album_id].append(listing)
         for tsv in filter(Path.exists, (context.tsv, context.reserve)):
             _add_to_rows(tsv, added)
-        ledger.forget_additions(some[-1][0])
+    return count
 
 
 def _add_to_rows(tsv: Path, added: Mapping[str, Sequence[Listing]]) -> None:
