@@ -345,13 +345,19 @@ CREATE TABLE albums (
     set_given TEXT NOT NULL, is_compilation INTEGER NOT NULL, is_of_task INTEGER NOT NULL
 )
 """
-_KEPT = ("artist", "artist_ids", "title", "set_given")
+
+
+def _filled(*names: str) -> str:
+    """Return the SQL that fills fields that the table's row lacks."""
+    return ", ".join(f"{name} = iif({name} = '', excluded.{name}, {name})" for name in names)
+
+
 _PUT_ALBUM = (
     "INSERT INTO albums SELECT NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE true"
     " ON CONFLICT DO UPDATE SET is_compilation = max(is_compilation, excluded.is_compilation),"
     " is_of_task = max(is_of_task, excluded.is_of_task),"
     " year = iif(year AND excluded.year, min(year, excluded.year), year + excluded.year), "
-    + ", ".join(f"{name} = iif({name} = '', excluded.{name}, {name})" for name in _KEPT)
+    + _filled("artist", "artist_ids", "title", "set_given")
     + ", "
     + ", ".join(map(added, ("releases", "genres", "styles", "tracks")))
 )
@@ -360,11 +366,17 @@ CREATE TABLE msd_ids (
     recording TEXT NOT NULL, msd TEXT NOT NULL, PRIMARY KEY (recording, msd)
 ) WITHOUT ROWID
 """
-_PUT_RECORDING = "INSERT OR IGNORE INTO recordings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+# A recording has several documents, of which one may be tagged better than others.
+_PUT_RECORDING = (
+    "INSERT INTO recordings SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE true"
+    " ON CONFLICT DO UPDATE SET is_compilation = max(is_compilation, excluded.is_compilation),"
+    " ids = iif(instr(ids, excluded.ids), ids, ids || ' ' || excluded.ids), "
+    + _filled("release_group", "genres", "styles", "artist", "artist_ids", "title")
+)
 
 RECORDINGS: Final = IndexKind(
     "recordings", 1, _RECORDING_TABLE, _PUT_RECORDING, _read_recordings,
-    "documents", "documents without MBIDs",
+    "records", "records without MBIDs",
 )  # fmt: skip
 ALBUMS: Final = IndexKind(
     "albums", 1, _ALBUM_TABLE, _PUT_ALBUM, _read_albums, "releases", "releases left out"

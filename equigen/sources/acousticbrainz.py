@@ -41,7 +41,8 @@ _LICENCE: Final = "AcousticBrainz: CC0."
 _LICENCE_OF_TASK: Final = (
     "AcousticBrainz Genre: CC BY-NC-SA 4.0 (name its authors, no commercial use, share alike)."
 )
-_TABLES = (".tar", ".tsv", ".csv")
+# Others in a folder, such as tables of features, are left alone.
+_TABLES = (".tar", ".tsv")
 _DOCUMENTS = (".json", ".json.gz")
 _PACKED = (".zst", ".bz2", ".gz", ".xz")
 

@@ -93,7 +93,7 @@ def test_an_album_without_a_release_group_is_known_by_its_release(tmp_path: Path
     (row,) = read_rows(context.tsv)
     assert ids(row) == [f"musicbrainz-release:{mbid(RELEASE + 1)}"]
     assert row["image_url"].endswith(f"/release/{mbid(RELEASE + 1)}/front-500")
-    assert "1 documents, 2 documents without MBIDs" in summary.notes[0]
+    assert "1 records, 2 records without MBIDs" in summary.notes[0]
 
 
 def test_compilations_are_left_out_in_any_case(tmp_path: Path) -> None:
@@ -117,6 +117,16 @@ def test_a_redirected_recording_keeps_both_ids_and_counts_once(tmp_path: Path) -
     (row,) = fetched(tmp_path, archive(tmp_path, documents | again))
     five = " ".join(f"mbid:{mbid(n)}" for n in (2, 1, 5))
     assert row["tracks"] == f"{five}|mbid:{mbid(6)}"
+
+
+def test_a_recordings_documents_fill_what_others_lack(tmp_path: Path) -> None:
+    """As where an old tagging program gave no genre and no release group."""
+    bare: dict[str, Any] = {"musicbrainz_releasegroupid": None, "genre": None, "artist": None}
+    documents = numbered((1, document(1, **bare))) | numbered((1, document(9)), nth=1)
+    (row,) = fetched(tmp_path, archive(tmp_path, documents))
+    assert row["album_id"] == f"musicbrainz:{mbid(GROUP + 1)}"
+    assert (row["artist"], row["genres"]) == ("Artist 1", "Jazz")
+    assert row["tracks"] == f"mbid:{mbid(1)} mbid:{mbid(9)}"
 
 
 def test_tags_may_have_any_case_and_form(tmp_path: Path) -> None:
@@ -331,6 +341,7 @@ def test_archives_in_a_folder_are_found_and_others_left_alone(tmp_path: Path) ->
     (folder / f"{mbid(3)}-0.json").write_text(json.dumps(document(3, 3)))
     (folder / f"{mbid(4)}-0.json").write_text(json.dumps(document(4, 4)))
     (folder / "README.txt").write_text("not a document")
+    (folder / "features.csv").write_text("mbid,bpm\n")
     rows = fetched(tmp_path, folder)
     assert {row["album"] for row in rows} == {f"Title {n}" for n in range(1, 5)}
 
