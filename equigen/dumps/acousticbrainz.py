@@ -46,6 +46,7 @@ _GROUP, _RECORDING = "releasegroupmbid", "recording_mbid"
 _ADVICE = "AcousticBrainz's files are at https://acousticbrainz.org/download: get it anew."
 _ROWS_TOGETHER = 1_000
 _HEAD_BYTES = 512
+_SHOWN_CHARS = 60
 _CACHED = 1 << 14
 _MBID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _MSD_ID = re.compile(r"TR[A-Z0-9]{16}", re.ASCII)
@@ -141,7 +142,7 @@ def _documents(members: Iterable[tuple[Member, int]]) -> Generator[Batch, None, 
         try:
             found += recordings_in(*member)
         except DumpError as err:
-            unread.append((member.name, str(err)))
+            unread.append((clean(member.name)[-_SHOWN_CHARS:], str(err)))
         if len(found) + len(unread) >= _ROWS_TOGETHER:
             yield _batch(found, position, unread)
             found, unread = [], []
@@ -180,7 +181,8 @@ def recordings_in(name: str, document: bytes) -> Sequence[Recording | None]:
         metadata = _decoded(text)[0] if at else orjson.loads(document).get("metadata", {})
         return [_recording(key, metadata["tags"])]
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as err:
-        what = f"expected a document with tags in its metadata, got {document[:60]!r}... ({err!r})"
+        got = f"{document[:_SHOWN_CHARS]!r}... ({err!r})"
+        what = f"expected a document with tags in its metadata, got {got}"
         raise DumpError(what) from err
 
 

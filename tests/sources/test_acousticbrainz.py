@@ -316,9 +316,11 @@ def test_a_document_that_cannot_be_read_is_left_out_and_named(
     documents |= {f"{mbid(9_999)}-0": ["x" * 60_000], f"{bad}-0": {"metadata": {"tags": 3}}}
     context = context_of(tmp_path, archive(tmp_path, documents), fetch={"genre_limit": 3})
     assert bad in fetch.run(context).notes[0]
-    few = archive(tmp_path, numbered((1, document(1))) | {"bad": {"metadata": 3}}, "b.tar")
-    with pytest.raises(InputError, match="1 of 2 records can't be read"):
+    odd = {f"\x1b[31m\n{'bad' * 30}": {"metadata": 3}}
+    few = archive(tmp_path, numbered((1, document(1))) | odd, "b.tar")
+    with pytest.raises(InputError, match="1 of 2 records can't be read") as raised:
         fetched(tmp_path / "few", few)
+    assert str(raised.value).isprintable()
 
 
 def test_an_archive_that_unpacks_to_far_more_is_refused(
