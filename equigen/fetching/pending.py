@@ -14,7 +14,7 @@ from equigen.dataset.table import append_rows, change_cells, map_table, rewrite_
 from equigen.dataset.tsv import reading_tsv, write_tsv
 from equigen.errors import MissingInputError
 from equigen.fetching.selection import Selection
-from equigen.identity.albums import Identity, ids_elsewhere
+from equigen.identity.albums import Identity, ids_elsewhere, joined_tracks
 from equigen.identity.artists import artist_ids
 from equigen.identity.pictures import has_no_cover
 from equigen.labels.matches import Fits
@@ -221,7 +221,9 @@ def _merged(row: dict[str, str], listings: Sequence[Listing]) -> tuple[str, ...]
             ("more_images", [url.replace("|", "%7C") for url in new]),
         ):
             if values:
-                row[name] = join_list(tuple(dict.fromkeys((*split_list(row[name]), *values))))
+                every = (*split_list(row[name]), *values)
+                join = joined_tracks if name == "tracks" else dict.fromkeys
+                row[name] = join_list([*join(every)])
     return tuple(row.values())
 
 

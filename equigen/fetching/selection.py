@@ -321,7 +321,8 @@ class Selection:
 
 
 def _source(album_id: str) -> str:
-    return album_id.partition(":")[0]
+    """Return the source of an id; one has albums by their groups and by single releases."""
+    return album_id.partition(":")[0].removesuffix("-release")
 
 
 def _artists(identity: Identity) -> list[str]:

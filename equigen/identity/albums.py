@@ -1,7 +1,7 @@
 """Identify albums: the key of one, and what `fetch` recognises it by."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from equigen.identity.artists import bare_artist, clean_artist, credit_key, fold, somebodys_ids
@@ -48,6 +48,15 @@ def ids_elsewhere(also_known_as: Sequence[str], tracks: Sequence[str]) -> tuple[
     """
     ids = (each for track in tracks for each in track.split() if each.startswith(_MSD_TRACK))
     return (*also_known_as, *ids)
+
+
+def joined_tracks(tracks: Iterable[str]) -> tuple[str, ...]:
+    """Return one text for each track, with all ids of the texts that share one of them."""
+    by_id: dict[str, dict[str, None]] = {}
+    for track in tracks:
+        ids = dict.fromkeys(same for each in track.split() for same in by_id.get(each, (each,)))
+        by_id |= dict.fromkeys(ids, ids)
+    return tuple(" ".join(ids) for ids in {id(ids): ids for ids in by_id.values()}.values())
 
 
 @dataclass(frozen=True, slots=True)

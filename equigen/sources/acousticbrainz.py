@@ -29,6 +29,7 @@ from equigen.dumps.index import (
     values_in,
 )
 from equigen.errors import ConfigError, MissingInputError
+from equigen.identity.albums import joined_tracks
 from equigen.identity.pictures import front_url
 from equigen.labels.taxonomy import MatchBy, Query, fits, fits_tags, rule_of
 from equigen.schema import Listing
@@ -127,17 +128,11 @@ class RecordedAlbums:
 
     def _tracks(self, cells: Sequence[str]) -> tuple[str, ...]:
         """Return the ids of each recording in one text, also of one that has several documents."""
-        by_id: dict[str, dict[str, None]] = {}
-        for cell in cells:
-            joined = dict.fromkeys(
-                same for each in cell.split() for same in by_id.get(each, (each,))
-            )
-            by_id |= dict.fromkeys(joined, joined)
         msd = defaultdict(list)
-        mbids = [each.removeprefix("mbid:") for each in by_id]
+        mbids = [each.removeprefix("mbid:") for cell in cells for each in cell.split()]
         for recording, msd_id in self.db.execute(_MSD, (json.dumps(mbids),)):
             msd[f"mbid:{recording}"].append(f"msd:{msd_id}")
-        tracks = {id(ids): ids for ids in by_id.values()}.values()
+        tracks = map(str.split, joined_tracks(cells))
         return tuple(
             " ".join(dict.fromkeys((*(each for one in ids for each in msd[one]), *ids)))
             for ids in tracks

@@ -209,3 +209,29 @@ def test_names_that_a_row_lacks_come_from_the_other_source(tmp_path: Path) -> No
             write_pending(context, ledger)
         (row,) = rows_in(tmp_path)
         assert (row["artist"], row["album"]) == both
+
+
+def test_ids_of_one_track_stand_in_one_text(tmp_path: Path) -> None:
+    """A source that knows two ids of a track joins them; others stay apart."""
+    write_row(tmp_path)
+    context = dump_context(tmp_path)
+    with Ledger(context.ledger) as ledger:
+        for tracks in (("msd:TR1", "mbid:9"), ("msd:TR1 mbid:1", "mbid:2")):
+            listing = replace(LISTING, also_known_as=("y:1",), tracks=tracks)
+            ledger.use_pages((), added=[Addition("other:1", listing)])
+            write_pending(context, ledger)
+    assert rows_in(tmp_path)[0]["tracks"] == "msd:TR1 mbid:1|mbid:9|mbid:2"
+
+
+def test_a_group_and_its_releases_are_of_one_source(tmp_path: Path) -> None:
+    """A second album of MusicBrainz that shares a track isn't joined by its release either."""
+    write_row(tmp_path, album_id="msd-i:1")
+    context = dump_context(tmp_path)
+    first = replace(LISTING, album_id="musicbrainz:1", tracks=("msd:TR1",))
+    with Ledger(context.ledger) as ledger:
+        ledger.use_pages((), added=[Addition("msd-i:1", replace(first, also_known_as=()))])
+        write_pending(context, ledger)
+        selection = known_albums(context, ledger)
+    assert selection.addition(replace(first, also_known_as=("musicbrainz-release:1",)))
+    other = replace(first, album_id="musicbrainz-release:2", title="Best Of", year="2020")
+    assert selection.addition(other) is None
