@@ -1,9 +1,10 @@
-"""Find plug-ins: commands with their flags, sources, and what other distributions add to either.
+"""Find plug-ins: commands with their flags, sources, features, and what other distributions add.
 
 A plug-in is a module. Its name, docstring and constants are read from its source, so that listing
 plug-ins imports none of them. A module of ours counts where it defines the function of its kind
-(`open_source` for sources, `run` for commands); entry points of the groups `equigen.sources` and
-`equigen.commands` name a module each (https://packaging.python.org/specifications/entry-points/).
+(`open_source`, `open_feature`, `run` for commands); entry points of groups called as our packages,
+such as `equigen.sources`, name a module each
+(https://packaging.python.org/specifications/entry-points/).
 """
 
 import ast

@@ -161,6 +161,7 @@ class Config:
             "dataset.images": folders,
             "dataset.split": [self.directory / data.split],
             "dataset.examples": [examples.directory, examples.tsv, *of_examples],
+            "dataset.features": [self.directory / data.features],
             "dumps.directory": [self.dumps],
         }
 

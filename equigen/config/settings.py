@@ -113,6 +113,7 @@ class DatasetSettings(SettingsTable):
     examples: FileName = Field(
         "examples", description="albums fetched by id, with their covers; none is ever in a set"
     )
+    features: FileName = Field("features", description="one table a feature: colours, histograms")
 
     @property
     def reserve(self) -> str:
@@ -479,6 +480,13 @@ class SplitSettings(SettingsTable):
         return value
 
 
+class FeatureSettings(SettingsTable):
+    """`[features]`: how the features of covers are computed."""
+
+    colours: int = Field(6, ge=1, le=64, description="colours of a palette, at most")
+    processes: int = Field(0, ge=0, le=256, description="processes that compute; 0: one a core")
+
+
 class Settings(BaseSettings):
     """All settings, checked; config.example.toml describes each one."""
 
@@ -504,6 +512,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     balance: BalanceSettings = BalanceSettings()
     split: SplitSettings = SplitSettings()
+    features: FeatureSettings = FeatureSettings()
 
     @model_validator(mode="after")
     def _places_are_apart(self) -> Self:
@@ -527,6 +536,7 @@ class Settings(BaseSettings):
             "dataset.images": data.images,
             "dataset.split": data.split,
             "dataset.examples": data.examples,
+            "dataset.features": data.features,
             "dumps.directory": str(self.dumps.directory.expanduser()),
         }
 
@@ -538,7 +548,8 @@ class Settings(BaseSettings):
         images = places["dataset.images"]
         # The folders of further sizes, and of what is set aside.
         beside = re.compile(rf"{re.escape(images.name)}_(set_aside|original|\d+)({SET_ASIDE})?")
-        for key in ("dataset.tsv", "dataset.images", "dataset.split", "dataset.examples"):
+        folders = ("tsv", "images", "split", "examples", "features")
+        for key in (f"dataset.{name}" for name in folders):
             yield from (
                 (key, other)
                 for other, place in places.items()

@@ -28,7 +28,8 @@ _HOSTS: Final = (
 )  # fmt: skip
 _PLACES: Final = (
     "dataset.directory", "dataset.tsv", "dataset.images", "dataset.split", "dataset.examples",
-    "dumps.directory", "mumu.albums", "mumu.metadata", "msd_i.file", "msd_i.names",
+    "dataset.features", "dumps.directory", "mumu.albums", "mumu.metadata", "msd_i.file",
+    "msd_i.names",
     "acousticbrainz.files", "acousticbrainz.msd_ids",
     "spotify.genres_file",
 )  # fmt: skip

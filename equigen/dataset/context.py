@@ -114,6 +114,11 @@ class Context:
         return self.directory / self.settings.dataset.split
 
     @property
+    def features(self) -> Path:
+        """The folder of the tables of features."""
+        return self.directory / self.settings.dataset.features
+
+    @property
     def ledger(self) -> Path:
         """The ledger's file."""
         return self.directory / LEDGER_NAME

@@ -24,6 +24,7 @@ from equigen.dataset.counting import (
     note_facts,
 )
 from equigen.dataset.covers import WantedCover, dataset_covers, set_of
+from equigen.dataset.feature_tables import FeatureTable
 from equigen.dataset.layouts import (
     cover_files,
     files_in_sets,
@@ -265,6 +266,28 @@ class Dataset:
             for row, cover, file, name in self._shown()
         ]  # fmt: skip
         return pd.DataFrame(rows, columns=columns)
+
+    def features(self, name: str) -> "pd.DataFrame":
+        """Return the table of a feature such as "colour": one row a cover, in order of `sha256`.
+
+        Columns: `sha256` of the file's bytes, `version`, `reason` ("", or why the cover doesn't
+        have the feature), then those that `equigen features list` shows. Lists and structs are
+        lists and dicts. Join it with `covers()` by `sha256`.
+
+        Raises:
+            MissingInputError: it wasn't computed.
+            InputError: the table is broken.
+
+        """
+        import pandas as pd  # noqa: PLC0415
+
+        table = FeatureTable(self.context.features, name).read()
+        return pd.DataFrame(
+            {
+                each.name: each.to_list() if each.dtype.is_nested() else each.to_pandas()
+                for each in table
+            }
+        )
 
     def examples(self, set: str | None = None) -> Iterator[Example]:  # noqa: A002  (the field's word)
         """Yield the albums whose covers are there, in file order.

@@ -3,7 +3,8 @@
 import hashlib
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -51,6 +52,7 @@ _MEANS_BELOW = 0.5
 _SMOOTHING = 0.4
 _LEAST_SMOOTHING_PX = 0.3  # less is invisible, and costs as much
 _SMOOTHED_OVER_PX = 5
+_COLOUR_DIMENSIONS = 3
 
 Array = npt.NDArray[np.uint8]
 
@@ -97,14 +99,42 @@ def check_picture(
         raise _refused(EMPTY, "0 bytes")
     if demands.placeholders and (sha256 := _sha256(body)) in demands.placeholders:
         raise _refused(PLACEHOLDER, f"one of the placeholders, sha256 {sha256}")
-    try:
+    with _refusing(body):
         is_kept = all(rendering.is_original for rendering in renderings)
         if demands.check is Check.STRUCTURE and is_kept and (size_px := jpeg_size(body)):
             _check_size(size_px, demands)
             return _undecoded(body, size_px, renderings)
-        picture = opened(body)
-        _check_size((picture.width_px, picture.height_px), demands)
-        return _decoded(picture, renderings)
+        return _decoded(_opened(body, demands), renderings)
+
+
+def small_picture(body: bytes, max_pixels: int, scale_px: int) -> Array:
+    """Decode a picture to sRGB, reduced where its longer side has twice `scale_px` or more.
+
+    The result (rows x columns x 3) is upright, on white, and its longer side has less than twice
+    `scale_px`; a smaller picture is left as it is.
+
+    Raises:
+        PictureError: as `check_picture` has it.
+
+    """
+    with _refusing(body):
+        picture = _opened(body, Demands(1, max_pixels))
+        longest_px = max(picture.width_px, picture.height_px)
+        pixels = decode(picture, scale=min(1.0, scale_px / longest_px)).array
+        high, wide = pixels.shape[:2]
+        if max(high, wide) >= 2 * scale_px:
+            share, cv2 = scale_px / max(high, wide), _opencv()
+            size_px = max(1, round(wide * share)), max(1, round(high * share))
+            # Means: a smoother filter would make colours that the picture doesn't have.
+            pixels = cv2.resize(pixels, size_px, interpolation=cv2.INTER_AREA)
+        return pixels if pixels.ndim == _COLOUR_DIMENSIONS else np.stack([pixels] * 3, axis=-1)
+
+
+@contextmanager
+def _refusing(body: bytes) -> Iterator[None]:
+    """Turn the errors of decoders into `PictureError`."""
+    try:
+        yield
     except UnidentifiedImageError:
         what = f"{len(body)} bytes that start {body[:16]!r}"
         raise _refused(NOT_A_PICTURE, what) from None
@@ -112,6 +142,18 @@ def check_picture(
         raise
     except Exception as err:  # errors of decoders on damaged bytes have no common root
         raise _refused(BROKEN, f"{type(err).__name__}: {err}") from err
+
+
+def _opened(body: bytes, demands: Demands) -> Opened:
+    """Read the header of a picture, and check what it says before anything is decoded."""
+    picture = opened(body)
+    size_px = picture.width_px, picture.height_px
+    _check_size(size_px, demands)
+    most = min(_MOST_SCANS, _MOST_SCANNED // (size_px[0] * size_px[1]))
+    if picture.is_jpeg and next(islice(_SCAN.finditer(picture.body), most, None), None):
+        got = f"a JPEG of {size_px[0]}x{size_px[1]} pixels in {picture.body.count(JPEG_SCAN)} scans"
+        raise _refused(TOO_MANY_SCANS, f"{got}, more than {most}")
+    return picture
 
 
 def _check_size(size_px: tuple[int, int], demands: Demands) -> None:
@@ -130,10 +172,6 @@ def _undecoded(body: bytes, size_px: tuple[int, int], renderings: Sequence[Rende
 
 def _decoded(picture: Opened, renderings: Sequence[Rendering]) -> Picture:
     size_px = picture.width_px, picture.height_px
-    most = min(_MOST_SCANS, _MOST_SCANNED // (size_px[0] * size_px[1]))
-    if picture.is_jpeg and next(islice(_SCAN.finditer(picture.body), most, None), None):
-        got = f"a JPEG of {size_px[0]}x{size_px[1]} pixels in {picture.body.count(JPEG_SCAN)} scans"
-        raise _refused(TOO_MANY_SCANS, f"{got}, more than {most}")
     made = [each for each in renderings if not (picture.is_jpeg and each.is_original)]
     scale = max((placement(each, *size_px).scale for each in made), default=0.0)
     pixels = decode(picture, scale=scale)

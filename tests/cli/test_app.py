@@ -41,6 +41,7 @@ COMMANDS = [
     "select",
     "balance",
     "download",
+    "features",
     "split",
     "report",
     "run",

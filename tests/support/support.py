@@ -29,6 +29,7 @@ from equigen.config.settings import (
     BalanceSettings,
     DatasetSettings,
     DownloadSettings,
+    FeatureSettings,
     FetchSettings,
     HttpSettings,
     SplitSettings,
@@ -251,6 +252,7 @@ def make_context(
     http: Mapping[str, Any] | None = None,
     balance: Mapping[str, Any] | None = None,
     split: Mapping[str, Any] | None = None,
+    features: Mapping[str, Any] | None = None,
     dumps: Mapping[str, Any] | None = None,
     musicbrainz: Mapping[str, Any] | None = None,
     coverart: Mapping[str, Any] | None = None,
@@ -280,6 +282,7 @@ def make_context(
         acousticbrainz=AcousticBrainzSettings(**dict(acousticbrainz or {})),
         spotify=SpotifySettings(**dict(spotify or {})),
         split=SplitSettings(**dict(split or {})),
+        features=FeatureSettings(**dict(features or {})),
     )
     credentials = Credentials(
         discogs_token=SecretStr(token),

@@ -33,7 +33,7 @@ _MOST_RUNNING = 8 * THREADS_PER_PROCESS
 # A worker's numeric libraries use one thread each. glibc keeps the memory of 64 threads in two
 # arenas instead of sixteen, and buffers of scaled pictures are reused: to map new pages for each
 # would take as long as some of the scaling.
-_WORKER_ENV = {
+WORKER_ENV = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "2",
@@ -70,7 +70,7 @@ class ProcessExecutor:
                 [sys.executable, "-X", "utf8", "-c", _START, *sys.path],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env={**_WORKER_ENV, **os.environ},
+                env={**WORKER_ENV, **os.environ},
             )
         self._send(settings)
         threading.Thread(target=self._listen, name="listen", daemon=True).start()

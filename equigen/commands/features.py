@@ -1,0 +1,221 @@
+"""Compute what covers are made of: colours, histograms.
+
+`list` shows the features that there are, with their columns and units. `compute` computes some of
+all covers and keeps them, a table a feature in the folder of the features (dataset.features); only
+what is new is computed, and a run that was stopped goes on. A cover that can't have a feature has
+the reason in the table, and isn't tried again without --retry-failed. `show` shows the features of
+an album, by its id, or of a cover's file.
+
+Examples:
+  equigen features list
+  equigen features compute colour histogram
+  equigen features show discogs:m123
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from equigen.dataset.context import Context
+from equigen.dataset.dataset import Dataset, Need
+from equigen.dataset.feature_tables import KEYS, FeatureTable, names_of_tables
+from equigen.dataset.layouts import no_covers
+from equigen.errors import UsageError
+from equigen.features.base import Feature, Kind, compute_features, find_features
+from equigen.storage.below import open_regular
+from equigen.storage.os_errors import translating_read_errors
+from equigen.summary import Summary, Table
+
+ORDER: Final = 65
+SETTINGS: Final = ("features.colours", "features.processes")
+_NOT_READ: Final = "file gone or changed since the download"
+_MOST_SHOWN: Final = 12
+
+
+class FeaturesAction(StrEnum):
+    """The actions on features."""
+
+    LIST = "list"
+    COMPUTE = "compute"
+    SHOW = "show"
+
+
+def run(
+    context: Context,
+    *,
+    action: Annotated[FeaturesAction, typer.Argument(help="What to do.")],
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME", help="Features; for show, an album's id or a file."),
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try covers again that failed.")
+    ] = False,
+) -> Summary:
+    """List, compute or show features; see the module's text.
+
+    Raises:
+        UsageError: no such feature, album or file, or none is named.
+        MissingInputError: there are no covers, or nothing was computed.
+        EquigenError: as `Dataset.writing` and `compute_features` have it.
+
+    """
+    given = tuple(dict.fromkeys(names or ()))
+    if action is FeaturesAction.LIST:
+        return _list(context, find_features(context.settings, given))
+    if action is FeaturesAction.SHOW:
+        if len(given) != 1:
+            msg = "show: of what? Expected one album's id, such as discogs:m123, or one file."
+            raise UsageError(msg)
+        return _show(context, given[0])
+    if not given:
+        known = ", ".join(each.name for each in find_features(context.settings))
+        msg = f"compute: which features? Expected one or more of {known}, got none."
+        raise UsageError(msg)
+    return _compute(context, find_features(context.settings, given), retry_failed=retry_failed)
+
+
+def _list(context: Context, features: Sequence[Feature]) -> Summary:
+    facts = []
+    for each in features:
+        columns = {
+            name: {"type": _sql(column.kind), "meaning": column.meaning}
+            for name, column in each.columns.items()
+        }
+        table = FeatureTable(context.features, each.name)
+        facts.append(
+            {
+                "name": each.name, "about": each.about, "version": each.version,
+                "columns": columns, "needs": list(each.told("NEEDS")),
+                "licence": each.told("LICENCE", ""), "cost_ms": each.told("COST_MS", 0),
+                "computed": len(table.known(each.version)),
+            }
+        )  # fmt: skip
+    rows = [
+        (each.name, name, column.meaning)
+        for each in features
+        for name, column in each.columns.items()
+    ]
+    notes = [
+        f"{each.name}: needs {_extras(each)}, about {each.told('COST_MS', 0):g} ms a cover;"
+        f" computed for {fact['computed']:,} covers"
+        for each, fact in zip(features, facts, strict=True)
+    ]
+    return Summary(
+        stage="features",
+        unit="features",
+        rows_in=len(features),
+        rows_out=len(features),
+        facts={"folder": str(context.features), "features": facts},
+        table=Table(("feature", "column", "what it is"), tuple(rows)),
+        notes=notes,
+    )
+
+
+def _extras(feature: Feature) -> str:
+    needs, licence = feature.told("NEEDS"), feature.told("LICENCE", "")
+    extras = f"equigen[{','.join(needs)}]" if needs else "nothing more"
+    return f"{extras} (weights: {licence})" if licence else extras
+
+
+def _sql(kind: Kind) -> str:
+    """Return the name of a type as DuckDB has it."""
+    if isinstance(kind, list):
+        return f"{_sql(kind[0])}[]"
+    if isinstance(kind, Mapping):
+        return f"STRUCT({', '.join(f'{name} {_sql(each)}' for name, each in kind.items())})"
+    return str(kind)
+
+
+def _compute(context: Context, features: Sequence[Feature], *, retry_failed: bool) -> Summary:
+    needs = Need.WHOLE_TSV | Need.COVERS | Need.KNOWN_COVERS | Need.NAMES
+    with Dataset.writing(context, "features", needs) as dataset:
+        files = {each.sha256: each.cover for each in dataset.examples()}
+        if not files:
+            raise no_covers(context.images)
+        computed = compute_features(context, features, files, retry_failed=retry_failed)
+        why = dict[str, str]()
+        for each in features:
+            table = FeatureTable(context.features, each.name)
+            rows = table.read(KEYS) if table.exists() else None
+            reasons = dict(rows.select("sha256", "reason").iter_rows()) if rows is not None else {}
+            for sha256 in files:
+                why[sha256] = why.get(sha256) or reasons.get(sha256, _NOT_READ)
+    dropped = Counter(filter(None, why.values()))
+    notes = [f"{name}: computed for {count:,} covers" for name, count in computed.items()]
+    notes.append(f"the tables are in {context.features}")
+    if dropped.total() > dropped[_NOT_READ]:
+        notes.append("covers that failed aren't tried again without --retry-failed")
+    if dropped[_NOT_READ]:
+        notes.append("`equigen download --verify` mends files that are gone or were changed")
+    return Summary(
+        stage="features",
+        unit="covers",
+        rows_in=len(files),
+        rows_out=len(files) - dropped.total(),
+        dropped=dict(dropped),
+        facts={"folder": str(context.features), "computed": dict(computed)},
+        notes=notes,
+    )
+
+
+def _show(context: Context, asked: str) -> Summary:
+    sha256 = _digest(context, asked)
+    rows = dict[str, Mapping[str, Any]]()
+    for name in names_of_tables(context.features):
+        found = FeatureTable(context.features, name).of(sha256)
+        rows |= {name: found} if found else {}
+    if not rows:
+        msg = f"show {asked}: nothing was computed of its cover. Run `equigen features compute`."
+        raise UsageError(msg)
+    shown = [
+        (name, column, text)
+        for name, row in rows.items()
+        for column, value in ({"reason": row["reason"]} if row["reason"] else row).items()
+        if column not in KEYS or row["reason"]
+        for text in _texts(value)
+    ]
+    return Summary(
+        stage="features",
+        unit="features",
+        rows_in=len(rows),
+        rows_out=len(rows),
+        facts={"sha256": sha256, "features": rows},
+        table=Table(("feature", "column", "value"), tuple(shown)),
+    )
+
+
+def _digest(context: Context, asked: str) -> str:
+    """Return the sha256 of an album's cover, or of a file."""
+    path = Path(asked)
+    if path.is_file():
+        with translating_read_errors(path), open_regular(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    for each in Dataset(context).examples():
+        if asked in (each.album.get("album_id", ""), each.sha256):
+            return each.sha256
+    msg = (
+        f"show {asked}: no album with a cover has this id, and no file is called so. Expected an"
+        " album_id of the TSV, such as discogs:m123, or a path."
+    )
+    raise UsageError(msg)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield a value as texts of a line each: colours as #rrggbb, long lists by their length."""
+    if isinstance(value, list) and len(value) > _MOST_SHOWN:
+        yield f"{len(value):,} values"
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+    elif isinstance(value, Mapping) and {"red", "green", "blue"} <= value.keys():
+        red, green, blue = (value[name] for name in ("red", "green", "blue"))
+        share = f"  {value['share']:6.1%}" if "share" in value else ""
+        yield f"#{red:02x}{green:02x}{blue:02x}{share}"
+    else:
+        yield f"{value:.4g}" if isinstance(value, float) else str(value)

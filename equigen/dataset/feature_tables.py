@@ -1,0 +1,173 @@
+"""Keep features: a table each, `NAME.parquet` in `dataset.features`, one row a cover, by sha256.
+
+A run writes parts in a folder beside the table, and merges them into it at its end; the next run
+merges those of a run that was killed.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from equigen.errors import InputError, MissingInputError, StorageError
+from equigen.storage.atomic import in_place_of
+from equigen.storage.below import FileBelow
+from equigen.storage.os_errors import translating_os_errors, translating_read_errors
+
+if TYPE_CHECKING:
+    import polars as pl
+
+KEYS: Final = ("sha256", "version", "reason")
+_SUFFIX: Final = ".parquet"
+# Rows of histograms have 3 kB each, and a group is held as a whole.
+_GROUP_ROWS: Final = 1_000
+
+
+class FeatureTable:
+    """The table of one feature, by `sha256`; `version` is that of the feature and its settings.
+
+    `reason` is "" for a cover that has the feature; one that can't have it has none of the
+    feature's own columns.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        """Name the table of a feature in the folder of all tables."""
+        self.name = name
+        self._folder = folder
+        self._parts = folder / f".{name}.parts"
+
+    @property
+    def file(self) -> Path:
+        """The table's file."""
+        return self._folder / f"{self.name}{_SUFFIX}"
+
+    def exists(self) -> bool:
+        """Tell whether there is a table; a link below the folder is none."""
+        with translating_read_errors(self.file):
+            return FileBelow(self._folder, self.file.name).exists()
+
+    def read(self, columns: Sequence[str] | None = None) -> "pl.DataFrame":
+        """Read the table, or some of its columns.
+
+        Raises:
+            MissingInputError: there is none.
+            InputError: it is broken, or has no such columns.
+
+        """
+        if not self.exists():
+            there = ", ".join(names_of_tables(self._folder))
+            msg = (
+                f"{self.file}: there is no such table{f' ({there} are there)' if there else ''}."
+                f" `equigen features compute {self.name}` makes it: run that first."
+            )
+            raise MissingInputError(msg)
+        with _translating(self.file):
+            table = _scanned([self.file])
+            return (table.select(columns) if columns else table).collect()
+
+    def of(self, sha256: str) -> Mapping[str, Any]:
+        """Return the row of a cover; an empty one where there is none.
+
+        Raises:
+            InputError: the table is broken.
+
+        """
+        import polars as pl  # noqa: PLC0415
+
+        with _translating(self.file):
+            rows = _scanned([self.file]).filter(pl.col("sha256") == sha256).collect()
+        return next(rows.iter_rows(named=True), {})
+
+    def known(self, version: str, *, failed: bool = True) -> set[str]:
+        """Return the covers that needn't be computed; with `failed`, also those that can't be."""
+        import polars as pl  # noqa: PLC0415
+
+        if not self.exists():
+            return set()
+        rows = self.read(KEYS).filter(pl.col("version") == version)
+        return set(rows.filter(pl.col("reason") == "")["sha256"] if not failed else rows["sha256"])
+
+    def add_part(self, number: int, rows: "pl.DataFrame") -> None:
+        """Write a part of the table; parts in the order of their numbers are in order of sha256.
+
+        Raises:
+            StorageError: the disk refuses.
+
+        """
+        part = self._parts / f"part-{number:06}{_SUFFIX}"
+        with in_place_of(part, keeps_link=False) as beside, _writing(part):
+            rows.write_parquet(beside, statistics=False)
+
+    def merge(self, version: str, schema: Mapping[str, Any]) -> None:
+        """Merge the parts into the table; rows of another version are dropped.
+
+        Raises:
+            InputError: the table is broken.
+            StorageError: the disk refuses.
+
+        """
+        import polars as pl  # noqa: PLC0415
+
+        is_of_now = pl.col("version") == version
+        with _translating(self.file):
+            parts = self._alike(sorted(self._parts.glob(f"part-*{_SUFFIX}")), schema)
+            if parts:
+                rows = _scanned(parts).filter(is_of_now)
+                new = rows.select("sha256").collect()["sha256"]
+                if self.exists() and self._alike([self.file], schema):
+                    kept = is_of_now & ~pl.col("sha256").is_in(new.implode())
+                    rows = _scanned([self.file]).filter(kept).merge_sorted(rows, key="sha256")
+                with in_place_of(self.file, keeps_link=False) as beside, _writing(self.file):
+                    rows.sink_parquet(beside, row_group_size=_GROUP_ROWS, mkdir=False)
+                    with beside.open("rb+") as written:
+                        os.fsync(written.fileno())
+        with translating_os_errors(self._parts):
+            if self._parts.exists():
+                shutil.rmtree(self._parts)
+
+    def _alike(self, files: Sequence[Path], schema: Mapping[str, Any]) -> list[Path]:
+        """Return the files with the columns of a schema: another version may have others."""
+        return [each for each in files if _scanned([each]).collect_schema() == schema]
+
+
+def names_of_tables(folder: Path) -> list[str]:
+    """Return the names of the features that have a table in a folder, sorted."""
+    names = sorted(file.stem for file in folder.glob(f"[!.]*{_SUFFIX}"))
+    return [name for name in names if FeatureTable(folder, name).exists()]
+
+
+def _scanned(files: list[Path]) -> "pl.LazyFrame":
+    import polars as pl  # noqa: PLC0415  (heavy)
+
+    return pl.scan_parquet(files, glob=False)
+
+
+@contextmanager
+def _translating(file: Path) -> Iterator[None]:
+    """Turn the errors of a file that isn't such a table into ours."""
+    import polars as pl  # noqa: PLC0415
+
+    try:
+        yield
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as err:
+        what = str(err).partition("\n")[0]
+        msg = (
+            f"{file}: expected a feature's table (Parquet), got one that can't be read: {what}."
+            f" Remove it, then run `equigen features compute {file.stem}`."
+        )
+        raise InputError(msg) from None
+
+
+@contextmanager
+def _writing(file: Path) -> Iterator[None]:
+    """Turn polars' own errors while it writes into ours."""
+    import polars as pl  # noqa: PLC0415
+
+    try:
+        yield
+    except pl.exceptions.PolarsError as err:
+        what = str(err).partition("\n")[0]
+        msg = f"{file}: can't be written: {what}. Make room, then run the same command again."
+        raise StorageError(msg) from None

@@ -1,0 +1,1 @@
+"""Compute what covers are made of: one file is one feature."""

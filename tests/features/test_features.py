@@ -1,0 +1,404 @@
+"""`equigen features`: computed once, in parts, on any number of processes, and every cover told."""
+
+import hashlib
+import shutil
+import signal
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import duckdb
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+from forks import Forks
+from kills import Case, check_ledger, copy_over, kill_often
+from lookalikes import TSV, saved, scene
+from PIL import Image
+from reports import fill, row
+from support import equigen, from_json, make_context, realdata, write_rows
+
+import equigen as api
+from equigen.cli.console import aligned
+from equigen.commands import features
+from equigen.commands.features import FeaturesAction
+from equigen.dataset.dataset import Dataset
+from equigen.dataset.feature_tables import FeatureTable
+from equigen.errors import InputError, MissingInputError, UsageError
+from equigen.features.base import compute_features, find_features
+from equigen.summary import Summary
+
+BOTH = ("colour", "histogram")
+NOT_READ = "file gone or changed since the download"
+TORN = saved(scene(1))[:-99]
+
+
+def picture(number: int) -> bytes:
+    """Return a cover that differs from all others."""
+    return saved(scene(number % 5).resize((40 + number, 60)))
+
+
+def filled(folder: Path, *numbers: int, **others: bytes) -> Path:
+    """Write a dataset of some covers; `others` are the bytes of further ones, by their ids."""
+    ids = [*(f"m{number}" for number in numbers), *others]
+    bodies = dict(enumerate([*map(picture, numbers), *others.values()]))
+    fill(folder, [row(at, album_id=each) for at, each in enumerate(ids)], pictures=bodies)
+    return folder
+
+
+def at(folder: Path) -> dict[str, str]:
+    """Return the settings of a dataset in a folder."""
+    return {"EQUIGEN_DATASET__DIRECTORY": str(folder)}
+
+
+def compute(folder: Path, *names: str, retry: bool = False, **settings: int) -> Summary:
+    """Compute features, in this process or with `processes` others."""
+    context = make_context(folder, features={"processes": 1, **settings})
+    action = FeaturesAction.COMPUTE
+    return features.run(context, action=action, names=list(names or BOTH), retry_failed=retry)
+
+
+def tables_of(folder: Path) -> dict[str, bytes]:
+    """Return the files of all tables; nothing else lies there."""
+    files = sorted((folder / "features").rglob("*"))
+    assert all(file.suffix == ".parquet" for file in files)
+    return {file.name: file.read_bytes() for file in files}
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of several parts, of which two covers are no pictures, with its tables."""
+    folder = tmp_path_factory.mktemp("many")
+    filled(folder, *range(150), torn=TORN, none=b"no picture")
+    compute(folder)
+    return folder
+
+
+def test_both_are_computed_once(tmp_path: Path) -> None:
+    """A table each; the second run computes nothing and changes no byte."""
+    filled(tmp_path, *range(6))
+    first = compute(tmp_path)
+    assert (first.rows_in, first.rows_out, first.dropped) == (6, 6, {})
+    assert first.facts["computed"] == {"colour": 6, "histogram": 6}
+    before = tables_of(tmp_path)
+    assert list(before) == ["colour.parquet", "histogram.parquet"]
+    again = compute(tmp_path)
+    assert (again.rows_out, again.facts["computed"]) == (6, {"colour": 0, "histogram": 0})
+    assert tables_of(tmp_path) == before
+
+
+def test_each_alone_gives_what_both_give_together(tmp_path: Path) -> None:
+    """One decode serves both and changes neither."""
+    filled(tmp_path, *range(6))
+    compute(tmp_path)
+    together = tables_of(tmp_path)
+    shutil.rmtree(tmp_path / "features")
+    compute(tmp_path, "histogram")
+    compute(tmp_path, "colour")
+    assert tables_of(tmp_path) == together
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_processes_change_no_bit(many: Path, tmp_path: Path, processes: int) -> None:
+    """The files are the same to the byte, whoever computes which part."""
+    expected = tables_of(many)
+    folder = tmp_path / "copy"
+    shutil.copytree(many, folder)
+    shutil.rmtree(folder / "features")
+    compute(folder, processes=processes)
+    assert tables_of(folder) == expected
+    table = FeatureTable(folder / "features", "colour").read()
+    assert table["sha256"].is_sorted()
+    reasons = table["reason"].value_counts().rows()
+    assert dict(reasons) == {"": 150, "broken": 1, "not a picture": 1}
+
+
+def test_only_new_covers_and_changed_settings_are_computed(tmp_path: Path) -> None:
+    """Rows of albums that are gone stay; another number of colours computes the palettes anew."""
+    filled(tmp_path, *range(4))
+    compute(tmp_path)
+    colour = FeatureTable(tmp_path / "features", "colour")
+    kept = colour.read()
+    filled(tmp_path, *range(1, 6))
+    grown = compute(tmp_path)
+    assert (grown.rows_in, grown.facts["computed"]) == (5, {"colour": 2, "histogram": 2})
+    table = colour.read()
+    assert len(table) == 6
+    assert table.filter(pl.col("sha256").is_in(kept["sha256"].implode())).equals(kept)
+    fewer = compute(tmp_path, colours=2)
+    assert fewer.facts["computed"] == {"colour": 5, "histogram": 0}
+    table = colour.read()
+    assert table["version"].unique().to_list() == ["1 features.colours=2"]
+    assert table["palette"].list.len().max() == 2
+
+
+def test_a_cover_that_fails_has_its_reason_and_is_not_tried_again(tmp_path: Path) -> None:
+    """Unless it is asked for; what it lacks is None and NaN."""
+    filled(tmp_path, 0, torn=TORN, none=b"no picture")
+    first = compute(tmp_path, "colour")
+    assert (first.rows_out, first.dropped) == (1, {"broken": 1, "not a picture": 1})
+    frame = Dataset(make_context(tmp_path)).features("colour")
+    failed = frame[frame["reason"] != ""]
+    assert failed["palette"].to_list() == [None, None]
+    assert failed["brightness"].isna().all()
+    assert str(frame["brightness"].dtype) == "float32"
+    assert compute(tmp_path, "colour").facts["computed"] == {"colour": 0}
+    before = tables_of(tmp_path)
+    assert compute(tmp_path, "colour", retry=True).facts["computed"] == {"colour": 2}
+    assert tables_of(tmp_path) == before
+
+
+def test_a_file_that_is_gone_or_changed_is_left_out_and_tried_next_time(tmp_path: Path) -> None:
+    """No row says what another picture looks like."""
+    filled(tmp_path, *range(3))
+    gone, changed, _ = (each.cover for each in Dataset(make_context(tmp_path)).examples())
+    before = changed.read_bytes()
+    changed.write_bytes(picture(9))
+    context = make_context(tmp_path, features={"processes": 1})
+    files = {each.sha256: each.cover for each in Dataset(context).examples()}
+    gone.unlink()  # after it was listed
+    compute_features(context, find_features(context.settings, BOTH), files, retry_failed=False)
+    assert len(FeatureTable(tmp_path / "features", "colour").read()) == 1
+    summary = compute(tmp_path)
+    assert (summary.rows_in, summary.rows_out, summary.dropped) == (2, 1, {NOT_READ: 1})
+    changed.write_bytes(before)
+    assert compute(tmp_path).dropped == {}
+
+
+def test_tables_are_read_by_others(many: Path) -> None:
+    """By pyarrow, DuckDB and polars alike; lists and structs keep their types."""
+    file = many / "features" / "colour.parquet"
+    assert pq.read_table(file).to_pylist() == FeatureTable(file.parent, "colour").read().to_dicts()
+    sql = f"SELECT count(*), typeof(any_value(dominant)) FROM '{file}' WHERE palette[1].share > .1"  # noqa: S608
+    levels = "red UTINYINT, green UTINYINT, blue UTINYINT"
+    with duckdb.connect() as db:
+        found = db.execute(sql).fetchall()
+    assert found == [(150, f"STRUCT({levels}, lightness FLOAT, a FLOAT, b FLOAT)")]
+    rgb = Dataset(make_context(many)).features("histogram").dropna()["rgb"]
+    assert {len(each) for each in rgb} == {512}
+    assert all(abs(sum(each) - 1) < 1e-4 for each in rgb)
+
+
+def test_parts_of_a_killed_run_are_taken_and_those_of_another_version_are_not(
+    many: Path, tmp_path: Path
+) -> None:
+    """A run begins with what the last one left."""
+    expected = tables_of(many)
+    folder = tmp_path / "copy"
+    shutil.copytree(many, folder)
+    table = FeatureTable(folder / "features", "colour")
+    whole = table.read()
+    table.file.unlink()
+    table.add_part(0, whole[:60].with_columns(version=pl.lit("0")))
+    assert compute(folder, "colour").facts["computed"] == {"colour": 152}
+    table.file.unlink()
+    table.add_part(0, whole[:60])
+    table.add_part(2, whole[100:])
+    (folder / "features" / ".colour.parts" / ".part-000001.parquet.new").write_bytes(b"half")
+    assert compute(folder, "colour").facts["computed"] == {"colour": 40}
+    table.add_part(0, whole[:9].select("sha256", "version", "reason"))
+    compute(folder)
+    assert tables_of(folder) == expected
+
+
+@pytest.mark.parametrize("body", [b"", b"PAR1 no table PAR1", None])
+def test_a_table_that_is_broken_is_told_and_left(tmp_path: Path, body: bytes | None) -> None:
+    """One line that names the file and the way out."""
+    filled(tmp_path, 0)
+    file = tmp_path / "features" / "colour.parquet"
+    file.parent.mkdir()
+    if body is None:
+        pl.DataFrame({"sha256": ["a"]}).write_parquet(file)
+    else:
+        file.write_bytes(body)
+    before = file.read_bytes()
+    with pytest.raises(InputError, match=r"colour\.parquet: expected a feature's table"):
+        compute(tmp_path)
+    assert file.read_bytes() == before
+
+
+def test_a_link_in_the_place_of_a_table_is_not_followed(tmp_path: Path) -> None:
+    """What it leads to stays; the table takes its place."""
+    filled(tmp_path, 0)
+    other = tmp_path / "other"
+    other.write_bytes(b"mine")
+    file = tmp_path / "features" / "colour.parquet"
+    file.parent.mkdir()
+    file.symlink_to(other)
+    compute(tmp_path)
+    assert other.read_bytes() == b"mine"
+    assert not file.is_symlink()
+
+
+def test_the_list_tells_columns_units_and_costs(tmp_path: Path) -> None:
+    """All features, or some; in 80 columns."""
+    filled(tmp_path, 0, 1)
+    compute(tmp_path, "colour")
+    listed = features.run(make_context(tmp_path), action=FeaturesAction.LIST)
+    facts: Any = listed.facts["features"]
+    colour, histogram = facts
+    assert (colour["computed"], histogram["computed"]) == (2, 0)
+    assert colour["columns"]["brightness"]["meaning"] == "mean L*, 0 (black) to 100 (white)"
+    assert histogram["columns"]["rgb"]["type"] == "FLOAT[]"
+    assert listed.table
+    assert all(len(line) <= 80 for line in aligned(listed.table).splitlines())
+    assert all(len(note) <= 80 for note in listed.notes)
+    features.run(make_context(tmp_path / "empty"), action=FeaturesAction.LIST, names=["colour"])
+
+
+def test_show_tells_of_an_album_and_of_a_file(tmp_path: Path) -> None:
+    """By id or by file; a cover that failed by its reason."""
+    red = saved(Image.new("RGB", (99, 99), (200, 0, 0)), "PNG")
+    filled(tmp_path, red=red, torn=TORN)
+    context = make_context(tmp_path)
+    with pytest.raises(UsageError, match="nothing was computed"):
+        features.run(context, action=FeaturesAction.SHOW, names=["red"])
+    compute(tmp_path)
+    (tmp_path / "elsewhere.png").write_bytes(red)
+    for asked in ("red", str(tmp_path / "elsewhere.png")):
+        shown = features.run(context, action=FeaturesAction.SHOW, names=[asked])
+        assert shown.table
+        assert ("colour", "palette", "#c80000  100.0%") in shown.table.rows
+        assert ("histogram", "rgb", "512 values") in shown.table.rows
+    torn = features.run(context, action=FeaturesAction.SHOW, names=["torn"])
+    assert torn.table
+    assert torn.table.rows == (("colour", "reason", "broken"), ("histogram", "reason", "broken"))
+
+
+@pytest.mark.parametrize(
+    ("args", "error"),
+    [
+        (("compute",), "compute: which features"),
+        (("compute", "color"), "did you mean 'colour'"),
+        (("list", "faecs"), "there is no feature 'faecs'"),
+        (("show",), "show: of what"),
+        (("show", "m99"), "no album with a cover has this id"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(tmp_path: Path, args: tuple[str, ...], error: str) -> None:
+    """With the exit code of wrong usage, before anything is done."""
+    filled(tmp_path, 0)
+    action, *names = args
+    with pytest.raises(UsageError, match=error):
+        features.run(make_context(tmp_path), action=FeaturesAction(action), names=names)
+    assert not (tmp_path / "features").exists()
+
+
+def test_without_covers_there_is_nothing_to_compute(tmp_path: Path) -> None:
+    """The message names the command that brings them; so does that of a table that isn't there."""
+    write_rows(tmp_path / TSV, row(1))
+    with pytest.raises(MissingInputError, match="equigen download"):
+        compute(tmp_path)
+    with pytest.raises(MissingInputError, match="equigen features compute colour"):
+        Dataset(make_context(tmp_path)).features("colour")
+
+
+def test_real_covers_have_their_features(tmp_path: Path) -> None:
+    """All of the recorded covers, of all types, through the program as a user runs it."""
+    folder = realdata("covers")
+    files = [each for each in sorted(folder.rglob("*")) if each.suffix != ".tsv" and each.is_file()]
+    unique = {hashlib.sha256(body := file.read_bytes()).hexdigest(): body for file in files}
+    filled(tmp_path, **unique)
+    flags = ("--json", "--processes", "2")
+    ran = equigen("features", "compute", *BOTH, *flags, cwd=tmp_path, env=at(tmp_path))
+    assert ran.returncode == 0, ran.stderr
+    told = from_json(ran.stdout)
+    assert (told["rows_in"], told["rows_out"]) == (len(unique), len(unique)), told["dropped"]
+    frame = api.open(tmp_path).features("colour")
+    assert frame["brightness"].between(0, 100.01).all()
+    assert all(abs(sum(each["share"] for each in cells) - 1) < 1e-4 for cells in frame["palette"])
+
+
+# Features of another distribution: one whose package isn't installed, one that fails for some
+# covers, one that writes to standard output, one that ends its process.
+PLUGINS = {
+    "lacking": "import nothing_of_the_kind",
+    "choosy": "if any('Artist 1' in each.path.name for each in batch): raise ValueError('one')",
+    "chatty": "import os; os.write(1, b'chat'); print('chat')",
+    "deadly": "import os; os._exit(7)",
+}
+PLUGIN = """
+"Count pixels."
+from equigen.features.base import Column
+VERSION, SCALE_PX, NEEDS = 3, 32, ("faces",)
+COLUMNS = {{"pixels": Column("INTEGER", "pixels")}}
+
+def open_feature(settings):
+    {opening}
+    def compute(batch):
+        {body}
+        return [{{"pixels": each.pixels.size // 3}} for each in batch]
+    return compute
+"""
+
+
+@pytest.fixture
+def plugins(tmp_path: Path) -> dict[str, str]:
+    """The environment in which those features are installed."""
+    site, info = tmp_path / "site", tmp_path / "site" / "others-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: others\nVersion: 1.0\n")
+    points = "".join(f"{name} = others_{name}\n" for name in PLUGINS)
+    (info / "entry_points.txt").write_text(f"[equigen.features]\n{points}")
+    for name, line in PLUGINS.items():
+        opening, body = (line, "pass") if name == "lacking" else ("pass", line)
+        (site / f"others_{name}.py").write_text(PLUGIN.format(opening=opening, body=body))
+    filled(tmp_path / "data", *range(70))
+    return {"PYTHONPATH": str(site), **at(tmp_path / "data")}
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_features_of_others_are_found_and_do_no_harm(
+    tmp_path: Path, plugins: dict[str, str], processes: str
+) -> None:
+    """What they need is told, what they refuse has a reason, what they print goes elsewhere."""
+
+    def run(*names: str) -> CompletedProcess[str]:
+        flags = ("--json", "--processes", processes)
+        return equigen("features", *names, *flags, cwd=tmp_path, env=plugins)
+
+    lacking = run("compute", "lacking")
+    assert lacking.returncode == 2
+    assert lacking.stderr == (
+        "equigen features: lacking: needs nothing_of_the_kind, which isn't installed. Install it:"
+        " `pip install 'equigen[faces]'`.\n"
+    )
+    listed = from_json(run("list").stdout)
+    assert [each["name"] for each in listed["features"]] == [*BOTH, *PLUGINS]
+    choosy = from_json(run("compute", "choosy").stdout)
+    assert choosy["dropped"] == {"ValueError: one": 11}
+    if processes == "2":
+        chatty = run("compute", "chatty")
+        assert from_json(chatty.stdout)["rows_out"] == 70
+        deadly = run("compute", "deadly")
+        assert (deadly.returncode, deadly.stderr.count("\n")) == (1, 1)
+        assert "a process ended 7" in deadly.stderr
+
+
+@pytest.mark.long_after(1)
+@pytest.mark.parametrize(
+    ("number", "kills", "processes"),
+    [(signal.SIGKILL, 10, "1"), (signal.SIGKILL, 20, "2"), (signal.SIGTERM, 8, "2")],
+)
+def test_features_killed_at_any_moment(
+    many: Path, tmp_path: Path, forks: Forks, number: int, kills: int, processes: str
+) -> None:
+    """Each table is the whole one or the first parts; the next run makes the same bytes."""
+    expected, folder, kept = tables_of(many), tmp_path / "data", tmp_path / "kept"
+    shutil.copytree(many, kept)
+    shutil.rmtree(kept / "features")
+
+    def check() -> None:
+        check_ledger(folder)
+        for file in (folder / "features").glob("*.parquet"):
+            rows = len(pl.read_parquet(file))
+            assert file.read_bytes() == expected[file.name] or rows in {24, 64, 88, 128}
+        for part in (folder / "features").rglob("part-*.parquet"):
+            assert len(pl.read_parquet(part)) in {24, 64, 88}
+
+    def compare() -> None:
+        assert tables_of(folder) == expected
+
+    args = ("features", "compute", *BOTH, "--processes", processes)
+    case = Case(folder, args, lambda: copy_over(kept, folder), check, compare)
+    kill_often(forks, case, kills=kills, seed=19, number=number)
