@@ -16,10 +16,10 @@ _FEW = 10
 
 
 class _Found(NamedTuple):
-    """The places of the queries that an album matches, and the parts of rules of several."""
+    """The places of the queries that an album matches, and of the parts of rules of several."""
 
     places: list[int]
-    parts: list[Query]
+    parts: list[int]
 
 
 class Matches:
@@ -31,26 +31,35 @@ class Matches:
     def __init__(self, queries: Sequence[Query], fits: Fits) -> None:
         self.counts = Counter[str]()
         self._queries, self._fits = queries, fits
-        self._place = {query.name: at for at, query in enumerate(queries)}
-        self._parts = {query: _parts(query) for query in queries}
-        self._of_several = {query.name for query in of_several_parts(queries)}
-        self._of_parts = Counter[Query]()
+        of_query = [_parts(query) for query in queries]
+        self._parts = [(at, part) for at, parts in enumerate(of_query) for part in parts]
+        self._of_several = {at for at, parts in enumerate(of_query) if len(parts) > 1}
+        # Of these an album that has the only part may still not match the whole rule.
+        self._needs_look = {
+            at for at, query in enumerate(queries)
+            if at in self._of_several or rule_of(query).none_of
+        }  # fmt: skip
+        self._of_parts = Counter[int]()
         self._found_by = lru_cache(_CACHED)(self._find_by)
         self._found = lru_cache(_CACHED)(self._find)
 
-    def _find_by(self, genre: str, style: str) -> frozenset[Query]:
-        """Return the parts of rules that one genre or style fulfils."""
+    def _find_by(self, genre: str, style: str) -> frozenset[int]:
+        """Return the places of the parts of rules that one genre or style fulfils."""
         genres, styles = (genre,) if genre else (), (style,) if style else ()
-        every = (part for parts in self._parts.values() for part in parts)
-        return frozenset(part for part in every if self._fits(part, genres, styles))
+        return frozenset(
+            place for place, (_, part) in enumerate(self._parts) if self._fits(part, genres, styles)
+        )
 
     def _find(self, genres: tuple[str, ...], styles: tuple[str, ...]) -> _Found:
         """Return what albums of these genres and styles match; few queries need a closer look."""
         by_genre = (self._found_by(genre, "") for genre in genres)
-        parts = frozenset[Query]().union(*by_genre, *(self._found_by("", each) for each in styles))
-        touched = sorted({self._place[part.name] for part in parts})
-        places = [at for at in touched if self._fits(self._queries[at], genres, styles)]
-        return _Found(places, [part for part in parts if part.name in self._of_several])
+        found = frozenset[int]().union(*by_genre, *(self._found_by("", each) for each in styles))
+        places = [
+            at
+            for at in sorted({self._parts[part][0] for part in found})
+            if at not in self._needs_look or self._fits(self._queries[at], genres, styles)
+        ]
+        return _Found(places, [part for part in found if self._parts[part][0] in self._of_several])
 
     def add(self, genres: tuple[str, ...], styles: tuple[str, ...], count: int = 1) -> list[int]:
         """Count albums of these genres and styles; return the places of the queries they match."""
@@ -66,15 +75,16 @@ class Matches:
 
         `albums` is the number of a query's albums in the dataset.
         """
-        for query, parts in self._parts.items():
-            if query.name not in self._of_several:
-                continue
+        for at in sorted(self._of_several):
+            query = self._queries[at]
+            parts = [place for place, (of, _) in enumerate(self._parts) if of == at]
             part = max(parts, key=lambda each: self._of_parts[each])
             half, both = self._of_parts[part], self.counts[query.name]
             if _FEW * max(both, albums(query)) <= half >= _FEW and albums(query) < query.limit:
-                others = " and ".join(str(each.rule) for each in parts if each is not part)
-                few = f"{both:,}" if both else "none"
-                yield f"{query.name}: {half:,} albums have the {part.rule}, {few} also the {others}"
+                rules = {place: self._parts[place][1].rule for place in parts}
+                others = " and ".join(str(rules[each]) for each in parts if each != part)
+                few, most = f"{both:,}" if both else "none", rules[part]
+                yield f"{query.name}: {half:,} albums have the {most}, {few} also the {others}"
 
 
 def of_several_parts(queries: Iterable[Query]) -> list[Query]:
