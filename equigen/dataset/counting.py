@@ -372,29 +372,26 @@ def _files_there(context: Context, ledger: Ledger) -> "AbstractSet[int]":
 def _states(
     ledger: Ledger, pictures: "pl.Series", there: "AbstractSet[int]"
 ) -> "tuple[pl.DataFrame, bool]":
-    """Return the states of pictures as `Ledger.cover_states` has them, "gone" without a file.
+    """Return the states of pictures: "ok", "gone" without a file, or as `Ledger.cover_states`.
 
     Also tell whether there are files of other pictures.
     """
     import polars as pl  # noqa: PLC0415
 
     asked = pictures.to_list() if len(pictures) < len(there) * _FEW else None
-    gone, shown = list[str](), 0
-    for picture, files in groupby(ledger.shown(asked), key=itemgetter(0)):
-        if any(hash(path) in there for _, path in files):
-            shown += 1
-        else:
-            gone.append(picture)
-    is_gone = (pl.col("state") == OK) & pl.col("picture").is_in(gone)
-    state = pl.when(is_gone).then(pl.lit(GONE)).otherwise("state")
-    states = _frame(["picture", "state"], ledger.cover_states(asked))
-    states = states.with_columns(state.alias("state"))
+    names = ("picture", "state")
+    known = (
+        (picture, OK if any(hash(path) in there for _, path in files) else GONE)
+        for picture, files in groupby(ledger.shown(asked), key=itemgetter(0))
+    )
+    every = [_frame(names, rows) for rows in (ledger.cover_states(asked), known)]
+    states = pl.concat(every).unique("picture", keep="first")
     if asked is None:
-        wanted = states.filter(pl.col("state") == OK).join(pictures.to_frame(), "picture", "semi")
-        return states, shown > len(wanted)
-    wanted_here = {*asked}
-    others = (path for picture, path in ledger.shown() if picture not in wanted_here)
-    return states, any(hash(path) in there for path in others)
+        others = states.filter(pl.col("state") == OK).join(pictures.to_frame(), "picture", "anti")
+        return states, not others.is_empty()
+    wanted = {*asked}
+    paths = (path for picture, path in ledger.shown() if picture not in wanted)
+    return states, any(hash(path) in there for path in paths)
 
 
 def _frame(names: Sequence[str], rows: Iterable[Sequence[str]]) -> "pl.DataFrame":

@@ -342,17 +342,16 @@ class Ledger(Database):
             return {row[0]: Cover(*row) for row in rows}
 
     def cover_states(self, pictures: Iterable[str] | None) -> Iterator[tuple[str, str]]:
-        """Yield pictures, or all, with their states: "ok", "gone" for good without a file, or JSON.
+        """Yield pictures, or all, without a file that could be had: "gone" for good, or as JSON.
 
         That lists status, reason, failures, and the date to the minute, "" if it isn't in UTC.
         """
         where, values = _among(pictures)
         sql = (
-            "SELECT picture, iif(status = 'ok',"
-            " iif(EXISTS (SELECT 1 FROM files WHERE picture = covers.picture), 'ok', 'gone'),"
-            " json_array(status, reason, failures,"
+            "SELECT picture, iif(status = 'ok', 'gone', json_array(status, reason, failures,"
             " iif(substr(fetched_at, -6) = '+00:00', substr(fetched_at, 1, 16) || '+00:00', '')))"
-            " FROM covers WHERE "
+            " FROM covers WHERE NOT (status = 'ok'"
+            " AND EXISTS (SELECT 1 FROM files WHERE picture = covers.picture)) AND "
         )
         with self._rows(sql + where, values) as rows:
             yield from rows
