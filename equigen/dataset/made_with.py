@@ -112,8 +112,7 @@ def load_remembering(path: Path | None, flags: Flags) -> Config:
     try:
         config = load(path, flags=_with(flags, {name: value for name, (value, _) in kept.items()}))
     except ConfigError as err:
-        if not kept:
-            raise
+        load(path, flags=flags)  # which raises where nothing that is remembered is to blame
         named = ", ".join(f"{name} = {as_toml(value)}" for name, (value, _) in kept.items())
         msg = (
             f"{err} {ledger} remembers of earlier commands: {named}. To replace one of these, give"

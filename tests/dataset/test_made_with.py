@@ -161,6 +161,15 @@ def test_a_taxonomy_given_by_path_holds_from_any_folder(
     assert command("status")["rows_out"] == 2
 
 
+def test_what_is_remembered_is_not_blamed_for_a_wrong_flag(command: Command) -> None:
+    """Only where the command would be right without it."""
+    command("fetch", genre_limit=2)
+    for name, flag in (("split", {"ratio": [80, 10, 10]}), ("fetch", {"several": "mult"})):
+        with pytest.raises((ConfigError, UsageError)) as caught:
+            command(name, **flag)
+        assert "remembers" not in str(caught.value)
+
+
 def test_a_refused_flag_is_not_remembered(command: Command) -> None:
     """Nor is the dataset then made with it."""
     command("fetch", genre_limit=2)
