@@ -15,7 +15,7 @@ Examples:
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from itertools import chain, islice
@@ -271,7 +271,7 @@ def _balance(rows: _Rows, settings: BalanceSettings) -> _Plan:
 
     def order(name: str, most: int | None = None) -> list[int]:
         kept = set[int]()
-        # With several labels, the choice hangs on the rows alone: a second one is the same.
+        # What labels of several can give hangs on the rows alone: so they choose in one order.
         if rows.kept_before and not are_several:
             kept = {n for n, at in enumerate(positions[name]) if at in rows.kept_before}
         return in_order(albums[name], per_artist=per_artist, kept=kept, most=most)
@@ -284,7 +284,9 @@ def _balance(rows: _Rows, settings: BalanceSettings) -> _Plan:
     per_label = can_give.get(smallest, 0) if is_min else int(settings.per_label)
     if are_several:
         scarce = sorted(albums, key=lambda name: (can_give[name], name))
-        chosen = _chosen_by_several(scarce, positions, albums, per_label, per_artist)
+        chosen = _chosen_by_several(
+            scarce, positions, albums, rows.kept_before, per_label=per_label, per_artist=per_artist
+        )
     else:
         orders = orders or {name: order(name, per_label) for name in albums}
         chosen = {name: there[:per_label] for name, there in orders.items()}
@@ -316,12 +318,15 @@ def _chosen_by_several(
     names: Sequence[str],
     positions: Mapping[str, Sequence[int]],
     albums: Mapping[str, Sequence[Candidate]],
+    before: Container[int],
+    *,
     per_label: int,
     per_artist: int,
 ) -> dict[str, list[int]]:
     """Let labels choose in this order; what earlier ones chose counts for each of its labels.
 
-    Return the positions in each label of all its albums that some label chose.
+    A label chooses first of what was kept before. Return the positions in each label of all its
+    albums that some label chose.
     """
     chosen = set[int]()
     for name in names:
@@ -329,7 +334,8 @@ def _chosen_by_several(
         had = {n for n, at in enumerate(there) if at in chosen}
         if len(had) < per_label:
             most = None if per_artist else per_label  # a bound may pass over some of them
-            order = in_order(albums[name], per_artist=per_artist, kept=had, most=most)
+            kept = {n for n, at in enumerate(there) if at in before}
+            order = in_order(albums[name], per_artist=per_artist, had=had, kept=kept, most=most)
             others = (n for n in order if n not in had)
             chosen.update(there[n] for n in islice(others, per_label - len(had)))
     return {name: [n for n, at in enumerate(positions[name]) if at in chosen] for name in names}

@@ -60,6 +60,7 @@ def in_order(
     albums: Sequence[Candidate],
     *,
     per_artist: int,
+    had: Container[int] = _NONE,
     kept: Container[int] = _NONE,
     most: int | None = None,
 ) -> list[int]:
@@ -73,14 +74,16 @@ def in_order(
     gives the first N: so no decade that still has a fitting album is more than one below another.
 
     The positions `kept`, of an earlier choice, come before all others as far as the bound allows,
-    whatever their lots; the others then fill up the decades that have fewest.
+    whatever their lots; the others then fill up the decades that have fewest. The positions `had`,
+    which other labels chose, come before even these.
     """
     lots = [album.lot for album in albums]
     by_lot = sorted(range(len(albums)), key=lots.__getitem__)
     bound, given = _Bound(per_artist), Counter[str]()
-    before = [at for at in by_lot if at in kept]
-    others = [at for at in by_lot if at not in kept]
-    turns = (_in_turn(albums, waiting, bound, given) for waiting in (before, others))
+    tiers: list[list[int]] = [[], [], []]
+    for at in by_lot:
+        tiers[0 if at in had else 1 if at in kept else 2].append(at)
+    turns = (_in_turn(albums, waiting, bound, given) for waiting in tiers)
     return list(islice(chain.from_iterable(turns), most))
 
 

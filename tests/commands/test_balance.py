@@ -549,6 +549,32 @@ def test_no_label_of_several_gives_less_than_it_can(tmp_path: Path, per_artist: 
         assert ids(tmp_path / "other" / str(seed) / TSV) == ids_kept
 
 
+@pytest.mark.parametrize("per_artist", [0, 2])
+def test_what_labels_of_several_kept_stays(tmp_path: Path, per_artist: int) -> None:
+    """A second run changes nothing; rows that came and a higher number take hardly a place."""
+    exchanged = Counter[int]()
+    names = ("Blues", "Folk", "Jazz", "Latin", "Pop", "Rock")
+    for seed in range(8):
+        random, tsv = Random(seed), tmp_path / str(seed) / TSV
+        mixtures = ["_".join(random.sample(names, random.choice((1, 1, 2, 3)))) for _ in range(12)]
+        of_several(tsv.parent, **{mixture: random.randint(3, 20) for mixture in mixtures})
+        context = make_context(tsv.parent, balance={"per_label": 7, "per_artist": per_artist})
+        balance.run(context)
+        kept, before = {*ids(tsv)}, tsv.stat().st_ino
+        assert balance.run(context).facts["taken_back"] == 0
+        assert tsv.stat().st_ino == before
+        new = [
+            {**row, "album_id": f"new:{n}", "artist": f"New {n}", "labels": row["labels"]}
+            for n, row in enumerate(read_rows(tsv))
+        ]
+        write_rows(tsv, *new, *read_rows(tsv), columns=(*COLUMNS, "labels"))
+        for per_label in (7, 9):
+            settings = {"per_label": per_label, "per_artist": per_artist}
+            balance.run(make_context(tsv.parent, balance=settings))
+            exchanged[per_label] += len(kept - {*ids(tsv)})
+    assert sum(exchanged.values()) <= (40 if per_artist else 1)
+
+
 def test_undo_works_in_place(tmp_path: Path) -> None:
     """With another file it is refused; it needs no number."""
     write_rows(tmp_path / TSV, *catalogue(5))
