@@ -92,6 +92,7 @@ class Selection:
     _of_labels: Counter[str] = field(default_factory=Counter)
     _further: Counter[str] = field(default_factory=Counter)
     _years: Counter[tuple[str, int]] = field(default_factory=Counter)
+    _further_years: Counter[tuple[str, int]] = field(default_factory=Counter)
     _last_index: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -135,6 +136,7 @@ class Selection:
         for label in {*labels} - {first} if in_dataset and labels else ():
             self._of_labels[label] += 1
             self._further[label] += 1
+            self._further_years[label, year] += 1
         self._years[genre, year] += in_dataset
         self._last_index[genre] = max(self._last_index[genre], album_index)
 
@@ -200,8 +202,10 @@ class Selection:
         return max(0, min(self._of_labels[label] - most, self._further[label]))
 
     def count_of_year(self, query: Query, year: int) -> int:
-        """Return the number of the query's albums of a year in the dataset."""
-        return self._years[query.cell, year]
+        """Return the number of albums of a year in the dataset that `count` counts."""
+        is_alone = self._queries_of[query.label] == 1
+        further = self._further_years[query.label, year] if is_alone else 0
+        return self._years[query.cell, year] + further
 
     def judge(self, listing: Listing, query: Query, *, year_asked: int) -> Album | Addition | Skip:
         """Take the listing as the query's next album, or return the reason to skip it.

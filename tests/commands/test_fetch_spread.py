@@ -82,6 +82,22 @@ def test_years_that_have_less_give_all_and_the_others_share_the_rest(tmp_path: P
     assert "no more to be had" in str(summary.facts["queries"])
 
 
+def test_albums_of_other_labels_count_for_their_years(tmp_path: Path) -> None:
+    """With several labels: what another query took of a year is not made up for."""
+    both = [
+        album(number, genres=("Jazz", "Latin"), styles=("Jazz",), year=2020) for number in range(9)
+    ]
+    latin = [
+        album(100 + number, genres=("Latin",), styles=("Samba",), year=2020 - number % 3)
+        for number in range(60)
+    ]
+    with Sandbox([*both, *latin]) as sandbox:
+        fetch_evenly(tmp_path, sandbox, 9, labels=["Jazz", "Latin"], several="multi")
+        fetch_evenly(tmp_path, sandbox, 30, labels=["Jazz", "Latin"], several="multi")
+    years = Counter(row["year"] for row in rows_of(tmp_path / TSV) if "Latin" in row["labels"])
+    assert years == {"2020": 10, "2019": 10, "2018": 10}
+
+
 def test_few_albums_are_spread_over_the_range_and_cost_a_request_each(tmp_path: Path) -> None:
     """Where the quota is below the number of years, not all years are asked."""
     with Sandbox(jazz(dict.fromkeys(range(1950, 2027), 3))) as sandbox:
