@@ -80,6 +80,7 @@ class RecordedAlbums:
 
     def offers(self) -> Iterator[Offer]:
         """Yield every album that is no compilation, in the order of releases' MBIDs."""
+        self.facts[_NAMELESS] = 0  # albums are offered more than once
         for number, year, genres, styles, names in self.db.execute(_OFFERS):
             self.facts[_NAMELESS] += not names
             yield Offer(number, year, values_in(genres), values_in(styles))

@@ -406,6 +406,17 @@ def test_names_of_the_genre_tasks_albums_come_from_musicbrainzs_dump(tmp_path: P
     assert (row["tracks"], row["set_given"]) == (f"mbid:{mbid(9)}", "train")
 
 
+def test_nameless_albums_are_counted_once(tmp_path: Path) -> None:
+    """Also in a run that looks at all albums twice, since there are rows to add to."""
+    table = tmp_path / "discogs-train.tsv"
+    table.write_bytes(genre_task(f"{mbid(9)}\t{mbid(1)}\tjazz\t\t\t"))
+    documents = archive(tmp_path, numbered((2, document(2))))
+    context = context_of(tmp_path, table, documents, fetch={"genre_limit": 5})
+    for _ in range(2):
+        summary = fetch.run(context)
+        assert " 1 albums without artist and title" in summary.notes[0]
+
+
 def test_rows_tell_their_own_licence(tmp_path: Path) -> None:
     """Documents are CC0; what the Genre task says of an album isn't for commercial use."""
     table = tmp_path / "discogs-train.tsv"
