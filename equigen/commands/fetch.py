@@ -370,6 +370,7 @@ class _Work:
                 trouble = self._with_advice(err)
                 if not pages.answers:
                     raise trouble from None
+                self.ended_early = str(trouble)
                 self._leave_all(self.queries, trouble)
             except (HostRestsError, TimeIsUpError) as err:
                 self._leave_all(self.queries, err)

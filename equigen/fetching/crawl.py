@@ -81,6 +81,7 @@ class CrawlPages:
         self._seen = set[str]()
         self._has_led = False
         self._in_a_row = 0
+        self._was_refused = False
         self._page = CrawlPage()
         self._answers: dict[str, Sequence[Listing]] = {}
         self._taken: list[Album] = []
@@ -196,11 +197,14 @@ class CrawlPages:
             self._in_a_row += 1
             is_refused = isinstance(err, HttpStatusError) and err.status == _UNAUTHORIZED
             is_last = len(self._stack) == 1 and not self.answers
-            if is_refused or is_last or self._in_a_row == _MOST_FAILURES:
+            # A service may refuse one task for good, whatever the credentials.
+            refuses_all = is_refused and self._was_refused
+            if refuses_all or is_last or self._in_a_row == _MOST_FAILURES:
                 raise
+            self._was_refused = is_refused
             self.failed[lead.key] = err
             return None
-        self._in_a_row = 0
+        self._in_a_row, self._was_refused = 0, False
         return page
 
     def _is_useless(self, lead: Lead) -> bool:

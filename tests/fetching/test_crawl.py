@@ -366,6 +366,39 @@ def test_a_task_that_cannot_be_had_is_left(tmp_path: Path, sandbox: SpotifySandb
     assert len(asked(sandbox.log)) <= len(needed)
 
 
+def test_a_task_that_alone_is_refused_is_left(tmp_path: Path, sandbox: SpotifySandbox) -> None:
+    """One artist answers 401 run after run: all others come with the first one."""
+    whole = context_of(tmp_path / "whole", sandbox)
+    fetch.run(whole)
+    ill = next(hit.path for hit in sandbox.log if hit.path.startswith(f"{API}/artists"))
+    sandbox.hook = lambda hit: Reply(401) if hit.path == ill else None
+    context = context_of(tmp_path / "data", sandbox)
+    summary = fetch.run(context)
+    assert summary.partly
+    assert progress_of(summary)["share"] == 1
+    assert not any("credentials" in note for note in summary.notes)
+    assert any("1 answers are left" in note and "got 401" in note for note in summary.notes)
+    sandbox.hook = None
+    assert not fetch.run(context).partly
+    ids = [{row["album_id"] for row in rows_of(each.tsv)} for each in (whole, context)]
+    assert ids[0] == ids[1]
+
+
+def test_a_service_that_refuses_amid_a_crawl_says_why(
+    tmp_path: Path, sandbox: SpotifySandbox
+) -> None:
+    """Two tasks in a row that are refused end the run, with a note of what to look at."""
+
+    def revoked(hit: Hit) -> Reply | None:
+        is_late = asked(sandbox.log).total() >= 10
+        return Reply(401) if is_late and hit.path.startswith(API) else None
+
+    sandbox.hook = revoked
+    summary = fetch.run(context_of(tmp_path / "data", sandbox))
+    assert summary.partly
+    assert any("got 401" in note and "SPOTIPY_CLIENT_SECRET" in note for note in summary.notes)
+
+
 def test_a_service_that_is_down_ends_the_run(tmp_path: Path, sandbox: SpotifySandbox) -> None:
     """Without any answer it is an error; amid a run, five failures in a row leave the rest."""
     context = context_of(tmp_path / "data", sandbox)
@@ -378,6 +411,7 @@ def test_a_service_that_is_down_ends_the_run(tmp_path: Path, sandbox: SpotifySan
     summary = fetch.run(context)
     assert summary.partly
     assert summary.rows_out > 0
+    assert any("got 500" in note and "left for" not in note for note in summary.notes)
     sandbox.hook = None
     assert not fetch.run(context).partly
 
