@@ -10,6 +10,7 @@ run that is killed loses one at most; from all of them one index of albums is ma
 import csv
 import heapq
 import json
+import os.path
 import re
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -45,6 +46,8 @@ _KIND = "documents"
 _GROUP, _RECORDING = "releasegroupmbid", "recording_mbid"
 _ADVICE = "AcousticBrainz's files are at https://acousticbrainz.org/download: get it anew."
 _ROWS_TOGETHER = 1_000
+# A folder that people gathered may have some documents that are cut off.
+_FEW_DOCUMENTS = 10
 _HEAD_BYTES = 512
 _SHOWN_CHARS = 60
 _CACHED = 1 << 14
@@ -103,8 +106,17 @@ def _read_recordings(
         InputError: it is cut off, damaged or another file.
 
     """
-    source = _batches(paths[0]) if len(paths) == 1 else _documents(_loose(paths))
-    return checked_rows(source, paths[0], kind=_KIND, counts=counts, advice=_ADVICE)
+    if len(paths) == 1:
+        source = _batches(paths[0])
+        return checked_rows(source, paths[0], kind=_KIND, counts=counts, advice=_ADVICE)
+    return checked_rows(
+        _documents(_loose(paths), may_have_others=True),
+        Path(os.path.commonpath(paths)),
+        kind=_KIND,
+        counts=counts,
+        advice="Move files that aren't AcousticBrainz's documents out of the folder.",
+        may_be_unread=_FEW_DOCUMENTS,
+    )
 
 
 def _batches(path: Path) -> Generator[Batch, None, None]:
@@ -133,8 +145,13 @@ def _loose(paths: Iterable[Path]) -> Iterator[tuple[Member, int]]:
             yield Member(path.name, body), position
 
 
-def _documents(members: Iterable[tuple[Member, int]]) -> Generator[Batch, None, None]:
-    """Yield the recordings of documents, each with the bytes read so far."""
+def _documents(
+    members: Iterable[tuple[Member, int]], *, may_have_others: bool = False
+) -> Generator[Batch, None, None]:
+    """Yield the recordings of documents, each with the bytes read so far.
+
+    Where they `may_have_others`, a file without an MBID in its name may be no document.
+    """
     found: list[Recording | None] = []
     unread: list[tuple[str, str]] = []
     position = 0
@@ -142,6 +159,9 @@ def _documents(members: Iterable[tuple[Member, int]]) -> Generator[Batch, None, 
         try:
             found += recordings_in(*member)
         except DumpError as err:
+            if may_have_others and not _mbid(member.name):
+                found.append(None)
+                continue
             unread.append((clean(member.name)[-_SHOWN_CHARS:], str(err)))
         if len(found) + len(unread) >= _ROWS_TOGETHER:
             yield _batch(found, position, unread)
@@ -378,7 +398,7 @@ _PUT_RECORDING = (
 
 RECORDINGS: Final = IndexKind(
     "recordings", 1, _RECORDING_TABLE, _PUT_RECORDING, _read_recordings,
-    "records", "records without MBIDs",
+    "documents or rows of tables", "others without MBIDs",
 )  # fmt: skip
 ALBUMS: Final = IndexKind(
     "albums", 1, _ALBUM_TABLE, _PUT_ALBUM, _read_albums, "releases", "releases left out"

@@ -115,12 +115,13 @@ def checked_rows(
     kind: str,
     counts: DumpCounts | None,
     advice: str = "",
+    may_be_unread: int = 0,
 ) -> Generator[Sequence[Row], None, None]:
     """Yield the rows of each batch, once `counts` has them; `advice` is as for `opened`.
 
     Raises:
         InputError: the dump isn't whole, is of another kind, or has no records; or a thousandth of
-            them can't be read.
+            them can't be read, and more than `may_be_unread`, or none can.
 
     """
     so_far = counts or DumpCounts()
@@ -137,9 +138,11 @@ def checked_rows(
                     break
     except DumpError as err:
         raise _not_whole(dump, str(err), kind, so_far, advice) from None
-    if so_far.unread and len(so_far.unread) * _RECORDS_FOR_ONE_UNREAD >= so_far.records:
+    unread = len(so_far.unread)
+    most = may_be_unread if so_far.records > so_far.skipped + unread else 0
+    if unread > most and unread * _RECORDS_FOR_ONE_UNREAD >= so_far.records:
         name, why = so_far.unread[0]
-        share = f"{len(so_far.unread):,} of {so_far.records:,} records"
+        share = f"{unread:,} of {so_far.records:,} records"
         what = f"{share} can't be read, the first is {name}: {why}"
         raise _not_whole(dump, what, kind, so_far, advice)
     if so_far.records == so_far.skipped:
@@ -149,7 +152,7 @@ def checked_rows(
 def _not_whole(dump: Path, what: str, kind: str, counts: DumpCounts, advice: str) -> InputError:
     msg = (
         f"{dump}: {what}. The {counts.records - len(counts.unread):,} {kind.replace('-', ' ')} in"
-        f" {counts.read_bytes:,} bytes of the file that were read before are not the whole."
+        f" {counts.read_bytes:,} bytes that were read before are not the whole."
         f" {advice or f'`equigen dumps get {kind}` gets it anew.'}"
     )
     return InputError(msg)

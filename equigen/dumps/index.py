@@ -124,7 +124,7 @@ def index_of(dump: Path, kind: IndexKind, context: Context, *, files: Sequence[P
     lock = f".{index.name}.lock"
     with dataset_lock(dump.parent, stage="fetch", now=context.now(), name=lock):
         if _known_stamp(index) != stamp:  # another run may have been faster
-            _make(index, files, kind, context, stamp)
+            _make(dump, files, kind, context, stamp)
     return index
 
 
@@ -162,9 +162,9 @@ def reading(*indexes: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _make(
-    index: Path, files: Sequence[Path], kind: IndexKind, context: Context, stamp: Mapping[str, str]
+    dump: Path, files: Sequence[Path], kind: IndexKind, context: Context, stamp: Mapping[str, str]
 ) -> None:
-    size_bytes = int(stamp["bytes"])
+    index, size_bytes = _index_path(dump, kind), int(stamp["bytes"])
     with (
         in_place_of(index, keeps_link=False) as beside,
         context.bar(f"read {kind.name}", size_bytes, "B") as bar,
@@ -184,7 +184,7 @@ def _make(
                 names = [name for name, _ in counts.unread[:_NAMED_UNREAD]]
                 names += ["..."] if len(counts.unread) > _NAMED_UNREAD else []
                 unread = f"that can't be read and are left out ({', '.join(names)})"
-                facts[f"records of {files[0].name} {unread}"] = len(counts.unread)
+                facts[f"records of {dump.name} {unread}"] = len(counts.unread)
             noted = {**stamp, _FACTS: json.dumps(facts)}
             db.executemany("INSERT INTO stamp VALUES (?, ?)", noted.items())
             db.execute("COMMIT")

@@ -93,7 +93,7 @@ def test_an_album_without_a_release_group_is_known_by_its_release(tmp_path: Path
     (row,) = read_rows(context.tsv)
     assert ids(row) == [f"musicbrainz-release:{mbid(RELEASE + 1)}"]
     assert row["image_url"].endswith(f"/release/{mbid(RELEASE + 1)}/front-500")
-    assert "1 records, 2 records without MBIDs" in summary.notes[0]
+    assert "1 documents or rows of tables, 2 others without MBIDs" in summary.notes[0]
 
 
 def test_compilations_are_left_out_in_any_case(tmp_path: Path) -> None:
@@ -346,6 +346,42 @@ def test_archives_in_a_folder_are_found_and_others_left_alone(tmp_path: Path) ->
     (folder / "features.csv").write_text("mbid,bpm\n")
     rows = fetched(tmp_path, folder)
     assert {row["album"] for row in rows} == {f"Title {n}" for n in range(1, 5)}
+
+
+def folder_of(path: Path, documents: Mapping[str, object]) -> Path:
+    """Write a folder of documents."""
+    path.mkdir()
+    for name, each in documents.items():
+        (path / f"{name}.json").write_text(json.dumps(each))
+    return path
+
+
+def test_a_folder_may_have_a_few_documents_that_cannot_be_read(tmp_path: Path) -> None:
+    """They are named with their folder; strays without an MBID in their name count for nothing."""
+    good = numbered(*((n, document(n, n)) for n in range(1, 5)))
+    bad: dict[str, object] = {f"{mbid(99)}-0": {"metadata": 3}, "package": {"name": "stray"}}
+    folder = folder_of(tmp_path / "mine", good | bad)
+    context = context_of(tmp_path, folder, fetch={"genre_limit": 9})
+    (said, *_) = fetch.run(context).notes
+    assert len(read_rows(context.tsv)) == 4
+    assert f"1 records of mine that can't be read and are left out ({mbid(99)}-0.json)" in said
+    assert "4 documents or rows of tables, 1 others without MBIDs" in said
+
+
+@pytest.mark.parametrize(("good", "bad"), [(4, 11), (0, 2)])
+def test_a_folder_that_is_mostly_something_else_is_refused(
+    tmp_path: Path, good: int, bad: int
+) -> None:
+    """By its own name, not that of a document."""
+    documents = numbered(*((n, document(n)) for n in range(1, good + 1)))
+    documents |= {f"{mbid(n)}-0": {"metadata": 3} for n in range(100, 100 + bad)}
+    folder = folder_of(tmp_path / "mine", documents)
+    with pytest.raises(InputError) as caught:
+        fetched(tmp_path, folder)
+    said = str(caught.value)
+    assert said.startswith(f"{folder}: {bad} of {good + bad} records can't be read")
+    assert "move" in said.lower()
+    assert "of the file" not in said
 
 
 def test_files_that_are_missing_or_of_another_kind_are_named(tmp_path: Path) -> None:
