@@ -380,8 +380,8 @@ class Client(AbstractContextManager["Client"]):
         if pause_s > 0:
             gate.rest(pause_s, why=why)
         said = self._quoted(said)
-        reason = self._quoted(response.reason or "")
-        msg = f"{shown(url)}: expected status 200, got {status} {reason}: {said}"
+        got = f"{status} {self._quoted(response.reason or '')}".rstrip()
+        msg = f"{shown(url)}: expected status 200, got {got}{f': {said}' if said else '.'}"
         return HttpStatusError(msg, url=url, status=status, retry_after_s=pause_s)
 
     def _redirected(self, gate: Gate, url: str, location: str) -> str:

@@ -1,6 +1,7 @@
 """Keep the tokens that hosts want: each is asked for when needed, and renewed before it expires."""
 
 import json
+import math
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +9,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import urllib3
 
-from equigen.errors import BadBodyError, CredentialsError, FetchError, HttpStatusError
+from equigen.errors import (
+    BadBodyError,
+    CredentialsError,
+    EquigenError,
+    FetchError,
+    HttpStatusError,
+)
 from equigen.http.limits import TokenGrant
 
 if TYPE_CHECKING:
@@ -21,6 +28,8 @@ _MARGIN_S = 60.0
 _MARGIN_SHARE = 0.1
 _USUAL_LIFE_S = 3600.0
 _REFUSALS = frozenset({400, 401, 403})
+# So long after all tries failed, nobody tries again.
+_FAILED_FOR_S = 60.0
 
 
 class Token(NamedTuple):
@@ -40,7 +49,7 @@ class Tokens:
     ask: Callable[[TokenGrant], Token]
     steady: Callable[[], float]
     _headers: dict[TokenGrant, tuple[str, float]] = field(default_factory=dict)
-    _refused: dict[TokenGrant, CredentialsError] = field(default_factory=dict)
+    _failed: dict[TokenGrant, tuple[EquigenError, float]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def bearer(self, grant: TokenGrant) -> str:
@@ -48,12 +57,14 @@ class Tokens:
 
         Raises:
             CredentialsError: the credentials are refused, now or before.
-            FetchError, HostRestsError, StoppedError: no token could be had.
+            FetchError: no token could be had, now or a moment ago.
+            HostRestsError, StoppedError: no token could be had.
 
         """
         with self._lock:
-            if grant in self._refused:
-                raise self._refused[grant]
+            failed, until_s = self._failed.get(grant, (None, 0.0))
+            if failed and self.steady() < until_s:
+                raise failed
             header, until_s = self._headers.get(grant, ("", 0.0))
             if not header or self.steady() >= until_s:
                 token = self._asked(grant)
@@ -71,15 +82,18 @@ class Tokens:
     def _asked(self, grant: TokenGrant) -> Token:
         try:
             return self.ask(grant)
-        except HttpStatusError as err:
-            if err.status in _REFUSALS:
-                msg = f"{err} The service refuses the credentials. {grant.refused}".rstrip()
-                self._refused[grant] = CredentialsError(msg)
-                raise self._refused[grant] from None
-            raise FetchError(str(err), url=err.url) from err
         except FetchError as err:
-            # It was retried already: the request that needs the token isn't.
-            raise FetchError(str(err), url=err.url) from err
+            if isinstance(err, HttpStatusError) and err.status in _REFUSALS:
+                msg = f"{err} The service refuses the credentials. {grant.refused}".rstrip()
+                self._failed[grant] = CredentialsError(msg), math.inf
+            else:
+                msg = (
+                    f"{err} Nothing can be asked without a token: run the same command again later."
+                )
+                # It was retried already: the request that needs the token isn't.
+                failed = FetchError(msg, url=err.url)
+                self._failed[grant] = failed, self.steady() + _FAILED_FOR_S
+            raise self._failed[grant][0] from None
 
 
 def read_token(answer: "Answer") -> Token:

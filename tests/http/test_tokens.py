@@ -145,6 +145,23 @@ def test_a_token_that_cannot_be_had_is_tried_for_and_then_told(script: Script) -
     assert not api.seen
 
 
+def test_a_token_that_could_not_be_had_is_not_tried_for_by_each_request() -> None:
+    """Threads that waited, and requests of the next minute, get the same error at once."""
+    fake = FakeTime()
+    down = Script(503, b"")
+    with ScriptedServer(down) as accounts, ScriptedServer(Script()) as api:
+        with make_client(accounts.url, fake) as client, ThreadPoolExecutor(4) as pool:
+            asked = [pool.submit(client.get, host(api), body) for _ in range(8)]
+            told = {str(each.exception()) for each in asked}
+            assert len(accounts.seen) == 3
+            (told_once,) = told
+            assert "got 503 Service Unavailable. Nothing can be asked without a token" in told_once
+            fake.sleep(61)
+            accounts.choose = lambda _: given("first-token")
+            client.get(host(api), body)
+    assert len(accounts.seen) == 4
+
+
 def test_neither_token_nor_credentials_are_shown(caplog: pytest.LogCaptureFixture) -> None:
     """A host that quotes all that it was sent gets nothing into an error, an event or a name."""
     caplog.set_level(logging.INFO, "equigen")
