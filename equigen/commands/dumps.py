@@ -99,7 +99,7 @@ def _client(context: Context, patience: Patience) -> Client:
         _POLICIES, user_agent=context.settings.user_agent, patience=patience, clock=context.clock
     )
 
-    def tell(host: str, pause_s: float) -> None:
+    def tell(host: str, pause_s: float, _why: str) -> None:
         if pause_s > patience.max_wait_s:
             return  # an error follows
         until = datetime.fromtimestamp(context.clock.unix() + pause_s, UTC)

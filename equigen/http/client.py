@@ -375,8 +375,8 @@ class Client(AbstractContextManager["Client"]):
         pause_s = retry_after_s(response.headers.get("Retry-After", ""), self._clock.unix())
         with suppress(urllib3.exceptions.HTTPError, OSError):
             said = _drain(response).decode("utf-8", "replace")
-        if not pause_s and status == HTTPStatus.TOO_MANY_REQUESTS and _QUOTA_SPENT in said:
-            pause_s, why = _DAY_S, "its quota of the day is spent"
+        if status == HTTPStatus.TOO_MANY_REQUESTS and _QUOTA_SPENT in said:
+            pause_s, why = pause_s or _DAY_S, "its quota of the day is spent"
         if pause_s > 0:
             gate.rest(pause_s, why=why)
         said = self._quoted(said)

@@ -12,6 +12,8 @@ from equigen.errors import HostRestsError, NotServedError, StoppedError
 from equigen.http.limits import WINDOW_S, HostPolicy, Pace, policy_for
 from equigen.output import tell
 
+_ASKED = "it asked for a rest"
+
 
 class RequestCounter(Protocol):
     """Counter of requests per host and UTC day that outlasts a run; the ledger is one."""
@@ -51,6 +53,7 @@ class Gate:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _inside: int = 0
     _inside_s: float = 0.0
+    _why: str = _ASKED
 
     @contextmanager
     def passing(self) -> Iterator[Passage]:
@@ -85,10 +88,11 @@ class Gate:
         with self._lock:
             return self._inside_s + self._inside * self._gates.clock.steady()
 
-    def hold(self, pause_s: float) -> None:
+    def hold(self, pause_s: float, why: str) -> None:
         """Send no request for a while, because the host asked another client for a rest."""
         with self._lock:
             self._pace.rest(self._gates.clock.steady() + pause_s)
+            self._why = why
 
     def rest(self, pause_s: float, *, why: str) -> None:
         """Send no request for a while, and call `Gates.on_rest`.
@@ -97,7 +101,7 @@ class Gate:
             HostRestsError: the rest is longer than `max_wait_s`; `why` is in the message.
 
         """
-        self._gates.rest(self.host, pause_s)
+        self._gates.rest(self.host, pause_s, why)
         tell("host asked to wait", f"{self.host}: {why}", host=self.host, wait_s=pause_s)
         if pause_s > self._gates.max_wait_s:
             raise self._rests(self._gates.clock.unix() + pause_s, why)
@@ -106,7 +110,7 @@ class Gate:
         """Raise a `HostRestsError` while the host rests for longer than a request waits."""
         wait_s = self.wait_s()
         if wait_s > max(self._gates.max_wait_s, 2 * WINDOW_S):
-            raise self._rests(self._gates.clock.unix() + wait_s, "it asked for a rest")
+            raise self._rests(self._gates.clock.unix() + wait_s, self._why)
 
     def _admit(self) -> None:
         clock = self._gates.clock
@@ -157,8 +161,8 @@ class Gates:
     clock: Clock
     max_wait_s: float
     counter: RequestCounter | None = None
-    # Callback for a host that asks for a rest of some seconds; may be replaced.
-    on_rest: Callable[[str, float], None] = lambda _host, _pause_s: None
+    # Callback for a host that asks for a rest of some seconds, and why; may be replaced.
+    on_rest: Callable[[str, float, str], None] = lambda _host, _pause_s, _why: None
     _gates: dict[str, Gate] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stopped: threading.Event = field(default_factory=threading.Event)
@@ -190,15 +194,15 @@ class Gates:
                 self._gates[host] = Gate(host, policy, self, pace, slots)
             return self._gates[host]
 
-    def hold(self, host: str, pause_s: float) -> None:
+    def hold(self, host: str, pause_s: float, why: str = _ASKED) -> None:
         """Send a host no request for a while; does nothing for a host served by another client."""
         with suppress(NotServedError):
-            self.at(host).hold(pause_s)
+            self.at(host).hold(pause_s, why)
 
-    def rest(self, host: str, pause_s: float) -> None:
+    def rest(self, host: str, pause_s: float, why: str = _ASKED) -> None:
         """Send a host no request for a while, and call `on_rest`."""
-        self.hold(host, pause_s)
-        self.on_rest(host, pause_s)
+        self.hold(host, pause_s, why)
+        self.on_rest(host, pause_s, why)
 
     def inside_s(self) -> float:
         """Return the seconds that all requests to all hosts spent in gates so far."""

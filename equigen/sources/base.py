@@ -399,19 +399,19 @@ def client_of(service: Service, context: Context, ledger: Ledger | None = None) 
     if ledger:
         for rest in ledger.service_rests().values():
             if left := rest.left(context.now()):
-                client.gates.hold(rest.host, left.total_seconds())
+                client.gates.hold(rest.host, left.total_seconds(), rest.why)
         client.gates.on_rest = partial(_record_rest, context, ledger)
     return client
 
 
-def _record_rest(context: Context, ledger: Ledger, host: str, pause_s: float) -> None:
+def _record_rest(context: Context, ledger: Ledger, host: str, pause_s: float, why: str) -> None:
     if pause_s > context.settings.http.max_wait_s:
         now = context.now().astimezone(UTC)
         since, until = (
             moment.isoformat(timespec="seconds")
             for moment in (now, now + timedelta(seconds=pause_s))
         )
-        ledger.record_rest(Rest(host, since, until, times=0, why="it asked for a rest"))
+        ledger.record_rest(Rest(host, since, until, times=0, why=why))
 
 
 def fetch_settings() -> tuple[str, ...]:

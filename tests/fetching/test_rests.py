@@ -15,9 +15,11 @@ from equigen.sandbox.server import Sandbox
 from equigen.summary import Summary
 
 DAY_S = 86_400
+QUOTA = b'{"error": {"status": 429, "reason": "QUOTA_EXCEEDED"}}'
 SPENT = {
     "by its header": Reply(429, {"retry-after": str(DAY_S)}),
-    "without one": Reply(429, {}, b'{"error": {"status": 429, "reason": "QUOTA_EXCEEDED"}}'),
+    "without one": Reply(429, {}, QUOTA),
+    "in both ways": Reply(429, {"retry-after": str(DAY_S)}, QUOTA),
 }
 
 
@@ -53,7 +55,13 @@ def test_a_spent_quota_is_kept_across_runs(tmp_path: Path, reply: Reply) -> None
             assert summary.partly
             assert is_tomorrow(summary)
         resting = status.run(jazz(tmp_path, sandbox, after_h=23)).facts["resting"]
-        assert [each["host"] for each in resting] == ["127.0.0.1"]  # type: ignore[attr-defined]
+        why = (
+            "its quota of the day is spent"
+            if reply.body
+            else "it answered 429 and asked for a rest"
+        )
+        assert [(each["host"], each["why"]) for each in resting] == [("127.0.0.1", why)]  # type: ignore[attr-defined]
+        assert any(f"127.0.0.1: {why}. Run" in note for note in second.notes)
         third = fetch.run(jazz(tmp_path, sandbox, after_h=24))
     assert third.rows_out == 5
     assert not third.partly

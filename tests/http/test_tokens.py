@@ -228,7 +228,7 @@ def test_a_spent_quota_of_a_day_ends_requests_at_once(script: Script) -> None:
     rests: list[float] = []
     with ScriptedServer(given("first-token")) as accounts, ScriptedServer(script) as api:
         with make_client(accounts.url, fake) as client:
-            client.gates.on_rest = lambda _host, pause_s: rests.append(pause_s)
+            client.gates.on_rest = lambda _host, pause_s, _why: rests.append(pause_s)
             for _ in range(2):
                 with pytest.raises(HostRestsError) as caught:
                     client.get(host(api), body)

@@ -55,7 +55,7 @@ class ThreadExecutor:
             clock=clock,
         )
         self._gates = self._client.gates
-        self._gates.on_rest = lambda host, pause_s: self._report(Hold(host, pause_s))
+        self._gates.on_rest = lambda host, pause_s, _: self._report(Hold(host, pause_s))
         self._fetcher = Fetcher(self._client, settings, renew)
         self._waiting: dict[str, deque[Job]] = {}
         self._busy: Counter[str] = Counter()
