@@ -71,8 +71,9 @@ from equigen.labels.matches import Matches, of_several_parts
 from equigen.labels.taxonomy import Query
 from equigen.ledger.backup import back_up
 from equigen.ledger.database import has_tables
-from equigen.ledger.ledger import LAST_SOURCE, Ledger
+from equigen.ledger.ledger import LAST_SOURCE, SOURCES, Ledger
 from equigen.ledger.models import Addition, CrawlPage
+from equigen.ledger.values import read_texts
 from equigen.output import tell
 from equigen.schema import Album
 from equigen.sources.base import (
@@ -157,7 +158,7 @@ def run(
         settings_noted(dataset, "fetch"),
     ):
         ledger = dataset.ledger
-        ledger.remember(LAST_SOURCE, settings.fetch.source)
+        is_only_source = _note_source(ledger, settings.fetch.source)
         if refresh:
             _ask_anew(source, context, ledger, since)
         rule = catalogue.fits if catalogue else rule_of(cast("OnlineSource", source))
@@ -165,7 +166,8 @@ def run(
         added = 0
         if catalogue and selection.has_rows:
             write_pending(context, ledger)  # the rows of a killed run are added to as well
-            added = write_additions(context, additions_of(catalogue, selection, context.bar))
+            found = additions_of(catalogue, selection, context.bar, is_only_source=is_only_source)
+            added = write_additions(context, found)
         wanted = [query for query in queries if selection.missing(query)]
         pages: AbstractContextManager[Pages | CrawlPages]
         if catalogue:
@@ -192,6 +194,15 @@ def run(
                 " places"
             )
         return work.summary(notes, overlap_now(context, ledger))
+
+
+def _note_source(ledger: Ledger, source: str) -> bool:
+    """Note that albums are fetched from a source; tell whether they all are."""
+    sources = {*(ledger.read(SOURCES, read_texts) or ()), source}
+    sources.add(ledger.value(LAST_SOURCE) or source)
+    ledger.remember(LAST_SOURCE, source)
+    ledger.remember(SOURCES, json.dumps(sorted(sources)))
+    return len(sources) == 1
 
 
 def _fetch_examples(context: Context, ids: Sequence[str], *, refresh: bool) -> Summary:

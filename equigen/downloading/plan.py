@@ -188,11 +188,11 @@ class Worklist:
         switches = {each.row: each for each in prefer_addresses(self.context, self.ledger)}
         if not switches:
             return False
-        ids = {each.album_id for each in switches.values()}
-        unsettled = {row.album_id for row in self._repeated if row.album_id in ids}
-        self._repeated = [row for row in self._repeated if row.album_id not in ids]
+        moved = {(each.album_id, each.url) for each in switches.values()}
+        unsettled = {(row.album_id, row.url) for row in self._repeated} & moved
+        self._repeated = [row for row in self._repeated if (row.album_id, row.url) not in moved]
         for each in switches.values():
-            if each.before and each.album_id not in unsettled:
+            if each.before and (each.album_id, each.url) not in unsettled:
                 self._take_back(each.url, each.before)
         self.elsewhere += len(switches)
         sizes = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from equigen.dataset.context import Context
-from equigen.dataset.table import map_table, put_cells, rewrite_column
+from equigen.dataset.table import change_cells, map_table, rewrite_column
 from equigen.dataset.tsv import reading_tsv
 from equigen.downloading.jobs import Job
 from equigen.downloading.policy import FAR_FROM_SQUARE, preferred
@@ -131,20 +131,26 @@ def prefer_addresses(context: Context, ledger: Ledger) -> list[Switch]:
         if _MORE not in tsv.columns:
             return []
     prefer, poor = context.settings.download.prefer, ledger.poor_covers(FAR_FROM_SQUARE)
-    switches, cells, row = list[Switch](), dict[str, tuple[str, str]](), -1
+    switches, new, row = list[Switch](), dict[tuple[str, ...], tuple[str, str]](), -1
     columns = ("album_id", "image_url", _MORE)
     for rows in map_table(context.tsv, columns, lambda chunk: chunk.frame.rows()):
         for row, (album_id, cell, more) in enumerate(rows, start=row + 1):  # noqa: B020  (goes on)
-            if not (more and album_id):
+            if not more:
                 continue
             url = clean_url(cell)
             urls = dict.fromkeys(filter(None, (url, *split_list(more))))
             best = preferred([*urls], poor, prefer)[0]
             if best != url:
                 switches.append(Switch(row, album_id, url, poor.get(picture_key(url))))
-                cells[album_id] = best, join_list([each for each in urls if each != best])
-    if cells:
-        put_cells(context.tsv, "album_id", ("image_url", _MORE), cells)
+                others = join_list([each for each in urls if each != best])
+                new[album_id, cell, more] = best, others
+    if new:
+        change_cells(
+            context.tsv,
+            "album_id",
+            ("image_url", _MORE),
+            lambda album_id, cells: new.get((album_id, *cells), cells),
+        )
     return switches
 
 

@@ -28,15 +28,20 @@ CREATE TABLE found (
 """
 
 
-def additions_of(catalogue: Catalogue, selection: Selection, bar: BarMaker) -> Iterator[Addition]:
-    """Yield what a catalogue knows of albums that other sources brought."""
+def additions_of(
+    catalogue: Catalogue, selection: Selection, bar: BarMaker, *, is_only_source: bool
+) -> Iterator[Addition]:
+    """Yield what a catalogue knows of albums that other sources brought.
+
+    The dataset's only source so far isn't read for that where each row has an id of it.
+    """
     import polars as pl  # noqa: PLC0415  (starts a thread)
 
     from equigen.identity.columns import clean_artists, names_keys, picture_keys  # noqa: PLC0415
 
     numbers = (offer.number for offer in catalogue.offers())
     listings = catalogue.listings(list(islice(numbers, _BATCH)))
-    if not selection.lacks_source_of(listings):
+    if is_only_source and not selection.lacks_source_of(listings):
         return
     with bar("combine", catalogue.size, "album") as shown:
         while listings:

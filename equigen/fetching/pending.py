@@ -31,7 +31,7 @@ from equigen.schema import (
     join_list,
     split_list,
 )
-from equigen.sources.base import licence_of
+from equigen.sources.base import licence_of, may_republish
 
 if TYPE_CHECKING:
     from equigen.dataset.table_reader import Chunk
@@ -191,7 +191,8 @@ def write_additions(context: Context, additions: Iterable[Addition]) -> int:
 def _add_to_rows(tsv: Path, added: Mapping[str, Sequence[Listing]]) -> None:
     every = [*chain.from_iterable(added.values())]
     used = [name for name in _FURTHER if any(getattr(each, name) for each in every)]
-    used += ["more_images"] if any(each.image_url or each.more_images for each in every) else []
+    some = (each for each in every if each.image_url or each.more_images)
+    used += ["more_images"] if any(may_republish(each.album_id) for each in some) else []
     columns = (*_FILLED, *used)
 
     def change(album_id: str, row: tuple[str, ...]) -> Sequence[str]:
@@ -214,7 +215,8 @@ def _merged(row: dict[str, str], listings: Sequence[Listing]) -> tuple[str, ...]
         for name in ("artist", "year", "country", "set_given"):
             if name in row:
                 row[name] = row[name] or getattr(each, name)
-        images = (each.image_url, *each.more_images)
+        # A cover that may not be passed on isn't put beside those of another source.
+        images = (each.image_url, *each.more_images) if may_republish(each.album_id) else ()
         new = [url for url in images if url != row["image_url"] and not has_no_cover(url)]
         for name, values in (
             *((name, getattr(each, name)) for name in _JOINED),

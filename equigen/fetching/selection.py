@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import Final, NamedTuple
 
 from equigen.config.settings import Several
-from equigen.identity.albums import Identity, ids_elsewhere, names_key
+from equigen.identity.albums import Identity, ids_elsewhere, is_track, names_key
 from equigen.identity.artists import artist_key, clean_artist, parts_of, sides_of
 from equigen.identity.pictures import has_no_cover, picture_key
 from equigen.labels.taxonomy import Query, label_of
@@ -18,6 +18,8 @@ from equigen.schema import Album, Listing
 _CASSETTE = "cassette"
 # Albums of one name whose years are further apart are two, such as those named for their band.
 _YEARS_APART: Final = 1
+# Stands for the years between two albums of which one has none: after those of a year.
+_UNDATED: Final = _YEARS_APART + 0.5
 _MOST_CONFLICTS: Final = 1_000
 
 
@@ -46,6 +48,7 @@ class Conflict(NamedTuple):
 
 
 class _Row(NamedTuple):
+    genre: str
     label: str
     year: int
 
@@ -64,9 +67,9 @@ class Selection:
     and styles matches. `pairs` counts the albums left out (`Several.STRICT`) by two such labels,
     those of three at each of their pairs. Albums for which `is_example` holds are never taken.
 
-    An album that another source has too is one: it is known by a shared id, else by its names,
-    unless its years are apart, or by its picture. `conflicts` are the first of those of whose
-    labels the sources think differently, and `at_odds` counts all by both labels.
+    An album that another source has too is one: it is known by a shared id, by half of its row's
+    tracks, by its names, unless its years are apart, or by its picture. `conflicts` are the first
+    of those of whose labels the sources think differently, and `at_odds` counts all by both labels.
     """
 
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -81,6 +84,7 @@ class Selection:
     # The ids of rows by all that an album is known by; "" for albums that have no row any more.
     _ids: dict[str, str] = field(default_factory=dict)
     _albums: dict[str, str] = field(default_factory=dict)
+    _namesakes: dict[str, list[str]] = field(default_factory=dict)
     _pictures: dict[str, str] = field(default_factory=dict)
     _rows: dict[str, _Row] = field(default_factory=dict)
     _like: dict[_Row, _Row] = field(default_factory=dict)
@@ -120,14 +124,16 @@ class Selection:
         genre, row = identity.genre, identity.album_id if in_dataset else ""
         first = label_of(genre, self.labels)
         if row:
-            like = _Row(first, year)
+            like = _Row(genre, first, year)
             self._rows[row] = self._like.setdefault(like, like)
             if known_as:
                 self._elsewhere[row] = tuple(known_as)
         for each in filter(None, (identity.album_id, *known_as)):
             self._ids.setdefault(each, row)
         if names := names_key(identity.artist, identity.title) if names is None else names:
-            self._albums.setdefault(names, row)
+            first_row = self._albums.setdefault(names, row)
+            if row and first_row != row:
+                self._namesakes.setdefault(names, [first_row] if first_row else []).append(row)
         if identity.picture:
             self._pictures.setdefault(identity.picture, row)
         self._remember_artists(identity)
@@ -264,9 +270,8 @@ class Selection:
         """
         names = names_key(clean_artist(listing.artist), listing.title) if names is None else names
         picture = picture_key(listing.image_url) if picture is None else picture
-        others = ids_elsewhere(listing.also_known_as, listing.tracks)
-        ids = (listing.album_id, *others)
-        for row in self._rows_of(ids, names, picture, listing.year):
+        ids = (listing.album_id, *ids_elsewhere(listing.also_known_as, listing.tracks))
+        for row in self._rows_of(listing, ids, names, picture):
             elsewhere = self._elsewhere.get(row, ())
             known = (row, *elsewhere)
             if listing.album_id not in known and _source(listing.album_id) in map(_source, known):
@@ -277,6 +282,8 @@ class Selection:
             self._elsewhere[row] = (*elsewhere, *new)
             self._ids.update(dict.fromkeys(new, row))
             self._compare_labels(row, listing)
+            if self.several is not Several.MULTI:
+                self._remember_artists(Identity.of(listing, self._rows[row].genre))
             named = (listing.album_id, *listing.also_known_as)
             also_known_as = tuple(each for each in new if each in named)
             image_url = "" if self._pictures.get(picture) == row else listing.image_url
@@ -284,20 +291,36 @@ class Selection:
             return Addition(row, found)
         return None
 
-    def _rows_of(self, ids: Sequence[str], names: str, picture: str, year: str) -> Iterator[str]:
-        """Yield the ids of the rows that may be a listing's album, the most certain first."""
-        for each in ids:
+    def _rows_of(
+        self, listing: Listing, ids: Sequence[str], names: str, picture: str
+    ) -> Iterator[str]:
+        """Yield the ids of the rows that may be a listing's album, the most certain first.
+
+        `ids` are all of it, those of tracks too: a row is meant by these where at least half of its
+        own are among them, the one with the most first. Names tell nothing of an album by nobody.
+        """
+        for each in (listing.album_id, *listing.also_known_as):
             if row := self._ids.get(each):
                 yield row
-        row = self._albums.get(names)
-        if row and self._is_of_time(row, year):
-            yield row
+        if listing.tracks:
+            shared = Counter(row for each in ids if is_track(each) and (row := self._ids.get(each)))
+            for row, count in shared.most_common():
+                if 2 * count >= sum(map(is_track, self._elsewhere[row])):
+                    yield row
+        if rows := self._namesakes.get(names) or [self._albums.get(names, "")]:
+            is_somebodys = bool(rows[0]) and bool(artist_key(clean_artist(listing.artist)))
+            yield from self._of_time(rows if is_somebodys else (), listing.year)
         if row := self._pictures.get(picture):
             yield row
 
-    def _is_of_time(self, row: str, year: str) -> bool:
-        there = self._rows[row].year
-        return not (there and year) or abs(int(year) - there) <= _YEARS_APART
+    def _of_time(self, rows: Sequence[str], year: str) -> list[str]:
+        """Return the rows of about a year or of none, those of the same year first."""
+        apart = {
+            row: abs(int(year) - there) if year and (there := self._rows[row].year) else _UNDATED
+            for row in rows
+        }
+        near = [row for row in rows if apart[row] in {*range(_YEARS_APART + 1), _UNDATED}]
+        return sorted(near, key=lambda row: apart[row])
 
     def _compare_labels(self, row: str, listing: Listing) -> None:
         matched = self.matched(listing.genres, listing.styles)

@@ -44,10 +44,15 @@ def ids_elsewhere(also_known_as: Sequence[str], tracks: Sequence[str]) -> tuple[
     """Return the ids by which other sources know an album.
 
     Those of its tracks in the Million Song Dataset are among them, since a track there is on one
-    album, but not those of recordings, which are on many.
+    album (but a source may tell it of each album with the recording), and those of recordings not.
     """
-    ids = (each for track in tracks for each in track.split() if each.startswith(_MSD_TRACK))
+    ids = (each for track in tracks for each in track.split() if is_track(each))
     return (*also_known_as, *ids)
+
+
+def is_track(given: str) -> bool:
+    """Tell whether an id is that of a track in the Million Song Dataset."""
+    return given.startswith(_MSD_TRACK)
 
 
 def joined_tracks(tracks: Iterable[str]) -> tuple[str, ...]:

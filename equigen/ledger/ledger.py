@@ -62,6 +62,8 @@ COVERS_COMPARED = "covers_compared"
 LAST_FETCH = "last_fetch"
 LAST_REFRESH = "last_refresh"
 LAST_SOURCE = "last_source"
+# All sources that albums were fetched from, as JSON.
+SOURCES = "sources"
 # How far a crawl has come, as JSON.
 CRAWL = "crawl"
 # Figures of the TSV's rows and of their covers, as JSON, with the state of what they are of.

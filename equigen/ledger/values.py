@@ -208,6 +208,7 @@ READERS: Final[Mapping[str, Callable[[str], object]]] = {
     "split_link": Link,
     "layout": Layout,
     "last_source": _read_name,
+    "sources": read_texts,
     "shared_covers": read_shared_covers,
     "settled_covers": read_settled,
     "crawl": read_crawl_progress,

@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast, runtime_checkable
 
 from equigen.config.layers import Config
@@ -485,7 +485,12 @@ def may_republish(album_id: str) -> bool:
 
 
 def _declared(constant: str, album_id: str) -> object:
-    source = _sources().get(album_id.partition(":")[0])
+    return _constant_of(album_id.partition(":")[0], constant)
+
+
+@cache
+def _constant_of(name: str, constant: str) -> object:
+    source = _sources().get(name)
     declared = source.constant(constant) if source else None
     return ast.literal_eval(declared) if declared else None
 

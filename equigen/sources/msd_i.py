@@ -111,6 +111,7 @@ def _of_album(_settings: Settings, row: sqlite3.Row) -> Mapping[str, Any]:
     return {
         "album_id": f"msd-i:{row['number']}",
         "image_url": row["picture"],
+        "licence": "MSD-I: CC BY 4.0.",
         "set_given": row["set_given"],
     }
 

@@ -145,6 +145,7 @@ def _of_amazon(settings: Settings, row: sqlite3.Row) -> Mapping[str, Any]:
     return {
         "album_id": f"mumu:{row['amazon_id']}",
         "also_known_as": (f"musicbrainz:{mbid}",) if mbid else (),
+        "licence": "MuMu: for research alone.",
         "image_url": first,
         "more_images": tuple(filter(None, others)),
     }

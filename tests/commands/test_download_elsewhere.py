@@ -63,6 +63,26 @@ def test_where_one_address_has_no_cover_the_next_one_is_asked(
     assert (again.rows_out, asked(server)) == (1, before)
 
 
+def test_each_row_has_its_own_addresses(tmp_path: Path, server: ScriptedServer) -> None:
+    """Also rows that share an id, and those that have none."""
+    paths = [("/gone", "/square"), ("/other", "/x"), ("/gone2", "/wide"), ("/y", "/other2")]
+    server.by_path["/other2"] = Script(body=picture(size=(64, 62)))
+    rows = [
+        {
+            "artist": f"A{n}", "album": "B", "album_index": f"{n}", "genre": "Jazz", "year": "",
+            "image_url": server.url + first, "album_id": "x:1" if n < 2 else "",
+            "more_images": server.url + more,
+        }
+        for n, (first, more) in enumerate(paths)
+    ]  # fmt: skip
+    write_rows(tmp_path / TSV, *rows, columns=[*rows[0]])
+    summary = run_download(tmp_path)
+    assert (summary.rows_out, summary.dropped) == (4, {})
+    urls = [row["image_url"].removeprefix(server.url) for row in read_rows(tmp_path / TSV)]
+    assert urls == ["/square", "/other", "/wide", "/other2"]
+    assert all(row["more_images"] for row in read_rows(tmp_path / TSV))
+
+
 def test_where_all_addresses_fail_the_row_is_dropped_once(
     tmp_path: Path, server: ScriptedServer
 ) -> None:

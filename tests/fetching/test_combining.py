@@ -11,10 +11,10 @@ from support import read_rows, write_rows
 from equigen.commands import balance, fetch, report, status
 from equigen.fetching.crawl import sort_out
 from equigen.fetching.pending import known_albums, write_pending
-from equigen.fetching.selection import Skip
+from equigen.fetching.selection import Selection, Skip
 from equigen.labels.matches import Matches
-from equigen.labels.taxonomy import fits
-from equigen.ledger.ledger import Ledger
+from equigen.labels.taxonomy import builtin_queries, fits
+from equigen.ledger.ledger import LAST_SOURCE, Ledger
 from equigen.ledger.models import Addition
 from equigen.schema import Listing
 from equigen.sources.musicbrainz import LICENCE
@@ -235,3 +235,90 @@ def test_a_group_and_its_releases_are_of_one_source(tmp_path: Path) -> None:
     assert selection.addition(replace(first, also_known_as=("musicbrainz-release:1",)))
     other = replace(first, album_id="musicbrainz-release:2", title="Best Of", year="2020")
     assert selection.addition(other) is None
+
+
+def test_covers_that_may_not_be_passed_on_stay_out_of_other_rows(tmp_path: Path) -> None:
+    """A row of Discogs gets Spotify's id and terms, but no picture that exports would refuse."""
+    write_row(tmp_path, album_id="discogs:m1")
+    context = dump_context(tmp_path)
+    listing = replace(LISTING, album_id="spotify:1", also_known_as=("spotify:1",), licence="No.")
+    with Ledger(context.ledger) as ledger:
+        ledger.use_pages((), added=[Addition("discogs:m1", listing)])
+        write_pending(context, ledger)
+    (row,) = rows_in(tmp_path)
+    assert (row["also_known_as"], row["licence"]) == ("spotify:1", "No.")
+    assert "more_images" not in row
+
+
+def selection_of(folder: Path, *rows: dict[str, str]) -> Selection:
+    """Return what `fetch` knows of a dataset of such rows."""
+    write_row(folder)
+    (known,) = rows_in(folder)
+    columns = [*known, "also_known_as", "tracks", "artist_ids"]
+    write_rows(folder / "equigen_dataset.tsv", *(known | row for row in rows), columns=columns)
+    context = dump_context(folder)
+    with Ledger(context.ledger) as ledger:
+        return known_albums(context, ledger)
+
+
+def test_a_single_of_an_album_is_not_the_album(tmp_path: Path) -> None:
+    """One shared track of three is too few; an album with all of them is meant."""
+    tracks = "msd:TR1|msd:TR2|msd:TR3"
+    nameless = {"artist": "", "album": "", "album_id": "msd-i:7", "tracks": tracks}
+    selection = selection_of(tmp_path, nameless)
+    single = replace(LISTING, album_id="musicbrainz:1", title="Hit", tracks=("msd:TR1 mbid:1",))
+    album = replace(LISTING, album_id="musicbrainz:2", tracks=("msd:TR1 mbid:1", "msd:TR3 mbid:3"))
+    assert selection.addition(single) is None
+    found = selection.addition(album)
+    assert found
+    assert found.album_id == "msd-i:7"
+
+
+def test_of_several_albums_of_one_name_that_of_the_year_is_meant(tmp_path: Path) -> None:
+    """Then one of the year before or after, then one of no year."""
+    rows = [
+        {"album_id": f"discogs:m{n}", "year": year, "image_url": f"https://a.example/{n}"}
+        for n, year in enumerate(("1977", "1978", "", "1994"))
+    ]
+    for year, met in (("1978", 1), ("1979", 1), ("1976", 0), ("1986", 2), ("", 0), ("1995", 3)):
+        found = selection_of(tmp_path, *rows).addition(replace(LISTING, year=year))
+        assert found, year
+        assert found.album_id == f"discogs:m{met}", year
+
+
+def test_albums_by_nobody_are_not_one_by_their_names(tmp_path: Path) -> None:
+    """Many compilations are called alike; a shared id or picture tells."""
+    row = {"artist": "Various", "album": "Greatest Hits", "album_id": "discogs:m1"}
+    selection = selection_of(tmp_path, row)
+    listing = replace(LISTING, artist="Various", title="Greatest Hits")
+    assert selection.addition(listing) is None
+    assert selection.addition(replace(listing, also_known_as=("discogs:m1",)))
+
+
+def test_artists_that_an_addition_names_belong_to_the_rows_query(tmp_path: Path) -> None:
+    """So no later album by one of their ids is taken for another label."""
+    selection = selection_of(tmp_path, {"artist_ids": "msd:AR1"})
+    jazz, blues = (q for q in builtin_queries(genre_limit=9) if q.name in {"Jazz", "Blues"})
+    first = replace(LISTING, album_id="y:1", also_known_as=("other:1",))
+    assert selection.addition(replace(first, artist_ids=("musicbrainz:21",)))
+    later = replace(
+        LISTING, artist="", title="Two", album_id="y:2", image_url="https://b.example/2",
+        artist_ids=("musicbrainz:21",),
+    )  # fmt: skip
+    other = blues if jazz.cell == "Jazz" else jazz
+    assert selection.judge(later, other, year_asked=2010) is Skip.OTHER_QUERY
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_second_source_with_ids_of_the_same_kind_is_read_too(
+    tmp_path: Path, *, is_known: bool
+) -> None:
+    """Its albums may know more ids than the rows do, though each row has one of that kind."""
+    write_row(tmp_path, album_id=f"musicbrainz:{mbid(1)}")
+    write_groups(tmp_path, [group(1, master=5)])
+    context = dump_context(tmp_path)
+    with Ledger(context.ledger) as ledger:
+        ledger.remember(LAST_SOURCE, "acousticbrainz" if is_known else "musicbrainz")
+    fetch_from("musicbrainz", tmp_path, genre_limit=1)
+    (row,) = rows_in(tmp_path)
+    assert row.get("also_known_as", "") == ("discogs:m5" if is_known else "")

@@ -82,6 +82,7 @@ def test_one_row_an_album_with_its_set_and_ids(tmp_path: Path) -> None:
         "artist_ids": "msd:AR0000000000000007",
         "tracks": "msd:TR0000000000000007|msd:TRABKJU128F422A7FE",
         "set_given": "train",
+        "licence": "MSD-I: CC BY 4.0.",
     }
     assert "CC BY 4.0" in licence_of("msd-i:7")
 

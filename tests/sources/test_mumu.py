@@ -79,6 +79,7 @@ def test_one_row_an_album_with_all_its_ids(tmp_path: Path) -> None:
         "also_known_as": f"musicbrainz:{MBID}",
         "tracks": f"msd:TRPDZTD12903CBFC4B mbid:{RECORDING}|msd:TRMGVAL12903CBFC45",
         "more_images": FRONT,
+        "licence": "MuMu: for research alone.",
     }
 
 
