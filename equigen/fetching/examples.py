@@ -46,7 +46,10 @@ from equigen.storage.os_errors import translating_read_errors
 from equigen.summary import Summary
 
 _COLUMN = "album_id"
-_SUCH = "one such as discogs:m123, discogs:r123, musicbrainz:MBID or spotify:ID"
+_SUCH = (
+    "one such as discogs:m123, discogs:r123, musicbrainz:MBID, musicbrainz-release:MBID, mumu:ASIN,"
+    " msd-i:123 or spotify:ID"
+)
 _UNAUTHORIZED, _GONE = 401, frozenset({400, 404, 410})
 # An answer may lead on to another one, as that of a release to its group.
 _MOST_REQUESTS = 3
@@ -158,20 +161,23 @@ class ExampleFetch:
     def _found_here(self, ids: Sequence[str]) -> dict[str, _Found]:
         """Return the albums that local sources have, without any request.
 
-        Of a source that can be asked as well, only an index that is there is read.
+        Of a source that can be asked as well, only an index that is there is read. What the first
+        source of several tells of an album counts.
         """
         found: dict[str, _Found] = {}
         for name in dict.fromkeys(map(_source_of, ids)):
             asked = [each for each in ids if _source_of(each) == name]
             for source in local_sources(asked[0], self.context.config):
-                is_alone = self._service(asked[0]) is None
+                service = self._service(asked[0])
+                is_alone = not isinstance(service, tuple)
                 try:
                     if is_alone or source.is_indexed(self.context):
                         with source.open(self.context) as catalogue:
                             for each in _listings(catalogue, asked):
-                                found[each.album_id] = _Found(each, catalogue.fits)
+                                for album_id in {each.album_id, *each.also_known_as} & {*asked}:
+                                    found.setdefault(album_id, _Found(each, catalogue.fits))
                 except InputError as err:
-                    if is_alone:
+                    if service is None:
                         self._services[name] = err
         return found
 
@@ -238,7 +244,7 @@ class ExampleFetch:
         if listing.album_id in self._known:  # that it was merged into
             self.here += 1
             return
-        if asked != listing.album_id:
+        if asked not in {listing.album_id, *listing.also_known_as}:
             listing = replace(listing, also_known_as=(*listing.also_known_as, asked))
         settings = self.context.settings.fetch
         queries = settings.known_queries()
@@ -303,10 +309,10 @@ def _source_of(album_id: str) -> str:
 
 
 def _listings(catalogue: Catalogue, ids: Sequence[str]) -> Iterator[Listing]:
-    """Yield the albums of a catalogue that have one of the ids."""
+    """Yield the albums of a catalogue that may have one of the ids, or all of them."""
     if find := getattr(catalogue, "numbers", None):
         numbers = iter(find(ids))
     else:
         numbers = (offer.number for offer in catalogue.offers())
     while some := list(islice(numbers, _AT_ONCE)):
-        yield from (each for each in catalogue.listings(some) if each.album_id in ids)
+        yield from catalogue.listings(some)

@@ -28,7 +28,7 @@ from equigen.dumps.index import (
     reading,
     values_in,
 )
-from equigen.errors import ConfigError, MissingInputError
+from equigen.errors import MissingInputError
 from equigen.identity.albums import joined_tracks
 from equigen.identity.pictures import front_url
 from equigen.labels.taxonomy import MatchBy, Query, fits, fits_tags, rule_of
@@ -36,6 +36,7 @@ from equigen.schema import Listing
 from equigen.sources.base import Catalogue, LocalSource, Offer
 
 SETTINGS: Final = ("acousticbrainz.files", "acousticbrainz.msd_ids", "coverart.cover_px")
+IDS: Final = ("musicbrainz", "musicbrainz-release")
 TAXONOMY: Final = "acousticbrainz-16"
 # https://acousticbrainz.org/data, https://mtg.github.io/acousticbrainz-genre-dataset/
 _LICENCE: Final = "AcousticBrainz: CC0."
@@ -62,6 +63,10 @@ FROM albums AS a LEFT JOIN groups AS g ON g.mbid = a.release_group WHERE NOT is_
 """
 _OFFERS = "SELECT id, year, genres, styles, artist || title FROM shown ORDER BY id"
 _LISTINGS = "SELECT * FROM shown WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
+_NUMBERS = """
+SELECT id FROM albums WHERE mbid IN (SELECT value FROM json_each(?1))
+UNION SELECT albums.id FROM albums JOIN json_each(?1) ON instr(releases, value)
+"""
 _MSD = "SELECT recording, msd FROM msd_ids WHERE recording IN (SELECT value FROM json_each(?))"
 
 
@@ -90,6 +95,11 @@ class RecordedAlbums:
         found = self.db.execute(_LISTINGS, (json.dumps(numbers),))
         names = [name for name, *_ in found.description]
         return [self._listing(dict(zip(names, row, strict=True))) for row in found.fetchall()]
+
+    def numbers(self, album_ids: Sequence[str]) -> list[int]:
+        """Return the numbers of the albums with these ids, of which a release may be one."""
+        mbids = json.dumps([each.partition(":")[2] for each in album_ids])
+        return [number for (number,) in self.db.execute(_NUMBERS, (mbids,))]
 
     def fits(self, query: Query, genres: Sequence[str], styles: Sequence[str]) -> bool:
         """Tell whether an album's genres, which are free text, belong to the query.
@@ -140,19 +150,8 @@ class RecordedAlbums:
         )
 
 
-def open_source(config: Config) -> LocalSource:
-    """Return the source; opening it looks for the files.
-
-    Raises:
-        ConfigError: none are named.
-
-    """
-    if not config.settings.acousticbrainz.files:
-        msg = (
-            "acousticbrainz.files: expected dumps, tables of the Genre task, or a folder of them or"
-            " of documents, got none. Name them: --acousticbrainz-files PATH, once for each."
-        )
-        raise ConfigError(msg)
+def open_source(_config: Config) -> LocalSource:
+    """Return the source; opening it looks for the files."""
     licence = f"{_LICENCE} {_LICENCE_OF_TASK} Column licence has that of each row."
     return LocalSource(_open, is_indexed=_is_indexed, licence=licence, takes_undated=True)
 
@@ -195,9 +194,15 @@ def _files(context: Context) -> Mapping[Path, Sequence[Path]]:
     Those of a folder's documents lie in one, which is beside the folder.
 
     Raises:
-        MissingInputError: one isn't there, or no file is.
+        MissingInputError: none is named, one isn't there, or no file is.
 
     """
+    if not context.settings.acousticbrainz.files:
+        msg = (
+            "acousticbrainz.files: expected dumps, tables of the Genre task, or a folder of them or"
+            " of documents, got none. Name them: --acousticbrainz-files PATH, once for each."
+        )
+        raise MissingInputError(msg)
     found: dict[Path, list[Path]] = {}
     for named in context.config.files_of("acousticbrainz.files"):
         path = Path(os.path.abspath(named))  # noqa: PTH100  ("..", which has no name, not links)

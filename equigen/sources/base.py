@@ -13,7 +13,8 @@ the disk as a whole. To add one, write `equigen/sources/NAME.py` with
 - `open_renewer(config: Config)`, which returns a `Renewer`, if its picture URLs expire;
 - `open_rater(config: Config)`, which returns a `Rater`, if its users rate albums;
 - `open_lookup(config: Config)`, which returns a `Lookup`, if it tells of single albums by id;
-- `IDS`, of a local source, the start of its albums' ids where that isn't its own name.
+- `IDS`, of a local source, the start of its albums' ids where that isn't its own name; a tuple of
+  them where there are several.
 
 Then `fetch --source NAME` finds it.
 """
@@ -529,8 +530,9 @@ def local_sources(album_id: str, config: Config) -> list[LocalSource]:
     """Open the local sources whose albums have ids of this kind."""
     opened: list[object] = []
     for name, source in _sources().items():
-        ids = source.constant("IDS")
-        if (ast.literal_eval(ids) if ids else name) == album_id.partition(":")[0]:
+        declared = source.constant("IDS")
+        ids = ast.literal_eval(declared) if declared else name
+        if album_id.partition(":")[0] in ((ids,) if isinstance(ids, str) else ids):
             with suppress(UsageError):  # an online source whose settings are missing
                 opened.append(source.load().open_source(config))
     return [each for each in opened if isinstance(each, LocalSource)]

@@ -32,11 +32,13 @@ class Shown:
     """The albums of a source.
 
     The query `view` over its indexes gives a row for each: `number`, `artist`, `title`, and lists
-    `genres`, `artist_ids` and `tracks`. `own` returns what else a listing has, by a row; `nameless`
-    is the name of the count of albums without artist and title.
+    `genres`, `artist_ids` and `tracks`. Its column `key` has an album's id without the source's
+    name. `own` returns what else a listing has, by a row; `nameless` is the name of the count of
+    albums without artist and title.
     """
 
     view: str
+    key: str
     own: Callable[[Settings, sqlite3.Row], Mapping[str, Any]]
     nameless: str
 
@@ -112,6 +114,13 @@ class IndexedAlbums:
         asked = "SELECT * FROM shown WHERE number IN (SELECT value FROM json_each(?))"
         rows = cursor.execute(f"{asked} ORDER BY number", (json.dumps(numbers),))
         return list(map(self._listing, rows))
+
+    def numbers(self, album_ids: Sequence[str]) -> list[int]:
+        """Return the numbers of the albums with these ids."""
+        keys = json.dumps([each.partition(":")[2] for each in album_ids])
+        asked = "SELECT value FROM json_each(?)"
+        sql = f"SELECT number FROM shown WHERE {self.shown.key} IN ({asked})"  # noqa: S608  (ours)
+        return sorted(number for (number,) in self.db.execute(sql, (keys,)))
 
     def fits(self, query: Query, genres: Sequence[str], styles: Sequence[str]) -> bool:
         """Tell whether an album of these genres belongs to the query."""

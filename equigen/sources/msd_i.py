@@ -119,7 +119,7 @@ def _of_album(_settings: Settings, row: sqlite3.Row) -> Mapping[str, Any]:
 def open_source(_config: Config) -> LocalSource:
     """Return the source; opening it looks for the files."""
     return indexed_source(
-        Shown(_SHOWN, _of_album, _NAMELESS),
+        Shown(_SHOWN, "number", _of_album, _NAMELESS),
         SourceFile("msd_i.file", ALBUMS, _ADVICE),
         SourceFile("msd_i.names", NAMES),
         licence=LICENCE,

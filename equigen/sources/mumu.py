@@ -154,7 +154,7 @@ def _of_amazon(settings: Settings, row: sqlite3.Row) -> Mapping[str, Any]:
 def open_source(_config: Config) -> LocalSource:
     """Return the source; opening it looks for the files."""
     return indexed_source(
-        Shown(_SHOWN, _of_amazon, _NAMELESS),
+        Shown(_SHOWN, "amazon_id", _of_amazon, _NAMELESS),
         SourceFile("mumu.albums", ALBUMS, _NEEDED),
         SourceFile("mumu.metadata", METADATA),
         licence=LICENCE,

@@ -18,7 +18,7 @@ from support import equigen, make_context, posix_only, read_rows, realdata
 from equigen.commands import fetch, status
 from equigen.dataset.context import Context
 from equigen.dumps import acousticbrainz, archives, pool
-from equigen.errors import ConfigError, EquigenError, InputError, MissingInputError
+from equigen.errors import EquigenError, InputError, MissingInputError
 
 TSV = "equigen_dataset.tsv"
 
@@ -384,9 +384,36 @@ def test_a_folder_that_is_mostly_something_else_is_refused(
     assert "of the file" not in said
 
 
+@pytest.mark.parametrize("is_indexed", [False, True])
+def test_albums_are_looked_up_by_any_of_their_ids(tmp_path: Path, *, is_indexed: bool) -> None:
+    """In the files, which nobody has to be asked for; their hint names ids of all kinds."""
+    no_group: dict[str, Any] = {"musicbrainz_releasegroupid": None}
+    files = archive(
+        tmp_path, numbered((1, document(1)), (2, document(2, 2)), (3, document(3, 3, **no_group)))
+    )
+    context = context_of(tmp_path, files)
+    if is_indexed:
+        fetch.run(context)
+    known = [f"musicbrainz:{mbid(GROUP + 1)}"]
+    known += [f"musicbrainz-release:{mbid(RELEASE + n)}" for n in (2, 3)]
+    examples = tmp_path / "data" / "examples" / "equigen_examples.tsv"
+    with DumpHost() as host:
+        own = {"coverart": {"base_url": host.url}}
+        context = context_of(tmp_path, files, fetch={"source": "discogs"}, **own)
+        wrong = f"musicbrainz-release:{mbid(9)}"
+        summary = fetch.run(context, album=[*known, wrong])
+    assert [ids(row)[:2][-1] for row in read_rows(examples)] == [
+        f"musicbrainz-release:{mbid(RELEASE + n)}" for n in (1, 2, 3)
+    ]
+    assert summary.facts["wrong"] == {wrong: summary.notes[0]}
+    assert "mumu:" in summary.notes[0]
+    with pytest.raises(MissingInputError, match="files PATH"):
+        fetch.run(context_of(tmp_path / "other"), album=[wrong])
+
+
 def test_files_that_are_missing_or_of_another_kind_are_named(tmp_path: Path) -> None:
     """Before anything is read."""
-    with pytest.raises(ConfigError, match="files PATH"):
+    with pytest.raises(MissingInputError, match="files PATH"):
         fetched(tmp_path)
     with pytest.raises(MissingInputError, match=r"none\.tar"):
         fetched(tmp_path, tmp_path / "none.tar")
