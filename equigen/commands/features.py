@@ -23,10 +23,10 @@ import typer
 
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset, Need
-from equigen.dataset.feature_tables import KEYS, FeatureTable, names_of_tables
+from equigen.dataset.feature_tables import KEYS, FeatureTable, names_of_tables, sql_type
 from equigen.dataset.layouts import no_covers
 from equigen.errors import UsageError
-from equigen.features.base import Feature, Kind, compute_features, find_features
+from equigen.features.base import Feature, compute_features, find_features
 from equigen.storage.below import open_regular
 from equigen.storage.os_errors import translating_read_errors
 from equigen.summary import Summary, Table
@@ -84,7 +84,7 @@ def _list(context: Context, features: Sequence[Feature]) -> Summary:
     facts = []
     for each in features:
         columns = {
-            name: {"type": _sql(column.kind), "meaning": column.meaning}
+            name: {"type": sql_type(each.schema[name]), "meaning": column.meaning}
             for name, column in each.columns.items()
         }
         table = FeatureTable(context.features, each.name)
@@ -123,15 +123,6 @@ def _extras(feature: Feature) -> str:
     return f"{extras} (weights: {licence})" if licence else extras
 
 
-def _sql(kind: Kind) -> str:
-    """Return the name of a type as DuckDB has it."""
-    if isinstance(kind, list):
-        return f"{_sql(kind[0])}[]"
-    if isinstance(kind, Mapping):
-        return f"STRUCT({', '.join(f'{name} {_sql(each)}' for name, each in kind.items())})"
-    return str(kind)
-
-
 def _compute(context: Context, features: Sequence[Feature], *, retry_failed: bool) -> Summary:
     needs = Need.WHOLE_TSV | Need.COVERS | Need.KNOWN_COVERS | Need.NAMES
     with Dataset.writing(context, "features", needs) as dataset:
@@ -168,8 +159,8 @@ def _show(context: Context, asked: str) -> Summary:
     sha256 = _digest(context, asked)
     rows = dict[str, Mapping[str, Any]]()
     for name in names_of_tables(context.features):
-        found = FeatureTable(context.features, name).of(sha256)
-        rows |= {name: found} if found else {}
+        for row in FeatureTable(context.features, name).read(sha256=sha256).to_dicts():
+            rows[name] = row
     if not rows:
         msg = f"show {asked}: nothing was computed of its cover. Run `equigen features compute`."
         raise UsageError(msg)

@@ -1,8 +1,8 @@
 """Keep the albums that fulfil a condition in SQL.
 
 The condition is one of DuckDB's, about the columns that --columns lists: those of the TSV, what is
-known of covers, and sets. An album for which it is NULL, as it lacks a value that is asked
-for, doesn't fulfil it.
+known of covers, their features, and sets. An album for which it is NULL, as it lacks a value that
+is asked for, doesn't fulfil it.
 
 With --in-place, the albums that are left out go to the reserve, a file beside the TSV, with the
 condition as their reason. What balance left out is judged as well, so that it takes none back that
@@ -14,6 +14,7 @@ Examples:
   equigen select --columns
   equigen select --where "year >= 1970 AND list_contains(formats, 'LP')"
   equigen select --where "width_px >= 300" --in-place
+  equigen select --where "colour.brightness < 30 AND colour.saturation > 20"
   equigen select --where "rating_count >= 50" --output data/rated.tsv
 """
 
@@ -24,6 +25,7 @@ import typer
 
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset, Need
+from equigen.dataset.feature_tables import sql_type
 from equigen.dataset.reserve import give_reason, leave_out, mend, take_all_back
 from equigen.dataset.selecting import Choice, Condition, columns_of
 from equigen.dataset.table import write_without
@@ -141,12 +143,27 @@ def _undo(context: Context, *, is_alone: bool, dry_run: bool) -> Summary:
 
 
 def _list_columns(context: Context) -> Summary:
-    found = columns_of(context)
+    found = [
+        (name, kind, meaning) for name, kind, meaning, fields in columns_of(context) if not fields
+    ]
+    found += [
+        (f"{name}.{field}", sql_type(kind), "of its cover: `equigen features list`")
+        for name, _, _, fields in columns_of(context)
+        for field, kind in fields.items()
+    ]
+    names = ("name", "type", "meaning")
+    shown = [(name, _short(kind), meaning) for name, kind, meaning in found]
     return Summary(
         stage="select",
         unit="columns",
         rows_in=len(found),
         rows_out=len(found),
-        facts={"columns": [column._asdict() for column in found]},
-        table=Table(("column", "type", "what it is"), tuple(map(tuple, found))),
+        facts={"columns": [dict(zip(names, each, strict=True)) for each in found]},
+        table=Table(("column", "type", "what it is"), tuple(shown)),
     )
+
+
+def _short(kind: str) -> str:
+    """Return the name of a type, without the fields of a struct."""
+    head, _, fields = kind.partition("(")
+    return head + ("[]" if fields.endswith("[]") else "")

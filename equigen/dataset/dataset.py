@@ -5,9 +5,9 @@ opens one with `Dataset.writing`, which checks all that the stage needs and take
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Flag, auto
 from itertools import chain
 from operator import attrgetter
@@ -82,7 +82,8 @@ class Example:
 
     `cover` is the picture's file, `labels` the album's classes, `label` first, `set` is "train",
     "val", "test" or "" (in none). `sha256` (hex) is of the file's bytes. `album` has the row's
-    cells by column, as in the TSV.
+    cells by column, as in the TSV. `features` has the columns of each feature that was asked for,
+    by its name; none where the cover doesn't have it.
     """
 
     cover: Path
@@ -91,6 +92,7 @@ class Example:
     set: str
     sha256: str
     album: Mapping[str, str]
+    features: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 class Dataset:
@@ -289,28 +291,41 @@ class Dataset:
             }
         )
 
-    def examples(self, set: str | None = None) -> Iterator[Example]:  # noqa: A002  (the field's word)
+    def examples(
+        self,
+        set: str | None = None,  # noqa: A002  (the field's word)
+        *,
+        features: Iterable[str] = (),
+    ) -> Iterator[Example]:
         """Yield the albums whose covers are there, in file order.
 
-        `set` is "train", "val" or "test"; without it, all albums with a cover are given.
+        `set` is "train", "val" or "test"; without it, all albums with a cover are given. `features`
+        are the names of those that each is to have.
 
         Raises:
             UsageError: there is no such set.
-            MissingInputError, InputError: there is no TSV, or it is broken.
+            MissingInputError, InputError: there is no TSV, or it is broken; or a feature's table.
             LedgerError: the ledger can't be read.
 
         """
         if set is not None and set not in SETS:
             msg = f"examples: there is no set {set!r}; expected one of: {', '.join(SETS)}."
             raise UsageError(msg)
-        return self._examples(set)
+        names = [features] if isinstance(features, str) else features
+        reads = {name: FeatureTable(self.context.features, name).reader() for name in names}
+        return self._examples(set, reads)
 
-    def _examples(self, wanted: str | None) -> Iterator[Example]:
+    def _examples(
+        self, wanted: str | None, reads: Mapping[str, Callable[[str], Mapping[str, Any]]]
+    ) -> Iterator[Example]:
         with reading_tsv(self.context.tsv) as tsv:
             for cells, (row, cover, file, name) in zip(tsv, self._shown(), strict=True):
                 if file and cover and (wanted is None or name == wanted):
                     album = dict(zip(tsv.columns, cells, strict=True))
-                    yield Example(Path(file), row.label, row.labels, name, cover.sha256, album)
+                    found = {feature: read(cover.sha256) for feature, read in reads.items()}
+                    yield Example(
+                        Path(file), row.label, row.labels, name, cover.sha256, album, found
+                    )
 
     @property
     def sets(self) -> Mapping[str, int]:

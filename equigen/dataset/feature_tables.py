@@ -6,7 +6,7 @@ merges those of a run that was killed.
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     import polars as pl
 
 KEYS: Final = ("sha256", "version", "reason")
+# The types of columns as DuckDB calls them, and as polars does.
+TYPES: Final = {
+    "VARCHAR": "String", "FLOAT": "Float32", "DOUBLE": "Float64", "BOOLEAN": "Boolean",
+    "UTINYINT": "UInt8", "INTEGER": "Int32", "BIGINT": "Int64",
+}  # fmt: skip
 _SUFFIX: Final = ".parquet"
 # Rows of histograms have 3 kB each, and a group is held as a whole.
 _GROUP_ROWS: Final = 1_000
@@ -48,14 +53,16 @@ class FeatureTable:
         with translating_read_errors(self.file):
             return FileBelow(self._folder, self.file.name).exists()
 
-    def read(self, columns: Sequence[str] | None = None) -> "pl.DataFrame":
-        """Read the table, or some of its columns.
+    def read(self, columns: Sequence[str] = (), *, sha256: str = "") -> "pl.DataFrame":
+        """Read the table, or some of its columns, or the row of one cover.
 
         Raises:
             MissingInputError: there is none.
-            InputError: it is broken, or has no such columns.
+            InputError: it is broken, or another file.
 
         """
+        import polars as pl  # noqa: PLC0415
+
         if not self.exists():
             there = ", ".join(names_of_tables(self._folder))
             msg = (
@@ -65,20 +72,43 @@ class FeatureTable:
             raise MissingInputError(msg)
         with _translating(self.file):
             table = _scanned([self.file])
+            kinds = table.collect_schema()
+            if lacking := [name for name in KEYS if kinds.get(name) != pl.String]:
+                msg = f"it has no texts in a column {lacking[0]!r}"
+                raise pl.exceptions.SchemaError(msg)
+            table = table.filter(pl.col("sha256") == sha256) if sha256 else table
             return (table.select(columns) if columns else table).collect()
 
-    def of(self, sha256: str) -> Mapping[str, Any]:
-        """Return the row of a cover; an empty one where there is none.
+    def reader(self) -> Callable[[str], Mapping[str, Any]]:
+        """Return a function that gives the feature's own columns by sha256; none without them.
+
+        Raises:
+            MissingInputError, InputError: as `read` has it.
+
+        """
+        import polars as pl  # noqa: PLC0415
+
+        table = self.read().filter(pl.col("reason") == "").drop("version", "reason")
+        rows = {sha256: at for at, sha256 in enumerate(table["sha256"])}
+        table = table.drop("sha256")
+        return lambda sha256: table.row(rows[sha256], named=True) if sha256 in rows else {}
+
+    def fields(self) -> "pl.DataFrame":
+        """Return the table with all columns but the key in one struct, called as the feature."""
+        import polars as pl  # noqa: PLC0415
+
+        table = self.read().unique("sha256", keep="first", maintain_order=True)
+        return table.select("sha256", pl.struct(pl.exclude("sha256")).alias(self.name))
+
+    def schema(self) -> "pl.Schema":
+        """Return the types of the columns.
 
         Raises:
             InputError: the table is broken.
 
         """
-        import polars as pl  # noqa: PLC0415
-
         with _translating(self.file):
-            rows = _scanned([self.file]).filter(pl.col("sha256") == sha256).collect()
-        return next(rows.iter_rows(named=True), {})
+            return _scanned([self.file]).collect_schema()
 
     def known(self, version: str, *, failed: bool = True) -> set[str]:
         """Return the covers that needn't be computed; with `failed`, also those that can't be."""
@@ -136,6 +166,18 @@ def names_of_tables(folder: Path) -> list[str]:
     """Return the names of the features that have a table in a folder, sorted."""
     names = sorted(file.stem for file in folder.glob(f"[!.]*{_SUFFIX}"))
     return [name for name in names if FeatureTable(folder, name).exists()]
+
+
+def sql_type(kind: Any) -> str:  # noqa: ANN401  (polars has no common class for them)
+    """Return the name of a type as DuckDB has it."""
+    import polars as pl  # noqa: PLC0415
+
+    if isinstance(kind, pl.List):
+        return f"{sql_type(kind.inner)}[]"
+    if isinstance(kind, pl.Struct):
+        fields = (f"{field.name} {sql_type(field.dtype)}" for field in kind.fields)
+        return f"STRUCT({', '.join(fields)})"
+    return next((name for name, known in TYPES.items() if known == str(kind)), str(kind).upper())
 
 
 def _scanned(files: list[Path]) -> "pl.LazyFrame":

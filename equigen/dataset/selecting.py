@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from equigen.dataset.context import Context
 from equigen.dataset.counting import rows_with_covers
 from equigen.dataset.covers import dataset_labels, labels_in
+from equigen.dataset.feature_tables import KEYS, FeatureTable, names_of_tables
 from equigen.dataset.reserve import left_out_by
 from equigen.dataset.table import read_table
 from equigen.dataset.tsv import reading_tsv
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     _Flags = NDArray[np.bool_]
 
 _TEXT, _LIST, _INTEGER, _REAL = "VARCHAR", "VARCHAR[]", "BIGINT", "DOUBLE"
+_STRUCT = "STRUCT"  # of a feature
 # https://duckdb.org/docs/stable/configuration/overview
 _SETTINGS: Final[Mapping[str, bool | str]] = MappingProxyType(
     {
@@ -57,11 +59,15 @@ _BATCH: Final = 5_000
 
 
 class Column(NamedTuple):
-    """A column of the table that conditions are about, its type in SQL, and its meaning."""
+    """A column of the table that conditions are about, its type in SQL, and its meaning.
+
+    That of a feature is a struct, of which `fields` are a column each, "colour.brightness".
+    """
 
     name: str
     type: str
     meaning: str
+    fields: "Mapping[str, pl.DataType]" = MappingProxyType({})
 
 
 _OF_TSV: Final = (
@@ -127,6 +133,11 @@ def columns_of(context: Context) -> list[Column]:
 
     """
     found = {column.name.casefold(): column for column in _KNOWN}
+    for name in names_of_tables(context.features):
+        fields = {**FeatureTable(context.features, name).schema()}
+        if fields.keys() >= {*KEYS}:  # else it is another file
+            del fields["sha256"]
+            found.setdefault(name.casefold(), Column(name, _STRUCT, "", fields))
     if context.tsv.exists():
         with reading_tsv(context.tsv) as tsv:
             for name in tsv.columns:
@@ -333,7 +344,10 @@ def _frame(cells: "Mapping[str, pl.Series]", columns: Sequence[Column]) -> "pl.D
         _INTEGER: pl.Int64(),
         _REAL: pl.Float64(),
     }
-    schema: dict[str, pl.DataType] = {each.name: kinds[each.type] for each in columns}
+    schema: dict[str, pl.DataType] = {
+        each.name: pl.Struct({**each.fields}) if each.fields else kinds[each.type]
+        for each in columns
+    }
     return pl.DataFrame(cells, schema)
 
 
@@ -353,7 +367,8 @@ def _table(
     import polars as pl  # noqa: PLC0415
 
     names = {each.name for each in columns}
-    cells = read_table(path or context.tsv, sorted(names - {*_NOT_OF_TSV} | {"genre"}))
+    of_tsv = {each.name for each in columns if not each.fields} - {*_NOT_OF_TSV}
+    cells = read_table(path or context.tsv, sorted(of_tsv | {"genre"}))
     found = {
         each.name: _typed(cells[each.name], each) for each in columns if each.name in cells.columns
     }
@@ -363,13 +378,19 @@ def _table(
     if "labels" in names:
         found["labels"] = _all_labels(cells, label_of)
     found["place"] = pl.int_range(1, len(cells) + 1, eager=True)
-    of_covers = [each.name for each in _OF_COVER if each.name in names]
+    of_features = [each.name for each in columns if each.fields]
+    asked = names | ({"sha256"} if of_features else set())
+    of_covers = [each.name for each in _OF_COVER if each.name in asked]
     if of_covers or _SET.name in names:
         rows = rows_with_covers(
             context, ledger, ("album_id",), sets=_SET.name in names, in_order=True, path=path
         )
         found["set"] = rows["set_name"]
         found |= _covers(ledger, rows.select("picture"), of_covers).to_dict()
+    for name in of_features:
+        fields = FeatureTable(context.features, name).fields()
+        keys = found["sha256"].to_frame("sha256")
+        found[name] = keys.join(fields, on="sha256", how="left", maintain_order="left")[name]
     return _frame({each.name: found[each.name] for each in columns}, columns)
 
 

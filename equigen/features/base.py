@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from equigen.config.settings import Settings, suggest
 from equigen.dataset.context import Context
-from equigen.dataset.feature_tables import KEYS, FeatureTable
+from equigen.dataset.feature_tables import KEYS, TYPES, FeatureTable
 from equigen.downloading.engines.processes import WORKER_ENV, usable_cores
 from equigen.errors import EquigenError, PictureError, UsageError
 from equigen.images.check import small_picture
@@ -150,11 +150,7 @@ def _dtype(kind: Kind) -> Any:  # noqa: ANN401  (polars has no common class for 
         return pl.List(_dtype(kind[0]))
     if isinstance(kind, Mapping):
         return pl.Struct({name: _dtype(each) for name, each in kind.items()})
-    types = {
-        "VARCHAR": pl.String, "FLOAT": pl.Float32, "DOUBLE": pl.Float64, "BOOLEAN": pl.Boolean,
-        "UTINYINT": pl.UInt8, "INTEGER": pl.Int32, "BIGINT": pl.Int64,
-    }  # fmt: skip
-    return types[kind]
+    return getattr(pl, TYPES[kind])()
 
 
 class Wanted(NamedTuple):

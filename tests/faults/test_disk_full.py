@@ -85,6 +85,7 @@ STAGES = {
     "covers": Stage(("dedupe", "--covers", "--drop"), all_covers),
     "download": Stage(("download",), all_rows),
     "processes": Stage(("download", "--processes", "2"), all_rows),
+    "features": Stage(("features", "compute", "colour", "histogram"), all_covers, 16_384),
     "split": Stage(("split",), dealable),
 }
 
@@ -97,11 +98,13 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    """Return the rows, the covers and the sets of a dataset."""
+    """Return the rows, the covers, the features and the sets of a dataset."""
     return {
         str(file.relative_to(folder)): file.read_bytes()
         for file in sorted(folder.rglob("*"))
-        if file.is_file() and not file.name.startswith((".", LEDGER, *COPIES))
+        if file.is_file()
+        and not file.name.startswith((LEDGER, *COPIES))
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
     }
 
 

@@ -16,11 +16,11 @@ from kills import Case, check_ledger, copy_over, kill_often
 from lookalikes import TSV, saved, scene
 from PIL import Image
 from reports import fill, row
-from support import equigen, from_json, make_context, realdata, write_rows
+from support import equigen, from_json, make_context, read_rows, realdata, write_rows
 
 import equigen as api
 from equigen.cli.console import aligned
-from equigen.commands import features
+from equigen.commands import features, select
 from equigen.commands.features import FeaturesAction
 from equigen.dataset.dataset import Dataset
 from equigen.dataset.feature_tables import FeatureTable
@@ -291,6 +291,68 @@ def test_without_covers_there_is_nothing_to_compute(tmp_path: Path) -> None:
         compute(tmp_path)
     with pytest.raises(MissingInputError, match="equigen features compute colour"):
         Dataset(make_context(tmp_path)).features("colour")
+
+
+def test_albums_are_chosen_by_features(tmp_path: Path) -> None:
+    """By fields of structs and lists; what has none is NULL, also among rows left out."""
+    red, grey, white = (
+        saved(Image.new("RGB", (99, 99), colour), "PNG")
+        for colour in ("#c80000", "#444444", "#fff")
+    )
+    filled(tmp_path, red=red, grey=grey, white=white, torn=TORN)
+    context = make_context(tmp_path)
+    bright = "colour.brightness > 50"
+    with pytest.raises(UsageError, match=r'Referenced (table|column) "colour"'):
+        select.run(context, where=bright)
+    compute(tmp_path)
+
+    def kept(where: str) -> tuple[int, dict[str, int]]:
+        summary = select.run(context, where=where)
+        return summary.rows_out, {name[10:14]: count for name, count in summary.dropped.items()}
+
+    assert kept(bright) == (1, {"not ": 2, "NULL": 1})
+    assert kept("colour.brightness > 50 OR colour.brightness IS NULL") == (
+        2,
+        {"not ": 2, "NULL": 0},
+    )
+    assert kept("colour.dominant.red = 200 AND album_id = 'red'") == (1, {"not ": 3, "NULL": 0})
+    assert kept("colour.reason = 'broken'") == (1, {"not ": 3, "NULL": 0})
+    assert kept("len(list_filter(colour.palette, lambda x: x.share > 0.9)) = 1")[0] == 3
+    assert kept("histogram.grey[256] > 0.99")[0] == 1
+    assert kept("Colour.Brightness > (SELECT avg(colour.brightness) FROM albums)")[0] == 1
+    select.run(context, where=bright, in_place=True)
+    assert [row["album_id"] for row in read_rows(tmp_path / TSV)] == ["white"]
+
+
+def test_columns_of_features_are_listed(tmp_path: Path) -> None:
+    """Each field with its type, in short where it is a struct; other files there are none."""
+    filled(tmp_path, 0)
+    compute(tmp_path)
+    pl.DataFrame({"a": [1]}).write_parquet(tmp_path / "features" / "mine.parquet")
+    listed = select.run(make_context(tmp_path), columns=True)
+    assert listed.table
+    columns = {str(name): kind for name, kind, _ in listed.table.rows}
+    assert columns["colour.brightness"] == "FLOAT"
+    assert columns["colour.palette"] == "STRUCT[]"
+    assert columns["histogram.rgb"] == "FLOAT[]"
+    assert not {"colour", "mine.a"} & set(columns)
+
+
+def test_examples_have_the_features_that_are_asked_for(tmp_path: Path) -> None:
+    """Those of their covers; none for a cover that hasn't got them."""
+    filled(tmp_path, 0, 1, torn=TORN)
+    compute(tmp_path)
+    dataset = Dataset(make_context(tmp_path))
+    frame = dataset.features("colour").set_index("sha256")
+    *good, torn = dataset.examples(features=["colour", "histogram"])
+    assert len(good) == 2
+    for each in good:
+        assert each.features["colour"]["brightness"] == frame.loc[each.sha256, "brightness"]
+        assert set(each.features["histogram"]) == {"grey", "rgb"}
+    assert torn.features == {"colour": {}, "histogram": {}}
+    assert next(dataset.examples()).features == {}
+    with pytest.raises(MissingInputError, match="equigen features compute faces"):
+        dataset.examples(features=["faces"])
 
 
 def test_real_covers_have_their_features(tmp_path: Path) -> None:

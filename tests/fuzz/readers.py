@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
 from documents import PACKINGS, document, mbid, tar_of
 from PIL import Image
 from pydantic import SecretStr
@@ -27,6 +28,7 @@ from equigen.config.source_settings import (
     MusicBrainzSettings,
     SpotifySettings,
 )
+from equigen.dataset.feature_tables import FeatureTable, sql_type
 from equigen.dataset.layouts import listed_sets
 from equigen.dataset.table import read_table
 from equigen.dataset.tsv import reading_tsv
@@ -327,6 +329,31 @@ def archives() -> tuple[bytes, ...]:
 
 
 _NAME = "Test/1 ( test@example.org )"
+
+
+def table_of_features() -> bytes:
+    """Return the table of a feature of two covers."""
+    out = io.BytesIO()
+    rows = [
+        {"sha256": name * 64, "version": "1", "reason": "", "palette": [{"red": 1, "share": 0.5}]}
+        for name in "ab"
+    ]
+    pl.DataFrame(rows).write_parquet(out)
+    return out.getvalue()
+
+
+def read_features(body: bytes) -> None:
+    """Read a table of a feature in each way."""
+    with as_file("colour.parquet", body) as file:
+        table = FeatureTable(file.parent, "colour")
+        rows = len(table.read())
+        assert len(table.fields()) <= rows
+        assert len(table.known("1", failed=False)) <= rows
+        table.reader()("a" * 64)
+        for kind in table.schema().values():
+            sql_type(kind)
+
+
 _CONFIG = Config(
     defaults(
         musicbrainz=MusicBrainzSettings(live=True, user_agent=_NAME),
@@ -339,6 +366,7 @@ _SEARCH = Search(builtin_queries(genre_limit=1, world_limit=1)[0], 1999)
 READERS: Mapping[str, Reader] = {
     "tsv": Reader(read_tsv, (TSV, TSV.replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + TSV)),
     "split": Reader(read_split, (SPLIT,)),
+    "features": Reader(read_features, (table_of_features(),)),
     "config": Reader(read_config, (TOML,)),
     "dotenv": Reader(read_dotenv, (DOTENV,)),
     "ledger": Reader(read_ledger, (a_ledger(),)),
