@@ -531,7 +531,8 @@ class _Work:
         notes += self._half_matched()
         if self.ended_early:
             notes.append(self.ended_early)
-        if self.dropped[Skip.PLACEHOLDER] and not taken and self.read:
+        had_pictures = taken or any(self.dropped[each] for each in (*_IS_THERE, Skip.ADDED))
+        if self.dropped[Skip.PLACEHOLDER] and not had_pictures:
             notes.append(self.source.advice.no_pictures)
         notes += (
             [] if self.failed else notes_on_empty(queries_asked(self.context, self.ledger), sizes)

@@ -53,7 +53,7 @@ from equigen.ledger.values import (
     read_split_groups,
 )
 from equigen.schema import ASIDE, SETS, Group
-from equigen.sources.base import LocalSource, licences_of, open_named
+from equigen.sources.base import LocalSource, Source, licences_of, open_named
 from equigen.storage.atomic import refuse_file
 from equigen.summary import Summary, Table, as_iso
 
@@ -206,6 +206,8 @@ class _Found:
     hosts_left: set[str] = field(default_factory=set)
     fetch: str = "equigen fetch"
     is_local: bool = False
+    # Rests of the source's own hosts, which `fetch` obeys.
+    source_rests: "Sequence[Rest]" = ()
     is_ledger_lost: bool = False
     # The TSV's name where only a copy brings it back, else "".
     lost_tsv: str = ""
@@ -222,8 +224,13 @@ class _Found:
             return f"put a copy of {self.lost_tsv} back{then}"
         if self.is_ledger_lost:
             return "equigen repair"
-        if due := next(self._due(), ""):
-            return due
+        due = [*self._due()]
+        if self.source_rests and due[:1] == [self.fetch] and not self.pending:
+            # The others can be run meanwhile.
+            rest = self.source_rests[0]
+            due = [*due[1:], f"{self.fetch}, after {rest.until}: {rest.host} rests"]
+        if due:
+            return due[0]
         more = "a newer dump brings new albums: `equigen dumps get`"
         if not self.is_local:
             more = f"`{self.fetch} --refresh` looks for new albums"
@@ -284,7 +291,12 @@ def _look(context: Context) -> _Found:
             found.pending = ledger.pending()
     if source != context.settings.fetch.source:
         found.fetch = f"equigen fetch --source {source}"
-    found.is_local = _is_local(source, context)
+    opened = _opened(source, context)
+    if isinstance(opened, LocalSource):
+        found.is_local = True
+    elif opened:
+        rests = [each for each in found.rests if not each.times and each.left(context.now())]
+        found.source_rests = [each for each in rests if each.host in opened.policies]
     if facts:
         _take_rows(found, facts, context.now())
     elif found.is_ledger_lost or were_written:
@@ -376,8 +388,8 @@ def _with_age(at: str, now: datetime) -> str:
     return "never" if age_s is None else f"{at} ({timedelta(seconds=age_s)} ago)"
 
 
-def _is_local(name: str, context: Context) -> bool:
+def _opened(name: str, context: Context) -> Source | None:
     try:
-        return isinstance(open_named(name, context.config), LocalSource)
+        return open_named(name, context.config)
     except UsageError:  # an online source without credentials, for instance
-        return False
+        return None

@@ -173,7 +173,9 @@ def test_a_night_ends_with_what_there_is(tmp_path: Path) -> None:
     assert found["rows"] == found["covers"] == sum(found["sets"].values()) > 0
     assert 0 < found["crawl"]["share"] < 1
     assert found["last_run"]["outcome"] == "partly"
-    assert found["resting"][0]["times"] == 0
+    (rest,) = found["resting"]
+    assert rest["times"] == 0
+    assert found["next"] == f"equigen fetch, after {rest['until']}: 127.0.0.1 rests"
 
 
 @pytest.mark.parametrize("several", ["first", "multi"])
@@ -245,7 +247,7 @@ def test_status_tells_how_far_a_crawl_is(tmp_path: Path) -> None:
     assert f"{crawl['share']:.1%} done, 10 requests" in told
     assert "at 10 a day" in told
     assert any(told in note for note in summary.notes)
-    assert found.facts["next"] == "equigen fetch"
+    assert found.facts["next"] == "equigen clean"
     resting = found.facts["resting"]
     assert isinstance(resting, list)
     assert resting[0]["until"].startswith("2026-06-16")
@@ -450,6 +452,17 @@ def test_refused_credentials_are_told_with_advice(tmp_path: Path, sandbox: Spoti
     sandbox.hook = lambda hit: Reply(401) if hit.path.startswith(API) else None
     with pytest.raises(CredentialsError, match="SPOTIPY_CLIENT_SECRET"):
         fetch.run(context_of(tmp_path / "data", sandbox))
+
+
+def test_missing_pictures_are_told_where_no_album_has_one(tmp_path: Path) -> None:
+    """Albums that are there already have some."""
+    entries = [album(1, kind="master", artist="One", styles=("Techno",), look="Electronic")]
+    entries.append(replace(entries[0], id=2, title="Without", picture=None))
+    for which, is_told in (entries[1:], True), (entries[:1], False), (entries, False):
+        with SpotifySandbox(which) as sandbox:
+            context = context_of(tmp_path / "data", sandbox, genres=("techno",))
+            summary = fetch.run(context, refresh=True)
+        assert any("No album had a picture" in note for note in summary.notes) is is_told
 
 
 def test_tokens_that_expire_amid_a_crawl_cost_no_album(tmp_path: Path) -> None:
