@@ -380,11 +380,17 @@ def _states(
 
     asked = pictures.to_list() if len(pictures) < len(there) * _FEW else None
     names = ("picture", "state")
-    known = (
-        (picture, OK if any(hash(path) in there for _, path in files) else GONE)
-        for picture, files in groupby(ledger.shown(asked), key=itemgetter(0))
-    )
-    every = [_frame(names, rows) for rows in (ledger.cover_states(asked), known)]
+    lacking = list[str]()
+
+    def with_files() -> Iterator[tuple[str, str]]:
+        for picture, files in groupby(ledger.shown(asked), key=itemgetter(0)):
+            are_there = [hash(path) in there for _, path in files]
+            if not all(are_there):
+                lacking.append(picture)
+            yield picture, OK if any(are_there) else GONE
+
+    every = [_frame(names, rows) for rows in (ledger.cover_states(asked), with_files())]
+    ledger.files_of(lacking)  # which refuses paths that no cover has
     states = pl.concat(every).unique("picture", keep="first")
     if asked is None:
         others = states.filter(pl.col("state") == OK).join(pictures.to_frame(), "picture", "anti")

@@ -6,6 +6,7 @@ import re
 import shutil
 from collections import Counter
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from types import ModuleType
 
@@ -48,14 +49,8 @@ def test_status_names_the_next_step_from_start_to_end(tmp_path: Path) -> None:
         dedupe.run(context)
         assert status.run(context).facts["next"] == "equigen download"
         assert fetched["last_fetch"] == "2026-06-15T12:00:00+00:00"
-        refused = 0
-
-        def hook(hit: object) -> Reply | None:
-            nonlocal refused
-            refused += 1
-            return Reply(404) if refused <= 2 else None
-
-        sandbox.hook = hook
+        numbers = count()  # of which no two threads get the same
+        sandbox.hook = lambda hit: Reply(404) if next(numbers) < 2 else None
         download.run(context)
         loaded = status.run(context).facts
         assert loaded["covers"] == 8
