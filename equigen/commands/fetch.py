@@ -171,7 +171,10 @@ def run(
         wanted = [query for query in queries if selection.missing(query)]
         pages: AbstractContextManager[Pages | CrawlPages]
         if catalogue:
-            local = LocalPages(catalogue, ledger, queries=wanted, years=years, bar=context.bar)
+            known = settings.fetch.known_queries()
+            local = LocalPages(
+                catalogue, ledger, queries=wanted, known=known, years=years, bar=context.bar
+            )
             pages = closing(local)
         else:
             pages = _asked_ahead(cast("OnlineSource | CrawlSource", source), context, ledger)

@@ -15,11 +15,12 @@ from equigen.labels.taxonomy import Query
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import Addition
 from equigen.schema import Album, Listing
-from equigen.sources.base import Catalogue, Search
+from equigen.sources.base import Catalogue, Offer, Search
 
 _PAGE_SIZE = 100
 # The number of albums that are sorted, or written to the ledger, at a time.
 _BATCH = 2000
+_MOST_GENRES = 5
 _TABLE = """
 CREATE TABLE found (
     query INTEGER NOT NULL, year INTEGER NOT NULL, number INTEGER NOT NULL,
@@ -57,8 +58,8 @@ class LocalPages:
     """Pages of a catalogue: one search a query and year.
 
     An album is listed under each query that it fits, and under its year, which is 0 where none is
-    known. No page is stored from run to run, since the ledger knows the taken albums.
-    Close it at the end.
+    known. `known` are all queries of the taxonomy. No page is stored from run to run, since the
+    ledger knows the taken albums. Close it at the end.
     """
 
     reach = sys.maxsize
@@ -70,6 +71,7 @@ class LocalPages:
         ledger: Ledger,
         *,
         queries: Sequence[Query],
+        known: Sequence[Query],
         years: Sequence[int],
         bar: BarMaker,
     ) -> None:
@@ -77,6 +79,8 @@ class LocalPages:
         self.others = 0
         self._catalogue, self._ledger = catalogue, ledger
         self.matches = Matches(queries, catalogue.fits)
+        self._all_matches = Matches(known, catalogue.fits)
+        self._unmatched, self._of_no_query = Counter[str](), 0
         self._queries = {query: at for at, query in enumerate(queries)}
         self._index = sqlite3.connect("", isolation_level=None)  # a temporary file of SQLite's own
         self._rows: dict[PageRef, list[Listing]] = {}
@@ -97,9 +101,15 @@ class LocalPages:
 
     @property
     def notes(self) -> Sequence[str]:
-        """Counts of the catalogue and of the requested albums, as one sentence."""
+        """Counts of the catalogue and of the requested albums; the genres that no query takes."""
         facts = {**self._catalogue.facts, **self._facts}
-        return [", ".join(f"{count:,} {what}" for what, count in facts.items() if count)]
+        told = [", ".join(f"{count:,} {what}" for what, count in facts.items() if count)]
+        if genres := self._unmatched.most_common(_MOST_GENRES):
+            named = ", ".join(f"{genre} ({count:,})" for genre, count in genres)
+            rest = ", ..." if len(self._unmatched) > _MOST_GENRES else ""
+            albums = f"{self._of_no_query:,} albums match no label of the taxonomy"
+            told.append(f"{albums}: {named}{rest}.")
+        return told
 
     def asked(self, query: Query) -> Sequence[Query]:
         """Return the query itself: its rule is applied to all albums at once."""
@@ -176,7 +186,7 @@ class LocalPages:
                 rows = [
                     (query, offer.year, offer.number)
                     for offer in asked
-                    for query in self.matches.add(offer.genres, offer.styles)
+                    for query in self._matched(offer)
                 ]
                 self._index.executemany("INSERT INTO found VALUES (?, ?, ?)", rows)
                 self._facts["of a query and year asked for"] += len({number for *_, number in rows})
@@ -184,6 +194,15 @@ class LocalPages:
                 self._facts["of no known year"] += sum(not offer.year for offer in batch)
                 shown.advance(len(batch))
             self._index.execute("COMMIT")
+
+    def _matched(self, offer: Offer) -> list[int]:
+        """Return the places of the queries that an album matches; count it where none takes it."""
+        genres, styles = offer.genres, offer.styles
+        found = self.matches.add(genres, styles)
+        if genres and not found and not self._all_matches.add(genres, styles):
+            self._unmatched.update(genres)
+            self._of_no_query += 1
+        return found
 
     def _numbers(self, ref: PageRef) -> list[int]:
         rows = self._index.execute(

@@ -77,7 +77,9 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 def pages_of(ledger: Ledger, held: Held, *names: str) -> closing[LocalPages]:
     """Return the pages of a catalogue for some labels."""
     labels = [LABELS[name] for name in names]
-    return closing(LocalPages(held, ledger, queries=labels, years=YEARS, bar=silent_bar))
+    return closing(
+        LocalPages(held, ledger, queries=labels, known=labels, years=YEARS, bar=silent_bar)
+    )
 
 
 def test_an_album_stands_under_each_label_it_fits_and_its_year(ledger: Ledger) -> None:

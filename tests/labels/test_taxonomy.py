@@ -257,6 +257,25 @@ def test_free_tags_of_acousticbrainz_have_one_label(genre: str, labels: list[str
 
 
 @pytest.mark.parametrize(
+    ("taxonomy", "genre", "label"),
+    [
+        ("msd-15", "Rap & Hip-Hop", "Rap"),
+        ("msd-15", "Dance & Electronic", "Electronic"),
+        ("msd-15", "Latin Music", "Latin"),
+        ("msd-15", "Alternative Rock", "Rock"),
+        ("mumu-16", "RnB", "R&B"),
+        ("mumu-12", "RnB", "R&B"),
+        ("spotify-16", "RnB", "R&B"),
+    ],
+)
+def test_genres_of_other_datasets_have_the_label_of_the_same_music(
+    taxonomy: str, genre: str, label: str
+) -> None:
+    """Where one is MuMu's or MSD-I's, and the albums of the other come in."""
+    assert labels_of(taxonomy, genre) == [label]
+
+
+@pytest.mark.parametrize(
     ("taxonomy", "tags", "labels"),
     [
         ("discogs-15", ["hip hop"], ["Hip Hop"]),

@@ -192,6 +192,20 @@ def test_mumu_gives_names_where_it_comes_first(tmp_path: Path) -> None:
     assert second["album_id"] == "msd-i:8"
 
 
+def test_genres_that_no_label_takes_are_told(tmp_path: Path) -> None:
+    """Where the labels are another source's; those of labels that are full or not wanted aren't."""
+    genres = ("Jazz", "RnB", "Punk", "World", "Punk")
+    table = write_table(tmp_path, *(row_of(n, genre=each) for n, each in enumerate(genres)))
+    fetching = {"taxonomy": "mumu-16", "labels": ["Jazz"]}
+    told = "3 albums match no label of the taxonomy: Punk (2), World (1)."
+    for _ in range(2):
+        assert told in run_fetch(tmp_path, table, fetch=fetching).notes
+    run_fetch(tmp_path / "other", table, fetch={"taxonomy": "mumu-16"})
+    assert {row["genre"] for row in rows_of(tmp_path / "other")} == {"Jazz", "R&B"}
+    notes = run_fetch(tmp_path / "own", table).notes
+    assert not any("no label" in each for each in notes)
+
+
 def test_a_flag_names_the_file(tmp_path: Path) -> None:
     """The labels are MSD-I's own without being asked for."""
     write_table(tmp_path, row_of(1, genre="RnB"))
