@@ -7,12 +7,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 from PIL import Image
+from support import equigen
 
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.handlers import HANG_UP
@@ -356,6 +358,28 @@ def test_the_module_serves_by_hand() -> None:
         process.terminate()
     assert answer.status_code == 200
     assert found.status_code == 200, "the token that it printed is the one that it wants"
+
+
+def test_the_module_serves_spotify_by_hand(tmp_path: Path) -> None:
+    """It prints the variables with which `fetch` finds it, once its terms are accepted."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "equigen.sandbox", "--spotify"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline().strip() for _ in range(4)]
+        genres = tmp_path / "genres.txt"
+        genres.write_text("techno", encoding="utf-8")
+        done = equigen(
+            *("fetch", "--source", "spotify", "--genres-file", str(genres), "--genre-limit", "2"),
+            cwd=tmp_path,
+            env={
+                "EQUIGEN_SPOTIFY__ACCEPT_TERMS": "true",
+                **dict(line.split("=", 1) for line in lines),
+            },
+        )
+        process.terminate()
+    assert done.returncode == 0, done.stderr
+    assert "fetch: 2 results in" in done.stdout
 
 
 @pytest.mark.parametrize(("argument", "code"), [("--help", 0), ("-h", 0), ("--port", 2), ("8", 2)])

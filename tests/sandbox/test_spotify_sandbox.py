@@ -135,6 +135,15 @@ def test_albums_are_of_a_type_and_stand_under_each_artist(
     )
 
 
+def test_an_album_is_had_by_its_id(sandbox: SpotifySandbox, session: requests.Session) -> None:
+    """As it stands in its artist's list, with the field of genres that is always empty."""
+    artists = search(sandbox, session, "blues", limit=10).json()["artists"]["items"]
+    for listed in albums_of(sandbox, session, artists[0]["id"]):
+        found = session.get(f"{sandbox.api_url}/albums/{listed['id']}", timeout=10)
+        assert found.json() == listed | {"genres": []}
+    assert session.get(f"{sandbox.api_url}/albums/{'0' * 22}", timeout=10).status_code == 404
+
+
 def test_a_cover_has_three_sizes_without_a_token(
     sandbox: SpotifySandbox, session: requests.Session
 ) -> None:
