@@ -1,7 +1,8 @@
 """Drop rows that repeat an album, a picture or a cover.
 
-The first of each artist and album stays, then the first of each picture, in file order. Spellings
-of one artist are one, and capitals and typographic marks don't tell titles apart. Discogs
+The first row of each album stays, then the first of each picture, in file order. Rows are one album
+that share an id (the row that stays gets those of the others), then those of one artist and title.
+Spellings of one artist are one, and capitals and typographic marks don't tell titles apart. Discogs
 pictures are told apart by the stable part of their path, since their URLs are signed anew; other
 pictures by URL.
 
@@ -18,6 +19,7 @@ Examples:
 import codecs
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
@@ -27,11 +29,14 @@ from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers
 from equigen.dataset.dataset import Dataset, Need
 from equigen.dataset.layouts import no_covers, where_covers_are
-from equigen.dataset.table import map_table, splice, stamp_of, write_without
+from equigen.dataset.same_albums import ELSEWHERE, same_albums
+from equigen.dataset.table import change_cells, map_table, splice, stamp_of, write_without
 from equigen.dataset.tsv import write_tsv
 from equigen.errors import UsageError
+from equigen.identity.albums import joined_tracks
 from equigen.ledger.ledger import Ledger
 from equigen.neardup.clusters import Copy, conflicts, surplus
+from equigen.schema import join_list, split_list
 from equigen.storage.os_errors import translating_read_errors
 from equigen.summary import Summary, Table
 
@@ -90,15 +95,21 @@ def _by_rows(context: Context) -> Summary:
     import polars as pl  # noqa: PLC0415  (it starts a thread)
 
     from equigen.dataset.table_reader import removals  # noqa: PLC0415
-    from equigen.identity.columns import find_duplicates  # noqa: PLC0415
+    from equigen.identity.columns import Duplicate, find_duplicates  # noqa: PLC0415
 
+    again = _join_ids(context.tsv)
     spans: list[Spans] = []
     frames: list[pl.DataFrame] = []
     stamp = stamp_of(context.tsv)
     for span, frame in map_table(context.tsv, ["artist", "album", "image_url"], _with_keys):
         spans.append(span)
         frames.append(frame)
-    why = find_duplicates(pl.concat(frames)) if frames else pl.Series(dtype=pl.String)
+    rows = pl.concat(frames) if frames else pl.DataFrame()
+    why = pl.Series([None], dtype=pl.String).new_from_index(0, rows.height)
+    why = why.scatter(again, str(Duplicate.IDS))
+    if frames:
+        left = why.is_null().arg_true()
+        why = why.scatter(left, find_duplicates(rows[left] if again else rows))
     dropped = Counter(why.drop_nulls().to_list())
     if dropped:
         splice(context.tsv, removals(spans, why.is_not_null().arg_true()), since=stamp)
@@ -117,6 +128,24 @@ def _with_keys(chunk: "Chunk") -> "tuple[Spans, pl.DataFrame]":
     titles = title_keys(chunk.frame["album"]).alias("title")
     pictures = shown_pictures(chunk.frame["image_url"]).alias("picture")
     return chunk.spans, chunk.frame.select("artist", titles, pictures)
+
+
+def _join_ids(tsv: Path) -> list[int]:
+    """Give the first row of each album the ids of those that are one with it; return the latter."""
+    again, joined = list[int](), dict[tuple[str, ...], tuple[str, str]]()
+    for album in same_albums(tsv):
+        first = album[0]
+        ids = chain.from_iterable((row.album_id, *split_list(row.also_known_as)) for row in album)
+        also = dict.fromkeys(each for each in ids if each not in {"", first.album_id})
+        tracks = joined_tracks(each for row in album for each in split_list(row.tracks))
+        cells = first.album_id, first.also_known_as, first.tracks
+        joined[cells] = join_list([*also]), join_list(tracks)
+        again += (row.at for row in album[1:])
+    if joined:
+        change_cells(
+            tsv, "album_id", ELSEWHERE, lambda own, cells: joined.get((own, *cells), cells)
+        )
+    return again
 
 
 def _check_conflicts(path: Path, context: Context) -> None:

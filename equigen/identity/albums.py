@@ -1,10 +1,13 @@
 """Identify albums: the key of one, and what `fetch` recognises it by."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from equigen.identity.artists import bare_artist, clean_artist, credit_key, fold, somebodys_ids
+from equigen.identity.disjoint_sets import DisjointSets
 from equigen.identity.pictures import picture_key
 from equigen.schema import Listing
 
@@ -62,6 +65,31 @@ def joined_tracks(tracks: Iterable[str]) -> tuple[str, ...]:
         ids = dict.fromkeys(same for each in track.split() for same in by_id.get(each, (each,)))
         by_id |= dict.fromkeys(ids, ids)
     return tuple(" ".join(ids) for ids in {id(ids): ids for ids in by_id.values()}.values())
+
+
+def same_by_ids(rows: Mapping[int, tuple[str, Sequence[str]]]) -> list[list[int]]:
+    """Return the rows that are one album by ids, directly or through others, album by album.
+
+    `rows` has their `album_id` and their `ids_elsewhere`, in order. As for `fetch`, a row is one
+    with an earlier one if at least half of that one's tracks in the Million Song Dataset are its
+    own too. Rows of one `album_id` alone aren't told.
+    """
+    known = {each for _, ids in rows.values() for each in ids if each and not is_track(each)}
+    tracks = {row: {each for each in ids if is_track(each)} for row, (_, ids) in rows.items()}
+    joined, with_track = DisjointSets(), defaultdict[str, list[int]](list)
+    for row, (own, ids) in rows.items():
+        for each in known.intersection((own, *ids)):
+            joined.join(row, each)
+        shared = Counter(chain.from_iterable(with_track[each] for each in tracks[row]))
+        for other, count in shared.items():
+            if 2 * count >= len(tracks[other]):
+                joined.join(row, other)
+        for each in tracks[row]:
+            with_track[each].append(row)
+    albums: dict[int, list[int]] = {}
+    for row in rows:
+        albums.setdefault(joined.root(row), []).append(row)
+    return [album for album in albums.values() if len(album) > 1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,11 +68,13 @@ _MAY_BE_EMPTY: Final = r"(?i)spacer\.gif|default-release|st\.discogs\.com"
 _TELLING: Final = (
     r"(?i)/[a-z]+:|discogs\.com|/release|/image/ab67616d0000|spacer\.gif|default-release"
 )
+_MSD_TRACK: Final = r"msd:TR[^|\s\x1c-\x1f]*"
 
 
 class Duplicate(StrEnum):
     """The reasons why a row is a duplicate; their texts appear in summaries."""
 
+    IDS = "same album by its ids"
     ALBUM = "same artist and album"
     PICTURE = "same picture"
 
@@ -225,6 +227,32 @@ def _other_keys(urls: pl.Series) -> pl.Series:
     own = pl.when(is_own).then(url)
     frame = urls.alias("url").to_frame()
     return frame.select(key=pl.coalesce(own, of_old, of_front, of_spotify))["key"]
+
+
+def further_ids(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return hashes of `ids_elsewhere` of some rows of the TSV, each with its `row`, from 0.
+
+    A few may be of what is no id.
+    """
+    cells = rows.select("also_known_as", "tracks").with_row_index("row")
+    also = cells.filter(pl.col("also_known_as") != "")
+    tracks = cells.filter(pl.col("tracks").str.contains("msd:TR", literal=True))
+    found = (
+        also.select("row", id=pl.col("also_known_as").str.split("|")),
+        tracks.select("row", id=pl.col("tracks").str.extract_all(_MSD_TRACK)),
+    )
+    ids = pl.concat(each.explode("id") for each in found).filter(pl.col("id") != "")
+    return ids.with_columns(pl.col("id").hash())
+
+
+def sharing_ids(own: pl.Series, elsewhere: pl.DataFrame) -> pl.Series:
+    """Return the rows, in order, that share an id which one of them has from elsewhere.
+
+    `own` are the hashes of the rows' `album_id`, `elsewhere` those of `further_ids`.
+    """
+    ids = own.alias("id").to_frame().with_row_index("row").join(elsewhere, on="id", how="semi")
+    repeated, every = pl.col("id").is_duplicated(), pl.concat([elsewhere, ids])
+    return every.filter(repeated).unique().filter(repeated)["row"].unique().sort()
 
 
 def find_duplicates(rows: pl.DataFrame) -> pl.Series:

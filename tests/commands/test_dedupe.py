@@ -131,3 +131,85 @@ def test_placeholders_are_no_picture_that_albums_share(tmp_path: Path) -> None:
     spacer = "https://st.discogs.com/x/images/spacer.gif"
     rows = [("A", "1", spacer), ("B", "2", spacer), ("C", "3", ""), ("D", "4", "")]
     assert run_dedupe(tmp_path, *rows) == rows
+
+
+NEEDED = ("artist", "album", "album_index", "genre", "year", "image_url")
+IDS = ("album_id", "also_known_as", "tracks")
+
+
+def by_ids(folder: Path, *rows: tuple[str, str, str]) -> list[tuple[str, str, str]]:
+    """Dedupe rows of (album_id, also_known_as, tracks), return what stays; so does a rerun."""
+    cells = (
+        {"artist": f"A{n}", "album": f"B{n}", "image_url": f"u{n}", "year": "1999"}
+        | dict(zip(IDS, row, strict=True))
+        for n, row in enumerate(rows)
+    )
+    tsv = write_rows(folder / "equigen_dataset.tsv", *cells, columns=(*NEEDED, *IDS))
+    summary = dedupe.run(make_context(folder))
+    kept = read_rows(tsv)
+    assert summary.rows_in == len(rows)
+    assert summary.dropped == (
+        {"same album by its ids": len(rows) - len(kept)} if len(kept) < len(rows) else {}
+    )
+    before = tsv.stat()
+    assert dedupe.run(make_context(folder)).dropped == {}
+    assert tsv.stat().st_ino == before.st_ino
+    return [(row["album_id"], row["also_known_as"], row["tracks"]) for row in kept]
+
+
+@pytest.mark.parametrize(
+    ("rows", "kept"),
+    [
+        (
+            [("a:1", "b:2", ""), ("c:3", "", ""), ("b:2", "d:4", "")],
+            [("a:1", "b:2|d:4", ""), ("c:3", "", "")],
+        ),
+        ([("a:1", "", ""), ("b:2", "a:1", "")], [("a:1", "b:2", "")]),
+        ([("a:1", "x:9", ""), ("b:2", "y:8|x:9", "")], [("a:1", "x:9|b:2|y:8", "")]),
+        (
+            [("a:1", "", "mbid:5 msd:TR1"), ("b:2", "", "msd:TR1 mbid:6|msd:TR2")],
+            [("a:1", "b:2", "mbid:5 msd:TR1 mbid:6|msd:TR2")],
+        ),
+        (  # the first and the second are one by the third
+            [("a:1", "", "msd:TR1"), ("", "x:9", ""), ("b:2", "x:9", "msd:TR1")],
+            [("a:1", "x:9|b:2", "msd:TR1")],
+        ),
+        ([("", "", "msd:TR1"), ("", "", "msd:TR1")], [("", "", "msd:TR1")]),
+        ([("a:1", "a:1", ""), ("", "b:2", "")], [("a:1", "a:1", ""), ("", "b:2", "")]),
+        (  # as for `fetch`, half of the first one's tracks
+            [("a:1", "", "msd:TR1|msd:TR2"), ("b:2", "", "msd:TR2|msd:TR3|msd:TR4")],
+            [("a:1", "b:2", "msd:TR1|msd:TR2|msd:TR3|msd:TR4")],
+        ),
+        (
+            [("a:1", "", "msd:TR1|msd:TR2|msd:TR3"), ("b:2", "", "msd:TR3")],
+            [("a:1", "", "msd:TR1|msd:TR2|msd:TR3"), ("b:2", "", "msd:TR3")],
+        ),
+        (  # recordings are on many albums
+            [("a:1", "", "mbid:5 msd:TR1"), ("b:2", "", "mbid:5|xmsd:TR1")],
+            [("a:1", "", "mbid:5 msd:TR1"), ("b:2", "", "mbid:5|xmsd:TR1")],
+        ),
+    ],
+)
+def test_rows_that_share_an_id_are_one_album(
+    tmp_path: Path, rows: list[tuple[str, str, str]], kept: list[tuple[str, str, str]]
+) -> None:
+    """Whatever they are called; the first stays and gets the ids of the others."""
+    assert by_ids(tmp_path, *rows) == kept
+
+
+def test_a_row_without_the_column_gets_the_ids_of_what_goes(tmp_path: Path) -> None:
+    """Albums by one track of the Million Song Dataset are one; then names and pictures count."""
+    tsv = write_rows(
+        tmp_path / "equigen_dataset.tsv",
+        {"album": "1", "artist": "A", "image_url": "u1", "album_id": "a:1", "tracks": "msd:TR1"},
+        {"album": "2", "artist": "B", "image_url": "u2", "album_id": "b:2", "tracks": "msd:TR1"},
+        {"album": "2", "artist": "B", "image_url": "u3", "album_id": "c:3"},
+        {"album": "2", "artist": "B", "image_url": "u4", "album_id": "d:4"},
+        columns=(*NEEDED, "album_id", "tracks"),
+    )
+    summary = dedupe.run(make_context(tmp_path))
+    assert summary.dropped == {"same album by its ids": 1, "same artist and album": 1}
+    assert [(row["album_id"], row["also_known_as"]) for row in read_rows(tsv)] == [
+        ("a:1", "b:2"),
+        ("c:3", ""),
+    ]

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support import examples
 
-from equigen.identity.albums import album_key, names_key, title_key
+from equigen.identity.albums import album_key, ids_elsewhere, names_key, same_by_ids, title_key
 from equigen.identity.artists import ARTICLES, NOBODY, clean_artist, credit_key, fold
 from equigen.identity.columns import (
     ARTIST_LETTERS,
@@ -22,9 +22,11 @@ from equigen.identity.columns import (
     clean_urls,
     credit_keys,
     find_duplicates,
+    further_ids,
     names_keys,
     picture_hosts,
     picture_keys,
+    sharing_ids,
     shown_pictures,
     title_keys,
 )
@@ -35,6 +37,7 @@ from equigen.identity.pictures import (
     is_placeholder,
     picture_key,
 )
+from equigen.schema import split_list
 
 NAMES = st.one_of(
     st.text(max_size=8),
@@ -211,6 +214,25 @@ def test_keys_of_columns_are_keys_of_cells(urls: list[str]) -> None:
     assert shown_pictures(column).to_list() == shown
     hosts = ["" if has_no_cover(url) else host_of(url) for url in urls]
     assert picture_hosts(column).to_list() == hosts
+
+
+WORDS = st.sampled_from(("msd:TR1", "msd:TR", "mbid:", "a", "1", " ", "\u00a0", "\x1c"))
+LISTS = st.lists(st.lists(WORDS, max_size=4).map("".join), max_size=3).map("|".join)
+
+
+@given(st.lists(st.tuples(st.sampled_from(("a", "b", "")), LISTS, LISTS), max_size=6))
+def test_rows_that_share_ids_are_found(cells: list[tuple[str, str, str]]) -> None:
+    """None that is one album with another by its ids is missing."""
+    columns = ("album_id", "also_known_as", "tracks")
+    rows = pl.DataFrame(cells, schema=dict.fromkeys(columns, pl.String), orient="row")
+    found = sharing_ids(rows["album_id"].hash(), further_ids(rows))
+    albums = same_by_ids(
+        {
+            row: (own, ids_elsewhere(split_list(also), split_list(tracks)))
+            for row, (own, also, tracks) in enumerate(cells)
+        }
+    )
+    assert {row for album in albums for row in album} <= {*found}
 
 
 SHORT = st.sampled_from(("", "a", "A", "The a", "b ", "c", "c\u200b", "Various", "VA"))
