@@ -138,7 +138,7 @@ class LabelSettings(SettingsTable, TaxonomyRow):
         return replace(rule, any_genre=genres, any_style=styles)
 
 
-def _taxonomy_of(source: str) -> str:
+def taxonomy_of(source: str) -> str:
     """Return the name of the taxonomy that a source declares in `TAXONOMY`, else the default one.
 
     The source is not imported.
@@ -157,7 +157,7 @@ class FetchSettings(SettingsTable):
         " acousticbrainz, mumu, msd-i",
     )
     taxonomy: Name = Field(
-        default_factory=lambda known: _taxonomy_of(known.get("source", "")),
+        default_factory=lambda known: taxonomy_of(known.get("source", "")),
         description="set of labels: a built-in one's name, or a .toml file (default: the source's"
         " own, discogs-24 for most)",
         examples=[DEFAULT_TAXONOMY],

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from equigen.config.settings import Several
+from equigen.config.settings import Several, taxonomy_of
 from equigen.dataset.context import Context
 from equigen.dataset.examples import context_of_examples, known_examples
 from equigen.dataset.tsv import reading_tsv
@@ -28,6 +28,7 @@ from equigen.fetching.pending import albums_of, write_pending
 from equigen.http.client import Client
 from equigen.labels.matches import Fits
 from equigen.labels.several import labels_matched
+from equigen.labels.taxonomy import Query, load_taxonomy
 from equigen.ledger.ledger import Ledger
 from equigen.output import tell
 from equigen.schema import Album, Listing
@@ -96,8 +97,9 @@ def _ids_in(file: Path) -> list[str]:
 
 
 class _Found(NamedTuple):
-    """An album as its source tells of it, and the rule by which the source matches queries."""
+    """An album as a source tells of it, and the rule by which the source matches queries."""
 
+    source: str
     listing: Listing
     fits: Fits
 
@@ -167,15 +169,16 @@ class ExampleFetch:
         found: dict[str, _Found] = {}
         for name in dict.fromkeys(map(_source_of, ids)):
             asked = [each for each in ids if _source_of(each) == name]
-            for source in local_sources(asked[0], self.context.config):
+            for own, source in local_sources(asked[0], self.context.config).items():
                 service = self._service(asked[0])
                 is_alone = not isinstance(service, tuple)
                 try:
                     if is_alone or source.is_indexed(self.context):
                         with source.open(self.context) as catalogue:
                             for each in _listings(catalogue, asked):
+                                album = _Found(own, each, catalogue.fits)
                                 for album_id in {each.album_id, *each.also_known_as} & {*asked}:
-                                    found.setdefault(album_id, _Found(each, catalogue.fits))
+                                    found.setdefault(album_id, album)
                 except InputError as err:
                     if service is None:
                         self._services[name] = err
@@ -218,7 +221,7 @@ class ExampleFetch:
         if isinstance(found, Request):
             msg = f"{album_id}: {found.url} leads on and on. Run again to ask anew."
             raise FetchError(msg, url=found.url)
-        return _Found(found, rule_of(lookup))
+        return _Found(_source_of(album_id), found, rule_of(lookup))
 
     def _answer(
         self, album_id: str, lookup: Lookup, client: Client, request: Request
@@ -247,7 +250,7 @@ class ExampleFetch:
         if asked not in {listing.album_id, *listing.also_known_as}:
             listing = replace(listing, also_known_as=(*listing.also_known_as, asked))
         settings = self.context.settings.fetch
-        queries = settings.known_queries()
+        queries = self._queries(found.source)
         matches = (
             each.cell for each in queries if found.fits(each, listing.genres, listing.styles)
         )
@@ -261,6 +264,15 @@ class ExampleFetch:
         write_pending(own, self.ledger)
         self._known |= {listing.album_id, *listing.also_known_as}
         self.taken += 1
+
+    def _queries(self, source: str) -> Sequence[Query]:
+        """Return the queries of the dataset, or a source's own while there is none."""
+        fetch = self.context.settings.fetch
+        if "taxonomy" in fetch.model_fields_set or self.context.tsv.exists():
+            return fetch.known_queries()
+        return load_taxonomy(taxonomy_of(source)).queries(
+            genre_limit=fetch.genre_limit, world_limit=fetch.world_limit, own=fetch.label
+        )
 
     def _nothing(self, ids: Sequence[str]) -> EquigenError:
         """Return the error of a run that got no album, once each wrong id was told."""

@@ -526,16 +526,16 @@ def open_lookup(album_id: str, config: Config) -> Lookup | None:
     return cast("Lookup | None", _opened("open_lookup", album_id, config))
 
 
-def local_sources(album_id: str, config: Config) -> list[LocalSource]:
-    """Open the local sources whose albums have ids of this kind."""
-    opened: list[object] = []
+def local_sources(album_id: str, config: Config) -> dict[str, LocalSource]:
+    """Open the local sources, by name, whose albums have ids of this kind."""
+    opened: dict[str, object] = {}
     for name, source in _sources().items():
         declared = source.constant("IDS")
         ids = ast.literal_eval(declared) if declared else name
         if album_id.partition(":")[0] in ((ids,) if isinstance(ids, str) else ids):
             with suppress(UsageError):  # an online source whose settings are missing
-                opened.append(source.load().open_source(config))
-    return [each for each in opened if isinstance(each, LocalSource)]
+                opened[name] = source.load().open_source(config)
+    return {name: each for name, each in opened.items() if isinstance(each, LocalSource)}
 
 
 def _opened(by: str, album_id: str, config: Config) -> object:

@@ -206,6 +206,20 @@ def test_genres_that_no_label_takes_are_told(tmp_path: Path) -> None:
     assert not any("no label" in each for each in notes)
 
 
+@pytest.mark.parametrize("source", ["msd-i", ""])
+def test_an_album_by_id_has_the_label_of_msd_is_own_taxonomy(tmp_path: Path, source: str) -> None:
+    """Where the dataset is MSD-I's, and where there is none yet."""
+    write_table(tmp_path, row_of(1, genre="RnB"), row_of(2, genre="RnB", image_url=""))
+    file = ["--msd-i-file", "MSD-I.tsv"]
+    if source:
+        done = equigen("fetch", "--source", source, *file, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    done = equigen("fetch", "--album", "msd-i:2", *file, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (row,) = read_rows(tmp_path / "data" / "examples" / "equigen_examples.tsv")
+    assert row["genre"] == "RnB"
+
+
 def test_a_flag_names_the_file(tmp_path: Path) -> None:
     """The labels are MSD-I's own without being asked for."""
     write_table(tmp_path, row_of(1, genre="RnB"))
