@@ -12,7 +12,7 @@ WORKERS ?= 3
 DEMO_READY := $(VENV)/.demo-ready
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all bench-download bench-pairs bench-split bench-multilabel bench-dumps bench-table bench-choosing bench-dumps-whole soak fuzz format clean
+.PHONY: demo test test-all bench-download bench-pairs bench-split bench-multilabel bench-dumps bench-table bench-choosing bench-features bench-dumps-whole soak fuzz format clean
 
 demo: $(DEMO_READY)
 	$(BIN)/equigen demo
@@ -58,6 +58,10 @@ bench-table: $(READY)
 # About five minutes.
 bench-choosing: $(READY)
 	$(BIN)/python benchmarks/choosing.py
+
+# With colorthief and extcolors in .bench/colours also against them; about five minutes.
+bench-features: $(READY)
+	$(BIN)/python benchmarks/features.py
 
 # Makes dumps of full size first: a quarter of an hour, and 20 GB of disk for a moment.
 bench-dumps-whole: $(READY)
