@@ -61,3 +61,17 @@ def same_albums(tsv: Path) -> list[list[Row]]:
         for at, row in rows.items()
     }
     return [[rows[at] for at in album] for album in same_by_ids(ids)]
+
+
+def names_by_album(tsv: Path) -> dict[str, str]:
+    """Return one name for all rows that are one album by ids, by the keys of these: one of the ids.
+
+    Raises:
+        MissingInputError, InputError: the TSV is missing or broken.
+
+    """
+    names = dict[str, str]()
+    for album in same_albums(tsv):
+        own = {row.album_id for row in album if row.album_id}
+        names |= dict.fromkeys((row.key for row in album), min(own, default=album[0].key))
+    return names

@@ -15,6 +15,7 @@ from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.covers import WantedCover, dataset_covers, name_in
 from equigen.dataset.examples import Examples, known_examples, mark_of_examples
 from equigen.dataset.layouts import Covers, sha256_of
+from equigen.dataset.same_albums import names_by_album
 from equigen.dataset.table import stamp_of
 from equigen.dataset.tsv import reading_tsv
 from equigen.downloading.shared_covers import (
@@ -262,8 +263,11 @@ def dealt_by_group(
         context,
         group,
         before,
-        _Dataset(kept, keys, digests, artists, pairs if group.uses(_COVER) else (), wanted.given),
-    )
+        _Dataset(
+            kept, keys, digests, artists, pairs if group.uses(_COVER) else (), wanted.given,
+            names_by_album(context.tsv),
+        ),
+    )  # fmt: skip
     same = {each.row.path: (f"{_COVER}{each.sha256}", _address(each.row)) for each in albums}
     leaks = wanted.given.leaks(members, dealt, same)
     where = {**dealt.sets, **{each.path: ASIDE for each in dealt.aside}}
@@ -324,7 +328,10 @@ def _kept_out(ledger: Ledger, paths: Collection[str]) -> list[Aside]:
 
 
 class _Dataset(NamedTuple):
-    """The rows whose covers are there: keys, files and given sets by path, artists, look-alikes."""
+    """The rows whose covers are there: keys, files and given sets by path, artists, look-alikes.
+
+    `names` has one name for all keys that are one album by ids.
+    """
 
     rows: Sequence[WantedCover]
     keys: Mapping[str, str]
@@ -332,6 +339,7 @@ class _Dataset(NamedTuple):
     artists: Mapping[str, tuple[str, ...]]
     pairs: Sequence[Edge]
     given: GivenSets
+    names: Mapping[str, str]
 
 
 class _Deal(NamedTuple):
@@ -499,8 +507,9 @@ def _albums(dataset: _Dataset, alike: Mapping[str, Sequence[str]]) -> Iterator[_
         ties += (f"{_COVER}{each}" for each in (digest, *alike.get(digest, ())))
         if dataset.given.of_path and row.url:
             ties.append(_address(row))
-        if ids[row.album_id] > 1:
-            ties.append(f"album {row.album_id}")
+        name = dataset.names.get(dataset.keys[row.path])
+        if name or ids[row.album_id] > 1:
+            ties.append(f"album {name or row.album_id}")
         is_collaboration = _is_collaboration(row, dataset.artists)
         yield _Album(row, dataset.keys[row.path], digest, tuple(ties), is_collaboration)
 

@@ -13,6 +13,7 @@ from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.covers import WantedCover, dataset_covers
 from equigen.dataset.examples import context_of_examples, further_ids, known_examples
 from equigen.dataset.layouts import LEFT_OVER, Place
+from equigen.dataset.same_albums import names_by_album
 from equigen.dataset.tsv import reading_tsv
 from equigen.errors import EquigenError, InputError, LeakError, MissingInputError
 from equigen.identity.albums import names_key
@@ -31,11 +32,11 @@ _MOST_SHOWN = 50
 # Stands for a set where the files of the sets are compared with the examples.
 _EXAMPLES = "examples"
 _OF_TABLE = Place(_EXAMPLES, EXAMPLES_TSV)
-_NOTHING_SHARED = "no name, file, near-duplicate or artist is in two sets"
+_NOTHING_SHARED = "no name, file, near-duplicate, album or artist is in two sets"
 
 
 def prove_none(context: Context) -> Summary:
-    """Read every file of the sets, and see that no name, picture or artist is in two of them.
+    """Read every file of the sets, and see that no name, picture, artist or album is in two.
 
     Nor may any be an example, by its ids, its names or its picture.
     What a file shows is hashed anew; whose it is, the dataset says. Nothing is changed.
@@ -57,6 +58,7 @@ def prove_none(context: Context) -> Summary:
     examples = known_examples(context, covers=True)
     elsewhere = further_ids(context.tsv) if examples else {}
     of_examples = dict.fromkeys(_ties_of_album(examples.ids, examples.names), _OF_TABLE)
+    names = names_by_album(context.tsv)
     first = {**of_examples}
     leaks: dict[str, list[Place]] = {}
     shown: dict[str, list[Place]] = {}
@@ -76,7 +78,9 @@ def prove_none(context: Context) -> Summary:
             if row and examples:
                 ids = (row.album_id, *elsewhere.get(row.album_id, ()))
                 of_album += _ties_of_album(ids, [names_key(row.artist, row.title)])
-            ties = (tie for tie in of_album if tie in of_examples)
+            ties = [tie for tie in of_album if tie in of_examples]
+            if row and row.album in names:
+                ties += _ties_of_album([names[row.album]], ())
             for tie in (*_ties(place, digest, credited), *ties):
                 other = first.setdefault(tie, place)
                 if tie in leaks:
@@ -249,7 +253,7 @@ def _leaked(context: Context, leaks: dict[str, list[Place]]) -> LeakError:
     if any(place.set_name == _EXAMPLES for places in leaks.values() for place in places):
         advice = f"what is in {_EXAMPLES} may be in none: `equigen split` takes it out"
     msg = (
-        f"{context.split}: expected each name, file, artist and picture in one set, found"
-        f" {len(leaks)} in several. {advice}.{shown}{more}"
+        f"{context.split}: expected each name, file, artist, album and picture in one set,"
+        f" found {len(leaks)} in several. {advice}.{shown}{more}"
     )
     return LeakError(msg)

@@ -88,6 +88,22 @@ def test_an_artist_in_two_sets_leaves_the_earlier_one(tmp_path: Path) -> None:
     assert keep_sets(tmp_path).facts["leaks"] == {"artist": 3}
 
 
+@pytest.mark.parametrize("group", [Group.ARTIST_COVER, Group.ARTIST, Group.COVER])
+def test_one_album_by_ids_in_two_sets_leaves_the_later_one(tmp_path: Path, group: Group) -> None:
+    """As MSD-I's two of which another source has the tracks as one album's."""
+    extra = {"also_known_as": "", "tracks": ""}
+    rows = [{**row_of(number, SETS[number % 3]), **extra} for number in range(30)]
+    rows[1] |= {"tracks": "msd:TR1|msd:TR3", "also_known_as": "mumu:1"}
+    rows[3]["tracks"] = "msd:TR3"
+    fill(tmp_path, rows)
+    keep_sets(tmp_path, group)
+    sets = sets_of(tmp_path)
+    assert (sets["m1"], sets["m3"]) == ("val", ASIDE)
+    ((given, leak),) = leaks_of(tmp_path).values()
+    assert (given, leak[:10]) == ("train", "album val/")
+    keep_sets(tmp_path, group, verify=True)
+
+
 def test_pictures_that_are_or_look_the_same_leak(tmp_path: Path) -> None:
     """By bytes, by address and by eye; a chain of look-alikes takes no more than it must."""
     like = CHANGES["JPEG of quality 30"](scene(1), 1)

@@ -286,6 +286,36 @@ def test_verify_knows_artists_that_were_dealt_and_are_gone(tmp_path: Path) -> No
     run_split(tmp_path, verify=True)
 
 
+@pytest.mark.parametrize("group", [Group.ARTIST_COVER, Group.ARTIST, Group.COVER])
+def test_rows_that_are_one_album_by_ids_are_in_one_set(tmp_path: Path, group: Group) -> None:
+    """Whatever else ties; `--verify` finds those that somebody put into a second set."""
+    rows = [
+        {**row, "artist": f"Name {at}", "also_known_as": "", "tracks": ""}
+        for at, row in enumerate(catalogue(60))
+    ]
+    for at in range(0, 60, 4):
+        rows[at]["also_known_as"] = rows[at + 1]["album_id"]
+        rows[at + 1]["tracks"] = f"mbid:{at} msd:TR{at}"
+        rows[at + 2]["tracks"] = f"msd:TR{at}|msd:TR{at}b"
+        rows[at + 3]["tracks"] = f"msd:TRx|mbid:{at}"  # on all of these, and they are one too
+    rows[8]["album_id"] = ""
+    fill(tmp_path, rows)
+    run_split(tmp_path, group)
+    sets = sets_of(tmp_path)
+    assert len({*sets.values()}) > 1
+    for at in range(0, 60, 4):
+        assert len({sets[row["album_id"]] for row in rows[at : at + 3]}) == 1
+    assert len({sets[row["album_id"]] for row in rows[3::4]}) == 1
+    assert run_split(tmp_path, group, verify=True).rows_in == 60
+    (file,) = (tmp_path / "split").rglob(f"*- {rows[2]['album']} *")
+    elsewhere = next(name for name in SETS if name != sets[rows[1]["album_id"]])
+    place = tmp_path / "split" / elsewhere / file.parent.name
+    place.mkdir(exist_ok=True)
+    file.rename(place / file.name)
+    with pytest.raises(LeakError, match=r"found 1 in several(.|\n)*album m"):
+        run_split(tmp_path, group, verify=True)
+
+
 def test_what_no_row_asks_for_is_in_no_set(tmp_path: Path) -> None:
     """A file whose artist nobody knows is left out, and counted."""
     fill(tmp_path, catalogue(60))
