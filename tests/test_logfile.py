@@ -173,8 +173,11 @@ def test_an_error_and_what_led_to_it_are_told(tmp_path: Path) -> None:
     assert lines["host rests"]["facts"]["host"] == "127.0.0.1"
     assert lines["query left"]["facts"]["query"] == "Jazz"
     assert "1 query left, go on after" in lines["run ended"]["message"]
+    other = tmp_path / "other"  # whose ledger remembers no rest of the host
+    other.mkdir()
     with ScriptedServer(Script(401)) as server:
-        equigen("fetch", "--log-file", "log", cwd=tmp_path, env=sandbox_env(server.url))
+        log = tmp_path / "log"
+        equigen("fetch", "--log-file", log, cwd=other, env=sandbox_env(server.url))
     error, end = lines_of(tmp_path / "log")[-2:]
     assert (error["level"], error["event"]) == ("error", "error")
     assert "\n" not in error["message"]
