@@ -26,6 +26,7 @@ from equigen.errors import ConfigError, MissingInputError
 from equigen.labels.matches import Matches, of_several_parts
 from equigen.labels.taxonomy import Query, load_taxonomy, taxonomy_names
 from equigen.labels.taxonomy import fits as fits_discogs
+from equigen.ledger.ledger import LAST_SOURCE
 from equigen.sources.base import (
     CrawlSource,
     LocalSource,
@@ -79,7 +80,8 @@ def run(
     fetch = context.settings.fetch
     queries = fetch.chosen_queries()
     albums, of_labels, beside = _albums(context, queries)
-    known, matches, why = _at_source(context, queries, count=count)
+    source = _source(context)
+    known, matches, why = _at_source(source, context, queries, count=count)
     about = f"{fetch.taxonomy}: {fetch.about}" if fetch.about else ""
     notes = [about, why, *matches.notes(lambda query: albums[query.name]), *beside]
     rows = [(query, str(query.rule), albums[query.name], known[query.name]) for query in queries]
@@ -90,7 +92,7 @@ def run(
         rows_out=len(queries),
         facts={
             "taxonomy": fetch.taxonomy,
-            "source": fetch.source,
+            "source": source,
             "labels": of_labels,
             "queries": [
                 {
@@ -108,7 +110,7 @@ def run(
             ],
         },
         table=Table(
-            ("query", "label", "rule", "limit", "albums", f"in {fetch.source}"),
+            ("query", "label", "rule", "limit", "albums", f"in {source}"),
             tuple(
                 (query.name, query.label, rule, query.limit, here, str(there))
                 for query, rule, here, there in rows
@@ -165,15 +167,24 @@ def _albums(
     return of_query, of_label, beside
 
 
+def _source(context: Context) -> str:
+    """Return the source that the settings name, else the one that the last albums came from."""
+    fetch = context.settings.fetch
+    if "source" in fetch.model_fields_set:
+        return fetch.source
+    with Dataset(context).reading_ledger() as ledger:
+        return (ledger.value(LAST_SOURCE) if ledger else "") or fetch.source
+
+
 def _at_source(
-    context: Context, queries: Sequence[Query], *, count: bool
+    name: str, context: Context, queries: Sequence[Query], *, count: bool
 ) -> tuple[Mapping[str, _Known], Matches, str]:
     """Return what is known of each query's albums there, and why nothing is."""
     years = context.settings.fetch.years(context.now().year)
     unknown = {query.name: _Known(0, 0, len(years)) for query in queries}
     nothing = Matches(queries, fits_discogs)
     try:
-        source = open_named(context.settings.fetch.source, context.config)
+        source = open_named(name, context.config)
         if isinstance(source, CrawlSource):
             return unknown, nothing, ""
         if not isinstance(source, LocalSource):

@@ -150,12 +150,11 @@ def checked_rows(
 
 
 def _not_whole(dump: Path, what: str, kind: str, counts: DumpCounts, advice: str) -> InputError:
-    msg = (
-        f"{dump}: {what}. The {counts.records - len(counts.unread):,} {kind.replace('-', ' ')} in"
-        f" {counts.read_bytes:,} bytes that were read before are not the whole."
-        f" {advice or f'`equigen dumps get {kind}` gets it anew.'}"
-    )
-    return InputError(msg)
+    read = counts.records - len(counts.unread)
+    named = f"{read:,} {kind.replace('-', ' ')} in {counts.read_bytes:,} bytes"
+    before = f" The {named} that were read before are not the whole."
+    advice = advice or f"`equigen dumps get {kind}` gets it anew."
+    return InputError(f"{dump}: {what}.{before if read else ''} {advice}")
 
 
 # The first bytes of packed files, the name of each packing, and its decompressor.

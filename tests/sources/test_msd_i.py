@@ -220,6 +220,18 @@ def test_an_album_by_id_has_the_label_of_msd_is_own_taxonomy(tmp_path: Path, sou
     assert row["genre"] == "RnB"
 
 
+def test_labels_tells_of_the_source_that_the_dataset_is_of(tmp_path: Path) -> None:
+    """Unless the settings name another one."""
+    write_table(tmp_path, row_of(1, genre="RnB"))
+    done = equigen("fetch", "--source", "msd-i", "--msd-i-file", "MSD-I.tsv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = equigen("labels", cwd=tmp_path).stdout
+    assert "msd_i.file: no file is named" in told
+    assert "in msd-i" in told
+    other = equigen("labels", cwd=tmp_path, env={"EQUIGEN_FETCH__SOURCE": "mumu"}).stdout
+    assert "mumu.albums: no file is named" in other
+
+
 def test_a_flag_names_the_file(tmp_path: Path) -> None:
     """The labels are MSD-I's own without being asked for."""
     write_table(tmp_path, row_of(1, genre="RnB"))

@@ -240,6 +240,7 @@ def test_a_wrong_file_is_refused(tmp_path: Path, write: Callable[[Path], Path], 
     message = str(caught.value)
     assert said in message
     assert len(message.splitlines()) == 1
+    assert "0 tracks in" not in message
     assert not list(tmp_path.glob("*.tsv"))
 
 
