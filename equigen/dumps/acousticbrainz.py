@@ -38,8 +38,9 @@ from equigen.dumps.archives import (
 )
 from equigen.dumps.extract import clean, leading_year, names_cell
 from equigen.dumps.index import IndexKind, added, reading
+from equigen.dumps.musicbrainz import MBID
 from equigen.dumps.pool import unpacked
-from equigen.dumps.texts import Torn, read_rows, table
+from equigen.dumps.texts import MSD_TRACK, Torn, read_rows, table
 from equigen.schema import MOST_CHARS, join_list, split_list
 
 _KIND = "documents"
@@ -51,8 +52,6 @@ _FEW_DOCUMENTS = 10
 _HEAD_BYTES = 512
 _SHOWN_CHARS = 60
 _CACHED = 1 << 14
-_MBID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
-_MSD_ID = re.compile(r"TR[A-Z0-9]{16}", re.ASCII)
 _METADATA = re.compile(rb'"metadata"\s*:\s*(?=\{)')
 # An answer for several recordings: documents by number, by MBID.
 _BULK = re.compile(rb'\s*\{\s*"[0-9A-Fa-f]{8}-')
@@ -218,7 +217,7 @@ def _recording(key: str, tags: dict[str, object]) -> Recording | None:
     if not recording or not album:
         return None
     by = "albumartist" if any(texts["albumartist"]) else "artist"
-    artists = _MBID.findall(" ".join(texts[f"musicbrainz{by}id"]).lower())
+    artists = MBID.findall(" ".join(texts[f"musicbrainz{by}id"]).lower())
     dates = (*texts["originaldate"], *texts["originalyear"], *texts["date"], *texts["year"])
     types = (*texts["releasetype"], *texts["musicbrainzalbumtype"])
     return Recording(
@@ -249,7 +248,7 @@ def _split(genres: tuple[str, ...]) -> list[str]:
 
 def _mbid(*texts: str) -> str:
     """Return the first MBID in some texts, in small letters; "" where there is none."""
-    found = (_MBID.search(text.lower()) for text in texts)
+    found = (MBID.search(text.lower()) for text in texts)
     return next((each[0] for each in found if each), "")
 
 
@@ -346,7 +345,7 @@ def _of_msd(dump: DumpFile) -> Iterator[Mapping[str, str] | Torn]:
 
 def _msd_id(cells: Mapping[str, str]) -> Row | None:
     mbid = _mbid(*([cells[_RECORDING]] if _RECORDING in cells else cells.values()))
-    msd = next(filter(_MSD_ID.fullmatch, cells.values()), "")
+    msd = next(filter(MSD_TRACK.fullmatch, cells.values()), "")
     return (mbid, msd) if mbid and msd else None
 
 

@@ -38,7 +38,7 @@ _ALBUMS = b'"Album"'
 # "\u0040" to "\u007f" include all ASCII letters.
 _ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
 
-_MBID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+MBID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _YEAR = re.compile(r"([0-9]{4})(?:-.*)?", re.DOTALL)
 # discogs.com/master/3911, also with a language or an old "Artist-Title" before it, as
 # master/view/3911, and with the title after the number. Other paths, such as a user's, are refused.
@@ -190,7 +190,7 @@ def group_of(record: object) -> GroupRow | None:
 def mbid_of(record: object) -> str:
     """Return a record's MBID, a UUID in small letters; "" where it has none."""
     mbid = _text(record, "id").lower() if isinstance(record, dict) else ""
-    return mbid if _MBID.fullmatch(mbid) else ""
+    return mbid if MBID.fullmatch(mbid) else ""
 
 
 def is_album(record: Mapping[str, object]) -> bool:

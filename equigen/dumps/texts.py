@@ -22,7 +22,7 @@ _SHOWN_CHARS = 60
 _ROWS_TOGETHER = 1_000
 _BOM: Final = "\ufeff"
 _SIGN = re.compile(r"[^\s\ufeff]")
-_MSD_TRACK = re.compile(r"TR[A-Z0-9]{16}")
+MSD_TRACK: Final = re.compile(r"TR[A-Z0-9]{16}")
 
 
 class Torn(NamedTuple):
@@ -111,7 +111,7 @@ def _split(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
 
 def track_ids(msd: str, mbid: str = "") -> str:
     """Return the text of a track: its ids in the Million Song Dataset and in MusicBrainz."""
-    ids = [f"msd:{msd}"] if _MSD_TRACK.fullmatch(msd) else []
+    ids = [f"msd:{msd}"] if MSD_TRACK.fullmatch(msd) else []
     recording = mbid_of({"id": mbid})
     return " ".join([*ids, *([f"mbid:{recording}"] if recording else [])])
 
