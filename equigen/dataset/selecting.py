@@ -49,6 +49,7 @@ _SETTINGS: Final[Mapping[str, bool | str]] = MappingProxyType(
 )
 # How an error names its place; the condition begins in the second line of our statement.
 _PLACE = re.compile(r"^LINE (\d+): (.*)\n( *)(\^+)$", re.MULTILINE)
+_STOPPED: Final = re.compile(r"KeyboardInterrupt(?:: (\d+))?$")
 _AGGREGATE = 'column "place" must appear in the GROUP BY clause'
 _CLAUSES = (
     "where_clause", "group_expressions", "having", "qualify", "sample", "modifiers",
@@ -156,7 +157,7 @@ class Condition:
 
         """
         self._sql = f"SELECT place, (\n{text}\n) AS fits FROM albums"  # noqa: S608  (the user's own)
-        with _database(_frame({}, columns)) as db:
+        with _translating(), _database(_frame({}, columns)) as db:
             words, has_all = _words_of(_parsed(db, text))
             with _translating():
                 described = db.execute(f"DESCRIBE {self._sql}").fetchall()
@@ -200,7 +201,7 @@ class Condition:
         """Tell for which rows of a table the condition is false, and for which NULL."""
         import numpy as np  # noqa: PLC0415
 
-        with _database(table) as db, _translating():
+        with _translating(), _database(table) as db:
             found: Mapping[str, Any] = db.execute(self._sql).fetchnumpy()
         at, fits = found["place"] - 1, found["fits"]
         if len(at) != len(table) or len(np.unique(at)) != len(table):
@@ -258,6 +259,8 @@ def _translating() -> Iterator[None]:
     try:
         yield
     except duckdb.Error as err:
+        if stopped := _STOPPED.search(str(err)):  # while DuckDB called Python
+            raise KeyboardInterrupt(*map(int, filter(None, stopped.groups()))) from None
         if _AGGREGATE in str(err):  # which names a column that isn't in the condition
             msg = "an aggregate, such as count(*), belongs into a subquery, or before OVER (...)."
             raise _refusal(msg) from None

@@ -22,11 +22,13 @@ from apifaults import (
 )
 from support import TOKEN, listening_socket
 
-from equigen.errors import CredentialsError
+from equigen.errors import EXIT_PARTLY, CredentialsError
+from equigen.ledger.ledger import LEDGER_NAME, Ledger
 from equigen.sandbox.handlers import HANG_UP, Hit, Reply
 from equigen.sandbox.server import Sandbox
 
 CREDENTIALS = "Check DISCOGS_TOKEN"
+HOST = "127.0.0.1"
 
 
 @pytest.fixture
@@ -83,6 +85,12 @@ def test_a_service_that_fails_for_all_is_told_in_a_line(
     assert "\x1b" not in done.stderr
     assert max(map(len, done.stderr.splitlines()), default=0) < 700
     sandbox.hook = None
+    if code == EXIT_PARTLY:  # the rest that it asked for is kept, and over once its time has come
+        asked = len(sandbox.log)
+        assert program(tmp_path, sandbox.base_url).returncode == code
+        assert len(sandbox.log) == asked
+        with Ledger(tmp_path / LEDGER_NAME) as ledger:
+            ledger.end_rest(HOST)
     check_completes(tmp_path, sandbox)
 
 
