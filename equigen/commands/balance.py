@@ -271,7 +271,7 @@ def _balance(rows: _Rows, settings: BalanceSettings) -> _Plan:
 
     def order(name: str, most: int | None = None) -> list[int]:
         kept = set[int]()
-        # What labels of several can give hangs on the rows alone: so they choose in one order.
+        # The albums that several labels can give hang on the rows alone: one order serves all.
         if rows.kept_before and not are_several:
             kept = {n for n, at in enumerate(positions[name]) if at in rows.kept_before}
         return in_order(albums[name], per_artist=per_artist, kept=kept, most=most)

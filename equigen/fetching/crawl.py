@@ -75,7 +75,7 @@ class CrawlPages:
         self._client, self._source, self._ledger = client, source, ledger
         self._now, self._is_over = now, is_over
         self._seeds = source.seeds()
-        # What is to come, the next one last; of the seeds among it, the number.
+        # The tasks to come, the next one last, and the number of seeds among them.
         self._stack = [*reversed(self._seeds)]
         self._seeds_left = len(self._seeds)
         self._seen = set[str]()
@@ -120,7 +120,7 @@ class CrawlPages:
         if not begun:
             return 0.0 if roots else 1.0
         beside = len(self._stack) - self._seeds_left
-        # What is done of the last one, if it is as large as the others.
+        # The done part of the last one, if it is as large as the others.
         of_one = max(1, len(self._seen)) / begun
         return (begun - 1 + of_one / (of_one + beside)) / roots
 

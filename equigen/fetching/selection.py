@@ -224,9 +224,10 @@ class Selection:
         identity = Identity.of(listing, query.cell)
         if skip := _unfit(listing):
             return skip
-        if addition := self.addition(listing):
+        names = names_key(identity.artist, identity.title)
+        if addition := self.addition(listing, names, identity.picture):
             return addition
-        if skip := self._known(identity, listing):
+        if skip := self._known(identity, listing, names):
             return skip
         labels: tuple[str, ...] = ()
         if self.several is not Several.FIRST:
@@ -248,6 +249,7 @@ class Selection:
             year=int(year or 0),
             labels=labels,
             known_as=ids_elsewhere(listing.also_known_as, listing.tracks),
+            names=names,
         )
         return Album(
             listing, album_index=album_index, genre=identity.genre, year=year, labels=labels
@@ -319,7 +321,7 @@ class Selection:
             row: abs(int(year) - there) if year and (there := self._rows[row].year) else _UNDATED
             for row in rows
         }
-        near = [row for row in rows if apart[row] in {*range(_YEARS_APART + 1), _UNDATED}]
+        near = [row for row in rows if apart[row] <= _UNDATED]
         return sorted(near, key=lambda row: apart[row])
 
     def _compare_labels(self, row: str, listing: Listing) -> None:
@@ -330,8 +332,7 @@ class Selection:
             if len(self.conflicts) < _MOST_CONFLICTS:
                 self.conflicts.append(Conflict(row, label, listing.album_id, matched[0]))
 
-    def _known(self, identity: Identity, listing: Listing) -> Skip | None:
-        names = names_key(identity.artist, identity.title)
+    def _known(self, identity: Identity, listing: Listing, names: str) -> Skip | None:
         ids = (listing.album_id, *listing.also_known_as)
         if names in self._albums or any(each in self._ids for each in ids):
             return Skip.KNOWN_ALBUM

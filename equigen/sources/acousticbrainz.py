@@ -51,7 +51,7 @@ _PACKED = (".zst", ".bz2", ".gz", ".xz")
 _NAMELESS: Final = (
     "albums without artist and title (`equigen dumps get release-groups` has them for most)"
 )
-# What documents don't say of a release group, MusicBrainz's dump does.
+# MusicBrainz's dump says of a release group what documents don't.
 _SHOWN = """
 CREATE TEMP VIEW shown AS SELECT
     a.id AS id, release_group, releases, coalesce(nullif(a.artist, ''), g.artist, '') AS artist,
