@@ -1,15 +1,17 @@
 """Count albums a label, largest first.
 
 Reads the TSV, or with --images a folder of pictures that has one folder a label. An album of
-several labels counts for each of them; totals are albums. --by set also
+several labels, styles or formats counts for each of them; totals are albums. --by set also
 tells each set's share. --by given twice counts one against the other. --chart draws the counts:
 bars, or with two --by a heat map with numbers. A year that isn't from 1860 to 2099 has
-an unknown decade.
+an unknown decade. --by also takes each column that `select --columns` lists, and the fields of
+computed features, such as colour.brightness; numbers count in round bins.
 
 Examples:
   equigen counts
   equigen counts --by decade --json
   equigen counts --by label --by decade --chart counts.png
+  equigen counts --by label --by colour.brightness
   equigen counts --images data/equigen_album_images
 """
 
@@ -25,14 +27,15 @@ from equigen.dataset.context import Context
 from equigen.dataset.counting import (
     By,
     Counts,
-    count_albums,
     count_labels,
     evenness,
+    in_bins,
     largest_first,
     natural_order,
     notes_on_labels,
 )
 from equigen.dataset.dataset import Dataset
+from equigen.dataset.fields import count_fields
 from equigen.dataset.layouts import cover_files, files_in_sets
 from equigen.errors import MissingInputError, UsageError
 from equigen.report.charts import check_chart, draw_bars, draw_heat_map
@@ -48,6 +51,7 @@ _MOST_FIELDS = 2
 _PICTURES = frozenset(
     (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2")
 )
+_PLURALS: Final = {By.LABEL: "labels", "style": "styles", "format": "formats"}
 _Values = tuple[str, ...]
 
 
@@ -55,10 +59,11 @@ def run(
     context: Context,
     *,
     by: Annotated[
-        list[By] | None,
+        list[str] | None,
         typer.Option(
             metavar="FIELD",
-            help=f"{', '.join(By)} (label without it); two: one against the other.",
+            help=f"{', '.join(By)} (label without it), style, format, any column, or a field of a"
+            " feature; two: one against the other.",
         ),
     ] = None,
     images: Annotated[
@@ -70,8 +75,8 @@ def run(
 
     Raises:
         MissingInputError: there is no TSV, or no such folder.
-        UsageError: no such chart can be drawn, or pictures in a folder are to be counted by
-            something only the TSV knows.
+        UsageError: there is no such field, no such chart can be drawn, or pictures in a folder are
+            to be counted by something only the TSV knows.
         StorageError: the chart can't be written.
 
     """
@@ -79,21 +84,22 @@ def run(
     if chart:
         check_chart(chart, context)
     if images:
-        counts = Counts(found := Counter(_folders(images)), Counter({(): found.total()}))
-        labels = Counter[str]()
+        found = Counter(_folders(images))
+        counts, labels = Counts(found, (), found.total()), Counter[str]()
     else:
         with Dataset(context).reading_ledger() as ledger:
-            counts = count_albums(context, ledger, fields)
+            counts = count_fields(context, ledger, fields)
         labels = count_labels(context)
-    total, labelled = counts.albums.total(), counts.found.total()
+    total = counts.total
     unit = "pictures" if images else "albums"
     title = f"{total:,} {unit} by {' and '.join(fields)}"
     counted = _against(counts, *fields) if len(fields) > 1 else _alone(counts, fields[0], unit)
-    several = []
-    if labelled > total:
-        several = [
-            f"an album counts for each of its labels: {total:,} albums have {labelled:,} labels"
-        ]
+    several = [
+        f"an album counts for each of its {_PLURALS.get(field, 'values')}: {total:,} albums have"
+        f" {of_field.total():,} {_PLURALS.get(field, f'values of {field}')}"
+        for field, of_field in zip(fields, counts.of_each, strict=False)
+        if of_field.total() > total
+    ]
     if chart:
         counted.draw(chart, title)
     return Summary(
@@ -127,8 +133,8 @@ class _Counted:
     notes: Sequence[str] = ()
 
 
-def _fields(by: Sequence[By], images: Path | None) -> Sequence[By]:
-    if images and (unknown := [each for each in by if each is not By.LABEL]):
+def _fields(by: Sequence[str], images: Path | None) -> Sequence[str]:
+    if images and (unknown := [each for each in by if each != By.LABEL]):
         msg = (
             f"--by {unknown[0]}: a folder of pictures tells only labels. Leave out --images or"
             " --by."
@@ -141,9 +147,10 @@ def _fields(by: Sequence[By], images: Path | None) -> Sequence[By]:
     return by
 
 
-def _alone(counted: Counts, by: By, unit: str) -> _Counted:
+def _alone(counted: Counts, by: str, unit: str) -> _Counted:
     counts = {name: count for (name,), count in counted.found.items()}
-    counts = {name: counts[name] for name in largest_first(counts)}
+    in_order = [] if by in {*By} else in_bins(counts)
+    counts = {name: counts[name] for name in in_order or largest_first(counts)}
     shares = shares_of_sets(counts)
     percents = {name: f"{share:.1%}" for name, share in shares.items()}
 
@@ -152,8 +159,8 @@ def _alone(counted: Counts, by: By, unit: str) -> _Counted:
         draw_bars(path, ordered, title, behind=percents)
 
     facts: dict[str, object] = {"by": str(by), "counts": counts}
-    table = Table((str(by), unit), (*counts.items(), ("total", counted.albums.total())))
-    if by is not By.SET:
+    table = Table((str(by), unit), (*counts.items(), ("total", counted.total)))
+    if by != By.SET:
         return _Counted(facts, table, draw)
     facts["shares"] = {name: round(share, 4) for name, share in shares.items()}
     rows = tuple((*row, f"{percents.get(str(row[0]), ''):>6}") for row in table.rows)
@@ -162,12 +169,13 @@ def _alone(counted: Counts, by: By, unit: str) -> _Counted:
     return _Counted(facts, Table((*table.columns, " share"), rows), draw, notes)
 
 
-def _against(counted: Counts, rows: By, columns: By) -> _Counted:
-    albums = None
-    if By.LABEL in {rows, columns}:
-        albums = {other: count for (other,), count in counted.albums.items()}
+def _against(counted: Counts, rows: str, columns: str) -> _Counted:
     cells = {(row, column): count for (row, column), count in counted.found.items()}
-    table = crosstab(cells, rows, columns, albums=albums)
+    row_albums, column_albums = counted.of_each
+    table = crosstab(
+        cells, rows, columns,
+        row_albums=row_albums, column_albums=column_albums, albums=counted.total,
+    )  # fmt: skip
     row_totals, totals = table.row_totals, table.column_totals
     by_row = dict(zip(table.rows, table.counts, strict=True))
     facts = {

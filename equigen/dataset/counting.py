@@ -4,6 +4,8 @@ Whole columns are read and joined with what the ledger knows. The covers' counts
 end of a stage, so that `status` needs neither the TSV nor the covers while nothing changes.
 """
 
+import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
@@ -66,7 +68,7 @@ _EVEN_RATIO: Final = 1.5
 
 
 class By(StrEnum):
-    """Field that albums are counted by: `label` is the folder, `genre` the TSV's cell."""
+    """Fields that need no features: `label` is the folder, `genre` the TSV's cell."""
 
     LABEL = "label"
     GENRE = "genre"
@@ -77,13 +79,15 @@ class By(StrEnum):
     SET = "set"
 
 
+# The names of bins, as `fields.py` gives them.
+_BIN: Final = re.compile(r"(?P<below>below )?(?P<from>-?[0-9]+(\.[0-9]+)?)( to \S+| and more)?")
 # The column that tells each field, where it isn't called so.
 _LABELS: Final = "labels"
 _COLUMN_OF: Final = {By.LABEL: "genre", By.DECADE: "year", By.SET: "set_name"}
 
 
-def natural_order(by: By, counts: Mapping[str, int]) -> list[str]:
-    """Return the names in an order that fits them: years by age, sets from train on.
+def natural_order(by: str, counts: Mapping[str, int]) -> list[str]:
+    """Return the names in an order that fits them: years by age, sets from train on, bins upwards.
 
     Other fields are ordered by `largest_first`.
     """
@@ -93,7 +97,18 @@ def natural_order(by: By, counts: Mapping[str, int]) -> list[str]:
         case By.SET:
             return sorted(counts, key=_SETS.index)
         case _:
-            return largest_first(counts)
+            return in_bins(counts) or largest_first(counts)
+
+
+def in_bins(counts: Mapping[str, int]) -> list[str]:
+    """Return the names of bins upwards, the unknown last; nothing where others are among them."""
+    found = {name: _BIN.fullmatch(name) for name in counts if name != UNKNOWN}
+    starts = {
+        name: (float(bin_["from"]), not bin_["below"]) for name, bin_ in found.items() if bin_
+    }
+    if not starts or len(starts) < len(found):
+        return []
+    return sorted(counts, key=lambda name: starts.get(name, (math.inf, True)))
 
 
 def largest_first(counts: Mapping[str, int]) -> list[str]:
@@ -172,7 +187,7 @@ def notes_on_nameless(labels: Mapping[str, int]) -> Iterator[str]:
 
 
 def names_in_order(
-    counts: Iterable[tuple[tuple[str, ...], int]], fields: Sequence[By]
+    counts: Iterable[tuple[tuple[str, ...], int]], fields: Sequence[str]
 ) -> list[list[str]]:
     """Return the values of each field, given counts by them, in their natural order."""
     totals = [Counter[str]() for _ in fields]
@@ -198,13 +213,15 @@ def count_genres_and_styles(tsv: Path) -> Iterator[tuple[tuple[str, ...], tuple[
 
 
 class Counts(NamedTuple):
-    """Numbers of albums by the values of some fields, and by those of the fields but `label`.
+    """Numbers of albums by the values of some fields together, by those of each field, and of all.
 
-    In `found` an album of several labels counts for each of them, in `albums` once.
+    An album of several labels, or styles, counts for each of them; but once in the total, and once
+    for a value of another field.
     """
 
     found: Counter[tuple[str, ...]]
-    albums: Counter[tuple[str, ...]]
+    of_each: Sequence[Counter[str]]
+    total: int
 
 
 def count_albums(context: Context, ledger: Ledger | None, fields: Sequence[By]) -> Counts:
@@ -226,7 +243,8 @@ def count_albums(context: Context, ledger: Ledger | None, fields: Sequence[By]) 
         frames = [rows.group_by(columns).len()]
     else:
         frames = map_table(context.tsv, columns, lambda chunk: chunk.frame.group_by(columns).len())
-    counts = Counts(Counter(), Counter())
+    found, total = Counter[tuple[str, ...]](), 0
+    of_each = [Counter[str]() for _ in fields]
     for frame in frames:
         for *cells, count in frame.iter_rows():
             row = dict(zip(columns, cells, strict=True))
@@ -236,10 +254,11 @@ def count_albums(context: Context, ledger: Ledger | None, fields: Sequence[By]) 
                 for by, name in zip(fields, asked, strict=True)
             ]
             for each in product(*values):
-                counts.found[each] += count
-            others = [told for by, told in zip(fields, values, strict=True) if by is not By.LABEL]
-            counts.albums[tuple(told for (told,) in others)] += count
-    return counts
+                found[each] += count
+            for told, counts in zip(values, of_each, strict=True):
+                counts.update(dict.fromkeys(told, count))
+            total += count
+    return Counts(found, of_each, total)
 
 
 def _told(by: By, cell: str) -> str:

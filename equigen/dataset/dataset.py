@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Any, Self
 from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.counting import (
     By,
-    count_albums,
     facts_now,
+    in_bins,
     largest_first,
     names_in_order,
     note_facts,
 )
 from equigen.dataset.covers import WantedCover, dataset_covers, set_of
 from equigen.dataset.feature_tables import FeatureTable
+from equigen.dataset.fields import count_fields
 from equigen.dataset.layouts import (
     cover_files,
     files_in_sets,
@@ -341,8 +342,11 @@ class Dataset:
     def counts(self, by: str | Iterable[str] = "label") -> "pd.Series[int] | pd.DataFrame":
         """Count albums by one field (a Series, largest first) or two (a DataFrame).
 
-        Fields: label, genre, decade, year, country, artist, set. What has no value is "unknown", an
-        album without a set "in no set". An album of several labels counts for each of them.
+        Fields: label, genre, decade, year, country, artist, set, style, format, each column that
+        `equigen select --columns` lists, and fields of computed features, such as
+        "colour.brightness". Numbers count in round bins, in their order. What has no value is
+        "unknown", an album without a set "in no set". An album of several labels, styles or formats
+        counts for each of them.
 
         Raises:
             UsageError: no such field, or more than two.
@@ -353,23 +357,19 @@ class Dataset:
         import pandas as pd  # noqa: PLC0415
 
         fields = [by] if isinstance(by, str) else list(by)
-        if wrong := [each for each in fields if each not in {*By}]:
-            msg = f"counts: no field {wrong[0]!r}; expected one or two of: {', '.join(By)}."
-            raise UsageError(msg)
         if not 1 <= len(fields) <= _MOST_FIELDS:
             msg = f"counts: expected one or two fields, got {len(fields)}."
             raise UsageError(msg)
         with self.reading_ledger() as ledger:
-            found = count_albums(self.context, ledger, list(map(By, fields))).found
+            found = count_fields(self.context, ledger, fields).found
         if len(fields) == 1:
             counts = {name: count for (name,), count in found.items()}
-            names = pd.Index(largest_first(counts), name=fields[0], dtype=object)
+            in_order = [] if fields[0] in {*By} else in_bins(counts)
+            names = pd.Index(in_order or largest_first(counts), name=fields[0], dtype=object)
             return pd.Series(counts, names, dtype="int64", name="count")
         rows, columns = (
             pd.Index(names, name=field, dtype=object)
-            for field, names in zip(
-                fields, names_in_order(found.items(), list(map(By, fields))), strict=True
-            )
+            for field, names in zip(fields, names_in_order(found.items(), fields), strict=True)
         )
         cells = [[found[row, column] for column in columns] for row in rows]
         return pd.DataFrame(cells, rows, columns, dtype="int64")

@@ -168,6 +168,26 @@ def names_of_tables(folder: Path) -> list[str]:
     return [name for name in names if FeatureTable(folder, name).exists()]
 
 
+def scalars(
+    name: str, fields: Mapping[str, Any], of: "pl.Expr | None" = None
+) -> "Iterator[tuple[str, pl.Expr]]":
+    """Yield the fields of a struct that are no lists, such as "colour.mean.red", with their values.
+
+    The struct is the column `name`, or `of`.
+    """
+    import polars as pl  # noqa: PLC0415
+
+    struct = pl.col(name) if of is None else of
+    for field, kind in fields.items():
+        value = struct.struct.field(field)
+        if isinstance(kind, pl.Struct):
+            yield from scalars(
+                f"{name}.{field}", {each.name: each.dtype for each in kind.fields}, value
+            )
+        elif not isinstance(kind, pl.List):
+            yield f"{name}.{field}", value
+
+
 def sql_type(kind: Any) -> str:  # noqa: ANN401  (polars has no common class for them)
     """Return the name of a type as DuckDB has it."""
     import polars as pl  # noqa: PLC0415

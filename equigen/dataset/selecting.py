@@ -185,13 +185,13 @@ class Condition:
         import polars as pl  # noqa: PLC0415
 
         self._require_ratings(context)
-        table = _table(context, ledger, self.columns)
+        table = table_of(context, ledger, self.columns)
         is_false, is_unknown = self._judged(table)
         choice = Choice(len(table), _places(is_false), _places(is_unknown))
         left_out = left_out_by(context, "balance") if judges_reserve else ()
         if not left_out:
             return choice
-        more = _table(context, ledger, self.columns, context.reserve)[left_out]
+        more = table_of(context, ledger, self.columns, context.reserve)[left_out]
         more = more.with_columns(place=pl.int_range(1, len(more) + 1) + len(table))
         is_false, is_unknown = self._judged(pl.concat([table, more]))
         gone = _places((is_false | is_unknown)[len(table) :])
@@ -358,7 +358,7 @@ def _places(flags: "_Flags") -> list[int]:
     return flags.nonzero()[0].tolist()
 
 
-def _table(
+def table_of(
     context: Context, ledger: Ledger | None, columns: Sequence[Column], path: Path | None = None
 ) -> "pl.DataFrame":
     """Return columns of all rows of the TSV, or of another one at `path`, in the file's order.

@@ -83,7 +83,7 @@ def _findings(dataset: Dataset, sha256: str, tally: ReportTally, covers: int) ->
     groups = tally.lookalike_groups()
     conflicts = [group for group in groups if len(group.labels) > 1]
     sheets, pictured = _pictures(context, tally, groups[:_MOST_GROUPS], covers)
-    table = crosstab(tally.cells, By.LABEL, By.DECADE, albums=tally.decades)
+    table = crosstab(tally.cells, By.LABEL, By.DECADE, column_albums=tally.decades)
     sets = set_rows(tally.sets, ratio, albums=tally.in_sets)
     with dataset.reading_ledger() as ledger:
         facts = facts_now(context, ledger)

@@ -18,7 +18,8 @@ class Crosstab:
     """Numbers of albums by row and column: `counts` has one tuple for each of `rows`.
 
     Where an album can be in several rows, as with labels, `column_albums` has the number of albums
-    of each column; where it can be in several columns, `row_albums` that of each row.
+    of each column; where it can be in several columns, `row_albums` that of each row; where both,
+    `albums` is that of all.
     """
 
     rows: tuple[str, ...]
@@ -26,6 +27,7 @@ class Crosstab:
     counts: tuple[tuple[int, ...], ...]
     row_albums: tuple[int, ...] = ()
     column_albums: tuple[int, ...] = ()
+    albums: int = 0
 
     @property
     def row_totals(self) -> dict[str, int]:
@@ -41,7 +43,7 @@ class Crosstab:
     @property
     def total(self) -> int:
         """The number of albums."""
-        return sum(self.column_albums or self.row_albums or map(sum, self.counts))
+        return self.albums or sum(self.column_albums or self.row_albums or map(sum, self.counts))
 
     def folded(self, most_rows: int, most_columns: int, *, others: str = "others") -> "Crosstab":
         """Return a table of no more rows and columns; the smallest are summed up as `others`."""
@@ -55,7 +57,7 @@ class Crosstab:
             tuple(sum(albums[at] for at in ats) for ats in groups.values()) if albums else ()
             for groups, albums in ((rows, self.row_albums), (columns, self.column_albums))
         )
-        return Crosstab(tuple(rows), tuple(columns), counts, row_albums, column_albums)
+        return Crosstab(tuple(rows), tuple(columns), counts, row_albums, column_albums, self.albums)
 
 
 class HeatMap(NamedTuple):
@@ -90,25 +92,23 @@ def heat_map(
 
 def crosstab(
     counts: Mapping[tuple[str, str], int],
-    rows: By,
-    columns: By,
+    rows: str,
+    columns: str,
     *,
-    albums: Mapping[str, int] | None = None,
+    row_albums: Mapping[str, int] | None = None,
+    column_albums: Mapping[str, int] | None = None,
+    albums: int = 0,
 ) -> Crosstab:
     """Lay out counts by two fields as a table, each field in its natural order.
 
-    Where one is the label, of which an album may have several, `albums` are those of the other's
-    values, an album once.
+    Where an album may have several values of one, as with labels, the albums of each value of the
+    other are given, and those of all where both are so.
     """
     names, heads = names_in_order(counts.items(), (rows, columns))
     cells = tuple(tuple(counts.get((name, head), 0) for head in heads) for name in names)
-    of_rows: tuple[int, ...] = ()
-    of_columns: tuple[int, ...] = ()
-    if albums and columns is By.LABEL:
-        of_rows = tuple(albums.get(name, 0) for name in names)
-    elif albums and rows is By.LABEL:
-        of_columns = tuple(albums.get(head, 0) for head in heads)
-    return Crosstab(tuple(names), tuple(heads), cells, of_rows, of_columns)
+    of_rows = tuple(row_albums.get(name, 0) for name in names) if row_albums else ()
+    of_columns = tuple(column_albums.get(head, 0) for head in heads) if column_albums else ()
+    return Crosstab(tuple(names), tuple(heads), cells, of_rows, of_columns, albums)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def set_rows(
     `counts` are covers by label and set (a set, "aside" or `NO_SET`), `albums` those by set, where
     some have several labels. Of more labels than `most_labels`, the smallest share one further row.
     """
-    table = crosstab(counts, By.LABEL, By.SET, albums=albums)
+    table = crosstab(counts, By.LABEL, By.SET, column_albums=albums)
     shown = table.folded(most_labels + 1, len(_SETS), others="other labels")
     rows = zip(shown.rows, shown.counts, strict=True)
     by_label = [(name, dict(zip(shown.columns, row, strict=True))) for name, row in rows]

@@ -201,7 +201,7 @@ def test_a_result_has_the_fields_of_json(folder: Path) -> None:
         (lambda: equigen.run("fetch", genre_limit=-1), "fetch.genre_limit"),
         (lambda: equigen.open("/nowhere"), "no such folder; expected a dataset's"),
         (lambda: equigen.open().examples("trian"), "no set 'trian'; expected one of: train"),
-        (lambda: equigen.open().counts("mood"), "no field 'mood'; expected one or two of"),
+        (lambda: equigen.open().counts("mood"), "no field 'mood'; expected one of: label"),
         (lambda: equigen.open().counts([]), "expected one or two fields, got 0"),
     ],
 )  # fmt: skip

@@ -170,7 +170,7 @@ def test_each_set_has_its_share(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("by", [None, [By.GENRE], [By.LABEL, By.DECADE]])
-def test_counts_can_be_drawn(tmp_path: Path, by: list[By] | None) -> None:
+def test_counts_can_be_drawn(tmp_path: Path, by: list[str] | None) -> None:
     """The chart says what it shows; a name of another type is refused before anything is read."""
     with pytest.raises(UsageError, match=r"\.png"):
         counts.run(make_context(tmp_path), by=by, chart=tmp_path / "counts.gif")
@@ -232,7 +232,7 @@ def test_an_album_counts_for_each_of_its_labels(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fields", [[By.LABEL, By.DECADE], [By.DECADE, By.LABEL]])
-def test_totals_of_two_fields_are_albums(tmp_path: Path, fields: list[By]) -> None:
+def test_totals_of_two_fields_are_albums(tmp_path: Path, fields: list[str]) -> None:
     """Of decades as well, whichever stands in the rows."""
     context = make_context(tmp_path)
     write_rows(context.tsv, *SEVERAL, columns=(*COLUMNS, "labels"))
@@ -259,3 +259,104 @@ def test_sets_count_each_label_of_an_album(tmp_path: Path) -> None:
     assert isinstance(found, dict)
     assert [found[name]["train"] for name in ("Jazz", "Latin", "World")] == [1, 1, 0]
     assert summary.facts["totals"]["set"] == {"train": 1, "in no set": 3}  # type: ignore[index]
+
+
+LISTS = [
+    {"genre": "Jazz", "styles": "Bop|Modal|Bop", "formats": "Vinyl|LP", "mood": "sad"},
+    {"genre": "Jazz", "styles": "Bop", "formats": "CD", "mood": ""},
+    {"genre": "Rock", "styles": "", "formats": "CD|Album", "mood": "sad"},
+]
+LIST_COLUMNS = (*COLUMNS[:6], "styles", "formats", "mood")
+
+
+@pytest.mark.parametrize(
+    ("by", "expected"),
+    [
+        ("style", {"Bop": 2, "Modal": 1, "unknown": 1}),
+        ("styles", {"Bop": 2, "Modal": 1, "unknown": 1}),
+        ("format", {"CD": 2, "Album": 1, "LP": 1, "Vinyl": 1}),
+        ("mood", {"sad": 2, "unknown": 1}),
+        ("place", {"1": 1, "2": 1, "3": 1}),
+        ("status", {"waiting": 3}),
+    ],
+)
+def test_any_column_can_be_counted_by(tmp_path: Path, by: str, expected: dict[str, int]) -> None:
+    """An album counts once for each of its styles or formats, and once in the total."""
+    context = make_context(tmp_path)
+    write_rows(context.tsv, *LISTS, columns=LIST_COLUMNS)
+    summary = counts.run(context, by=[by], chart=tmp_path / "chart.svg")
+    found = summary.facts["counts"]
+    assert isinstance(found, dict)
+    assert list(found.items()) == list(expected.items())
+    assert summary.facts["total"] == 3
+    assert list(Dataset(context).counts(by).items()) == list(expected.items())
+
+
+def test_totals_of_two_lists_are_albums(tmp_path: Path) -> None:
+    """An album of two styles and two formats is one of each and one of all."""
+    context = make_context(tmp_path)
+    write_rows(context.tsv, *LISTS, columns=LIST_COLUMNS)
+    summary = counts.run(context, by=["style", "format"])
+    assert summary.facts["counts"] == {
+        "Bop": {"CD": 1, "Album": 0, "LP": 1, "Vinyl": 1},
+        "Modal": {"CD": 0, "Album": 0, "LP": 1, "Vinyl": 1},
+        "unknown": {"CD": 1, "Album": 1, "LP": 0, "Vinyl": 0},
+    }
+    assert summary.facts["totals"] == {
+        "style": {"Bop": 2, "Modal": 1, "unknown": 1},
+        "format": {"CD": 2, "Album": 1, "LP": 1, "Vinyl": 1},
+    }
+    assert summary.table
+    assert summary.table.rows[-1] == ("total", 2, 1, 1, 1, 3)
+    assert "an album counts for each of its styles: 3 albums have 4 styles" in summary.notes
+    with_label = counts.run(context, by=["label", "style"])
+    assert with_label.facts["totals"] == {
+        "label": {"Jazz": 2, "Rock": 1},
+        "style": {"Bop": 2, "Modal": 1, "unknown": 1},
+    }
+
+
+@pytest.mark.parametrize(
+    ("by", "message"),
+    [
+        ("styyle", r"there is no field 'styyle' \(did you mean 'style' or 'styles'"),
+        ("colour.brightnes", "come with `equigen features compute colour`"),
+        ("Labels of all", "expected one of: label, genre, .*, style, format"),
+    ],
+)
+def test_a_wrong_field_is_refused(tmp_path: Path, by: str, message: str) -> None:
+    """By the command and from Python, with the nearest names or what makes it."""
+    context = make_context(tmp_path)
+    write_rows(context.tsv, *ROWS, columns=COLUMNS)
+    with pytest.raises(UsageError, match=message):
+        counts.run(context, by=["label", by])
+    with pytest.raises(UsageError, match=message):
+        Dataset(context).counts(by)
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["3", "0", "3", ""], {"0": 1, "3": 2, "unknown": 1}),
+        ([*map(str, range(0, 2000, 10))], {f"{at} to {at + 99}": 10 for at in range(0, 2000, 100)}),
+        (
+            [*map(str, range(100, 300)), "1", "9000000"],
+            {
+                "below 100": 1,
+                **{f"{at} to {at + 9}": 10 for at in range(100, 300, 10)},
+                "300 and more": 1,
+            },
+        ),
+        ([], {}),
+    ],
+)
+def test_numbers_count_in_round_bins(
+    tmp_path: Path, cells: list[str], expected: dict[str, int]
+) -> None:
+    """Few whole numbers stand for themselves; a few far ones have a bin at each end."""
+    rows = [{"artist": str(at), "genre": "Rock", "have": cell} for at, cell in enumerate(cells)]
+    context = make_context(tmp_path)
+    write_rows(context.tsv, *rows, columns=(*COLUMNS[:6], "have"))
+    found = counts.run(context, by=["have"]).facts["counts"]
+    assert isinstance(found, dict)
+    assert list(found.items()) == list(expected.items())

@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import signal
+from collections import Counter
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -20,7 +21,7 @@ from support import equigen, from_json, make_context, read_rows, realdata, write
 
 import equigen as api
 from equigen.cli.console import aligned
-from equigen.commands import features, select
+from equigen.commands import counts, features, select
 from equigen.commands.features import FeaturesAction
 from equigen.dataset.dataset import Dataset
 from equigen.dataset.feature_tables import FeatureTable
@@ -464,3 +465,56 @@ def test_features_killed_at_any_moment(
     args = ("features", "compute", *BOTH, "--processes", processes)
     case = Case(folder, args, lambda: copy_over(kept, folder), check, compare)
     kill_often(forks, case, kills=kills, seed=19, number=number)
+
+
+def test_albums_are_counted_by_features(tmp_path: Path) -> None:
+    """Numbers in round bins, also inside structs; what has no such feature is unknown."""
+    bodies = {f"b{at}": saved(Image.new("L", (50 + at, 50), 12 * at)) for at in range(20)}
+    filled(tmp_path, torn=TORN, **bodies)
+    context = make_context(tmp_path)
+    with pytest.raises(UsageError, match="features compute colour"):
+        counts.run(context, by=["colour.brightness"])
+    compute(tmp_path, "colour")
+    found = counts.run(context, by=["colour.brightness"]).facts["counts"]
+    assert isinstance(found, dict)
+    bins = Counter(5 * int(value // 5) for value in brightness(tmp_path))
+    assert found == {f"{at} to {at + 5}": bins[at] for at in sorted(bins)} | {"unknown": 1}
+    assert list(found) == [*(f"{at} to {at + 5}" for at in sorted(bins)), "unknown"]
+    assert dict(Dataset(context).counts("colour.brightness")) == found
+    reds = counts.run(context, by=["colour.mean.red"]).facts["counts"]
+    assert isinstance(reds, dict)
+    assert list(reds)[:2] == ["0 to 19", "20 to 39"]
+    assert reds["unknown"] == 1
+    reasons = counts.run(context, by=["colour.reason", "label"]).facts
+    assert reasons["counts"] == {"none": {"Jazz": 20}, "broken": {"Jazz": 1}}
+    with pytest.raises(UsageError, match=r"of colour: .*colour\.dominant\.red"):
+        counts.run(context, by=["colour.palette"])
+    with pytest.raises(UsageError, match=r"did you mean .*'colour\.brightness'"):
+        counts.run(context, by=["colour.brihtness"])
+
+
+def test_truths_and_texts_count_as_they_are(tmp_path: Path) -> None:
+    """Of a feature of another distribution, with a list that can't be counted by."""
+    covers = fill(tmp_path, [row(at) for at in range(4)])
+    table = FeatureTable(tmp_path / "features", "signs")
+    values = [(True, "sun", 0.5), (False, "", float("nan")), (None, None, float("inf"))]
+    rows = [
+        {"sha256": each.sha256, "version": "1", "reason": "", "is_old": old, "word": word, "x": x}
+        for each, (old, word, x) in zip(covers, values, strict=False)
+    ]
+    table.file.parent.mkdir()
+    pl.DataFrame(rows).write_parquet(table.file)
+    context = make_context(tmp_path)
+    for field, expected in {
+        "is_old": {"unknown": 2, "false": 1, "true": 1},
+        "word": {"unknown": 2, "none": 1, "sun": 1},
+        "x": {"0.50 to 0.55": 1, "unknown": 3},
+    }.items():
+        found = counts.run(context, by=[f"signs.{field}"]).facts["counts"]
+        assert isinstance(found, dict)
+        assert list(found.items()) == list(expected.items())
+
+
+def brightness(folder: Path) -> list[float]:
+    """Return the brightness of all covers that have it."""
+    return FeatureTable(folder / "features", "colour").read()["brightness"].drop_nulls().to_list()
