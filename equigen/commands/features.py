@@ -23,10 +23,11 @@ import typer
 
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset, Need
-from equigen.dataset.feature_tables import KEYS, FeatureTable, names_of_tables, sql_type
+from equigen.dataset.feature_tables import KEYS, STATE, FeatureTable, names_of_tables, sql_type
 from equigen.dataset.layouts import no_covers
 from equigen.errors import UsageError
-from equigen.features.base import Feature, compute_features, find_features
+from equigen.features.base import Feature, find_features
+from equigen.features.computing import asked_of, compute_features, items_of
 from equigen.storage.below import open_regular
 from equigen.storage.os_errors import translating_read_errors
 from equigen.summary import Summary, Table
@@ -67,21 +68,22 @@ def run(
     """
     given = tuple(dict.fromkeys(names or ()))
     if action is FeaturesAction.LIST:
-        return _list(context, find_features(context.settings, given))
+        return _list(context, find_features(context.config, given))
     if action is FeaturesAction.SHOW:
         if len(given) != 1:
             msg = "show: of what? Expected one album's id, such as discogs:m123, or one file."
             raise UsageError(msg)
         return _show(context, given[0])
     if not given:
-        known = ", ".join(each.name for each in find_features(context.settings))
+        known = ", ".join(each.name for each in find_features(context.config))
         msg = f"compute: which features? Expected one or more of {known}, got none."
         raise UsageError(msg)
-    return _compute(context, find_features(context.settings, given), retry_failed=retry_failed)
+    return _compute(context, find_features(context.config, given), retry_failed=retry_failed)
 
 
 def _list(context: Context, features: Sequence[Feature]) -> Summary:
     facts = []
+    versions = {each.name: each.version(context.features) for each in features}
     for each in features:
         columns = {
             name: {"type": sql_type(each.schema[name]), "meaning": column.meaning}
@@ -90,10 +92,10 @@ def _list(context: Context, features: Sequence[Feature]) -> Summary:
         table = FeatureTable(context.features, each.name)
         facts.append(
             {
-                "name": each.name, "about": each.about, "version": each.version,
-                "columns": columns, "needs": list(each.told("NEEDS")),
+                "name": each.name, "about": each.about, "version": versions[each.name],
+                "of": each.unit, "columns": columns, "needs": list(each.told("NEEDS")),
                 "licence": each.told("LICENCE", ""), "cost_ms": each.told("COST_MS", 0),
-                "computed": len(table.known(each.version)),
+                "computed": len(table.known(versions[each.name])),
             }
         )  # fmt: skip
     rows = [
@@ -102,8 +104,8 @@ def _list(context: Context, features: Sequence[Feature]) -> Summary:
         for name, column in each.columns.items()
     ]
     notes = [
-        f"{each.name}: needs {_extras(each)}, about {each.told('COST_MS', 0):g} ms a cover;"
-        f" computed for {fact['computed']:,} covers"
+        f"{each.name}: needs {_extras(each)}, about {each.told('COST_MS', 0):g} ms a {each.unit};"
+        f" computed for {fact['computed']:,} {each.unit}s"
         for each, fact in zip(features, facts, strict=True)
     ]
     return Summary(
@@ -124,31 +126,33 @@ def _extras(feature: Feature) -> str:
 
 
 def _compute(context: Context, features: Sequence[Feature], *, retry_failed: bool) -> Summary:
-    needs = Need.WHOLE_TSV | Need.COVERS | Need.KNOWN_COVERS | Need.NAMES
+    needs = Need.WHOLE_TSV
+    if needs_covers := any(each.told("SCALE_PX") for each in features):
+        needs |= Need.COVERS | Need.KNOWN_COVERS | Need.NAMES
     with Dataset.writing(context, "features", needs) as dataset:
-        files = {each.sha256: each.cover for each in dataset.examples()}
-        if not files:
+        items = items_of(dataset.rows(), features)
+        if needs_covers and not any(each.sha256 for each in items):
             raise no_covers(context.images)
-        computed = compute_features(context, features, files, retry_failed=retry_failed)
-        why = dict[str, str]()
+        computed = compute_features(context, features, items, retry_failed=retry_failed)
+        why: dict[tuple[str, str], str] = {}
         for each in features:
             table = FeatureTable(context.features, each.name)
-            rows = table.read(KEYS) if table.exists() else None
-            reasons = dict(rows.select("sha256", "reason").iter_rows()) if rows is not None else {}
-            for sha256 in files:
-                why[sha256] = why.get(sha256) or reasons.get(sha256, _NOT_READ)
+            rows = table.read(["reason"]).iter_rows() if table.exists() else ()
+            reasons = dict(rows)
+            for key in asked_of(each, items):
+                why[each.key, key] = why.get((each.key, key)) or reasons.get(key, _NOT_READ)
     dropped = Counter(filter(None, why.values()))
-    notes = [f"{name}: computed for {count:,} covers" for name, count in computed.items()]
+    notes = [f"{each.name}: computed for {computed[each.name]:,} {each.unit}s" for each in features]
     notes.append(f"the tables are in {context.features}")
     if dropped.total() > dropped[_NOT_READ]:
-        notes.append("covers that failed aren't tried again without --retry-failed")
+        notes.append("what failed isn't tried again without --retry-failed")
     if dropped[_NOT_READ]:
         notes.append("`equigen download --verify` mends files that are gone or were changed")
     return Summary(
         stage="features",
-        unit="covers",
-        rows_in=len(files),
-        rows_out=len(files) - dropped.total(),
+        unit=" and ".join(sorted({f"{each.unit}s" for each in features})),
+        rows_in=len(why),
+        rows_out=len(why) - dropped.total(),
         dropped=dict(dropped),
         facts={"folder": str(context.features), "computed": dict(computed)},
         notes=notes,
@@ -156,42 +160,45 @@ def _compute(context: Context, features: Sequence[Feature], *, retry_failed: boo
 
 
 def _show(context: Context, asked: str) -> Summary:
-    sha256 = _digest(context, asked)
+    keys = _keys(context, asked)
     rows = dict[str, Mapping[str, Any]]()
     for name in names_of_tables(context.features):
-        for row in FeatureTable(context.features, name).read(sha256=sha256).to_dicts():
-            rows[name] = row
+        for key in keys:
+            for row in FeatureTable(context.features, name).read(key=key).to_dicts():
+                rows[name] = row
     if not rows:
-        msg = f"show {asked}: nothing was computed of its cover. Run `equigen features compute`."
+        msg = f"show {asked}: nothing was computed of it. Run `equigen features compute`."
         raise UsageError(msg)
     shown = [
         (name, column, text)
         for name, row in rows.items()
         for column, value in ({"reason": row["reason"]} if row["reason"] else row).items()
-        if column not in KEYS or row["reason"]
+        if column not in (*KEYS.values(), *STATE) or row["reason"]
         for text in _texts(value)
     ]
+    sha256, *album_id = keys
     return Summary(
         stage="features",
         unit="features",
         rows_in=len(rows),
         rows_out=len(rows),
-        facts={"sha256": sha256, "features": rows},
+        facts={"sha256": sha256, "album_id": "".join(album_id), "features": rows},
         table=Table(("feature", "column", "value"), tuple(shown)),
     )
 
 
-def _digest(context: Context, asked: str) -> str:
-    """Return the sha256 of an album's cover, or of a file."""
+def _keys(context: Context, asked: str) -> Sequence[str]:
+    """Return the sha256 of an album's cover with the album's id, or that of a file alone."""
     path = Path(asked)
     if path.is_file():
         with translating_read_errors(path), open_regular(path) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    for each in Dataset(context).examples():
-        if asked in (each.album.get("album_id", ""), each.sha256):
-            return each.sha256
+            return [hashlib.file_digest(file, "sha256").hexdigest()]
+    for each in Dataset(context).rows():
+        album_id = each.album.get("album_id", "")
+        if asked in (album_id, each.sha256):
+            return [each.sha256, album_id]
     msg = (
-        f"show {asked}: no album with a cover has this id, and no file is called so. Expected an"
+        f"show {asked}: no album has this id, and no file is called so. Expected an"
         " album_id of the TSV, such as discogs:m123, or a path."
     )
     raise UsageError(msg)

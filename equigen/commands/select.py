@@ -147,7 +147,7 @@ def _list_columns(context: Context) -> Summary:
         (name, kind, meaning) for name, kind, meaning, fields in columns_of(context) if not fields
     ]
     found += [
-        (f"{name}.{field}", sql_type(kind), "of its cover: `equigen features list`")
+        (f"{name}.{field}", sql_type(kind), "a feature: `equigen features list`")
         for name, _, _, fields in columns_of(context)
         for field, kind in fields.items()
     ]

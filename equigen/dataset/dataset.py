@@ -5,9 +5,9 @@ opens one with `Dataset.writing`, which checks all that the stage needs and take
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Flag, auto
 from itertools import chain
 from operator import attrgetter
@@ -24,7 +24,7 @@ from equigen.dataset.counting import (
     note_facts,
 )
 from equigen.dataset.covers import WantedCover, dataset_covers, set_of
-from equigen.dataset.feature_tables import FeatureTable
+from equigen.dataset.feature_tables import FeatureTable, Reads
 from equigen.dataset.fields import count_fields
 from equigen.dataset.layouts import (
     cover_files,
@@ -275,7 +275,8 @@ class Dataset:
 
         Columns: `sha256` of the file's bytes, `version`, `reason` ("", or why the cover doesn't
         have the feature), then those that `equigen features list` shows. Lists and structs are
-        lists and dicts. Join it with `covers()` by `sha256`.
+        lists and dicts. Join it with `covers()` by `sha256`. A feature of albums, such as "audio",
+        has `album_id` in the place of `sha256`.
 
         Raises:
             MissingInputError: it wasn't computed.
@@ -316,17 +317,26 @@ class Dataset:
         reads = {name: FeatureTable(self.context.features, name).reader() for name in names}
         return self._examples(set, reads)
 
-    def _examples(
-        self, wanted: str | None, reads: Mapping[str, Callable[[str], Mapping[str, Any]]]
-    ) -> Iterator[Example]:
+    def _examples(self, wanted: str | None, reads: Mapping[str, Reads]) -> Iterator[Example]:
+        for each in self.rows():
+            if each.sha256 and (wanted is None or each.set == wanted):
+                album_id = each.album.get("album_id", "")
+                found = {name: read(each.sha256, album_id) for name, read in reads.items()}
+                yield replace(each, features=found) if found else each
+
+    def rows(self) -> Iterator[Example]:
+        """Yield all albums as `examples` does, also those without a cover, whose `sha256` is "".
+
+        Raises:
+            MissingInputError, InputError: there is no TSV, or it is broken.
+            LedgerError: the ledger can't be read.
+
+        """
         with reading_tsv(self.context.tsv) as tsv:
             for cells, (row, cover, file, name) in zip(tsv, self._shown(), strict=True):
-                if file and cover and (wanted is None or name == wanted):
-                    album = dict(zip(tsv.columns, cells, strict=True))
-                    found = {feature: read(cover.sha256) for feature, read in reads.items()}
-                    yield Example(
-                        Path(file), row.label, row.labels, name, cover.sha256, album, found
-                    )
+                album = dict(zip(tsv.columns, cells, strict=True))
+                sha256 = cover.sha256 if file and cover else ""
+                yield Example(Path(file), row.label, row.labels, name, sha256, album)
 
     @property
     def sets(self) -> Mapping[str, int]:

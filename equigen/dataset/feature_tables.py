@@ -1,4 +1,6 @@
-"""Keep features: a table each, `NAME.parquet` in `dataset.features`, one row a cover, by sha256.
+"""Keep features: a table each, `NAME.parquet` in `dataset.features`.
+
+A row is a cover's, by `sha256`, or an album's, by `album_id`; that is the table's first column.
 
 A run writes parts in a folder beside the table, and merges them into it at its end; the next run
 merges those of a run that was killed.
@@ -19,7 +21,11 @@ from equigen.storage.os_errors import translating_os_errors, translating_read_er
 if TYPE_CHECKING:
     import polars as pl
 
-KEYS: Final = ("sha256", "version", "reason")
+# The first column by what a row is of, and the two that all tables have next.
+KEYS: Final = {"cover": "sha256", "album": "album_id"}
+STATE: Final = ("version", "reason")
+# A function that gives a feature's own columns, by an album's sha256 and album_id.
+Reads = Callable[[str, str], Mapping[str, Any]]
 # The types of columns as DuckDB calls them, and as polars does.
 TYPES: Final = {
     "VARCHAR": "String", "FLOAT": "Float32", "DOUBLE": "Float64", "BOOLEAN": "Boolean",
@@ -31,9 +37,9 @@ _GROUP_ROWS: Final = 1_000
 
 
 class FeatureTable:
-    """The table of one feature, by `sha256`; `version` is that of the feature and its settings.
+    """The table of one feature; `version` is that of the feature and its settings.
 
-    `reason` is "" for a cover that has the feature; one that can't have it has none of the
+    `reason` is "" for a cover or album that has the feature; one that can't have it has none of the
     feature's own columns.
     """
 
@@ -53,8 +59,8 @@ class FeatureTable:
         with translating_read_errors(self.file):
             return FileBelow(self._folder, self.file.name).exists()
 
-    def read(self, columns: Sequence[str] = (), *, sha256: str = "") -> "pl.DataFrame":
-        """Read the table, or some of its columns, or the row of one cover.
+    def read(self, columns: Sequence[str] = (), *, key: str = "") -> "pl.DataFrame":
+        """Read the table, or its first column with some others, or the row of one cover or album.
 
         Raises:
             MissingInputError: there is none.
@@ -73,14 +79,16 @@ class FeatureTable:
         with _translating(self.file):
             table = _scanned([self.file])
             kinds = table.collect_schema()
-            if lacking := [name for name in KEYS if kinds.get(name) != pl.String]:
-                msg = f"it has no texts in a column {lacking[0]!r}"
+            if not (first := key_in(kinds)):
+                msg = f"it has no texts in columns sha256 or album_id, {' and '.join(STATE)}"
                 raise pl.exceptions.SchemaError(msg)
-            table = table.filter(pl.col("sha256") == sha256) if sha256 else table
-            return (table.select(columns) if columns else table).collect()
+            table = table.filter(pl.col(first) == key) if key else table
+            return (table.select(first, *columns) if columns else table).collect()
 
-    def reader(self) -> Callable[[str], Mapping[str, Any]]:
-        """Return a function that gives the feature's own columns by sha256; none without them.
+    def reader(self) -> Reads:
+        """Return a function that gives the feature's own columns by an album's sha256 and id.
+
+        They are none where the album doesn't have the feature.
 
         Raises:
             MissingInputError, InputError: as `read` has it.
@@ -88,17 +96,25 @@ class FeatureTable:
         """
         import polars as pl  # noqa: PLC0415
 
-        table = self.read().filter(pl.col("reason") == "").drop("version", "reason")
-        rows = {sha256: at for at, sha256 in enumerate(table["sha256"])}
-        table = table.drop("sha256")
-        return lambda sha256: table.row(rows[sha256], named=True) if sha256 in rows else {}
+        table = self.read().filter(pl.col("reason") == "").drop(STATE)
+        first = key_in(self.schema())
+        rows = {key: at for at, key in enumerate(table[first])}
+        table = table.drop(first)
+
+        def read(sha256: str, album_id: str) -> Mapping[str, Any]:
+            at = rows.get(album_id if first == KEYS["album"] else sha256)
+            return {} if at is None else table.row(at, named=True)
+
+        return read
 
     def fields(self) -> "pl.DataFrame":
-        """Return the table with all columns but the key in one struct, called as the feature."""
+        """Return the table's first column, and all others in one struct, called as the feature."""
         import polars as pl  # noqa: PLC0415
 
-        table = self.read().unique("sha256", keep="first", maintain_order=True)
-        return table.select("sha256", pl.struct(pl.exclude("sha256")).alias(self.name))
+        table = self.read()
+        first = table.columns[0]
+        table = table.unique(first, keep="first", maintain_order=True)
+        return table.select(first, pl.struct(pl.exclude(first)).alias(self.name))
 
     def schema(self) -> "pl.Schema":
         """Return the types of the columns.
@@ -111,16 +127,20 @@ class FeatureTable:
             return _scanned([self.file]).collect_schema()
 
     def known(self, version: str, *, failed: bool = True) -> set[str]:
-        """Return the covers that needn't be computed; with `failed`, also those that can't be."""
+        """Return the keys that needn't be computed; with `failed`, also those that can't be."""
         import polars as pl  # noqa: PLC0415
 
         if not self.exists():
             return set()
-        rows = self.read(KEYS).filter(pl.col("version") == version)
-        return set(rows.filter(pl.col("reason") == "")["sha256"] if not failed else rows["sha256"])
+        rows = self.read(STATE).filter(pl.col("version") == version)
+        return set((rows if failed else rows.filter(pl.col("reason") == "")).to_series())
+
+    def versions(self) -> str:
+        """Return the version of the rows; "" where there is no table."""
+        return ", ".join(self.read(["version"])["version"].unique().sort()) if self.exists() else ""
 
     def add_part(self, number: int, rows: "pl.DataFrame") -> None:
-        """Write a part of the table; parts in the order of their numbers are in order of sha256.
+        """Write a part of the table; parts in the order of their numbers are in order of the key.
 
         Raises:
             StorageError: the disk refuses.
@@ -144,11 +164,12 @@ class FeatureTable:
         with _translating(self.file):
             parts = self._alike(sorted(self._parts.glob(f"part-*{_SUFFIX}")), schema)
             if parts:
+                first = key_in(schema)
                 rows = _scanned(parts).filter(is_of_now)
-                new = rows.select("sha256").collect()["sha256"]
+                new = rows.select(first).collect()[first]
                 if self.exists() and self._alike([self.file], schema):
-                    kept = is_of_now & ~pl.col("sha256").is_in(new.implode())
-                    rows = _scanned([self.file]).filter(kept).merge_sorted(rows, key="sha256")
+                    kept = is_of_now & ~pl.col(first).is_in(new.implode())
+                    rows = _scanned([self.file]).filter(kept).merge_sorted(rows, key=first)
                 with in_place_of(self.file, keeps_link=False) as beside, _writing(self.file):
                     rows.sink_parquet(beside, row_group_size=_GROUP_ROWS, mkdir=False)
                     with beside.open("rb+") as written:
@@ -160,6 +181,15 @@ class FeatureTable:
     def _alike(self, files: Sequence[Path], schema: Mapping[str, Any]) -> list[Path]:
         """Return the files with the columns of a schema: another version may have others."""
         return [each for each in files if _scanned([each]).collect_schema() == schema]
+
+
+def key_in(schema: Mapping[str, Any]) -> str:
+    """Return the name of a table's key, its first column; "" where it isn't a feature's table."""
+    first, *others = [*schema, ""]
+    is_one = first in KEYS.values() and {*STATE} <= {*others}
+    return (
+        first if is_one and all(str(schema[each]) == "String" for each in (first, *STATE)) else ""
+    )
 
 
 def names_of_tables(folder: Path) -> list[str]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from equigen.dataset.context import Context
 from equigen.dataset.counting import rows_with_covers
 from equigen.dataset.covers import dataset_labels, labels_in
-from equigen.dataset.feature_tables import KEYS, FeatureTable, names_of_tables
+from equigen.dataset.feature_tables import FeatureTable, key_in, names_of_tables
 from equigen.dataset.reserve import left_out_by
 from equigen.dataset.table import read_table
 from equigen.dataset.tsv import reading_tsv
@@ -136,8 +136,8 @@ def columns_of(context: Context) -> list[Column]:
     found = {column.name.casefold(): column for column in _KNOWN}
     for name in names_of_tables(context.features):
         fields = {**FeatureTable(context.features, name).schema()}
-        if fields.keys() >= {*KEYS}:  # else it is another file
-            del fields["sha256"]
+        if key := key_in(fields):  # else it is another file
+            del fields[key]
             found.setdefault(name.casefold(), Column(name, _STRUCT, "", fields))
     if context.tsv.exists():
         with reading_tsv(context.tsv) as tsv:
@@ -370,7 +370,13 @@ def table_of(
     import polars as pl  # noqa: PLC0415
 
     names = {each.name for each in columns}
-    of_tsv = {each.name for each in columns if not each.fields} - {*_NOT_OF_TSV}
+    tables = {
+        each.name: FeatureTable(context.features, each.name).fields()
+        for each in columns
+        if each.fields
+    }
+    keys = {fields.columns[0] for fields in tables.values()}
+    of_tsv = ({each.name for each in columns if not each.fields} | keys) - {*_NOT_OF_TSV}
     cells = read_table(path or context.tsv, sorted(of_tsv | {"genre"}))
     found = {
         each.name: _typed(cells[each.name], each) for each in columns if each.name in cells.columns
@@ -381,19 +387,19 @@ def table_of(
     if "labels" in names:
         found["labels"] = _all_labels(cells, label_of)
     found["place"] = pl.int_range(1, len(cells) + 1, eager=True)
-    of_features = [each.name for each in columns if each.fields]
-    asked = names | ({"sha256"} if of_features else set())
-    of_covers = [each.name for each in _OF_COVER if each.name in asked]
+    of_covers = [each.name for each in _OF_COVER if each.name in names | keys]
     if of_covers or _SET.name in names:
         rows = rows_with_covers(
             context, ledger, ("album_id",), sets=_SET.name in names, in_order=True, path=path
         )
         found["set"] = rows["set_name"]
         found |= _covers(ledger, rows.select("picture"), of_covers).to_dict()
-    for name in of_features:
-        fields = FeatureTable(context.features, name).fields()
-        keys = found["sha256"].to_frame("sha256")
-        found[name] = keys.join(fields, on="sha256", how="left", maintain_order="left")[name]
+    for name, fields in tables.items():
+        key = fields.columns[0]
+        of_rows = found if key in found else cells
+        of_rows = of_rows if key in of_rows else {key: pl.repeat("", len(cells), eager=True)}
+        rows = pl.DataFrame({key: of_rows[key]})
+        found[name] = rows.join(fields, on=key, how="left", maintain_order="left")[name]
     return _frame({each.name: found[each.name] for each in columns}, columns)
 
 

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from equigen.config.settings import Settings
+from equigen.config.layers import Config
 from equigen.features.base import Column, Compute, Picture
 
 VERSION: Final = 1
@@ -55,9 +55,9 @@ _FROM_WHITE: Final = np.linalg.inv(_TO_WHITE.astype(np.float64))
 _EPSILON, _KAPPA = 216 / 24389, 24389 / 27
 
 
-def open_feature(settings: Settings) -> Compute:
+def open_feature(config: Config) -> Compute:
     """Return the function that measures colours, with a palette of `features.colours`."""
-    most = settings.features.colours
+    most = config.settings.features.colours
     return lambda batch: [_measured(picture, most) for picture in batch]
 
 

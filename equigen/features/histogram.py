@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from equigen.config.settings import Settings
+from equigen.config.layers import Config
 from equigen.features.base import Column, Compute, Picture
 
 VERSION: Final = 1
@@ -19,9 +19,9 @@ COLUMNS: Final[Mapping[str, Column]] = {
 _LUMA: Final = (299, 587, 114)  # ITU-R BT.601, in thousandths
 
 
-def open_feature(settings: Settings) -> Compute:
+def open_feature(config: Config) -> Compute:
     """Return the function that counts pixels."""
-    del settings
+    del config
     return lambda batch: list(map(_counted, batch))
 
 

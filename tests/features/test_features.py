@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import signal
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -26,7 +27,8 @@ from equigen.commands.features import FeaturesAction
 from equigen.dataset.dataset import Dataset
 from equigen.dataset.feature_tables import FeatureTable
 from equigen.errors import InputError, MissingInputError, UsageError
-from equigen.features.base import compute_features, find_features
+from equigen.features.base import find_features
+from equigen.features.computing import compute_features, items_of
 from equigen.summary import Summary
 
 BOTH = ("colour", "histogram")
@@ -156,9 +158,10 @@ def test_a_file_that_is_gone_or_changed_is_left_out_and_tried_next_time(tmp_path
     before = changed.read_bytes()
     changed.write_bytes(picture(9))
     context = make_context(tmp_path, features={"processes": 1})
-    files = {each.sha256: each.cover for each in Dataset(context).examples()}
+    found = find_features(context.config, BOTH)
+    items = items_of(Dataset(context).rows(), found)
     gone.unlink()  # after it was listed
-    compute_features(context, find_features(context.settings, BOTH), files, retry_failed=False)
+    compute_features(context, found, items, retry_failed=False)
     assert len(FeatureTable(tmp_path / "features", "colour").read()) == 1
     summary = compute(tmp_path)
     assert (summary.rows_in, summary.rows_out, summary.dropped) == (2, 1, {NOT_READ: 1})
@@ -237,7 +240,7 @@ def test_the_list_tells_columns_units_and_costs(tmp_path: Path) -> None:
     compute(tmp_path, "colour")
     listed = features.run(make_context(tmp_path), action=FeaturesAction.LIST)
     facts: Any = listed.facts["features"]
-    colour, histogram = facts
+    colour, histogram = (each for each in facts if each["name"] in BOTH)
     assert (colour["computed"], histogram["computed"]) == (2, 0)
     assert colour["columns"]["brightness"]["meaning"] == "mean L*, 0 (black) to 100 (white)"
     assert histogram["columns"]["rgb"]["type"] == "FLOAT[]"
@@ -273,7 +276,7 @@ def test_show_tells_of_an_album_and_of_a_file(tmp_path: Path) -> None:
         (("compute", "color"), "did you mean 'colour'"),
         (("list", "faecs"), "there is no feature 'faecs'"),
         (("show",), "show: of what"),
-        (("show", "m99"), "no album with a cover has this id"),
+        (("show", "m99"), "no album has this id"),
     ],
 )
 def test_what_makes_no_sense_is_refused(tmp_path: Path, args: tuple[str, ...], error: str) -> None:
@@ -395,19 +398,30 @@ def open_feature(settings):
 """
 
 
+def installed(folder: Path, modules: Mapping[str, str]) -> dict[str, str]:
+    """Install features from their source; return the environment that has them."""
+    site, info = folder / "site", folder / "site" / "others-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: others\nVersion: 1.0\n")
+    points = "".join(f"{name} = others_{name}\n" for name in modules)
+    (info / "entry_points.txt").write_text(f"[equigen.features]\n{points}")
+    for name, source in modules.items():
+        (site / f"others_{name}.py").write_text(source)
+    return {"PYTHONPATH": str(site), **at(folder / "data")}
+
+
 @pytest.fixture
 def plugins(tmp_path: Path) -> dict[str, str]:
     """The environment in which those features are installed."""
-    site, info = tmp_path / "site", tmp_path / "site" / "others-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: others\nVersion: 1.0\n")
-    points = "".join(f"{name} = others_{name}\n" for name in PLUGINS)
-    (info / "entry_points.txt").write_text(f"[equigen.features]\n{points}")
-    for name, line in PLUGINS.items():
-        opening, body = (line, "pass") if name == "lacking" else ("pass", line)
-        (site / f"others_{name}.py").write_text(PLUGIN.format(opening=opening, body=body))
     filled(tmp_path / "data", *range(70))
-    return {"PYTHONPATH": str(site), **at(tmp_path / "data")}
+    modules = {
+        name: PLUGIN.format(
+            **{"opening": "pass", "body": "pass"}
+            | {"opening" if name == "lacking" else "body": line}
+        )
+        for name, line in PLUGINS.items()
+    }
+    return installed(tmp_path, modules)
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])
@@ -427,7 +441,7 @@ def test_features_of_others_are_found_and_do_no_harm(
         " `pip install 'equigen[faces]'`.\n"
     )
     listed = from_json(run("list").stdout)
-    assert [each["name"] for each in listed["features"]] == [*BOTH, *PLUGINS]
+    assert [each["name"] for each in listed["features"]][-len(PLUGINS) :] == [*PLUGINS]
     choosy = from_json(run("compute", "choosy").stdout)
     assert choosy["dropped"] == {"ValueError: one": 11}
     if processes == "2":
@@ -518,3 +532,80 @@ def test_truths_and_texts_count_as_they_are(tmp_path: Path) -> None:
 def brightness(folder: Path) -> list[float]:
     """Return the brightness of all covers that have it."""
     return FeatureTable(folder / "features", "colour").read()["brightness"].drop_nulls().to_list()
+
+
+# Features of albums: of their rows and another feature, and of their covers.
+WORDS = """
+"Say what an album is."
+from equigen.features.base import Column
+KIND, VERSION, CELLS, USES = "album", 1, ("artist", "country"), ("colour",)
+COLUMNS = {"words": Column("VARCHAR", "words"), "light": Column("FLOAT", "of colour")}
+
+def open_feature(config):
+    def words(album):
+        if album.album_id == "m3":
+            return "no words"
+        if album.album_id == "m4":
+            return ""
+        label, light = "+".join(album.labels), album.features["colour"].get("brightness")
+        return {"words": f"{album.cells['artist']} {label} {album.set}.", "light": light}
+    return lambda batch: [words(each) for each in batch]
+"""
+SEEN = """
+"Look at the cover of an album."
+from equigen.features.base import Column
+KIND, VERSION, SCALE_PX = "album", 1, 32
+COLUMNS = {"seen": Column("VARCHAR", "its width, and whose it is")}
+
+def prepare(context):
+    (context.directory / "prepared").write_text("3")
+
+def version_of(config):
+    return "model=" + (config.directory / "prepared").read_text()
+
+def open_feature(config):
+    return lambda batch: [{"seen": f"{e.pixels.shape[1]} {e.album.album_id}"} for e in batch]
+"""
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_features_of_albums_have_a_row_for_each(tmp_path: Path, processes: str) -> None:
+    """By album_id; with its cells, its labels, other features and, where asked for, its cover."""
+    folder, pictures = tmp_path / "data", {0: picture(0), 1: picture(0), 2: picture(2)}
+    rows = [row(at, album_id=f"m{at}") for at in range(6)]
+    fill(folder, [*rows, row(6, album_id=""), row(7, album_id="m1")], pictures=pictures)
+    for each in [*Dataset(make_context(folder)).examples()][3:]:
+        each.cover.unlink()
+    env = installed(tmp_path, {"words": WORDS, "seen": SEEN})
+    flags = ("--json", "--processes", processes)
+    names = ("words", "seen", "colour")
+    ran = equigen("features", "compute", *names, *flags, cwd=tmp_path, env=env)
+    assert ran.returncode == 0, ran.stderr
+    told = from_json(ran.stdout)
+    assert told["computed"] == {"words": 5, "seen": 3, "colour": 2}, told
+    assert told["unit"] == "albums and covers"
+    assert (told["rows_in"], told["dropped"]) == (8, {"no words": 1, NOT_READ: 1})
+    words = FeatureTable(folder / "features", "words").read()
+    assert words["album_id"].to_list() == ["m0", "m1", "m2", "m3", "m5"]
+    assert words["words"][0] == "Artist 0 Jazz train."
+    assert words["reason"].to_list() == ["", "", "", "no words", ""]
+    colours = Dataset(make_context(folder)).features("colour").set_index("sha256")["brightness"]
+    light = words["light"].to_list()
+    assert light[0] == light[1] != light[2]
+    assert {light[0], light[2]} == {*colours}
+    assert light[3:] == [None, None]
+    assert words["version"][0] == "1 colour(1 features.colours=6)"
+    seen = FeatureTable(folder / "features", "seen").read()
+    assert seen["seen"].to_list() == ["40 m0", "40 m1", "42 m2"]
+    assert seen["version"][0] == "1 model=3"
+    context = make_context(folder)
+    assert [
+        each.features["words"].get("light")
+        for each in Dataset(context).examples(features=["words"])
+    ] == light[:3]
+    assert select.run(context, where="words.light > 0 AND seen.seen IS NOT NULL").rows_out == 4
+    shown = features.run(context, action=FeaturesAction.SHOW, names=["m1"])
+    assert shown.table
+    assert {name for name, *_ in shown.table.rows} == {"colour", "words", "seen"}
+    again = from_json(equigen("features", "compute", *names, *flags, cwd=tmp_path, env=env).stdout)
+    assert again["computed"] == {"words": 0, "seen": 0, "colour": 0}

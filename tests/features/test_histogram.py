@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from support import make_context
 
-from equigen.config.settings import defaults
 from equigen.features import histogram
 from equigen.features.base import Picture
 
@@ -16,8 +16,9 @@ Shares = npt.NDArray[np.float32]
 
 def counted(pixels: Levels) -> tuple[Shares, Shares]:
     """Return both histograms of pixels."""
-    (found,) = histogram.open_feature(defaults())([Picture("", Path(), pixels)])
-    return found["grey"], found["rgb"]  # type: ignore[return-value]
+    compute = histogram.open_feature(make_context(Path()).config)
+    (found,) = compute([Picture("", Path(), pixels)])
+    return found["grey"], found["rgb"]
 
 
 def test_histograms_are_those_that_numpy_counts() -> None:

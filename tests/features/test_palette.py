@@ -13,9 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from profiles import rgb_profile
-from support import examples
+from support import examples, make_context
 
-from equigen.config.settings import FeatureSettings, defaults
 from equigen.features import colour
 from equigen.features.base import Picture
 from equigen.images.check import small_picture
@@ -62,10 +61,9 @@ def saved(image: Image.Image, kind: str, **how: Any) -> bytes:  # noqa: ANN401
 
 def measured(body: bytes, colours: int = 6) -> Mapping[str, Any]:
     """Measure a picture's file."""
-    compute = colour.open_feature(defaults(features=FeatureSettings(colours=colours)))
+    compute = colour.open_feature(make_context(Path(), features={"colours": colours}).config)
     pixels = small_picture(body, 10**8, colour.SCALE_PX)
-    (found,) = compute([Picture("", Path(), pixels)])
-    return found
+    return dict(*compute([Picture("", Path(), pixels)]))
 
 
 def apart(one: Mapping[str, float], other: Rgb) -> float:

@@ -349,7 +349,7 @@ def read_features(body: bytes) -> None:
         rows = len(table.read())
         assert len(table.fields()) <= rows
         assert len(table.known("1", failed=False)) <= rows
-        table.reader()("a" * 64)
+        table.reader()("a" * 64, "")
         for kind in table.schema().values():
             sql_type(kind)
 

@@ -1,0 +1,320 @@
+"""Compute features in worker processes, a part of a table at a time."""
+
+import hashlib
+import os
+import pickle
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from queue import SimpleQueue
+from typing import IO, Any, Final, NamedTuple, cast
+
+from equigen.config.layers import Config
+from equigen.dataset.context import Context
+from equigen.dataset.dataset import Example
+from equigen.dataset.feature_tables import KEYS, FeatureTable, Reads
+from equigen.downloading.engines.processes import WORKER_ENV, usable_cores
+from equigen.errors import EquigenError, PictureError
+from equigen.features.base import Album, Compute, Feature, Picture, find_features
+from equigen.images.check import small_picture
+from equigen.storage.below import open_regular
+
+# Covers or albums in a part, which is what a kill may lose of each process.
+_PART: Final = 64
+# Pictures that are held at a time.
+_TOGETHER: Final = 16
+_START: Final = (
+    "import sys; sys.path[:] = sys.argv[1:]; from equigen.features.computing import work; work()"
+)
+
+
+class Item(NamedTuple):
+    """A row of the dataset: its cover, "" and no file where there is none, and its album."""
+
+    sha256: str
+    path: Path
+    album: Album
+
+
+class Wanted(NamedTuple):
+    """A cover or an album with the names of the features to compute."""
+
+    key: str
+    item: Item
+    names: Sequence[str]
+
+
+class Row(NamedTuple):
+    """A feature of a cover or an album, or the reason why it has none."""
+
+    key: str
+    reason: str
+    values: Mapping[str, object]
+
+
+# The rows by the names of features.
+Rows = Mapping[str, Sequence[Row]]
+
+
+def items_of(rows: Iterable[Example], features: Sequence[Feature]) -> list[Item]:
+    """Return the rows of a dataset as some features need them."""
+    cells = sorted({name for each in features for name in each.told("CELLS")})
+    return [
+        Item(
+            each.sha256,
+            each.cover,
+            Album(
+                each.album.get("album_id", ""),
+                {name: each.album.get(name, "") for name in cells},
+                each.labels,
+                each.set,
+            ),
+        )
+        for each in rows
+    ]
+
+
+def asked_of(feature: Feature, items: Iterable[Item]) -> Mapping[str, Item]:
+    """Return the rows that a feature is computed of, by its key; the first of each."""
+    found: dict[str, Item] = {}
+    for item in items:
+        key = item.album.album_id if feature.key == KEYS["album"] else item.sha256
+        if key and (item.sha256 or not feature.told("SCALE_PX", 0)):
+            found.setdefault(key, item)
+    return found
+
+
+def compute_features(
+    context: Context, features: Sequence[Feature], items: Sequence[Item], *, retry_failed: bool
+) -> Mapping[str, int]:
+    """Compute features of the rows of a dataset, and return for how many each was computed.
+
+    Only what is new is computed, or what was computed by another version; what failed before isn't
+    tried again unless it is asked for. A file that is gone or was changed is left out. Those of one
+    key are computed together, after the others that they may use.
+
+    Raises:
+        UsageError: a feature needs a package that isn't installed.
+        InputError: a table is broken.
+        StorageError: the disk refuses; finished parts are kept.
+
+    """
+
+    def place(feature: Feature) -> tuple[bool, str]:
+        return bool(feature.told("USES")), feature.key
+
+    computed: dict[str, int] = {}
+    for _, some in groupby(sorted(features, key=place), place):
+        computed |= _compute(context, list(some), items, retry_failed=retry_failed)
+    return {each.name: computed[each.name] for each in features}
+
+
+def _compute(
+    context: Context, features: Sequence[Feature], items: Sequence[Item], *, retry_failed: bool
+) -> Mapping[str, int]:
+    import polars as pl  # noqa: PLC0415
+
+    tables = {each.name: FeatureTable(context.features, each.name) for each in features}
+    versions: dict[str, str] = {}
+    lacking: dict[str, list[str]] = {}
+    by_key: dict[str, Item] = {}
+    for each in features:
+        each.prepare(context)
+        versions[each.name] = version = each.version(context.features)
+        tables[each.name].merge(version, each.schema)
+        known = tables[each.name].known(version, failed=not retry_failed)
+        for key, item in asked_of(each, items).items():
+            if key not in known:
+                by_key.setdefault(key, item)
+                lacking.setdefault(key, []).append(each.name)
+    wanted = [Wanted(key, by_key[key], lacking[key]) for key in sorted(by_key)]
+    parts = [wanted[at : at + _PART] for at in range(0, len(wanted), _PART)]
+    used = {
+        name: FeatureTable(context.features, name)
+        for each in features
+        for name in each.told("USES")
+    }
+    reads = {name: table.reader() for name, table in used.items() if table.exists()}
+
+    def finish(number: int) -> Counter[str]:
+        found = compute([_with_features(each, reads) for each in parts[number]])
+        for each in features:
+            rows = [
+                {each.key: row.key, "version": versions[each.name], "reason": row.reason}
+                | dict(row.values)
+                for row in found[each.name]
+            ]
+            if rows:
+                tables[each.name].add_part(number, pl.DataFrame(rows, each.schema))
+        return Counter({name: len(rows) for name, rows in found.items()})
+
+    computed = Counter(dict.fromkeys(tables, 0))
+    count = min(context.settings.features.processes or usable_cores(), len(parts))
+    with (
+        context.bar("features", len(wanted), features[0].unit) as bar,
+        ThreadPoolExecutor(max(1, count)) as pool,
+        _computing(context.config, list(tables), count) as compute,
+    ):
+        try:
+            for part, done in zip(parts, pool.map(finish, range(len(parts))), strict=True):
+                computed.update(done)
+                bar.advance(len(part))
+        except BaseException:  # also Ctrl-C: parts that were begun end with their processes
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    for each in features:
+        tables[each.name].merge(versions[each.name], each.schema)
+    return computed
+
+
+def _with_features(wanted: Wanted, reads: Mapping[str, Reads]) -> Wanted:
+    """Return a row with the features that others use."""
+    item = wanted.item
+    if not reads:
+        return wanted
+    found = {name: read(item.sha256, item.album.album_id) for name, read in reads.items()}
+    album = replace(item.album, features=found)
+    return wanted._replace(item=item._replace(album=album))
+
+
+@contextmanager
+def _computing(
+    config: Config, names: Sequence[str], processes: int
+) -> Iterator[Callable[[Sequence[Wanted]], Rows]]:
+    """Give the function that computes a part, in one of some processes; for one part, in this one.
+
+    Raises:
+        UsageError: a feature needs a package that isn't installed.
+
+    """
+    if processes <= 1:
+        yield _opened(config, names)
+        return
+    free = SimpleQueue[subprocess.Popen[bytes]]()
+    with ExitStack() as stack:
+        for _ in range(processes):
+            process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
+                [sys.executable, "-X", "utf8", "-c", _START, *sys.path],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={**WORKER_ENV, **os.environ},
+                process_group=0,  # Ctrl-C goes to this process alone, which ends the workers
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            with suppress(OSError):  # one that has died is found by its first part
+                _send(process.stdin, (config, names))
+            free.put(process)
+
+        def compute(part: Sequence[Wanted]) -> Rows:
+            process = free.get()
+            try:
+                _send(process.stdin, part)
+                output = cast("IO[bytes]", process.stdout)
+                answer: Rows | EquigenError = pickle.load(output)  # noqa: S301  (our own process)
+            except (OSError, EOFError, pickle.UnpicklingError):
+                code = process.wait()
+                msg = (
+                    f"a process ended {f'by signal {-code}' if code < 0 else code}, maybe for want"
+                    " of memory. Finished parts are kept: run the same command again, with fewer"
+                    " processes (features.processes)."
+                )
+                raise EquigenError(msg) from None
+            finally:
+                free.put(process)
+            if isinstance(answer, EquigenError):
+                raise answer
+            return answer
+
+        yield compute
+
+
+def work() -> None:
+    """Run as a worker process: receive settings, names of features and parts; send rows."""
+    pipe = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # nothing else is printed into the pipe
+    # The parent process has closed the pipe, or is gone.
+    with suppress(EOFError, BrokenPipeError):
+        try:
+            compute = _opened(*pickle.load(sys.stdin.buffer))  # noqa: S301  (from the parent process)
+        except EquigenError as err:
+            _send(pipe, err)
+            return
+        while True:
+            _send(pipe, compute(pickle.load(sys.stdin.buffer)))  # noqa: S301  (as above)
+
+
+def _send(pipe: IO[bytes] | None, message: object) -> None:
+    if pipe:
+        pipe.write(pickle.dumps(message))
+        pipe.flush()
+
+
+def _opened(config: Config, names: Sequence[str]) -> Callable[[Sequence[Wanted]], Rows]:
+    opened = {
+        each.name: (each.told("SCALE_PX", 0), each.opened())
+        for each in find_features(config, names)
+    }
+    max_pixels = config.settings.download.max_pixels
+
+    def compute(part: Sequence[Wanted]) -> Rows:
+        rows: dict[str, list[Row]] = {name: [] for name in names}
+        for at in range(0, len(part), _TOGETHER):
+            some = part[at : at + _TOGETHER]
+
+            items = {each.key: each.item for each in some}
+            body = cache(lambda key: _body(items[key]))  # noqa: B023
+
+            @cache  # features of one scale share a decode
+            def shown(key: str, scale_px: int) -> Album | Picture | str:
+                item = items[key]  # noqa: B023
+                if not scale_px:
+                    return item.album
+                if not body(key):  # noqa: B023
+                    return ""
+                try:
+                    pixels = small_picture(body(key), max_pixels, scale_px)  # noqa: B023
+                except PictureError as err:
+                    return err.reason
+                return Picture(item.sha256, item.path, pixels, item.album)
+
+            for name, (scale_px, compute) in opened.items():
+                found: dict[str, Any] = {
+                    each.key: shown(each.key, scale_px) for each in some if name in each.names
+                }
+                given = {key: each for key, each in found.items() if not isinstance(each, str)}
+                found |= zip(given, _tried(compute, [*given.values()]), strict=True)
+                rows[name] += [
+                    Row(key, each, {}) if isinstance(each, str) else Row(key, "", each)
+                    for key, each in found.items()
+                    if each != ""
+                ]
+        return rows
+
+    return compute
+
+
+def _body(item: Item) -> bytes:
+    """Return a cover's file; b"" where it is gone, or isn't what the download left."""
+    with suppress(OSError), open_regular(item.path) as file:
+        body = file.read()
+        if hashlib.sha256(body).hexdigest() == item.sha256:
+            return body
+    return b""
+
+
+def _tried(compute: Compute, batch: Sequence[Any]) -> list[Mapping[str, object] | str]:
+    """Compute a feature of a batch, one by one where it fails for some; return rows or reasons."""
+    try:
+        return [row for _, row in zip(batch, compute(batch) if batch else (), strict=True)]
+    except Exception as err:  # noqa: BLE001  (those of a feature's packages have no common root)
+        if len(batch) > 1:
+            return [row for each in batch for row in _tried(compute, [each])]
+        return [err.reason if isinstance(err, PictureError) else f"{type(err).__name__}: {err}"]
