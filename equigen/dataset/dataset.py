@@ -25,7 +25,7 @@ from equigen.dataset.counting import (
 )
 from equigen.dataset.covers import WantedCover, dataset_covers, set_of
 from equigen.dataset.feature_tables import FeatureTable, Reads
-from equigen.dataset.fields import count_fields
+from equigen.dataset.fields import count_fields, feature_fields
 from equigen.dataset.layouts import (
     cover_files,
     files_in_sets,
@@ -49,6 +49,7 @@ from equigen.storage.lock import dataset_lock
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
 
 _LISTS = frozenset(
     (
@@ -222,16 +223,22 @@ class Dataset:
         """Show where the dataset lies."""
         return f"Dataset({str(self.path)!r})"
 
-    def albums(self) -> "pd.DataFrame":
-        """Return one row an album, in file order, with the TSV's columns.
+    def albums(self, *, features: Iterable[str] = ()) -> "pd.DataFrame":
+        """Return one row an album, in file order, with the TSV's columns, and those of features.
 
         `year` and `album_index` are nullable integers (Int64; what is no number is <NA>), `genres`,
         `styles`, `formats`, `artist_ids` and `labels` lists of text; all other cells are text as it
         stands in the file, so that "NA", "None" and "007" stay what they are, and an empty cell is
         "".
 
+        `features` are the names of features. Their columns are called "colour.brightness", and
+        those in structs "colour.mean.red", as `pandas.json_normalize` has it; lists are lists, of
+        dicts where they are of structs. Numbers are floats or Int64, truths boolean. What an album
+        doesn't have is missing (NaN, <NA> or None).
+
         Raises:
-            MissingInputError, InputError: there is no TSV, or it is broken.
+            MissingInputError, InputError: there is no TSV, or it is broken; or a feature's table.
+            LedgerError: the ledger can't be read.
 
         """
         import pandas as pd  # noqa: PLC0415  (heavy, and no stage needs it)
@@ -239,7 +246,11 @@ class Dataset:
         with reading_tsv(self.context.tsv) as tsv:
             columns = tsv.columns
         table = read_table(self.context.tsv, columns)
-        return pd.DataFrame({name: _column(name, table[name].to_list()) for name in columns})
+        cells = {name: _column(name, table[name].to_list()) for name in columns}
+        names = [features] if isinstance(features, str) else list(dict.fromkeys(features))
+        with self.reading_ledger() as ledger:
+            found = feature_fields(self.context, ledger, names, lists=True)
+        return pd.DataFrame(cells | {each.name: _of_feature(each) for each in found})
 
     def covers(self) -> "pd.DataFrame":
         """Return one row an album, in file order: its cover, its label and its set.
@@ -517,6 +528,16 @@ def _lost(context: Context, why: str, *in_the_way: Path) -> LedgerError:
         f" {' and '.join(map(str, in_the_way))} away."
     )
     return LedgerError(msg)
+
+
+def _of_feature(values: "pl.Series") -> "pd.Series[Any]":
+    import pandas as pd  # noqa: PLC0415
+
+    kind = values.dtype
+    if kind.is_float():
+        return pd.Series(values.to_numpy())
+    named = "Int64" if kind.is_integer() else {"Boolean": "boolean", "String": "str"}.get(str(kind))
+    return pd.Series(values.to_list(), dtype=named or object)
 
 
 def _column(name: str, cells: Iterable[str]) -> "pd.Series[Any]":

@@ -198,12 +198,12 @@ def names_of_tables(folder: Path) -> list[str]:
     return [name for name in names if FeatureTable(folder, name).exists()]
 
 
-def scalars(
-    name: str, fields: Mapping[str, Any], of: "pl.Expr | None" = None
+def flat(
+    name: str, fields: Mapping[str, Any], *, lists: bool = False, of: "pl.Expr | None" = None
 ) -> "Iterator[tuple[str, pl.Expr]]":
-    """Yield the fields of a struct that are no lists, such as "colour.mean.red", with their values.
+    """Yield the fields of a struct by flat names, such as "colour.mean.red", with their values.
 
-    The struct is the column `name`, or `of`.
+    The struct is the column `name`, or `of`. Lists are left out unless they are asked for.
     """
     import polars as pl  # noqa: PLC0415
 
@@ -211,10 +211,9 @@ def scalars(
     for field, kind in fields.items():
         value = struct.struct.field(field)
         if isinstance(kind, pl.Struct):
-            yield from scalars(
-                f"{name}.{field}", {each.name: each.dtype for each in kind.fields}, value
-            )
-        elif not isinstance(kind, pl.List):
+            inner = {each.name: each.dtype for each in kind.fields}
+            yield from flat(f"{name}.{field}", inner, lists=lists, of=value)
+        elif lists or not isinstance(kind, pl.List):
             yield f"{name}.{field}", value
 
 

@@ -1,17 +1,17 @@
-"""Count albums by any field: of the TSV, of covers and sets, of a feature ("colour.brightness").
+"""Give the fields of features flat, and count albums by any field, such as "colour.brightness".
 
 Numbers count in round bins, an album with several values in a list, such as its styles, for each.
 """
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from equigen.config.settings import suggest
 from equigen.dataset.context import Context
 from equigen.dataset.counting import NO_SET, By, Counts, count_albums
-from equigen.dataset.feature_tables import scalars
+from equigen.dataset.feature_tables import STATE, FeatureTable, flat
 from equigen.dataset.selecting import Column, columns_of, table_of
 from equigen.errors import UsageError
 from equigen.ledger.ledger import Ledger
@@ -29,6 +29,46 @@ _MOST_BINS: Final = 20
 # Beyond these quantiles lies one bin at each end, so that a few far values don't empty the others.
 _FIRST, _LAST = 0.01, 0.99
 _NEAREST: Final = 3
+
+
+def feature_fields(
+    context: Context, ledger: Ledger | None, names: Sequence[str], *, lists: bool = False
+) -> "pl.DataFrame":
+    """Return the fields of features of all rows, in file order, by flat names ("colour.mean.red").
+
+    Fields of an album that doesn't have the feature are NULL.
+
+    Raises:
+        UsageError: a feature is called like a column.
+        MissingInputError, InputError: there is no TSV, or it is broken; or a feature's table.
+
+    """
+    import polars as pl  # noqa: PLC0415
+
+    require_features(context, names)
+    known = {column.name: column for column in columns_of(context)}
+    columns = [known[name] for name in names]
+    if called_so := [column.name for column in columns if not column.fields]:
+        msg = f"{called_so[0]}: a column is called like this feature, so it can't be joined."
+        raise UsageError(msg)
+    own = [
+        value.alias(name)
+        for column in columns
+        for name, value in flat(column.name, column.fields, lists=lists)
+        if name.removeprefix(f"{column.name}.") not in STATE
+    ]
+    return table_of(context, ledger, columns).select(own) if columns else pl.DataFrame()
+
+
+def require_features(context: Context, names: Iterable[str]) -> None:
+    """Make sure that these features have a table.
+
+    Raises:
+        MissingInputError, InputError: one wasn't computed, or is broken.
+
+    """
+    for name in names:
+        FeatureTable(context.features, name).read(STATE[:1])
 
 
 def count_fields(context: Context, ledger: Ledger | None, names: Sequence[str]) -> Counts:
@@ -83,7 +123,7 @@ def _countable(column: Column) -> "Iterator[tuple[str, pl.Expr]]":
     import polars as pl  # noqa: PLC0415
 
     if column.fields:
-        yield from scalars(column.name, column.fields)
+        yield from flat(column.name, column.fields)
     else:
         yield column.name, pl.col(column.name)
         yield from (

@@ -10,6 +10,7 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import duckdb
+import pandas as pd
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
@@ -22,10 +23,11 @@ from support import equigen, from_json, make_context, read_rows, realdata, write
 
 import equigen as api
 from equigen.cli.console import aligned
-from equigen.commands import counts, features, select
+from equigen.commands import counts, download, features, select
 from equigen.commands.features import FeaturesAction
 from equigen.dataset.dataset import Dataset
 from equigen.dataset.feature_tables import FeatureTable
+from equigen.downloading.manifest import COLUMNS
 from equigen.errors import InputError, MissingInputError, UsageError
 from equigen.features.base import find_features
 from equigen.features.computing import compute_features, items_of
@@ -609,3 +611,76 @@ def test_features_of_albums_have_a_row_for_each(tmp_path: Path, processes: str) 
     assert {name for name, *_ in shown.table.rows} == {"colour", "words", "seen"}
     again = from_json(equigen("features", "compute", *names, *flags, cwd=tmp_path, env=env).stdout)
     assert again["computed"] == {"words": 0, "seen": 0, "colour": 0}
+
+
+def test_albums_have_the_columns_of_features(tmp_path: Path) -> None:
+    """Flat names like those of `pandas.json_normalize`, lists as lists; missing without one."""
+    filled(tmp_path, 0, 1, torn=TORN)
+    dataset = Dataset(make_context(tmp_path))
+    with pytest.raises(MissingInputError, match="features compute colour"):
+        dataset.albums(features=["colour"])
+    compute(tmp_path)
+    frame = dataset.albums(features=["colour"])
+    plain = dataset.albums()
+    pd.testing.assert_frame_equal(frame[plain.columns], plain)
+    table = {
+        each["sha256"]: each
+        for each in FeatureTable(tmp_path / "features", "colour").read().to_dicts()
+    }
+    shas = dataset.covers()["sha256"]
+    for at in range(2):
+        expected = table[shas[at]]
+        assert frame["colour.brightness"][at] == pytest.approx(expected["brightness"])
+        assert frame["colour.mean.red"][at] == expected["mean"]["red"]
+        assert frame["colour.palette"][at] == expected["palette"]
+    assert str(frame["colour.mean.red"].dtype) == "Int64"
+    assert (
+        frame.loc[2, [name for name in map(str, frame) if name.startswith("colour.")]].isna().all()
+    )
+    assert not [
+        name for name in map(str, frame) if name.endswith((".sha256", ".version", ".reason"))
+    ]
+    both = dataset.albums(features=iter(["histogram", "colour"]))
+    assert len(both["histogram.rgb"][0]) == 512
+
+
+def test_what_is_no_table_is_refused_by_all(tmp_path: Path) -> None:
+    """One line that says which file; a feature may be called like another tool's column."""
+    filled(tmp_path, 0)
+    (tmp_path / "features").mkdir()
+    dataset = Dataset(make_context(tmp_path))
+    pl.DataFrame({"x": [1]}).write_parquet(tmp_path / "features" / "signs.parquet")
+    with pytest.raises(InputError, match=r"signs\.parquet"):
+        dataset.albums(features="signs")
+    compute(tmp_path, "colour")
+    shutil.copy(tmp_path / "features" / "colour.parquet", tmp_path / "features" / "mood.parquet")
+    fill(tmp_path, [row(0, mood="sad")], pictures={0: picture(0)})
+    assert "mood.brightness" in dataset.albums(features="mood")
+
+
+@pytest.mark.parametrize("suffix", [".tsv", ".parquet"])
+def test_the_manifest_has_the_features_asked_for(tmp_path: Path, suffix: str) -> None:
+    """Flat columns behind the others, but no lists; empty where a cover has none."""
+    filled(tmp_path, 0, 1, torn=TORN)
+    manifest = tmp_path / f"manifest{suffix}"
+    done = {"EQUIGEN_DATASET__DIRECTORY": str(tmp_path)}
+    told = equigen("download", "--limit", "0", "--feature", "colour", cwd=tmp_path, env=done)
+    assert (told.returncode, "--export" in told.stderr) == (2, True)
+    context = make_context(tmp_path)
+    with pytest.raises(MissingInputError, match="features compute colour"):
+        download.run(context, limit=0, export=manifest, feature=["colour"])
+    compute(tmp_path, "colour")
+    download.run(context, limit=0, export=manifest, feature=["colour"])
+    expected = Dataset(context).albums(features=["colour"])
+    own = [each for each in map(str, expected) if each.startswith("colour.") and "pal" not in each]
+    if suffix == ".parquet":
+        found = pd.read_parquet(manifest)
+        assert str(found["colour.mean.red"].dtype).startswith(("float", "uint"))
+    else:
+        found = pd.read_csv(manifest, sep="\t")
+    assert list(found.columns[-len(own) :]) == own
+    assert list(found.columns[: len(COLUMNS)]) == list(COLUMNS)
+    for name in own:
+        values = found[name].to_list()
+        assert values[:2] == pytest.approx(expected[name].to_list()[:2], rel=1e-5)
+        assert pd.isna(values[2])
