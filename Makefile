@@ -6,11 +6,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+# The extras of features, which only the long proofs need.
+EXTRAS := text
 # Many tests wait for a clock or a process: a third worker fills two cores.
 WORKERS ?= 3
-# The package alone, then with its tools; each made anew whenever what it is made from changes.
+# The package alone, then with its tools, then with extras; each made anew whenever what it is made
+# from changes.
 DEMO_READY := $(VENV)/.demo-ready
 READY := $(VENV)/.ready
+READY_ALL := $(VENV)/.ready-all
 
 .PHONY: demo test test-all bench-download bench-pairs bench-split bench-multilabel bench-dumps bench-table bench-choosing bench-features bench-dumps-whole soak fuzz format clean
 
@@ -27,7 +31,7 @@ test: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not long" $(COVER)
 
 # The long proofs, and each property test with more examples.
-test-all: $(READY)
+test-all: $(READY_ALL)
 	EQUIGEN_TEST_PROFILE=thorough $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
 	    -m "long or long_after or hypothesis" --cov --cov-append --cov-report=term
 
@@ -91,6 +95,10 @@ $(DEMO_READY): pyproject.toml constraints.txt
 
 $(READY): $(DEMO_READY)
 	$(INSTALL) '.[dev]'
+	touch $@
+
+$(READY_ALL): $(READY)
+	$(INSTALL) '.[dev,$(EXTRAS)]'
 	touch $@
 
 clean:

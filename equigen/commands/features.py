@@ -104,9 +104,7 @@ def _list(context: Context, features: Sequence[Feature]) -> Summary:
         for name, column in each.columns.items()
     ]
     notes = [
-        f"{each.name}: needs {_extras(each)}, about {each.told('COST_MS', 0):g} ms a {each.unit};"
-        f" computed for {fact['computed']:,} {each.unit}s"
-        for each, fact in zip(features, facts, strict=True)
+        note for each, fact in zip(features, facts, strict=True) for note in _costs(each, fact)
     ]
     return Summary(
         stage="features",
@@ -119,10 +117,14 @@ def _list(context: Context, features: Sequence[Feature]) -> Summary:
     )
 
 
-def _extras(feature: Feature) -> str:
-    needs, licence = feature.told("NEEDS"), feature.told("LICENCE", "")
-    extras = f"equigen[{','.join(needs)}]" if needs else "nothing more"
-    return f"{extras} (weights: {licence})" if licence else extras
+def _costs(feature: Feature, fact: Mapping[str, Any]) -> Iterator[str]:
+    name, unit = feature.name, feature.unit
+    cost = f"about {fact['cost_ms']:g} ms a {unit}"
+    yield f"{name}: {cost}; computed for {fact['computed']:,} {unit}s"
+    if needs := fact["needs"]:
+        yield f"{name}: needs equigen[{','.join(needs)}]"
+    if licence := fact["licence"]:
+        yield f"{name}: weights: {licence}"
 
 
 def _compute(context: Context, features: Sequence[Feature], *, retry_failed: bool) -> Summary:
