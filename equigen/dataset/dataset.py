@@ -12,7 +12,7 @@ from enum import Flag, auto
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.counting import (
@@ -51,7 +51,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-_LISTS = frozenset(
+# Columns of the TSV whose cells are lists.
+LISTS: Final = frozenset(
     (
         "genres", "styles", "formats", "artist_ids", "labels", "also_known_as", "tracks",
         "more_images",
@@ -85,7 +86,9 @@ class Example:
     `cover` is the picture's file, `labels` the album's classes, `label` first, `set` is "train",
     "val", "test" or "" (in none). `sha256` (hex) is of the file's bytes. `album` has the row's
     cells by column, as in the TSV. `features` has the columns of each feature that was asked for,
-    by its name; none where the cover doesn't have it.
+    by its name; none where the cover doesn't have it. `key` is the album's: its id, or a digest
+    where it has none. `url` is the address that the picture came from, "" where that isn't known;
+    sizes are the file's, 0 where unknown.
     """
 
     cover: Path
@@ -95,6 +98,11 @@ class Example:
     sha256: str
     album: Mapping[str, str]
     features: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    key: str = ""
+    url: str = ""
+    size_bytes: int = 0
+    width_px: int = 0
+    height_px: int = 0
 
 
 class Dataset:
@@ -345,9 +353,12 @@ class Dataset:
         """
         with reading_tsv(self.context.tsv) as tsv:
             for cells, (row, cover, file, name) in zip(tsv, self._shown(), strict=True):
-                album = dict(zip(tsv.columns, cells, strict=True))
-                sha256 = cover.sha256 if file and cover else ""
-                yield Example(Path(file), row.label, row.labels, name, sha256, album)
+                album, is_there = dict(zip(tsv.columns, cells, strict=True)), bool(file and cover)
+                state = cover if is_there and cover else _NOT_ASKED_FOR
+                yield Example(
+                    Path(file), row.label, row.labels, name, state.sha256, album, {},
+                    row.album, state.url, state.size_bytes, state.width_px, state.height_px,
+                )  # fmt: skip
 
     @property
     def sets(self) -> Mapping[str, int]:
@@ -548,6 +559,6 @@ def _column(name: str, cells: Iterable[str]) -> "pd.Series[Any]":
     if name == "album_index":
         numbers = (int(cell) if cell.isascii() and cell.isdecimal() else None for cell in cells)
         return pd.Series(list(numbers), dtype="Int64")
-    if name in _LISTS:
+    if name in LISTS:
         return pd.Series([list(split_list(cell)) for cell in cells], dtype=object)
     return pd.Series(list(cells), dtype="str")

@@ -147,7 +147,7 @@ class FeatureTable:
 
         """
         part = self._parts / f"part-{number:06}{_SUFFIX}"
-        with in_place_of(part, keeps_link=False) as beside, _writing(part):
+        with in_place_of(part, keeps_link=False) as beside, writing_table(part):
             rows.write_parquet(beside, statistics=False)
 
     def merge(self, version: str, schema: Mapping[str, Any]) -> None:
@@ -170,7 +170,7 @@ class FeatureTable:
                 if self.exists() and self._alike([self.file], schema):
                     kept = is_of_now & ~pl.col(first).is_in(new.implode())
                     rows = _scanned([self.file]).filter(kept).merge_sorted(rows, key=first)
-                with in_place_of(self.file, keeps_link=False) as beside, _writing(self.file):
+                with in_place_of(self.file, keeps_link=False) as beside, writing_table(self.file):
                     rows.sink_parquet(beside, row_group_size=_GROUP_ROWS, mkdir=False)
                     with beside.open("rb+") as written:
                         os.fsync(written.fileno())
@@ -252,13 +252,18 @@ def _translating(file: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _writing(file: Path) -> Iterator[None]:
+def writing_table(file: Path) -> Iterator[None]:
     """Turn polars' own errors while it writes into ours."""
     import polars as pl  # noqa: PLC0415
 
     try:
         yield
     except pl.exceptions.PolarsError as err:
-        what = str(err).partition("\n")[0]
-        msg = f"{file}: can't be written: {what}. Make room, then run the same command again."
-        raise StorageError(msg) from None
+        raise not_written(file, err) from None
+
+
+def not_written(file: Path, err: Exception) -> StorageError:
+    """Return the error of a table that a library can't write."""
+    what = str(err).partition("\n")[0]
+    msg = f"{file}: can't be written: {what}. Make room, then run the same command again."
+    return StorageError(msg)

@@ -226,7 +226,7 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
+class ArrowTable:
     """A table as DuckDB reads it without pyarrow, which would import it for a frame of polars."""
 
     frame: "pl.DataFrame"
@@ -241,7 +241,7 @@ def _database(table: "pl.DataFrame") -> "Iterator[duckdb.DuckDBPyConnection]":
     import duckdb  # noqa: PLC0415  (heavy, and no other stage needs it)
 
     with duckdb.connect(":memory:", config=dict(_SETTINGS)) as db:
-        db.register("albums", _Table(table))
+        db.register("albums", ArrowTable(table))
         db.execute("SET lock_configuration = true")
         yield db
 

@@ -8,7 +8,9 @@ the disk as a whole. To add one, write `equigen/sources/NAME.py` with
 - `open_source(config: Config)`, which returns one of them;
 - `SETTINGS`, the settings that are also flags of `fetch`;
 - `LICENCE`, a note on the licence of its rows, if users must know one;
-- `MAY_REPUBLISH = False`, if its terms forbid to pass its pictures on;
+- `MAY_REPUBLISH = False`, if no picture of its albums may be passed on;
+- `RESTRICTED_HOSTS`, the domains of the pictures that its terms forbid to pass on, whatever album
+  shows them, and `RESTRICTION`, a sentence with these terms;
 - `TAXONOMY`, the name of the taxonomy that its albums are labelled by unless users choose one;
 - `open_renewer(config: Config)`, which returns a `Renewer`, if its picture URLs expire;
 - `open_rater(config: Config)`, which returns a `Rater`, if its users rate albums;
@@ -35,6 +37,7 @@ from equigen.config.settings import FetchSettings
 from equigen.dataset.context import Context
 from equigen.errors import UsageError
 from equigen.http.limits import HostPolicy, Patience
+from equigen.identity.pictures import host_of, picture_key
 from equigen.labels.matches import Fits
 from equigen.labels.taxonomy import Query, fits
 from equigen.ledger.ledger import Ledger
@@ -483,6 +486,36 @@ def may_republish(album_id: str) -> bool:
     The source declares that in `MAY_REPUBLISH`; it is not imported.
     """
     return _declared("MAY_REPUBLISH", album_id) is not False
+
+
+def restricting(album_id: str, url: str) -> str:
+    """Return the name of the source whose terms forbid to pass a picture on; "" where none does.
+
+    That is the album's own, or the one whose picture it is by the address that it came from. Where
+    the address isn't known, an album of a source with such pictures is taken to show one.
+    """
+    own = album_id.partition(":")[0]
+    if not may_republish(album_id):
+        return own
+    host, key = (host_of(url), picture_key(url)) if url else ("", "")
+    for name, domains in _restricted().items():
+        if key.startswith(f"{name}:") or (not host and name == own):
+            return name
+        if host and f".{host}".endswith(tuple(f".{domain}" for domain in domains)):
+            return name
+    return ""
+
+
+def restriction_of(source: str) -> str:
+    """Return the terms that forbid to pass a source's pictures on, in a sentence."""
+    return str(_constant_of(source, "RESTRICTION") or f"The terms of {source} forbid it.")
+
+
+@cache
+def _restricted() -> Mapping[str, Sequence[str]]:
+    """Return the domains of pictures that may not be passed on, by the source that says so."""
+    found = {name: _constant_of(name, "RESTRICTED_HOSTS") for name in _sources()}
+    return {name: cast("Sequence[str]", domains) for name, domains in found.items() if domains}
 
 
 def _declared(constant: str, album_id: str) -> object:

@@ -23,6 +23,11 @@ from equigen.schema import MAX_CELL_CHARS, Listing, safe_text, short_text, split
 from equigen.sources.base import Advice, Page, Request, Search, key_of_shared, read_json
 
 SETTINGS: Final = ("discogs.entity",)
+# https://support.discogs.com/hc/en-us/articles/360009334593-API-Terms-of-Use
+RESTRICTED_HOSTS: Final = ("discogs.com",)
+RESTRICTION: Final = (
+    "Discogs' API terms make its pictures Restricted Data, never to be republished."
+)
 
 _ADVICE: Final = Advice(
     refused=(

@@ -29,6 +29,8 @@ LICENCE: Final = (
     " album."
 )
 MAY_REPUBLISH: Final = False
+RESTRICTED_HOSTS: Final = ("scdn.co", "spotifycdn.com")
+RESTRICTION: Final = "Spotify's developer terms forbid to pass its covers on."
 
 _OF_A_ROW: Final = (
     "Spotify's terms: no training of models, no download, no cropping; name and link where shown."

@@ -43,6 +43,7 @@ COMMANDS = [
     "download",
     "features",
     "split",
+    "export",
     "report",
     "run",
     "status",

@@ -1,0 +1,1 @@
+"""Write a dataset as others read it: one file = one format."""

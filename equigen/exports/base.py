@@ -1,0 +1,341 @@
+"""Define a format of exports: one file each, found by its name, imported when it is used.
+
+A format is a module `equigen/exports/NAME.py` with
+
+- a docstring, whose first line says what it is;
+- `open_export(job: Job)`, which yields the export's `Piece`s: a folder's files in their order, or
+  of a format that is one file that file alone, whose name is "";
+- `VERSION`, a number that grows where its bytes change;
+- `ENDINGS`, of a format that is one file, how its name may end;
+- `OPTIONS`, the names of the `Options` that it takes;
+- `NEEDS`, the extras of EquiGen whose packages it imports;
+- `describe(job: Job)`, of a format that is a folder: a `Description` for the dataset card.
+
+Then `equigen export NAME` finds it. A piece is made once: the next run takes it over where all that
+it is made of is the same. So the bytes of a piece may depend on nothing else, least of all a date.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final, TypedDict, cast
+
+import polars as pl
+
+from equigen.config.settings import suggest
+from equigen.dataset.context import Context
+from equigen.errors import InputError, PictureError, UsageError
+from equigen.exports.rows import FILE, HIDDEN, IS_RAW, KEY, Gathered
+from equigen.images.rendering import Demands
+from equigen.plugins import find_plugins
+from equigen.storage.below import FileBelow
+from equigen.storage.os_errors import NO_LINKS, translating_read_errors
+
+# Rows that are turned into text at a time.
+_BATCH: Final = 5_000
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of an export; a format takes those that its `OPTIONS` name.
+
+    `size_px` 0 takes the covers as they are. `shard_mb` is how large a shard may grow, in millions
+    of bytes. `columns` chooses some; `labels` is "list" or "one-hot", `like` a published table's
+    name. `files` is the folder of another export.
+    """
+
+    size_px: int = 0
+    features: tuple[str, ...] = ()
+    private_use: bool = False
+    shard_mb: int = 0
+    columns: tuple[str, ...] = ()
+    labels: str = ""
+    like: str = ""
+    files: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a format tells on the dataset card.
+
+    `loading` is Markdown that shows how the export is read; `yaml` further keys of the card's head.
+    """
+
+    loading: str
+    yaml: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A file of an export, or a folder of files; `name` is its path there.
+
+    `made_of` is a digest of all that its bytes depend on (`Job.digest`). `write` makes it at a path
+    where nothing is, and returns the sha256 (hex) of a file where it knows it, else "". Of a
+    folder, `files` has the names, each with a digest of what the file is made of. A shard has the
+    `set` and the `keys` of its rows, so that these stay in it.
+    """
+
+    name: str
+    made_of: str
+    write: Callable[[Path], str]
+    files: Mapping[str, str] | None = None
+    set: str = ""
+    keys: Sequence[str] = ()
+
+
+class Record(TypedDict):
+    """A finished piece, as `export.json` lists it."""
+
+    name: str
+    made_of: str
+    sha256: str
+    size_bytes: int
+    files: Mapping[str, str] | None
+    set: str
+    keys: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format whose module is loaded."""
+
+    name: str
+    module: ModuleType
+
+    @property
+    def endings(self) -> Sequence[str]:
+        """The endings of a format that is one file; none of one that is a folder."""
+        return cast("Sequence[str]", getattr(self.module, "ENDINGS", ()))
+
+    def check(self, options: Options) -> None:
+        """Refuse options that it doesn't take.
+
+        Raises:
+            UsageError: it takes another one alone.
+
+        """
+        takes = {"private_use", *getattr(self.module, "OPTIONS", ())}
+        for name, default in vars_of(Options()).items():
+            if vars_of(options)[name] != default and name not in takes:
+                flag = _FLAGS.get(name, name.replace("_", "-"))
+                msg = f"--{flag}: the format {self.name} doesn't take it. Leave it out."
+                raise UsageError(msg)
+
+    def pieces(self, job: "Job") -> Iterable[Piece]:
+        """Return the export's pieces.
+
+        Raises:
+            UsageError: a package that it needs isn't installed, or the options make no sense.
+
+        """
+        try:
+            return cast("Iterable[Piece]", self.module.open_export(job))
+        except ImportError as err:
+            needs = ",".join(getattr(self.module, "NEEDS", ()))
+            msg = (
+                f"{self.name}: needs {err.name}, which isn't installed. Install it:"
+                f" `pip install 'equigen[{needs}]'`."
+            )
+            raise UsageError(msg) from err
+
+    def describe(self, job: "Job") -> Description:
+        """Return what it tells on the card."""
+        return cast("Description", self.module.describe(job))
+
+
+_FLAGS: Final = {"size_px": "size", "features": "with"}
+
+
+def vars_of(options: Options) -> dict[str, Any]:
+    """Return options by name."""
+    return {name: getattr(options, name) for name in Options.__dataclass_fields__}
+
+
+def find_format(name: str) -> Format:
+    """Load the format called `name`.
+
+    Raises:
+        UsageError: there is no such format.
+
+    """
+    found = find_plugins("equigen.exports", "open_export")
+    if name not in found:
+        known = ", ".join(sorted(found))
+        msg = f"there is no format {name!r}{suggest(name, list(found))}; expected one of: {known}."
+        raise UsageError(msg)
+    return Format(name, found[name].load())
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A piece of an earlier run that may be taken over: its record, and where it lies."""
+
+    record: Record
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a format gets: the albums, the options, and what an earlier run left.
+
+    Of `albums.table` a row has the columns that are written, and those in `HIDDEN`: `KEY`, which
+    names its files and is the same in each export, and what `picture` takes. `earlier` has the
+    pieces of the export that is replaced, by name; it `is_alike` where it was made with the same
+    options.
+    """
+
+    context: Context
+    format: Format
+    options: Options
+    albums: Gathered
+    earlier: Mapping[str, Earlier] = field(default_factory=dict)
+    is_alike: bool = False
+
+    @property
+    def about(self) -> Mapping[str, object]:
+        """The format, its version and the options: what `export.json` notes."""
+        options = vars_of(replace(self.options, private_use=False))
+        given = {name: str(value) for name, value in options.items() if value}
+        made = self.albums.rendering.key if self.albums.rendering else ""
+        version = getattr(self.format.module, "VERSION", 1)
+        return {
+            "format": self.format.name,
+            "version": version,
+            "options": {**given, "rendering": made},
+        }
+
+    def of_set(self, name: str) -> pl.DataFrame:
+        """Return the rows of a set, in order of `KEY`."""
+        return self.albums.table.filter(pl.col("set") == name)
+
+    def digest(self, rows: pl.DataFrame, *more: object) -> str:
+        """Return a digest of all that a piece with some rows depends on, and of what is named."""
+        about = [self.about, list(self.albums.labels), more]
+        digest = hashlib.sha256(json.dumps(about, default=str).encode())
+        told = rows.drop(FILE, strict=False)
+        for batch in told.iter_slices(_BATCH):
+            digest.update(batch.write_ndjson().encode())
+        return digest.hexdigest()
+
+    @property
+    def suffixes(self) -> Sequence[str]:
+        """The endings of the pictures' names, such as ".jpg", sorted."""
+        return sorted(
+            {self.suffix(row) for row in self.albums.table.select(HIDDEN).iter_rows(named=True)}
+        )
+
+    def suffix(self, row: Row) -> str:
+        """Return how the name of a row's picture ends."""
+        made = self.albums.rendering
+        return made.suffix if made and row[IS_RAW] else f".{row[FILE].rpartition('.')[2].lower()}"
+
+    def picture(self, row: Row) -> bytes:
+        """Return the bytes of a row's picture, as they are exported.
+
+        Raises:
+            StorageError: it can't be read.
+            InputError: it changed while the export was made, or doesn't decode.
+
+        """
+        file = Path(row[FILE])
+        with translating_read_errors(file):
+            body = FileBelow(file.parent, file.name).read()
+        if not row[IS_RAW]:
+            return body
+        from equigen.images.check import check_picture  # noqa: PLC0415  (heavy)
+
+        made = self.albums.rendering
+        demands = Demands(1, self.context.settings.download.max_pixels)
+        try:
+            return check_picture(body, demands, [made] if made else ()).files[0]
+        except PictureError as err:
+            msg = f"{file}: {err}. Run `equigen download --verify`, which mends it."
+            raise InputError(msg) from err
+
+    def place(self, row: Row, path: Path) -> None:
+        """Put a row's picture at a path: a hard link to the cover's file, or a copy.
+
+        Raises:
+            OSError: the disk refuses.
+            InputError: as `picture` has it.
+
+        """
+        if row[IS_RAW]:
+            path.write_bytes(self.picture(row))
+        else:
+            link_or_copy(Path(row[FILE]), path)
+
+    def shards(self, set_name: str, most_bytes: int) -> Iterator[pl.DataFrame]:
+        """Yield the rows of each shard of a set: those that were exported before stay in theirs."""
+        rows = self.of_set(set_name)
+        before = [
+            each.record["keys"]
+            for each in self.earlier.values()
+            if each.record["set"] == set_name and self.is_alike
+        ]
+        sizes = rows["size_bytes"].to_list()
+        if self.albums.rendering:
+            sizes = [min(each, self.albums.rendering.size_px**2) for each in sizes]
+        known = dict(zip(rows[KEY].to_list(), sizes, strict=True))
+        for keys in deal_shards(before, known, most_bytes):
+            yield pl.DataFrame({KEY: keys}).join(rows, on=KEY, how="left", maintain_order="left")[
+                rows.columns
+            ]
+
+
+def deal_shards(
+    before: Sequence[Sequence[str]], rows: Mapping[str, int], most_bytes: int
+) -> list[list[str]]:
+    """Deal rows into shards: the keys of each shard.
+
+    `before` has the keys of the shards that are there, `rows` the size in bytes of each row that is
+    to be in one, in order. Rows stay in their shards, and those that are gone are left out; a shard
+    that is empty then gets the rows of the last one. New rows fill the last shard, then new ones.
+    """
+    shards = [[key for key in shard if key in rows] for shard in before]
+    for at in range(len(shards)):
+        while shards and not shards[-1]:
+            shards.pop()
+        if at < len(shards) and not shards[at]:
+            shards[at] = shards.pop()
+    there = {key for shard in shards for key in shard}
+    left = most_bytes - sum(rows[key] for key in shards[-1]) if shards else 0
+    for key, size_bytes in rows.items():
+        if key in there:
+            continue
+        if not shards or size_bytes > left:
+            shards.append([])
+            left = most_bytes
+        shards[-1].append(key)
+        left -= size_bytes
+    return shards
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Make a hard link to a file, or copy it where that can't be.
+
+    Raises:
+        OSError: the disk refuses.
+
+    """
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as err:
+        if err.errno not in NO_LINKS:
+            raise
+        FileBelow(source.parent, source.name).copy(FileBelow(target.parent, target.name))
+
+
+def text_piece(name: str, text: str) -> Piece:
+    """Return the piece of a small text file."""
+
+    def write(path: Path) -> str:
+        path.write_text(text, encoding="utf-8", newline="\n")
+        return ""
+
+    return Piece(name, hashlib.sha256(text.encode()).hexdigest(), write)

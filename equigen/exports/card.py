@@ -1,0 +1,130 @@
+"""Write the card of an export: what it has, where that is from, its law, how it was made."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import polars as pl
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from equigen.dataset.made_with import DEFINING
+from equigen.exports.base import Description, Job
+from equigen.exports.rows import visible
+from equigen.ledger.ledger import COVERS_COMPARED, LAST_FETCH, MADE_WITH, SPLIT_GROUPS, Ledger
+from equigen.ledger.values import read_by_name, read_split_groups
+from equigen.schema import without_surrogates
+from equigen.sources.base import restriction_of
+from equigen.version import __version__
+
+CARD: Final = "README.md"
+# https://huggingface.co/docs/datasets/repository_structure and the Hub's own list of sizes
+_SIZES: Final = (
+    (1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"),
+)  # fmt: skip
+_LARGEST: Final = "1M<n<10M"
+# Characters that YAML's double quotes can't hold as they are.
+_NOT_IN_YAML: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>()#+|~!-])")
+
+
+def card(job: Job, described: Description, ledger: Ledger | None) -> str:
+    """Return the card of an export that is a folder, as Markdown with a head in YAML.
+
+    The same export has the same card: it tells the date of the albums, not that of the export.
+    """
+    albums = job.albums
+    table = albums.table
+    count = len(table)
+    size = next((name for most, name in _SIZES if count < most), _LARGEST)
+    split = ledger.read(SPLIT_GROUPS, read_split_groups) if ledger else None
+    made_with = (ledger.read(MADE_WITH, read_by_name) if ledger else None) or {}
+    settings = {
+        name: json.dumps(made_with[name], ensure_ascii=False)
+        for names in DEFINING.values()
+        for name in names
+        if name in made_with
+    }
+    counted = table.group_by("label_name", "set").len()
+    counts = {(label, name): number for label, name, number in counted.iter_rows()}
+    sources = table.group_by("source", "licence").len("covers").sort("source", "licence")
+    environment = Environment(
+        loader=PackageLoader("equigen.exports", "."),
+        autoescape=False,  # noqa: S701  (Markdown, of which each text is escaped by a filter)
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": "{:,}".format, "yaml": _yaml, "text": _text, "code": _code}
+    text = environment.get_template("card.md.j2").render(
+        yaml={
+            "license": "other",
+            "task_categories": ["image-classification"],
+            "size_categories": [size],
+            "tags": ["album-covers", "music", "equigen"],
+            **described.yaml,
+        },
+        version=__version__,
+        fetched=(ledger.value(LAST_FETCH) if ledger else "")[:10],
+        albums=count,
+        labels=albums.labels,
+        sets=albums.sets,
+        is_dealt=albums.is_dealt,
+        by_label={
+            label: {name: counts.get((label, name), 0) for name in albums.sets}
+            for label in albums.labels
+        },
+        several=table.filter(pl.col("labels").list.len() > 1).height,
+        columns={name: _kind(kind) for name, kind in visible(table).schema.items()},
+        size=albums.rendering.key if albums.rendering else "",
+        loading=described.loading,
+        sources=sources.to_dicts(),
+        restricted=_told(albums.restricted),
+        private=_told(albums.private),
+        settings=settings,
+        rows=albums.rows,
+        dropped=albums.dropped,
+        compared=bool(ledger and ledger.value(COVERS_COMPARED)),
+        group=_GROUPS.get(split.group if split else "", _GROUPS[""]),
+    )
+    return without_surrogates(text)
+
+
+_GROUPS: Final[Mapping[str, str]] = {
+    "artist+cover": "No artist, and no covers that look alike, are in two sets.",
+    "artist": "No artist is in two sets; covers that look alike may be.",
+    "cover": "No covers that look alike are in two sets; artists may be.",
+    "none": "Each cover was dealt by itself: artists and look-alikes may be in several sets.",
+    "": "The sets were not dealt by EquiGen: artists and look-alikes may be in several of them.",
+}
+
+
+def _told(counts: Mapping[str, int]) -> list[dict[str, Any]]:
+    return [
+        {"source": source, "count": count, "terms": restriction_of(source)}
+        for source, count in counts.items()
+    ]
+
+
+def _kind(kind: object) -> str:
+    """Return a type in words: "text", "list of text", "int16", "struct of red, green"."""
+    if isinstance(kind, pl.List):
+        return f"list of {_kind(kind.inner)}"
+    if isinstance(kind, pl.Struct):
+        return f"struct of {', '.join(field.name for field in kind.fields)}"
+    return {"String": "text", "Boolean": "true or false"}.get(str(kind), str(kind).lower())
+
+
+def _yaml(value: object) -> str:
+    """Return a value as YAML, of which JSON is a part."""
+    text = json.dumps(value, ensure_ascii=False)
+    return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _text(value: str) -> str:
+    """Return a text as Markdown shows it, in one line."""
+    return _MARKUP.sub(r"\\\1", " ".join(value.split()))
+
+
+def _code(value: str) -> str:
+    return value.replace("`", "'").replace("|", "\\|")

@@ -1,0 +1,101 @@
+"""Write folders of pictures, one a class in each set, as datasets and torchvision read them.
+
+`SET/CLASS/KEY.jpg` are hard links to the covers, or copies where the disk has none.
+`metadata.parquet` in each set has a row a picture, with the types that `datasets` needs. Every
+class has its folder in every set, since torchvision numbers the classes by the folders that it
+sees; `classes.txt` lists them in that order.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from equigen.exports.base import Description, Job, Piece, link_or_copy, text_piece
+from equigen.exports.rows import IS_RAW, KEY, huggingface_features, visible, write_table
+
+VERSION: Final = 1
+OPTIONS: Final = ("size_px", "features")
+_METADATA: Final = "metadata.parquet"
+_NAME: Final = "file_name"
+# The names that `datasets` gives to the sets.
+_LOADING: Final = """\
+```python
+from datasets import load_dataset
+
+sets = load_dataset("path/to/this/folder")  # streaming=True reads one picture after another
+sets["train"].features["label"].names  # the classes; year, artist and all else are there as well
+```
+
+```python
+from torchvision.datasets import ImageFolder
+
+pictures = ImageFolder("path/to/this/folder/{first}"{allow})  # numbered as in classes.txt
+```
+"""
+_SPLITS: Final = {"train": "train", "val": "validation", "test": "test"}
+
+
+def open_export(job: Job) -> Iterator[Piece]:
+    """Yield the folder of each class in each set, and the table of each set."""
+    labels = job.albums.labels
+    yield text_piece("classes.txt", "".join(f"{label}\n" for label in labels))
+    for name in job.albums.sets:
+        rows = job.of_set(name)
+        by_label = rows.partition_by("label_name", as_dict=True, maintain_order=True)
+        for label in labels:
+            some = by_label.get((label,), rows.clear())
+            files = {_file(job, row): row["sha256"] for row in some.iter_rows(named=True)}
+            made_of = job.digest(some.select(KEY, "sha256"), sorted(files))
+            write = partial(_write_folder, job, f"{name}/{label}", some)
+            yield Piece(f"{name}/{label}", made_of, write, files=files)
+        yield Piece(
+            f"{name}/{_METADATA}", job.digest(rows, job.suffixes), partial(_write_table, job, rows)
+        )
+
+
+def _file(job: Job, row: dict[str, object]) -> str:
+    return f"{row[KEY]}{job.suffix(row)}"
+
+
+def _write_folder(job: Job, name: str, rows: pl.DataFrame, path: Path) -> str:
+    """Write a class's pictures; one that was made smaller before is taken from there."""
+    before = job.earlier.get(name) if job.is_alike else None
+    there = (before and before.record["files"]) or {}
+    for row in rows.iter_rows(named=True):
+        file = _file(job, row)
+        if before and row[IS_RAW] and there.get(file) == row["sha256"]:
+            link_or_copy(before.path / file, path / file)
+        else:
+            job.place(row, path / file)
+    return ""
+
+
+def _write_table(job: Job, rows: pl.DataFrame, path: Path) -> str:
+    names = [f"{row['label_name']}/{_file(job, row)}" for row in rows.iter_rows(named=True)]
+    table = visible(rows).insert_column(0, pl.Series(_NAME, names, dtype=pl.String))
+    write_table(table, path, huggingface_features(table, job.albums.labels))
+    return ""
+
+
+def describe(job: Job) -> Description:
+    """Tell how the folders are read."""
+    rows = job.albums.table
+    empty = [
+        f"{label} ({name})"
+        for name in job.albums.sets
+        for label in job.albums.labels
+        if rows.filter(set=name, label_name=label).is_empty()
+    ]
+    note = f"No picture here is of: {', '.join(empty)}. These folders are empty." if empty else ""
+    files = [{"split": _SPLITS[name], "path": f"{name}/**"} for name in job.albums.sets]
+    loading = _LOADING.format(
+        first=job.albums.sets[0],
+        allow=", allow_empty=True" if empty else "",
+    )
+    return Description(
+        f"{loading}\n{note}\n" if note else loading,
+        {"configs": [{"config_name": "default", "data_files": files}]},
+    )
