@@ -10,6 +10,9 @@ Examples:
   equigen export imagefolder covers
   equigen export imagefolder covers-128 --size 128 --with colour
   equigen export imagefolder mine --private-use
+  equigen export parquet covers-hub --shard-mb 300
+  equigen export webdataset covers-tar
+  equigen export croissant covers.json --files covers-hub
 """
 
 from pathlib import Path
@@ -28,7 +31,7 @@ ORDER: Final = 75
 SETTINGS: Final = ()
 
 
-def run(
+def run(  # noqa: PLR0913  (each is a flag)
     context: Context,
     *,
     format: Annotated[str, typer.Argument(help="The format.")],  # noqa: A002  (its name for users)
@@ -39,6 +42,12 @@ def run(
     features: Annotated[
         str, typer.Option("--with", metavar="NAME,NAME", help="Features to add.")
     ] = "",
+    shard_mb: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Most megabytes of a shard; 0: 500.")
+    ] = 0,
+    files: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="The export that croissant describes.")
+    ] = None,
     private_use: Annotated[
         bool, typer.Option("--private-use", help="Also what may not be passed on: for you alone.")
     ] = False,
@@ -54,7 +63,13 @@ def run(
     from equigen.exports.base import Options  # noqa: PLC0415  (polars, which starts threads)
     from equigen.exports.building import export_dataset  # noqa: PLC0415
 
-    options = Options(size_px=size, features=_names(features), private_use=private_use)
+    options = Options(
+        size_px=size,
+        features=_names(features),
+        private_use=private_use,
+        shard_mb=shard_mb,
+        files=files,
+    )
     return _summary(export_dataset(context, format, out, options))
 
 

@@ -85,12 +85,12 @@ def card(job: Job, described: Description, ledger: Ledger | None) -> str:
         rows=albums.rows,
         dropped=albums.dropped,
         compared=bool(ledger and ledger.value(COVERS_COMPARED)),
-        group=_GROUPS.get(split.group if split else "", _GROUPS[""]),
+        group=GROUPS.get(split.group if split else "", GROUPS[""]),
     )
     return without_surrogates(text)
 
 
-_GROUPS: Final[Mapping[str, str]] = {
+GROUPS: Final[Mapping[str, str]] = {
     "artist+cover": "No artist, and no covers that look alike, are in two sets.",
     "artist": "No artist is in two sets; covers that look alike may be.",
     "cover": "No covers that look alike are in two sets; artists may be.",

@@ -27,6 +27,8 @@ def content(out: Path) -> dict[str, bytes]:
         (("imagefolder", "out"), signal.SIGKILL, 20),
         (("imagefolder", "out", "--size", "16"), signal.SIGKILL, 20),
         (("imagefolder", "out"), signal.SIGTERM, 6),
+        (("parquet", "out", "--shard-mb", "1"), signal.SIGKILL, 20),
+        (("webdataset", "out", "--shard-mb", "1"), signal.SIGKILL, 20),
     ],
 )
 @pytest.mark.parametrize("is_refresh", [False, True])
@@ -41,12 +43,12 @@ def test_killed_at_any_moment(
 ) -> None:
     """What lies in its place is whole; the next run ends what the kill cut off, and sweeps."""
     kept, folder, out = tmp_path / "kept", tmp_path / "data", tmp_path / "out"
-    size = 16 if "--size" in args else 0
+    size, shard_mb = (int(flag in args) for flag in ("--size", "--shard-mb"))
     old = tmp_path / "old"
     filled(kept, albums(30))
-    run_export(kept, old, args[0], size=size)
+    run_export(kept, old, args[0], size=16 * size, shard_mb=shard_mb)
     filled(kept, albums(60))
-    run_export(kept, tmp_path / "new", args[0], size=size)
+    run_export(kept, tmp_path / "new", args[0], size=16 * size, shard_mb=shard_mb)
     allowed = [files_of(tmp_path / "new"), *([files_of(old)] if is_refresh else [])]
 
     def restore() -> None:

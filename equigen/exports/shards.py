@@ -1,0 +1,111 @@
+"""Share what formats of shards have in common: their files, pictures, and part of a card."""
+
+import hashlib
+import io
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from equigen.exports.base import Job
+from equigen.exports.rows import HIDDEN
+
+OPTIONS: Final = ("size_px", "features", "shard_mb")
+_SHARD_MB: Final = 500
+_BYTES: Final = 1_000_000
+# The names that `datasets` gives to the sets.
+_SPLITS: Final = {"train": "train", "val": "validation", "test": "test"}
+
+
+class HashedFile(io.FileIO):
+    """A new file for writing, with the sha256 of what was written to it."""
+
+    def __init__(self, path: Path) -> None:
+        """Open it where nothing is.
+
+        Raises:
+            OSError: the disk refuses.
+
+        """
+        super().__init__(path, "xb")
+        self._sha256 = hashlib.sha256()
+
+    def write(self, body: Any) -> int:  # noqa: ANN401  (whatever has bytes)
+        """Write all of a body, which the system may take in parts."""
+        left = memoryview(body)
+        self._sha256.update(left)
+        while left:
+            left = left[super().write(left) :]
+        return len(body)
+
+    @property
+    def sha256(self) -> str:
+        """The sha256 (hex) of all that was written."""
+        return self._sha256.hexdigest()
+
+
+def shards(job: Job) -> Iterator[tuple[str, int, pl.DataFrame]]:
+    """Yield the shards of each set: the set, their numbers there, and their rows."""
+    most_bytes = (job.options.shard_mb or _SHARD_MB) * _BYTES
+    for name in job.albums.sets:
+        for number, rows in enumerate(job.shards(name, most_bytes)):
+            yield name, number, rows
+
+
+def pictures(job: Job, rows: pl.DataFrame) -> Iterator[bytes]:
+    """Yield the bytes of the pictures of rows.
+
+    Raises:
+        EquigenError: as `Job.picture` has it.
+
+    """
+    return map(job.picture, rows.select(HIDDEN).iter_rows(named=True))
+
+
+def on_card(job: Job, features: Mapping[str, Any], files: str) -> dict[str, object]:
+    """Return the types of columns, and the files of each set, as `datasets` reads them off a card.
+
+    `files` is a pattern with the name of a set in it. A set that lacks a shard is refused.
+    """
+    told = job.albums.table.group_by("set").agg(pl.len(), pl.col("size_bytes").sum())
+    counts = {name: (count, size_bytes) for name, count, size_bytes in told.iter_rows()}
+    names = {name: _SPLITS[name] for name in job.albums.sets}
+    return {
+        "configs": [
+            {
+                "config_name": "default",
+                "data_files": [
+                    {"split": split, "path": files.format(name)} for name, split in names.items()
+                ],
+            }
+        ],
+        "dataset_info": {
+            "features": [_typed(name, kind) for name, kind in features.items()],
+            "splits": [
+                {"name": split, "num_examples": counts[name][0], "num_bytes": counts[name][1]}
+                for name, split in names.items()
+            ],
+        },
+    }
+
+
+def _typed(name: str, kind: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": name, **_type(kind)}
+
+
+def _type(kind: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a type that a file has as JSON in the form in which a card has it."""
+    match kind.get("_type"):
+        case "ClassLabel":
+            names = {str(number): name for number, name in enumerate(kind["names"])}
+            return {"dtype": {"class_label": {"names": names}}}
+        case "List":
+            inner = _type(kind["feature"])
+            return {"list": inner.get("dtype") or inner.get("struct") or inner}
+        case "Image":
+            return {"dtype": "image"}
+        case "Value":
+            return {"dtype": kind["dtype"]}
+        case _:
+            return {"struct": [_typed(name, each) for name, each in kind.items()]}

@@ -1,0 +1,193 @@
+"""Write tar shards for WebDataset: a sample is a cover with its label, its fields and a text.
+
+`SET-000000.tar` has samples of the members `KEY.jpg`, `KEY.cls`, `KEY.json` and `KEY.txt`, side by
+side. The key is the number of the shard and that of the sample there, in digits, since a key ends
+at the first dot of a name. `index.json` lists the shards, with the offsets of their samples.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, Final, NamedTuple
+
+import orjson
+import polars as pl
+
+from equigen.exports import shards
+from equigen.exports.base import Description, Job, Piece
+from equigen.exports.rows import KEY, huggingface_features, visible
+
+VERSION: Final = 1
+OPTIONS: Final = shards.OPTIONS
+_INDEX: Final = "index.json"
+_MEMBERS: Final = ("jpg", "cls", "json", "txt")
+_BLOCK_BYTES: Final = 512
+_SIZE: Final = slice(124, 135)
+_TOGETHER_BYTES: Final = 1 << 20
+_END: Final = bytes(2 * _BLOCK_BYTES)
+# Mode, owner and group: a file of nobody's that all may read.
+_OWNED: Final = b"0000644\0" + 2 * b"0000000\0"
+# Seconds since 1970 (none), the checksum's place while it is added up, and a regular file.
+_DATED: Final = b"00000000000\0" + 8 * b" " + b"0"
+_USTAR: Final = bytes(100) + b"ustar\x0000" + bytes(247)
+_SUM: Final = sum(_OWNED + _DATED + _USTAR)
+_LABEL: Final = "label"
+_CAPTION: Final = "caption"
+_ROWS: Final = 1_000
+
+
+class Made(NamedTuple):
+    """A shard that is finished: its sha256 (hex), and where its samples begin and the last ends."""
+
+    sha256: str
+    offsets: Sequence[int]
+
+
+def open_export(job: Job) -> Iterator[Piece]:
+    """Yield the shards of each set, then their index."""
+    pieces, made = list[Piece](), dict[str, Made]()
+    for name, number, rows in shards.shards(job):
+        file = f"{name}-{number:06}.tar"
+        write = partial(_write, job, made, file, number, rows)
+        keys = rows[KEY].to_list()
+        pieces.append(Piece(file, job.digest(rows, number), write, set=name, keys=keys))
+        yield pieces[-1]
+    made_of = job.digest(job.albums.table.clear(), [(each.name, each.made_of) for each in pieces])
+    yield Piece(_INDEX, made_of, partial(_write_index, pieces, made))
+
+
+def describe(job: Job) -> Description:
+    """Tell how the shards are read."""
+    fields = huggingface_features(visible(job.albums.table), job.albums.labels)
+    text = {"dtype": "string", "_type": "Value"}
+    features = {
+        "jpg": {"_type": "Image"},
+        "cls": fields[_LABEL],
+        "json": fields,
+        "txt": text,
+        "__key__": text,
+        "__url__": text,
+    }
+    return Description(_LOADING, shards.on_card(job, features, "{}-*.tar"))
+
+
+_LOADING: Final = """\
+```python
+import webdataset
+
+dataset = webdataset.WebDataset("train-{000000..000009}.tar").decode("pil").to_tuple("jpg", "cls")
+```
+"""
+
+
+def _write(
+    job: Job, made: dict[str, Made], name: str, number: int, rows: pl.DataFrame, path: Path
+) -> str:
+    with shards.HashedFile(path) as out:
+        samples = samples_of(visible(rows), shards.pictures(job, rows))
+        offsets = write_samples(out, number, samples)
+    made[name] = Made(out.sha256, offsets)
+    return out.sha256
+
+
+def _write_index(pieces: Sequence[Piece], made: Mapping[str, Made], path: Path) -> str:
+    """List the shards, with those that an earlier run made."""
+    listed = []
+    for shard in pieces:
+        sha256, offsets = made.get(shard.name) or _read(path.with_name(shard.name))
+        listed.append(
+            {
+                "name": shard.name,
+                "set": shard.set,
+                "sha256": sha256,
+                "samples": len(offsets) - 1,
+                "offsets": offsets,
+            }
+        )
+    path.write_bytes(orjson.dumps({"shards": listed}, option=orjson.OPT_APPEND_NEWLINE))
+    return ""
+
+
+def _read(path: Path) -> Made:
+    """Read where the samples of a shard lie."""
+    with path.open("rb") as file:
+        offsets, at, members = [0], 0, 0
+        while header := file.read(_BLOCK_BYTES).strip(b"\0"):
+            at += _BLOCK_BYTES + -(-int(header[_SIZE], 8) // _BLOCK_BYTES) * _BLOCK_BYTES
+            file.seek(at)
+            members += 1
+            if members % len(_MEMBERS) == 0:
+                offsets.append(at)
+        file.seek(0)
+        return Made(hashlib.file_digest(file, "sha256").hexdigest(), offsets)
+
+
+def write_samples(out: BinaryIO, shard: int, samples: Iterable[Mapping[str, bytes]]) -> list[int]:
+    """Write a shard: of each sample its members, by extension; return the offsets of the samples.
+
+    The last offset is the end of the last sample.
+    """
+    waiting, waiting_bytes, offsets = list[bytes](), 0, [0]
+    for number, members in enumerate(samples):
+        before = waiting_bytes
+        for extension, body in members.items():
+            padding = bytes(-len(body) % _BLOCK_BYTES)
+            waiting += (tar_header(f"{key(shard, number)}.{extension}", len(body)), body, padding)
+            waiting_bytes += _BLOCK_BYTES + len(body) + len(padding)
+        offsets.append(offsets[-1] + waiting_bytes - before)
+        if waiting_bytes >= _TOGETHER_BYTES:
+            out.write(b"".join(waiting))
+            waiting, waiting_bytes = [], 0
+    out.write(b"".join((*waiting, _END)))
+    return offsets
+
+
+def key(shard: int, number: int) -> str:
+    """Return the key of a shard's sample."""
+    return f"{shard:06}{number:06}"
+
+
+def tar_header(name: str, size_bytes: int) -> bytes:
+    """Return the header of a regular file of ASCII name in a tar archive (USTAR, POSIX.1-1988)."""
+    named, size = name.encode("ascii"), b"%011o\0" % size_bytes
+    checksum = b"%06o\0 " % (_SUM + sum(named) + sum(size))
+    head = named.ljust(100, b"\0") + _OWNED + size + _DATED
+    return head[:148] + checksum + head[156:] + _USTAR
+
+
+def samples_of(table: pl.DataFrame, covers: Iterable[bytes]) -> Iterator[dict[str, bytes]]:
+    """Yield the members of each row's sample, by extension: all of them in every sample.
+
+    The member of the cover is a `jpg` whatever its format, which readers tell by the bytes.
+    """
+    fields = [_filled(pl.col(name), kind).alias(name) for name, kind in table.schema.items()]
+    told = {
+        "cls": pl.col(_LABEL).cast(pl.String),
+        "json": pl.struct(fields).struct.json_encode(),
+        "txt": _text(table.schema),
+    }
+    bodies = iter(covers)
+    for rows in table.iter_slices(_ROWS):
+        texts = rows.select(**told).iter_rows()
+        for row, cover in zip(texts, bodies, strict=False):  # of the covers, there are more
+            cells = zip(told, row, strict=True)
+            yield {"jpg": cover, **{name: cell.encode() for name, cell in cells}}
+
+
+def _text(schema: Mapping[str, Any]) -> pl.Expr:
+    """Return a caption's text where captions are exported, else "ARTIST - ALBUM"."""
+    caption = schema.get(_CAPTION)
+    fields = caption.fields if isinstance(caption, pl.Struct) else ()
+    if texts := [field.name for field in fields if field.dtype == pl.String]:
+        return pl.col(_CAPTION).struct.field(texts[0]).fill_null("")
+    return pl.format("{} - {}", "artist", "album")
+
+
+def _filled(value: pl.Expr, kind: Any) -> pl.Expr:  # noqa: ANN401  (any type of polars)
+    """Return values without nulls, which readers take for a column's type: 0, "" or [] instead."""
+    if isinstance(kind, pl.Struct):
+        within = (_filled(value.struct.field(f.name), f.dtype).alias(f.name) for f in kind.fields)
+        return pl.struct(*within)
+    nothing: object = [] if isinstance(kind, pl.List) else "" if kind == pl.String else 0
+    return value.fill_null(pl.lit(nothing, kind))
