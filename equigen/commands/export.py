@@ -13,6 +13,7 @@ Examples:
   equigen export parquet covers-hub --shard-mb 300
   equigen export webdataset covers-tar
   equigen export croissant covers.json --files covers-hub
+  equigen export table covers.csv --with colour --labels one-hot
 """
 
 from pathlib import Path
@@ -48,6 +49,15 @@ def run(  # noqa: PLR0913  (each is a flag)
     files: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="The export that croissant describes.")
     ] = None,
+    columns: Annotated[
+        str, typer.Option(metavar="NAME,NAME", help="Columns of a table, in this order.")
+    ] = "",
+    labels: Annotated[
+        str, typer.Option(metavar="list|one-hot", help="How a table has several labels.")
+    ] = "",
+    like: Annotated[
+        str, typer.Option(metavar="multilabel", help="The columns of a published table.")
+    ] = "",
     private_use: Annotated[
         bool, typer.Option("--private-use", help="Also what may not be passed on: for you alone.")
     ] = False,
@@ -69,6 +79,9 @@ def run(  # noqa: PLR0913  (each is a flag)
         private_use=private_use,
         shard_mb=shard_mb,
         files=files,
+        columns=_names(columns),
+        labels=labels,
+        like=like,
     )
     return _summary(export_dataset(context, format, out, options))
 

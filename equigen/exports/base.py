@@ -186,7 +186,7 @@ class Job:
     Of `albums.table` a row has the columns that are written, and those in `HIDDEN`: `KEY`, which
     names its files and is the same in each export, and what `picture` takes. `earlier` has the
     pieces of the export that is replaced, by name; it `is_alike` where it was made with the same
-    options.
+    options. `out` is the place that the user named.
     """
 
     context: Context
@@ -195,6 +195,7 @@ class Job:
     albums: Gathered
     earlier: Mapping[str, Earlier] = field(default_factory=dict)
     is_alike: bool = False
+    out: Path = Path()
 
     @property
     def about(self) -> Mapping[str, object]:

@@ -260,7 +260,7 @@ def export_dataset(context: Context, name: str, out: Path, options: Options) -> 
             features=options.features,
             private_use=options.private_use,
         )
-        job = Job(context, form, options, albums)
+        job = Job(context, form, options, albums, out=out)
         if form.endings:
             return Exported(job, place.out, _write_file(job, place))
         place.mend()

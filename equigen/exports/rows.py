@@ -93,9 +93,8 @@ def gather(
     context = dataset.context
     with reading_tsv(context.tsv) as tsv:
         columns = ("album_id", *(each for each in tsv.columns if each != "album_id"))
-    joined = {name: _feature(context, name) for name in dict.fromkeys(features)}
     is_dealt = any(dataset.sets.values())
-    named = _named(columns, joined)
+    named = _named(columns, features)
     rendering, place = _pictures_of(context, size_px)
     dropped, restricted, private = Counter[str](), Counter[str](), Counter[str]()
     repeated = Counter[str]()
@@ -147,8 +146,7 @@ def gather(
     table = table.with_columns(
         pl.col("label_name").replace_strict(numbers, return_dtype=pl.Int64).alias("label")
     )
-    for feature in joined.values():
-        table = table.join(feature, on=feature.columns[0], how="left", maintain_order="left")
+    table = joined_with(context, table, features)
     sets = [name for name in SETS if name in table["set"].unique()]
     table = table.sort(pl.col("set").replace_strict(_ORDER, return_dtype=pl.Int8), KEY)
     return Gathered(
@@ -265,20 +263,38 @@ def _pictures_of(
     made = dict(zip(renderings, context.image_folders, strict=True))
     is_raw = bool(size_px) and wanted != renderings[0]
     folder = made.get(wanted) if is_raw else None
-    roots = (context.images, *(context.split / name for name in SETS))
 
     def place(example: Example, repeated: Counter[str]) -> tuple[str, str, bool]:
         repeated[example.key] += 1
         again = repeated[example.key]
         key = key_of(f"{example.key}\0{again}" if again > 1 else example.key)
         if folder:
-            root = next(each for each in roots if example.cover.is_relative_to(each))
-            file = target_of(folder, example.cover.relative_to(root).as_posix(), wanted)
+            file = target_of(folder, path_of(context, example.cover), wanted)
             if file.exists():
                 return key, str(file), False
         return key, str(example.cover), is_raw
 
     return (wanted if is_raw else None), place
+
+
+def joined_with(context: Context, table: pl.DataFrame, features: Iterable[str]) -> pl.DataFrame:
+    """Return a table with a column of structs for each feature; it is null where there is none.
+
+    Raises:
+        MissingInputError, InputError: a feature wasn't computed, or its table is broken.
+
+    """
+    for name in dict.fromkeys(each for each in features if each not in table.columns):
+        feature = _feature(context, name)
+        table = table.join(feature, on=feature.columns[0], how="left", maintain_order="left")
+    return table
+
+
+def path_of(context: Context, file: Path) -> str:
+    """Return the path of a cover's file below the images folder, wherever a split moved it."""
+    roots = (context.images, *(context.split / name for name in SETS))
+    root = next((each for each in roots if file.is_relative_to(each)), file.parent)
+    return file.relative_to(root).as_posix()
 
 
 def _feature(context: Context, name: str) -> pl.DataFrame:

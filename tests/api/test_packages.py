@@ -52,10 +52,24 @@ def run(context, *, shout: Annotated[bool, typer.Option("--shout", help="Loudly.
     rows = int(counts.sum())
     return Summary(stage="hello", unit="rows", rows_in=rows, rows_out=rows, notes=notes)
 '''
+FORMAT = '''
+"""Write the names of the albums, a line each."""
+
+from equigen.exports.base import Piece
+
+ENDINGS = (".txt",)
+
+
+def open_export(job):
+    """Yield the file."""
+    yield Piece("", "", lambda path: path.write_text("\\n".join(job.albums.table["album"])) and "")
+'''
 POINTS = """[equigen.sources]
 coverbin = coverbin.source
 [equigen.commands]
 hello = coverbin.hello
+[equigen.exports]
+names = coverbin.names
 """
 
 
@@ -115,13 +129,14 @@ def test_a_consumer_is_checked_against_the_wheel(wheel: Path, tmp_path: Path) ->
 
 @pytest.fixture
 def plugin(tmp_path: Path) -> Path:
-    """A folder of packages in which another distribution, a source and a command, is installed."""
+    """A folder of packages, of which another distribution has a source, a command and an export."""
     wheel = tmp_path / "coverbin-1.0-py3-none-any.whl"
     info = "coverbin-1.0.dist-info"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("coverbin/__init__.py", "")
         archive.writestr("coverbin/source.py", SOURCE)
         archive.writestr("coverbin/hello.py", COMMAND)
+        archive.writestr("coverbin/names.py", FORMAT)
         archive.writestr(
             f"{info}/METADATA", "Metadata-Version: 2.1\nName: coverbin\nVersion: 1.0\n"
         )
@@ -136,7 +151,9 @@ def plugin(tmp_path: Path) -> Path:
     return site
 
 
-def test_another_distribution_adds_a_source_and_a_command(plugin: Path, tmp_path: Path) -> None:
+def test_another_distribution_adds_a_source_a_command_and_an_export(
+    plugin: Path, tmp_path: Path
+) -> None:
     """They are listed, helped with, run from the command line and by the API."""
     with Sandbox() as sandbox:
         env = program_env(
@@ -161,6 +178,11 @@ def test_another_distribution_adds_a_source_and_a_command(plugin: Path, tmp_path
         assert from_json(ran("-m", "equigen", "hello", "--json"))["rows_in"] == 3
         api = "import equigen; print(equigen.run('hello', shout=True)['notes'])"
         assert "HELLO JAZZ" in ran("-c", api)
+        assert "3 out" in ran("-m", "equigen", "download")
+        export = ("-m", "equigen", "export", "names", "names.txt")
+        assert "3 out" in ran(*export, "--private-use")
+        assert len((tmp_path / "names.txt").read_text().splitlines()) == 3
+        assert "imagefolder, names, " in ran("-m", "equigen", "export", "nosuch", "x", code=2)
         for name in ("nosuch", "base"):  # the latter is a module of that package, and no source
             said = ran(*fetch, "--source", name, code=2)
             assert f"no source is called '{name}'; expected one of: " in said
