@@ -123,8 +123,18 @@ def palette(
     weights = counts[there].astype(np.float64)
     sums = [np.bincount(bins, weights=channel, minlength=_BINS)[there] for channel in lab]
     points = np.stack(sums) / weights
+    return clusters(points, weights, most)
+
+
+def clusters(
+    points: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], most: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return at most so many colours of weighted points in Lab (3 x points), and their shares.
+
+    The largest share comes first.
+    """
     centres = _begun(points, weights, most)
-    nearest = np.zeros(len(there), np.intp)
+    nearest = np.zeros(len(weights), np.intp)
     for _ in range(_ROUNDS):
         before, nearest = nearest, _apart(points, centres).argmin(axis=0)
         sizes = np.bincount(nearest, weights=weights, minlength=centres.shape[1])

@@ -2,14 +2,17 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from equigen.dataset.context import Context
 from equigen.dataset.counting import NO_SET, By, facts_now, largest_first
-from equigen.dataset.covers import dataset_covers, set_of
+from equigen.dataset.covers import WantedCover, dataset_covers, set_of
 from equigen.dataset.dataset import Dataset, Need, check
+from equigen.dataset.feature_tables import FeatureTable
 from equigen.dataset.made_with import made_with
 from equigen.dataset.overlap import Overlap, Pair, overlapping
 from equigen.errors import LockedError
@@ -21,8 +24,9 @@ from equigen.ledger.ledger import (
     SPLIT_LINK,
     Ledger,
 )
-from equigen.ledger.models import FileOf
+from equigen.ledger.models import OK, Cover, FileOf
 from equigen.ledger.values import SplitGroups, TsvFacts, read_split_groups
+from equigen.report.features import gather_features, has_features, hue_order, palettes_of
 from equigen.report.page import Findings
 from equigen.report.pictures import (
     MOST_PICTURES,
@@ -40,8 +44,12 @@ from equigen.splitting.grouping import LARGEST_SHARE
 from equigen.storage.below import open_regular
 from equigen.storage.os_errors import translating_read_errors
 
+if TYPE_CHECKING:
+    import polars as pl
+
 _BATCH_ROWS = 10_000
 _MOST_GROUPS, _MOST_IN_GROUP = 12, 8
+_MOST_HUES = 120
 # 1860s to 2090s, and unknown: columns of decades are never folded.
 _MOST_LABELS, _MOST_DECADES = 100, 25
 _MOST_OVERLAPPING = 40
@@ -82,9 +90,10 @@ def _findings(dataset: Dataset, sha256: str, tally: ReportTally, covers: int) ->
     ratio = tally.dealt_ratio or context.settings.split.ratio
     groups = tally.lookalike_groups()
     conflicts = [group for group in groups if len(group.labels) > 1]
-    sheets, pictured = _pictures(context, tally, groups[:_MOST_GROUPS], covers)
+    pictures = _pictures(context, tally, groups[:_MOST_GROUPS], covers)
     table = crosstab(tally.cells, By.LABEL, By.DECADE, column_albums=tally.decades)
     sets = set_rows(tally.sets, ratio, albums=tally.in_sets)
+    features = gather_features(context, tally.covers)
     with dataset.reading_ledger() as ledger:
         facts = facts_now(context, ledger)
     pairs = overlapping(facts.overlap)
@@ -99,9 +108,11 @@ def _findings(dataset: Dataset, sha256: str, tally: ReportTally, covers: int) ->
         ),
         overlap=_overlap_map(facts.overlap, pairs),
         pairs=pairs,
-        sheets=sheets,
+        sheets=pictures.sheets,
+        hues=pictures.hues,
+        features=features,
         groups=groups,
-        pictured=pictured,
+        pictured=pictures.groups,
         conflicts=conflicts,
         torn=sum(len(group.sets) > 1 for group in groups),
         wanted={name: f"{100 * share:g}\u00a0%" for name, share in zip(SETS, ratio, strict=True)},
@@ -165,7 +176,7 @@ def _begun(ledger: Ledger | None, sampler: Sampler) -> ReportTally:
 
 def _tally(context: Context, ledger: Ledger | None, sampler: Sampler) -> ReportTally:
     tally = _begun(ledger, sampler)
-    wanted = dataset_covers(context)
+    wanted, with_features = dataset_covers(context), has_features(context)
     with context.bar("report", 0, "row") as bar:
         while batch := list(islice(wanted, _BATCH_ROWS)):
             files = [FileOf(row.picture, row.path) for row in batch]
@@ -174,29 +185,67 @@ def _tally(context: Context, ledger: Ledger | None, sampler: Sampler) -> ReportT
             sets = ledger.sets_of(albums, [row.path for row in batch]) if ledger else {}
             for row in batch:
                 tally.take(row, covers.get(row.path), set_of(row, sets))
+            if with_features:
+                tally.covers.append(_labelled(batch, covers))
             bar.advance(len(batch))
     return tally
 
 
+def _labelled(rows: Sequence[WantedCover], covers: Mapping[str, Cover]) -> "pl.DataFrame":
+    """Return the labels of each cover that is there, by sha256."""
+    import polars as pl  # noqa: PLC0415
+
+    there = [(row, cover) for row in rows if (cover := covers.get(row.path)) and cover.status == OK]
+    return pl.DataFrame(
+        {
+            "sha256": [cover.sha256 for _, cover in there],
+            "labels": [list(row.labels) for row, _ in there],
+        },
+        {"sha256": pl.String, "labels": pl.List(pl.String)},
+    )
+
+
+class _Pictures(NamedTuple):
+    """Figures of each label's covers, of some of these by hue, and of groups of look-alikes."""
+
+    sheets: list[tuple[str, list[Figure]]]
+    hues: list[Figure]
+    groups: list[tuple[LookalikeGroup, list[Figure]]]
+
+
 def _pictures(
     context: Context, tally: ReportTally, groups: Sequence[LookalikeGroup], covers: int
-) -> tuple[list[tuple[str, list[Figure]]], list[tuple[LookalikeGroup, list[Figure]]]]:
-    """Draw some covers of each label, and the first ones of each group."""
+) -> _Pictures:
+    """Draw some covers of each label, some of these by hue, and the first ones of each group."""
     reserved = sum(len(group.albums[:_MOST_IN_GROUP]) for group in groups)
+    has_colours = FeatureTable(context.features, "colour").exists()
+    reserved += _MOST_HUES if has_colours and covers else 0
     labels = list(tally.covers_by_label)[: MOST_PICTURES - reserved] if covers else []
     each_label = covers_a_label(covers, labels=len(labels), reserved=reserved)
     samples = {label: tally.sampler.sample(label, each_label) for label in labels}
-    expected = reserved + sum(map(len, samples.values()))
+    hues = _by_hue(context, samples.values()) if has_colours else []
+    of_groups = [album for group in groups for album in group.albums[:_MOST_IN_GROUP]]
+    expected = sum(map(len, samples.values())) + len(hues) + len(of_groups)
     thumbnails = Thumbnails(context, expected=expected)
     with context.bar("report", expected, "picture") as bar:
 
-        def drawn(album: ShownAlbum) -> Figure:
+        def drawn(album: ShownAlbum, *, is_small: bool = False) -> Figure:
             bar.advance()
-            return thumbnails.figure(album)
+            return thumbnails.figure(album, is_small=is_small)
 
-        sheets = [(label, list(map(drawn, albums))) for label, albums in samples.items()]
-        pictured = [(group, list(map(drawn, group.albums[:_MOST_IN_GROUP]))) for group in groups]
-    return sheets, pictured
+        return _Pictures(
+            [(label, list(map(drawn, albums))) for label, albums in samples.items()],
+            [drawn(album, is_small=True) for album in hues],
+            [(group, list(map(drawn, group.albums[:_MOST_IN_GROUP]))) for group in groups],
+        )
+
+
+def _by_hue(context: Context, samples: Iterable[Sequence[ShownAlbum]]) -> list[ShownAlbum]:
+    """Return some of the covers that have colours, by hue; which ones is drawn by lot."""
+    albums = {album.sha256: album for sample in samples for album in sample}
+    palettes = palettes_of(context, albums)
+    drawn = sorted((albums[each] for each in palettes), key=itemgetter(0, 1))[:_MOST_HUES]
+    return sorted(drawn, key=lambda album: hue_order(palettes[album.sha256]))
 
 
 def _totals(

@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from equigen.config.settings import Settings
 from equigen.dataset.overlap import Pair
 from equigen.http.addresses import without_passwords
+from equigen.report.features import FeatureFindings
 from equigen.report.pictures import Figure
 from equigen.report.tables import HeatMap, SetRow
 from equigen.report.tally import LookalikeGroup, ReportTally
@@ -27,8 +28,8 @@ class Findings:
     """Contents of a report: the tally of all rows, and what is told and shown of it.
 
     `overlap` has the labels that overlap, `pairs` all of them two by two. `sheets` show some covers
-    of each label, `pictured` the first albums of the first of all `groups`. `torn` groups stand in
-    several sets. The last of `sets` is of all labels together.
+    of each label, `hues` some of these by hue, `pictured` the first albums of the first of all
+    `groups`. `torn` groups stand in several sets. The last of `sets` is of all labels together.
     """
 
     name: str
@@ -40,6 +41,8 @@ class Findings:
     overlap: HeatMap
     pairs: Sequence[Pair]
     sheets: Sequence[tuple[str, Sequence[Figure]]]
+    hues: Sequence[Figure]
+    features: FeatureFindings
     groups: Sequence[LookalikeGroup]
     pictured: Sequence[tuple[LookalikeGroup, Sequence[Figure]]]
     conflicts: Sequence[LookalikeGroup]
@@ -53,7 +56,7 @@ class Findings:
     @property
     def pictures(self) -> int:
         """The number of pictures in it."""
-        shown = (figures for _, figures in (*self.sheets, *self.pictured))
+        shown = (self.hues, *(figures for _, figures in (*self.sheets, *self.pictured)))
         return sum(bool(figure.source) for figures in shown for figure in figures)
 
 

@@ -27,6 +27,8 @@ _MOST_BYTES: Final = 3_000_000
 # The first that fits its share of the budget is taken; a picture of noise needs the last.
 _QUALITIES: Final = (70, 50, 30, 10)
 _RENDERINGS: Final = tuple(Rendering(_SIZE_PX, Fit.INSIDE, quality) for quality in _QUALITIES)
+# In the sheet by hue; its covers are as large as half of the others.
+_SMALL: Final = tuple(Rendering(_SIZE_PX // 2, Fit.INSIDE, quality) for quality in _QUALITIES)
 _START: Final = "data:image/jpeg;base64,"
 
 
@@ -34,7 +36,8 @@ class ShownAlbum(NamedTuple):
     """Album with a cover, as the page shows it: its lot (see `lot_of`), and its cover's `path`.
 
     `genre` is the row's cell, `label` its class, or the one of them that it is shown for, `labels`
-    all of them in one text. `set_name` is a set, "aside", or "" where it is in none.
+    all of them in one text. `set_name` is a set, "aside", or "" where it is in none. `sha256` is of
+    the cover's bytes.
     """
 
     lot: bytes
@@ -47,6 +50,7 @@ class ShownAlbum(NamedTuple):
     decade: str
     set_name: str
     labels: str
+    sha256: str = ""
 
 
 class Figure(NamedTuple):
@@ -131,17 +135,18 @@ class Thumbnails:
         self._most_file_bytes = settings.max_bytes
         self._left, self._left_bytes = expected, _MOST_BYTES
 
-    def figure(self, album: ShownAlbum) -> Figure:
+    def figure(self, album: ShownAlbum, *, is_small: bool = False) -> Figure:
         """Return an album with its picture, or with the reason why it can't be shown."""
         share_bytes = self._left_bytes // max(1, self._left)
         self._left -= 1
+        renderings = _SMALL if is_small else _RENDERINGS
         file = self._file(album)
         if file is None:
             return Figure(album, "", "file missing")
         try:
             if file.size_bytes() > self._most_file_bytes:
                 return Figure(album, "", "file too large")
-            files = check_picture(file.read(), self._demands, _RENDERINGS).files
+            files = check_picture(file.read(), self._demands, renderings).files
         except OSError:
             return Figure(album, "", "file can't be read")
         except PictureError as err:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from equigen.dataset.counting import NO_SET, By
 from equigen.dataset.covers import WantedCover
@@ -13,6 +13,9 @@ from equigen.ledger.values import SplitGroups
 from equigen.report.pictures import Sampler, ShownAlbum, lot_of
 from equigen.report.tables import crosstab
 from equigen.schema import SETS, decade_of, safe_text
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _MOST_SHOWN_CHARS = 160
 _NO_HOST = "no address"
@@ -35,14 +38,15 @@ class Likeness(NamedTuple):
 
 @dataclass(slots=True)
 class ReportTally:
-    """Sums, a sample, and the albums whose covers look alike: nothing else grows with the rows.
+    """Sums, a sample, and the albums whose covers look alike: little else grows with the rows.
 
     Of the ledger are, all empty where there is none: the name of a file's group by its sha256
     (`groups`), the `likeness` of each group, the paths of covers whose bytes another has as well
     (`identical`), the groups of the last `split`, the ratio that the sets were dealt by, and some
     `dates` by their names. `cells` counts albums by label and decade, `sets` covers by label and
     set, each album at each of its labels; `decades` and `in_sets` count it once. `causes` counts
-    covers that aren't there by reason and host.
+    covers that aren't there by reason and host. `covers` are frames of the labels of each cover, by
+    sha256, where features were computed.
     """
 
     sampler: Sampler
@@ -65,6 +69,7 @@ class ReportTally:
     decades: Counter[str] = field(default_factory=Counter)
     in_sets: Counter[str] = field(default_factory=Counter)
     alike: dict[str, dict[str, ShownAlbum]] = field(default_factory=dict)
+    covers: "list[pl.DataFrame]" = field(default_factory=list)
 
     @property
     def covers_by_label(self) -> Mapping[str, int]:
@@ -95,7 +100,7 @@ class ReportTally:
         shown = ShownAlbum(
             lot_of(row.album), row.path, _short(row.genre), row.label, _short(row.artist),
             _short(row.title), _short(row.year), decade_of(row.year), set_name,
-            row.all_labels,
+            row.all_labels, cover.sha256,
         )  # fmt: skip
         for label in row.labels:
             self.sets[label, set_name or NO_SET] += 1

@@ -290,7 +290,7 @@ def test_before_there_is_anything_the_report_says_what_is_missing(tmp_path: Path
         pass
     page = read(tmp_path)
     assert "1 covers were not asked for yet: run equigen download." in page.text
-    assert len(page.all("code")) == 3 + 1, "the commands that check it, and the one that is missing"
+    assert len(page.all("code")) == 3 + 2, "the commands that check it, and those that are missing"
 
 
 @pytest.mark.long

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 from browser import Tab, browsing
-from reports import fill, jpeg, row
+from reports import faces_table, fill, jpeg, row
 from support import make_context
 
-from equigen.commands import report
+from equigen.commands import features, report
+from equigen.commands.features import FeaturesAction
 
 pytestmark = pytest.mark.long
 
@@ -51,7 +52,10 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
     ]
     for each in rows[2::3]:
         each |= {"artist": HOSTILE, "album": '"><img src=x onerror=alert(1)>'}
-    fill(folder, rows, pictures=dict.fromkeys(range(4), jpeg(1)))
+    covers = fill(folder, rows, pictures=dict.fromkeys(range(4), jpeg(1)))
+    action, one_process = FeaturesAction.COMPUTE, make_context(folder, features={"processes": 1})
+    features.run(one_process, action=action, names=["colour"])
+    faces_table(folder, {each.sha256: at % 6 for at, each in enumerate(covers)})
     report.run(make_context(folder), covers=20)
     with browsing(tmp_path_factory.mktemp("browser")) as opened:
         opened.open(folder / "report.html")
@@ -67,7 +71,9 @@ def test_it_loads_whole_and_asks_nobody(tab: Tab) -> None:
         "Promise.all(Array.from(document.images, (image) =>"
         " image.decode().then(() => image.naturalWidth, () => 0)))"
     )
-    assert len(pictures) == 3 * 20 + 4
+    by_hue = tab.evaluate("document.querySelectorAll('.hues img').length")
+    assert by_hue > 50
+    assert len(pictures) == 3 * 20 + 4 + by_hue
     assert min(pictures) > 0
 
 

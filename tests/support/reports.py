@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
+import polars as pl
 from PIL import Image
 from support import make_context, write_rows
 
@@ -116,3 +117,19 @@ class Page(HTMLParser):
             self.text += data
             if self._cell:
                 self.tables[-1][-1][-1] += data
+
+
+def faces_table(folder: Path, found: Mapping[str, int | None]) -> None:
+    """Write a table of faces: how many were found on covers, by sha256, or None where it failed."""
+    rows = [
+        {
+            "sha256": sha256,
+            "version": "1",
+            "reason": "" if count is not None else "x",
+            "found": count,
+        }
+        for sha256, count in sorted(found.items())
+    ]
+    table = folder / "features" / "faces.parquet"
+    table.parent.mkdir(exist_ok=True)
+    pl.DataFrame(rows).write_parquet(table)
