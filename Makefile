@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 # The extras of features and of exports' readers, which only the long proofs need.
-EXTRAS := text,readers
+EXTRAS := embed,text,readers
 # Many tests wait for a clock or a process: a third worker fills two cores.
 WORKERS ?= 3
 # The package alone, then with its tools, then with extras; each made anew whenever what it is made

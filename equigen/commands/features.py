@@ -4,12 +4,14 @@
 all covers and keeps them, a table a feature in the folder of the features (dataset.features); only
 what is new is computed, and a run that was stopped goes on. A cover that can't have a feature has
 the reason in the table, and isn't tried again without --retry-failed. `show` shows the features of
-an album, by its id, or of a cover's file.
+an album, by its id, or of a cover's file; with --nearest, the covers whose embeddings are most like
+its own.
 
 Examples:
   equigen features list
   equigen features compute colour histogram
   equigen features show discogs:m123
+  equigen features show discogs:m123 --nearest 12
 """
 
 import hashlib
@@ -33,7 +35,10 @@ from equigen.storage.os_errors import translating_read_errors
 from equigen.summary import Summary, Table
 
 ORDER: Final = 65
-SETTINGS: Final = ("features.colours", "features.processes")
+SETTINGS: Final = (
+    "features.colours", "features.embedding_model", "features.embedding_size",
+    "features.processes",
+)  # fmt: skip
 _NOT_READ: Final = "file gone or changed since the download"
 _MOST_SHOWN: Final = 12
 
@@ -54,6 +59,10 @@ def run(
         list[str] | None,
         typer.Argument(metavar="NAME", help="Features; for show, an album's id or a file."),
     ] = None,
+    nearest: Annotated[
+        int | None,
+        typer.Option(min=1, max=1000, help="Show so many covers most alike, by embedding."),
+    ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try covers again that failed.")
     ] = False,
@@ -67,13 +76,16 @@ def run(
 
     """
     given = tuple(dict.fromkeys(names or ()))
+    if nearest and action is not FeaturesAction.SHOW:
+        msg = f"--nearest: expected show with it, got {action}."
+        raise UsageError(msg)
     if action is FeaturesAction.LIST:
         return _list(context, find_features(context.config, given))
     if action is FeaturesAction.SHOW:
         if len(given) != 1:
             msg = "show: of what? Expected one album's id, such as discogs:m123, or one file."
             raise UsageError(msg)
-        return _show(context, given[0])
+        return _nearest(context, given[0], nearest) if nearest else _show(context, given[0])
     if not given:
         known = ", ".join(each.name for each in find_features(context.config))
         msg = f"compute: which features? Expected one or more of {known}, got none."
@@ -119,8 +131,8 @@ def _list(context: Context, features: Sequence[Feature]) -> Summary:
 
 def _costs(feature: Feature, fact: Mapping[str, Any]) -> Iterator[str]:
     name, unit = feature.name, feature.unit
-    cost = f"about {fact['cost_ms']:g} ms a {unit}"
-    yield f"{name}: {cost}; computed for {fact['computed']:,} {unit}s"
+    cost = f"about {fact['cost_ms']:g} ms a {unit}; " if fact["cost_ms"] else ""
+    yield f"{name}: {cost}computed for {fact['computed']:,} {unit}s"
     if needs := fact["needs"]:
         yield f"{name}: needs equigen[{','.join(needs)}]"
     if licence := fact["licence"]:
@@ -186,6 +198,22 @@ def _show(context: Context, asked: str) -> Summary:
         rows_out=len(rows),
         facts={"sha256": sha256, "album_id": "".join(album_id), "features": rows},
         table=Table(("feature", "column", "value"), tuple(shown)),
+    )
+
+
+def _nearest(context: Context, asked: str, count: int) -> Summary:
+    found = Dataset(context).nearest(_keys(context, asked)[0], count)
+    shown = [
+        (f"{each['similarity']:.3f}", each["artist"], each["album"], each["label"], each["set"])
+        for each in found.to_dict("records")
+    ]
+    return Summary(
+        stage="features",
+        unit="covers",
+        rows_in=len(found),
+        rows_out=len(found),
+        facts={"nearest": found.to_dict("records")},
+        table=Table(("similarity", "artist", "album", "label", "set"), tuple(shown)),
     )
 
 

@@ -1,8 +1,8 @@
 """Trust a folder from somebody else, with what its settings name.
 
 A dataset's folder may come from somebody else, with a config.toml and a .env in it. Other hosts,
-folders elsewhere, also by links, and settings in .env count only once you trust the folder. A
-folder that `equigen init` began is trusted; docs/security.md has the rules.
+models, folders elsewhere, also by links, and settings in .env count only once you trust the folder.
+A folder that `equigen init` began is trusted; docs/security.md has the rules.
 
 Examples:
   equigen trust

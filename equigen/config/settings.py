@@ -43,6 +43,7 @@ from equigen.config.source_settings import (
     DiscogsSettings,
     DumpsSettings,
     Folder,
+    InputFile,
     MsdISettings,
     MumuSettings,
     MusicBrainzSettings,
@@ -480,10 +481,33 @@ class SplitSettings(SettingsTable):
         return value
 
 
+def _three(value: list[float]) -> list[float]:
+    if len(value) not in {0, 3}:
+        msg = f"expected 3 numbers, or none, got {len(value)}"
+        raise ValueError(msg)
+    return value
+
+
+# Numbers of R, G and B; none where the model's own count.
+ThreeNumbers = Annotated[list[float], AfterValidator(_three)]
+
+
 class FeatureSettings(SettingsTable):
     """`[features]`: how the features of covers are computed."""
 
     colours: int = Field(6, ge=1, le=64, description="colours of a palette, at most")
+    embedding_model: InputFile = Field(
+        "",
+        description="an image encoder: a file (.onnx, TorchScript), a folder of transformers, or an"
+        " id of the Hugging Face Hub",
+    )
+    embedding_size: int = Field(
+        0, ge=0, le=4096, description="pixels of the side of a file's input; 0: the file's own"
+    )
+    embedding_mean: ThreeNumbers = Field(
+        [], description="mean of R, G and B for a file, of 0 to 1; none: what lies beside it says"
+    )
+    embedding_std: ThreeNumbers = Field([], description="their standard deviation, as above")
     processes: int = Field(0, ge=0, le=256, description="processes that compute; 0: one a core")
 
 

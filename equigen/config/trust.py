@@ -33,6 +33,8 @@ _PLACES: Final = (
     "acousticbrainz.files", "acousticbrainz.msd_ids",
     "spotify.genres_file",
 )  # fmt: skip
+# Settings that name models, which are opened by large libraries, and may be downloaded.
+_MODELS: Final = ("features.embedding_model",)
 # The other setting that says where requests go, with the value that needs trust.
 _PRIVATE: Final = ("http.private_addresses", "always")
 _ANY: Final = "any"  # in the place of a digest: the folder was begun by `equigen init`
@@ -50,6 +52,9 @@ def settings_at_risk(
     name, value = _PRIVATE
     if _of(settings, name) == value != _of(users, name):
         found[name] = value
+    for name in _MODELS:
+        if (value := _of(settings, name)) != _of(users, name):
+            found[name] = value
     for name in _PLACES:
         value = _of(settings, name)
         if value != _of(users, name) and _leads_out(value):
@@ -110,7 +115,8 @@ def refuse_strange(at_risk: Mapping[Path, Mapping[str, str]]) -> None:
             shown = safe_text(", ".join(f"{name} = {value!r}" for name, value in risks.items()))
             msg = (
                 f"{_key(folder)}: these settings and links of the folder decide where requests,"
-                f" credentials or files go, and you haven't said that you trust it: {shown}."
+                f" credentials or files go, or which model is run, and you haven't said that you"
+                f" trust it: {shown}."
                 f" Nothing was asked or changed. Where they are right, run `equigen trust"
                 f" {folder}`; else take them out of the folder."
             )

@@ -312,6 +312,42 @@ class Dataset:
             }
         )
 
+    def nearest(self, of: str, count: int = 12) -> "pd.DataFrame":
+        """Return the covers most alike one, by the cosine of their embeddings, most alike first.
+
+        `of` is an `album_id`, or the sha256 of a cover. Columns: `similarity` (1: the same
+        direction), `album_id`, `artist`, `album`, `label`, `set`, `sha256`. A cover that several
+        albums have is there once, with the first of them.
+
+        Raises:
+            UsageError: no album with a cover has that id.
+            MissingInputError: the cover has no embedding, or there is no table.
+            InputError: the table or the TSV is broken.
+
+        """
+        import pandas as pd  # noqa: PLC0415
+
+        known: dict[str, Example] = {}
+        own = ""
+        for each in self.examples():
+            known.setdefault(each.sha256, each)
+            if of in (each.album.get("album_id", ""), each.sha256):
+                own = own or each.sha256
+        if not own:
+            msg = f"{of}: no album with a cover has this id. Expected one such as discogs:m123."
+            raise UsageError(msg)
+        found = FeatureTable(self.context.features, "embedding").nearest(own, known, count)
+        rows = [
+            (
+                similarity, each.album.get("album_id", ""), each.album["artist"],
+                each.album["album"], each.label, each.set, sha256,
+            )
+            for sha256, similarity in found
+            for each in (known[sha256],)
+        ]  # fmt: skip
+        columns = ["similarity", "album_id", "artist", "album", "label", "set", "sha256"]
+        return pd.DataFrame(rows, columns=columns)
+
     def examples(
         self,
         set: str | None = None,  # noqa: A002  (the field's word)

@@ -8,7 +8,7 @@ merges those of a run that was killed.
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +19,8 @@ from equigen.storage.below import FileBelow
 from equigen.storage.os_errors import translating_os_errors, translating_read_errors
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import polars as pl
 
 # The first column by what a row is of, and the two that all tables have next.
@@ -26,14 +28,16 @@ KEYS: Final = {"cover": "sha256", "album": "album_id"}
 STATE: Final = ("version", "reason")
 # A function that gives a feature's own columns, by an album's sha256 and album_id.
 Reads = Callable[[str, str], Mapping[str, Any]]
-# The types of columns as DuckDB calls them, and as polars does.
+# The types of columns as DuckDB calls them, and as polars does; DuckDB reads halves as FLOAT.
 TYPES: Final = {
-    "VARCHAR": "String", "FLOAT": "Float32", "DOUBLE": "Float64", "BOOLEAN": "Boolean",
-    "UTINYINT": "UInt8", "INTEGER": "Int32", "BIGINT": "Int64",
+    "VARCHAR": "String", "HALF": "Float16", "FLOAT": "Float32", "DOUBLE": "Float64",
+    "BOOLEAN": "Boolean", "UTINYINT": "UInt8", "INTEGER": "Int32", "BIGINT": "Int64",
 }  # fmt: skip
 _SUFFIX: Final = ".parquet"
 # Rows of histograms have 3 kB each, and a group is held as a whole.
 _GROUP_ROWS: Final = 1_000
+# Rows that are compared at a time: of 1,024 numbers each, 64 MB.
+_COMPARED_ROWS: Final = 16_000
 
 
 class FeatureTable:
@@ -114,17 +118,18 @@ class FeatureTable:
         table = self.read()
         first = table.columns[0]
         table = table.unique(first, keep="first", maintain_order=True)
-        return table.select(first, pl.struct(pl.exclude(first)).alias(self.name))
+        struct = pl.struct(pl.exclude(first)).alias(self.name)
+        return _without_halves(table.lazy()).select(first, struct).collect()
 
     def schema(self) -> "pl.Schema":
-        """Return the types of the columns.
+        """Return the types of the columns of `fields`.
 
         Raises:
             InputError: the table is broken.
 
         """
         with _translating(self.file):
-            return _scanned([self.file]).collect_schema()
+            return _without_halves(_scanned([self.file])).collect_schema()
 
     def known(self, version: str, *, failed: bool = True) -> set[str]:
         """Return the keys that needn't be computed; with `failed`, also those that can't be."""
@@ -138,6 +143,41 @@ class FeatureTable:
     def versions(self) -> str:
         """Return the version of the rows; "" where there is no table."""
         return ", ".join(self.read(["version"])["version"].unique().sort()) if self.exists() else ""
+
+    def nearest(
+        self, key: str, among: Collection[str], most: int, column: str = "vector"
+    ) -> Sequence[tuple[str, float]]:
+        """Return the keys of the rows most alike one by the cosine of a column of lists, with it.
+
+        The most alike come first, of equal ones the first by key; the row itself isn't among them.
+
+        Raises:
+            MissingInputError: there is no such row, or it has no such list.
+            InputError: the table is broken.
+
+        """
+        import polars as pl  # noqa: PLC0415
+
+        own = self.read((column, "reason"), key=key)
+        if own.is_empty() or own["reason"][0]:
+            why = f", since {own['reason'][0]}" if len(own) else ""
+            msg = f"{key}: has no {self.name}{why}. Run `equigen features compute {self.name}`."
+            raise MissingInputError(msg)
+        vector = _unit(own[column])
+        wanted = pl.Series(sorted({*among} - {key}), dtype=pl.String)
+        table = _scanned([self.file]).select(own.columns[0], column)
+        found: list[tuple[str, float]] = []
+        with _translating(self.file):
+            count = table.select(pl.len()).collect().item()
+            for at in range(0, count, _COMPARED_ROWS):
+                rows = table.slice(at, _COMPARED_ROWS).collect()
+                is_like = pl.col(column).list.len() == vector.size
+                rows = rows.filter(pl.col(rows.columns[0]).is_in(wanted.implode()) & is_like)
+                if len(rows):
+                    alike = _unit(rows[column]) @ vector[0]
+                    found += zip(rows.to_series(), alike.tolist(), strict=True)
+                found = sorted(found, key=lambda each: (-each[1], each[0]))[:most]
+        return found
 
     def add_part(self, number: int, rows: "pl.DataFrame") -> None:
         """Write a part of the table; parts in the order of their numbers are in order of the key.
@@ -192,6 +232,24 @@ def key_in(schema: Mapping[str, Any]) -> str:
     )
 
 
+def _without_halves(table: "pl.LazyFrame") -> "pl.LazyFrame":
+    """Make lists of halves lists of floats: DuckDB takes no halves from a frame."""
+    import polars as pl  # noqa: PLC0415
+
+    return table.cast({pl.List(pl.Float16): pl.List(pl.Float32)})
+
+
+def _unit(lists: "pl.Series") -> "npt.NDArray[np.float32]":
+    """Return lists of one length as rows of length 1; those of zeros stay."""
+    import numpy as np  # noqa: PLC0415
+    import polars as pl  # noqa: PLC0415
+
+    matrix = lists.explode().cast(pl.Float32).to_numpy().reshape(len(lists), -1)
+    lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
+    unit: npt.NDArray[np.float32] = np.divide(matrix, lengths, where=lengths > 0, out=matrix.copy())
+    return unit
+
+
 def names_of_tables(folder: Path) -> list[str]:
     """Return the names of the features that have a table in a folder, sorted."""
     names = sorted(file.stem for file in folder.glob(f"[!.]*{_SUFFIX}"))
@@ -226,6 +284,8 @@ def sql_type(kind: Any) -> str:  # noqa: ANN401  (polars has no common class for
     if isinstance(kind, pl.Struct):
         fields = (f"{field.name} {sql_type(field.dtype)}" for field in kind.fields)
         return f"STRUCT({', '.join(fields)})"
+    if kind == pl.Float16:
+        return "FLOAT"
     return next((name for name, known in TYPES.items() if known == str(kind)), str(kind).upper())
 
 

@@ -14,9 +14,10 @@ import pandas as pd
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
+from featuresets import BOTH, TORN, at, compute, filled, picture, tables_of
 from forks import Forks
 from kills import Case, check_ledger, copy_over, kill_often
-from lookalikes import TSV, saved, scene
+from lookalikes import TSV, saved
 from PIL import Image
 from reports import fill, row
 from support import equigen, from_json, make_context, read_rows, realdata, write_rows
@@ -31,43 +32,8 @@ from equigen.downloading.manifest import COLUMNS
 from equigen.errors import InputError, MissingInputError, UsageError
 from equigen.features.base import find_features
 from equigen.features.computing import compute_features, items_of
-from equigen.summary import Summary
 
-BOTH = ("colour", "histogram")
 NOT_READ = "file gone or changed since the download"
-TORN = saved(scene(1))[:-99]
-
-
-def picture(number: int) -> bytes:
-    """Return a cover that differs from all others."""
-    return saved(scene(number % 5).resize((40 + number, 60)))
-
-
-def filled(folder: Path, *numbers: int, **others: bytes) -> Path:
-    """Write a dataset of some covers; `others` are the bytes of further ones, by their ids."""
-    ids = [*(f"m{number}" for number in numbers), *others]
-    bodies = dict(enumerate([*map(picture, numbers), *others.values()]))
-    fill(folder, [row(at, album_id=each) for at, each in enumerate(ids)], pictures=bodies)
-    return folder
-
-
-def at(folder: Path) -> dict[str, str]:
-    """Return the settings of a dataset in a folder."""
-    return {"EQUIGEN_DATASET__DIRECTORY": str(folder)}
-
-
-def compute(folder: Path, *names: str, retry: bool = False, **settings: int) -> Summary:
-    """Compute features, in this process or with `processes` others."""
-    context = make_context(folder, features={"processes": 1, **settings})
-    action = FeaturesAction.COMPUTE
-    return features.run(context, action=action, names=list(names or BOTH), retry_failed=retry)
-
-
-def tables_of(folder: Path) -> dict[str, bytes]:
-    """Return the files of all tables; nothing else lies there."""
-    files = sorted((folder / "features").rglob("*"))
-    assert all(file.suffix == ".parquet" for file in files)
-    return {file.name: file.read_bytes() for file in files}
 
 
 @pytest.fixture(scope="module")
@@ -628,11 +594,11 @@ def test_albums_have_the_columns_of_features(tmp_path: Path) -> None:
         for each in FeatureTable(tmp_path / "features", "colour").read().to_dicts()
     }
     shas = dataset.covers()["sha256"]
-    for at in range(2):
-        expected = table[shas[at]]
-        assert frame["colour.brightness"][at] == pytest.approx(expected["brightness"])
-        assert frame["colour.mean.red"][at] == expected["mean"]["red"]
-        assert frame["colour.palette"][at] == expected["palette"]
+    for number in range(2):
+        expected = table[shas[number]]
+        assert frame["colour.brightness"][number] == pytest.approx(expected["brightness"])
+        assert frame["colour.mean.red"][number] == expected["mean"]["red"]
+        assert frame["colour.palette"][number] == expected["palette"]
     assert str(frame["colour.mean.red"].dtype) == "Int64"
     assert (
         frame.loc[2, [name for name in map(str, frame) if name.startswith("colour.")]].isna().all()
