@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from disks import Disk, can_mount
-from forks import Forks
+from forks import Forks, ends, shared
 from hypothesis import settings
 
 # Few examples in `make test`, more in `make test-all`; no deadline, as the machine may be busy.
@@ -37,6 +37,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.long)
 
 
+def pytest_sessionfinish() -> None:
+    """End the process that runs of the program are forked from."""
+    ends.close()
+
+
 @pytest.fixture(autouse=True)
 def _nothing_of_the_users(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
@@ -50,10 +55,9 @@ def _nothing_of_the_users(
 
 
 @pytest.fixture(scope="session")
-def forks() -> Iterator[Forks]:
+def forks() -> Forks:
     """Runs of the program that cost no start, one process of them for all tests."""
-    with Forks() as opened:
-        yield opened
+    return shared()
 
 
 @pytest.fixture

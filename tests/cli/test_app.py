@@ -90,13 +90,11 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stderr.strip() == "[]"
 
 
-@pytest.mark.parametrize(
-    "stage", ["dumps", "fetch", "clean", "dedupe", "balance", "download", "status"]
-)
-def test_a_stage_that_looks_at_no_picture_loads_nothing_that_does(stage: str) -> None:
+def test_a_stage_that_looks_at_no_picture_loads_nothing_that_does() -> None:
     """What --covers and --export need is loaded when they are given."""
+    stages = ("dumps", "fetch", "clean", "dedupe", "balance", "download", "status")
     code = (
-        f"import sys, equigen.commands.{stage}\n"
+        f"import sys, {', '.join(f'equigen.commands.{stage}' for stage in stages)}\n"
         "print(sorted({'pandas', 'numpy', 'PIL', 'cv2'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -366,8 +364,9 @@ def test_the_demo_touches_no_folder_of_others(tmp_path: Path) -> None:
 def test_python_m_equigen_and_the_console_script_are_one(tmp_path: Path) -> None:
     """Both are installed and answer alike."""
     script = Path(sys.executable).with_name("equigen")
-    done = subprocess.run([script, "--version"], capture_output=True, text=True, check=True)
-    assert done.stdout == equigen("--version", cwd=tmp_path).stdout
+    ways = ([script], [sys.executable, "-m", "equigen"])
+    said = {subprocess.check_output([*way, "--version"], cwd=tmp_path) for way in ways}
+    assert len(said) == 1
 
 
 @posix_only

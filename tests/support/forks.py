@@ -15,7 +15,9 @@ import tempfile
 import time
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
@@ -36,6 +38,7 @@ if sys.platform == "win32":  # tests that name it are read there, too, and skipp
     signal.SIGKILL = signal.SIGTERM
 _LIMIT_S = 120.0
 _NEVER_S = 1e9
+ends = ExitStack()
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,12 @@ class Forks:
         self._process.stdin.flush()
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
         return answer
+
+
+@cache
+def shared() -> Forks:
+    """Open the one that all tests of this process use, until `ends` is closed."""
+    return ends.enter_context(Forks())
 
 
 def main() -> None:
