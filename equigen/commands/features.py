@@ -37,7 +37,7 @@ from equigen.summary import Summary, Table
 ORDER: Final = 65
 SETTINGS: Final = (
     "features.colours", "features.embedding_model", "features.embedding_size",
-    "features.processes",
+    "features.nsfw_model", "features.processes",
 )  # fmt: skip
 _NOT_READ: Final = "file gone or changed since the download"
 _MOST_SHOWN: Final = 12

