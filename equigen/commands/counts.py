@@ -95,10 +95,10 @@ def run(
     title = f"{total:,} {unit} by {' and '.join(fields)}"
     counted = _against(counts, *fields) if len(fields) > 1 else _alone(counts, fields[0], unit)
     several = [
-        f"an album counts for each of its {_PLURALS.get(field, 'values')}: {total:,} albums have"
-        f" {of_field.total():,} {_PLURALS.get(field, f'values of {field}')}"
+        f"an album counts for each of its {name}: {total:,} albums have {count:,} {name}"
         for field, of_field in zip(fields, counts.of_each, strict=False)
-        if of_field.total() > total
+        for name, count in [(_PLURALS.get(field, field), of_field.total())]
+        if count > total
     ]
     if chart:
         counted.draw(chart, title)
