@@ -285,7 +285,7 @@ class Dataset:
                 file,
                 *state(cover or _NOT_ASKED_FOR),
             )
-            for row, cover, file, name in self._shown()
+            for row, cover, file, name in self.shown()
         ]  # fmt: skip
         return pd.DataFrame(rows, columns=columns)
 
@@ -388,7 +388,7 @@ class Dataset:
 
         """
         with reading_tsv(self.context.tsv) as tsv:
-            for cells, (row, cover, file, name) in zip(tsv, self._shown(), strict=True):
+            for cells, (row, cover, file, name) in zip(tsv, self.shown(), strict=True):
                 album, is_there = dict(zip(tsv.columns, cells, strict=True)), bool(file and cover)
                 state = cover if is_there and cover else _NOT_ASKED_FOR
                 yield Example(
@@ -472,8 +472,14 @@ class Dataset:
         with self.reading_ledger() as ledger:
             return facts_now(self.context, ledger)
 
-    def _shown(self) -> Iterator[tuple[WantedCover, Cover | None, str, str]]:
-        """Yield each row, what the ledger knows of its cover, the cover's file, and its set."""
+    def shown(self) -> Iterator[tuple[WantedCover, Cover | None, str, str]]:
+        """Yield each row, what the ledger knows of its cover, the cover's file, and its set.
+
+        Raises:
+            MissingInputError, InputError: there is no TSV, or it is broken.
+            LedgerError: the ledger can't be read.
+
+        """
         there = where_covers_are(self.context)
         shown: dict[str, list[str]] = {}
         with self.reading_ledger() as ledger:

@@ -230,7 +230,8 @@ def _is_decomposed(name: str) -> bool:
 
 def where_covers_are(context: Context) -> dict[str, FileBelow]:
     """Return the file of each cover by its path, also where `split` moved it into a set."""
-    where = {path: FileBelow(context.images, path) for path in cover_files(context.images)}
+    images = context.images
+    where = {path: FileBelow(images, path) for path in cover_files(images)}
     for place in files_in_sets(context.split):
         file = in_set(context.split, place)
         if place.path not in where and file.exists():

@@ -32,8 +32,8 @@ from equigen.errors import InputError, PictureError, UsageError
 from equigen.exports.rows import FILE, HIDDEN, IS_RAW, KEY, Gathered
 from equigen.images.rendering import Demands
 from equigen.plugins import find_plugins
-from equigen.storage.below import FileBelow
-from equigen.storage.os_errors import NO_LINKS, translating_read_errors
+from equigen.storage.below import FileBelow, read_regular
+from equigen.storage.os_errors import NO_LINKS, READ, denial
 
 # Rows that are turned into text at a time.
 _BATCH: Final = 5_000
@@ -243,9 +243,11 @@ class Job:
             InputError: it changed while the export was made, or doesn't decode.
 
         """
-        file = Path(row[FILE])
-        with translating_read_errors(file):
-            body = FileBelow(file.parent, file.name).read()
+        file = row[FILE]
+        try:
+            body = read_regular(file)
+        except OSError as err:
+            raise denial(err, Path(file), READ) from err
         if not row[IS_RAW]:
             return body
         from equigen.images.check import check_picture  # noqa: PLC0415  (heavy)

@@ -2,24 +2,29 @@
 
 import hashlib
 import io
+from collections import deque
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
+from equigen.downloading.engines.processes import usable_cores
 from equigen.exports.base import Job
 from equigen.exports.rows import HIDDEN
 
 OPTIONS: Final = ("size_px", "features", "shard_mb")
 _SHARD_MB: Final = 500
 _BYTES: Final = 1_000_000
+# Pictures that a thread reads at a time.
+_TOGETHER: Final = 16
 # The names that `datasets` gives to the sets.
 _SPLITS: Final = {"train": "train", "val": "validation", "test": "test"}
 
 
 class HashedFile(io.FileIO):
-    """A new file for writing, with the sha256 of what was written to it."""
+    """A new file for writing, with the sha256 of what was written, which a thread works out."""
 
     def __init__(self, path: Path) -> None:
         """Open it where nothing is.
@@ -28,20 +33,31 @@ class HashedFile(io.FileIO):
             OSError: the disk refuses.
 
         """
+        self._sha256, self._thread = hashlib.sha256(), ThreadPoolExecutor(1)
+        self._before: Future[None] = self._thread.submit(lambda: None)
         super().__init__(path, "xb")
-        self._sha256 = hashlib.sha256()
 
     def write(self, body: Any) -> int:  # noqa: ANN401  (whatever has bytes)
         """Write all of a body, which the system may take in parts."""
+        self._before.result()
+        hashing = self._thread.submit(self._sha256.update, body)
         left = memoryview(body)
-        self._sha256.update(left)
         while left:
             left = left[super().write(left) :]
+        # Another's memory may have other bytes after this.
+        self._before = hashing
+        if not isinstance(body, bytes):
+            hashing.result()
         return len(body)
+
+    def close(self) -> None:
+        """Close the file, and end the thread."""
+        self._thread.shutdown()
+        super().close()
 
     @property
     def sha256(self) -> str:
-        """The sha256 (hex) of all that was written."""
+        """The sha256 (hex) of all that was written to the closed file."""
         return self._sha256.hexdigest()
 
 
@@ -54,13 +70,24 @@ def shards(job: Job) -> Iterator[tuple[str, int, pl.DataFrame]]:
 
 
 def pictures(job: Job, rows: pl.DataFrame) -> Iterator[bytes]:
-    """Yield the bytes of the pictures of rows.
+    """Yield the bytes of the pictures of rows, which threads read and scale some rows ahead.
 
     Raises:
         EquigenError: as `Job.picture` has it.
 
     """
-    return map(job.picture, rows.select(HIDDEN).iter_rows(named=True))
+
+    def read(some: pl.DataFrame) -> list[bytes]:
+        return list(map(job.picture, some.iter_rows(named=True)))
+
+    cores, ahead = usable_cores(), deque[Future[list[bytes]]]()
+    with ThreadPoolExecutor(cores) as pool:
+        for some in rows.select(HIDDEN).iter_slices(_TOGETHER):
+            ahead.append(pool.submit(read, some))
+            if len(ahead) > cores:
+                yield from ahead.popleft().result()
+        for each in ahead:
+            yield from each.result()
 
 
 def on_card(job: Job, features: Mapping[str, Any], files: str) -> dict[str, object]:

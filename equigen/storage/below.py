@@ -303,6 +303,17 @@ def open_regular(path: Path) -> BufferedReader:
     return os.fdopen(_regular(os.open(path, _READ & ~_NO_FOLLOW), path), "rb")
 
 
+def read_regular(path: str) -> bytes:
+    """Return the bytes of a regular file, which no link may stand for.
+
+    Raises:
+        OSError: it can't be read, or is a link (errno ELOOP), a pipe or a folder (EINVAL).
+
+    """
+    with os.fdopen(_regular(os.open(path, _READ), path), "rb", buffering=0) as file:
+        return file.readall()
+
+
 def _regular(opened: int, path: str | os.PathLike[str]) -> int:
     """Return an open file, and refuse all but a regular one."""
     if stat.S_ISREG(os.fstat(opened).st_mode):
