@@ -22,7 +22,10 @@ from equigen.errors import UsageError
 
 # Settings that are lists: their flag is given once a value.
 SINGULAR = {"labels": "label", "sizes": "size"}
-SINGULAR |= {name: name for name in ("refuse_sha256", "keep_sha256", "acousticbrainz_files")}
+SINGULAR |= {
+    name: name
+    for name in ("refuse_sha256", "keep_sha256", "acousticbrainz_files", "msd_i_features")
+}
 # Tables whose name is a part of their flags' names, which say too little alone: `--msd-i-file`.
 _NAMED_BY_TABLE = frozenset(("acousticbrainz", "mumu", "msd_i"))
 

@@ -1,17 +1,19 @@
-"""Compute what covers are made of: colours, histograms.
+"""Compute what covers and albums are made of: colours, histograms, sound.
 
 `list` shows the features that there are, with their columns and units. `compute` computes some of
 all covers and keeps them, a table a feature in the folder of the features (dataset.features); only
 what is new is computed, and a run that was stopped goes on. A cover that can't have a feature has
 the reason in the table, and isn't tried again without --retry-failed. `show` shows the features of
 an album, by its id, or of a cover's file; with --nearest, the covers whose embeddings are most like
-its own.
+its own. `export` writes a feature's vectors as files of their own.
 
 Examples:
   equigen features list
   equigen features compute colour histogram
   equigen features show discogs:m123
   equigen features show discogs:m123 --nearest 12
+  equigen features compute audio --acousticbrainz-files dumps/acousticbrainz
+  equigen features export audio vectors
 """
 
 import hashlib
@@ -36,11 +38,13 @@ from equigen.summary import Summary, Table
 
 ORDER: Final = 65
 SETTINGS: Final = (
-    "features.colours", "features.embedding_model", "features.embedding_size",
-    "features.nsfw_model", "features.processes",
+    "features.colours", "features.components", "features.embedding_model",
+    "features.embedding_size", "features.nsfw_model", "features.processes",
+    "acousticbrainz.files", "msd_i.features",
 )  # fmt: skip
 _NOT_READ: Final = "file gone or changed since the download"
 _MOST_SHOWN: Final = 12
+_TWO: Final = 2
 
 
 class FeaturesAction(StrEnum):
@@ -49,6 +53,7 @@ class FeaturesAction(StrEnum):
     LIST = "list"
     COMPUTE = "compute"
     SHOW = "show"
+    EXPORT = "export"
 
 
 def run(
@@ -57,7 +62,10 @@ def run(
     action: Annotated[FeaturesAction, typer.Argument(help="What to do.")],
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="NAME", help="Features; for show, an album's id or a file."),
+        typer.Argument(
+            metavar="NAME",
+            help="Features; for show, an album's id or a file; for export, a feature and a folder.",
+        ),
     ] = None,
     nearest: Annotated[
         int | None,
@@ -86,6 +94,8 @@ def run(
             msg = "show: of what? Expected one album's id, such as discogs:m123, or one file."
             raise UsageError(msg)
         return _nearest(context, given[0], nearest) if nearest else _show(context, given[0])
+    if action is FeaturesAction.EXPORT:
+        return _export(context, given)
     if not given:
         known = ", ".join(each.name for each in find_features(context.config))
         msg = f"compute: which features? Expected one or more of {known}, got none."
@@ -171,6 +181,20 @@ def _compute(context: Context, features: Sequence[Feature], *, retry_failed: boo
         facts={"folder": str(context.features), "computed": dict(computed)},
         notes=notes,
     )
+
+
+def _export(context: Context, given: Sequence[str]) -> Summary:
+    if len(given) != _TWO:
+        msg = "export: expected a feature and a new folder, such as: export audio vectors."
+        raise UsageError(msg)
+    (feature,) = find_features(context.config, given[:1])
+    if not (export := feature.told("export", None)):
+        of_all = find_features(context.config)
+        names = ", ".join(each.name for each in of_all if each.told("export", None))
+        msg = f"export: {feature.name} has no files of its own; expected one of: {names}."
+        raise UsageError(msg)
+    summary: Summary = export(context, Path(given[1]))
+    return summary
 
 
 def _show(context: Context, asked: str) -> Summary:

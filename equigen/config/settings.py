@@ -496,6 +496,9 @@ class FeatureSettings(SettingsTable):
     """`[features]`: how the features of covers are computed."""
 
     colours: int = Field(6, ge=1, le=64, description="colours of a palette, at most")
+    components: int = Field(
+        580, ge=1, le=4096, description="principal components of deep features, at most"
+    )
     embedding_model: InputFile = Field(
         "",
         description="an image encoder: a file (.onnx, TorchScript), a folder of transformers, or an"

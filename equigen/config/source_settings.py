@@ -230,6 +230,11 @@ class MsdISettings(SettingsTable):
     names: InputFile = Field(
         "", description="the Million Song Dataset's unique_tracks.txt: the artists' names"
     )
+    features: list[InputFile] = Field(
+        default_factory=list,
+        description="MSD-I's deep features: NumPy's .npy, one row an album",
+        examples=[["features.npy"]],
+    )
 
 
 class AcousticBrainzSettings(SettingsTable):

@@ -29,7 +29,7 @@ _HOSTS: Final = (
 _PLACES: Final = (
     "dataset.directory", "dataset.tsv", "dataset.images", "dataset.split", "dataset.examples",
     "dataset.features", "dumps.directory", "mumu.albums", "mumu.metadata", "msd_i.file",
-    "msd_i.names",
+    "msd_i.names", "msd_i.features",
     "acousticbrainz.files", "acousticbrainz.msd_ids",
     "spotify.genres_file",
 )  # fmt: skip

@@ -14,7 +14,7 @@ import os.path
 import re
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import lru_cache, partial
 from itertools import groupby, islice
 from operator import itemgetter
@@ -54,7 +54,7 @@ _SHOWN_CHARS = 60
 _CACHED = 1 << 14
 _METADATA = re.compile(rb'"metadata"\s*:\s*(?=\{)')
 # An answer for several recordings: documents by number, by MBID.
-_BULK = re.compile(rb'\s*\{\s*"[0-9A-Fa-f]{8}-')
+BULK: Final = re.compile(rb'\s*\{\s*"[0-9A-Fa-f]{8}-')
 _decoded = json.JSONDecoder().raw_decode
 # Between genres in one text; not within Discogs' "Folk, World, & Country".
 _GENRES = re.compile(r"[;/|\\\0]+|,(?!\s*(?:world,|&))", re.IGNORECASE)
@@ -105,11 +105,27 @@ def _read_recordings(
         InputError: it is cut off, damaged or another file.
 
     """
+    source = (
+        _batches(paths[0])
+        if len(paths) == 1
+        else _documents(documents_in(*paths), may_have_others=True)
+    )
+    return checked_documents(source, paths, counts)
+
+
+def checked_documents(
+    source: Generator[Batch, None, None], paths: Sequence[Path], counts: DumpCounts | None
+) -> Generator[Sequence[Row], None, None]:
+    """Yield the rows of a file, or of several documents, of which few may be unread.
+
+    Raises:
+        InputError: as `checked_rows` has it.
+
+    """
     if len(paths) == 1:
-        source = _batches(paths[0])
         return checked_rows(source, paths[0], kind=_KIND, counts=counts, advice=_ADVICE)
     return checked_rows(
-        _documents(_loose(paths), may_have_others=True),
+        source,
         Path(os.path.commonpath(paths)),
         kind=_KIND,
         counts=counts,
@@ -118,18 +134,42 @@ def _read_recordings(
     )
 
 
+def documents_in(*paths: Path) -> Generator[tuple[Member, int], None, None]:
+    """Yield the documents of an archive, one document or several, each with the bytes read so far.
+
+    A table of the Genre task has none.
+    """
+    if len(paths) > 1:
+        yield from _loose(paths)
+        return
+    with opened(paths[0], kind=_KIND, advice=_ADVICE) as dump:
+        yield from _members(dump, paths[0], _head(dump))
+
+
 def _batches(path: Path) -> Generator[Batch, None, None]:
     with opened(path, kind=_KIND, advice=_ADVICE) as dump:
-        start = dump.read(_HEAD_BYTES)
-        dump.rewind()
-        if start.lstrip().startswith(b"{"):
-            yield from _documents([(Member(path.name, dump.read(LONGEST_BYTES)), dump.position)])
-        elif is_tar(start):
-            with unpacked(dump, path) as content:
-                named = (each for each in members_of(content) if each.name.endswith(".json"))
-                yield from _documents((each, dump.position) for each in named)
+        start = _head(dump)
+        if start.lstrip().startswith(b"{") or is_tar(start):
+            with closing(_members(dump, path, start)) as members:
+                yield from _documents(members)
         else:
             yield from _table(path.name, dump, start.partition(b"\n")[0])
+
+
+def _head(dump: DumpFile) -> bytes:
+    start = dump.read(_HEAD_BYTES)
+    dump.rewind()
+    return start
+
+
+def _members(dump: DumpFile, path: Path, start: bytes) -> Generator[tuple[Member, int], None, None]:
+    if start.lstrip().startswith(b"{"):
+        yield Member(path.name, dump.read(LONGEST_BYTES)), dump.position
+    elif is_tar(start):
+        with unpacked(dump, path) as content:
+            for each in members_of(content):
+                if each.name.endswith(".json"):
+                    yield each, dump.position
 
 
 def _loose(paths: Iterable[Path]) -> Iterator[tuple[Member, int]]:
@@ -158,7 +198,7 @@ def _documents(
         try:
             found += recordings_in(*member)
         except DumpError as err:
-            if may_have_others and not _mbid(member.name):
+            if may_have_others and not mbid_in(member.name):
                 found.append(None)
                 continue
             unread.append((clean(member.name)[-_SHOWN_CHARS:], str(err)))
@@ -185,12 +225,12 @@ def recordings_in(name: str, document: bytes) -> Sequence[Recording | None]:
         DumpError: it isn't a document.
 
     """
-    key = _mbid(name.rpartition("/")[2])
+    key = mbid_in(name.rpartition("/")[2])
     try:
-        if _BULK.match(document):
+        if BULK.match(document):
             answer = orjson.loads(document)
             return [
-                _recording(_mbid(mbid), each["metadata"]["tags"])
+                _recording(mbid_in(mbid), each["metadata"]["tags"])
                 for mbid, documents in answer.items()
                 for each in documents.values()
                 if isinstance(each, dict)
@@ -208,11 +248,11 @@ def recordings_in(name: str, document: bytes) -> Sequence[Recording | None]:
 def _recording(key: str, tags: dict[str, object]) -> Recording | None:
     texts: dict[str, list[str]] = {tag: [] for tag in _TAGS}
     for name, value in tags.items():
-        if tag := _tag(name):
+        if tag := tag_of(name):
             values = value if isinstance(value, list) else [value]
             texts[tag] += (each for each in values if isinstance(each, str))
-    own = _mbid(*texts["musicbrainzrecordingid"], *texts["musicbrainztrackid"])
-    release, group = (_mbid(*texts[f"musicbrainz{each}id"]) for each in ("album", "releasegroup"))
+    own = mbid_in(*texts["musicbrainzrecordingid"], *texts["musicbrainztrackid"])
+    release, group = (mbid_in(*texts[f"musicbrainz{each}id"]) for each in ("album", "releasegroup"))
     recording, album = key or own, release or group
     if not recording or not album:
         return None
@@ -235,7 +275,8 @@ def _recording(key: str, tags: dict[str, object]) -> Recording | None:
 
 
 @lru_cache(_CACHED)
-def _tag(name: str) -> str:
+def tag_of(name: str) -> str:
+    """Return the name of a tag that is read without case, blanks and underscores; else ""."""
     short = name.casefold().replace(" ", "").replace("_", "")
     return short if short in _TAGS else ""
 
@@ -246,7 +287,7 @@ def _split(genres: tuple[str, ...]) -> list[str]:
     return [each for genre in genres for each in _GENRES.split(genre)]
 
 
-def _mbid(*texts: str) -> str:
+def mbid_in(*texts: str) -> str:
     """Return the first MBID in some texts, in small letters; "" where there is none."""
     found = (MBID.search(text.lower()) for text in texts)
     return next((each[0] for each in found if each), "")
@@ -268,7 +309,7 @@ def _table(name: str, dump: DumpFile, first: bytes) -> Generator[Batch, None, No
 
 
 def _of_task(cells: Mapping[str, str], set_given: str) -> Recording | None:
-    group, recording = _mbid(cells[_GROUP]), _mbid(cells.get("recordingmbid", ""))
+    group, recording = mbid_in(cells[_GROUP]), mbid_in(cells.get("recordingmbid", ""))
     genres = [cell.partition(_SUBGENRE) for name, cell in cells.items() if name.startswith("genre")]
     found = Recording(
         album=group,
@@ -344,7 +385,7 @@ def _of_msd(dump: DumpFile) -> Iterator[Mapping[str, str] | Torn]:
 
 
 def _msd_id(cells: Mapping[str, str]) -> Row | None:
-    mbid = _mbid(*([cells[_RECORDING]] if _RECORDING in cells else cells.values()))
+    mbid = mbid_in(*([cells[_RECORDING]] if _RECORDING in cells else cells.values()))
     msd = next(filter(MSD_TRACK.fullmatch, cells.values()), "")
     return (mbid, msd) if mbid and msd else None
 

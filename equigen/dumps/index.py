@@ -117,7 +117,7 @@ def index_of(dump: Path, kind: IndexKind, context: Context, *, files: Sequence[P
 
     """
     files = files or (dump,)
-    index, stamp = _index_path(dump, kind), _stamp(files, kind)
+    index, stamp = index_path(dump, kind), _stamp(files, kind)
     if _known_stamp(index) == stamp:
         return index
     # Each index has a lock of its own, so that other indexes and downloads go on meanwhile.
@@ -130,10 +130,11 @@ def index_of(dump: Path, kind: IndexKind, context: Context, *, files: Sequence[P
 
 def has_index(dump: Path, kind: IndexKind, files: Sequence[Path] = ()) -> bool:
     """Tell whether a dump's index is there, so that `index_of` needs no time."""
-    return _known_stamp(_index_path(dump, kind)) == _stamp(files or (dump,), kind)
+    return _known_stamp(index_path(dump, kind)) == _stamp(files or (dump,), kind)
 
 
-def _index_path(dump: Path, kind: IndexKind) -> Path:
+def index_path(dump: Path, kind: IndexKind) -> Path:
+    """Return the place of a dump's index, which needn't be there."""
     return dump.with_name(f"{dump.name}.{kind.name}.sqlite")
 
 
@@ -164,7 +165,7 @@ def reading(*indexes: Path) -> Iterator[sqlite3.Connection]:
 def _make(
     dump: Path, files: Sequence[Path], kind: IndexKind, context: Context, stamp: Mapping[str, str]
 ) -> None:
-    index, size_bytes = _index_path(dump, kind), int(stamp["bytes"])
+    index, size_bytes = index_path(dump, kind), int(stamp["bytes"])
     with (
         in_place_of(index, keeps_link=False) as beside,
         context.bar(f"read {kind.name}", size_bytes, "B") as bar,

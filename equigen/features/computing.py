@@ -1,28 +1,24 @@
 """Compute features in worker processes, a part of a table at a time."""
 
 import hashlib
-import os
-import pickle
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from itertools import groupby
 from pathlib import Path
-from queue import SimpleQueue
-from typing import IO, Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 from equigen.config.layers import Config
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Example
 from equigen.dataset.feature_tables import KEYS, FeatureTable, Reads
-from equigen.downloading.engines.processes import WORKER_ENV, usable_cores
+from equigen.downloading.engines.processes import usable_cores
 from equigen.errors import EquigenError, PictureError
 from equigen.features.base import Album, Compute, Feature, Picture, find_features
+from equigen.features.pool import in_processes
 from equigen.images.check import small_picture
 from equigen.storage.below import open_regular
 
@@ -30,9 +26,6 @@ from equigen.storage.below import open_regular
 _PART: Final = 64
 # Pictures that are held at a time.
 _TOGETHER: Final = 16
-_START: Final = (
-    "import sys; sys.path[:] = sys.argv[1:]; from equigen.features.computing import work; work()"
-)
 
 
 class Item(NamedTuple):
@@ -160,7 +153,7 @@ def _compute(
     with (
         context.bar("features", len(wanted), features[0].unit) as bar,
         ThreadPoolExecutor(max(1, count)) as pool,
-        _computing(context.config, list(tables), count) as compute,
+        in_processes(count, computing, context.config, list(tables)) as compute,
     ):
         try:
             for part, done in zip(parts, pool.map(finish, range(len(parts))), strict=True):
@@ -184,80 +177,8 @@ def _with_features(wanted: Wanted, reads: Mapping[str, Reads]) -> Wanted:
     return wanted._replace(item=item._replace(album=album))
 
 
-@contextmanager
-def _computing(
-    config: Config, names: Sequence[str], processes: int
-) -> Iterator[Callable[[Sequence[Wanted]], Rows]]:
-    """Give the function that computes a part, in one of some processes; for one part, in this one.
-
-    Raises:
-        UsageError: a feature needs a package that isn't installed.
-
-    """
-    if processes <= 1:
-        yield _opened(config, names)
-        return
-    free = SimpleQueue[subprocess.Popen[bytes]]()
-    with ExitStack() as stack:
-        for _ in range(processes):
-            process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
-                [sys.executable, "-X", "utf8", "-c", _START, *sys.path],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env={**WORKER_ENV, **os.environ},
-                process_group=0,  # Ctrl-C goes to this process alone, which ends the workers
-            )
-            stack.enter_context(process)
-            stack.callback(process.kill)
-            with suppress(OSError):  # one that has died is found by its first part
-                _send(process.stdin, (config, names))
-            free.put(process)
-
-        def compute(part: Sequence[Wanted]) -> Rows:
-            process = free.get()
-            try:
-                _send(process.stdin, part)
-                output = cast("IO[bytes]", process.stdout)
-                answer: Rows | EquigenError = pickle.load(output)  # noqa: S301  (our own process)
-            except (OSError, EOFError, pickle.UnpicklingError):
-                code = process.wait()
-                msg = (
-                    f"a process ended {f'by signal {-code}' if code < 0 else code}, maybe for want"
-                    " of memory. Finished parts are kept: run the same command again, with fewer"
-                    " processes (features.processes)."
-                )
-                raise EquigenError(msg) from None
-            finally:
-                free.put(process)
-            if isinstance(answer, EquigenError):
-                raise answer
-            return answer
-
-        yield compute
-
-
-def work() -> None:
-    """Run as a worker process: receive settings, names of features and parts; send rows."""
-    pipe = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # nothing else is printed into the pipe
-    # The parent process has closed the pipe, or is gone.
-    with suppress(EOFError, BrokenPipeError):
-        try:
-            compute = _opened(*pickle.load(sys.stdin.buffer))  # noqa: S301  (from the parent process)
-        except EquigenError as err:
-            _send(pipe, err)
-            return
-        while True:
-            _send(pipe, compute(pickle.load(sys.stdin.buffer)))  # noqa: S301  (as above)
-
-
-def _send(pipe: IO[bytes] | None, message: object) -> None:
-    if pipe:
-        pipe.write(pickle.dumps(message))
-        pipe.flush()
-
-
-def _opened(config: Config, names: Sequence[str]) -> Callable[[Sequence[Wanted]], Rows]:
+def computing(config: Config, names: Sequence[str]) -> Callable[[Sequence[Wanted]], Rows]:
+    """Return the function that computes features of a part."""
     opened = {
         each.name: (each.told("SCALE_PX", 0), each.opened())
         for each in find_features(config, names)
@@ -314,7 +235,9 @@ def _tried(compute: Compute, batch: Sequence[Any]) -> list[Mapping[str, object] 
     """Compute a feature of a batch, one by one where it fails for some; return rows or reasons."""
     try:
         return [row for _, row in zip(batch, compute(batch) if batch else (), strict=True)]
-    except Exception as err:  # noqa: BLE001  (those of a feature's packages have no common root)
+    except Exception as err:
+        if isinstance(err, EquigenError) and not isinstance(err, PictureError):
+            raise  # the disk refuses, or a file is broken
         if len(batch) > 1:
             return [row for each in batch for row in _tried(compute, [each])]
         return [err.reason if isinstance(err, PictureError) else f"{type(err).__name__}: {err}"]

@@ -157,7 +157,7 @@ def open_source(_config: Config) -> LocalSource:
 
 
 def _is_indexed(context: Context) -> bool:
-    parts = [has_index(path, RECORDINGS, files) for path, files in _files(context).items()]
+    parts = [has_index(path, RECORDINGS, files) for path, files in files_of(context.config).items()]
     return all((*parts, *starmap(has_index, _beside(context))))
 
 
@@ -174,7 +174,7 @@ def _beside(context: Context) -> list[tuple[Path, IndexKind]]:
 
 @contextmanager
 def _open(context: Context) -> Iterator[Catalogue]:
-    files, beside = _files(context), _beside(context)
+    files, beside = files_of(context.config), _beside(context)
     parts = [index_of(path, RECORDINGS, context, files=some) for path, some in files.items()]
     albums = index_of(next(iter(files)), ALBUMS, context, files=parts)
     more = [index_of(path, kind, context) for path, kind in beside]
@@ -188,7 +188,7 @@ def _open(context: Context) -> Iterator[Catalogue]:
         yield RecordedAlbums(db, facts, context.settings.coverart)
 
 
-def _files(context: Context) -> Mapping[Path, Sequence[Path]]:
+def files_of(config: Config) -> Mapping[Path, Sequence[Path]]:
     """Return the files of each index, by the path beside which it lies.
 
     Those of a folder's documents lie in one, which is beside the folder.
@@ -197,14 +197,14 @@ def _files(context: Context) -> Mapping[Path, Sequence[Path]]:
         MissingInputError: none is named, one isn't there, or no file is.
 
     """
-    if not context.settings.acousticbrainz.files:
+    if not config.settings.acousticbrainz.files:
         msg = (
             "acousticbrainz.files: expected dumps, tables of the Genre task, or a folder of them or"
             " of documents, got none. Name them: --acousticbrainz-files PATH, once for each."
         )
         raise MissingInputError(msg)
     found: dict[Path, list[Path]] = {}
-    for named in context.config.files_of("acousticbrainz.files"):
+    for named in config.files_of("acousticbrainz.files"):
         path = Path(os.path.abspath(named))  # noqa: PTH100  ("..", which has no name, not links)
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file == path or any(map(_bare(file.name).endswith, _TABLES)):
