@@ -1,4 +1,4 @@
-"""Compute what covers and albums are made of: colours, histograms, sound.
+"""Compute what covers and albums are made of: colours, sound.
 
 `list` shows the features that there are, with their columns and units. `compute` computes some of
 all covers and keeps them, a table a feature in the folder of the features (dataset.features); only
