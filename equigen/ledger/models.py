@@ -156,11 +156,13 @@ class AlbumSet(NamedTuple):
     set_name: str
 
 
-class Taken(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Taken:
     """Album that was ever taken; `pending` where its row isn't in the TSV yet.
 
     `year`, `labels` and `known_as` (its ids elsewhere, and those of its tracks in the Million Song
-    Dataset) are those of a row, else "" and nothing.
+    Dataset) are those of a row, else "" and nothing. `names` is the key of its names where it was
+    worked out with others'.
     """
 
     identity: Identity
@@ -169,6 +171,7 @@ class Taken(NamedTuple):
     year: str
     labels: tuple[str, ...] = ()
     known_as: tuple[str, ...] = ()
+    names: str | None = None
 
 
 class Addition(NamedTuple):

@@ -123,6 +123,15 @@ def test_recorded_covers_are_read(tmp_path: Path, rapidocr: str) -> None:
         assert told["parental_advisory"] is has_label
 
 
+@pytest.mark.long
+def test_a_narrow_picture_is_not_enlarged_without_end(tmp_path: Path, rapidocr: str) -> None:
+    """Of one pixel's width it would be made 736 wide, and 700 times as high."""
+    strips = [Image.new("RGB", size, "#203060") for size in ((1, 999), (999, 1), (1, 1))]
+    assert [told["found"] for told in computed(tmp_path, *(saved(each) for each in strips))] == [
+        0, 0, 0
+    ]  # fmt: skip
+
+
 def _torn(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:99_999])
 
