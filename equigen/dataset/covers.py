@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -82,6 +82,7 @@ def path_now(path: str) -> str:
     return f"{folder}/{_without_dots(stem)}{dot}{suffix}" if "." in stem else path
 
 
+@lru_cache(maxsize=4096)  # each stage asks for those of all known labels
 def folder_name(label: str) -> str:
     """Return a label's folder as one path segment; "_" where nothing of the name can stay."""
     safe = sanitize_filename(_readable(label), platform="universal", replacement_text="_")
@@ -282,6 +283,7 @@ def each_label(rows: "pl.DataFrame") -> list[str]:
     return [*genres, *(label for cell in cells for label in split_list(cell))]
 
 
+@lru_cache(maxsize=4096)
 def _folded(label: str) -> str:
     """Return what spellings of a label have in common."""
     return unicodedata.normalize(

@@ -155,6 +155,10 @@ class Query:
     label_limit: int = 0
     shares_terms: bool = False
 
+    def __hash__(self) -> int:
+        """Leave out what takes long; queries are keys where each page is looked at."""
+        return hash((self.name, self.genre, self.style))
+
     def asked(self) -> tuple["Query", ...]:
         """Return the query with each of the terms whose searches together find its albums."""
         terms = self.rule.asked() if self.rule else (Terms(self.genre, self.style),)

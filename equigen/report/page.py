@@ -8,9 +8,10 @@ import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from equigen.config.settings import Settings
 from equigen.dataset.overlap import Pair
@@ -62,6 +63,19 @@ class Findings:
 
 def page(findings: Findings) -> str:
     """Return the page; markup in the findings stays text."""
+    tables = findings.settings.model_dump(mode="json").items()
+    # As TOML writes them; credentials aren't among them.
+    settings = {
+        key: without_passwords(value)[:_MOST_SHOWN_CHARS]
+        for table, values in tables
+        for key, value in _values(table, values)
+    }
+    text = _template().render(report=findings, versions=_versions(), settings=settings)
+    return without_surrogates(text)
+
+
+@cache
+def _template() -> Template:
     environment = Environment(
         loader=PackageLoader("equigen.report"),
         autoescape=True,
@@ -74,16 +88,7 @@ def page(findings: Findings) -> str:
         "percent": lambda share: f"{100 * share:.1f}\u00a0%",
         "csp": _csp,
     }
-    template = environment.get_template("report.html.j2")
-    tables = findings.settings.model_dump(mode="json").items()
-    # As TOML writes them; credentials aren't among them.
-    settings = {
-        key: without_passwords(value)[:_MOST_SHOWN_CHARS]
-        for table, values in tables
-        for key, value in _values(table, values)
-    }
-    text = template.render(report=findings, versions=_versions(), settings=settings)
-    return without_surrogates(text)
+    return environment.get_template("report.html.j2")
 
 
 def _csp(text: str) -> str:

@@ -4,7 +4,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from itertools import count
 from random import Random
@@ -126,6 +126,7 @@ FLAVOURS: Mapping[str, Flavour] = MappingProxyType(
 )
 
 
+@lru_cache(maxsize=8)
 def make_catalogue(seed: int = 1337, albums_per_label: int = 24) -> tuple[Entry, ...]:
     """Return the catalogue for these arguments, the same in every run and on every machine.
 
