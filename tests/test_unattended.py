@@ -235,6 +235,7 @@ def test_what_was_kept_out_or_used_wrongly_is_no_run(tmp_path: Path) -> None:
     assert "discogs.user_agent" in status_of(tmp_path)["last_run"]["error"]
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("until", ["25:00", "noon", "6", ""])
 def test_a_wrong_time_of_day_is_wrong_usage(tmp_path: Path, until: str) -> None:
     """One line, exit 2, and nothing is begun."""

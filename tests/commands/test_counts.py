@@ -131,6 +131,7 @@ def test_one_field_is_counted_against_another(tmp_path: Path) -> None:
     assert turned.table.rows[0] == ("1960s", 2, 0, 0, 2)
 
 
+@pytest.mark.long_after(10)
 @pytest.mark.parametrize("one", By)
 @pytest.mark.parametrize("other", By)
 def test_any_two_fields_have_all_rows(tmp_path: Path, one: By, other: By) -> None:

@@ -150,6 +150,7 @@ def test_a_cover_of_several_labels_lies_in_each_of_their_folders(
     assert list(tmp_path.glob("*_set_aside")) == []
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize(("one", "other"), CHANGES)
 def test_a_layout_is_changed_without_a_request(tmp_path: Path, one: Layout, other: Layout) -> None:
     """There and back, with sizes, also one that is new: files of others and their folders stay."""
@@ -171,6 +172,7 @@ def test_a_layout_is_changed_without_a_request(tmp_path: Path, one: Layout, othe
     assert stranger.read_bytes() == b"mine"
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(("one", "other"), CHANGES)
 def test_until_the_next_download_all_go_on_with_the_layout_that_is_there(
     tmp_path: Path, one: Layout, other: Layout
@@ -257,6 +259,7 @@ def test_a_file_that_is_lost_or_spoilt_is_linked_anew(tmp_path: Path, which: int
     check(tmp_path, covers, Layout.LABEL)
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("layout", Layout)
 def test_a_lost_ledger_is_built_anew_of_any_layout(tmp_path: Path, layout: Layout) -> None:
     """`repair` finds the covers wherever a layout puts them; nothing is fetched, no set changes."""
@@ -289,8 +292,9 @@ def sets_of_layout(folder: Path) -> dict[str, str]:
     return listed
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize("group", [Group.ARTIST_COVER, Group.NONE])
-@pytest.mark.parametrize("link", Link)
+@pytest.mark.parametrize("link", [Link.MOVE, Link.COPY, Link.SYMLINK, Link.HARDLINK])
 def test_an_album_of_several_labels_is_in_one_set(tmp_path: Path, link: Link, group: Group) -> None:
     """In the folder of each label there, in every layout; it keeps its set, and --verify agrees."""
     labels = [["Jazz", "Rock"][: 1 + n % 2] if n % 3 else ["Rock", "Jazz"] for n in range(40)]

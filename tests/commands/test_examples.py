@@ -435,6 +435,7 @@ def test_an_example_that_is_gone_is_taken_again_after_a_refresh(
     assert rows_of(tmp_path / TSV)[-1]["album_id"] == "discogs:r1"
 
 
+@pytest.mark.long_after(2)
 @posix_only
 @pytest.mark.parametrize("point", range(1, 7))
 def test_a_kill_between_loses_nothing(tmp_path: Path, sandbox: Sandbox, point: int) -> None:

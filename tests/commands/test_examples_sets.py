@@ -75,6 +75,7 @@ def near(number: int) -> bytes:
     return CHANGES["JPEG at 50 % of the size"](scene(number), number)
 
 
+@pytest.mark.long_after(5)
 @pytest.mark.parametrize(
     ("cells", "picture"),
     [

@@ -166,7 +166,7 @@ def goes_on(context: Context, whole: Whole) -> State:
     return state_of(context)
 
 
-@pytest.mark.long_after(8)
+@pytest.mark.long_after(4)
 @pytest.mark.parametrize("has_copies", [True, False], ids=["copied", "not copied"])
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_after_a_repair_nothing_is_fetched_again_nor_moved(
@@ -215,7 +215,7 @@ def test_every_row_of_the_last_copy_is_right_again(
     assert facts["kept"] == counts
 
 
-@pytest.mark.long_after(4)
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("has_copies", [True, False], ids=["copied", "not copied"])
 @pytest.mark.parametrize("seed", range(12))
 def test_bytes_overwritten_anywhere_are_repaired(

@@ -49,6 +49,7 @@ def test_no_artist_and_no_picture_is_in_two_sets(tmp_path: Path) -> None:
     assert run_split(tmp_path, verify=True).rows_out == summary.rows_out
 
 
+@pytest.mark.long_after(4)
 @pytest.mark.parametrize(
     ("one", "other"),
     [

@@ -64,8 +64,16 @@ def test_status_names_the_next_step_from_start_to_end(tmp_path: Path) -> None:
         assert str(done["next"]).startswith("nothing")
 
 
-@pytest.mark.parametrize("group", [Group.NONE, Group.ARTIST_COVER])
-@pytest.mark.parametrize("link", [Link.COPY, Link.MOVE])
+@pytest.mark.long_after(2)
+@pytest.mark.parametrize(
+    ("link", "group"),
+    [
+        (Link.COPY, Group.NONE),
+        (Link.MOVE, Group.ARTIST_COVER),
+        (Link.COPY, Group.ARTIST_COVER),
+        (Link.MOVE, Group.NONE),
+    ],
+)
 def test_the_first_stage_that_is_due_is_named(tmp_path: Path, group: Group, link: Link) -> None:
     """After rows left or came, until their covers are set aside or back, and out of or in sets."""
     with Sandbox(make_catalogue(albums_per_label=8)) as sandbox:

@@ -104,6 +104,7 @@ def test_folders_elsewhere_need_trust(tmp_path: Path, run: Run, directory: str) 
     assert run(tmp_path, "status", EQUIGEN_DATASET__DIRECTORY=str(tmp_path)).code == 0
 
 
+@pytest.mark.long_after(4)
 @pytest.mark.parametrize("key", ["tsv", "images", "split", "examples"])
 @pytest.mark.parametrize("name", ["/elsewhere/x", "../../photos", "a/../../b"])
 def test_names_that_lead_out_need_trust(tmp_path: Path, run: Run, key: str, name: str) -> None:
@@ -197,6 +198,7 @@ def link(place: Path, to: Path | str) -> None:
     place.symlink_to(to)
 
 
+@pytest.mark.long_after(3)
 @posix_only
 @pytest.mark.parametrize("place", PLACES)
 def test_a_link_that_leads_out_of_a_strangers_folder_needs_trust(
@@ -226,6 +228,7 @@ def test_a_link_that_leads_out_of_a_strangers_folder_needs_trust(
     assert "you haven't said" not in run(folder, "status").err
 
 
+@pytest.mark.long_after(2)
 @posix_only
 @pytest.mark.parametrize("place", ["equigen_dataset.tsv", "split", "equigen_album_images", "dumps"])
 def test_a_folder_that_is_named_is_judged_by_itself(tmp_path: Path, run: Run, place: str) -> None:

@@ -198,6 +198,7 @@ def test_a_damaged_ledger_hinders_no_repair(command: Command, tmp_path: Path) ->
     assert load_remembering(None, {}).settings.fetch.genre_limit == 2
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("given", ['{"fetch.genre_limit": [-3, 15000]}', '{"a": 3}', "[]", "{"])
 def test_a_ledger_with_a_wrong_setting_is_refused(tmp_path: Path, given: str) -> None:
     """A setting from a ledger is checked as any other; the message names the ledger."""

@@ -139,6 +139,7 @@ def test_webdataset_reads_covers_that_were_packed_as_they_are(tmp_path: Path) ->
     assert names[0].startswith("R_E_M - Now! - Vol 2 [")
 
 
+@pytest.mark.long_after(52)
 @pytest.mark.parametrize(
     "title", ["", "Title", "..", "x" * 400], ids=["none", "some", "up", "long"]
 )

@@ -165,6 +165,7 @@ def killed_at(folder: Path, point: int, *words: str) -> None:
     assert done.returncode == -signal.SIGKILL
 
 
+@pytest.mark.long_after(2)
 @posix_only
 @pytest.mark.parametrize("way", ["out", "back"])
 @pytest.mark.parametrize("point", [1, 2])
@@ -181,6 +182,7 @@ def test_a_killed_move_loses_no_row(tmp_path: Path, way: str, point: int) -> Non
     assert sorted(both) == [f"x:{n}" for n in range(6)]
 
 
+@pytest.mark.long_after(1)
 @posix_only
 @pytest.mark.parametrize("point", [1, 2, 3])
 def test_a_killed_select_ends_the_next_time(tmp_path: Path, point: int) -> None:

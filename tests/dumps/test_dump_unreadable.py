@@ -64,6 +64,7 @@ def test_a_master_with_a_character_that_xml_forbids_is_left_out_and_named(
     assert unread == ["1234"]
 
 
+@pytest.mark.long_after(4)
 @pytest.mark.parametrize("processes", [1, 2, 3])
 @pytest.mark.parametrize("block_bytes", [100, 5_000, 1 << 18])
 def test_blocks_and_processes_make_no_difference(
@@ -184,6 +185,7 @@ Reader = Callable[..., Iterable[list[object]]]
 READERS = pytest.mark.parametrize("reader", [read_links, read_groups])
 
 
+@pytest.mark.long_after(5)
 @READERS
 @pytest.mark.parametrize(
     ("damage", "name"),

@@ -104,7 +104,7 @@ def one_byte(body: bytes) -> bytes:
 DAMAGES = [zeroed_header, truncated, no_sqlite, empty, one_byte]
 
 
-@pytest.mark.long_after(12)
+@pytest.mark.long_after(6)
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda d: d.__name__)
 def test_a_damaged_ledger_is_told_with_the_way_out(

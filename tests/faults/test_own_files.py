@@ -32,7 +32,7 @@ def files_of(folder: Path) -> dict[Path, bytes]:
     return {file: file.read_bytes() for file in files if not file.name.startswith(f"{LEDGER}-")}
 
 
-@pytest.mark.long_after(8)
+@pytest.mark.long_after(4)
 @pytest.mark.parametrize("way", ["itself", "another path", "link", "hard link"])
 @pytest.mark.parametrize("name", [TSV, RESERVE, SPLIT])
 @pytest.mark.parametrize(

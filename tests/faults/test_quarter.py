@@ -26,9 +26,8 @@ LONG_AGO = ("2022", "2023", "2024")
 
 
 @linux_only
-@pytest.mark.parametrize(
-    "plan", [FORTNIGHT, pytest.param(Plan(), marks=pytest.mark.long)], ids=["fortnight", "quarter"]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("plan", [FORTNIGHT, Plan()], ids=["fortnight", "quarter"])
 def test_many_nights_make_the_dataset_of_one_run_and_stay_flat(plan: Plan, tmp_path: Path) -> None:
     """With quotas, hosts that die, expired addresses, rotated logs, a machine that sleeps."""
     quarter = _lived_through(plan, tmp_path / "nights")

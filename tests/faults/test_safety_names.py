@@ -216,6 +216,7 @@ def test_links_that_lie_in_a_covers_place_are_replaced(tmp_path: Path) -> None:
     assert victim.read_text() == "keep"
 
 
+@pytest.mark.long_after(4)
 @pytest.mark.parametrize(
     "name",
     [

@@ -137,6 +137,7 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
 }
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("name", OUTPUTS)
 @pytest.mark.parametrize("at", ["data", "."])
 def test_no_output_is_written_through_a_link_of_the_folder(

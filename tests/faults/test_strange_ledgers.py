@@ -182,6 +182,7 @@ def test_what_is_no_file_is_refused_at_once(made: Path, what: str, end: str) -> 
 NAMES = ("../../../x/photo.jpg", "Jazz/../x.jpg", "/etc/passwd", "Jazz/a/b.jpg", "x.jpg", "../x")
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize("name", NAMES)
 def test_paths_that_lead_out_are_damage(made: Path, tmp_path: Path, name: str) -> None:
     """A file that the ledger places outside of the folders is neither moved nor read."""

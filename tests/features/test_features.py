@@ -420,7 +420,7 @@ def test_features_of_others_are_found_and_do_no_harm(
         assert "a process ended 7" in deadly.stderr
 
 
-@pytest.mark.long_after(1)
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("number", "kills", "processes"),
     [(signal.SIGKILL, 10, "1"), (signal.SIGKILL, 20, "2"), (signal.SIGTERM, 8, "2")],

@@ -178,6 +178,7 @@ def test_a_night_ends_with_what_there_is(tmp_path: Path) -> None:
     assert found["next"] == f"equigen fetch, after {rest['until']}: 127.0.0.1 rests"
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("several", ["first", "multi"])
 @pytest.mark.parametrize("limit", [3, 8])
 def test_nights_fill_small_labels_alike(tmp_path: Path, limit: int, several: str) -> None:
