@@ -11,6 +11,8 @@ INSTALL := $(PIP) --constraint constraints.txt --editable
 EXTRAS := embed,text,readers
 # Many tests wait for a clock or a process: a third worker fills two cores.
 WORKERS ?= 3
+# Compiled once, not by each process that a test starts.
+unexport PYTHONDONTWRITEBYTECODE
 # The package alone, then with its tools, then with extras; each made anew whenever what it is made
 # from changes.
 DEMO_READY := $(VENV)/.demo-ready
@@ -22,7 +24,7 @@ READY_ALL := $(VENV)/.ready-all
 demo: $(DEMO_READY)
 	$(BIN)/equigen demo
 
-# COVER is for CI, which counts both parts together: what `make test` runs, and the rest.
+# COVER is for CI, which counts what `make test` runs.
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -34,7 +36,7 @@ test: $(READY)
 # The long proofs, and each property test with more examples.
 test-all: $(READY_ALL)
 	EQUIGEN_TEST_PROFILE=thorough $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
-	    -m "long or long_after or hypothesis" --cov --cov-append --cov-report=term
+	    -m "long or long_after or hypothesis"
 
 # Takes nginx (Debian: nginx, libnginx-mod-http-lua) and about an hour and a half.
 bench-download: $(READY)
