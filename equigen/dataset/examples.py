@@ -1,11 +1,12 @@
 """Recognise the examples: albums given by id, which no set may hold.
 
 They are a dataset of their own in a folder of this one's. An album is an example by any of its ids,
-or by artist and title; a cover is one that looks like an example's.
+by at least half of the example's tracks, or by artist and title; a cover is one that looks like an
+example's.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,27 +16,52 @@ from equigen.dataset.covers import dataset_covers
 from equigen.dataset.layouts import cover_states, sha256_of
 from equigen.dataset.table import map_table, stamp_of
 from equigen.errors import MissingInputError
-from equigen.identity.albums import ids_elsewhere, names_key
+from equigen.identity.albums import ids_elsewhere, is_track, names_key
 from equigen.schema import Listing, split_list
 from equigen.storage.below import FileBelow
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """The ids of all examples, their keys of artist and title, and their covers, by sha256."""
+    """The ids of all examples, their keys of artist and title, and their covers, by sha256.
+
+    `tracks` are the ids of tracks of each one that has any.
+    """
 
     ids: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
     covers: Mapping[str, FileBelow] = field(default_factory=dict)
+    tracks: frozenset[frozenset[str]] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.ids or self.names or self.covers)
 
     def has(self, listing: Listing) -> bool:
         """Tell whether an album is an example, by its ids or by its names."""
-        ids = {listing.album_id, *ids_elsewhere(listing.also_known_as, listing.tracks)}
-        return bool(ids & self.ids) or (
+        ids = (listing.album_id, *ids_elsewhere(listing.also_known_as, listing.tracks))
+        return bool(self.shared(ids)) or (
             bool(self.names) and names_key(listing.artist, listing.title) in self.names
+        )
+
+    def shared(self, ids: Iterable[str]) -> set[str]:
+        """Return those of an album's ids by which it is an example."""
+        own = {*ids}
+        found = own & self.ids
+        for tracks in self.tracks if any(map(is_track, own)) else ():
+            if 2 * len(own & tracks) >= len(tracks):
+                found |= own & tracks
+        return found
+
+    def joined(self, ids: Iterable[Sequence[str]], names: Iterable[str]) -> "Examples":
+        """Return them with further albums, by all ids of each and by their keys of names."""
+        every = [frozenset(each) for each in ids]
+        tracks = {frozenset(filter(is_track, each)) for each in every}
+        others = self.ids.union(*every).difference(*tracks)
+        return replace(
+            self,
+            ids=others - {""},
+            names=self.names.union(names) - {""},
+            tracks=self.tracks | tracks - {frozenset()},
         )
 
 
@@ -55,18 +81,17 @@ def known_examples(context: Context, *, covers: bool = False) -> Examples:
     own = context_of_examples(context)
     if not own.tsv.exists():
         return Examples()
-    ids, names = set[str](), set[str]()
+    ids, names, elsewhere = list[Sequence[str]](), set[str](), further_ids(own.tsv)
     columns = ["artist", "album", "album_id"]
     for rows in map_table(own.tsv, columns, lambda chunk: chunk.frame.select(columns).rows()):
         for artist, title, album_id in rows:
-            ids.add(album_id)
+            ids.append((album_id, *elsewhere.get(album_id, ())))
             names.add(names_key(artist, title))
-    ids.update(*further_ids(own.tsv).values())
     files: dict[str, FileBelow] = {}
     for row in dataset_covers(own) if covers else ():
         if (file := FileBelow(own.images, row.path)).exists():
             files[sha256_of(file)] = file
-    return Examples(frozenset(ids - {""}), frozenset(names - {""}), files)
+    return Examples(covers=files).joined(ids, names)
 
 
 def mark_of_examples(context: Context) -> str:

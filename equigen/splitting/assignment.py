@@ -13,7 +13,12 @@ from splitfolders.split import setup_files, split_files
 
 from equigen.dataset.context import SPLIT_TSV, Context
 from equigen.dataset.covers import WantedCover, dataset_covers, name_in
-from equigen.dataset.examples import Examples, known_examples, mark_of_examples
+from equigen.dataset.examples import (
+    Examples,
+    further_ids,
+    known_examples,
+    mark_of_examples,
+)
 from equigen.dataset.layouts import Covers, sha256_of
 from equigen.dataset.same_albums import names_by_album
 from equigen.dataset.table import stamp_of
@@ -33,7 +38,6 @@ from equigen.ledger.values import SharedCover, SplitGroups, read_split_groups
 from equigen.neardup.search import find_lookalikes
 from equigen.schema import ASIDE, Group, join_list
 from equigen.splitting.dealing import Aside, Dealt, Earlier, deal
-from equigen.splitting.examples import shows_example
 from equigen.splitting.given import GivenSets, sets_in
 from equigen.splitting.grouping import (
     Edge,
@@ -43,6 +47,7 @@ from equigen.splitting.grouping import (
     crossing,
     forest,
     grouped,
+    showing_examples,
     to_earlier,
 )
 from equigen.storage.below import FileBelow, folders_below
@@ -133,7 +138,8 @@ def dealt_by_library(context: Context, ledger: Ledger, there: Covers) -> SplitOu
         covers = _digests(context, there.keys() - out, there, known)
         with_rows = _wanted(context, covers).rows if context.tsv.exists() else ()
         pairs = _lookalikes(context, ledger, covers, examples) if examples.covers else ()
-        shown = shows_example(context, examples, with_rows, covers, pairs)
+        elsewhere = further_ids(context.tsv) if with_rows else {}
+        shown = showing_examples(examples, with_rows, elsewhere, covers, pairs)
         out |= shown
     train, val, _ = settings.ratio
     sets: dict[str, str] = {}
@@ -252,7 +258,9 @@ def dealt_by_group(
     pairs: list[Edge] = []
     if group.uses(_COVER) or examples.covers:
         pairs = _lookalikes(context, ledger, digests, examples)
-    shown = shows_example(context, examples, rows, digests, pairs) if examples else set[str]()
+    shown = set[str]()
+    if examples:
+        shown = showing_examples(examples, rows, further_ids(context.tsv), digests, pairs)
     kept = [row for row in rows if row.path not in shown]
     if held_back or shown:
         gone = set(keys.values()) - {keys[row.path] for row in kept}

@@ -2,12 +2,17 @@
 
 `grouped` makes the groups. `forest`, `to_earlier` and `crossing` choose which look-alikes tie
 albums: as few as hold all of them together, and those that a deal showed to be missing.
+`showing_examples` finds those that may be in no set.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
+from equigen.dataset.covers import WantedCover
+from equigen.dataset.examples import Examples
+from equigen.identity.albums import names_key, title_key
 from equigen.identity.disjoint_sets import DisjointSets
 
 # A group that is larger than this share of a label, and than so many albums, is cut.
@@ -152,3 +157,46 @@ def crossing(pairs: Iterable[Edge], set_of: Mapping[str, str]) -> list[Edge]:
         for one, other in pairs
         if one in set_of and other in set_of and set_of[one] != set_of[other]
     ]
+
+
+def showing_examples(
+    examples: Examples,
+    rows: Sequence[WantedCover],
+    elsewhere: Mapping[str, Sequence[str]],
+    digests: Mapping[str, str],
+    pairs: Iterable[Edge],
+) -> set[str]:
+    """Return the covers, by path, that are the same album or the same picture as an example.
+
+    That is also what is the same as such a cover. `digests` has the sha256 of each cover, `rows`
+    the album of those that have one, `elsewhere` further ids of albums, `pairs` the look-alikes
+    among the covers and the examples'.
+    """
+    alike: defaultdict[str, list[str]] = defaultdict(list)
+    for one, other in pairs:
+        alike[one].append(other)
+        alike[other].append(one)
+    covers = set[str]()
+    reached, left = list(examples.covers), [(row, title_key(row.title)) for row in rows]
+    while True:
+        while reached:
+            if (cover := reached.pop()) not in covers:
+                covers.add(cover)
+                reached += alike.get(cover, ())
+        # To make a key of names takes long, and few albums have a title of these.
+        titles = {each.partition("\0")[2] for each in examples.names}
+        is_one = [
+            digests[row.path] in covers
+            or bool(examples.shared((row.album_id, *elsewhere.get(row.album_id, ()))))
+            or (title in titles and names_key(row.artist, row.title) in examples.names)
+            for row, title in left
+        ]
+        if not any(is_one):
+            return {path for path, each in digests.items() if each in covers}
+        found = [row for row, _ in compress(left, is_one)]
+        examples = examples.joined(
+            ((row.album_id, *elsewhere.get(row.album_id, ())) for row in found),
+            (names_key(row.artist, row.title) for row in found),
+        )
+        reached += (digests[row.path] for row in found)
+        left = [each for each, one in zip(left, is_one, strict=True) if not one]

@@ -57,9 +57,9 @@ def prove_none(context: Context) -> Summary:
     artists = artists_by_credit(credits_, known=_dealt_artists(context))
     examples = known_examples(context, covers=True)
     elsewhere = further_ids(context.tsv) if examples else {}
-    of_examples = dict.fromkeys(_ties_of_album(examples.ids, examples.names), _OF_TABLE)
+    of_examples = _ties_of_album(examples.ids.union(*examples.tracks), examples.names)
     names = names_by_album(context.tsv)
-    first = {**of_examples}
+    first = dict.fromkeys(of_examples, _OF_TABLE)
     leaks: dict[str, list[Place]] = {}
     shown: dict[str, list[Place]] = {}
     looks: dict[str, bytes] = {}
@@ -74,11 +74,11 @@ def prove_none(context: Context) -> Summary:
             credited = (*artists[row.artist], *artist_ids(row.artist_ids)) if row else ()
             digest = _read(context, place, looks)
             shown.setdefault(digest, []).append(place)
-            of_album = list[str]()
+            ties = list[str]()
             if row and examples:
-                ids = (row.album_id, *elsewhere.get(row.album_id, ()))
-                of_album += _ties_of_album(ids, [names_key(row.artist, row.title)])
-            ties = [tie for tie in of_album if tie in of_examples]
+                ids = examples.shared((row.album_id, *elsewhere.get(row.album_id, ())))
+                both = examples.names & {names_key(row.artist, row.title)}
+                ties += _ties_of_album(sorted(ids), both)
             if row and row.album in names:
                 ties += _ties_of_album([names[row.album]], ())
             for tie in (*_ties(place, digest, credited), *ties):

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,10 @@ from support import make_context, write_rows
 
 from equigen.commands import dedupe, repair, report, split, status
 from equigen.dataset.covers import dataset_covers
-from equigen.dataset.examples import context_of_examples
+from equigen.dataset.examples import context_of_examples, known_examples
 from equigen.errors import LeakError
 from equigen.ledger.ledger import LEDGER_NAME, Ledger
-from equigen.schema import ASIDE, SETS
+from equigen.schema import ASIDE, SETS, Listing
 from equigen.summary import Summary
 
 COUNT = 20
@@ -45,14 +46,15 @@ def dataset(folder: Path, *more: Row, pictures: Mapping[str, bytes] | None = Non
     """Write a dataset of many albums with their covers, and some more."""
     rows = [album(number) for number in range(COUNT)] + list(more)
     shown = {row["album_id"]: saved(scene(int(row["album_id"][1:]))) for row in rows}
-    fill(folder, [{"also_known_as": "", **row} for row in rows], {**shown, **(pictures or {})})
+    empty = {"also_known_as": "", "tracks": ""}
+    fill(folder, [{**empty, **row} for row in rows], {**shown, **(pictures or {})})
 
 
 def make_examples(folder: Path, *rows: Row, pictures: Sequence[bytes] = ()) -> None:
     """Write examples by hand, with the covers of the first of them."""
     own = context_of_examples(make_context(folder))
     columns = ["artist", "album", "album_index", "genre", "year", "image_url", "album_id",
-               "also_known_as"]  # fmt: skip
+               "also_known_as", "tracks"]  # fmt: skip
     write_rows(own.tsv, *rows, columns=columns)
     for row, body in zip(dataset_covers(own), pictures, strict=False):
         file = own.images / row.path
@@ -114,6 +116,23 @@ def test_an_album_also_known_as_an_example_is_one(tmp_path: Path) -> None:
     run_split(tmp_path)
     assert kept_out(tmp_path) == {"m50"}
     assert run_split(tmp_path, verify=True).facts["examples"] == 0, "it has no cover"
+
+
+def test_half_of_the_tracks_of_an_example_make_an_album_one(tmp_path: Path) -> None:
+    """As everywhere: a single of the example is in its set, and fetch may take it."""
+    dataset(
+        tmp_path,
+        album(50, tracks="msd:TR1 mbid:1"),
+        album(51, tracks="msd:TR2|msd:TR4|msd:TR1"),
+    )
+    make_examples(tmp_path, example(1, tracks="msd:TR1|msd:TR2 mbid:2|msd:TR3"))
+    run_split(tmp_path)
+    assert kept_out(tmp_path) == {"m51"}
+    run_split(tmp_path, verify=True)
+    known = known_examples(make_context(tmp_path))
+    single = Listing("A", "T", "", "", "y:1", (), (), "", ())
+    tracks = ("msd:TR1", "msd:TR3")
+    assert [known.has(replace(single, tracks=tracks[:count])) for count in (1, 2)] == [False, True]
 
 
 def test_what_is_the_same_album_or_picture_goes_with_it(tmp_path: Path) -> None:
