@@ -27,6 +27,7 @@ from equigen.dumps.archives import (
     lines_of,
     opened,
 )
+from equigen.identity import pictures
 from equigen.schema import join_list, safe_text
 
 MEMBER = "mbdump/release-group"
@@ -38,7 +39,7 @@ _ALBUMS = b'"Album"'
 # "\u0040" to "\u007f" include all ASCII letters.
 _ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
 
-MBID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+MBID: Final = re.compile(pictures.MBID)
 _YEAR = re.compile(r"([0-9]{4})(?:-.*)?", re.DOTALL)
 # discogs.com/master/3911, also with a language or an old "Artist-Title" before it, as
 # master/view/3911, and with the title after the number. Other paths, such as a user's, are refused.

@@ -19,7 +19,14 @@ from equigen.identity.artists import (
     clean_artist,
     credit_key,
 )
-from equigen.identity.pictures import clean_url, has_no_cover, host_of, is_placeholder, picture_key
+from equigen.identity.pictures import (
+    MBID,
+    clean_url,
+    has_no_cover,
+    host_of,
+    is_placeholder,
+    picture_key,
+)
 
 # Letters that no cleaning changes: each is its own NFC and composes with nothing before it, is no
 # white space, no asterisk and no opening parenthesis. ASCII, Latin, Cyrillic, Kana, Han, Hangul.
@@ -57,8 +64,7 @@ _OLD: Final = (
 )
 _SIZED: Final = r"/[RALM]-(?:90|150)-"
 _FRONT: Final = (
-    r"^https?://coverartarchive\.org/release(?:-group)?"
-    r"/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/front(?:-[0-9]{1,5})?$"
+    rf"^https?://coverartarchive\.org/release(?:-group)?/({MBID})/front(?:-[0-9]{{1,5}})?$"
 )
 _SPOTIFY: Final = r"^https?://[a-z0-9.:-]+/image/ab67616d0000[0-9a-f]{4}([0-9a-f]{24})$"
 _PRINTABLE: Final = "^[!-~]+$"

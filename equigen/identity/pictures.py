@@ -34,10 +34,12 @@ _DISCOGS_HOST = re.compile(r"(?:^|\.)discogs\.com$")
 _SPOTIFY = re.compile(r"https?://[^/?#]+/image/ab67616d0000[0-9a-f]{4}([0-9a-f]{24})", re.ASCII)
 # A URL without any of these is its own key.
 _SPECIAL = re.compile(r"/[a-z]+:|discogs\.com|/image/ab67616d0000", re.IGNORECASE)
+# An id of MusicBrainz, as a pattern.
+MBID: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 # The URL of a front cover in the Cover Art Archive: https://musicbrainz.org/doc/Cover_Art_Archive/API
 _FRONT = re.compile(
     r"https?://(?:www\.)?coverartarchive\.org(?::\d{1,5})?/release(?:-group)?/"
-    r"(?P<mbid>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+    rf"(?P<mbid>{MBID})"
     r"/front(?:-\d{1,5})?(?:\.jpg)?/?(?:[?#].*)?",
     re.IGNORECASE | re.ASCII | re.DOTALL,
 )
