@@ -5,7 +5,6 @@ document lacks is NaN; texts and all else that it has are left out.
 https://essentia.upf.edu/streaming_extractor_music.html
 """
 
-import math
 import re
 from array import array
 from collections import deque
@@ -87,6 +86,9 @@ NAMES: Final[Sequence[str]] = tuple(
     for statistic in statistics
     for ending in (("#mean", "#std") if is_list else ("",))
 )
+# The places of descriptors' own numbers, and of the means of lists; deviations follow them.
+_NUMBERS_AT: Final = np.array([at for at, name in enumerate(NAMES) if "#" not in name])
+_MEANS_AT: Final = np.array([at for at, name in enumerate(NAMES) if name.endswith("#mean")])
 _NAN: Final = float("nan")
 _NOTHING: Final[Mapping[str, Any]] = {}
 _NTH: Final = re.compile(r"-([0-9]{1,9})\.json")
@@ -104,7 +106,9 @@ Reads = Callable[[Sequence[Member]], Sequence[Sequence[Row | None] | str]]
 
 def numbers_of(document: Mapping[str, Any]) -> Vector:
     """Return the numbers of a document in the order of `NAMES`, NaN for what it lacks."""
-    values: list[Any] = []
+    numbers: list[Any] = []
+    items: list[Any] = []
+    counts: list[int] = []
     for section, name, statistics, is_list in _DESCRIPTORS:
         found: Any = _as_dict(document.get(section)).get(name)
         if statistics == _NUMBER:
@@ -114,42 +118,54 @@ def numbers_of(document: Mapping[str, Any]) -> Vector:
                 leaves = _GETTERS[statistics](found)
             except (KeyError, TypeError):
                 leaves = list(map(_as_dict(found).get, statistics))
-        values += chain.from_iterable(map(_spread, leaves)) if is_list else leaves
-    try:
-        numbers = array("d", values)
-    except (TypeError, OverflowError):
-        numbers = array(
-            "d", [each if isinstance(each, float) else _number(each) for each in values]
-        )
-    with np.errstate(over="ignore"):
-        vector = np.frombuffer(numbers).astype(np.float32)
-    vector[~np.isfinite(vector)] = _NAN
-    return vector
+        if is_list:
+            counts += [_put(each, items) for each in leaves]
+        else:
+            numbers += leaves
+    vector = np.empty(len(NAMES))
+    vector[_NUMBERS_AT] = _floats(numbers)
+    values, sizes = np.frombuffer(_floats(items)), np.array(counts)
+    with np.errstate(all="ignore"):  # of numbers that aren't finite
+        starts = np.cumsum(sizes) - sizes
+        mean = np.add.reduceat(values, starts) / sizes
+        off = values - np.repeat(mean, sizes)
+        vector[_MEANS_AT] = mean
+        vector[_MEANS_AT + 1] = np.sqrt(np.add.reduceat(off * off, starts) / sizes)
+        short = vector.astype(np.float32)
+    short[~np.isfinite(short)] = _NAN
+    return short
 
 
 def _as_dict(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else _NOTHING
 
 
-def _number(value: object) -> float:
+def _put(value: object, items: list[Any]) -> int:
+    """Append the items of a list or matrix, or NaN in the place of any other; return how many."""
+    before = len(items)
     try:
-        return float(value) if isinstance(value, int) else _NAN
+        if isinstance(value, list) and value:
+            items += chain.from_iterable(value) if isinstance(value[0], list) else value
+    except TypeError:  # what begins as a matrix isn't one
+        del items[before:]
+    if len(items) == before:
+        items.append(_NAN)
+    return len(items) - before
+
+
+def _floats(values: Sequence[Any]) -> "array[float]":
+    """Return numbers in one array, with NaN for all else."""
+    try:
+        return array("d", values)
+    except (TypeError, OverflowError):
+        return array("d", map(_float, values))
+
+
+def _float(value: object) -> float:
+    try:
+        return float(value) if isinstance(value, int | float) else _NAN
     except OverflowError:
         return _NAN
-
-
-def _spread(values: object) -> tuple[float, float]:
-    """Return the mean and the standard deviation (of the population) of a list or matrix."""
-    if not isinstance(values, list) or not values:
-        return _NAN, _NAN
-    try:
-        if isinstance(values[0], list):
-            values = list(chain.from_iterable(values))
-        count = len(values)
-        mean = math.fsum(values) / count
-        return mean, math.dist(values, [mean] * count) / math.sqrt(count)
-    except (TypeError, ValueError, OverflowError, ZeroDivisionError):
-        return _NAN, _NAN
 
 
 def reading_documents() -> Reads:
