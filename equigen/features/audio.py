@@ -284,14 +284,14 @@ def _opened(file: Path) -> tuple[npt.NDArray[np.floating], Mapping[str, int]]:
     advice = "Expected MSD-I's vectors: NumPy's .npy of numbers, one row an album."
     try:
         open_regular(file).close()
-        matrix = np.load(file, mmap_mode="r", allow_pickle=False)
+        matrix = np.lib.format.open_memmap(file, mode="r")
     except FileNotFoundError:
         msg = f"{file}: no such file. {advice}"
         raise MissingInputError(msg) from None
-    except (OSError, ValueError, EOFError) as err:
+    except Exception as err:  # noqa: BLE001  (NumPy lets those of Python's tokenizer through)
         msg = f"{file}: can't be read: {err}. {advice}"
         raise InputError(msg) from None
-    if not isinstance(matrix, np.ndarray) or matrix.ndim != 2 or matrix.dtype.kind != "f":  # noqa: PLR2004
+    if matrix.ndim != 2 or matrix.dtype.kind != "f":  # noqa: PLR2004
         msg = f"{file}: it has another shape, or other numbers. {advice}"
         raise InputError(msg)
     beside = next(

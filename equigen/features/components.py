@@ -2,11 +2,9 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -68,22 +66,20 @@ class Fit:
 
 def load(file: Path) -> Fit | None:
     """Read a fit; None where there is none that can be read."""
-    with (
-        suppress(OSError, ValueError, KeyError, EOFError, BadZipFile),
-        open_regular(file) as opened,
-        np.load(opened, allow_pickle=False) as found,
-    ):
-        fit = Fit(
-            found["mean"],
-            found["components"],
-            found["variance"],
-            found["share"],
-            [str(each) for each in found["albums"]],
-            str(found["about"]),
-        )
-        if fit.mean.ndim == 1 and fit.components.shape == (len(fit.variance), len(fit.mean)):
-            return fit
-    return None
+    try:
+        with open_regular(file) as opened, np.load(opened, allow_pickle=False) as found:
+            fit = Fit(
+                found["mean"],
+                found["components"],
+                found["variance"],
+                found["share"],
+                [str(each) for each in found["albums"]],
+                str(found["about"]),
+            )
+    except Exception:  # noqa: BLE001  (whatever is wrong, it is made anew)
+        return None
+    is_whole = fit.mean.ndim == 1 and fit.components.shape == (len(fit.variance), len(fit.mean))
+    return fit if is_whole else None
 
 
 def fit(

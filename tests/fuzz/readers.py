@@ -15,10 +15,12 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 from documents import PACKINGS, document, mbid, tar_of
 from PIL import Image
 from pydantic import SecretStr
+from support import make_context
 
 from equigen.config.layers import Config, load
 from equigen.config.settings import defaults
@@ -32,9 +34,12 @@ from equigen.dataset.feature_tables import FeatureTable, sql_type
 from equigen.dataset.layouts import listed_sets
 from equigen.dataset.table import read_table
 from equigen.dataset.tsv import reading_tsv
-from equigen.dumps import acousticbrainz, musicbrainz
+from equigen.dumps import acousticbrainz, audio_numbers, musicbrainz
 from equigen.dumps import discogs as discogs_dumps
 from equigen.errors import EquigenError
+from equigen.features import components
+from equigen.features.audio import DeepFeatures
+from equigen.features.base import Album as AlbumOf
 from equigen.fetching.examples import ids_given
 from equigen.identity.pictures import clean_url
 from equigen.images.avif import check_avif
@@ -281,6 +286,34 @@ def read_recordings(body: bytes) -> None:
             with suppress(EquigenError):
                 for rows in kind.read(file):
                     assert rows is not None
+        reads = audio_numbers.reading_documents()
+        with (
+            suppress(EquigenError),
+            closing(audio_numbers.read_numbers(file, reads=reads)) as batches,
+        ):
+            for rows in batches:
+                assert rows is not None
+
+
+def read_vectors(body: bytes) -> None:
+    """Read what may be a matrix of vectors or a fit of components, as both."""
+    with as_file("vectors.npy", body) as file:
+        components.load(file)
+        context = make_context(file.parent, msd_i={"features": [str(file)]})
+        with suppress(EquigenError):
+            DeepFeatures(context.config).of(AlbumOf("msd-i:1", {"tracks": "", "also_known_as": ""}))
+
+
+def vectors() -> tuple[bytes, ...]:
+    """Return a small matrix, and a fit."""
+    matrix, ids = np.arange(12, dtype=np.float32).reshape(4, 3) ** 2, ["a", "b", "c", "d"]
+    fit = components.fit(lambda key: matrix[ids.index(key)], ids, 2, "")
+    out = io.BytesIO()
+    np.save(out, matrix)
+    with tempfile.TemporaryDirectory() as folder:
+        assert fit
+        fit.save(Path(folder) / "fit.npz")
+        return out.getvalue(), (Path(folder) / "fit.npz").read_bytes()
 
 
 def recordings() -> tuple[bytes, ...]:
@@ -381,4 +414,5 @@ READERS: Mapping[str, Reader] = {
     "release-groups": Reader(read_release_groups, archives()),
     "recordings": Reader(read_recordings, recordings()),
     "published": Reader(read_published, published()),
+    "vectors": Reader(read_vectors, vectors()),
 }
