@@ -141,7 +141,8 @@ def _list(context: Context, features: Sequence[Feature]) -> Summary:
 
 def _costs(feature: Feature, fact: Mapping[str, Any]) -> Iterator[str]:
     name, unit = feature.name, feature.unit
-    cost = f"about {fact['cost_ms']:g} ms a {unit}; " if fact["cost_ms"] else ""
+    a_unit = f"an {unit}" if unit == "album" else f"a {unit}"
+    cost = f"about {fact['cost_ms']:g} ms {a_unit}; " if fact["cost_ms"] else ""
     yield f"{name}: {cost}computed for {fact['computed']:,} {unit}s"
     if needs := fact["needs"]:
         yield f"{name}: needs equigen[{','.join(needs)}]"

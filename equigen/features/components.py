@@ -101,13 +101,15 @@ def fit(
             yield np.array([vector_of(each) for each in albums[at : at + _CHUNK]], np.float64)
 
     mean = sum(each.sum(axis=0) for each in chunks()) / len(albums)
-    centred = (each - mean for each in chunks())
-    covariance = sum(each.T @ each for each in centred) / (len(albums) - 1)
-    # Of a symmetric matrix these are its eigenvectors, the largest first.
-    vectors, variance, _ = np.linalg.svd(covariance, hermitian=True)
-    kept = min(most, len(albums) - 1)
-    kept = min(kept, int((variance > _LEAST_VARIANCE * variance[0]).sum()))
-    components = vectors.T[:kept]
+    covariance = np.zeros((len(mean), len(mean)))
+    for each in chunks():
+        covariance += (each - mean).T @ (each - mean)
+    # The singular vectors of all vectors together are the eigenvectors of this, in memory that
+    # doesn't grow with their number.
+    values, vectors = np.linalg.eigh(covariance / (len(albums) - 1))
+    variance = values[::-1]
+    kept = min(most, len(albums) - 1, int((variance > _LEAST_VARIANCE * variance[0]).sum()))
+    components = vectors.T[::-1][:kept]
     largest = components[np.arange(kept), np.abs(components).argmax(axis=1)]
     components = np.ascontiguousarray(components * np.sign(largest)[:, None])
     whole = variance.sum() or 1.0
