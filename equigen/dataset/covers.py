@@ -124,6 +124,8 @@ if TYPE_CHECKING:
 COLUMNS = (
     "artist", "album", "genre", "image_url", "year", "album_id", "country", "artist_ids", "labels",
 )  # fmt: skip
+# A block becomes rows of Python's objects, which take ten times as much.
+_BLOCK_BYTES = 1 << 20
 
 
 class WantedCover(NamedTuple):
@@ -200,7 +202,10 @@ def wanted_covers(
 
     """
     wanted = _wanted_by(_labels(tsv, labels), suffix, layout)
-    for rows in map_table(tsv, COLUMNS, lambda chunk: _with_pictures(chunk.frame)):
+    read = map_table(
+        tsv, COLUMNS, lambda chunk: _with_pictures(chunk.frame), block_bytes=_BLOCK_BYTES
+    )
+    for rows in read:
         yield from wanted(rows)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from enum import Flag, auto
-from itertools import chain
+from itertools import chain, islice
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -59,6 +59,7 @@ LISTS: Final = frozenset(
     )
 )  # fmt: skip
 _MOST_FIELDS = 2
+_BATCH_ROWS = 2_000
 _STATE = ("status", "reason", "sha256", "size_bytes", "width_px", "height_px", "phash")
 _NOT_ASKED_FOR = Cover("", "", WAITING)
 # The folders that stages of this process write to: only the outermost stage notes what it left.
@@ -480,21 +481,21 @@ class Dataset:
             LedgerError: the ledger can't be read.
 
         """
-        there = where_covers_are(self.context)
-        shown: dict[str, list[str]] = {}
+        there, left = where_covers_are(self.context), dataset_covers(self.context)
         with self.reading_ledger() as ledger:
-            known = ledger.covers() if ledger else {}
-            sets = ledger.sets() if ledger else {}
-            for picture, path in ledger.shown() if ledger else ():
-                if path in there:
-                    shown.setdefault(picture, []).append(path)
-        for row in dataset_covers(self.context):
-            cover, paths = known.get(row.picture), shown.get(row.picture, ())
-            file = ""
-            if paths and cover and cover.status == OK:
-                file = str(there[row.path if row.path in paths else paths[0]])
-            name = set_of(row, sets)
-            yield row, cover, file, name if name in SETS else ""
+            # Of a million covers, some at a time are Python's objects.
+            while batch := list(islice(left, _BATCH_ROWS)):
+                known = ledger.covers_of(row.picture for row in batch) if ledger else {}
+                shown = ledger.files_of(known) if ledger else {}
+                albums, files = zip(*((row.album, row.path) for row in batch), strict=True)
+                sets = ledger.sets_of(albums, files) if ledger else {}
+                for row in batch:
+                    cover, file = known.get(row.picture), ""
+                    paths = [path for path in shown.get(row.picture, ()) if path in there]
+                    if paths and cover and cover.status == OK:
+                        file = str(there[row.path if row.path in paths else paths[0]])
+                    name = set_of(row, sets)
+                    yield row, cover, file, name if name in SETS else ""
 
 
 def _by_set(facts: TsvFacts) -> dict[str, int]:

@@ -29,7 +29,7 @@ import polars as pl
 from equigen.config.settings import suggest
 from equigen.dataset.context import Context
 from equigen.errors import InputError, PictureError, UsageError
-from equigen.exports.rows import FILE, HIDDEN, IS_RAW, KEY, Gathered
+from equigen.exports.rows import FILE, IS_RAW, KEY, Gathered
 from equigen.images.rendering import Demands
 from equigen.plugins import find_plugins
 from equigen.storage.below import FileBelow, read_regular
@@ -37,6 +37,8 @@ from equigen.storage.os_errors import NO_LINKS, READ, denial
 
 # Rows that are turned into text at a time.
 _BATCH: Final = 5_000
+# Windows has no such flag.
+_NO_FOLLOW: Final = {"follow_symlinks": False} if os.link in os.supports_follow_symlinks else {}
 Row = Mapping[str, Any]
 
 
@@ -223,17 +225,12 @@ class Job:
             digest.update(batch.write_ndjson().encode())
         return digest.hexdigest()
 
-    @property
-    def suffixes(self) -> Sequence[str]:
-        """The endings of the pictures' names, such as ".jpg", sorted."""
-        return sorted(
-            {self.suffix(row) for row in self.albums.table.select(HIDDEN).iter_rows(named=True)}
-        )
-
-    def suffix(self, row: Row) -> str:
-        """Return how the name of a row's picture ends."""
-        made = self.albums.rendering
-        return made.suffix if made and row[IS_RAW] else f".{row[FILE].rpartition('.')[2].lower()}"
+    def names(self, rows: pl.DataFrame) -> pl.Series:
+        """Return the names of rows' pictures: `KEY` and an ending, such as ".jpg"."""
+        ending = pl.col(FILE).str.extract(r"(\.[^./]*)$").str.to_lowercase()
+        if made := self.albums.rendering:
+            ending = pl.when(IS_RAW).then(pl.lit(made.suffix)).otherwise(ending)
+        return rows.select(pl.col(KEY) + ending).to_series()
 
     def picture(self, row: Row) -> bytes:
         """Return the bytes of a row's picture, as they are exported.
@@ -260,7 +257,7 @@ class Job:
             msg = f"{file}: {err}. Run `equigen download --verify`, which mends it."
             raise InputError(msg) from err
 
-    def place(self, row: Row, path: Path) -> None:
+    def place(self, row: Row, path: str) -> None:
         """Put a row's picture at a path: a hard link to the cover's file, or a copy.
 
         Raises:
@@ -269,9 +266,9 @@ class Job:
 
         """
         if row[IS_RAW]:
-            path.write_bytes(self.picture(row))
+            Path(path).write_bytes(self.picture(row))
         else:
-            link_or_copy(Path(row[FILE]), path)
+            link_or_copy(row[FILE], path)
 
     def shards(self, set_name: str, most_bytes: int) -> Iterator[pl.DataFrame]:
         """Yield the rows of each shard of a set: those that were exported before stay in theirs."""
@@ -319,7 +316,7 @@ def deal_shards(
     return shards
 
 
-def link_or_copy(source: Path, target: Path) -> None:
+def link_or_copy(source: str | Path, target: str | Path) -> None:
     """Make a hard link to a file, or copy it where that can't be.
 
     Raises:
@@ -327,11 +324,12 @@ def link_or_copy(source: Path, target: Path) -> None:
 
     """
     try:
-        os.link(source, target, follow_symlinks=False)
+        os.link(source, target, **_NO_FOLLOW)
     except OSError as err:
         if err.errno not in NO_LINKS:
             raise
-        FileBelow(source.parent, source.name).copy(FileBelow(target.parent, target.name))
+        one, other = Path(source), Path(target)
+        FileBelow(one.parent, one.name).copy(FileBelow(other.parent, other.name))
 
 
 def text_piece(name: str, text: str) -> Piece:

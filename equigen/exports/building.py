@@ -60,9 +60,14 @@ class Place:
         """Put back what a kill left amid the replacement.
 
         Raises:
+            UsageError: a link is in the way.
             StorageError: the disk refuses.
 
         """
+        for place in (self.part, self.old):
+            if place.is_symlink():
+                msg = f"{place}: a link; expected a folder of EquiGen's, or nothing. Remove it."
+                raise UsageError(msg)
         with translating_os_errors(self.out):
             if self.old.is_dir():
                 if self.out.exists():
@@ -348,8 +353,10 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 
 def _files(folder: Path) -> Iterator[str]:
-    for at, _, files in os.walk(folder):
-        for name in sorted(files):
+    """Yield the paths of all that isn't a folder, below a folder."""
+    for at, folders, files in os.walk(folder):
+        links = [each for each in folders if (Path(at) / each).is_symlink()]
+        for name in sorted([*files, *links]):
             yield os.path.relpath(Path(at) / name, folder).replace(os.sep, "/")
 
 

@@ -25,7 +25,7 @@ _SIZES: Final = (
 _LARGEST: Final = "1M<n<10M"
 # Characters that YAML's double quotes can't hold as they are.
 _NOT_IN_YAML: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
-_MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>()#+|~!-])")
+_MARKUP: Final = re.compile(r"([\\`*_\[\]<>#|~])")
 
 
 def card(job: Job, described: Description, ledger: Ledger | None) -> str:

@@ -14,7 +14,7 @@ from typing import Final
 import polars as pl
 
 from equigen.exports.base import Description, Job, Piece, link_or_copy, text_piece
-from equigen.exports.rows import IS_RAW, KEY, huggingface_features, visible, write_table
+from equigen.exports.rows import HIDDEN, IS_RAW, KEY, huggingface_features, visible, write_table
 
 VERSION: Final = 1
 OPTIONS: Final = ("size_px", "features")
@@ -41,40 +41,45 @@ _SPLITS: Final = {"train": "train", "val": "validation", "test": "test"}
 def open_export(job: Job) -> Iterator[Piece]:
     """Yield the folder of each class in each set, and the table of each set."""
     labels = job.albums.labels
-    yield text_piece("classes.txt", "".join(f"{label}\n" for label in labels))
+    yield text_piece("classes.txt", "".join(f"{_folder(label)}\n" for label in labels))
     for name in job.albums.sets:
         rows = job.of_set(name)
         by_label = rows.partition_by("label_name", as_dict=True, maintain_order=True)
         for label in labels:
             some = by_label.get((label,), rows.clear())
-            files = {_file(job, row): row["sha256"] for row in some.iter_rows(named=True)}
-            made_of = job.digest(some.select(KEY, "sha256"), sorted(files))
-            write = partial(_write_folder, job, f"{name}/{label}", some)
-            yield Piece(f"{name}/{label}", made_of, write, files=files)
+            folder = f"{name}/{_folder(label)}"
+            files = dict(zip(job.names(some), some["sha256"], strict=True))
+            made_of = job.digest(some.select(KEY, "sha256", IS_RAW), sorted(files))
+            write = partial(_write_folder, job, folder, some)
+            yield Piece(folder, made_of, write, files=files)
         yield Piece(
-            f"{name}/{_METADATA}", job.digest(rows, job.suffixes), partial(_write_table, job, rows)
+            f"{name}/{_METADATA}",
+            job.digest(rows, job.names(rows).to_list()),
+            partial(_write_table, job, rows),
         )
 
 
-def _file(job: Job, row: dict[str, object]) -> str:
-    return f"{row[KEY]}{job.suffix(row)}"
+def _folder(label: str) -> str:
+    """Return the folder of a class, which is its name, but for that of the table beside it."""
+    return f"{label}_" if label == _METADATA else label
 
 
 def _write_folder(job: Job, name: str, rows: pl.DataFrame, path: Path) -> str:
     """Write a class's pictures; one that was made smaller before is taken from there."""
     before = job.earlier.get(name) if job.is_alike else None
     there = (before and before.record["files"]) or {}
-    for row in rows.iter_rows(named=True):
-        file = _file(job, row)
+    needed = rows.select("sha256", *HIDDEN)
+    for file, row in zip(job.names(rows), needed.iter_rows(named=True), strict=True):
         if before and row[IS_RAW] and there.get(file) == row["sha256"]:
             link_or_copy(before.path / file, path / file)
         else:
-            job.place(row, path / file)
+            job.place(row, f"{path}/{file}")
     return ""
 
 
 def _write_table(job: Job, rows: pl.DataFrame, path: Path) -> str:
-    names = [f"{row['label_name']}/{_file(job, row)}" for row in rows.iter_rows(named=True)]
+    both = zip(rows["label_name"], job.names(rows), strict=True)
+    names = [f"{_folder(label)}/{name}" for label, name in both]
     table = visible(rows).insert_column(0, pl.Series(_NAME, names, dtype=pl.String))
     write_table(table, path, huggingface_features(table, job.albums.labels))
     return ""

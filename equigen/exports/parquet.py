@@ -14,7 +14,7 @@ import polars as pl
 
 from equigen.exports import shards
 from equigen.exports.base import Description, Job, Piece
-from equigen.exports.rows import HIDDEN, KEY, huggingface_features, visible
+from equigen.exports.rows import KEY, huggingface_features, visible
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -71,7 +71,7 @@ def _features(job: Job, table: pl.DataFrame) -> dict[str, Any]:
 
 
 def _write(job: Job, rows: pl.DataFrame, path: Path) -> str:
-    names = [f"{row[KEY]}{job.suffix(row)}" for row in rows.select(HIDDEN).iter_rows(named=True)]
+    names = job.names(rows).to_list()
     with shards.HashedFile(path) as out:
         covers = shards.pictures(job, rows)
         write_rows(out, visible(rows), pl.Series(names), covers, _features(job, rows))

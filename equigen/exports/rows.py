@@ -63,7 +63,8 @@ _NUMBERS: Final[Mapping[str, Any]] = {
 _FILE_NAME: Final = "file_name"
 _TAKEN: Final = frozenset({*OWN, *HIDDEN, "image", _FILE_NAME, "file_names"})
 _KEY_DIGITS: Final = 20
-_BATCH: Final = 5_000
+# A group of rows is held as a whole.
+_GROUP_ROWS: Final = 10_240
 NO_COVER: Final = "without a cover"
 IN_NO_SET: Final = "in no set"
 _CHANGED: Final = "file gone or changed since the download"
@@ -171,18 +172,18 @@ def _nothing(
 def _named(columns: Sequence[str], features: Iterable[str]) -> dict[str, str]:
     """Return the names of the TSV's columns in an export, in their order there.
 
-    One that a reader would take for the picture, or that is called as an export's own column, has
-    underscores added.
+    One that a reader would take for the picture, or that is called as another column, of which some
+    readers don't see the case, has underscores added.
     """
-    taken = {*_TAKEN, *features}
+    taken = {*_TAKEN, *map(str.lower, features)}
     named = dict[str, str]()
     for column in sorted(columns, key=lambda each: (*_FIRST, each).index(each)):
         if column == "labels":  # which are among the export's own
             continue
         name = column
-        while name in taken or name.endswith(("_file_name", "_file_names")):
+        while name.lower() in taken or name.endswith(("_file_name", "_file_names")):
             name += "_"
-        taken.add(name)
+        taken.add(name.lower())
         named[column] = name
     return named
 
@@ -356,7 +357,8 @@ def write_table(table: pl.DataFrame, path: Path, features: Mapping[str, Any]) ->
         try:
             db.execute(
                 f"COPY (FROM albums) TO {target}"
-                f" (FORMAT parquet, COMPRESSION zstd, KV_METADATA {{huggingface: {told}}})"
+                f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_GROUP_ROWS},"
+                f" KV_METADATA {{huggingface: {told}}})"
             )
         except duckdb.IOException as err:
             raise not_written(path, err) from None

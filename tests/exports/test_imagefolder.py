@@ -112,7 +112,7 @@ def test_titles_that_mean_something_to_readers(tmp_path: Path) -> None:
 
 def test_columns_that_readers_would_take_for_the_picture_are_renamed(tmp_path: Path) -> None:
     """`image`, `file_name` and the export's own names get an underscore; their cells stay."""
-    more = {"image": "x", "file_name": "y", "back_file_name": "z", "label": "w", "sha256": "v"}
+    more = {"image": "x", "file_name": "y", "back_file_name": "z", "label": "w", "Artist": "v"}
     data, out = (
         filled(tmp_path / "data", [{**each, **more} for each in albums(4)]),
         tmp_path / "out",
@@ -122,6 +122,7 @@ def test_columns_that_readers_would_take_for_the_picture_are_renamed(tmp_path: P
     for name, cell in more.items():
         assert table[f"{name}_"].to_list() == [cell, cell]
     assert "image" not in table.columns
+    assert len({name.lower() for name in table.columns}) == len(table.columns)
     assert table["label"].dtype == pl.Int64
 
 
@@ -135,6 +136,16 @@ def test_albums_of_several_labels(tmp_path: Path) -> None:
         assert each["labels"][0] == each["label_name"]
         assert {*each["labels"]} == {each["label_name"], "Jazz", "Ska"}
     assert "6 albums have several labels" in (out / "README.md").read_text()
+
+
+def test_a_class_is_not_taken_for_the_table(tmp_path: Path) -> None:
+    """One that is called so has a folder with an underscore."""
+    rows = [row(n, "metadata.parquet", image_url=ARCHIVE.format(n)) for n in range(4)]
+    data, out = filled(tmp_path / "data", rows), tmp_path / "out"
+    run_export(data, out)
+    table = metadata(out, "train")
+    assert table["label_name"].to_list() == ["metadata.parquet"] * 2
+    assert all((out / "train" / name).is_file() for name in table["file_name"])
 
 
 def test_before_a_split_all_are_one_set(tmp_path: Path) -> None:
@@ -232,6 +243,10 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no export of EquiGen put there: train/notes\.txt"):
         run_export(data, out)
     assert files_of(out) == before
+    (out / "train" / "notes.txt").unlink()
+    (out / "val" / "elsewhere").symlink_to(tmp_path)
+    with pytest.raises(UsageError, match="put there: val/elsewhere"):
+        run_export(data, out)
     (tmp_path / "file").write_text("mine")
     with pytest.raises(UsageError, match="this is a file"):
         run_export(data, tmp_path / "file")
@@ -254,6 +269,19 @@ def test_unknown_formats_and_features_are_named(tmp_path: Path) -> None:
         run_export(data, tmp_path / "out", "imagefoldr")
     with pytest.raises(MissingInputError, match="equigen features compute colour"):
         run_export(data, tmp_path / "out", features="colour")
+
+
+def test_a_link_in_the_place_of_what_is_built_is_refused(tmp_path: Path) -> None:
+    """A folder that came from a stranger may have one: what it leads to stays as it is."""
+    data, mine = filled(tmp_path / "data", albums(4)), tmp_path / "mine"
+    mine.mkdir()
+    (mine / "file").write_text("mine")
+    for name in (".out.part", ".out.old"):
+        (tmp_path / name).symlink_to(mine)
+        with pytest.raises(UsageError, match=f"{name}: a link"):
+            run_export(data, tmp_path / "out")
+        (tmp_path / name).unlink()
+    assert files_of(mine) == {"file": b"mine"}
 
 
 # Again
