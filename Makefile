@@ -36,7 +36,7 @@ test: $(READY)
 # The long proofs, and each property test with more examples.
 test-all: $(READY_ALL)
 	EQUIGEN_TEST_PROFILE=thorough $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
-	    -m "long or long_after or hypothesis"
+	    -m "long or wider or hypothesis"
 
 # Takes nginx (Debian: nginx, libnginx-mod-http-lua) and about an hour and a half.
 bench-download: $(READY)

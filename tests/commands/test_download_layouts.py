@@ -361,6 +361,7 @@ def test_links_of_one_album_are_no_shared_bytes(tmp_path: Path) -> None:
     assert json.dumps(report.run(context).facts).count("Album 0") == 0
 
 
+@pytest.mark.wider
 @pytest.mark.long_after(1)
 @pytest.mark.parametrize(("one", "other"), CHANGES)
 def test_a_change_of_layout_killed_at_any_moment(

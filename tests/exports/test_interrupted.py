@@ -20,6 +20,7 @@ def content(out: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.wider
 @pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("args", "number", "kills"),

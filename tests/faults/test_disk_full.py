@@ -108,6 +108,7 @@ def content(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.wider
 @pytest.mark.long_after(1)
 @pytest.mark.parametrize("name", STAGES)
 def test_a_full_disk_is_one_line_and_with_room_all_goes_on(

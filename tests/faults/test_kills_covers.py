@@ -33,6 +33,7 @@ def placed(images: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.wider
 @pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("args", "number", "kills", "seed"),
@@ -84,6 +85,7 @@ def test_download_killed_at_any_moment(
         kill_often(forks, case, kills=kills, seed=seed, number=number)
 
 
+@pytest.mark.wider
 @pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("link", "number", "kills"),

@@ -26,6 +26,7 @@ _UNDER_WAY = 8
 STOP = pytest.param(signal.SIGTERM, 8, 9, id="SIGTERM")
 
 
+@pytest.mark.wider
 @pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("number", "kills", "seed"), [*((signal.SIGKILL, 25, part) for part in range(4)), STOP]
@@ -81,6 +82,7 @@ def marked_rows(count: int) -> list[dict[str, str]]:
     ]
 
 
+@pytest.mark.wider
 @pytest.mark.long_after(1)
 @pytest.mark.parametrize("stage", ["clean", "dedupe"])
 @pytest.mark.parametrize(
@@ -113,6 +115,7 @@ def test_a_stage_of_rows_killed_at_any_moment(
     kill_often(forks, case, kills=kills, seed=seed, number=number)
 
 
+@pytest.mark.wider
 @pytest.mark.long_after(1)
 @pytest.mark.parametrize("flags", [("--per-label", "900"), ("--undo",)], ids=["raise", "undo"])
 @pytest.mark.parametrize(

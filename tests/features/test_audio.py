@@ -576,6 +576,7 @@ def test_an_export_of_nothing_is_refused(tmp_path: Path, names: Sequence[str], e
         features.run(context, action=FeaturesAction.EXPORT, names=list(names))
 
 
+@pytest.mark.wider
 @pytest.mark.long_after(1)
 @pytest.mark.parametrize(("number", "processes"), [(signal.SIGKILL, "1"), (signal.SIGTERM, "2")])
 def test_audio_killed_at_any_moment(

@@ -264,6 +264,7 @@ def test_progress_is_told_in_plain_words() -> None:
     assert str(replace(told, share=1.0, left=0)) == "100.0% done, 1,000 requests, 5 of 10 genres"
 
 
+@pytest.mark.wider
 @pytest.mark.long_after(1)
 @pytest.mark.parametrize(("number", "kills", "seed"), [
     *((signal.SIGKILL, 5, part) for part in range(4)), (signal.SIGTERM, 4, 9),
