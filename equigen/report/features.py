@@ -1,6 +1,7 @@
 """Gather what computed features tell of the covers: colours by label, hues, numbers of faces."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -45,11 +46,12 @@ class LabelColours(NamedTuple):
 
 
 class FeatureFindings(NamedTuple):
-    """Colours of each label, the largest first, and covers by label and number of faces found.
+    """Colours of all covers and of each label, and covers by label and number of faces found.
 
     `others` is the number of labels that are too many to be shown.
     """
 
+    all_colours: LabelColours | None = None
     colours: Sequence[LabelColours] = ()
     others: int = 0
     faces: HeatMap | None = None
@@ -63,7 +65,8 @@ def has_features(context: Context) -> bool:
 def gather_features(context: Context, covers: "Sequence[pl.DataFrame]") -> FeatureFindings:
     """Return what the tables of colours and of faces tell; nothing where there are none.
 
-    `covers` are frames of the covers that are there: `sha256` and `labels`, a row an album.
+    `covers` are frames of the covers that are there, a row an album: `sha256` and `labels`, a text
+    with | between them.
 
     Raises:
         InputError: a table is broken.
@@ -73,11 +76,11 @@ def gather_features(context: Context, covers: "Sequence[pl.DataFrame]") -> Featu
 
     if not covers:
         return FeatureFindings()
-    rows = pl.concat(covers).with_row_index("row").explode("labels").rename({"labels": "label"})
+    rows = pl.concat(covers)
     found, colour, faces = FeatureFindings(), _colours_of(context), _faces_of(context)
-    if colour is not None:
-        every = _by_label(rows, colour)
-        found = FeatureFindings(every[:_MOST_LABELS], max(0, len(every) - _MOST_LABELS))
+    if colour is not None and (of_labels := _by_label(rows, colour)):
+        every, *each = of_labels
+        found = FeatureFindings(every, each[:_MOST_LABELS], max(0, len(each) - _MOST_LABELS))
     if faces is not None:
         table = faces.read(["reason", "found"]).filter(pl.col("reason") == "")
         found = found._replace(faces=_faces(rows.join(table, on="sha256")))
@@ -128,41 +131,58 @@ def _faces_of(context: Context) -> FeatureTable | None:
 
 
 def _by_label(rows: "pl.DataFrame", colour: FeatureTable) -> list[LabelColours]:
+    """Return the colours of all covers, each once, and of each label, the largest first."""
     import numpy as np  # noqa: PLC0415
     import polars as pl  # noqa: PLC0415
 
     from equigen.features.colour import clusters, to_srgb  # noqa: PLC0415
 
     table = colour.read(["reason", "palette", *_MEANS]).filter(pl.col("reason") == "")
-    means = rows.join(table.drop("palette"), on="sha256").group_by("label")
-    by_label = {
-        label: (covers, dict(zip(_MEANS, values, strict=True)))
-        for label, covers, *values in means.agg(pl.len(), pl.col(_MEANS).mean()).iter_rows()
-    }
-    share, lab = pl.col("share"), ("lightness", "a", "b")
-    channels = [
-        pl.col(name).cast(pl.Int32) // (1 << _BIN_SHIFT) for name in ("red", "green", "blue")
-    ]
-    sums = [
+    rows = rows.select("sha256", "labels").join(table.select("sha256"), on="sha256")
+    if rows.is_empty():
+        return []
+    # Palettes are spread out once for each cover, not for each of its labels.
+    means = rows.join(table.drop("palette"), on="sha256").group_by("labels")
+    share, lab, levels = pl.col("share"), ("lightness", "a", "b"), ("red", "green", "blue")
+    bins = [
         rows.join(part.select("sha256", "palette"), on="sha256")
-        .select("label", "palette")
+        .select("labels", "palette")
         .explode("palette")
         .unnest("palette")
-        .group_by("label", *channels)
+        .group_by("labels", *(pl.col(each).cast(pl.Int32) // (1 << _BIN_SHIFT) for each in levels))
         .agg(share.sum(), *(pl.col(each).mul(share).sum() for each in lab))
         for part in table.iter_slices(_BATCH)
     ]
-    keys = ["label", "red", "green", "blue"]
-    bins = pl.concat(sums).group_by(keys).agg(pl.col("share", *lab).sum()).sort(keys)
+    of_label = {
+        label: (covers, {name: total / covers for name, total in zip(_MEANS, totals, strict=True)})
+        for label, covers, *totals in _each_and_all(
+            means.agg(pl.len().alias("covers"), pl.col(_MEANS).sum())
+        ).iter_rows()
+    }
     found = []
-    for (label,), part in bins.group_by(["label"], maintain_order=True):
+    for (label,), part in _each_and_all(pl.concat(bins), *levels).group_by(["label"]):
         weights = part["share"].to_numpy().astype(np.float64)
         points = part.select(lab).to_numpy().T.astype(np.float64) / weights
         colours, shares = clusters(points, weights, _COLOURS)
-        covers, of_label = by_label[label]
         named = ["#" + bytes(to_srgb(each)).hex() for each in colours]
-        found.append(LabelColours(str(label), covers, _swatches(named, shares.tolist()), of_label))
-    return sorted(found, key=lambda each: (-each.covers, each.label))
+        covers, of_covers = of_label[label]
+        swatches = _swatches(named, shares.tolist())
+        found.append(LabelColours(str(label or ""), covers, swatches, of_covers))
+    return sorted(found, key=lambda each: (each.label != "", -each.covers, each.label))
+
+
+def _each_and_all(sums: "pl.DataFrame", *keys: str) -> "pl.DataFrame":
+    """Return sums by `labels` (those of a cover, with | between them) and keys for each label.
+
+    The label of all covers is NULL.
+    """
+    import polars as pl  # noqa: PLC0415
+
+    each = sums.with_columns(pl.col("labels").str.split("|").alias("label")).explode("label")
+    every = sums.with_columns(pl.lit(None, pl.String).alias("label"))
+    both = pl.concat([each, every]).drop("labels")
+    by = ["label", *keys]
+    return both.group_by(by).agg(pl.all().sum()).sort(by)
 
 
 def _swatches(colours: Sequence[str], shares: Sequence[float]) -> list[Swatch]:
@@ -175,7 +195,10 @@ def _swatches(colours: Sequence[str], shares: Sequence[float]) -> list[Swatch]:
 def _faces(rows: "pl.DataFrame") -> HeatMap:
     import polars as pl  # noqa: PLC0415
 
-    found = pl.col("found").clip(0, _MOST_FACES)
+    found, albums = pl.col("found").clip(0, _MOST_FACES), Counter[str]()
+    for faces, count in rows.group_by(found).len().iter_rows():
+        albums[_told(faces)] += count
+    rows = rows.with_columns(pl.col("labels").str.split("|").alias("label")).explode("label")
     counts = {
         (label, _told(faces)): count
         for label, faces, count in rows.group_by("label", found).len().iter_rows()
@@ -186,8 +209,6 @@ def _faces(rows: "pl.DataFrame") -> HeatMap:
         for label in rows["label"].unique()
         for faces in range(_MOST_FACES + 1)
     }
-    once = rows.unique("row").group_by(found).len()
-    albums = {_told(faces): count for faces, count in once.iter_rows()}
     table = crosstab(every | counts, By.LABEL, _FACES, column_albums=albums)
     return heat_map(
         table, most_rows=_MOST_LABELS + 1, most_columns=_MOST_FACES + 1, others="other labels"

@@ -38,7 +38,7 @@ from equigen.report.pictures import (
 )
 from equigen.report.tables import Crosstab, HeatMap, SetRow, crosstab, heat_map, set_rows
 from equigen.report.tally import Likeness, LookalikeGroup, ReportTally
-from equigen.schema import ASIDE, SETS, UNKNOWN
+from equigen.schema import ASIDE, SETS, UNKNOWN, join_list
 from equigen.sources.base import licences_of
 from equigen.splitting.grouping import LARGEST_SHARE
 from equigen.storage.below import open_regular
@@ -199,9 +199,9 @@ def _labelled(rows: Sequence[WantedCover], covers: Mapping[str, Cover]) -> "pl.D
     return pl.DataFrame(
         {
             "sha256": [cover.sha256 for _, cover in there],
-            "labels": [list(row.labels) for row, _ in there],
+            "labels": [join_list(row.labels) for row, _ in there],
         },
-        {"sha256": pl.String, "labels": pl.List(pl.String)},
+        {"sha256": pl.String, "labels": pl.String},
     )
 
 

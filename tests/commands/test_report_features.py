@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
+import pytest
 from PIL import Image
 from reports import Page, faces_table, fill, row
 from support import make_context
@@ -74,16 +75,22 @@ def test_each_label_has_its_colours_by_share(tmp_path: Path) -> None:
     colours(tmp_path)
     page = read(tmp_path)
     rows = table(page, "Label", "Colours")
-    assert [(each[0], each[-1]) for each in rows] == [("Jazz", "4"), ("Rock", "3")]
+    assert [(each[0], each[-1]) for each in rows] == [("Jazz", "4"), ("Rock", "3"), ("All", "6")]
     told = [str(each["aria-label"]) for each in page.all("svg")]
     assert told[0] == f"{BLUE} 44 %, {RED} 31 %, {GREY} 25 %"
     assert sorted(told[1].split(", ")) == sorted(f"{each} 33 %" for each in (GREEN, YELLOW, GREY))
+    assert told[2].startswith(f"{BLUE} 29 %, {RED} 21 %, ")
     drawn = [(str(each["fill"]), float(str(each["width"]))) for each in page.all("rect")]
     assert drawn[:3] == [(BLUE, 43.75), (RED, 31.25), (GREY, 25.0)]
-    brightness = float(rows[0][2])
     albums = pl.read_parquet(tmp_path / "features" / "colour.parquet")
-    assert 30 < brightness < 60
-    assert len(albums) == 6
+    assert float(rows[2][2]) == pytest.approx(albums["brightness"].mean(), abs=0.06)
+
+
+def test_covers_that_failed_have_no_colours(tmp_path: Path) -> None:
+    """Where none has any, the page says how to compute them."""
+    fill(tmp_path, [row(0)], pictures={0: b"no picture"})
+    colours(tmp_path)
+    assert "equigen features compute colour" in read(tmp_path).text
 
 
 def test_covers_stand_by_hue(tmp_path: Path) -> None:
