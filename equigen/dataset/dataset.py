@@ -295,8 +295,8 @@ class Dataset:
 
         Columns: `sha256` of the file's bytes, `version`, `reason` ("", or why the cover doesn't
         have the feature), then those that `equigen features list` shows. Lists and structs are
-        lists and dicts. Join it with `covers()` by `sha256`. A feature of albums, such as "audio",
-        has `album_id` in the place of `sha256`.
+        lists and dicts, numbers are floats or Int64, truths boolean. Join it with `covers()` by
+        `sha256`. A feature of albums, such as "audio", has `album_id` in the place of `sha256`.
 
         Raises:
             MissingInputError: it wasn't computed.
@@ -306,12 +306,7 @@ class Dataset:
         import pandas as pd  # noqa: PLC0415
 
         table = FeatureTable(self.context.features, name).read()
-        return pd.DataFrame(
-            {
-                each.name: each.to_list() if each.dtype.is_nested() else each.to_pandas()
-                for each in table
-            }
-        )
+        return pd.DataFrame({each.name: _of_feature(each) for each in table})
 
     def nearest(self, of: str, count: int = 12) -> "pd.DataFrame":
         """Return the covers most alike one, by the cosine of their embeddings, most alike first.

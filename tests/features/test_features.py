@@ -3,6 +3,8 @@
 import hashlib
 import shutil
 import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +22,7 @@ from kills import Case, check_ledger, copy_over, kill_often
 from lookalikes import TSV, saved
 from PIL import Image
 from reports import fill, row
-from support import equigen, from_json, make_context, read_rows, realdata, write_rows
+from support import equigen, from_json, make_context, program_env, read_rows, realdata, write_rows
 
 import equigen as api
 from equigen.cli.console import aligned
@@ -650,3 +652,24 @@ def test_the_manifest_has_the_features_asked_for(tmp_path: Path, suffix: str) ->
         values = found[name].to_list()
         assert values[:2] == pytest.approx(expected[name].to_list()[:2], rel=1e-5)
         assert pd.isna(values[2])
+
+
+def test_pyarrow_need_not_be_there(tmp_path: Path) -> None:
+    """It is an extra's: tables, albums and a TSV manifest with features do without it."""
+    filled(tmp_path, 0, torn=TORN)
+    compute(tmp_path)
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "pyarrow.py").write_text("raise ImportError('hidden')\n")
+    code = (
+        "import equigen; dataset = equigen.open('.'); dataset.albums(features=['colour']);"
+        "dataset.counts('colour.brightness'); print(dataset.features('colour').dtypes.to_dict());"
+        "equigen.run('download', directory='.', limit=0, export='m.tsv', feature=['colour'])"
+    )
+    env = {**program_env(), "PYTHONPATH": str(hidden)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "'brightness': dtype('float32')" in done.stdout
