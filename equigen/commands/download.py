@@ -11,7 +11,7 @@ say so: refuse these bytes or keep them.
 
 Examples:
   equigen download
-  equigen download --limit 100 --export manifest.tsv --feature colour
+  equigen download --limit 100 --export manifest.tsv --with colour
   equigen download --size 256 --size 64 --fit pad
   equigen download --retry-failed --reason "HTTP 404"
   equigen download --verify
@@ -66,7 +66,7 @@ SETTINGS: Final = (
 _DRY_RUN = "--dry-run fetches and writes nothing: leave out --limit and --export."
 _FILE_ORDER = "--file-order tells which covers --limit fetches: give both, or neither."
 _REASON = "--reason narrows --retry-failed: give both, or neither."
-_FEATURE = "--feature adds columns to a manifest: give --export as well, or neither."
+_WITH = "--with adds columns of features to a manifest: give --export as well, or neither."
 _TO_FETCH = "to be fetched"
 _TO_COPY = "to be copied from another row"
 
@@ -108,10 +108,9 @@ def run(  # noqa: PLR0913  (each is a flag)
         Path | None,
         typer.Option(metavar="PATH", help="Write what is known of each cover: .tsv or .parquet."),
     ] = None,
-    feature: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="With --export: its columns too, such as colour."),
-    ] = None,
+    features: Annotated[
+        str, typer.Option("--with", metavar="NAME,NAME", help="With --export: features to add.")
+    ] = "",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be fetched and how long it takes.")
     ] = False,
@@ -127,9 +126,10 @@ def run(  # noqa: PLR0913  (each is a flag)
     _require_sense(dry_run and (export or limit >= 0), _DRY_RUN)
     _require_sense(file_order and limit < 0, _FILE_ORDER)
     _require_sense(reason and not retry_failed, _REASON)
-    _require_sense(feature and not export, _FEATURE)
+    _require_sense(features and not export, _WITH)
+    joined = list(dict.fromkeys(filter(None, map(str.strip, features.split(",")))))
     if export:
-        check_manifest(export, context, feature or ())
+        check_manifest(export, context, joined)
     retry = frozenset(reason or ()) if retry_failed else None
     needs = Need.WHOLE_TSV | Need.KNOWN_COVERS
     if not dry_run:
@@ -160,7 +160,7 @@ def run(  # noqa: PLR0913  (each is a flag)
         if link_identical:
             store.link_identical()
         if export:
-            write_manifest(export, context, ledger, feature or ())
+            write_manifest(export, context, ledger, joined)
             work.recorder.notes.append(f"{export}: {worklist.rows:,} rows")
         return work.recorder.summary(find_shared_covers(context, ledger))
 

@@ -632,13 +632,13 @@ def test_the_manifest_has_the_features_asked_for(tmp_path: Path, suffix: str) ->
     filled(tmp_path, 0, 1, torn=TORN)
     manifest = tmp_path / f"manifest{suffix}"
     done = {"EQUIGEN_DATASET__DIRECTORY": str(tmp_path)}
-    told = equigen("download", "--limit", "0", "--feature", "colour", cwd=tmp_path, env=done)
+    told = equigen("download", "--limit", "0", "--with", "colour", cwd=tmp_path, env=done)
     assert (told.returncode, "--export" in told.stderr) == (2, True)
     context = make_context(tmp_path)
     with pytest.raises(MissingInputError, match="features compute colour"):
-        download.run(context, limit=0, export=manifest, feature=["colour"])
+        download.run(context, limit=0, export=manifest, features="colour")
     compute(tmp_path, "colour")
-    download.run(context, limit=0, export=manifest, feature=["colour"])
+    download.run(context, limit=0, export=manifest, features="colour")
     expected = Dataset(context).albums(features=["colour"])
     own = [each for each in map(str, expected) if each.startswith("colour.") and "pal" not in each]
     if suffix == ".parquet":
@@ -664,7 +664,7 @@ def test_pyarrow_need_not_be_there(tmp_path: Path) -> None:
     code = (
         "import equigen; dataset = equigen.open('.'); dataset.albums(features=['colour']);"
         "dataset.counts('colour.brightness'); print(dataset.features('colour').dtypes.to_dict());"
-        "equigen.run('download', directory='.', limit=0, export='m.tsv', feature=['colour'])"
+        "equigen.run('download', directory='.', limit=0, export='m.tsv', features='colour')"
     )
     env = {**program_env(), "PYTHONPATH": str(hidden)}
     command = [sys.executable, "-c", code]
