@@ -65,7 +65,8 @@ def test_without_features_it_says_how_to_compute_them(tmp_path: Path) -> None:
     with_pictures(tmp_path)
     page = read(tmp_path)
     assert "equigen features compute colour" in page.text
-    assert "faces" not in page.text.lower()
+    assert "#faces" not in {each["href"] for each in page.all("a")}
+    assert "faces a model found" not in page.text
     assert not page.all("svg")
 
 
@@ -144,7 +145,8 @@ def test_a_table_of_another_shape_is_not_shown(tmp_path: Path) -> None:
     pl.DataFrame(state).write_parquet(folder / "faces.parquet")
     page = read(tmp_path)
     assert "equigen features compute colour" in page.text
-    assert "faces" not in page.text.lower()
+    assert "#faces" not in {each["href"] for each in page.all("a")}
+    assert "faces a model found" not in page.text
 
 
 def test_the_page_is_as_whole_with_features(tmp_path: Path) -> None:
