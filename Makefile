@@ -7,8 +7,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INSTALL := $(PIP) --constraint constraints.txt --editable
-# The extras of features and of exports' readers, which only the long proofs need.
-EXTRAS := embed,text,readers
+# The extras of features and of exports' readers, which only the long proofs need. PyTorch is large,
+# for some systems 3 GB: `make test-all MORE=,torch`.
+MORE ?=
+EXTRAS := embed,text,readers$(MORE)
 # Many tests wait for a clock or a process: a third worker fills two cores.
 WORKERS ?= 3
 # Compiled once, not by each process that a test starts.
@@ -19,7 +21,7 @@ DEMO_READY := $(VENV)/.demo-ready
 READY := $(VENV)/.ready
 READY_ALL := $(VENV)/.ready-all
 
-.PHONY: demo test test-all bench-download bench-pairs bench-split bench-multilabel bench-dumps bench-table bench-choosing bench-features bench-dumps-whole soak fuzz format clean
+.PHONY: demo test test-all bench-download bench-pairs bench-split bench-multilabel bench-dumps bench-table bench-choosing bench-features bench-loaders bench-dumps-whole soak fuzz format clean
 
 demo: $(DEMO_READY)
 	$(BIN)/equigen demo
@@ -69,6 +71,10 @@ bench-choosing: $(READY)
 # With colorthief and extcolors in .bench/colours also against them; about five minutes.
 bench-features: $(READY)
 	$(BIN)/python benchmarks/features.py
+
+# About a minute.
+bench-loaders: $(READY)
+	$(BIN)/python benchmarks/loaders.py
 
 # Makes dumps of full size first: a quarter of an hour, and 20 GB of disk for a moment.
 bench-dumps-whole: $(READY)

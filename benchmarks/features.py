@@ -95,7 +95,7 @@ def _measure(
     figures: Figures, title: str, folder: Path, files: list[Path], processes: int, runs: int
 ) -> None:
     """Compute both features of a dataset of some pictures, each time from nothing."""
-    _fill(folder, files)
+    fill(folder, files)
     env = environment({"EQUIGEN_DATASET__DIRECTORY": str(folder)})
     words = ("features", "compute", "colour", "histogram", "--json", "--processes", str(processes))
     figures.covers[title] = len(files)
@@ -111,7 +111,7 @@ def _measure(
     shutil.rmtree(folder)
 
 
-def _fill(folder: Path, files: list[Path]) -> None:
+def fill(folder: Path, files: list[Path]) -> None:
     """Make a dataset of pictures, as a download leaves it; the files are links."""
     folder.mkdir(parents=True)
     tsv, images = folder / ours.TSV_NAME, folder / ours.IMAGES_NAME

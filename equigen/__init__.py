@@ -6,6 +6,7 @@
         frame = dataset.albums()
         for example in dataset.examples("train"):
             ...
+        pictures = dataset.torch("train", size_px=128)
     equigen.run("download", directory="data", sizes=[256])
 
 What `__all__` names is the public API; all other modules may change with any release.
@@ -21,10 +22,14 @@ if TYPE_CHECKING:
     import os
 
     from equigen.cli.runner import Result
-    from equigen.dataset.dataset import Dataset, Example
+    from equigen.dataset.dataset import Example
+    from equigen.loaders.dataset import TrainingDataset as Dataset
 
-_DATASET = "equigen.dataset.dataset"
-_CLASSES = {"Dataset": _DATASET, "Example": _DATASET, "Result": "equigen.cli.runner"}
+_CLASSES = {
+    "Dataset": "equigen.loaders.dataset:TrainingDataset",
+    "Example": "equigen.dataset.dataset:Example",
+    "Result": "equigen.cli.runner:Result",
+}
 
 __all__ = ["Dataset", "EquigenError", "Example", "Result", "__version__", "open", "run"]
 
@@ -79,6 +84,7 @@ def run(
 def __getattr__(name: str) -> object:
     """Load the classes of the public API at their first use."""
     if name in _CLASSES:
-        return getattr(import_module(_CLASSES[name]), name)
+        module, _, named = _CLASSES[name].partition(":")
+        return getattr(import_module(module), named)
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)

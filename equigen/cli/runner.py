@@ -23,7 +23,6 @@ from equigen.cli.console import TqdmBars, as_json, as_text, columns, in_one_line
 from equigen.config.layers import expectation
 from equigen.config.trust import refuse_strange
 from equigen.dataset.context import Context
-from equigen.dataset.dataset import Dataset
 from equigen.dataset.history import RUNS, noted
 from equigen.dataset.made_with import load_remembering
 from equigen.errors import (
@@ -40,6 +39,7 @@ from equigen.errors import (
 )
 from equigen.interrupts import STOPPED, deferred_interrupts
 from equigen.ledger.backup import back_up
+from equigen.loaders.dataset import TrainingDataset
 from equigen.logfile import LogFile, logging_to
 from equigen.output import complain, put, tell
 from equigen.plugins import Common, Plugin, find_commands, own_flags, setting_flags
@@ -65,7 +65,7 @@ class Result(dict[str, Any]):
     __repr__ = __str__
 
 
-def open_dataset(path: AnyPath | None, config: AnyPath | None) -> Dataset:
+def open_dataset(path: AnyPath | None, config: AnyPath | None) -> TrainingDataset:
     """Open a dataset for reading; see `equigen.open`."""
     _require_utf8_names()
     settings = load_remembering(Path(config) if config else None, _folder_flag(path))
@@ -78,7 +78,7 @@ def open_dataset(path: AnyPath | None, config: AnyPath | None) -> Dataset:
             " and so does `equigen fetch`."
         )
         raise MissingInputError(msg)
-    return Dataset(context)
+    return TrainingDataset(context)
 
 
 def _require_utf8_names() -> None:

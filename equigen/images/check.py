@@ -127,7 +127,24 @@ def small_picture(body: bytes, max_pixels: int, scale_px: int) -> Array:
             size_px = max(1, round(wide * share)), max(1, round(high * share))
             # Means: a smoother filter would make colours that the picture doesn't have.
             pixels = cv2.resize(pixels, size_px, interpolation=cv2.INTER_AREA)
-        return pixels if pixels.ndim == _COLOUR_DIMENSIONS else np.stack([pixels] * 3, axis=-1)
+        return _in_colour(pixels)
+
+
+def drawn_picture(body: bytes, max_pixels: int, rendering: Rendering) -> Array:
+    """Decode a picture to sRGB, cut and scaled as a rendering asks: rows x columns x 3.
+
+    Raises:
+        PictureError: as `check_picture` has it.
+
+    """
+    with _refusing(body):
+        picture = _opened(body, Demands(1, max_pixels))
+        place = placement(rendering, picture.width_px, picture.height_px)
+        return _in_colour(_drawn(decode(picture, scale=place.scale), rendering))
+
+
+def _in_colour(pixels: Array) -> Array:
+    return pixels if pixels.ndim == _COLOUR_DIMENSIONS else np.stack([pixels] * 3, axis=-1)
 
 
 @contextmanager

@@ -238,6 +238,8 @@ def test_the_documented_code_runs(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "data")
     text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    # Those of frameworks run with their packages (tests/loaders).
+    blocks = [each for each in blocks if "torch" not in each]
     assert len(blocks) == 5
     (tmp_path / "all.py").write_text("\n".join(blocks), encoding="utf-8")
     done = subprocess.run(

@@ -1,0 +1,1 @@
+"""Load a dataset into training frameworks: one file = one framework."""
