@@ -9,13 +9,12 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import starmap
 from pathlib import Path
 from typing import Any, Final
 
 from equigen.config.layers import Config
-from equigen.config.source_settings import CoverArtSettings
+from equigen.config.settings import Settings
 from equigen.dataset.context import Context
 from equigen.dumps.acousticbrainz import ALBUMS, MSD_IDS, RECORDINGS
 from equigen.dumps.files import Kind, dumps_among, dumps_folder, files_in
@@ -32,8 +31,8 @@ from equigen.errors import MissingInputError
 from equigen.identity.albums import joined_tracks
 from equigen.identity.pictures import front_url
 from equigen.labels.taxonomy import MatchBy, Query, fits, fits_tags, rule_of
-from equigen.schema import Listing
-from equigen.sources.base import Catalogue, LocalSource, Offer
+from equigen.sources.base import Catalogue, LocalSource
+from equigen.sources.indexed import IndexedAlbums, Shown
 
 SETTINGS: Final = ("acousticbrainz.files", "acousticbrainz.msd_ids", "coverart.cover_px")
 IDS: Final = ("musicbrainz", "musicbrainz-release")
@@ -53,101 +52,65 @@ _NAMELESS: Final = (
 )
 # MusicBrainz's dump says of a release group what documents don't.
 _SHOWN = """
-CREATE TEMP VIEW shown AS SELECT
-    a.id AS id, release_group, releases, coalesce(nullif(a.artist, ''), g.artist, '') AS artist,
+SELECT
+    a.id AS number, release_group, releases, coalesce(nullif(a.artist, ''), g.artist, '') AS artist,
     coalesce(nullif(a.artist_ids, ''), g.artist_ids, '') AS artist_ids,
     coalesce(nullif(a.title, ''), g.title, '') AS title,
     coalesce(nullif(a.year, 0), g.year, 0) AS year, a.genres AS genres, styles, tracks, set_given,
     is_of_task, coalesce(also_known_as, '') AS masters
 FROM albums AS a LEFT JOIN groups AS g ON g.mbid = a.release_group WHERE NOT is_compilation
 """
-_OFFERS = "SELECT id, year, genres, styles, artist || title FROM shown ORDER BY id"
-_LISTINGS = "SELECT * FROM shown WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
-_NUMBERS = """
+_FOUND = """
 SELECT id FROM albums WHERE mbid IN (SELECT value FROM json_each(?1))
 UNION SELECT albums.id FROM albums JOIN json_each(?1) ON instr(releases, value)
 """
 _MSD = "SELECT recording, msd FROM msd_ids WHERE recording IN (SELECT value FROM json_each(?))"
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedAlbums:
-    """The albums of AcousticBrainz's recordings, a `Catalogue`; all may have a cover."""
+def _fits(query: Query, genres: Sequence[str], styles: Sequence[str]) -> bool:
+    """Tell whether an album's genres, which are free text, belong to the query.
 
-    db: sqlite3.Connection
-    facts: Counter[str]
-    archive: CoverArtSettings
+    What a rule by words doesn't find may be found by tags, as on MusicBrainz.
+    """
+    is_found = fits(query, genres, styles)
+    return is_found or (rule_of(query).by is MatchBy.WORDS and fits_tags(query, genres))
 
-    @property
-    def size(self) -> int:
-        """The number of albums."""
-        return self.facts["albums"]
 
-    def offers(self) -> Iterator[Offer]:
-        """Yield every album that is no compilation, in the order of releases' MBIDs."""
-        self.facts[_NAMELESS] = 0  # albums are offered more than once
-        for number, year, genres, styles, names in self.db.execute(_OFFERS):
-            self.facts[_NAMELESS] += not names
-            yield Offer(number, year, values_in(genres), values_in(styles))
+def _of_recordings(
+    settings: Settings, db: sqlite3.Connection, row: sqlite3.Row
+) -> Mapping[str, Any]:
+    """Return the ids, covers, tracks and set of an album's listing."""
+    kinds = dict.fromkeys(values_in(row["releases"]), "release")
+    if row["release_group"]:
+        kinds = {row["release_group"]: "release-group", **kinds}
+    base_url, cover_px = settings.coverart.base_url, settings.coverart.cover_px
+    covers = [front_url(base_url, mbid, cover_px, kind) for mbid, kind in kinds.items()]
+    ids = [
+        f"musicbrainz{'-release' if kind == 'release' else ''}:{mbid}"
+        for mbid, kind in kinds.items()
+    ]
+    return {
+        "album_id": ids[0],
+        "also_known_as": (*ids[1:], *values_in(row["masters"])),
+        "image_url": covers[0],
+        "more_images": tuple(covers[1:]),
+        "tracks": _tracks(db, values_in(row["tracks"])),
+        "set_given": row["set_given"],
+        "licence": _LICENCE_OF_TASK if row["is_of_task"] else _LICENCE,
+    }
 
-    def listings(self, numbers: Sequence[int]) -> list[Listing]:
-        """Return some albums in full, in the same order."""
-        found = self.db.execute(_LISTINGS, (json.dumps(numbers),))
-        names = [name for name, *_ in found.description]
-        return [self._listing(dict(zip(names, row, strict=True))) for row in found.fetchall()]
 
-    def numbers(self, album_ids: Sequence[str]) -> list[int]:
-        """Return the numbers of the albums with these ids, of which a release may be one."""
-        mbids = json.dumps([each.partition(":")[2] for each in album_ids])
-        return [number for (number,) in self.db.execute(_NUMBERS, (mbids,))]
-
-    def fits(self, query: Query, genres: Sequence[str], styles: Sequence[str]) -> bool:
-        """Tell whether an album's genres, which are free text, belong to the query.
-
-        What a rule by words doesn't find may be found by tags, as on MusicBrainz.
-        """
-        is_found = fits(query, genres, styles)
-        return is_found or (rule_of(query).by is MatchBy.WORDS and fits_tags(query, genres))
-
-    def _listing(self, row: Mapping[str, Any]) -> Listing:
-        kinds = dict.fromkeys(values_in(row["releases"]), "release")
-        if row["release_group"]:
-            kinds = {row["release_group"]: "release-group", **kinds}
-        base_url, cover_px = self.archive.base_url, self.archive.cover_px
-        covers = [front_url(base_url, mbid, cover_px, kind) for mbid, kind in kinds.items()]
-        ids = [
-            f"musicbrainz{'-release' if kind == 'release' else ''}:{mbid}"
-            for mbid, kind in kinds.items()
-        ]
-        return Listing(
-            artist=row["artist"],
-            title=row["title"],
-            year=f"{row['year']:04}" if row["year"] else "",
-            image_url=covers[0],
-            album_id=ids[0],
-            genres=values_in(row["genres"]),
-            styles=values_in(row["styles"]),
-            country="",
-            formats=(),
-            artist_ids=values_in(row["artist_ids"]),
-            also_known_as=(*ids[1:], *values_in(row["masters"])),
-            tracks=self._tracks(values_in(row["tracks"])),
-            set_given=row["set_given"],
-            more_images=tuple(covers[1:]),
-            licence=_LICENCE_OF_TASK if row["is_of_task"] else _LICENCE,
-        )
-
-    def _tracks(self, cells: Sequence[str]) -> tuple[str, ...]:
-        """Return the ids of each recording in one text, also of one that has several documents."""
-        msd = defaultdict(list)
-        mbids = [each.removeprefix("mbid:") for cell in cells for each in cell.split()]
-        for recording, msd_id in self.db.execute(_MSD, (json.dumps(mbids),)):
-            msd[f"mbid:{recording}"].append(f"msd:{msd_id}")
-        tracks = map(str.split, joined_tracks(cells))
-        return tuple(
-            " ".join(dict.fromkeys((*(each for one in ids for each in msd[one]), *ids)))
-            for ids in tracks
-        )
+def _tracks(db: sqlite3.Connection, cells: Sequence[str]) -> tuple[str, ...]:
+    """Return the ids of each recording in one text, also of one that has several documents."""
+    msd = defaultdict(list)
+    mbids = [each.removeprefix("mbid:") for cell in cells for each in cell.split()]
+    for recording, msd_id in db.execute(_MSD, (json.dumps(mbids),)):
+        msd[f"mbid:{recording}"].append(f"msd:{msd_id}")
+    tracks = map(str.split, joined_tracks(cells))
+    return tuple(
+        " ".join(dict.fromkeys((*(each for one in ids for each in msd[one]), *ids)))
+        for ids in tracks
+    )
 
 
 def open_source(_config: Config) -> LocalSource:
@@ -179,13 +142,12 @@ def _open(context: Context) -> Iterator[Catalogue]:
     albums = index_of(next(iter(files)), ALBUMS, context, files=parts)
     more = [index_of(path, kind, context) for path, kind in beside]
     facts = sum((Counter(facts_of(part)) for part in parts), Counter[str]())
+    lacking = {GROUPS, MSD_IDS} - {kind for _, kind in beside}
+    shown = Shown(_SHOWN, _FOUND, _of_recordings, _NAMELESS, _fits)
     with reading(albums, *more) as db:
-        for kind in {GROUPS, MSD_IDS} - {kind for _, kind in beside}:
-            db.execute(kind.schema)  # an empty table
-        db.execute(_SHOWN)
-        counted = "SELECT count(*), coalesce(sum(is_compilation), 0) FROM albums"
-        facts["albums"], facts["compilations, left out"] = db.execute(counted).fetchone()
-        yield RecordedAlbums(db, facts, context.settings.coverart)
+        counted = "SELECT count(*) FROM albums WHERE is_compilation"
+        (facts["compilations, left out"],) = db.execute(counted).fetchone()
+        yield IndexedAlbums(db, facts, shown, context.settings, lacking)
 
 
 def files_of(config: Config) -> Mapping[Path, Sequence[Path]]:

@@ -3,9 +3,9 @@
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from itertools import starmap
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from equigen.config.settings import Settings
 from equigen.dataset.context import Context
 from equigen.dumps.index import IndexKind, facts_of, has_index, index_of, reading, values_in
 from equigen.errors import MissingInputError
+from equigen.labels.matches import Fits
 from equigen.labels.taxonomy import Query, fits
 from equigen.schema import Listing
 from equigen.sources.base import Catalogue, LocalSource, Offer
@@ -31,20 +32,22 @@ class SourceFile(NamedTuple):
 class Shown:
     """The albums of a source.
 
-    The query `view` over its indexes gives a row for each: `number`, `artist`, `title`, and lists
-    `genres`, `artist_ids` and `tracks`. Its column `key` has an album's id without the source's
-    name. `own` returns what else a listing has, by a row; `nameless` is the name of the count of
-    albums without artist and title.
+    The query `view` over its indexes gives a row for each: `number`, `artist`, `title`, `year` (0
+    where none is known), and lists `genres`, `styles`, `artist_ids` and `tracks`. The query `found`
+    gives the numbers of albums by a JSON array of ids without the source's name. `own` returns what
+    else a listing has, or has instead, by a row; `nameless` is the name of the count of albums
+    without artist and title.
     """
 
     view: str
-    key: str
-    own: Callable[[Settings, sqlite3.Row], Mapping[str, Any]]
+    found: str
+    own: Callable[[Settings, sqlite3.Connection, sqlite3.Row], Mapping[str, Any]]
     nameless: str
+    fits: Fits = fits
 
 
 def indexed_source(shown: Shown, *files: SourceFile, licence: str) -> LocalSource:
-    """Return the source of undated albums in some files; opening it looks for them."""
+    """Return the source of albums in some files; opening it looks for them."""
 
     def named(context: Context) -> list[tuple[Path, IndexKind]]:
         found: list[tuple[Path, IndexKind]] = []
@@ -63,11 +66,8 @@ def indexed_source(shown: Shown, *files: SourceFile, licence: str) -> LocalSourc
         indexes = [index_of(path, kind, context) for path, kind in there]
         held = {name: count for index in indexes for name, count in facts_of(index).items()}
         with reading(*indexes) as db:
-            for each in files:
-                if each.kind not in {kind for _, kind in there}:
-                    db.execute(each.kind.schema)  # an empty table
-            db.execute(f"CREATE TEMP VIEW shown AS {shown.view}")
-            yield IndexedAlbums(db, held, shown, context.settings)
+            lacking = {each.kind for each in files} - {kind for _, kind in there}
+            yield IndexedAlbums(db, held, shown, context.settings, lacking)
 
     return LocalSource(
         opened,
@@ -79,13 +79,20 @@ def indexed_source(shown: Shown, *files: SourceFile, licence: str) -> LocalSourc
 
 @dataclass(slots=True)
 class IndexedAlbums:
-    """Undated albums of indexes, a `Catalogue`; `held` are the indexes' counts."""
+    """Albums of indexes, a `Catalogue`; `held` are the counts of these, `lacking` others."""
 
     db: sqlite3.Connection
     held: Mapping[str, int]
     shown: Shown
     settings: Settings
+    lacking: InitVar[Iterable[IndexKind]]
     _offered: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self, lacking: Iterable[IndexKind]) -> None:
+        """Make the view, with empty tables for the indexes that are lacking."""
+        for kind in lacking:
+            self.db.execute(kind.schema)
+        self.db.execute(f"CREATE TEMP VIEW shown AS {self.shown.view}")
 
     @property
     def size(self) -> int:
@@ -100,12 +107,12 @@ class IndexedAlbums:
 
     def offers(self) -> Iterator[Offer]:
         """Yield every album; those without a picture are dropped later, by name."""
-        names = "SELECT number, genres, artist || title <> '' FROM shown ORDER BY number"
-        self._offered.clear()
-        for number, genres, is_named in self.db.execute(names):
+        asked = "SELECT number, year, genres, styles, artist || title <> '' FROM shown"
+        self._offered.clear()  # they are offered more than once
+        for number, year, genres, styles, is_named in self.db.execute(f"{asked} ORDER BY number"):
             self._offered["albums"] += 1
             self._offered[self.shown.nameless] += not is_named
-            yield Offer(number, 0, values_in(genres), ())
+            yield Offer(number, year, values_in(genres), values_in(styles))
 
     def listings(self, numbers: Sequence[int]) -> list[Listing]:
         """Return some albums in full, in the order of their numbers."""
@@ -118,24 +125,22 @@ class IndexedAlbums:
     def numbers(self, album_ids: Sequence[str]) -> list[int]:
         """Return the numbers of the albums with these ids."""
         keys = json.dumps([each.partition(":")[2] for each in album_ids])
-        asked = "SELECT value FROM json_each(?)"
-        sql = f"SELECT number FROM shown WHERE {self.shown.key} IN ({asked})"  # noqa: S608  (ours)
-        return sorted(number for (number,) in self.db.execute(sql, (keys,)))
+        return sorted(number for (number,) in self.db.execute(self.shown.found, (keys,)))
 
     def fits(self, query: Query, genres: Sequence[str], styles: Sequence[str]) -> bool:
         """Tell whether an album of these genres belongs to the query."""
-        return fits(query, genres, styles)
+        return self.shown.fits(query, genres, styles)
 
     def _listing(self, row: sqlite3.Row) -> Listing:
-        return Listing(
-            artist=row["artist"],
-            title=row["title"],
-            year="",
-            genres=values_in(row["genres"]),
-            styles=(),
-            country="",
-            formats=(),
-            artist_ids=values_in(row["artist_ids"]),
-            tracks=values_in(row["tracks"]),
-            **self.shown.own(self.settings, row),
-        )
+        told = {
+            "artist": row["artist"],
+            "title": row["title"],
+            "year": f"{row['year']:04}" if row["year"] else "",
+            "genres": values_in(row["genres"]),
+            "styles": values_in(row["styles"]),
+            "country": "",
+            "formats": (),
+            "artist_ids": values_in(row["artist_ids"]),
+            "tracks": values_in(row["tracks"]),
+        }
+        return Listing(**{**told, **self.shown.own(self.settings, self.db, row)})

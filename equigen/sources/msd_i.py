@@ -38,10 +38,11 @@ CREATE TABLE albums (
 _NAMES = "CREATE TABLE names (track TEXT PRIMARY KEY, artist TEXT NOT NULL) WITHOUT ROWID"
 _SHOWN = """
 SELECT
-    number, genres, set_given, artist_ids, picture, tracks, '' AS title,
+    number, 0 AS year, genres, '' AS styles, set_given, artist_ids, picture, tracks, '' AS title,
     coalesce((SELECT artist FROM names WHERE track = substr(tracks, 5, 18)), '') AS artist
 FROM albums
 """
+_FOUND = "SELECT number FROM shown WHERE number IN (SELECT value FROM json_each(?))"
 
 
 def _track(record: Mapping[str, str]) -> Row | None:
@@ -106,7 +107,7 @@ NAMES: Final = IndexKind(
 )
 
 
-def _of_album(_settings: Settings, row: sqlite3.Row) -> Mapping[str, Any]:
+def _of_album(_settings: Settings, _db: sqlite3.Connection, row: sqlite3.Row) -> Mapping[str, Any]:
     """Return the id, picture and set of an album's listing."""
     return {
         "album_id": f"msd-i:{row['number']}",
@@ -119,7 +120,7 @@ def _of_album(_settings: Settings, row: sqlite3.Row) -> Mapping[str, Any]:
 def open_source(_config: Config) -> LocalSource:
     """Return the source; opening it looks for the files."""
     return indexed_source(
-        Shown(_SHOWN, "number", _of_album, _NAMELESS),
+        Shown(_SHOWN, _FOUND, _of_album, _NAMELESS),
         SourceFile("msd_i.file", ALBUMS, _ADVICE),
         SourceFile("msd_i.names", NAMES),
         licence=LICENCE,

@@ -53,10 +53,11 @@ CREATE TABLE metadata (
 """
 _SHOWN = """
 SELECT
-    number, a.amazon_id AS amazon_id, mbid, artist_ids, genres, tracks,
+    number, a.amazon_id AS amazon_id, mbid, artist_ids, 0 AS year, genres, '' AS styles, tracks,
     coalesce(artist, '') AS artist, coalesce(title, '') AS title, coalesce(picture, '') AS picture
 FROM albums AS a LEFT JOIN metadata AS m ON m.amazon_id = a.amazon_id
 """
+_FOUND = "SELECT number FROM shown WHERE amazon_id IN (SELECT value FROM json_each(?))"
 
 
 def _track(record: Mapping[str, str]) -> Row | None:
@@ -136,7 +137,7 @@ METADATA: Final = IndexKind(
 )
 
 
-def _of_amazon(settings: Settings, row: sqlite3.Row) -> Mapping[str, Any]:
+def _of_amazon(settings: Settings, _db: sqlite3.Connection, row: sqlite3.Row) -> Mapping[str, Any]:
     """Return the ids of an album's listing, and its covers as `mumu.covers` has them."""
     mbid, archive = row["mbid"], settings.coverart
     front = front_url(archive.base_url, mbid, archive.cover_px) if mbid else ""
@@ -154,7 +155,7 @@ def _of_amazon(settings: Settings, row: sqlite3.Row) -> Mapping[str, Any]:
 def open_source(_config: Config) -> LocalSource:
     """Return the source; opening it looks for the files."""
     return indexed_source(
-        Shown(_SHOWN, "amazon_id", _of_amazon, _NAMELESS),
+        Shown(_SHOWN, _FOUND, _of_amazon, _NAMELESS),
         SourceFile("mumu.albums", ALBUMS, _NEEDED),
         SourceFile("mumu.metadata", METADATA),
         licence=LICENCE,
