@@ -156,6 +156,7 @@ class FeatureTable:
             InputError: the table is broken.
 
         """
+        import numpy as np  # noqa: PLC0415
         import polars as pl  # noqa: PLC0415
 
         own = self.read((column, "reason"), key=key)
@@ -174,7 +175,8 @@ class FeatureTable:
                 is_like = pl.col(column).list.len() == vector.size
                 rows = rows.filter(pl.col(rows.columns[0]).is_in(wanted.implode()) & is_like)
                 if len(rows):
-                    alike = _unit(rows[column]) @ vector[0]
+                    # Not by BLAS, whose kernels warn of what lies beside the numbers.
+                    alike = np.einsum("ij,j->i", _unit(rows[column]), vector[0])
                     found += zip(rows.to_series(), alike.tolist(), strict=True)
                 found = sorted(found, key=lambda each: (-each[1], each[0]))[:most]
         return found
