@@ -25,6 +25,7 @@ from equigen.config.layers import Config
 from equigen.config.settings import FeatureSettings
 from equigen.dataset.context import Context
 from equigen.errors import ConfigError, shortened
+from equigen.storage.os_errors import translating_read_errors
 
 # The file in which transformers, and what converts its models, says what pictures a model takes.
 PROCESSOR: Final = "preprocessor_config.json"
@@ -103,7 +104,7 @@ class Model:
                 self._hub()
                 context.say(f"{self}: downloads it from the Hugging Face Hub")
                 self._snapshot(online=True)
-        elif not self.path.exists():
+        elif not (self.path.is_file() or self.path.is_dir()):
             self.refuse(f"no such file or folder. Expected {WAYS}")
 
     def _hub(self) -> Any:  # noqa: ANN401
@@ -197,7 +198,7 @@ def version_of_model(config: Config, find: Callable[[Config], Model]) -> str:
 def _digest(files: Sequence[Path]) -> str:
     digest = hashlib.sha256()
     for each in files:
-        with each.open("rb") as file:
+        with translating_read_errors(each), each.open("rb") as file:
             while chunk := file.read(1 << 20):
                 digest.update(chunk)
     return digest.hexdigest()

@@ -1,12 +1,13 @@
 """Models that settings name: what is missing is told in a line, and what a version says of them."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import polars as pl
 import pytest
 from featuresets import at, compute, filled
-from support import equigen, from_json, make_context
+from support import equigen, from_json, make_context, posix_only
 
 from equigen.commands import features
 from equigen.commands.features import FeaturesAction
@@ -77,6 +78,15 @@ def test_a_package_that_is_not_installed_is_told(
     )
 
 
+@posix_only
+def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
+    """A pipe would be waited for."""
+    filled(tmp_path, 1)
+    os.mkfifo(tmp_path / "pipe.onnx")
+    with pytest.raises(ConfigError, match=r"pipe\.onnx: no such file or folder"):
+        compute(tmp_path, "embedding", embedding_model="pipe.onnx")
+
+
 def test_the_version_is_of_all_that_a_model_is_made_of(tmp_path: Path) -> None:
     """Weights beside an ONNX file, what prepares its pictures, all files of a folder."""
 
@@ -105,9 +115,11 @@ def test_the_version_is_of_all_that_a_model_is_made_of(tmp_path: Path) -> None:
 
 def test_a_model_that_a_strangers_folder_names_needs_trust(tmp_path: Path) -> None:
     """Also one within the folder, and one of the hub; by a flag it is the user's own."""
-    for name in ("model.onnx", "someone/encoder"):
-        (tmp_path / "config.toml").write_text(f'[features]\nembedding_model = "{name}"\n')
-        assert load(folder=tmp_path).at_risk == {tmp_path: {SETTING: name}}
+    for setting in ("embedding_model", "caption_model", "nsfw_model"):
+        for name in ("model.onnx", "someone/encoder"):
+            (tmp_path / "config.toml").write_text(f'[features]\n{setting} = "{name}"\n')
+            assert load(folder=tmp_path).at_risk == {tmp_path: {f"features.{setting}": name}}
+    (tmp_path / "config.toml").write_text('[features]\nembedding_model = "someone/encoder"\n')
     flags = {"features": {"embedding_model": "someone/encoder"}}
     assert load(folder=tmp_path, flags=flags).at_risk == {}
 
