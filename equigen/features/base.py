@@ -10,9 +10,9 @@ apply
 - `SETTINGS`, the paths of the settings that change results;
 - `NEEDS`, the extras of EquiGen whose packages it imports, `LICENCE`, that of its weights, and
   `COST_MS`, the milliseconds that a cover or an album takes on one core;
-and two functions, if it has them: `prepare(context)` makes, before anything is computed, what
-processes share, and `version_of(config)` returns what else changes results in a text, such as the
-digest of a model's file.
+and some functions, if it has them: `prepare(context)` makes, before anything is computed, what
+processes share, `version_of(config)` returns what else changes results in a text, such as the
+digest of a model's file, and `uses(config)` what stands in `USES`, where that hangs on settings.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -97,6 +97,12 @@ class Feature:
         return str(self.told("KIND", "cover"))
 
     @property
+    def uses(self) -> Sequence[str]:
+        """The other features that it is computed of."""
+        uses: Callable[[Config], Sequence[str]] = self.told("uses", lambda _: self.told("USES"))
+        return uses(self.config)
+
+    @property
     def columns(self) -> Mapping[str, Column]:
         """The columns by name."""
         columns: Mapping[str, Column] = self.module.COLUMNS
@@ -123,7 +129,7 @@ class Feature:
         """
         settings = self.config.settings
         values = {path: _value(settings, path) for path in self.told("SETTINGS")}
-        used = {name: FeatureTable(folder, name).versions() for name in self.told("USES")}
+        used = {name: FeatureTable(folder, name).versions() for name in self.uses}
         more = self.told("version_of", lambda _: "")(self.config)
         parts = [
             str(self.module.VERSION),

@@ -101,7 +101,7 @@ def compute_features(
     """
 
     def place(feature: Feature) -> tuple[bool, str]:
-        return bool(feature.told("USES")), feature.key
+        return bool(feature.uses), feature.key
 
     computed: dict[str, int] = {}
     for _, some in groupby(sorted(features, key=place), place):
@@ -129,11 +129,7 @@ def _compute(
                 lacking.setdefault(key, []).append(each.name)
     wanted = [Wanted(key, by_key[key], lacking[key]) for key in sorted(by_key)]
     parts = [wanted[at : at + _PART] for at in range(0, len(wanted), _PART)]
-    used = {
-        name: FeatureTable(context.features, name)
-        for each in features
-        for name in each.told("USES")
-    }
+    used = {name: FeatureTable(context.features, name) for each in features for name in each.uses}
     reads = {name: table.reader() for name, table in used.items() if table.exists()}
 
     def finish(number: int) -> Counter[str]:

@@ -131,6 +131,45 @@ def test_a_torchscript_file_gives_its_first_vector(tmp_path: Path) -> None:
     assert "\n" not in str(refused.value)
 
 
+def captioner(folder: Path) -> Path:
+    """Save a captioner of a dozen words."""
+    folder.mkdir()
+    words = "[PAD] [UNK] [CLS] [SEP] [MASK] [DEC] an album cover showing a man"
+    (folder / "vocab.txt").write_text("\n".join(words.split()))
+    text = {
+        **SMALL, "vocab_size": 12, "max_position_embeddings": 64, "encoder_hidden_size": 16,
+        "bos_token_id": 5, "sep_token_id": 3, "eos_token_id": 3, "pad_token_id": 0,
+    }  # fmt: skip
+    del text["image_size"], text["patch_size"]
+    config = transformers.BlipConfig(text_config=text, vision_config=SMALL)
+    transformers.BlipForConditionalGeneration(config).save_pretrained(folder)
+    images = transformers.BlipImageProcessorPil(size={"height": 32, "width": 32})
+    tokens = transformers.BertTokenizer(vocab=str(folder / "vocab.txt"), bos_token="[DEC]")
+    transformers.BlipProcessor(images, tokens).save_pretrained(folder)
+    return folder
+
+
+def test_a_captioner_goes_on_with_the_prompt(tmp_path: Path) -> None:
+    """The same words on any number of processes; another prompt is another version."""
+    folder = captioner(tmp_path / "blip")
+    filled(tmp_path, *range(70))
+    compute(tmp_path, "caption", caption_model=str(folder))
+    table = FeatureTable(tmp_path / "features", "caption")
+    assert table.read()["text"].str.starts_with("an album cover showing").all()
+    assert table.versions().endswith("prompt='An album cover showing'")
+    expected = tables_of(tmp_path)
+    table.file.unlink()
+    compute(tmp_path, "caption", caption_model=str(folder), processes=2)
+    assert tables_of(tmp_path) == expected
+    compute(tmp_path, "caption", caption_model=str(folder), caption_prompt="a man")
+    assert table.read()["text"].str.starts_with("a man").all()
+    with pytest.raises(
+        ConfigError, match="expected a captioner that transformers can open"
+    ) as told:
+        compute(tmp_path, "caption", caption_model=str(clip(tmp_path / "clip")))
+    assert "\n" not in str(told.value)
+
+
 class Hub(ThreadingHTTPServer):
     """A Hub on loopback with one model of one commit, someone/encoder."""
 
