@@ -47,7 +47,7 @@ from equigen.version import __version__
 # as many as there are cores.
 _LEAST_BYTES, _ROOMY_BYTES = 700_000 << 10, 8 << 30
 # Rows and albums, of which there are millions, are in no reference cycles.
-_GC_THRESHOLDS = (50_000, 20, 100)
+_GC_THRESHOLDS = (50_000, 200, 100)
 _M_ARENA_MAX = -8  # malloc.h
 _EPILOG = "Settings come from flags, the environment, .env and config.toml, in this order."
 

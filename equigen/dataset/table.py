@@ -190,28 +190,30 @@ def change_cells(
         lacking, head_bytes = [name for name in columns if name not in tsv.columns], tsv.head_bytes
     stamp = stamp_of(path)
 
-    def edits_of(chunk: "Chunk") -> tuple[int, list[Edit]]:
-        changed, found = 0, list[Edit]()
-        keys, there = chunk.frame[key].to_list(), chunk.frame.select(columns).rows()
-        for row, (at, before) in enumerate(zip(keys, there, strict=True)):
-            after = change(at, before)
-            if after is not before or lacking:
-                each = zip(columns, before, after, strict=True)
-                new = {name: cell for name, old, cell in each if name in lacking or cell != old}
-                changed += any(cell or name not in lacking for name, cell in new.items())
-                found += chunk.putting(row, new)
-        return changed, found
+    rows = 0
 
-    parts = list(map_table(path, [key, *columns], edits_of))
-    rows = sum(changed for changed, _ in parts)
-    if not rows:
-        return 0
-    with path.open("rb") as file:
-        head = file.read(head_bytes)
-    end = len(head.removesuffix(b"\n").removesuffix(b"\r"))
-    names = "".join(f"\t{name}" for name in lacking).encode()
-    edits = chain.from_iterable(found for _, found in parts)
-    splice(path, [Edit(end, end, names), *edits], since=stamp)
+    def edits() -> Iterator[Edit]:
+        nonlocal rows
+        with path.open("rb") as file:
+            head = file.read(head_bytes)
+        end = len(head.removesuffix(b"\n").removesuffix(b"\r"))
+        yield Edit(end, end, "".join(f"\t{name}" for name in lacking).encode())
+        for chunk in map_table(path, [key, *columns], lambda chunk: chunk):
+            keys, there = chunk.frame[key].to_list(), chunk.frame.select(columns).rows()
+            new = dict[int, dict[str, str]]()
+            for row, (at, before) in enumerate(zip(keys, there, strict=True)):
+                if (after := change(at, before)) is not before:
+                    each = zip(columns, before, after, strict=True)
+                    if cells := {name: cell for name, old, cell in each if cell != old}:
+                        new[row] = cells
+            rows += len(new)
+            yield chunk.putting(new, lacking)
+
+    left, first = edits(), list[Edit]()
+    for edit in left:
+        first.append(edit)
+        if rows:  # from here on the file is written while it is read
+            splice(path, chain(first, left), since=stamp)
     return rows
 
 

@@ -102,21 +102,41 @@ class Chunk:
             start = self._block.at + int(self._tabs[first + at - 1]) + 1
         return Edit(start, end, as_cell(cell).encode())
 
-    def putting(self, row: int, cells: Mapping[str, str]) -> list[Edit]:
-        """Return the edits that give a row these cells; new columns follow the others."""
-        known = [name for name in self._columns if name in cells]
-        new = "".join(f"\t{as_cell(cell)}" for name, cell in cells.items() if name not in known)
-        start, end = int(self.spans.starts[row]), int(self.spans.ends[row])
-        line = self._block.data[start - self._block.at : end - self._block.at]
-        text = line.removesuffix(b"\n").removesuffix(b"\r")
-        if self._tabs is None and known:  # one edit, as theirs would overlap
-            named = {**dict(zip(self._columns, _cells_of(line), strict=True)), **cells}
-            return [
-                Edit(start, start + len(text), "\t".join(map(as_cell, named.values())).encode())
-            ]
-        last = start + len(text)
-        edits = [self.replacing(row, name, cells[name]) for name in known]
-        return [*edits, Edit(last, last, new.encode())] if new else edits
+    def putting(self, cells: Mapping[int, Mapping[str, str]], lacking: Sequence[str]) -> Edit:
+        """Return the edit that gives rows, by their places, new cells in some columns.
+
+        Columns that the TSV is `lacking` follow the others, empty in rows without new cells.
+        """
+        first, done, pieces = self._block.at, self._block.at, list[bytes]()
+        for edit in self._putting(cells, lacking):
+            pieces += (self._block.data[done - first : edit.start - first], edit.new)
+            done = edit.end
+        return Edit(first, done, b"".join(pieces))
+
+    def _putting(
+        self, cells: Mapping[int, Mapping[str, str]], lacking: Sequence[str]
+    ) -> Iterator[Edit]:
+        at, nothing = self._block.at, "\t" * len(lacking)
+        spans = zip(self.spans.starts.tolist(), self.spans.ends.tolist(), strict=True)
+        for row, (start, end) in enumerate(spans):
+            new = cells.get(row, {})
+            if not (new or lacking):
+                continue
+            line = self._block.data[start - at : end - at]
+            last = start + len(line.removesuffix(b"\n").removesuffix(b"\r"))
+            known, more = list[str](), nothing
+            if new:
+                known = [name for name in self._columns if name in new]
+                more = "".join([f"\t{as_cell(new.get(name, ''))}" for name in lacking])
+            if known and self._tabs is None:  # one edit, as theirs would overlap
+                named = zip(self._columns, _cells_of(line), strict=True)
+                text = "\t".join(as_cell(new.get(name, cell)) for name, cell in named)
+                yield Edit(start, last, (text + more).encode())
+                continue
+            for name in known:
+                yield self.replacing(row, name, new[name])
+            if more:
+                yield Edit(last, last, more.encode())
 
 
 def removals(spans: Sequence[Spans], rows: Sequence[int] | pl.Series) -> Iterable[Edit]:

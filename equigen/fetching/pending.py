@@ -37,13 +37,12 @@ if TYPE_CHECKING:
     from equigen.dataset.table_reader import Chunk
 
 _MOST_DIGITS = 12
-# The columns that are lists of what all sources say.
-_JOINED = ("formats", "artist_ids", "also_known_as", "tracks")
+_LISTS = ("labels", "also_known_as", "tracks")
 _FILLED = ("artist", "album", "year", "country", "formats", "artist_ids", "image_url")
 # Of the optional columns, those that another source may fill.
 _FURTHER = ("also_known_as", "tracks", "set_given", "licence")
 # So many are in memory at a time; for each such part the TSV is written anew.
-_MOST_ADDED = 300_000
+_MOST_ADDED = 500_000
 # Most albums share their genres and styles with others.
 _CACHED = 50_000
 
@@ -77,7 +76,6 @@ def known_albums(context: Context, ledger: Ledger, fits: Fits = fits) -> Selecti
                 year=_number(album.year),
                 labels=album.labels,
                 known_as=album.known_as,
-                names=album.names,
             )
     for taken in ledger.taken():
         if selection.knows(taken.identity.album_id):
@@ -107,25 +105,21 @@ def albums_of(tsv: Path) -> Iterator[Taken]:
         MissingInputError, InputError: the TSV is missing or broken.
 
     """
-    columns = (*REQUIRED_COLUMNS, "album_id", "artist_ids", "labels", "also_known_as", "tracks")
-    for rows in map_table(tsv, columns, _with_identities):
-        for _, title, number, genre, year, _, album_id, ids, *lists, artist, picture, names in rows:
-            identity = Identity(album_id, artist, title, picture, genre, tuple(artist_ids(ids)))
+    for rows in map_table(tsv, (*REQUIRED_COLUMNS, "album_id", "artist_ids", *_LISTS), _told):
+        for own, artist, title, picture, genre, ids, names, single, number, year, *lists in rows:
+            artists = tuple(artist_ids(ids))
+            identity = Identity(own, artist, title, picture, genre, artists, names, single)
             labels, others, tracks = map(split_list, lists)
             known_as = ids_elsewhere(others, tracks) if others or tracks else ()
-            yield Taken(identity, _number(number), False, year, labels, known_as, names)  # noqa: FBT003
+            yield Taken(identity, _number(number), False, year, labels, known_as)  # noqa: FBT003
 
 
-def _with_identities(chunk: "Chunk") -> list[tuple[str, ...]]:
-    from equigen.identity import columns  # noqa: PLC0415  (polars)
+def _told(chunk: "Chunk") -> list[tuple[str, ...]]:
+    from equigen.identity.columns import identities  # noqa: PLC0415  (polars)
 
-    frame = chunk.frame
-    artists = columns.clean_artists(frame["artist"])
-    return frame.with_columns(
-        artists.alias("cleaned"),
-        columns.picture_keys(frame["image_url"]).alias("picture"),
-        columns.names_keys(artists, frame["album"]).alias("names"),
-    ).rows()
+    found = chunk.frame.drop("artist").hstack(identities(chunk.frame))
+    own = ("album_id", "artist", "album", "picture", "genre", "artist_ids", "names", "single")
+    return found.select(*own, "album_index", "year", *_LISTS).rows()
 
 
 def _number(cell: str) -> int:
@@ -200,33 +194,41 @@ def _add_to_rows(tsv: Path, added: Mapping[str, Sequence[Listing]]) -> None:
         if not listings:
             return row
         cells = dict(zip(columns, row, strict=True))
-        for terms in filter(None, (each.licence for each in listings)):
-            if terms not in cells["licence"]:
+        for each in listings:
+            _merge(cells, each)
+            if each.licence and each.licence not in cells["licence"]:
                 before = cells["licence"] or licence_of(album_id)
-                cells["licence"] = f"{before} {terms}".strip()
-        return _merged(cells, listings)
+                cells["licence"] = f"{before} {each.licence}".strip()
+        return tuple(cells.values())
 
     change_cells(tsv, "album_id", columns, change)
 
 
-def _merged(row: dict[str, str], listings: Sequence[Listing]) -> tuple[str, ...]:
-    for each in listings:
-        row["album"] = row["album"] or each.title
-        for name in ("artist", "year", "country", "set_given"):
-            if name in row:
-                row[name] = row[name] or getattr(each, name)
-        # A cover that may not be passed on isn't put beside those of another source.
-        images = (each.image_url, *each.more_images) if may_republish(each.album_id) else ()
-        new = [url for url in images if url != row["image_url"] and not has_no_cover(url)]
-        for name, values in (
-            *((name, getattr(each, name)) for name in _JOINED),
-            ("more_images", [url.replace("|", "%7C") for url in new]),
-        ):
-            if values:
-                every = (*split_list(row[name]), *values)
-                join = joined_tracks if name == "tracks" else dict.fromkeys
-                row[name] = join_list([*join(every)])
-    return tuple(row.values())
+def _merge(row: dict[str, str], other: Listing) -> None:
+    """Fill the cells that a row lacks, and join those that are lists."""
+    for name, cell in (
+        ("artist", other.artist),
+        ("album", other.title),
+        ("year", other.year),
+        ("country", other.country),
+        ("set_given", other.set_given),
+    ):
+        if cell and not row[name]:
+            row[name] = cell
+    # A cover that may not be passed on isn't put beside those of another source.
+    images = (other.image_url, *other.more_images) if may_republish(other.album_id) else ()
+    new = [url for url in images if url != row["image_url"] and not has_no_cover(url)]
+    for name, values in (
+        ("formats", other.formats),
+        ("artist_ids", other.artist_ids),
+        ("also_known_as", other.also_known_as),
+        ("tracks", other.tracks),
+        ("more_images", [url.replace("|", "%7C") for url in new]),
+    ):
+        if values:
+            every = (*split_list(row[name]), *values)
+            join = joined_tracks if name == "tracks" else dict.fromkeys
+            row[name] = join_list([*join(every)])
 
 
 def _append(context: Context, pending: Sequence[PendingRow]) -> None:

@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 from equigen.config.settings import Several
 from equigen.identity.albums import Identity, ids_elsewhere, is_track, names_key
-from equigen.identity.artists import artist_key, clean_artist, parts_of, sides_of
-from equigen.identity.pictures import has_no_cover, picture_key
+from equigen.identity.artists import artist_key, parts_of, sides_of
+from equigen.identity.pictures import has_no_cover
 from equigen.labels.taxonomy import Query, label_of
 from equigen.ledger.models import Addition
 from equigen.schema import Album, Listing
@@ -103,7 +103,7 @@ class Selection:
         """Count the queries of each label."""
         self._queries_of = Counter(self.labels.values())
 
-    def remember(  # noqa: PLR0913  (all that a row tells)
+    def remember(
         self,
         identity: Identity,
         *,
@@ -112,14 +112,12 @@ class Selection:
         year: int = 0,
         labels: Sequence[str] = (),
         known_as: Sequence[str] = (),
-        names: str | None = None,
     ) -> None:
         """Add an album that was taken before; `year` is 0 where none is known.
 
         It counts for the label of its genre and for its further `labels`; `known_as` are its ids
-        in other sources, `names` is its key by its names where that is known. An album that has
-        left the dataset since (`in_dataset` false) isn't taken again, and its index isn't used
-        again, but it doesn't count for the quota.
+        in other sources. An album that has left the dataset since (`in_dataset` false) isn't taken
+        again, and its index isn't used again, but it doesn't count for the quota.
         """
         genre, row = identity.genre, identity.album_id if in_dataset else ""
         first = label_of(genre, self.labels)
@@ -130,13 +128,13 @@ class Selection:
                 self._elsewhere[row] = tuple(known_as)
         for each in filter(None, (identity.album_id, *known_as)):
             self._ids.setdefault(each, row)
-        if names := names_key(identity.artist, identity.title) if names is None else names:
+        if names := _names_of(identity):
             first_row = self._albums.setdefault(names, row)
             if row and first_row != row:
                 self._namesakes.setdefault(names, [first_row] if first_row else []).append(row)
         if identity.picture:
             self._pictures.setdefault(identity.picture, row)
-        self._remember_artists(identity)
+        self._remember_artists(identity, genre)
         self._counts[genre] += in_dataset
         self._of_labels[first] += in_dataset
         for label in {*labels} - {first} if in_dataset and labels else ():
@@ -146,11 +144,12 @@ class Selection:
         self._years[genre, year] += in_dataset
         self._last_index[genre] = max(self._last_index[genre], album_index)
 
-    def _remember_artists(self, identity: Identity) -> None:
-        genre = identity.genre
-        if (identity.artist, genre) not in self._credits:
+    def _remember_artists(self, identity: Identity, genre: str) -> None:
+        if identity.single:
+            self._owners.setdefault(identity.single, genre)
+        elif (identity.artist, genre) not in self._credits:
             self._credits.add((identity.artist, genre))
-            for artist in _names(identity):
+            for artist in _credited(identity):
                 self._owners.setdefault(artist, genre)
             for part in parts_of(identity.artist):
                 self._genres_of_parts.setdefault(part, set()).add(genre)
@@ -224,10 +223,9 @@ class Selection:
         identity = Identity.of(listing, query.cell)
         if skip := _unfit(listing):
             return skip
-        names = names_key(identity.artist, identity.title)
-        if addition := self.addition(listing, names, identity.picture):
+        if addition := self.addition(listing, identity):
             return addition
-        if skip := self._known(identity, listing, names):
+        if skip := self._known(identity, listing):
             return skip
         labels: tuple[str, ...] = ()
         if self.several is not Several.FIRST:
@@ -249,7 +247,6 @@ class Selection:
             year=int(year or 0),
             labels=labels,
             known_as=ids_elsewhere(listing.also_known_as, listing.tracks),
-            names=names,
         )
         return Album(
             listing, album_index=album_index, genre=identity.genre, year=year, labels=labels
@@ -261,19 +258,16 @@ class Selection:
             self._left_out.add(album_id)
             self.pairs.update(combinations(sorted(labels), 2))
 
-    def addition(
-        self, listing: Listing, names: str | None = None, picture: str | None = None
-    ) -> Addition | None:
+    def addition(self, listing: Listing, identity: Identity | None = None) -> Addition | None:
         """Return what a listing of another source adds to the row of its album; None for nothing.
 
-        `names` and `picture` are its keys, where these are known. It is something where the row
-        gets a new id. Its `also_known_as` are all new ids, and it has no `image_url` that the row
-        has. A row has one album of each source: of two editions there only the first is added.
+        It is something where the row gets a new id. Its `also_known_as` are all new ids, and it has
+        no `image_url` that the row has. A row has one album of each source: of two editions there
+        only the first is added.
         """
-        names = names_key(clean_artist(listing.artist), listing.title) if names is None else names
-        picture = picture_key(listing.image_url) if picture is None else picture
+        identity = identity or Identity.of(listing)
         ids = (listing.album_id, *ids_elsewhere(listing.also_known_as, listing.tracks))
-        for row in self._rows_of(listing, ids, names, picture):
+        for row in self._rows_of(listing, ids, identity):
             elsewhere = self._elsewhere.get(row, ())
             known = (row, *elsewhere)
             if listing.album_id not in known and _source(listing.album_id) in map(_source, known):
@@ -285,17 +279,16 @@ class Selection:
             self._ids.update(dict.fromkeys(new, row))
             self._compare_labels(row, listing)
             if self.several is not Several.MULTI:
-                self._remember_artists(Identity.of(listing, self._rows[row].genre))
+                self._remember_artists(identity, self._rows[row].genre)
             named = (listing.album_id, *listing.also_known_as)
             also_known_as = tuple(each for each in new if each in named)
-            image_url = "" if self._pictures.get(picture) == row else listing.image_url
+            is_shown = self._pictures.get(identity.picture) == row
+            image_url = "" if is_shown else listing.image_url
             found = replace(listing, also_known_as=also_known_as, image_url=image_url)
             return Addition(row, found)
         return None
 
-    def _rows_of(
-        self, listing: Listing, ids: Sequence[str], names: str, picture: str
-    ) -> Iterator[str]:
+    def _rows_of(self, listing: Listing, ids: Sequence[str], identity: Identity) -> Iterator[str]:
         """Yield the ids of the rows that may be a listing's album, the most certain first.
 
         `ids` are all of it, those of tracks too: a row is meant by these where at least half of its
@@ -309,20 +302,20 @@ class Selection:
             for row, count in shared.most_common():
                 if 2 * count >= sum(map(is_track, self._elsewhere[row])):
                     yield row
-        if rows := self._namesakes.get(names) or [self._albums.get(names, "")]:
-            is_somebodys = bool(rows[0]) and bool(artist_key(clean_artist(listing.artist)))
-            yield from self._of_time(rows if is_somebodys else (), listing.year)
-        if row := self._pictures.get(picture):
+        names = _names_of(identity)
+        rows = self._namesakes.get(names) or [*filter(None, [self._albums.get(names)])]
+        if rows and (identity.single or artist_key(identity.artist)):
+            yield from self._of_time(rows, listing.year)
+        if row := self._pictures.get(identity.picture):
             yield row
 
     def _of_time(self, rows: Sequence[str], year: str) -> list[str]:
         """Return the rows of about a year or of none, those of the same year first."""
-        apart = {
-            row: abs(int(year) - there) if year and (there := self._rows[row].year) else _UNDATED
-            for row in rows
-        }
-        near = [row for row in rows if apart[row] <= _UNDATED]
-        return sorted(near, key=lambda row: apart[row])
+        apart = [
+            (abs(int(year) - there) if year and (there := self._rows[row].year) else _UNDATED, at)
+            for at, row in enumerate(rows)
+        ]
+        return [rows[at] for years, at in sorted(apart) if years <= _UNDATED]
 
     def _compare_labels(self, row: str, listing: Listing) -> None:
         matched = self.matched(listing.genres, listing.styles)
@@ -332,9 +325,9 @@ class Selection:
             if len(self.conflicts) < _MOST_CONFLICTS:
                 self.conflicts.append(Conflict(row, label, listing.album_id, matched[0]))
 
-    def _known(self, identity: Identity, listing: Listing, names: str) -> Skip | None:
+    def _known(self, identity: Identity, listing: Listing) -> Skip | None:
         ids = (listing.album_id, *listing.also_known_as)
-        if names in self._albums or any(each in self._ids for each in ids):
+        if _names_of(identity) in self._albums or any(each in self._ids for each in ids):
             return Skip.KNOWN_ALBUM
         if identity.picture in self._pictures:
             return Skip.KNOWN_PICTURE
@@ -355,10 +348,15 @@ def _source(album_id: str) -> str:
 
 def _artists(identity: Identity) -> list[str]:
     """Return all by which an album's artists are known: keys, and the ids of its source."""
-    return [*_names(identity), *identity.artist_ids]
+    return [*_credited(identity), *identity.artist_ids]
 
 
-def _names(identity: Identity) -> list[str]:
+def _names_of(identity: Identity) -> str:
+    names = identity.names
+    return names_key(identity.artist, identity.title) if names is None else names
+
+
+def _credited(identity: Identity) -> list[str]:
     key = artist_key(identity.artist)
     return [*([key] if key else ()), *sides_of(identity.artist)]
 

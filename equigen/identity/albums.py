@@ -3,8 +3,8 @@
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 
 from equigen.identity.artists import bare_artist, clean_artist, credit_key, fold, somebodys_ids
 from equigen.identity.disjoint_sets import DisjointSets
@@ -49,6 +49,8 @@ def ids_elsewhere(also_known_as: Sequence[str], tracks: Sequence[str]) -> tuple[
     Those of its tracks in the Million Song Dataset are among them, since a track there is on one
     album (but a source may tell it of each album with the recording), and those of recordings not.
     """
+    if not tracks:  # the common case, kept fast
+        return tuple(also_known_as)
     ids = (each for track in tracks for each in track.split() if is_track(each))
     return (*also_known_as, *ids)
 
@@ -92,12 +94,13 @@ def same_by_ids(rows: Mapping[int, tuple[str, Sequence[str]]]) -> list[list[int]
     return [album for album in albums.values() if len(album) > 1]
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Identify an album also after `clean` has changed its row or the row was removed.
 
     `artist` is cleaned, so that nothing is taken which `clean` and `dedupe` would merge again.
     `artist_ids` are those of artists in particular, as far as the album's row is in the dataset.
+    `names` is the album's `names_key` and `single` the key of an artist that is plainly one, each
+    None where it isn't worked out.
     """
 
     album_id: str
@@ -106,15 +109,19 @@ class Identity:
     picture: str
     genre: str
     artist_ids: tuple[str, ...] = ()
+    names: str | None = None
+    single: str | None = None
 
     @classmethod
-    def of(cls, listing: Listing, genre: str) -> "Identity":
+    def of(cls, listing: Listing, genre: str = "") -> "Identity":
         """Return the identity of a listing that is taken for the query with the cell `genre`."""
+        artist = clean_artist(listing.artist)
         return cls(
             album_id=listing.album_id,
-            artist=clean_artist(listing.artist),
+            artist=artist,
             title=listing.title,
             picture=picture_key(listing.image_url),
             genre=genre,
             artist_ids=tuple(somebodys_ids(listing.artist_ids)),
+            names=names_key(artist, listing.title),
         )

@@ -112,16 +112,39 @@ def title_keys(titles: pl.Series) -> pl.Series:
     return _with_exact(titles.str.to_lowercase(), titles, odd, title_key)
 
 
-def names_keys(artists: pl.Series, titles: pl.Series) -> pl.Series:
-    """Return `names_key` of each artist, as `clean` leaves it, and title."""
-    frame = pl.DataFrame({"artist": credit_keys(artists), "title": title_keys(titles)})
+def identities(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return what albums are recognised by, of rows with `artist`, `album` and `image_url`.
+
+    The columns `artist` (cleaned), `picture`, `names` and `single` are as `Identity` has them.
+    """
+    artists = clean_artists(rows["artist"])
+    single = single_keys(artists)
+    frame = pl.DataFrame(
+        {
+            "artist": artists,
+            "picture": picture_keys(rows["image_url"]),
+            "credit": _with_exact(single, artists, single.is_null(), credit_key),
+            "title": title_keys(rows["album"]),
+            "single": single,
+        }
+    )
     title = pl.col("title")
-    named = pl.concat_str("artist", pl.lit("\0"), title)
-    return frame.select(names=pl.when(title == "").then(pl.lit("")).otherwise(named))["names"]
+    named = pl.concat_str("credit", pl.lit("\0"), title)
+    names = pl.when(title == "").then(pl.lit("")).otherwise(named)
+    return frame.select("artist", "picture", names.alias("names"), "single")
 
 
 def credit_keys(names: pl.Series) -> pl.Series:
     """Return `credit_key` of each name."""
+    single = single_keys(names)
+    return _with_exact(single, names, single.is_null(), credit_key)
+
+
+def single_keys(names: pl.Series) -> pl.Series:
+    """Return `artist_key` of each name that is plainly that of one artist, null for others.
+
+    Such a name has no `parts_of` and no `sides_of`.
+    """
     lower = names.str.to_lowercase()
     bare = lower.str.strip_prefix(_THE)
     odd = (
@@ -130,7 +153,7 @@ def credit_keys(names: pl.Series) -> pl.Series:
         | bare.str.contains(_HAS_ARTICLE)
         | bare.is_in(list(NOBODY))
     )
-    return _with_exact(bare, names, odd, credit_key)
+    return bare.set(odd, None)
 
 
 def _with_exact(

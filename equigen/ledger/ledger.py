@@ -14,7 +14,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from dataclasses import fields, replace
+from dataclasses import fields
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -252,7 +252,7 @@ class Ledger(Database):
         names = ("year", "artist_ids", "labels", "also_known_as", "tracks")
         with self._rows(sql, [f"$[{TAKEN_COLUMNS.index(name)}]" for name in names]) as rows:
             for *identity, album_index, pending, year, ids, labels, others, tracks in rows:
-                who = replace(Identity(*identity), artist_ids=tuple(artist_ids(ids)))
+                who = Identity(*identity)._replace(artist_ids=tuple(artist_ids(ids)))
                 known_as = ids_elsewhere(split_list(others), split_list(tracks))
                 yield Taken(who, album_index, bool(pending), year, split_list(labels), known_as)
 

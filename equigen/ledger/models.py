@@ -156,13 +156,11 @@ class AlbumSet(NamedTuple):
     set_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """Album that was ever taken; `pending` where its row isn't in the TSV yet.
 
     `year`, `labels` and `known_as` (its ids elsewhere, and those of its tracks in the Million Song
-    Dataset) are those of a row, else "" and nothing. `names` is the key of its names where it was
-    worked out with others'.
+    Dataset) are those of a row, else "" and nothing.
     """
 
     identity: Identity
@@ -171,7 +169,6 @@ class Taken:
     year: str
     labels: tuple[str, ...] = ()
     known_as: tuple[str, ...] = ()
-    names: str | None = None
 
 
 class Addition(NamedTuple):

@@ -10,6 +10,7 @@ from support import examples
 
 from equigen.dataset.table import (
     Edit,
+    change_cells,
     map_table,
     read_table,
     require_whole_tsv,
@@ -48,6 +49,11 @@ def lines_of(
     return st.lists(st.builds(lambda row, end: "\t".join(row) + end, row, ENDS), max_size=9).map(
         "".join
     )
+
+
+def is_one_line(cell: str) -> bool:
+    """Tell whether a cell is one that EquiGen writes."""
+    return not any(each in cell for each in "\r\n\0\t")
 
 
 def exact(path: Path) -> list[list[str]] | str:
@@ -150,6 +156,50 @@ def test_editing_a_cell_leaves_all_other_bytes(
     assert after[edit.start + len(edit.new) :] == before[edit.end :]
     rows[chosen][REQUIRED_COLUMNS.index(column)] = cell
     assert exact(shared_path) == rows
+
+
+@given(
+    lines_of(GOOD_CELLS),
+    MARKS,
+    st.dictionaries(st.integers(0, 8), st.tuples(*[CELLS.filter(is_one_line)] * 3)),
+)
+@examples(200)
+def test_changed_cells_are_there_and_rows_that_stay_keep_their_bytes(
+    shared_path: Path, text: str, mark: bytes, new: dict[int, tuple[str, ...]]
+) -> None:
+    """A column that lacks follows the others, and is empty where a row gets no cell."""
+    shared_path.write_bytes(mark + f"{HEADER}\n{text}".encode())
+    rows, names = exact(shared_path), ("album", "image_url", "more")
+    assert not isinstance(rows, str)
+    before = lines_in(shared_path)
+    places = iter(range(len(rows)))
+    changed = change_cells(
+        shared_path, "artist", names, lambda _, cells: new.get(next(places), cells)
+    )
+    expected = [[*row, ""] for row in rows]
+    for at in new.keys() & range(len(rows)):
+        expected[at] = [rows[at][0], new[at][0], *rows[at][2:5], *new[at][1:]]
+    assert changed == sum(row != [*old, ""] for row, old in zip(expected, rows, strict=True))
+    after = [list(row) for chunk in map_table(
+        shared_path, (*REQUIRED_COLUMNS, "more"), lambda chunk: chunk.exact.rows()
+    ) for row in chunk]  # fmt: skip
+    assert [row[:5] + row[6:] for row in after] == [row[:5] + row[6:] for row in expected]
+    assert [clean_url(row[5]) for row in after] == [clean_url(row[5]) for row in expected]
+    empty = b"\t" * (changed > 0)
+    for at, (old, line) in enumerate(zip(before, lines_in(shared_path), strict=True)):
+        if at not in new:
+            text_only = old.removesuffix(b"\n").removesuffix(b"\r")
+            assert line == text_only + empty + old[len(text_only) :]
+
+
+def lines_in(path: Path) -> list[bytes]:
+    """Return the bytes of each row."""
+    body = path.read_bytes()
+    return [
+        body[start:end]
+        for chunk in map_table(path, (), lambda chunk: chunk)
+        for start, end in zip(*chunk.spans, strict=True)
+    ]
 
 
 @given(lines_of(GOOD_CELLS), MARKS, st.sets(st.integers(0, 8)))

@@ -1,22 +1,29 @@
 """Albums that several sources have: one row, with all ids, and further addresses of its cover."""
 
-from dataclasses import replace
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dumpsets import Master, dump_context, group, mbid, write_groups, write_masters
-from support import read_rows, write_rows
+from hypothesis import given
+from hypothesis import strategies as st
+from plain_combining import combine
+from support import examples, read_rows, write_rows
 
 from equigen.commands import balance, fetch, report, status
 from equigen.fetching.crawl import sort_out
-from equigen.fetching.pending import known_albums, write_pending
+from equigen.fetching.local_pages import additions_of
+from equigen.fetching.pending import known_albums, write_additions, write_pending
 from equigen.fetching.selection import Selection, Skip
 from equigen.labels.matches import Matches
-from equigen.labels.taxonomy import builtin_queries, fits
+from equigen.labels.taxonomy import Query, builtin_queries, fits
 from equigen.ledger.ledger import LAST_SOURCE, Ledger
 from equigen.ledger.models import Addition
-from equigen.schema import Listing
+from equigen.schema import REQUIRED_COLUMNS, TAKEN_COLUMNS, Listing, join_list
+from equigen.sources.base import Offer
 from equigen.sources.musicbrainz import LICENCE
 from equigen.summary import Summary
 
@@ -322,3 +329,104 @@ def test_a_second_source_with_ids_of_the_same_kind_is_read_too(
     fetch_from("musicbrainz", tmp_path, genre_limit=1)
     (row,) = rows_in(tmp_path)
     assert row.get("also_known_as", "") == ("discogs:m5" if is_known else "")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A catalogue of some listings."""
+
+    every: Sequence[Listing]
+
+    @property
+    def size(self) -> int:
+        """Their number."""
+        return len(self.every)
+
+    @property
+    def facts(self) -> dict[str, int]:
+        """Nothing is counted."""
+        return {}
+
+    def offers(self) -> Iterator[Offer]:
+        """Yield each by its place."""
+        for at in range(len(self.every)):
+            yield Offer(at, 0, (), ())
+
+    def listings(self, numbers: Sequence[int]) -> list[Listing]:
+        """Return some by their places."""
+        return [self.every[at] for at in numbers]
+
+    def fits(self, query: Query, genres: Sequence[str], styles: Sequence[str]) -> bool:
+        """Tell whether an album belongs to a query."""
+        return fits(query, genres, styles)
+
+
+NAMES = st.sampled_from(("A", "The a", "B & A", "Various", "", "Ärzte", "b*"))
+TITLES = st.sampled_from(("T", "t", "U", "", "Ünder"))
+YEARS = st.sampled_from(("", "1999", "2000", "2001", "2004"))
+PICTURES = st.sampled_from((
+    "", "https://a.example/1.jpg", "https://a.example/2|3.jpg",
+    f"https://coverartarchive.org/release-group/{mbid(1)}/front-250",
+    f"https://coverartarchive.org/release-group/{mbid(1)}/front",
+    "https://st.discogs.com/8ae8b1a5/images/spacer.gif",
+))  # fmt: skip
+ALBUM_IDS = st.sampled_from(("y:1", "y:2", "y-release:3", "z:1"))
+ALSO_KNOWN_AS = st.lists(st.one_of(ALBUM_IDS, st.sampled_from(("other:0", "other:2"))), max_size=2)
+TRACKS = st.lists(
+    st.sampled_from(("msd:TR1", "msd:TR1 mbid:1", "msd:TR2", "mbid:1", "msd:TR3 msd:TR1")),
+    max_size=3,
+)
+WORDS = st.lists(st.sampled_from(("Jazz", "CD", "a|b")), max_size=2).map(tuple)
+CELLS = st.fixed_dictionaries(
+    {
+        "artist": NAMES,
+        "album": TITLES,
+        "year": YEARS,
+        "image_url": PICTURES,
+        "also_known_as": ALSO_KNOWN_AS.map("|".join),
+        "tracks": TRACKS.map("|".join),
+        "licence": st.sampled_from(("", "Free.")),
+        "formats": WORDS.map(join_list),
+    }
+)
+LISTINGS = st.builds(
+    Listing,
+    artist=NAMES,
+    title=TITLES,
+    year=YEARS,
+    image_url=PICTURES,
+    album_id=ALBUM_IDS,
+    genres=st.just(("Jazz",)),
+    styles=WORDS,
+    country=st.sampled_from(("", "US")),
+    formats=WORDS,
+    artist_ids=WORDS,
+    also_known_as=ALSO_KNOWN_AS.map(tuple),
+    tracks=TRACKS.map(tuple),
+    set_given=st.sampled_from(("", "val")),
+    more_images=st.lists(PICTURES, max_size=2).map(tuple),
+    licence=st.sampled_from(("", "Free.", "No models.")),
+)
+
+
+@given(st.lists(CELLS, min_size=1, max_size=5), st.lists(LISTINGS, max_size=6))
+@examples(400)
+def test_rows_get_what_a_plain_search_through_all_of_them_gives(
+    cells: list[dict[str, str]], listings: list[Listing]
+) -> None:
+    """However the keys of rows and albums are kept and compared, and rows are written."""
+    with tempfile.TemporaryDirectory() as folder:
+        context = dump_context(Path(folder))
+        rows = [
+            dict.fromkeys(TAKEN_COLUMNS, "") | row | {"album_id": f"other:{at}", "genre": "Jazz"}
+            for at, row in enumerate(cells)
+        ]
+        named = [each for each in TAKEN_COLUMNS if any(row[each] for row in rows)]
+        context.tsv.parent.mkdir(exist_ok=True)
+        write_rows(context.tsv, *rows, columns=list(dict.fromkeys((*REQUIRED_COLUMNS, *named))))
+        with Ledger(context.ledger) as ledger:
+            selection = known_albums(context, ledger)
+        found = additions_of(Listed(listings), selection, context.bar, is_only_source=False)
+        write_additions(context, found)
+        result = [dict.fromkeys(TAKEN_COLUMNS, "") | row for row in read_rows(context.tsv)]
+        assert result == combine(rows, listings)

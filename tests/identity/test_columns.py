@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from support import examples
 
 from equigen.identity.albums import album_key, ids_elsewhere, names_key, same_by_ids, title_key
-from equigen.identity.artists import ARTICLES, NOBODY, clean_artist, credit_key, fold
+from equigen.identity.artists import (
+    ARTICLES,
+    NOBODY,
+    artist_key,
+    clean_artist,
+    credit_key,
+    fold,
+    parts_of,
+    sides_of,
+)
 from equigen.identity.columns import (
     ARTIST_LETTERS,
     PLAIN_LETTERS,
@@ -23,7 +32,7 @@ from equigen.identity.columns import (
     credit_keys,
     find_duplicates,
     further_ids,
-    names_keys,
+    identities,
     picture_hosts,
     picture_keys,
     sharing_ids,
@@ -180,8 +189,12 @@ def test_names_of_columns_are_those_of_cells(cells: list[str]) -> None:
     """A column of artists or of titles has the keys that each cell has; a key's key is itself."""
     column = pl.Series(cells, dtype=pl.String)
     assert credit_keys(column).to_list() == list(map(credit_key, cells))
-    names = names_keys(clean_artists(column), column).to_list()
-    assert names == [names_key(clean_artist(cell), cell) for cell in cells]
+    pictures = pl.Series([""] * len(column), dtype=pl.String)
+    rows = pl.DataFrame({"artist": column, "album": column, "image_url": pictures})
+    keys = identities(rows)
+    assert keys["names"].to_list() == [names_key(clean_artist(cell), cell) for cell in cells]
+    for artist, single in keys.select("artist", "single").filter(~keys["single"].is_null()).rows():
+        assert (single, parts_of(artist), sides_of(artist)) == (artist_key(artist), [], [])
     titles = title_keys(column)
     assert titles.to_list() == list(map(title_key, cells))
     assert title_keys(titles).to_list() == titles.to_list()
