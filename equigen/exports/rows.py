@@ -63,6 +63,7 @@ _NUMBERS: Final[Mapping[str, Any]] = {
 _FILE_NAME: Final = "file_name"
 _TAKEN: Final = frozenset({*OWN, *HIDDEN, "image", _FILE_NAME, "file_names"})
 _KEY_DIGITS: Final = 20
+_BATCH: Final = 5_000
 # A group of rows is held as a whole.
 _GROUP_ROWS: Final = 10_240
 NO_COVER: Final = "without a cover"
@@ -112,7 +113,8 @@ def gather(
     named = _named(columns, features)
     rendering, place = _pictures_of(context, size_px)
     dropped, restricted, private = Counter[str](), Counter[str](), Counter[str]()
-    repeated, labels, found = Counter[str](), set[str](), list[tuple[Any, ...]]()
+    repeated, labels = Counter[str](), set[str]()
+    frames, found = list[pl.DataFrame](), list[tuple[Any, ...]]()
     for at, (row, cover, file, of_set) in enumerate(dataset.shown()):
         name = of_set if is_dealt else SETS[0]
         source = restricting(row.album_id, cover.url if file and cover else "")
@@ -135,14 +137,19 @@ def gather(
                     cover.width_px, cover.height_px, key, *place(file),
                 )
             )  # fmt: skip
+            if len(found) == _BATCH:  # Python's objects take ten times as much
+                frames.append(_frame_of(found))
+                found.clear()
+    frames.append(_frame_of(found))
     dropped.update({f"forbidden to pass on: {name}": n for name, n in restricted.items()})
-    if not found:
+    if not labels:
         raise _nothing(context, dropped, restricted)
     order = sorted(labels)
-    table = _typed(context, named, found, order)
+    own = pl.concat(frames).sort(pl.col("set").replace_strict(_ORDER, return_dtype=pl.Int8), KEY)
+    frames.clear()
+    table = _typed(context, named, own, order)
     table = joined_with(context, table, features)
     sets = [name for name in SETS if name in table["set"].unique()]
-    table = table.sort(pl.col("set").replace_strict(_ORDER, return_dtype=pl.Int8), KEY)
     return Gathered(
         table, order, sets, len(table) + dropped.total(), dict(dropped), dict(restricted),
         {name: n for name, n in private.items() if n}, is_dealt, rendering,
@@ -158,12 +165,12 @@ def _nothing(
     told = ", ".join(f"{count:,} {why}" for why, count in dropped.items() if count) or "no rows"
     if restricted:
         msg = (
-            f"export: nothing is left to pass on of {context.tsv}: {told}. These covers may be"
+            f"nothing is left to pass on of {context.tsv}: {told}. These covers may be"
             " used, not republished: for a copy that stays with you, add --private-use."
         )
         return UsageError(msg)
     msg = (
-        f"export: there is nothing to export of {context.tsv}: {told}. Run `equigen download`, then"
+        f"there is nothing to export of {context.tsv}: {told}. Run `equigen download`, then"
         " `equigen split`."
     )
     return MissingInputError(msg)
@@ -188,14 +195,18 @@ def _named(columns: Sequence[str], features: Iterable[str]) -> dict[str, str]:
     return named
 
 
+def _frame_of(found: Iterable[tuple[Any, ...]]) -> pl.DataFrame:
+    columns = zip(*found, strict=True) if found else ([] for _ in _FOUND)
+    return pl.DataFrame(dict(zip(_FOUND, columns, strict=True)), schema=_FOUND)
+
+
 def _typed(
-    context: Context, named: Mapping[str, str], found: list[tuple[Any, ...]], labels: list[str]
+    context: Context, named: Mapping[str, str], own: pl.DataFrame, labels: list[str]
 ) -> pl.DataFrame:
-    """Return the table of the albums that were found: their rows' places in the TSV, and `_FOUND`.
+    """Return the table of the albums that were found, of which `own` has the columns `_FOUND`.
 
     Lists are split by polars, which takes a hundredth of the time that those of Python take.
     """
-    own = pl.DataFrame(dict(zip(_FOUND, zip(*found, strict=True), strict=True)), schema=_FOUND)
     cells = read_table(context.tsv, list(named)).select(list(named))[own[_AT]]
     numbers = {label: at for at, label in enumerate(labels)}
     source = pl.col("album_id").str.extract("^(.*?):").fill_null("")
