@@ -24,6 +24,8 @@ from bench.machine import keep_to_two_cores, machine, versions
 from bench.measure import Command, Measurement, measured
 from bench.report import keep, spread, table
 
+import equigen
+from equigen.dataset.counting import note_facts
 from equigen.dataset.covers import wanted_covers
 from equigen.ledger.ledger import LEDGER_NAME, Ledger
 from equigen.ledger.models import OK, AlbumSet, Cover, FileOf
@@ -123,6 +125,8 @@ def fill(folder: Path, covers: int) -> None:
     with Ledger(folder / LEDGER_NAME) as ledger:
         ledger.record_covers(known, files=files)
         ledger.record_sets(sets)
+        with equigen.open(folder) as dataset:
+            note_facts(dataset.context, ledger)
 
 
 def _cells(number: int) -> Iterator[str]:

@@ -81,8 +81,10 @@ def map_table(
         _WHOLE[path.absolute()] = stamp
 
 
-def read_table(path: Path, columns: Sequence[str]) -> "pl.DataFrame":
-    """Read columns of the dataset's TSV as strings.
+def read_table(
+    path: Path, columns: Sequence[str], *, block_bytes: int = _BLOCK_BYTES
+) -> "pl.DataFrame":
+    """Read columns of the dataset's TSV as strings, in blocks, some of which are held at a time.
 
     Raises:
         MissingInputError, InputError: there is none, or it is broken.
@@ -90,7 +92,7 @@ def read_table(path: Path, columns: Sequence[str]) -> "pl.DataFrame":
     """
     import polars as pl  # noqa: PLC0415
 
-    frames = list(map_table(path, columns, lambda chunk: chunk.frame))
+    frames = list(map_table(path, columns, lambda chunk: chunk.frame, block_bytes=block_bytes))
     return pl.concat(frames) if frames else pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
 
 

@@ -36,7 +36,7 @@ from equigen.storage.below import FileBelow, read_regular
 from equigen.storage.os_errors import NO_LINKS, READ, denial
 
 # Rows that are turned into text at a time.
-_BATCH: Final = 5_000
+_BATCH: Final = 500
 # Windows has no such flag.
 _NO_FOLLOW: Final = {"follow_symlinks": False} if os.link in os.supports_follow_symlinks else {}
 Row = Mapping[str, Any]
@@ -128,15 +128,15 @@ class Format:
                 msg = f"--{flag}: the format {self.name} doesn't take it. Leave it out."
                 raise UsageError(msg)
 
-    def pieces(self, job: "Job") -> Iterator[Piece]:
-        """Yield the export's pieces.
+    def pieces(self, job: "Job") -> Iterable[Piece]:
+        """Return the export's pieces.
 
         Raises:
             UsageError: a package that it needs isn't installed, or the options make no sense.
 
         """
         try:
-            yield from cast("Iterable[Piece]", self.module.open_export(job))
+            return cast("Iterable[Piece]", self.module.open_export(job))
         except ImportError as err:
             needs = ",".join(getattr(self.module, "NEEDS", ()))
             msg = (
@@ -216,6 +216,11 @@ class Job:
         """Return the rows of a set, in order of `KEY`."""
         return self.albums.table.filter(pl.col("set") == name)
 
+    def of_keys(self, keys: Sequence[str]) -> pl.DataFrame:
+        """Return the rows with some keys, in their order."""
+        rows, wanted = self.albums.table, pl.DataFrame({KEY: keys})
+        return wanted.join(rows, on=KEY, how="left", maintain_order="left").select(rows.columns)
+
     def digest(self, rows: pl.DataFrame, *more: object) -> str:
         """Return a digest of all that a piece with some rows depends on, and of what is named."""
         about = [self.about, list(self.albums.labels), more]
@@ -283,9 +288,7 @@ class Job:
             sizes = [min(each, self.albums.rendering.size_px**2) for each in sizes]
         known = dict(zip(rows[KEY].to_list(), sizes, strict=True))
         for keys in deal_shards(before, known, most_bytes):
-            yield pl.DataFrame({KEY: keys}).join(rows, on=KEY, how="left", maintain_order="left")[
-                rows.columns
-            ]
+            yield self.of_keys(keys)
 
 
 def deal_shards(

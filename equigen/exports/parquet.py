@@ -14,7 +14,7 @@ import polars as pl
 
 from equigen.exports import shards
 from equigen.exports.base import Description, Job, Piece
-from equigen.exports.rows import KEY, huggingface_features, visible
+from equigen.exports.rows import huggingface_features, visible
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,17 +37,8 @@ def open_export(job: Job) -> Iterator[Piece]:
     """
     from pyarrow import __version__ as version  # noqa: PLC0415  (an extra, and heavy)
 
-    return (
-        Piece(
-            f"data/{name}-{number:05}.parquet",
-            # Another version of the library may lay the same rows out in another way.
-            job.digest(rows, version),
-            partial(_write, job, rows),
-            set=name,
-            keys=rows[KEY].to_list(),
-        )
-        for name, number, rows in shards.shards(job)
-    )
+    # Another version of the library may lay the same rows out in another way.
+    return shards.shards(job, "data/{}-{:05}.parquet", partial(_write, job), version)
 
 
 def describe(job: Job) -> Description:
@@ -70,7 +61,7 @@ def _features(job: Job, table: pl.DataFrame) -> dict[str, Any]:
     return {IMAGE: {"_type": "Image"}, **huggingface_features(visible(table), job.albums.labels)}
 
 
-def _write(job: Job, rows: pl.DataFrame, path: Path) -> str:
+def _write(job: Job, _file: str, _number: int, rows: pl.DataFrame, path: Path) -> str:
     names = job.names(rows).to_list()
     with shards.HashedFile(path) as out:
         covers = shards.pictures(job, rows)
@@ -92,9 +83,8 @@ def write_rows(
     import pyarrow as pa  # noqa: PLC0415  (an extra, and heavy)
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    rows, paths = table.to_arrow(), names.to_arrow().cast(pa.string())
     image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    fields = [field.with_type(_narrowed(field.type)) for field in rows.schema]
+    fields = [field.with_type(_narrowed(field.type)) for field in table.clear().to_arrow().schema]
     note = json.dumps({"info": {"features": features}}, ensure_ascii=False)
     schema = pa.schema([(IMAGE, image), *fields], metadata={"huggingface": note})
     leaves = [leaf for field in fields for leaf in _leaves(field)]
@@ -110,10 +100,11 @@ def write_rows(
     ) as writer:
         at = 0
         for values in _groups(covers):
-            group = slice(at, at + len(values))
-            images = pa.StructArray.from_arrays([values, paths[group]], fields=list(image))
-            columns = (column[group] for column in rows.columns)
-            parts = [column.cast(to.type) for column, to in zip(columns, fields, strict=True)]
+            rows, paths = (each.slice(at, len(values)).to_arrow() for each in (table, names))
+            images = pa.StructArray.from_arrays(
+                [values, paths.cast(pa.string())], fields=list(image)
+            )
+            parts = [column.cast(to.type) for column, to in zip(rows.columns, fields, strict=True)]
             writer.write_table(pa.table([images, *parts], schema=schema))
             at += len(values)
 

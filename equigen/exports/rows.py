@@ -63,9 +63,10 @@ _NUMBERS: Final[Mapping[str, Any]] = {
 _FILE_NAME: Final = "file_name"
 _TAKEN: Final = frozenset({*OWN, *HIDDEN, "image", _FILE_NAME, "file_names"})
 _KEY_DIGITS: Final = 20
-_BATCH: Final = 5_000
 # A group of rows is held as a whole.
 _GROUP_ROWS: Final = 10_240
+_BATCH: Final = 1_000
+_BLOCK_BYTES: Final = 1 << 20
 NO_COVER: Final = "without a cover"
 IN_NO_SET: Final = "in no set"
 _CHANGED: Final = "file gone or changed since the download"
@@ -109,12 +110,14 @@ def gather(
     context = dataset.context
     with reading_tsv(context.tsv) as tsv:
         columns = ("album_id", *(each for each in tsv.columns if each != "album_id"))
-    is_dealt = any(dataset.sets.values())
+    with dataset.reading_ledger() as ledger:
+        known = {name for _, name in ledger.each_set()} if ledger else set()
+    is_dealt = not known.isdisjoint(SETS)
     named = _named(columns, features)
     rendering, place = _pictures_of(context, size_px)
     dropped, restricted, private = Counter[str](), Counter[str](), Counter[str]()
-    repeated, labels = Counter[str](), set[str]()
-    frames, found = list[pl.DataFrame](), list[tuple[Any, ...]]()
+    labels = set[str]()
+    found, frames = list[tuple[Any, ...]](), [pl.DataFrame(schema=_FOUND)]
     for at, (row, cover, file, of_set) in enumerate(dataset.shown()):
         name = of_set if is_dealt else SETS[0]
         source = restricting(row.album_id, cover.url if file and cover else "")
@@ -129,26 +132,23 @@ def gather(
         else:
             private[source] += bool(source)
             labels.update(row.labels)
-            repeated[row.album] += 1
-            key = key_of(row.album, repeated[row.album])
             found.append(
                 (
                     at, row.label, join_list(row.labels), name, cover.sha256, size_bytes,
-                    cover.width_px, cover.height_px, key, *place(file),
+                    cover.width_px, cover.height_px, key_of(row.album), *place(file),
                 )
             )  # fmt: skip
-            if len(found) == _BATCH:  # Python's objects take ten times as much
-                frames.append(_frame_of(found))
+            if len(found) == _BATCH:  # of a million albums, few at a time are Python's objects
+                frames.append(_framed(found))
                 found.clear()
-    frames.append(_frame_of(found))
+    frames.append(_framed(found))
+    own = _told_apart(pl.concat(frames))
     dropped.update({f"forbidden to pass on: {name}": n for name, n in restricted.items()})
-    if not labels:
+    if own.is_empty():
         raise _nothing(context, dropped, restricted)
     order = sorted(labels)
-    own = pl.concat(frames).sort(pl.col("set").replace_strict(_ORDER, return_dtype=pl.Int8), KEY)
-    frames.clear()
-    table = _typed(context, named, own, order)
-    table = joined_with(context, table, features)
+    own = own.sort(pl.col("set").replace_strict(_ORDER, return_dtype=pl.Int8), KEY)
+    table = joined_with(context, _typed(context, named, own, order), features)
     sets = [name for name in SETS if name in table["set"].unique()]
     return Gathered(
         table, order, sets, len(table) + dropped.total(), dict(dropped), dict(restricted),
@@ -165,12 +165,12 @@ def _nothing(
     told = ", ".join(f"{count:,} {why}" for why, count in dropped.items() if count) or "no rows"
     if restricted:
         msg = (
-            f"nothing is left to pass on of {context.tsv}: {told}. These covers may be"
+            f"export: nothing is left to pass on of {context.tsv}: {told}. These covers may be"
             " used, not republished: for a copy that stays with you, add --private-use."
         )
         return UsageError(msg)
     msg = (
-        f"there is nothing to export of {context.tsv}: {told}. Run `equigen download`, then"
+        f"export: there is nothing to export of {context.tsv}: {told}. Run `equigen download`, then"
         " `equigen split`."
     )
     return MissingInputError(msg)
@@ -195,32 +195,30 @@ def _named(columns: Sequence[str], features: Iterable[str]) -> dict[str, str]:
     return named
 
 
-def _frame_of(found: Iterable[tuple[Any, ...]]) -> pl.DataFrame:
-    columns = zip(*found, strict=True) if found else ([] for _ in _FOUND)
-    return pl.DataFrame(dict(zip(_FOUND, columns, strict=True)), schema=_FOUND)
+def _framed(found: list[tuple[Any, ...]]) -> pl.DataFrame:
+    return pl.DataFrame(found, schema=_FOUND, orient="row")
 
 
 def _typed(
     context: Context, named: Mapping[str, str], own: pl.DataFrame, labels: list[str]
 ) -> pl.DataFrame:
-    """Return the table of the albums that were found, of which `own` has the columns `_FOUND`.
+    """Return the table of the albums that were found, of which `own` has the columns of `_FOUND`.
 
     Lists are split by polars, which takes a hundredth of the time that those of Python take.
     """
-    cells = read_table(context.tsv, list(named)).select(list(named))[own[_AT]]
-    numbers = {label: at for at, label in enumerate(labels)}
-    source = pl.col("album_id").str.extract("^(.*?):").fill_null("")
-    licences = {name: licence_of(f"{name}:") for name in cells.select(source).to_series().unique()}
-    licence = source.replace_strict(licences, return_dtype=pl.String)
+    cells = read_table(context.tsv, list(named), block_bytes=_BLOCK_BYTES).select(list(named))
+    places = own[_AT]
+    typed = [_values(column, cells[column][places]).rename(name) for column, name in named.items()]
+    sources = cells["album_id"][places].str.extract("^(.*?):").fill_null("").alias("source")
+    terms = {name: licence_of(f"{name}:") for name in sources.unique()}
+    licences = sources.replace_strict(terms, return_dtype=pl.String).alias("licence")
     if "licence" in named:
-        licence = pl.when(pl.col("licence") == "").then(licence).otherwise("licence")
-    about = cells.select(source=source, licence=licence)
-    typed = cells.select(
-        _values(column, cells[column]).rename(name) for column, name in named.items()
-    )
+        given = cells["licence"][places]
+        licences = given.zip_with(given != "", licences)
+    numbers = {label: at for at, label in enumerate(labels)}
     label = pl.col("label_name").replace_strict(numbers, return_dtype=pl.Int64)
-    own = own.with_columns(label=label, labels=_split("labels"))
-    return pl.concat([typed, own.hstack(about).select(*OWN, *HIDDEN)], how="horizontal")
+    own = own.with_columns(sources, licences, label=label, labels=_split("labels"))
+    return pl.DataFrame([*typed, *own.select(*OWN, *HIDDEN)])
 
 
 def _values(column: str, cells: pl.Series) -> pl.Series:
@@ -249,13 +247,18 @@ def _size_of(file: str, expected_bytes: int) -> int:
     return size_bytes if expected_bytes in (0, size_bytes) else -1
 
 
-def key_of(album: str, number: int = 1) -> str:
-    """Return the name of an album's files in an export: hex digits, the same in each export.
+def key_of(album: str) -> str:
+    """Return the name of an album's files in an export: hex digits, the same in each export."""
+    return hashlib.sha256(album.encode("utf-8", "replace")).hexdigest()[:_KEY_DIGITS]
 
-    `number` counts the rows of one album.
-    """
-    told = f"{album}\0{number}" if number > 1 else album
-    return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:_KEY_DIGITS]
+
+def _told_apart(rows: pl.DataFrame) -> pl.DataFrame:
+    """Give the second row of an album, and further ones, keys of their own."""
+    again = pl.int_range(pl.len()).over(KEY)
+    more = rows.select(KEY, again.alias("again")).with_row_index().filter(pl.col("again") > 0)
+    for at, key, number in more.select("index", KEY, "again").iter_rows():
+        rows[at, KEY] = key_of(f"{key} {number}")
+    return rows
 
 
 def _pictures_of(

@@ -3,22 +3,24 @@
 import hashlib
 import io
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
 from equigen.downloading.engines.processes import usable_cores
-from equigen.exports.base import Job
-from equigen.exports.rows import HIDDEN
+from equigen.exports.base import Job, Piece
+from equigen.exports.rows import HIDDEN, KEY
 
 OPTIONS: Final = ("size_px", "features", "shard_mb")
 _SHARD_MB: Final = 500
 _BYTES: Final = 1_000_000
 # Pictures that a thread reads at a time.
 _TOGETHER: Final = 16
+_WORTH_A_THREAD_BYTES: Final = 1 << 16
 # The names that `datasets` gives to the sets.
 _SPLITS: Final = {"train": "train", "val": "validation", "test": "test"}
 
@@ -40,14 +42,15 @@ class HashedFile(io.FileIO):
     def write(self, body: Any) -> int:  # noqa: ANN401  (whatever has bytes)
         """Write all of a body, which the system may take in parts."""
         self._before.result()
-        hashing = self._thread.submit(self._sha256.update, body)
+        if len(body) < _WORTH_A_THREAD_BYTES:
+            self._sha256.update(body)
+        else:
+            self._before = self._thread.submit(self._sha256.update, body)
         left = memoryview(body)
         while left:
             left = left[super().write(left) :]
-        # Another's memory may have other bytes after this.
-        self._before = hashing
-        if not isinstance(body, bytes):
-            hashing.result()
+        if not isinstance(body, bytes):  # another's memory, which may have other bytes after this
+            self._before.result()
         return len(body)
 
     def close(self) -> None:
@@ -61,12 +64,29 @@ class HashedFile(io.FileIO):
         return self._sha256.hexdigest()
 
 
-def shards(job: Job) -> Iterator[tuple[str, int, pl.DataFrame]]:
-    """Yield the shards of each set: the set, their numbers there, and their rows."""
+def shards(
+    job: Job,
+    name: str,
+    write: Callable[[str, int, pl.DataFrame, Path], str],
+    *about: object,
+) -> Iterator[Piece]:
+    """Yield the shards of each set; `name` is a pattern of their names, with set and number.
+
+    `write` gets a shard's name, number and rows, and a path. Rows are collected as they are
+    written: all shards of a million albums together would take as much memory as the dataset.
+    """
     most_bytes = (job.options.shard_mb or _SHARD_MB) * _BYTES
-    for name in job.albums.sets:
-        for number, rows in enumerate(job.shards(name, most_bytes)):
-            yield name, number, rows
+    for of_set in job.albums.sets:
+        for number, rows in enumerate(job.shards(of_set, most_bytes)):
+            file, keys = name.format(of_set, number), rows[KEY].to_list()
+            made = partial(_written, job, keys, partial(write, file, number))
+            yield Piece(file, job.digest(rows, number, *about), made, set=of_set, keys=keys)
+
+
+def _written(
+    job: Job, keys: Sequence[str], write: Callable[[pl.DataFrame, Path], str], path: Path
+) -> str:
+    return write(job.of_keys(keys), path)
 
 
 def pictures(job: Job, rows: pl.DataFrame) -> Iterator[bytes]:

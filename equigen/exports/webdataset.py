@@ -16,7 +16,7 @@ import polars as pl
 
 from equigen.exports import shards
 from equigen.exports.base import Description, Job, Piece
-from equigen.exports.rows import KEY, huggingface_features, visible
+from equigen.exports.rows import huggingface_features, visible
 
 VERSION: Final = 1
 OPTIONS: Final = shards.OPTIONS
@@ -46,13 +46,9 @@ class Made(NamedTuple):
 
 def open_export(job: Job) -> Iterator[Piece]:
     """Yield the shards of each set, then their index."""
-    pieces, made = list[Piece](), dict[str, Made]()
-    for name, number, rows in shards.shards(job):
-        file = f"{name}-{number:06}.tar"
-        write = partial(_write, job, made, file, number, rows)
-        keys = rows[KEY].to_list()
-        pieces.append(Piece(file, job.digest(rows, number), write, set=name, keys=keys))
-        yield pieces[-1]
+    made = dict[str, Made]()
+    pieces = list(shards.shards(job, "{}-{:06}.tar", partial(_write, job, made)))
+    yield from pieces
     made_of = job.digest(job.albums.table.clear(), [(each.name, each.made_of) for each in pieces])
     yield Piece(_INDEX, made_of, partial(_write_index, pieces, made))
 

@@ -106,8 +106,7 @@ def fit(
         covariance += (each - mean).T @ (each - mean)
     # The singular vectors of all vectors together are the eigenvectors of this, in memory that
     # doesn't grow with their number.
-    covariance /= len(albums) - 1
-    values, vectors = np.linalg.eigh(covariance)
+    values, vectors = np.linalg.eigh(covariance / (len(albums) - 1))
     variance = values[::-1]
     kept = min(most, len(albums) - 1, int((variance > _LEAST_VARIANCE * variance[0]).sum()))
     components = vectors.T[::-1][:kept]
