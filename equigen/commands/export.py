@@ -100,10 +100,9 @@ def _summary(done: "Exported") -> Summary:
     rows = [
         (label, *(counts.get((label, name), 0) for name in albums.sets)) for label in albums.labels
     ]
-    notes = [
-        f"{done.out}: {built.size_bytes / 1e6:,.1f} MB",
-        f"of {built.pieces:,} parts, {built.made:,} were made anew",
-    ]
+    notes = [f"{done.out}: {built.size_bytes / 1e6:,.1f} MB"]
+    if not done.job.format.endings:
+        notes.append(f"of {built.pieces:,} parts, {built.made:,} were made anew")
     if not albums.is_dealt:
         notes.append("no cover is in a set yet, so all are in train: `equigen split` deals them")
     for source, count in albums.restricted.items():

@@ -40,7 +40,8 @@ ORDER: Final = 65
 SETTINGS: Final = (
     "features.colours", "features.components", "features.embedding_model",
     "features.embedding_size", "features.caption_model", "features.caption_prompt",
-    "features.nsfw_model", "features.processes", "acousticbrainz.files", "msd_i.features",
+    "features.emotion_model", "features.nsfw_model", "features.processes",
+    "acousticbrainz.files", "msd_i.features",
 )  # fmt: skip
 _NOT_READ: Final = "file gone or changed since the download"
 _MOST_SHOWN: Final = 12

@@ -497,7 +497,7 @@ class FeatureSettings(SettingsTable):
 
     accept_faces: bool = Field(
         default=False,
-        description="true: you may, and want to, guess ages and genders of people on covers",
+        description="true: you may, and want to, guess ages, genders, emotions of people on covers",
     )
     colours: int = Field(6, ge=1, le=64, description="colours of a palette, at most")
     components: int = Field(
@@ -522,6 +522,9 @@ class FeatureSettings(SettingsTable):
     )
     caption_prompt: str = Field(
         "An album cover showing", description="text that the captioner goes on with"
+    )
+    emotion_model: InputFile = Field(
+        "", description="an .onnx file that guesses the emotion of each face; none: no guess"
     )
     nsfw_model: InputFile = Field(
         "",

@@ -34,7 +34,10 @@ _PLACES: Final = (
     "spotify.genres_file",
 )  # fmt: skip
 # Settings that name models, which are opened by large libraries, and may be downloaded.
-_MODELS: Final = ("features.embedding_model", "features.caption_model", "features.nsfw_model")
+_MODELS: Final = (
+    "features.embedding_model", "features.caption_model", "features.emotion_model",
+    "features.nsfw_model",
+)  # fmt: skip
 # The other setting that says where requests go, with the value that needs trust.
 _PRIVATE: Final = ("http.private_addresses", "always")
 _ANY: Final = "any"  # in the place of a digest: the folder was begun by `equigen init`

@@ -128,15 +128,15 @@ class Format:
                 msg = f"--{flag}: the format {self.name} doesn't take it. Leave it out."
                 raise UsageError(msg)
 
-    def pieces(self, job: "Job") -> Iterable[Piece]:
-        """Return the export's pieces.
+    def pieces(self, job: "Job") -> Iterator[Piece]:
+        """Yield the export's pieces.
 
         Raises:
             UsageError: a package that it needs isn't installed, or the options make no sense.
 
         """
         try:
-            return cast("Iterable[Piece]", self.module.open_export(job))
+            yield from cast("Iterable[Piece]", self.module.open_export(job))
         except ImportError as err:
             needs = ",".join(getattr(self.module, "NEEDS", ()))
             msg = (

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -37,6 +38,8 @@ from equigen.version import __version__
 
 LIST: Final = "export.json"
 _JOURNAL: Final = ".journal"
+# A folder until it is whole; a class's own name may be as long as the disk allows.
+_UNFINISHED: Final = ".new"
 _MOST_NAMED: Final = 5
 
 
@@ -180,7 +183,7 @@ class Place:
                 _remove(target)
             size_bytes = target.stat().st_size
         else:
-            beside = target.with_name(f".{target.name}.new")
+            beside = target.with_name(_UNFINISHED)
             _remove(beside)
             _remove(target)
             beside.mkdir(parents=True)
@@ -275,19 +278,19 @@ def export_dataset(context: Context, name: str, out: Path, options: Options) -> 
         job = replace(job, earlier=place.earlier(), is_alike=is_alike)
         with dataset.reading_ledger() as ledger:
             text = card(job, form.describe(job), ledger)
-        pieces = [*form.pieces(job), text_piece(CARD, text)]
+        pieces = chain(form.pieces(job), [text_piece(CARD, text)])
         facts = {
             "labels": list(albums.labels),
             "albums": len(albums.table),
             "restricted": dict(albums.restricted),
             "private": dict(albums.private),
         }
-        with context.bar("export", len(pieces), "file") as bar:
+        with context.bar("export", 0, "file") as bar:
             built = place.build(_shown(pieces, bar), {**job.about, **facts})
     return Exported(job, place.out, built)
 
 
-def _shown(pieces: Sequence[Piece], bar: Bar) -> Iterator[Piece]:
+def _shown(pieces: Iterable[Piece], bar: Bar) -> Iterator[Piece]:
     for piece in pieces:
         yield piece
         bar.advance()
@@ -376,7 +379,7 @@ def _link(found: Earlier, target: Path) -> None:
     if files is None:
         link_or_copy(found.path, target)
         return
-    beside = target.with_name(f".{target.name}.new")
+    beside = target.with_name(_UNFINISHED)
     _remove(beside)
     beside.mkdir()
     for name in files:

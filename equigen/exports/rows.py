@@ -165,12 +165,12 @@ def _nothing(
     told = ", ".join(f"{count:,} {why}" for why, count in dropped.items() if count) or "no rows"
     if restricted:
         msg = (
-            f"export: nothing is left to pass on of {context.tsv}: {told}. These covers may be"
+            f"nothing is left to pass on of {context.tsv}: {told}. These covers may be"
             " used, not republished: for a copy that stays with you, add --private-use."
         )
         return UsageError(msg)
     msg = (
-        f"export: there is nothing to export of {context.tsv}: {told}. Run `equigen download`, then"
+        f"there is nothing to export of {context.tsv}: {told}. Run `equigen download`, then"
         " `equigen split`."
     )
     return MissingInputError(msg)

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Final, NamedTuple, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from equigen.config.layers import Config
 from equigen.dataset.context import Context
@@ -230,6 +229,30 @@ def _rows(
     return rows
 
 
+class _Matrix(NamedTuple):
+    """A matrix in a file, whose rows are read one by one: mapped into memory all would stay there.
+
+    `rows` has their places by their ids, and is empty where no file beside it has these.
+    """
+
+    file: Path
+    kind: np.dtype[np.floating]
+    size: int
+    width: int
+    offset: int
+    rows: Mapping[str, int]
+
+    def place(self, key: str) -> int:
+        """Return the place of a row; -1 for none."""
+        at = self.rows.get(key, -1) if self.rows else int(key) if key.isdecimal() else -1
+        return at if at < self.size else -1
+
+    def row(self, at: int) -> Vector:
+        """Read a row."""
+        offset = self.offset + at * self.width * self.kind.itemsize
+        return np.fromfile(self.file, self.kind, self.width, offset=offset).astype(np.float32)
+
+
 class DeepFeatures:
     """MSD-I's deep features: NumPy's matrices, one row an album.
 
@@ -245,12 +268,12 @@ class DeepFeatures:
 
         """
         self._files = [_opened(file) for file in config.files_of("msd_i.features")]
-        if len({len(matrix[0]) for matrix, _ in self._files if len(matrix)}) > 1:
+        if len({each.width for each in self._files}) > 1:
             msg = (
                 "msd_i.features: expected files of one width, got several. Name those of one kind."
             )
             raise InputError(msg)
-        if len(self._files) > 1 and not all(rows for _, rows in self._files):
+        if len(self._files) > 1 and not all(each.rows for each in self._files):
             msg = (
                 "msd_i.features: expected a file of ids beside each of several matrices (NAME.txt"
                 " beside NAME.npy), got one without it. Write one album_index a line."
@@ -266,16 +289,15 @@ class DeepFeatures:
             return None
         numbers = [each.removeprefix(_MSD_I) for each in _ids(album) if each.startswith(_MSD_I)]
         for key in (*numbers, *(msd for msd, _ in _ids_of_tracks(album) if msd)):
-            for matrix, rows in self._files:
-                at = rows.get(key, -1) if rows else int(key) if key.isdecimal() else -1
-                if 0 <= at < len(matrix):
-                    vector = np.array(matrix[at], np.float32)
+            for matrix in self._files:
+                if (at := matrix.place(key)) >= 0:
+                    vector = matrix.row(at)
                     return vector if np.isfinite(vector).all() else None
         return None
 
 
-def _opened(file: Path) -> tuple[npt.NDArray[np.floating], Mapping[str, int]]:
-    """Return a matrix, mapped into memory, and its rows by their ids, if a file beside has them.
+def _opened(file: Path) -> _Matrix:
+    """Return a matrix, of which nothing is read but its header and the ids of its rows.
 
     Raises:
         MissingInputError, InputError: as `DeepFeatures` has it.
@@ -284,28 +306,31 @@ def _opened(file: Path) -> tuple[npt.NDArray[np.floating], Mapping[str, int]]:
     advice = "Expected MSD-I's vectors: NumPy's .npy of numbers, one row an album."
     try:
         open_regular(file).close()
-        matrix = np.lib.format.open_memmap(file, mode="r")
+        mapped = np.lib.format.open_memmap(file, mode="r")
     except FileNotFoundError:
         msg = f"{file}: no such file. {advice}"
         raise MissingInputError(msg) from None
     except Exception as err:  # noqa: BLE001  (NumPy lets those of Python's tokenizer through)
         msg = f"{file}: can't be read: {err}. {advice}"
         raise InputError(msg) from None
-    if matrix.ndim != 2 or matrix.dtype.kind != "f":  # noqa: PLR2004
+    if mapped.ndim != 2 or mapped.dtype.kind != "f" or not mapped.flags.c_contiguous:  # noqa: PLR2004
         msg = f"{file}: it has another shape, or other numbers. {advice}"
         raise InputError(msg)
+    size, width = mapped.shape
+    matrix = _Matrix(file, mapped.dtype, size, width, mapped.offset, {})
     beside = next(
         (each for end in (".txt", ".tsv") if (each := file.with_suffix(end)).exists()), None
     )
     if beside is None:
-        return matrix, {}
+        return matrix
     with translating_read_errors(beside):
         lines = beside.read_text("utf-8", "replace").splitlines()
-    if len(lines) != len(matrix):
-        rows = f"{len(matrix):,} lines, one a row of {file.name}"
+    if len(lines) != matrix.size:
+        rows = f"{matrix.size:,} lines, one a row of {file.name}"
         msg = f"{beside}: expected {rows}, got {len(lines):,}."
         raise InputError(msg)
-    return matrix, {line.split("\t")[0].strip(): at for at, line in enumerate(lines)}
+    ids = {line.split("\t")[0].strip(): at for at, line in enumerate(lines)}
+    return matrix._replace(rows=ids)
 
 
 def _fit(context: Context) -> None:

@@ -106,7 +106,8 @@ def fit(
         covariance += (each - mean).T @ (each - mean)
     # The singular vectors of all vectors together are the eigenvectors of this, in memory that
     # doesn't grow with their number.
-    values, vectors = np.linalg.eigh(covariance / (len(albums) - 1))
+    covariance /= len(albums) - 1
+    values, vectors = np.linalg.eigh(covariance)
     variance = values[::-1]
     kept = min(most, len(albums) - 1, int((variance > _LEAST_VARIANCE * variance[0]).sum()))
     components = vectors.T[::-1][:kept]

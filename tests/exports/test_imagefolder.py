@@ -138,6 +138,18 @@ def test_albums_of_several_labels(tmp_path: Path) -> None:
     assert "6 albums have several labels" in (out / "README.md").read_text()
 
 
+def test_the_longest_class_and_controls_in_cells(tmp_path: Path) -> None:
+    """A folder of 255 bytes is one; what stands in a cell stands in the table."""
+    rows = [row(n, "\u00e9" * 127 + "x", image_url=ARCHIVE.format(n)) for n in range(4)]
+    rows[0]["album"] = "a\x01b\u2028c"
+    data, out = filled(tmp_path / "data", rows), tmp_path / "out"
+    run_export(data, out)
+    folder = next(each for each in (out / "train").iterdir() if each.is_dir())
+    assert len(folder.name.encode()) == 255
+    assert "a\x01b\u2028c" in metadata(out, "train")["album"]
+    run_export(data, out)
+
+
 def test_a_class_is_not_taken_for_the_table(tmp_path: Path) -> None:
     """One that is called so has a folder with an underscore."""
     rows = [row(n, "metadata.parquet", image_url=ARCHIVE.format(n)) for n in range(4)]
@@ -362,6 +374,20 @@ def test_pictures_are_made_smaller_on_the_way(tmp_path: Path) -> None:
     assert again[name] == first[name] != jpeg(0)
     with pytest.raises(UsageError, match="the covers here have 8 pixels"):
         run_export(data, out, size=16, tables={"download": {"sizes": [8]}})
+
+
+def test_sizes_that_download_made_are_taken(tmp_path: Path) -> None:
+    """As they are; the one that is missing is made."""
+    data, out = filled(tmp_path / "data", albums(4), sets=("train",)), tmp_path / "out"
+    covers = data / "equigen_album_images"
+    for file in covers.rglob("Artist [1-3] *.jpg"):
+        made = data / "equigen_album_images_16" / file.relative_to(covers)
+        made.parent.mkdir(parents=True, exist_ok=True)
+        made.write_bytes(b"made of " + file.name.encode())
+    run_export(data, out, size=16, tables={"download": {"sizes": [0, 16]}})
+    bodies = sorted(file.read_bytes()[:7] for file in out.rglob("*.jpg"))
+    assert bodies[:3] == [b"made of"] * 3
+    assert bodies[3].startswith(b"\xff\xd8")
 
 
 def test_a_cover_that_does_not_decode_names_its_file(tmp_path: Path) -> None:

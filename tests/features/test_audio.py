@@ -434,6 +434,7 @@ def test_rows_of_vectors_are_named_by_a_file_beside_them(tmp_path: Path) -> None
         (np.zeros(3, np.float32), "another shape"),
         (np.zeros((3, 3), np.int32), "another shape"),
         (np.array([[{}]], object), "can't be read"),
+        (np.zeros((2, 3), np.float32, "F"), "another shape"),
         (np.zeros((2, 3), np.float32), "expected 2 lines"),
     ],
 )

@@ -13,11 +13,13 @@ from lookalikes import saved, scene
 from PIL import Image
 from reports import fill, row
 from support import equigen, make_context, realdata
+from tiny_onnx import encoder
 
 import equigen as api
 from equigen.commands import features
 from equigen.commands.features import FeaturesAction
 from equigen.errors import ConfigError, UsageError
+from equigen.features.faces import EMOTIONS
 
 # By hand: the middles of photographed faces of which both eyes are seen, and of profiles, in shares
 # of the cover; and whether faces are drawn, painted or made there. Other covers have none.
@@ -131,6 +133,59 @@ def test_small_and_narrow_covers_have_no_faces(tmp_path: Path, packages: tuple[P
     strips = [Image.new("RGB", size, "#203060") for size in ((1, 999), (999, 1), (1, 1), (3, 3))]
     found = compute(tmp_path, [saved(each) for each in strips])
     assert [each["found"] for each in found] == [0, 0, 0, 0]
+
+
+@pytest.mark.long
+def test_emotions_are_guessed_by_the_model_that_is_named(
+    tmp_path: Path, packages: tuple[Path, Path]
+) -> None:
+    """Seven shares of 1 for each face; another model computes all anew; none at first."""
+    cover = realdata("covers", "songdb/freebird.jpg").read_bytes()
+    (none,) = compute(tmp_path, [cover])
+    assert [each["emotions"] for each in none["faces"]] == [None] * 7
+    file = tmp_path / "tiny.onnx"
+    guessed = []
+    for size_px in (32, 48):
+        file.write_bytes(encoder(("batch", 3, size_px, size_px), numbers=len(EMOTIONS)))
+        (told,) = compute(tmp_path, [cover], emotion_model=str(file))
+        for face in told["faces"]:
+            shares = face["emotions"]
+            assert list(shares) == list(EMOTIONS)
+            assert sum(shares.values()) == pytest.approx(1)
+            assert face["emotion_guess"] == max(shares, key=shares.__getitem__)
+        guessed.append([face["emotions"] for face in told["faces"]])
+    assert len({str(face) for face in guessed[0]}) == 7
+    assert guessed[0] != guessed[1]
+    (again,) = compute(tmp_path, [cover])
+    assert again == none
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b"no model", "expected an ONNX model, got"),
+        (encoder(numbers=5), r"expected an output \[1, 7\], got \[1, 5\]"),
+    ],
+)
+def test_a_wrong_model_of_emotions_is_one_error(
+    tmp_path: Path, packages: tuple[Path, Path], body: bytes, error: str
+) -> None:
+    """Before any cover is computed."""
+    file = tmp_path / "tiny.onnx"
+    file.write_bytes(body)
+    for processes in (1, 2):
+        covers = [saved(scene(1).resize((60, 40 + at))) for at in range(66)]
+        with pytest.raises(ConfigError, match=rf"features\.emotion_model: .*{error}"):
+            compute(tmp_path, covers, emotion_model=str(file), processes=processes)
+    assert not (tmp_path / "features" / "faces.parquet").exists()
+
+
+@pytest.mark.parametrize("name", ["gone.onnx", "someone/a-model", "model.pt"])
+def test_a_model_of_emotions_that_is_none_is_told(tmp_path: Path, name: str) -> None:
+    """Whatever else is installed."""
+    with pytest.raises(ConfigError, match=r"features\.emotion_model: "):
+        compute(tmp_path, [saved(scene(1))], emotion_model=name)
 
 
 def _torn(file: Path) -> None:
