@@ -1,5 +1,6 @@
 """Write the card of an export: what it has, where that is from, its law, how it was made."""
 
+import ast
 import json
 import re
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from equigen.exports.base import Description, Job
 from equigen.exports.rows import visible
 from equigen.ledger.ledger import COVERS_COMPARED, LAST_FETCH, MADE_WITH, SPLIT_GROUPS, Ledger
 from equigen.ledger.values import read_by_name, read_split_groups
+from equigen.plugins import find_plugins
 from equigen.schema import without_surrogates
 from equigen.sources.base import restriction_of
 from equigen.version import __version__
@@ -75,6 +77,7 @@ def card(job: Job, described: Description, ledger: Ledger | None) -> str:
             for label in albums.labels
         },
         several=table.filter(pl.col("labels").list.len() > 1).height,
+        features=list(map(_feature, job.options.features)),
         columns={name: _kind(kind) for name, kind in visible(table).schema.items()},
         size=albums.rendering.key if albums.rendering else "",
         loading=described.loading,
@@ -97,6 +100,21 @@ GROUPS: Final[Mapping[str, str]] = {
     "none": "Each cover was dealt by itself: artists and look-alikes may be in several sets.",
     "": "The sets were not dealt by EquiGen: artists and look-alikes may be in several of them.",
 }
+
+
+def _feature(name: str) -> str:
+    """Return what a feature's module says of it: its first line, its weights' licence, its note."""
+    plugin = find_plugins("equigen.features", "open_feature").get(name)
+    if plugin is None:  # whose distribution was removed since it was computed
+        return f"`{name}`"
+    told = {
+        constant: ast.literal_eval(value)
+        for constant in ("LICENCE", "CARD")
+        if (value := plugin.constant(constant))
+    }
+    licence = f" Licence of its weights: {told['LICENCE']}." if "LICENCE" in told else ""
+    note = f" **{told['CARD']}**" if "CARD" in told else ""
+    return f"`{name}`: {_text(plugin.summary)}{licence}{note}"
 
 
 def _told(counts: Mapping[str, int]) -> list[dict[str, Any]]:

@@ -36,9 +36,14 @@ _MULTILABEL: Final = "multilabel"
 _PATH: Final = "path"
 # The columns of the published table of 14,302 Discogs masters, in its order.
 _COLOURS: Final = {"dominant_r": "red", "dominant_g": "green", "dominant_b": "blue"}
-_FACES: Final[Mapping[str, pl.DataType]] = {
-    "gender": pl.String(), "age": pl.Int16(), "dominant_race": pl.String(), "emotion": pl.String(),
-}  # fmt: skip
+_FEATURE: Final = "faces"
+# With the fields of the feature that tell them; no feature guesses races.
+_FACES: Final[Mapping[str, tuple[str, pl.DataType]]] = {
+    "gender": ("gender_guess", pl.String()),
+    "age": ("age_guess", pl.Int16()),
+    "dominant_race": ("", pl.String()),
+    "emotion": ("emotion_guess", pl.String()),
+}
 _GENRES: Final = (
     "Blues", "Brass & Military", "Children's", "Classical", "Electronic", "Folk, World, & Country",
     "Funk / Soul", "Hip Hop", "Jazz", "Latin", "Non-Music", "Pop", "Reggae", "Rock",
@@ -135,21 +140,16 @@ def _like_multilabel(job: Job) -> pl.DataFrame:
     )
 
 
-def _first_face(job: Job, rows: pl.DataFrame) -> list[pl.Series]:
-    """Return what the feature faces tells of each cover's first face."""
-    found: list[Mapping[str, Any]] = [{}] * len(rows)
-    if FeatureTable(job.context.features, "faces").exists():
-        for at, feature in enumerate(joined_with(job.context, rows, ["faces"])["faces"]):
-            faces = next((each for each in (feature or {}).values() if _is_of_faces(each)), ())
-            found[at] = next(iter(faces), {})
+def _first_face(job: Job, rows: pl.DataFrame) -> list[pl.Expr]:
+    """Return what the feature faces guesses of each cover's first face, which is the surest."""
+    guessed: Mapping[str, Any] = {}
+    if FeatureTable(job.context.features, _FEATURE).exists():
+        face = joined_with(job.context, rows.select("sha256"), [_FEATURE])
+        first = face.select(pl.col(_FEATURE).struct[_FEATURE].list.first())
+        guessed = first.unnest(_FEATURE).to_dict()
     return [
-        pl.Series(name, [each.get(name) for each in found], strict=False).cast(kind)
-        for name, kind in _FACES.items()
+        pl.lit(guessed.get(told)).cast(kind).alias(name) for name, (told, kind) in _FACES.items()
     ]
-
-
-def _is_of_faces(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
 
 
 def _write(job: Job, table: pl.DataFrame, path: Path) -> str:

@@ -10,6 +10,7 @@ apply
 - `SETTINGS`, the paths of the settings that change results;
 - `NEEDS`, the extras of EquiGen whose packages it imports, `LICENCE`, that of its weights, and
   `COST_MS`, the milliseconds that a cover or an album takes on one core;
+- `CARD`, a sentence that a dataset card with the feature must have;
 and some functions, if it has them: `prepare(context)` makes, before anything is computed, what
 processes share, `version_of(config)` returns what else changes results in a text, such as the
 digest of a model's file, and `uses(config)` what stands in `USES`, where that hangs on settings.

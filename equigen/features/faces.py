@@ -37,6 +37,11 @@ from equigen.features.models import (
 VERSION: Final = 1
 NEEDS: Final = ("faces",)
 LICENCE: Final = "MIT (YuNet), CC0-1.0 (age and gender)"
+CARD: Final = (
+    "Faces were found, and ages and genders guessed, by models that are often wrong, and more often"
+    " for women, dark skin, the old and the young; nobody on these covers consented. Don't"
+    " identify, rate or profile people by them."
+)
 SCALE_PX: Final = 512
 COST_MS: Final = 30.0
 EMOTIONS: Final = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")

@@ -31,6 +31,7 @@ from equigen.features.models import (
 VERSION: Final = 1
 SCALE_PX: Final = 256
 NEEDS: Final = ("embed",)
+CARD: Final = "A model's guess, which is often wrong, and no fact about a cover."
 LICENCE: Final = "MIT"
 COST_MS: Final = 23.0
 COLUMNS: Final[Mapping[str, Column]] = {

@@ -14,6 +14,7 @@ from support import make_context, realdata
 
 from equigen.commands import features
 from equigen.commands.features import FeaturesAction
+from equigen.dataset.dataset import Dataset
 from equigen.errors import MissingInputError, UsageError
 
 
@@ -146,6 +147,21 @@ def test_the_published_table_of_24_columns(tmp_path: Path) -> None:
     assert (by_id[101]["Funk&Soul"], by_id[101]["Jazz"], by_id[101]["Rock"]) == (1, 1, 0)
     assert {row["gender"] for row in by_id.values()} == {None}
     assert all(0 <= row["dominant_r"] <= 255 for row in by_id.values())
+
+
+def test_the_first_face_of_the_published_table(tmp_path: Path) -> None:
+    """Where faces were looked for; the cover without one has none, and no race is guessed."""
+    data = filled(tmp_path / "data", albums(2))
+    context = make_context(data, features={"processes": 1})
+    features.run(context, action=FeaturesAction.COMPUTE, names=["colour"])
+    shas = sorted(each.sha256 for each in Dataset(context).examples())
+    faces = [[{"age_guess": 31, "gender_guess": "female"}, {"age_guess": 5}], []]
+    told = {"sha256": shas, "version": ["1"] * 2, "reason": [""] * 2, "faces": faces}
+    pl.DataFrame(told).write_parquet(data / "features" / "faces.parquet")
+    table = pl.read_csv(table_of(data, "like.csv", like="multilabel"))
+    assert sorted(table["gender"].fill_null("")) == ["", "female"]
+    assert table["age"].drop_nulls().to_list() == [31]
+    assert table.select("dominant_race", "emotion").null_count().row(0) == (2, 2)
 
 
 def test_a_wrong_ending_or_option_is_refused(data: Path) -> None:

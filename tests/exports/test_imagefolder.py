@@ -191,6 +191,18 @@ def test_a_file_that_changed_is_left_out(tmp_path: Path) -> None:
     assert run_export(data, out).dropped == {"file gone or changed since the download": 1}
 
 
+def test_the_card_tells_what_features_are(tmp_path: Path) -> None:
+    """That faces were guessed by a model, above all, and the licence of its weights."""
+    data, out = filled(tmp_path / "data", albums(4)), tmp_path / "out"
+    (data / "features").mkdir()
+    told = {"sha256": ["0" * 64], "version": ["1"], "reason": [""], "found": [1]}
+    pl.DataFrame(told).write_parquet(data / "features" / "faces.parquet")
+    run_export(data, out, features="faces")
+    card = (out / "README.md").read_text()
+    assert "`faces`: The faces that a detector finds on a cover, with a model's guess" in card
+    assert "CC0-1.0 (age and gender)" in card
+
+
 # Law
 
 
