@@ -109,8 +109,9 @@ def numbers_of(document: Mapping[str, Any]) -> Vector:
     numbers: list[Any] = []
     items: list[Any] = []
     counts: list[int] = []
+    sections = {name: _as_dict(document.get(name)) for name, _, _ in _NAMED}
     for section, name, statistics, is_list in _DESCRIPTORS:
-        found: Any = _as_dict(document.get(section)).get(name)
+        found: Any = sections[section].get(name)
         if statistics == _NUMBER:
             leaves: Sequence[Any] = (found,)
         else:
@@ -118,10 +119,15 @@ def numbers_of(document: Mapping[str, Any]) -> Vector:
                 leaves = _GETTERS[statistics](found)
             except (KeyError, TypeError):
                 leaves = list(map(_as_dict(found).get, statistics))
-        if is_list:
-            counts += [_put(each, items) for each in leaves]
-        else:
+        if not is_list:
             numbers += leaves
+            continue
+        for each in leaves:
+            if isinstance(each, list) and each and not isinstance(each[0], list):
+                items += each
+                counts.append(len(each))
+            else:
+                counts.append(_put(each, items))
     vector = np.empty(len(NAMES))
     vector[_NUMBERS_AT] = _floats(numbers)
     values, sizes = np.frombuffer(_floats(items)), np.array(counts)
@@ -141,11 +147,10 @@ def _as_dict(value: object) -> Mapping[str, Any]:
 
 
 def _put(value: object, items: list[Any]) -> int:
-    """Append the items of a list or matrix, or NaN in the place of any other; return how many."""
+    """Append the items of a matrix, or NaN in the place of any other; return how many."""
     before = len(items)
     try:
-        if isinstance(value, list) and value:
-            items += chain.from_iterable(value) if isinstance(value[0], list) else value
+        items += chain.from_iterable(value) if isinstance(value, list) else ()
     except TypeError:  # what begins as a matrix isn't one
         del items[before:]
     if len(items) == before:
