@@ -192,6 +192,16 @@ def test_changed_cells_are_there_and_rows_that_stay_keep_their_bytes(
             assert line == text_only + empty + old[len(text_only) :]
 
 
+def test_a_fault_far_behind_the_first_change_leaves_the_file(path: Path) -> None:
+    """The new file is written while the old one is read; it takes its place at the end alone."""
+    before = (f"{HEADER}\n" + f"{LINE}\n" * 150_000 + "broken\trow\n").encode()
+    path.write_bytes(before)
+    with pytest.raises(InputError, match="line 150002"):
+        change_cells(path, "artist", ["album", "more"], lambda *_: ("new", "cell"))
+    assert path.read_bytes() == before
+    assert [*path.parent.iterdir()] == [path]
+
+
 def lines_in(path: Path) -> list[bytes]:
     """Return the bytes of each row."""
     body = path.read_bytes()
