@@ -71,6 +71,7 @@ def test_each_alone_gives_what_both_give_together(tmp_path: Path) -> None:
     assert tables_of(tmp_path) == together
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("processes", [2, 3])
 def test_processes_change_no_bit(many: Path, tmp_path: Path, processes: int) -> None:
     """The files are the same to the byte, whoever computes which part."""
@@ -394,7 +395,8 @@ def plugins(tmp_path: Path) -> dict[str, str]:
     return installed(tmp_path, modules)
 
 
-@pytest.mark.parametrize("processes", ["1", "2"])
+@pytest.mark.long_after(1)
+@pytest.mark.parametrize("processes", ["2", "1"])
 def test_features_of_others_are_found_and_do_no_harm(
     tmp_path: Path, plugins: dict[str, str], processes: str
 ) -> None:

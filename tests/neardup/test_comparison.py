@@ -103,7 +103,7 @@ def test_one_house_style_is_not_one_picture(tmp_path: Path) -> None:
         assert not verdict_on(tmp_path, one, other).is_alike
 
 
-@pytest.mark.long_after(2)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(("colour", "ink"), [("white", "black"), ("#305080", "white")])
 @pytest.mark.parametrize(("scale", "letter_px"), [(1, 12), (1, 18), (2, 36)])
 def test_plain_sleeves_with_other_words_are_not_alike(
