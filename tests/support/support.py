@@ -340,7 +340,8 @@ def equigen(
     """
     command = [sys.executable, "-m", "equigen", *map(str, args)]
     whole = program_env(**(env or {}))
-    if hasattr(os, "fork") and not any(name.startswith(_AT_THE_START) for name in env or {}):
+    changed = [name for name, value in (env or {}).items() if os.environ.get(name) != value]
+    if hasattr(os, "fork") and not any(name.startswith(_AT_THE_START) for name in changed):
         ended = forks.shared().run(*args, cwd=cwd, env=whole)
         return subprocess.CompletedProcess(command, ended.code, ended.out, ended.err)
     return subprocess.run(
