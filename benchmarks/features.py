@@ -4,7 +4,7 @@
 
 README.md beside this file says what is measured, how, and what came of it. With colorthief and
 extcolors in .bench/colours (`pip install --target .bench/colours colorthief extcolors`) also
-against them.
+against them. `--models` measures `faces` and `text` alone, whose extras must be installed.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
@@ -27,7 +27,7 @@ from bench.machine import keep_to_two_cores, machine, versions
 from bench.measure import Command, Measurement, measured
 from bench.pictures import Recipe, pictures
 from bench.report import keep, spread, table
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from equigen.dataset.covers import wanted_covers
 from equigen.ledger.ledger import LEDGER_NAME, Ledger
@@ -36,6 +36,11 @@ from equigen.ledger.models import Cover, FileOf
 SCRIPT = "features.py"
 RUNS, COVERS, FEW, MANY = 3, 5_000, 1_000, 100_000
 LEAST_RATE, MOST_MIB, OF_RIVALS = 150, 400, {"colorthief": 3, "extcolors": 5}
+BOTH = ("colour", "histogram")
+# The least covers a second of processor time of a feature with a model, and how many are measured.
+MODELS = {"faces": (20, 500), "text": (0.8, 60)}
+PART = 64
+LINES = ("THE MEASURED BAND", "Live at the Bench", "Side one", "1988")
 RIVALS = Path(__file__).parents[1] / ".bench" / "colours"
 # Of rivals, fewer pictures: extcolors takes a quarter of a second for each.
 RIVAL_COVERS = 100
@@ -61,6 +66,8 @@ def main() -> int:
     scratch: Path = options.scratch / f"features-{os.getpid()}"
     try:
         files = sorted(pictures(options.scratch, Recipe()).iterdir())
+        if options.models:
+            return _models(about, scratch, files, options.runs)
         _measure(
             figures, "600 px, one process", scratch / "covers", files[:covers], 1, options.runs
         )
@@ -81,6 +88,45 @@ def main() -> int:
     return 0 if is_met else 1
 
 
+def _models(about: dict[str, str], scratch: Path, files: list[Path], runs: int) -> int:
+    """Measure the features with models; 0 where all is as demanded."""
+    about |= {"packages": versions(("onnxruntime", "opencv-python-headless", "rapidocr"))}
+    rows, met = [], []
+    for name, (least, count) in MODELS.items():
+        some = files[:count] if name == "faces" else _lettered(scratch / "lettered", files[:count])
+        # A process computes 64 covers at a time: fewer are computed by one.
+        for processes, rounds in ((1, runs), (2, 1)) if count > PART else ((1, runs),):
+            title = f"{name}, {'one process' if processes == 1 else 'two processes'}"
+            figures = Figures(about, {})
+            _measure(figures, title, scratch / name, some, processes, rounds, (name,))
+            each = figures.rounds[title]
+            rates = [count / one.cpu_s for one in each]
+            met.append(median(rates) >= least)
+            peak_mib = max(one.peak_pss_mib for one in each)
+            wall_s = median(one.wall_s for one in each)
+            rows.append([f"{count} covers, {title}", spread(rates, ".1f"), f"{least}"])
+            rows[-1] += [f"{wall_s:.1f} s", f"{peak_mib:.0f}"]
+    titles = ["", "covers/s of processor", "demanded", "time", "peak MiB, all processes"]
+    machine_rows = [[name, value] for name, value in about.items()]
+    print(table(["machine", ""], machine_rows), table(titles, rows), sep="\n\n")
+    return 0 if all(met) else 1
+
+
+def _lettered(folder: Path, files: list[Path]) -> list[Path]:
+    """Write copies of pictures with four lines of text."""
+    folder.mkdir(parents=True)
+    for file in files:
+        with Image.open(file) as picture:
+            cover = picture.convert("RGB")
+        for at, line in enumerate(LINES):
+            font = ImageFont.load_default(60 - 12 * at)
+            ImageDraw.Draw(cover).text(
+                (30, 40 + 130 * at), line, "white", font, stroke_width=2, stroke_fill="black"
+            )
+        cover.save(folder / file.name, quality=90)
+    return sorted(folder.iterdir())
+
+
 def _small(folder: Path, count: int) -> list[Path]:
     """Write so many small covers that differ by the bytes behind their end alone."""
     folder.mkdir(parents=True)
@@ -91,13 +137,20 @@ def _small(folder: Path, count: int) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-def _measure(
-    figures: Figures, title: str, folder: Path, files: list[Path], processes: int, runs: int
+def _measure(  # noqa: PLR0913, PLR0917
+    figures: Figures,
+    title: str,
+    folder: Path,
+    files: list[Path],
+    processes: int,
+    runs: int,
+    names: Sequence[str] = BOTH,
 ) -> None:
-    """Compute both features of a dataset of some pictures, each time from nothing."""
+    """Compute features of a dataset of some pictures, each time from nothing."""
     fill(folder, files)
-    env = environment({"EQUIGEN_DATASET__DIRECTORY": str(folder)})
-    words = ("features", "compute", "colour", "histogram", "--json", "--processes", str(processes))
+    settings = {"EQUIGEN_DATASET__DIRECTORY": str(folder), "EQUIGEN_FEATURES__ACCEPT_FACES": "true"}
+    env = environment(settings)
+    words = ("features", "compute", *names, "--json", "--processes", str(processes))
     figures.covers[title] = len(files)
     for _ in range(runs):
         print(f"{len(files):,} covers, {title}", file=sys.stderr, flush=True)
@@ -194,6 +247,7 @@ def _report(figures: Figures) -> tuple[str, bool]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=RUNS, help=f"rounds (default: {RUNS})")
+    parser.add_argument("--models", action="store_true", help="measure faces and text alone")
     parser.add_argument("--quick", action="store_true", help="little of each: try the script")
     parser.add_argument(
         "--scratch",
