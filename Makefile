@@ -21,7 +21,7 @@ DEMO_READY := $(VENV)/.demo-ready
 READY := $(VENV)/.ready
 READY_ALL := $(VENV)/.ready-all
 
-.PHONY: demo test test-all bench-download bench-pairs bench-split bench-multilabel bench-dumps bench-table bench-choosing bench-features bench-loaders bench-dumps-whole soak fuzz format clean
+.PHONY: demo test test-all bench-download bench-pairs bench-split bench-multilabel bench-dumps bench-table bench-choosing bench-features bench-exports bench-loaders bench-dumps-whole soak fuzz format clean
 
 demo: $(DEMO_READY)
 	$(BIN)/equigen demo
@@ -71,6 +71,10 @@ bench-choosing: $(READY)
 # With colorthief and extcolors in .bench/colours also against them; about five minutes.
 bench-features: $(READY)
 	$(BIN)/python benchmarks/features.py
+
+# About ten minutes and 18 GB of memory.
+bench-exports: $(READY)
+	$(BIN)/python benchmarks/exports.py
 
 # About a minute.
 bench-loaders: $(READY)
