@@ -271,5 +271,8 @@ def _texts(value: object) -> Iterator[str]:
         red, green, blue = (value[name] for name in ("red", "green", "blue"))
         share = f"  {value['share']:6.1%}" if "share" in value else ""
         yield f"#{red:02x}{green:02x}{blue:02x}{share}"
+    elif isinstance(value, Mapping):
+        told = ((name, "".join(_texts(each))) for name, each in value.items() if each is not None)
+        yield ", ".join(f"{name} {text}" for name, text in told)
     else:
         yield f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -240,6 +240,25 @@ def test_show_tells_of_an_album_and_of_a_file(tmp_path: Path) -> None:
     assert torn.table.rows == (("colour", "reason", "broken"), ("histogram", "reason", "broken"))
 
 
+def test_show_tells_structs_by_their_fields(tmp_path: Path) -> None:
+    """Each of a list in a line, numbers in short, without what is NULL."""
+    filled(tmp_path, 0)
+    (sha256,) = (each.sha256 for each in Dataset(make_context(tmp_path)).examples())
+    boxes = [{"left": 0.123456, "text": "ONE", "age": None}, {"left": 0.5, "text": "2", "age": 7}]
+    table = pl.DataFrame(
+        [{"sha256": sha256, "version": "1", "reason": "", "found": 2, "boxes": boxes}]
+    )
+    (tmp_path / "features").mkdir()
+    table.write_parquet(tmp_path / "features" / "mine.parquet")
+    shown = features.run(make_context(tmp_path), action=FeaturesAction.SHOW, names=["m0"])
+    assert shown.table
+    assert shown.table.rows == (
+        ("mine", "found", "2"),
+        ("mine", "boxes", "left 0.1235, text ONE"),
+        ("mine", "boxes", "left 0.5, text 2, age 7"),
+    )
+
+
 @pytest.mark.parametrize(
     ("args", "error"),
     [
