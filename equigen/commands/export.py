@@ -71,8 +71,9 @@ def run(  # noqa: PLR0913  (each is a flag)
         EquigenError: as `export_dataset` has it.
 
     """
-    # Else polars' allocator keeps what was freed for ten seconds: a hundred megabytes.
+    # Else polars' and pyarrow's allocators keep what was freed for seconds: a hundred megabytes.
     os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     from equigen.exports.base import Options  # noqa: PLC0415  (polars, which starts threads)
     from equigen.exports.building import export_dataset  # noqa: PLC0415
 
