@@ -68,6 +68,10 @@ def open_export(job: Job) -> Iterator[Piece]:
     if options.like not in {"", _MULTILABEL}:
         msg = f"--like {options.like}: expected {_MULTILABEL}."
         raise UsageError(msg)
+    for flag, given in (("--labels", options.labels), ("--with", options.features)):
+        if given and options.like:
+            msg = f"{flag}: --like {options.like} has columns of its own alone. Leave it out."
+            raise UsageError(msg)
     table = _like_multilabel(job) if options.like else _table(job)
     for name in options.columns:
         if name not in table.columns:
@@ -123,9 +127,11 @@ def _like_multilabel(job: Job) -> pl.DataFrame:
     """Return the 24 columns of the published table: colours, the first face, genres as 0 and 1.
 
     Its dominant colour is the mean of all pixels, and so is this one. What no feature tells of a
-    face is empty.
+    face is empty, and so are genres where the TSV has no column of them.
     """
-    rows = joined_with(job.context, job.albums.table, ["colour"])
+    own = job.albums.table.select("sha256", "album_id", FILE, pl.col("^genres$"))
+    rows = joined_with(job.context, own, ["colour"])
+    genres = {_SPELLED.get(name, name): name for name in _GENRES}
     colours = [
         pl.col("colour").struct["mean"].struct[name].alias(column)
         for column, name in _COLOURS.items()
@@ -136,7 +142,11 @@ def _like_multilabel(job: Job) -> pl.DataFrame:
         _paths(job),
         *colours,
         *_first_face(job, rows),
-        *_one_hot("genres", {_SPELLED.get(name, name): name for name in _GENRES}),
+        *(
+            _one_hot("genres", genres)
+            if "genres" in rows.columns
+            else [pl.lit(None, pl.UInt8).alias(name) for name in genres]
+        ),
     )
 
 

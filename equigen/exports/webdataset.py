@@ -18,7 +18,7 @@ from equigen.exports import shards
 from equigen.exports.base import Description, Job, Piece
 from equigen.exports.rows import huggingface_features, visible
 
-VERSION: Final = 1
+VERSION: Final = 2
 OPTIONS: Final = shards.OPTIONS
 _INDEX: Final = "index.json"
 _MEMBERS: Final = ("jpg", "cls", "json", "txt")
@@ -181,9 +181,16 @@ def _text(schema: Mapping[str, Any]) -> pl.Expr:
 
 
 def _filled(value: pl.Expr, kind: Any) -> pl.Expr:  # noqa: ANN401  (any type of polars)
-    """Return values without nulls, which readers take for a column's type: 0, "" or [] instead."""
+    """Return values without nulls, which readers take for a column's type: 0, "" or [] instead.
+
+    So it is within lists and structs, and of floats that JSON doesn't have (NaN, infinity): 0.
+    """
     if isinstance(kind, pl.Struct):
         within = (_filled(value.struct.field(f.name), f.dtype).alias(f.name) for f in kind.fields)
         return pl.struct(*within)
-    nothing: object = [] if isinstance(kind, pl.List) else "" if kind == pl.String else 0
-    return value.fill_null(pl.lit(nothing, kind))
+    if isinstance(kind, pl.List):
+        each = _filled(pl.element(), kind.inner)
+        return value.list.eval(each).fill_null(pl.lit([], kind))
+    if kind.is_float():
+        return pl.when(value.is_finite()).then(value).otherwise(pl.lit(0, kind))
+    return value.fill_null(pl.lit("" if kind == pl.String else 0, kind))

@@ -155,13 +155,36 @@ def test_the_first_face_of_the_published_table(tmp_path: Path) -> None:
     context = make_context(data, features={"processes": 1})
     features.run(context, action=FeaturesAction.COMPUTE, names=["colour"])
     shas = sorted(each.sha256 for each in Dataset(context).examples())
-    faces = [[{"age_guess": 31, "gender_guess": "female"}, {"age_guess": 5}], []]
+    faces = [[{"age_guess": 31, "gender_guess": "female", "emotion_guess": "fear"}, {}], []]
     told = {"sha256": shas, "version": ["1"] * 2, "reason": [""] * 2, "faces": faces}
     pl.DataFrame(told).write_parquet(data / "features" / "faces.parquet")
     table = pl.read_csv(table_of(data, "like.csv", like="multilabel"))
     assert sorted(table["gender"].fill_null("")) == ["", "female"]
     assert table["age"].drop_nulls().to_list() == [31]
-    assert table.select("dominant_race", "emotion").null_count().row(0) == (2, 2)
+    assert table["emotion"].drop_nulls().to_list() == ["fear"]
+    assert table["dominant_race"].null_count() == 2
+
+
+def test_the_published_table_of_a_tsv_without_genres(tmp_path: Path) -> None:
+    """Genres that nothing tells are empty, and a column called as the feature is not in the way."""
+    data = filled(tmp_path / "data", [{**each, "colour": "red"} for each in albums(2)])
+    context = make_context(data, features={"processes": 1})
+    features.run(context, action=FeaturesAction.COMPUTE, names=["colour"])
+    pl.read_csv(context.tsv, separator="\t").drop("genres").write_csv(context.tsv, separator="\t")
+    table = pl.read_csv(table_of(data, "like.csv", like="multilabel"))
+    assert len(table.columns) == 24
+    assert table.select("Blues", "Rock", "Stage & Screen").null_count().row(0) == (2, 2, 2)
+    assert table["dominant_r"].null_count() == 0
+
+
+@pytest.mark.parametrize(
+    "flag", [{"labels": "one-hot"}, {"labels": "list"}, {"features": "colour"}]
+)
+def test_what_the_published_table_lacks_is_refused(data: Path, flag: dict[str, str]) -> None:
+    """Its columns are those of then: no labels and no features besides."""
+    (shown,) = ("--with" if name == "features" else f"--{name}" for name in flag)
+    with pytest.raises(UsageError, match=f"{shown}: --like multilabel"):
+        table_of(data, "like.csv", like="multilabel", **flag)
 
 
 def test_a_wrong_ending_or_option_is_refused(data: Path) -> None:

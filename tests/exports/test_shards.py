@@ -186,6 +186,38 @@ def test_samples_have_no_nulls(tmp_path: Path) -> None:
     assert (row["year"], row["styles"], row["rating_average"]) == (0, [], 0.0)
 
 
+def test_samples_have_no_nulls_within_lists_and_structs(tmp_path: Path) -> None:
+    """Nor are numbers null that JSON doesn't have: they are 0, wherever they stand."""
+    data, out = filled(tmp_path / "data", albums(4)), tmp_path / "out"
+    whole = {"words": ["a"], "colours": [{"share": 0.5, "at": [1.5]}], "one": {"deep": [2]}}
+    told: list[dict[str, Any]] = [
+        {**whole, "loud": 1.5, "numbers": [1.0, 2.0]},
+        {**whole, "loud": float("nan"), "numbers": [float("nan"), None, float("-inf")]},
+        {"words": [None], "colours": [None, {"share": None, "at": [None]}], "one": {"deep": None}},
+        {"words": [], "colours": [], "one": {"deep": [None]}, "loud": float("inf")},
+    ]
+    covers = sorted(digest(jpeg(number)) for number in range(4))
+    keys = ({"sha256": each, "version": "1", "reason": ""} for each in covers)
+    frame = pl.DataFrame(
+        [{**key, **each} for key, each in zip(keys, told, strict=True)], infer_schema_length=None
+    )
+    table = FeatureTable(make_context(data).features, "colour")
+    table.add_part(0, frame)
+    table.merge("1", frame.schema)
+    run_export(data, out, "webdataset", features="colour")
+    found = {each["sha256"]: each["colour"] for each in rows(out, "webdataset").values()}
+    nothing = {"share": 0.0, "at": []}
+    assert [found[cover] for cover in covers] == [
+        told[0],
+        {**whole, "loud": 0.0, "numbers": [0.0, 0.0, 0.0]},
+        {
+            "words": [""], "colours": [nothing, {"share": 0.0, "at": [0.0]}], "one": {"deep": []},
+            "loud": 0.0, "numbers": [],
+        },
+        {"words": [], "colours": [], "one": {"deep": [0]}, "loud": 0.0, "numbers": []},
+    ]  # fmt: skip
+
+
 def test_the_text_is_artist_and_album(tmp_path: Path) -> None:
     """It stands for a caption, which covers have where these are exported."""
     out = tmp_path / "out"
