@@ -299,18 +299,17 @@ def deal_shards(
     `before` has the keys of the shards that are there, `rows` the size in bytes of each row that is
     to be in one, in order. Rows stay in their shards, and those that are gone are left out; a shard
     that is empty then gets the rows of the last one. New rows fill the last shard, then new ones.
+    A key that several have stays in the first.
     """
-    shards = [[key for key in shard if key in rows] for shard in before]
+    new = dict(rows)
+    shards = [[key for key in shard if new.pop(key, None) is not None] for shard in before]
     for at in range(len(shards)):
         while shards and not shards[-1]:
             shards.pop()
         if at < len(shards) and not shards[at]:
             shards[at] = shards.pop()
-    there = {key for shard in shards for key in shard}
     left = most_bytes - sum(rows[key] for key in shards[-1]) if shards else 0
-    for key, size_bytes in rows.items():
-        if key in there:
-            continue
+    for key, size_bytes in new.items():
         if not shards or size_bytes > left:
             shards.append([])
             left = most_bytes

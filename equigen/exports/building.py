@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -33,11 +33,14 @@ from equigen.exports.base import (
 from equigen.exports.card import CARD, card
 from equigen.exports.rows import gather
 from equigen.storage.atomic import in_place_of
+from equigen.storage.below import FileBelow, read_regular
 from equigen.storage.os_errors import translating_os_errors, translating_read_errors
 from equigen.version import __version__
 
 LIST: Final = "export.json"
 _JOURNAL: Final = ".journal"
+# It begins on a line of its own, since a kill may have cut off the last one.
+_HEAD: Final = f'\n{{"equigen": "{__version__}"}}\n'.encode()
 # A folder until it is whole; a class's own name may be as long as the disk allows.
 _UNFINISHED: Final = ".new"
 _MOST_NAMED: Final = 5
@@ -59,54 +62,68 @@ class Place:
         """The place of the earlier export, for the moment in which it is replaced."""
         return self.out.with_name(f".{self.out.name}.old")
 
-    def mend(self) -> None:
-        """Put back what a kill left amid the replacement.
-
-        Raises:
-            UsageError: a link is in the way.
-            StorageError: the disk refuses.
-
-        """
-        for place in (self.part, self.old):
-            if place.is_symlink():
-                msg = f"{place}: a link; expected a folder of EquiGen's, or nothing. Remove it."
-                raise UsageError(msg)
-        with translating_os_errors(self.out):
-            if self.old.is_dir():
-                if self.out.exists():
-                    shutil.rmtree(self.old)
-                else:
-                    self.old.rename(self.out)
-
     def check(self) -> None:
-        """Refuse a place in which something else lies than an export of ours.
+        """Refuse a place in which something else lies than an export of ours, or beside which.
 
         Raises:
             UsageError: it does; the message names it.
             StorageError: it can't be read.
 
         """
-        if not os.path.lexists(self.out):
-            return
-        if not self.out.is_dir():
-            msg = f"{self.out}: this is a file; expected a folder, or a name that is free."
-            raise UsageError(msg)
-        known = {LIST}
-        for each in self._listed(self.out):
+        for place in (self.out, self.part, self.old):
+            if place.is_symlink():
+                msg = f"{place}: a link; expected a folder of EquiGen's, or nothing. Remove it."
+                raise UsageError(msg)
+            if not os.path.lexists(place):
+                continue
+            if not place.is_dir():
+                msg = f"{place}: this is a file; expected a folder, or a name that is free."
+                raise UsageError(msg)
+            with translating_read_errors(place):
+                foreign = self._foreign(place)
+            if foreign:
+                most = len(foreign) - _MOST_NAMED
+                more = f" and {most:,} more" if most > 0 else ""
+                msg = (
+                    f"{place}: this folder has files that no export of EquiGen put there:"
+                    f" {', '.join(foreign[:_MOST_NAMED])}{more}. It would be replaced as a whole."
+                    " Nothing was done. Move them away, or name another place."
+                )
+                raise UsageError(msg)
+
+    def _foreign(self, place: Path) -> Sequence[str]:
+        """Return the files in a place that aren't those of an export, or of one that was begun."""
+        files = list(_files(place))
+        if place != self.part:
+            known = self.known(place)
+            return [each for each in files if each not in known]
+        is_ours = _read(self.part / LIST) or any("equigen" in each for each in self._journal())
+        # A kill may leave a part of the journal's first line.
+        is_new = set(files) <= {_JOURNAL} and _HEAD.startswith(_bytes(self.part / _JOURNAL))
+        return [] if is_ours or is_new else files
+
+    def known(self, place: Path) -> Collection[str]:
+        """Return the files of the export in a place; none where there is no export of ours."""
+        known = {LIST} if _read(place / LIST) else set[str]()
+        for each in self._listed(place):
             files = each["files"]
             names = [each["name"]] if files is None else [f"{each['name']}/{one}" for one in files]
             known.update(names)
-        with translating_read_errors(self.out):
-            foreign = [each for each in _files(self.out) if each not in known]
-        if foreign:
-            shown = ", ".join(foreign[:_MOST_NAMED])
-            more = f" and {len(foreign) - _MOST_NAMED:,} more" if len(foreign) > _MOST_NAMED else ""
-            msg = (
-                f"{self.out}: this folder has files that no export of EquiGen put there:"
-                f" {shown}{more}. It would be replaced as a whole. Nothing was done. Move them"
-                " away, or name another place."
-            )
-            raise UsageError(msg)
+        return known
+
+    def mend(self) -> None:
+        """Put back what a kill left amid the replacement, once the places are checked.
+
+        Raises:
+            StorageError: the disk refuses.
+
+        """
+        with translating_os_errors(self.out):
+            if self.old.is_dir():
+                if self.out.exists():
+                    _drop(self.old)
+                else:
+                    self.old.rename(self.out)
 
     def noted(self) -> Mapping[str, Any]:
         """Return what the export that is there notes of itself."""
@@ -119,18 +136,20 @@ class Place:
         }
 
     def _listed(self, folder: Path) -> Sequence[Record]:
-        with suppress(KeyError, TypeError, AttributeError):
-            listed = _read(folder / LIST).get("pieces", [])
-            return [_record(each) for each in listed]
-        return ()
+        return cast("Sequence[Record]", _read(folder / LIST).get("pieces", ()))
+
+    def _journal(self) -> Iterator[Mapping[str, Any]]:
+        """Yield the lines of the journal that are whole."""
+        for line in _bytes(self.part / _JOURNAL).splitlines():
+            if read := _parsed(line):
+                yield read
 
     def _begun(self) -> dict[str, Earlier]:
         """Return the finished pieces of a run that was killed, by name."""
         found = list(self._listed(self.part))
-        with suppress(OSError), (self.part / _JOURNAL).open(encoding="utf-8") as journal:
-            for line in journal:
-                with suppress(ValueError, KeyError, TypeError, AttributeError):
-                    found.append(_record(json.loads(line)))
+        for each in self._journal():
+            with suppress(ValueError):
+                found.append(_record(each))
         return {each["name"]: Earlier(each, self.part / each["name"]) for each in found}
 
     def build(self, pieces: Iterable[Piece], about: Mapping[str, Any]) -> "Built":
@@ -146,14 +165,16 @@ class Place:
         records, made = list[Record](), 0
         with translating_os_errors(self.out):
             self.part.mkdir(parents=True, exist_ok=True)
-            with (self.part / _JOURNAL).open("a", encoding="utf-8") as journal:
+            with FileBelow(self.part, _JOURNAL).append() as journal:
+                journal.write(_HEAD)
+                journal.flush()
                 for piece in pieces:
                     record = self._taken_over(piece, begun, before)
                     if record is None:
                         record = self._made(piece)
                         made += 1
                     records.append(record)
-                    journal.write(json.dumps(record) + "\n")
+                    journal.write(json.dumps(record).encode() + b"\n")
                     journal.flush()
             self._finish(records, about)
         return Built(len(records), made, sum(each["size_bytes"] for each in records))
@@ -202,7 +223,7 @@ class Place:
         with suppress(OSError, ValueError):
             is_same = (self.out / LIST).read_text(encoding="utf-8") == text
             if is_same and all(map(_is_whole, self.earlier().values())):
-                shutil.rmtree(self.part)
+                _drop(self.part)
                 return
         self._sweep(records)
         with in_place_of(self.part / LIST) as beside:
@@ -212,7 +233,7 @@ class Place:
             self.out.rename(self.old)
         self.part.rename(self.out)
         if self.old.exists():
-            shutil.rmtree(self.old)
+            _drop(self.old)
 
     def _sweep(self, records: Sequence[Record]) -> None:
         """Remove what an earlier run left that isn't part of the export."""
@@ -271,8 +292,8 @@ def export_dataset(context: Context, name: str, out: Path, options: Options) -> 
         job = Job(context, form, options, albums, out=out)
         if form.endings:
             return Exported(job, place.out, _write_file(job, place))
-        place.mend()
         place.check()
+        place.mend()
         noted = place.noted()
         is_alike = all(noted.get(name) == value for name, value in job.about.items())
         job = replace(job, earlier=place.earlier(), is_alike=is_alike)
@@ -340,19 +361,71 @@ def _write_file(job: Job, place: Place) -> Built:
     return Built(1, 1, size_bytes)
 
 
-def _record(each: Mapping[str, Any]) -> Record:
-    kept: dict[str, Any] = {name: each[name] for name in Record.__annotations__}
-    if Path(kept["name"]).is_absolute() or ".." in Path(kept["name"]).parts:
-        raise KeyError(kept["name"])
-    return cast("Record", kept)
+def _record(each: Any) -> Record:  # noqa: ANN401  (whatever a file has)
+    """Return a record that a file has, whoever wrote it.
+
+    Raises:
+        ValueError: it has a value that no record has, or the name of a file elsewhere.
+
+    """
+    match each:
+        case {
+            "name": str(name), "made_of": str(), "sha256": str(), "size_bytes": int(),
+            "files": (None | dict()) as files, "set": str(), "keys": list(keys),
+        } if all(isinstance(key, str) for key in keys):  # fmt: skip
+            within = (files or {}).items()
+            if _is_below(name) and all(
+                _is_below(one) and len(Path(one).parts) == 1 and isinstance(of, str)
+                for one, of in within
+            ):
+                return cast("Record", {key: each[key] for key in Record.__annotations__})
+    msg = "not a record of a piece"
+    raise ValueError(msg)
+
+
+def _is_below(name: str) -> bool:
+    """Tell whether a path leads to a place below the folder that it begins in.
+
+    Raises:
+        ValueError: it can't be a path.
+
+    """
+    path = Path(name)
+    is_one = bool(path.parts) and b"\0" not in os.fsencode(name)
+    return is_one and not path.anchor and ".." not in path.parts
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    with suppress(OSError, ValueError):
-        read = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(read, dict) and "equigen" in read:
+    """Return the list of an export of ours, {} where a file is none."""
+    read = _parsed(_bytes(path))
+    with suppress(ValueError):
+        if "equigen" in read and isinstance(pieces := read.get("pieces"), list):
+            return {**read, "pieces": list(map(_record, pieces))}
+    return {}
+
+
+def _parsed(text: bytes) -> Mapping[str, Any]:
+    """Return the object that a text of JSON is, {} where it is none."""
+    with suppress(ValueError, RecursionError):
+        read = json.loads(text)
+        if isinstance(read, dict):
             return read
     return {}
+
+
+def _bytes(path: Path) -> bytes:
+    """Return the bytes of a regular file; none where there is none that can be read."""
+    with suppress(OSError):
+        return read_regular(str(path))
+    return b""
+
+
+def _drop(folder: Path) -> None:
+    """Remove a folder of ours, the list by which it is known last: a kill may come between."""
+    for each in folder.iterdir():
+        if each.name not in {LIST, _JOURNAL}:
+            _remove(each)
+    shutil.rmtree(folder)
 
 
 def _files(folder: Path) -> Iterator[str]:
