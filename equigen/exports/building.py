@@ -11,7 +11,7 @@ import os
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, cast
@@ -30,7 +30,7 @@ from equigen.exports.base import (
     link_or_copy,
     text_piece,
 )
-from equigen.exports.card import CARD, card
+from equigen.exports.card import CARD, card, facts_of
 from equigen.exports.rows import gather
 from equigen.storage.atomic import in_place_of
 from equigen.storage.below import FileBelow, read_regular
@@ -298,16 +298,11 @@ def export_dataset(context: Context, name: str, out: Path, options: Options) -> 
         is_alike = all(noted.get(name) == value for name, value in job.about.items())
         job = replace(job, earlier=place.earlier(), is_alike=is_alike)
         with dataset.reading_ledger() as ledger:
-            text = card(job, form.describe(job), ledger)
+            facts = facts_of(albums, ledger)
+        text = card(job, form.describe(job), facts)
         pieces = chain(form.pieces(job), [text_piece(CARD, text)])
-        facts = {
-            "labels": list(albums.labels),
-            "albums": len(albums.table),
-            "restricted": dict(albums.restricted),
-            "private": dict(albums.private),
-        }
         with context.bar("export", 0, "file") as bar:
-            built = place.build(_shown(pieces, bar), {**job.about, **facts})
+            built = place.build(_shown(pieces, bar), {**job.about, **asdict(facts)})
     return Exported(job, place.out, built)
 
 

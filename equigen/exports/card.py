@@ -3,19 +3,22 @@
 import ast
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
 
 import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from pydantic import Field
 
 from equigen.dataset.made_with import DEFINING
 from equigen.exports.base import Description, Job
-from equigen.exports.rows import visible
+from equigen.exports.rows import Gathered, visible
 from equigen.ledger.ledger import COVERS_COMPARED, LAST_FETCH, MADE_WITH, SPLIT_GROUPS, Ledger
 from equigen.ledger.values import read_by_name, read_split_groups
 from equigen.plugins import find_plugins
-from equigen.schema import without_surrogates
+from equigen.schema import decade_of, without_surrogates
 from equigen.sources.base import restriction_of
 from equigen.version import __version__
 
@@ -30,22 +33,78 @@ _NOT_IN_YAML: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _MARKUP: Final = re.compile(r"([\\`*_\[\]<>#|~])")
 
 
-def card(job: Job, described: Description, ledger: Ledger | None) -> str:
+_Count = Annotated[int, Field(ge=0)]
+_Names = Annotated[list[str], Field(min_length=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What an export tells of its albums, on its card, in `export.json` and in Croissant.
+
+    `albums` is the number of those here, of `rows` of the dataset, `several` of those with several
+    labels. `sources`, `classes` and `decades` count the albums here, `dropped` those left out by
+    reason. `restricted` and `private` are those of `Gathered`. `fetched` is a date, `group` tells
+    what the sets were dealt by, `made_with` has the settings, by name.
+    """
+
+    labels: _Names
+    sets: _Names
+    albums: Annotated[int, Field(ge=1)]
+    rows: _Count
+    several: _Count
+    sources: dict[str, _Count]
+    classes: dict[str, _Count]
+    decades: dict[str, _Count]
+    licences: list[str]
+    dropped: dict[str, _Count]
+    restricted: dict[str, _Count]
+    private: dict[str, _Count]
+    fetched: str
+    group: str
+    compared: bool
+    made_with: dict[str, Any]
+
+
+def facts_of(albums: Gathered, ledger: Ledger | None) -> Facts:
+    """Collect what an export tells of its albums, and of how the ledger says that they came."""
+    table = albums.table
+    split = ledger.read(SPLIT_GROUPS, read_split_groups) if ledger else None
+    decades = Counter[str]()
+    for year, count in table["year"].value_counts().iter_rows() if "year" in table.columns else ():
+        decades[decade_of(str(year or ""))] += count
+    return Facts(
+        labels=list(albums.labels),
+        sets=list(albums.sets),
+        albums=len(table),
+        rows=albums.rows,
+        several=table.filter(pl.col("labels").list.len() > 1).height,
+        sources=dict(table["source"].value_counts().iter_rows()),
+        classes=dict(table["label_name"].value_counts().iter_rows()),
+        decades=dict(decades),
+        licences=[each for each in table["licence"].unique().sort() if each],
+        dropped=dict(albums.dropped),
+        restricted=dict(albums.restricted),
+        private=dict(albums.private),
+        fetched=(ledger.value(LAST_FETCH) if ledger else "")[:10],
+        group=GROUPS.get(split.group if split else "", GROUPS[""]),
+        compared=bool(ledger and ledger.value(COVERS_COMPARED)),
+        made_with=dict((ledger.read(MADE_WITH, read_by_name) if ledger else None) or {}),
+    )
+
+
+def card(job: Job, described: Description, facts: Facts) -> str:
     """Return the card of an export that is a folder, as Markdown with a head in YAML.
 
     The same export has the same card: it tells the date of the albums, not that of the export.
     """
     albums = job.albums
     table = albums.table
-    count = len(table)
-    size = next((name for most, name in _SIZES if count < most), _LARGEST)
-    split = ledger.read(SPLIT_GROUPS, read_split_groups) if ledger else None
-    made_with = (ledger.read(MADE_WITH, read_by_name) if ledger else None) or {}
+    size = next((name for most, name in _SIZES if facts.albums < most), _LARGEST)
     settings = {
-        name: json.dumps(made_with[name], ensure_ascii=False)
+        name: json.dumps(facts.made_with[name], ensure_ascii=False)
         for names in DEFINING.values()
         for name in names
-        if name in made_with
+        if name in facts.made_with
     }
     counted = table.group_by("label_name", "set").len()
     counts = {(label, name): number for label, name, number in counted.iter_rows()}
@@ -67,8 +126,8 @@ def card(job: Job, described: Description, ledger: Ledger | None) -> str:
             **described.yaml,
         },
         version=__version__,
-        fetched=(ledger.value(LAST_FETCH) if ledger else "")[:10],
-        albums=count,
+        fetched=facts.fetched,
+        albums=facts.albums,
         labels=albums.labels,
         sets=albums.sets,
         is_dealt=albums.is_dealt,
@@ -76,7 +135,7 @@ def card(job: Job, described: Description, ledger: Ledger | None) -> str:
             label: {name: counts.get((label, name), 0) for name in albums.sets}
             for label in albums.labels
         },
-        several=table.filter(pl.col("labels").list.len() > 1).height,
+        several=facts.several,
         features=list(map(_feature, job.options.features)),
         columns={name: _kind(kind) for name, kind in visible(table).schema.items()},
         size=albums.rendering.key if albums.rendering else "",
@@ -87,8 +146,8 @@ def card(job: Job, described: Description, ledger: Ledger | None) -> str:
         settings=settings,
         rows=albums.rows,
         dropped=albums.dropped,
-        compared=bool(ledger and ledger.value(COVERS_COMPARED)),
-        group=GROUPS.get(split.group if split else "", GROUPS[""]),
+        compared=facts.compared,
+        group=facts.group,
     )
     return without_surrogates(text)
 

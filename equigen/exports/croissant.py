@@ -9,23 +9,21 @@ https://docs.mlcommons.org/croissant/docs/croissant-rai-spec.html
 
 import json
 import os
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
+from pydantic import TypeAdapter, ValidationError
 
 from equigen.dataset.counting import largest_first
 from equigen.dataset.dataset import Dataset
-from equigen.errors import MissingInputError, UsageError
+from equigen.errors import InputError, MissingInputError, UsageError, shortened
 from equigen.exports.base import Earlier, Job, Piece
 from equigen.exports.building import LIST, Place
-from equigen.exports.card import GROUPS
-from equigen.ledger.ledger import COVERS_COMPARED, LAST_FETCH, MADE_WITH, SPLIT_GROUPS
-from equigen.ledger.values import read_by_name, read_split_groups
-from equigen.schema import decade_of, without_surrogates
+from equigen.exports.card import Facts, facts_of
+from equigen.schema import without_surrogates
 from equigen.sources.base import restriction_of
 from equigen.storage.os_errors import translating_read_errors
 from equigen.version import __version__
@@ -69,6 +67,7 @@ _TYPES: Final = {
     **{f"{sign}Int{bits}": "sc:Integer" for sign in ("", "U") for bits in (8, 16, 32, 64)},
 }  # fmt: skip
 _CITATION: Final = "@software{{equigen, title={{EquiGen}}, version={{{}}}, license={{MIT}}}}"
+_MOST_CHARS: Final = 200
 Node = dict[str, Any]
 
 
@@ -78,8 +77,13 @@ def open_export(job: Job) -> Iterator[Piece]:
 
 
 def _write(job: Job, path: Path) -> str:
-    files = job.options.files
-    told = describe(job, *((_files_in(files), _way(files, path.parent)) if files else ()))
+    name, folder = job.context.directory.resolve().name, job.options.files
+    if folder:
+        files, way = _files_in(folder), _way(folder, path.parent)
+        told = describe(name, _facts_in(folder), files, way)
+    else:
+        with Dataset(job.context).reading_ledger() as ledger:
+            told = describe(name, facts_of(job.albums, ledger))
     text = without_surrogates(json.dumps(told, ensure_ascii=False, indent=2))
     path.write_text(f"{text}\n", encoding="utf-8", newline="\n")
     return ""
@@ -99,6 +103,22 @@ def _files_in(folder: Path) -> Mapping[str, Earlier]:
     return found
 
 
+def _facts_in(folder: Path) -> Facts:
+    """Return what an export notes of its albums, which may be others than those of the dataset.
+
+    Raises:
+        InputError: it is none that this version made.
+
+    """
+    try:
+        return TypeAdapter(Facts).validate_python(Place(folder).noted())
+    except ValidationError as err:
+        found = err.errors()[0]
+        where = shortened(".".join(map(str, found["loc"])), _MOST_CHARS)
+        msg = f"{folder / LIST}: {where}: {found['msg']}. Make that export anew with this version."
+        raise InputError(msg) from None
+
+
 def _way(files: Path, folder: Path) -> str:
     """Return the path that leads from the description's folder to the files': "" or "covers/".
 
@@ -116,30 +136,30 @@ def _way(files: Path, folder: Path) -> str:
     return "" if way == "." else f"{way}/"
 
 
-def describe(job: Job, files: Mapping[str, Earlier] | None = None, way: str = "") -> Node:
-    """Return the description; `way` leads to the folder of the `files`."""
-    albums = job.albums
-    with Dataset(job.context).reading_ledger() as ledger:
-        fetched = (ledger.value(LAST_FETCH) if ledger else "")[:10]
-        split = ledger.read(SPLIT_GROUPS, read_split_groups) if ledger else None
-        made_with = (ledger.read(MADE_WITH, read_by_name) if ledger else None) or {}
-        compared = bool(ledger and ledger.value(COVERS_COMPARED))
+def describe(
+    name: str, facts: Facts, files: Mapping[str, Earlier] | None = None, way: str = ""
+) -> Node:
+    """Return the description of a dataset; `way` leads to the folder of the `files`."""
+    made_with, fetched, group = facts.made_with, facts.fetched, facts.group
     taxonomy = made_with.get("fetch.taxonomy") or "of the dataset"
-    several = albums.table.filter(pl.col("labels").list.len() > 1).height
-    sources = _sources(albums.table)
-    group = GROUPS.get(split.group if split else "", GROUPS[""])
+    sources = {each or "unknown": facts.sources[each] for each in largest_first(facts.sources)}
+    private = [
+        f"For private use alone: {count:,} covers of {source} are in this copy, and it must not be"
+        f" passed on. {restriction_of(source)}"
+        for source, count in sorted(facts.private.items())
+    ]
     day = {"datePublished": fetched, "version": fetched.replace("-0", "-").replace("-", ".")}
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": list(_CONFORMS),
-        "name": job.context.directory.resolve().name,
+        "name": name,
         "description": (
-            f"{len(albums.table):,} album covers with labels of {len(albums.labels):,} classes, in"
-            f" the sets {', '.join(albums.sets)}. Made with EquiGen {__version__}."
+            f"{facts.albums:,} album covers with labels of {len(facts.labels):,} classes, in"
+            f" the sets {', '.join(facts.sets)}. Made with EquiGen {__version__}."
         ),
         **(day if fetched else {"version": "1.0.0"}),
-        "license": [each for each in albums.table["licence"].unique().sort() if each]
+        "license": [*private, *facts.licences]
         or ["Covers belong to their owners; the rows have no licence that is known."],
         "citeAs": _CITATION.format(__version__),
         "keywords": ["album covers", "music", "image classification"],
@@ -151,9 +171,9 @@ def describe(job: Job, files: Mapping[str, Earlier] | None = None, way: str = ""
         "rai:dataCollectionType": ["Secondary Data analysis", "User-generated content data"],
         "rai:dataCollectionMissingData": "; ".join(
             [
-                f"of {albums.rows:,} albums {len(albums.table):,} are here",
-                *(f"{count:,} {why}" for why, count in albums.dropped.items()),
-                *(restriction_of(source) for source in albums.restricted),
+                f"of {facts.rows:,} albums {facts.albums:,} are here",
+                *(f"{count:,} {why}" for why, count in sorted(facts.dropped.items())),
+                *(restriction_of(source) for source in sorted(facts.restricted)),
             ]
         ),
         "rai:dataCollectionRawData": ", ".join(
@@ -161,7 +181,7 @@ def describe(job: Job, files: Mapping[str, Earlier] | None = None, way: str = ""
         ),
         "rai:dataPreprocessingProtocol": [
             "Each cover was decoded to its end, and is known by the SHA-256 of its bytes.",
-            "Covers that look alike were searched for." if compared else
+            "Covers that look alike were searched for." if facts.compared else
             "Covers that look alike were not searched for.",
             group,
             *(f"{name} = {json.dumps(value)}" for name, value in sorted(made_with.items())),
@@ -171,12 +191,13 @@ def describe(job: Job, files: Mapping[str, Earlier] | None = None, way: str = ""
             "No cover was looked at for them.",
         ],
         "rai:annotationsPerItem": (
-            f"1; {several:,} albums have several labels" if several else "1"
+            f"1; {facts.several:,} albums have several labels" if facts.several else "1"
         ),
         "rai:machineAnnotationTools": [f"EquiGen {__version__}"],
         "rai:dataUseCases": ["Training and testing of models that tell genres by covers."],
-        "rai:dataBiases": list(_biases(albums.table)),
+        "rai:dataBiases": list(_biases(facts)),
         "rai:dataLimitations": [
+            *private,
             "Labels are those of the sources, given by people, and not free of errors.",
             group,
         ],
@@ -186,30 +207,19 @@ def describe(job: Job, files: Mapping[str, Earlier] | None = None, way: str = ""
         "rai:dataReleaseMaintenancePlan": (
             "A new run adds albums and keeps the sets of those that are there."
         ),
-        **_files(job, files or {}, way),
+        **_files(facts, files or {}, way),
     }  # fmt: skip
 
 
-def _sources(table: pl.DataFrame) -> dict[str, int]:
-    counts = table["source"].value_counts().sort("count", "source", descending=[True, False])
-    return {name or "unknown": count for name, count in counts.iter_rows()}
-
-
-def _biases(table: pl.DataFrame) -> Iterator[str]:
+def _biases(facts: Facts) -> Iterator[str]:
     """Yield how the albums spread over classes and decades."""
-    years = table["year"].to_list() if "year" in table.columns else []
-    spread = {
-        "class": Counter(table["label_name"]),
-        "decade": Counter(decade_of(str(year or "")) for year in years),
-    }
-    for what, counts in spread.items():
-        shares = (f"{name} {counts[name] / len(table):.1%}" for name in largest_first(counts))
+    for what, counts in (("class", facts.classes), ("decade", facts.decades)):
+        shares = (f"{name} {counts[name] / facts.albums:.1%}" for name in largest_first(counts))
         yield f"Albums by {what}: {', '.join(shares)}."
 
 
-def _files(job: Job, files: Mapping[str, Earlier], way: str) -> Node:
+def _files(facts: Facts, files: Mapping[str, Earlier], way: str) -> Node:
     """Return the files as they are found, and the records that are read from them."""
-    albums = job.albums
     tables, tars = (
         [name for name in files if name.endswith(ending)] for ending in (".parquet", ".tar")
     )
@@ -223,10 +233,10 @@ def _files(job: Job, files: Mapping[str, Earlier], way: str) -> Node:
         for name in names
     ]  # fmt: skip
     records = [
-        _values("sets", "cr:Split", [{"name": name} for name in albums.sets]),
+        _values("sets", "cr:Split", [{"name": name} for name in facts.sets]),
         _values(
             "labels", "sc:Enumeration",
-            [{"label": at, "name": name} for at, name in enumerate(albums.labels)],
+            [{"label": at, "name": name} for at, name in enumerate(facts.labels)],
         ),
     ]  # fmt: skip
     endings = {_ending(name) for each in files.values() for name in each.record["files"] or ()}

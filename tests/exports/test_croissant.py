@@ -12,7 +12,7 @@ from PIL import Image
 from reports import jpeg
 from support import make_context
 
-from equigen.errors import MissingInputError, UsageError
+from equigen.errors import InputError, MissingInputError, UsageError
 from equigen.ledger.ledger import LAST_FETCH, Ledger
 
 
@@ -73,6 +73,65 @@ def test_files_are_listed_with_their_digests(tmp_path: Path, name: str) -> None:
         body = (tmp_path / file["contentUrl"]).read_bytes()
         assert (digest(body), f"{len(body)} B") == (file["sha256"], file["contentSize"])
     assert "isLiveDataset" not in told
+
+
+@pytest.mark.parametrize("name", ["imagefolder", "parquet", "webdataset"])
+def test_an_export_is_described_as_it_was_made(tmp_path: Path, name: str) -> None:
+    """Its classes, sets and counts are its own, whatever has become of the dataset since."""
+    data, files = filled(tmp_path / "data", albums(24)), tmp_path / "covers"
+    fetch(data)
+    run_export(data, files, name)
+    before = described(data, tmp_path / "out.json", files)
+    made = [each for each in albums(24) if each["genre"] != "Jazz"]
+    filled(data, [{**each, "year": "1999"} for each in made], sets=("train",))
+    with Ledger(make_context(data).ledger) as ledger:
+        ledger.remember(LAST_FETCH, "2026-04-01T12:00:00+00:00")
+    assert described(data, tmp_path / "out.json", files) == before
+    sets, labels, *_ = before["recordSet"]
+    assert [each["sets/name"] for each in sets["data"]] == ["train", "val", "test"]
+    assert [each["labels/name"] for each in labels["data"]] == ["Jazz", "Pop", "Rock"]
+    assert before["description"].startswith("24 album covers with labels of 3 classes")
+    assert described(data, tmp_path / "live.json")["description"].startswith("16 album covers")
+
+
+@pytest.mark.parametrize("has_files", [False, True])
+def test_covers_for_private_use_are_told(tmp_path: Path, *, has_files: bool) -> None:
+    """A private export is one however it is described; the others say nothing of it."""
+    rows = [*albums(4), *albums(2, 4, album_id="discogs:m5", image_url="https://i.discogs.com/x")]
+    data, files, out = filled(tmp_path / "data", rows), tmp_path / "covers", tmp_path / "out.json"
+    run_export(data, files, "parquet")
+    assert "private use" not in json.dumps(described(data, out, files if has_files else None))
+    run_export(data, files, "parquet", private_use=True)
+    run_export(
+        data, out, "croissant", files=files if has_files else None, private_use=not has_files
+    )
+    told = json.loads(out.read_text(encoding="utf-8"))
+    for text in (told["license"][0], told["rai:dataLimitations"][0]):
+        assert text.startswith("For private use alone: 2 covers of discogs are in this copy")
+        assert "must not be passed on" in text
+        assert "Restricted Data" in text
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"labels": []},
+        {"labels": 5},
+        {"labels": [{}]},
+        {"sources": ["a"]},
+        {"albums": 0},
+        {"rows": "x"},
+    ],
+)
+def test_what_an_export_notes_is_checked(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    """Another's export.json is another's data: an error in one line."""
+    data, files = filled(tmp_path / "data", albums(4)), tmp_path / "covers"
+    run_export(data, files, "parquet")
+    noted = json.loads((files / "export.json").read_text(encoding="utf-8"))
+    (files / "export.json").write_text(json.dumps({**noted, **wrong}), encoding="utf-8")
+    with pytest.raises(InputError, match=rf"export\.json: {next(iter(wrong))}.*export anew"):
+        described(data, tmp_path / "out.json", files)
+    assert not (tmp_path / "out.json").exists()
 
 
 def test_a_wrong_folder_of_files(tmp_path: Path) -> None:
