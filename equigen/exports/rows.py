@@ -20,7 +20,7 @@ from equigen.dataset.tsv import reading_tsv
 from equigen.downloading.jobs import target_of
 from equigen.errors import MissingInputError, UsageError
 from equigen.images.rendering import Rendering
-from equigen.schema import SETS, join_list, year_of
+from equigen.schema import SETS, join_list, split_list, year_of
 from equigen.sources.base import licence_of, restricting
 
 # Columns of the table that formats use and don't write: the name of a row's files, the file that
@@ -62,6 +62,7 @@ _NUMBERS: Final[Mapping[str, Any]] = {
 # Readers of image folders take such a column for the name of the picture's file.
 _FILE_NAME: Final = "file_name"
 _TAKEN: Final = frozenset({*OWN, *HIDDEN, "image", _FILE_NAME, "file_names"})
+_ADDRESSES: Final = ("image_url", "more_images")
 _KEY_DIGITS: Final = 20
 # A group of rows is held as a whole.
 _GROUP_ROWS: Final = 10_240
@@ -99,7 +100,8 @@ def gather(
     """Collect the albums whose covers are there and in a set; where no set is, all as one.
 
     With `size_px`, the pictures are those of that size that a download made, or are to be made.
-    Covers that their sources forbid to pass on are left out, unless they are for private use alone.
+    Covers that their sources forbid to pass on are left out, and so are the addresses of such ones
+    from the rows of others, unless they are for private use alone.
 
     Raises:
         UsageError: nothing is left, or a size is larger than the files here.
@@ -120,7 +122,8 @@ def gather(
     found, frames = list[tuple[Any, ...]](), [pl.DataFrame(schema=_FOUND)]
     for at, (row, cover, file, of_set) in enumerate(dataset.shown()):
         name = of_set if is_dealt else SETS[0]
-        source = restricting(row.album_id, cover.url if file and cover else "")
+        came_from = (cover.url, cover.final_url) if file and cover else ()
+        source = restricting(row.album_id, *came_from)
         if not file or not cover:
             dropped[NO_COVER] += 1
         elif not name:
@@ -148,7 +151,8 @@ def gather(
         raise _nothing(context, dropped, restricted)
     order = sorted(labels)
     own = own.sort(pl.col("set").replace_strict(_ORDER, return_dtype=pl.Int8), KEY)
-    table = joined_with(context, _typed(context, named, own, order), features)
+    typed = _typed(context, named, own, order, private_use=private_use)
+    table = joined_with(context, typed, features)
     sets = [name for name in SETS if name in table["set"].unique()]
     return Gathered(
         table, order, sets, len(table) + dropped.total(), dict(dropped), dict(restricted),
@@ -200,7 +204,12 @@ def _framed(found: list[tuple[Any, ...]]) -> pl.DataFrame:
 
 
 def _typed(
-    context: Context, named: Mapping[str, str], own: pl.DataFrame, labels: list[str]
+    context: Context,
+    named: Mapping[str, str],
+    own: pl.DataFrame,
+    labels: list[str],
+    *,
+    private_use: bool,
 ) -> pl.DataFrame:
     """Return the table of the albums that were found, of which `own` has the columns of `_FOUND`.
 
@@ -208,6 +217,9 @@ def _typed(
     """
     cells = read_table(context.tsv, list(named), block_bytes=_BLOCK_BYTES).select(list(named))
     places = own[_AT]
+    if not private_use:
+        there = [name for name in _ADDRESSES if name in named]
+        cells = cells.with_columns(_passed_on(cells[name]) for name in there)
     typed = [_values(column, cells[column][places]).rename(name) for column, name in named.items()]
     sources = cells["album_id"][places].str.extract("^(.*?):").fill_null("").alias("source")
     terms = {name: licence_of(f"{name}:") for name in sources.unique()}
@@ -219,6 +231,12 @@ def _typed(
     label = pl.col("label_name").replace_strict(numbers, return_dtype=pl.Int64)
     own = own.with_columns(sources, licences, label=label, labels=_split("labels"))
     return pl.DataFrame([*typed, *own.select(*OWN, *HIDDEN)])
+
+
+def _passed_on(cells: pl.Series) -> pl.Series:
+    """Return cells of addresses without those of pictures that may not be passed on."""
+    free = (join_list([url for url in split_list(c) if not restricting("", url)]) for c in cells)
+    return pl.Series(cells.name, free, pl.String)
 
 
 def _values(column: str, cells: pl.Series) -> pl.Series:

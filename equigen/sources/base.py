@@ -488,20 +488,22 @@ def may_republish(album_id: str) -> bool:
     return _declared("MAY_REPUBLISH", album_id) is not False
 
 
-def restricting(album_id: str, url: str) -> str:
+def restricting(album_id: str, *urls: str) -> str:
     """Return the name of the source whose terms forbid to pass a picture on; "" where none does.
 
-    That is the album's own, or the one whose picture it is by the address that it came from. Where
-    the address isn't known, an album of a source with such pictures is taken to show one.
+    That is the album's own, or the one whose picture it is by an address that it came from: the one
+    that was asked for, or the end of its redirects. Where no address is known, an album of a source
+    with such pictures is taken to show one.
     """
     own = album_id.partition(":")[0]
     if not may_republish(album_id):
         return own
-    host, key = (host_of(url), picture_key(url)) if url else ("", "")
+    known = [(f".{host_of(url)}", picture_key(url)) for url in dict.fromkeys(urls) if url]
     for name, domains in _restricted().items():
-        if key.startswith(f"{name}:") or (not host and name == own):
+        ends = tuple(f".{domain}" for domain in domains)
+        if name == own and not any(host.strip(".") for host, _ in known):
             return name
-        if host and f".{host}".endswith(tuple(f".{domain}" for domain in domains)):
+        if any(host.endswith(ends) or key.startswith(f"{name}:") for host, key in known):
             return name
     return ""
 
