@@ -95,21 +95,12 @@ class Place:
         """Return the files in a place that aren't those of an export, or of one that was begun."""
         files = list(_files(place))
         if place != self.part:
-            known = self.known(place)
+            known = _known(place)
             return [each for each in files if each not in known]
         is_ours = _read(self.part / LIST) or any("equigen" in each for each in self._journal())
         # A kill may leave a part of the journal's first line.
         is_new = set(files) <= {_JOURNAL} and _HEAD.startswith(_bytes(self.part / _JOURNAL))
         return [] if is_ours or is_new else files
-
-    def known(self, place: Path) -> Collection[str]:
-        """Return the files of the export in a place; none where there is no export of ours."""
-        known = {LIST} if _read(place / LIST) else set[str]()
-        for each in self._listed(place):
-            files = each["files"]
-            names = [each["name"]] if files is None else [f"{each['name']}/{one}" for one in files]
-            known.update(names)
-        return known
 
     def mend(self) -> None:
         """Put back what a kill left amid the replacement, once the places are checked.
@@ -131,12 +122,7 @@ class Place:
 
     def earlier(self) -> dict[str, Earlier]:
         """Return the pieces of the export that is there, by name."""
-        return {
-            each["name"]: Earlier(each, self.out / each["name"]) for each in self._listed(self.out)
-        }
-
-    def _listed(self, folder: Path) -> Sequence[Record]:
-        return cast("Sequence[Record]", _read(folder / LIST).get("pieces", ()))
+        return {each["name"]: Earlier(each, self.out / each["name"]) for each in _listed(self.out)}
 
     def _journal(self) -> Iterator[Mapping[str, Any]]:
         """Yield the lines of the journal that are whole."""
@@ -146,7 +132,7 @@ class Place:
 
     def _begun(self) -> dict[str, Earlier]:
         """Return the finished pieces of a run that was killed, by name."""
-        found = list(self._listed(self.part))
+        found = list(_listed(self.part))
         for each in self._journal():
             with suppress(ValueError):
                 found.append(_record(each))
@@ -316,7 +302,8 @@ def check_place(context: Context, form: Format, out: Path) -> Place:
     """Check the place that a user names, before anything is done.
 
     Raises:
-        UsageError: it is one of the dataset's own, or its name doesn't end as the format's do.
+        UsageError: it is one of the dataset's own, or a file of another export, or its name doesn't
+            end as the format's do.
         StorageError: it can't be examined.
 
     """
@@ -325,19 +312,24 @@ def check_place(context: Context, form: Format, out: Path) -> Place:
             msg = f"{out}: expected a name that ends in {', '.join(form.endings)}."
             raise UsageError(msg)
         context.check_output(out, "export")
-        return Place(out)
     place = Path(os.path.realpath(out))
     own = [Path(os.path.realpath(each)) for some in context.config.places.values() for each in some]
     above = [Path(os.path.realpath(each)) for each in (context.directory, context.config.folder)]
     within = next((each for each in own if place == each or each in place.parents), None)
     around = next((each for each in (*above, *own) if place == each or place in each.parents), None)
-    if within or around:
+    if within or (around and not form.endings):
         msg = (
             f"{out}: this is a place of the dataset itself, {within or around}. Nothing was done."
-            " Name a folder of its own."
+            " Name a place outside of it."
         )
         raise UsageError(msg)
-    return Place(place)
+    if not form.endings:
+        return Place(place)
+    for each in place.parents:
+        if place.relative_to(each).as_posix() in _known(each):
+            msg = f"{out}: this is a file of an export, {each}. Nothing was done. Name another one."
+            raise UsageError(msg)
+    return Place(out)
 
 
 def _write_file(job: Job, place: Place) -> Built:
@@ -421,6 +413,20 @@ def _drop(folder: Path) -> None:
         if each.name not in {LIST, _JOURNAL}:
             _remove(each)
     shutil.rmtree(folder)
+
+
+def _listed(folder: Path) -> Sequence[Record]:
+    return cast("Sequence[Record]", _read(folder / LIST).get("pieces", ()))
+
+
+def _known(folder: Path) -> Collection[str]:
+    """Return the files of the export in a folder; none where there is no export of ours."""
+    known = set[str]()
+    for each in _listed(folder):
+        files = each["files"]
+        names = [each["name"]] if files is None else [f"{each['name']}/{one}" for one in files]
+        known.update((LIST, *names))
+    return known
 
 
 def _files(folder: Path) -> Iterator[str]:

@@ -104,7 +104,8 @@ def gather(
     from the rows of others, unless they are for private use alone.
 
     Raises:
-        UsageError: nothing is left, or a size is larger than the files here.
+        UsageError: nothing is left, a size is larger than the files here, or a feature is called
+            as a column.
         MissingInputError, InputError: a feature wasn't computed, or a table is broken.
         StorageError: the disk refuses.
 
@@ -112,6 +113,14 @@ def gather(
     context = dataset.context
     with reading_tsv(context.tsv) as tsv:
         columns = ("album_id", *(each for each in tsv.columns if each != "album_id"))
+    for name in features:
+        is_there = name in columns and not FeatureTable(context.features, name).exists()
+        if is_there or name.lower() in _TAKEN:
+            msg = (
+                f"--with {name}: this is the name of a column; expected a feature's, as `equigen"
+                " features list` shows them. Exports have the dataset's columns anyway."
+            )
+            raise UsageError(msg)
     with dataset.reading_ledger() as ledger:
         known = {name for _, name in ledger.each_set()} if ledger else set()
     is_dealt = not known.isdisjoint(SETS)

@@ -46,14 +46,16 @@ def test_addresses_of_what_may_not_be_passed_on_stay(tmp_path: Path, name: str) 
     ]
 
 
-def read(data: Path, out: Path, name: str, **flags: object) -> list[tuple[str, list[str]]]:
+def read(
+    data: Path, out: Path, name: str, *, private_use: bool = False
+) -> list[tuple[str, list[str]]]:
     """Return the addresses of each album that was exported."""
     if name == "imagefolder":
-        run_export(data, out, **flags)
+        run_export(data, out, private_use=private_use)
         rows = metadata(out, "train").to_dicts()
     else:
         out = out.with_suffix(".jsonl")
-        run_export(data, out, name, **flags)
+        run_export(data, out, name, private_use=private_use)
         rows = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
     rows.sort(key=lambda row: str(row["album_id"]))
     return [(row["image_url"], row["more_images"]) for row in rows]

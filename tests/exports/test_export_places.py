@@ -116,3 +116,33 @@ def test_a_key_that_is_listed_twice_is_exported_once() -> None:
     """Whatever a list of shards says."""
     rows = dict.fromkeys("abc", 0)
     assert deal_shards([["a", "b", "a"], ["b", "c"]], rows, 30) == [["a", "b"], ["c"]]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "data/features/colour.parquet", "data/split/x.parquet", "data/equigen_album_images/x.csv",
+        "hub/data/train-00000.parquet", "hub/export.json",
+    ],
+)  # fmt: skip
+def test_files_of_the_dataset_and_of_exports_are_not_replaced(tmp_path: Path, place: str) -> None:
+    """A table may lie beside them, and replace another one."""
+    data, hub = filled(tmp_path / "data", albums(4)), tmp_path / "hub"
+    run_export(data, hub, "parquet")
+    format_of = "croissant" if place.endswith(".json") else "table"
+    before = (tmp_path / place).read_bytes() if (tmp_path / place).exists() else None
+    with pytest.raises(UsageError, match=r"of the dataset itself|of an export"):
+        run_export(data, tmp_path / place, format_of)
+    assert before == ((tmp_path / place).read_bytes() if (tmp_path / place).exists() else None)
+    for _ in range(2):
+        run_export(data, data / "table.csv", "table")
+    run_export(data, hub / "croissant.json", "croissant", files=hub)
+
+
+@pytest.mark.parametrize("name", ["imagefolder", "table"])
+@pytest.mark.parametrize("feature", ["label", "set", "SHA256", "year"])
+def test_a_column_is_no_feature(tmp_path: Path, name: str, feature: str) -> None:
+    """The message says so, instead of leaving it out or failing later."""
+    data = filled(tmp_path / "data", albums(4))
+    with pytest.raises(UsageError, match=rf"--with {feature}: .*column.*equigen features list"):
+        run_export(data, tmp_path / "out.csv", name, features=feature)
