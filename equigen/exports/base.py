@@ -66,10 +66,12 @@ class Description:
     """What a format tells on the dataset card.
 
     `loading` is Markdown that shows how the export is read; `yaml` further keys of the card's head.
+    `no_year` is what stands for a year that isn't known.
     """
 
     loading: str
     yaml: Mapping[str, object] = field(default_factory=dict)
+    no_year: str = "empty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +279,10 @@ class Job:
 
     def shards(self, set_name: str, most_bytes: int) -> Iterator[pl.DataFrame]:
         """Yield the rows of each shard of a set: those that were exported before stay in theirs."""
+        yield from map(self.of_keys, self.dealt(set_name, most_bytes))
+
+    def dealt(self, set_name: str, most_bytes: int) -> list[list[str]]:
+        """Return the keys of each shard of a set."""
         rows = self.of_set(set_name)
         before = [
             each.record["keys"]
@@ -287,8 +293,7 @@ class Job:
         if self.albums.rendering:
             sizes = [min(each, self.albums.rendering.size_px**2) for each in sizes]
         known = dict(zip(rows[KEY].to_list(), sizes, strict=True))
-        for keys in deal_shards(before, known, most_bytes):
-            yield self.of_keys(keys)
+        return deal_shards(before, known, most_bytes)
 
 
 def deal_shards(

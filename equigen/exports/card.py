@@ -140,6 +140,7 @@ def card(job: Job, described: Description, facts: Facts) -> str:
         columns={name: _kind(kind) for name, kind in visible(table).schema.items()},
         size=albums.rendering.key if albums.rendering else "",
         loading=described.loading,
+        no_year=described.no_year,
         sources=sources.to_dicts(),
         restricted=_told(albums.restricted),
         private=_told(albums.private),

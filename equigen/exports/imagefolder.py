@@ -26,7 +26,7 @@ _LOADING: Final = """\
 from datasets import load_dataset
 
 sets = load_dataset("path/to/this/folder")  # streaming=True reads one picture after another
-sets["train"].features["label"].names  # the classes; year, artist and all else are there as well
+sets["{split}"].features["label"].names  # the classes; year, artist and all else are there as well
 ```
 
 ```python
@@ -98,6 +98,7 @@ def describe(job: Job) -> Description:
     files = [{"split": _SPLITS[name], "path": f"{name}/**"} for name in job.albums.sets]
     loading = _LOADING.format(
         first=job.albums.sets[0],
+        split=_SPLITS[job.albums.sets[0]],
         allow=", allow_empty=True" if empty else "",
     )
     return Description(

@@ -51,7 +51,7 @@ _LOADING: Final = """\
 ```python
 from datasets import load_dataset
 
-dataset = load_dataset("parquet")  # this folder, or the name of the dataset on the Hub
+sets = load_dataset("path/to/this/folder")  # or the name of the dataset on the Hub
 ```
 """
 

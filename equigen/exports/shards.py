@@ -75,12 +75,20 @@ def shards(
     `write` gets a shard's name, number and rows, and a path. Rows are collected as they are
     written: all shards of a million albums together would take as much memory as the dataset.
     """
-    most_bytes = (job.options.shard_mb or _SHARD_MB) * _BYTES
     for of_set in job.albums.sets:
-        for number, rows in enumerate(job.shards(of_set, most_bytes)):
+        for number, rows in enumerate(job.shards(of_set, _most_bytes(job))):
             file, keys = name.format(of_set, number), rows[KEY].to_list()
             made = partial(_written, job, keys, partial(write, file, number))
             yield Piece(file, job.digest(rows, number, *about), made, set=of_set, keys=keys)
+
+
+def count(job: Job, of_set: str) -> int:
+    """Return the number of a set's shards."""
+    return len(job.dealt(of_set, _most_bytes(job)))
+
+
+def _most_bytes(job: Job) -> int:
+    return (job.options.shard_mb or _SHARD_MB) * _BYTES
 
 
 def _written(

@@ -65,15 +65,26 @@ def describe(job: Job) -> Description:
         "__key__": text,
         "__url__": text,
     }
-    return Description(_LOADING, shards.on_card(job, features, "{}-*.tar"))
+    lasts = {name: shards.count(job, name) - 1 for name in job.albums.sets}
+    files = "".join(
+        f'    "{name}": "path/to/this/folder/{name}-{{000000..{last:06}}}.tar",\n'
+        for name, last in lasts.items()
+    )
+    loading = _LOADING.format(files=files, first=job.albums.sets[0])
+    return Description(loading, shards.on_card(job, features, "{}-*.tar"), no_year="0")
 
 
 _LOADING: Final = """\
 ```python
 import webdataset
 
-dataset = webdataset.WebDataset("train-{000000..000009}.tar").decode("pil").to_tuple("jpg", "cls")
+files = {{
+{files}}}
+dataset = webdataset.WebDataset(files["{first}"], shardshuffle=False)
+dataset = dataset.decode("pil").to_tuple("jpg", "cls")
 ```
+
+Nothing in the JSON is null: what isn't known is 0, "" or an empty list.
 """
 
 

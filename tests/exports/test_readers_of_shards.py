@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import polars as pl
 import pytest
-from exported import albums, filled, run_export
+from exported import albums, filled, run_export, snippets
 from support import make_context
 
 import equigen
@@ -100,6 +100,29 @@ def test_by_datasets(
             found[key] = said
         assert next(iter(rows))[picture].size == (40, 30)
     assert found == expected(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "library"),
+    [
+        ("imagefolder", "datasets"), ("imagefolder", "torchvision"), ("parquet", "datasets"),
+        ("webdataset", "webdataset"),
+    ],
+)  # fmt: skip
+@pytest.mark.usefixtures("offline")
+def test_snippets_of_cards_run_as_written(
+    tmp_path: Path, data: Path, name: str, library: str
+) -> None:
+    """But for the path of the folder; the first set is read to its end."""
+    pytest.importorskip(library)
+    run_export(data, tmp_path / "out", name)
+    begins = (f"from {library}", f"import {library}")
+    (snippet,) = (each for each in snippets(tmp_path / "out") if each.startswith(begins))
+    found: dict[str, Any] = {}
+    exec(compile(snippet, name, "exec"), found)  # noqa: S102  (what users would run)
+    read = found.get("pictures") or found.get("dataset") or found["sets"]["train"]
+    rows = read["train"] if isinstance(read, Mapping) else read
+    assert len(list(rows)) == 24
 
 
 def test_a_missing_shard_is_refused_by_datasets(

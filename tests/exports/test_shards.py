@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -13,7 +14,7 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
-from exported import albums, digest, files_of, filled, run_export
+from exported import albums, digest, files_of, filled, run_export, snippets
 from reports import fill, jpeg
 from support import make_context
 
@@ -169,6 +170,36 @@ def test_the_index_tells_where_samples_begin(tmp_path: Path) -> None:
                 with tarfile.open(fileobj=io.BytesIO(body[begin:end] + bytes(1024))) as part:
                     names = [f"{list(whole)[at]}.{each}" for each in ("jpg", "cls", "json", "txt")]
                     assert part.getnames() == names
+
+
+@pytest.mark.parametrize("name", [*FORMATS, "imagefolder"])
+def test_cards_name_files_that_are_there(tmp_path: Path, name: str) -> None:
+    """Whatever sets there are, and as many shards as there are."""
+    out = tmp_path / "out"
+    run_export(filled(tmp_path / "data", albums(4), sets=("val", "test")), out, name)
+    named = re.findall(f'"({out.as_posix()}.*?)"', "".join(snippets(out)))
+    assert named
+    assert all(Path(each.replace("{000000..000000}", "000000")).exists() for each in named)
+    assert '"train"' not in "".join(snippets(out))
+
+
+def test_the_card_counts_the_shards(tmp_path: Path) -> None:
+    """Of each set, also where a refresh adds some."""
+    data, out = tmp_path / "data", tmp_path / "out"
+    for count, last in ((25, 2), (35, 3)):
+        run_export(large(data, range(count)), out, "webdataset", shard_mb=1)
+        assert len(list(out.glob("train-*.tar"))) == last + 1
+        (snippet,) = snippets(out)
+        assert f'"{out.as_posix()}/train-{{000000..00000{last}}}.tar"' in snippet
+
+
+def test_the_card_tells_what_a_missing_year_is(tmp_path: Path) -> None:
+    """In the JSON of samples it is a number."""
+    data = filled(tmp_path / "data", albums(4))
+    for name, told in (("parquet", "empty"), ("webdataset", "0")):
+        run_export(data, tmp_path / name, name)
+        card = (tmp_path / name / "README.md").read_text(encoding="utf-8")
+        assert f"`year` is {told} where it isn't known." in card
 
 
 def test_samples_have_no_nulls(tmp_path: Path) -> None:

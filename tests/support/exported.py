@@ -1,6 +1,7 @@
 """What the tests of exports share: datasets whose covers are pictures, and exports as files."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -81,3 +82,10 @@ def key(number: int) -> str:
 def digest(body: bytes) -> str:
     """Return the sha256 of a file."""
     return hashlib.sha256(body).hexdigest()
+
+
+def snippets(out: Path) -> list[str]:
+    """Return the Python that an export's card shows, with the folder's own path in it."""
+    card = (out / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall("```python\n(.*?)```", card, re.DOTALL)
+    return [each.replace("path/to/this/folder", out.as_posix()) for each in blocks]
