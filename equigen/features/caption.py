@@ -17,6 +17,7 @@ from equigen.config.layers import Config
 from equigen.dataset.context import Context
 from equigen.features.base import Album, Column, Compute, Picture
 from equigen.features.models import (
+    AS_DATA,
     Model,
     Pixels,
     named_model,
@@ -142,9 +143,9 @@ def _model(config: Config) -> Model:
 def _captioner(model: Model, prompt: str) -> Callable[[Picture], str]:
     transformers, torch, folder = open_transformers(model)
     with model.translating("a captioner that transformers can open"):
-        processor = transformers.AutoProcessor.from_pretrained(folder, backend="pil")
+        processor = transformers.AutoProcessor.from_pretrained(folder, backend="pil", **AS_DATA)
         module, told = transformers.AutoModelForImageTextToText.from_pretrained(
-            folder, output_loading_info=True
+            folder, output_loading_info=True, **AS_DATA
         )
     module.eval()
     refuse_lacking(model, told)

@@ -14,6 +14,7 @@ from equigen.config.settings import FeatureSettings
 from equigen.dataset.context import Context
 from equigen.features.base import Column, Compute
 from equigen.features.models import (
+    AS_DATA,
     ONNX,
     Floats,
     Model,
@@ -121,8 +122,12 @@ def _nothing() -> Pixels:
 def _transformers(model: Model) -> Encode:
     transformers, torch, folder = open_transformers(model)
     with model.translating("an image encoder that transformers can open"):
-        processor = transformers.AutoImageProcessor.from_pretrained(folder, backend="pil")
-        module, told = transformers.AutoModel.from_pretrained(folder, output_loading_info=True)
+        processor = transformers.AutoImageProcessor.from_pretrained(
+            folder, backend="pil", **AS_DATA
+        )
+        module, told = transformers.AutoModel.from_pretrained(
+            folder, output_loading_info=True, **AS_DATA
+        )
     module.eval()
     # The pooling of some models was never trained.
     refuse_lacking(model, told, but="pooler")

@@ -38,6 +38,8 @@ WAYS: Final = (
 _ID: Final = re.compile(r"(\w[\w.-]*/\w[\w.-]*)(?:@(\w[\w./-]*))?", re.ASCII)
 # Weights that are data alone; where there are none, PyTorch's files, which it reads as data.
 _FILES: Final = ("*.json", "*.txt", "*.model", "*.safetensors")
+# Transformers neither run a model's own code nor ask the Hub.
+AS_DATA: Final[Mapping[str, bool]] = {"trust_remote_code": False, "local_files_only": True}
 _MOST_CHARS: Final = 300
 _FLOATS: Final[Mapping[str, Any]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 _CHANNELS: Final = 3
@@ -151,6 +153,8 @@ class Model:
             raise
         except Exception as err:  # noqa: BLE001  (those of such packages have no common root)
             what = " ".join(str(err).split()) or type(err).__name__
+            if "trust_remote_code" in what:
+                self.refuse("needs Python code that comes with it, which is never run")
             self.refuse(f"expected {expected}, got: {what}")
 
     def refuse(self, why: str) -> NoReturn:
@@ -386,6 +390,8 @@ def open_transformers(model: Model) -> tuple[Any, Any, Path]:
     torch = model.imported("torch", "transformers torch")
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
+    # Where `AS_DATA` isn't passed on to the parts of a processor, the user would be asked.
+    transformers.dynamic_module_utils.TIME_OUT_REMOTE_CODE = 0
     torch.set_num_threads(1)
     folder = model.folder
     if folder is None:

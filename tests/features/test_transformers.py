@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 from featuresets import at, compute, filled, tables_of
 from lookalikes import saved
 from PIL import Image
-from support import equigen, from_json
+from support import equigen, from_json, program_env
 
 from equigen.dataset.feature_tables import FeatureTable
 from equigen.errors import ConfigError
@@ -168,6 +170,62 @@ def test_a_captioner_goes_on_with_the_prompt(tmp_path: Path) -> None:
     ) as told:
         compute(tmp_path, "caption", caption_model=str(clip(tmp_path / "clip")))
     assert "\n" not in str(told.value)
+
+
+EVIL = """
+from pathlib import Path
+(Path(__file__).parent / "RAN").touch()
+Path("RAN").touch()
+"""
+OWN: Mapping[str, Mapping[str, Any]] = {
+    "config.json": {
+        "model_type": "evil",
+        "auto_map": {"AutoConfig": "evil.Config", "AutoModel": "evil.Model",
+                     "AutoModelForImageTextToText": "evil.Model"},
+    },
+    "preprocessor_config.json": {
+        "image_processor_type": "EvilProcessor",
+        "auto_map": {"AutoImageProcessor": "evil.Pictures", "AutoProcessor": "evil.Both"},
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("feature", "broken", "place"),
+    [
+        ("embedding", "config.json", ""),
+        ("embedding", "preprocessor_config.json", "someone/else--"),
+        ("caption", "config.json", "someone/else--"),
+        ("caption", "preprocessor_config.json", ""),
+    ],
+)
+def test_code_that_comes_with_a_model_is_never_run(
+    tmp_path: Path, feature: str, broken: str, place: str
+) -> None:
+    """One line says so, though somebody says yes; nothing is asked, here or of the Hub."""
+    folder = (clip if feature == "embedding" else captioner)(tmp_path / "model")
+    (folder / "evil.py").write_text(EVIL)
+    for name in ("processor_config.json", "tokenizer_config.json"):
+        (folder / name).unlink(missing_ok=True)  # so that parts of processors are found one by one
+    file = folder / broken
+    known = json.loads(file.read_text()) if file.exists() else {}
+    own = json.dumps(OWN[broken]).replace("evil.", f"{place}evil.")
+    file.write_text(json.dumps({**known, **json.loads(own)}))
+    filled(tmp_path, 1)
+    env = program_env(
+        **at(tmp_path), HF_HOME=str(tmp_path / "home"), HF_ENDPOINT="http://127.0.0.1:9"
+    )
+    flags = (f"--{feature}-model", str(folder), "--processes", "1")
+    ran = subprocess.run(
+        [sys.executable, "-m", "equigen", "features", "compute", feature, *flags],
+        cwd=tmp_path, env=env, input="y\n" * 9, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert not [*tmp_path.rglob("RAN")]
+    assert "[y/N]" not in ran.stdout + ran.stderr
+    assert ran.returncode == 2, ran.stderr
+    assert ran.stderr.splitlines()[-1].startswith(f"equigen features: features.{feature}_model: ")
+    assert "needs Python code that comes with it, which is never run" in ran.stderr
+    assert not (tmp_path / "features").exists()
 
 
 class Hub(ThreadingHTTPServer):
