@@ -38,8 +38,11 @@ _MODELS: Final = (
     "features.embedding_model", "features.caption_model", "features.emotion_model",
     "features.nsfw_model",
 )  # fmt: skip
-# The other setting that says where requests go, with the value that needs trust.
-_PRIVATE: Final = ("http.private_addresses", "always")
+# The other setting that says where requests go, and the user's consent to guesses about people,
+# with the values that need trust.
+_VALUES: Final[Mapping[str, str]] = {
+    "http.private_addresses": "always", "features.accept_faces": "True",
+}  # fmt: skip
 _ANY: Final = "any"  # in the place of a digest: the folder was begun by `equigen init`
 
 
@@ -52,9 +55,9 @@ def settings_at_risk(
     none counts.
     """
     found = other_hosts(settings, users)
-    name, value = _PRIVATE
-    if _of(settings, name) == value != _of(users, name):
-        found[name] = value
+    for name, value in _VALUES.items():
+        if _of(settings, name) == value != _of(users, name):
+            found[name] = value
     for name in _MODELS:
         if (value := _of(settings, name)) != _of(users, name):
             found[name] = value
@@ -118,8 +121,8 @@ def refuse_strange(at_risk: Mapping[Path, Mapping[str, str]]) -> None:
             shown = safe_text(", ".join(f"{name} = {value!r}" for name, value in risks.items()))
             msg = (
                 f"{_key(folder)}: these settings and links of the folder decide where requests,"
-                f" credentials or files go, or which model is run, and you haven't said that you"
-                f" trust it: {shown}."
+                f" credentials or files go, which model is run, or whether people are guessed"
+                f" about, and you haven't said that you trust it: {shown}."
                 f" Nothing was asked or changed. Where they are right, run `equigen trust"
                 f" {folder}`; else take them out of the folder."
             )

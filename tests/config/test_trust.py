@@ -128,6 +128,21 @@ def test_files_of_sources_that_lie_elsewhere_need_trust(
     assert run(tmp_path, "status").code == 0
 
 
+def test_a_stranger_gives_no_consent_for_the_user(tmp_path: Path, run: Run) -> None:
+    """To guesses about people; the user does, by `trust` or in the environment."""
+    make(tmp_path, {"config.toml": "[features]\naccept_faces = true\n"})
+    faces = ("features", "compute", "faces")
+    done = run(tmp_path, *faces)
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert "features.accept_faces = 'True'" in done.err
+    accepted = run(tmp_path, *faces, EQUIGEN_FEATURES__ACCEPT_FACES="true")
+    assert "you trust it" not in accepted.err
+    run(tmp_path, "trust")
+    assert "you trust it" not in run(tmp_path, *faces).err
+    make(tmp_path, {"config.toml": "[features]\naccept_faces = false\n"})
+    assert "you trust it" not in run(tmp_path, *faces, EQUIGEN_FEATURES__ACCEPT_FACES="true").err
+
+
 def test_other_settings_need_none(tmp_path: Path, run: Run) -> None:
     """Labels, rates, sizes, names below the folder, the services' own hosts."""
     make(
