@@ -6,6 +6,8 @@ A run writes parts in a folder beside the table, and merges them into it at its 
 merges those of a run that was killed.
 """
 
+import hashlib
+import json
 import os
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -34,6 +36,8 @@ TYPES: Final = {
     "BOOLEAN": "Boolean", "UTINYINT": "UInt8", "INTEGER": "Int32", "BIGINT": "Int64",
 }  # fmt: skip
 _SUFFIX: Final = ".parquet"
+# What ends the version of a row that is made of others: a digest of what it is made of.
+_MADE_OF: Final = r" of=[0-9a-f]{8}$"
 # Rows of histograms have 3 kB each, and a group is held as a whole.
 _GROUP_ROWS: Final = 1_000
 # Rows that are compared at a time: of 1,024 numbers each, 64 MB.
@@ -131,18 +135,24 @@ class FeatureTable:
         with _translating(self.file):
             return _without_halves(_scanned([self.file])).collect_schema()
 
-    def known(self, version: str, *, failed: bool = True) -> set[str]:
-        """Return the keys that needn't be computed; with `failed`, also those that can't be."""
+    def known(self, version: str = "", *, failed: bool = True) -> dict[str, str]:
+        """Return the rows of a version, or all, by key: their versions, with what they are made of.
+
+        With `failed` those are among them that can't have the feature.
+        """
         import polars as pl  # noqa: PLC0415
 
         if not self.exists():
-            return set()
-        rows = self.read(STATE).filter(pl.col("version") == version)
-        return set((rows if failed else rows.filter(pl.col("reason") == "")).to_series())
+            return {}
+        rows = self.read(STATE)
+        rows = rows.filter(_version() == version) if version else rows
+        return dict((rows if failed else rows.filter(pl.col("reason") == ""))[:, :2].iter_rows())
 
     def versions(self) -> str:
         """Return the version of the rows; "" where there is no table."""
-        return ", ".join(self.read(["version"])["version"].unique().sort()) if self.exists() else ""
+        if not self.exists():
+            return ""
+        return ", ".join(self.read(["version"]).select(_version()).to_series().unique().sort())
 
     def nearest(
         self, key: str, among: Collection[str], most: int, column: str = "vector"
@@ -202,7 +212,7 @@ class FeatureTable:
         """
         import polars as pl  # noqa: PLC0415
 
-        is_of_now = pl.col("version") == version
+        is_of_now = _version() == version
         with _translating(self.file):
             parts = self._alike(sorted(self._parts.glob(f"part-*{_SUFFIX}")), schema)
             if parts:
@@ -232,6 +242,19 @@ def key_in(schema: Mapping[str, Any]) -> str:
     return (
         first if is_one and all(str(schema[each]) == "String" for each in (first, *STATE)) else ""
     )
+
+
+def made_of(version: str, parts: Sequence[object]) -> str:
+    """Return the version of a row that is made of some parts."""
+    digest = hashlib.sha256(json.dumps(parts).encode())
+    return f"{version} of={digest.hexdigest()[:8]}"
+
+
+def _version() -> "pl.Expr":
+    """Return the version of a row without what it is made of."""
+    import polars as pl  # noqa: PLC0415
+
+    return pl.col("version").str.replace(_MADE_OF, "")
 
 
 def _without_halves(table: "pl.LazyFrame") -> "pl.LazyFrame":

@@ -6,7 +6,8 @@ apply
 - `KIND`: "cover" (the default), with a row for each different cover, or "album", with one for each
   `album_id` of the TSV;
 - `SCALE_PX`, the size of the pictures that it is given; without it, it is given albums;
-- `CELLS`, the columns of the TSV that albums come with, and `USES`, other features that they bring;
+- `CELLS`, the columns of the TSV that albums come with, and `USES`, other features that they bring:
+  a row with these is computed anew where they, its cells or its labels change;
 - `SETTINGS`, the paths of the settings that change results;
 - `NEEDS`, the extras of EquiGen whose packages it imports, `LICENCE`, that of its weights, and
   `COST_MS`, the milliseconds that a cover or an album takes on one core;

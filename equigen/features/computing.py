@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from equigen.config.layers import Config
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Example
-from equigen.dataset.feature_tables import KEYS, FeatureTable, Reads
+from equigen.dataset.feature_tables import KEYS, FeatureTable, Reads, made_of
 from equigen.downloading.engines.processes import usable_cores
 from equigen.errors import EquigenError, PictureError
 from equigen.features.base import Album, Compute, Feature, Picture, find_features
@@ -115,7 +115,9 @@ def _compute(
     import polars as pl  # noqa: PLC0415
 
     tables = {each.name: FeatureTable(context.features, each.name) for each in features}
+    used = {name: FeatureTable(context.features, name) for each in features for name in each.uses}
     versions: dict[str, str] = {}
+    of_rows: dict[str, dict[str, str]] = {}
     lacking: dict[str, list[str]] = {}
     by_key: dict[str, Item] = {}
     for each in features:
@@ -123,20 +125,22 @@ def _compute(
         versions[each.name] = version = each.version(context.features)
         tables[each.name].merge(version, each.schema)
         known = tables[each.name].known(version, failed=not retry_failed)
+        rows_used = [used[name].known(failed=False) for name in each.uses]
+        of_rows[each.name] = versions_of = {}
         for key, item in asked_of(each, items).items():
-            if key not in known:
+            versions_of[key] = _row_version(each, version, item, rows_used)
+            if known.get(key) != versions_of[key]:
                 by_key.setdefault(key, item)
                 lacking.setdefault(key, []).append(each.name)
     wanted = [Wanted(key, by_key[key], lacking[key]) for key in sorted(by_key)]
     parts = [wanted[at : at + _PART] for at in range(0, len(wanted), _PART)]
-    used = {name: FeatureTable(context.features, name) for each in features for name in each.uses}
     reads = {name: table.reader() for name, table in used.items() if table.exists()}
 
     def finish(number: int) -> Counter[str]:
         found = compute([_with_features(each, reads) for each in parts[number]])
         for each in features:
             rows = [
-                {each.key: row.key, "version": versions[each.name], "reason": row.reason}
+                {each.key: row.key, "version": of_rows[each.name][row.key], "reason": row.reason}
                 | dict(row.values)
                 for row in found[each.name]
             ]
@@ -161,6 +165,21 @@ def _compute(
     for each in features:
         tables[each.name].merge(versions[each.name], each.schema)
     return computed
+
+
+def _row_version(
+    feature: Feature, version: str, item: Item, rows_used: Sequence[Mapping[str, str]]
+) -> str:
+    """Return the version of a row, with a digest of what it is made of if it uses other features.
+
+    That are the versions of the rows used, none where there is none, the cells and the labels.
+    """
+    if not rows_used:
+        return version
+    album = item.album
+    used = [rows.get(item.sha256) or rows.get(album.album_id) for rows in rows_used]
+    cells = [album.cells[name] for name in feature.told("CELLS")]
+    return made_of(version, [used, cells, [*album.labels]])
 
 
 def _with_features(wanted: Wanted, reads: Mapping[str, Reads]) -> Wanted:

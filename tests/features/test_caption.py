@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from featuresets import compute, filled, tables_of
+from featuresets import compute, filled, picture, tables_of
 from lookalikes import saved
 from PIL import Image
 from reports import fill, row
@@ -124,6 +124,39 @@ def test_a_table_of_sentences_is_made_of_those_of_others(tmp_path: Path) -> None
     assert read["text"].to_list() == ["a 1998 thrash metal album cover, mostly dark red"]
     assert table.versions() == "1 colour(1 features.colours=6) template"
     assert compute(tmp_path, "caption").facts["computed"] == {"caption": 0}
+
+
+def test_sentences_are_made_anew_where_what_they_are_made_of_changed(tmp_path: Path) -> None:
+    """Colours that came since, a cell, a label; nothing else is computed again."""
+    rows = [row(at, "Metal", album_id=f"m{at}") for at in range(4)]
+    pictures = {at: picture(at) for at in range(4)}
+    fill(tmp_path, rows[:2], pictures=pictures)
+    compute(tmp_path, "colour")
+    fill(tmp_path, rows, pictures=pictures)
+    assert compute(tmp_path, "caption").facts["computed"] == {"caption": 4}
+    table = FeatureTable(tmp_path / "features", "caption")
+    first = dict(table.read(["text"]).iter_rows())
+    compute(tmp_path, "colour")
+    assert compute(tmp_path, "caption").facts["computed"] == {"caption": 2}
+    texts = dict(table.read(["text"]).iter_rows())
+    assert len({*texts.items()} - {*first.items()}) == 2
+    covers = [each.sha256 for each in Dataset(make_context(tmp_path)).examples()]
+    assert all(", mostly" in texts[each] or ", in many" in texts[each] for each in covers)
+    fill(
+        tmp_path,
+        [*rows[:2], row(2, "Jazz", album_id="m2"), {**rows[3], "year": "1971"}],
+        pictures=pictures,
+    )
+    assert compute(tmp_path, "caption").facts["computed"] == {"caption": 2}
+    texts = dict(table.read(["text"]).iter_rows())
+    assert "jazz" in texts[covers[2]]
+    assert texts[covers[3]].startswith("a 1971 metal")
+    before = tables_of(tmp_path)
+    assert compute(tmp_path, "caption").facts["computed"] == {"caption": 0}
+    assert tables_of(tmp_path) == before
+    table.file.unlink()
+    compute(tmp_path, "caption")
+    assert tables_of(tmp_path) == before
 
 
 @pytest.mark.parametrize("processes", [2, 3])

@@ -585,7 +585,8 @@ def test_features_of_albums_have_a_row_for_each(tmp_path: Path, processes: str) 
     assert light[0] == light[1] != light[2]
     assert {light[0], light[2]} == {*colours}
     assert light[3:] == [None, None]
-    assert words["version"][0] == "1 colour(1 features.colours=6)"
+    assert FeatureTable(folder / "features", "words").versions() == "1 colour(1 features.colours=6)"
+    assert words["version"].str.contains(r"colours=6\) of=[0-9a-f]{8}$").all()
     seen = FeatureTable(folder / "features", "seen").read()
     assert seen["seen"].to_list() == ["40 m0", "40 m1", "42 m2"]
     assert seen["version"][0] == "1 model=3"
