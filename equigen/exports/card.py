@@ -33,7 +33,7 @@ _NOT_IN_YAML: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _MARKUP: Final = re.compile(r"([\\`*_\[\]<>#|~])")
 
 
-_Count = Annotated[int, Field(ge=0)]
+_Count = Annotated[int, Field(ge=0, lt=2**63)]
 _Names = Annotated[list[str], Field(min_length=1)]
 
 
@@ -49,7 +49,7 @@ class Facts:
 
     labels: _Names
     sets: _Names
-    albums: Annotated[int, Field(ge=1)]
+    albums: Annotated[_Count, Field(ge=1)]
     rows: _Count
     several: _Count
     sources: dict[str, _Count]

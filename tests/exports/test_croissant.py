@@ -120,6 +120,7 @@ def test_covers_for_private_use_are_told(tmp_path: Path, *, has_files: bool) -> 
         {"labels": [{}]},
         {"sources": ["a"]},
         {"albums": 0},
+        {"classes": {"a": 10**400}},
         {"rows": "x"},
     ],
 )
