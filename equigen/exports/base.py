@@ -188,9 +188,9 @@ class Job:
     """What a format gets: the albums, the options, and what an earlier run left.
 
     Of `albums.table` a row has the columns that are written, and those in `HIDDEN`: `KEY`, which
-    names its files and is the same in each export, and what `picture` takes. `earlier` has the
-    pieces of the export that is replaced, by name; it `is_alike` where it was made with the same
-    options. `out` is the place that the user named.
+    names its files and is the same in each export; `picture` takes these and `sha256`. `earlier`
+    has the pieces of the export that is replaced, by name; it `is_alike` where it was made with the
+    same options. `out` is the place that the user named.
     """
 
     context: Context
@@ -244,19 +244,25 @@ class Job:
 
         Raises:
             StorageError: it can't be read.
-            InputError: it changed while the export was made, or doesn't decode.
+            InputError: it isn't the cover that was downloaded, or doesn't decode.
 
         """
-        file = row[FILE]
+        file, made = row[FILE], self.albums.rendering
         try:
             body = read_regular(file)
         except OSError as err:
             raise denial(err, Path(file), READ) from err
+        is_cover = row[IS_RAW] or not made
+        if is_cover and row["sha256"] not in ("", hashlib.sha256(body).hexdigest()):
+            msg = (
+                f"{file}: changed since the download: its SHA-256 is another one. Run `equigen"
+                " download --verify`, which mends it, then the same command again."
+            )
+            raise InputError(msg)
         if not row[IS_RAW]:
             return body
         from equigen.images.check import check_picture  # noqa: PLC0415  (heavy)
 
-        made = self.albums.rendering
         demands = Demands(1, self.context.settings.download.max_pixels)
         try:
             return check_picture(body, demands, [made] if made else ()).files[0]
@@ -272,10 +278,8 @@ class Job:
             InputError: as `picture` has it.
 
         """
-        if row[IS_RAW]:
+        if row[IS_RAW] or not _is_linked(row[FILE], path):
             Path(path).write_bytes(self.picture(row))
-        else:
-            link_or_copy(row[FILE], path)
 
     def shards(self, set_name: str, most_bytes: int) -> Iterator[pl.DataFrame]:
         """Yield the rows of each shard of a set: those that were exported before stay in theirs."""
@@ -330,13 +334,20 @@ def link_or_copy(source: str | Path, target: str | Path) -> None:
         OSError: the disk refuses.
 
     """
+    if not _is_linked(source, target):
+        one, other = Path(source), Path(target)
+        FileBelow(one.parent, one.name).copy(FileBelow(other.parent, other.name))
+
+
+def _is_linked(source: str | Path, target: str | Path) -> bool:
+    """Make a hard link to a file; return False where that can't be."""
     try:
         os.link(source, target, **_NO_FOLLOW)
     except OSError as err:
         if err.errno not in NO_LINKS:
             raise
-        one, other = Path(source), Path(target)
-        FileBelow(one.parent, one.name).copy(FileBelow(other.parent, other.name))
+        return False
+    return True
 
 
 def text_piece(name: str, text: str) -> Piece:

@@ -148,26 +148,26 @@ class Place:
 
         """
         before, begun = self.earlier(), self._begun()
-        records, made = list[Record](), 0
+        records, made, kept = list[Record](), 0, 0
         with translating_os_errors(self.out):
             self.part.mkdir(parents=True, exist_ok=True)
             with FileBelow(self.part, _JOURNAL).append() as journal:
                 journal.write(_HEAD)
                 journal.flush()
                 for piece in pieces:
-                    record = self._taken_over(piece, begun, before)
-                    if record is None:
-                        record = self._made(piece)
-                        made += 1
+                    found = self._taken_over(piece, begun, before)
+                    record = found.record if found else self._made(piece)
+                    made += found is None
+                    kept += bool(found) and found is before.get(piece.name)
                     records.append(record)
                     journal.write(json.dumps(record).encode() + b"\n")
                     journal.flush()
-            self._finish(records, about)
+            self._finish(records, about, is_kept=kept == len(records))
         return Built(len(records), made, sum(each["size_bytes"] for each in records))
 
     def _taken_over(
         self, piece: Piece, begun: Mapping[str, Earlier], before: Mapping[str, Earlier]
-    ) -> Record | None:
+    ) -> Earlier | None:
         target = self.part / piece.name
         for found in (begun.get(piece.name), before.get(piece.name)):
             if found is None or found.record["made_of"] != piece.made_of or not _is_whole(found):
@@ -176,7 +176,7 @@ class Place:
                 _remove(target)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 _link(found, target)
-            return found.record
+            return found
         return None
 
     def _made(self, piece: Piece) -> Record:
@@ -203,14 +203,14 @@ class Place:
             "set": piece.set, "keys": list(piece.keys),
         }  # fmt: skip
 
-    def _finish(self, records: Sequence[Record], about: Mapping[str, Any]) -> None:
+    def _finish(
+        self, records: Sequence[Record], about: Mapping[str, Any], *, is_kept: bool
+    ) -> None:
         listed = {"equigen": __version__, **about, "pieces": records}
         text = json.dumps(listed, ensure_ascii=False, sort_keys=True, indent=1) + "\n"
-        with suppress(OSError, ValueError):
-            is_same = (self.out / LIST).read_text(encoding="utf-8") == text
-            if is_same and all(map(_is_whole, self.earlier().values())):
-                _drop(self.part)
-                return
+        if is_kept and _bytes(self.out / LIST) == text.encode():
+            _drop(self.part)
+            return
         self._sweep(records)
         with in_place_of(self.part / LIST) as beside:
             beside.write_text(text, encoding="utf-8", newline="\n")
@@ -438,11 +438,14 @@ def _files(folder: Path) -> Iterator[str]:
 
 
 def _is_whole(found: Earlier) -> bool:
-    """Tell whether a piece has the files and the size that it was made with."""
+    """Tell whether a piece is what was made: a file by its bytes, a folder by names and size."""
     files, size_bytes = found.record["files"], found.record["size_bytes"]
     with suppress(OSError):
         if files is None:
-            return found.path.is_file() and found.path.stat().st_size == size_bytes
+            with FileBelow(found.path.parent, found.path.name).open() as file:
+                if os.fstat(file.fileno()).st_size != size_bytes:
+                    return False
+                return hashlib.file_digest(file, "sha256").hexdigest() == found.record["sha256"]
         there = {each.name: each.stat().st_size for each in os.scandir(found.path)}
         return there.keys() == files.keys() and sum(there.values()) == size_bytes
     return False

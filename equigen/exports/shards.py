@@ -110,7 +110,7 @@ def pictures(job: Job, rows: pl.DataFrame) -> Iterator[bytes]:
 
     cores, ahead = usable_cores(), deque[Future[list[bytes]]]()
     with ThreadPoolExecutor(cores) as pool:
-        for some in rows.select(HIDDEN).iter_slices(_TOGETHER):
+        for some in rows.select("sha256", *HIDDEN).iter_slices(_TOGETHER):
             ahead.append(pool.submit(read, some))
             if len(ahead) > cores:
                 yield from ahead.popleft().result()
