@@ -13,6 +13,7 @@ ATTACKS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "config/test_trust.py": (
             "test_a_strangers_folder_gets_no_token", "test_folders_elsewhere_need_trust",
             "test_names_that_lead_out_need_trust", "test_other_settings_need_none",
+            "test_a_stranger_gives_no_consent_for_the_user",
         ),
         "config/test_layers.py": (
             "test_places_are_apart", "test_no_place_has_a_name_of_equigens_own",
@@ -84,6 +85,21 @@ ATTACKS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "dumps/test_index.py": (
             "test_an_index_of_a_stranger_is_refused_at_once",
             "test_an_index_whose_rows_never_end_is_made_anew",
+        ),
+    },
+    "a feature's table, a part of one": {
+        "features/test_features.py": (
+            "test_a_table_that_is_broken_is_told_and_left",
+            "test_a_link_in_the_place_of_a_table_is_not_followed", "test_a_name_is_no_path",
+            "test_a_pipe_in_the_place_of_a_table_is_not_waited_for",
+        ),
+    },
+    "an export's folder, its `export.json`": {
+        "exports/test_export_places.py": (
+            "test_folders_beside_that_are_not_ours_stay",
+            "test_a_list_of_another_program_is_not_replaced",
+            "test_a_list_with_wrong_values_is_no_export", "test_a_pipe_is_not_waited_for",
+            "test_files_of_the_dataset_and_of_exports_are_not_replaced",
         ),
     },
 }  # fmt: skip
