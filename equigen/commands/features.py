@@ -17,6 +17,7 @@ Examples:
 """
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -113,16 +114,17 @@ def _list(context: Context, features: Sequence[Feature]) -> Summary:
             for name, column in each.columns.items()
         }
         table = FeatureTable(context.features, each.name)
+        known = len(table.known(versions[each.name], failed=False))
         facts.append(
             {
                 "name": each.name, "about": each.about, "version": versions[each.name],
                 "of": each.unit, "columns": columns, "needs": list(each.told("NEEDS")),
                 "licence": each.told("LICENCE", ""), "cost_ms": each.told("COST_MS", 0),
-                "computed": len(table.known(versions[each.name])),
+                "computed": known, "failed": len(table.known(versions[each.name])) - known,
             }
         )  # fmt: skip
     rows = [
-        (each.name, name, column.meaning)
+        (f"{each.name}.{name}", _short(each.schema[name]), column.meaning)
         for each in features
         for name, column in each.columns.items()
     ]
@@ -135,20 +137,31 @@ def _list(context: Context, features: Sequence[Feature]) -> Summary:
         rows_in=len(features),
         rows_out=len(features),
         facts={"folder": str(context.features), "features": facts},
-        table=Table(("feature", "column", "what it is"), tuple(rows)),
+        table=Table(("column", "type", "what it is"), tuple(rows)),
         notes=notes,
     )
+
+
+def _short(kind: object) -> str:
+    """Return a type as DuckDB has it, structs without their fields."""
+    return re.sub(r"STRUCT\(.*\)", "STRUCT", sql_type(kind))
 
 
 def _costs(feature: Feature, fact: Mapping[str, Any]) -> Iterator[str]:
     name, unit = feature.name, feature.unit
     a_unit = f"an {unit}" if unit == "album" else f"a {unit}"
     cost = f"about {fact['cost_ms']:g} ms {a_unit}; " if fact["cost_ms"] else ""
-    yield f"{name}: {cost}computed for {fact['computed']:,} {unit}s"
+    if fact["cost_ms"] is None:
+        cost = "cost depends on the model; "
+    yield f"{name}: {cost}{_computed(fact['computed'], fact['failed'], unit)}"
     if needs := fact["needs"]:
         yield f"{name}: needs equigen[{','.join(needs)}]"
     if licence := fact["licence"]:
         yield f"{name}: weights: {licence}"
+
+
+def _computed(count: int, failed: int, unit: str) -> str:
+    return f"computed for {count:,} {unit}s{f', {failed:,} failed' if failed else ''}"
 
 
 def _compute(context: Context, features: Sequence[Feature], *, retry_failed: bool) -> Summary:
@@ -168,7 +181,13 @@ def _compute(context: Context, features: Sequence[Feature], *, retry_failed: boo
             for key in asked_of(each, items):
                 why[each.key, key] = why.get((each.key, key)) or reasons.get(key, _NOT_READ)
     dropped = Counter(filter(None, why.values()))
-    notes = [f"{each.name}: computed for {computed[each.name]:,} {each.unit}s" for each in features]
+    done, failed = (
+        {each.name: computed[each.name, has_it] for each in features} for has_it in (True, False)
+    )
+    notes = [
+        f"{each.name}: {_computed(done[each.name], failed[each.name], each.unit)}"
+        for each in features
+    ]
     notes.append(f"the tables are in {context.features}")
     if dropped.total() > dropped[_NOT_READ]:
         notes.append("what failed isn't tried again without --retry-failed")
@@ -180,7 +199,7 @@ def _compute(context: Context, features: Sequence[Feature], *, retry_failed: boo
         rows_in=len(why),
         rows_out=len(why) - dropped.total(),
         dropped=dict(dropped),
-        facts={"folder": str(context.features), "computed": dict(computed)},
+        facts={"folder": str(context.features), "computed": done, "failed": failed},
         notes=notes,
     )
 

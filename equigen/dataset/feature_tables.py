@@ -9,13 +9,15 @@ merges those of a run that was killed.
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from equigen.errors import InputError, MissingInputError, StorageError
+from equigen.errors import InputError, MissingInputError, StorageError, UsageError
+from equigen.schema import safe_text
 from equigen.storage.atomic import in_place_of
 from equigen.storage.below import FileBelow
 from equigen.storage.os_errors import translating_os_errors, translating_read_errors
@@ -36,6 +38,8 @@ TYPES: Final = {
     "BOOLEAN": "Boolean", "UTINYINT": "UInt8", "INTEGER": "Int32", "BIGINT": "Int64",
 }  # fmt: skip
 _SUFFIX: Final = ".parquet"
+# No part of a path, also on Windows.
+_NAME: Final = re.compile(r"[^./\\:\0][^/\\:\0]*")
 # What ends the version of a row that is made of others: a digest of what it is made of.
 _MADE_OF: Final = r" of=[0-9a-f]{8}$"
 # Rows of histograms have 3 kB each, and a group is held as a whole.
@@ -52,7 +56,15 @@ class FeatureTable:
     """
 
     def __init__(self, folder: Path, name: str) -> None:
-        """Name the table of a feature in the folder of all tables."""
+        """Name the table of a feature in the folder of all tables.
+
+        Raises:
+            UsageError: the name leads to another folder, or to none.
+
+        """
+        if not _NAME.fullmatch(name):
+            msg = f"{safe_text(name)!r}: expected the name of a feature, such as colour."
+            raise UsageError(msg)
         self.name = name
         self._folder = folder
         self._parts = folder / f".{name}.parts"
@@ -214,7 +226,7 @@ class FeatureTable:
 
         is_of_now = _version() == version
         with _translating(self.file):
-            parts = self._alike(sorted(self._parts.glob(f"part-*{_SUFFIX}")), schema)
+            parts = self._alike(self._written(), schema)
             if parts:
                 first = key_in(schema)
                 rows = _scanned(parts).filter(is_of_now)
@@ -229,6 +241,12 @@ class FeatureTable:
         with translating_os_errors(self._parts):
             if self._parts.exists():
                 shutil.rmtree(self._parts)
+
+    def _written(self) -> list[Path]:
+        """Return the files of parts; links, pipes and devices are none."""
+        files = sorted(self._parts.glob(f"part-*{_SUFFIX}"))
+        below = (FileBelow(self._folder, f"{self._parts.name}/{each.name}") for each in files)
+        return [each for each, file in zip(files, below, strict=True) if file.exists()]
 
     def _alike(self, files: Sequence[Path], schema: Mapping[str, Any]) -> list[Path]:
         """Return the files with the columns of a schema: another version may have others."""
@@ -278,7 +296,7 @@ def _unit(lists: "pl.Series") -> "npt.NDArray[np.float32]":
 def names_of_tables(folder: Path) -> list[str]:
     """Return the names of the features that have a table in a folder, sorted."""
     names = sorted(file.stem for file in folder.glob(f"[!.]*{_SUFFIX}"))
-    return [name for name in names if FeatureTable(folder, name).exists()]
+    return [name for name in names if _NAME.fullmatch(name) and FeatureTable(folder, name).exists()]
 
 
 def flat(

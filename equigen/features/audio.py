@@ -45,7 +45,7 @@ COLUMNS: Final[Mapping[str, Column]] = {
     "recordings": Column("INTEGER", "recordings that numbers are the means of"),
     "numbers": Column(["FLOAT"], "580, by their sorted names; NaN where missing"),
     "missing": Column(["BOOLEAN"], "580, true where no recording has the number"),
-    "deep": Column(["FLOAT"], "MSD-I's deep features, 2,048 as they are published"),
+    "deep": Column(["FLOAT"], "MSD-I's deep features, 2,048 as published"),
     "components": Column(["FLOAT"], "their principal components, fitted on train"),
 }
 _NONE: Final = "no recording of it is known"

@@ -10,7 +10,8 @@ apply
   a row with these is computed anew where they, its cells or its labels change;
 - `SETTINGS`, the paths of the settings that change results;
 - `NEEDS`, the extras of EquiGen whose packages it imports, `LICENCE`, that of its weights, and
-  `COST_MS`, the milliseconds that a cover or an album takes on one core;
+  `COST_MS`, the milliseconds that a cover or an album takes on one core, None where that depends on
+  a model;
 - `CARD`, a sentence that a dataset card with the feature must have;
 and some functions, if it has them: `prepare(context)` makes, before anything is computed, what
 processes share, `version_of(config)` returns what else changes results in a text, such as the

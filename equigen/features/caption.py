@@ -29,6 +29,7 @@ from equigen.schema import split_list, year_of
 
 VERSION: Final = 1
 SCALE_PX: Final = 512
+COST_MS: Final = None
 CELLS: Final = ("year", "styles")
 COLUMNS: Final[Mapping[str, Column]] = {
     "text": Column("VARCHAR", "the sentence, without a full stop"),

@@ -86,8 +86,10 @@ def asked_of(feature: Feature, items: Iterable[Item]) -> Mapping[str, Item]:
 
 def compute_features(
     context: Context, features: Sequence[Feature], items: Sequence[Item], *, retry_failed: bool
-) -> Mapping[str, int]:
-    """Compute features of the rows of a dataset, and return for how many each was computed.
+) -> Counter[tuple[str, bool]]:
+    """Compute features of the rows of a dataset; return for how many each was, and how many failed.
+
+    They are counted by the feature's name, and by whether they have it.
 
     Only what is new is computed, or what was computed by another version; what failed before isn't
     tried again unless it is asked for. A file that is gone or was changed is left out. Those of one
@@ -103,15 +105,15 @@ def compute_features(
     def place(feature: Feature) -> tuple[bool, str]:
         return bool(feature.uses), feature.key
 
-    computed: dict[str, int] = {}
+    computed = Counter[tuple[str, bool]]()
     for _, some in groupby(sorted(features, key=place), place):
-        computed |= _compute(context, list(some), items, retry_failed=retry_failed)
-    return {each.name: computed[each.name] for each in features}
+        computed += _compute(context, list(some), items, retry_failed=retry_failed)
+    return computed
 
 
 def _compute(
     context: Context, features: Sequence[Feature], items: Sequence[Item], *, retry_failed: bool
-) -> Mapping[str, int]:
+) -> Counter[tuple[str, bool]]:
     import polars as pl  # noqa: PLC0415
 
     tables = {each.name: FeatureTable(context.features, each.name) for each in features}
@@ -136,7 +138,7 @@ def _compute(
     parts = [wanted[at : at + _PART] for at in range(0, len(wanted), _PART)]
     reads = {name: table.reader() for name, table in used.items() if table.exists()}
 
-    def finish(number: int) -> Counter[str]:
+    def finish(number: int) -> Counter[tuple[str, bool]]:
         found = compute([_with_features(each, reads) for each in parts[number]])
         for each in features:
             rows = [
@@ -146,9 +148,9 @@ def _compute(
             ]
             if rows:
                 tables[each.name].add_part(number, pl.DataFrame(rows, each.schema))
-        return Counter({name: len(rows) for name, rows in found.items()})
+        return Counter((name, not row.reason) for name, rows in found.items() for row in rows)
 
-    computed = Counter(dict.fromkeys(tables, 0))
+    computed = Counter[tuple[str, bool]]()
     count = min(context.settings.features.processes or usable_cores(), len(parts))
     with (
         context.bar("features", len(wanted), features[0].unit) as bar,

@@ -34,6 +34,7 @@ SETTINGS: Final = (
     "features.embedding_size", "features.embedding_mean", "features.embedding_std",
 )  # fmt: skip
 SCALE_PX: Final = 512
+COST_MS: Final = None
 NEEDS: Final = ("embed",)
 COLUMNS: Final[Mapping[str, Column]] = {
     "vector": Column(["HALF"], "the encoder's numbers, not normalised"),

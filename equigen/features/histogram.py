@@ -14,7 +14,7 @@ SCALE_PX: Final = 256
 COST_MS: Final = 2.0
 COLUMNS: Final[Mapping[str, Column]] = {
     "grey": Column(["FLOAT"], "256 shares of luma (BT.601), 0 first"),
-    "rgb": Column(["FLOAT"], "512 shares at 64 red + 8 green + blue, 0 to 7 each"),
+    "rgb": Column(["FLOAT"], "512 shares at 64 R + 8 G + B, 0 to 7 each"),
 }
 _LUMA: Final = (299, 587, 114)  # ITU-R BT.601, in thousandths
 

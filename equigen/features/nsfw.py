@@ -35,7 +35,7 @@ CARD: Final = "A model's guess, which is often wrong, and no fact about a cover.
 LICENCE: Final = "MIT"
 COST_MS: Final = 23.0
 COLUMNS: Final[Mapping[str, Column]] = {
-    "score": Column("FLOAT", "a model's guess: 0 (safe) to 1 (not safe for work)"),
+    "score": Column("FLOAT", "a model's guess: 0 (safe) to 1 (not safe)"),
 }
 _MODEL: Final = "features.nsfw_model"
 _OWN: Final = "opennsfw"

@@ -1,10 +1,12 @@
 """`equigen features`: computed once, in parts, on any number of processes, and every cover told."""
 
 import hashlib
+import os
 import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,6 +37,7 @@ from equigen.errors import InputError, MissingInputError, UsageError
 from equigen.features.base import find_features
 from equigen.features.computing import compute_features, items_of
 
+PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 NOT_READ = "file gone or changed since the download"
 
 
@@ -116,9 +119,15 @@ def test_a_cover_that_fails_has_its_reason_and_is_not_tried_again(tmp_path: Path
     assert failed["palette"].to_list() == [None, None]
     assert failed["brightness"].isna().all()
     assert str(frame["brightness"].dtype) == "float32"
-    assert compute(tmp_path, "colour").facts["computed"] == {"colour": 0}
+    assert first.facts["computed"] == {"colour": 1}
+    assert first.notes[0] == "colour: computed for 1 covers, 2 failed"
+    listed = features.run(make_context(tmp_path), action=FeaturesAction.LIST, names=["colour"])
+    assert any("computed for 1 covers, 2 failed" in note for note in listed.notes)
+    again = compute(tmp_path, "colour")
+    assert (again.facts["computed"], again.facts["failed"]) == ({"colour": 0}, {"colour": 0})
     before = tables_of(tmp_path)
-    assert compute(tmp_path, "colour", retry=True).facts["computed"] == {"colour": 2}
+    retried = compute(tmp_path, "colour", retry=True)
+    assert (retried.facts["computed"], retried.facts["failed"]) == ({"colour": 0}, {"colour": 2})
     assert tables_of(tmp_path) == before
 
 
@@ -165,12 +174,13 @@ def test_parts_of_a_killed_run_are_taken_and_those_of_another_version_are_not(
     whole = table.read()
     table.file.unlink()
     table.add_part(0, whole[:60].with_columns(version=pl.lit("0")))
-    assert compute(folder, "colour").facts["computed"] == {"colour": 152}
+    summary = compute(folder, "colour")
+    assert (summary.facts["computed"], summary.facts["failed"]) == ({"colour": 150}, {"colour": 2})
     table.file.unlink()
     table.add_part(0, whole[:60])
     table.add_part(2, whole[100:])
     (folder / "features" / ".colour.parts" / ".part-000001.parquet.new").write_bytes(b"half")
-    assert compute(folder, "colour").facts["computed"] == {"colour": 40}
+    assert compute(folder, "colour").facts["computed"] == {"colour": 39}
     table.add_part(0, whole[:9].select("sha256", "version", "reason"))
     compute(folder)
     assert tables_of(folder) == expected
@@ -205,6 +215,56 @@ def test_a_link_in_the_place_of_a_table_is_not_followed(tmp_path: Path) -> None:
     assert not file.is_symlink()
 
 
+def test_each_extra_of_a_feature_is_there(tmp_path: Path) -> None:
+    """As is that of audio, which needs no package: pip would warn of an extra that isn't there."""
+    extras = tomllib.loads(PYPROJECT.read_text())["project"]["optional-dependencies"]
+    found = find_features(make_context(tmp_path).config)
+    assert {"audio", *(need for each in found for need in each.told("NEEDS"))} <= extras.keys()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pipes in folders")
+def test_a_pipe_in_the_place_of_a_table_is_not_waited_for(tmp_path: Path) -> None:
+    """It is no table, nor a part of one; a computed one takes its place."""
+    filled(tmp_path, 0)
+    parts = tmp_path / "features" / ".colour.parts"
+    parts.mkdir(parents=True)
+    os.mkfifo(parts / "part-000007.parquet")
+    (parts / "part-000008.parquet").symlink_to(tmp_path / "elsewhere")
+    os.mkfifo(tmp_path / "features" / "colour.parquet")
+    listed = select.run(make_context(tmp_path), columns=True)
+    assert listed.table
+    assert not [name for name, *_ in listed.table.rows if str(name).startswith("colour.")]
+    with pytest.raises(MissingInputError, match="there is no such table"):
+        Dataset(make_context(tmp_path)).features("colour")
+    assert compute(tmp_path, "colour").facts["computed"] == {"colour": 1}
+
+
+@pytest.mark.parametrize("way", ["..", ".", "/", "\\", ":", "\0"])
+def test_a_name_is_no_path(tmp_path: Path, way: str) -> None:
+    """A table elsewhere isn't read, in one line; a file of an odd name is none."""
+    filled(tmp_path, 0)
+    compute(tmp_path, "colour")
+    dataset = Dataset(make_context(tmp_path))
+    name = f"{way}/features/colour" if way == ".." else f"{way}colour" if way != "/" else "x/y"
+    with pytest.raises(UsageError, match="expected the name of a feature, such as colour") as told:
+        dataset.features(name)
+    assert "\n" not in str(told.value)
+    for ask in (
+        lambda: [*dataset.examples(features=[name])],
+        lambda: dataset.albums(features=[name]),
+        lambda: download.run(
+            make_context(tmp_path), limit=0, export=tmp_path / "m.tsv", features=name
+        ),
+    ):
+        with pytest.raises(UsageError, match="expected the name of a feature"):
+            ask()
+    assert not (tmp_path / "m.tsv").exists()
+    shutil.copy(tmp_path / "features/colour.parquet", tmp_path / "features/a:b.parquet")
+    assert (
+        features.run(make_context(tmp_path), action=FeaturesAction.SHOW, names=["m0"]).rows_in == 1
+    )
+
+
 def test_the_list_tells_columns_units_and_costs(tmp_path: Path) -> None:
     """All features, or some; in 80 columns."""
     filled(tmp_path, 0, 1)
@@ -217,6 +277,13 @@ def test_the_list_tells_columns_units_and_costs(tmp_path: Path) -> None:
     assert histogram["columns"]["rgb"]["type"] == "FLOAT[]"
     assert listed.table
     assert all(len(line) <= 80 for line in aligned(listed.table).splitlines())
+    types = {str(name): kind for name, kind, _ in listed.table.rows}
+    assert (types["colour.palette"], types["colour.mean"]) == ("STRUCT[]", "STRUCT")
+    assert types["text.transcript"] == "VARCHAR"
+    for each in facts:
+        cost_ms = each["cost_ms"]
+        told = f"about {cost_ms:g} ms a" if cost_ms else "cost depends on the model"
+        assert any(note.startswith(f"{each['name']}: {told}") for note in listed.notes)
     assert all(len(note) <= 80 for note in listed.notes)
     features.run(make_context(tmp_path / "empty"), action=FeaturesAction.LIST, names=["colour"])
 
@@ -573,7 +640,8 @@ def test_features_of_albums_have_a_row_for_each(tmp_path: Path, processes: str) 
     ran = equigen("features", "compute", *names, *flags, cwd=tmp_path, env=env)
     assert ran.returncode == 0, ran.stderr
     told = from_json(ran.stdout)
-    assert told["computed"] == {"words": 5, "seen": 3, "colour": 2}, told
+    assert told["computed"] == {"words": 4, "seen": 3, "colour": 2}, told
+    assert told["failed"] == {"words": 1, "seen": 0, "colour": 0}
     assert told["unit"] == "albums and covers"
     assert (told["rows_in"], told["dropped"]) == (8, {"no words": 1, NOT_READ: 1})
     words = FeatureTable(folder / "features", "words").read()
