@@ -41,6 +41,10 @@ ATTACKS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "faults/test_strange_ledgers.py": ("test_sets_that_lead_out_are_damage",),
         "fuzz/test_readers.py": ("test_changed_ones_are_read_or_refused",),
     },
+    "an export's folder, with its `export.json`": {
+        "exports/test_export_places.py": (), "exports/test_export_bytes.py": (),
+        "fuzz/test_readers.py": ("test_changed_ones_are_read_or_refused",),
+    },
     "ledger, its copies and journals": {
         "faults/test_strange_ledgers.py": (
             "test_a_ledger_that_brings_code_is_refused",

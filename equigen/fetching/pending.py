@@ -215,7 +215,7 @@ def _merge(row: dict[str, str], other: Listing) -> None:
     ):
         if cell and not row[name]:
             row[name] = cell
-    # A cover that may not be passed on isn't put beside those of another source.
+    # A source that forbids to pass on any of its pictures puts none beside those of another one.
     images = (other.image_url, *other.more_images) if may_republish(other.album_id) else ()
     new = [url for url in images if url != row["image_url"] and not has_no_cover(url)]
     for name, values in (

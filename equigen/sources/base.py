@@ -499,8 +499,7 @@ def restricting(album_id: str, *urls: str) -> str:
     if not may_republish(album_id):
         return own
     known = [(f".{host_of(url)}", picture_key(url)) for url in dict.fromkeys(urls) if url]
-    for name, domains in _restricted().items():
-        ends = tuple(f".{domain}" for domain in domains)
+    for name, ends in _restricted().items():
         if name == own and not any(host.strip(".") for host, _ in known):
             return name
         if any(host.endswith(ends) or key.startswith(f"{name}:") for host, key in known):
@@ -514,10 +513,11 @@ def restriction_of(source: str) -> str:
 
 
 @cache
-def _restricted() -> Mapping[str, Sequence[str]]:
-    """Return the domains of pictures that may not be passed on, by the source that says so."""
+def _restricted() -> Mapping[str, tuple[str, ...]]:
+    """Return the ends of hosts, ".discogs.com", whose pictures may not be passed on, by source."""
     found = {name: _constant_of(name, "RESTRICTED_HOSTS") for name in _sources()}
-    return {name: cast("Sequence[str]", domains) for name, domains in found.items() if domains}
+    some = {name: cast("Sequence[str]", domains) for name, domains in found.items() if domains}
+    return {name: tuple(f".{domain}" for domain in domains) for name, domains in some.items()}
 
 
 def _declared(constant: str, album_id: str) -> object:

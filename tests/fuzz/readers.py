@@ -37,6 +37,7 @@ from equigen.dataset.tsv import reading_tsv
 from equigen.dumps import acousticbrainz, audio_numbers, musicbrainz
 from equigen.dumps import discogs as discogs_dumps
 from equigen.errors import EquigenError
+from equigen.exports.building import Place
 from equigen.features import components
 from equigen.features.audio import DeepFeatures
 from equigen.features.base import Album as AlbumOf
@@ -387,6 +388,30 @@ def read_features(body: bytes) -> None:
             sql_type(kind)
 
 
+EXPORT = json.dumps(
+    {
+        "equigen": "0.1.0",
+        "pieces": [
+            {
+                "name": "train/Jazz", "made_of": "a1", "sha256": "", "size_bytes": 9,
+                "files": {"b2.jpg": "c3"}, "set": "train", "keys": ["d4"],
+            }
+        ],
+    }
+).encode()  # fmt: skip
+
+
+def read_export(body: bytes) -> None:
+    """Read the list of an export, beside which lies a journal of the same bytes."""
+    with as_file("export.json", body) as file:
+        place = Place(file.parent / "out")
+        for folder, name in ((place.out, file.name), (place.part, ".journal")):
+            folder.mkdir()
+            shutil.copy(file, folder / name)
+        assert all(place.out in each.path.parents for each in place.earlier().values())
+        place.check()
+
+
 _CONFIG = Config(
     defaults(
         musicbrainz=MusicBrainzSettings(live=True, user_agent=_NAME),
@@ -399,6 +424,7 @@ _SEARCH = Search(builtin_queries(genre_limit=1, world_limit=1)[0], 1999)
 READERS: Mapping[str, Reader] = {
     "tsv": Reader(read_tsv, (TSV, TSV.replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + TSV)),
     "split": Reader(read_split, (SPLIT,)),
+    "export": Reader(read_export, (EXPORT,)),
     "features": Reader(read_features, (table_of_features(),)),
     "config": Reader(read_config, (TOML,)),
     "dotenv": Reader(read_dotenv, (DOTENV,)),
