@@ -489,7 +489,7 @@ def _three(value: list[float]) -> list[float]:
 
 
 # Numbers of R, G and B; none where the model's own count.
-ThreeNumbers = Annotated[list[float], AfterValidator(_three)]
+ThreeNumbers = Annotated[list[Annotated[float, Field(ge=0, le=1)]], AfterValidator(_three)]
 
 
 class FeatureSettings(SettingsTable):

@@ -1,6 +1,7 @@
 """Load covers into WebDataset: a pipeline over the files, with the members of exported samples."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import repeat
 from typing import TYPE_CHECKING
 
@@ -46,11 +47,13 @@ class CoverPipeline(webdataset.DataPipeline, webdataset.FluidInterface):
             yield from numbers
             return
         # All workers of a node need the same order. PyTorch gives them one seed an epoch, and each
-        # adds its own number to it.
-        from torch.utils.data import get_worker_info  # noqa: PLC0415
+        # adds its own number to it; where it isn't there, there are no workers.
+        epoch = self._epoch
+        with suppress(ImportError):
+            from torch.utils.data import get_worker_info  # noqa: PLC0415
 
-        worker = get_worker_info()
-        epoch = worker.seed - worker.id if worker else self._epoch
+            if worker := get_worker_info():
+                epoch = worker.seed - worker.id
         self._epoch += 1
         order = np.random.default_rng([self._seed, epoch]).permutation(np.fromiter(numbers, int))
         yield from order.tolist()
