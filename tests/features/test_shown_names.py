@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,6 +61,37 @@ def test_text_must_have_been_read(tmp_path: Path) -> None:
     fill(tmp_path, [row(0)], pictures={0: saved(scene(0))})
     with pytest.raises(MissingInputError, match="equigen features compute text"):
         compute(tmp_path, "names")
+
+
+def test_names_are_compared_anew_where_they_or_the_text_changed(tmp_path: Path) -> None:
+    """Also with text that was read since; what is as it was isn't compared again."""
+    rows = [row(at, artist="Bathory", album="Hammer", album_id=f"m{at}") for at in range(3)]
+    pictures = {at: saved(scene(at)) for at in range(3)}
+    covers = fill(tmp_path, rows, pictures=pictures)
+    table = FeatureTable(tmp_path / "features", "text")
+    table.file.parent.mkdir()
+
+    def read(count: int) -> None:
+        told = [
+            {"sha256": each.sha256, "version": "1", "reason": "", "transcript": "BATHORY"}
+            for each in covers[:count]
+        ]
+        pl.DataFrame(told).write_parquet(table.file)
+
+    def near() -> list[tuple[str, float | None]]:
+        names = FeatureTable(tmp_path / "features", "names").read()
+        return [(each["reason"], each["artist"]) for each in names.to_dicts()]
+
+    read(2)
+    assert compute(tmp_path, "names") == {"names": 2}
+    assert near() == [("", 1), ("", 1), ("no cover whose text was read", None)]
+    read(3)
+    assert compute(tmp_path, "names") == {"names": 1}
+    assert near() == [("", 1)] * 3
+    fill(tmp_path, [{**rows[0], "artist": "Zzyzx"}, *rows[1:]], pictures=pictures)
+    assert compute(tmp_path, "names") == {"names": 1}
+    assert near() == [("", pytest.approx(0.2)), ("", 1), ("", 1)]
+    assert compute(tmp_path, "names") == {"names": 0}
 
 
 @pytest.mark.long
