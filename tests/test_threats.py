@@ -98,14 +98,6 @@ ATTACKS: Mapping[str, Mapping[str, Sequence[str]]] = {
             "test_a_pipe_in_the_place_of_a_table_is_not_waited_for",
         ),
     },
-    "an export's folder, its `export.json`": {
-        "exports/test_export_places.py": (
-            "test_folders_beside_that_are_not_ours_stay",
-            "test_a_list_of_another_program_is_not_replaced",
-            "test_a_list_with_wrong_values_is_no_export", "test_a_pipe_is_not_waited_for",
-            "test_files_of_the_dataset_and_of_exports_are_not_replaced",
-        ),
-    },
 }  # fmt: skip
 
 
