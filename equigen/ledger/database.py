@@ -205,7 +205,9 @@ class Database:
             except _SIGNS_OF_DAMAGE as err:  # the reader of the rows met a damaged value
                 raise damaged(self._path, f"{type(err).__name__}: {err}") from err
             finally:
-                cursor.close()
+                # A reading that a signal broke off ends when the ledger is closed already.
+                with suppress(sqlite3.ProgrammingError):
+                    cursor.close()
 
     def _raise_if_damaged(self, err: BaseException) -> None:
         with self._lock, self._translated():

@@ -70,6 +70,15 @@ def test_a_page_is_used_up_row_by_row(path: Path) -> None:
         assert [each.identity.album_id for each in ledger.taken()] == ["discogs:r0"]
 
 
+def test_reading_that_ends_after_the_ledger_is_closed_says_nothing(path: Path) -> None:
+    """As where a signal stops a run amid its rows: Python ends the reading when it tidies up."""
+    with Ledger(path) as ledger:
+        ledger.store_page(PAGE, asked_at="now")
+        reading: Any = ledger.page_extents()
+        assert next(reading).query == "q"
+    reading.close()
+
+
 @pytest.mark.parametrize("version", [0, -1, -100_663_290])
 def test_a_ledger_of_no_format_is_refused(tmp_path: Path, version: int) -> None:
     """Formats are counted from 1, and a damaged header may say anything."""
