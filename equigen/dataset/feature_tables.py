@@ -40,7 +40,7 @@ TYPES: Final = {
 _SUFFIX: Final = ".parquet"
 # No part of a path, also on Windows.
 _NAME: Final = re.compile(r"[^./\\:\0][^/\\:\0]*")
-# What ends the version of a row that is made of others: a digest of what it is made of.
+# The end of the version of a row that is made of other rows: a digest of those.
 _MADE_OF: Final = r" of=[0-9a-f]{8}$"
 # Rows of histograms have 3 kB each, and a group is held as a whole.
 _GROUP_ROWS: Final = 1_000

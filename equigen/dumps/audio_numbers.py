@@ -97,7 +97,7 @@ _TOGETHER: Final = 32
 _AHEAD: Final = 2
 
 Vector = npt.NDArray[np.float32]
-# What an index has of a document, and its numbers.
+# The values that an index keeps of a document, and its numbers.
 Row = tuple[Any, ...]
 # Reads documents that follow each other: for each its rows, None without a number or an MBID, or
 # a text that tells why it can't be read.

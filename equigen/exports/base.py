@@ -19,7 +19,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, TypedDict, cast
@@ -29,11 +29,11 @@ import polars as pl
 from equigen.config.settings import suggest
 from equigen.dataset.context import Context
 from equigen.errors import InputError, PictureError, UsageError
-from equigen.exports.rows import FILE, IS_RAW, KEY, Gathered
+from equigen.exports.rows import FILE, IS_RAW, KEY, Gathered, read_cover
 from equigen.images.rendering import Demands
 from equigen.plugins import find_plugins
-from equigen.storage.below import FileBelow, read_regular
-from equigen.storage.os_errors import NO_LINKS, READ, denial
+from equigen.storage.below import FileBelow
+from equigen.storage.os_errors import NO_LINKS
 
 # Rows that are turned into text at a time.
 _BATCH: Final = 500
@@ -63,7 +63,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a format tells on the dataset card.
+    """The part of the dataset card that a format writes.
 
     `loading` is Markdown that shows how the export is read; `yaml` further keys of the card's head.
     `no_year` is what stands for a year that isn't known.
@@ -124,8 +124,8 @@ class Format:
 
         """
         takes = {"private_use", *getattr(self.module, "OPTIONS", ())}
-        for name, default in vars_of(Options()).items():
-            if vars_of(options)[name] != default and name not in takes:
+        for name, default in asdict(Options()).items():
+            if asdict(options)[name] != default and name not in takes:
                 flag = _FLAGS.get(name, name.replace("_", "-"))
                 msg = f"--{flag}: the format {self.name} doesn't take it. Leave it out."
                 raise UsageError(msg)
@@ -155,11 +155,6 @@ class Format:
 _FLAGS: Final = {"size_px": "size", "features": "with"}
 
 
-def vars_of(options: Options) -> dict[str, Any]:
-    """Return options by name."""
-    return {name: getattr(options, name) for name in Options.__dataclass_fields__}
-
-
 def find_format(name: str) -> Format:
     """Load the format called `name`.
 
@@ -185,7 +180,7 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a format gets: the albums, the options, and what an earlier run left.
+    """The albums and options of an export, and the pieces that an earlier run left.
 
     Of `albums.table` a row has the columns that are written, and those in `HIDDEN`: `KEY`, which
     names its files and is the same in each export; `picture` takes these and `sha256`. `earlier`
@@ -204,7 +199,7 @@ class Job:
     @property
     def about(self) -> Mapping[str, object]:
         """The format, its version and the options: what `export.json` notes."""
-        options = vars_of(replace(self.options, private_use=False))
+        options = asdict(replace(self.options, private_use=False))
         given = {name: str(value) for name, value in options.items() if value}
         made = self.albums.rendering.key if self.albums.rendering else ""
         version = getattr(self.format.module, "VERSION", 1)
@@ -213,10 +208,6 @@ class Job:
             "version": version,
             "options": {**given, "rendering": made},
         }
-
-    def of_set(self, name: str) -> pl.DataFrame:
-        """Return the rows of a set, in order of `KEY`."""
-        return self.albums.table.filter(pl.col("set") == name)
 
     def of_keys(self, keys: Sequence[str]) -> pl.DataFrame:
         """Return the rows with some keys, in their order."""
@@ -248,10 +239,7 @@ class Job:
 
         """
         file, made = row[FILE], self.albums.rendering
-        try:
-            body = read_regular(file)
-        except OSError as err:
-            raise denial(err, Path(file), READ) from err
+        body = read_cover(file)
         is_cover = row[IS_RAW] or not made
         if is_cover and row["sha256"] not in ("", hashlib.sha256(body).hexdigest()):
             msg = (
@@ -287,7 +275,7 @@ class Job:
 
     def dealt(self, set_name: str, most_bytes: int) -> list[list[str]]:
         """Return the keys of each shard of a set."""
-        rows = self.of_set(set_name)
+        rows = self.albums.of_set(set_name)
         before = [
             each.record["keys"]
             for each in self.earlier.values()

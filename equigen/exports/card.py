@@ -39,7 +39,7 @@ _Names = Annotated[list[str], Field(min_length=1)]
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What an export tells of its albums, on its card, in `export.json` and in Croissant.
+    """The facts that an export gives of its albums, on its card, in `export.json` and in Croissant.
 
     `albums` is the number of those here, of `rows` of the dataset, `several` of those with several
     labels. `sources`, `classes` and `decades` count the albums here, `dropped` those left out by

@@ -14,13 +14,20 @@ from typing import Final
 import polars as pl
 
 from equigen.exports.base import Description, Job, Piece, link_or_copy, text_piece
-from equigen.exports.rows import HIDDEN, IS_RAW, KEY, huggingface_features, visible, write_table
+from equigen.exports.rows import (
+    HIDDEN,
+    IS_RAW,
+    KEY,
+    SPLITS,
+    huggingface_features,
+    visible,
+    write_table,
+)
 
 VERSION: Final = 1
 OPTIONS: Final = ("size_px", "features")
 _METADATA: Final = "metadata.parquet"
 _NAME: Final = "file_name"
-# The names that `datasets` gives to the sets.
 _LOADING: Final = """\
 ```python
 from datasets import load_dataset
@@ -35,7 +42,6 @@ from torchvision.datasets import ImageFolder
 pictures = ImageFolder("path/to/this/folder/{first}"{allow})  # numbered as in classes.txt
 ```
 """
-_SPLITS: Final = {"train": "train", "val": "validation", "test": "test"}
 
 
 def open_export(job: Job) -> Iterator[Piece]:
@@ -43,7 +49,7 @@ def open_export(job: Job) -> Iterator[Piece]:
     labels = job.albums.labels
     yield text_piece("classes.txt", "".join(f"{_folder(label)}\n" for label in labels))
     for name in job.albums.sets:
-        rows = job.of_set(name)
+        rows = job.albums.of_set(name)
         by_label = rows.partition_by("label_name", as_dict=True, maintain_order=True)
         for label in labels:
             some = by_label.get((label,), rows.clear())
@@ -95,10 +101,10 @@ def describe(job: Job) -> Description:
         if rows.filter(set=name, label_name=label).is_empty()
     ]
     note = f"No picture here is of: {', '.join(empty)}. These folders are empty." if empty else ""
-    files = [{"split": _SPLITS[name], "path": f"{name}/**"} for name in job.albums.sets]
+    files = [{"split": SPLITS[name], "path": f"{name}/**"} for name in job.albums.sets]
     loading = _LOADING.format(
         first=job.albums.sets[0],
-        split=_SPLITS[job.albums.sets[0]],
+        split=SPLITS[job.albums.sets[0]],
         allow=", allow_empty=True" if empty else "",
     )
     return Description(

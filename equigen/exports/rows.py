@@ -22,6 +22,8 @@ from equigen.errors import MissingInputError, UsageError
 from equigen.images.rendering import Rendering
 from equigen.schema import SETS, join_list, split_list, year_of
 from equigen.sources.base import licence_of, restricting
+from equigen.storage.below import read_regular
+from equigen.storage.os_errors import READ, denial
 
 # Columns of the table that formats use and don't write: the name of a row's files, the file that
 # its picture is taken from, and whether that is to be made smaller on the way.
@@ -53,6 +55,8 @@ _FOUND: Final[Mapping[str, Any]] = {
     FILE: pl.String(),
     IS_RAW: pl.Boolean(),
 }
+# The names that `datasets` gives to the sets.
+SPLITS: Final[Mapping[str, str]] = {"train": "train", "val": "validation", "test": "test"}
 _FIRST: Final = ("album_id", "artist", "album", "year", "genre")
 _NUMBERS: Final[Mapping[str, Any]] = {
     "year": pl.Int16(), "album_index": pl.Int32(),
@@ -92,6 +96,10 @@ class Gathered:
     private: Mapping[str, int]
     is_dealt: bool
     rendering: Rendering | None
+
+    def of_set(self, name: str) -> pl.DataFrame:
+        """Return the rows of a set, in order of `KEY`."""
+        return self.table.filter(pl.col("set") == name)
 
 
 def gather(
@@ -352,6 +360,19 @@ def _feature(context: Context, name: str) -> pl.DataFrame:
     first = table.columns[0]
     rows = table.unique(first, keep="first", maintain_order=True)
     return rows.select(first, pl.struct(pl.exclude(first)).alias(name))
+
+
+def read_cover(path: str) -> bytes:
+    """Return the bytes of a cover's file, which no link may stand for.
+
+    Raises:
+        StorageError: it can't be read.
+
+    """
+    try:
+        return read_regular(path)
+    except OSError as err:
+        raise denial(err, Path(path), READ) from err
 
 
 def visible(table: pl.DataFrame) -> pl.DataFrame:

@@ -13,7 +13,7 @@ import polars as pl
 
 from equigen.downloading.engines.processes import usable_cores
 from equigen.exports.base import Job, Piece
-from equigen.exports.rows import HIDDEN, KEY
+from equigen.exports.rows import HIDDEN, KEY, SPLITS
 
 OPTIONS: Final = ("size_px", "features", "shard_mb")
 _SHARD_MB: Final = 500
@@ -21,8 +21,6 @@ _BYTES: Final = 1_000_000
 # Pictures that a thread reads at a time.
 _TOGETHER: Final = 16
 _WORTH_A_THREAD_BYTES: Final = 1 << 16
-# The names that `datasets` gives to the sets.
-_SPLITS: Final = {"train": "train", "val": "validation", "test": "test"}
 
 
 class HashedFile(io.FileIO):
@@ -125,7 +123,7 @@ def on_card(job: Job, features: Mapping[str, Any], files: str) -> dict[str, obje
     """
     told = job.albums.table.group_by("set").agg(pl.len(), pl.col("size_bytes").sum())
     counts = {name: (count, size_bytes) for name, count, size_bytes in told.iter_rows()}
-    names = {name: _SPLITS[name] for name in job.albums.sets}
+    names = {name: SPLITS[name] for name in job.albums.sets}
     return {
         "configs": [
             {

@@ -13,13 +13,11 @@ from equigen.dataset.dataset import Dataset
 from equigen.dataset.feature_tables import flat
 from equigen.dataset.layouts import listed_sets
 from equigen.errors import InputError, PictureError, UsageError
-from equigen.exports.rows import FILE, Gathered, gather, path_of
+from equigen.exports.rows import FILE, Gathered, gather, path_of, read_cover
 from equigen.identity.artists import credit_key
 from equigen.images.check import drawn_picture
 from equigen.images.rendering import Fit, Rendering
 from equigen.schema import SETS
-from equigen.storage.below import FileBelow
-from equigen.storage.os_errors import translating_read_errors
 
 if TYPE_CHECKING:
     import polars as pl
@@ -50,9 +48,8 @@ class Samples:
 
     `label` is the number of the first class in `classes`; `has` (albums x classes, bool) tells all
     of them. `group` is the number of the group that a split keeps together, such as an artist's
-    albums. `features` has
-    float32 arrays (albums, or albums x values) by full names. With `size_px` pictures are squares
-    of so many pixels.
+    albums. `features` has float32 arrays (albums, or albums x values) by full names. With
+    `size_px` pictures are squares of so many pixels.
     """
 
     files: Texts
@@ -68,15 +65,6 @@ class Samples:
     def __len__(self) -> int:
         return len(self.label)
 
-    def body(self, at: int) -> bytes:
-        """Return the bytes of an album's cover.
-
-        Raises:
-            StorageError: it can't be read.
-
-        """
-        return read_cover(self.files[at])
-
     def picture(self, at: int) -> npt.NDArray[np.uint8]:
         """Decode an album's cover: rows x columns x 3, sRGB.
 
@@ -85,7 +73,7 @@ class Samples:
             InputError: it doesn't decode any more.
 
         """
-        body = self.body(at)
+        body = read_cover(self.files[at])
         try:
             return drawn_picture(body, self.max_pixels, Rendering(self.size_px, Fit.CROP))
         except PictureError as err:
@@ -100,18 +88,6 @@ class Samples:
         return self.has[at].astype(np.float32) if self.is_multi else int(self.label[at])
 
 
-def read_cover(path: str) -> bytes:
-    """Return the bytes of a cover's file.
-
-    Raises:
-        StorageError: it can't be read.
-
-    """
-    file = Path(path)
-    with translating_read_errors(file):
-        return FileBelow(file.parent, file.name).read()
-
-
 def rows_of(gathered: Gathered, name: str) -> "pl.DataFrame":
     """Return the albums of a set.
 
@@ -122,7 +98,7 @@ def rows_of(gathered: Gathered, name: str) -> "pl.DataFrame":
     if name not in SETS:
         msg = f"there is no set {name!r}; expected one of: {', '.join(SETS)}."
         raise UsageError(msg)
-    rows = gathered.table.filter(gathered.table["set"] == name)
+    rows = gathered.of_set(name)
     if rows.is_empty():
         there = ", ".join(gathered.sets)
         msg = f"the set {name!r} is empty; those with covers: {there}. `equigen split` deals them."

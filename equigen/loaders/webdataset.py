@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import webdataset
 
-from equigen.exports.rows import FILE, KEY, visible
+from equigen.exports.rows import FILE, KEY, read_cover, visible
 from equigen.exports.webdataset import samples_of
-from equigen.loaders.base import Texts, read_cover
+from equigen.loaders.base import Texts
 
 if TYPE_CHECKING:
     import polars as pl
