@@ -89,7 +89,8 @@ def find_plugins(package: str, function: str) -> Mapping[str, Plugin]:
         for file in sorted(Path(folder).glob("[a-z]*.py")):
             tree = ast.parse(file.read_bytes())
             if function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}:
-                name = file.stem.replace("_", "-")
+                # "import_.py" is the command `import`, which is a keyword of Python.
+                name = file.stem.rstrip("_").replace("_", "-")
                 found[name] = Plugin(name, f"{package}.{file.stem}", tree)
     for point in entry_points(group=package):
         name, module = point.name, point.module

@@ -21,6 +21,11 @@ RATING_COLUMNS = ("rating_count", "rating_average", "have", "want")
 # Longest cell, in characters: far beyond any name, list or address, and a mistake where it occurs.
 MAX_CELL_CHARS = 65_536
 
+# How the files of pictures end, here and in what other tools leave; Thumbs.db is none.
+PICTURES: Final = frozenset(
+    (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2")
+)
+
 _LIST_SEPARATOR = "|"
 # Characters that break a row or a line-based tool: the C0 and C1 controls (tab, newline, NUL, ...)
 # and Unicode's own line and paragraph separators.

@@ -40,17 +40,13 @@ from equigen.dataset.layouts import cover_files, files_in_sets
 from equigen.errors import MissingInputError, UsageError
 from equigen.report.charts import check_chart, draw_bars, draw_heat_map
 from equigen.report.tables import crosstab, shares_of_sets
-from equigen.schema import SETS
+from equigen.schema import PICTURES, SETS
 from equigen.summary import Summary, Table
 
 ORDER: Final = 50
 SETTINGS: Final = ()
 
 _MOST_FIELDS = 2
-# How the files of pictures end, here and in what other tools leave; Thumbs.db is none.
-_PICTURES = frozenset(
-    (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2")
-)
 _PLURALS: Final = {By.LABEL: "labels", "style": "styles", "format": "formats"}
 _Values = tuple[str, ...]
 
@@ -204,5 +200,5 @@ def _folders(images: Path) -> Iterator[_Values]:
     if {folder.name for folder in images.iterdir() if folder.is_dir()} <= {*SETS}:  # of the sets
         paths = (place.path for place in files_in_sets(images))
     for path in paths:
-        if Path(path).suffix.lower() in _PICTURES:
+        if Path(path).suffix.lower() in PICTURES:
             yield (path.rpartition("/")[0],)

@@ -90,6 +90,8 @@ COVERS_CHANGED = "covers_changed"
 STAGES_DUE = "stages_due"
 # Only while a download is under way, or after one that was killed.
 DOWNLOADING = "downloading"
+# Only while an import is under way, or after one that was killed: the path that it is of.
+IMPORTING = "importing"
 
 # Only while rows go into the reserve or come back, or after a process that was killed amid it.
 RESERVE_MOVING = "reserve_moving"

@@ -1,0 +1,1 @@
+"""Read other people's datasets as ours, and measure what leaks in them."""

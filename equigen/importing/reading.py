@@ -1,0 +1,304 @@
+"""Read the albums of other people's datasets: folders of pictures, tables, exports in Parquet.
+
+A dataset comes from strangers: its files are read through no link, and none outside of its folder.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from equigen.dumps.texts import read_rows, table
+from equigen.errors import InputError, MissingInputError, UsageError
+from equigen.identity.pictures import clean_url
+from equigen.schema import PICTURES, SETS, join_list, safe_text, short_text, split_list
+from equigen.storage.below import FileBelow
+from equigen.storage.os_errors import translating_read_errors
+
+# The column of a table that names a picture's file.
+FILE: Final = "file"
+# The names that tables give to columns, the surest first; those of the TSV are its own.
+COLUMNS: Final[Mapping[str, Sequence[str]]] = {
+    "genre": ("label_name", "genre_label", "genre", "label", "class", "class_name", "category"),
+    "set_given": ("set_given", "set", "split", "subset"),
+    "image_url": ("image_url", "cover_url", "cover_image", "artwork_url", "img_url", "url"),
+    FILE: ("file_name", "filename", "file", "image_path", "path", "image", "cover"),
+    "artist": ("artist", "artist_name", "artists"),
+    "album": ("album", "album_name", "album_title", "title"),
+    "year": ("year", "release_year"),
+    **{
+        name: (name,)
+        for name in ("album_id", "artist_ids", "genres", "styles", "country", "formats", "labels")
+    },
+}
+# What `--column` calls them.
+_MEANINGS: Final = {"label": "genre", "set": "set_given", "url": "image_url", "title": "album"}
+_SETS: Final = {
+    **dict(zip(SETS, SETS, strict=True)),
+    "training": "train", "valid": "val", "validation": "val", "dev": "val", "testing": "test",
+}  # fmt: skip
+_SET_IN_NAME: Final = re.compile(rf"(?:^|[/._-])({'|'.join(_SETS)})(?=[/._-])", re.IGNORECASE)
+_METADATA: Final = frozenset(("metadata.csv", "metadata.jsonl", "metadata.parquet"))
+_PARQUET: Final = ".parquet"
+_KINDS: Final = "a folder of pictures, or a table: .csv, .tsv (also .gz), .jsonl or .parquet"
+# Rows with pictures in them: a group of rows of the Hub's exports.
+_ROWS_TOGETHER: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """Album of another dataset: its cells by the TSV's columns, and its picture, if it is there.
+
+    `body` has the bytes of a picture that lies in a table, `file` is the file of any other one.
+    """
+
+    cells: Mapping[str, str]
+    file: FileBelow | None = None
+    body: bytes | None = None
+
+
+def read_columns(given: Sequence[str]) -> dict[str, str]:
+    """Parse what `--column` gives, such as "label=genre": the table's names by the TSV's columns.
+
+    Raises:
+        UsageError: one is no such pair, or names no column of ours.
+
+    """
+    columns = {}
+    for each in given:
+        name, _, theirs = each.partition("=")
+        ours = _MEANINGS.get(name, name)
+        if ours not in COLUMNS or not theirs:
+            known = ", ".join([*_MEANINGS, *(each for each in COLUMNS if each not in _MEANINGS.values())])
+            msg = f"--column {each}: expected NAME=COLUMN, where NAME is one of: {known}."
+            raise UsageError(msg)
+        columns[ours] = theirs
+    return columns
+
+
+def read_albums(path: Path, columns: Mapping[str, str]) -> Iterator[Foreign]:
+    """Yield the albums of a dataset, a row or a picture each, in a fixed order.
+
+    `columns` has the names that a table gives to columns of ours, where they aren't told by
+    `COLUMNS`.
+
+    Raises:
+        MissingInputError: there is no such file or folder.
+        InputError: it is no dataset, or a table of it is broken.
+        UsageError: a table has no such column.
+        StorageError: the disk refuses.
+
+    """
+    with translating_read_errors(path):
+        if not path.exists():
+            msg = f"{path}: no such file or folder; expected {_KINDS}."
+            raise MissingInputError(msg)
+        files = sorted(_walked(path)) if path.is_dir() else [path.name]
+    root = path if path.is_dir() else path.parent
+    pictures = [each for each in files if PurePosixPath(each).suffix.lower() in PICTURES]
+    known = [each for each in files if PurePosixPath(each).name in _METADATA]
+    shards = [each for each in files if each.endswith(_PARQUET) and each not in known]
+    if not path.is_dir():
+        found = _of_table(root, path.name, columns)
+    elif pictures:
+        found = _of_pictures(root, pictures, known, columns)
+    elif shards:
+        found = chain.from_iterable(_of_table(root, each, columns) for each in shards)
+    else:
+        msg = f"{path}: no pictures and no Parquet files there; expected {_KINDS}."
+        raise InputError(msg)
+    yield from _with_ids(found)
+
+
+def _walked(root: Path) -> Iterator[str]:
+    """Yield the path of each regular file below a folder, hidden ones and links left out."""
+
+    def refuse(err: OSError) -> None:
+        raise err
+
+    for folder, below, files in os.walk(root, onerror=refuse):
+        below[:] = [each for each in below if not each.startswith(".")]
+        within = Path(folder).relative_to(root)
+        for name in files:
+            if not name.startswith(".") and not Path(folder, name).is_symlink():
+                yield (within / name).as_posix()
+
+
+def _with_ids(albums: Iterator[Foreign]) -> Iterator[Foreign]:
+    """Yield albums, each with an id of its own: an id that an earlier one has is taken from it."""
+    seen = set[str]()
+    for each in albums:
+        album_id = each.cells.get("album_id", "")
+        if album_id in seen:
+            album_id = f"file:{each.file.path}" if each.file else ""
+        seen.add(album_id)
+        yield Foreign({**each.cells, "album_id": album_id}, each.file, each.body)
+
+
+def _of_pictures(
+    root: Path, pictures: Sequence[str], tables: Sequence[str], columns: Mapping[str, str]
+) -> Iterator[Foreign]:
+    """Yield the pictures of folders: `SET/CLASS/name.jpg`, or `CLASS/name.jpg` without sets."""
+    told = dict[str, Mapping[str, str]]()
+    for name in tables:
+        folder = PurePosixPath(name).parent
+        for row in _rows(root / name):
+            cells = _cells(root / name, row, columns)
+            told[(folder / cells.get(FILE, "")).as_posix()] = cells
+    tops = {top for top, _, rest in (each.partition("/") for each in pictures) if rest}
+    has_sets = bool(tops) and all(each.lower() in _SETS for each in tops)
+    for path in pictures:
+        *folders, _ = path.split("/")
+        given = _SETS[folders.pop(0).lower()] if has_sets and folders else ""
+        label = short_text(folders[0]) if folders else ""
+        there = {name: cell for name, cell in told.get(path, {}).items() if cell and name != FILE}
+        cells = {"set_given": given, "genre": label, "album_id": f"file:{safe_text(path)}", **there}
+        yield Foreign(cells, FileBelow(root, path))
+
+
+def _of_table(root: Path, name: str, columns: Mapping[str, str]) -> Iterator[Foreign]:
+    """Yield the rows of a table: with a picture's bytes, the name of its file, or its address."""
+    in_name = _SET_IN_NAME.search(name)
+    given = _SETS[in_name[1].lower()] if in_name else ""
+    for number, row in enumerate(_rows(root / name), start=1):
+        cells = _cells(root / name, row, columns)
+        path, body = cells.pop(FILE, ""), _bytes_in(row)
+        cells["set_given"] = cells.get("set_given") or given
+        if body is not None:
+            own_id = f"file:{safe_text(name)}/{number}"
+        elif path and "://" not in path:
+            own_id = f"file:{safe_text(path)}"
+        else:
+            own_id = ""
+            cells["image_url"] = cells.get("image_url") or clean_url(path)
+        cells["album_id"] = cells.get("album_id") or own_id
+        is_file = own_id and body is None
+        yield Foreign(cells, FileBelow(root, path.removeprefix("./")) if is_file else None, body)
+
+
+def _cells(file: Path, row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, str]:
+    """Return a row's cells by the TSV's columns, and by `FILE`.
+
+    Raises:
+        UsageError: there is no such column as one in `columns`.
+
+    """
+    theirs = {each.lower(): each for each in reversed(row)}
+    cells = {}
+    for ours, names in COLUMNS.items():
+        wanted = [columns[ours]] if ours in columns else names
+        there = [theirs[each.lower()] for each in wanted if each.lower() in theirs]
+        if ours in columns and not there:
+            known = ", ".join(map(safe_text, row))
+            msg = f"{file}: there is no column {columns[ours]!r}; expected one of: {known}."
+            raise UsageError(msg)
+        if there:
+            cells[ours] = _text(row[there[0]])
+    if "genre" in cells and len(labels := split_list(cells["genre"])) > 1:
+        cells |= {"genre": labels[0], "labels": cells["genre"]}
+    cells["set_given"] = _SETS.get(cells.get("set_given", "").lower(), "")
+    return cells
+
+
+def _text(value: object) -> str:
+    """Return a value as a cell: a list as one of several values, a picture as its file's name."""
+    if isinstance(value, dict):
+        value = value.get("path")
+    if isinstance(value, list):
+        return safe_text(join_list([_text(each) for each in value]))
+    return "" if value is None else safe_text(str(value))
+
+
+def _bytes_in(row: Mapping[str, Any]) -> bytes | None:
+    """Return the bytes of the first picture in a row, as `datasets` writes them."""
+    found = (each.get("bytes") for each in row.values() if isinstance(each, dict))
+    return next((each for each in found if isinstance(each, bytes)), None)
+
+
+def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
+    """Yield the rows of a table by column.
+
+    Raises:
+        InputError: it is broken, or of another kind.
+
+    """
+    name = path.name.lower()
+    if name.endswith(_PARQUET):
+        return _of_parquet(path)
+    if name.endswith(".jsonl"):
+        return _of_json_lines(path)
+    if name.removesuffix(".gz").endswith((".csv", ".tsv")):
+        return _of_lines(path, "," if ".csv" in name else "\t")
+    msg = f"{path}: expected {_KINDS}."
+    raise InputError(msg)
+
+
+def _of_lines(path: Path, delimiter: str) -> Iterator[Mapping[str, str]]:
+    names = list[str]()
+
+    def row_of(cells: Mapping[str, str]) -> tuple[str, ...]:
+        names[:] = cells
+        return tuple(cells.values())
+
+    records = partial(table, columns=(), delimiter=delimiter)
+    advice = f"Expected {_KINDS}"
+    for rows in read_rows(path, records=records, row_of=row_of, kind="table", advice=advice):
+        for row in rows:
+            yield dict(zip(names, map(str, row), strict=True))
+
+
+def _of_json_lines(path: Path) -> Iterator[Mapping[str, Any]]:
+    import polars as pl  # noqa: PLC0415  (it starts threads)
+
+    with _translating(path):
+        rows = pl.read_ndjson(path, infer_schema_length=None)
+        yield from rows.iter_rows(named=True)
+
+
+def _of_parquet(path: Path) -> Iterator[Mapping[str, Any]]:
+    import polars as pl  # noqa: PLC0415
+
+    with _translating(path):
+        classes = _classes(pl.read_parquet_metadata(path).get("huggingface", ""))
+        rows = pl.scan_parquet(path, glob=False)
+        count = rows.select(pl.len()).collect().item()
+        for at in range(0, count, _ROWS_TOGETHER):
+            for row in rows.slice(at, _ROWS_TOGETHER).collect().iter_rows(named=True):
+                named = {
+                    name: names[row[name]]
+                    for name, names in classes.items()
+                    if isinstance(row.get(name), int) and 0 <= row[name] < len(names)
+                }
+                yield row | named
+
+
+def _classes(note: str) -> Mapping[str, Sequence[str]]:
+    """Return the names of the classes in each column of them, as `datasets` notes them."""
+    with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        features = json.loads(note)["info"]["features"]
+        return {
+            name: [str(each) for each in of["names"]]
+            for name, of in features.items()
+            if isinstance(of, dict) and of.get("_type") == "ClassLabel"
+        }
+    return {}
+
+
+@contextmanager
+def _translating(file: Path) -> Iterator[None]:
+    """Turn the errors of a file that isn't such a table into ours."""
+    import polars as pl  # noqa: PLC0415
+
+    try:
+        with translating_read_errors(file):
+            yield
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as err:
+        what = str(err).partition("\n")[0]
+        msg = f"{file}: expected a table, got one that can't be read: {what}."
+        raise InputError(msg) from None

@@ -1,0 +1,230 @@
+"""Other people's datasets become ours: folders, tables and exports, none of which is changed."""
+
+import csv
+import gzip
+import io
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from exported import albums, filled, run_export
+from reports import jpeg
+from support import make_context, read_rows
+
+import equigen
+from equigen.commands import import_, split
+from equigen.errors import InputError, MissingInputError, UsageError
+
+
+def put(root: Path, *names: str) -> dict[str, bytes]:
+    """Write a picture of its own colour for each name, and return them."""
+    written = {}
+    for at, name in enumerate(names):
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(body := jpeg(at + 1))
+        written[name] = body
+    return written
+
+
+def state(root: Path) -> dict[str, tuple[int, int, bytes]]:
+    """Return what lies in a folder: dates, modes and bytes of its files."""
+    found = (each for each in root.rglob("*") if each.is_file())
+    return {
+        str(each): (each.stat().st_mtime_ns, each.stat().st_mode, each.read_bytes())
+        for each in found
+    }
+
+
+def run(path: Path, data: Path, **flags: Any) -> Mapping[str, Any]:  # noqa: ANN401
+    """Import, and return the facts."""
+    return import_.run(make_context(data), path=path, **flags).facts
+
+
+def taken(data: Path) -> dict[str, tuple[str, str, bytes]]:
+    """Return the set, label and bytes of each album by its id."""
+    with equigen.open(data) as dataset:
+        return {
+            each.album["album_id"]: (
+                each.album.get("set_given", ""), each.label,
+                each.cover.read_bytes() if each.sha256 else b"",
+            )
+            for each in dataset.rows()
+        }  # fmt: skip
+
+
+def test_a_folder_of_sets_and_classes(tmp_path: Path) -> None:
+    """Sets, classes and bytes are those of the folder, by hard links; nothing in it changes."""
+    names = ["train/Jazz/a.jpg", "train/Rock/b.jpg", "valid/Jazz/a.jpg", "test/Rock/deep/c.PNG"]
+    there = put(tmp_path / "theirs", *names)
+    (tmp_path / "theirs" / "Thumbs.db").write_bytes(b"x")
+    before = state(tmp_path / "theirs")
+    facts = run(tmp_path / "theirs", tmp_path / "data")
+    assert state(tmp_path / "theirs") == before
+    assert facts["covers"] == 4 and facts["sets"] == {"train": 2, "val": 1, "test": 1}
+    assert taken(tmp_path / "data") == {
+        "file:train/Jazz/a.jpg": ("train", "Jazz", there[names[0]]),
+        "file:train/Rock/b.jpg": ("train", "Rock", there[names[1]]),
+        "file:valid/Jazz/a.jpg": ("val", "Jazz", there[names[2]]),
+        "file:test/Rock/deep/c.PNG": ("test", "Rock", there[names[3]]),
+    }
+    with equigen.open(tmp_path / "data") as dataset:
+        assert all(each.cover.stat().st_nlink == 2 for each in dataset.examples())
+
+
+def test_a_folder_of_classes_one_of_which_is_called_test(tmp_path: Path) -> None:
+    """Folders are sets only where all of them are; copies are no links."""
+    put(tmp_path / "theirs", "test/a.jpg", "Jazz/b.jpg", "c.jpg")
+    run(tmp_path / "theirs", tmp_path / "data", link=import_.Taking.COPY)
+    found = {key: each[:2] for key, each in taken(tmp_path / "data").items()}
+    assert found == {
+        "file:test/a.jpg": ("", "test"), "file:Jazz/b.jpg": ("", "Jazz"), "file:c.jpg": ("", "_"),
+    }  # fmt: skip
+    with equigen.open(tmp_path / "data") as dataset:
+        assert all(each.cover.stat().st_nlink == 1 for each in dataset.examples())
+
+
+def test_what_is_broken_or_a_link_is_no_cover(tmp_path: Path) -> None:
+    """A file that doesn't decode is counted and stays where it was; a link is passed over."""
+    theirs = tmp_path / "theirs"
+    there = put(theirs, "Jazz/a.jpg", "Jazz/b.jpg")
+    (theirs / "Jazz" / "b.jpg").write_bytes(there["Jazz/b.jpg"][:200])
+    (tmp_path / "secret.jpg").write_bytes(jpeg(9))
+    (theirs / "Jazz" / "c.jpg").symlink_to(tmp_path / "secret.jpg")
+    before = state(theirs)
+    facts = run(theirs, tmp_path / "data")
+    assert (facts["covers"], facts["broken"]) == (1, 1)
+    assert state(theirs) == before
+    assert {key: bool(each[2]) for key, each in taken(tmp_path / "data").items()} == {
+        "file:Jazz/a.jpg": True, "file:Jazz/b.jpg": False,
+    }  # fmt: skip
+
+
+def write_csv(file: Path, *rows: Sequence[str]) -> Path:
+    """Write a table, packed where its name says so."""
+    out = io.StringIO()
+    csv.writer(out).writerows(rows)
+    text = out.getvalue().encode()
+    file.write_bytes(gzip.compress(text) if file.suffix == ".gz" else text)
+    return file
+
+
+@pytest.mark.parametrize("name", ["covers.csv", "covers.csv.gz"])
+def test_a_table_of_addresses(tmp_path: Path, name: str) -> None:
+    """Addresses, labels and sets are found by the names of their columns, or by --column."""
+    file = write_csv(
+        tmp_path / name,
+        ["Image_URL", "kind", "set", "artist"],
+        ["http://127.0.0.1:9/1.jpg", "Jazz, cool", "train", "Prince"],
+        ["http://127.0.0.1:9/1.jpg", "Rock", "validation", "Björk"],
+    )
+    facts = run(file, tmp_path / "data", column=["label=kind"])
+    rows = read_rows(tmp_path / "data" / "equigen_dataset.tsv")
+    shown = [(each["artist"], each["genre"], each["set_given"], each["image_url"]) for each in rows]
+    assert shown == [
+        ("Prince", "Jazz, cool", "train", "http://127.0.0.1:9/1.jpg"),
+        ("Björk", "Rock", "val", "http://127.0.0.1:9/1.jpg"),
+    ]
+    assert facts["covers"] == 0
+
+
+def test_a_table_of_files_reads_none_outside(tmp_path: Path) -> None:
+    """Files beside the table are taken; a path that leads out, or through a link, is not."""
+    theirs = tmp_path / "theirs"
+    there = put(theirs, "a.jpg")
+    put(tmp_path, "secret.jpg")
+    (theirs / "out").symlink_to(tmp_path)
+    paths = ["./a.jpg", "../secret.jpg", str(tmp_path / "secret.jpg"), "out/secret.jpg", "gone.jpg"]
+    file = write_csv(theirs / "t.tsv.csv", ["path", "label"], *([each, "Jazz"] for each in paths))
+    facts = run(file, tmp_path / "data")
+    assert facts["covers"] == 1
+    bodies = [each[2] for each in taken(tmp_path / "data").values()]
+    assert bodies == [there["a.jpg"], b"", b"", b"", b""]
+
+
+def test_an_export_comes_back(tmp_path: Path) -> None:
+    """Our own exports, Parquet and folders, come back with the same ids, labels, sets and bytes."""
+    pytest.importorskip("pyarrow")
+    data = filled(tmp_path / "first", albums(12))
+    with equigen.open(data) as dataset:
+        wanted = {
+            each.album["album_id"]: (each.set, each.label, each.cover.read_bytes())
+            for each in dataset.examples()
+        }
+    for name in ("parquet", "imagefolder"):
+        run_export(data, tmp_path / name, name)
+        run(tmp_path / name, tmp_path / f"data-{name}")
+        assert taken(tmp_path / f"data-{name}") == wanted, name
+
+
+def test_an_export_of_datasets_by_hand(tmp_path: Path) -> None:
+    """Bytes in Parquet, classes as numbers, a set in the file's name."""
+    pq = pytest.importorskip("pyarrow.parquet")
+    pa = pytest.importorskip("pyarrow")
+    note = '{"info": {"features": {"label": {"names": ["Jazz", "Rock"], "_type": "ClassLabel"}}}}'
+    image = pa.array([{"bytes": jpeg(1), "path": "x.jpg"}, {"bytes": jpeg(2), "path": None}])
+    table = pa.table({"image": image, "label": pa.array([1, 0])})
+    (tmp_path / "hub" / "data").mkdir(parents=True)
+    file = tmp_path / "hub" / "data" / "validation-00000-of-00001.parquet"
+    pq.write_table(table.replace_schema_metadata({"huggingface": note}), file)
+    run(tmp_path / "hub", tmp_path / "data")
+    start = "file:data/validation-00000-of-00001.parquet"
+    assert taken(tmp_path / "data") == {
+        f"{start}/1": ("val", "Rock", jpeg(1)), f"{start}/2": ("val", "Jazz", jpeg(2)),
+    }  # fmt: skip
+    assert not (tmp_path / "data" / "equigen_album_images" / ".imported").exists()
+
+
+def test_what_is_no_dataset_is_refused(tmp_path: Path) -> None:
+    """A path that isn't there, an empty folder, another file, a broken table, a wrong column."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "x.parquet").write_bytes(b"PAR1 no")
+    (tmp_path / "x.txt").write_bytes(b"no")
+    good = write_csv(tmp_path / "x.csv", ["image_url", "label"], ["http://a.example/1", "Jazz"])
+    with pytest.raises(MissingInputError, match="no such file or folder"):
+        run(tmp_path / "gone", tmp_path / "data")
+    for name in ("empty", "x.parquet", "x.txt"):
+        with pytest.raises(InputError, match="expected"):
+            run(tmp_path / name, tmp_path / "data")
+    with pytest.raises(UsageError, match="there is no column 'kind'"):
+        run(good, tmp_path / "data", column=["label=kind"])
+    with pytest.raises(UsageError, match="expected NAME=COLUMN"):
+        run(good, tmp_path / "data", column=["colour=kind"])
+    run(good, tmp_path / "data")
+
+
+def test_no_dataset_is_overwritten(tmp_path: Path) -> None:
+    """A second import into the same folder is refused, and so is one into the folder itself."""
+    theirs = tmp_path / "theirs"
+    put(theirs, "Jazz/a.jpg")
+    run(theirs, tmp_path / "data")
+    with pytest.raises(UsageError, match="holds a dataset already"):
+        run(theirs, tmp_path / "data")
+    with pytest.raises(UsageError, match="lie in each other"):
+        run(theirs, theirs / "data")
+
+
+def test_an_import_that_failed_midway_goes_on(tmp_path: Path) -> None:
+    """Where a table turns out broken at its end, the same import can be run again, mended."""
+    file = write_csv(tmp_path / "x.csv", ["image_url", "label"], ["http://a.example/1", "Jazz"])
+    good = file.read_bytes()
+    file.write_bytes(good + b'"http://')
+    with pytest.raises(InputError):
+        run(file, tmp_path / "data")
+    file.write_bytes(good)
+    run(file, tmp_path / "data")
+    assert len(taken(tmp_path / "data")) == 1
+
+
+def test_the_sets_that_were_given_can_be_kept(tmp_path: Path) -> None:
+    """After `split --keep-sets` the sets are theirs, but for a copy of a test cover in train."""
+    theirs = tmp_path / "theirs"
+    put(theirs, "train/Jazz/a.jpg", "train/Jazz/b.jpg", "val/Jazz/c.jpg", "test/Jazz/d.jpg")
+    (theirs / "train" / "Jazz" / "leak.jpg").write_bytes((theirs / "test/Jazz/d.jpg").read_bytes())
+    run(theirs, tmp_path / "data")
+    context = make_context(tmp_path / "data", split={"keep_sets": True})
+    assert split.run(context).facts["sets"] == {"train": 2, "val": 1, "test": 1}
+    assert os.path.isdir(tmp_path / "data")
