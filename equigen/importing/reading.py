@@ -75,7 +75,9 @@ def read_columns(given: Sequence[str]) -> dict[str, str]:
         name, _, theirs = each.partition("=")
         ours = _MEANINGS.get(name, name)
         if ours not in COLUMNS or not theirs:
-            known = ", ".join([*_MEANINGS, *(each for each in COLUMNS if each not in _MEANINGS.values())])
+            known = ", ".join(
+                [*_MEANINGS, *(each for each in COLUMNS if each not in _MEANINGS.values())]
+            )
             msg = f"--column {each}: expected NAME=COLUMN, where NAME is one of: {known}."
             raise UsageError(msg)
         columns[ours] = theirs
@@ -136,7 +138,8 @@ def _with_ids(albums: Iterator[Foreign]) -> Iterator[Foreign]:
     for each in albums:
         album_id = each.cells.get("album_id", "")
         if album_id in seen:
-            album_id = f"file:{each.file.path}" if each.file else ""
+            place = safe_text(each.file.path) if each.file else ""
+            album_id = f"file:{place}" if place and f"file:{place}" not in seen else ""
         seen.add(album_id)
         yield Foreign({**each.cells, "album_id": album_id}, each.file, each.body)
 

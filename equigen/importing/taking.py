@@ -31,7 +31,7 @@ def require_room(context: Context, path: Path) -> None:
 
     """
     ours, theirs = context.directory.resolve(), path.resolve()
-    if ours.is_relative_to(theirs) or theirs.is_relative_to(ours):
+    if ours.is_relative_to(theirs) or theirs.is_relative_to(context.images.resolve()):
         msg = (
             f"{path}: it and {context.directory}, where it would go, lie in each other; expected a"
             " folder apart. Name another with --directory."

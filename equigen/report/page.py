@@ -30,7 +30,8 @@ class Findings:
 
     `overlap` has the labels that overlap, `pairs` all of them two by two. `sheets` show some covers
     of each label, `hues` some of these by hue, `pictured` the first albums of the first of all
-    `groups`. `torn` groups stand in several sets. The last of `sets` is of all labels together.
+    `groups`. `torn` groups stand in several sets. The last of `sets` is of all labels together. `audit` has the
+    lines of an audit, `leaks` what albums of several sets share, and these albums.
     """
 
     name: str
@@ -53,6 +54,8 @@ class Findings:
     sets_notes: Sequence[str]
     dataset: Mapping[str, str]
     settings: Settings
+    audit: Sequence[str] = ()
+    leaks: Sequence[tuple[str, str]] = ()
 
     @property
     def pictures(self) -> int:

@@ -1,0 +1,121 @@
+"""Measure what leaks in a dataset of other people: a folder of pictures, a table, an export.
+
+Tells which pictures, and which look-alikes, are in several sets, which artists are, where they are
+known, which pictures have several labels, what doesn't decode, and how even the classes are. The
+page audit.html shows it with the covers. Nothing of the dataset is changed; docs/audit.md has the
+details. A folder that has no sets is audited for all else.
+
+Examples:
+  equigen audit ~/album_covers
+  equigen audit covers.csv --column label=genre --output covers.html
+  equigen audit hub-export --strict
+"""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from equigen.config.layers import Config
+from equigen.config.settings import DatasetSettings, defaults
+from equigen.config.source_settings import Credentials
+from equigen.dataset.context import Context
+from equigen.dataset.dataset import Dataset
+from equigen.errors import LeakError, UsageError
+from equigen.schema import SETS, Link
+from equigen.storage.atomic import replacing
+from equigen.storage.os_errors import translating_os_errors
+from equigen.summary import Summary, Table
+
+if TYPE_CHECKING:
+    from equigen.importing.auditing import Audit
+
+ORDER: Final = 78
+SETTINGS: Final = ()
+NEEDS_TRUST: Final = False
+_UNREADABLE: Final = "broken or missing"
+
+
+def run(
+    context: Context,
+    *,
+    path: Annotated[Path, typer.Argument(help="The folder or table.")],
+    column: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=COLUMN", help="What a column is.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="The page.")] = Path("audit.html"),
+    covers: Annotated[int, typer.Option(min=0, max=500, help="Covers a label at most.")] = 12,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail where anything leaks.")] = False,
+) -> Summary:
+    """Import the dataset into a hidden folder, compare its covers, and write the page.
+
+    Raises:
+        UsageError: the page can't be written there, or a column isn't there.
+        InputError: the path is no dataset.
+        LeakError: with `strict`, something is in several sets; the page is written.
+        StorageError: the disk refuses.
+
+    """
+    from equigen.importing.auditing import audit, shown_leaks, told  # noqa: PLC0415  (heavy)
+    from equigen.importing.reading import read_albums, read_columns  # noqa: PLC0415
+    from equigen.importing.taking import take_albums  # noqa: PLC0415
+    from equigen.report.gather import gather  # noqa: PLC0415
+    from equigen.report.page import page  # noqa: PLC0415
+
+    _check_output(context, output, path)
+    albums = read_albums(path, read_columns(column or ()))
+    # Beside the page, so that covers can be linked where all lies on one disk.
+    with (
+        translating_os_errors(output.parent),
+        TemporaryDirectory(prefix=".equigen-audit-", dir=output.parent) as folder,
+    ):
+        settings = defaults(dataset=DatasetSettings(directory=Path(folder, "data")))
+        own = replace(context, config=Config(settings, Credentials(), folder=Path(folder)))
+        with Dataset.writing(own, "audit") as dataset:
+            take_albums(own, dataset, path, albums, Link.HARDLINK)
+            found = audit(own, dataset, path if path.is_dir() else path.parent)
+        lines = list(told(found))
+        shown = replace(
+            gather(own, covers=covers),
+            name=path.resolve().name,
+            missing=(),
+            sets_notes=(),
+            audit=lines,
+            leaks=shown_leaks(found),
+        )
+        with replacing(output) as opened:
+            opened.write(page(shown))
+    if strict and found.leaks:
+        msg = f"{path}: {lines[0]}. {output} shows them."
+        raise LeakError(msg)
+    return _summary(found, [*lines, f"The page is in {output}"])
+
+
+def _check_output(context: Context, output: Path, path: Path) -> None:
+    if output.suffix not in {".html", ".htm"}:
+        msg = f"--output {output}: expected a name that ends in .html."
+        raise UsageError(msg)
+    if path.is_dir() and output.resolve().is_relative_to(path.resolve()):
+        msg = f"--output {output}: lies in {path}, where nothing is written. Name another place."
+        raise UsageError(msg)
+    context.check_output(output, "--output")
+
+
+def _summary(found: "Audit", notes: list[str]) -> Summary:
+    in_sets = Counter(each.set_name for each in found.albums)
+    names = [name for name in (*SETS, "") if in_sets[name]]
+    labels = sorted({label for label, _ in found.classes})
+    rows = [(label, *(found.classes.get((label, name), 0) for name in names)) for label in labels]
+    return Summary(
+        stage="audit",
+        unit="albums",
+        rows_in=len(found.albums),
+        rows_out=len(found.albums) - len(found.broken),
+        dropped={_UNREADABLE: len(found.broken)},
+        facts=found.as_json(),
+        table=Table(("label", *(name or "in no set" for name in names)), tuple(rows)),
+        notes=notes,
+    )

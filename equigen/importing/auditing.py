@@ -1,0 +1,306 @@
+"""Measure what leaks between the sets of a dataset, and which pictures have several labels."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from equigen.dataset.context import Context
+from equigen.dataset.dataset import Dataset, Example
+from equigen.downloading.store import ANY_PICTURE
+from equigen.errors import PictureError
+from equigen.identity.artists import artist_ids, artists_by_credit
+from equigen.identity.pictures import has_no_cover, picture_key
+from equigen.images.check import check_picture
+from equigen.ledger.models import AlbumSet
+from equigen.neardup.search import find_lookalikes
+from equigen.schema import SETS, split_list
+from equigen.storage.below import FileBelow
+
+_TRAIN = SETS[0]
+_OF_FILE = "file:"
+_NOTHING: Mapping[str, str] = {}
+_SHOWN = 3
+_MOST_LEAKS = 200
+
+
+class Kind(StrEnum):
+    """Ties of albums in several sets, or with several labels, as summaries call them."""
+
+    FILE = "same file"
+    LOOKS = "near-duplicate"
+    ADDRESS = "same address"
+    ARTIST = "same artist"
+
+
+class Tied(NamedTuple):
+    """Albums that share a picture or an artist; `of` names the artist, "" for a picture."""
+
+    kind: Kind
+    of: str
+    albums: Sequence["Audited"]
+
+    @property
+    def sets(self) -> frozenset[str]:
+        """The sets that the albums are in."""
+        return frozenset(each.set_name for each in self.albums) & {*SETS}
+
+
+class Audited(NamedTuple):
+    """An album as an audit sees it: `name` is its file in the dataset, its id or its address.
+
+    `file` is the sha256 of its bytes, `picture` the name of what it shows, the same for look-alikes;
+    both are "" where they aren't known. `side_px` is the shorter side.
+    """
+
+    name: str
+    set_name: str
+    labels: tuple[str, ...]
+    file: str
+    picture: str
+    artists: tuple[str, ...]
+    side_px: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What an audit found.
+
+    `classes` counts albums by label and set ("" for none). `leaks` are tied albums in several sets,
+    `conflicts` pictures with different labels, the largest first; `copies` counts the albums whose
+    picture an earlier one shows. `broken` has the reason by the name of a picture that doesn't
+    decode or isn't there. `exposed` counts the albums of val and test, all of them and those whose
+    picture, and whose artist, is also in train.
+    """
+
+    albums: Sequence[Audited]
+    classes: Mapping[tuple[str, str], int]
+    leaks: Sequence[Tied]
+    conflicts: Sequence[Tied]
+    copies: int
+    broken: Mapping[str, str]
+    exposed: Mapping[str, Mapping[str, int]]
+
+    @property
+    def imbalance(self) -> float:
+        """How many times as many albums as the smallest class the largest one has."""
+        sizes = Counter[str]()
+        for (label, _), count in self.classes.items():
+            sizes[label] += count
+        return max(sizes.values()) / min(sizes.values()) if sizes else 1.0
+
+    @property
+    def knows_artists(self) -> bool:
+        """Whether the artist of any album is known."""
+        return any(each.artists for each in self.albums)
+
+    def totals(self) -> Mapping[str, Mapping[str, int]]:
+        """Count the leaks of each kind, and the albums that they are of."""
+        return {
+            kind: {
+                "leaks": len(found := [each for each in self.leaks if each.kind is kind]),
+                "albums": sum(len(each.albums) for each in found),
+            }
+            for kind in Kind
+        }
+
+    def as_json(self) -> dict[str, object]:
+        """Return the findings as values that JSON can hold."""
+        classes: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        for (label, name), count in sorted(self.classes.items()):
+            classes[label][name or "in no set"] = count
+        sides = [each.side_px for each in self.albums if each.side_px]
+        return {
+            "classes": classes,
+            "imbalance": round(self.imbalance, 2),
+            "leaks": self.totals(),
+            "also_in_train": self.exposed,
+            "copies": self.copies,
+            "leaking": [_told(each) for each in self.leaks],
+            "label_conflicts": [_told(each) for each in self.conflicts],
+            "broken": dict(self.broken),
+            "shorter_sides_px": (
+                {"least": min(sides), "median": int(median(sides)), "most": max(sides)}
+                if sides
+                else {}
+            ),
+        }
+
+
+def _told(tied: Tied) -> dict[str, object]:
+    albums = [
+        {"name": each.name, "set": each.set_name, "labels": list(each.labels)}
+        for each in tied.albums
+    ]
+    return {"kind": tied.kind, "of": tied.of, "albums": albums}
+
+
+def audit(context: Context, dataset: Dataset, root: Path) -> Audit:
+    """Compare the covers of a dataset that was imported from a folder `root`, and judge it.
+
+    Their given sets are noted as those that they are in.
+
+    Raises:
+        StorageError: the disk refuses.
+
+    """
+    rows = list(dataset.rows())
+    paths = {
+        each.sha256: each.cover.relative_to(context.images).as_posix()
+        for each in rows
+        if each.sha256
+    }
+    files = {sha256: FileBelow(context.images, path) for sha256, path in paths.items()}
+    groups = find_lookalikes(context, dataset.ledger, files).groups
+    dataset.ledger.record_sets(
+        AlbumSet(each.key, each.cover.relative_to(context.images).as_posix(), _set_of(each))
+        for each in rows
+        if each.sha256 and _set_of(each)
+    )
+    credited = artists_by_credit({each.album["artist"] for each in rows})
+    albums = [_audited(each, groups, credited) for each in rows]
+    names = [each.name for each in albums if not each.file and not each.picture]
+    return judge(albums, {name: _why(root, name) for name in names})
+
+
+def judge(albums: Sequence[Audited], broken: Mapping[str, str] = _NOTHING) -> Audit:
+    """Find what albums share, and count it; those that are broken share no picture."""
+    ties: defaultdict[tuple[bool, str], list[Audited]] = defaultdict(list)
+    classes = Counter[tuple[str, str]]()
+    for each in albums:
+        classes.update((label, each.set_name) for label in each.labels)
+        if each.picture:
+            ties[False, each.picture].append(each)
+        for artist in each.artists:
+            ties[True, artist].append(each)
+    tied = [
+        Tied(*((Kind.ARTIST, of) if is_artist else (_kind(some), "")), some)
+        for (is_artist, of), some in ties.items()
+        if len(some) > 1
+    ]
+    largest_first = sorted(tied, key=lambda each: -len(each.albums))
+    pictures = [each for each in largest_first if each.kind is not Kind.ARTIST]
+    return Audit(
+        albums=albums,
+        classes=classes,
+        leaks=[each for each in largest_first if len(each.sets) > 1],
+        conflicts=[
+            each for each in pictures if len({frozenset(a.labels) for a in each.albums}) > 1
+        ],
+        copies=sum(len(each.albums) - 1 for each in pictures),
+        broken=broken,
+        exposed={name: _exposed(name, albums) for name in SETS if name != _TRAIN},
+    )
+
+
+def _exposed(name: str, albums: Sequence[Audited]) -> Mapping[str, int]:
+    trained = [each for each in albums if each.set_name == _TRAIN]
+    pictures = {each.picture for each in trained} - {""}
+    artists = {artist for each in trained for artist in each.artists}
+    there = [each for each in albums if each.set_name == name]
+    return {
+        "albums": len(there),
+        "picture": sum(each.picture in pictures for each in there),
+        "artist": sum(not artists.isdisjoint(each.artists) for each in there),
+    }
+
+
+def _kind(albums: Sequence[Audited]) -> Kind:
+    """Tell what ties albums of one picture: the surest tie that two of different sets share."""
+    sets: defaultdict[str, set[tuple[str, tuple[str, ...]]]] = defaultdict(set)
+    for each in albums:
+        sets[each.file].add((each.set_name, each.labels))
+    if not albums[0].file:
+        return Kind.ADDRESS
+    return Kind.FILE if len(sets) == 1 or max(map(len, sets.values())) > 1 else Kind.LOOKS
+
+
+def _audited(
+    row: Example, groups: Mapping[str, str], credited: Mapping[str, Sequence[str]]
+) -> Audited:
+    cells, url = row.album, row.album["image_url"]
+    picture = "" if has_no_cover(url) else f"address {picture_key(url)}"
+    return Audited(
+        cells["album_id"].removeprefix(_OF_FILE) or url,
+        _set_of(row),
+        tuple(dict.fromkeys((cells["genre"], *split_list(cells.get("labels", ""))))),
+        row.sha256,
+        groups.get(row.sha256, row.sha256) or picture,
+        tuple(
+            dict.fromkeys((*credited[cells["artist"]], *artist_ids(cells.get("artist_ids", ""))))
+        ),
+        min(row.width_px, row.height_px),
+    )
+
+
+def _set_of(row: Example) -> str:
+    return row.album.get("set_given", "")
+
+
+def _why(root: Path, name: str) -> str:
+    """Return why a picture couldn't be taken."""
+    try:
+        check_picture(FileBelow(root, name).read(), ANY_PICTURE)
+    except PictureError as err:
+        return err.reason
+    except OSError:
+        pass
+    return "no such file, or none that decodes"
+
+
+def told(found: Audit) -> Iterator[str]:
+    """Yield what an audit found, a sentence each."""
+    yield _on_leaks(found)
+    for name, counts in found.exposed.items():
+        if counts["albums"]:
+            share = f"{counts['picture'] / counts['albums']:.1%}"
+            artists = f"{counts['artist']:,} ({counts['artist'] / counts['albums']:.1%})"
+            by_artist = f", {artists} are by an artist of train" if found.knows_artists else ""
+            yield (
+                f"of {counts['albums']:,} albums in {name}, {counts['picture']:,} ({share}) show a"
+                f" picture that is in train{by_artist}"
+            )
+    if not found.knows_artists:
+        yield "artists aren't known, so none was looked for in several sets"
+    if any(not each.set_name for each in found.albums):
+        yield f"{sum(not each.set_name for each in found.albums):,} albums are in no set"
+    if found.conflicts:
+        albums = sum(len(each.albums) for each in found.conflicts)
+        yield f"{len(found.conflicts):,} pictures have several labels, on {albums:,} albums"
+    if found.copies:
+        yield f"{found.copies:,} albums show a picture that another one shows as well"
+    if found.broken:
+        first = "; ".join(f"{name}: {why}" for name, why in list(found.broken.items())[:_SHOWN])
+        yield f"{len(found.broken):,} pictures are broken or missing: {first}"
+    yield f"the largest class has {found.imbalance:.1f} times as many albums as the smallest"
+
+
+def shown_leaks(found: Audit) -> list[tuple[str, str]]:
+    """Return what the first leaks are, and their albums, each as a text for the page."""
+    return [
+        (
+            f"{each.kind} {each.of}".strip(),
+            "; ".join(f"{one.set_name or 'in no set'}: {one.name}" for one in _some_of_each(each)),
+        )
+        for each in found.leaks[:_MOST_LEAKS]
+    ]
+
+
+def _some_of_each(leak: Tied) -> Iterator[Audited]:
+    """Yield the first albums of each set."""
+    for name in (*SETS, ""):
+        yield from [each for each in leak.albums if each.set_name == name][:_SHOWN]
+
+
+def _on_leaks(found: Audit) -> str:
+    if not {each.set_name for each in found.albums} & {*SETS}:
+        return "no album is in a set, so nothing can leak"
+    kinds = [
+        f"{counts['leaks']:,} by the {kind} (of {counts['albums']:,} albums)"
+        for kind, counts in found.totals().items()
+        if counts["leaks"]
+    ]
+    return f"leaks between sets: {', '.join(kinds) or 'none found'}"
