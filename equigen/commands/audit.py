@@ -108,7 +108,9 @@ def _summary(found: "Audit", notes: list[str]) -> Summary:
     in_sets = Counter(each.set_name for each in found.albums)
     names = [name for name in (*SETS, "") if in_sets[name]]
     labels = sorted({label for label, _ in found.classes})
-    rows = [(label, *(found.classes.get((label, name), 0) for name in names)) for label in labels]
+    rows: list[tuple[str | int, ...]] = [
+        (label, *(found.classes.get((label, name), 0) for name in names)) for label in labels
+    ]
     return Summary(
         stage="audit",
         unit="albums",

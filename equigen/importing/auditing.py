@@ -52,7 +52,7 @@ class Tied(NamedTuple):
 class Audited(NamedTuple):
     """An album as an audit sees it: `name` is its file in the dataset, its id or its address.
 
-    `file` is the sha256 of its bytes, `picture` the name of what it shows, the same for look-alikes;
+    `file` is the sha256 of its bytes, `picture` a name for what it shows, which look-alikes share;
     both are "" where they aren't known. `side_px` is the shorter side.
     """
 

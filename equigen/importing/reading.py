@@ -192,7 +192,7 @@ def _cells(file: Path, row: Mapping[str, Any], columns: Mapping[str, str]) -> di
         UsageError: there is no such column as one in `columns`.
 
     """
-    theirs = {each.lower(): each for each in reversed(row)}
+    theirs = {each.lower(): each for each in reversed([*row])}
     cells = {}
     for ours, names in COLUMNS.items():
         wanted = [columns[ours]] if ours in columns else names

@@ -30,8 +30,8 @@ class Findings:
 
     `overlap` has the labels that overlap, `pairs` all of them two by two. `sheets` show some covers
     of each label, `hues` some of these by hue, `pictured` the first albums of the first of all
-    `groups`. `torn` groups stand in several sets. The last of `sets` is of all labels together. `audit` has the
-    lines of an audit, `leaks` what albums of several sets share, and these albums.
+    `groups`. `torn` groups stand in several sets. The last of `sets` is of all labels together.
+    `audit` has the lines of an audit, `leaks` what albums of several sets share, and these albums.
     """
 
     name: str

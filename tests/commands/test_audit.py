@@ -1,0 +1,173 @@
+"""Audits of other people's datasets: each leak that was planted is told, and nothing else."""
+
+import csv
+import gzip
+import io
+import shutil
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from reports import Page, jpeg
+from support import equigen, from_json, make_context, realdata
+
+from equigen.commands import audit
+from equigen.errors import LeakError, UsageError
+
+COVERS = {
+    "beets/abbey.jpg": "train/Rock",
+    "misc/takecare.jpg": "train/Rap",
+    "named_by_year/2012 - Beach House - Bloom.jpeg": "train/Pop",
+    "named_by_year/2014 - King Crimson - Red.jpeg": "train/Rock",
+    "named_by_year/2016 - Gang of Four - Entertainment!.jpeg": "val/Rock",
+    "songdb/Minecraft.jpg": "val/Pop",
+    "songdb/Portal_-_Still_Alive.jpg": "test/Pop",
+    "beets/abbey-different.jpg": "test/Rock",
+}
+
+
+def planted(root: Path) -> None:
+    """Lay out real covers in sets, with leaks: a copy, one saved anew, two labels, a broken one."""
+    there = realdata("covers")
+    for name, folder in COVERS.items():
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(there / name, root / folder / Path(name).name)
+    shutil.copyfile(there / "misc/takecare.jpg", root / "test" / "Rock" / "copy.jpg")
+    with Image.open(there / "named_by_year/2012 - Beach House - Bloom.jpeg") as cover:
+        cover.convert("RGB").resize((150, 150)).save(root / "val/Pop/small.jpg", quality=60)
+    (root / "val" / "Rock" / "broken.jpg").write_bytes(
+        (root / "train/Rock/abbey.jpg").read_bytes()[:900]
+    )
+
+
+def run(path: Path, page: Path, **flags: Any) -> Mapping[str, Any]:  # noqa: ANN401
+    """Audit, and return the facts."""
+    return audit.run(make_context(page.parent), path=path, output=page, **flags).facts
+
+
+def names(found: object) -> list[tuple[str, list[str]]]:
+    """Return the kind and the albums of each leak."""
+    assert isinstance(found, list)
+    return sorted((each["kind"], sorted(a["name"] for a in each["albums"])) for each in found)
+
+
+def test_planted_leaks_between_real_covers_are_found(tmp_path: Path) -> None:
+    """A copy and a smaller one in other sets, two labels, a broken file: those and no others."""
+    planted(tmp_path / "theirs")
+    before = sorted(
+        (str(each), each.stat().st_mtime_ns) for each in (tmp_path / "theirs").rglob("*")
+    )
+    facts = run(tmp_path / "theirs", tmp_path / "audit.html")
+    assert names(facts["leaking"]) == [
+        (
+            "near-duplicate",
+            ["train/Pop/2012 - Beach House - Bloom.jpeg", "val/Pop/small.jpg"],
+        ),
+        ("same file", ["test/Rock/copy.jpg", "train/Rap/takecare.jpg"]),
+    ]
+    assert names(facts["label_conflicts"]) == [
+        ("same file", ["test/Rock/copy.jpg", "train/Rap/takecare.jpg"])
+    ]
+    assert [*facts["broken"]] == ["val/Rock/broken.jpg"]
+    assert facts["also_in_train"] == {
+        "val": {"albums": 4, "picture": 1, "artist": 0},
+        "test": {"albums": 3, "picture": 1, "artist": 0},
+    }
+    assert facts["classes"]["Rock"] == {"train": 2, "val": 2, "test": 2}
+    after = sorted(
+        (str(each), each.stat().st_mtime_ns) for each in (tmp_path / "theirs").rglob("*")
+    )
+    assert after == before
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["audit.html", "theirs"]
+    page = Page((tmp_path / "audit.html").read_text(encoding="utf-8"))
+    assert "leaks between sets: 1 by the same file" in page.text
+    assert "train: train/Rap/takecare.jpg; test: test/Rock/copy.jpg" in page.text
+    assert sum((each["src"] or "").startswith("data:") for each in page.all("img")) >= 10
+
+
+def test_addresses_of_a_published_table(tmp_path: Path) -> None:
+    """Of a table without pictures, addresses in several sets or genres are as counted by hand."""
+    file = realdata("msdi", "pictures_with_leaks_a.csv.gz")
+    rows = defaultdict(list)
+    for each in csv.DictReader(io.StringIO(gzip.decompress(file.read_bytes()).decode())):
+        rows[each["image_url"]].append((each["set"], each["genre_label"]))
+    sets = [some for some in rows.values() if len({name for name, _ in some}) > 1]
+    genres = [some for some in rows.values() if len({genre for _, genre in some}) > 1]
+    facts = run(file, tmp_path / "audit.html")
+    assert facts["leaks"]["same address"] == {"leaks": len(sets), "albums": sum(map(len, sets))}
+    assert len(facts["label_conflicts"]) == len(genres)
+    for name in ("val", "test"):
+        there = [some for some in rows.values() for of, _ in some if of == name]
+        in_train = sum(any(of == "train" for of, _ in some) for some in there)
+        assert facts["also_in_train"][name] == {
+            "albums": len(there), "picture": in_train, "artist": 0,
+        }  # fmt: skip
+
+
+def table(file: Path, text: str) -> Path:
+    """Write a table."""
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_an_artist_in_several_sets(tmp_path: Path) -> None:
+    """Artists are compared as everywhere, in any spelling; a table without leaks has none."""
+    file = table(
+        tmp_path / "t.csv",
+        "image_url,label,set,artist\n"
+        "http://127.0.0.1:9/1,Jazz,train,The Beatles\n"
+        'http://127.0.0.1:9/2,Jazz,test,"Beatles, The"\n'
+        "http://127.0.0.1:9/3,Rock,test,Various\n"
+        "http://127.0.0.1:9/4,Rock,train,Various\n",
+    )
+    facts = run(file, tmp_path / "audit.html")
+    assert names(facts["leaking"]) == [
+        ("same artist", ["http://127.0.0.1:9/1", "http://127.0.0.1:9/2"])
+    ]
+    assert facts["also_in_train"]["test"] == {"albums": 2, "picture": 0, "artist": 1}
+    assert facts["label_conflicts"] == []
+
+
+def test_strict_fails_where_anything_leaks(tmp_path: Path) -> None:
+    """With --strict a leak is an error, after the page is written; without one it is none."""
+    head = "image_url,label,set\nhttp://127.0.0.1:9/1,Jazz,train\n"
+    clean = table(tmp_path / "clean.csv", f"{head}http://127.0.0.1:9/2,Jazz,test\n")
+    leaky = table(tmp_path / "leaky.csv", f"{head}http://127.0.0.1:9/1,Jazz,test\n")
+    run(clean, tmp_path / "audit.html", strict=True)
+    (tmp_path / "audit.html").unlink()
+    with pytest.raises(LeakError, match="1 by the same address"):
+        run(leaky, tmp_path / "audit.html", strict=True)
+    assert (tmp_path / "audit.html").exists()
+
+
+def test_a_folder_without_sets_and_hostile_names(tmp_path: Path) -> None:
+    """Nothing can leak without sets; markup in names stays text; the page isn't put into it."""
+    theirs = tmp_path / "theirs"
+    for at, name in enumerate(("<script>alert(1)</script>", "Jazz")):
+        (theirs / name.replace("/", "_")).mkdir(parents=True)
+        (theirs / name.replace("/", "_") / "a.jpg").write_bytes(jpeg(at + 5))
+    facts = run(theirs, tmp_path / "audit.html")
+    assert facts["leaking"] == []
+    page = (tmp_path / "audit.html").read_text(encoding="utf-8")
+    assert "<script>alert" not in page
+    assert "no album is in a set, so nothing can leak" in page
+    for output in (theirs / "audit.html", tmp_path / "audit.txt"):
+        with pytest.raises(UsageError, match="--output"):
+            run(theirs, output)
+
+
+def test_the_program_audits_and_imports(tmp_path: Path) -> None:
+    """Both commands work as programs, from any folder, and print JSON."""
+    for name, at in (("train/Jazz/a.jpg", 1), ("test/Jazz/b.jpg", 1), ("test/Rock/c.jpg", 2)):
+        file = tmp_path / "theirs" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(jpeg(at))
+    found = from_json(equigen("audit", "theirs", "--json", cwd=tmp_path).stdout)
+    assert found["leaks"]["same file"] == {"leaks": 1, "albums": 2}
+    assert (tmp_path / "audit.html").exists()
+    made = equigen("import", "theirs", "--directory", "ours", "--json", cwd=tmp_path)
+    assert from_json(made.stdout)["covers"] == 3
+    assert (tmp_path / "ours" / "equigen_dataset.tsv").exists()
