@@ -47,6 +47,7 @@ from equigen.images.avif import check_avif
 from equigen.images.check import check_picture
 from equigen.images.rendering import Demands, Fit, Rendering
 from equigen.images.structure import check_structure
+from equigen.importing import reading
 from equigen.labels.taxonomy import builtin_queries
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import AlbumSet, Cover, FileOf
@@ -412,6 +413,25 @@ def read_export(body: bytes) -> None:
         place.check()
 
 
+def read_foreign(body: bytes) -> None:
+    """Read the rows of other people's tables: the first byte tells of which kind."""
+    names = ("t.csv", "t.tsv", "t.csv.gz", "t.jsonl", "t.parquet")
+    with as_file(names[body[0] % len(names)] if body else names[0], body[1:]) as path:
+        for each in reading.read_albums(path, {}):
+            assert all(isinstance(cell, str) for cell in each.cells.values())
+
+
+def foreign() -> tuple[bytes, ...]:
+    """Return tables of each kind, with the byte before them."""
+    text = b"image_url,label,set\nhttp://a.example/1.jpg,Jazz,train\n"
+    frame = pl.DataFrame({"image": [{"bytes": b"x", "path": "a.jpg"}], "label": ["Jazz"]})
+    packed = io.BytesIO()
+    frame.write_parquet(packed)
+    lines = b'{"file_name": "a.jpg", "label": "Jazz", "labels": ["Jazz", "Pop"]}\n'
+    tables = (text, text.replace(b",", b"\t"), gzip.compress(text), lines, packed.getvalue())
+    return tuple(bytes([at]) + body for at, body in enumerate(tables))
+
+
 _CONFIG = Config(
     defaults(
         musicbrainz=MusicBrainzSettings(live=True, user_agent=_NAME),
@@ -441,4 +461,5 @@ READERS: Mapping[str, Reader] = {
     "recordings": Reader(read_recordings, recordings()),
     "published": Reader(read_published, published()),
     "vectors": Reader(read_vectors, vectors()),
+    "foreign": Reader(read_foreign, foreign()),
 }
