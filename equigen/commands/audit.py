@@ -1,9 +1,9 @@
-"""Measure what leaks in a dataset of other people: a folder of pictures, a table, an export.
+"""Measure what leaks in a dataset of other people.
 
-Tells which pictures, and which look-alikes, are in several sets, which artists are, where they are
-known, which pictures have several labels, what doesn't decode, and how even the classes are. The
-page audit.html shows it with the covers. Nothing of the dataset is changed; docs/audit.md has the
-details. A folder that has no sets is audited for all else.
+It is a folder of pictures, a table or an export, as `equigen import` takes them. Tells which
+pictures and look-alikes are in several sets, and which artists, where they are known; which
+pictures have several labels, what doesn't decode, and how even the classes are. The page audit.html
+shows it with the covers. Nothing of the dataset is changed; docs/audit.md has the details.
 
 Examples:
   equigen audit ~/album_covers

@@ -1,4 +1,4 @@
-"""Make a dataset of other people's covers: a folder, a table or an export becomes one of ours.
+"""Make a dataset of other people's folder or table.
 
 A folder has pictures by set and class (train/Jazz/x.jpg) or by class alone, perhaps with the
 metadata of `datasets`; or the Hub's Parquet files. A table (.csv, .tsv, .jsonl, .parquet) names
