@@ -32,6 +32,7 @@ from equigen.summary import Summary, Table
 
 if TYPE_CHECKING:
     from equigen.importing.auditing import Audit
+    from equigen.importing.reading import Foreign
 
 ORDER: Final = 78
 SETTINGS: Final = ()
@@ -75,7 +76,7 @@ def run(
         settings = defaults(dataset=DatasetSettings(directory=Path(folder, "data")))
         own = replace(context, config=Config(settings, Credentials(), folder=Path(folder)))
         with Dataset.writing(own, "audit") as dataset:
-            take_albums(own, dataset, path, albums, Link.HARDLINK)
+            take_albums(own, dataset, path, map(_titled, albums), Link.HARDLINK)
             found = audit(own, dataset, path if path.is_dir() else path.parent)
         lines = list(told(found))
         shown = replace(
@@ -92,6 +93,14 @@ def run(
         msg = f"{path}: {lines[0]}. {output} shows them."
         raise LeakError(msg)
     return _summary(found, [*lines, f"The page is in {output}"])
+
+
+def _titled(album: "Foreign") -> "Foreign":
+    """Call an album without a title by its file, so that the page shows which one it is."""
+    name = album.cells["album_id"].removeprefix("file:")
+    return replace(
+        album, cells=album.cells if album.cells.get("album") else {**album.cells, "album": name}
+    )
 
 
 def _check_output(context: Context, output: Path, path: Path) -> None:

@@ -9,6 +9,7 @@ from statistics import median
 from typing import NamedTuple
 
 from equigen.dataset.context import Context
+from equigen.dataset.covers import NAMELESS
 from equigen.dataset.dataset import Dataset, Example
 from equigen.downloading.store import ANY_PICTURE
 from equigen.errors import PictureError
@@ -161,7 +162,7 @@ def audit(context: Context, dataset: Dataset, root: Path) -> Audit:
         if each.sha256 and _set_of(each)
     )
     credited = artists_by_credit({each.album["artist"] for each in rows})
-    albums = [_audited(each, groups, credited) for each in rows]
+    albums = [_audited(at, each, groups, credited) for at, each in enumerate(rows, start=1)]
     names = [each.name for each in albums if not each.file and not each.picture]
     return judge(albums, {name: _why(root, name) for name in names})
 
@@ -219,14 +220,17 @@ def _kind(albums: Sequence[Audited]) -> Kind:
 
 
 def _audited(
-    row: Example, groups: Mapping[str, str], credited: Mapping[str, Sequence[str]]
+    number: int,
+    row: Example,
+    groups: Mapping[str, str],
+    credited: Mapping[str, Sequence[str]],
 ) -> Audited:
     cells, url = row.album, row.album["image_url"]
     picture = "" if has_no_cover(url) else f"address {picture_key(url)}"
     return Audited(
-        cells["album_id"].removeprefix(_OF_FILE) or url,
+        cells["album_id"].removeprefix(_OF_FILE) or url or f"row {number:,}",
         _set_of(row),
-        tuple(dict.fromkeys((cells["genre"], *split_list(cells.get("labels", ""))))),
+        tuple(dict.fromkeys((cells["genre"] or NAMELESS, *split_list(cells.get("labels", ""))))),
         row.sha256,
         groups.get(row.sha256, row.sha256) or picture,
         tuple(

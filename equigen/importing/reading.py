@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -133,15 +133,18 @@ def _walked(root: Path) -> Iterator[str]:
 
 
 def _with_ids(albums: Iterator[Foreign]) -> Iterator[Foreign]:
-    """Yield albums, each with an id of its own: an id that an earlier one has is taken from it."""
+    """Yield albums, each with an id of its own: one that an earlier row has gets a number.
+
+    Rows of one address need none: they are told apart by their pictures and labels.
+    """
     seen = set[str]()
-    for each in albums:
+    for number, each in enumerate(albums, start=1):
         album_id = each.cells.get("album_id", "")
         if album_id in seen:
-            place = safe_text(each.file.path) if each.file else ""
-            album_id = f"file:{place}" if place and f"file:{place}" not in seen else ""
+            has_picture = each.file is not None or each.body is not None
+            album_id = f"{album_id}#{number}" if has_picture else ""
         seen.add(album_id)
-        yield Foreign({**each.cells, "album_id": album_id}, each.file, each.body)
+        yield replace(each, cells={**each.cells, "album_id": album_id})
 
 
 def _of_pictures(
@@ -167,8 +170,7 @@ def _of_pictures(
 
 def _of_table(root: Path, name: str, columns: Mapping[str, str]) -> Iterator[Foreign]:
     """Yield the rows of a table: with a picture's bytes, the name of its file, or its address."""
-    in_name = _SET_IN_NAME.search(name)
-    given = _SETS[in_name[1].lower()] if in_name else ""
+    given = _set_in(name)
     for number, row in enumerate(_rows(root / name), start=1):
         cells = _cells(root / name, row, columns)
         path, body = cells.pop(FILE, ""), _bytes_in(row)
@@ -179,10 +181,20 @@ def _of_table(root: Path, name: str, columns: Mapping[str, str]) -> Iterator[For
             own_id = f"file:{safe_text(path)}"
         else:
             own_id = ""
-            cells["image_url"] = cells.get("image_url") or clean_url(path)
+            cells["image_url"] = cells.get("image_url") or clean_url(safe_text(path))
         cells["album_id"] = cells.get("album_id") or own_id
         is_file = own_id and body is None
         yield Foreign(cells, FileBelow(root, path.removeprefix("./")) if is_file else None, body)
+
+
+def _set_in(path: str) -> str:
+    """Return the set that a file's name tells, or else its folders; "" where they tell several."""
+    folders, _, name = path.rpartition("/")
+    for text in (name, f"{folders}/"):
+        told = {_SETS[each.lower()] for each in _SET_IN_NAME.findall(text)}
+        if told:
+            return told.pop() if len(told) == 1 else ""
+    return ""
 
 
 def _cells(file: Path, row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, str]:
@@ -202,7 +214,10 @@ def _cells(file: Path, row: Mapping[str, Any], columns: Mapping[str, str]) -> di
             msg = f"{file}: there is no column {columns[ours]!r}; expected one of: {known}."
             raise UsageError(msg)
         if there:
-            cells[ours] = _text(row[there[0]])
+            # A file is called by its very bytes.
+            value = row[there[0]]
+            is_path = ours == FILE and isinstance(value, str) and "\0" not in value
+            cells[ours] = value if is_path else _text(value)
     if "genre" in cells and len(labels := split_list(cells["genre"])) > 1:
         cells |= {"genre": labels[0], "labels": cells["genre"]}
     cells["set_given"] = _SETS.get(cells.get("set_given", "").lower(), "")

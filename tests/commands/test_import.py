@@ -3,14 +3,17 @@
 import csv
 import gzip
 import io
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from exported import albums, filled, run_export
 from reports import jpeg
-from support import make_context, read_rows
+from support import SilentBar, make_context, read_rows
 
 import equigen
 from equigen.commands import import_, split
@@ -216,6 +219,48 @@ def test_an_import_that_failed_midway_goes_on(tmp_path: Path) -> None:
     file.write_bytes(good)
     run(file, tmp_path / "data")
     assert len(taken(tmp_path / "data")) == 1
+
+
+def test_rows_of_one_file_stay_apart(tmp_path: Path) -> None:
+    """Files that stand in a table several times are as many albums, each with its own picture."""
+    theirs = tmp_path / "theirs"
+    there = put(theirs, "a.jpg", "b.jpg")
+    rows = [(name, "Jazz", of) for of in ("train", "val", "test") for name in ("a.jpg", "b.jpg")]
+    run(write_csv(theirs / "t.csv", ["file", "label", "set"], *rows), tmp_path / "data")
+    found = taken(tmp_path / "data")
+    assert [each[2] for each in found.values()] == [there[name] for name, *_ in rows]
+    assert [each[0] for each in found.values()] == [of for *_, of in rows]
+
+
+def test_names_of_files_are_their_bytes(tmp_path: Path) -> None:
+    """A name in decomposed letters is found as it is written in the folder, and in the table."""
+    theirs = tmp_path / "theirs"
+    name = unicodedata.normalize("NFD", "Björk.jpg")
+    there = put(theirs, name)
+    run(write_csv(theirs / "t.csv", ["file", "label"], [name, "Pop"]), tmp_path / "data")
+    (album,) = taken(tmp_path / "data").values()
+    assert album == ("", "Pop", there[name])
+
+
+@pytest.mark.parametrize("at", ["read", "take", "covers"])
+def test_an_import_that_was_stopped_goes_on(tmp_path: Path, at: str) -> None:
+    """Stopped while it reads, takes or decodes, it is whole when it is run again."""
+    theirs = tmp_path / "theirs"
+    there = put(theirs, "train/Jazz/a.jpg", "train/Jazz/b.jpg", "test/Rock/c.jpg")
+
+    @contextmanager
+    def stopping(description: str, total: int, unit: str) -> Iterator[SilentBar]:
+        if description == at:
+            raise KeyboardInterrupt
+        yield SilentBar()
+
+    context = make_context(tmp_path / "data")
+    with pytest.raises(KeyboardInterrupt):
+        import_.run(replace(context, bar=stopping), path=theirs)
+    assert run(theirs, tmp_path / "data")["covers"] == 3
+    assert {each[2] for each in taken(tmp_path / "data").values()} == {*there.values()}
+    with pytest.raises(UsageError, match="holds a dataset already"):
+        run(theirs, tmp_path / "data")
 
 
 def test_the_sets_that_were_given_can_be_kept(tmp_path: Path) -> None:
