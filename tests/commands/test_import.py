@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from exported import albums, filled, run_export
 from reports import jpeg
@@ -178,6 +179,23 @@ def test_an_export_of_datasets_by_hand(tmp_path: Path) -> None:
         f"{start}/1": ("val", "Rock", jpeg(1)), f"{start}/2": ("val", "Jazz", jpeg(2)),
     }  # fmt: skip
     assert not (tmp_path / "data" / "equigen_album_images" / ".imported").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("train-00000-of-00002.csv", "train"), ("my_validation.csv", "val"), ("latest.csv", ""),
+        ("train_and_test.csv", ""), ("test/0000.csv", "test"), ("test/train-0.csv", "train"),
+    ],
+)  # fmt: skip
+def test_a_set_in_the_name_of_a_table(tmp_path: Path, name: str, expected: str) -> None:
+    """The file's name tells the set where it names one alone, else its folders do."""
+    frame = pl.DataFrame({"image": [{"bytes": jpeg(1), "path": None}], "label": ["Jazz"]})
+    file = (tmp_path / "hub" / name).with_suffix(".parquet")
+    file.parent.mkdir(parents=True)
+    frame.write_parquet(file)
+    run(tmp_path / "hub", tmp_path / "data")
+    assert [each[0] for each in taken(tmp_path / "data").values()] == [expected]
 
 
 def test_what_is_no_dataset_is_refused(tmp_path: Path) -> None:
