@@ -1,7 +1,7 @@
 """Measure what leaks between the sets of a dataset, and which pictures have several labels."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -43,11 +43,6 @@ class Tied(NamedTuple):
     kind: Kind
     of: str
     albums: Sequence["Audited"]
-
-    @property
-    def sets(self) -> frozenset[str]:
-        """The sets that the albums are in."""
-        return frozenset(each.set_name for each in self.albums) & {*SETS}
 
 
 class Audited(NamedTuple):
@@ -169,32 +164,46 @@ def audit(context: Context, dataset: Dataset, root: Path) -> Audit:
 
 def judge(albums: Sequence[Audited], broken: Mapping[str, str] = _NOTHING) -> Audit:
     """Find what albums share, and count it; those that are broken share no picture."""
-    ties: defaultdict[tuple[bool, str], list[Audited]] = defaultdict(list)
+    pictures: defaultdict[str, list[Audited]] = defaultdict(list)
+    artists: defaultdict[str, list[Audited]] = defaultdict(list)
     classes = Counter[tuple[str, str]]()
     for each in albums:
         classes.update((label, each.set_name) for label in each.labels)
         if each.picture:
-            ties[False, each.picture].append(each)
+            pictures[each.picture].append(each)
         for artist in each.artists:
-            ties[True, artist].append(each)
-    tied = [
-        Tied(*((Kind.ARTIST, of) if is_artist else (_kind(some), "")), some)
-        for (is_artist, of), some in ties.items()
-        if len(some) > 1
+            artists[artist].append(each)
+    shown = list(pictures.values())
+    leaks = [Tied(_kind(some, _set), "", some) for some in shown if len(_sets(some)) > 1]
+    leaks += [Tied(Kind.ARTIST, of, some) for of, some in artists.items() if len(_sets(some)) > 1]
+    conflicts = [
+        Tied(_kind(some, _labels), "", some) for some in shown if len(set(map(_labels, some))) > 1
     ]
-    largest_first = sorted(tied, key=lambda each: -len(each.albums))
-    pictures = [each for each in largest_first if each.kind is not Kind.ARTIST]
     return Audit(
         albums=albums,
         classes=classes,
-        leaks=[each for each in largest_first if len(each.sets) > 1],
-        conflicts=[
-            each for each in pictures if len({frozenset(a.labels) for a in each.albums}) > 1
-        ],
-        copies=sum(len(each.albums) - 1 for each in pictures),
+        leaks=sorted(leaks, key=_fewest_last),
+        conflicts=sorted(conflicts, key=_fewest_last),
+        copies=sum(map(len, shown)) - len(shown),
         broken=broken,
         exposed={name: _exposed(name, albums) for name in SETS if name != _TRAIN},
     )
+
+
+def _set(album: Audited) -> Hashable:
+    return album.set_name
+
+
+def _labels(album: Audited) -> Hashable:
+    return frozenset(album.labels)
+
+
+def _sets(albums: Iterable[Audited]) -> frozenset[str]:
+    return frozenset(each.set_name for each in albums) & {*SETS}
+
+
+def _fewest_last(tied: Tied) -> int:
+    return -len(tied.albums)
 
 
 def _exposed(name: str, albums: Sequence[Audited]) -> Mapping[str, int]:
@@ -209,14 +218,14 @@ def _exposed(name: str, albums: Sequence[Audited]) -> Mapping[str, int]:
     }
 
 
-def _kind(albums: Sequence[Audited]) -> Kind:
-    """Tell what ties albums of one picture: the surest tie that two of different sets share."""
-    sets: defaultdict[str, set[tuple[str, tuple[str, ...]]]] = defaultdict(set)
-    for each in albums:
-        sets[each.file].add((each.set_name, each.labels))
+def _kind(albums: Sequence[Audited], differs: Callable[[Audited], Hashable]) -> Kind:
+    """Tell what ties albums of one picture that differ: a file that two of these have, or looks."""
     if not albums[0].file:
         return Kind.ADDRESS
-    return Kind.FILE if len(sets) == 1 or max(map(len, sets.values())) > 1 else Kind.LOOKS
+    of_file: defaultdict[str, set[Hashable]] = defaultdict(set)
+    for each in albums:
+        of_file[each.file].add(differs(each))
+    return Kind.FILE if max(map(len, of_file.values())) > 1 else Kind.LOOKS
 
 
 def _audited(
@@ -273,12 +282,12 @@ def told(found: Audit) -> Iterator[str]:
         yield f"{sum(not each.set_name for each in found.albums):,} albums are in no set"
     if found.conflicts:
         albums = sum(len(each.albums) for each in found.conflicts)
-        yield f"{len(found.conflicts):,} pictures have several labels, on {albums:,} albums"
+        yield f"pictures with several labels: {len(found.conflicts):,}, on {albums:,} albums"
     if found.copies:
-        yield f"{found.copies:,} albums show a picture that another one shows as well"
+        yield f"albums whose picture an earlier one shows: {found.copies:,}"
     if found.broken:
         first = "; ".join(f"{name}: {why}" for name, why in list(found.broken.items())[:_SHOWN])
-        yield f"{len(found.broken):,} pictures are broken or missing: {first}"
+        yield f"pictures broken or missing: {len(found.broken):,}: {first}"
     yield f"the largest class has {found.imbalance:.1f} times as many albums as the smallest"
 
 
@@ -303,7 +312,7 @@ def _on_leaks(found: Audit) -> str:
     if not {each.set_name for each in found.albums} & {*SETS}:
         return "no album is in a set, so nothing can leak"
     kinds = [
-        f"{counts['leaks']:,} by the {kind} (of {counts['albums']:,} albums)"
+        f"{kind} {counts['leaks']:,} (of {counts['albums']:,} albums)"
         for kind, counts in found.totals().items()
         if counts["leaks"]
     ]

@@ -83,7 +83,7 @@ def test_planted_leaks_between_real_covers_are_found(tmp_path: Path) -> None:
     assert after == before
     assert sorted(each.name for each in tmp_path.iterdir()) == ["audit.html", "theirs"]
     page = Page((tmp_path / "audit.html").read_text(encoding="utf-8"))
-    assert "leaks between sets: 1 by the same file" in page.text
+    assert "leaks between sets: same file 1 (of 2 albums)" in page.text
     assert "train: train/Rap/takecare.jpg; test: test/Rock/copy.jpg" in page.text
     assert sum((each["src"] or "").startswith("data:") for each in page.all("img")) >= 10
 
@@ -131,6 +131,18 @@ def test_an_artist_in_several_sets(tmp_path: Path) -> None:
     assert facts["label_conflicts"] == []
 
 
+def test_what_ties_pictures_that_differ(tmp_path: Path) -> None:
+    """A file with two labels in train, whose look-alike is in test, leaks by its looks alone."""
+    planted(theirs := tmp_path / "theirs")
+    (theirs / "train" / "Folk").mkdir()
+    bloom = "2012 - Beach House - Bloom.jpeg"
+    shutil.copyfile(theirs / "train" / "Pop" / bloom, theirs / "train" / "Folk" / bloom)
+    facts = run(theirs, tmp_path / "audit.html")
+    three = [f"train/Folk/{bloom}", f"train/Pop/{bloom}", "val/Pop/small.jpg"]
+    assert ("near-duplicate", three) in names(facts["leaking"])
+    assert ("same file", three) in names(facts["label_conflicts"])
+
+
 def test_strict_fails_where_anything_leaks(tmp_path: Path) -> None:
     """With --strict a leak is an error, after the page is written; without one it is none."""
     head = "image_url,label,set\nhttp://127.0.0.1:9/1,Jazz,train\n"
@@ -138,7 +150,7 @@ def test_strict_fails_where_anything_leaks(tmp_path: Path) -> None:
     leaky = table(tmp_path / "leaky.csv", f"{head}http://127.0.0.1:9/1,Jazz,test\n")
     run(clean, tmp_path / "audit.html", strict=True)
     (tmp_path / "audit.html").unlink()
-    with pytest.raises(LeakError, match="1 by the same address"):
+    with pytest.raises(LeakError, match="same address 1"):
         run(leaky, tmp_path / "audit.html", strict=True)
     assert (tmp_path / "audit.html").exists()
 
