@@ -63,6 +63,14 @@ ATTACKS: Mapping[str, Mapping[str, Sequence[str]]] = {
             "test_links_in_the_place_of_our_own_files_are_not_followed",
         ),
     },
+    "a dataset given to `import` or `audit`": {
+        "commands/test_import.py": (
+            "test_a_table_of_files_reads_none_outside", "test_what_is_broken_or_a_link_is_no_cover",
+            "test_pipes_are_not_waited_for",
+        ),
+        "commands/test_audit.py": ("test_an_audit_asks_no_address",),
+        "fuzz/test_readers.py": ("test_changed_ones_are_read_or_refused",),
+    },
     "a cover's bytes": {
         "faults/test_cover_bombs.py": (), "faults/test_cover_fuzz.py": (),
         "images/test_structure.py": (

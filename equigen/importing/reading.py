@@ -6,6 +6,7 @@ A dataset comes from strangers: its files are read through no link, and none out
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -101,6 +102,9 @@ def read_albums(path: Path, columns: Mapping[str, str]) -> Iterator[Foreign]:
         if not path.exists():
             msg = f"{path}: no such file or folder; expected {_KINDS}."
             raise MissingInputError(msg)
+        if not path.is_dir() and not path.is_file():
+            msg = f"{path}: expected {_KINDS}."
+            raise InputError(msg)
         files = sorted(_walked(path)) if path.is_dir() else [path.name]
     root = path if path.is_dir() else path.parent
     pictures = [each for each in files if PurePosixPath(each).suffix.lower() in PICTURES]
@@ -128,7 +132,8 @@ def _walked(root: Path) -> Iterator[str]:
         below[:] = [each for each in below if not each.startswith(".")]
         within = Path(folder).relative_to(root)
         for name in files:
-            if not name.startswith(".") and not Path(folder, name).is_symlink():
+            # A pipe would be waited for.
+            if not name.startswith(".") and stat.S_ISREG(Path(folder, name).lstat().st_mode):
                 yield (within / name).as_posix()
 
 

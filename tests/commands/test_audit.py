@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from reports import Page, jpeg
-from support import equigen, from_json, make_context, realdata
+from support import Script, ScriptedServer, equigen, from_json, make_context, realdata
 
 from equigen.commands import audit
 from equigen.errors import LeakError, UsageError
@@ -111,6 +111,14 @@ def table(file: Path, text: str) -> Path:
     """Write a table."""
     file.write_text(text, encoding="utf-8")
     return file
+
+
+def test_an_audit_asks_no_address(tmp_path: Path) -> None:
+    """The addresses of a table are compared as texts."""
+    with ScriptedServer(Script()) as server:
+        rows = "".join(f"{server.url}/{at}.jpg,Jazz,train\n" for at in range(3))
+        run(table(tmp_path / "t.csv", f"image_url,label,set\n{rows}"), tmp_path / "audit.html")
+        assert server.seen == []
 
 
 def test_an_artist_in_several_sets(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import os
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import polars as pl
 import pytest
 from exported import albums, filled, run_export
 from reports import jpeg
-from support import SilentBar, make_context, read_rows
+from support import SilentBar, make_context, posix_only, read_rows
 
 import equigen
 from equigen.commands import import_, split
@@ -104,6 +105,18 @@ def test_what_is_broken_or_a_link_is_no_cover(tmp_path: Path) -> None:
     assert {key: bool(each[2]) for key, each in taken(tmp_path / "data").items()} == {
         "file:Jazz/a.jpg": True, "file:Jazz/b.jpg": False,
     }  # fmt: skip
+
+
+@posix_only
+def test_pipes_are_not_waited_for(tmp_path: Path) -> None:
+    """Pipes called as pictures and tables are passed over in a folder, else refused."""
+    there = put(theirs := tmp_path / "theirs", "Jazz/a.jpg")
+    for name in ("metadata.parquet", "metadata.csv", "Jazz/b.jpg", "train.parquet"):
+        os.mkfifo(theirs / name)
+    run(theirs, tmp_path / "data")
+    assert [each[2] for each in taken(tmp_path / "data").values()] == [there["Jazz/a.jpg"]]
+    with pytest.raises(InputError, match="expected a folder of pictures, or a table"):
+        run(theirs / "train.parquet", tmp_path / "other")
 
 
 def write_csv(file: Path, *rows: Sequence[str]) -> Path:
