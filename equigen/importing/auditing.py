@@ -143,21 +143,21 @@ def audit(context: Context, dataset: Dataset, root: Path) -> Audit:
         StorageError: the disk refuses.
 
     """
-    rows = list(dataset.rows())
-    paths = {
-        each.sha256: each.cover.relative_to(context.images).as_posix()
-        for each in rows
-        if each.sha256
-    }
-    files = {sha256: FileBelow(context.images, path) for sha256, path in paths.items()}
+    images = context.images
+    files, credits_ = dict[str, FileBelow](), set[str]()
+    for row in dataset.rows():
+        credits_.add(row.album["artist"])
+        if row.sha256:
+            files[row.sha256] = FileBelow(images, row.cover.relative_to(images).as_posix())
     groups = find_lookalikes(context, dataset.ledger, files).groups
-    dataset.ledger.record_sets(
-        AlbumSet(each.key, each.cover.relative_to(context.images).as_posix(), _set_of(each))
-        for each in rows
-        if each.sha256 and _set_of(each)
-    )
-    credited = artists_by_credit({each.album["artist"] for each in rows})
-    albums = [_audited(at, each, groups, credited) for at, each in enumerate(rows, start=1)]
+    credited = artists_by_credit(credits_)
+    albums, sets = list[Audited](), list[AlbumSet]()
+    for number, row in enumerate(dataset.rows(), start=1):
+        albums.append(each := _audited(number, row, groups, credited))
+        if row.sha256 and each.set_name:
+            path = row.cover.relative_to(images).as_posix()
+            sets.append(AlbumSet(row.key, path, each.set_name))
+    dataset.ledger.record_sets(sets)
     names = [each.name for each in albums if not each.file and not each.picture]
     return judge(albums, {name: _why(root, name) for name in names})
 
@@ -238,7 +238,7 @@ def _audited(
     picture = "" if has_no_cover(url) else f"address {picture_key(url)}"
     return Audited(
         cells["album_id"].removeprefix(_OF_FILE) or url or f"row {number:,}",
-        _set_of(row),
+        row.album.get("set_given", ""),
         tuple(dict.fromkeys((cells["genre"] or NAMELESS, *split_list(cells.get("labels", ""))))),
         row.sha256,
         groups.get(row.sha256, row.sha256) or picture,
@@ -247,10 +247,6 @@ def _audited(
         ),
         min(row.width_px, row.height_px),
     )
-
-
-def _set_of(row: Example) -> str:
-    return row.album.get("set_given", "")
 
 
 def _why(root: Path, name: str) -> str:

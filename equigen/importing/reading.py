@@ -161,14 +161,17 @@ def _of_pictures(
         folder = PurePosixPath(name).parent
         for row in _rows(root / name):
             cells = _cells(root / name, row, columns)
-            told[(folder / cells.get(FILE, "")).as_posix()] = cells
+            if cells.get(FILE):
+                told[(folder / cells.pop(FILE)).as_posix()] = cells
     tops = {top for top, _, rest in (each.partition("/") for each in pictures) if rest}
     has_sets = bool(tops) and all(each.lower() in _SETS for each in tops)
-    for path in pictures:
+    for path in dict.fromkeys(chain(pictures, told)):  # of a table, also those that aren't there
         *folders, _ = path.split("/")
-        given = _SETS[folders.pop(0).lower()] if has_sets and folders else ""
+        given = _SETS.get(folders.pop(0).lower(), "") if has_sets and folders else ""
         label = short_text(folders[0]) if folders else ""
-        there = {name: cell for name, cell in told.get(path, {}).items() if cell and name != FILE}
+        there = {name: cell for name, cell in told.get(path, {}).items() if cell}
+        if label and there.get("genre", "").isdecimal():  # the folder's name says more
+            del there["genre"]
         cells = {"set_given": given, "genre": label, "album_id": f"file:{safe_text(path)}", **there}
         yield Foreign(cells, FileBelow(root, path))
 
@@ -257,7 +260,7 @@ def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
     if name.endswith(".jsonl"):
         return _of_json_lines(path)
     if name.removesuffix(".gz").endswith((".csv", ".tsv")):
-        return _of_lines(path, "," if ".csv" in name else "\t")
+        return _of_lines(path, "," if name.removesuffix(".gz").endswith(".csv") else "\t")
     msg = f"{path}: expected {_KINDS}."
     raise InputError(msg)
 

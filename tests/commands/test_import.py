@@ -161,6 +161,25 @@ def test_a_table_of_files_reads_none_outside(tmp_path: Path) -> None:
     assert bodies == [there["a.jpg"], b"", b"", b"", b""]
 
 
+def test_metadata_beside_pictures(tmp_path: Path) -> None:
+    """Rows join their files by name; one without a file is an album without a cover."""
+    theirs = tmp_path / "theirs"
+    there = put(theirs, "train/Jazz/a.jpg", "test/b.jpg")
+    pl.DataFrame(
+        {"file_name": ["Jazz/a.jpg", "gone.jpg"], "label": [3, 4], "artist": ["Prince", "Björk"]}
+    ).write_parquet(theirs / "train" / "metadata.parquet")
+    (theirs / "test" / "metadata.jsonl").write_text('{"file_name": "b.jpg", "label": "Pop"}\n')
+    facts = run(theirs, tmp_path / "data")
+    assert facts["covers"] == 2
+    assert taken(tmp_path / "data") == {
+        "file:test/b.jpg": ("test", "Pop", there["test/b.jpg"]),
+        "file:train/Jazz/a.jpg": ("train", "Jazz", there["train/Jazz/a.jpg"]),
+        "file:train/gone.jpg": ("train", "4", b""),
+    }
+    rows = read_rows(tmp_path / "data" / "equigen_dataset.tsv")
+    assert [each["artist"] for each in rows] == ["", "Prince", "Björk"]
+
+
 def test_an_export_comes_back(tmp_path: Path) -> None:
     """Our own exports, Parquet and folders, come back with the same ids, labels, sets and bytes."""
     pytest.importorskip("pyarrow")
