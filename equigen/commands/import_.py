@@ -66,7 +66,10 @@ def run(
     given = Counter(each.album.get("set_given", "") for each in Dataset(context).rows())
     notes = [f"{covers:,} covers are there, {broken:,} don't decode"]
     if covers + broken < rows:
-        notes.append(f"{rows - covers - broken:,} have none yet: `equigen download` fetches them")
+        notes.append(
+            f"{rows - covers - broken:,} have none here: `equigen download` fetches those with an"
+            " address"
+        )
     if any(given[name] for name in SETS):
         notes.append("`equigen split --keep-sets` lays out their sets")
     return Summary(
