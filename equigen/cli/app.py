@@ -72,6 +72,14 @@ _COMMON_FLAGS = {
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    try:
+        _run_program()
+    except KeyboardInterrupt:  # before or after a command, which says by itself that it was stopped
+        complain(f"equigen: {STOPPED}")
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def _run_program() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop_cleanly)
     take_over_stdout()
@@ -88,12 +96,11 @@ def main() -> None:
         if not isinstance(err, OutputClosedError):
             complain(f"equigen: {err}")
         sys.exit(err.exit_code)
-    except (KeyboardInterrupt, SystemExit) as end:
-        # Typer ends silently where the signal came before a command ran.
-        if isinstance(end, SystemExit) and (end.code != EXIT_INTERRUPTED or _stopped):
-            raise
-        complain(f"equigen: {STOPPED}")
-        sys.exit(EXIT_INTERRUPTED)
+    except SystemExit as end:
+        if end.code == EXIT_INTERRUPTED and not _stopped:
+            # Typer ends silently where the signal came before a command ran.
+            raise KeyboardInterrupt from None
+        raise
     finally:  # the result is printed: a signal that comes now changes nothing
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)

@@ -427,3 +427,62 @@ def test_a_second_demo_leaves_the_first_alone(tmp_path: Path) -> None:
     assert sorted(folder.rglob("*.jpg")) == before
     (tmp_path / "file").write_text("in the way")
     assert equigen("demo", "--directory", "file", cwd=tmp_path).returncode == 2
+
+
+# Runs the command line again and again in forks, each told to stop one line later of its outermost
+# functions (the wrapper of `signal.signal` is one), until one passes no such line any more.
+_STOPPED_LINE_BY_LINE = """
+import os, signal, sys, traceback
+from equigen.cli import app
+
+files = {app.__file__, signal.__file__}
+names = {"main", "_run_program", "signal", "_int_to_enum"}
+
+def stop_at(wanted):
+    left = wanted
+    def at_line(frame, event, arg):
+        nonlocal left
+        left -= event == "line"
+        if event == "line" and left == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return at_line
+    def at_call(frame, event, arg):
+        ours = frame.f_code.co_filename in files and frame.f_code.co_name in names
+        return at_line if ours else None
+    code = 0
+    sys.settrace(at_call)
+    try:
+        app.main()
+    except SystemExit as end:
+        code = end.code or 0
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    sys.settrace(None)
+    sys.stdout.flush()
+    os._exit(99 if left > 0 else code)
+
+sys.argv, code, line = ["equigen", "--version"], 0, 0
+signal.signal(signal.SIGTERM, lambda *_: os._exit(130))  # as `__main__` ends before
+while code != 99:
+    line += 1
+    if not (pid := os.fork()):
+        stop_at(line)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    print(line, code)
+"""
+
+
+@posix_only
+def test_a_signal_at_any_line_ends_cleanly(tmp_path: Path) -> None:
+    """However late SIGTERM comes, there is no traceback, and the code is that of an end."""
+    done = subprocess.run(
+        [sys.executable, "-c", _STOPPED_LINE_BY_LINE],
+        cwd=tmp_path, env=program_env(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    said = [line for line in done.stdout.splitlines() if not line.startswith("equigen ")]
+    codes = [int(line.split()[1]) for line in said]
+    assert codes.pop() == 99
+    assert set(codes) == {0, 130}, said
+    assert len(codes) > 40
