@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from equigen.downloading.jobs import ASK, FETCH, MAKE, MOVED, RENEW, RESTS, JobResult
+from equigen.downloading.jobs import ASK, FETCH, MAKE, MOVED, RENEW, RENEWALS, RESTS, JobResult
 from equigen.downloading.plan import Worklist
 from equigen.downloading.results import ResultRecorder
 from equigen.downloading.scheduler import Scheduler
@@ -26,8 +26,6 @@ _REFUSALS: Final = frozenset({403, 429})
 _EXPIRED: Final = frozenset({403, 404, 410})
 _FIRST_REST = timedelta(hours=1)
 _LONGEST_REST = timedelta(days=1)
-# Queue of the jobs that need a new URL; no host has this name.
-RENEWALS = "addresses to renew"
 _WHY = "it refused several covers in a row (403 or 429)"
 
 
@@ -87,7 +85,8 @@ class CircuitBreaker:
         job, status = result.job, result.http_status
         name = host_of(job.url)
         host = self._hosts.setdefault(name, _Host())
-        host.renewing -= job.kind == RENEW
+        # Those whose address had no signature weren't refused before.
+        host.renewing = max(0, host.renewing - (job.kind == RENEW))
         if result.status == MOVED:  # no host refused the picture that the album has now
             host.expired.discard(job.picture)
             self.scheduler.paused.discard(name)

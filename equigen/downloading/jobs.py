@@ -26,6 +26,9 @@ MAKE = "make"  # make further sizes of an original that is here, at `source`
 ASK = "ask"  # ask the host whether a cover that is here has changed
 RENEW = "renew"  # ask the source for a new URL of a cover, then download it
 
+# Queue of the jobs that need a new URL; no host has this name.
+RENEWALS = "addresses to renew"
+
 # Statuses of results, in addition to those of a cover in the ledger.
 UNCHANGED = "unchanged"  # the host still has the picture that is here
 RESTS = "rests"  # the host gives nothing more for now; the job waits for another run

@@ -9,9 +9,9 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from equigen.dataset.context import Bar, Context
-from equigen.downloading.circuit_breaker import RENEWALS, CircuitBreaker
+from equigen.downloading.circuit_breaker import CircuitBreaker
 from equigen.downloading.engines.processes import ProcessExecutor, share_out, usable_cores
-from equigen.downloading.jobs import ASK, ExecutorSettings, Inbox, JobResult
+from equigen.downloading.jobs import ASK, RENEWALS, ExecutorSettings, Inbox, JobResult
 from equigen.downloading.plan import BEYOND_LIMIT, Worklist
 from equigen.downloading.results import ResultRecorder
 from equigen.downloading.scheduler import Scheduler

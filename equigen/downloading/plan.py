@@ -7,19 +7,20 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from itertools import chain, islice
 from typing import TYPE_CHECKING, TypeVar
 
 from equigen.dataset.context import Context
 from equigen.dataset.covers import WantedCover, dataset_covers
-from equigen.downloading.jobs import ASK, FETCH, MAKE, RENEW, Job
+from equigen.downloading.jobs import ASK, FETCH, MAKE, RENEW, RENEWALS, Job
 from equigen.downloading.policy import CoverAction, decide
 from equigen.downloading.queue import JobQueues
 from equigen.downloading.store import CoverStore
 from equigen.downloading.url_refresh import prefer_addresses, write_renewed
 from equigen.errors import UsageError
 from equigen.http.addresses import without_password
-from equigen.identity.pictures import host_of
+from equigen.identity.pictures import host_of, needs_renewal
 from equigen.images.rendering import Rendering, first_made, has_all, made_by
 from equigen.ledger.ledger import LAYOUT, Ledger
 from equigen.ledger.models import FAILED, OK, Cover, FileOf
@@ -326,6 +327,8 @@ class Worklist:
                 job.host = ""  # no host is asked, so that none's limits count
             elif not original:
                 self.store.put_away_unfit(row.path, cover.size_bytes)
+        if job.kind == FETCH and needs_renewal(row.url):  # as a recipe has them
+            job.kind, job.host, job.refused = RENEW, RENEWALS, HTTPStatus.FORBIDDEN.value
         self._add(job, tried_before=cover is not None and cover.status != OK)
 
     def _is_sampled(self, row: WantedCover) -> bool:

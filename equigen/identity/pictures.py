@@ -22,6 +22,10 @@ _PLAIN_URL = re.compile(
 )
 # A signed path: /SIGNATURE/rs:fit/g:sm/q:90/h:600/w:600/<base64, cut by slashes>.jpeg
 _SIGNED_PATH = re.compile(r"(?:/[a-z]+:[^/]*)+/(?P<code>[A-Za-z0-9_\-/]+={0,2})\.[a-z]+$")
+# What stands before the first option of a signed path, and an address without that.
+_SIGNATURE = re.compile(r"^(https?://[^/?#]+)/[^:?#]*(?=/[a-z]+:)")
+_UNSIGNED = re.compile(r"https?://[^/?#]+/[a-z]+:")
+_OF_DISCOGS: Final = "discogs:"
 # Names of Discogs' own files: R-release, A-artist, L-label, M-master. Old URLs have a size, 90 or
 # 150, before the number; it is a size if another number, too short for a time stamp, follows.
 _DISCOGS_FILE = re.compile(
@@ -95,12 +99,26 @@ def picture_key(image_url: str) -> str:
     if signed := _SIGNED_PATH.search(address.path):
         stored = _decode(signed["code"].replace("/", ""))
         if stored:
-            return "discogs:" + stored.rpartition("/")[2]
+            return _OF_DISCOGS + stored.rpartition("/")[2]
     if _DISCOGS_HOST.search(address.host):
         file = _DISCOGS_FILE.search(address.path)
         if file:
-            return "discogs:" + unquote(file["kind"] + file["rest"])
+            return _OF_DISCOGS + unquote(file["kind"] + file["rest"])
     return image_url
+
+
+def without_signature(image_url: str) -> str:
+    """Return the address of a picture at Discogs without its signature, which expires.
+
+    It has the picture's key still, but the host refuses it: `needs_renewal`. Others stay.
+    """
+    shorter = _SIGNATURE.sub(r"\1", image_url, count=1)
+    return shorter if picture_key(shorter).startswith(_OF_DISCOGS) else image_url
+
+
+def needs_renewal(image_url: str) -> bool:
+    """Tell whether an address lacks its signature, so that its source must be asked for it."""
+    return bool(_UNSIGNED.match(image_url)) and picture_key(image_url).startswith(_OF_DISCOGS)
 
 
 def front_url(base_url: str, mbid: str, cover_px: int, kind: str = "release-group") -> str:

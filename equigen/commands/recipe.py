@@ -1,0 +1,253 @@
+"""Write a dataset as a recipe, without its pictures, and build it again from one.
+
+A recipe is one file: rows, labels, sets, settings, and of each cover its address, SHA-256 and
+perceptual hash. `write` makes one of the dataset here, `build` makes the dataset in the folder that
+the settings name: covers come from each source within its limits, and each is compared. Same bytes,
+or the same picture in other bytes, are taken; another picture is set aside. It goes on where it
+stopped, and ends with a proof, or with 3 where something lacks. `diff` tells two recipes apart.
+
+Examples:
+  equigen recipe write covers.recipe
+  equigen recipe build covers.recipe --link hardlink
+  equigen recipe diff covers.recipe later.recipe
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from equigen.commands import download, split
+from equigen.config.layers import as_toml
+from equigen.dataset.context import Context
+from equigen.dataset.dataset import Dataset, Need
+from equigen.errors import UsageError
+from equigen.recipes import building
+from equigen.recipes.file import (
+    MOST_BITS,
+    Recipe,
+    RecipeCover,
+    bits_apart,
+    key_of_row,
+    read_recipe,
+    write_recipe,
+)
+from equigen.schema import Link, join_list
+from equigen.summary import Summary, Table
+
+ORDER: Final = 78
+SETTINGS: Final = ()
+_MOST_SHOWN: Final = 20
+_ONLY: Final = ("only in the first", "only in the second")
+_DIFFER: Final = "different"
+# What differs, of what, and what it is in both recipes.
+Difference = tuple[str, str, str, str]
+_FILES: Final = {"write": 1, "build": 1, "diff": 2}
+
+
+class RecipeAction(StrEnum):
+    """The actions on recipes."""
+
+    WRITE = "write"
+    BUILD = "build"
+    DIFF = "diff"
+
+
+def run(
+    context: Context,
+    *,
+    action: Annotated[RecipeAction, typer.Argument(help="What to do.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="The recipe; for diff, two of them.")
+    ],
+    link: Annotated[
+        Link, typer.Option(help="With build: how covers get into their sets.")
+    ] = Link.COPY,
+    retry_failed: Annotated[
+        bool,
+        typer.Option("--retry-failed", help="With build: ask again for covers that failed."),
+    ] = False,
+) -> Summary:
+    """Write, build or compare recipes.
+
+    Raises:
+        UsageError: too many files or too few, or a place that isn't free.
+        MissingInputError, InputError: a recipe or a dataset isn't there, or is broken.
+        EquigenError: as `download` and `split` have it.
+
+    """
+    if len(files) != (wanted := _FILES[action]):
+        msg = f"recipe {action}: expected {wanted} file{'s' * (wanted > 1)}, got {len(files)}."
+        raise UsageError(msg)
+    if action is RecipeAction.WRITE:
+        return _write(context, files[0])
+    if action is RecipeAction.DIFF:
+        return _diff(*files)
+    return _build(context, files[0], link, retry_failed=retry_failed)
+
+
+def _write(context: Context, out: Path) -> Summary:
+    context.check_output(out, "recipe write")
+    with Dataset.writing(context, "recipe", Need.WHOLE_TSV | Need.KNOWN_COVERS) as dataset:
+        done = write_recipe(dataset, out)
+    size_bytes = out.stat().st_size
+    notes = [f"{out}: {size_bytes / 1e6:,.1f} MB, {done.covers:,} covers, without their pictures"]
+    if not done.sets:
+        notes.append("no cover is in a set yet: `equigen split` deals them")
+    if done.bare:
+        notes.append(
+            f"{done.bare:,} albums are there by ids, labels and addresses alone, since their"
+            " source's terms cover what it says of them; building asks for the rest"
+        )
+    return Summary(
+        stage="recipe",
+        unit="albums",
+        rows_in=done.albums,
+        rows_out=done.albums,
+        facts={
+            "path": str(out),
+            "size_bytes": size_bytes,
+            "covers": done.covers,
+            "sets": dict(done.sets),
+            "sources": dict(done.sources),
+        },
+        notes=notes,
+    )
+
+
+def _build(context: Context, file: Path, link: Link, *, retry_failed: bool) -> Summary:
+    recipe = read_recipe(file)
+    with Dataset.writing(context, "recipe"):
+        with Dataset.writing(context, "recipe") as dataset:
+            building.claim(dataset, recipe)
+        context = building.with_settings(context, recipe)
+        with Dataset.writing(context, "recipe") as dataset:
+            building.begin(dataset, recipe)
+        filling = building.Filling(context)
+        filling.fill(recipe)
+        got = download.run(context, retry_failed=retry_failed)
+        with Dataset.writing(context, "recipe", Need.WHOLE_TSV) as dataset:
+            building.set_aside(dataset, recipe)
+        if recipe.head.get("sets") and context.images.is_dir():
+            split.run(context, link=link)
+        proof = building.prove(Dataset(context), recipe)
+    states = proof.states
+    lacks = {why: states[why] for why in (building.CHANGED, building.GONE, building.LEFT)}
+    covers = proof.covers
+    rows = [
+        (state, n, f"{n / max(1, covers):.2%}")
+        for state, n in states.items()
+        if state != building.NONE
+    ]
+    notes = [
+        f"of {covers:,} covers {states[building.IDENTICAL]:,} are the same bytes,"
+        f" {states[building.SAME]:,} the same picture in other bytes",
+        f"{proof.same_sets:,} of {proof.in_sets:,} covers are in the set that they were in,"
+        f" {proof.same_labels:,} of {proof.albums:,} albums have their labels",
+        *(f"{n:,} albums could not be asked for: {why}" for why, n in filling.failed.items()),
+        *got.notes[1:],
+    ]
+    if not proof.is_whole or states[building.SAME]:
+        notes.append(f"{context.directory / building.DIFFERENCES} lists each difference")
+    return Summary(
+        stage="recipe",
+        unit="covers",
+        rows_in=covers,
+        rows_out=states[building.IDENTICAL] + states[building.SAME],
+        dropped=lacks,
+        put_off={building.LEFT},
+        facts={
+            "albums": proof.albums,
+            "identical": states[building.IDENTICAL],
+            "same_picture": states[building.SAME],
+            "changed": states[building.CHANGED],
+            "gone": states[building.GONE],
+            "in_sets": proof.in_sets,
+            "same_sets": proof.same_sets,
+            "same_labels": proof.same_labels,
+            "filled_by_id": filling.filled,
+            "directory": str(context.directory),
+        },
+        table=Table(("cover", "covers", "share"), tuple(rows)) if rows else None,
+        notes=notes,
+        partly=not proof.is_whole,
+        left=states[building.LEFT],
+        resumes_at=got.resumes_at,
+    )
+
+
+def _diff(one: Path, other: Path) -> Summary:
+    recipes = [read_recipe(one), read_recipe(other)]
+    first, second = map(_by_key, recipes)
+    found = list(_settings_apart(*recipes))
+    settings = len(found)
+    alone = Counter({_ONLY[0]: 0, _ONLY[1]: 0, _DIFFER: 0})
+    for key in dict.fromkeys((*first, *second)):
+        if key in first and key in second:
+            apart = list(_apart(key, first[key], second[key]))
+            alone[_DIFFER] += bool(apart)
+            found += apart
+        else:
+            which = _ONLY[key in second]
+            alone[which] += 1
+            found.append((which, key, "", ""))
+    counts = Counter(what for what, *_ in found)
+    albums = len({*first, *second})
+    notes = [] if found else ["both are of the same dataset"]
+    if len(found) > _MOST_SHOWN:
+        notes.append(f"{len(found) - _MOST_SHOWN:,} more differences are not shown: add --json")
+    columns = ("what", "of", "then", "now")
+    return Summary(
+        stage="recipe",
+        unit="albums",
+        rows_in=albums,
+        rows_out=albums - alone.total(),
+        dropped=dict(alone),
+        facts={
+            "settings": settings,
+            "counts": dict(counts),
+            "differences": [dict(zip(columns, each, strict=True)) for each in found],
+        },
+        table=Table(columns, tuple(found[:_MOST_SHOWN])) if found else None,
+        notes=notes,
+    )
+
+
+def _settings_apart(one: Recipe, other: Recipe) -> Iterator[Difference]:
+    then, now = one.settings, other.settings
+    for name in dict.fromkeys((*then, *now)):
+        if then.get(name) != now.get(name):
+            yield "setting", name, as_toml(then.get(name)), as_toml(now.get(name))
+    if (one.taxonomy, one.own_labels) != (other.taxonomy, other.own_labels):
+        yield "taxonomy", "labels and their rules", "", ""
+
+
+def _apart(key: str, then: RecipeCover, now: RecipeCover) -> Iterator[Difference]:
+    if {*then.labels} != {*now.labels}:
+        yield "labels", key, join_list(then.labels), join_list(now.labels)
+    if then.set_name != now.set_name:
+        yield "set", key, then.set_name or "none", now.set_name or "none"
+    if then.sha256 != now.sha256:
+        bits = bits_apart(then.phash, now.phash)
+        kind = "bytes of the cover" if bits is not None and bits <= MOST_BITS else "cover"
+        yield kind, key, then.sha256[:12] or "none", now.sha256[:12] or "none"
+
+
+def _by_key(recipe: Recipe) -> Mapping[str, RecipeCover]:
+    """Return the covers of a recipe by their albums' keys; of rows of one key, all are told apart.
+
+    Raises:
+        InputError: it is broken.
+
+    """
+    found, again = dict[str, RecipeCover](), Counter[str]()
+    rows = recipe.rows()
+    header = next(rows)
+    for row, cover in zip(rows, recipe.covers(), strict=False):
+        key = key_of_row(dict(zip(header, row, strict=True)))
+        again[key] += 1
+        found[key if again[key] == 1 else f"{key} ({again[key]})"] = cover
+    return found

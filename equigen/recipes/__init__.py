@@ -1,0 +1,1 @@
+"""Recipes: datasets without their pictures, and how they are built again."""

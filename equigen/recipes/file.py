@@ -1,0 +1,385 @@
+"""Write a recipe, a dataset without its pictures in one file, and read one as a stranger's.
+
+It is a zip archive. `recipe.json` tells how the dataset was made; `albums.tsv` has the rows of the
+TSV, and `covers.tsv`, in the same order, what is known of each one's cover, its labels, its set and
+what it is tied to. The same dataset makes the same bytes.
+"""
+
+import csv
+import io
+import json
+import re
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any, Final, NamedTuple, cast
+
+from equigen.dataset.dataset import Dataset
+from equigen.dataset.made_with import DEFINING
+from equigen.dataset.tsv import as_lines, reading_tsv
+from equigen.errors import InputError, MissingInputError
+from equigen.http.addresses import without_password
+from equigen.identity.albums import album_key
+from equigen.identity.pictures import clean_url, picture_key, without_signature
+from equigen.labels.taxonomy import load_taxonomy
+from equigen.ledger.ledger import MADE_WITH
+from equigen.ledger.values import read_by_name
+from equigen.schema import (
+    ASIDE,
+    MAX_CELL_CHARS,
+    REQUIRED_COLUMNS,
+    SETS,
+    join_list,
+    split_list,
+)
+from equigen.sources.base import licence_of, may_republish, restriction_of
+from equigen.storage.atomic import in_place_of
+from equigen.storage.below import open_regular
+from equigen.storage.os_errors import translating_read_errors
+from equigen.version import __version__
+
+VERSION: Final = 1
+_HEAD, _ALBUMS, _COVERS = "recipe.json", "albums.tsv", "covers.tsv"
+_LAW: Final = (
+    "This recipe has no pictures. They belong to their owners; each source's own terms decide what"
+    " may be done with those that are fetched from it."
+)
+# What is kept of an album whose source's terms also cover its metadata: ids, and what is one's own.
+_FREE: Final = frozenset(
+    ("album_id", "album_index", "genre", "labels", "artist_ids", "image_url", "set_given")
+)
+_COVER_COLUMNS: Final = (
+    "labels", "set", "sha256", "phash", "size_bytes", "width_px", "height_px", "ties",
+)  # fmt: skip
+# Between ties, since artists' names may hold anything that can be printed.
+_BETWEEN: Final = "\x1f"
+# An album's tie to its own cover stands for itself: the cover built may have other bytes.
+_TIE, _OWN = "cover ", "cover"
+_LEVEL: Final = 6
+# The oldest date that the format has: the same dataset makes the same bytes.
+_DATE: Final = (1980, 1, 1, 0, 0, 0)
+# A stranger's file may unpack to far more than it is.
+_MOST_HEAD_BYTES, _MOST_ROW_BYTES, _MOST_BYTES = 4 << 20, 4 << 20, 8 << 30
+_MOST_COLUMNS, _MOST_ROWS = 1_000, 10_000_000
+_SET: Final = frozenset({"", *SETS, ASIDE})
+# Copies that were encoded anew or resized differ in up to 8 of the hash's 64 bits, other covers in
+# 14 and more (docs/recipes.md has the measurement).
+MOST_BITS: Final = 8
+_NUMBER, _SHA256, _PHASH = (
+    re.compile(pattern, re.ASCII) for pattern in (r"\d{1,12}", r"[0-9a-f]{64}|", r"[0-9a-f]{16}|")
+)
+
+
+class RecipeCover(NamedTuple):
+    """A cover as it was: `sha256` and `phash` in hex, "" where there was none.
+
+    `labels` are spelled as folders; `set_name` is that of the album, "aside" or "". `ties` are
+    those by which it was dealt, with the cover's own.
+    """
+
+    labels: tuple[str, ...]
+    set_name: str
+    sha256: str
+    phash: str
+    size_bytes: int
+    width_px: int
+    height_px: int
+    ties: tuple[str, ...]
+
+
+def bits_apart(phash: str, other: str) -> int | None:
+    """Return the number of bits in which two perceptual hashes differ; None where one lacks."""
+    return (int(phash, 16) ^ int(other, 16)).bit_count() if phash and other else None
+
+
+def key_of_row(cells: Mapping[str, str]) -> str:
+    """Return the key of the album in a row, given by its cells."""
+    url = clean_url(cells["image_url"])
+    return album_key(
+        album_id=cells.get("album_id", ""),
+        artist=cells["artist"],
+        title=cells["album"],
+        picture=picture_key(url) if url else "",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A recipe's file; `head` is its `recipe.json`, `sha256` (hex) that of the whole file."""
+
+    path: Path
+    sha256: str
+    head: Mapping[str, Any]
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The settings that the dataset was made with, as far as they define it, by name."""
+        given = self._table("settings")
+        return {name: given[name] for names in DEFINING.values() for name in names if name in given}
+
+    @property
+    def taxonomy(self) -> Mapping[str, Any]:
+        """The taxonomy, as its TOML file has it."""
+        return self._table("taxonomy")
+
+    @property
+    def own_labels(self) -> Sequence[object]:
+        """The queries that the dataset's own config.toml added to the taxonomy."""
+        given = self.head.get("own_labels")
+        return given if isinstance(given, list) else []
+
+    def rows(self) -> Iterator[list[str]]:
+        """Yield the TSV's header, then its rows, each as wide.
+
+        Raises:
+            InputError: the file is broken.
+
+        """
+        rows = self._read(_ALBUMS)
+        header = next(rows, [])
+        missing = [name for name in REQUIRED_COLUMNS if name not in header]
+        if missing or len({*header}) < len(header) or len(header) > _MOST_COLUMNS:
+            trouble = f"{_ALBUMS}: expected the header of a dataset's TSV"
+            raise self._broken(trouble)
+        yield header
+        yield from rows
+
+    def covers(self) -> Iterator[RecipeCover]:
+        """Yield the cover of each row.
+
+        Raises:
+            InputError: the file is broken.
+
+        """
+        rows = self._read(_COVERS)
+        if tuple(next(rows, ())) != _COVER_COLUMNS:
+            trouble = f"{_COVERS}: expected the columns {', '.join(_COVER_COLUMNS)}"
+            raise self._broken(trouble)
+        for number, cells in enumerate(rows, start=1):
+            labels, name, sha256, phash, size_bytes, width_px, height_px, ties = cells
+            is_good = _SHA256.fullmatch(sha256) and _PHASH.fullmatch(phash) and name in _SET
+            if not (is_good and all(map(_NUMBER.fullmatch, (size_bytes, width_px, height_px)))):
+                trouble = f"{_COVERS}, row {number:,}: a cell is none of a recipe's"
+                raise self._broken(trouble)
+            own = (f"{_TIE}{sha256}" if tie == _OWN else tie for tie in ties.split(_BETWEEN) if tie)
+            yield RecipeCover(
+                split_list(labels), name, sha256, phash, int(size_bytes), int(width_px),
+                int(height_px), tuple(own),
+            )  # fmt: skip
+
+    def _table(self, name: str) -> Mapping[str, Any]:
+        given = self.head.get(name)
+        return given if isinstance(given, dict) else {}
+
+    def _read(self, name: str) -> Iterator[list[str]]:
+        """Yield the rows of a table in the file, its header first; no more of it is held."""
+        csv.field_size_limit(MAX_CELL_CHARS)
+        with _translating(self.path), _opened(self.path) as file, file.open(name) as table:
+            width, taken, all_bytes = 0, 0, 0
+
+            def lines() -> Iterator[str]:
+                nonlocal taken, all_bytes
+                while line := table.readline(_MOST_ROW_BYTES):
+                    taken, all_bytes = taken + len(line), all_bytes + len(line)
+                    if taken >= _MOST_ROW_BYTES or all_bytes > _MOST_BYTES:
+                        trouble = f"{name}: larger than that of any dataset"
+                        raise self._broken(trouble)
+                    yield line.decode()
+
+            for number, row in enumerate(csv.reader(lines(), delimiter="\t", strict=True)):
+                taken, width = 0, width or len(row)
+                if len(row) != width or number > _MOST_ROWS or any("\0" in cell for cell in row):
+                    trouble = f"{name}, row {number:,}: expected {width} cells of text"
+                    raise self._broken(trouble)
+                yield row
+
+    def _broken(self, trouble: str) -> InputError:
+        return _broken(self.path, trouble)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Open a recipe; its tables are read by its methods.
+
+    Raises:
+        MissingInputError: there is none.
+        InputError: it is no recipe, a broken one, or of a newer version.
+
+    """
+    if not path.exists():
+        msg = f"{path}: no such file; expected a recipe, which `equigen recipe write` makes."
+        raise MissingInputError(msg)
+    with _translating(path), _opened(path) as file, open_regular(path) as whole:
+        names = [each.filename for each in file.infolist()]
+        if sorted(names) != sorted((_HEAD, _ALBUMS, _COVERS)):
+            trouble = f"expected {_HEAD}, {_ALBUMS} and {_COVERS} in it"
+            raise _broken(path, trouble)
+        with file.open(_HEAD) as opened:
+            text = opened.read(_MOST_HEAD_BYTES + 1)
+        head = json.loads(text) if len(text) <= _MOST_HEAD_BYTES else None
+        if not isinstance(head, dict) or not isinstance(version := head.get("version"), int):
+            trouble = f"{_HEAD} is none of a recipe"
+            raise _broken(path, trouble)
+        if version > VERSION:
+            msg = (
+                f"{path}: a recipe of format {version}, and EquiGen {__version__} reads up to"
+                f" {VERSION}. Install a newer one."
+            )
+            raise InputError(msg)
+        return Recipe(path, file_digest(whole, "sha256").hexdigest(), head)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    with open_regular(path) as opened, zipfile.ZipFile(opened) as file:
+        yield file
+
+
+@contextmanager
+def _translating(path: Path) -> Iterator[None]:
+    """Translate all that a broken archive, or one that isn't any, leads to."""
+    try:
+        with translating_read_errors(path):
+            yield
+    except (
+        zipfile.BadZipFile, zlib.error, csv.Error, EOFError, KeyError, NotImplementedError,
+        RuntimeError, ValueError, OverflowError,
+    ) as err:  # fmt: skip
+        raise _broken(path, str(err) or type(err).__name__) from None
+
+
+def _broken(path: Path, trouble: str) -> InputError:
+    msg = f"{path}: no whole recipe: {trouble[:200]}. Get a copy of it anew."
+    return InputError(msg)
+
+
+class Written(NamedTuple):
+    """What a recipe has: its albums, those with a cover and those in sets; of what sources."""
+
+    albums: int
+    covers: int
+    sets: Mapping[str, int]
+    sources: Mapping[str, int]
+    bare: int
+
+
+def write_recipe(dataset: Dataset, out: Path) -> Written:
+    """Write the recipe of a dataset; addresses are without signatures and passwords.
+
+    Raises:
+        MissingInputError, InputError: there is no TSV, or it is broken.
+        LedgerError: the ledger can't be read.
+        StorageError: the disk refuses; an earlier file is still there.
+
+    """
+    sources = Counter[str]()
+    covers, sets = Counter[bool](), Counter[str]()
+    with (
+        in_place_of(out) as beside,
+        zipfile.ZipFile(beside, "x", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as file,
+    ):
+        _write(file, _ALBUMS, _album_rows(dataset, sources))
+        _write(file, _COVERS, _cover_rows(dataset, covers, sets))
+        bare = sum(n for name, n in sources.items() if not may_republish(f"{name}:"))
+        done = Written(covers.total(), covers[True], dict(sets), dict(sources), bare)
+        text = json.dumps(_head(dataset, done), ensure_ascii=False, indent=1)
+        _write_member(file, _HEAD, [text.encode()])
+    return done
+
+
+def _head(dataset: Dataset, done: Written) -> Mapping[str, Any]:
+    settings = dataset.context.settings
+    with dataset.reading_ledger() as ledger:
+        noted = (ledger.read(MADE_WITH, read_by_name) if ledger else None) or {}
+    made_with = {}
+    for names in DEFINING.values():
+        for name in names:
+            table, _, key = name.partition(".")
+            now = getattr(settings, table).model_dump(mode="json", include={key})[key]
+            made_with[name] = noted.get(name, now)
+    taxonomy = Path(settings.fetch.taxonomy).name
+    return {
+        "version": VERSION,
+        "equigen": __version__,
+        "law": _LAW,
+        "albums": done.albums,
+        "covers": done.covers,
+        "sets": {name: done.sets[name] for name in (*SETS, ASIDE) if name in done.sets},
+        "sources": [
+            {
+                "name": name,
+                "albums": count,
+                "licence": licence_of(f"{name}:"),
+                "terms": restriction_of(name) if not may_republish(f"{name}:") else "",
+            }
+            for name, count in sorted(done.sources.items())
+        ],
+        # A path on this machine is nobody's business: the taxonomy stands below.
+        "settings": {**made_with, "fetch.taxonomy": taxonomy},
+        "taxonomy": load_taxonomy(settings.fetch.taxonomy).model_dump(mode="json", exclude_defaults=True),
+        "own_labels": [each.model_dump(mode="json", exclude_defaults=True) for each in settings.fetch.label],
+    }
+
+
+def _album_rows(dataset: Dataset, sources: Counter[str]) -> Iterator[Sequence[str]]:
+    with reading_tsv(dataset.context.tsv) as tsv:
+        yield tsv.columns
+        at, picture, more = (tsv.index(name) for name in ("album_id", "image_url", "more_images"))
+        kept = [name in _FREE for name in tsv.columns]
+        for row in tsv:
+            source = row[at].partition(":")[0] if at >= 0 else ""
+            sources[source] += 1
+            row[picture] = _public(row[picture])
+            if more >= 0 and row[more]:
+                row[more] = join_list(list(map(_public, split_list(row[more]))))
+            if may_republish(f"{source}:"):
+                yield row
+            else:
+                yield [cell if free else "" for cell, free in zip(row, kept, strict=True)]
+
+
+def _public(address: str) -> str:
+    return without_signature(without_password(clean_url(address)))
+
+
+def _cover_rows(
+    dataset: Dataset, covers: Counter[bool], sets: Counter[str]
+) -> Iterator[Sequence[str]]:
+    yield _COVER_COLUMNS
+    with dataset.reading_ledger() as ledger:
+        placed = {each.album: each for each in ledger.placements()} if ledger else {}
+    for row, cover, file, of_set in dataset.shown():
+        is_there = bool(file and cover)
+        covers[is_there] += 1
+        place = placed.get(row.album)
+        name = of_set or (place.set_name if place and place.set_name == ASIDE else "")
+        sets.update([name] if name and is_there else ())
+        sha256 = cover.sha256 if cover and is_there else ""
+        ties = (_OWN if tie == f"{_TIE}{sha256}" else tie for tie in (place.ties if place else ()))
+        yield (
+            join_list(row.labels), name, sha256, cover.phash if cover and is_there else "",
+            *(
+                (str(cover.size_bytes), str(cover.width_px), str(cover.height_px))
+                if cover and is_there
+                else ("0", "0", "0")
+            ),
+            _BETWEEN.join(ties),
+        )  # fmt: skip
+
+
+def _write(file: zipfile.ZipFile, name: str, rows: Iterable[Sequence[str]]) -> None:
+    _write_member(file, name, (line.encode() for line in as_lines(rows)))
+
+
+def _write_member(file: zipfile.ZipFile, name: str, parts: Iterable[bytes]) -> None:
+    info = zipfile.ZipInfo(name, _DATE)
+    info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+    with file.open(info, "w", force_zip64=True) as opened:
+        buffered = io.BufferedWriter(cast("io.RawIOBase", opened), 1 << 18)
+        buffered.writelines(parts)
+        buffered.flush()
+        buffered.detach()  # the archive closes what is below
