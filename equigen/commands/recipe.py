@@ -143,10 +143,8 @@ def _build(context: Context, file: Path, link: Link, *, retry_failed: bool) -> S
         if state != building.NONE
     ]
     notes = [
-        f"of {covers:,} covers {states[building.IDENTICAL]:,} are the same bytes,"
-        f" {states[building.SAME]:,} the same picture in other bytes",
-        f"{proof.same_sets:,} of {proof.in_sets:,} covers are in the set that they were in,"
-        f" {proof.same_labels:,} of {proof.albums:,} albums have their labels",
+        f"{proof.same_sets:,} of {proof.in_sets:,} covers are in the set that they were in",
+        f"{proof.same_labels:,} of {proof.albums:,} albums have the labels that they had",
         *(f"{n:,} albums could not be asked for: {why}" for why, n in filling.failed.items()),
         *got.notes[1:],
     ]

@@ -33,7 +33,7 @@ from equigen.errors import (
 )
 from equigen.http.client import Client
 from equigen.labels.taxonomy import Taxonomy, load_taxonomy, taxonomy_names
-from equigen.ledger.models import OK, REFUSED, WAITING, Cover, Placement
+from equigen.ledger.models import FAILED, OK, REFUSED, WAITING, Cover, Placement
 from equigen.recipes.file import MOST_BITS, Recipe, RecipeCover, bits_apart, key_of_row
 from equigen.schema import SETS, Listing, join_list, safe_text
 from equigen.sources.base import Lookup, Request, client_of, open_lookup
@@ -205,8 +205,8 @@ def _keys(context: Context, recipe: Recipe) -> Iterator[str]:
             now = dict(zip(tsv.columns, row or (), strict=bool(row)))
             if not now or any(was[name] not in {"", now[name]} for name in _KEYS if name in was):
                 msg = (
-                    f"{context.tsv}, row {number:,}: not the recipe's any more. Expected its rows in"
-                    " their order; build it anew in an empty folder."
+                    f"{context.tsv}, row {number:,}: not the recipe's any more. Expected its rows"
+                    " in their order; build it anew in an empty folder."
                 )
                 raise UsageError(msg)
             yield key_of_row(now)
@@ -341,19 +341,20 @@ def judged(dataset: Dataset, recipe: Recipe) -> Iterator[Judged]:
 def _state(was: RecipeCover, cover: Cover | None, *, has_file: bool) -> tuple[str, str]:
     if not was.sha256:
         return NONE, _UNWANTED if has_file else ""
-    if cover is None or cover.status == WAITING:
-        return LEFT, ""
-    if cover.status == OK and has_file:
-        if cover.sha256 == was.sha256:
-            return IDENTICAL, ""
-        bits = bits_apart(was.phash, cover.phash)
-        if bits is None:
-            return CHANGED, "other bytes, and no perceptual hash to compare"
-        return (SAME if bits <= MOST_BITS else CHANGED), f"{bits} of 64 bits differ"
-    if cover.reason == _ANOTHER:
-        return CHANGED, cover.reason
-    is_settled = cover.status not in {OK, "failed"}
-    return (GONE if is_settled else LEFT), cover.reason
+    if not (cover and cover.status == OK and has_file):
+        return _lacking(cover)
+    if cover.sha256 == was.sha256:
+        return IDENTICAL, ""
+    bits = bits_apart(was.phash, cover.phash)
+    if bits is None:
+        return CHANGED, "other bytes, and no perceptual hash to compare"
+    return (SAME if bits <= MOST_BITS else CHANGED), f"{bits} of 64 bits differ"
+
+
+def _lacking(cover: Cover | None) -> tuple[str, str]:
+    if cover is None or cover.status in {OK, WAITING, FAILED}:
+        return LEFT, cover.reason if cover else ""
+    return (CHANGED if cover.reason == _ANOTHER else GONE), cover.reason
 
 
 def set_aside(dataset: Dataset, recipe: Recipe) -> int:

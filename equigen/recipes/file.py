@@ -320,8 +320,12 @@ def _head(dataset: Dataset, done: Written) -> Mapping[str, Any]:
         ],
         # A path on this machine is nobody's business: the taxonomy stands below.
         "settings": {**made_with, "fetch.taxonomy": taxonomy},
-        "taxonomy": load_taxonomy(settings.fetch.taxonomy).model_dump(mode="json", exclude_defaults=True),
-        "own_labels": [each.model_dump(mode="json", exclude_defaults=True) for each in settings.fetch.label],
+        "taxonomy": load_taxonomy(settings.fetch.taxonomy).model_dump(
+            mode="json", exclude_defaults=True
+        ),
+        "own_labels": [
+            each.model_dump(mode="json", exclude_defaults=True) for each in settings.fetch.label
+        ],
     }
 
 

@@ -1,0 +1,251 @@
+"""Recipes: written of a dataset, built elsewhere, and what the proof says of each cover."""
+
+import csv
+import io
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from downloads import TSV
+from PIL import Image
+from support import NOON, make_context, read_rows
+
+from equigen.commands import download, fetch, recipe, split
+from equigen.dataset.context import Context
+from equigen.dataset.dataset import Dataset
+from equigen.errors import InputError, UsageError
+from equigen.ledger.ledger import Ledger
+from equigen.recipes.file import read_recipe
+from equigen.sandbox.catalogue import make_catalogue
+from equigen.sandbox.handlers import Hit, Reply
+from equigen.sandbox.server import Sandbox
+from equigen.schema import SETS, Group
+from equigen.summary import Summary
+
+ALBUMS = 12
+LABELS = ["Jazz", "Rock"]
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """Serve a made-up catalogue."""
+    with Sandbox(make_catalogue(albums_per_label=ALBUMS), cover_size_px=120) as served:
+        yield served
+
+
+def context_of(folder: Path, sandbox: Sandbox, **tables: Any) -> Context:  # noqa: ANN401
+    """Return the context of a run on the sandbox's albums."""
+    return make_context(folder, base_url=sandbox.base_url, **tables)
+
+
+def made(folder: Path, sandbox: Sandbox, **tables: Any) -> Path:  # noqa: ANN401
+    """Make a dataset as the demo does, and write its recipe."""
+    tables.setdefault("fetch", {"labels": LABELS, "genre_limit": ALBUMS})
+    context = context_of(folder / "first", sandbox, **tables)
+    fetch.run(context)
+    download.run(context)
+    split.run(context)
+    out = folder / "covers.recipe"
+    recipe.run(context, action=recipe.RecipeAction.WRITE, files=[out])
+    return out
+
+
+def build(folder: Path, sandbox: Sandbox, file: Path, **tables: Any) -> Summary:  # noqa: ANN401
+    """Build a recipe's dataset."""
+    context = context_of(folder / "second", sandbox, **tables)
+    return recipe.run(context, action=recipe.RecipeAction.BUILD, files=[file])
+
+
+def shown(folder: Path, sandbox: Sandbox) -> dict[str, tuple[tuple[str, ...], str, str]]:
+    """Return labels, set and sha256 of each album by its key."""
+    context = make_context(folder, base_url=sandbox.base_url)
+    return {each.key: (each.labels, each.set, each.sha256) for each in Dataset(context).rows()}
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    """Return the files in the sets."""
+    found = {
+        file.relative_to(folder).as_posix(): file.read_bytes()
+        for name in SETS
+        for file in (folder / "split" / name).rglob("*.jpg")
+    }
+    assert found
+    return found
+
+
+def encoded_anew(body: bytes) -> bytes:
+    """Return the same picture in other bytes."""
+    out = io.BytesIO()
+    Image.open(io.BytesIO(body)).save(out, "JPEG", quality=55)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("group", [Group.ARTIST_COVER, Group.NONE])
+def test_a_dataset_is_built_elsewhere_with_the_same_bytes(
+    tmp_path: Path, sandbox: Sandbox, group: Group
+) -> None:
+    """Rows, labels, sets and files are the same; each address was asked for by id, none in vain."""
+    file = made(tmp_path, sandbox, split={"group": group, "seed": 5})
+    sandbox.log.clear()
+    summary = build(tmp_path, sandbox, file)
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert shown(first, sandbox) == shown(second, sandbox)
+    assert files_below(first) == files_below(second)
+    assert summary.facts["identical"] == summary.rows_in == summary.rows_out > ALBUMS
+    assert summary.facts["in_sets"] == summary.facts["same_sets"]
+    assert summary.facts["albums"] == summary.facts["same_labels"]
+    assert not summary.partly
+    assert not (second / "recipe_differences.tsv").exists()
+    assert {hit.status for hit in sandbox.log} == {200}
+    assert sum(hit.path.startswith(("/masters/", "/releases/")) for hit in sandbox.log) == len(
+        {row["image_url"] for row in read_rows(second / TSV) if "/i/" in row["image_url"]}
+    )
+
+
+def test_it_is_the_same_file_twice_and_holds_no_signature(tmp_path: Path, sandbox: Sandbox) -> None:
+    """Also of the dataset that was built from it."""
+    file = made(tmp_path, sandbox)
+    build(tmp_path, sandbox, file)
+    again = tmp_path / "again.recipe"
+    recipe.run(
+        context_of(tmp_path / "first", sandbox), action=recipe.RecipeAction.WRITE, files=[again]
+    )
+    signatures = [row["image_url"].split("/")[4] for row in read_rows(tmp_path / "first" / TSV)]
+    with zipfile.ZipFile(file) as one, zipfile.ZipFile(again) as other:
+        assert one.namelist() == other.namelist()
+        for name in ("albums.tsv", "covers.tsv"):
+            assert one.read(name) == other.read(name)
+        text = b"".join(map(one.read, one.namelist())).decode()
+    assert signatures
+    assert not any(each in text for each in signatures)
+    third = tmp_path / "third.recipe"
+    context = context_of(tmp_path / "second", sandbox)
+    recipe.run(context, action=recipe.RecipeAction.WRITE, files=[third])
+    told = recipe.run(context, action=recipe.RecipeAction.DIFF, files=[file, third])
+    assert told.facts["counts"] == {}, told.facts
+
+
+def test_each_cover_is_judged(tmp_path: Path, sandbox: Sandbox) -> None:
+    """Other bytes of the same picture are taken; another picture is set aside; what is gone lacks."""
+    file = made(tmp_path, sandbox)
+    bodies: dict[str, bytes] = {}
+    covers = sorted(
+        {
+            row["image_url"].removeprefix(sandbox.base_url)
+            for row in read_rows(tmp_path / "first" / TSV)
+        }
+    )
+    covers = [path for path in covers if path.startswith("/i/")]
+    anew, other, gone = covers[:5], covers[5:7], covers[7:9]
+    for path in covers:
+        bodies[path] = sandbox.answer(Hit("GET", path, {}, {}, 200, 0.0)).body
+
+    def hook(hit: Hit) -> Reply | None:
+        if hit.path in anew:
+            return Reply(200, {}, encoded_anew(bodies[hit.path]))
+        if hit.path in other:
+            return Reply(200, {}, bodies[covers[-1 - other.index(hit.path)]])
+        return Reply(404) if hit.path in gone else None
+
+    sandbox.hook = hook
+    summary = build(tmp_path, sandbox, file)
+    facts = summary.facts
+    assert (facts["same_picture"], facts["changed"], facts["gone"]) == (5, 2, 2), summary
+    assert facts["identical"] == summary.rows_in - 9
+    assert summary.partly
+    assert facts["in_sets"] == facts["same_sets"] == summary.rows_out
+    with (tmp_path / "second" / "recipe_differences.tsv").open(encoding="utf-8") as opened:
+        states = [row["cover"] for row in csv.DictReader(opened, delimiter="\t")]
+    assert sorted(states) == sorted(
+        ["same picture"] * 5 + ["another picture now"] * 2 + ["gone at its source"] * 2
+    )
+    aside = tmp_path / "second" / "equigen_album_images_set_aside"
+    assert len(list(aside.rglob("*.jpg"))) == 2
+    sandbox.hook = None
+    context = replace(
+        context_of(tmp_path / "second", sandbox), now=lambda: NOON + timedelta(days=2)
+    )
+    summary = recipe.run(context, action=recipe.RecipeAction.BUILD, files=[file])
+    assert not summary.partly, summary
+    first = {key: each[:2] for key, each in shown(tmp_path / "first", sandbox).items()}
+    assert first == {key: each[:2] for key, each in shown(tmp_path / "second", sandbox).items()}
+
+
+def test_settings_hold_for_later_commands(tmp_path: Path, sandbox: Sandbox) -> None:
+    """As if they had been given by flag; a taxonomy of one's own comes with the recipe."""
+    own = tmp_path / "mine.toml"
+    own.write_text(
+        '[[label]]\nname = "Jazz"\nany_genre = ["Jazz"]\n'
+        '[[label]]\nname = "Rocks"\nfolder = "Rock"\nany_genre = ["Rock"]\n'
+    )
+    file = made(
+        tmp_path,
+        sandbox,
+        fetch={"taxonomy": str(own), "genre_limit": ALBUMS},
+        download={"layout": "flat", "sizes": [64]},
+    )
+    own.unlink()
+    summary = build(tmp_path, sandbox, file)
+    assert not summary.partly, summary
+    assert shown(tmp_path / "first", sandbox) != {}
+    with Ledger(tmp_path / "second" / "equigen_ledger.sqlite") as ledger:
+        noted = ledger.value("made_with")
+    assert '"download.sizes": [64]' in noted
+    assert str(tmp_path / "second" / "recipe_taxonomy.toml") in noted
+    with zipfile.ZipFile(file) as opened:
+        assert str(tmp_path) not in opened.read("recipe.json").decode()
+
+
+def test_another_dataset_is_left_alone(tmp_path: Path, sandbox: Sandbox) -> None:
+    """Whatever lies in the folder stays as it was."""
+    file = made(tmp_path, sandbox)
+    before = (tmp_path / "first" / TSV).read_bytes()
+    with pytest.raises(UsageError, match="another dataset lies here"):
+        recipe.run(
+            context_of(tmp_path / "first", sandbox), action=recipe.RecipeAction.BUILD, files=[file]
+        )
+    assert (tmp_path / "first" / TSV).read_bytes() == before
+
+
+def test_albums_known_by_id_alone_are_asked_for(tmp_path: Path, sandbox: Sandbox) -> None:
+    """Names, years and covers come from the source where the recipe doesn't have them."""
+    file = made(tmp_path, sandbox)
+
+    def bare(row: Sequence[str], columns: Sequence[str]) -> list[str]:
+        kept = {"album_id", "genre", "album_index"}
+        return [cell if name in kept else "" for name, cell in zip(columns, row, strict=True)]
+
+    ids = rewritten(file, tmp_path / "ids.recipe", bare)
+    summary = build(tmp_path, sandbox, ids)
+    assert summary.facts["filled_by_id"] == summary.facts["albums"]
+    assert summary.facts["identical"] == summary.rows_in
+    first, second = (read_rows(tmp_path / name / TSV) for name in ("first", "second"))
+    assert [row["artist"] for row in first] == [row["artist"] for row in second]
+
+
+def rewritten(file: Path, out: Path, change: Any) -> Path:  # noqa: ANN401
+    """Write a recipe with other rows."""
+    with zipfile.ZipFile(file) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            body = old.read(name)
+            if name == "albums.tsv":
+                header, *rows = csv.reader(io.StringIO(body.decode()), delimiter="\t")
+                lines = ["\t".join(header), *("\t".join(change(row, header)) for row in rows)]
+                body = "".join(f"{line}\n" for line in lines).encode()
+            new.writestr(name, body)
+    return out
+
+
+def test_a_strangers_recipe_is_refused_in_a_line(tmp_path: Path, sandbox: Sandbox) -> None:
+    """What is cut, unpacks to far too much, or asks for other settings changes nothing."""
+    file = made(tmp_path, sandbox)
+    body = file.read_bytes()
+    for number, broken in enumerate((b"", body[:-30], body[: len(body) // 2], b"PK" * 99)):
+        bad = tmp_path / f"{number}.recipe"
+        bad.write_bytes(broken)
+        with pytest.raises(InputError, match="no whole recipe"):
+            read_recipe(bad)
