@@ -21,7 +21,7 @@ from typing import Annotated, Final
 import typer
 
 from equigen.commands import download, split
-from equigen.config.layers import as_toml
+from equigen.config.layers import CONFIG_NAME, as_toml
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset, Need
 from equigen.errors import UsageError
@@ -148,6 +148,11 @@ def _build(context: Context, file: Path, link: Link, *, retry_failed: bool) -> S
         *(f"{n:,} albums could not be asked for: {why}" for why, n in filling.failed.items()),
         *got.notes[1:],
     ]
+    if recipe.own_labels:
+        notes.append(
+            f"{len(recipe.own_labels):,} labels of the recipe's own count in this run alone: put"
+            f" own_labels of its recipe.json into your {CONFIG_NAME}, as [[fetch.label]] tables"
+        )
     if not proof.is_whole or states[building.SAME]:
         notes.append(f"{context.directory / building.DIFFERENCES} lists each difference")
     return Summary(
@@ -242,10 +247,8 @@ def _by_key(recipe: Recipe) -> Mapping[str, RecipeCover]:
 
     """
     found, again = dict[str, RecipeCover](), Counter[str]()
-    rows = recipe.rows()
-    header = next(rows)
-    for row, cover in zip(rows, recipe.covers(), strict=False):
-        key = key_of_row(dict(zip(header, row, strict=True)))
+    for cells, cover in recipe.both():
+        key = key_of_row(cells)
         again[key] += 1
         found[key if again[key] == 1 else f"{key} ({again[key]})"] = cover
     return found

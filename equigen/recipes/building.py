@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import islice, zip_longest
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel, ValidationError
@@ -183,33 +183,25 @@ def begin(dataset: Dataset, recipe: Recipe) -> None:
 
 
 def _placements(context: Context, recipe: Recipe) -> Iterator[Placement]:
-    for key, cover in zip(_keys(context, recipe), recipe.covers(), strict=True):
-        if cover.set_name and cover.ties:
-            yield Placement(key, cover.set_name, cover.ties)
-
-
-def _keys(context: Context, recipe: Recipe) -> Iterator[str]:
-    """Yield the key of each of the recipe's albums, which the dataset's rows begin with.
+    """Yield the sets of the recipe's albums, by the keys that their rows have here.
 
     Raises:
-        UsageError: they don't.
+        UsageError: the rows here don't begin with the recipe's.
 
     """
     with reading_tsv(context.tsv) as tsv:
-        theirs = recipe.rows()
-        header = next(theirs)
-        for number, (row, of_recipe) in enumerate(zip_longest(tsv, theirs), start=1):
-            if of_recipe is None:
-                return  # rows that were added since
-            was = dict(zip(header, of_recipe, strict=True))
-            now = dict(zip(tsv.columns, row or (), strict=bool(row)))
-            if not now or any(was[name] not in {"", now[name]} for name in _KEYS if name in was):
+        rows = iter(tsv)
+        for number, (cells, cover) in enumerate(recipe.both(), start=1):
+            row = next(rows, None)
+            now = dict(zip(tsv.columns, row, strict=True)) if row else {}
+            if any(cells[name] not in {"", now.get(name)} for name in _KEYS if name in cells):
                 msg = (
                     f"{context.tsv}, row {number:,}: not the recipe's any more. Expected its rows"
                     " in their order; build it anew in an empty folder."
                 )
                 raise UsageError(msg)
-            yield key_of_row(now)
+            if now and cover.set_name and cover.ties:
+                yield Placement(key_of_row(now), cover.set_name, cover.ties)
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import re
+import struct
 import zipfile
 import zlib
 from collections import Counter
@@ -16,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import file_digest
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
@@ -61,6 +63,7 @@ _BETWEEN: Final = "\x1f"
 # An album's tie to its own cover stands for itself: the cover built may have other bytes.
 _TIE, _OWN = "cover ", "cover"
 _LEVEL: Final = 6
+_WAYS: Final = frozenset((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
 # The oldest date that the format has: the same dataset makes the same bytes.
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
 # A stranger's file may unpack to far more than it is.
@@ -172,6 +175,21 @@ class Recipe:
                 int(height_px), tuple(own),
             )  # fmt: skip
 
+    def both(self) -> Iterator[tuple[Mapping[str, str], RecipeCover]]:
+        """Yield the cells of each row, by column, and its cover.
+
+        Raises:
+            InputError: the file is broken, or its tables differ in length.
+
+        """
+        rows = self.rows()
+        header = next(rows)
+        for row, cover in zip_longest(rows, self.covers()):
+            if row is None or cover is None:
+                trouble = f"{_ALBUMS} and {_COVERS} differ in length"
+                raise self._broken(trouble)
+            yield dict(zip(header, row, strict=True)), cover
+
     def _table(self, name: str) -> Mapping[str, Any]:
         given = self.head.get(name)
         return given if isinstance(given, dict) else {}
@@ -214,9 +232,12 @@ def read_recipe(path: Path) -> Recipe:
         msg = f"{path}: no such file; expected a recipe, which `equigen recipe write` makes."
         raise MissingInputError(msg)
     with _translating(path), _opened(path) as file, open_regular(path) as whole:
-        names = [each.filename for each in file.infolist()]
-        if sorted(names) != sorted((_HEAD, _ALBUMS, _COVERS)):
-            trouble = f"expected {_HEAD}, {_ALBUMS} and {_COVERS} in it"
+        members = file.infolist()
+        names = sorted(each.filename for each in members)
+        # Other ways to compress let a small file take gigabytes of memory.
+        is_plain = {each.compress_type for each in members} <= _WAYS
+        if names != sorted((_HEAD, _ALBUMS, _COVERS)) or not is_plain:
+            trouble = f"expected {_HEAD}, {_ALBUMS} and {_COVERS} in it, deflated"
             raise _broken(path, trouble)
         with file.open(_HEAD) as opened:
             text = opened.read(_MOST_HEAD_BYTES + 1)
@@ -247,7 +268,7 @@ def _translating(path: Path) -> Iterator[None]:
             yield
     except (
         zipfile.BadZipFile, zlib.error, csv.Error, EOFError, KeyError, NotImplementedError,
-        RuntimeError, ValueError, OverflowError,
+        RuntimeError, ValueError, OverflowError, struct.error,
     ) as err:  # fmt: skip
         raise _broken(path, str(err) or type(err).__name__) from None
 

@@ -10,6 +10,7 @@ import json
 import shutil
 import tarfile
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from equigen.config.source_settings import (
     MusicBrainzSettings,
     SpotifySettings,
 )
+from equigen.dataset.dataset import Dataset
 from equigen.dataset.feature_tables import FeatureTable, sql_type
 from equigen.dataset.layouts import listed_sets
 from equigen.dataset.table import read_table
@@ -51,6 +53,8 @@ from equigen.importing import reading
 from equigen.labels.taxonomy import builtin_queries
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import AlbumSet, Cover, FileOf
+from equigen.recipes import building
+from equigen.recipes.file import read_recipe
 from equigen.schema import Album, Listing
 from equigen.sources import discogs as discogs_source
 from equigen.sources import msd_i, mumu
@@ -432,6 +436,39 @@ def foreign() -> tuple[bytes, ...]:
     return tuple(bytes([at]) + body for at, body in enumerate(tables))
 
 
+def read_a_recipe(body: bytes) -> None:
+    """Read a recipe, and begin to build its dataset."""
+    with as_file("covers.recipe", body) as file:
+        recipe = read_recipe(file)
+        context = make_context(file.parent / "data")
+        with Dataset.writing(context, "recipe") as dataset:
+            building.claim(dataset, recipe)
+            context = building.with_settings(context, recipe)
+        with Dataset.writing(context, "recipe") as dataset:
+            building.begin(dataset, recipe)
+        building.prove(Dataset(context), recipe)
+
+
+def recipes() -> tuple[bytes, ...]:
+    """Return a small recipe, packed and not."""
+    head = {
+        "version": 1, "settings": {"download.sizes": [64], "fetch.taxonomy": "mine.toml"},
+        "taxonomy": {"label": [{"name": "Jazz", "any_genre": ["Jazz"]}]}, "own_labels": [],
+    }  # fmt: skip
+    cover = ("Jazz", "train", "ab" * 32, "0f" * 8, "9", "60", "60", "artist ann\x1fcover")
+    columns = ("labels", "set", "sha256", "phash", "size_bytes", "width_px", "height_px", "ties")
+    covers = "".join("\t".join(each) + "\n" for each in (columns, cover, cover))
+    made = []
+    for way in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", way) as file:
+            file.writestr("albums.tsv", TSV)
+            file.writestr("covers.tsv", covers)
+            file.writestr("recipe.json", json.dumps(head))
+        made.append(out.getvalue())
+    return tuple(made)
+
+
 _CONFIG = Config(
     defaults(
         musicbrainz=MusicBrainzSettings(live=True, user_agent=_NAME),
@@ -462,4 +499,5 @@ READERS: Mapping[str, Reader] = {
     "published": Reader(read_published, published()),
     "vectors": Reader(read_vectors, vectors()),
     "foreign": Reader(read_foreign, foreign()),
+    "recipe": Reader(read_a_recipe, recipes()),
 }

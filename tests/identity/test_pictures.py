@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 from support import examples
 
 from equigen.identity.columns import clean_urls
-from equigen.identity.pictures import clean_url, has_no_cover, picture_key
+from equigen.identity.pictures import (
+    clean_url,
+    has_no_cover,
+    needs_renewal,
+    picture_key,
+    without_signature,
+)
 
 SEARCHES = Path(__file__).parents[3] / "shared" / "realdata" / "discogs_api" / "search"
 NAME = "R-6053273-1411113049-7215.jpeg"
@@ -237,3 +243,19 @@ def test_invisible_characters_are_no_part_of_an_address(mark: int) -> None:
     copied = [f"{shown}{url}", f"{url}{shown}", url.replace("a.ex", f"a.{shown}ex")]
     assert {clean_url(cell) for cell in copied} == {url}
     assert set(clean_urls(pl.Series(copied))) == {url}
+
+
+def test_an_address_without_its_signature_has_the_key_still() -> None:
+    """So that its picture and its file are the same; addresses of other hosts stay as they are."""
+    pairs = recorded_pairs("search_releases_2023_idiscogs.json")
+    covers = [cover for _, cover in pairs if "/rs:" in cover]
+    assert covers
+    for cover in covers:
+        bare = without_signature(cover)
+        assert picture_key(bare) == picture_key(cover)
+        assert (needs_renewal(cover), needs_renewal(bare)) == (False, True)
+        assert cover.split("/")[3] not in bare
+        assert without_signature(bare) == bare
+    for other in ("https://coverartarchive.org/release/x/front", "", "http://h/a/b:c/d.jpg", "x"):
+        assert without_signature(other) == other
+        assert not needs_renewal(other)

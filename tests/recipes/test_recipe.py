@@ -130,7 +130,7 @@ def test_it_is_the_same_file_twice_and_holds_no_signature(tmp_path: Path, sandbo
 
 
 def test_each_cover_is_judged(tmp_path: Path, sandbox: Sandbox) -> None:
-    """Other bytes of the same picture are taken; another picture is set aside; what is gone lacks."""
+    """Other bytes of the same picture are taken; another picture is set aside; gone ones lack."""
     file = made(tmp_path, sandbox)
     bodies: dict[str, bytes] = {}
     covers = sorted(
