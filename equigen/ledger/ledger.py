@@ -368,6 +368,18 @@ class Ledger(Database):
         with self._rows(f"SELECT CAST(picture AS TEXT){cast} FROM covers") as rows:  # noqa: S608  (our own words)
             yield from rows
 
+    def fingerprints(self) -> Iterator[tuple[str, str, str, int, int, int]]:
+        """Yield key, sha256, hash, size in bytes, width and height of good pictures with a file."""
+        sql = (
+            "SELECT picture, sha256, phash, size_bytes, width_px, height_px FROM covers"
+            " WHERE status = 'ok' AND EXISTS"
+            " (SELECT 1 FROM files WHERE files.picture = covers.picture)"
+        )
+        with self._rows(sql) as rows:
+            for picture, sha256, phash, *sizes in rows:
+                size_bytes, width_px, height_px = map(int, sizes)
+                yield str(picture), str(sha256), str(phash), size_bytes, width_px, height_px
+
     def shown(self, pictures: Iterable[str] | None = None) -> Iterator[tuple[str, str]]:
         """Yield picture and path of each file, or of those that show some pictures."""
         where, values = _among(pictures)

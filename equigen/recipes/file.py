@@ -6,7 +6,6 @@ what it is tied to. The same dataset makes the same bytes.
 """
 
 import csv
-import io
 import json
 import re
 import struct
@@ -16,14 +15,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from hashlib import file_digest
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
+from equigen.dataset.covers import dataset_covers, set_of
 from equigen.dataset.dataset import Dataset
 from equigen.dataset.made_with import DEFINING
-from equigen.dataset.tsv import as_lines, reading_tsv
+from equigen.dataset.table import map_table
+from equigen.dataset.tsv import as_cell, as_lines, reading_tsv
 from equigen.errors import InputError, MissingInputError
 from equigen.http.addresses import without_password
 from equigen.identity.albums import album_key
@@ -62,7 +64,9 @@ _COVER_COLUMNS: Final = (
 _BETWEEN: Final = "\x1f"
 # An album's tie to its own cover stands for itself: the cover built may have other bytes.
 _TIE, _OWN = "cover ", "cover"
-_LEVEL: Final = 6
+_LEVEL: Final = 4
+_BATCH: Final = 1_000
+_NO_COVER: Final = ("", "", 0, 0, 0)
 _WAYS: Final = frozenset((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
 # The oldest date that the format has: the same dataset makes the same bytes.
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
@@ -303,12 +307,12 @@ def write_recipe(dataset: Dataset, out: Path) -> Written:
         in_place_of(out) as beside,
         zipfile.ZipFile(beside, "x", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as file,
     ):
-        _write(file, _ALBUMS, _album_rows(dataset, sources))
-        _write(file, _COVERS, _cover_rows(dataset, covers, sets))
+        _write(file, _ALBUMS, _album_lines(dataset, sources))
+        _write(file, _COVERS, _cover_lines(dataset, covers, sets))
         bare = sum(n for name, n in sources.items() if not may_republish(f"{name}:"))
         done = Written(covers.total(), covers[True], dict(sets), dict(sources), bare)
         text = json.dumps(_head(dataset, done), ensure_ascii=False, indent=1)
-        _write_member(file, _HEAD, [text.encode()])
+        _write(file, _HEAD, [text.encode()])
     return done
 
 
@@ -350,61 +354,74 @@ def _head(dataset: Dataset, done: Written) -> Mapping[str, Any]:
     }
 
 
-def _album_rows(dataset: Dataset, sources: Counter[str]) -> Iterator[Sequence[str]]:
-    with reading_tsv(dataset.context.tsv) as tsv:
-        yield tsv.columns
-        at, picture, more = (tsv.index(name) for name in ("album_id", "image_url", "more_images"))
-        kept = [name in _FREE for name in tsv.columns]
-        for row in tsv:
-            source = row[at].partition(":")[0] if at >= 0 else ""
-            sources[source] += 1
-            row[picture] = _public(row[picture])
-            if more >= 0 and row[more]:
-                row[more] = join_list(list(map(_public, split_list(row[more]))))
-            if may_republish(f"{source}:"):
-                yield row
-            else:
-                yield [cell if free else "" for cell, free in zip(row, kept, strict=True)]
+def _album_lines(dataset: Dataset, sources: Counter[str]) -> Iterator[bytes]:
+    import polars as pl  # noqa: PLC0415  (it starts a thread)
+
+    tsv = dataset.context.tsv
+    with reading_tsv(tsv) as opened:
+        columns = opened.columns
+    yield "".join(as_lines([columns])).encode()
+    for frame in map_table(tsv, columns, lambda chunk: chunk.frame.select(columns)):
+        ids = frame["album_id"] if "album_id" in columns else pl.Series([""] * frame.height)
+        of = [album_id.partition(":")[0] for album_id in ids]
+        counts = Counter(of)
+        sources.update(counts)
+        addresses = [_public(url) for url in frame["image_url"]]
+        cells = {"image_url": pl.Series(addresses, dtype=pl.String)}
+        if "more_images" in columns:
+            more = [
+                join_list(list(map(_public, split_list(cell)))) for cell in frame["more_images"]
+            ]
+            cells["more_images"] = pl.Series(more, dtype=pl.String)
+        if bare := [name for name in counts if not may_republish(f"{name}:")]:
+            is_bare = pl.Series(of).is_in(bare)
+            cells |= {
+                name: pl.select(
+                    pl.when(is_bare).then(pl.lit("")).otherwise(frame[name])
+                ).to_series()
+                for name in columns
+                if name not in _FREE
+            }
+        table = frame.with_columns(**cells)
+        yield table.write_csv(separator="\t", include_header=False).encode()
 
 
 def _public(address: str) -> str:
-    return without_signature(without_password(clean_url(address)))
+    return without_signature(without_password(address) if "@" in address else address)
 
 
-def _cover_rows(
-    dataset: Dataset, covers: Counter[bool], sets: Counter[str]
-) -> Iterator[Sequence[str]]:
-    yield _COVER_COLUMNS
+def _cover_lines(dataset: Dataset, covers: Counter[bool], sets: Counter[str]) -> Iterator[bytes]:
+    yield "".join(as_lines([_COVER_COLUMNS])).encode()
     with dataset.reading_ledger() as ledger:
         placed = {each.album: each for each in ledger.placements()} if ledger else {}
-    for row, cover, file, of_set in dataset.shown():
-        is_there = bool(file and cover)
-        covers[is_there] += 1
-        place = placed.get(row.album)
-        name = of_set or (place.set_name if place and place.set_name == ASIDE else "")
-        sets.update([name] if name and is_there else ())
-        sha256 = cover.sha256 if cover and is_there else ""
-        ties = (_OWN if tie == f"{_TIE}{sha256}" else tie for tie in (place.ties if place else ()))
-        yield (
-            join_list(row.labels), name, sha256, cover.phash if cover and is_there else "",
-            *(
-                (str(cover.size_bytes), str(cover.width_px), str(cover.height_px))
-                if cover and is_there
-                else ("0", "0", "0")
-            ),
-            _BETWEEN.join(ties),
-        )  # fmt: skip
+        known = {picture: rest for picture, *rest in ledger.fingerprints()} if ledger else {}
+        dealt = ledger.sets() if ledger else {}
+    labels = cache(lambda names: as_cell(join_list(names)))
+    lines = list[str]()
+    for row in dataset_covers(dataset.context):
+        cover, place = known.get(row.picture), placed.get(row.album)
+        name = set_of(row, dealt) or (place.set_name if place else "")
+        covers[cover is not None] += 1
+        sha256, phash, size_bytes, width_px, height_px = cover or _NO_COVER
+        if cover and name:
+            sets[name] += 1
+        own = f"{_TIE}{sha256}"
+        ties = as_cell(
+            _BETWEEN.join([_OWN if tie == own else tie for tie in place.ties]) if place else ""
+        )
+        lines.append(
+            f"{labels(row.labels)}\t{name}\t{sha256}\t{phash}\t{size_bytes}\t{width_px}"
+            f"\t{height_px}\t{ties}\n"
+        )
+        if len(lines) == _BATCH:
+            yield "".join(lines).encode()
+            lines.clear()
+    yield "".join(lines).encode()
 
 
-def _write(file: zipfile.ZipFile, name: str, rows: Iterable[Sequence[str]]) -> None:
-    _write_member(file, name, (line.encode() for line in as_lines(rows)))
-
-
-def _write_member(file: zipfile.ZipFile, name: str, parts: Iterable[bytes]) -> None:
+def _write(file: zipfile.ZipFile, name: str, parts: Iterable[bytes]) -> None:
     info = zipfile.ZipInfo(name, _DATE)
     info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
     with file.open(info, "w", force_zip64=True) as opened:
-        buffered = io.BufferedWriter(cast("io.RawIOBase", opened), 1 << 18)
-        buffered.writelines(parts)
-        buffered.flush()
-        buffered.detach()  # the archive closes what is below
+        for part in parts:
+            opened.write(part)

@@ -2,6 +2,10 @@
 
 import csv
 import io
+import json
+import re
+import shutil
+import signal
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -11,6 +15,8 @@ from typing import Any
 
 import pytest
 from downloads import TSV
+from forks import Forks
+from kills import Case, check_ledger, kill_often
 from PIL import Image
 from support import NOON, make_context, read_rows
 
@@ -19,6 +25,7 @@ from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset
 from equigen.errors import InputError, UsageError
 from equigen.ledger.ledger import Ledger
+from equigen.recipes.building import with_settings
 from equigen.recipes.file import read_recipe
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.handlers import Hit, Reply
@@ -249,3 +256,102 @@ def test_a_strangers_recipe_is_refused_in_a_line(tmp_path: Path, sandbox: Sandbo
         bad.write_bytes(broken)
         with pytest.raises(InputError, match="no whole recipe"):
             read_recipe(bad)
+    for name, change in {
+        "other settings": {"settings": {"split.ratio": [9, 9, 9]}},
+        "another taxonomy": {"taxonomy": {"label": []}},
+        "a path": {"taxonomy": {"label": "/etc/passwd"}},
+        "newer": {"version": 99},
+        "none": {"version": "x"},
+    }.items():
+        bad = with_head(file, tmp_path / f"{name}.recipe", change)
+        with pytest.raises(InputError, match=re.escape(str(bad))):
+            build(tmp_path, sandbox, bad)
+    assert not (tmp_path / "second" / TSV).exists()
+
+
+def test_what_unpacks_to_far_too_much_is_refused(tmp_path: Path, sandbox: Sandbox) -> None:
+    """A row without an end, other ways to compress, and further members."""
+    file = made(tmp_path, sandbox)
+    bad = tmp_path / "bad.recipe"
+    with zipfile.ZipFile(file) as old:
+        members = {name: old.read(name) for name in old.namelist()}
+    bombs: list[tuple[dict[str, bytes], int]] = [
+        ({**members, "covers.tsv": members["covers.tsv"] + b"x" * (5 << 20)}, zipfile.ZIP_DEFLATED),
+        ({**members, "albums.tsv": members["albums.tsv"] + b'"\n' * (3 << 20)}, 8),
+        (members, zipfile.ZIP_LZMA),
+        ({**members, "../evil": b""}, zipfile.ZIP_DEFLATED),
+        ({**members, "albums.tsv": members["albums.tsv"].rpartition(b"\ndiscogs")[0]}, 8),
+    ]
+    for content, way in bombs:
+        with zipfile.ZipFile(bad, "w", way) as new:
+            for name, body in content.items():
+                new.writestr(name, body)
+        with pytest.raises(InputError):
+            build(tmp_path, sandbox, bad)
+        assert not (tmp_path / "evil").exists()
+        assert not (tmp_path / "second" / TSV).exists()
+
+
+def test_a_recipes_settings_name_no_place_and_no_host(tmp_path: Path, sandbox: Sandbox) -> None:
+    """Those that define a dataset count, and no others."""
+    file = made(tmp_path, sandbox)
+    bad = with_head(
+        file,
+        tmp_path / "bad.recipe",
+        {
+            "settings": {
+                "dataset.directory": "/elsewhere",
+                "discogs.base_url": "http://evil.example",
+                "http.private_addresses": "always",
+                "fetch.taxonomy": "/etc/hostname.toml",
+                "download.sizes": [48],
+            }
+        },
+    )
+    context = context_of(tmp_path / "second", sandbox)
+    (tmp_path / "second").mkdir()
+    now = with_settings(context, read_recipe(bad)).settings
+    assert now.download.sizes == [48]
+    assert now.model_dump(exclude={"download", "fetch"}) == context.settings.model_dump(
+        exclude={"download", "fetch"}
+    )
+    assert now.fetch.taxonomy == str(tmp_path / "second" / "recipe_taxonomy.toml")
+
+
+def with_head(file: Path, out: Path, change: dict[str, Any]) -> Path:
+    """Write a recipe with another head."""
+    with zipfile.ZipFile(file) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            body = old.read(name)
+            if name == "recipe.json":
+                body = json.dumps({**json.loads(body), **change}).encode()
+            new.writestr(name, body)
+    return out
+
+
+@pytest.mark.wider
+@pytest.mark.long_after(1)
+@pytest.mark.parametrize(("number", "kills"), [(signal.SIGKILL, 20), (signal.SIGTERM, 6)])
+def test_killed_at_any_moment(
+    tmp_path: Path, forks: Forks, sandbox: Sandbox, number: int, kills: int
+) -> None:
+    """The next build ends what the kill cut off, with the same rows, sets and files."""
+    file = made(tmp_path, sandbox)
+    folder = tmp_path / "second"
+    whole, rows = files_below(tmp_path / "first"), shown(tmp_path / "first", sandbox)
+
+    def restore() -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+
+    def check() -> None:
+        check_ledger(folder)
+
+    def compare() -> None:
+        assert files_below(folder) == whole
+        assert shown(folder, sandbox) == rows
+
+    case = Case(
+        folder, ("recipe", "build", str(file)), restore, check, compare, base_url=sandbox.base_url
+    )
+    kill_often(forks, case, kills=kills, seed=20, number=number)
