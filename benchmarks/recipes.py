@@ -107,8 +107,8 @@ def fill(folder: Path, albums: int) -> None:
         ledger.place(places)
         note_facts(equigen.open(folder).context, ledger)
     # The files are looked for, and nothing is read of them.
-    for row in files:
-        file = folder / ours.IMAGES_NAME / row.path
+    for each in files:
+        file = folder / ours.IMAGES_NAME / each.path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
 

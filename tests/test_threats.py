@@ -37,6 +37,14 @@ ATTACKS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "http/test_private.py": ("test_never_and_always",),
         "dataset/test_tsv.py": ("test_any_bytes_are_read_or_refused",),
     },
+    "a recipe": {
+        "recipes/test_recipe.py": (
+            "test_a_strangers_recipe_is_refused_in_a_line",
+            "test_what_unpacks_to_far_too_much_is_refused",
+            "test_a_recipes_settings_name_no_place_and_no_host",
+        ),
+        "fuzz/test_readers.py": ("test_changed_ones_are_read_or_refused",),
+    },
     "split.tsv, reserve": {
         "faults/test_strange_ledgers.py": ("test_sets_that_lead_out_are_damage",),
         "fuzz/test_readers.py": ("test_changed_ones_are_read_or_refused",),

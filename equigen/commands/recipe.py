@@ -94,7 +94,7 @@ def _write(context: Context, out: Path) -> Summary:
     with Dataset.writing(context, "recipe", Need.WHOLE_TSV | Need.KNOWN_COVERS) as dataset:
         done = write_recipe(dataset, out)
     size_bytes = out.stat().st_size
-    notes = [f"{out}: {size_bytes / 1e6:,.1f} MB, {done.covers:,} covers, without their pictures"]
+    notes = [f"{out}: {size_bytes / 1e3:,.0f} kB for {done.covers:,} covers, without a picture"]
     if not done.sets:
         notes.append("no cover is in a set yet: `equigen split` deals them")
     if done.bare:
@@ -145,7 +145,7 @@ def _build(context: Context, file: Path, link: Link, *, retry_failed: bool) -> S
         if state != building.NONE
     ]
     notes = [
-        f"{proof.same_sets:,} of {proof.in_sets:,} covers are in the set that they were in",
+        f"{proof.same_sets:,} of {proof.here:,} covers are in the set that they were in",
         f"{proof.same_labels:,} of {proof.albums:,} albums have the labels that they had",
         *(f"{n:,} albums could not be asked for: {why}" for why, n in filling.failed.items()),
         *got.notes[1:],
@@ -170,9 +170,9 @@ def _build(context: Context, file: Path, link: Link, *, retry_failed: bool) -> S
             "same_picture": states[building.SAME],
             "changed": states[building.CHANGED],
             "gone": states[building.GONE],
-            "in_sets": proof.in_sets,
-            "same_sets": proof.same_sets,
-            "same_labels": proof.same_labels,
+            "covers_here": proof.here,
+            "sets_same": proof.same_sets,
+            "labels_same": proof.same_labels,
             "filled_by_id": filling.filled,
             "directory": str(context.directory),
         },

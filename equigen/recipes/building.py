@@ -379,11 +379,11 @@ def set_aside(dataset: Dataset, recipe: Recipe) -> int:
 class Proof:
     """The recipe's albums by what became of their covers, and how many have the same set, labels.
 
-    `in_sets` are those that have a set in the recipe and a good cover here.
+    `here` counts the covers that are taken, whose sets are compared.
     """
 
     states: Counter[str] = field(default_factory=Counter)
-    in_sets: int = 0
+    here: int = 0
     same_sets: int = 0
     albums: int = 0
     same_labels: int = 0
@@ -398,9 +398,7 @@ class Proof:
         """Whether nothing lacks or differs."""
         have = self.states[IDENTICAL] + self.states[SAME]
         return (
-            have == self.covers
-            and self.same_sets == self.in_sets
-            and self.same_labels == self.albums
+            have == self.covers and self.same_sets == self.here and self.same_labels == self.albums
         )
 
 
@@ -431,7 +429,7 @@ def _differing(albums: Iterable[Judged], proof: Proof) -> Iterator[Sequence[str]
         proof.same_labels += same_labels
         then = was.set_name if was.set_name in SETS else ""
         is_here = state in {IDENTICAL, SAME}
-        proof.in_sets += is_here
+        proof.here += is_here
         proof.same_sets += is_here and name == then
         if state not in {IDENTICAL, NONE} or (is_here and name != then) or not same_labels:
             why = reason if same_labels else f"{reason} labels were {join_list(was.labels)}".strip()

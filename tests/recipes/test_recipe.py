@@ -10,23 +10,27 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bench.changes import CHANGES
 from downloads import TSV
 from forks import Forks
 from kills import Case, check_ledger, kill_often
 from PIL import Image
-from support import NOON, make_context, read_rows
+from support import NOON, make_context, read_rows, realdata
 
 from equigen.commands import download, fetch, recipe, split
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset
 from equigen.errors import InputError, UsageError
+from equigen.images.check import check_picture
+from equigen.images.rendering import Demands
 from equigen.ledger.ledger import Ledger
 from equigen.recipes.building import with_settings
-from equigen.recipes.file import read_recipe
+from equigen.recipes.file import MOST_BITS, bits_apart, read_recipe
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.handlers import Hit, Reply
 from equigen.sandbox.server import Sandbox
@@ -103,8 +107,8 @@ def test_a_dataset_is_built_elsewhere_with_the_same_bytes(
     assert shown(first, sandbox) == shown(second, sandbox)
     assert files_below(first) == files_below(second)
     assert summary.facts["identical"] == summary.rows_in == summary.rows_out > ALBUMS
-    assert summary.facts["in_sets"] == summary.facts["same_sets"]
-    assert summary.facts["albums"] == summary.facts["same_labels"]
+    assert summary.facts["covers_here"] == summary.facts["sets_same"]
+    assert summary.facts["albums"] == summary.facts["labels_same"]
     assert not summary.partly
     assert not (second / "recipe_differences.tsv").exists()
     assert {hit.status for hit in sandbox.log} == {200}
@@ -164,7 +168,7 @@ def test_each_cover_is_judged(tmp_path: Path, sandbox: Sandbox) -> None:
     assert (facts["same_picture"], facts["changed"], facts["gone"]) == (5, 2, 2), summary
     assert facts["identical"] == summary.rows_in - 9
     assert summary.partly
-    assert facts["in_sets"] == facts["same_sets"] == summary.rows_out
+    assert facts["covers_here"] == facts["sets_same"] == summary.rows_out
     with (tmp_path / "second" / "recipe_differences.tsv").open(encoding="utf-8") as opened:
         states = [row["cover"] for row in csv.DictReader(opened, delimiter="\t")]
     assert sorted(states) == sorted(
@@ -256,13 +260,14 @@ def test_a_strangers_recipe_is_refused_in_a_line(tmp_path: Path, sandbox: Sandbo
         bad.write_bytes(broken)
         with pytest.raises(InputError, match="no whole recipe"):
             read_recipe(bad)
-    for name, change in {
+    changes: dict[str, dict[str, Any]] = {
         "other settings": {"settings": {"split.ratio": [9, 9, 9]}},
         "another taxonomy": {"taxonomy": {"label": []}},
         "a path": {"taxonomy": {"label": "/etc/passwd"}},
         "newer": {"version": 99},
         "none": {"version": "x"},
-    }.items():
+    }
+    for name, change in changes.items():
         bad = with_head(file, tmp_path / f"{name}.recipe", change)
         with pytest.raises(InputError, match=re.escape(str(bad))):
             build(tmp_path, sandbox, bad)
@@ -327,6 +332,25 @@ def with_head(file: Path, out: Path, change: dict[str, Any]) -> Path:
                 body = json.dumps({**json.loads(body), **change}).encode()
             new.writestr(name, body)
     return out
+
+
+@pytest.mark.long
+def test_the_same_picture_is_told_from_others() -> None:
+    """On real covers: each copy encoded anew or resized is taken, no other artwork is."""
+    covers = [file for file in realdata("covers").rglob("*") if file.suffix in {".jpg", ".jpeg"}]
+    hashes = [phash_of(file.read_bytes()) for file in covers]
+    for name in list(CHANGES)[:8]:  # before those that change the edges, or hide a part
+        for number, (file, phash) in enumerate(zip(covers, hashes, strict=True)):
+            copy = CHANGES[name](Image.open(file).convert("RGB"), number)
+            assert (bits_apart(phash, phash_of(copy)) or 0) <= MOST_BITS, (name, file)
+    bits = sorted(bits_apart(*pair) or 0 for pair in combinations(hashes, 2))
+    # Those of several sizes or qualities of one artwork, then another edge of one, then others.
+    assert not [each for each in bits if 2 < each < 14]
+
+
+def phash_of(body: bytes) -> str:
+    """Return the perceptual hash of a picture."""
+    return check_picture(body, Demands(1, 10**9)).phash
 
 
 @pytest.mark.wider
