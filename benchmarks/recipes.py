@@ -106,7 +106,7 @@ def fill(folder: Path, albums: int) -> None:
         ledger.record_sets(sets)
         ledger.place(places)
         note_facts(equigen.open(folder).context, ledger)
-    # The files are looked for, and nothing is read of them.
+    # Of which nothing is read.
     for each in files:
         file = folder / ours.IMAGES_NAME / each.path
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -36,7 +36,7 @@ from equigen.labels.taxonomy import Taxonomy, load_taxonomy, taxonomy_names
 from equigen.ledger.models import FAILED, OK, REFUSED, WAITING, Cover, Placement
 from equigen.recipes.file import MOST_BITS, Recipe, RecipeCover, bits_apart, key_of_row
 from equigen.schema import SETS, Listing, join_list, safe_text
-from equigen.sources.base import Lookup, Request, client_of, open_lookup
+from equigen.sources.base import Lookup, Request, client_of, may_republish, open_lookup
 from equigen.storage.atomic import replacing
 
 TAXONOMY_FILE: Final = "recipe_taxonomy.toml"
@@ -243,8 +243,9 @@ class Filling:
             names = [tsv.index(name) for name in ("artist", "album")]
             url = tsv.index("image_url")
             for row, cover in zip(tsv, recipe.covers(), strict=False):
-                lacks = not any(row[name] for name in names) or (cover.sha256 and not row[url])
-                if at >= 0 and row[at] and lacks:
+                if at < 0 or not row[at] or (row[url] and may_republish(row[at])):
+                    continue
+                if not any(row[name] for name in names) or (cover.sha256 and not row[url]):
                     wanted.append(row[at])
         return list(dict.fromkeys(wanted))
 

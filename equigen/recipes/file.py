@@ -29,6 +29,7 @@ from equigen.dataset.tsv import as_cell, as_lines, reading_tsv
 from equigen.errors import InputError, MissingInputError
 from equigen.http.addresses import without_password
 from equigen.identity.albums import album_key
+from equigen.identity.artists import artist_ids
 from equigen.identity.pictures import clean_url, picture_key, without_signature
 from equigen.labels.taxonomy import load_taxonomy
 from equigen.ledger.ledger import MADE_WITH
@@ -397,6 +398,7 @@ def _cover_lines(dataset: Dataset, covers: Counter[bool], sets: Counter[str]) ->
         known = {picture: rest for picture, *rest in ledger.fingerprints()} if ledger else {}
         dealt = ledger.sets() if ledger else {}
     labels = cache(lambda names: as_cell(join_list(names)))
+    is_bare = cache(lambda name: not may_republish(f"{name}:"))
     lines = list[str]()
     for row in dataset_covers(dataset.context):
         cover, place = known.get(row.picture), placed.get(row.album)
@@ -405,13 +407,14 @@ def _cover_lines(dataset: Dataset, covers: Counter[bool], sets: Counter[str]) ->
         sha256, phash, size_bytes, width_px, height_px = cover or _NO_COVER
         if cover and name:
             sets[name] += 1
-        own = f"{_TIE}{sha256}"
-        ties = as_cell(
-            _BETWEEN.join([_OWN if tie == own else tie for tie in place.ties]) if place else ""
-        )
+        own, ties = f"{_TIE}{sha256}", place.ties if place else ()
+        if ties and is_bare(row.album_id.partition(":")[0]):  # whose artists' names aren't told
+            named = {*ties} - {f"artist {each}" for each in artist_ids(row.artist_ids)}
+            ties = tuple(tie for tie in ties if tie not in named or tie.startswith(_TIE))
+        told = as_cell(_BETWEEN.join([_OWN if tie == own else tie for tie in ties]))
         lines.append(
             f"{labels(row.labels)}\t{name}\t{sha256}\t{phash}\t{size_bytes}\t{width_px}"
-            f"\t{height_px}\t{ties}\n"
+            f"\t{height_px}\t{told}\n"
         )
         if len(lines) == _BATCH:
             yield "".join(lines).encode()

@@ -46,6 +46,7 @@ COMMANDS = [
     "split",
     "export",
     "report",
+    "recipe",
     "audit",
     "run",
     "status",

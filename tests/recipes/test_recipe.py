@@ -14,6 +14,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import crawls
 import pytest
 from bench.changes import CHANGES
 from downloads import TSV
@@ -34,6 +35,7 @@ from equigen.recipes.file import MOST_BITS, bits_apart, read_recipe
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.handlers import Hit, Reply
 from equigen.sandbox.server import Sandbox
+from equigen.sandbox.spotify import SpotifySandbox
 from equigen.schema import SETS, Group
 from equigen.summary import Summary
 
@@ -236,6 +238,36 @@ def test_albums_known_by_id_alone_are_asked_for(tmp_path: Path, sandbox: Sandbox
     assert summary.facts["identical"] == summary.rows_in
     first, second = (read_rows(tmp_path / name / TSV) for name in ("first", "second"))
     assert [row["artist"] for row in first] == [row["artist"] for row in second]
+
+
+def test_what_a_sources_terms_cover_is_not_in_it(tmp_path: Path) -> None:
+    """Of Spotify's albums there are ids, labels and addresses; building asks for the rest."""
+    with SpotifySandbox() as service:
+        genres = ("delta blues", "soul-jazz")
+        context = crawls.context_of(tmp_path / "first", service, genres=genres, limit=6)
+        fetch.run(context)
+        download.run(context)
+        split.run(context)
+        file = tmp_path / "covers.recipe"
+        recipe.run(context, action=recipe.RecipeAction.WRITE, files=[file])
+        first = read_rows(tmp_path / "first" / TSV)
+        with zipfile.ZipFile(file) as opened:
+            text = b"".join(map(opened.read, opened.namelist())).decode().casefold()
+        for row in first:
+            for name in ("artist", "album"):
+                assert row[name].casefold() not in text, row[name]
+            assert row["album_id"].casefold() in text
+        other = crawls.context_of(tmp_path / "second", service, genres=genres, limit=6)
+        summary = recipe.run(other, action=recipe.RecipeAction.BUILD, files=[file])
+        assert summary.facts["filled_by_id"] == len(first)
+        assert summary.facts["identical"] == summary.rows_in == len(first)
+        assert not summary.partly, summary
+    second = read_rows(tmp_path / "second" / TSV)
+    names = ("artist", "album", "album_id", "genre", "image_url", "year")
+    assert [[row[name] for name in names] for row in first] == [
+        [row[name] for name in names] for row in second
+    ]
+    assert files_below(tmp_path / "first") == files_below(tmp_path / "second")
 
 
 def rewritten(file: Path, out: Path, change: Any) -> Path:  # noqa: ANN401
