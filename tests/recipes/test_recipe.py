@@ -26,10 +26,12 @@ from support import NOON, make_context, read_rows, realdata
 from equigen.commands import download, fetch, recipe, split
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset
+from equigen.dataset.tsv import write_tsv
 from equigen.errors import InputError, UsageError
 from equigen.images.check import check_picture
 from equigen.images.rendering import Demands
 from equigen.ledger.ledger import Ledger
+from equigen.ledger.models import FileOf
 from equigen.recipes.building import with_settings
 from equigen.recipes.file import MOST_BITS, bits_apart, read_recipe
 from equigen.sandbox.catalogue import make_catalogue
@@ -238,6 +240,64 @@ def test_albums_known_by_id_alone_are_asked_for(tmp_path: Path, sandbox: Sandbox
     assert summary.facts["identical"] == summary.rows_in
     first, second = (read_rows(tmp_path / name / TSV) for name in ("first", "second"))
     assert [row["artist"] for row in first] == [row["artist"] for row in second]
+
+
+def test_cells_of_any_kind_come_back_as_they_are(tmp_path: Path) -> None:
+    """Quotes, line ends, columns of other tools, "NA"; addresses lose their passwords."""
+    odd = ('Ann "A" B', '"', "two\nlines", "NA", " 007 ", "a\tb", "Beyonc\u00e9|x", "'", "\\", "#1")
+    rows = [
+        {
+            "artist": cell, "album": f"Album {number}", "album_index": "1", "genre": "Jazz",
+            "year": "", "image_url": f"http://me:secret@h.example/{number}.jpg",
+            "more_images": f"http://h.example/{number}.jpg|http://me:secret@i.example/x.jpg",
+            "note": cell,
+        }
+        for number, cell in enumerate(odd)
+    ]  # fmt: skip
+    write_tsv(tmp_path / TSV, list(rows[0]), [list(row.values()) for row in rows])
+    out = tmp_path / "covers.recipe"
+    recipe.run(make_context(tmp_path), action=recipe.RecipeAction.WRITE, files=[out])
+    header, *found = read_recipe(out).rows()
+    assert [dict(zip(header, row, strict=True)) for row in found] == [
+        {
+            **row,
+            "image_url": row["image_url"].replace("me:secret@", ""),
+            "more_images": row["more_images"].replace("me:secret@", ""),
+        }
+        for row in rows
+    ]
+    covers = [cover for _, cover in read_recipe(out).both()]
+    assert {cover.labels for cover in covers} == {("Jazz",)}
+    assert {cover.sha256 for cover in covers} == {""}
+
+
+def test_two_recipes_are_told_apart(tmp_path: Path, sandbox: Sandbox) -> None:
+    """By settings, albums, labels, sets and covers; of the same pictures only the bytes differ."""
+    one = made(tmp_path, sandbox)
+    rows = read_rows(tmp_path / "first" / TSV)
+    with Ledger(tmp_path / "first" / "equigen_ledger.sqlite") as ledger:
+        covers = list(ledger.covers().values())
+        near = f"{int(covers[0].phash, 16) ^ 1:016x}"
+        far = f"{int(covers[1].phash, 16) ^ 0xFFFFF:016x}"
+        new = [
+            replace(covers[0], sha256="ab" * 32, phash=near),
+            replace(covers[1], sha256="cd" * 32, phash=far),
+        ]
+        files = {each.picture: ledger.files_of([each.picture])[each.picture] for each in new}
+        ledger.record_covers(
+            new, files=[FileOf(key, path) for key, paths in files.items() for path in paths]
+        )
+    rows[2]["genre"] = "Elsewhere"
+    write_tsv(tmp_path / "first" / TSV, list(rows[0]), [list(row.values()) for row in rows[:-1]])
+    other = tmp_path / "other.recipe"
+    context = context_of(tmp_path / "first", sandbox)
+    recipe.run(context, action=recipe.RecipeAction.WRITE, files=[other])
+    told = recipe.run(context, action=recipe.RecipeAction.DIFF, files=[one, other])
+    assert told.rows_in == len(rows)
+    assert told.facts["counts"] == {
+        "cover": 1, "bytes of the cover": 1, "labels": 1, "only in the first": 1,
+    }  # fmt: skip
+    assert told.dropped == {"only in the first": 1, "only in the second": 0, "different": 3}
 
 
 def test_what_a_sources_terms_cover_is_not_in_it(tmp_path: Path) -> None:
