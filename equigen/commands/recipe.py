@@ -1,4 +1,4 @@
-"""Write a dataset as a recipe, without its pictures, and build it again from one.
+"""Publish a dataset without its pictures, and build it again from that.
 
 A recipe is one file: rows, labels, sets, settings, and of each cover its address, SHA-256 and
 perceptual hash. `write` makes one of the dataset here, `build` makes the dataset in the folder that

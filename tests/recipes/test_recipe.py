@@ -115,6 +115,7 @@ def test_a_dataset_is_built_elsewhere_with_the_same_bytes(
     assert summary.facts["albums"] == summary.facts["labels_same"]
     assert not summary.partly
     assert not (second / "recipe_differences.tsv").exists()
+    assert not (second / "recipe_taxonomy.toml").exists()  # it is a built-in one
     assert {hit.status for hit in sandbox.log} == {200}
     assert sum(hit.path.startswith(("/masters/", "/releases/")) for hit in sandbox.log) == len(
         {row["image_url"] for row in read_rows(second / TSV) if "/i/" in row["image_url"]}
