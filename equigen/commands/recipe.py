@@ -1,4 +1,4 @@
-"""Publish a dataset without its pictures, and build it again from that.
+"""Write a dataset without its pictures, and build it anew.
 
 A recipe is one file: rows, labels, sets, settings, and of each cover its address, SHA-256 and
 perceptual hash. `write` makes one of the dataset here, `build` makes the dataset in the folder that
