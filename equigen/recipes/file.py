@@ -42,7 +42,7 @@ from equigen.schema import (
     join_list,
     split_list,
 )
-from equigen.sources.base import licence_of, may_republish, restriction_of
+from equigen.sources.base import licence_of, may_republish, restricting, restriction_of
 from equigen.storage.atomic import in_place_of
 from equigen.storage.below import open_regular
 from equigen.storage.os_errors import translating_read_errors
@@ -338,7 +338,7 @@ def _head(dataset: Dataset, done: Written) -> Mapping[str, Any]:
                 "name": name,
                 "albums": count,
                 "licence": licence_of(f"{name}:"),
-                "terms": restriction_of(name) if not may_republish(f"{name}:") else "",
+                "terms": restriction_of(name) if restricting(f"{name}:") else "",
             }
             for name, count in sorted(done.sources.items())
         ],

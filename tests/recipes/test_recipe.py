@@ -39,6 +39,7 @@ from equigen.sandbox.handlers import Hit, Reply
 from equigen.sandbox.server import Sandbox
 from equigen.sandbox.spotify import SpotifySandbox
 from equigen.schema import SETS, Group
+from equigen.sources.discogs import RESTRICTION
 from equigen.summary import Summary
 
 ALBUMS = 12
@@ -136,7 +137,9 @@ def test_it_is_the_same_file_twice_and_holds_no_signature(tmp_path: Path, sandbo
         for name in ("albums.tsv", "covers.tsv"):
             assert one.read(name) == other.read(name)
         text = b"".join(map(one.read, one.namelist())).decode()
+        (source,) = json.loads(one.read("recipe.json"))["sources"]
     assert signatures
+    assert (source["name"], source["terms"]) == ("discogs", RESTRICTION)
     assert not any(each in text for each in signatures)
     third = tmp_path / "third.recipe"
     context = context_of(tmp_path / "second", sandbox)
