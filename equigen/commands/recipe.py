@@ -38,7 +38,7 @@ from equigen.recipes.file import (
 from equigen.schema import Link, join_list
 from equigen.summary import Summary, Table
 
-ORDER: Final = 78
+ORDER: Final = 76
 SETTINGS: Final = ()
 _MOST_SHOWN: Final = 20
 _ONLY: Final = ("only in the first", "only in the second")
