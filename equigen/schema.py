@@ -199,6 +199,7 @@ class Prefer(StrEnum):
     """Order in which the addresses of a cover that has several are asked."""
 
     LARGER = "larger"
+    FREE = "free"
     FIRST = "first"
 
 

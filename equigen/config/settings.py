@@ -320,8 +320,9 @@ class DownloadSettings(SettingsTable):
     )
     prefer: Prefer = Field(
         Prefer.LARGER,
-        description="of a cover that several sources have: larger first, or in the row's order"
-        " (first); the next one where one is gone, refused or far from square",
+        description="of a cover that several sources have: larger first, one that may be passed on"
+        " first (free), or in the row's order (first); the next one where one is gone, refused or"
+        " far from square",
     )
     processes: int = Field(
         0, ge=0, le=256, description="processes that fetch; 0: one a core, none for a few covers"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from equigen.identity.pictures import has_no_cover, nominal_px, picture_key
 from equigen.ledger.models import BROKEN, FAILED, MISSING, OK, REFUSED, Cover
 from equigen.schema import Prefer
+from equigen.sources.base import restricting
 
 if TYPE_CHECKING:
     from equigen.ledger.values import CoverGroup
@@ -103,15 +104,17 @@ def preferred(urls: Sequence[str], poor: Mapping[str, Cover], prefer: Prefer) ->
 
     `poor` are the covers, by picture, that could not be had or are far from square. Those come
     after all others: first those that failed run after run, then those far from square, then what
-    is gone, refused or broken. Among equals the larger come first, if so preferred, by the size
-    that their URL tells of; else they stay in their order.
+    is gone, refused or broken. Of the others, those that may be passed on come first, if so
+    preferred. Among equals the larger come first, by the size that their URL tells of, unless all
+    are to stay in their order.
     """
 
-    def place(url: str) -> tuple[int, int]:
+    def place(url: str) -> tuple[int, bool, int]:
         cover = poor.get(picture_key(url))
         if cover is None or (cover.status == FAILED and cover.failures < _MOST_FAILURES):
-            return 0, -nominal_px(url) if prefer is Prefer.LARGER else 0
-        return _PLACES.get(cover.status, len(_PLACES) + 1), 0
+            is_free = prefer is not Prefer.FREE or not restricting("", url)
+            return 0, not is_free, 0 if prefer is Prefer.FIRST else -nominal_px(url)
+        return _PLACES.get(cover.status, len(_PLACES) + 1), False, 0
 
     return sorted(urls, key=place)
 

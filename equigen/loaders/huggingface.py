@@ -7,10 +7,15 @@ import polars as pl
 import pyarrow as pa
 
 from equigen.exports.rows import FILE, Gathered, huggingface_features, visible
+from equigen.sources.base import restriction_of
 
 
 def dataset_dict(gathered: Gathered) -> datasets.DatasetDict:
-    """Return the sets of what is exported: `image` by the file's path, then the columns."""
+    """Return the sets of what is exported: `image` by the file's path, then the columns.
+
+    Each tells its licences and, of covers that may not be passed on, how many there are and why:
+    `push_to_hub` would upload them.
+    """
     return datasets.DatasetDict({name: _dataset(gathered, name) for name in gathered.sets})
 
 
@@ -24,4 +29,13 @@ def _dataset(gathered: Gathered, name: str) -> datasets.Dataset:
     features = {"image": {"_type": "Image"}, **huggingface_features(columns, gathered.labels)}
     # Its metadata has the types, which a `Dataset` takes from there.
     schema = datasets.Features.from_dict(features).arrow_schema
-    return datasets.Dataset(table.add_column(0, "image", image).cast(schema))
+    licences = [each for each in columns["licence"].unique().sort() if each]
+    private = "".join(
+        f" {count:,} covers of {source} in all sets must not be passed on. {restriction_of(source)}"
+        for source, count in gathered.private.items()
+    )
+    info = datasets.DatasetInfo(
+        description=f"Album covers, which belong to their owners.{private}",
+        license="; ".join(licences),
+    )
+    return datasets.Dataset(table.add_column(0, "image", image).cast(schema), info=info)

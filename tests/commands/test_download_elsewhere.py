@@ -122,6 +122,35 @@ def test_the_larger_picture_comes_first_unless_the_settings_say_otherwise(
     assert row["image_url"].endswith(first)
 
 
+def test_a_picture_that_may_be_passed_on_comes_first_if_so_preferred() -> None:
+    """Then the larger; what is gone comes last all the same."""
+    discogs = "https://i.discogs.com/sig/rs:fit/g:sm/q:90/h:600/w:596/czM6Ly9.jpeg"
+    spotify = "https://i.scdn.co/image/ab67616d0000b273" + "0" * 24
+    small, large = (
+        f"https://coverartarchive.org/release-group/{MBID}/front-{px}" for px in (250, 500)
+    )
+    urls, gone = [spotify, discogs, small], "https://example.org/gone.jpg"
+    assert preferred([*urls, large], {}, Prefer.FREE) == [large, small, spotify, discogs]
+    assert preferred(urls, {}, Prefer.LARGER) == [spotify, discogs, small]
+    poor = {gone: Cover(gone, gone, MISSING)}
+    assert preferred([gone, *urls], poor, Prefer.FREE) == [small, spotify, discogs, gone]
+
+
+def test_a_cover_that_is_here_gives_way_to_one_that_may_be_passed_on(
+    tmp_path: Path, server: ScriptedServer
+) -> None:
+    """Once the settings say so; again, nothing is asked for."""
+    spotify = f"/image/ab67616d0000b273{0:024}"
+    server.by_path[spotify] = Script(body=picture(size=(64, 62)))
+    row_with(tmp_path, server, "/square", spotify)
+    for prefer, path in (("larger", spotify), ("free", "/square"), ("free", "/square")):
+        assert run_download(tmp_path, prefer=prefer).rows_out == 1
+        (row,) = read_rows(tmp_path / TSV)
+        assert row["image_url"].endswith(path)
+    assert list(files_of(tmp_path).values()) == [SQUARE]
+    assert asked(server) == [spotify, "/square"]
+
+
 def test_a_host_that_fails_for_now_is_asked_again_before_the_next_address(
     tmp_path: Path, server: ScriptedServer
 ) -> None:

@@ -230,7 +230,9 @@ def test_covers_that_may_not_be_passed_on_are_left_out(
     )
     summary = run_export(data, out)
     assert (summary.rows_out, summary.dropped) == (4, {f"forbidden to pass on: {source}": 4})
-    assert f"4 covers of {source} are missing here." in (out / "README.md").read_text()
+    card = (out / "README.md").read_text()
+    assert f"4 covers of {source} are missing here." in card
+    assert '`download.prefer = "free"` takes a cover that may be passed on' in card
     mine = run_export(data, out, private_use=True)
     assert (mine.rows_out, mine.facts["private"]) == (8, {source: 4})
     card = (out / "README.md").read_text()

@@ -330,6 +330,24 @@ def test_datasets_reads_sets_with_their_types(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+def test_datasets_tells_what_may_not_be_passed_on(tmp_path: Path) -> None:
+    """It goes where the sets go, and the licences of the rows go with it."""
+    pytest.importorskip("datasets")
+    rows = albums(8)
+    rows[0] |= {"image_url": "https://i.discogs.com/1.jpg"}
+    rows[2] |= {"licence": "CC BY 4.0"}
+    rows[3] |= {"album_id": "spotify:1"}
+    for each in opened(filled(tmp_path, rows)).huggingface().values():
+        assert "1 covers of discogs in all sets must not be passed on." in each.info.description
+        assert "1 covers of spotify in all sets must not be passed on." in each.info.description
+        assert each.info.license
+        assert each.select([0]).info.description == each.info.description
+    free = opened(filled(tmp_path / "free", albums(4))).huggingface()["train"].info
+    assert "must not" not in free.description
+    assert "CC0" in free.license
+
+
+@pytest.mark.long
 def test_tensorflow_gives_the_same_pixels(tmp_path: Path) -> None:
     """In their order, in batches."""
     pytest.importorskip("tensorflow")
