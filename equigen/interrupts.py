@@ -1,4 +1,4 @@
-"""Defer Ctrl-C and SIGTERM to a moment at which nothing is half done."""
+"""End a command at Ctrl-C and SIGTERM, or defer them to a moment at which nothing is half done."""
 
 import os
 import signal
@@ -19,6 +19,30 @@ _LOOKED_EVERY_S = 0.1
 _GRACE_S = 0.5
 
 T = TypeVar("T")
+_heard: list[int] = []
+
+
+def end_at_signals() -> None:
+    """Raise KeyboardInterrupt at SIGINT and SIGTERM; a second one ends the process."""
+    for number in _SIGNALS:
+        signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    _heard.append(number)
+    for each in _SIGNALS:
+        signal.signal(each, lambda *_: os._exit(EXIT_INTERRUPTED))
+    raise KeyboardInterrupt(number)
+
+
+def interrupted_by(err: BaseException) -> int:
+    """Return the number of the signal that an error comes from; 0 for another error.
+
+    Libraries that a signal comes upon may raise errors of their own.
+    """
+    if _heard:
+        return _heard[0]
+    return (err.args or [signal.SIGINT])[0] if isinstance(err, KeyboardInterrupt) else 0
 
 
 @contextmanager

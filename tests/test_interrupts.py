@@ -57,7 +57,7 @@ def stop(frame, event, what):
     file, name = frame.f_code.co_filename, frame.f_code.co_name
     if name == "<module>" and file.endswith(PLACE):
         heard = getattr(signal.getsignal(signal.SIGTERM), "__name__", "")
-        if PLACE != "<string>" or heard == "_stop_cleanly":
+        if PLACE != "<string>" or heard == "_interrupt":
             sys.settrace(None)
             signal.raise_signal(NUMBER)
 
@@ -83,3 +83,34 @@ def test_a_signal_while_modules_load_ends_with_130_all_the_same(
     assert done.stderr.startswith("equigen: stopped. ")
     assert done.stderr.count("\n") == 1
     assert done.returncode == 130
+
+
+# A library that a signal comes upon: what it raises says nothing of the signal.
+AMID_A_LIBRARY = """\
+import sys
+import equigen.commands.{command} as command
+from equigen.cli.app import main
+
+def run(context):
+    import signal
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    except KeyboardInterrupt:
+        raise {error} from None
+
+command.run.__code__ = run.__code__
+sys.argv = ["equigen", "{command}", "--json"]
+main()
+"""
+
+
+@pytest.mark.parametrize("error", ["AttributeError('_lock')", "OSError(5, 'no')"])
+def test_an_error_that_a_signal_became_is_an_interrupt(tmp_path: Path, error: str) -> None:
+    """Whatever a library makes of it, the command says that it was stopped, and ends with 130."""
+    ended = subprocess.run(
+        [sys.executable, "-c", AMID_A_LIBRARY.format(command="status", error=error)],
+        cwd=tmp_path, env=program_env(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 130, ended.stderr
+    assert ended.stderr.startswith("equigen status: stopped. What was done is kept")
+    assert "Traceback" not in ended.stderr

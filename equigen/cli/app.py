@@ -30,7 +30,7 @@ from equigen.errors import (
     UsageError,
     without_controls,
 )
-from equigen.interrupts import STOPPED
+from equigen.interrupts import STOPPED, end_at_signals, interrupted_by
 from equigen.output import complain, take_over_stdout
 from equigen.plugins import (
     SINGULAR,
@@ -74,14 +74,16 @@ def main() -> None:
     """Run the command line and exit with its code."""
     try:
         _run_program()
-    except KeyboardInterrupt:  # before or after a command, which says by itself that it was stopped
+    except (Exception, KeyboardInterrupt) as err:
+        if not interrupted_by(err):
+            raise
+        # Before or after a command, which says by itself that it was stopped.
         complain(f"equigen: {STOPPED}")
         sys.exit(EXIT_INTERRUPTED)
 
 
 def _run_program() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop_cleanly)
+    end_at_signals()
     take_over_stdout()
     try:
         _fit_into_memory()
@@ -139,13 +141,6 @@ def _fit_into_memory() -> None:
 
 # Commands that were interrupted and printed so.
 _stopped: list[str] = []
-
-
-def _stop_cleanly(number: int, _frame: object) -> None:
-    """Interrupt the command, which keeps its work; end the process at a second signal."""
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, lambda *_: os._exit(EXIT_INTERRUPTED))
-    raise KeyboardInterrupt(number)
 
 
 _root = typer.Typer(

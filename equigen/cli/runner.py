@@ -37,7 +37,7 @@ from equigen.errors import (
     OutputError,
     UsageError,
 )
-from equigen.interrupts import STOPPED, deferred_interrupts
+from equigen.interrupts import STOPPED, deferred_interrupts, interrupted_by
 from equigen.ledger.backup import back_up
 from equigen.loaders.dataset import TrainingDataset
 from equigen.logfile import LogFile, logging_to
@@ -317,10 +317,10 @@ class _End:
 def _end_of(err: BaseException) -> _End:
     if isinstance(err, OutputClosedError):  # the reader has gone, which is no error
         return _End(err.exit_code)
+    if interrupted_by(err):
+        return _End(EXIT_INTERRUPTED, STOPPED)
     if isinstance(err, EquigenError):
         return _End(err.exit_code, str(err))
-    if isinstance(err, KeyboardInterrupt):
-        return _End(EXIT_INTERRUPTED, STOPPED)
     return _End(EXIT_FAILED, f"{type(err).__name__}: {err}")
 
 
@@ -347,8 +347,10 @@ class _CommandLine:
         except (EquigenError, KeyboardInterrupt) as err:
             end = _end_of(err)
         except Exception as err:
-            self._log_end(_end_of(err), began_s)
-            raise
+            end = _end_of(err)
+            if not interrupted_by(err):
+                self._log_end(end, began_s)
+                raise
         self._log_end(end, began_s)
         try:
             self._show_end(end)

@@ -25,6 +25,7 @@ from equigen.errors import (
     LockedError,
     UsageError,
 )
+from equigen.interrupts import interrupted_by
 from equigen.ledger.database import has_tables
 from equigen.ledger.ledger import LAST_RUN, LAST_SUCCESS, RUN_UNDER_WAY, Ledger
 from equigen.ledger.values import Begun, PastRun, read_begun
@@ -77,6 +78,7 @@ def noted(context: Context, command: str, summaries: Sequence[Summary]) -> Itera
             yield
         except BaseException as err:
             wrong_usage = isinstance(err, UsageError) and not isinstance(err, ConfigError)
+            wrong_usage &= not interrupted_by(err)
             if not (wrong_usage or isinstance(err, LockedError)):
                 note(*_ending(err))
             elif not isinstance(err, LockedError):
@@ -88,8 +90,7 @@ def noted(context: Context, command: str, summaries: Sequence[Summary]) -> Itera
 
 def _ending(err: BaseException) -> tuple[int, str]:
     """Return the exit code and the error in one line."""
-    if isinstance(err, KeyboardInterrupt):
-        number = err.args[0] if err.args else signal.SIGINT
+    if number := interrupted_by(err):
         return EXIT_INTERRUPTED, f"{STOPPED} by {signal.Signals(number).name}"
     line = safe_text(str(err))
     if isinstance(err, EquigenError):

@@ -49,7 +49,6 @@ _SETTINGS: Final[Mapping[str, bool | str]] = MappingProxyType(
 )
 # How an error names its place; the condition begins in the second line of our statement.
 _PLACE = re.compile(r"^LINE (\d+): (.*)\n( *)(\^+)$", re.MULTILINE)
-_STOPPED: Final = re.compile(r"KeyboardInterrupt(?:: (\d+))?$")
 _AGGREGATE = 'column "place" must appear in the GROUP BY clause'
 _CLAUSES = (
     "where_clause", "group_expressions", "having", "qualify", "sample", "modifiers",
@@ -259,8 +258,6 @@ def _translating() -> Iterator[None]:
     try:
         yield
     except duckdb.Error as err:
-        if stopped := _STOPPED.search(str(err)):  # while DuckDB called Python
-            raise KeyboardInterrupt(*map(int, filter(None, stopped.groups()))) from None
         if _AGGREGATE in str(err):  # which names a column that isn't in the condition
             msg = "an aggregate, such as count(*), belongs into a subquery, or before OVER (...)."
             raise _refusal(msg) from None

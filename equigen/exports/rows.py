@@ -20,7 +20,6 @@ from equigen.dataset.tsv import reading_tsv
 from equigen.downloading.jobs import target_of
 from equigen.errors import MissingInputError, UsageError
 from equigen.images.rendering import Rendering
-from equigen.interrupts import deferred_interrupts
 from equigen.schema import SETS, join_list, split_list, year_of
 from equigen.sources.base import licence_of, restricting
 from equigen.storage.below import read_regular
@@ -415,8 +414,7 @@ def write_table(table: pl.DataFrame, path: Path, features: Mapping[str, Any]) ->
     told, target = ("'" + text.replace("'", "''") + "'" for text in (note, str(path)))
     # In a column in which nothing is missing nothing could be: for readers that is another type.
     options: dict[str, Any] = {"threads": 1, "disabled_optimizers": "statistics_propagation"}
-    # A signal that comes while DuckDB calls Python would be an error of DuckDB's.
-    with deferred_interrupts(), duckdb.connect(config=options) as db:
+    with duckdb.connect(config=options) as db:
         db.register("albums", ArrowTable(table))
         try:
             db.execute(
