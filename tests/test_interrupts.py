@@ -104,7 +104,9 @@ main()
 """
 
 
-@pytest.mark.parametrize("error", ["AttributeError('_lock')", "OSError(5, 'no')"])
+@pytest.mark.parametrize(
+    "error", ["AttributeError('_lock')", "OSError(5, 'no')", "BaseException('a panic')"]
+)
 def test_an_error_that_a_signal_became_is_an_interrupt(tmp_path: Path, error: str) -> None:
     """Whatever a library makes of it, the command says that it was stopped, and ends with 130."""
     ended = subprocess.run(

@@ -74,8 +74,8 @@ def main() -> None:
     """Run the command line and exit with its code."""
     try:
         _run_program()
-    except (Exception, KeyboardInterrupt) as err:
-        if not interrupted_by(err):
+    except BaseException as err:
+        if isinstance(err, SystemExit) or not interrupted_by(err):
             raise
         # Before or after a command, which says by itself that it was stopped.
         complain(f"equigen: {STOPPED}")

@@ -344,11 +344,9 @@ class _CommandLine:
             with translating_stray_os_errors():
                 self._work(flags, values)
             end = _End(self.execution.code)
-        except (EquigenError, KeyboardInterrupt) as err:
+        except BaseException as err:  # a panic of Rust's, which a signal became, is no Exception
             end = _end_of(err)
-        except Exception as err:
-            end = _end_of(err)
-            if not interrupted_by(err):
+            if not (isinstance(err, EquigenError) or interrupted_by(err)):
                 self._log_end(end, began_s)
                 raise
         self._log_end(end, began_s)
