@@ -11,10 +11,13 @@ Examples:
   equigen audit hub-export --strict
 """
 
+import os
+import shutil
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -25,8 +28,10 @@ from equigen.config.source_settings import Credentials
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset
 from equigen.errors import LeakError, UsageError
+from equigen.interrupts import deferred_interrupts
 from equigen.schema import SETS, Link
 from equigen.storage.atomic import replacing
+from equigen.storage.lock import dataset_lock
 from equigen.storage.os_errors import translating_os_errors
 from equigen.summary import Summary, Table
 
@@ -68,13 +73,9 @@ def run(
 
     _check_output(context, output, path)
     albums = read_albums(path, read_columns(column or ()))
-    # Beside the page, so that covers can be linked where all lies on one disk.
-    with (
-        translating_os_errors(output.parent),
-        TemporaryDirectory(prefix=".equigen-audit-", dir=output.parent) as folder,
-    ):
-        settings = defaults(dataset=DatasetSettings(directory=Path(folder, "data")))
-        own = replace(context, config=Config(settings, Credentials(), folder=Path(folder)))
+    with _hidden_folder(context, output) as folder:
+        settings = defaults(dataset=DatasetSettings(directory=folder))
+        own = replace(context, config=Config(settings, Credentials(), folder=folder))
         with Dataset.writing(own, "audit") as dataset:
             take_albums(own, dataset, path, map(_titled, albums), Link.HARDLINK)
             found = audit(own, dataset, path if path.is_dir() else path.parent)
@@ -95,6 +96,33 @@ def run(
     return _summary(found, [*lines, f"The page is in {output}"])
 
 
+@contextmanager
+def _hidden_folder(context: Context, output: Path) -> Iterator[Path]:
+    """Make an empty folder beside a page, where covers can be linked if all lies on one disk.
+
+    It is removed at the end, and so is what an audit that was killed left there.
+    """
+    folder = _hidden_beside(output)
+    with (
+        translating_os_errors(folder),
+        dataset_lock(folder, stage="audit", now=context.now()),
+    ):
+        data = folder / "data"
+        if os.path.lexists(data):
+            shutil.rmtree(data)
+        try:
+            yield data
+        finally:
+            with deferred_interrupts():
+                shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # Windows removes no lock that is held
+        folder.rmdir()
+
+
+def _hidden_beside(output: Path) -> Path:
+    return output.with_name(f".equigen-audit-{output.name}")
+
+
 def _titled(album: "Foreign") -> "Foreign":
     """Call an album without a title by its file, so that the page shows which one it is."""
     name = album.cells["album_id"].removeprefix("file:")
@@ -109,6 +137,9 @@ def _check_output(context: Context, output: Path, path: Path) -> None:
         raise UsageError(msg)
     if path.is_dir() and output.resolve().is_relative_to(path.resolve()):
         msg = f"--output {output}: lies in {path}, where nothing is written. Name another place."
+        raise UsageError(msg)
+    if (hidden := _hidden_beside(output)).is_symlink():
+        msg = f"{hidden}: a link; expected a folder of an earlier audit, or nothing. Remove it."
         raise UsageError(msg)
     context.check_output(output, "--output")
 

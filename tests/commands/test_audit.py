@@ -4,18 +4,24 @@ import csv
 import gzip
 import io
 import shutil
+import signal
 from collections import defaultdict
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from forks import Forks
+from kills import Case, kill_often
 from PIL import Image
 from reports import Page, jpeg
 from support import Script, ScriptedServer, equigen, from_json, make_context, realdata
 
 from equigen.commands import audit
 from equigen.errors import LeakError, UsageError
+from equigen.schema import SETS
+from equigen.storage.lock import dataset_lock
 
 COVERS = {
     "beets/abbey.jpg": "train/Rock",
@@ -52,6 +58,11 @@ def names(found: object) -> list[tuple[str, list[str]]]:
     """Return the kind and the albums of each leak."""
     assert isinstance(found, list)
     return sorted((each["kind"], sorted(a["name"] for a in each["albums"])) for each in found)
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return the files below a folder."""
+    return sorted(each for each in folder.rglob("*") if each.is_file())
 
 
 def test_planted_leaks_between_real_covers_are_found(tmp_path: Path) -> None:
@@ -177,6 +188,55 @@ def test_a_folder_without_sets_and_hostile_names(tmp_path: Path) -> None:
     for output in (theirs / "audit.html", tmp_path / "audit.txt"):
         with pytest.raises(UsageError, match="--output"):
             run(theirs, output)
+
+
+@pytest.mark.wider
+@pytest.mark.long_after(1)
+@pytest.mark.parametrize(("number", "kills"), [(signal.SIGKILL, 20), (signal.SIGTERM, 8)])
+def test_an_audit_killed_at_any_moment(
+    tmp_path: Path, forks: Forks, number: int, kills: int
+) -> None:
+    """What is audited stays as it was; the next audit sweeps what a kill left, SIGTERM nothing."""
+    theirs, place = tmp_path / "theirs", tmp_path / "place"
+    for at in range(60):
+        file = theirs / SETS[at % 3] / "Jazz" / f"{at}.jpg"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(jpeg(at % 50))
+    before = [(each, each.stat().st_mtime_ns, each.stat().st_nlink) for each in files_in(theirs)]
+
+    def restore() -> None:
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+
+    def check() -> None:
+        now = [(each, each.stat().st_mtime_ns) for each in files_in(theirs)]
+        assert now == [each[:2] for each in before]
+        if number == signal.SIGTERM:
+            compare()
+
+    def compare() -> None:
+        assert {each.name for each in place.iterdir()} <= {"audit.html"}
+        assert [each.stat().st_nlink for each in files_in(theirs)] == [each[2] for each in before]
+
+    args = ("audit", str(theirs), "--output", str(place / "audit.html"))
+    kill_often(
+        forks, Case(place, args, restore, check, compare), kills=kills, seed=6, number=number
+    )
+
+
+def test_a_page_is_of_one_audit_at_a_time(tmp_path: Path) -> None:
+    """A second audit to the same page is refused, and so is a link in the place of its folder."""
+    file = table(tmp_path / "t.csv", "image_url,label\nhttp://127.0.0.1:9/1,Jazz\n")
+    hidden = tmp_path / ".equigen-audit-audit.html"
+    with dataset_lock(hidden, stage="audit", now=datetime.now(UTC)):
+        ended = equigen("audit", "t.csv", cwd=tmp_path)
+    assert (ended.returncode, "holds its lock" in ended.stderr) == (1, True)
+    shutil.rmtree(hidden)
+    (tmp_path / "kept" / "data").mkdir(parents=True)
+    hidden.symlink_to(tmp_path / "kept")
+    with pytest.raises(UsageError, match="a link"):
+        run(file, tmp_path / "audit.html")
+    assert (tmp_path / "kept" / "data").exists()
 
 
 def test_the_program_audits_and_imports(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ import csv
 import gzip
 import io
 import os
+import shutil
+import signal
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,12 +16,15 @@ from typing import Any
 import polars as pl
 import pytest
 from exported import albums, filled, run_export
+from forks import Forks
+from kills import Case, check_ledger, kill_often
 from reports import jpeg
 from support import SilentBar, make_context, posix_only, read_rows
 
 import equigen
 from equigen.commands import import_, split
 from equigen.errors import InputError, MissingInputError, UsageError
+from equigen.schema import SETS
 
 
 def put(root: Path, *names: str) -> dict[str, bytes]:
@@ -311,6 +316,49 @@ def test_an_import_that_was_stopped_goes_on(tmp_path: Path, at: str) -> None:
     assert {each[2] for each in taken(tmp_path / "data").values()} == {*there.values()}
     with pytest.raises(UsageError, match="holds a dataset already"):
         run(theirs, tmp_path / "data")
+
+
+@pytest.mark.wider
+@pytest.mark.long_after(1)
+@pytest.mark.parametrize(
+    ("kind", "number", "kills"),
+    [
+        ("hardlink", signal.SIGKILL, 20), ("copy", signal.SIGKILL, 20),
+        ("parquet", signal.SIGKILL, 20), ("hardlink", signal.SIGTERM, 6),
+    ],
+)  # fmt: skip
+def test_an_import_killed_at_any_moment_goes_on(
+    tmp_path: Path, forks: Forks, kind: str, number: int, kills: int
+) -> None:
+    """The run after a kill ends what it began; what is imported stays as it was all the time."""
+    theirs, data = tmp_path / "theirs", tmp_path / "data"
+    if kind == "parquet":
+        rows = [({"bytes": jpeg(at), "path": None}, "Jazz") for at in range(90)]
+        theirs.mkdir()
+        frame = pl.DataFrame(rows, schema=["image", "label"], orient="row")
+        frame.write_parquet(theirs / "train.parquet")
+    else:
+        put(
+            theirs,
+            *(f"{name}/{['Jazz', 'Pop'][at % 2]}/{at}.jpg" for name in SETS for at in range(30)),
+        )
+    before = state(theirs)
+    run(theirs, tmp_path / "whole")
+    whole = taken(tmp_path / "whole")
+
+    def restore() -> None:
+        shutil.rmtree(data, ignore_errors=True)
+
+    def check() -> None:
+        assert state(theirs) == before
+        check_ledger(data)
+
+    def compare() -> None:
+        assert taken(data) == whole
+
+    args = ("import", str(theirs), "--link", "copy" if kind == "copy" else "hardlink")
+    case = Case(data, args, restore, check, compare, done="holds a dataset already")
+    kill_often(forks, case, kills=kills, seed=5, number=number)
 
 
 def test_the_sets_that_were_given_can_be_kept(tmp_path: Path) -> None:
