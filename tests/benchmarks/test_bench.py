@@ -4,6 +4,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from audit import Found, found
 from bench.cases import CASES
 from bench.ceilings import both
 from bench.environment import clean
@@ -92,3 +93,9 @@ def test_where_answers_are_slow_all_have_as_many_connections() -> None:
     """The number of connections decides there; nobody wins by having more."""
     slow = next(case for case in CASES if case.name == "slow")
     assert {PROCESSES * rival.pace.threads for rival in slow.rivals} == {slow.concurrency}
+
+
+def test_planted_copies_are_counted_by_their_numbers() -> None:
+    """A copy counts where it is named with the cover before it, any other company is wrong."""
+    groups = [["a/000018.jpg", "000019.jpg"], ["000039.jpg", "000037.jpg"], ["000038.jpg"]]
+    assert found(groups, 60) == Found(copies=1, planted=3, wrong=1)
