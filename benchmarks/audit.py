@@ -259,7 +259,10 @@ def _options() -> argparse.Namespace:
         metavar="FOLDER",
         help="on tmpfs: 7 GB for 100,000 covers",
     )
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.rival and not options.rival.exists():
+        parser.error(f"--rival {options.rival}: there is no such file")
+    return options
 
 
 if __name__ == "__main__":
