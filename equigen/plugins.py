@@ -11,7 +11,7 @@ import ast
 import importlib
 import importlib.util
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
@@ -97,6 +97,16 @@ def find_plugins(package: str, function: str) -> Mapping[str, Plugin]:
         if name not in found:
             found[name] = Plugin(name, module, _source_of(module, name))
     return found
+
+
+def completing(package: str, function: str, *others: str) -> Callable[[str], list[str]]:
+    """Return the function that lists, for shells, the plug-ins and others whose names begin so."""
+
+    def completed(incomplete: str) -> list[str]:
+        names = (*others, *find_plugins(package, function))
+        return [name for name in names if name.startswith(incomplete)]
+
+    return completed
 
 
 def _source_of(module: str, name: str) -> ast.Module:

@@ -9,29 +9,35 @@ import ctypes
 import gc
 import inspect
 import itertools
+import json
 import os
 import re
 import signal
 import sys
 import types
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 from typer.core import TyperCommand
 from typer.main import get_command
 
+from equigen.cli.help import COMMON, HelpedCommand, HelpedGroup, whole_help
 from equigen.errors import (
     EXIT_INTERRUPTED,
+    EXIT_USAGE,
     EquigenError,
     OutputClosedError,
+    OutputError,
     UsageError,
     without_controls,
 )
 from equigen.interrupts import STOPPED, end_at_signals, interrupted_by
-from equigen.output import complain, take_over_stdout
+from equigen.output import complain, put, take_over_stdout
 from equigen.plugins import (
     SINGULAR,
     Common,
@@ -48,22 +54,43 @@ from equigen.version import __version__
 _LEAST_BYTES, _ROOMY_BYTES = 700_000 << 10, 8 << 30
 # Rows and albums, of which there are millions, are in no reference cycles.
 _GC_THRESHOLDS = (50_000, 200, 100)
+# What pydantic says, which Typer quotes, and what users would say.
+_PYDANTIC = (
+    ("Value error, ", ""),
+    ("Input should be a valid integer.*", "expected a whole number"),
+    ("Input should be a valid number.*", "expected a number"),
+    ("Input should be greater than or equal to (.*)", r"expected \1 or more"),
+    ("Input should be less than or equal to (.*)", r"expected \1 at most"),
+)
 _M_ARENA_MAX = -8  # malloc.h
-_EPILOG = "Settings come from flags, the environment, .env and config.toml, in this order."
+# Choices that are longer stand in the description.
+_MOST_CHOICE_CHARS = 30
 
+_common = partial(typer.Option, rich_help_panel=COMMON, show_default=False)
 _ConfigFlag = Annotated[
-    Path | None,
-    typer.Option(metavar="PATH", help="Settings file. [default: config.toml]", show_default=False),
+    Path | None, _common(metavar="PATH", help="Settings file. [default: config.toml]")
 ]
-_QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="One line at the end, no bars.")]
-_VerboseFlag = Annotated[bool, typer.Option("--verbose", "-v", help="Tell of each request.")]
-_JsonFlag = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+_QuietFlag = Annotated[bool, _common("--quiet", "-q", help="One line at the end, no bars.")]
+_VerboseFlag = Annotated[bool, _common("--verbose", "-v", help="Tell of each request.")]
+_JsonFlag = Annotated[bool, _common("--json", help="Print the result, or the error, as JSON.")]
 _LogFlag = Annotated[
     Path | None,
-    typer.Option("--log-file", metavar="PATH", help="Append what happens, a JSON object a line."),
+    _common("--log-file", metavar="PATH", help="Append what happens, a JSON object a line."),
 ]
 
 
+def _show_help_all(ctx: typer.Context, wanted: bool) -> None:  # noqa: FBT001  (typer calls it so)
+    if wanted:
+        print(whole_help(ctx))
+        raise typer.Exit
+
+
+_HelpAllFlag = Annotated[
+    bool,
+    _common(
+        "--help-all", help="Show every option and setting.", callback=_show_help_all, is_eager=True
+    ),
+]
 _COMMON_FLAGS = {
     "config": _ConfigFlag, "quiet": _QuietFlag, "verbose": _VerboseFlag, "json": _JsonFlag,
     "log_file": _LogFlag,
@@ -78,8 +105,7 @@ def main() -> None:
         if isinstance(err, SystemExit) or not interrupted_by(err):
             raise
         # Before or after a command, which says by itself that it was stopped.
-        complain(f"equigen: {STOPPED}")
-        sys.exit(EXIT_INTERRUPTED)
+        sys.exit(_fail("equigen", STOPPED, EXIT_INTERRUPTED))
 
 
 def _run_program() -> None:
@@ -91,18 +117,19 @@ def _run_program() -> None:
             program = get_command(_root)
             for command in find_commands().values():
                 program.add_command(_LazyCommand(command))  # type: ignore[attr-defined]
-            program.main(prog_name="equigen")
+            code = program.main(prog_name="equigen", standalone_mode=False)
         finally:
             sys.stdout.flush()
-    except EquigenError as err:  # from --help or plug-ins; commands print their own errors
-        if not isinstance(err, OutputClosedError):
-            complain(f"equigen: {err}")
-        sys.exit(err.exit_code)
-    except SystemExit as end:
-        if end.code == EXIT_INTERRUPTED and not _stopped:
+        if code == EXIT_INTERRUPTED and not _stopped:
             # Typer ends silently where the signal came before a command ran.
-            raise KeyboardInterrupt from None
-        raise
+            raise KeyboardInterrupt
+        sys.exit(code)
+    except typer.TyperException as err:
+        sys.exit(_refuse(err))
+    except EquigenError as err:  # from --help or plug-ins; commands print their own errors
+        if isinstance(err, OutputClosedError):
+            sys.exit(err.exit_code)
+        sys.exit(_fail("equigen", str(err), err.exit_code))
     finally:  # the result is printed: a signal that comes now changes nothing
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
@@ -110,6 +137,26 @@ def _run_program() -> None:
         # such as a dataclass's, though it was caught.
         if sys.platform != "win32":
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+
+def _refuse(err: typer.TyperException) -> int:
+    """Say what is wrong with the command line, and return the exit code."""
+    ctx = getattr(err, "ctx", None)
+    path = ctx.command_path if ctx else "equigen"
+    text = getattr(err, "format_message", err.__str__)()
+    text = f"{text[0].lower()}{text[1:]}".removesuffix(".")
+    end = "" if text.endswith("?") else "."
+    return _fail(path, f"{text}{end} `{path} --help` shows what there is.", EXIT_USAGE)
+
+
+def _fail(command: str, text: str, code: int) -> int:
+    """Print an error, with --json also as JSON, and return the exit code."""
+    complain(f"{command}: {text}")
+    if "--json" in sys.argv:
+        stage = command.removeprefix("equigen").strip()
+        with suppress(OutputError):
+            put(json.dumps({"stage": stage, "error": text, "exit_code": code}, indent=2))
+    return code
 
 
 def _fit_into_memory() -> None:
@@ -144,9 +191,10 @@ _stopped: list[str] = []
 
 
 _root = typer.Typer(
+    cls=HelpedGroup,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    no_args_is_help=True,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 
@@ -157,13 +205,14 @@ def _show_version(wanted: bool) -> None:  # noqa: FBT001  (typer calls it so)
         raise typer.Exit
 
 
-@_root.callback(epilog=_EPILOG)
-def _equigen(
+@_root.callback()
+def _equigen(  # noqa: PLR0913  (each is a flag)
     ctx: typer.Context,
     *,
     config: _ConfigFlag = None,
     quiet: _QuietFlag = False,
     verbose: _VerboseFlag = False,
+    as_json: _JsonFlag = False,
     log_file: _LogFlag = None,
     version: Annotated[
         bool,
@@ -177,7 +226,10 @@ def _equigen(
     release-groups`, then `equigen run --source discogs-dump`.
     """
     del version
-    ctx.obj = Common(config, quiet, verbose, log_file=log_file)
+    ctx.obj = Common(config, quiet, verbose, as_json, log_file)
+    if ctx.invoked_subcommand is None:
+        print(ctx.get_help(), file=sys.stderr)
+        raise typer.Exit(EXIT_USAGE)
 
 
 class _LazyCommand(TyperCommand):
@@ -191,8 +243,9 @@ class _LazyCommand(TyperCommand):
         """Parse the arguments by the real command."""
         try:
             return _command(self._member).make_context(*args, **kwargs)
-        except typer.BadParameter as err:  # in which Typer quotes pydantic
-            err.message = err.message.replace("Value error, ", "")
+        except typer.BadParameter as err:
+            for pattern, words in _PYDANTIC:
+                err.message = re.sub(pattern, words, err.message)
             raise
 
 
@@ -205,6 +258,7 @@ def _command(command: Plugin) -> Any:  # noqa: ANN401  (typer has no public name
     def callback(ctx: typer.Context, **values: Any) -> None:  # noqa: ANN401
         from equigen.cli.runner import carry_out  # noqa: PLC0415  (the help needs nothing heavy)
 
+        values.pop("help_all")
         before = ctx.obj or Common()
         given = {name: values.pop(name) or getattr(before, name) for name in _COMMON_FLAGS}
         flags: dict[str, dict[str, object]] = {}
@@ -234,14 +288,15 @@ def _command(command: Plugin) -> Any:  # noqa: ANN401  (typer has no public name
             inspect.Parameter(name, keyword, annotation=flag, default=getattr(Common(), name))
             for name, flag in _COMMON_FLAGS.items()
         ),
+        inspect.Parameter("help_all", keyword, annotation=_HelpAllFlag, default=False),
     ]
     callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     callback.__annotations__ = {p.name: p.annotation for p in parameters}
     app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
     app.command(
         command.name,
+        cls=HelpedCommand,
         help=_help(module),
-        epilog=_EPILOG,
         context_settings={"help_option_names": ["--help", "-h"]},
     )(callback)
     return get_command(app)
@@ -274,19 +329,63 @@ def _help(module: types.ModuleType) -> str:
 def _setting_type(path: str) -> object:
     """Return the Typer option of a setting; the setting gives its help, and checks its value."""
     field, name = _setting(path), flag_name(path).replace("_", "-")
-    if field.annotation is bool:
-        switch = typer.Option(
-            f"--{name}/--no-{name}", help=f"{field.description} [{path}]", show_default=False
-        )
-        return Annotated[bool | None, switch]
+    is_switch = field.annotation is bool
     several = flag_name(path) in SINGULAR.values()
     option = typer.Option(
-        f"--{name}",
-        help=f"{field.description} [{path}]",
+        f"--{name}/--no-{name}" if is_switch else f"--{name}",
+        help=f"{field.description} [{path}{_default(field)}]",
         show_default=False,
-        metavar="N,N,N" if _is_tuple(path) else "VALUE",
+        metavar=None if is_switch else _metavar(path, field),
+        rich_help_panel=path.partition(".")[0],
+        autocompletion=_completion(path),
     )
-    return Annotated[list[str] if several else str | None, option]
+    kind = bool if is_switch else list[str] if several else str
+    return Annotated[kind | None, option]
+
+
+def _default(field: Any) -> str:  # noqa: ANN401
+    """Return what the help says of a setting's default; nothing where its description does."""
+    default = None if field.default_factory else field.default
+    if isinstance(default, tuple):
+        return f" = {','.join(map(str, default))}"
+    return f" = {default}" if default and not isinstance(default, Path | bool) else ""
+
+
+def _metavar(path: str, field: Any) -> str:  # noqa: ANN401
+    """Return what stands for a setting's value."""
+    name = path.partition(".")[2]
+    if _is_tuple(path):
+        return "N,N,N"
+    values = _choices(field.annotation)
+    if values and len("|".join(values)) <= _MOST_CHOICE_CHARS:
+        return "|".join(values)
+    checks = str(field.metadata) + str(field.annotation)
+    if "name_of_file" in checks or "with_known_home" in checks:
+        return "PATH"
+    if {int, float} & {field.annotation, *get_args(field.annotation)} or "sizes" in name:
+        return "PX" if name.endswith(("_px", "sizes")) else "YEAR" if "year" in name else "N"
+    return "SHA256" if "sha256" in name else "NAME"
+
+
+def _choices(annotation: Any) -> Sequence[str]:  # noqa: ANN401
+    """Return the values that a setting may have; none where there are too many to list."""
+    if get_origin(annotation) is Literal:
+        return [str(each) for each in get_args(annotation)]
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        return list(annotation)
+    return ()
+
+
+def _completion(path: str) -> Callable[[str], list[str]]:
+    """Return the function that lists a setting's values that begin so, for shells."""
+
+    def completed(incomplete: str) -> list[str]:
+        from equigen.config.settings import values_of  # noqa: PLC0415  (as in `_setting`)
+
+        known = _choices(_setting(path).annotation) or values_of(path)
+        return [each for each in known if each.startswith(incomplete)]
+
+    return completed
 
 
 def _setting(path: str) -> Any:  # noqa: ANN401  (pydantic's FieldInfo, not imported for help)

@@ -214,7 +214,9 @@ class Execution:
         """Return the result as JSON values."""
         if self.has_stages:
             return as_json(self.summaries, exit_code=exit_code, error=error)
-        return self.summaries[0].as_json()
+        if self.summaries:
+            return self.summaries[0].as_json()
+        return {"stage": self.command.name, "error": error, "exit_code": exit_code}
 
     def run(
         self,
@@ -398,7 +400,7 @@ class _CommandLine:
 
     def _show_end(self, end: _End) -> None:
         """Print the result of the whole command: as JSON, or as one line with --quiet."""
-        if self.common.json and (self.execution.has_stages or self.execution.summaries):
+        if self.common.json:
             put(json.dumps(self.execution.as_json(end.code, end.error), indent=2))
         elif self.common.quiet and self.execution.summaries:
             put(self._line(end))

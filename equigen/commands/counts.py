@@ -38,6 +38,7 @@ from equigen.dataset.dataset import Dataset
 from equigen.dataset.fields import count_fields
 from equigen.dataset.layouts import cover_files, files_in_sets
 from equigen.errors import MissingInputError, UsageError
+from equigen.plugins import completing
 from equigen.report.charts import check_chart, draw_bars, draw_heat_map
 from equigen.report.tables import crosstab, shares_of_sets
 from equigen.schema import PICTURES, SETS
@@ -60,6 +61,7 @@ def run(
             metavar="FIELD",
             help=f"{', '.join(By)} (label without it), style, format, any column, or a field of a"
             " feature; two: one against the other.",
+            autocompletion=completing("equigen.features", "open_feature", *By, "style", "format"),
         ),
     ] = None,
     images: Annotated[

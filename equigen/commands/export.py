@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from equigen.dataset.context import Context
+from equigen.plugins import completing
 from equigen.sources.base import restriction_of
 from equigen.summary import Summary, Table
 
@@ -36,13 +37,24 @@ SETTINGS: Final = ()
 def run(  # noqa: PLR0913  (each is a flag)
     context: Context,
     *,
-    format: Annotated[str, typer.Argument(help="The format.")],  # noqa: A002  (its name for users)
+    format: Annotated[  # noqa: A002  (its name for users)
+        str,
+        typer.Argument(
+            help="The format.", autocompletion=completing("equigen.exports", "open_export")
+        ),
+    ],
     out: Annotated[Path, typer.Argument(help="The folder, or file, to write.")],
     size: Annotated[
         int, typer.Option(min=0, metavar="N", help="Pixels of the pictures; 0: as they are.")
     ] = 0,
     features: Annotated[
-        str, typer.Option("--with", metavar="NAME,NAME", help="Features to add.")
+        str,
+        typer.Option(
+            "--with",
+            metavar="NAME,NAME",
+            help="Features to add.",
+            autocompletion=completing("equigen.features", "open_feature"),
+        ),
     ] = "",
     shard_mb: Annotated[
         int, typer.Option(min=0, metavar="N", help="Most megabytes of a shard; 0: 500.")

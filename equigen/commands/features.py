@@ -33,6 +33,7 @@ from equigen.dataset.layouts import no_covers
 from equigen.errors import UsageError
 from equigen.features.base import Feature, find_features
 from equigen.features.computing import asked_of, compute_features, items_of
+from equigen.plugins import completing
 from equigen.storage.below import open_regular
 from equigen.storage.os_errors import translating_read_errors
 from equigen.summary import Summary, Table
@@ -67,6 +68,7 @@ def run(
         typer.Argument(
             metavar="NAME",
             help="Features; for show, an album's id or a file; for export, a feature and a folder.",
+            autocompletion=completing("equigen.features", "open_feature"),
         ),
     ] = None,
     nearest: Annotated[

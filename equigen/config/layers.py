@@ -44,6 +44,7 @@ from equigen.config.trust import (
 from equigen.errors import ConfigError, MissingInputError, shortened
 from equigen.http.addresses import shown_in_part
 from equigen.labels.taxonomy import Taxonomy, TaxonomyFileError, TaxonomyRow
+from equigen.plugins import flag_name
 from equigen.schema import safe_text
 from equigen.storage.below import open_regular
 from equigen.storage.os_errors import why_not_utf8
@@ -377,8 +378,10 @@ class _Layers:
         return [(k, v or "") for k, v in kept.items() if k.upper().startswith(ENV_PREFIX)]
 
     def _place(self, keys: list[str]) -> str:
-        if keys[0] in self.flags and (len(keys) == 1 or keys[1] in self.flags[keys[0]]):
+        if keys[0] in self.flags and len(keys) == 1:
             return "command line"
+        if keys[1:2] and keys[1] in self.flags.get(keys[0], {}):
+            return f"--{flag_name('.'.join(keys[:2])).replace('_', '-')}"
         places = {name: place for place, name, _ in reversed(list(self._variables()))}
         for length in range(len(keys), 0, -1):
             name = ENV_PREFIX + "__".join(keys[:length]).upper()
@@ -423,7 +426,9 @@ def _explained(
     more = f" ({len(errors) - 1} more wrong settings)" if len(errors) > 1 else ""
     place, key = place_of(keys), shortened(".".join(keys), _MOST_KEY_CHARS)
     trouble = shortened(trouble, _MOST_TROUBLE_CHARS)
-    return safe_text(f"{place}{f': {key}' if key else ''}: {trouble}.{more} Mend it and run again.")
+    if key and not place.startswith("--"):
+        place = f"{place}: {key}"
+    return safe_text(f"{place}: {trouble}.{more} Mend it and run again.")
 
 
 def _is_written_as_json(table: str, key: str) -> bool:

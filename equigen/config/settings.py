@@ -62,6 +62,7 @@ from equigen.labels.taxonomy import (
     Taxonomy,
     TaxonomyRow,
     load_taxonomy,
+    taxonomy_names,
 )
 from equigen.plugins import find_plugins
 from equigen.schema import Group, Layout, Prefer
@@ -178,10 +179,14 @@ class FetchSettings(SettingsTable):
         examples=[1_200],
     )
     from_year: int | None = Field(
-        None, ge=1000, le=9999, description="first year asked (default: this year)", examples=[2026]
+        None,
+        ge=1000,
+        le=9999,
+        description="newest year asked (default: this year)",
+        examples=[2026],
     )
     to_year: int = Field(
-        1930, ge=1000, le=9999, description="last year asked, going down from from_year"
+        1930, ge=1000, le=9999, description="oldest year asked; the two may be swapped"
     )
     spread: Spread = Field(
         Spread.RECENT,
@@ -195,16 +200,6 @@ class FetchSettings(SettingsTable):
         description="queries of your own: [[fetch.label]] tables",
         examples=[[{"name": "Ska", "genre": "Reggae", "style": "Ska", "limit": 500}]],
     )
-
-    @model_validator(mode="after")
-    def _years_go_down(self) -> Self:
-        if self.from_year is not None and self.from_year < self.to_year:
-            msg = (
-                "from_year: expected the newest year there and the oldest in to_year, got"
-                f" {self.from_year} and {self.to_year}: swap them"
-            )
-            raise ValueError(msg)
-        return self
 
     @field_validator("taxonomy")
     @classmethod
@@ -230,8 +225,9 @@ class FetchSettings(SettingsTable):
         return self
 
     def years(self, this_year: int) -> range:
-        """Return the years to ask, from the newest down."""
-        return range(self.from_year or this_year, self.to_year - 1, -1)
+        """Return the years to ask, from the newest down, whichever of the two that is."""
+        ends = (self.from_year or this_year, self.to_year)
+        return range(max(ends), min(ends) - 1, -1)
 
     @cached_property
     def _read_taxonomy(self) -> Taxonomy:
@@ -264,6 +260,22 @@ class FetchSettings(SettingsTable):
                 query: None for query in known if found == (query.name if is_query else query.label)
             }
         return tuple(chosen)
+
+
+def values_of(path: str) -> Sequence[str]:
+    """Return the names that a setting may have, which are those of files; none of other settings.
+
+    Labels are those of the default taxonomy.
+    """
+    match path:
+        case "fetch.source":
+            return list(find_plugins("equigen.sources", "open_source"))
+        case "fetch.taxonomy":
+            return taxonomy_names()
+        case "fetch.labels":
+            queries = FetchSettings().known_queries()
+            return sorted({name for query in queries for name in (query.name, query.label)})
+    return ()
 
 
 def _called(name: str, known: Sequence[str]) -> str:

@@ -198,7 +198,7 @@ def test_a_result_has_the_fields_of_json(folder: Path) -> None:
         (lambda: equigen.run("split", linc=1), "there is no flag or setting 'linc'"),
         (lambda: equigen.run("split", link="x"), "link='x': expected 'copy'"),
         (lambda: equigen.run("demo", albums=0), "albums=0: expected a number from 1 to 500"),
-        (lambda: equigen.run("fetch", genre_limit=-1), "fetch.genre_limit"),
+        (lambda: equigen.run("fetch", genre_limit=-1), "--genre-limit: expected a number of"),
         (lambda: equigen.open("/nowhere"), "no such folder; expected a dataset's"),
         (lambda: equigen.open().examples("trian"), "no set 'trian'; expected one of: train"),
         (lambda: equigen.open().counts("mood"), "no field 'mood'; expected one of: label"),

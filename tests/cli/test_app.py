@@ -64,18 +64,77 @@ def test_help_lists_all_commands_within_80_columns(tmp_path: Path) -> None:
     listed = done.stdout.partition("Commands:")[2].split("\n\n")[0].strip().splitlines()
     assert [line.split()[0] for line in listed] == COMMANDS
     assert not any(line.endswith("...") for line in listed)
+    assert len(done.stdout.splitlines()) <= 40
 
 
 @pytest.mark.long_after(5)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_has_help_with_an_example(tmp_path: Path, command: str) -> None:
-    """`--help` fits 80 columns and shows how to use it."""
+    """`--help` fits a small window and shows how to use it."""
     done = equigen(command, "--help", cwd=tmp_path)
     assert done.returncode == 0
     assert f"\n    equigen {command}" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
+    assert len(done.stdout.splitlines()) <= 40
     for flag in ("--config", "--quiet", "--verbose", "--json"):
         assert flag in done.stdout
+
+
+def test_help_all_describes_each_setting_with_its_default(tmp_path: Path) -> None:
+    """What `--help` names in short is told in full, no description is cut."""
+    short = equigen("download", "--help", cwd=tmp_path).stdout
+    whole = equigen("download", "--help-all", cwd=tmp_path).stdout
+    assert "--fit crop|pad|inside|stretch [crop]" in short
+    assert short.endswith("Described in full: equigen download --help-all\n")
+    told = " ".join(whole.split())
+    assert "crop, pad, inside or stretch: how a size is reached [download.fit = crop]" in told
+    assert " ..." not in whole
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("equigen sp", {"split"}),
+        ("equigen fetch --source d", {"discogs", "discogs-dump"}),
+        ("equigen run --label Ja", {"Jazz"}),
+        ("equigen download --fit ", {"crop", "pad", "inside", "stretch"}),
+        ("equigen split --group ", {"artist+cover", "artist", "cover", "none"}),
+        ("equigen fetch --taxonomy mumu", {"mumu-12", "mumu-16"}),
+        ("equigen export p", {"parquet"}),
+        ("equigen features compute h", {"histogram"}),
+        ("equigen counts --by st", {"style"}),
+    ],
+)
+def test_shells_complete_names(tmp_path: Path, words: str, expected: set[str]) -> None:
+    """Sources, labels, taxonomies, formats, features and choices, besides commands and flags."""
+    env = program_env() | {
+        "_EQUIGEN_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(words.count(" ")),
+    }
+    way = [sys.executable, "-m", "equigen"]
+    said = subprocess.check_output(way, cwd=tmp_path, env=env, text=True)
+    assert set(said.split()) == expected
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        ("fetch --json --yeer", "no such option: --yeer"),
+        ("--json counts", "no such file"),
+        ("download --limit x --json", "invalid value for '--limit': expected a whole number."),
+        ("download --fit fill --json", "--fit: expected 'crop', 'pad', 'inside' or 'stretch'"),
+        ("--json ftch", "no such command 'ftch'. Did you mean 'fetch'?"),
+    ],
+)
+def test_with_json_an_error_is_json_too(tmp_path: Path, args: str, expected: str) -> None:
+    """On standard output, with the exit code; people read the same on standard error."""
+    done = equigen(*args.split(), cwd=tmp_path)
+    told = json.loads(done.stdout)
+    assert told["exit_code"] == done.returncode == 2
+    assert expected in told["error"]
+    (line,) = done.stderr.splitlines()
+    assert line == f"equigen {told['stage']}".rstrip() + f": {told['error']}"
 
 
 def test_help_loads_nothing_heavy() -> None:

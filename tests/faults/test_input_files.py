@@ -27,8 +27,8 @@ CONFIGS: Mapping[str, tuple[bytes, Sequence[str]]] = {
         ("config.toml, line 2: download.hosts.a.example.per_minute: ", "'x'"),
     ),
     "a value across keys": (
-        b"[fetch]\nto_year = 1990\nfrom_year = 1980\n",
-        ("line 3: fetch.from_year: ", "1980"),
+        b"[download]\nsizes = [0]\nformat = 'png'\n",
+        ("line 3: download.format: ", "png"),
     ),
 }
 DOTENVS: Mapping[str, tuple[bytes, Sequence[str]]] = {
