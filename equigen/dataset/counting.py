@@ -29,7 +29,7 @@ from equigen.dataset.covers import (
 )
 from equigen.dataset.layouts import cover_files
 from equigen.dataset.overlap import Overlap, overlap_of, rules_mark
-from equigen.dataset.table import map_table, stamp_of
+from equigen.dataset.table import BLOCK_BYTES, map_table, stamp_of
 from equigen.errors import EquigenError
 from equigen.labels.taxonomy import Query
 from equigen.ledger.database import CHANGED, has_tables
@@ -273,7 +273,7 @@ def _told(by: By, cell: str) -> str:
             return cell or UNKNOWN
 
 
-def rows_with_covers(
+def rows_with_covers(  # noqa: PLR0913  (each is a choice of one caller)
     context: Context,
     ledger: Ledger | None,
     columns: Sequence[str],
@@ -281,6 +281,7 @@ def rows_with_covers(
     sets: bool = True,
     in_order: bool = False,
     path: Path | None = None,
+    block_bytes: int = BLOCK_BYTES,
 ) -> "pl.DataFrame":
     """Return columns of all rows, and `host` ("" without a picture), `picture` and `set_name`.
 
@@ -313,7 +314,7 @@ def rows_with_covers(
         return rows
 
     names = [*columns, "host", *(f"{name}_key" for name in keys)]
-    rows = _joined(names, map_table(path or context.tsv, COLUMNS, look))
+    rows = _joined(names, map_table(path or context.tsv, COLUMNS, look, block_bytes=block_bytes))
     for at, found, suffix in (("album_key", dealt, ""), ("path_key", paths, "_of_path")):
         rows = rows.join(
             found,

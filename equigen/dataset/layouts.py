@@ -3,7 +3,7 @@
 import hashlib
 import os
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
@@ -232,9 +232,15 @@ def where_covers_are(context: Context) -> dict[str, FileBelow]:
     """Return the file of each cover by its path, also where `split` moved it into a set."""
     images = context.images
     where = {path: FileBelow(images, path) for path in cover_files(images)}
+    return where | moved_covers(context, where)
+
+
+def moved_covers(context: Context, there: Container[str]) -> dict[str, FileBelow]:
+    """Return the files of covers in sets by their paths, but for those that are `there` as well."""
+    where = dict[str, FileBelow]()
     for place in files_in_sets(context.split):
         file = in_set(context.split, place)
-        if place.path not in where and file.exists():
+        if place.path not in there and place.path not in where and file.exists():
             where[place.path] = file
     return where
 

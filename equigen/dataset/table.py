@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from equigen.dataset.table_reader import Chunk
 
 # Measured from 4 to 16 MiB: the same speed, less memory.
-_BLOCK_BYTES: Final = 8 << 20
+BLOCK_BYTES: Final = 8 << 20
 _ROWS_TOGETHER: Final = 1_000
 _COPIED_BYTES: Final = 1 << 20
 _LINE_ENDS: Final = (b"\n", b"\r")
@@ -59,7 +59,7 @@ def map_table(
     *,
     made_by: str = "equigen fetch",
     required: Sequence[str] = REQUIRED_COLUMNS,
-    block_bytes: int = _BLOCK_BYTES,
+    block_bytes: int = BLOCK_BYTES,
 ) -> Iterator[T]:
     """Yield what `work` makes of each chunk of a TSV, in file order; it is called in threads.
 
@@ -82,7 +82,7 @@ def map_table(
 
 
 def read_table(
-    path: Path, columns: Sequence[str], *, block_bytes: int = _BLOCK_BYTES
+    path: Path, columns: Sequence[str], *, block_bytes: int = BLOCK_BYTES
 ) -> "pl.DataFrame":
     """Read columns of the dataset's TSV as strings, in blocks, some of which are held at a time.
 

@@ -275,7 +275,7 @@ class Job:
 
     def dealt(self, set_name: str, most_bytes: int) -> list[list[str]]:
         """Return the keys of each shard of a set."""
-        rows = self.albums.of_set(set_name)
+        rows = self.albums.of_set(set_name, KEY, "size_bytes")
         before = [
             each.record["keys"]
             for each in self.earlier.values()

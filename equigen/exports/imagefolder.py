@@ -49,19 +49,23 @@ def open_export(job: Job) -> Iterator[Piece]:
     labels = job.albums.labels
     yield text_piece("classes.txt", "".join(f"{_folder(label)}\n" for label in labels))
     for name in job.albums.sets:
-        rows = job.albums.of_set(name)
-        by_label = rows.partition_by("label_name", as_dict=True, maintain_order=True)
+        # All columns twice would take as much memory again as the dataset.
+        needed = job.albums.of_set(name, "label_name", "sha256", "size_bytes", *HIDDEN)
+        needed = needed.with_columns(job.names(needed).alias(_NAME))
+        by_label = needed.partition_by("label_name", as_dict=True, maintain_order=True)
         for label in labels:
-            some = by_label.get((label,), rows.clear())
+            some = by_label.get((label,), needed.clear())
             folder = f"{name}/{_folder(label)}"
-            files = dict(zip(job.names(some), some["sha256"], strict=True))
-            made_of = job.digest(some.select(KEY, "sha256", IS_RAW), sorted(files))
-            write = partial(_write_folder, job, folder, some)
-            yield Piece(folder, made_of, write, files=files)
+            yield Piece(
+                folder,
+                job.digest(some.select(KEY, "sha256", IS_RAW, _NAME)),
+                partial(_write_folder, job, folder, some),
+                files=dict(zip(some[_NAME], some["sha256"], strict=True)),
+            )
         yield Piece(
             f"{name}/{_METADATA}",
-            job.digest(rows, job.names(rows).to_list()),
-            partial(_write_table, job, rows),
+            job.digest(_table(job, name)),
+            partial(_write_table, job, name),
         )
 
 
@@ -74,8 +78,8 @@ def _write_folder(job: Job, name: str, rows: pl.DataFrame, path: Path) -> str:
     """Write a class's pictures; one that was made smaller before is taken from there."""
     before = job.earlier.get(name) if job.is_alike else None
     there = (before and before.record["files"]) or {}
-    needed = rows.select("sha256", *HIDDEN)
-    for file, row in zip(job.names(rows), needed.iter_rows(named=True), strict=True):
+    for row in rows.iter_rows(named=True):
+        file = row[_NAME]
         if before and row[IS_RAW] and there.get(file) == row["sha256"]:
             link_or_copy(before.path / file, path / file)
         else:
@@ -83,12 +87,17 @@ def _write_folder(job: Job, name: str, rows: pl.DataFrame, path: Path) -> str:
     return ""
 
 
-def _write_table(job: Job, rows: pl.DataFrame, path: Path) -> str:
-    both = zip(rows["label_name"], job.names(rows), strict=True)
-    names = [f"{_folder(label)}/{name}" for label, name in both]
-    table = visible(rows).insert_column(0, pl.Series(_NAME, names, dtype=pl.String))
+def _write_table(job: Job, name: str, path: Path) -> str:
+    table = _table(job, name)
     write_table(table, path, huggingface_features(table, job.albums.labels))
     return ""
+
+
+def _table(job: Job, name: str) -> pl.DataFrame:
+    """Return the table of a set: the path of each picture below its folder, then the columns."""
+    rows = job.albums.of_set(name)
+    folders = rows["label_name"].replace({label: _folder(label) for label in job.albums.labels})
+    return visible(rows).insert_column(0, (folders + "/" + job.names(rows)).alias(_NAME))
 
 
 def describe(job: Job) -> Description:

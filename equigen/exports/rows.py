@@ -4,24 +4,30 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
 from equigen.dataset.context import Context
+from equigen.dataset.counting import rows_with_covers
+from equigen.dataset.covers import COLUMNS, dataset_labels, labels_in, wanted_by
 from equigen.dataset.dataset import LISTS, Dataset
 from equigen.dataset.feature_tables import STATE, FeatureTable, not_written
+from equigen.dataset.layouts import cover_files, moved_covers
 from equigen.dataset.selecting import ArrowTable
 from equigen.dataset.table import read_table
 from equigen.dataset.tsv import reading_tsv
 from equigen.downloading.jobs import target_of
 from equigen.errors import MissingInputError, UsageError
+from equigen.identity.columns import hosts, picture_keys
 from equigen.images.rendering import Rendering
+from equigen.ledger.ledger import Ledger
 from equigen.schema import SETS, join_list, split_list, year_of
-from equigen.sources.base import licence_of, restricting
+from equigen.sources.base import PictureFrom, licence_of, restricting, restricting_by
 from equigen.storage.below import read_regular
 from equigen.storage.os_errors import READ, denial
 
@@ -44,17 +50,16 @@ OWN: Final[Mapping[str, Any]] = {
 }
 # What is found out of a row before its cells are read: first its place in the TSV.
 _AT: Final = "_at"
-_FOUND: Final[Mapping[str, Any]] = {
-    _AT: pl.UInt32(),
-    **{
-        name: OWN[name]
-        for name in ("label_name", "labels", "set", "sha256", "size_bytes", "width_px", "height_px")
-    },
-    "labels": pl.String(),
-    KEY: pl.String(),
-    FILE: pl.String(),
-    IS_RAW: pl.Boolean(),
+# Those of `OWN` that the cells tell.
+_OF_CELLS: Final = frozenset({"label", "source", "licence"})
+_OF_FILES: Final[Mapping[str, Any]] = {
+    "picture": pl.String(),
+    "path": pl.String(),
+    **{name: OWN[name] for name in ("sha256", "size_bytes", "width_px", "height_px")},
+    "url": pl.String(),
+    "final_url": pl.String(),
 }
+_RESTRICTED: Final = "_restricted"
 # The names that `datasets` gives to the sets.
 SPLITS: Final[Mapping[str, str]] = {"train": "train", "val": "validation", "test": "test"}
 _FIRST: Final = ("album_id", "artist", "album", "year", "genre")
@@ -70,7 +75,7 @@ _ADDRESSES: Final = ("image_url", "more_images")
 _KEY_DIGITS: Final = 20
 # A group of rows is held as a whole.
 _GROUP_ROWS: Final = 10_240
-_BATCH: Final = 1_000
+_BATCH: Final = 5_000
 _BLOCK_BYTES: Final = 1 << 20
 NO_COVER: Final = "without a cover"
 IN_NO_SET: Final = "in no set"
@@ -97,9 +102,10 @@ class Gathered:
     is_dealt: bool
     rendering: Rendering | None
 
-    def of_set(self, name: str) -> pl.DataFrame:
-        """Return the rows of a set, in order of `KEY`."""
-        return self.table.filter(pl.col("set") == name)
+    def of_set(self, name: str, *columns: str) -> pl.DataFrame:
+        """Return the rows of a set, in order of `KEY`, with some columns or all."""
+        rows = self.table.select("set", *columns) if columns else self.table
+        return rows.filter(pl.col("set") == name)
 
 
 def gather(
@@ -129,52 +135,156 @@ def gather(
                 " features list` shows them. Exports have the dataset's columns anyway."
             )
             raise UsageError(msg)
-    with dataset.reading_ledger() as ledger:
-        known = {name for _, name in ledger.each_set()} if ledger else set()
-    is_dealt = not known.isdisjoint(SETS)
     named = _named(columns, features)
     rendering, place = _pictures_of(context, size_px)
-    dropped, restricted, private = Counter[str](), Counter[str](), Counter[str]()
-    labels = set[str]()
-    found, frames = list[tuple[Any, ...]](), [pl.DataFrame(schema=_FOUND)]
-    for at, (row, cover, file, of_set) in enumerate(dataset.shown()):
-        name = of_set if is_dealt else SETS[0]
-        came_from = (cover.url, cover.final_url) if file and cover else ()
-        source = restricting(row.album_id, *came_from)
-        if not file or not cover:
-            dropped[NO_COVER] += 1
-        elif not name:
-            dropped[IN_NO_SET] += 1
-        elif source and not private_use:
-            restricted[source] += 1
-        elif (size_bytes := _size_of(file, cover.size_bytes)) < 0:
-            dropped[_CHANGED] += 1
-        else:
-            private[source] += bool(source)
-            labels.update(row.labels)
-            found.append(
-                (
-                    at, row.label, join_list(row.labels), name, cover.sha256, size_bytes,
-                    cover.width_px, cover.height_px, key_of(row.album), *place(file),
-                )
-            )  # fmt: skip
-            if len(found) == _BATCH:  # of a million albums, few at a time are Python's objects
-                frames.append(_framed(found))
-                found.clear()
-    frames.append(_framed(found))
-    own = _told_apart(pl.concat(frames))
-    dropped.update({f"forbidden to pass on: {name}": n for name, n in restricted.items()})
-    if own.is_empty():
+    with dataset.reading_ledger() as ledger:
+        found = _with_files(context, ledger)
+    is_dealt = found["set_name"].is_in(SETS).any()
+    dropped, rows = Counter[str](), len(found)
+
+    def without(why: str, is_out: pl.Expr) -> None:
+        nonlocal found
+        before, found = len(found), found.filter(~is_out)
+        dropped[why] = before - len(found)
+
+    without(NO_COVER, pl.col(FILE).is_null())
+    if is_dealt:
+        without(IN_NO_SET, ~pl.col("set_name").is_in(SETS))
+    else:
+        found = found.with_columns(set_name=pl.lit(SETS[0]))
+    found = found.with_columns(_restricted(found))
+    restricted = dict[str, int]()
+    if not private_use:
+        restricted = _counted(found[_RESTRICTED])
+        for name in restricted:
+            without(f"forbidden to pass on: {name}", pl.col(_RESTRICTED) == name)
+    sizes = _of_each(found[FILE], _size_of, pl.Int64()).alias("size_bytes")
+    known = found["size_bytes"]
+    found = found.with_columns(sizes)
+    is_changed = (sizes < 0) | ((known != 0) & (known != sizes))
+    without(_CHANGED, pl.lit(is_changed))
+    dropped = +dropped
+    if found.is_empty():
         raise _nothing(context, dropped, restricted)
-    order = sorted(labels)
+    found = found.with_columns(
+        _labels(context, found), _of_each(found["album"], key_of, pl.String()).alias(KEY)
+    )
+    own = found.with_columns(
+        label_name=pl.col("labels").list.first(),
+        set=pl.col("set_name"),
+        **{IS_RAW: pl.lit(value=False)},
+    ).select(_AT, *(name for name in (*OWN, *HIDDEN) if name not in _OF_CELLS))
+    if rendering:
+        placed = [place(file) for file in own[FILE]]
+        own = own.with_columns(
+            pl.Series(FILE, [file for file, _ in placed]),
+            pl.Series(IS_RAW, [is_raw for _, is_raw in placed]),
+        )
+    own = _told_apart(own)
+    order = own["labels"].explode().unique().sort().to_list()
     own = own.sort(pl.col("set").replace_strict(_ORDER, return_dtype=pl.Int8), KEY)
     typed = _typed(context, named, own, order, private_use=private_use)
     table = joined_with(context, typed, features)
     sets = [name for name in SETS if name in table["set"].unique()]
     return Gathered(
-        table, order, sets, len(table) + dropped.total(), dict(dropped), dict(restricted),
-        {name: n for name, n in private.items() if n}, is_dealt, rendering,
+        table, order, sets, rows, dict(dropped), restricted,
+        _counted(found[_RESTRICTED]), is_dealt, rendering,
     )  # fmt: skip
+
+
+def _files(context: Context, ledger: Ledger) -> Iterator[pl.DataFrame]:
+    """Yield the files of good covers that are there, by picture and path, with their covers."""
+    there, images = set(cover_files(context.images)), context.images
+    moved = moved_covers(context, there)
+    left = ledger.good_files()
+    while batch := list(islice(left, _BATCH)):
+        rows = [row for row in batch if row[1] in there or row[1] in moved]
+        columns = map(list, zip(*rows, strict=True))
+        frame = pl.DataFrame(dict(zip(_OF_FILES, columns, strict=False)), _OF_FILES)
+        files = [str(moved.get(row[1]) or f"{images}/{row[1]}") for row in rows]
+        yield frame.with_columns(pl.Series(FILE, files, pl.String))
+
+
+def _with_files(context: Context, ledger: Ledger | None) -> pl.DataFrame:
+    """Return each row's cover and its file, null where none is there, set, labels and album.
+
+    Of several files of one picture it is the one at the row's own path, or else the first.
+    `album` is the album's key.
+    """
+    nothing = pl.DataFrame(schema={**_OF_FILES, FILE: pl.String()})
+    files = pl.concat([nothing, *(_files(context, ledger) if ledger else ())])
+    rows = rows_with_covers(
+        context,
+        ledger,
+        ("album_id", "genre", "labels"),
+        in_order=True,
+        block_bytes=_BLOCK_BYTES,
+    ).drop("host")
+    several = files.filter(pl.col("picture").is_duplicated())
+    first = files
+    if len(several):
+        first = files.unique("picture", keep="first", maintain_order=True)
+    rows = rows.with_row_index(_AT).join(first, on="picture", how="left", maintain_order="left")
+    rows = rows.with_columns(album=pl.col("album_id"))
+    at = rows.select(
+        (pl.col("album") == "") | pl.col("picture").is_in(several["picture"].implode())
+    )
+    odd = at.to_series().arg_true()
+    if len(odd):
+        by_path = {(picture, path): file for picture, path, *_, file in several.iter_rows()}
+        wanted = list(wanted_by(context)(read_table(context.tsv, COLUMNS)[odd]))
+        own = zip(wanted, rows[FILE].gather(odd), strict=True)
+        shown = [by_path.get((each.picture, each.path), file) for each, file in own]
+        albums = [each.album for each in wanted]
+        rows = rows.with_columns(rows["album"].scatter(odd, albums), rows[FILE].scatter(odd, shown))
+    return rows
+
+
+def _restricted(rows: pl.DataFrame) -> pl.Series:
+    """Return `restricting` of each row, by the addresses that its picture came from."""
+    source = rows["album_id"].str.extract("^([^:]*)").alias("source")
+    is_same = rows["url"] == rows["final_url"]
+    return _restricting(source, rows["url"], rows["final_url"].set(is_same, ""))
+
+
+def _restricting(sources: pl.Series, *urls: pl.Series) -> pl.Series:
+    """Return `restricting` of albums of sources, worked out once for all that are alike in it."""
+    told = [
+        (hosts(each), picture_keys(each).str.extract("^([^:]*:)").fill_null("")) for each in urls
+    ]
+    columns = [sources, *(each for pair in told for each in pair)]
+    alike = pl.DataFrame([each.alias(f"{at}") for at, each in enumerate(columns)])
+    kinds = alike.unique()
+    found = [
+        restricting_by(own, *map(PictureFrom, shown[::2], shown[1::2]))
+        for own, *shown in kinds.iter_rows()
+    ]
+    kinds = kinds.with_columns(pl.Series(_RESTRICTED, found, pl.String))
+    return alike.join(kinds, on=alike.columns, how="left", maintain_order="left")[_RESTRICTED]
+
+
+def _labels(context: Context, rows: pl.DataFrame) -> pl.Series:
+    """Return all labels of each row, its own first."""
+    pairs, named = rows.select("genre", "labels").unique(), dataset_labels(context)
+    found = [list(labels_in(genre, cell, named)) for genre, cell in pairs.iter_rows()]
+    pairs = pairs.with_columns(pl.Series("all", found, pl.List(pl.String)))
+    joined = rows.select("genre", "labels").join(
+        pairs, on=["genre", "labels"], how="left", maintain_order="left"
+    )
+    return joined["all"].alias("labels")
+
+
+def _of_each(values: pl.Series, function: Callable[[str], object], kind: Any) -> pl.Series:  # noqa: ANN401
+    """Return what a function makes of each value; few at a time are Python's objects."""
+    frames = (each.to_series() for each in values.to_frame().iter_slices(_BATCH))
+    parts = [pl.Series(list(map(function, each.to_list())), dtype=kind) for each in frames]
+    return pl.concat([pl.Series(dtype=kind), *parts])
+
+
+def _counted(names: pl.Series) -> dict[str, int]:
+    """Return how often each name is there, by falling number."""
+    counts = names.filter(names != "").value_counts()
+    return dict(counts.sort("count", names.name, descending=[True, False]).iter_rows())
 
 
 _ORDER: Final = {name: at for at, name in enumerate(SETS)}
@@ -216,10 +326,6 @@ def _named(columns: Sequence[str], features: Iterable[str]) -> dict[str, str]:
     return named
 
 
-def _framed(found: list[tuple[Any, ...]]) -> pl.DataFrame:
-    return pl.DataFrame(found, schema=_FOUND, orient="row")
-
-
 def _typed(
     context: Context,
     named: Mapping[str, str],
@@ -228,32 +334,42 @@ def _typed(
     *,
     private_use: bool,
 ) -> pl.DataFrame:
-    """Return the table of the albums that were found, of which `own` has the columns of `_FOUND`.
+    """Return the table of the albums that were found: their cells, and the columns of `own`.
 
     Lists are split by polars, which takes a hundredth of the time that those of Python take.
     """
-    cells = read_table(context.tsv, list(named), block_bytes=_BLOCK_BYTES).select(list(named))
+    cells = read_table(context.tsv, list(named), block_bytes=_BLOCK_BYTES)
     places = own[_AT]
     if not private_use:
         there = [name for name in _ADDRESSES if name in named]
         cells = cells.with_columns(_passed_on(cells[name]) for name in there)
-    typed = [_values(column, cells[column][places]).rename(name) for column, name in named.items()]
     sources = cells["album_id"][places].str.extract("^(.*?):").fill_null("").alias("source")
     terms = {name: licence_of(f"{name}:") for name in sources.unique()}
     licences = sources.replace_strict(terms, return_dtype=pl.String).alias("licence")
     if "licence" in named:
         given = cells["licence"][places]
         licences = given.zip_with(given != "", licences)
+    # Each goes as soon as it was taken: a dataset's cells are its largest part.
+    typed = [
+        _values(column, cells.drop_in_place(column)[places]).rename(name)
+        for column, name in named.items()
+    ]
     numbers = {label: at for at, label in enumerate(labels)}
     label = pl.col("label_name").replace_strict(numbers, return_dtype=pl.Int64)
-    own = own.with_columns(sources, licences, label=label, labels=_split("labels"))
+    own = own.with_columns(sources, licences, label=label)
     return pl.DataFrame([*typed, *own.select(*OWN, *HIDDEN)])
 
 
 def _passed_on(cells: pl.Series) -> pl.Series:
     """Return cells of addresses without those of pictures that may not be passed on."""
-    free = (join_list([url for url in split_list(c) if not restricting("", url)]) for c in cells)
-    return pl.Series(cells.name, free, pl.String)
+    urls = cells.str.split("|").to_frame("url").with_row_index(_AT).explode("url")
+    nobodys = pl.repeat("", len(urls), eager=True)
+    at = urls.filter(_restricting(nobodys, urls["url"]) != "")[_AT].unique().sort()
+    free = [
+        join_list([url for url in split_list(cell) if not restricting("", url)])
+        for cell in cells.gather(at).to_list()
+    ]
+    return cells.clone().scatter(at, free) if free else cells
 
 
 def _values(column: str, cells: pl.Series) -> pl.Series:
@@ -273,13 +389,12 @@ def _split(column: str) -> pl.Expr:
     return pl.when(cell == "").then(nothing).otherwise(cell.str.split("|")).alias(column)
 
 
-def _size_of(file: str, expected_bytes: int) -> int:
-    """Return the size of a cover's file, -1 where that isn't what was downloaded."""
+def _size_of(file: str) -> int:
+    """Return the size of a cover's file, -1 where there is none."""
     try:
-        size_bytes = os.stat(file).st_size  # noqa: PTH116  (paths as objects take as long)
+        return os.stat(file).st_size  # noqa: PTH116  (paths as objects take as long)
     except OSError:
         return -1
-    return size_bytes if expected_bytes in (0, size_bytes) else -1
 
 
 def key_of(album: str) -> str:
@@ -289,6 +404,8 @@ def key_of(album: str) -> str:
 
 def _told_apart(rows: pl.DataFrame) -> pl.DataFrame:
     """Give the second row of an album, and further ones, keys of their own."""
+    if not rows[KEY].is_duplicated().any():
+        return rows
     again = pl.int_range(pl.len()).over(KEY)
     more = rows.select(KEY, again.alias("again")).with_row_index().filter(pl.col("again") > 0)
     for at, key, number in more.select("index", KEY, "again").iter_rows():

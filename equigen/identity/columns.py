@@ -181,6 +181,12 @@ def picture_keys(urls: pl.Series) -> pl.Series:
     return _keys(urls, placeholders_too=True)
 
 
+def hosts(urls: pl.Series) -> pl.Series:
+    """Return `host_of` each URL."""
+    found = urls.str.extract(_ASKABLE).str.strip_chars_end(".")
+    return _with_exact(found, urls, found.is_null(), host_of)
+
+
 def picture_hosts(urls: pl.Series) -> pl.Series:
     """Return `host_of` each URL, "" where it `has_no_cover`."""
     hosts = urls.str.extract(_ASKABLE).str.strip_chars_end(".")

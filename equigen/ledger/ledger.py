@@ -392,6 +392,22 @@ class Ledger(Database):
             for path, size_bytes, rendering in rows:
                 yield read_path(path), size_bytes, rendering
 
+    def good_files(self) -> Iterator[tuple[Any, ...]]:
+        """Yield each file of a good cover, by picture and path.
+
+        That is picture, path, sha256, size in bytes, width and height in pixels, the address, and
+        the one at the end of its redirects.
+        """
+        sql = (
+            "SELECT CAST(picture AS TEXT), path, CAST(sha256 AS TEXT), CAST(size_bytes AS INTEGER),"  # noqa: S608  (our own words)
+            " CAST(width_px AS INTEGER), CAST(height_px AS INTEGER), CAST(url AS TEXT),"
+            f" CAST(final_url AS TEXT) FROM {_FILES} ORDER BY picture, path"
+        )
+        with self._rows(sql) as rows:
+            for row in rows:
+                read_path(row[1])
+                yield row
+
     def files_of(self, pictures: Iterable[str]) -> dict[str, list[str]]:
         """Return the paths of the files that show these pictures, by the picture's key, sorted."""
         sql = (

@@ -496,13 +496,25 @@ def restricting(album_id: str, *urls: str) -> str:
     with such pictures is taken to show one.
     """
     own = album_id.partition(":")[0]
-    if not may_republish(album_id):
+    shown = (PictureFrom(host_of(url), picture_key(url)) for url in dict.fromkeys(urls) if url)
+    return restricting_by(own, *shown)
+
+
+class PictureFrom(NamedTuple):
+    """Part of a picture's address that tells whose it is: `key` as `picture_key`, or its start."""
+
+    host: str
+    key: str
+
+
+def restricting_by(own: str, *shown: PictureFrom) -> str:
+    """Return what `restricting` does of an album of the source `own`."""
+    if not may_republish(f"{own}:"):
         return own
-    known = [(f".{host_of(url)}", picture_key(url)) for url in dict.fromkeys(urls) if url]
     for name, ends in _restricted().items():
-        if name == own and not any(host.strip(".") for host, _ in known):
+        if name == own and not any(host for host, _ in shown):
             return name
-        if any(host.endswith(ends) or key.startswith(f"{name}:") for host, key in known):
+        if any(f".{host}".endswith(ends) or key.startswith(f"{name}:") for host, key in shown):
             return name
     return ""
 
