@@ -45,6 +45,7 @@ DEFINING: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     }
 )  # fmt: skip
 _TAXONOMY: Final = "fetch.taxonomy"
+_SIZES: Final = "download.sizes"
 # Noted beside them: the names of all queries that any fetch asked for, None for all that there are.
 _ASKED: Final = "fetch.labels"
 _NAMES = frozenset(name for names in DEFINING.values() for name in names)
@@ -94,6 +95,7 @@ def load_remembering(path: Path | None, flags: Flags) -> Config:
     except ConfigError:  # a flag may mend it; else the command refuses the folder or the settings
         return load(path, flags=flags)
     ledger = others.directory / LEDGER_NAME
+    flags = _beside_sizes_there(flags, ledger)
     asked = frozenset(f"{table}.{key}" for table, keys in flags.items() for key in keys)
     given = asked & _NAMES
     kept = {
@@ -226,16 +228,37 @@ def _given_before(path: Path) -> Mapping[str, tuple[Any, Any]]:
     return {name: given for name, given in found.items() if name in _NAMES and has_setting(name)}
 
 
+def _beside_sizes_there(flags: Flags, path: Path) -> Flags:
+    """Return the flags with sizes put after those of the covers that are there.
+
+    Sizes that name the first of these are all that is wanted.
+    """
+    sizes = flags.get("download", {}).get("sizes")
+    if not sizes or not _reading(path, Ledger.knows_covers, default=False):
+        return flags
+    there = _noted_before(path, MADE_WITH, read_by_name).get(_SIZES) or [0]
+    texts = [str(size).strip() for size in sizes]
+    if str(there[0]) in texts:
+        return flags
+    both = [*there, *(size for size in texts if size not in map(str, there))]
+    return _with(flags, {_SIZES: both})
+
+
 def _noted_before(
     path: Path, key: str, reader: Callable[[str], Mapping[str, T]]
 ) -> Mapping[str, T]:
     """Return what a ledger notes by the names of settings; nothing where it can't be read."""
+    return _reading(path, lambda ledger: ledger.read(key, reader), default=None) or {}
+
+
+def _reading(path: Path, read: Callable[[Ledger], T], *, default: T) -> T:
+    """Return what is read from a ledger, or the default where it can't be."""
     # A damaged ledger is told by the stage that needs it, and mended by `repair`.
     with suppress(LedgerError):
         if has_tables(path):
             with Ledger(path, read_only=True) as ledger:
-                return ledger.read(key, reader) or {}
-    return {}
+                return read(ledger)
+    return default
 
 
 def _value(settings: Settings, name: str) -> Any:  # noqa: ANN401  (whatever the setting is)

@@ -6,6 +6,7 @@ import io
 import os
 import sqlite3
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -26,6 +27,7 @@ from PIL import Image
 from support import Script, ScriptedServer, equigen, make_context, write_rows
 
 from equigen.commands import download, split, status
+from equigen.dataset.made_with import made_with
 from equigen.downloading.manifest import COLUMNS
 from equigen.errors import UsageError
 from equigen.ledger.ledger import Ledger
@@ -107,6 +109,32 @@ def test_another_first_size_is_refused_and_nothing_is_lost(tmp_path: Path) -> No
         (tmp_path / IMAGES).rename(tmp_path / "originals")
         assert run_download(tmp_path, sizes=[32]).rows_out == 1
     assert sizes_in(tmp_path / IMAGES) == {(32, 32)}
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "folders"),
+    [
+        ((), ("30",), {"": (90, 60), "_30": (30, 30)}),
+        (("30",), ("0",), {"": (30, 30), "_original": (90, 60)}),
+        (("0", "30"), ("40",), {"": (90, 60), "_30": (30, 30), "_40": (40, 40)}),
+        (("0", "30"), ("0", "40"), {"": (90, 60), "_40": (40, 40)}),
+    ],
+)
+def test_a_size_given_by_flag_comes_beside_those_there(
+    tmp_path: Path, first: Sequence[str], then: Sequence[str], folders: dict[str, tuple[int, int]]
+) -> None:
+    """In any order, from then on; where the first size is named too, these are all."""
+    with ScriptedServer(Script(body=picture(size=(90, 60)))) as server:
+        rows_of(tmp_path / "data", f"{server.url}/a.jpg")
+        for sizes in (first, then, ()):
+            flags = [word for size in sizes for word in ("--size", size)]
+            done = equigen("download", *flags, cwd=tmp_path)
+            assert done.returncode == 0, done.stderr
+    data = tmp_path / "data"
+    for ending, size in folders.items():
+        assert sizes_in(data / f"{IMAGES}{ending}") == {size}
+    with Ledger(data / "equigen_ledger.sqlite") as ledger:
+        assert len(made_with(ledger, "download.sizes")) == len(folders)
 
 
 def test_other_stages_follow_the_format(tmp_path: Path) -> None:
