@@ -59,6 +59,7 @@ from equigen.errors import (
     TimeIsUpError,
     UsageError,
 )
+from equigen.fetching.by_id import AlbumsById
 from equigen.fetching.crawl import QUERY_FULL, CrawlPages, sort_out
 from equigen.fetching.examples import ExampleFetch, ids_given
 from equigen.fetching.local_pages import LocalPages, additions_of
@@ -228,7 +229,8 @@ def _fetch_examples(context: Context, ids: Sequence[str], *, refresh: bool) -> S
             ExitStack() as stack,
         ):
             rests = whole.ledger if has_tables(context.ledger) else dataset.ledger
-            albums = ExampleFetch(context, dataset.ledger, rests, stack).fetch(ids)
+            asked = AlbumsById(context, rests, stack)
+            albums = ExampleFetch(context, dataset.ledger, asked).fetch(ids)
         covers = download.run(own) if own.tsv.exists() else None
         back_up(own.ledger, command="fetch", now=context.now())
     if not covers:

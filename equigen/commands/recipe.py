@@ -14,6 +14,7 @@ Examples:
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
@@ -25,13 +26,15 @@ from equigen.config.layers import CONFIG_NAME, as_toml
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset, Need
 from equigen.errors import UsageError
+from equigen.fetching.by_id import AlbumsById
+from equigen.identity.albums import album_key
+from equigen.identity.pictures import clean_url, picture_key
 from equigen.recipes import building
 from equigen.recipes.file import (
     MOST_BITS,
     Recipe,
     RecipeCover,
     bits_apart,
-    key_of_row,
     read_recipe,
     write_recipe,
 )
@@ -46,6 +49,8 @@ _DIFFER: Final = "different"
 # What differs, of what, and what it is in both recipes.
 Difference = tuple[str, str, str, str]
 _FILES: Final = {"write": 1, "build": 1, "diff": 2}
+# Between cells; no text of a recipe has it.
+_BETWEEN: Final = "\0"
 
 
 class RecipeAction(StrEnum):
@@ -99,8 +104,13 @@ def _write(context: Context, out: Path) -> Summary:
         notes.append("no cover is in a set yet: `equigen split` deals them")
     if done.bare:
         notes.append(
-            f"{done.bare:,} albums are there by ids, labels and addresses alone, since their"
-            " source's terms cover what it says of them; building asks for the rest"
+            f"{done.bare:,} albums are there by ids and labels alone, since their source's terms"
+            " cover what it says of them; building asks for the rest"
+        )
+    if done.unaddressed:
+        notes.append(
+            f"{done.unaddressed:,} covers have no address that others could use; building asks for"
+            " them by id, where a source tells of albums by these ids"
         )
     return Summary(
         stage="recipe",
@@ -123,13 +133,12 @@ def _build(context: Context, file: Path, link: Link, *, retry_failed: bool) -> S
     for _ in recipe.both():  # a broken one leaves nothing behind
         pass
     with Dataset.writing(context, "recipe"):
-        with Dataset.writing(context, "recipe") as dataset:
-            building.claim(dataset, recipe)
+        building.claim(context, recipe)
         context = building.with_settings(context, recipe)
-        with Dataset.writing(context, "recipe") as dataset:
+        with Dataset.writing(context, "recipe") as dataset, ExitStack() as stack:
             building.begin(dataset, recipe)
-        filling = building.Filling(context)
-        filling.fill(recipe)
+            asked = AlbumsById(context, dataset.ledger, stack, reads_indexes=False)
+            filled = building.fill(dataset, recipe, asked, retry=retry_failed)
         got = download.run(context, retry_failed=retry_failed)
         with Dataset.writing(context, "recipe", Need.WHOLE_TSV) as dataset:
             building.set_aside(dataset, recipe)
@@ -140,16 +149,18 @@ def _build(context: Context, file: Path, link: Link, *, retry_failed: bool) -> S
     lacks = {why: states[why] for why in (building.CHANGED, building.GONE, building.LEFT)}
     covers = proof.covers
     rows = [
-        (state, n, f"{n / max(1, covers):.2%}")
-        for state, n in states.items()
-        if state != building.NONE
+        (state, states[state], f"{states[state] / covers:.2%}")
+        for state in building.STATES
+        if states[state]
     ]
     notes = [
         f"{proof.same_sets:,} of {proof.here:,} covers are in the set that they were in",
         f"{proof.same_labels:,} of {proof.albums:,} albums have the labels that they had",
-        *(f"{n:,} albums could not be asked for: {why}" for why, n in filling.failed.items()),
+        *asked.notes,
         *got.notes[1:],
     ]
+    if (settled := states[building.CHANGED] + states[building.GONE]) and not retry_failed:
+        notes.append(f"`--retry-failed` asks again for the {settled:,} that are gone or changed")
     if recipe.own_labels:
         notes.append(
             f"{len(recipe.own_labels):,} labels of the recipe's own count in this run alone: put"
@@ -173,26 +184,34 @@ def _build(context: Context, file: Path, link: Link, *, retry_failed: bool) -> S
             "covers_here": proof.here,
             "sets_same": proof.same_sets,
             "labels_same": proof.same_labels,
-            "filled_by_id": filling.filled,
+            "filled_by_id": filled,
             "directory": str(context.directory),
         },
         table=Table(("cover", "covers", "share"), tuple(rows)) if rows else None,
         notes=notes,
         partly=not proof.is_whole,
         left=states[building.LEFT],
-        resumes_at=got.resumes_at,
+        resumes_at=min(filter(None, (got.resumes_at, asked.resumes_at)), default=None),
     )
 
 
 def _diff(one: Path, other: Path) -> Summary:
-    recipes = [read_recipe(one), read_recipe(other)]
-    first, second = map(_by_key, recipes)
-    found = list(_settings_apart(*recipes))
+    then, now = read_recipe(one), read_recipe(other)
+    first, second = _by_key(then), _by_key(now)
+    columns_then, columns_now = next(then.rows()), next(now.rows())
+    found = list(_settings_apart(then, now))
     settings = len(found)
     alone = Counter({_ONLY[0]: 0, _ONLY[1]: 0, _DIFFER: 0})
     for key in dict.fromkeys((*first, *second)):
         if key in first and key in second:
-            apart = list(_apart(key, first[key], second[key]))
+            (was_row, was), (is_row, cover) = first[key], second[key]
+            apart = list(_covers_apart(key, was, cover))
+            if was_row != is_row or columns_then != columns_now:
+                cells = (
+                    dict(zip(columns, row.split(_BETWEEN), strict=True))
+                    for columns, row in ((columns_then, was_row), (columns_now, is_row))
+                )
+                apart += _cells_apart(key, *cells)
             alone[_DIFFER] += bool(apart)
             found += apart
         else:
@@ -230,7 +249,7 @@ def _settings_apart(one: Recipe, other: Recipe) -> Iterator[Difference]:
         yield "taxonomy", "labels and their rules", "", ""
 
 
-def _apart(key: str, then: RecipeCover, now: RecipeCover) -> Iterator[Difference]:
+def _covers_apart(key: str, then: RecipeCover, now: RecipeCover) -> Iterator[Difference]:
     if {*then.labels} != {*now.labels}:
         yield "labels", key, join_list(then.labels), join_list(now.labels)
     if then.set_name != now.set_name:
@@ -241,16 +260,31 @@ def _apart(key: str, then: RecipeCover, now: RecipeCover) -> Iterator[Difference
         yield kind, key, then.sha256[:12] or "none", now.sha256[:12] or "none"
 
 
-def _by_key(recipe: Recipe) -> Mapping[str, RecipeCover]:
-    """Return the covers of a recipe by their albums' keys; of rows of one key, all are told apart.
+def _cells_apart(key: str, then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Difference]:
+    for name in dict.fromkeys((*then, *now)):
+        if (was := then.get(name, "")) != (cell := now.get(name, "")):
+            yield f"cell {name}", key, was, cell
+
+
+def _by_key(recipe: Recipe) -> Mapping[str, tuple[str, RecipeCover]]:
+    """Return the rows of a recipe, as one text each, and their covers, by their albums' keys.
+
+    Of rows of one key, all are told apart.
 
     Raises:
         InputError: it is broken.
 
     """
-    found, again = dict[str, RecipeCover](), Counter[str]()
+    found, again = dict[str, tuple[str, RecipeCover]](), Counter[str]()
     for cells, cover in recipe.both():
-        key = key_of_row(cells)
+        url = clean_url(cells["image_url"])
+        key = album_key(
+            album_id=cells.get("album_id", ""),
+            artist=cells["artist"],
+            title=cells["album"],
+            picture=picture_key(url) if url else "",
+        )
         again[key] += 1
-        found[key if again[key] == 1 else f"{key} ({again[key]})"] = cover
+        row = _BETWEEN.join(cells.values())
+        found[key if again[key] == 1 else f"{key} ({again[key]})"] = row, cover
     return found

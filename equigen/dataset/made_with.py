@@ -101,12 +101,12 @@ def load_remembering(path: Path | None, flags: Flags) -> Config:
     kept = {
         name: pair
         for name, pair in _given_before(ledger).items()
-        if name not in given and pair[1] == _value(others.settings, name)
+        if name not in given and pair[1] == value_of(others.settings, name)
     }
     # The labels of a dataset stay when another source, with its own taxonomy, brings more albums.
     if _TAXONOMY not in asked and "taxonomy" not in others.settings.fetch.model_fields_set:
         before = _noted_before(ledger, MADE_WITH, read_by_name).get(_TAXONOMY)
-        now = _value(others.settings, _TAXONOMY)
+        now = value_of(others.settings, _TAXONOMY)
         if before not in (None, now):
             kept.setdefault(_TAXONOMY, (before, now))
     if not kept and DEFINING.keys().isdisjoint(flags):
@@ -122,7 +122,7 @@ def load_remembering(path: Path | None, flags: Flags) -> Config:
         )
         raise ConfigError(msg) from None
     given_now = {
-        name: (_value(config.settings, name), _value(others.settings, name)) for name in given
+        name: (value_of(config.settings, name), value_of(others.settings, name)) for name in given
     }
     return replace(config, given={**kept, **given_now}, by_flag=asked)
 
@@ -137,7 +137,7 @@ def settings_noted(dataset: Dataset, stage: str, *, anew: bool = True) -> Iterat
     context, ledger, names = dataset.context, dataset.ledger, list(_names_of(stage))
     known = ledger.read(GIVEN_BY_FLAG, read_given) or {}
     made_with = ledger.read(MADE_WITH, read_by_name) or {}
-    now = {name: _value(context.settings, name) for name in names}
+    now = {name: value_of(context.settings, name) for name in names}
     if stage == "fetch":
         now |= _asked_with(made_with, context.settings.fetch)
     for name, before in made_with.items():
@@ -208,7 +208,7 @@ def differences(context: Context, ledger: Ledger, stage: str = "") -> list[Diffe
     return [
         Difference(name, as_toml(made_with[name]), as_toml(now))
         for name in _names_of(stage)
-        if name in made_with and made_with[name] != (now := _value(context.settings, name))
+        if name in made_with and made_with[name] != (now := value_of(context.settings, name))
     ]
 
 
@@ -261,7 +261,7 @@ def _reading(path: Path, read: Callable[[Ledger], T], *, default: T) -> T:
     return default
 
 
-def _value(settings: Settings, name: str) -> Any:  # noqa: ANN401  (whatever the setting is)
+def value_of(settings: Settings, name: str) -> Any:  # noqa: ANN401  (whatever the setting is)
     """Return a setting's value as JSON has it."""
     table, _, key = name.partition(".")
     return getattr(settings, table).model_dump(mode="json", include={key})[key]

@@ -1,62 +1,27 @@
-"""Fetch albums by id into the examples: each from its source's index, or by a request."""
+"""Fetch albums by id into the examples."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 from equigen.config.settings import Several, taxonomy_of
 from equigen.dataset.context import Context
 from equigen.dataset.examples import context_of_examples, known_examples
 from equigen.dataset.tsv import reading_tsv
-from equigen.errors import (
-    ConfigError,
-    CredentialsError,
-    EquigenError,
-    FetchError,
-    HostRestsError,
-    HttpStatusError,
-    InputError,
-    MissingInputError,
-    UsageError,
-)
+from equigen.errors import EquigenError, InputError, MissingInputError, UsageError
+from equigen.fetching.by_id import SUCH_IDS, AlbumsById, FoundAlbum
 from equigen.fetching.pending import albums_of, write_pending
-from equigen.http.client import Client
-from equigen.labels.matches import Fits
 from equigen.labels.several import labels_matched
 from equigen.labels.taxonomy import Query, load_taxonomy
 from equigen.ledger.ledger import Ledger
 from equigen.output import tell
-from equigen.schema import Album, Listing
-from equigen.sources.base import (
-    Catalogue,
-    Lookup,
-    Request,
-    client_of,
-    licence_of,
-    local_sources,
-    open_lookup,
-    rule_of,
-)
+from equigen.schema import Album
+from equigen.sources.base import licence_of
 from equigen.storage.below import open_regular
 from equigen.storage.os_errors import translating_read_errors
 from equigen.summary import Summary
 
 _COLUMN = "album_id"
-_SUCH = (
-    "one such as discogs:m123, discogs:r123, musicbrainz:MBID, musicbrainz-release:MBID, mumu:ASIN,"
-    " msd-i:123 or spotify:ID"
-)
-_UNAUTHORIZED, _GONE = 401, frozenset({400, 404, 410})
-# An answer may lead on to another one, as that of a release to its group.
-_MOST_REQUESTS = 3
-# So many albums in a row that can't be had mean that their source is down.
-_MOST_FAILURES = 5
-_AT_ONCE = 1_000
 _HERE, _WRONG, _FAILED = "is an example already", "no album has this id", "left for the next run"
 
 
@@ -81,7 +46,7 @@ def ids_given(albums: Sequence[str], file: Path | None) -> list[str]:
 
 def _ids_in(file: Path) -> list[str]:
     if not file.exists():
-        msg = f"{file}: no such file; expected one with the id of an album a line, {_SUCH}."
+        msg = f"{file}: no such file; expected one with the id of an album a line, {SUCH_IDS}."
         raise MissingInputError(msg)
     try:
         with translating_read_errors(file), open_regular(file) as opened:
@@ -96,32 +61,16 @@ def _ids_in(file: Path) -> list[str]:
     return [line.partition("#")[0] for line in lines]
 
 
-class _Found(NamedTuple):
-    """An album as a source tells of it, and the rule by which the source matches queries."""
-
-    source: str
-    listing: Listing
-    fits: Fits
-
-
 @dataclass(slots=True)
 class ExampleFetch:
-    """One run: `wrong` and `failed` have the reasons why albums can't be had, by id.
-
-    `ledger` is that of the examples; `rests` is the one that remembers which hosts rest.
-    """
+    """One run; `ledger` is that of the examples, `asked` asks their sources."""
 
     context: Context
     ledger: Ledger
-    rests: Ledger
-    stack: ExitStack
+    asked: AlbumsById
     taken: int = 0
     here: int = 0
-    wrong: dict[str, str] = field(default_factory=dict)
-    failed: dict[str, EquigenError] = field(default_factory=dict)
-    left: int = 0
     _known: set[str] = field(default_factory=set)
-    _services: dict[str, tuple[Lookup, Client] | EquigenError | None] = field(default_factory=dict)
 
     def fetch(self, ids: Sequence[str]) -> Summary:
         """Fetch the albums that are no examples yet; each has its row before the next is asked for.
@@ -135,115 +84,17 @@ class ExampleFetch:
         self._known |= known_examples(self.context).ids
         wanted = [each for each in ids if each not in self._known]
         self.here = len(ids) - len(wanted)
-        here, failures = self._found_here(wanted), 0
-        with self.context.bar("fetch", len(wanted), "album") as bar:
-            for album_id in wanted:
-                if self.context.time_is_up:
-                    self.left += 1
-                    continue
-                try:
-                    self._take(album_id, here.get(album_id) or self._asked(album_id))
-                    failures = 0
-                except (
-                    FetchError, CredentialsError, ConfigError, HostRestsError, InputError
-                ) as err:  # fmt: skip
-                    self.failed[album_id] = err
-                    failures += isinstance(err, FetchError)
-                    if failures >= _MOST_FAILURES or not isinstance(err, FetchError):
-                        self._services[_source_of(album_id)] = err
-                except UsageError as err:
-                    self.wrong[album_id] = str(err)
-                bar.advance(1)
-        for album_id, why in {**self.wrong, **self.failed}.items():
+        for each in self.asked.find(wanted):
+            self._take(each)
+        for album_id, why in {**self.asked.wrong, **self.asked.failed}.items():
             tell("album left", f"{why}", album_id=album_id)
-        if not (self.taken or self.here or self.left):
+        if not (self.taken or self.here or self.asked.left):
             raise self._nothing(ids)
         return self._summary(ids)
 
-    def _found_here(self, ids: Sequence[str]) -> dict[str, _Found]:
-        """Return the albums that local sources have, without any request.
-
-        Of a source that can be asked as well, only an index that is there is read. What the first
-        source of several tells of an album counts.
-        """
-        found: dict[str, _Found] = {}
-        for name in dict.fromkeys(map(_source_of, ids)):
-            asked = [each for each in ids if _source_of(each) == name]
-            for own, source in local_sources(asked[0], self.context.config).items():
-                service = self._service(asked[0])
-                is_alone = not isinstance(service, tuple)
-                try:
-                    if is_alone or source.is_indexed(self.context):
-                        with source.open(self.context) as catalogue:
-                            for each in _listings(catalogue, asked):
-                                album = _Found(own, each, catalogue.fits)
-                                for album_id in {each.album_id, *each.also_known_as} & {*asked}:
-                                    found.setdefault(album_id, album)
-                except InputError as err:
-                    if service is None:
-                        self._services[name] = err
-        return found
-
-    def _service(self, album_id: str) -> tuple[Lookup, Client] | EquigenError | None:
-        name = _source_of(album_id)
-        if name not in self._services:
-            self._services[name] = None
-            try:
-                if lookup := open_lookup(album_id, self.context.config):
-                    client = self.stack.enter_context(client_of(lookup, self.context, self.rests))
-                    self._services[name] = lookup, client
-            except ConfigError as err:
-                self._services[name] = err
-        return self._services[name]
-
-    def _asked(self, album_id: str) -> _Found:
-        """Ask an album's source for it.
-
-        Raises:
-            UsageError: there is no such source, or no such album.
-            EquigenError: the source can't be asked, or gave no answer.
-
-        """
-        service = self._service(album_id)
-        if isinstance(service, EquigenError):
-            raise service
-        if service is None:
-            msg = f"{album_id}: no source has an album with this id; expected {_SUCH}."
-            raise UsageError(msg)
-        lookup, client = service
-        found: Listing | Request | None = lookup.album_request(album_id)
-        if found is None:
-            msg = f"{album_id}: {_source_of(album_id)} has no ids like this; expected {_SUCH}."
-            raise UsageError(msg)
-        for _ in range(_MOST_REQUESTS):
-            if isinstance(found, Request):
-                found = self._answer(album_id, lookup, client, found)
-        if isinstance(found, Request):
-            msg = f"{album_id}: {found.url} leads on and on. Run again to ask anew."
-            raise FetchError(msg, url=found.url)
-        return _Found(_source_of(album_id), found, rule_of(lookup))
-
-    def _answer(
-        self, album_id: str, lookup: Lookup, client: Client, request: Request
-    ) -> Listing | Request:
-        try:
-            return client.get(
-                request.url,
-                lambda answer: lookup.read_album(answer.body, url=answer.url),
-                params=request.params,
-            )
-        except HttpStatusError as err:
-            if err.status in _GONE:
-                msg = f"{album_id}: {_source_of(album_id)} has no such album (HTTP {err.status})."
-                raise UsageError(msg) from None
-            if err.status == _UNAUTHORIZED:
-                msg = f"{err} The service refuses the credentials. {lookup.advice.refused}"
-                raise CredentialsError(msg) from None
-            raise
-
-    def _take(self, asked: str, found: _Found) -> None:
+    def _take(self, found: FoundAlbum) -> None:
         """Make an album an example, labelled by the first query that it matches, if any."""
-        listing, own = found.listing, context_of_examples(self.context)
+        listing, own, asked = found.listing, context_of_examples(self.context), found.asked
         if listing.album_id in self._known:  # that it was merged into
             self.here += 1
             return
@@ -276,55 +127,36 @@ class ExampleFetch:
 
     def _nothing(self, ids: Sequence[str]) -> EquigenError:
         """Return the error of a run that got no album, once each wrong id was told."""
-        if self.failed:
-            return next(iter(self.failed.values()))
-        first, *others = self.wrong.values()
+        if self.asked.failed:
+            return next(iter(self.asked.failed.values()))
+        first, *others = self.asked.wrong.values()
         for each in others:
             self.context.say(each)
         return UsageError(f"none of these {len(ids):,} ids is that of an album. {first}")
 
     def _summary(self, ids: Sequence[str]) -> Summary:
-        own, left = context_of_examples(self.context), len(self.failed) + self.left
-        rests = [each for each in self.failed.values() if isinstance(each, HostRestsError)]
-        reasons = Counter(map(str, self.failed.values()))
-        licences = dict.fromkeys(licence_of(each) for each in ids if each not in self.wrong)
+        own, asked = context_of_examples(self.context), self.asked
+        left = len(asked.failed) + asked.left
+        licences = dict.fromkeys(licence_of(each) for each in ids if each not in asked.wrong)
         return Summary(
             stage="fetch",
             unit="albums",
             rows_in=len(ids),
             rows_out=self.taken,
-            dropped={_HERE: self.here, _WRONG: len(self.wrong), _FAILED: left},
+            dropped={_HERE: self.here, _WRONG: len(asked.wrong), _FAILED: left},
             put_off=(_FAILED,),
             facts={
                 "examples": str(own.tsv),
-                "wrong": self.wrong,
-                "failed": {album_id: str(err) for album_id, err in self.failed.items()},
+                "wrong": asked.wrong,
+                "failed": {album_id: str(err) for album_id, err in asked.failed.items()},
             },
             notes=[
-                *self.wrong.values(),
-                *(f"{n:,} can't be had now: {why}" for why, n in reasons.items()),
+                *asked.wrong.values(),
+                *asked.notes,
                 *filter(None, licences),
             ],
-            partly=bool(self.wrong or left),
+            partly=bool(asked.wrong or left),
             left=left,
             left_unit="albums",
-            resumes_at=(
-                datetime.fromtimestamp(min(each.resumes_at_s for each in rests), UTC)
-                if rests and len(rests) == left
-                else None
-            ),
+            resumes_at=asked.resumes_at,
         )
-
-
-def _source_of(album_id: str) -> str:
-    return album_id.partition(":")[0]
-
-
-def _listings(catalogue: Catalogue, ids: Sequence[str]) -> Iterator[Listing]:
-    """Yield the albums of a catalogue that may have one of the ids, or all of them."""
-    if find := getattr(catalogue, "numbers", None):
-        numbers = iter(find(ids))
-    else:
-        numbers = (offer.number for offer in catalogue.offers())
-    while some := list(islice(numbers, _AT_ONCE)):
-        yield from catalogue.listings(some)

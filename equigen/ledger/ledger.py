@@ -360,25 +360,24 @@ class Ledger(Database):
         with self._rows(sql + where, values) as rows:
             yield from rows
 
-    def cover_figures(self, columns: Iterable[str]) -> Iterator[tuple[Any, ...]]:
-        """Yield each picture with these columns of its cover, as texts and whole numbers."""
-        kinds = {"status": "TEXT", "sha256": "TEXT"}
+    def cover_figures(
+        self, columns: Iterable[str], *, are_here: bool = False
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield each picture with these columns of its cover, as texts and whole numbers.
+
+        With `are_here`, only of good covers with a file.
+        """
+        kinds = dict.fromkeys(("status", "sha256", "phash"), "TEXT")
         # A stranger's ledger may hold values of any type.
         cast = "".join(f", CAST({each} AS {kinds.get(each, 'INTEGER')})" for each in columns)
-        with self._rows(f"SELECT CAST(picture AS TEXT){cast} FROM covers") as rows:  # noqa: S608  (our own words)
-            yield from rows
-
-    def fingerprints(self) -> Iterator[tuple[str, str, str, int, int, int]]:
-        """Yield key, sha256, hash, size in bytes, width and height of good pictures with a file."""
-        sql = (
-            "SELECT picture, sha256, phash, size_bytes, width_px, height_px FROM covers"
-            " WHERE status = 'ok' AND EXISTS"
-            " (SELECT 1 FROM files WHERE files.picture = covers.picture)"
-        )
+        sql = f"SELECT CAST(picture AS TEXT){cast} FROM covers"  # noqa: S608  (our own words)
+        if are_here:
+            sql += (
+                " WHERE status = 'ok' AND EXISTS"
+                " (SELECT 1 FROM files WHERE files.picture = covers.picture)"
+            )
         with self._rows(sql) as rows:
-            for picture, sha256, phash, *sizes in rows:
-                size_bytes, width_px, height_px = map(int, sizes)
-                yield str(picture), str(sha256), str(phash), size_bytes, width_px, height_px
+            yield from rows
 
     def shown(self, pictures: Iterable[str] | None = None) -> Iterator[tuple[str, str]]:
         """Yield picture and path of each file, or of those that show some pictures."""

@@ -6,52 +6,47 @@ between these, and the proof at the end.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
 from equigen.config.settings import LabelSettings, has_setting
 from equigen.dataset.context import Context
-from equigen.dataset.covers import WantedCover
-from equigen.dataset.dataset import Dataset
-from equigen.dataset.made_with import DEFINING, settings_noted
+from equigen.dataset.covers import WantedCover, dataset_covers
+from equigen.dataset.dataset import Dataset, are_covers_there
+from equigen.dataset.made_with import DEFINING, settings_noted, value_of
 from equigen.dataset.table import change_cells
 from equigen.dataset.tsv import reading_tsv, write_tsv
+from equigen.downloading.policy import is_put_off
 from equigen.downloading.store import CoverStore
-from equigen.errors import (
-    BadBodyError,
-    ConfigError,
-    CredentialsError,
-    EquigenError,
-    FetchError,
-    InputError,
-    UsageError,
-)
-from equigen.http.client import Client
+from equigen.errors import InputError, UsageError
+from equigen.fetching.by_id import AlbumsById
+from equigen.identity.pictures import has_no_cover
 from equigen.labels.taxonomy import Taxonomy, load_taxonomy, taxonomy_names
-from equigen.ledger.models import FAILED, OK, REFUSED, WAITING, Cover, Placement
-from equigen.recipes.file import MOST_BITS, Recipe, RecipeCover, bits_apart, key_of_row
+from equigen.ledger.database import has_tables
+from equigen.ledger.ledger import Ledger
+from equigen.ledger.models import FAILED, MISSING, OK, REFUSED, WAITING, Cover, Placement
+from equigen.recipes.file import MOST_BITS, Recipe, RecipeCover, bits_apart
 from equigen.schema import SETS, Listing, join_list, safe_text
-from equigen.sources.base import Lookup, Request, client_of, may_republish, open_lookup
 from equigen.storage.atomic import replacing
 
 TAXONOMY_FILE: Final = "recipe_taxonomy.toml"
 DIFFERENCES: Final = "recipe_differences.tsv"
 # In the ledger: the sha256 of the recipe that the dataset is built from.
 _RECIPE: Final = "recipe"
-IDENTICAL, SAME, CHANGED, GONE, LEFT, NONE = (
+STATES: Final = (
     "same bytes", "same picture", "another picture now", "gone at its source", "not had yet",
-    "without a cover",
 )  # fmt: skip
+IDENTICAL, SAME, CHANGED, GONE, LEFT = STATES
+NONE: Final = "without a cover"
 _ANOTHER: Final = "not the recipe's picture"
 _UNWANTED: Final = "without a cover in its recipe"
 _KEYS: Final = ("artist", "album", "album_id")
-_MOST_REQUESTS: Final = 3
-_BATCH: Final = 500
+_TAXONOMY: Final = "fetch.taxonomy"
+_BATCH: Final = 100
 
 
 def with_settings(context: Context, recipe: Recipe) -> Context:
@@ -65,37 +60,35 @@ def with_settings(context: Context, recipe: Recipe) -> Context:
 
     """
     settings, given = context.settings, dict(context.config.given)
+    asked = {name: value for name, value in recipe.settings.items() if has_setting(name)}
+    asked[_TAXONOMY] = _taxonomy(context, recipe, asked.get(_TAXONOMY))
     tables: dict[str, dict[str, Any]] = {}
-    for name, value in recipe.settings.items():
+    if not settings.fetch.label:
+        tables["fetch"] = {"label": [*recipe.own_labels]}
+    for name, value in asked.items():
         table, _, key = name.partition(".")
-        if has_setting(name):
-            tables.setdefault(table, {})[key] = value
-    named = tables.setdefault("fetch", {}).get("taxonomy")
-    tables["fetch"]["taxonomy"] = _taxonomy(context, recipe, named)
-    own = {"label": [*recipe.own_labels]} if not settings.fetch.label else {}
-    try:
-        new = {
-            table: _with(getattr(settings, table), {**values, **(own if table == "fetch" else {})})
-            for table, values in tables.items()
-        }
-    except ValidationError as err:
-        first = err.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        msg = safe_text(f"{recipe.path}: settings: {where}: {first['msg']}. Get a copy of it anew.")
-        raise InputError(msg) from None
+        tables.setdefault(table, {})[key] = value
+    new = dict[str, BaseModel]()
     for table, values in tables.items():
-        for key in values:
-            before, now = (
-                each.model_dump(mode="json", include={key})[key]
-                for each in (getattr(settings, table), new[table])
+        before = getattr(settings, table)
+        try:
+            new[table] = type(before).model_validate(
+                {**before.model_dump(exclude_unset=True), **values}
             )
-            given.setdefault(f"{table}.{key}", (now, before))
-    config = replace(context.config, settings=settings.model_copy(update=new), given=given)
-    return replace(context, config=config)
+        except ValidationError as err:
+            raise _refused(recipe, f"settings.{table}", err) from None
+    changed = settings.model_copy(update=new)
+    for name in asked:
+        _, otherwise = given.get(name, ("", value_of(settings, name)))
+        given[name] = value_of(changed, name), otherwise
+    return replace(context, config=replace(context.config, settings=changed, given=given))
 
 
-def _with(table: BaseModel, values: Mapping[str, Any]) -> BaseModel:
-    return type(table).model_validate({**table.model_dump(exclude_unset=True), **values})
+def _refused(recipe: Recipe, part: str, err: ValidationError) -> InputError:
+    first = err.errors(include_url=False, include_input=False)[0]
+    where = ".".join([part, *map(str, first["loc"])])
+    told = safe_text(f"{recipe.path}: recipe.json: {where}: {first['msg']}")
+    return InputError(f"{told}. Get a copy of it anew.")
 
 
 def _taxonomy(context: Context, recipe: Recipe, name: object) -> str:
@@ -110,9 +103,7 @@ def _taxonomy(context: Context, recipe: Recipe, name: object) -> str:
         for each in recipe.own_labels:
             LabelSettings.model_validate(each)
     except ValidationError as err:
-        trouble = err.errors(include_url=False, include_input=False)[0]["msg"]
-        msg = safe_text(f"{recipe.path}: taxonomy: {trouble}. Get a copy of it anew.")
-        raise InputError(msg) from None
+        raise _refused(recipe, "taxonomy", err) from None
     if isinstance(name, str) and name in taxonomy_names() and load_taxonomy(name) == own:
         return name
     file = context.directory / TAXONOMY_FILE
@@ -131,21 +122,25 @@ def _toml(table: Mapping[str, Any]) -> Iterator[str]:
         yield f"{key} = {json.dumps(text, ensure_ascii=False)}"
 
 
-def claim(dataset: Dataset, recipe: Recipe) -> None:
-    """Note that the dataset here is built from a recipe.
+def claim(context: Context, recipe: Recipe) -> None:
+    """Refuse to build where another dataset lies; the folder stays as it is.
 
     Raises:
-        UsageError: another one lies here.
+        UsageError: one lies here.
+        LedgerError: there is a ledger that can't be read.
 
     """
-    tsv, ledger = dataset.context.tsv, dataset.ledger
-    if tsv.exists() and ledger.value(_RECIPE) != recipe.sha256:
-        msg = (
-            f"{tsv}: another dataset lies here, which is not built from {recipe.path}. Nothing was"
-            " changed. Build it in an empty folder."
-        )
-        raise UsageError(msg)
-    ledger.remember(_RECIPE, recipe.sha256)
+    if not context.tsv.exists() and not are_covers_there(context):
+        return
+    if has_tables(context.ledger):
+        with Ledger(context.ledger, read_only=True) as ledger:
+            if ledger.value(_RECIPE) == recipe.sha256:
+                return
+    msg = (
+        f"{context.directory}: another dataset lies here, which is not built from {recipe.path}."
+        " Nothing was changed. Name an empty folder with --directory."
+    )
+    raise UsageError(msg)
 
 
 def begin(dataset: Dataset, recipe: Recipe) -> None:
@@ -157,6 +152,7 @@ def begin(dataset: Dataset, recipe: Recipe) -> None:
 
     """
     context, ledger = dataset.context, dataset.ledger
+    ledger.remember(_RECIPE, recipe.sha256)
     if not context.tsv.exists():
         rows = recipe.rows()
         write_tsv(context.tsv, next(rows), rows)
@@ -164,22 +160,30 @@ def begin(dataset: Dataset, recipe: Recipe) -> None:
         with settings_noted(dataset, stage):
             pass
     ledger.place(_placements(context, recipe))
-    now = context.now().isoformat(timespec="seconds")
-    bare = dict[str, str]()
-    for each in judged(dataset, recipe):
-        if each.state == NONE:
-            bare[each.row.picture] = each.row.url
-    known = ledger.covers_of(bare)
-    for each in judged(dataset, recipe) if bare else ():
-        if each.state != NONE:
-            bare.pop(each.row.picture, None)
+    wanted, unwanted = set[str](), dict[str, str]()
+    for row, was in _rows(context, recipe):
+        if was.sha256:
+            wanted.add(row.picture)
+        else:
+            unwanted[row.picture] = row.url
+    known = ledger.covers_of(unwanted)
     ledger.record_covers(
         [
-            Cover(picture, url, REFUSED, _UNWANTED, fetched_at=now, failures=1)
-            for picture, url in bare.items()
-            if picture not in known
+            _without(context, Cover(picture, url, REFUSED), _UNWANTED)
+            for picture, url in unwanted.items()
+            if picture not in known and picture not in wanted
         ]
     )
+
+
+def _rows(context: Context, recipe: Recipe) -> Iterator[tuple[WantedCover, RecipeCover]]:
+    return zip(dataset_covers(context), recipe.covers(), strict=False)
+
+
+def _without(context: Context, cover: Cover, why: str, status: str = REFUSED) -> Cover:
+    """Return what the ledger notes of a picture that isn't had."""
+    now = context.now().isoformat(timespec="seconds")
+    return replace(cover, status=status, reason=why, fetched_at=now, failures=cover.failures + 1)
 
 
 def _placements(context: Context, recipe: Recipe) -> Iterator[Placement]:
@@ -189,124 +193,95 @@ def _placements(context: Context, recipe: Recipe) -> Iterator[Placement]:
         UsageError: the rows here don't begin with the recipe's.
 
     """
-    with reading_tsv(context.tsv) as tsv:
-        rows = iter(tsv)
-        for number, (cells, cover) in enumerate(recipe.both(), start=1):
-            row = next(rows, None)
-            now = dict(zip(tsv.columns, row, strict=True)) if row else {}
-            if any(cells[name] not in {"", now.get(name)} for name in _KEYS if name in cells):
-                msg = (
-                    f"{context.tsv}, row {number:,}: not the recipe's any more. Expected its rows"
-                    " in their order; build it anew in an empty folder."
-                )
-                raise UsageError(msg)
-            if now and cover.set_name and cover.ties:
-                yield Placement(key_of_row(now), cover.set_name, cover.ties)
-
-
-@dataclass(slots=True)
-class Filling:
-    """Rows filled by their ids: those of which the recipe has no names, or no address of a cover.
-
-    `failed` has the reasons why some could not be had, with their numbers.
-    """
-
-    context: Context
-    filled: int = 0
-    failed: Counter[str] = field(default_factory=Counter)
-    _services: dict[str, tuple[Lookup, Client] | str] = field(default_factory=dict)
-
-    def fill(self, recipe: Recipe) -> None:
-        """Ask each source for its albums, and write what it says, some at a time.
-
-        Raises:
-            InputError: the recipe is broken.
-            StorageError: the disk refuses.
-
-        """
-        wanted = iter(self._wanted(recipe))
-        try:
-            while some := list(islice(wanted, _BATCH)):
-                found = {album_id: cells for album_id in some if (cells := self._cells(album_id))}
-                if found:
-                    self._put(found)
-                self.filled += len(found)
-        finally:
-            for service in self._services.values():
-                if isinstance(service, tuple):
-                    service[1].close()
-
-    def _wanted(self, recipe: Recipe) -> list[str]:
-        wanted = list[str]()
-        with reading_tsv(self.context.tsv) as tsv:
-            at = tsv.index("album_id")
-            names = [tsv.index(name) for name in ("artist", "album")]
-            url = tsv.index("image_url")
-            for row, cover in zip(tsv, recipe.covers(), strict=False):
-                if at < 0 or not row[at] or (row[url] and may_republish(row[at])):
-                    continue
-                if not any(row[name] for name in names) or (cover.sha256 and not row[url]):
-                    wanted.append(row[at])
-        return list(dict.fromkeys(wanted))
-
-    def _cells(self, album_id: str) -> Mapping[str, str] | None:
-        name = album_id.partition(":")[0]
-        try:
-            service = self._services[name] = self._services.get(name) or self._opened(album_id)
-            if isinstance(service, str) or self.context.time_is_up:
-                self.failed[service if isinstance(service, str) else "the time is up"] += 1
-                return None
-            listing = _asked(album_id, *service)
-        except EquigenError as err:
-            self.failed[str(err)] += 1
-            if isinstance(err, (CredentialsError, ConfigError)):
-                self._services[name] = str(err)
-            elif not isinstance(err, FetchError):
-                raise
-            return None
-        if listing is None:
-            self.failed["no such id"] += 1
-            return None
-        return {
-            "artist": listing.artist, "album": listing.title, "year": listing.year,
-            "image_url": listing.image_url, "genres": join_list(listing.genres),
-            "styles": join_list(listing.styles), "country": listing.country,
-            "formats": join_list(listing.formats), "artist_ids": join_list(listing.artist_ids),
-        }  # fmt: skip
-
-    def _opened(self, album_id: str) -> tuple[Lookup, Client] | str:
-        lookup = open_lookup(album_id, self.context.config)
-        if not lookup:
-            return f"{album_id.partition(':')[0]} can't be asked for albums by their ids"
-        return lookup, client_of(lookup, self.context)
-
-    def _put(self, found: Mapping[str, Mapping[str, str]]) -> None:
-        with reading_tsv(self.context.tsv) as tsv:
-            columns = [name for name in tsv.columns if name in next(iter(found.values()))]
-        change_cells(
-            self.context.tsv,
-            "album_id",
-            columns,
-            lambda album_id, cells: tuple(
-                cell or found.get(album_id, {}).get(name, "")
-                for name, cell in zip(columns, cells, strict=True)
-            ),
-        )
-
-
-def _asked(album_id: str, lookup: Lookup, client: Client) -> Listing | None:
-    found: Listing | Request | None = lookup.album_request(album_id)
-    for _ in range(_MOST_REQUESTS):
-        if isinstance(found, Request):
-            found = client.get(
-                found.url,
-                lambda answer: lookup.read_album(answer.body, url=answer.url),
-                params=found.params,
+    rows = dataset_covers(context)
+    for number, (cells, cover) in enumerate(recipe.both(), start=1):
+        row = next(rows, None)
+        now = (row.artist, row.title, row.album_id) if row else ("", "", "")
+        named = zip(_KEYS, now, strict=True)
+        if any(cells.get(name, "") not in {"", cell} for name, cell in named):
+            msg = (
+                f"{context.tsv}, row {number:,}: not the recipe's any more. Expected its rows"
+                " in their order; build it anew in an empty folder."
             )
-    if isinstance(found, Request):
-        msg = f"{album_id}: {found.url} leads on and on."
-        raise BadBodyError(msg, url=found.url)
-    return found
+            raise UsageError(msg)
+        if row and cover.set_name and cover.ties:
+            yield Placement(row.album, cover.set_name, cover.ties)
+
+
+def fill(dataset: Dataset, recipe: Recipe, asked: AlbumsById, *, retry: bool) -> int:
+    """Fill rows by their ids: those of which the recipe has no names, or no address of a cover.
+
+    What sources say is written some at a time. A cover of which no address can be had is noted as
+    missing; its source is asked for it again later, as for others, or with `retry`. Return how many
+    albums were found.
+
+    Raises:
+        InputError: the recipe is broken.
+        StorageError: the disk refuses.
+
+    """
+    context, ledger = dataset.context, dataset.ledger
+    bare = {
+        row.picture: row.album_id
+        for row, was in _rows(context, recipe)
+        if has_no_cover(row.url) and (was.sha256 or not (row.artist or row.title))
+    }
+    now, known = context.now(), ledger.covers_of(bare)
+    put_off = {each for each, cover in known.items() if not retry and is_put_off(cover, now)}
+    ids = dict.fromkeys(each for picture, each in bare.items() if each and picture not in put_off)
+    told, found = set[str](), dict[str, Listing]()
+    try:
+        for each in asked.find([*ids]):
+            told.add(each.asked)
+            found[each.asked] = each.listing
+            if len(found) == _BATCH:
+                _put(context, found)
+                found.clear()
+    finally:  # also where a signal ends it
+        if found:
+            _put(context, found)
+    ledger.record_covers(
+        [
+            _without(context, known.get(row.picture, Cover(row.picture, "", MISSING)), why, MISSING)
+            for row, was in _rows(context, recipe)
+            if was.sha256 and has_no_cover(row.url) and row.picture not in put_off
+            if (why := _why_missing(row.album_id, asked, told))
+        ]
+    )
+    return len(told)
+
+
+def _why_missing(album_id: str, asked: AlbumsById, told: Collection[str]) -> str:
+    """Return why an album's cover has no address for good; "" where it may have one later."""
+    if not album_id:
+        return "neither an address nor an id"
+    if album_id in asked.wrong:
+        return "no source has this id"
+    return "no picture" if album_id in told else ""
+
+
+def _put(context: Context, found: Mapping[str, Listing]) -> None:
+    """Fill the empty cells of albums with what their sources say."""
+    told = {
+        album_id: {
+            "artist": each.artist, "album": each.title, "year": each.year,
+            "image_url": each.image_url, "genres": join_list(each.genres),
+            "styles": join_list(each.styles), "country": each.country,
+            "formats": join_list(each.formats), "artist_ids": join_list(each.artist_ids),
+        }
+        for album_id, each in found.items()
+    }  # fmt: skip
+    with reading_tsv(context.tsv) as tsv:
+        columns = [name for name in tsv.columns if name in next(iter(told.values()))]
+    change_cells(
+        context.tsv,
+        "album_id",
+        columns,
+        lambda album_id, cells: tuple(
+            cell or told.get(album_id, {}).get(name, "")
+            for name, cell in zip(columns, cells, strict=True)
+        ),
+    )
 
 
 class Judged(NamedTuple):
@@ -350,14 +325,14 @@ def _lacking(cover: Cover | None) -> tuple[str, str]:
     return (CHANGED if cover.reason == _ANOTHER else GONE), cover.reason
 
 
-def set_aside(dataset: Dataset, recipe: Recipe) -> int:
-    """Set covers aside that aren't those of the recipe; return how many.
+def set_aside(dataset: Dataset, recipe: Recipe) -> None:
+    """Set covers aside that aren't those of the recipe.
 
     The ledger has them as refused, so that they come into no set and are asked for again later, as
     others that were refused.
     """
     context, ledger = dataset.context, dataset.ledger
-    store, now = CoverStore(context, ledger), context.now().isoformat(timespec="seconds")
+    store = CoverStore(context, ledger)
     wrong = {
         each.row.picture: _ANOTHER if each.state == CHANGED else _UNWANTED
         for each in judged(dataset, recipe)
@@ -366,14 +341,11 @@ def set_aside(dataset: Dataset, recipe: Recipe) -> int:
     }
     covers = ledger.covers_of(wrong)
     files = ledger.files_of(covers)
-    refused = [
-        replace(cover, status=REFUSED, reason=wrong[picture], fetched_at=now, failures=1)
-        for picture, cover in covers.items()
-    ]
-    ledger.record_covers(refused)
+    ledger.record_covers(
+        [_without(context, cover, wrong[picture]) for picture, cover in covers.items()]
+    )
     for picture, cover in covers.items():
         store.put_away([(path, cover.size_bytes) for path in files.get(picture, ())])
-    return len(refused)
 
 
 @dataclass(slots=True)

@@ -23,14 +23,13 @@ from typing import Any, Final, NamedTuple
 
 from equigen.dataset.covers import dataset_covers, set_of
 from equigen.dataset.dataset import Dataset
-from equigen.dataset.made_with import DEFINING
+from equigen.dataset.made_with import DEFINING, value_of
 from equigen.dataset.table import map_table
 from equigen.dataset.tsv import as_cell, as_lines, reading_tsv
 from equigen.errors import InputError, MissingInputError
 from equigen.http.addresses import without_password
-from equigen.identity.albums import album_key
 from equigen.identity.artists import artist_ids
-from equigen.identity.pictures import clean_url, picture_key, without_signature
+from equigen.identity.pictures import clean_url, host_of, without_signature
 from equigen.labels.taxonomy import load_taxonomy
 from equigen.ledger.ledger import MADE_WITH
 from equigen.ledger.values import read_by_name
@@ -55,14 +54,19 @@ _LAW: Final = (
     " may be done with those that are fetched from it."
 )
 # What is kept of an album whose source's terms also cover its metadata: ids, and what is one's own.
-_FREE: Final = frozenset(
-    ("album_id", "album_index", "genre", "labels", "artist_ids", "image_url", "set_given")
-)
+_FREE: Final = frozenset(("album_id", "album_index", "genre", "labels", "artist_ids", "set_given"))
 _COVER_COLUMNS: Final = (
     "labels", "set", "sha256", "phash", "size_bytes", "width_px", "height_px", "ties",
 )  # fmt: skip
 # Between ties, since artists' names may hold anything that can be printed.
 _BETWEEN: Final = "\x1f"
+_SCHEMES: Final = ("https://", "http://")
+# Queries that are signed, or have a token, by Amazon's, Google's, Azure's and others' names.
+_LETS_IN: Final = re.compile(
+    r"[?&;](?:x-[a-z]+-(?:signature|credential|security-token)|signature|sig|auth|(?:access_?)?token"
+    r"|api_?key)=",
+    re.IGNORECASE,
+)
 # An album's tie to its own cover stands for itself: the cover built may have other bytes.
 _TIE, _OWN = "cover ", "cover"
 _LEVEL: Final = 2
@@ -70,15 +74,23 @@ _BATCH: Final = 1_000
 _NO_COVER: Final = ("", "", 0, 0, 0)
 _WAYS: Final = frozenset((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
 # A stranger's file may unpack to far more than it is.
-_MOST_HEAD_BYTES, _MOST_ROW_BYTES, _MOST_BYTES = 4 << 20, 4 << 20, 8 << 30
+_MOST_HEAD_BYTES, _MOST_ROW_BYTES, _MOST_BYTES, _MOST_TIMES = 4 << 20, 4 << 20, 64 << 20, 50
 _MOST_COLUMNS, _MOST_ROWS = 1_000, 10_000_000
-_SET: Final = frozenset({"", *SETS, ASIDE})
 # Copies that were encoded anew or resized differ in up to 8 of the hash's 64 bits, other covers in
 # 14 and more (docs/recipes.md has the measurement).
 MOST_BITS: Final = 8
-_NUMBER, _SHA256, _PHASH = (
-    re.compile(pattern, re.ASCII) for pattern in (r"\d{1,12}", r"[0-9a-f]{64}|", r"[0-9a-f]{16}|")
-)
+_SETS: Final = (*SETS, ASIDE)
+# How the cells of covers look, and that in words.
+_CELLS: Final = {
+    name: (re.compile(pattern, re.ASCII), told)
+    for names, pattern, told in (
+        (("set",), "|".join(("", *_SETS)), f"{', '.join(_SETS)} or nothing"),
+        (("sha256",), r"[0-9a-f]{64}|", "64 hex digits or nothing"),
+        (("phash",), r"[0-9a-f]{16}|", "16 hex digits or nothing"),
+        (("size_bytes", "width_px", "height_px"), r"\d{1,12}", "a number"),
+    )
+    for name in names
+}
 
 
 class RecipeCover(NamedTuple):
@@ -101,17 +113,6 @@ class RecipeCover(NamedTuple):
 def bits_apart(phash: str, other: str) -> int | None:
     """Return the number of bits in which two perceptual hashes differ; None where one lacks."""
     return (int(phash, 16) ^ int(other, 16)).bit_count() if phash and other else None
-
-
-def key_of_row(cells: Mapping[str, str]) -> str:
-    """Return the key of the album in a row, given by its cells."""
-    url = clean_url(cells["image_url"])
-    return album_key(
-        album_id=cells.get("album_id", ""),
-        artist=cells["artist"],
-        title=cells["album"],
-        picture=picture_key(url) if url else "",
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,14 +168,16 @@ class Recipe:
             trouble = f"{_COVERS}: expected the columns {', '.join(_COVER_COLUMNS)}"
             raise self._broken(trouble)
         for number, cells in enumerate(rows, start=1):
-            labels, name, sha256, phash, size_bytes, width_px, height_px, ties = cells
-            is_good = _SHA256.fullmatch(sha256) and _PHASH.fullmatch(phash) and name in _SET
-            if not (is_good and all(map(_NUMBER.fullmatch, (size_bytes, width_px, height_px)))):
-                trouble = f"{_COVERS}, row {number:,}: a cell is none of a recipe's"
-                raise self._broken(trouble)
+            by_name = dict(zip(_COVER_COLUMNS, cells, strict=True))
+            for name, (pattern, told) in _CELLS.items():
+                if not pattern.fullmatch(by_name[name]):
+                    got = by_name[name][:40]
+                    trouble = f"{_COVERS}, row {number:,}: {name}: expected {told}, got {got!r}"
+                    raise self._broken(trouble)
+            labels, set_name, sha256, phash, size_bytes, width_px, height_px, ties = cells
             own = (f"{_TIE}{sha256}" if tie == _OWN else tie for tie in ties.split(_BETWEEN) if tie)
             yield RecipeCover(
-                split_list(labels), name, sha256, phash, int(size_bytes), int(width_px),
+                split_list(labels), set_name, sha256, phash, int(size_bytes), int(width_px),
                 int(height_px), tuple(own),
             )  # fmt: skip
 
@@ -202,22 +205,28 @@ class Recipe:
         csv.field_size_limit(MAX_CELL_CHARS)
         with _translating(self.path), _opened(self.path) as file, file.open(name) as table:
             width, taken, all_bytes = 0, 0, 0
+            most_bytes = max(_MOST_BYTES, _MOST_TIMES * self.path.stat().st_size)
 
             def lines() -> Iterator[str]:
                 nonlocal taken, all_bytes
                 while line := table.readline(_MOST_ROW_BYTES):
                     taken, all_bytes = taken + len(line), all_bytes + len(line)
-                    if taken >= _MOST_ROW_BYTES or all_bytes > _MOST_BYTES:
+                    if taken >= _MOST_ROW_BYTES or all_bytes > most_bytes:
                         trouble = f"{name}: larger than that of any dataset"
                         raise self._broken(trouble)
                     yield line.decode()
 
-            for number, row in enumerate(csv.reader(lines(), delimiter="\t", strict=True)):
-                taken, width = 0, width or len(row)
-                if len(row) != width or number > _MOST_ROWS or any("\0" in cell for cell in row):
-                    trouble = f"{name}, row {number:,}: expected {width} cells of text"
-                    raise self._broken(trouble)
-                yield row
+            rows, number = csv.reader(lines(), delimiter="\t", strict=True), -1
+            try:
+                for number, row in enumerate(rows):
+                    taken, width = 0, width or len(row)
+                    if len(row) != width or "\0" in "".join(row) or number > _MOST_ROWS:
+                        trouble = f"{name}, row {number:,}: expected {width} cells of text"
+                        raise self._broken(trouble)
+                    yield row
+            except (csv.Error, UnicodeError) as err:
+                trouble = f"{name}, row {number + 1:,}: {err}"
+                raise self._broken(trouble) from None
 
     def _broken(self, trouble: str) -> InputError:
         return _broken(self.path, trouble)
@@ -246,7 +255,7 @@ def read_recipe(path: Path) -> Recipe:
             text = opened.read(_MOST_HEAD_BYTES + 1)
         head = json.loads(text) if len(text) <= _MOST_HEAD_BYTES else None
         if not isinstance(head, dict) or not isinstance(version := head.get("version"), int):
-            trouble = f"{_HEAD} is none of a recipe"
+            trouble = f"{_HEAD}: expected an object with a number, version"
             raise _broken(path, trouble)
         if version > VERSION:
             msg = (
@@ -282,10 +291,15 @@ def _broken(path: Path, trouble: str) -> InputError:
 
 
 class Written(NamedTuple):
-    """What a recipe has: its albums, those with a cover and those in sets; of what sources."""
+    """What a recipe has: its albums, those with a cover and those in sets; of what sources.
+
+    `bare` counts the albums whose source's terms cover what it says of them, and `unaddressed` the
+    covers whose address isn't told.
+    """
 
     albums: int
     covers: int
+    unaddressed: int
     sets: Mapping[str, int]
     sources: Mapping[str, int]
     bare: int
@@ -306,10 +320,12 @@ def write_recipe(dataset: Dataset, out: Path) -> Written:
         in_place_of(out) as beside,
         zipfile.ZipFile(beside, "x", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as file,
     ):
-        _write(file, _ALBUMS, _album_lines(dataset, sources))
+        _write(file, _ALBUMS, _album_lines(dataset, sources, covers))
         _write(file, _COVERS, _cover_lines(dataset, covers, sets))
         bare = sum(n for name, n in sources.items() if not may_republish(f"{name}:"))
-        done = Written(covers.total(), covers[True], dict(sets), dict(sources), bare)
+        done = Written(
+            sources.total(), covers.total(), covers[False], dict(sets), dict(sources), bare
+        )
         text = json.dumps(_head(dataset, done), ensure_ascii=False, indent=1)
         _write(file, _HEAD, [text.encode()])
     return done
@@ -322,9 +338,7 @@ def _head(dataset: Dataset, done: Written) -> Mapping[str, Any]:
     made_with = {}
     for names in DEFINING.values():
         for name in names:
-            table, _, key = name.partition(".")
-            now = getattr(settings, table).model_dump(mode="json", include={key})[key]
-            made_with[name] = noted.get(name, now)
+            made_with[name] = noted.get(name, value_of(settings, name))
     taxonomy = Path(settings.fetch.taxonomy).name
     return {
         "version": VERSION,
@@ -332,7 +346,7 @@ def _head(dataset: Dataset, done: Written) -> Mapping[str, Any]:
         "law": _LAW,
         "albums": done.albums,
         "covers": done.covers,
-        "sets": {name: done.sets[name] for name in (*SETS, ASIDE) if name in done.sets},
+        "sets": {name: done.sets[name] for name in _SETS if name in done.sets},
         "sources": [
             {
                 "name": name,
@@ -353,7 +367,7 @@ def _head(dataset: Dataset, done: Written) -> Mapping[str, Any]:
     }
 
 
-def _album_lines(dataset: Dataset, sources: Counter[str]) -> Iterator[bytes]:
+def _album_lines(dataset: Dataset, sources: Counter[str], covers: Counter[bool]) -> Iterator[bytes]:
     import polars as pl  # noqa: PLC0415  (it starts a thread)
 
     tsv = dataset.context.tsv
@@ -366,6 +380,8 @@ def _album_lines(dataset: Dataset, sources: Counter[str]) -> Iterator[bytes]:
         counts = Counter(of)
         sources.update(counts)
         addresses = [_public(url) for url in frame["image_url"]]
+        untold = addresses.count("") - int((frame["image_url"] == "").sum())
+        covers.update({True: -untold, False: untold})
         cells = {"image_url": pl.Series(addresses, dtype=pl.String)}
         if "more_images" in columns:
             more = [
@@ -386,6 +402,14 @@ def _album_lines(dataset: Dataset, sources: Counter[str]) -> Iterator[bytes]:
 
 
 def _public(address: str) -> str:
+    """Return an address without what is secret or expires; "" where nothing of it can be told.
+
+    That are paths on this machine, and addresses whose query lets in whoever has it.
+    """
+    if not address.startswith(_SCHEMES) and not host_of(clean_url(address)):
+        return ""
+    if "=" in address and _LETS_IN.search(address):
+        return ""
     return without_signature(without_password(address) if "@" in address else address)
 
 
@@ -393,7 +417,8 @@ def _cover_lines(dataset: Dataset, covers: Counter[bool], sets: Counter[str]) ->
     yield "".join(as_lines([_COVER_COLUMNS])).encode()
     with dataset.reading_ledger() as ledger:
         placed = {each.album: each for each in ledger.placements()} if ledger else {}
-        known = {picture: rest for picture, *rest in ledger.fingerprints()} if ledger else {}
+        figures = ledger.cover_figures(_COVER_COLUMNS[2:7], are_here=True) if ledger else ()
+        known = {picture: rest for picture, *rest in figures}
         dealt = ledger.sets() if ledger else {}
     labels = cache(lambda names: as_cell(join_list(names)))
     is_bare = cache(lambda name: not may_republish(f"{name}:"))
@@ -401,10 +426,11 @@ def _cover_lines(dataset: Dataset, covers: Counter[bool], sets: Counter[str]) ->
     for row in dataset_covers(dataset.context):
         cover, place = known.get(row.picture), placed.get(row.album)
         name = set_of(row, dealt) or (place.set_name if place else "")
-        covers[cover is not None] += 1
         sha256, phash, size_bytes, width_px, height_px = cover or _NO_COVER
-        if cover and name:
-            sets[name] += 1
+        if cover:
+            covers[bool(row.url)] += 1
+            if name:
+                sets[name] += 1
         own, ties = f"{_TIE}{sha256}", place.ties if place else ()
         if ties and is_bare(row.album_id.partition(":")[0]):  # whose artists' names aren't told
             named = {*ties} - {f"artist {each}" for each in artist_ids(row.artist_ids)}

@@ -26,7 +26,7 @@ from support import NOON, make_context, read_rows, realdata
 from equigen.commands import download, fetch, recipe, split
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset
-from equigen.dataset.tsv import write_tsv
+from equigen.dataset.tsv import reading_tsv, write_tsv
 from equigen.errors import InputError, UsageError
 from equigen.images.check import check_picture
 from equigen.images.rendering import Demands
@@ -228,15 +228,19 @@ def test_another_dataset_is_left_alone(tmp_path: Path, sandbox: Sandbox) -> None
             context_of(tmp_path / "first", sandbox), action=recipe.RecipeAction.BUILD, files=[file]
         )
     assert (tmp_path / "first" / TSV).read_bytes() == before
+    (tmp_path / "second").mkdir()
+    (tmp_path / "first" / "equigen_album_images").rename(
+        tmp_path / "second" / "equigen_album_images"
+    )
+    with pytest.raises(UsageError, match="another dataset lies here"):
+        build(tmp_path, sandbox, file)
+    left = {each.name for each in (tmp_path / "second").iterdir()}
+    assert left <= {"equigen_album_images", ".equigen.lock"}
 
 
 def test_albums_known_by_id_alone_are_asked_for(tmp_path: Path, sandbox: Sandbox) -> None:
     """Names, years and covers come from the source where the recipe doesn't have them."""
     file = made(tmp_path, sandbox)
-
-    def bare(row: Sequence[str], columns: Sequence[str]) -> list[str]:
-        kept = {"album_id", "genre", "album_index"}
-        return [cell if name in kept else "" for name, cell in zip(columns, row, strict=True)]
 
     ids = rewritten(file, tmp_path / "ids.recipe", bare)
     summary = build(tmp_path, sandbox, ids)
@@ -246,8 +250,51 @@ def test_albums_known_by_id_alone_are_asked_for(tmp_path: Path, sandbox: Sandbox
     assert [row["artist"] for row in first] == [row["artist"] for row in second]
 
 
+def test_ids_that_no_source_has_are_gone_and_a_source_at_rest_is_asked_later(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    """Those are listed, and not asked for in each run; of the others each answer is kept."""
+    file, lacks = made(tmp_path, sandbox), iter(("discogs:m999999", "file:Jazz/1.jpg", ""))
+
+    def lacking(row: Sequence[str], columns: Sequence[str]) -> list[str]:
+        cells = dict(zip(columns, bare(row, columns), strict=True))
+        return [*{**cells, "album_id": next(lacks, cells["album_id"])}.values()]
+
+    ids = rewritten(file, tmp_path / "ids.recipe", lacking)
+    asked = 0
+
+    def tired(hit: Hit) -> Reply | None:
+        nonlocal asked
+        if not hit.path.startswith(("/masters/", "/releases/")) or "999999" in hit.path:
+            return None
+        asked += 1
+        return Reply(429, {"Retry-After": "86400"}) if asked > 5 else None
+
+    sandbox.hook = tired
+    summary = build(tmp_path, sandbox, ids)
+    assert asked == 6
+    assert (summary.facts["gone"], summary.facts["filled_by_id"]) == (3, 5)
+    assert (summary.left, summary.rows_out) == (summary.rows_in - 8, 5)
+    assert summary.resumes_at
+    with (tmp_path / "second" / "recipe_differences.tsv").open(encoding="utf-8") as opened:
+        why = [row["why"] for row in csv.DictReader(opened, delimiter="\t")]
+    assert why[:3] == ["no source has this id"] * 2 + ["neither an address nor an id"]
+    sandbox.hook = None
+    sandbox.log.clear()
+    later = replace(
+        context_of(tmp_path / "second", sandbox), now=lambda: NOON + timedelta(hours=12)
+    )
+    summary = recipe.run(later, action=recipe.RecipeAction.BUILD, files=[ids])
+    assert summary.facts["filled_by_id"] == 0  # the host still rests
+    assert not sandbox.log
+    later = replace(later, now=lambda: NOON + timedelta(hours=30))
+    summary = recipe.run(later, action=recipe.RecipeAction.BUILD, files=[ids], retry_failed=True)
+    assert (summary.facts["identical"], summary.facts["gone"]) == (summary.rows_in - 3, 3)
+    assert sum("999999" in hit.path for hit in sandbox.log) == 1
+
+
 def test_cells_of_any_kind_come_back_as_they_are(tmp_path: Path) -> None:
-    """Quotes, line ends, columns of other tools, "NA"; addresses lose their passwords."""
+    """Quotes, line ends, columns of other tools, "NA"; addresses lose what is secret in them."""
     odd = ('Ann "A" B', '"', "two\nlines", "NA", " 007 ", "a\tb", "Beyonc\u00e9|x", "'", "\\", "#1")
     rows = [
         {
@@ -270,15 +317,25 @@ def test_cells_of_any_kind_come_back_as_they_are(tmp_path: Path) -> None:
         }
         for row in rows
     ]
+    for number, secret in enumerate(
+        ("file:///home/me/x.jpg", "/home/me/x.jpg", "http://h.example/x?X-Amz-Signature=abc",
+         "https://h.example/x?v=1&token=abc", "https://h.example/x?sig=abc&se=2030")
+    ):  # fmt: skip
+        rows[number]["image_url"] = secret
+    write_tsv(tmp_path / TSV, list(rows[0]), [list(row.values()) for row in rows])
+    recipe.run(make_context(tmp_path), action=recipe.RecipeAction.WRITE, files=[out])
+    addresses = [cells["image_url"] for cells, _ in read_recipe(out).both()]
+    assert addresses == [""] * 5 + [f"http://h.example/{number}.jpg" for number in range(5, 10)]
     covers = [cover for _, cover in read_recipe(out).both()]
     assert {cover.labels for cover in covers} == {("Jazz",)}
     assert {cover.sha256 for cover in covers} == {""}
 
 
 def test_two_recipes_are_told_apart(tmp_path: Path, sandbox: Sandbox) -> None:
-    """By settings, albums, labels, sets and covers; of the same pictures only the bytes differ."""
+    """By settings, albums, cells, labels, sets and covers; or the bytes of a picture."""
     one = made(tmp_path, sandbox)
-    rows = read_rows(tmp_path / "first" / TSV)
+    with reading_tsv(tmp_path / "first" / TSV) as tsv:
+        rows = [dict(zip(tsv.columns, row, strict=True)) for row in tsv]
     with Ledger(tmp_path / "first" / "equigen_ledger.sqlite") as ledger:
         covers = list(ledger.covers().values())
         near = f"{int(covers[0].phash, 16) ^ 1:016x}"
@@ -292,20 +349,27 @@ def test_two_recipes_are_told_apart(tmp_path: Path, sandbox: Sandbox) -> None:
             new, files=[FileOf(key, path) for key, paths in files.items() for path in paths]
         )
     rows[2]["genre"] = "Elsewhere"
-    write_tsv(tmp_path / "first" / TSV, list(rows[0]), [list(row.values()) for row in rows[:-1]])
+    rows[3] |= {"year": "1999", "note": "new"}
+    columns = list(rows[3])
+    write_tsv(
+        tmp_path / "first" / TSV,
+        columns,
+        [[row.get(name, "") for name in columns] for row in rows[:-1]],
+    )
     other = tmp_path / "other.recipe"
     context = context_of(tmp_path / "first", sandbox)
     recipe.run(context, action=recipe.RecipeAction.WRITE, files=[other])
     told = recipe.run(context, action=recipe.RecipeAction.DIFF, files=[one, other])
     assert told.rows_in == len(rows)
     assert told.facts["counts"] == {
-        "cover": 1, "bytes of the cover": 1, "labels": 1, "only in the first": 1,
+        "cover": 1, "bytes of the cover": 1, "labels": 1, "only in the first": 1, "cell genre": 1,
+        "cell year": 1, "cell note": 1,
     }  # fmt: skip
-    assert told.dropped == {"only in the first": 1, "only in the second": 0, "different": 3}
+    assert told.dropped == {"only in the first": 1, "only in the second": 0, "different": 4}
 
 
 def test_what_a_sources_terms_cover_is_not_in_it(tmp_path: Path) -> None:
-    """Of Spotify's albums there are ids, labels and addresses; building asks for the rest."""
+    """Of Spotify's albums there are ids and labels; building asks for the rest."""
     with SpotifySandbox() as service:
         genres = ("delta blues", "soul-jazz")
         context = crawls.context_of(tmp_path / "first", service, genres=genres, limit=6)
@@ -318,7 +382,7 @@ def test_what_a_sources_terms_cover_is_not_in_it(tmp_path: Path) -> None:
         with zipfile.ZipFile(file) as opened:
             text = b"".join(map(opened.read, opened.namelist())).decode().casefold()
         for row in first:
-            for name in ("artist", "album"):
+            for name in ("artist", "album", "image_url"):
                 assert row[name].casefold() not in text, row[name]
             assert row["album_id"].casefold() in text
         other = crawls.context_of(tmp_path / "second", service, genres=genres, limit=6)
@@ -332,6 +396,12 @@ def test_what_a_sources_terms_cover_is_not_in_it(tmp_path: Path) -> None:
         [row[name] for name in names] for row in second
     ]
     assert files_below(tmp_path / "first") == files_below(tmp_path / "second")
+
+
+def bare(row: Sequence[str], columns: Sequence[str]) -> list[str]:
+    """Return a row that knows its album by id alone."""
+    kept = {"album_id", "genre", "album_index"}
+    return [cell if name in kept else "" for name, cell in zip(columns, row, strict=True)]
 
 
 def rewritten(file: Path, out: Path, change: Any) -> Path:  # noqa: ANN401
@@ -376,11 +446,13 @@ def test_what_unpacks_to_far_too_much_is_refused(tmp_path: Path, sandbox: Sandbo
     bad = tmp_path / "bad.recipe"
     with zipfile.ZipFile(file) as old:
         members = {name: old.read(name) for name in old.namelist()}
+    row = members["albums.tsv"].splitlines(keepends=True)[-1]
     bombs: list[tuple[dict[str, bytes], int]] = [
         ({**members, "covers.tsv": members["covers.tsv"] + b"x" * (5 << 20)}, zipfile.ZIP_DEFLATED),
         ({**members, "albums.tsv": members["albums.tsv"] + b'"\n' * (3 << 20)}, 8),
         (members, zipfile.ZIP_LZMA),
         ({**members, "../evil": b""}, zipfile.ZIP_DEFLATED),
+        ({**members, "albums.tsv": members["albums.tsv"] + row * ((66 << 20) // len(row))}, 8),
         ({**members, "albums.tsv": members["albums.tsv"].rpartition(b"\ndiscogs")[0]}, 8),
     ]
     for content, way in bombs:
@@ -419,6 +491,33 @@ def test_a_recipes_settings_name_no_place_and_no_host(tmp_path: Path, sandbox: S
     assert now.fetch.taxonomy == str(tmp_path / "second" / "recipe_taxonomy.toml")
 
 
+@pytest.mark.parametrize(
+    ("at", "cell", "expected"),
+    [
+        (1, "dev", "set: expected train, val, test, aside or nothing, got 'dev'"),
+        (2, "AB", "sha256: expected 64 hex digits or nothing, got 'AB'"),
+        (3, "0", "phash: expected 16 hex digits or nothing, got '0'"),
+        (5, "9" * 5000, "width_px: expected a number, got '999"),
+        (7, "x" * 70_000, "field larger than field limit"),
+        (7, "x\ty", "expected 8 cells of text"),
+    ],
+)
+def test_a_broken_row_is_named(
+    tmp_path: Path, sandbox: Sandbox, at: int, cell: str, expected: str
+) -> None:
+    """Its table, its number, what was expected there and what came."""
+    file, bad = made(tmp_path, sandbox), tmp_path / "bad.recipe"
+    with zipfile.ZipFile(file) as old, zipfile.ZipFile(bad, "w") as new:
+        for name in old.namelist():
+            lines = old.read(name).decode().split("\n")
+            if name == "covers.tsv":
+                cells = lines[2].split("\t")
+                lines[2] = "\t".join([*cells[:at], cell, *cells[at + 1 :]])
+            new.writestr(name, "\n".join(lines))
+    with pytest.raises(InputError, match=re.escape(f"covers.tsv, row 2: {expected}")):
+        build(tmp_path, sandbox, bad)
+
+
 def with_head(file: Path, out: Path, change: dict[str, Any]) -> Path:
     """Write a recipe with another head."""
     with zipfile.ZipFile(file) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
@@ -451,12 +550,22 @@ def phash_of(body: bytes) -> str:
 
 @pytest.mark.wider
 @pytest.mark.long_after(1)
-@pytest.mark.parametrize(("number", "kills"), [(signal.SIGKILL, 20), (signal.SIGTERM, 6)])
+@pytest.mark.parametrize(
+    ("number", "kills", "by_id"),
+    [(signal.SIGKILL, 20, False), (signal.SIGTERM, 6, True), (signal.SIGKILL, 20, True)],
+)
 def test_killed_at_any_moment(
-    tmp_path: Path, forks: Forks, sandbox: Sandbox, number: int, kills: int
+    tmp_path: Path,
+    forks: Forks,
+    sandbox: Sandbox,
+    number: int,
+    kills: int,
+    by_id: bool,  # noqa: FBT001  (a parameter of the test)
 ) -> None:
     """The next build ends what the kill cut off, with the same rows, sets and files."""
     file = made(tmp_path, sandbox)
+    if by_id:
+        file = rewritten(file, tmp_path / "ids.recipe", bare)
     folder = tmp_path / "second"
     whole, rows = files_below(tmp_path / "first"), shown(tmp_path / "first", sandbox)
 
