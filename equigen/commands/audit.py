@@ -65,7 +65,7 @@ def run(
         StorageError: the disk refuses.
 
     """
-    from equigen.importing.auditing import audit, shown_leaks, told  # noqa: PLC0415  (heavy)
+    from equigen.importing.auditing import audit, described  # noqa: PLC0415  (heavy)
     from equigen.importing.reading import read_albums, read_columns  # noqa: PLC0415
     from equigen.importing.taking import take_albums  # noqa: PLC0415
     from equigen.report.gather import gather  # noqa: PLC0415
@@ -79,17 +79,10 @@ def run(
         with Dataset.writing(own, "audit") as dataset:
             take_albums(own, dataset, path, map(_titled, albums), Link.HARDLINK)
             found = audit(own, dataset, path if path.is_dir() else path.parent)
-        lines = list(told(found))
-        shown = replace(
-            gather(own, covers=covers),
-            name=path.resolve().name,
-            missing=(),
-            sets_notes=(),
-            audit=lines,
-            leaks=shown_leaks(found),
-        )
+        shown = described(gather(own, covers=covers), found, path.resolve().name)
         with replacing(output) as opened:
-            opened.write(page(shown))
+            opened.write(page(shown, found))
+    lines = list(found.told())
     if strict and found.leaks:
         msg = f"{path}: {lines[0]}. {output} shows them."
         raise LeakError(msg)

@@ -2,13 +2,14 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from equigen.dataset.context import Context
+from equigen.dataset.counting import NO_SET
 from equigen.dataset.covers import NAMELESS
 from equigen.dataset.dataset import Dataset, Example
 from equigen.downloading.store import ANY_PICTURE
@@ -18,6 +19,8 @@ from equigen.identity.pictures import has_no_cover, picture_key
 from equigen.images.check import check_picture
 from equigen.ledger.models import AlbumSet
 from equigen.neardup.search import find_lookalikes
+from equigen.report.page import Findings
+from equigen.report.tables import set_rows
 from equigen.schema import SETS, split_list
 from equigen.storage.below import FileBelow
 
@@ -25,7 +28,6 @@ _TRAIN = SETS[0]
 _OF_FILE = "file:"
 _NOTHING: Mapping[str, str] = {}
 _SHOWN = 3
-_MOST_LEAKS = 200
 
 
 class Kind(StrEnum):
@@ -43,6 +45,11 @@ class Tied(NamedTuple):
     kind: Kind
     of: str
     albums: Sequence["Audited"]
+
+    def some_of_each_set(self) -> list["Audited"]:
+        """Return the first albums of each set."""
+        of_sets = ([each for each in self.albums if each.set_name == name] for name in (*SETS, ""))
+        return [each for some in of_sets for each in some[:_SHOWN]]
 
 
 class Audited(NamedTuple):
@@ -71,6 +78,8 @@ class Audit:
     decode or isn't there. `exposed` counts the albums of val and test, all of them and those whose
     picture, and whose artist, is also in train.
     """
+
+    MOST_SHOWN: ClassVar = 200
 
     albums: Sequence[Audited]
     classes: Mapping[tuple[str, str], int]
@@ -103,12 +112,18 @@ class Audit:
             for kind in Kind
         }
 
+    def sides_px(self) -> Mapping[str, int]:
+        """Return the range of the shorter sides of pictures; nothing where none is known."""
+        sides = [each.side_px for each in self.albums if each.side_px]
+        if not sides:
+            return {}
+        return {"least": min(sides), "median": int(median(sides)), "most": max(sides)}
+
     def as_json(self) -> dict[str, object]:
         """Return the findings as values that JSON can hold."""
         classes: defaultdict[str, dict[str, int]] = defaultdict(dict)
         for (label, name), count in sorted(self.classes.items()):
             classes[label][name or "in no set"] = count
-        sides = [each.side_px for each in self.albums if each.side_px]
         return {
             "classes": classes,
             "imbalance": round(self.imbalance, 2),
@@ -118,12 +133,51 @@ class Audit:
             "leaking": [_told(each) for each in self.leaks],
             "label_conflicts": [_told(each) for each in self.conflicts],
             "broken": dict(self.broken),
-            "shorter_sides_px": (
-                {"least": min(sides), "median": int(median(sides)), "most": max(sides)}
-                if sides
-                else {}
-            ),
+            "shorter_sides_px": self.sides_px(),
         }
+
+    def told(self) -> Iterator[str]:
+        """Yield what was found, a sentence each."""
+        yield self._on_leaks()
+        for name, counts in self.exposed.items():
+            if counts["albums"]:
+                pictures, artists = (
+                    f"{counts[kind]:,} ({counts[kind] / counts['albums']:.1%})"
+                    for kind in ("picture", "artist")
+                )
+                by_artist = f", {artists} are by an artist of train" if self.knows_artists else ""
+                yield (
+                    f"of {counts['albums']:,} albums in {name}, {pictures} show a picture that is"
+                    f" in train{by_artist}"
+                )
+        if not self.knows_artists:
+            yield "artists aren't known, so none was looked for in several sets"
+        if any(not each.set_name for each in self.albums):
+            yield f"{sum(not each.set_name for each in self.albums):,} albums are in no set"
+        if self.conflicts:
+            albums = sum(len(each.albums) for each in self.conflicts)
+            yield f"pictures with several labels: {len(self.conflicts):,}, on {albums:,} albums"
+        if self.copies:
+            yield f"albums whose picture an earlier one shows: {self.copies:,}"
+        if self.broken:
+            first = "; ".join(f"{name}: {why}" for name, why in list(self.broken.items())[:_SHOWN])
+            yield f"pictures broken or missing: {len(self.broken):,}, such as {first}"
+        yield f"the largest class has {self.imbalance:.1f} times as many albums as the smallest"
+        if sides := self.sides_px():
+            yield (
+                f"the shorter sides of pictures have {sides['least']:,} to {sides['most']:,}"
+                f" pixels, {sides['median']:,} in the median"
+            )
+
+    def _on_leaks(self) -> str:
+        if not {each.set_name for each in self.albums} & {*SETS}:
+            return "no album is in a set, so nothing can leak"
+        kinds = [
+            f"{kind} {counts['leaks']:,} (of {counts['albums']:,} albums)"
+            for kind, counts in self.totals().items()
+            if counts["leaks"]
+        ]
+        return f"leaks between sets: {', '.join(kinds) or 'none found'}"
 
 
 def _told(tied: Tied) -> dict[str, object]:
@@ -260,56 +314,27 @@ def _why(root: Path, name: str) -> str:
     return "no such file, or none that decodes"
 
 
-def told(found: Audit) -> Iterator[str]:
-    """Yield what an audit found, a sentence each."""
-    yield _on_leaks(found)
-    for name, counts in found.exposed.items():
-        if counts["albums"]:
-            share = f"{counts['picture'] / counts['albums']:.1%}"
-            artists = f"{counts['artist']:,} ({counts['artist'] / counts['albums']:.1%})"
-            by_artist = f", {artists} are by an artist of train" if found.knows_artists else ""
-            yield (
-                f"of {counts['albums']:,} albums in {name}, {counts['picture']:,} ({share}) show a"
-                f" picture that is in train{by_artist}"
-            )
-    if not found.knows_artists:
-        yield "artists aren't known, so none was looked for in several sets"
-    if any(not each.set_name for each in found.albums):
-        yield f"{sum(not each.set_name for each in found.albums):,} albums are in no set"
-    if found.conflicts:
-        albums = sum(len(each.albums) for each in found.conflicts)
-        yield f"pictures with several labels: {len(found.conflicts):,}, on {albums:,} albums"
-    if found.copies:
-        yield f"albums whose picture an earlier one shows: {found.copies:,}"
-    if found.broken:
-        first = "; ".join(f"{name}: {why}" for name, why in list(found.broken.items())[:_SHOWN])
-        yield f"pictures broken or missing: {len(found.broken):,}: {first}"
-    yield f"the largest class has {found.imbalance:.1f} times as many albums as the smallest"
-
-
-def shown_leaks(found: Audit) -> list[tuple[str, str]]:
-    """Return what the first leaks are, and their albums, each as a text for the page."""
-    return [
-        (
-            f"{each.kind} {each.of}".strip(),
-            "; ".join(f"{one.set_name or 'in no set'}: {one.name}" for one in _some_of_each(each)),
-        )
-        for each in found.leaks[:_MOST_LEAKS]
-    ]
-
-
-def _some_of_each(leak: Tied) -> Iterator[Audited]:
-    """Yield the first albums of each set."""
-    for name in (*SETS, ""):
-        yield from [each for each in leak.albums if each.set_name == name][:_SHOWN]
-
-
-def _on_leaks(found: Audit) -> str:
-    if not {each.set_name for each in found.albums} & {*SETS}:
-        return "no album is in a set, so nothing can leak"
-    kinds = [
-        f"{kind} {counts['leaks']:,} (of {counts['albums']:,} albums)"
-        for kind, counts in found.totals().items()
-        if counts["leaks"]
-    ]
-    return f"leaks between sets: {', '.join(kinds) or 'none found'}"
+def described(report: Findings, found: Audit, name: str) -> Findings:
+    """Return the report of a dataset that was audited, with the numbers of the audit."""
+    in_sets = Counter(each.set_name or NO_SET for each in found.albums)
+    counts = {(label, of or NO_SET): count for (label, of), count in found.classes.items()}
+    dealt = sum(in_sets[each] for each in SETS)
+    ratio = [in_sets[each] / max(1, dealt) for each in SETS]
+    totals = {
+        "albums": len(found.albums),
+        "pictures here": sum(bool(each.file) for each in found.albums),
+        "broken or missing": len(found.broken),
+        "labels": len({label for label, _ in found.classes}),
+        **{f"in {each}": in_sets[each] for each in (*SETS, NO_SET) if in_sets[each]},
+        "leaks between sets": len(found.leaks),
+        "label conflicts": len(found.conflicts),
+        "copies of earlier pictures": found.copies,
+    }
+    return replace(
+        report,
+        name=name,
+        totals={told: f"{count:,}" for told, count in totals.items()},
+        sets=set_rows(counts, ratio, albums=in_sets),
+        wanted={each: f"{share:.1%} of all" for each, share in zip(SETS, ratio, strict=True)},
+        sets_notes=(),
+    )

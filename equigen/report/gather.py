@@ -115,7 +115,9 @@ def _findings(dataset: Dataset, sha256: str, tally: ReportTally, covers: int) ->
         pictured=pictures.groups,
         conflicts=conflicts,
         torn=sum(len(group.sets) > 1 for group in groups),
-        wanted={name: f"{100 * share:g}\u00a0%" for name, share in zip(SETS, ratio, strict=True)},
+        wanted={
+            name: f"wanted {100 * share:g}\u00a0%" for name, share in zip(SETS, ratio, strict=True)
+        },
         sets=sets,
         sets_notes=list(_on_groups(tally.split, sets[-1])),
         dataset={

@@ -31,7 +31,6 @@ class Findings:
     `overlap` has the labels that overlap, `pairs` all of them two by two. `sheets` show some covers
     of each label, `hues` some of these by hue, `pictured` the first albums of the first of all
     `groups`. `torn` groups stand in several sets. The last of `sets` is of all labels together.
-    `audit` has the lines of an audit, `leaks` what albums of several sets share, and these albums.
     """
 
     name: str
@@ -54,8 +53,6 @@ class Findings:
     sets_notes: Sequence[str]
     dataset: Mapping[str, str]
     settings: Settings
-    audit: Sequence[str] = ()
-    leaks: Sequence[tuple[str, str]] = ()
 
     @property
     def pictures(self) -> int:
@@ -64,8 +61,8 @@ class Findings:
         return sum(bool(figure.source) for figures in shown for figure in figures)
 
 
-def page(findings: Findings) -> str:
-    """Return the page; markup in the findings stays text."""
+def page(findings: Findings, found: object = None) -> str:
+    """Return the page, that of an audit where it `found` something; markup in it stays text."""
     tables = findings.settings.model_dump(mode="json").items()
     # As TOML writes them; credentials aren't among them.
     settings = {
@@ -73,12 +70,13 @@ def page(findings: Findings) -> str:
         for table, values in tables
         for key, value in _values(table, values)
     }
-    text = _template().render(report=findings, versions=_versions(), settings=settings)
+    template = _template("report.html.j2" if found is None else "audit.html.j2")
+    text = template.render(report=findings, versions=_versions(), settings=settings, found=found)
     return without_surrogates(text)
 
 
 @cache
-def _template() -> Template:
+def _template(name: str) -> Template:
     environment = Environment(
         loader=PackageLoader("equigen.report"),
         autoescape=True,
@@ -91,7 +89,7 @@ def _template() -> Template:
         "percent": lambda share: f"{100 * share:.1f}\u00a0%",
         "csp": _csp,
     }
-    return environment.get_template("report.html.j2")
+    return environment.get_template(name)
 
 
 def _csp(text: str) -> str:

@@ -95,7 +95,13 @@ def test_planted_leaks_between_real_covers_are_found(tmp_path: Path) -> None:
     assert sorted(each.name for each in tmp_path.iterdir()) == ["audit.html", "theirs"]
     page = Page((tmp_path / "audit.html").read_text(encoding="utf-8"))
     assert "leaks between sets: same file 1 (of 2 albums)" in page.text
-    assert "train: train/Rap/takecare.jpg; test: test/Rock/copy.jpg" in page.text
+    leaks, _, broken, sets = page.tables
+    assert [each[-3:] for each in leaks if "copy" in each[-1] or "takecare" in each[-1]] == [
+        ["train", "Rap", "train/Rap/takecare.jpg"], ["test", "Rock", "test/Rock/copy.jpg"],
+    ]  # fmt: skip
+    assert broken[1:] == [["val/Rock/broken.jpg", "broken"]]
+    assert [each[0] for each in sets[1:]] == ["Rock", "Pop", "Rap", "All"]
+    assert "equigen features" not in page.text  # nor anything else of a dataset of ours
     assert sum((each["src"] or "").startswith("data:") for each in page.all("img")) >= 10
 
 
@@ -110,6 +116,8 @@ def test_addresses_of_a_published_table(tmp_path: Path) -> None:
     facts = run(file, tmp_path / "audit.html")
     assert facts["leaks"]["same address"] == {"leaks": len(sets), "albums": sum(map(len, sets))}
     assert len(facts["label_conflicts"]) == len(genres)
+    page = Page((tmp_path / "audit.html").read_text(encoding="utf-8"))
+    assert len(page.all("tbody")) == len(sets) + len(genres) + 2  # and those of the classes
     for name in ("val", "test"):
         there = [some for some in rows.values() for of, _ in some if of == name]
         in_train = sum(any(of == "train" for of, _ in some) for some in there)
