@@ -173,10 +173,10 @@ def test_what_is_remembered_is_not_blamed_for_a_wrong_flag(command: Command) -> 
 def test_a_refused_flag_is_not_remembered(command: Command) -> None:
     """Nor is the dataset then made with it."""
     command("fetch", genre_limit=2)
-    command("download")
-    with pytest.raises(UsageError, match="size"):
-        command("download", sizes=[64])
-    assert load_remembering(None, {}).settings.download.sizes == []
+    command("download", sizes=[64])
+    with pytest.raises(UsageError, match="'64 crop jpg 90'.*'64 crop jpg 50'"):
+        command("download", quality=50)
+    assert load_remembering(None, {}).settings.download.quality == 90
     assert command("status")["made_with"] == []
     command("download")
 
