@@ -22,7 +22,8 @@ class Summary:
     `put_off` are those of rows that a later run can still take. `facts` are more figures, by their
     JSON names. Where `partly` is true, some work is left for a later run: `left` is the number of
     `left_unit`, 0 where unknown, and `resumes_at` (UTC) the time from which a run can do more of
-    it, None for now. A stage that was not `begun` is left as a whole.
+    it, None for now. A stage that was not `begun` is left as a whole. A command that takes no rows
+    in says what it has `done` with so many: "written", "counted".
     """
 
     stage: str
@@ -39,6 +40,7 @@ class Summary:
     resumes_at: datetime | None = None
     left_unit: str = "covers"
     begun: bool = True
+    done: str = ""
 
     def __post_init__(self) -> None:
         if self.rows_in != self.rows_out + sum(self.dropped.values()):
@@ -65,9 +67,15 @@ class Summary:
             "resumes_at": as_iso(self.resumes_at),
         }
 
+    def came(self) -> str:
+        """Return how many rows came in and went out, or what was done with so many."""
+        if self.done:
+            return f"{self.stage}: {_counted(self.rows_out, self.unit)} {self.done}"
+        return f"{self.stage}: {self.rows_in:,} {self.unit} in, {self.rows_out:,} out"
+
     def line(self) -> str:
         """Return the summary in one line."""
-        parts = [f"{self.stage}: {self.rows_in:,} {self.unit} in, {self.rows_out:,} out"]
+        parts = [self.came()]
         for word, counts in self.account():
             reasons = ", ".join(f"{n:,} {why}" for why, n in counts.items())
             parts.append(f"{word} {sum(counts.values()):,}: {reasons}")

@@ -86,7 +86,7 @@ def as_text(summary: Summary, *, width: int = 0) -> str:
     if summary.table:
         parts.append(aligned(summary.table, width=width))
     parts.extend(map(without_controls, summary.notes))
-    came = f"{summary.stage}: {summary.rows_in:,} {summary.unit} in, {summary.rows_out:,} out,"
+    came = f"{summary.came()},"
     account = summary.account()
     for word, counts in account:
         parts.append(f"{came} {sum(counts.values()):,} {word}:")

@@ -102,6 +102,7 @@ def run(
         counted.draw(chart, title)
     return Summary(
         stage="counts",
+        done="counted",
         unit=unit,
         rows_in=total,
         rows_out=total,

@@ -135,6 +135,7 @@ def _list(context: Context, features: Sequence[Feature]) -> Summary:
     ]
     return Summary(
         stage="features",
+        done="listed",
         unit="features",
         rows_in=len(features),
         rows_out=len(features),
@@ -240,6 +241,7 @@ def _show(context: Context, asked: str) -> Summary:
     sha256, *album_id = keys
     return Summary(
         stage="features",
+        done="shown",
         unit="features",
         rows_in=len(rows),
         rows_out=len(rows),
@@ -256,6 +258,7 @@ def _nearest(context: Context, asked: str, count: int) -> Summary:
     ]
     return Summary(
         stage="features",
+        done="shown",
         unit="covers",
         rows_in=len(found),
         rows_out=len(found),

@@ -68,7 +68,8 @@ def run(
         directory.mkdir(parents=True, exist_ok=True)
         gitignore = FileBelow(directory, _GITIGNORE)
         ignored = gitignore.read() if os.path.lexists(gitignore) else b""
-        if DOTENV_NAME.encode() not in ignored.split():
+        ignores = DOTENV_NAME.encode() in ignored.split()
+        if not ignores:
             end = b"\n" if ignored and not ignored.endswith(b"\n") else b""
             with (
                 in_place_of(directory / _GITIGNORE, keeps_link=False) as beside,
@@ -89,9 +90,10 @@ def run(
         trust(directory)
     return Summary(
         stage="init",
+        done="written",
         unit="files",
-        rows_in=2,
-        rows_out=2,
+        rows_in=3 - ignores,
+        rows_out=3 - ignores,
         facts={"files": [str(config), str(dotenv)]},
         notes=[
             f"Wrote {config} and {dotenv}.",

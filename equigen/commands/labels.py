@@ -87,6 +87,7 @@ def run(
     rows = [(query, str(query.rule), albums[query.name], known[query.name]) for query in queries]
     return Summary(
         stage="labels",
+        done="listed",
         unit="queries",
         rows_in=len(queries),
         rows_out=len(queries),
@@ -129,6 +130,7 @@ def _taxonomies() -> Summary:
     columns = ("taxonomy", "labels", "queries", "by", "about")
     return Summary(
         stage="labels",
+        done="listed",
         unit="taxonomies",
         rows_in=len(rows),
         rows_out=len(rows),

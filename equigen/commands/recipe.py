@@ -114,6 +114,7 @@ def _write(context: Context, out: Path) -> Summary:
         )
     return Summary(
         stage="recipe",
+        done="written",
         unit="albums",
         rows_in=done.albums,
         rows_out=done.albums,
@@ -226,6 +227,7 @@ def _diff(one: Path, other: Path) -> Summary:
     columns = ("what", "of", "then", "now")
     return Summary(
         stage="recipe",
+        done="compared",
         unit="albums",
         rows_in=albums,
         rows_out=albums - alone.total(),

@@ -58,6 +58,7 @@ def run(
         opened.write(text)
     return Summary(
         stage="report",
+        done="shown",
         unit="rows",
         rows_in=found.tally.rows,
         rows_out=found.tally.rows,

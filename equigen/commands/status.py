@@ -145,6 +145,7 @@ def run(context: Context) -> Summary:
         rows.append(("fetched, not in the TSV yet", found.pending))
     return Summary(
         stage="status",
+        done="known",
         unit="rows",
         rows_in=found.rows,
         rows_out=found.rows,

@@ -188,7 +188,7 @@ def test_a_result_has_the_fields_of_json(folder: Path) -> None:
     )
     result = equigen.run("counts", directory=folder, by=["decade"])
     assert dict(result) == json.loads(done.stdout)
-    assert "counts: 16 albums in, 16 out" in str(result)
+    assert "counts: 16 albums counted" in str(result)
 
 
 @pytest.mark.parametrize(

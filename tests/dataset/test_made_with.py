@@ -174,7 +174,7 @@ def test_a_refused_flag_is_not_remembered(command: Command) -> None:
     """Nor is the dataset then made with it."""
     command("fetch", genre_limit=2)
     command("download", sizes=[64])
-    with pytest.raises(UsageError, match="'64 crop jpg 90'.*'64 crop jpg 50'"):
+    with pytest.raises(UsageError, match=r"'64 crop jpg 90'.*'64 crop jpg 50'"):
         command("download", quality=50)
     assert load_remembering(None, {}).settings.download.quality == 90
     assert command("status")["made_with"] == []
