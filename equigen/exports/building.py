@@ -80,7 +80,7 @@ class Place:
                 msg = f"{place}: this is a file; expected a folder, or a name that is free."
                 raise UsageError(msg)
             with translating_read_errors(place):
-                foreign = self._foreign(place)
+                foreign = self.foreign(place)
             if foreign:
                 most = len(foreign) - _MOST_NAMED
                 more = f" and {most:,} more" if most > 0 else ""
@@ -91,11 +91,11 @@ class Place:
                 )
                 raise UsageError(msg)
 
-    def _foreign(self, place: Path) -> Sequence[str]:
+    def foreign(self, place: Path) -> Sequence[str]:
         """Return the files in a place that aren't those of an export, or of one that was begun."""
         files = list(_files(place))
         if place != self.part:
-            known = _known(place)
+            known = known_files(place)
             return [each for each in files if each not in known]
         is_ours = _read(self.part / LIST) or any("equigen" in each for each in self._journal())
         # A kill may leave a part of the journal's first line.
@@ -326,7 +326,7 @@ def check_place(context: Context, form: Format, out: Path) -> Place:
     if not form.endings:
         return Place(place)
     for each in place.parents:
-        if place.relative_to(each).as_posix() in _known(each):
+        if place.relative_to(each).as_posix() in known_files(each):
             msg = f"{out}: this is a file of an export, {each}. Nothing was done. Name another one."
             raise UsageError(msg)
     return Place(out)
@@ -419,7 +419,7 @@ def _listed(folder: Path) -> Sequence[Record]:
     return cast("Sequence[Record]", _read(folder / LIST).get("pieces", ()))
 
 
-def _known(folder: Path) -> Collection[str]:
+def known_files(folder: Path) -> Collection[str]:
     """Return the files of the export in a folder; none where there is no export of ours."""
     known = set[str]()
     for each in _listed(folder):

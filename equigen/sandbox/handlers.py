@@ -20,8 +20,8 @@ _WINDOW_S = 60.0
 class Hit:
     """One request: header names in lower case, `status` as answered, `time_s` by the clock.
 
-    `form` is what was posted. A hook sees the status that the sandbox is about to send, the log the
-    status that was sent.
+    `body` is what was posted or put, `form` that of a form. A hook sees the status that the sandbox
+    is about to send, the log the status that was sent.
     """
 
     method: str
@@ -31,6 +31,7 @@ class Hit:
     status: int
     time_s: float
     form: dict[str, list[str]] = field(default_factory=dict)
+    body: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from equigen.sandbox.handlers import HANG_UP, Hit, Hook, Reply
 
 _POLL_S = 0.02
 _STOP_TIMEOUT_S = 10.0
-_MOST_FORM_BYTES = 64 * 1024
 _Request = socket.socket | tuple[bytes, socket.socket]
 
 
@@ -27,8 +26,11 @@ class Loopback:
         log: every request answered so far, oldest first; append, clear and copy are atomic.
         hook: a callable that sees each request and may replace its answer; may be exchanged at
             any time.
+        most_body_bytes: the bytes that are read of what is posted.
 
     """
+
+    most_body_bytes = 64 * 1024
 
     def __init__(
         self, *, latency_s: float, clock: Callable[[], float], hook: Hook | None = None
@@ -133,17 +135,28 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        """Answer one GET."""
-        self._answer({})
+        """Answer one GET, or a HEAD."""
+        self._answer(b"")
+
+    do_HEAD = do_GET  # noqa: N815  (the library's name)
 
     def do_POST(self) -> None:
-        """Answer one POST of a form."""
+        """Answer one POST or PUT; none whose body is cut off."""
         length = int(self.headers.get("Content-Length", "0"))
-        body = self.rfile.read(min(length, _MOST_FORM_BYTES))
-        self._answer(parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True))
+        most = min(length, self.server.sandbox.most_body_bytes)
+        body = self.rfile.read(most)
+        if len(body) < most:
+            self.close_connection = True
+            return
+        self._answer(body)
 
-    def _answer(self, form: dict[str, list[str]]) -> None:
+    do_PUT = do_POST  # noqa: N815  (the library's name)
+
+    def _answer(self, body: bytes) -> None:
         address = urlsplit(self.path)
+        kind = self.headers.get("Content-Type", "")
+        is_form = kind.startswith("application/x-www-form-urlencoded")
+        text = body.decode("utf-8", "replace") if is_form else ""
         hit = Hit(
             method=self.command,
             path=unquote(address.path),
@@ -151,7 +164,8 @@ class _Handler(BaseHTTPRequestHandler):
             headers={name.lower(): value for name, value in self.headers.items()},
             status=0,
             time_s=0.0,
-            form=form,
+            form=parse_qs(text, keep_blank_values=True),
+            body=body,
         )
         reply = self.server.sandbox.reply_to(hit)
         self.server.sandbox.wait(reply.delay_s)
@@ -173,7 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
-        body = reply.body[: reply.cut_after]
+        body = b"" if self.command == "HEAD" else reply.body[: reply.cut_after]
         if not reply.drip_s:
             self.wfile.write(body)
             return
