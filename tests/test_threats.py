@@ -53,6 +53,13 @@ ATTACKS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "exports/test_export_places.py": (), "exports/test_export_bytes.py": (),
         "fuzz/test_readers.py": ("test_changed_ones_are_read_or_refused",),
     },
+    "an export that you publish, the Hub that you name": {
+        "exports/test_publishing_token.py": (),
+        "exports/test_publishing.py": (
+            "test_what_is_for_private_use_is_never_sent",
+            "test_what_is_not_the_export_is_never_sent",
+        ),
+    },
     "ledger, its copies and journals": {
         "faults/test_strange_ledgers.py": (
             "test_a_ledger_that_brings_code_is_refused",

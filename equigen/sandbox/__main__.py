@@ -1,17 +1,22 @@
-"""Serve the sandbox for use by hand: `python -m equigen.sandbox`, with --spotify a Spotify."""
+"""Serve the sandbox by hand: `python -m equigen.sandbox`; --spotify: a Spotify, --hub: a Hub."""
 
 import sys
 import threading
+from collections.abc import Callable, Mapping
 
+from equigen.sandbox.hub import HubSandbox
+from equigen.sandbox.loopback import Loopback
 from equigen.sandbox.server import Sandbox
 from equigen.sandbox.spotify import SpotifySandbox
 
 _INTERRUPTED = 130
 _WRONG_USAGE = 2
 _SPOTIFY = "--spotify"
+_HUB = "--hub"
+_SERVED: Mapping[str, Callable[[], Loopback]] = {_SPOTIFY: SpotifySandbox, _HUB: HubSandbox}
 _USAGE = (
-    f"usage: python -m equigen.sandbox [{_SPOTIFY}]  (it serves a made-up catalogue on a free port,"
-    " as Discogs or as Spotify, until Ctrl-C)"
+    f"usage: python -m equigen.sandbox [{_SPOTIFY}|{_HUB}]  (it serves a made-up catalogue on a free"
+    " port, as Discogs or as Spotify, or an empty Hub, until Ctrl-C)"
 )
 
 
@@ -19,20 +24,24 @@ def main() -> int:
     """Serve the default catalogue until Ctrl-C, and tell how to reach it.
 
     Of Discogs, the base URL goes to stdout, the token to stderr; of Spotify, the variables of the
-    environment to stdout. With any other argument, print the usage and serve nothing.
+    environment to stdout, and so do those of the Hub. With any other argument, print the usage and serve nothing.
     """
     arguments = sys.argv[1:]
-    if arguments not in ([], [_SPOTIFY]):
+    if arguments not in ([], [_SPOTIFY], [_HUB]):
         asked = arguments[0] in {"-h", "--help"}
         print(_USAGE, file=sys.stdout if asked else sys.stderr)
         return 0 if asked else _WRONG_USAGE
-    with SpotifySandbox() if arguments else Sandbox() as sandbox:
+    with _SERVED.get("".join(arguments), Sandbox)() as sandbox:
         if isinstance(sandbox, SpotifySandbox):
             print(f"SPOTIPY_CLIENT_ID={sandbox.client_id}")
             print(f"SPOTIPY_CLIENT_SECRET={sandbox.client_secret}")
             print(f"EQUIGEN_SPOTIFY__BASE_URL={sandbox.api_url}")
             print(f"EQUIGEN_SPOTIFY__ACCOUNTS_URL={sandbox.accounts_url}", flush=True)
-        else:
+        elif isinstance(sandbox, HubSandbox):
+            print(f"HF_ENDPOINT={sandbox.base_url}")
+            print(f"HF_TOKEN={sandbox.token}")
+            print("HF_HUB_DISABLE_XET=1", flush=True)
+        elif isinstance(sandbox, Sandbox):
             print(f"token: {sandbox.token}", file=sys.stderr, flush=True)
             print(sandbox.base_url, flush=True)
         try:

@@ -45,6 +45,7 @@ COMMANDS = [
     "features",
     "split",
     "export",
+    "publish",
     "report",
     "recipe",
     "audit",

@@ -1,4 +1,4 @@
-"""A publication that is killed at any moment: the old one or the new one, and nothing sent twice."""
+"""Publications that are killed: the old one is there or the new one, and nothing is sent twice."""
 
 import signal
 from pathlib import Path
@@ -31,10 +31,12 @@ def test_killed_at_any_moment(
     run_export(data, out)
     with HubSandbox() as hub:
         env = hub_env(hub, tmp_path)
-        before = Case(
-            data, ("publish", "hub", NAME, "--export", str(old)), *[lambda: None] * 3, settings=env
-        )
-        before.finish(forks)
+        args = ("publish", "hub", NAME, "--export")
+
+        def nothing() -> None:
+            """Do nothing: this run isn't killed."""
+
+        Case(data, (*args, str(old)), nothing, nothing, nothing, settings=env).finish(forks)
         (repository,), objects = hub.repositories.values(), dict(hub.objects)
         allowed = [content(out), content(old)] if is_refresh else [content(out), {}]
 
@@ -55,6 +57,5 @@ def test_killed_at_any_moment(
             assert set(kept(hub).values()) == {1}
             assert len(hub.repositories[NAME].commits) == 2 + is_refresh
 
-        args = ("publish", "hub", NAME, "--export", str(out))
-        case = Case(data, args, restore, check, compare, settings=env)
+        case = Case(data, (*args, str(out)), restore, check, compare, settings=env)
         kill_often(forks, case, kills=kills, seed=20, number=number)
