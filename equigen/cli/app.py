@@ -221,9 +221,9 @@ def _equigen(  # noqa: PLR0913  (each is a flag)
 ) -> None:
     """Build genre-balanced album-cover datasets for machine learning.
 
-    Try `equigen demo` first: it needs no account and no network. With an account: `equigen init`,
-    then `equigen run`, or the stages one after another. Without one: `equigen dumps get masters
-    release-groups`, then `equigen run --source discogs-dump`.
+    Try `equigen demo` first: no account, no network. With an account: `equigen init`, then
+    `equigen run`, or stage by stage. Without: `equigen dumps get masters release-groups`, then
+    `equigen run --source discogs-dump`.
     """
     del version
     ctx.obj = Common(config, quiet, verbose, as_json, log_file)

@@ -25,7 +25,7 @@ from equigen.summary import Summary, Table
 if TYPE_CHECKING:
     from equigen.exports.publishing import Outcome, Publication
 
-ORDER: Final = 76
+ORDER: Final = 75
 SETTINGS: Final = ()
 _HUB: Final = "hub"
 _USUAL_FORMAT: Final = "parquet"
@@ -36,7 +36,7 @@ def run(  # noqa: PLR0913  (each is a flag)
     context: Context,
     *,
     target: Annotated[str, typer.Argument(help="hub.")],
-    name: Annotated[str, typer.Argument(metavar="[ORG/NAME]", help="The dataset on the Hub.")] = "",
+    name: Annotated[str, typer.Argument(metavar="ORG/NAME", help="The dataset on the Hub.")] = "",
     export: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="The export; else one is made.")
     ] = None,

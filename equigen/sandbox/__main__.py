@@ -15,16 +15,17 @@ _SPOTIFY = "--spotify"
 _HUB = "--hub"
 _SERVED: Mapping[str, Callable[[], Loopback]] = {_SPOTIFY: SpotifySandbox, _HUB: HubSandbox}
 _USAGE = (
-    f"usage: python -m equigen.sandbox [{_SPOTIFY}|{_HUB}]  (it serves a made-up catalogue on a free"
-    " port, as Discogs or as Spotify, or an empty Hub, until Ctrl-C)"
+    f"usage: python -m equigen.sandbox [{_SPOTIFY}|{_HUB}]  (it serves a made-up catalogue as"
+    " Discogs or Spotify, or an empty Hub, on a free port, until Ctrl-C)"
 )
 
 
 def main() -> int:
     """Serve the default catalogue until Ctrl-C, and tell how to reach it.
 
-    Of Discogs, the base URL goes to stdout, the token to stderr; of Spotify, the variables of the
-    environment to stdout, and so do those of the Hub. With any other argument, print the usage and serve nothing.
+    Of Discogs, the base URL goes to stdout, the token to stderr; of Spotify and the Hub, the
+    variables of the environment to stdout. With any other argument, print the usage and serve
+    nothing.
     """
     arguments = sys.argv[1:]
     if arguments not in ([], [_SPOTIFY], [_HUB]):

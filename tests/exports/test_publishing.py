@@ -1,6 +1,8 @@
 """Publishing to a Hub: whole, nothing twice, nothing that may not be passed on."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -324,3 +326,18 @@ def test_without_the_extra_it_is_named(tmp_path: Path) -> None:
         args = ("publish", "hub", NAME, "--export", out)
         done = equigen(*args, cwd=tmp_path, env=env)
         assert (done.returncode, "pip install 'equigen[hub]'" in done.stderr) == (2, True)
+
+
+def test_the_sandbox_is_a_hub_to_try_it_by_hand(tmp_path: Path) -> None:
+    """It prints the variables with which `publish` finds it."""
+    out = made_export(tmp_path / "data")
+    with subprocess.Popen(
+        [sys.executable, "-m", "equigen.sandbox", "--hub"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline().strip() for _ in range(3)]
+        env = dict(line.split("=", 1) for line in lines) | {"HF_HOME": str(tmp_path / "hf_home")}
+        done = equigen("publish", "hub", NAME, "--export", out, cwd=tmp_path, env=env)
+        process.terminate()
+    assert done.returncode == 0, done.stderr
+    assert f"{env['HF_ENDPOINT']}/datasets/{NAME}" in done.stdout
