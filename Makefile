@@ -21,7 +21,7 @@ DEMO_READY := $(VENV)/.demo-ready
 READY := $(VENV)/.ready
 READY_ALL := $(VENV)/.ready-all
 
-.PHONY: demo test test-all bench-download bench-pairs bench-split bench-multilabel bench-dumps bench-table bench-choosing bench-features bench-exports bench-audit bench-loaders bench-dumps-whole soak fuzz format clean
+.PHONY: demo test test-all bench-download bench-pairs bench-split bench-multilabel bench-dumps bench-table bench-choosing bench-features bench-exports bench-audit bench-loaders bench-recipes bench-dumps-whole soak fuzz format clean
 
 demo: $(DEMO_READY)
 	$(BIN)/equigen demo
@@ -79,6 +79,10 @@ bench-exports: $(READY)
 # With imagededup and cleanvision in .bench/audit (a virtual environment) also against them; half an hour, 7 GB of memory.
 bench-audit: $(READY)
 	$(BIN)/python benchmarks/audit.py
+
+# About a minute.
+bench-recipes: $(READY)
+	$(BIN)/python benchmarks/recipes.py
 
 # About a minute.
 bench-loaders: $(READY)

@@ -1,38 +1,53 @@
-"""How large the recipe of many albums is, and how long it takes to write it.
+"""How large the recipe of many albums is, how long it takes to write it, what is "same picture".
 
     python benchmarks/recipes.py [--albums 222000] [--runs 3] [--quick]
+    python benchmarks/recipes.py --pictures FOLDER [--drawn 4000]
 
+With FOLDER, which holds real covers, the second way tells how many copies of these and of drawn
+covers are taken for the same picture, and how many others.
 README.md beside this file says what is measured, how, and what came of it.
 """
 
 import argparse
+import io
 import os
 import shutil
 import sys
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
 from statistics import median
 from typing import Final
 
+import numpy as np
 from bench import ours
+from bench.changes import COPIES
 from bench.environment import environment
 from bench.errors import BenchError
 from bench.machine import keep_to_two_cores, machine, versions
 from bench.measure import Command, Measurement, measured
 from bench.report import keep, spread, table
+from PIL import Image
 
 import equigen
 from equigen.dataset.counting import note_facts
 from equigen.dataset.covers import wanted_covers
+from equigen.errors import PictureError
+from equigen.images.check import check_picture
+from equigen.images.rendering import Demands
 from equigen.ledger.ledger import LEDGER_NAME, Ledger
 from equigen.ledger.models import OK, AlbumSet, Cover, FileOf, Placement
+from equigen.recipes.file import MOST_BITS
+from equigen.sandbox.catalogue import FLAVOURS
+from equigen.sandbox.covers import draw_cover
 from equigen.schema import COLUMNS, SETS
 
 SCRIPT = "recipes.py"
 RUNS, ALBUMS, FEW, MOST_MB, MOST_S = 3, 222_000, 5_000, 40, 10
+DRAWN = 4_000
 _GENRES: Final = ("Blues", "Jazz", "Pop", "Rock")
 # Of ten albums, in the order of the sets.
 _DEALT: Final = (*[SETS[0]] * 7, SETS[1], SETS[1], SETS[2])
@@ -57,6 +72,10 @@ def main() -> int:
     """Measure, and write the report; 0 where all is as demanded."""
     options = _options()
     keep_to_two_cores()
+    if options.pictures:
+        print(_told_apart("real", [*_real(options.pictures)]))
+        print(_told_apart("drawn", [*_drawn(options.drawn)]))
+        return 0
     about = {**machine(), "equigen": versions(("equigen", "polars"))}
     figures = Figures(about, FEW if options.quick else options.albums)
     scratch: Path = options.scratch / f"recipes-{os.getpid()}"
@@ -176,11 +195,58 @@ def _report(figures: Figures) -> tuple[str, bool]:
     return text, took_s <= MOST_S and size_mb <= MOST_MB
 
 
+def _real(folder: Path) -> Iterator[bytes]:
+    for file in sorted(folder.rglob("*")):
+        if file.suffix.lower() in {".jpg", ".jpeg", ".png", ".webp", ".gif"}:
+            yield file.read_bytes()
+
+
+def _drawn(count: int) -> Iterator[bytes]:
+    styles = sorted(FLAVOURS)
+    for n in range(count):
+        yield draw_cover(f"p{n}", styles[n % len(styles)], f"Artist {n}", f"Title {n}")
+
+
+def _phash(body: bytes) -> str:
+    try:
+        return check_picture(body, Demands(1, 10**9)).phash
+    except PictureError:
+        return ""
+
+
+def _told_apart(what: str, covers: Sequence[bytes]) -> str:
+    """Return a table of the bits in which copies of covers, and other covers, differ."""
+    hashes = {body: phash for body in dict.fromkeys(covers) if (phash := _phash(body))}
+    rows = []
+    for name, change in COPIES.items():
+        bits = Counter[int]()
+        for number, (body, phash) in enumerate(hashes.items()):
+            with Image.open(io.BytesIO(body)) as image:
+                copy = _phash(change(image.convert("RGB"), number))
+            bits[(int(phash, 16) ^ int(copy, 16)).bit_count()] += 1
+        rows.append(_row(f"copies: {name}", bits))
+    each = np.array([int(phash, 16) for phash in hashes.values()], np.uint64)
+    bits = Counter[int]()
+    for at, one in enumerate(each):
+        bits.update(np.bitwise_count(each[at + 1 :] ^ one).tolist())
+    rows.append(_row("pairs of covers", bits))
+    return table([f"{len(hashes):,} {what} covers", "number", "taken", "share", "bits"], rows)
+
+
+def _row(name: str, bits: Counter[int]) -> list[str]:
+    """Return a row: of so many, so many are taken, and the bits of those at the edge of that."""
+    taken = sum(n for each, n in bits.items() if each <= MOST_BITS)
+    near = ", ".join(f"{each}: {bits[each]:,}" for each in sorted(bits) if each <= 2 * MOST_BITS)
+    return [name, f"{bits.total():,}", f"{taken:,}", f"{taken / bits.total():.4%}", near]
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=RUNS, help=f"rounds (default: {RUNS})")
     parser.add_argument("--albums", type=int, default=ALBUMS, metavar="N")
     parser.add_argument("--quick", action="store_true", help="few albums: try the script")
+    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="real covers")
+    parser.add_argument("--drawn", type=int, default=DRAWN, metavar="N", help="drawn ones")
     parser.add_argument(
         "--scratch",
         type=Path,

@@ -145,3 +145,10 @@ HARDER: Final[dict[str, Change]] = {
     "watermark of 50 %": _with_watermark(0.5),
     "blur of 2 %": _blurred(0.02),
 }
+# As other hosts have the same picture.
+COPIES: Final[dict[str, Change]] = {
+    "JPEG of quality 50": _encoded("JPEG", 50),
+    "JPEG of quality 75": _encoded("JPEG", 75),
+    "JPEG at 50 % of the size": _sized(0.5),
+    "JPEG at 150 % of the size": _sized(1.5),
+}
