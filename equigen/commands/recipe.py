@@ -1,14 +1,14 @@
 """Write a dataset without its pictures, and build it anew.
 
 A recipe is one file: rows, labels, sets, settings, and of each cover its address, SHA-256 and
-perceptual hash. `write` makes one of the dataset here, `build` makes the dataset in the folder that
-the settings name: covers come from each source within its limits, and each is compared. Same bytes,
-or the same picture in other bytes, are taken; another picture is set aside. It goes on where it
-stopped, and ends with a proof, or with 3 where something lacks. `diff` tells two recipes apart.
+perceptual hash. `write` makes one of the dataset here. `build` makes the dataset in `--directory`:
+covers come from each source within its limits, and each is compared. Same bytes, or the same
+picture in other bytes, are taken; another picture is set aside. It goes on where it stopped, and
+ends with a proof, or with 3 where something lacks. `diff` tells two recipes apart.
 
 Examples:
   equigen recipe write covers.recipe
-  equigen recipe build covers.recipe --link hardlink
+  equigen recipe build covers.recipe --directory rebuilt
   equigen recipe diff covers.recipe later.recipe
 """
 
@@ -42,7 +42,7 @@ from equigen.schema import Link, join_list
 from equigen.summary import Summary, Table
 
 ORDER: Final = 76
-SETTINGS: Final = ()
+SETTINGS: Final = ("dataset.directory",)
 _MOST_SHOWN: Final = 20
 _ONLY: Final = ("only in the first", "only in the second")
 _DIFFER: Final = "different"

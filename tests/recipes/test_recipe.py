@@ -21,7 +21,7 @@ from downloads import TSV
 from forks import Forks
 from kills import Case, check_ledger, kill_often
 from PIL import Image
-from support import NOON, make_context, read_rows, realdata
+from support import NOON, equigen, make_context, read_rows, realdata, sandbox_env
 
 from equigen.commands import download, fetch, recipe, split
 from equigen.dataset.context import Context
@@ -217,6 +217,16 @@ def test_settings_hold_for_later_commands(tmp_path: Path, sandbox: Sandbox) -> N
     assert str(tmp_path / "second" / "recipe_taxonomy.toml") in noted
     with zipfile.ZipFile(file) as opened:
         assert str(tmp_path) not in opened.read("recipe.json").decode()
+
+
+def test_a_flag_names_the_folder(tmp_path: Path, sandbox: Sandbox) -> None:
+    """So that a dataset is built beside the one that the settings name."""
+    file = made(tmp_path, sandbox)
+    args = ("recipe", "build", file, "--directory", tmp_path / "third", "--json")
+    done = equigen(*args, cwd=tmp_path, env=sandbox_env(sandbox.base_url))
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["identical"]) == (0, told["rows_in"])
+    assert files_below(tmp_path / "first") == files_below(tmp_path / "third")
 
 
 def test_another_dataset_is_left_alone(tmp_path: Path, sandbox: Sandbox) -> None:
