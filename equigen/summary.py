@@ -70,7 +70,7 @@ class Summary:
     def came(self) -> str:
         """Return how many rows came in and went out, or what was done with so many."""
         if self.done:
-            return f"{self.stage}: {_counted(self.rows_out, self.unit)} {self.done}"
+            return f"{self.stage}: {counted(self.rows_out, self.unit)} {self.done}"
         return f"{self.stage}: {self.rows_in:,} {self.unit} in, {self.rows_out:,} out"
 
     def line(self) -> str:
@@ -108,7 +108,7 @@ def what_is_left(summaries: Sequence[Summary]) -> str:
     """Describe the work left for a later run, and when it can go on; "" where all is done."""
     if not any(each.partly for each in summaries):
         return ""
-    counts = [_counted(count, unit) for unit, count in left_by_unit(summaries).items()]
+    counts = [counted(count, unit) for unit, count in left_by_unit(summaries).items()]
     left = f"{' and '.join(counts)} left, " if counts else ""
     if at := resumption(summaries):
         # To the minute, and not before.
@@ -122,5 +122,6 @@ def as_iso(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).isoformat(timespec="seconds") if moment else None
 
 
-def _counted(count: int, unit: str) -> str:
+def counted(count: int, unit: str) -> str:
+    """Return a number with its unit, which is in the plural: "1 file", "2 files"."""
     return f"{count:,} {unit.replace('ies', 'y').removesuffix('s') if count == 1 else unit}"

@@ -38,7 +38,7 @@ from equigen.ledger.ledger import Ledger
 from equigen.neardup.clusters import Copy, conflicts, surplus
 from equigen.schema import join_list, split_list
 from equigen.storage.os_errors import translating_read_errors
-from equigen.summary import Summary, Table
+from equigen.summary import Summary, Table, counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -259,12 +259,13 @@ def _summary(
     ]
     repeats = len(copies) - len(sizes)
     share = f"{repeats / covers:.1%}"
-    notes = [
-        f"{len(sizes):,} groups look alike: {repeats:,} of {covers:,} rows ({share}) repeat another"
-    ]
+    groups = counted(len(sizes), "groups")
+    repeated = f"{repeats:,} of {covers:,} rows ({share}) repeat another"
+    notes = [f"{groups} of covers that look alike: {repeated}"]
     if at_odds:
         shown = f": see {list_to}" if list_to else " (`--conflicts FILE.tsv` lists them)"
-        notes.append(f"{len(at_odds):,} groups have copies in different labels{shown}")
+        groups = "1 group has" if len(at_odds) == 1 else f"{len(at_odds):,} groups have"
+        notes.append(f"{groups} copies in different labels{shown}")
     if found.cut:
         notes.append(f"{found.cut:,} pairs look alike but are in no common group: they would chain")
     if dropped:

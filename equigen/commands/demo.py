@@ -2,7 +2,8 @@
 
 Starts a Discogs-compatible server on this machine with a made-up catalogue (or, with --source
 spotify, a Spotify-compatible one), runs the real stages against it, and leaves a dataset of
-invented albums in a folder, with a config.toml: other commands work on it from there.
+invented albums in a folder: with covers and sets, a report, an ImageFolder, a script that trains on
+it, and a config.toml, so that other commands work there.
 
 Examples:
   equigen demo
@@ -15,6 +16,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import StrEnum
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -28,7 +30,7 @@ from equigen.config.source_settings import Credentials, DiscogsSettings, Spotify
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset
 from equigen.errors import UsageError
-from equigen.sandbox.catalogue import make_catalogue
+from equigen.sandbox.catalogue import make_catalogue, with_editions
 from equigen.sandbox.server import Sandbox
 from equigen.sandbox.spotify import SpotifySandbox
 from equigen.storage.atomic import open_new
@@ -41,6 +43,12 @@ SETTINGS: Final = ()
 NEEDS_TRUST: Final = False
 
 _MARK = ".equigen-demo"
+_EXPORT: Final = "imagefolder"
+# Labels of which one has an edition of the other's cover: look-alikes, some of them in two classes.
+_EDITIONS: Final = (
+    ("Electronic", "Pop"), ("Jazz", "Jazz"), ("Metal", "Punk"), ("Country", "Folk"),
+    ("Rap", "Rhythm & Blues"), ("Blues", "Blues"),
+)  # fmt: skip
 _CONFIG = """\
 # Settings of the demo's dataset, for commands that are run in this folder.
 [dataset]
@@ -79,10 +87,12 @@ def run(
     """
     folder = directory.resolve()
     _refuse_others(folder)
-    service: Sandbox | SpotifySandbox = Sandbox()
+    service: Sandbox | SpotifySandbox
     if source is DemoSource.SPOTIFY:
         # Of which one is classical for each three of other labels.
         service = SpotifySandbox(make_catalogue(albums_per_label=3 * albums))
+    else:
+        service = Sandbox(with_editions(make_catalogue(), _EDITIONS))
     with service as sandbox:
         demo = replace(context, config=_config(folder, sandbox, albums))
         with Dataset.writing(demo, "demo"):
@@ -94,10 +104,24 @@ def run(
             *others, end = stages(demo.settings)
             for name in others:
                 yield stage(name)(demo)
-            last = ended(stage(end)(demo), demo)
-            there = f"The dataset is in {folder}"
-            go_on = f"go on with: cd {shlex.quote(str(directory))} && equigen status"
-            yield replace(last, notes=[*last.notes, there, go_on])
+            yield ended(stage(end)(demo), demo)
+            yield stage("report")(demo)
+            last = stage("export")(
+                demo, format="imagefolder", out=folder / _EXPORT, private_use=True
+            )
+            yield replace(last, notes=[*last.notes, *_where(folder, directory)])
+
+
+def _where(folder: Path, directory: Path) -> list[str]:
+    """Say where things are, and what to try next."""
+    return [
+        f"The dataset is in {folder}: equigen_dataset.tsv, the covers, the sets in split,",
+        f"the page report.html, an ImageFolder in {_EXPORT}, and load.py, which trains on that.",
+        f"Next: cd {shlex.quote(str(directory))}",
+        "      python load.py             # a classifier, in seconds",
+        "      equigen dedupe --covers    # covers that look alike, some in two classes",
+        "      equigen counts --by style  # then `equigen status`, `equigen --help`",
+    ]
 
 
 def _config(folder: Path, sandbox: Sandbox | SpotifySandbox, albums: int) -> Config:
@@ -151,3 +175,6 @@ def _clear(folder: Path, albums: int, source: str = DemoSource.DISCOGS) -> None:
                 item.unlink()
         with open_new(folder / CONFIG_NAME) as config:
             config.write(_CONFIG.format(albums=albums, source=source).encode())
+        script = resources.files("equigen.sandbox").joinpath("data", "load.py")
+        with open_new(folder / "load.py") as copy:
+            copy.write(script.read_bytes())

@@ -21,7 +21,8 @@ class Entry:
     `id` is unique among entries of one `kind` only, as on Discogs. `formats` is the flat list that
     search calls `format`, `format_name` the `formats[].name` of a release; the two may disagree.
     `master_id` is None on masters and on releases without a master. `picture` is the stable file
-    name of the picture, None for the placeholder. `look` is the label whose style the cover has.
+    name of the picture, None for the placeholder. `look` is the label whose style the cover has;
+    where the cover is another edition of a picture, `edition_of` is the name of that.
     """
 
     id: int
@@ -37,6 +38,7 @@ class Entry:
     master_id: int | None
     picture: str | None
     look: str
+    edition_of: str = ""
 
     @property
     def heading(self) -> str:
@@ -147,6 +149,30 @@ def make_catalogue(seed: int = 1337, albums_per_label: int = 24) -> tuple[Entry,
             entries.extend(_extra_rows(master, flavour, album_index, rng))
     entries.extend(_make_oddities())
     return tuple(entries)
+
+
+def with_editions(entries: Sequence[Entry], pairs: Sequence[tuple[str, str]]) -> tuple[Entry, ...]:
+    """Return the catalogue with albums whose covers are editions of others': look-alikes to find.
+
+    For each pair of labels, an album of the second has an edition of the cover of one of the first;
+    both are among the newest, which a dataset takes.
+    """
+    newest = {label: _newest_masters(entries, label) for pair in pairs for label in pair}
+    changed: dict[Entry, Entry] = {}
+    for first, second in pairs:
+        original, album = newest[first].pop(0), newest[second].pop(0)
+        changed[album] = replace(album, edition_of=original.picture or "")
+    return tuple(changed.get(entry, entry) for entry in entries)
+
+
+def _newest_masters(entries: Sequence[Entry], label: str) -> list[Entry]:
+    masters = [
+        each
+        for each in entries
+        if each.kind == "master" and each.look == label and each.picture and each.year
+        and each.artist != "Various" and "Cassette" not in each.formats
+    ]  # fmt: skip
+    return sorted(masters, key=lambda each: -(each.year or 0))
 
 
 def _make_master(flavour: Flavour, rng: Random, master_id: int, headings: set[str]) -> Entry:

@@ -10,12 +10,14 @@ import re
 from random import Random
 from typing import Any, cast
 
+from PIL import Image
+
 from equigen.sandbox.canvas import BLACK, WHITE, Canvas, Colour, brightness, mix
 from equigen.sandbox.catalogue import read_data
 from equigen.sandbox.lettering import Align, Face, printable
 from equigen.sandbox.motifs import MOTIFS, Stroke
 
-_JPEG_QUALITY = 90
+_JPEG_QUALITY, _EDITION_QUALITY = 90, 70
 # Discogs tells artists apart by "Prince (2)", and marks a name variation by "Björk*".
 _MARK_OF_THE_DATABASE = re.compile(r"( \(\d+\)|\*)$")
 _FIXED = {"black": BLACK, "white": WHITE}
@@ -43,6 +45,15 @@ def draw_cover(picture: str, look: str, artist: str, title: str, size_px: int = 
     _Painter(canvas, rng, looks[look], texts).paint()
     encoded = io.BytesIO()
     canvas.finish(rng, looks[look]["grain"]).save(encoded, "JPEG", quality=_JPEG_QUALITY)
+    return encoded.getvalue()
+
+
+def draw_edition(cover: bytes) -> bytes:
+    """Return another edition of a cover: the same picture, smaller and pressed harder."""
+    with Image.open(io.BytesIO(cover)) as picture:
+        smaller = picture.resize([side * 9 // 10 for side in picture.size])
+    encoded = io.BytesIO()
+    smaller.save(encoded, "JPEG", quality=_EDITION_QUALITY)
     return encoded.getvalue()
 
 

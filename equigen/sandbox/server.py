@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from equigen.sandbox.catalogue import Entry, Kind, make_catalogue
-from equigen.sandbox.covers import draw_cover
+from equigen.sandbox.covers import draw_cover, draw_edition
 from equigen.sandbox.handlers import (
     Hit,
     Hook,
@@ -102,7 +102,11 @@ class Sandbox(Loopback):
         if entry is None:
             return Reply(404, {"Content-Type": "text/plain"}, b"no such picture")
         size_px = _THUMB_SIZE_PX if is_thumb else self._cover_size_px
-        body = _drawn(picture, entry.look, entry.artist, entry.title, size_px)
+        original = self._shelf.by_picture.get(entry.edition_of, entry)
+        name = original.picture or picture
+        body = _drawn(name, original.look, original.artist, original.title, size_px)
+        if original is not entry:
+            body = draw_edition(body)
         return answer_picture("image/jpeg", body)
 
     def _api(self, hit: Hit) -> Reply:

@@ -1,6 +1,7 @@
 """The command line as a user meets it: in a process of its own."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -385,6 +386,22 @@ def test_the_demo_leaves_a_whole_dataset(tmp_path: Path) -> None:
     covers = Counter(path.parent.name for path in (folder / "equigen_album_images").glob("*/*.jpg"))
     assert (len(covers), set(covers.values())) == (15, {3})
     assert len(list((folder / "split").glob("*/*/*.jpg"))) == 15 * 3
+    assert len(list((folder / "imagefolder").glob("*/*/*.jpg"))) == 15 * 3
+    assert (folder / "report.html").read_text("utf-8").startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.long
+def test_the_demo_has_something_to_learn_and_to_find(tmp_path: Path) -> None:
+    """Its script trains better than by chance; covers look alike, some in two classes."""
+    assert equigen("demo", cwd=tmp_path).returncode == 0
+    folder = tmp_path / "equigen_demo"
+    said = subprocess.check_output([sys.executable, "load.py"], cwd=folder, text=True)
+    *classes, whole = said.splitlines()
+    assert len(classes) == 15
+    right, of = map(int, re.findall(r"\d+", whole)[:2])
+    assert right > 3 * of / 15
+    found = from_json(equigen("dedupe", "--covers", "--json", cwd=folder).stdout)
+    assert found["groups"] > found["label_conflicts"] > 1
 
 
 def test_the_demo_crawls_as_well(tmp_path: Path) -> None:
@@ -406,7 +423,7 @@ def test_the_demo_crawls_as_well(tmp_path: Path) -> None:
 def test_commands_work_on_the_demo_from_its_folder(tmp_path: Path) -> None:
     """As it says; its settings ask for no more than is there, and no setting needs trust."""
     done = equigen("demo", "--albums", "2", "--directory", "my demo", cwd=tmp_path)
-    assert "\ngo on with: cd 'my demo' && equigen status\n" in done.stdout
+    assert "\nNext: cd 'my demo'\n" in done.stdout
     told = equigen("status", "--json", cwd=tmp_path / "my demo")
     assert told.returncode == 0, told.stderr
     found = from_json(told.stdout)

@@ -97,7 +97,7 @@ def test_shares_are_those_of_rows(tmp_path: Path, times: int, told: str) -> None
     summary = run_dedupe(tmp_path)
     groups = 2 if times == 1 else 4
     assert summary.facts["covers"] == summary.rows_in == 7 * times
-    assert f"{groups} groups look alike: {told} repeat another" in summary.notes
+    assert f"{groups} groups of covers that look alike: {told} repeat another" in summary.notes
 
 
 def test_the_largest_copy_of_each_label_stays(tmp_path: Path) -> None:
