@@ -114,7 +114,8 @@ def without_signature(image_url: str) -> str:
 
     It has the picture's key still, but the host refuses it: `needs_renewal`. Others stay.
     """
-    shorter = _SIGNATURE.sub(r"\1", image_url, count=1)
+    signed = _SIGNATURE.match(image_url)
+    shorter = signed[1] + image_url[signed.end() :] if signed else image_url
     if _STORED in shorter:  # the common case, kept fast
         return shorter
     return shorter if picture_key(shorter).startswith(_OF_DISCOGS) else image_url

@@ -418,7 +418,7 @@ def _cover_lines(dataset: Dataset, covers: Counter[bool], sets: Counter[str]) ->
     with dataset.reading_ledger() as ledger:
         placed = {each.album: each for each in ledger.placements()} if ledger else {}
         figures = ledger.cover_figures(_COVER_COLUMNS[2:7], are_here=True) if ledger else ()
-        known = {picture: rest for picture, *rest in figures}
+        known = {each[0]: each[1:] for each in figures}
         dealt = ledger.sets() if ledger else {}
     labels = cache(lambda names: as_cell(join_list(names)))
     is_bare = cache(lambda name: not may_republish(f"{name}:"))
