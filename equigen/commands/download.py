@@ -21,6 +21,7 @@ Examples:
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +29,7 @@ from typing import Annotated, Final
 
 import typer
 
+from equigen.config.settings import suggest
 from equigen.dataset.balancing import even_sample
 from equigen.dataset.context import Context
 from equigen.dataset.covers import dataset_covers
@@ -140,6 +142,7 @@ def run(  # noqa: PLR0913  (each is a flag)
         JobQueues(context.directory) as queues,
     ):
         ledger = dataset.ledger
+        _require_reasons(ledger, reason or ())
         if not dry_run:
             write_renewed(context, ledger)  # the renewed addresses of a killed run
             prefer_addresses(context, ledger)
@@ -168,6 +171,18 @@ def run(  # noqa: PLR0913  (each is a flag)
 def _require_sense(is_wrong: object, msg: str) -> None:
     if is_wrong:
         raise UsageError(msg)
+
+
+def _require_reasons(ledger: Ledger, asked: Sequence[str]) -> None:
+    known = ledger.failure_reasons() if asked else []
+    for each in asked:
+        if each not in known:
+            there = ", ".join(map(repr, known)) or "none"
+            msg = (
+                f"--reason: no cover failed for {each!r}{suggest(each, known)}; covers failed for:"
+                f" {there}. Nothing was asked."
+            )
+            raise UsageError(msg)
 
 
 def _forecast(context: Context, ledger: Ledger, worklist: Worklist) -> Summary:

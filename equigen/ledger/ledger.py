@@ -317,6 +317,12 @@ class Ledger(Database):
         with self._rows("SELECT 1 FROM covers LIMIT 1") as rows:
             return any(True for _ in rows)
 
+    def failure_reasons(self) -> list[str]:
+        """Return the reasons for which covers aren't there, in order."""
+        sql = "SELECT DISTINCT reason FROM covers WHERE status <> 'ok' ORDER BY reason"
+        with self._rows(sql) as rows:
+            return [reason for (reason,) in rows]
+
     def covers_of(self, pictures: Iterable[str]) -> dict[str, Cover]:
         """Return the covers of these pictures, by their keys."""
         asked = json.dumps(list(pictures))

@@ -349,6 +349,8 @@ def test_failures_are_tried_again_by_reason(tmp_path: Path) -> None:
     assert summary.dropped == {"HTTP 404": 1}
     with pytest.raises(UsageError, match="--retry-failed"):
         run_download(tmp_path, flags={"reason": ["HTTP 404"]})
+    with pytest.raises(UsageError, match=r"did you mean 'HTTP 404'.*covers failed for: 'HTTP 404'"):
+        run_download(tmp_path, flags={"retry_failed": True, "reason": ["HTTP 440"]})
 
 
 def test_the_table_at_the_end_has_an_example_of_each_reason_by_host(tmp_path: Path) -> None:
