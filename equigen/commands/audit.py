@@ -11,7 +11,6 @@ Examples:
   equigen audit hub-export --strict
 """
 
-import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -96,12 +95,9 @@ def _hidden_folder(context: Context, output: Path) -> Iterator[Path]:
     It is removed at the end, and so is what an audit that was killed left there.
     """
     folder = _hidden_beside(output)
-    with (
-        translating_os_errors(folder),
-        dataset_lock(folder, stage="audit", now=context.now()),
-    ):
+    with dataset_lock(folder, stage="audit", now=context.now()):
         data = folder / "data"
-        if os.path.lexists(data):
+        with translating_os_errors(data), suppress(FileNotFoundError):
             shutil.rmtree(data)
         try:
             yield data

@@ -82,7 +82,8 @@ def decide(
     fetched again. What failed for good is only when it `is_due`, or with `retry`: the reasons to
     retry, none for all of them; what failed for another reason is left then, in any case.
     """
-    if has_no_cover(url):
+    is_kept = not url and (is_there or has_twin)  # a cover that was imported has no address
+    if has_no_cover(url) and not (is_kept and known is not None and known.status == OK):
         return Decision(CoverAction.LEAVE, NO_PICTURE)
     if known is not None and known.status == OK and is_there:
         return Decision(CoverAction.NOTHING)

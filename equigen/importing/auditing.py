@@ -162,7 +162,10 @@ class Audit:
         if self.broken:
             first = "; ".join(f"{name}: {why}" for name, why in list(self.broken.items())[:_SHOWN])
             yield f"pictures broken or missing: {len(self.broken):,}, such as {first}"
-        yield f"the largest class has {self.imbalance:.1f} times as many albums as the smallest"
+        if {label for label, _ in self.classes} <= {NAMELESS}:
+            yield "labels aren't known; of a table, --column label=COLUMN names them"
+        else:
+            yield f"the largest class has {self.imbalance:.1f} times as many albums as the smallest"
         if sides := self.sides_px():
             yield (
                 f"the shorter sides of pictures have {sides['least']:,} to {sides['most']:,}"

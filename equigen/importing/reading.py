@@ -15,6 +15,7 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from equigen.config.settings import suggest
 from equigen.dumps.texts import read_rows, table
 from equigen.errors import InputError, MissingInputError, UsageError
 from equigen.identity.pictures import clean_url
@@ -47,6 +48,8 @@ _SETS: Final = {
 _SET_IN_NAME: Final = re.compile(rf"(?:^|[/._-])({'|'.join(_SETS)})(?=[/._-])", re.IGNORECASE)
 _METADATA: Final = frozenset(("metadata.csv", "metadata.jsonl", "metadata.parquet"))
 _PARQUET: Final = ".parquet"
+# Columns of which a row needs one, or a picture in it.
+_NAMING: Final = frozenset((FILE, "image_url", "album_id", "artist", "album"))
 _KINDS: Final = "a folder of pictures, or a table: .csv, .tsv (also .gz), .jsonl or .parquet"
 # Rows with pictures in them: a group of rows of the Hub's exports.
 _ROWS_TOGETHER: Final = 100
@@ -76,10 +79,11 @@ def read_columns(given: Sequence[str]) -> dict[str, str]:
         name, _, theirs = each.partition("=")
         ours = _MEANINGS.get(name, name)
         if ours not in COLUMNS or not theirs:
-            known = ", ".join(
-                [*_MEANINGS, *(each for each in COLUMNS if each not in _MEANINGS.values())]
+            known = [*_MEANINGS, *(each for each in COLUMNS if each not in _MEANINGS.values())]
+            msg = (
+                f"--column {each}: expected NAME=COLUMN, where NAME is one of:"
+                f" {', '.join(known)}{suggest(name, known)}."
             )
-            msg = f"--column {each}: expected NAME=COLUMN, where NAME is one of: {known}."
             raise UsageError(msg)
         columns[ours] = theirs
     return columns
@@ -112,6 +116,12 @@ def read_albums(path: Path, columns: Mapping[str, str]) -> Iterator[Foreign]:
     shards = [each for each in files if each.endswith(_PARQUET) and each not in known]
     if not path.is_dir():
         found = _of_table(root, path.name, columns)
+    elif pictures and (packed := next((each for each in shards if _has_pictures(root / each)), "")):
+        msg = (
+            f"{path}: it has pictures both as files ({pictures[0]}) and in tables ({packed}), which"
+            " may be the same ones. Name the folder of either, or one table."
+        )
+        raise InputError(msg)
     elif pictures:
         found = _of_pictures(root, pictures, known, columns)
     elif shards:
@@ -159,8 +169,7 @@ def _of_pictures(
     told = dict[str, Mapping[str, str]]()
     for name in tables:
         folder = PurePosixPath(name).parent
-        for row in _rows(root / name):
-            cells = _cells(root / name, row, columns)
+        for cells, _ in _read(root / name, columns):
             if cells.get(FILE):
                 told[(folder / cells.pop(FILE)).as_posix()] = cells
     tops = {top for top, _, rest in (each.partition("/") for each in pictures) if rest}
@@ -179,9 +188,8 @@ def _of_pictures(
 def _of_table(root: Path, name: str, columns: Mapping[str, str]) -> Iterator[Foreign]:
     """Yield the rows of a table: with a picture's bytes, the name of its file, or its address."""
     given = _set_in(name)
-    for number, row in enumerate(_rows(root / name), start=1):
-        cells = _cells(root / name, row, columns)
-        path, body = cells.pop(FILE, ""), _bytes_in(row)
+    for number, (cells, body) in enumerate(_read(root / name, columns), start=1):
+        path = cells.pop(FILE, "")
         cells["set_given"] = cells.get("set_given") or given
         if body is not None:
             own_id = f"file:{safe_text(name)}/{number}"
@@ -205,27 +213,54 @@ def _set_in(path: str) -> str:
     return ""
 
 
-def _cells(file: Path, row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, str]:
-    """Return a row's cells by the TSV's columns, and by `FILE`.
+def _read(file: Path, columns: Mapping[str, str]) -> Iterator[tuple[dict[str, str], bytes | None]]:
+    """Yield the cells of each row of a table, and the bytes of the picture in it, if any."""
+    theirs = dict[str, str]()
+    for row in _rows(file):
+        theirs = theirs or _theirs(file, row, columns)
+        yield _cells(row, theirs), _bytes_in(row)
+
+
+def _theirs(file: Path, row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, str]:
+    """Return a table's names of our columns and of `FILE`, by its first row.
 
     Raises:
         UsageError: there is no such column as one in `columns`.
+        InputError: no column tells which album or picture a row is of.
 
     """
-    theirs = {each.lower(): each for each in reversed([*row])}
-    cells = {}
+    by_fold = {each.lower(): each for each in reversed([*row])}
+    found = {}
     for ours, names in COLUMNS.items():
         wanted = [columns[ours]] if ours in columns else names
-        there = [theirs[each.lower()] for each in wanted if each.lower() in theirs]
+        there = [by_fold[each.lower()] for each in wanted if each.lower() in by_fold]
         if ours in columns and not there:
             known = ", ".join(map(safe_text, row))
-            msg = f"{file}: there is no column {columns[ours]!r}; expected one of: {known}."
+            msg = (
+                f"{file}: there is no column {columns[ours]!r}{suggest(columns[ours], [*row])};"
+                f" expected one of: {known}."
+            )
             raise UsageError(msg)
         if there:
-            # A file is called by its very bytes.
-            value = row[there[0]]
-            is_path = ours == FILE and isinstance(value, str) and "\0" not in value
-            cells[ours] = value if is_path else _text(value)
+            found[ours] = there[0]
+    if not (_NAMING & found.keys() or _bytes_in(row) is not None):
+        msg = (
+            f"{file}: no column tells which pictures its rows are of; its columns are:"
+            f" {', '.join(map(safe_text, row))}. Name one by --column file=COLUMN or --column"
+            " url=COLUMN."
+        )
+        raise InputError(msg)
+    return found
+
+
+def _cells(row: Mapping[str, Any], theirs: Mapping[str, str]) -> dict[str, str]:
+    """Return a row's cells by the TSV's columns, and by `FILE`."""
+    cells = {}
+    for ours, name in theirs.items():
+        # A file is called by its very bytes.
+        value = row[name]
+        is_path = ours == FILE and isinstance(value, str) and "\0" not in value
+        cells[ours] = value if is_path else _text(value)
     if "genre" in cells and len(labels := split_list(cells["genre"])) > 1:
         cells |= {"genre": labels[0], "labels": cells["genre"]}
     cells["set_given"] = _SETS.get(cells.get("set_given", "").lower(), "")
@@ -296,24 +331,40 @@ def _of_parquet(path: Path) -> Iterator[Mapping[str, Any]]:
         count = rows.select(pl.len()).collect().item()
         for at in range(0, count, _ROWS_TOGETHER):
             for row in rows.slice(at, _ROWS_TOGETHER).collect().iter_rows(named=True):
-                named = {
-                    name: names[row[name]]
-                    for name, names in classes.items()
-                    if isinstance(row.get(name), int) and 0 <= row[name] < len(names)
-                }
-                yield row | named
+                yield row | {name: _named(row.get(name), names) for name, names in classes.items()}
+
+
+def _has_pictures(path: Path) -> bool:
+    """Tell whether a Parquet file has a column of pictures, as `datasets` writes them."""
+    import polars as pl  # noqa: PLC0415
+
+    with _translating(path):
+        kinds = pl.read_parquet_schema(path).values()
+    return any(isinstance(each, pl.Struct) and "bytes" in each.to_schema() for each in kinds)
 
 
 def _classes(note: str) -> Mapping[str, Sequence[str]]:
     """Return the names of the classes in each column of them, as `datasets` notes them."""
     with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
         features = json.loads(note)["info"]["features"]
+        # Of a list of classes, that of its members; older versions have a list in their place.
+        kinds = {
+            name: of[0] if isinstance(of, list) else of.get("feature", of)
+            for name, of in features.items()
+        }
         return {
             name: [str(each) for each in of["names"]]
-            for name, of in features.items()
-            if isinstance(of, dict) and of.get("_type") == "ClassLabel"
+            for name, of in kinds.items()
+            if of.get("_type") == "ClassLabel"
         }
     return {}
+
+
+def _named(value: object, names: Sequence[str]) -> object:
+    """Return the name of a class by its number, those of a list of numbers, or what is no class."""
+    if isinstance(value, list):
+        return [_named(each, names) for each in value]
+    return names[value] if isinstance(value, int) and 0 <= value < len(names) else value
 
 
 @contextmanager

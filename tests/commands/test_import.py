@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import json
 import os
 import shutil
 import signal
@@ -22,7 +23,7 @@ from reports import jpeg
 from support import SilentBar, make_context, posix_only, read_rows
 
 import equigen
-from equigen.commands import import_, split
+from equigen.commands import download, import_, split
 from equigen.errors import InputError, MissingInputError, UsageError
 from equigen.schema import SETS
 
@@ -204,9 +205,12 @@ def test_an_export_of_datasets_by_hand(tmp_path: Path) -> None:
     """Bytes in Parquet, classes as numbers, a set in the file's name."""
     pq = pytest.importorskip("pyarrow.parquet")
     pa = pytest.importorskip("pyarrow")
-    note = '{"info": {"features": {"label": {"names": ["Jazz", "Rock"], "_type": "ClassLabel"}}}}'
+    of = {"names": ["Jazz", "Rock"], "_type": "ClassLabel"}
+    features = {"label": of, "labels": {"feature": of, "_type": "List"}, "styles": [of]}
+    note = json.dumps({"info": {"features": features}})
     image = pa.array([{"bytes": jpeg(1), "path": "x.jpg"}, {"bytes": jpeg(2), "path": None}])
-    table = pa.table({"image": image, "label": pa.array([1, 0])})
+    lists = pa.array([[1, 0], [0]])
+    table = pa.table({"image": image, "label": pa.array([1, 0]), "labels": lists, "styles": lists})
     (tmp_path / "hub" / "data").mkdir(parents=True)
     file = tmp_path / "hub" / "data" / "validation-00000-of-00001.parquet"
     pq.write_table(table.replace_schema_metadata({"huggingface": note}), file)
@@ -215,6 +219,9 @@ def test_an_export_of_datasets_by_hand(tmp_path: Path) -> None:
     assert taken(tmp_path / "data") == {
         f"{start}/1": ("val", "Rock", jpeg(1)), f"{start}/2": ("val", "Jazz", jpeg(2)),
     }  # fmt: skip
+    rows = read_rows(tmp_path / "data" / "equigen_dataset.tsv")
+    assert [each["labels"] for each in rows] == ["Rock|Jazz", "Jazz"]
+    assert [each["styles"] for each in rows] == ["Rock|Jazz", "Jazz"]
     assert not (tmp_path / "data" / "equigen_album_images" / ".imported").exists()
 
 
@@ -246,11 +253,28 @@ def test_what_is_no_dataset_is_refused(tmp_path: Path) -> None:
     for name in ("empty", "x.parquet", "x.txt"):
         with pytest.raises(InputError, match="expected"):
             run(tmp_path / name, tmp_path / "data")
-    with pytest.raises(UsageError, match="there is no column 'kind'"):
-        run(good, tmp_path / "data", column=["label=kind"])
-    with pytest.raises(UsageError, match="expected NAME=COLUMN"):
-        run(good, tmp_path / "data", column=["colour=kind"])
+    with pytest.raises(UsageError, match=r"no column 'labl' \(did you mean 'label'"):
+        run(good, tmp_path / "data", column=["label=labl"])
+    with pytest.raises(UsageError, match=r"expected NAME=COLUMN, .*did you mean 'label'"):
+        run(good, tmp_path / "data", column=["labl=label"])
+    other = write_csv(tmp_path / "y.csv", ["genre", "mood"], ["Jazz", "blue"])
+    with pytest.raises(InputError, match=r"no column tells which pictures .*: genre, mood"):
+        run(other, tmp_path / "data")
     run(good, tmp_path / "data")
+
+
+def test_pictures_as_files_and_in_tables_at_once_are_refused(tmp_path: Path) -> None:
+    """A picture beside a table with pictures isn't taken for the dataset; other tables may be."""
+    theirs = tmp_path / "theirs"
+    put(theirs, "readme/banner.jpg")
+    pl.DataFrame({"x": [1]}).write_parquet(theirs / "figures.parquet")
+    assert run(theirs, tmp_path / "data")["covers"] == 1
+    frame = pl.DataFrame({"image": [{"bytes": jpeg(1), "path": None}], "label": ["Jazz"]})
+    (theirs / "data").mkdir()
+    frame.write_parquet(theirs / "data" / "train.parquet")
+    with pytest.raises(InputError, match=r"readme/banner.jpg.*data/train.parquet"):
+        run(theirs, tmp_path / "other")
+    assert run(theirs / "data", tmp_path / "other")["sets"]["train"] == 1
 
 
 def test_no_dataset_is_overwritten(tmp_path: Path) -> None:
@@ -359,6 +383,24 @@ def test_an_import_killed_at_any_moment_goes_on(
     args = ("import", str(theirs), "--link", "copy" if kind == "copy" else "hardlink")
     case = Case(data, args, restore, check, compare, done="holds a dataset already")
     kill_often(forks, case, kills=kills, seed=5, number=number)
+
+
+def test_covers_without_addresses_follow_their_labels(tmp_path: Path) -> None:
+    """A download lays out further labels, and moves a cover whose label was changed in the TSV."""
+    theirs, data = tmp_path / "theirs", tmp_path / "data"
+    there = put(theirs, "a.jpg", "b.jpg")
+    rows = [("a.jpg", "Jazz|Pop"), ("b.jpg", "Rock")]
+    run(write_csv(theirs / "t.csv", ["file", "label"], *rows), data)
+    context = make_context(data)
+    assert download.run(context).rows_out == 2
+    assert {each.parent.name for each in context.images.glob("*/*.jpg")} == {"Jazz", "Pop", "Rock"}
+    tsv = context.tsv.read_text(encoding="utf-8")
+    context.tsv.write_text(tsv.replace("\tRock\t", "\tFolk\t"), encoding="utf-8")
+    assert download.run(context).rows_out == 2
+    assert {each.parent.name for each in context.images.glob("*/*.jpg")} == {"Folk", "Jazz", "Pop"}
+    assert {each[1:] for each in taken(data).values()} == {
+        ("Jazz", there["a.jpg"]), ("Folk", there["b.jpg"]),
+    }  # fmt: skip
 
 
 def test_the_sets_that_were_given_can_be_kept(tmp_path: Path) -> None:

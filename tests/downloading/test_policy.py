@@ -78,8 +78,14 @@ def test_what_failed_for_now_is_tried_again_by_itself() -> None:
 def test_what_shows_no_cover_is_never_asked_for(url: str) -> None:
     """Whatever the ledger says, and whatever is to be tried again."""
     for known in (None, known_as(), known_as(FAILED)):
-        decision = decided(known, url, retry=ALL)
+        decision = decided(known, url, there=False, retry=ALL)
         assert decision == Decision(CoverAction.LEAVE, "no picture")
+
+
+def test_a_cover_without_address_is_kept_and_brought() -> None:
+    """It was imported: it can't be asked for, but be there, or lie at another place."""
+    assert decided(known_as(), "") == Decision(CoverAction.NOTHING)
+    assert decided(known_as(), "", there=False, twin=True) == Decision(CoverAction.BRING)
 
 
 KNOWN = st.none() | st.builds(
