@@ -156,7 +156,8 @@ def _costs(feature: Feature, fact: Mapping[str, Any]) -> Iterator[str]:
     cost = f"about {fact['cost_ms']:g} ms {a_unit}; " if fact["cost_ms"] else ""
     if fact["cost_ms"] is None:
         cost = "cost depends on the model; "
-    yield f"{name}: {cost}{_computed(fact['computed'], fact['failed'], unit)}"
+    about = feature.about.removesuffix(".")
+    yield f"{name}: {about}; {cost}{_computed(fact['computed'], fact['failed'], unit)}"
     if needs := fact["needs"]:
         yield f"{name}: needs equigen[{','.join(needs)}]"
     if licence := fact["licence"]:
