@@ -92,7 +92,7 @@ def run(
         msg = f"--nearest: expected show with it, got {action}."
         raise UsageError(msg)
     if action is FeaturesAction.LIST:
-        return _list(context, find_features(context.config, given))
+        return _list(context, find_features(context.config, given), in_full=bool(given))
     if action is FeaturesAction.SHOW:
         if len(given) != 1:
             msg = "show: of what? Expected one album's id, such as discogs:m123, or one file."
@@ -107,7 +107,7 @@ def run(
     return _compute(context, find_features(context.config, given), retry_failed=retry_failed)
 
 
-def _list(context: Context, features: Sequence[Feature]) -> Summary:
+def _list(context: Context, features: Sequence[Feature], *, in_full: bool) -> Summary:
     facts = []
     versions = {each.name: each.version(context.features) for each in features}
     for each in features:
@@ -130,7 +130,8 @@ def _list(context: Context, features: Sequence[Feature]) -> Summary:
         for each in features
         for name, column in each.columns.items()
     ]
-    notes = [
+    notes = [f"{each.name}: {each.about}" for each in features if in_full]
+    notes += [
         note for each, fact in zip(features, facts, strict=True) for note in _costs(each, fact)
     ]
     return Summary(
@@ -156,8 +157,7 @@ def _costs(feature: Feature, fact: Mapping[str, Any]) -> Iterator[str]:
     cost = f"about {fact['cost_ms']:g} ms {a_unit}; " if fact["cost_ms"] else ""
     if fact["cost_ms"] is None:
         cost = "cost depends on the model; "
-    about = feature.about.removesuffix(".")
-    yield f"{name}: {about}; {cost}{_computed(fact['computed'], fact['failed'], unit)}"
+    yield f"{name}: {cost}{_computed(fact['computed'], fact['failed'], unit)}"
     if needs := fact["needs"]:
         yield f"{name}: needs equigen[{','.join(needs)}]"
     if licence := fact["licence"]:

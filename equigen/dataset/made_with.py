@@ -79,6 +79,14 @@ class Difference(NamedTuple):
     def __str__(self) -> str:
         return f"{self.name}: made with {self.made_with}, now {self.now}"
 
+    @property
+    def asks_for_more(self) -> bool:
+        """Whether it is a limit of albums that is larger now."""
+        made_with, now = (
+            int(value) if value.isdecimal() else 0 for value in (self.made_with, self.now)
+        )
+        return self.name.endswith("_limit") and 0 < made_with < now
+
 
 def load_remembering(path: Path | None, flags: Flags) -> Config:
     """Read the settings as `load` does, with those that were given by flag in earlier commands.

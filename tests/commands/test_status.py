@@ -464,3 +464,16 @@ def test_the_names_that_monitors_read_are_documented(tmp_path: Path) -> None:
     assert {a or b for a, b in parts} == set(last)
     assert isinstance(under_way, dict)
     assert set(under_way) == {"command", "pid", "since", "alive"}
+
+
+def test_a_limit_that_grew_is_fetched_for(tmp_path: Path) -> None:
+    """A dataset that is complete for a smaller limit isn't for a larger one."""
+    with Sandbox() as sandbox:
+        for limit, said in ((2, "equigen download"), (3, "equigen fetch"), (1, "equigen download")):
+            limits = {"labels": ["Jazz"], "genre_limit": limit}
+            context = make_context(tmp_path, base_url=sandbox.base_url, fetch=limits)
+            if limit == 2:
+                fetch.run(context)
+                clean.run(context)
+                dedupe.run(context)
+            assert str(status.run(context).facts["next"]).startswith(said)

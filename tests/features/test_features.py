@@ -285,7 +285,9 @@ def test_the_list_tells_columns_units_and_costs(tmp_path: Path) -> None:
         told = f"about {cost_ms:g} ms a" if cost_ms else "cost depends on the model"
         assert any(note.startswith(f"{each['name']}: {told}") for note in listed.notes)
     assert all(len(note) <= 80 for note in listed.notes)
-    features.run(make_context(tmp_path / "empty"), action=FeaturesAction.LIST, names=["colour"])
+    empty = make_context(tmp_path / "empty")
+    listed = features.run(empty, action=FeaturesAction.LIST, names=["colour"])
+    assert listed.notes[0].startswith("colour: A palette of a cover's colours")
 
 
 def test_show_tells_of_an_album_and_of_a_file(tmp_path: Path) -> None:
