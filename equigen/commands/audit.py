@@ -73,7 +73,7 @@ def run(
     _check_output(context, output, path)
     albums = read_albums(path, read_columns(column or ()))
     with _hidden_folder(context, output) as folder:
-        settings = defaults(dataset=DatasetSettings(directory=folder))
+        settings = defaults(dataset=DatasetSettings(directory=Path("data")))
         own = replace(context, config=Config(settings, Credentials(), folder=folder))
         with Dataset.writing(own, "audit") as dataset:
             take_albums(own, dataset, path, map(_titled, albums), Link.HARDLINK)
@@ -85,7 +85,7 @@ def run(
     if strict and found.leaks:
         msg = f"{path}: {lines[0]}. {output} shows them."
         raise LeakError(msg)
-    return _summary(found, [*lines, f"The page is in {output}"])
+    return _summary(found, output, [*lines, f"The page is in {output}"])
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def _hidden_folder(context: Context, output: Path) -> Iterator[Path]:
         with translating_os_errors(data), suppress(FileNotFoundError):
             shutil.rmtree(data)
         try:
-            yield data
+            yield folder
         finally:
             with deferred_interrupts():
                 shutil.rmtree(folder, ignore_errors=True)
@@ -133,7 +133,7 @@ def _check_output(context: Context, output: Path, path: Path) -> None:
     context.check_output(output, "--output")
 
 
-def _summary(found: "Audit", notes: list[str]) -> Summary:
+def _summary(found: "Audit", page: Path, notes: list[str]) -> Summary:
     in_sets = Counter(each.set_name for each in found.albums)
     names = [name for name in (*SETS, "") if in_sets[name]]
     labels = sorted({label for label, _ in found.classes})
@@ -146,7 +146,7 @@ def _summary(found: "Audit", notes: list[str]) -> Summary:
         rows_in=len(found.albums),
         rows_out=len(found.albums) - len(found.broken),
         dropped={_UNREADABLE: len(found.broken)},
-        facts=found.as_json(),
+        facts={"page": str(page), **found.as_json()},
         table=Table(("label", *(name or "in no set" for name in names)), tuple(rows)),
         notes=notes,
     )

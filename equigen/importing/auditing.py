@@ -123,8 +123,9 @@ class Audit:
         """Return the findings as values that JSON can hold."""
         classes: defaultdict[str, dict[str, int]] = defaultdict(dict)
         for (label, name), count in sorted(self.classes.items()):
-            classes[label][name or "in no set"] = count
+            classes[label][name or NO_SET] = count
         return {
+            "sets": Counter(each.set_name or NO_SET for each in self.albums),
             "classes": classes,
             "imbalance": round(self.imbalance, 2),
             "leaks": self.totals(),

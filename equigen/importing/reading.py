@@ -28,7 +28,7 @@ FILE: Final = "file"
 # The names that tables give to columns, the surest first; those of the TSV are its own.
 COLUMNS: Final[Mapping[str, Sequence[str]]] = {
     "genre": ("label_name", "genre_label", "genre", "label", "class", "class_name", "category"),
-    "set_given": ("set_given", "set", "split", "subset"),
+    "set_given": ("set", "split", "subset", "set_given"),
     "image_url": ("image_url", "cover_url", "cover_image", "artwork_url", "img_url", "url"),
     FILE: ("file_name", "filename", "file", "image_path", "path", "image", "cover"),
     "artist": ("artist", "artist_name", "artists"),

@@ -1,5 +1,6 @@
 """Make another dataset one of ours: a TSV, its pictures in the images folder, all noted."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
@@ -16,7 +17,7 @@ from equigen.ledger.ledger import IMPORTING, Ledger
 from equigen.repairing.inventory import CoverCounts, take_inventory
 from equigen.schema import COLUMNS, EXTRA_COLUMNS, Link
 from equigen.storage.below import FileBelow
-from equigen.storage.os_errors import translating_os_errors
+from equigen.storage.os_errors import translating_os_errors, translating_read_errors
 
 # Pictures that lay in a table, until it is known where they belong; hidden, as it is no label.
 _UNPACKED = ".imported"
@@ -97,6 +98,9 @@ def _put(source: FileBelow, target: FileBelow, link: Link) -> None:
         if source.root == target.root:
             source.move(target)
         elif source.exists():
+            if not os.access(source, os.R_OK):  # which a hard link would hide until it is decoded
+                with translating_read_errors(Path(source)):
+                    source.open().close()
             if link is Link.HARDLINK:
                 with suppress(OSError):
                     source.link(target)

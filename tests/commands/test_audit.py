@@ -87,6 +87,7 @@ def test_planted_leaks_between_real_covers_are_found(tmp_path: Path) -> None:
         "val": {"albums": 4, "picture": 1, "artist": 0},
         "test": {"albums": 3, "picture": 1, "artist": 0},
     }
+    assert facts["sets"] == {"train": 4, "val": 4, "test": 3}
     assert facts["classes"]["Rock"] == {"train": 2, "val": 2, "test": 2}
     after = sorted(
         (str(each), each.stat().st_mtime_ns) for each in (tmp_path / "theirs").rglob("*")

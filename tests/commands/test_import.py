@@ -201,6 +201,19 @@ def test_an_export_comes_back(tmp_path: Path) -> None:
         assert taken(tmp_path / f"data-{name}") == wanted, name
 
 
+def test_an_export_of_albums_that_were_dealt_anew(tmp_path: Path) -> None:
+    """The sets are those that the export has, not those that its dataset was once given."""
+    theirs = tmp_path / "theirs"
+    put(theirs, *(f"train/Jazz/{at}.jpg" for at in range(30)))
+    run(theirs, tmp_path / "first")
+    split.run(make_context(tmp_path / "first"))
+    run_export(tmp_path / "first", tmp_path / "out", "imagefolder")
+    sets = run(tmp_path / "out", tmp_path / "data")["sets"]
+    with equigen.open(tmp_path / "first") as dataset:
+        assert sets == dataset.sets
+    assert sets["test"] > 0
+
+
 def test_an_export_of_datasets_by_hand(tmp_path: Path) -> None:
     """Bytes in Parquet, classes as numbers, a set in the file's name."""
     pq = pytest.importorskip("pyarrow.parquet")

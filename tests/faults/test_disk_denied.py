@@ -10,6 +10,7 @@ import pytest
 from disks import Disk
 from forks import UNPRIVILEGED, Ended, Forks
 from kills import IMAGES, TSV
+from reports import jpeg
 from support import program_env, sandbox_env
 from wholes import LEDGER, Whole, make_whole, small_catalogue
 
@@ -303,3 +304,17 @@ def test_what_is_no_folder_or_no_file_is_one_line(
             kept = {file for file in before if file.startswith(("equigen_album_images", "kept"))}
             assert {file: now.get(file) for file in kept} == {file: before[file] for file in kept}
             assert name in {"clean", "balance", "run", "fetch"} or now.get(TSV) == before.get(TSV)
+
+
+def test_a_picture_of_others_that_may_not_be_read_is_named(
+    tmp_path: Path, unprivileged: Forks
+) -> None:
+    """Not its hard link, which an audit and an import make first."""
+    file = tmp_path / "theirs" / "Jazz" / "a.jpg"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(jpeg(1))
+    env = program_env(**sandbox_env("http://127.0.0.1:9"))
+    with closed(file):
+        for args in (("audit", "theirs"), ("import", "theirs", "--directory", "ours")):
+            line = refused(unprivileged.run(*args, cwd=tmp_path, env=env))
+            assert ": theirs/Jazz/a.jpg: can't be read" in line
