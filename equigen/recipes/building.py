@@ -30,7 +30,7 @@ from equigen.ledger.database import has_tables
 from equigen.ledger.ledger import Ledger
 from equigen.ledger.models import FAILED, MISSING, OK, REFUSED, WAITING, Cover, Placement
 from equigen.recipes.file import MOST_BITS, Recipe, RecipeCover, bits_apart
-from equigen.schema import SETS, Listing, join_list, safe_text
+from equigen.schema import SETS, Listing, Prefer, join_list, safe_text
 from equigen.storage.atomic import replacing
 
 TAXONOMY_FILE: Final = "recipe_taxonomy.toml"
@@ -62,7 +62,8 @@ def with_settings(context: Context, recipe: Recipe) -> Context:
     settings, given = context.settings, dict(context.config.given)
     asked = {name: value for name, value in recipe.settings.items() if has_setting(name)}
     asked[_TAXONOMY] = _taxonomy(context, recipe, asked.get(_TAXONOMY))
-    tables: dict[str, dict[str, Any]] = {}
+    # For this run alone: each cover is had from where it was had.
+    tables: dict[str, dict[str, Any]] = {"download": {"prefer": Prefer.FIRST}}
     if not settings.fetch.label:
         tables["fetch"] = {"label": [*recipe.own_labels]}
     for name, value in asked.items():

@@ -17,11 +17,20 @@ from typing import Any
 import crawls
 import pytest
 from bench.changes import CHANGES
-from downloads import TSV
+from downloads import TSV, picture
 from forks import Forks
 from kills import Case, check_ledger, kill_often
 from PIL import Image
-from support import NOON, equigen, make_context, read_rows, realdata, sandbox_env
+from support import (
+    NOON,
+    Script,
+    ScriptedServer,
+    equigen,
+    make_context,
+    read_rows,
+    realdata,
+    sandbox_env,
+)
 
 from equigen.commands import download, fetch, recipe, split
 from equigen.dataset.context import Context
@@ -301,6 +310,30 @@ def test_ids_that_no_source_has_are_gone_and_a_source_at_rest_is_asked_later(
     summary = recipe.run(later, action=recipe.RecipeAction.BUILD, files=[ids], retry_failed=True)
     assert (summary.facts["identical"], summary.facts["gone"]) == (summary.rows_in - 3, 3)
     assert sum("999999" in hit.path for hit in sandbox.log) == 1
+
+
+def test_covers_come_from_the_addresses_that_they_had(tmp_path: Path) -> None:
+    """Also where another one of an album promises a larger cover; that is for when they fail."""
+    small, large = "/h:150/w:150/a.jpg", "/h:600/w:600/b.jpg"
+    with ScriptedServer(Script(status=404)) as server:
+        server.by_path |= {
+            small: Script(body=picture(size=(64, 64))),
+            large: Script(body=picture(size=(64, 60))),
+        }
+        cells = {
+            "artist": "A", "album": "B", "album_index": "1", "genre": "Jazz", "year": "",
+            "image_url": server.url + small, "album_id": "x:1", "more_images": server.url + large,
+        }  # fmt: skip
+        (tmp_path / "first").mkdir()
+        write_tsv(tmp_path / "first" / TSV, list(cells), [list(cells.values())])
+        context = make_context(tmp_path / "first", download={"prefer": "first"})
+        download.run(context)
+        file = tmp_path / "covers.recipe"
+        recipe.run(context, action=recipe.RecipeAction.WRITE, files=[file])
+        other = make_context(tmp_path / "second")
+        summary = recipe.run(other, action=recipe.RecipeAction.BUILD, files=[file])
+        assert summary.facts["identical"] == summary.rows_in == 1
+        assert {each.path for each in server.seen} == {small}
 
 
 def test_cells_of_any_kind_come_back_as_they_are(tmp_path: Path) -> None:
