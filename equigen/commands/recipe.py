@@ -145,7 +145,8 @@ def _build(context: Context, file: Path, link: Link, *, retry_failed: bool) -> S
             building.set_aside(dataset, recipe)
         if recipe.head.get("sets") and context.images.is_dir():
             split.run(context, link=link)
-        proof = building.prove(Dataset(context), recipe)
+        with Dataset.writing(context, "recipe") as dataset:
+            proof = building.prove(dataset, recipe)
     states = proof.states
     lacks = {why: states[why] for why in (building.CHANGED, building.GONE, building.LEFT)}
     covers = proof.covers

@@ -37,6 +37,7 @@ from equigen.ledger.ledger import (
     LAST_RUN,
     LAST_SOURCE,
     LAST_SUCCESS,
+    RECIPE_DUE,
     REFRESHING,
     SPLIT_GROUPS,
     STAGES_DUE,
@@ -206,6 +207,7 @@ class _Found:
     asked_today: dict[str, int] = field(default_factory=dict)
     hosts_left: set[str] = field(default_factory=set)
     fetch: str = "equigen fetch"
+    is_recipe_due: bool = False
     is_local: bool = False
     # Rests of the source's own hosts, which `fetch` obeys.
     source_rests: "Sequence[Rest]" = ()
@@ -244,7 +246,9 @@ class _Found:
         if not self.rows or self.pending or self.refresh_under_way or cut_off or is_wanted:
             yield self.fetch
         yield from (f"equigen {stage}" for stage in self.before_download)
-        if self.covers_left or self.has_surplus:
+        if self.is_recipe_due:  # which compares the covers that it downloads
+            yield "equigen recipe build FILE"
+        elif self.covers_left or self.has_surplus:
             yield "equigen download"
         held_back = sum(each.covers for each in out_of_sets(self.shared))
         if self.split and self.split.group == Group.NONE:
@@ -272,6 +276,7 @@ def _look(context: Context) -> _Found:
             found.last_fetch = ledger.read(LAST_FETCH, read_moment) or ""
             found.last_refresh = ledger.read(LAST_REFRESH, read_moment) or ""
             found.refresh_under_way = bool(ledger.value(REFRESHING))
+            found.is_recipe_due = bool(ledger.value(RECIPE_DUE))
             found.last_success = ledger.read(LAST_SUCCESS, read_moment) or ""
             found.last_run = ledger.read(LAST_RUN, read_past_run)
             found.begun = begun_run(context, ledger)

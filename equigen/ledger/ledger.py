@@ -93,6 +93,10 @@ DOWNLOADING = "downloading"
 # Only while an import is under way, or after one that was killed: the path that it is of.
 IMPORTING = "importing"
 
+# The sha256 of the recipe that the dataset is built from, and whether covers are left to have.
+RECIPE = "recipe"
+RECIPE_DUE = "recipe_due"
+
 # Only while rows go into the reserve or come back, or after a process that was killed amid it.
 RESERVE_MOVING = "reserve_moving"
 

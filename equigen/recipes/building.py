@@ -27,7 +27,7 @@ from equigen.fetching.by_id import AlbumsById
 from equigen.identity.pictures import has_no_cover
 from equigen.labels.taxonomy import Taxonomy, load_taxonomy, taxonomy_names
 from equigen.ledger.database import has_tables
-from equigen.ledger.ledger import Ledger
+from equigen.ledger.ledger import RECIPE, RECIPE_DUE, Ledger
 from equigen.ledger.models import FAILED, MISSING, OK, REFUSED, WAITING, Cover, Placement
 from equigen.recipes.file import MOST_BITS, Recipe, RecipeCover, bits_apart
 from equigen.schema import SETS, Listing, Prefer, join_list, safe_text
@@ -35,8 +35,6 @@ from equigen.storage.atomic import replacing
 
 TAXONOMY_FILE: Final = "recipe_taxonomy.toml"
 DIFFERENCES: Final = "recipe_differences.tsv"
-# In the ledger: the sha256 of the recipe that the dataset is built from.
-_RECIPE: Final = "recipe"
 STATES: Final = (
     "same bytes", "same picture", "another picture now", "gone at its source", "not had yet",
 )  # fmt: skip
@@ -135,7 +133,7 @@ def claim(context: Context, recipe: Recipe) -> None:
         return
     if has_tables(context.ledger):
         with Ledger(context.ledger, read_only=True) as ledger:
-            if ledger.value(_RECIPE) == recipe.sha256:
+            if ledger.value(RECIPE) == recipe.sha256:
                 return
     msg = (
         f"{context.directory}: another dataset lies here, which is not built from {recipe.path}."
@@ -153,7 +151,8 @@ def begin(dataset: Dataset, recipe: Recipe) -> None:
 
     """
     context, ledger = dataset.context, dataset.ledger
-    ledger.remember(_RECIPE, recipe.sha256)
+    ledger.remember(RECIPE, recipe.sha256)
+    ledger.remember(RECIPE_DUE, "1")
     if not context.tsv.exists():
         rows = recipe.rows()
         write_tsv(context.tsv, next(rows), rows)
@@ -392,6 +391,7 @@ def prove(dataset: Dataset, recipe: Recipe) -> Proof:
     with suppress(FileNotFoundError):
         if proof.is_whole and not proof.states[SAME]:
             file.unlink()
+    dataset.ledger.remember(RECIPE_DUE, "1" if proof.states[LEFT] else "")
     return proof
 
 

@@ -446,7 +446,7 @@ def read_a_recipe(body: bytes) -> None:
             context = building.with_settings(context, recipe)
         with Dataset.writing(context, "recipe") as dataset:
             building.begin(dataset, recipe)
-        building.prove(Dataset(context), recipe)
+            building.prove(dataset, recipe)
 
 
 def recipes() -> tuple[bytes, ...]:

@@ -32,7 +32,7 @@ from support import (
     sandbox_env,
 )
 
-from equigen.commands import download, fetch, recipe, split
+from equigen.commands import download, fetch, recipe, split, status
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset
 from equigen.dataset.tsv import reading_tsv, write_tsv
@@ -295,6 +295,8 @@ def test_ids_that_no_source_has_are_gone_and_a_source_at_rest_is_asked_later(
     assert (summary.facts["gone"], summary.facts["filled_by_id"]) == (3, 5)
     assert (summary.left, summary.rows_out) == (summary.rows_in - 8, 5)
     assert summary.resumes_at
+    told = status.run(context_of(tmp_path / "second", sandbox)).facts
+    assert told["next"] == "equigen recipe build FILE"
     with (tmp_path / "second" / "recipe_differences.tsv").open(encoding="utf-8") as opened:
         why = [row["why"] for row in csv.DictReader(opened, delimiter="\t")]
     assert why[:3] == ["no source has this id"] * 2 + ["neither an address nor an id"]
@@ -310,6 +312,7 @@ def test_ids_that_no_source_has_are_gone_and_a_source_at_rest_is_asked_later(
     summary = recipe.run(later, action=recipe.RecipeAction.BUILD, files=[ids], retry_failed=True)
     assert (summary.facts["identical"], summary.facts["gone"]) == (summary.rows_in - 3, 3)
     assert sum("999999" in hit.path for hit in sandbox.log) == 1
+    assert str(status.run(later).facts["next"]).startswith("nothing")
 
 
 def test_covers_come_from_the_addresses_that_they_had(tmp_path: Path) -> None:
