@@ -143,6 +143,12 @@ class HttpStatusError(FetchError):
         self.retry_after_s = retry_after_s
 
 
+def refused(err: HttpStatusError, advice: str) -> CredentialsError:
+    """Return the error of a service that refuses the credentials, with advice for users."""
+    advice = advice or "check the credentials."
+    return CredentialsError(f"authentication failed ({err.status}): {advice} It said: {err}")
+
+
 class BadBodyError(FetchError):
     """The answer says success, but its body is torn, short, or not what was asked for."""
 

@@ -51,13 +51,13 @@ from equigen.dataset.made_with import queries_asked, settings_noted
 from equigen.dataset.overlap import Overlap, label_sizes, overlap_line
 from equigen.dataset.reserve import map_reserve
 from equigen.errors import (
-    CredentialsError,
     EquigenError,
     FetchError,
     HostRestsError,
     HttpStatusError,
     TimeIsUpError,
     UsageError,
+    refused,
 )
 from equigen.fetching.by_id import AlbumsById
 from equigen.fetching.crawl import QUERY_FULL, CrawlPages, sort_out
@@ -500,10 +500,10 @@ class _Work:
 
     def _with_advice(self, err: FetchError) -> EquigenError:
         """Return the error, or a `CredentialsError` with advice where credentials failed."""
-        status = err.status if isinstance(err, HttpStatusError) else 0
-        if status == _UNAUTHORIZED or (status == _FORBIDDEN and not self.pages.answers):
-            msg = f"{err} The service refuses the credentials. {self.source.advice.refused}"
-            return CredentialsError(msg)
+        if isinstance(err, HttpStatusError) and (
+            err.status == _UNAUTHORIZED or (err.status == _FORBIDDEN and not self.pages.answers)
+        ):
+            return refused(err, self.source.advice.refused)
         return err
 
     def summary(self, more: Sequence[str], overlap: Overlap) -> Summary:

@@ -32,12 +32,12 @@ from equigen.dataset.dataset import Dataset, Need
 from equigen.dataset.reserve import map_reserve
 from equigen.dataset.table import map_table, put_cells
 from equigen.errors import (
-    CredentialsError,
     FetchError,
     HostRestsError,
     HttpStatusError,
     StoppedError,
     UsageError,
+    refused,
 )
 from equigen.http.client import Client
 from equigen.ledger.ledger import Ledger
@@ -256,8 +256,7 @@ class _Work:
             )
         except HttpStatusError as err:
             if err.status == _UNAUTHORIZED:
-                msg = f"{err} The service refuses the credentials. {rater.advice.refused}"
-                raise CredentialsError(msg) from None
+                raise refused(err, rater.advice.refused) from None
             if err.status not in _GONE:
                 raise
             return Rating()

@@ -18,6 +18,7 @@ from equigen.errors import (
     HttpStatusError,
     InputError,
     UsageError,
+    refused,
 )
 from equigen.http.client import Client
 from equigen.labels.matches import Fits
@@ -191,8 +192,7 @@ class AlbumsById:
                 msg = f"{album_id}: {_source_of(album_id)} has no such album (HTTP {err.status})."
                 raise UsageError(msg) from None
             if err.status == _UNAUTHORIZED:
-                msg = f"{err} The service refuses the credentials. {lookup.advice.refused}"
-                raise CredentialsError(msg) from None
+                raise refused(err, lookup.advice.refused) from None
             raise
 
 

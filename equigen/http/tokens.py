@@ -11,10 +11,10 @@ import urllib3
 
 from equigen.errors import (
     BadBodyError,
-    CredentialsError,
     EquigenError,
     FetchError,
     HttpStatusError,
+    refused,
 )
 from equigen.http.limits import TokenGrant
 
@@ -84,8 +84,7 @@ class Tokens:
             return self.ask(grant)
         except FetchError as err:
             if isinstance(err, HttpStatusError) and err.status in _REFUSALS:
-                msg = f"{err} The service refuses the credentials. {grant.refused}".rstrip()
-                self._failed[grant] = CredentialsError(msg), math.inf
+                self._failed[grant] = refused(err, grant.refused), math.inf
             else:
                 msg = (
                     f"{err} Nothing can be asked without a token: run the same command again later."

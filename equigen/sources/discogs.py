@@ -31,7 +31,7 @@ RESTRICTION: Final = (
 
 _ADVICE: Final = Advice(
     refused=(
-        "Check DISCOGS_TOKEN (or DISCOGS_KEY and DISCOGS_SECRET) in .env, and discogs.user_agent."
+        "check DISCOGS_TOKEN (or DISCOGS_KEY and DISCOGS_SECRET) in .env, and discogs.user_agent."
     ),
     no_pictures="No result had a picture: without credentials Discogs leaves them out.",
 )

@@ -43,7 +43,7 @@ LICENCE: Final = (
     " no commercial use, share alike); their artists, titles and years are CC0."
 )
 
-_ADVICE: Final = Advice(refused="Check musicbrainz.user_agent: a name with a contact.")
+_ADVICE: Final = Advice(refused="check musicbrainz.user_agent: a name with a contact.")
 _PAGE_SIZE = 100
 # The service's limit for any search: MAX_SEARCH_RESULTS, MBS-14455.
 _REACH = 500

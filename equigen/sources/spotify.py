@@ -36,7 +36,7 @@ _OF_A_ROW: Final = (
     "Spotify's terms: no training of models, no download, no cropping; name and link where shown."
 )
 _ADVICE: Final = Advice(
-    refused="Check SPOTIPY_CLIENT_ID and SPOTIPY_CLIENT_SECRET in .env.",
+    refused="check SPOTIPY_CLIENT_ID and SPOTIPY_CLIENT_SECRET in .env.",
     no_pictures="No album had a picture.",
 )
 _GENRES: Final = Path(__file__).with_name("spotify_genres.txt")

@@ -371,6 +371,7 @@ def test_a_service_that_says_no_is_one_line(tmp_path: Path) -> None:
         done = equigen("fetch", cwd=tmp_path, env=sandbox_env(server.url))
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
+    assert "authentication failed (401): check DISCOGS_TOKEN" in done.stderr
     assert "Invalid consumer token" in done.stderr
 
 

@@ -598,7 +598,7 @@ def test_a_number_that_is_none_is_refused(tmp_path: Path, number: str) -> None:
     tsv = write_rows(tmp_path / TSV, *catalogue(5))
     before = tsv.read_bytes()
     with pytest.raises(
-        ConfigError, match=r"per_label.*expected a whole number such as 500, or min"
+        ConfigError, match=r"--per-label: expected a whole number such as 500, or min"
     ):
         equigen_run("balance", directory=tmp_path, per_label=number)
     assert tsv.read_bytes() == before

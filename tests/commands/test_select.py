@@ -337,7 +337,8 @@ def test_the_place_is_shown_on_the_terminal(tmp_path: Path) -> None:
     assert lines[at].index("yeer") == lines[at + 1].index("^^^^")
     assert lines[0].startswith("equigen select: --where: Binder Error")
     told = equigen("select", "--where", "yeer", "--json", cwd=tmp_path, env=env)
-    assert (told.returncode, told.stdout) == (2, "")
+    assert told.returncode == 2
+    assert "LINE 1: yeer" in from_json(told.stdout)["error"]
 
 
 FORBIDDEN = [

@@ -27,7 +27,7 @@ from equigen.ledger.ledger import LEDGER_NAME, Ledger
 from equigen.sandbox.handlers import HANG_UP, Hit, Reply
 from equigen.sandbox.server import Sandbox
 
-CREDENTIALS = "Check DISCOGS_TOKEN"
+CREDENTIALS = "check DISCOGS_TOKEN"
 HOST = "127.0.0.1"
 
 

@@ -129,7 +129,7 @@ def test_refused_credentials_are_told_once_with_advice(status: int) -> None:
     with ScriptedServer(refusal) as accounts, ScriptedServer(Script()) as api:
         with make_client(accounts.url) as client:
             for _ in range(3):
-                with pytest.raises(CredentialsError, match=r"invalid_client.*Check the two names"):
+                with pytest.raises(CredentialsError, match=r"Check the two names.*invalid_client"):
                     client.get(host(api), body)
     assert len(accounts.seen) == 1
     assert not api.seen
