@@ -10,13 +10,13 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from equigen.config.settings import suggest
-from equigen.dumps.texts import read_rows, table
+from equigen.dumps.archives import DumpError, opened
+from equigen.dumps.texts import Torn, table
 from equigen.errors import InputError, MissingInputError, UsageError
 from equigen.identity.pictures import clean_url
 from equigen.schema import PICTURES, SETS, join_list, safe_text, short_text, split_list
@@ -129,7 +129,7 @@ def read_albums(path: Path, columns: Mapping[str, str]) -> Iterator[Foreign]:
     else:
         msg = f"{path}: no pictures and no Parquet files there; expected {_KINDS}."
         raise InputError(msg)
-    yield from _with_ids(found)
+    yield from _with_ids(path, found)
 
 
 def _walked(root: Path) -> Iterator[str]:
@@ -147,10 +147,14 @@ def _walked(root: Path) -> Iterator[str]:
                 yield (within / name).as_posix()
 
 
-def _with_ids(albums: Iterator[Foreign]) -> Iterator[Foreign]:
+def _with_ids(path: Path, albums: Iterator[Foreign]) -> Iterator[Foreign]:
     """Yield albums, each with an id of its own: one that an earlier row has gets a number.
 
     Rows of one address need none: they are told apart by their pictures and labels.
+
+    Raises:
+        InputError: there are none.
+
     """
     seen = set[str]()
     for number, each in enumerate(albums, start=1):
@@ -160,6 +164,9 @@ def _with_ids(albums: Iterator[Foreign]) -> Iterator[Foreign]:
             album_id = f"{album_id}#{number}" if has_picture else ""
         seen.add(album_id)
         yield replace(each, cells={**each.cells, "album_id": album_id})
+    if not seen:
+        msg = f"{path}: expected rows, got none."
+        raise InputError(msg)
 
 
 def _of_pictures(
@@ -301,17 +308,16 @@ def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _of_lines(path: Path, delimiter: str) -> Iterator[Mapping[str, str]]:
-    names = list[str]()
-
-    def row_of(cells: Mapping[str, str]) -> tuple[str, ...]:
-        names[:] = cells
-        return tuple(cells.values())
-
-    records = partial(table, columns=(), delimiter=delimiter)
-    advice = f"Expected {_KINDS}"
-    for rows in read_rows(path, records=records, row_of=row_of, kind="table", advice=advice):
-        for row in rows:
-            yield dict(zip(names, map(str, row), strict=True))
+    try:
+        with opened(path, kind="table") as text:
+            for row in table(text, columns=(), delimiter=delimiter):
+                if isinstance(row, Torn):  # one that a dump may have
+                    msg = f"{path}: {row.name}: {row.why}. Mend the row, then run again."
+                    raise InputError(msg)
+                yield row
+    except DumpError as err:
+        msg = f"{path}: {err}. Expected {_KINDS}."
+        raise InputError(msg) from None
 
 
 def _of_json_lines(path: Path) -> Iterator[Mapping[str, Any]]:

@@ -263,7 +263,12 @@ def test_what_is_no_dataset_is_refused(tmp_path: Path) -> None:
     good = write_csv(tmp_path / "x.csv", ["image_url", "label"], ["http://a.example/1", "Jazz"])
     with pytest.raises(MissingInputError, match="no such file or folder"):
         run(tmp_path / "gone", tmp_path / "data")
-    for name in ("empty", "x.parquet", "x.txt"):
+    (tmp_path / "none.csv").write_bytes(b"")
+    (tmp_path / "head.csv").write_bytes(b"image_url,label\n")
+    pl.DataFrame({"image_url": []}, schema={"image_url": pl.String}).write_parquet(
+        tmp_path / "head.parquet"
+    )
+    for name in ("empty", "x.parquet", "x.txt", "none.csv", "head.csv", "head.parquet"):
         with pytest.raises(InputError, match="expected"):
             run(tmp_path / name, tmp_path / "data")
     with pytest.raises(UsageError, match=r"no column 'labl' \(did you mean 'label'"):
@@ -273,6 +278,9 @@ def test_what_is_no_dataset_is_refused(tmp_path: Path) -> None:
     other = write_csv(tmp_path / "y.csv", ["genre", "mood"], ["Jazz", "blue"])
     with pytest.raises(InputError, match=r"no column tells which pictures .*: genre, mood"):
         run(other, tmp_path / "data")
+    torn = write_csv(tmp_path / "z.csv", ["image_url"], ["http://a.example/1"], ["x", "y"], ["z"])
+    with pytest.raises(InputError, match="row 3: expected 1 cells, got 2"):
+        run(torn, tmp_path / "data")
     run(good, tmp_path / "data")
 
 
