@@ -24,7 +24,7 @@ from equigen.dataset.counting import evenness, facts_now, notes_on_empty, notes_
 from equigen.dataset.dataset import Dataset
 from equigen.dataset.examples import mark_of_examples
 from equigen.dataset.history import begun_run
-from equigen.dataset.made_with import Difference, differences, made_with, queries_asked
+from equigen.dataset.made_with import Difference, differences, made_with, queries_asked, sizes_made
 from equigen.dataset.overlap import Overlap, label_sizes, overlap_line
 from equigen.downloading.policy import NO_PICTURE, is_put_off
 from equigen.downloading.shared_covers import noted_shared_covers, notes_on_shared, out_of_sets
@@ -91,6 +91,7 @@ def run(context: Context) -> Summary:
         "directory": str(context.directory),
         "rows": found.rows,
         "covers": found.covers,
+        "sizes": dict(found.sizes),
         "waiting": found.waiting,
         "gone": found.gone,
         "not_had": dict(found.not_had),
@@ -122,6 +123,7 @@ def run(context: Context) -> Summary:
     rows: list[tuple[str | int, ...]] = [
         ("rows", found.rows),
         ("covers there", found.covers),
+        *((f"made as {size}", count) for size, count in sorted(found.sizes.items())),
         ("covers waiting", found.waiting),
         *((("covers whose files are gone", found.gone),) if found.gone else ()),
         *((f"not had: {reason}", count) for reason, count in found.not_had.most_common()),
@@ -178,6 +180,8 @@ class _Found:
     gone: int = 0
     not_had: Counter[str] = field(default_factory=Counter)
     sets: Counter[str] = field(default_factory=Counter)
+    # Covers made in each size, by its words; only where there are several.
+    sizes: Counter[str] = field(default_factory=Counter)
     # The stages before download that are to be run again, in their order.
     before_download: "Sequence[str]" = ()
     # Whether covers lie there that no row wants, and sets show files that are gone.
@@ -282,6 +286,7 @@ def _look(context: Context) -> _Found:
             found.begun = begun_run(context, ledger)
             found.differences = differences(context, ledger)
             found.before_download = _stages_due(context, ledger)
+            found.sizes = sizes_made(ledger)
             found.asked = queries_asked(context, ledger)
             found.shared = noted_shared_covers(ledger)
             found.albums_laid_out = ledger.albums_laid_out()

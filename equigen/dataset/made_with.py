@@ -5,6 +5,7 @@ too, until the user gives another one or changes it in config.toml or the enviro
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -24,6 +25,7 @@ from equigen.errors import (
     MissingInputError,
     UsageError,
 )
+from equigen.images.rendering import sizes_in
 from equigen.labels.taxonomy import Query
 from equigen.ledger.database import has_tables
 from equigen.ledger.ledger import GIVEN_BY_FLAG, LEDGER_NAME, MADE_WITH, Ledger
@@ -223,6 +225,15 @@ def differences(context: Context, ledger: Ledger, stage: str = "") -> list[Diffe
 def made_with(ledger: Ledger, name: str) -> Any:  # noqa: ANN401  (whatever the setting is)
     """Return the value of a setting that the dataset was made with, None where none is known."""
     return (ledger.read(MADE_WITH, read_by_name) or {}).get(name)
+
+
+def sizes_made(ledger: Ledger) -> Counter[str]:
+    """Return how many covers were made in each size: "original", "64 px"; none for one size."""
+    sizes = Counter[str]()
+    if len(made_with(ledger, _SIZES) or ()) > 1:
+        for rendering, count in ledger.renderings():
+            sizes.update(dict.fromkeys(sizes_in(rendering), count))
+    return sizes
 
 
 def _names_of(stage: str) -> Iterator[str]:

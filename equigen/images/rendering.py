@@ -142,6 +142,12 @@ def made_by(renderings: Sequence[Rendering]) -> str:
     return _BETWEEN.join(rendering.key for rendering in renderings)
 
 
+def sizes_in(made: str) -> list[str]:
+    """Return the sizes of all files, from the words of `made_by`: "original", "64 px"."""
+    sizes = [each.partition(" ")[0] for each in made.split(_BETWEEN)]
+    return [f"{size} px" if size.isdecimal() else size for size in sizes]
+
+
 def first_made(made: str) -> str:
     """Return the settings of the first file, from the words of `made_by`."""
     return made.partition(_BETWEEN)[0]

@@ -389,6 +389,12 @@ class Ledger(Database):
         with self._rows(sql) as rows:
             yield from rows
 
+    def renderings(self) -> Iterator[tuple[str, int]]:
+        """Yield the settings of all files of good covers, in words, with the number of covers."""
+        sql = "SELECT rendering, count(*) FROM covers WHERE status = 'ok' GROUP BY rendering"
+        with self._rows(sql) as rows:
+            yield from rows
+
     def shown(self, pictures: Iterable[str] | None = None) -> Iterator[tuple[str, str]]:
         """Yield picture and path of each file, or of those that show some pictures."""
         where, values = _among(pictures)

@@ -1,7 +1,7 @@
 """Gather what a report shows from the TSV, the ledger and the covers, without changing them."""
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import itemgetter
@@ -13,7 +13,7 @@ from equigen.dataset.counting import NO_SET, By, facts_now, largest_first
 from equigen.dataset.covers import WantedCover, dataset_covers, set_of
 from equigen.dataset.dataset import Dataset, Need, check
 from equigen.dataset.feature_tables import FeatureTable
-from equigen.dataset.made_with import made_with
+from equigen.dataset.made_with import made_with, sizes_made
 from equigen.dataset.overlap import Overlap, Pair, overlapping
 from equigen.errors import LockedError
 from equigen.ledger.ledger import (
@@ -171,9 +171,14 @@ def _begun(ledger: Ledger | None, sampler: Sampler) -> ReportTally:
         dates={
             "last fetch": ledger.value(LAST_FETCH) or "never",
             "last refresh": ledger.value(LAST_REFRESH) or "never",
+            **({"covers made as": _listed(sizes)} if (sizes := sizes_made(ledger)) else {}),
             "covers in their sets by": ledger.value(SPLIT_LINK) or "not split yet",
         },
     )
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{what}: {count:,}" for what, count in sorted(counts.items()))
 
 
 def _tally(context: Context, ledger: Ledger | None, sampler: Sampler) -> ReportTally:

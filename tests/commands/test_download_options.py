@@ -135,6 +135,9 @@ def test_a_size_given_by_flag_comes_beside_those_there(
         assert sizes_in(data / f"{IMAGES}{ending}") == {size}
     with Ledger(data / "equigen_ledger.sqlite") as ledger:
         assert len(made_with(ledger, "download.sizes")) == len(folders)
+    told = status.run(make_context(data, fetch={}))
+    assert set(told.facts["sizes"].values()) == {1}  # type: ignore[attr-defined]
+    assert len(told.facts["sizes"]) >= len(folders)  # type: ignore[arg-type]
 
 
 def test_other_stages_follow_the_format(tmp_path: Path) -> None:
