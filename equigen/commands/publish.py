@@ -1,15 +1,17 @@
-"""Publish an export: to the Hugging Face Hub.
+"""Publish an export: to the Hugging Face Hub, or to a store of files.
 
-`hub ORG/NAME` makes the dataset called so what the export is, with one commit: files that are there
-already aren't sent again, those of an earlier publication that are gone are removed, and a run
-that was killed goes on. Without --export, an export in the --format is made (or brought up to date)
-beside the dataset. An export for private use is refused. --dry-run shows what would be sent, and
-asks nobody. The token is that of HF_TOKEN, or of `hf auth login`.
+`hub ORG/NAME` makes the dataset called so what the export is, with one commit; an address such as
+s3://bucket/covers the place there. Files that are there already aren't sent again, those of an
+earlier publication that are gone are removed, and a run that was killed goes on. Without --export,
+an export in the --format is made (or brought up to date) beside the dataset. An export for private
+use is refused. --dry-run shows what would be sent, and asks nobody. The token is that of HF_TOKEN,
+or of `hf auth login`; of a store, its library finds the credentials.
 
 Examples:
   equigen publish hub my-lab/album-covers --dry-run
   equigen publish hub my-lab/album-covers --private
   equigen publish hub my-lab/album-covers --export covers-hub --gated
+  equigen publish s3://bucket/covers --format webdataset
 """
 
 import os
@@ -35,7 +37,7 @@ _MOST_SHOWN: Final = 50
 def run(  # noqa: PLR0913  (each is a flag)
     context: Context,
     *,
-    target: Annotated[str, typer.Argument(help="hub.")],
+    target: Annotated[str, typer.Argument(metavar="hub|URL", help="The Hub, or a store.")],
     name: Annotated[str, typer.Argument(metavar="ORG/NAME", help="The dataset on the Hub.")] = "",
     export: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="The export; else one is made.")
@@ -57,7 +59,7 @@ def run(  # noqa: PLR0913  (each is a flag)
 
     Raises:
         UsageError: a wrong target or flag, or covers that may not be passed on.
-        EquigenError: as `read_publication` and `publish_to_hub` have it.
+        EquigenError: as `read_publication`, `publish_to_hub` and `publish_to_store` have it.
 
     """
     # As `equigen export` has it.
@@ -65,20 +67,26 @@ def run(  # noqa: PLR0913  (each is a flag)
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     from equigen.exports.hub import check_name, publish_to_hub  # noqa: PLC0415  (polars)
     from equigen.exports.publishing import read_publication  # noqa: PLC0415
+    from equigen.exports.stores import check_url, publish_to_store  # noqa: PLC0415
 
-    if target != _HUB:
-        msg = f"publish {target!r}: expected `hub ORG/NAME`."
-        raise UsageError(msg)
-    check_name(name)
+    is_hub = target == _HUB
+    if is_hub:
+        check_name(name)
+    else:
+        check_url(target)
+        if name or private or gated:
+            msg = f"publish {target}: a store takes no {name or '--private and no --gated'}."
+            raise UsageError(msg)
     if export and format:
         msg = "--format is that of an export that is made; with --export, leave it out."
         raise UsageError(msg)
     publication = read_publication(export or _made(context, format or _USUAL_FORMAT))
     if dry_run:
-        return _planned(publication, f"{target} {name}")
-    return _summary(
-        publication, publish_to_hub(context, publication, name, private=private, gated=gated)
-    )
+        return _planned(publication, f"{target} {name}".strip())
+    if not is_hub:
+        return _summary(publication, publish_to_store(context, publication, target))
+    done = publish_to_hub(context, publication, name, private=private, gated=gated)
+    return _summary(publication, done)
 
 
 def _made(context: Context, name: str) -> Path:

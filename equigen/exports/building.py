@@ -312,17 +312,8 @@ def check_place(context: Context, form: Format, out: Path) -> Place:
             msg = f"{out}: expected a name that ends in {', '.join(form.endings)}."
             raise UsageError(msg)
         context.check_output(out, "export")
+    refuse_own_place(context, out, is_folder=not form.endings)
     place = Path(os.path.realpath(out))
-    own = [Path(os.path.realpath(each)) for some in context.config.places.values() for each in some]
-    above = [Path(os.path.realpath(each)) for each in (context.directory, context.config.folder)]
-    within = next((each for each in own if place == each or each in place.parents), None)
-    around = next((each for each in (*above, *own) if place == each or place in each.parents), None)
-    if within or (around and not form.endings):
-        msg = (
-            f"{out}: this is a place of the dataset itself, {within or around}. Nothing was done."
-            " Name a place outside of it."
-        )
-        raise UsageError(msg)
     if not form.endings:
         return Place(place)
     for each in place.parents:
@@ -330,6 +321,26 @@ def check_place(context: Context, form: Format, out: Path) -> Place:
             msg = f"{out}: this is a file of an export, {each}. Nothing was done. Name another one."
             raise UsageError(msg)
     return Place(out)
+
+
+def refuse_own_place(context: Context, out: Path, *, is_folder: bool) -> None:
+    """Refuse a place that is one of the dataset's own, or of a folder, around one.
+
+    Raises:
+        UsageError: it is.
+
+    """
+    place = Path(os.path.realpath(out))
+    own = [Path(os.path.realpath(each)) for some in context.config.places.values() for each in some]
+    above = [Path(os.path.realpath(each)) for each in (context.directory, context.config.folder)]
+    within = next((each for each in own if place == each or each in place.parents), None)
+    around = next((each for each in (*above, *own) if place == each or place in each.parents), None)
+    if within or (around and is_folder):
+        msg = (
+            f"{out}: this is a place of the dataset itself, {within or around}. Nothing was done."
+            " Name a place outside of it."
+        )
+        raise UsageError(msg)
 
 
 def _write_file(job: Job, place: Place) -> Built:

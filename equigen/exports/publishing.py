@@ -98,11 +98,9 @@ def read_publication(folder: Path) -> Publication:
     names = {each["name"] for each in noted["pieces"]}
     card = FileBelow(folder, CARD).read().decode("utf-8", "replace") if CARD in names else ""
     refuse_restricted(folder, noted, card)
-    are_covers = not _made_smaller(noted)
+    digests = listed_digests(noted)
     files = {
-        file.name: file
-        for record in noted["pieces"]
-        for file in _files_of(folder, record, are_covers=are_covers)
+        file.name: file for record in noted["pieces"] for file in _files_of(folder, record, digests)
     }
     listed = _hashed(folder, LIST)
     return Publication(folder, {**files, LIST: listed}, card)
@@ -134,12 +132,22 @@ def refuse_restricted(folder: Path, noted: Mapping[str, Any], card: str) -> None
         raise UsageError(" ".join(msg.split()))
 
 
-def _made_smaller(noted: Mapping[str, Any]) -> bool:
+def listed_digests(noted: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the sha256 of each file that an export lists, by name; "" where it has none.
+
+    Of a folder of covers the list has what each is made of: the cover, unless it was made smaller.
+    """
     options = noted.get("options")
-    return not isinstance(options, dict) or bool(options.get("rendering"))
+    are_covers = isinstance(options, dict) and not options.get("rendering")
+    found = dict[str, str]()
+    for record in noted["pieces"]:
+        name, files = record["name"], record["files"]
+        within = {f"{name}/{each}": are_covers * of for each, of in (files or {}).items()}
+        found.update({name: record["sha256"]} if files is None else within)
+    return found
 
 
-def _files_of(folder: Path, record: Record, *, are_covers: bool) -> list[ExportFile]:
+def _files_of(folder: Path, record: Record, digests: Mapping[str, str]) -> list[ExportFile]:
     """Return the files of a piece, each as it was made.
 
     Raises:
@@ -147,19 +155,13 @@ def _files_of(folder: Path, record: Record, *, are_covers: bool) -> list[ExportF
 
     """
     name, files = record["name"], record["files"]
-    if files is None:
-        expected = {name: record["sha256"]}
-    else:  # a folder of covers, of which the digests are those, unless they were made smaller
-        expected = {f"{name}/{each}": are_covers * of for each, of in files.items()}
-    found = [_hashed(folder, each) for each in expected]
-    size_bytes = sum(each.size_bytes for each in found)
-    changed = [each.name for each in found if expected[each.name] not in ("", each.sha256)] or [
-        name
-    ] * (size_bytes != record["size_bytes"])
-    if changed:
+    names = [name] if files is None else [f"{name}/{each}" for each in files]
+    found = [_hashed(folder, each) for each in names]
+    wrong = [each.name for each in found if digests[each.name] not in ("", each.sha256)]
+    if wrong or sum(each.size_bytes for each in found) != record["size_bytes"]:
         msg = (
-            f"{folder / changed[0]}: its size or SHA-256 is another one than {LIST} has: it was"
-            f" changed since the export was made. Nothing was sent. {_AGAIN}"
+            f"{folder / [*wrong, name][0]}: its size or SHA-256 is another one than {LIST} has:"
+            f" it was changed since the export was made. Nothing was sent. {_AGAIN}"
         )
         raise InputError(msg)
     return found
