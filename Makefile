@@ -7,10 +7,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INSTALL := $(PIP) --constraint constraints.txt --editable
-# The extras of features and of exports' readers, which only the long proofs need. PyTorch is large,
-# for some systems 3 GB: `make test-all MORE=,torch`.
+# The extras of features, of exports' readers and of stores, which only the long proofs need. PyTorch
+# is large, for some systems 3 GB: `make test-all MORE=,torch`.
 MORE ?=
-EXTRAS := embed,text,readers$(MORE)
+EXTRAS := embed,text,readers,s3,fakes$(MORE)
 # Many tests wait for a clock or a process: a third worker fills two cores.
 WORKERS ?= 3
 # Compiled once, not by each process that a test starts.

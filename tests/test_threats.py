@@ -53,11 +53,15 @@ ATTACKS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "exports/test_export_places.py": (), "exports/test_export_bytes.py": (),
         "fuzz/test_readers.py": ("test_changed_ones_are_read_or_refused",),
     },
-    "an export that you publish, the Hub that you name": {
+    "an export that you publish, the Hub or store that you name": {
         "exports/test_publishing_token.py": (),
         "exports/test_publishing.py": (
             "test_what_is_for_private_use_is_never_sent",
             "test_what_is_not_the_export_is_never_sent",
+        ),
+        "exports/test_publishing_stores.py": (
+            "test_lists_of_strangers_remove_nothing_elsewhere",
+            "test_hard_links_of_what_is_replaced_are_not_written_through",
         ),
     },
     "ledger, its copies and journals": {

@@ -44,9 +44,9 @@ from equigen.http.addresses import Censor
 from equigen.version import __version__
 
 _PART: Final = "export.part.json"
-# What s3fs sends of a large file at a time; it keeps some of them in memory.
-_CHUNK_BYTES: Final = 50 * 2**20
-_CHUNKS_AT_ONCE: Final = 3
+# How s3fs sends a large file: some parts at a time, which it holds in memory, several times each.
+_CHUNK_BYTES: Final = 16 * 2**20
+_IN_PARTS: Final = {"chunksize": _CHUNK_BYTES, "max_concurrency": 3}
 # Smaller files are sent several at a time.
 _LARGE_BYTES: Final = 8 * 2**20
 _THREADS: Final = 8
@@ -115,8 +115,6 @@ def publish_to_store(context: Context, publication: Publication, url: str) -> Ou
         if is_local := isinstance(fs, LocalFileSystem):
             refuse_own_place(context, Path(root), is_folder=True)
             fs.auto_mkdir = True
-        if hasattr(fs, "max_concurrency"):
-            fs.max_concurrency = _CHUNKS_AT_ONCE
     store = _Store(context, fs, root.rstrip("/"), url.rstrip("/"), is_local=is_local)
     return store.publish(publication)
 
@@ -306,7 +304,9 @@ class _Store:
         with _translating(self.url):
             if self.is_local and self.fs.lexists(path):
                 self.fs.rm_file(path)  # a hard link to a file elsewhere must not be written to
-            self.fs.put_file(str(file.path), path)
+            self.fs.put_file(
+                str(file.path), path, **(_IN_PARTS if "s3" in self.fs.protocol else {})
+            )
             info = self.fs.info(path)
         if not self._is_same(file, info, {}):
             msg = f"{self.url}/{file.name}: arrived with other bytes than were sent."

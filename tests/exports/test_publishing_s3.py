@@ -18,13 +18,7 @@ from kills import Case, kill_often
 from publishing import content, made_export
 from support import equigen, from_json, program_env
 
-pytestmark = [
-    pytest.mark.long,
-    # of boto3 and moto
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.long
 BUCKET = "covers"
 URL = f"s3://{BUCKET}/albums/v1"
 
@@ -100,7 +94,7 @@ def send(
 
 READ = """
 import hashlib, json, sys
-import fsspec, pyarrow.parquet, webdataset
+import fsspec, pyarrow.parquet
 
 url = sys.argv[1]
 fs, root = fsspec.core.url_to_fs(url)
@@ -159,10 +153,9 @@ def test_a_large_file_goes_in_parts_and_is_known_again(tmp_path: Path, s3: Store
     (out / "export.json").write_text(text, encoding="utf-8")
     assert send(s3, data, URL, "--export", out).returncode == 0
     told = s3.client.head_object(Bucket=BUCKET, Key="albums/v1/large.bin")
-    assert told["ETag"].endswith('-3"')
+    assert told["ETag"].endswith('-8"')
     assert s3.content()["large.bin"] == body
     s3.client.delete_object(Bucket=BUCKET, Key="albums/v1/export.json")
-    (out / "README.md").write_bytes((out / "README.md").read_bytes())
     s3.client.put_object(Bucket=BUCKET, Key="albums/v1/export.part.json", Body=b'{"files": []}')
     done = send(s3, data, URL, "--export", out, "--json")
     assert (done.returncode, from_json(done.stdout)["sent"]) == (0, ["export.json"]), done.stderr
