@@ -1,4 +1,4 @@
-"""Publish an export: to the Hugging Face Hub, or to a store of files.
+"""Publish an export: to the Hugging Face Hub, or a store of files.
 
 `hub ORG/NAME` makes the dataset called so what the export is, with one commit; an address such as
 s3://bucket/covers the place there. Files that are there already aren't sent again, those of an
