@@ -1,4 +1,4 @@
-"""What README and docs/cron.md tell to copy works as it stands there."""
+"""What docs/cron.md tells to copy works as it stands there."""
 
 import ast
 import configparser
@@ -16,24 +16,19 @@ from support import ROOT, equigen, from_json, program_env, sandbox_env
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.server import Sandbox
 
-DOCUMENTS = ["README.md", "docs/cron.md"]
+PAGE = (ROOT / "docs" / "cron.md").read_text(encoding="utf-8")
 SCRIPT = Path(sys.executable).with_name("equigen")
 SMALL = {"EQUIGEN_FETCH__LABELS": '["Jazz"]', "EQUIGEN_FETCH__GENRE_LIMIT": "3"}
 
 
-def text_of(document: str) -> str:
-    """Read a document."""
-    return (ROOT / document).read_text(encoding="utf-8")
-
-
-def blocks(document: str, language: str) -> list[str]:
+def blocks(language: str) -> list[str]:
     """Return the code blocks of a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", text_of(document), re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
-def cron_lines(document: str) -> list[str]:
+def cron_lines() -> list[str]:
     """Return the commands of crontab lines that run all."""
-    lines = [line for block in blocks(document, "crontab") for line in block.splitlines()]
+    lines = [line for block in blocks("crontab") for line in block.splitlines()]
     commands = [line.split(maxsplit=5)[5] for line in lines if not line.startswith("#")]
     return [command for command in commands if "/equigen run --refresh" in command]
 
@@ -45,11 +40,9 @@ def own(command: str, folder: Path) -> str:
     )
 
 
-@pytest.mark.long_after(1)
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_the_crontab_line_runs_as_it_stands(tmp_path: Path, document: str) -> None:
+def test_the_crontab_line_runs_as_it_stands(tmp_path: Path) -> None:
     """By /bin/sh with cron's bare environment: one line in the log, and code 0; again it is 0."""
-    (command,) = cron_lines(document)
+    (command,) = cron_lines()
     (tmp_path / "config.toml").write_text("")
     with Sandbox(make_catalogue(albums_per_label=4)) as sandbox:
         env = {
@@ -71,10 +64,10 @@ def test_the_crontab_line_runs_as_it_stands(tmp_path: Path, document: str) -> No
         assert (tmp_path / "events.jsonl").exists()
 
 
-def units(document: str) -> list[configparser.ConfigParser]:
-    """Parse the systemd units of a document."""
+def units() -> list[configparser.ConfigParser]:
+    """Parse the systemd units of the page."""
     found = []
-    for block in blocks(document, "ini"):
+    for block in blocks("ini"):
         unit = configparser.ConfigParser(interpolation=None, strict=True)
         unit.optionxform = str  # type: ignore[assignment,method-assign]
         unit.read_string(block)
@@ -82,10 +75,9 @@ def units(document: str) -> list[configparser.ConfigParser]:
     return found
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_the_units_use_flags_that_there_are(tmp_path: Path, document: str) -> None:
+def test_the_units_use_flags_that_there_are(tmp_path: Path) -> None:
     """Each flag of ExecStart is one of `equigen run`; the timer makes up for a night off."""
-    parts = {name: unit[name] for unit in units(document) for name in unit.sections()}
+    parts = {name: unit[name] for unit in units() for name in unit.sections()}
     program, command, *flags = parts["Service"]["ExecStart"].split()
     assert program.endswith("/equigen")
     assert command == "run"
@@ -103,7 +95,7 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
     analyze = shutil.which("systemd-analyze")
     if not analyze:
         pytest.skip("systemd-analyze is not installed")
-    service, timer = blocks("docs/cron.md", "ini")
+    service, timer = blocks("ini")
     user = "User=covers\n"
     assert user in service
     (tmp_path / "equigen.service").write_text(own(service.replace(user, ""), tmp_path))
@@ -125,7 +117,7 @@ def test_the_checks_for_monitors_alarm_when_they_should(tmp_path: Path) -> None:
     """Before any run and after a failed one they fail; after a good one they don't."""
     if not shutil.which("jq"):
         pytest.skip("jq is not installed")
-    checks = [block for block in blocks("docs/cron.md", "sh") if "equigen status" in block]
+    checks = [block for block in blocks("sh") if "equigen status" in block]
     assert len(checks) == 2
 
     def codes() -> list[int]:
@@ -151,9 +143,7 @@ def test_the_checks_for_monitors_alarm_when_they_should(tmp_path: Path) -> None:
 
 def test_every_event_that_is_told_is_documented() -> None:
     """docs/cron.md names the events in the code, and what stands in each of them."""
-    listed = dict(
-        re.findall(r"^\| `([a-z ]+)` \| (.*?) ?\|$", text_of("docs/cron.md"), re.MULTILINE)
-    )
+    listed = dict(re.findall(r"^\| `([a-z ]+)` \| (.*?) ?\|$", PAGE, re.MULTILINE))
     told: dict[str, set[str]] = {}
     for file in (ROOT / "equigen").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):

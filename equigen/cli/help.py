@@ -43,13 +43,12 @@ class _Entry(NamedTuple):
         """Return the lines of the entry, whose name takes so many `chars`: one, or the `whole`."""
         name = f"  {self.name:{chars}}"
         if whole:
-            told = textwrap.wrap(self.text, width - _NAME_CHARS - 4) or [""]
-            first = [name] if len(name) > _NAME_CHARS + 2 else []
+            told = textwrap.wrap(self.text, width - chars - 4) or [""]
+            first = [name] if len(name) > chars + 2 else []
             rest = told if first else told[1:]
             lines = first or [f"{name}  {told[0]}"]
             return [
-                line.rstrip()
-                for line in (*lines, *(f"{'':{_NAME_CHARS + 4}}{each}" for each in rest))
+                line.rstrip() for line in (*lines, *(f"{'':{chars + 4}}{each}" for each in rest))
             ]
         note = _NOTE.search(self.text)
         end = f" [{note[1]}]" if note and note[1] else ""

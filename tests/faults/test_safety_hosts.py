@@ -254,11 +254,12 @@ def test_a_nonsense_limit_is_one_line(
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_limits_are_safe_and_told_where_users_look(name: str) -> None:
-    """Each has the default that README and the example of config.toml say."""
+    """Each has the default that docs/reference and the example of config.toml say."""
     table, _, key = name.partition(".")
     default = getattr(getattr(defaults(), table), key)
     assert default == SETTINGS[name]
-    assert f"| `{name}` | `{SETTINGS[name]}` |" in (ROOT / "README.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
+    assert f"| `{name}` | `{SETTINGS[name]}` |" in page
     example = (ROOT / "config.example.toml").read_text(encoding="utf-8")
     section = example.partition(f"\n[{table}]\n")[2].partition("\n[")[0]
     assert f"\n{key} = {SETTINGS[name]}" in f"\n{section}"
