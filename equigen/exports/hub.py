@@ -137,8 +137,8 @@ def _refuse_credentials(status: int, url: str) -> None:
     """Raise an error where a status says that the token is refused."""
     if status == 401:  # noqa: PLR2004
         msg = (
-            f"{url}: authentication failed (401): check HF_TOKEN, or log in anew with `hf auth"
-            " login`. https://huggingface.co/settings/tokens lists your tokens."
+            "authentication failed (401): check HF_TOKEN, or log in anew with `hf auth login`."
+            f" https://huggingface.co/settings/tokens lists your tokens. {url} refused it."
         )
         raise CredentialsError(msg)
     if status == 403:  # noqa: PLR2004

@@ -238,9 +238,7 @@ class _Store:
 
         body = with_retries(self.context, read)
         if name == _PART:
-            with suppress(ValueError, TypeError, KeyError):
-                return dict.fromkeys(map(str, json.loads(body)["files"]), "")
-            return None
+            return begun_files(body)
         with TemporaryDirectory() as folder:
             (Path(folder) / LIST).write_bytes(body)
             noted = Place(Path(folder)).noted()
@@ -319,6 +317,15 @@ class _Store:
     def _remove_once(self, name: str) -> None:
         with _translating(self.url), suppress(FileNotFoundError):
             self.fs.rm_file(self._path(name))
+
+
+def begun_files(body: bytes) -> dict[str, str] | None:
+    """Return the names in a list of begun files, without digests; None where it is none."""
+    with suppress(ValueError, RecursionError):
+        match json.loads(body):
+            case {"files": list(names)}:
+                return {each: "" for each in names if isinstance(each, str)}
+    return None
 
 
 def _md5_told(info: Mapping[str, Any]) -> str:

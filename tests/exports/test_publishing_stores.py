@@ -167,7 +167,13 @@ def test_lists_of_strangers_remove_nothing_elsewhere(tmp_path: Path) -> None:
     there, secret = tmp_path / "there", tmp_path / "secret.txt"
     there.mkdir()
     secret.write_text("mine", encoding="utf-8")
-    for text in ('{"files": ["../secret.txt", 7, null]}', '{"files": 7}', "[", '{"files": {}}'):
+    for text in (
+        '{"files": ["../secret.txt", 7, null]}',
+        '{"files": 7}',
+        "[",
+        "[" * 9999,
+        '{"files": {}}',
+    ):
         (there / "export.part.json").write_text(text, encoding="utf-8")
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(tmp_path)

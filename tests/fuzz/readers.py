@@ -40,6 +40,8 @@ from equigen.dumps import acousticbrainz, audio_numbers, musicbrainz
 from equigen.dumps import discogs as discogs_dumps
 from equigen.errors import EquigenError
 from equigen.exports.building import Place
+from equigen.exports.publishing import listed_digests, refuse_restricted
+from equigen.exports.stores import begun_files
 from equigen.features import components
 from equigen.features.audio import DeepFeatures
 from equigen.features.base import Album as AlbumOf
@@ -395,7 +397,8 @@ def read_features(body: bytes) -> None:
 
 EXPORT = json.dumps(
     {
-        "equigen": "0.1.0",
+        "equigen": "0.1.0", "options": {"rendering": ""},
+        "private": {}, "sources": {"musicbrainz": 1},
         "pieces": [
             {
                 "name": "train/Jazz", "made_of": "a1", "sha256": "", "size_bytes": 9,
@@ -415,6 +418,14 @@ def read_export(body: bytes) -> None:
             shutil.copy(file, folder / name)
         assert all(place.out in each.path.parents for each in place.earlier().values())
         place.check()
+        if noted := place.noted():
+            assert all(isinstance(each, str) for each in listed_digests(noted).values())
+            refuse_restricted(place.out, noted, "")
+
+
+def read_begun(body: bytes) -> None:
+    """Read the list of files of a publication that was begun in a store."""
+    assert all(isinstance(each, str) for each in begun_files(body) or {})
 
 
 def read_foreign(body: bytes) -> None:
@@ -482,6 +493,7 @@ READERS: Mapping[str, Reader] = {
     "tsv": Reader(read_tsv, (TSV, TSV.replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + TSV)),
     "split": Reader(read_split, (SPLIT,)),
     "export": Reader(read_export, (EXPORT,)),
+    "begun": Reader(read_begun, (b'{"equigen": "1", "files": ["a/b.jpg", "c.tar"]}',)),
     "features": Reader(read_features, (table_of_features(),)),
     "config": Reader(read_config, (TOML,)),
     "dotenv": Reader(read_dotenv, (DOTENV,)),
