@@ -16,7 +16,10 @@ Examples:
   equigen export table covers.csv --with colour --labels one-hot
 """
 
+import ctypes
 import os
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
 ORDER: Final = 75
 SETTINGS: Final = ()
+_M_ARENA_MAX: Final = -8  # malloc.h
 
 
 def run(  # noqa: PLR0913  (each is a flag)
@@ -86,6 +90,9 @@ def run(  # noqa: PLR0913  (each is a flag)
     # Else polars' and pyarrow's allocators keep what was freed for seconds: a hundred megabytes.
     os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    if sys.platform == "linux":  # and malloc some in a place of its own for each thread
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
     from equigen.exports.base import Options  # noqa: PLC0415  (polars, which starts threads)
     from equigen.exports.building import export_dataset  # noqa: PLC0415
 

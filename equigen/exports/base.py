@@ -80,14 +80,16 @@ class Piece:
 
     `made_of` is a digest of all that its bytes depend on (`Job.digest`). `write` makes it at a path
     where nothing is, and returns the sha256 (hex) of a file where it knows it, else "". Of a
-    folder, `files` has the names, each with a digest of what the file is made of. A shard has the
-    `set` and the `keys` of its rows, so that these stay in it.
+    folder, `files` has the names, each with a digest of what the file is made of, and `size_bytes`
+    the sum of their sizes, -1 where that isn't known before. A shard has the `set` and the `keys`
+    of its rows, so that these stay in it.
     """
 
     name: str
     made_of: str
     write: Callable[[Path], str]
     files: Mapping[str, str] | None = None
+    size_bytes: int = -1
     set: str = ""
     keys: Sequence[str] = ()
 
@@ -258,17 +260,6 @@ class Job:
             msg = f"{file}: {err}. Run `equigen download --verify`, which mends it."
             raise InputError(msg) from err
 
-    def place(self, row: Row, path: str) -> None:
-        """Put a row's picture at a path: a hard link to the cover's file, or a copy.
-
-        Raises:
-            OSError: the disk refuses.
-            InputError: as `picture` has it.
-
-        """
-        if row[IS_RAW] or not _is_linked(row[FILE], path):
-            Path(path).write_bytes(self.picture(row))
-
     def shards(self, set_name: str, most_bytes: int) -> Iterator[pl.DataFrame]:
         """Yield the rows of each shard of a set: those that were exported before stay in theirs."""
         yield from map(self.of_keys, self.dealt(set_name, most_bytes))
@@ -322,12 +313,12 @@ def link_or_copy(source: str | Path, target: str | Path) -> None:
         OSError: the disk refuses.
 
     """
-    if not _is_linked(source, target):
+    if not is_linked(source, target):
         one, other = Path(source), Path(target)
         FileBelow(one.parent, one.name).copy(FileBelow(other.parent, other.name))
 
 
-def _is_linked(source: str | Path, target: str | Path) -> bool:
+def is_linked(source: str | Path, target: str | Path) -> bool:
     """Make a hard link to a file; return False where that can't be."""
     try:
         os.link(source, target, **_NO_FOLLOW)

@@ -195,7 +195,9 @@ class Place:
             _remove(target)
             beside.mkdir(parents=True)
             piece.write(beside)
-            size_bytes, sha256 = sum(each.stat().st_size for each in os.scandir(beside)), ""
+            size_bytes, sha256 = piece.size_bytes, ""
+            if size_bytes < 0:
+                size_bytes = sum(each.stat().st_size for each in os.scandir(beside))
             beside.rename(target)
         return {
             "name": piece.name, "made_of": piece.made_of, "sha256": sha256,

@@ -13,8 +13,9 @@ from typing import Final
 
 import polars as pl
 
-from equigen.exports.base import Description, Job, Piece, link_or_copy, text_piece
+from equigen.exports.base import Description, Job, Piece, is_linked, link_or_copy, text_piece
 from equigen.exports.rows import (
+    FILE,
     HIDDEN,
     IS_RAW,
     KEY,
@@ -61,6 +62,7 @@ def open_export(job: Job) -> Iterator[Piece]:
                 job.digest(some.select(KEY, "sha256", IS_RAW, _NAME)),
                 partial(_write_folder, job, folder, some),
                 files=dict(zip(some[_NAME], some["sha256"], strict=True)),
+                size_bytes=-1 if job.albums.rendering else int(some["size_bytes"].sum()),
             )
         yield Piece(
             f"{name}/{_METADATA}",
@@ -79,11 +81,11 @@ def _write_folder(job: Job, name: str, rows: pl.DataFrame, path: Path) -> str:
     before = job.earlier.get(name) if job.is_alike else None
     there = (before and before.record["files"]) or {}
     for row in rows.iter_rows(named=True):
-        file = row[_NAME]
+        file, at = row[_NAME], f"{path}/{row[_NAME]}"
         if before and row[IS_RAW] and there.get(file) == row["sha256"]:
-            link_or_copy(before.path / file, path / file)
-        else:
-            job.place(row, f"{path}/{file}")
+            link_or_copy(before.path / file, at)
+        elif row[IS_RAW] or not is_linked(row[FILE], at):
+            Path(at).write_bytes(job.picture(row))
     return ""
 
 

@@ -4,7 +4,9 @@
 the columns of all exports; the types that `datasets` needs are in the files and on the card.
 """
 
+import io
 import json
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from itertools import islice
@@ -20,7 +22,7 @@ from equigen.exports.rows import huggingface_features, visible
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VERSION: Final = 1
+VERSION: Final = 2
 OPTIONS: Final = shards.OPTIONS
 NEEDS: Final = ("parquet",)
 IMAGE: Final = "image"
@@ -29,6 +31,8 @@ _GROUP_ROWS: Final = 100
 _GROUP_BYTES: Final = 100_000_000
 # Rows whose cells are converted at a time, a multiple of a group's.
 _ROWS: Final = 5_000
+# Pages of cells are far smaller, those of pictures larger.
+_BUFFER_BYTES: Final = 1 << 17
 
 
 def open_export(job: Job) -> Iterator[Piece]:
@@ -66,10 +70,11 @@ def _features(job: Job, table: pl.DataFrame) -> dict[str, Any]:
 
 def _write(job: Job, _file: str, _number: int, rows: pl.DataFrame, path: Path) -> str:
     names = job.names(rows).to_list()
-    with shards.HashedFile(path) as out:
+    file = shards.HashedFile(path)
+    with io.BufferedWriter(file, _BUFFER_BYTES) as out:
         covers = shards.pictures(job, rows)
         write_rows(out, visible(rows), pl.Series(names), covers, _features(job, rows))
-    return out.sha256
+    return file.sha256
 
 
 def write_rows(
@@ -86,10 +91,9 @@ def write_rows(
     import pyarrow as pa  # noqa: PLC0415  (an extra, and heavy)
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    fields = [field.with_type(_narrowed(field.type)) for field in table.clear().to_arrow().schema]
-    note = json.dumps({"info": {"features": features}}, ensure_ascii=False)
-    schema = pa.schema([(IMAGE, image), *fields], metadata={"huggingface": note})
+    image = pa.struct([("bytes", pa.binary()), ("path", pa.large_string())])
+    fields = list(table.clear().to_arrow().schema)
+    schema = pa.schema([(IMAGE, image), *fields])
     leaves = [leaf for field in fields for leaf in _leaves(field)]
     with pq.ParquetWriter(
         pa.PythonFile(out, mode="w"),
@@ -100,29 +104,33 @@ def write_rows(
         write_statistics=leaves,
         write_page_index=True,
         use_content_defined_chunking=True,
+        # Readers get texts with offsets of 32 bits, as `datasets` has them, not those of polars.
+        store_schema=False,
     ) as writer:
-        bodies = iter(covers)
-        kinds = [field.type for field in (*fields, image.field("path"))]
+        note = json.dumps({"info": {"features": features}}, ensure_ascii=False)
+        writer.add_key_value_metadata({"huggingface": note})
+        bodies, values = iter(covers), bytearray()
         # Many rows at once, since polars copies a whole column for each slice of it.
         for rows in table.with_columns(names.alias(IMAGE)).iter_slices(_ROWS):
-            cells = zip(rows.to_arrow().to_batches()[0].columns, kinds, strict=True)
-            columns, at = [cell.cast(to) for cell, to in cells], 0
-            for values in _groups(islice(bodies, len(rows))):
-                *some, paths = (each.slice(at, len(values)) for each in columns)
-                images = pa.StructArray.from_arrays([values, paths], fields=list(image))
+            columns, at = rows.to_arrow().to_batches()[0].columns, 0
+            for group in _groups(islice(bodies, len(rows)), values):
+                *some, paths = (each.slice(at, len(group)) for each in columns)
+                images = pa.StructArray.from_arrays([group, paths], fields=list(image))
                 writer.write_table(pa.table([images, *some], schema=schema))
-                at += len(values)
+                at += len(group)
+                del group, images  # since `values` can't grow while an array is on it
 
 
-def _groups(covers: Iterable[bytes]) -> "Iterator[pa.BinaryArray]":
-    """Yield the covers of each row group as one array."""
-    values, ends = bytearray(), [0]
+def _groups(covers: Iterable[bytes], values: bytearray) -> "Iterator[pa.BinaryArray]":
+    """Yield the covers of each row group as one array, which lies in `values` until the next."""
+    ends = [0]
     for cover in covers:
-        if len(ends) > _GROUP_ROWS or (values and len(values) + len(cover) > _GROUP_BYTES):
+        end = ends[-1] + len(cover)
+        if len(ends) > _GROUP_ROWS or (len(ends) > 1 and end > _GROUP_BYTES):
             yield _array(values, ends)
-            values, ends = bytearray(), [0]
-        values += cover
-        ends.append(len(values))
+            ends, end = [0], len(cover)
+        values[ends[-1] : end] = cover
+        ends.append(end)
     if len(ends) > 1:
         yield _array(values, ends)
 
@@ -131,28 +139,18 @@ def _array(values: bytearray, ends: list[int]) -> "pa.BinaryArray":
     """Return an array on the bytes as they lie there, which may be 100 MB."""
     import pyarrow as pa  # noqa: PLC0415
 
-    offsets = pa.array(ends, pa.int32()).buffers()[1]
+    # Made of bytes, since `pa.array` looks for pandas first, which takes 20 MB.
+    offsets = pa.py_buffer(array("i", ends))
     return pa.BinaryArray.from_buffers(
         pa.binary(), len(ends) - 1, [None, offsets, pa.py_buffer(values)]
     )
-
-
-def _narrowed(kind: "pa.DataType") -> "pa.DataType":
-    """Return a type of polars with offsets of 32 bits, as `datasets` has it."""
-    import pyarrow as pa  # noqa: PLC0415
-
-    if pa.types.is_large_list(kind):
-        return pa.list_(_narrowed(kind.value_type))
-    if pa.types.is_struct(kind):
-        return pa.struct([field.with_type(_narrowed(field.type)) for field in kind])
-    return pa.string() if pa.types.is_large_string(kind) else kind
 
 
 def _leaves(field: "pa.Field") -> Iterator[str]:
     """Yield the paths of the columns of values that a field has, "genres.list.element"."""
     import pyarrow as pa  # noqa: PLC0415
 
-    if pa.types.is_list(field.type):
+    if pa.types.is_large_list(field.type):
         inner = field.type.value_field.with_name("element")
         yield from (f"{field.name}.list.{leaf}" for leaf in _leaves(inner))
     elif pa.types.is_struct(field.type):

@@ -310,8 +310,16 @@ def read_regular(path: str) -> bytes:
         OSError: it can't be read, or is a link (errno ELOOP), a pipe or a folder (EINVAL).
 
     """
-    with os.fdopen(_regular(os.open(path, _READ), path), "rb", buffering=0) as file:
-        return file.readall()
+    opened = _regular(os.open(path, _READ), path)
+    try:
+        size_bytes = os.fstat(opened).st_size
+        parts = [os.read(opened, size_bytes + 1)]
+        if len(parts[0]) != size_bytes:  # the system doesn't tell it, or it is being written
+            while more := os.read(opened, _CHUNK_BYTES):
+                parts.append(more)
+    finally:
+        os.close(opened)
+    return b"".join(parts) if len(parts) > 1 else parts[0]
 
 
 def _regular(opened: int, path: str | os.PathLike[str]) -> int:
