@@ -242,14 +242,14 @@ class _LazyCommand(TyperCommand):
     def make_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  (typer's signature)
         """Parse the arguments by the real command."""
         try:
-            return _command(self._member).make_context(*args, **kwargs)
+            return command_of(self._member).make_context(*args, **kwargs)
         except typer.BadParameter as err:
             for pattern, words in _PYDANTIC:
                 err.message = re.sub(pattern, words, err.message)
             raise
 
 
-def _command(command: Plugin) -> Any:  # noqa: ANN401  (typer has no public name for it)
+def command_of(command: Plugin) -> Any:  # noqa: ANN401  (typer has no public name for it)
     """Make the Typer command of a module from the signature of its `run`."""
     module = command.load()
     _require_settings(command.name, module.SETTINGS)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import typer
 from support import (
     NOON,
     ROOT,
@@ -24,6 +26,7 @@ from support import (
     write_rows,
 )
 
+from equigen.cli import app
 from equigen.plugins import find_commands
 from equigen.sandbox.catalogue import make_catalogue
 from equigen.sandbox.server import Sandbox
@@ -80,6 +83,19 @@ def test_each_command_has_help_with_an_example(tmp_path: Path, command: str) -> 
     assert len(done.stdout.splitlines()) <= 40
     for flag in ("--config", "--quiet", "--verbose", "--json"):
         assert flag in done.stdout
+
+
+def test_examples_of_the_help_have_flags_that_there_are() -> None:
+    """Each is parsed as the command line parses it; `--help` then keeps it from being run."""
+    commands = find_commands()
+    for name, plugin in commands.items():
+        examples = re.findall(r"^  equigen (.+)$", plugin.load().__doc__ or "", re.MULTILINE)
+        assert examples, name
+        for example in examples:
+            command, *args = shlex.split(example, comments=True)
+            with pytest.raises(typer.Exit) as ended:
+                app.command_of(commands[command]).make_context(command, [*args, "--help"])
+            assert ended.value.exit_code == 0, example
 
 
 def test_help_all_describes_each_setting_with_its_default(tmp_path: Path) -> None:
