@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 from equigen.identity.pictures import has_no_cover, nominal_px, picture_key
 from equigen.ledger.models import BROKEN, FAILED, MISSING, OK, REFUSED, Cover
 from equigen.schema import Prefer
-from equigen.sources.base import restricting
 
 if TYPE_CHECKING:
     from equigen.ledger.values import CoverGroup
@@ -110,11 +109,16 @@ def preferred(urls: Sequence[str], poor: Mapping[str, Cover], prefer: Prefer) ->
     are to stay in their order.
     """
 
+    def is_restricted(url: str) -> bool:
+        from equigen.sources.base import restricting  # noqa: PLC0415  (heavy for a worker)
+
+        return bool(restricting("", url))
+
     def place(url: str) -> tuple[int, bool, int]:
         cover = poor.get(picture_key(url))
         if cover is None or (cover.status == FAILED and cover.failures < _MOST_FAILURES):
-            is_free = prefer is not Prefer.FREE or not restricting("", url)
-            return 0, not is_free, 0 if prefer is Prefer.FIRST else -nominal_px(url)
+            is_late = prefer is Prefer.FREE and is_restricted(url)
+            return 0, is_late, 0 if prefer is Prefer.FIRST else -nominal_px(url)
         return _PLACES.get(cover.status, len(_PLACES) + 1), False, 0
 
     return sorted(urls, key=place)

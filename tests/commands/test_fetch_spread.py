@@ -322,7 +322,7 @@ def test_a_spread_that_there_is_not_is_named(tmp_path: Path) -> None:
     """A wrong word ends with 2, and says which there are."""
     done = equigen("fetch", "--spread", "oven", cwd=tmp_path)
     assert done.returncode == 2
-    assert "fetch.spread" in done.stderr
+    assert "--spread: expected" in done.stderr
     assert "'recent' or 'even'" in done.stderr
     assert done.stderr.count("\n") == 1
 

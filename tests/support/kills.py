@@ -39,9 +39,9 @@ class Case:
     check: Callable[[], None]
     compare: Callable[[], None]
     chain: int = 2
-    done: str = ""
     base_url: str = "http://127.0.0.1:9"
     settings: Mapping[str, str] = field(default_factory=dict)
+    done: str = ""
 
     def run(
         self, forks: Forks, *, signal_after_s: float | None = None, number: int = signal.SIGKILL
