@@ -19,6 +19,7 @@ from equigen.dumps.archives import DumpError, opened
 from equigen.dumps.texts import Torn, table
 from equigen.errors import InputError, MissingInputError, UsageError
 from equigen.identity.pictures import clean_url
+from equigen.ledger.ledger import LEDGER_NAME
 from equigen.schema import PICTURES, SETS, join_list, safe_text, short_text, split_list
 from equigen.storage.below import FileBelow
 from equigen.storage.os_errors import translating_read_errors
@@ -108,6 +109,12 @@ def read_albums(path: Path, columns: Mapping[str, str]) -> Iterator[Foreign]:
             raise MissingInputError(msg)
         if not path.is_dir() and not path.is_file():
             msg = f"{path}: expected {_KINDS}."
+            raise InputError(msg)
+        if (path / LEDGER_NAME).exists():
+            msg = (
+                f"{path}: this is a dataset of EquiGen; expected one of other people. `equigen"
+                " report` shows it, `equigen split --verify` proves that nothing leaks in it."
+            )
             raise InputError(msg)
         files = sorted(_walked(path)) if path.is_dir() else [path.name]
     root = path if path.is_dir() else path.parent

@@ -307,6 +307,8 @@ def test_no_dataset_is_overwritten(tmp_path: Path) -> None:
         run(theirs, tmp_path / "data")
     with pytest.raises(UsageError, match="lie in each other"):
         run(theirs, theirs / "data")
+    with pytest.raises(InputError, match="this is a dataset of EquiGen"):
+        run(tmp_path / "data", tmp_path / "other")
 
 
 def test_an_import_that_failed_midway_goes_on(tmp_path: Path) -> None:
