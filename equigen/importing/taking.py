@@ -12,6 +12,7 @@ from equigen.dataset.dataset import Dataset, are_covers_there
 from equigen.dataset.tsv import write_tsv
 from equigen.errors import UsageError
 from equigen.importing.reading import Foreign
+from equigen.interrupts import deferred_interrupts
 from equigen.ledger.database import has_tables
 from equigen.ledger.ledger import IMPORTING, Ledger
 from equigen.repairing.inventory import CoverCounts, take_inventory
@@ -38,12 +39,15 @@ def require_room(context: Context, path: Path) -> None:
             " folder apart. Name another with --directory."
         )
         raise UsageError(msg)
+    has_tsv = context.tsv.exists()
+    is_free = not has_tsv and not are_covers_there(context)
     if has_tables(context.ledger):
         with Ledger(context.ledger, read_only=True) as ledger:
+            # One that knows nothing is of a run that was killed before it noted what it is of.
+            knows = ledger.knows_covers() or any(True for _ in ledger.taken())
             begun = ledger.value(IMPORTING)
-        if begun == str(theirs) or (begun and not context.tsv.exists()):
-            return
-    elif not context.tsv.exists() and not are_covers_there(context):
+        is_free = begun == str(theirs) or (not has_tsv if begun else is_free and not knows)
+    if is_free:
         return
     msg = (
         f"{context.directory}: holds a dataset already; expected none. Name another folder with"
@@ -80,8 +84,10 @@ def take_albums(
             bar.advance()
     used = [at for at, name in enumerate(columns) if name in COLUMNS or any(r[at] for r in rows)]
     write_tsv(context.tsv, [columns[at] for at in used], ([r[at] for at in used] for r in rows))
-    with context.bar("take", len(rows), "cover") as bar:
+    with context.bar("take", len(rows), "cover") as bar, deferred_interrupts() as came:
         for wanted, source in zip(dataset_covers(context), sources, strict=True):
+            if came:
+                break
             if source:
                 _put(source, FileBelow(images, wanted.path), link)
             bar.advance()

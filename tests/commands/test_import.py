@@ -25,6 +25,7 @@ from support import SilentBar, make_context, posix_only, read_rows
 import equigen
 from equigen.commands import download, import_, split
 from equigen.errors import InputError, MissingInputError, UsageError
+from equigen.ledger.ledger import Ledger
 from equigen.schema import SETS
 
 
@@ -363,6 +364,20 @@ def test_an_import_that_was_stopped_goes_on(tmp_path: Path, at: str) -> None:
     assert {each[2] for each in taken(tmp_path / "data").values()} == {*there.values()}
     with pytest.raises(UsageError, match="holds a dataset already"):
         run(theirs, tmp_path / "data")
+
+
+def test_an_import_that_only_made_a_ledger_goes_on(tmp_path: Path) -> None:
+    """One that knows nothing is of a run that was killed; one that knows covers is a dataset's."""
+    put(theirs := tmp_path / "theirs", "Jazz/a.jpg")
+    context = make_context(tmp_path / "data")
+    context.directory.mkdir()
+    with Ledger(context.ledger):
+        pass
+    assert run(theirs, context.directory)["covers"] == 1
+    context.tsv.unlink()
+    shutil.rmtree(context.images)
+    with pytest.raises(UsageError, match="holds a dataset already"):
+        run(theirs, context.directory)
 
 
 @pytest.mark.wider
