@@ -1,5 +1,6 @@
 """Measure what leaks between the sets of a dataset, and which pictures have several labels."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +27,10 @@ from equigen.storage.below import FileBelow
 
 _TRAIN = SETS[0]
 _OF_FILE = "file:"
+# Of a row whose id an earlier one has, as `reading` numbers it.
+_ROW_OF_ID = re.compile(r"#\d+$")
+# What programs write where no artist is known.
+_MISSING = frozenset(("nan", "none", "null", "n/a", "<na>"))
 _NOTHING: Mapping[str, str] = {}
 _SHOWN = 3
 
@@ -36,11 +41,12 @@ class Kind(StrEnum):
     FILE = "same file"
     LOOKS = "near-duplicate"
     ADDRESS = "same address"
+    ALBUM = "same album"
     ARTIST = "same artist"
 
 
 class Tied(NamedTuple):
-    """Albums that share a picture or an artist; `of` names the artist, "" for a picture."""
+    """Albums that share a picture, an id or an artist, which `of` names; "" for a picture."""
 
     kind: Kind
     of: str
@@ -56,7 +62,8 @@ class Audited(NamedTuple):
     """An album as an audit sees it: `name` is its file in the dataset, its id or its address.
 
     `file` is the sha256 of its bytes, `picture` a name for what it shows, which look-alikes share;
-    both are "" where they aren't known. `side_px` is the shorter side.
+    both are "" where they aren't known. `side_px` is the shorter side, `album` the id that rows of
+    one album share, "" where the dataset has none.
     """
 
     name: str
@@ -66,6 +73,7 @@ class Audited(NamedTuple):
     picture: str
     artists: tuple[str, ...]
     side_px: int = 0
+    album: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +225,8 @@ def audit(context: Context, dataset: Dataset, root: Path) -> Audit:
             sets.append(AlbumSet(row.key, path, each.set_name))
     dataset.ledger.record_sets(sets)
     names = [each.name for each in albums if not each.file and not each.picture]
+    if len(names) == len(albums) and not any(map(_is_file, dataset.rows())):
+        names = []  # of a table that names no pictures
     return judge(albums, {name: _why(root, name) for name in names})
 
 
@@ -224,18 +234,27 @@ def judge(albums: Sequence[Audited], broken: Mapping[str, str] = _NOTHING) -> Au
     """Find what albums share, and count it; those that are broken share no picture."""
     pictures: defaultdict[str, list[Audited]] = defaultdict(list)
     artists: defaultdict[str, list[Audited]] = defaultdict(list)
+    rows: defaultdict[str, list[Audited]] = defaultdict(list)
     classes = Counter[tuple[str, str]]()
     for each in albums:
         classes.update((label, each.set_name) for label in each.labels)
         if each.picture:
             pictures[each.picture].append(each)
+        if each.album:
+            rows[each.album].append(each)
         for artist in each.artists:
             artists[artist].append(each)
     shown = list(pictures.values())
     leaks = [Tied(_kind(some, _set), "", some) for some in shown if len(_sets(some)) > 1]
+    leaks += [Tied(Kind.ALBUM, of, some) for of, some in rows.items() if len(_sets(some)) > 1]
     leaks += [Tied(Kind.ARTIST, of, some) for of, some in artists.items() if len(_sets(some)) > 1]
     conflicts = [
         Tied(_kind(some, _labels), "", some) for some in shown if len(set(map(_labels, some))) > 1
+    ]
+    conflicts += [
+        Tied(Kind.ALBUM, of, some)
+        for of, some in rows.items()
+        if len(set(map(_labels, some))) > 1 and len({each.picture for each in some} - {""}) != 1
     ]
     return Audit(
         albums=albums,
@@ -267,11 +286,12 @@ def _fewest_last(tied: Tied) -> int:
 def _exposed(name: str, albums: Sequence[Audited]) -> Mapping[str, int]:
     trained = [each for each in albums if each.set_name == _TRAIN]
     pictures = {each.picture for each in trained} - {""}
+    albums_there = {each.album for each in trained} - {""}
     artists = {artist for each in trained for artist in each.artists}
     there = [each for each in albums if each.set_name == name]
     return {
         "albums": len(there),
-        "picture": sum(each.picture in pictures for each in there),
+        "picture": sum(each.picture in pictures or each.album in albums_there for each in there),
         "artist": sum(not artists.isdisjoint(each.artists) for each in there),
     }
 
@@ -294,17 +314,22 @@ def _audited(
 ) -> Audited:
     cells, url = row.album, row.album["image_url"]
     picture = "" if has_no_cover(url) else f"address {picture_key(url)}"
+    by = () if cells["artist"].casefold() in _MISSING else credited[cells["artist"]]
     return Audited(
         cells["album_id"].removeprefix(_OF_FILE) or url or f"row {number:,}",
         row.album.get("set_given", ""),
         tuple(dict.fromkeys((cells["genre"] or NAMELESS, *split_list(cells.get("labels", ""))))),
         row.sha256,
         groups.get(row.sha256, row.sha256) or picture,
-        tuple(
-            dict.fromkeys((*credited[cells["artist"]], *artist_ids(cells.get("artist_ids", ""))))
-        ),
+        tuple(dict.fromkeys((*by, *artist_ids(cells.get("artist_ids", ""))))),
         min(row.width_px, row.height_px),
+        "" if _is_file(row) else _ROW_OF_ID.sub("", cells["album_id"]),
     )
+
+
+def _is_file(row: Example) -> bool:
+    """Tell whether an album is known by its file alone."""
+    return row.album["album_id"].startswith(_OF_FILE)
 
 
 def _why(root: Path, name: str) -> str:

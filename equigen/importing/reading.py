@@ -18,7 +18,7 @@ from equigen.config.settings import suggest
 from equigen.dumps.archives import DumpError, opened
 from equigen.dumps.texts import Torn, table
 from equigen.errors import InputError, MissingInputError, UsageError
-from equigen.identity.pictures import clean_url
+from equigen.identity.pictures import clean_url, picture_key
 from equigen.ledger.ledger import LEDGER_NAME
 from equigen.schema import PICTURES, SETS, join_list, safe_text, short_text, split_list
 from equigen.storage.below import FileBelow
@@ -44,7 +44,8 @@ COLUMNS: Final[Mapping[str, Sequence[str]]] = {
 _MEANINGS: Final = {"label": "genre", "set": "set_given", "url": "image_url", "title": "album"}
 _SETS: Final = {
     **dict(zip(SETS, SETS, strict=True)),
-    "training": "train", "valid": "val", "validation": "val", "dev": "val", "testing": "test",
+    "training": "train", "valid": "val", "validation": "val", "dev": "val", "eval": "val",
+    "evaluation": "val", "testing": "test", "holdout": "test",
 }  # fmt: skip
 _SET_IN_NAME: Final = re.compile(rf"(?:^|[/._-])({'|'.join(_SETS)})(?=[/._-])", re.IGNORECASE)
 _METADATA: Final = frozenset(("metadata.csv", "metadata.jsonl", "metadata.parquet"))
@@ -52,8 +53,13 @@ _PARQUET: Final = ".parquet"
 # Columns of which a row needs one, or a picture in it.
 _NAMING: Final = frozenset((FILE, "image_url", "album_id", "artist", "album"))
 _KINDS: Final = "a folder of pictures, or a table: .csv, .tsv (also .gz), .jsonl or .parquet"
-# Rows with pictures in them: a group of rows of the Hub's exports.
+# Rows with pictures in them: a group of rows of the Hub's exports, unless their pictures are large.
 _ROWS_TOGETHER: Final = 100
+_BYTES_TOGETHER: Final = 64_000_000
+# Pictures hardly get smaller in a table: what grows more is made to fill the disk.
+_MOST_TIMES: Final = 50
+# Folders above those of the sets.
+_MOST_DEPTH: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +129,9 @@ def read_albums(path: Path, columns: Mapping[str, str]) -> Iterator[Foreign]:
     shards = [each for each in files if each.endswith(_PARQUET) and each not in known]
     if not path.is_dir():
         found = _of_table(root, path.name, columns)
-    elif pictures and (packed := next((each for each in shards if _has_pictures(root / each)), "")):
+    elif pictures and (
+        packed := next((each for each in shards if _columns_of_pictures(root / each)), "")
+    ):
         msg = (
             f"{path}: it has pictures both as files ({pictures[0]}) and in tables ({packed}), which"
             " may be the same ones. Name the folder of either, or one table."
@@ -155,23 +163,32 @@ def _walked(root: Path) -> Iterator[str]:
 
 
 def _with_ids(path: Path, albums: Iterator[Foreign]) -> Iterator[Foreign]:
-    """Yield albums, each with an id of its own: one that an earlier row has gets a number.
+    """Yield albums, each with an id and a picture of its own.
 
-    Rows of one address need none: they are told apart by their pictures and labels.
+    An id that an earlier row has gets the row's number. Where rows with different files have one
+    address, as of an artist's page, it is no picture's.
 
     Raises:
         InputError: there are none.
 
     """
-    seen = set[str]()
+    first = dict[str, str]()  # the sets of rows by their ids
+    shown = dict[str, str]()  # the files of rows by the pictures that their addresses are of
     for number, each in enumerate(albums, start=1):
-        album_id = each.cells.get("album_id", "")
-        if album_id in seen:
-            has_picture = each.file is not None or each.body is not None
-            album_id = f"{album_id}#{number}" if has_picture else ""
-        seen.add(album_id)
-        yield replace(each, cells={**each.cells, "album_id": album_id})
-    if not seen:
+        cells = dict(each.cells)
+        album_id, url = cells.get("album_id", ""), cells.get("image_url", "")
+        has_picture = each.file is not None or each.body is not None
+        if has_picture and url:
+            file = str(each.file or number)
+            if shown.setdefault(picture_key(url), file) != file:
+                cells["image_url"] = url = ""
+        if album_id in first:
+            # Rows of one address are told apart by their pictures and labels.
+            is_another = has_picture or not url or cells["set_given"] != first[album_id]
+            cells["album_id"] = f"{album_id}#{number}" if is_another and album_id else ""
+        first.setdefault(album_id, cells.get("set_given", ""))
+        yield replace(each, cells=cells)
+    if not first:
         msg = f"{path}: expected rows, got none."
         raise InputError(msg)
 
@@ -186,17 +203,39 @@ def _of_pictures(
         for cells, _ in _read(root / name, columns):
             if cells.get(FILE):
                 told[(folder / cells.pop(FILE)).as_posix()] = cells
-    tops = {top for top, _, rest in (each.partition("/") for each in pictures) if rest}
-    has_sets = bool(tops) and all(each.lower() in _SETS for each in tops)
+    at = _depth_of_sets(pictures)
     for path in dict.fromkeys(chain(pictures, told)):  # of a table, also those that aren't there
         *folders, _ = path.split("/")
-        given = _SETS.get(folders.pop(0).lower(), "") if has_sets and folders else ""
+        given = _SETS.get(folders[at].lower(), "") if 0 <= at < len(folders) else ""
+        if given:
+            above, folders = folders[:at], folders[at + 1 :]
+            folders = folders or above[len(_shared(pictures)) :]
         label = short_text(folders[0]) if folders else ""
         there = {name: cell for name, cell in told.get(path, {}).items() if cell}
         if label and there.get("genre", "").isdecimal():  # the folder's name says more
             del there["genre"]
         cells = {"set_given": given, "genre": label, "album_id": f"file:{safe_text(path)}", **there}
         yield Foreign(cells, FileBelow(root, path))
+
+
+def _depth_of_sets(pictures: Sequence[str]) -> int:
+    """Return how many folders are above those of the sets; -1 where no folders are of sets.
+
+    They are where all folders are called so, or those of two sets.
+    """
+    folders = [each.split("/")[:-1] for each in pictures]
+    for depth in range(_MOST_DEPTH):
+        names = {each[depth].lower() for each in folders if len(each) > depth}
+        sets = {_SETS[each] for each in names if each in _SETS}
+        if len(sets) > 1 or (sets and not depth and names <= _SETS.keys()):
+            return depth
+    return -1
+
+
+def _shared(paths: Sequence[str]) -> Sequence[str]:
+    """Return the folders that all paths have in common."""
+    first, last = (path.split("/")[:-1] for path in (min(paths), max(paths)))
+    return [one for one, other in zip(first, last, strict=False) if one == other]
 
 
 def _of_table(root: Path, name: str, columns: Mapping[str, str]) -> Iterator[Foreign]:
@@ -341,19 +380,56 @@ def _of_parquet(path: Path) -> Iterator[Mapping[str, Any]]:
     with _translating(path):
         classes = _classes(pl.read_parquet_metadata(path).get("huggingface", ""))
         rows = pl.scan_parquet(path, glob=False)
-        count = rows.select(pl.len()).collect().item()
-        for at in range(0, count, _ROWS_TOGETHER):
-            for row in rows.slice(at, _ROWS_TOGETHER).collect().iter_rows(named=True):
+        for at, count in _slices(path):
+            for row in rows.slice(at, count).collect().iter_rows(named=True):
                 yield row | {name: _named(row.get(name), names) for name, names in classes.items()}
 
 
-def _has_pictures(path: Path) -> bool:
-    """Tell whether a Parquet file has a column of pictures, as `datasets` writes them."""
+def _slices(path: Path) -> Iterator[tuple[int, int]]:
+    """Yield the first row and the number of rows that are read at a time.
+
+    Raises:
+        InputError: the pictures in the file are many times as large as the file.
+
+    """
+    import polars as pl  # noqa: PLC0415
+
+    sizes = [pl.col(name).struct.field("bytes").bin.size() for name in _columns_of_pictures(path)]
+    size_bytes = pl.sum_horizontal(pl.lit(0, pl.UInt64), *(each.fill_null(0) for each in sizes))
+    rows = pl.scan_parquet(path, glob=False)
+    if not sizes:
+        count = rows.select(pl.len()).collect().item()
+        yield from ((at, _ROWS_TOGETHER) for at in range(0, count, _ROWS_TOGETHER))
+        return
+    per_row = rows.select(size_bytes).collect().to_series().to_list()
+    file_bytes = path.stat().st_size
+    if sum(per_row) > _BYTES_TOGETHER + _MOST_TIMES * file_bytes:
+        msg = (
+            f"{path}: its {file_bytes:,} bytes have pictures of {sum(per_row):,} bytes in them;"
+            f" expected {_MOST_TIMES} times as many at most. Nothing was unpacked."
+        )
+        raise InputError(msg)
+    at = total = 0
+    for number, size in enumerate(per_row):
+        if number > at and (number - at == _ROWS_TOGETHER or total + size > _BYTES_TOGETHER):
+            yield at, number - at
+            at, total = number, 0
+        total += size
+    if at < len(per_row):
+        yield at, len(per_row) - at
+
+
+def _columns_of_pictures(path: Path) -> list[str]:
+    """Return the columns of pictures in a Parquet file, as `datasets` writes them."""
     import polars as pl  # noqa: PLC0415
 
     with _translating(path):
-        kinds = pl.read_parquet_schema(path).values()
-    return any(isinstance(each, pl.Struct) and "bytes" in each.to_schema() for each in kinds)
+        kinds = pl.read_parquet_schema(path)
+    return [
+        name
+        for name, kind in kinds.items()
+        if isinstance(kind, pl.Struct) and kind.to_schema().get("bytes") == pl.Binary
+    ]
 
 
 def _classes(note: str) -> Mapping[str, Sequence[str]]:
@@ -374,9 +450,14 @@ def _classes(note: str) -> Mapping[str, Sequence[str]]:
 
 
 def _named(value: object, names: Sequence[str]) -> object:
-    """Return the name of a class by its number, those of a list of numbers, or what is no class."""
+    """Return the name of a class by its number, those of a list of numbers, or what is no class.
+
+    A number below 0 stands for none.
+    """
     if isinstance(value, list):
         return [_named(each, names) for each in value]
+    if isinstance(value, int) and value < 0:
+        return None
     return names[value] if isinstance(value, int) and 0 <= value < len(names) else value
 
 

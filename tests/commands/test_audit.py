@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from forks import Forks
 from kills import Case, kill_often
@@ -19,7 +20,7 @@ from reports import Page, jpeg
 from support import Script, ScriptedServer, equigen, from_json, make_context, realdata
 
 from equigen.commands import audit
-from equigen.errors import LeakError, UsageError
+from equigen.errors import InputError, LeakError, UsageError
 from equigen.schema import SETS
 from equigen.storage.lock import dataset_lock
 
@@ -260,3 +261,59 @@ def test_the_program_audits_and_imports(tmp_path: Path) -> None:
     made = equigen("import", "theirs", "--directory", "ours", "--json", cwd=tmp_path)
     assert from_json(made.stdout)["covers"] == 3
     assert (tmp_path / "ours" / "equigen_dataset.tsv").exists()
+
+
+def covers(root: Path, *paths: str) -> None:
+    """Make pictures of different patterns, one a path."""
+    for number, path in enumerate(paths):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        picture = Image.effect_noise((64, 64), 40 + 9 * number).resize((128, 128))
+        picture.save(root / path)
+
+
+def test_files_that_share_an_address_are_pictures_of_their_own(tmp_path: Path) -> None:
+    """As the page of an artist; the file in several sets is told, and no other."""
+    root = tmp_path / "theirs"
+    files = [f"{name}/{number}.png" for name in ("train", "test") for number in range(4)]
+    covers(root, *files)
+    shutil.copyfile(root / "train" / "1.png", root / "test" / "again.png")
+    rows = [f"{file},https://www.discogs.com/artist/1" for file in [*files, "test/again.png"]]
+    (root / "metadata.csv").write_text("\n".join(["file_name,url", *rows]))
+    facts = run(root, tmp_path / "audit.html")
+    assert names(facts["leaking"]) == [("same file", ["test/again.png", "train/1.png"])]
+    assert not facts["broken"]
+
+
+@pytest.mark.parametrize("top", ["", "data/images/"])
+def test_sets_are_found_beside_and_below_other_folders(tmp_path: Path, top: str) -> None:
+    """A banner beside them, or a folder around them, hides no leak."""
+    root = tmp_path / "theirs"
+    covers(root, f"{top}assets/banner.png", f"{top}train/Jazz/a.png", f"{top}test/Rock/b.png")
+    shutil.copyfile(root / f"{top}train/Jazz/a.png", root / f"{top}test/Rock/c.png")
+    facts = run(root, tmp_path / "audit.html")
+    assert facts["classes"]["Jazz"] == {"train": 1}
+    assert facts["classes"]["Rock"] == {"test": 2}
+    assert len(facts["leaking"]) == 1
+    with pytest.raises(LeakError):
+        run(root, tmp_path / "audit.html", strict=True)
+
+
+def test_one_album_in_several_sets_of_a_table(tmp_path: Path) -> None:
+    """By its id, though nothing tells of its picture; a missing artist ties nothing."""
+    (tmp_path / "t.csv").write_text(
+        "album_id,artist,label,split\nx1,nan,A,train\nx1,nan,B,test\nx2,nan,A,eval\nx3,X,A,train"
+    )
+    facts = run(tmp_path / "t.csv", tmp_path / "audit.html")
+    assert [each["kind"] for each in facts["leaking"]] == ["same album"]
+    assert [each["kind"] for each in facts["label_conflicts"]] == ["same album"]
+    assert facts["sets"] == {"train": 2, "test": 1, "val": 1}
+    assert not facts["broken"]
+
+
+def test_a_small_table_is_not_unpacked_into_large_pictures(tmp_path: Path) -> None:
+    """What compresses like no picture is refused before it takes the memory and the disk."""
+    pictures = [{"bytes": bytes(20 << 20), "path": f"{number}.jpg"} for number in range(20)]
+    pl.DataFrame({"image": pictures}).write_parquet(tmp_path / "t.parquet", compression="zstd")
+    with pytest.raises(InputError, match="expected 50 times as many at most"):
+        run(tmp_path / "t.parquet", tmp_path / "audit.html")
+    assert files_in(tmp_path) == [tmp_path / "t.parquet"]
