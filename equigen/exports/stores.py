@@ -81,7 +81,10 @@ def check_url(url: str) -> None:
         )
         raise UsageError(msg)
     if not parts.scheme or not (parts.netloc or parts.path.strip("/")) or "::" in url:
-        msg = f"publish {url!r}: expected a store's address, such as s3://bucket/prefix."
+        msg = (
+            f"publish {url!r}: expected a store's address, such as s3://bucket/prefix, or `hub"
+            " ORG/NAME`."
+        )
         raise UsageError(msg)
     if parts.scheme in {"hf", "http", "https"}:
         msg = (

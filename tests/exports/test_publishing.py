@@ -295,7 +295,7 @@ def test_wrong_flags(tmp_path: Path) -> None:
     write_rows(tmp_path / "data/equigen_dataset.tsv")
     with HubSandbox() as hub:
         for args, says in (
-            (("somewhere",), "expected `hub ORG/NAME`"),
+            (("somewhere",), "or `hub ORG/NAME`"),
             (("hub",), "expected ORG/NAME"),
             (("hub", NAME, "--export", "x", "--format", "parquet"), "--format"),
             (("hub", NAME, "--format", "table"), "--format table: this is a file"),
