@@ -15,7 +15,7 @@ from typing import Any
 
 import equigen
 from equigen import errors
-from equigen.cli.app import _command
+from equigen.cli.app import command_of
 from equigen.cli.console import as_json
 from equigen.cli.help import whole_help
 from equigen.config.settings import HostSettings, Settings, defaults
@@ -104,7 +104,7 @@ def _cli() -> str:
         "What `equigen COMMAND --help-all` prints. [Commands by example](../cli.md) is shorter.",
     ]
     for command in find_commands().values():
-        program = _command(command)
+        program = command_of(command)
         ctx = program.context_class(
             program,
             info_name=f"equigen {command.name}",
