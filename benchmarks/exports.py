@@ -1,6 +1,8 @@
 """How fast `equigen export` writes covers, against tar, cp and hard links; and how much memory.
 
-    python benchmarks/exports.py [--covers 100000] [--runs 3] [--quick]
+Then how long a download and an export take together, against img2dataset's own shards.
+
+    python benchmarks/exports.py [--covers 100000] [--downloads 20000] [--runs 3] [--quick]
 
 README.md beside this file says what is measured, how, and what came of it.
 """
@@ -9,6 +11,7 @@ import argparse
 import os
 import shutil
 import sys
+import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
@@ -17,11 +20,16 @@ from random import Random
 from statistics import median
 from typing import Final
 
-from bench import ours
+import pyarrow.parquet as pq
+from bench import ours, rival
+from bench.cases import Served
+from bench.contest import Arena
 from bench.environment import environment
 from bench.errors import BenchError
 from bench.machine import keep_to_two_cores, machine, versions
 from bench.measure import Command, Measurement, measured
+from bench.nginx import serving
+from bench.pictures import Recipe, pictures
 from bench.report import keep, spread, table
 
 import equigen
@@ -32,7 +40,8 @@ from equigen.ledger.models import OK, AlbumSet, Cover, FileOf
 from equigen.schema import COLUMNS, SETS
 
 SCRIPT = "exports.py"
-RUNS, COVERS, FEW, MOST_MIB = 3, 100_000, 2_000, 300
+CACHE = Path(__file__).parents[1] / ".bench"
+RUNS, COVERS, DOWNLOADS, FEW, MOST_MIB = 3, 100_000, 20_000, 2_000, 300
 _LEAST_BYTES, _MOST_BYTES, _SIZE_PX, _NOISE_BYTES = 30_000, 90_000, 600, 1 << 22
 _GENRES = ("Blues", "Jazz", "Pop", "Rock")
 # Of ten albums, in the order of the sets.
@@ -59,12 +68,22 @@ CONTESTS = (
 )
 
 
+# Files as they came, checked and hashed by both: what EquiGen does by itself.
+_KEPT: Final = ("--resize_mode", "no", "--skip_reencode", "True")
+_PACE: Final = rival.Pace(8, 2)
+_CONCURRENCY: Final = 32
+FROM_HOSTS = tuple(
+    Contest(f"download + {name}", (rival.LABEL, name), 1 / 2) for name in ("webdataset", "parquet")
+)
+
+
 @dataclass(slots=True)
 class Figures:
     """All that one run measured: rounds by format, ours and the rival's."""
 
     about: dict[str, str]
     covers: int
+    downloads: int
     mine: dict[str, list[Measurement]] = field(default_factory=dict)
     theirs: dict[str, list[Measurement]] = field(default_factory=dict)
 
@@ -74,14 +93,21 @@ def main() -> int:
     options = _options()
     keep_to_two_cores()
     about = {**machine(), "equigen": versions(("equigen", "polars", "pyarrow", "numpy"))}
-    figures = Figures(about, FEW if options.quick else options.covers)
+    counts = (FEW, FEW) if options.quick else (options.covers, options.downloads)
+    figures = Figures(about, *counts)
     scratch: Path = options.scratch / f"exports-{os.getpid()}"
     try:
-        fill(scratch, figures.covers)
+        asked = [each for each in CONTESTS if not options.only or each.name in options.only]
+        if asked:
+            fill(scratch, figures.covers)
         for _ in range(options.runs):
-            for contest in CONTESTS:
-                if not options.only or contest.name in options.only:
-                    _measure(figures, contest, scratch)
+            for contest in asked:
+                _measure(figures, contest, scratch)
+        shutil.rmtree(scratch, ignore_errors=True)
+        if not options.only or rival.LABEL in options.only:
+            program = rival.installed(options.rival)
+            figures.about |= rival.versions(program)
+            _from_hosts(figures, program, options.scratch, scratch, options.runs)
     except BenchError as err:
         print(f"{SCRIPT}: {err}", file=sys.stderr)
         return 1
@@ -129,11 +155,11 @@ def fill(folder: Path, covers: int) -> None:
             note_facts(dataset.context, ledger)
 
 
-def _cells(number: int) -> Iterator[str]:
+def _cells(number: int, url: str = "http://127.0.0.1:1/{}.jpg") -> Iterator[str]:
     genre = _GENRES[number % len(_GENRES)]
     cells = {
         "artist": f"Artist {number // 3}", "album": f"Album {number}", "album_index": f"{number}",
-        "genre": genre, "year": f"{1930 + number % 95}", "image_url": f"http://127.0.0.1:1/{number}.jpg",
+        "genre": genre, "year": f"{1930 + number % 95}", "image_url": url.format(number),
         "album_id": f"mumu:B{number:09}", "genres": genre, "styles": f"{genre} Rock|Live",
         "country": "UK", "formats": "Vinyl|LP|Album", "artist_ids": f"mumu:{number // 3}",
     }  # fmt: skip
@@ -154,15 +180,79 @@ def _measure(figures: Figures, contest: Contest, folder: Path) -> None:
         out.unlink() if out.is_file() else shutil.rmtree(out)
 
 
+def _from_hosts(figures: Figures, program: Path, kept: Path, folder: Path, runs: int) -> None:
+    """Let both bring pictures from a server on loopback into shards, in turns."""
+    recipe = Recipe()
+    drawn = pictures(kept, recipe)
+    folder.mkdir(parents=True)
+    with serving(drawn, folder / "nginx") as site:
+        arena = Arena(site, recipe.count, folder, program)
+        for _ in range(runs):
+            for contest in FROM_HOSTS:
+                urls = list(arena.urls(Served.HTTP, figures.downloads))
+                name = contest.rival[1]
+                for bring, rounds in ((_theirs, figures.theirs), (_mine, figures.mine)):
+                    told = f"{figures.downloads:,} downloads: {contest.name},{bring.__name__}"
+                    print(told, file=sys.stderr, flush=True)
+                    with arena.fresh(name) as work:
+                        took = bring(arena, work, name, urls)
+                        _check(work / _OUT, len(urls))
+                    rounds.setdefault(contest.name, []).append(took)
+
+
+def _theirs(arena: Arena, work: Path, name: str, urls: Sequence[str]) -> Measurement:
+    (work / rival.URLS_NAME).write_text("".join(f"{url}\n" for url in urls))
+    command = rival.download(arena.rival, work, _KEPT, _PACE, downloads=len(urls), output=name)
+    return measured(command)
+
+
+def _mine(_: Arena, work: Path, name: str, urls: Sequence[str]) -> Measurement:
+    with (work / ours.TSV_NAME).open("w", encoding="utf-8", newline="") as out:
+        out.write("\t".join(COLUMNS) + "\n")
+        for number, url in enumerate(urls):
+            out.write("\t".join(_cells(number, url)) + "\n")
+    download = measured(ours.download(work, concurrency=_CONCURRENCY))
+    env = environment({"EQUIGEN_DATASET__DIRECTORY": str(work)})
+    words = [sys.executable, "-m", "equigen", "export", name, _OUT, "--json"]
+    export = measured(Command(words, work, env))
+    return Measurement(
+        download.wall_s + export.wall_s,
+        download.cpu_s + export.cpu_s,
+        max(download.peak_rss_mib, export.peak_rss_mib),
+        0,
+    )
+
+
+def _check(out: Path, expected: int) -> None:
+    """Count the pictures in shards.
+
+    Raises:
+        BenchError: there are more or fewer.
+
+    """
+    archives = list(out.rglob("*.tar"))  # beside each of which img2dataset writes a table
+    found = sum(map(_pictures_in, archives or out.rglob("*.parquet")))
+    if found != expected:
+        msg = f"{out}: expected {expected} pictures, found {found}."
+        raise BenchError(msg)
+
+
+def _pictures_in(shard: Path) -> int:
+    if shard.suffix == ".parquet":
+        return int(pq.read_metadata(shard).num_rows)
+    with tarfile.open(shard) as tar:
+        return sum(each.name.endswith(".jpg") for each in tar)
+
+
 def _report(figures: Figures) -> tuple[str, bool]:
     met, rows = [], []
-    for contest in CONTESTS:
+    for contest in (*CONTESTS, *FROM_HOSTS):
         if contest.name not in figures.mine:
             continue
         mine, theirs = figures.mine[contest.name], figures.theirs[contest.name]
         times = median(a.wall_s / b.wall_s for a, b in zip(mine, theirs, strict=True))
         peak_mib = max(each.peak_rss_mib for each in mine)
-        met += [times <= contest.times, peak_mib <= MOST_MIB]
+        met += [times <= contest.times, peak_mib <= MOST_MIB or contest in FROM_HOSTS]
         rows.append(
             [
                 contest.name, f"{spread([each.wall_s for each in mine], '.1f')} s",
@@ -176,7 +266,8 @@ def _report(figures: Figures) -> tuple[str, bool]:
     told = (
         f"{figures.covers:,} covers of 60 KB on average, on tmpfs. Medians (least to most) of whole"
         f" processes, from their start. The speed is that of the program over ours; demanded too:"
-        f" {MOST_MIB} MiB."
+        f" {MOST_MIB} MiB. {figures.downloads:,} downloads from a server on loopback, and their"
+        " export, against img2dataset that does both at once; memory is that of the larger command."
     )
     titles = [
         "format", "time", "processor", "peak MiB", "program", "its time", "its processor",
@@ -189,7 +280,17 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=RUNS, help=f"rounds (default: {RUNS})")
     parser.add_argument("--covers", type=int, default=COVERS, metavar="N")
-    parser.add_argument("--only", action="append", help="a format; may be given again")
+    parser.add_argument("--downloads", type=int, default=DOWNLOADS, metavar="N")
+    parser.add_argument(
+        "--only", action="append", help=f"a format or {rival.LABEL}; may be given again"
+    )
+    parser.add_argument(
+        "--rival",
+        type=Path,
+        default=CACHE / "rival",
+        metavar="FOLDER",
+        help="virtual environment of img2dataset, made where it is missing",
+    )
     parser.add_argument("--quick", action="store_true", help="little of each: try the script")
     parser.add_argument(
         "--scratch",

@@ -65,24 +65,25 @@ def versions(program: Path) -> dict[str, str]:
     return dict(zip(_LIBRARIES, told.stdout.split(), strict=True))
 
 
-def download(
+def download(  # noqa: PLR0913  (each is a choice of one caller)
     program: Path,
     folder: Path,
     flags: Sequence[str],
     pace: Pace,
     *,
     downloads: int,
+    output: str = "files",
     trusted: Path | None = None,
 ) -> Command:
     """Return the command that downloads the URLs of `urls.txt` in `folder`, so many `downloads`.
 
-    What EquiGen doesn't do either is off in every mode: reading EXIF, looking at X-Robots-Tag,
-    and reporting to a service.
+    `output` is a format of its own: files, webdataset or parquet. What EquiGen doesn't do either is
+    off in every mode: reading EXIF, looking at X-Robots-Tag, and reporting to a service.
     """
     words = [
         str(program), URLS_NAME,
         "--output_folder", OUTPUT_NAME,
-        "--output_format", "files",
+        "--output_format", output,
         "--processes_count", str(PROCESSES),
         "--thread_count", str(pace.threads),
         "--number_sample_per_shard", str(pace.shard_size(downloads)),
