@@ -20,6 +20,7 @@ from support import make_context
 
 from equigen.dataset.feature_tables import FeatureTable
 from equigen.errors import UsageError
+from equigen.exports.shards import HashedFile
 from equigen.exports.webdataset import tar_header
 
 FORMATS = ("parquet", "webdataset")
@@ -325,3 +326,18 @@ def test_without_pyarrow_the_extra_is_named(
     with pytest.raises(UsageError, match=r"equigen\[parquet\]"):
         run_export(data, tmp_path / "out", "parquet")
     run_export(data, tmp_path / "out", "webdataset")
+
+
+def test_a_shard_has_the_digest_of_what_was_written(tmp_path: Path) -> None:
+    """By one body or several, more of them than the system takes in one call, and by views."""
+    bodies = [b"a", bytes(70_000), b"", *(b"%d" % number for number in range(3_000))]
+    file = HashedFile(tmp_path / "shard")
+    with io.BufferedWriter(file, 1 << 16) as out:
+        out.write(bytearray(b"first"))
+        out.flush()
+        file.writelines(bodies[:3])
+        file.writelines(bodies[3:])
+        out.write(memoryview(bytes(200_000)))
+    content = (tmp_path / "shard").read_bytes()
+    assert content == b"".join((b"first", *bodies, bytes(200_000)))
+    assert file.sha256 == digest(content)

@@ -14,7 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import examples, posix_only
 
-from equigen.storage.below import UNFINISHED, FileBelow, files_below, folders_below
+from equigen.storage.below import (
+    UNFINISHED,
+    FileBelow,
+    files_below,
+    folders_below,
+    read_regular,
+)
 
 BODY = os.urandom(3_000_000)
 SECRET = b"secret" * 1000
@@ -276,3 +282,13 @@ def test_a_disk_that_fails_counts_as_no_missing_file(tmp_path: Path) -> None:
         for ask in (FileBelow.size_bytes, FileBelow.state, FileBelow.exists):
             with pytest.raises(OSError, match=os.strerror(errno.EIO)):
                 ask(FileBelow(tmp_path, "a.jpg"))
+
+
+def test_a_file_is_read_to_its_end_whatever_its_size_says(tmp_path: Path) -> None:
+    """The system's own files have a size of 0."""
+    (tmp_path / "cover").write_bytes(b"x" * 5)
+    assert read_regular(str(tmp_path / "cover")) == b"x" * 5
+    (tmp_path / "cover").write_bytes(b"")
+    assert read_regular(str(tmp_path / "cover")) == b""
+    if sys.platform == "linux":
+        assert read_regular("/proc/self/status").startswith(b"Name:")
