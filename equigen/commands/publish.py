@@ -93,18 +93,26 @@ def _made(context: Context, name: str) -> Path:
     """Make an export beside the dataset, or bring it up to date.
 
     Raises:
-        UsageError: the format is one of a file.
+        UsageError: the format is one of a file, or an export with other options is there.
         EquigenError: as `export_dataset` has it.
 
     """
-    from equigen.exports.base import Options, find_format  # noqa: PLC0415  (polars)
-    from equigen.exports.building import export_dataset  # noqa: PLC0415
+    from equigen.exports.base import Options, find_format, noted_options  # noqa: PLC0415  (polars)
+    from equigen.exports.building import Place, export_dataset  # noqa: PLC0415
 
     if find_format(name).endings:
         msg = f"--format {name}: this is a file; expected a format that is a folder: parquet."
         raise UsageError(msg)
     dataset = Path(os.path.realpath(context.directory))
-    return export_dataset(context, name, dataset.with_name(f"{dataset.name}-{name}"), Options()).out
+    out = dataset.with_name(f"{dataset.name}-{name}")
+    noted = Place(out).noted()
+    if noted and noted.get("options") != noted_options(Options()):
+        msg = (
+            f"{out}: an export that was made with other options is there; publish it by --export"
+            f" {out}, or move it away. Nothing was sent."
+        )
+        raise UsageError(msg)
+    return export_dataset(context, name, out, Options()).out
 
 
 def _planned(publication: "Publication", place: str) -> Summary:

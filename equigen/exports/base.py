@@ -106,6 +106,18 @@ class Record(TypedDict):
     keys: Sequence[str]
 
 
+def noted_options(options: "Options", rendering: str = "") -> dict[str, str]:
+    """Return options as `export.json` notes them; `rendering` says how covers were made smaller."""
+    every = asdict(replace(options, private_use=False))
+    return {name: str(value) for name, value in every.items() if value} | {"rendering": rendering}
+
+
+def digest_of_files(digests: Mapping[str, str]) -> str:
+    """Return one SHA-256 of the files of a folder, by their names and SHA-256."""
+    lines = (f"{sha256} {name}\n" for name, sha256 in sorted(digests.items()))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """A format whose module is loaded."""
@@ -201,14 +213,12 @@ class Job:
     @property
     def about(self) -> Mapping[str, object]:
         """The format, its version and the options: what `export.json` notes."""
-        options = asdict(replace(self.options, private_use=False))
-        given = {name: str(value) for name, value in options.items() if value}
         made = self.albums.rendering.key if self.albums.rendering else ""
         version = getattr(self.format.module, "VERSION", 1)
         return {
             "format": self.format.name,
             "version": version,
-            "options": {**given, "rendering": made},
+            "options": noted_options(self.options, made),
         }
 
     def of_keys(self, keys: Sequence[str]) -> pl.DataFrame:

@@ -26,6 +26,7 @@ from equigen.exports.base import (
     Options,
     Piece,
     Record,
+    digest_of_files,
     find_format,
     link_or_copy,
     text_piece,
@@ -196,8 +197,9 @@ class Place:
             beside.mkdir(parents=True)
             piece.write(beside)
             size_bytes, sha256 = piece.size_bytes, ""
-            if size_bytes < 0:
+            if size_bytes < 0:  # of pictures that were made on the way
                 size_bytes = sum(each.stat().st_size for each in os.scandir(beside))
+                sha256 = digest_of_files({each.name: _sha256(each) for each in beside.iterdir()})
             beside.rename(target)
         return {
             "name": piece.name, "made_of": piece.made_of, "sha256": sha256,
@@ -448,6 +450,11 @@ def _files(folder: Path) -> Iterator[str]:
         links = [each for each in folders if (Path(at) / each).is_symlink()]
         for name in sorted([*files, *links]):
             yield os.path.relpath(Path(at) / name, folder).replace(os.sep, "/")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_whole(found: Earlier) -> bool:

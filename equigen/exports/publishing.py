@@ -20,7 +20,7 @@ from equigen.errors import (
     MissingInputError,
     UsageError,
 )
-from equigen.exports.base import Record
+from equigen.exports.base import Record, digest_of_files
 from equigen.exports.building import LIST, Place
 from equigen.exports.card import CARD
 from equigen.sources.base import may_republish, restriction_of
@@ -158,6 +158,9 @@ def _files_of(folder: Path, record: Record, digests: Mapping[str, str]) -> list[
     names = [name] if files is None else [f"{name}/{each}" for each in files]
     found = [_hashed(folder, each) for each in names]
     wrong = [each.name for each in found if digests[each.name] not in ("", each.sha256)]
+    if files is not None and not all(digests[each.name] for each in found):
+        of_folder = {each.name.removeprefix(f"{name}/"): each.sha256 for each in found}
+        wrong += [name] * (digest_of_files(of_folder) != record["sha256"])
     if wrong or sum(each.size_bytes for each in found) != record["size_bytes"]:
         msg = (
             f"{folder / [*wrong, name][0]}: its size or SHA-256 is another one than {LIST} has:"

@@ -10,6 +10,7 @@ import errno
 import hashlib
 import json
 import posixpath
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -41,9 +42,14 @@ from equigen.exports.publishing import (
     with_retries,
 )
 from equigen.http.addresses import Censor
+from equigen.schema import SETS
 from equigen.version import __version__
 
 _PART: Final = "export.part.json"
+# Names that an export's files have: no list there, which others may have written, removes others.
+_OURS: Final = re.compile(
+    rf"(data/)?({'|'.join(SETS)}|validation)[-/]|(README\.md|classes\.txt|index\.json)$"
+)
 # How s3fs sends a large file: some parts at a time, which it holds in memory, several times each.
 _CHUNK_BYTES: Final = 16 * 2**20
 _IN_PARTS: Final = {"chunksize": _CHUNK_BYTES, "max_concurrency": 3}
@@ -182,7 +188,7 @@ class _Store:
         left = [
             each for each in files if not self._is_same(each, there.get(each.name), digests or {})
         ]
-        gone = sorted((known - {*publication.files, _PART}) & there.keys())
+        gone = sorted(filter(_OURS.match, (known - {*publication.files, _PART}) & there.keys()))
         is_listed = self._is_same(own, there.get(LIST), {})
         if not left and not gone and is_listed:
             self._remove([_PART] * (_PART in there))
@@ -302,6 +308,13 @@ class _Store:
 
     def _put_once(self, file: ExportFile) -> None:
         path = self._path(file.name)
+        above = Path(path).parent.resolve()
+        if self.is_local and not above.is_relative_to(Path(self.root).resolve()):
+            msg = (
+                f"{self.url}/{file.name}: a link leads out of the place. Remove it, or name another"
+                " place."
+            )
+            raise UsageError(msg)
         with _translating(self.url):
             if self.is_local and self.fs.lexists(path):
                 self.fs.rm_file(path)  # a hard link to a file elsewhere must not be written to

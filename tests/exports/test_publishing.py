@@ -53,6 +53,18 @@ def test_without_an_export_one_is_made_beside_the_dataset(tmp_path: Path) -> Non
         assert set(kept(hub).values()) == {1}
 
 
+def test_an_export_with_other_options_is_not_replaced(tmp_path: Path) -> None:
+    """Nor by a dry run: it is published by its name, or moved away."""
+    filled(tmp_path / "data", albums(6))
+    run_export(tmp_path / "data", tmp_path / "data-parquet", "parquet", size=16)
+    before = content(tmp_path / "data-parquet")
+    with HubSandbox() as hub:
+        done = publish(hub, tmp_path / "data", "hub", NAME, "--dry-run", **folder(tmp_path))
+    assert done.returncode == 2
+    assert "an export that was made with other options is there" in done.stderr
+    assert content(tmp_path / "data-parquet") == before
+
+
 def folder(tmp_path: Path) -> dict[str, str]:
     """Return the setting that names the dataset's folder."""
     return {"EQUIGEN_DATASET__DIRECTORY": str(tmp_path / "data")}
@@ -286,6 +298,11 @@ def test_what_is_not_the_export_is_never_sent(tmp_path: Path) -> None:
         cover.write_bytes(body)
         (out / "train/Jazz/secret.txt").write_text("mine", encoding="utf-8")
         refused("files that the export didn't put there, such as train/Jazz/secret.txt")
+        small = tmp_path / "small"
+        run_export(data, small, "imagefolder", size=16)
+        cover = next((small / "train/Jazz").iterdir())
+        cover.write_bytes(bytes(cover.stat().st_size))
+        refused("it was changed since the export was made", small)
         refused("no export of EquiGen's is there", data)
         refused("no export of EquiGen's is there", tmp_path / "nowhere")
 

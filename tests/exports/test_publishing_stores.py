@@ -119,6 +119,18 @@ def test_hard_links_of_what_is_replaced_are_not_written_through(tmp_path: Path) 
     assert {name: body for name, body in content(data).items() if name in covers} == covers
 
 
+def test_links_out_of_the_place_are_not_written_through(tmp_path: Path) -> None:
+    """One in the place of a folder is named, and nothing is put where it leads."""
+    data, out = tmp_path / "data", made_export(tmp_path / "data", name="parquet")
+    there, elsewhere = tmp_path / "there", tmp_path / "elsewhere"
+    there.mkdir()
+    elsewhere.mkdir()
+    (there / "data").symlink_to(elsewhere)
+    with pytest.raises(UsageError, match="a link leads out of the place"):
+        command.run(make_context(data), target=f"file://{there}", export=out)
+    assert not any(elsewhere.iterdir())
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_faults_are_survived(tmp_path: Path, fault: str) -> None:
     """What fails is tried again, what arrived with other bytes is sent again."""
@@ -180,6 +192,10 @@ def test_lists_of_strangers_remove_nothing_elsewhere(tmp_path: Path) -> None:
             command.run(make_context(data), target=f"file://{there}", export=out)
         assert secret.read_text(encoding="utf-8") == "mine"
         assert content(there) == content(out)
+    (there / "thesis.txt").write_text("years", encoding="utf-8")
+    (there / "export.part.json").write_text('{"files": ["thesis.txt"]}', encoding="utf-8")
+    command.run(make_context(data), target=f"file://{there}", export=out)
+    assert (there / "thesis.txt").read_text(encoding="utf-8") == "years"
     (there / "export.json").write_text("[]", encoding="utf-8")
     with pytest.raises(UsageError, match="didn't publish"):
         command.run(make_context(data), target=f"file://{there}", export=out)
