@@ -7,10 +7,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INSTALL := $(PIP) --constraint constraints.txt --editable
-# The extras of features, of exports' readers and of stores, which only the long proofs need. PyTorch
+# The extras of the site, features, exports' readers and stores, which only the long proofs need. PyTorch
 # is large, for some systems 3 GB: `make test-all MORE=,torch`.
 MORE ?=
-EXTRAS := embed,text,readers,s3,fakes$(MORE)
+EXTRAS := docs,embed,text,readers,s3,fakes$(MORE)
 # Many tests wait for a clock or a process: a third worker fills two cores.
 WORKERS ?= 3
 # Compiled once, not by each process that a test starts.
@@ -20,8 +20,11 @@ unexport PYTHONDONTWRITEBYTECODE
 DEMO_READY := $(VENV)/.demo-ready
 READY := $(VENV)/.ready
 READY_ALL := $(VENV)/.ready-all
+READY_DOCS := $(VENV)/.ready-docs
+# What the site is made of, in the same places, so that links between them hold.
+PAGES := README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md CITATION.cff LICENSE config.example.toml constraints.txt docs
 
-.PHONY: demo test test-all bench-download bench-pairs bench-split bench-multilabel bench-dumps bench-table bench-choosing bench-features bench-exports bench-audit bench-loaders bench-recipes bench-dumps-whole soak fuzz format clean
+.PHONY: demo test test-all docs bench-download bench-pairs bench-split bench-multilabel bench-dumps bench-table bench-choosing bench-features bench-exports bench-audit bench-loaders bench-recipes bench-dumps-whole soak fuzz format clean
 
 demo: $(DEMO_READY)
 	$(BIN)/equigen demo
@@ -39,6 +42,16 @@ test: $(READY)
 test-all: $(READY_ALL)
 	EQUIGEN_TEST_PROFILE=thorough $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
 	    -m "long or wider or hypothesis"
+
+# The site of README and docs, in build/site; it loads nothing from the network.
+docs: $(READY_DOCS)
+	rm -rf build/docs build/site
+	mkdir -p build/docs/benchmarks build/docs/examples
+	cp -r $(PAGES) build/docs
+	cp benchmarks/README.md build/docs/benchmarks
+	cp examples/README.md build/docs/examples
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "The site is in build/site: python3 -m http.server --directory build/site"
 
 # Takes nginx (Debian: nginx, libnginx-mod-http-lua) and about an hour and a half.
 bench-download: $(READY)
@@ -126,5 +139,9 @@ $(READY_ALL): $(READY)
 	$(PIP) --dry-run --ignore-installed '.[faces,text]'
 	touch $@
 
+$(READY_DOCS): $(DEMO_READY)
+	$(INSTALL) '.[docs]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) equigen_demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) build/docs build/site equigen_demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
