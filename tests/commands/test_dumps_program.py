@@ -174,4 +174,4 @@ def test_the_command_takes_its_kinds_in_words(tmp_path: Path) -> None:
     assert done.returncode == 2
     done = equigen("dumps", "get", "masters", "--date", "1.9.2026", cwd=tmp_path)
     assert done.returncode == 2
-    assert "dumps.date" in done.stderr
+    assert "--date: expected a day as YYYYMMDD" in done.stderr

@@ -321,7 +321,7 @@ def test_a_model_of_the_hub_is_downloaded_once(tmp_path: Path) -> None:
     table = FeatureTable(tmp_path / "features", "embedding").read()
     assert table["version"][0].endswith(f"model=someone/encoder@{COMMIT}")
     gone = run("someone/third")
-    assert (gone.returncode, gone.stdout) == (2, "")
+    assert (gone.returncode, json.loads(gone.stdout)["exit_code"]) == (2, 2)
     assert gone.stderr.splitlines()[-1].startswith(
         "equigen features: features.embedding_model: some"
     )
