@@ -36,11 +36,12 @@ import equigen
 from equigen.dataset.counting import note_facts
 from equigen.dataset.covers import wanted_covers
 from equigen.errors import PictureError
-from equigen.images.check import check_picture
+from equigen.images.check import Picture, check_picture
+from equigen.images.descriptor import COLOUR_BYTES, VIEW, levels_of
 from equigen.images.rendering import Demands
 from equigen.ledger.ledger import LEDGER_NAME, Ledger
 from equigen.ledger.models import OK, AlbumSet, Cover, FileOf, Placement
-from equigen.recipes.file import MOST_BITS
+from equigen.recipes.file import MOST_BITS, MOST_LEVELS, STEP_LEVELS
 from equigen.sandbox.catalogue import FLAVOURS
 from equigen.sandbox.covers import draw_cover
 from equigen.schema import COLUMNS, SETS
@@ -103,7 +104,7 @@ def fill(folder: Path, albums: int) -> None:
         out.write("\t".join(COLUMNS) + "\n")
         for number in range(albums):
             out.write("\t".join(_cells(number, chance)) + "\n")
-    known, files = list[Cover](), list[FileOf]()
+    known, files, looks = list[Cover](), list[FileOf](), dict[str, bytes]()
     sets, places = list[AlbumSet](), list[Placement]()
     for number, row in enumerate(wanted_covers(tsv, {})):
         name, sha256 = _DEALT[number % len(_DEALT)], chance.randbytes(32).hex()
@@ -117,11 +118,12 @@ def fill(folder: Path, albums: int) -> None:
             )
         )  # fmt: skip
         files.append(FileOf(row.picture, row.path))
+        looks[sha256] = _look(number)
         sets.append(AlbumSet(row.album, row.path, name))
         ties = (f"artist {row.artist.casefold()}", f"artist {row.artist_ids}", f"cover {sha256}")
         places.append(Placement(row.album, name, ties))
     with Ledger(folder / LEDGER_NAME) as ledger:
-        ledger.record_covers(known, files=files)
+        ledger.record_covers(known, files=files, looks=looks)
         ledger.record_sets(sets)
         ledger.place(places)
         note_facts(equigen.open(folder).context, ledger)
@@ -130,6 +132,15 @@ def fill(folder: Path, albums: int) -> None:
         file = folder / ours.IMAGES_NAME / each.path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
+
+
+def _look(seed: int) -> bytes:
+    """Return the descriptor of a made-up cover: parts of any grey and any colour."""
+    chance = np.random.default_rng(seed)
+    views = np.zeros(3, VIEW)
+    rows = chance.integers(0, 256, (8, 8), np.uint8)
+    views["grey"] = rows.repeat(2, 0).repeat(2, 1)
+    return views.tobytes() + chance.integers(64, 192, COLOUR_BYTES, np.uint8).tobytes()
 
 
 def _words(chance: Random, most: int) -> str:
@@ -207,37 +218,44 @@ def _drawn(count: int) -> Iterator[bytes]:
         yield draw_cover(f"p{n}", styles[n % len(styles)], f"Artist {n}", f"Title {n}")
 
 
-def _phash(body: bytes) -> str:
+def _checked(body: bytes) -> Picture | None:
     try:
-        return check_picture(body, Demands(1, 10**9)).phash
+        return check_picture(body, Demands(1, 10**9))
     except PictureError:
-        return ""
+        return None
 
 
 def _told_apart(what: str, covers: Sequence[bytes]) -> str:
-    """Return a table of the bits in which copies of covers, and other covers, differ."""
-    hashes = {body: phash for body in dict.fromkeys(covers) if (phash := _phash(body))}
+    """Return a table of how far copies of covers, and other covers, are taken for them."""
+    known = {body: picture for body in dict.fromkeys(covers) if (picture := _checked(body))}
+    hashes = np.array([int(each.phash, 16) for each in known.values()], np.uint64)
+    exact = levels_of([each.descriptor for each in known.values()])
+    levels = np.rint(exact / STEP_LEVELS) * STEP_LEVELS
     rows = []
     for name, change in COPIES.items():
-        bits = Counter[int]()
-        for number, (body, phash) in enumerate(hashes.items()):
+        copies = list[Picture]()
+        for number, body in enumerate(known):
             with Image.open(io.BytesIO(body)) as image:
-                copy = _phash(change(image.convert("RGB"), number))
-            bits[(int(phash, 16) ^ int(copy, 16)).bit_count()] += 1
-        rows.append(_row(f"copies: {name}", bits))
-    each = np.array([int(phash, 16) for phash in hashes.values()], np.uint64)
-    bits = Counter[int]()
-    for at, one in enumerate(each):
-        bits.update(np.bitwise_count(each[at + 1 :] ^ one).tolist())
-    rows.append(_row("pairs of covers", bits))
-    return table([f"{len(hashes):,} {what} covers", "number", "taken", "share", "bits"], rows)
+                copies.append(check_picture(change(image.convert("RGB"), number), Demands(1, 10**9)))
+        bits = np.bitwise_count(hashes ^ np.array([int(e.phash, 16) for e in copies], np.uint64))
+        apart = np.abs(levels_of([each.descriptor for each in copies]) - levels).max(1)
+        rows.append(_row(f"copies: {name}", Counter(bits.tolist()), apart[bits <= MOST_BITS]))
+    bits_of, near = Counter[int](), list[float]()
+    for at, one in enumerate(hashes[:-1]):
+        bits = np.bitwise_count(hashes[at + 1 :] ^ one)
+        bits_of.update(bits.tolist())
+        alike = exact[at + 1 :][bits <= MOST_BITS]
+        near += np.abs(alike - levels[at]).max(1).tolist()
+    rows.append(_row("pairs of covers", bits_of, np.array(near)))
+    return table([f"{len(known):,} {what} covers", "number", "taken", "share", "bits", "levels"], rows)
 
 
-def _row(name: str, bits: Counter[int]) -> list[str]:
-    """Return a row: of so many, so many are taken, and the bits of those at the edge of that."""
-    taken = sum(n for each, n in bits.items() if each <= MOST_BITS)
+def _row(name: str, bits: Counter[int], apart: np.ndarray) -> list[str]:
+    """Return a row: of so many, so many are taken; the bits, and the levels where these are few."""
+    taken = int((apart <= MOST_LEVELS).sum())
     near = ", ".join(f"{each}: {bits[each]:,}" for each in sorted(bits) if each <= 2 * MOST_BITS)
-    return [name, f"{bits.total():,}", f"{taken:,}", f"{taken / bits.total():.4%}", near]
+    span = f"{apart.min():.0f} to {apart.max():.0f}" if len(apart) else ""
+    return [name, f"{bits.total():,}", f"{taken:,}", f"{taken / bits.total():.4%}", near, span]
 
 
 def _options() -> argparse.Namespace:

@@ -32,9 +32,12 @@ from equigen.identity.pictures import clean_url, picture_key
 from equigen.recipes import building
 from equigen.recipes.file import (
     MOST_BITS,
+    STEP_LEVELS,
     Recipe,
     RecipeCover,
     bits_apart,
+    levels_apart,
+    levels_in,
     read_recipe,
     write_recipe,
 )
@@ -259,7 +262,10 @@ def _covers_apart(key: str, then: RecipeCover, now: RecipeCover) -> Iterator[Dif
         yield "set", key, then.set_name or "none", now.set_name or "none"
     if then.sha256 != now.sha256:
         bits = bits_apart(then.phash, now.phash)
-        kind = "bytes of the cover" if bits is not None and bits <= MOST_BITS else "cover"
+        apart = levels_apart(levels_in(then.look), levels_in(now.look))
+        known = bits is not None and apart is not None and (bits, apart)
+        is_same = known and known[0] <= MOST_BITS and known[1] <= STEP_LEVELS
+        kind = "bytes of the cover" if is_same else "cover"
         yield kind, key, then.sha256[:12] or "none", now.sha256[:12] or "none"
 
 

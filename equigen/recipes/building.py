@@ -29,7 +29,15 @@ from equigen.labels.taxonomy import Taxonomy, load_taxonomy, taxonomy_names
 from equigen.ledger.database import has_tables
 from equigen.ledger.ledger import RECIPE, RECIPE_DUE, Ledger
 from equigen.ledger.models import FAILED, MISSING, OK, REFUSED, WAITING, Cover, Placement
-from equigen.recipes.file import MOST_BITS, Recipe, RecipeCover, bits_apart
+from equigen.recipes.file import (
+    MOST_BITS,
+    MOST_LEVELS,
+    Recipe,
+    RecipeCover,
+    bits_apart,
+    levels_apart,
+    levels_in,
+)
 from equigen.schema import SETS, Listing, Prefer, join_list, safe_text
 from equigen.storage.atomic import replacing
 
@@ -302,21 +310,29 @@ def judged(dataset: Dataset, recipe: Recipe) -> Iterator[Judged]:
 
     """
     for was, (row, cover, file, name) in zip(recipe.covers(), dataset.shown(), strict=False):
-        state, reason = _state(was, cover, has_file=bool(file))
+        state, reason = _state(dataset.ledger, was, cover, has_file=bool(file))
         yield Judged(row, was, state, reason, name)
 
 
-def _state(was: RecipeCover, cover: Cover | None, *, has_file: bool) -> tuple[str, str]:
+def _state(
+    ledger: Ledger, was: RecipeCover, cover: Cover | None, *, has_file: bool
+) -> tuple[str, str]:
+    from equigen.images.descriptor import has_colours, levels_of  # noqa: PLC0415  (heavy)
+
     if not was.sha256:
         return NONE, _UNWANTED if has_file else ""
     if not (cover and cover.status == OK and has_file):
         return _lacking(cover)
     if cover.sha256 == was.sha256:
         return IDENTICAL, ""
-    bits = bits_apart(was.phash, cover.phash)
-    if bits is None:
-        return CHANGED, "other bytes, and no perceptual hash to compare"
-    return (SAME if bits <= MOST_BITS else CHANGED), f"{bits} of 64 bits differ"
+    look = ledger.looks_of([cover.sha256]).get(cover.sha256, b"")
+    levels = levels_of([look])[0].tolist() if has_colours(look) else ()
+    bits, apart = bits_apart(was.phash, cover.phash), levels_apart(levels_in(was.look), levels)
+    if bits is None or apart is None:
+        return CHANGED, "other bytes, and no perceptual hash and colours to compare"
+    is_same = bits <= MOST_BITS and apart <= MOST_LEVELS
+    why = f"{bits} of 64 bits differ, a part of it by up to {apart:.0f} of 255 levels"
+    return (SAME if is_same else CHANGED), why
 
 
 def _lacking(cover: Cover | None) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from hashlib import file_digest
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -56,7 +56,7 @@ _LAW: Final = (
 # What is kept of an album whose source's terms also cover its metadata: ids, and what is one's own.
 _FREE: Final = frozenset(("album_id", "album_index", "genre", "labels", "artist_ids", "set_given"))
 _COVER_COLUMNS: Final = (
-    "labels", "set", "sha256", "phash", "size_bytes", "width_px", "height_px", "ties",
+    "labels", "set", "sha256", "phash", "size_bytes", "width_px", "height_px", "look", "ties",
 )  # fmt: skip
 # Between ties, since artists' names may hold anything that can be printed.
 _BETWEEN: Final = "\x1f"
@@ -77,8 +77,12 @@ _WAYS: Final = frozenset((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
 _MOST_HEAD_BYTES, _MOST_ROW_BYTES, _MOST_BYTES, _MOST_TIMES = 4 << 20, 4 << 20, 64 << 20, 50
 _MOST_COLUMNS, _MOST_ROWS = 1_000, 10_000_000
 # Copies that were encoded anew or resized differ in up to 8 of the hash's 64 bits; so do 15 in a
-# million pairs of drawn covers, and none of real ones (docs/recipes.md has the measurement).
+# million pairs of drawn covers (docs/recipes.md has the measurement).
 MOST_BITS: Final = 8
+# So do flat covers, one in another colour and one with another number: these differ in greys or
+# colours, which copies change by 7 of 255 levels; 8.5 more are lost with a hex digit for each.
+MOST_LEVELS: Final = 13
+STEP_LEVELS: Final = 17
 _SETS: Final = (*SETS, ASIDE)
 # How the cells of covers look, and that in words.
 _CELLS: Final = {
@@ -87,6 +91,7 @@ _CELLS: Final = {
         (("set",), "|".join(("", *_SETS)), f"{', '.join(_SETS)} or nothing"),
         (("sha256",), r"[0-9a-f]{64}|", "64 hex digits or nothing"),
         (("phash",), r"[0-9a-f]{16}|", "16 hex digits or nothing"),
+        (("look",), r"[0-9a-f]{67}|", "67 hex digits or nothing"),
         (("size_bytes", "width_px", "height_px"), r"\d{1,12}", "a number"),
     )
     for name in names
@@ -97,7 +102,8 @@ class RecipeCover(NamedTuple):
     """A cover as it was: `sha256` and `phash` in hex, "" where there was none.
 
     `labels` are spelled as folders; `set_name` is that of the album, "aside" or "". `ties` are
-    those by which it was dealt, with the cover's own.
+    those by which it was dealt, with the cover's own. `look` has a hex digit for each of the levels
+    of `levels_of`; "" where they aren't known.
     """
 
     labels: tuple[str, ...]
@@ -107,12 +113,38 @@ class RecipeCover(NamedTuple):
     size_bytes: int
     width_px: int
     height_px: int
+    look: str
     ties: tuple[str, ...]
 
 
 def bits_apart(phash: str, other: str) -> int | None:
     """Return the number of bits in which two perceptual hashes differ; None where one lacks."""
     return (int(phash, 16) ^ int(other, 16)).bit_count() if phash and other else None
+
+
+def levels_in(look: str) -> list[int]:
+    """Return the levels of a look in hex, each off by half a step at most."""
+    return [int(digit, 16) * STEP_LEVELS for digit in look]
+
+
+def levels_apart(levels: Sequence[float], others: Sequence[float]) -> float | None:
+    """Return by how many of 255 levels two looks differ at most; None where one lacks."""
+    apart = (abs(one - other) for one, other in zip(levels, others, strict=False))
+    return max(apart, default=None)
+
+
+def looks_in_hex(looks: Mapping[str, bytes]) -> dict[str, str]:
+    """Return descriptors with colours as a recipe has them, by the same keys."""
+    from equigen.images.descriptor import has_colours, levels_of  # noqa: PLC0415  (heavy, and needed here alone)
+
+    coloured = {key: look for key, look in looks.items() if has_colours(look)}
+    if not coloured:
+        return {}
+    levels = levels_of([*coloured.values()])
+    return {
+        key: row.tobytes().hex()[1::2]
+        for key, row in zip(coloured, (levels / STEP_LEVELS).round().astype("u1"), strict=True)
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +206,11 @@ class Recipe:
                     got = by_name[name][:40]
                     trouble = f"{_COVERS}, row {number:,}: {name}: expected {told}, got {got!r}"
                     raise self._broken(trouble)
-            labels, set_name, sha256, phash, size_bytes, width_px, height_px, ties = cells
+            labels, set_name, sha256, phash, size_bytes, width_px, height_px, look, ties = cells
             own = (f"{_TIE}{sha256}" if tie == _OWN else tie for tie in ties.split(_BETWEEN) if tie)
             yield RecipeCover(
                 split_list(labels), set_name, sha256, phash, int(size_bytes), int(width_px),
-                int(height_px), tuple(own),
+                int(height_px), look, tuple(own),
             )  # fmt: skip
 
     def both(self) -> Iterator[tuple[Mapping[str, str], RecipeCover]]:
@@ -420,30 +452,31 @@ def _cover_lines(dataset: Dataset, covers: Counter[bool], sets: Counter[str]) ->
         figures = ledger.cover_figures(_COVER_COLUMNS[2:7], are_here=True) if ledger else ()
         known = {each[0]: each[1:] for each in figures}
         dealt = ledger.sets() if ledger else {}
-    labels = cache(lambda names: as_cell(join_list(names)))
-    is_bare = cache(lambda name: not may_republish(f"{name}:"))
-    lines = list[str]()
-    for row in dataset_covers(dataset.context):
-        cover, place = known.get(row.picture), placed.get(row.album)
-        name = set_of(row, dealt) or (place.set_name if place else "")
-        sha256, phash, size_bytes, width_px, height_px = cover or _NO_COVER
-        if cover:
-            covers[bool(row.url)] += 1
-            if name:
-                sets[name] += 1
-        own, ties = f"{_TIE}{sha256}", place.ties if place else ()
-        if ties and is_bare(row.album_id.partition(":")[0]):  # whose artists' names aren't told
-            named = {*ties} - {f"artist {each}" for each in artist_ids(row.artist_ids)}
-            ties = tuple(tie for tie in ties if tie not in named or tie.startswith(_TIE))
-        told = as_cell(_BETWEEN.join([_OWN if tie == own else tie for tie in ties]))
-        lines.append(
-            f"{labels(row.labels)}\t{name}\t{sha256}\t{phash}\t{size_bytes}\t{width_px}"
-            f"\t{height_px}\t{told}\n"
-        )
-        if len(lines) == _BATCH:
+        labels = cache(lambda names: as_cell(join_list(names)))
+        is_bare = cache(lambda name: not may_republish(f"{name}:"))
+        rows = dataset_covers(dataset.context)
+        while batch := list(islice(rows, _BATCH)):
+            lines = list[str]()
+            digests = [known[row.picture][0] for row in batch if row.picture in known]
+            looks = looks_in_hex(ledger.looks_of(digests)) if ledger else {}
+            for row in batch:
+                cover, place = known.get(row.picture), placed.get(row.album)
+                name = set_of(row, dealt) or (place.set_name if place else "")
+                sha256, phash, size_bytes, width_px, height_px = cover or _NO_COVER
+                if cover:
+                    covers[bool(row.url)] += 1
+                    if name:
+                        sets[name] += 1
+                own, ties = f"{_TIE}{sha256}", place.ties if place else ()
+                if ties and is_bare(row.album_id.partition(":")[0]):  # its artists aren't told
+                    named = {*ties} - {f"artist {each}" for each in artist_ids(row.artist_ids)}
+                    ties = tuple(tie for tie in ties if tie not in named or tie.startswith(_TIE))
+                told = as_cell(_BETWEEN.join([_OWN if tie == own else tie for tie in ties]))
+                lines.append(
+                    f"{labels(row.labels)}\t{name}\t{sha256}\t{phash}\t{size_bytes}\t{width_px}"
+                    f"\t{height_px}\t{looks.get(sha256, '')}\t{told}\n"
+                )
             yield "".join(lines).encode()
-            lines.clear()
-    yield "".join(lines).encode()
 
 
 def _write(file: zipfile.ZipFile, name: str, parts: Iterable[bytes]) -> None:

@@ -7,7 +7,7 @@ import re
 import shutil
 import signal
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import combinations
@@ -20,7 +20,7 @@ from bench.changes import CHANGES
 from downloads import TSV, picture
 from forks import Forks
 from kills import Case, check_ledger, kill_often
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from support import (
     NOON,
     Script,
@@ -392,7 +392,9 @@ def test_two_recipes_are_told_apart(tmp_path: Path, sandbox: Sandbox) -> None:
         ]
         files = {each.picture: ledger.files_of([each.picture])[each.picture] for each in new}
         ledger.record_covers(
-            new, files=[FileOf(key, path) for key, paths in files.items() for path in paths]
+            new,
+            files=[FileOf(key, path) for key, paths in files.items() for path in paths],
+            looks={new[0].sha256: ledger.looks_of([covers[0].sha256])[covers[0].sha256]},
         )
     rows[2]["genre"] = "Elsewhere"
     rows[3] |= {"year": "1999", "note": "new"}
@@ -544,8 +546,9 @@ def test_a_recipes_settings_name_no_place_and_no_host(tmp_path: Path, sandbox: S
         (2, "AB", "sha256: expected 64 hex digits or nothing, got 'AB'"),
         (3, "0", "phash: expected 16 hex digits or nothing, got '0'"),
         (5, "9" * 5000, "width_px: expected a number, got '999"),
-        (7, "x" * 70_000, "field larger than field limit"),
-        (7, "x\ty", "expected 8 cells of text"),
+        (7, "0", "look: expected 67 hex digits or nothing, got '0'"),
+        (8, "x" * 70_000, "field larger than field limit"),
+        (8, "x\ty", "expected 9 cells of text"),
     ],
 )
 def test_a_broken_row_is_named(
@@ -573,6 +576,67 @@ def with_head(file: Path, out: Path, change: dict[str, Any]) -> Path:
                 body = json.dumps({**json.loads(body), **change}).encode()
             new.writestr(name, body)
     return out
+
+
+def test_flat_covers_and_those_composed_alike_are_told_apart(tmp_path: Path) -> None:
+    """White from red, one title from another, one colour from another; copies are taken."""
+    pairs = {
+        "flat": (flat("white"), flat("red")),
+        "grey": (flat((120, 120, 120)), flat((160, 160, 160))),
+        "as light": (flat((200, 0, 0)), flat((0, 60, 219))),
+        "title": (flat("white", "METALLICA"), flat("white", "VOL 2")),
+        "number": (flat("white", "7", 300), flat("white", "4", 300)),
+        "colours": (flat("navy", "BLUES"), flat("maroon", "BLUES")),
+    }
+    same, others = dict[str, tuple[bytes, bytes]](), dict[str, tuple[bytes, bytes]]()
+    for name, (one, other) in pairs.items():
+        same |= {f"/{name}/copy".replace(" ", ""): (jpeg(one), jpeg(one, 60))}
+        others |= {f"/{name}/other".replace(" ", ""): (jpeg(one), jpeg(other))}
+    summary = rebuilt(tmp_path, {**same, **others})
+    with (tmp_path / "second" / "recipe_differences.tsv").open(encoding="utf-8") as opened:
+        found = {row["album"]: row["cover"] for row in csv.DictReader(opened, delimiter="\t")}
+    assert {name for name, state in found.items() if state == "another picture now"} == {*others}
+    assert {name for name, state in found.items() if state == "same picture"} == {*same}, summary
+
+
+def flat(colour: str | tuple[int, int, int], text: str = "", size: int = 60) -> Image.Image:
+    """Return a cover of one colour, with a text in its middle."""
+    image = Image.new("RGB", (600, 600), colour)
+    ink = "black" if colour == "white" else "white"
+    ImageDraw.Draw(image).text(
+        (300, 300), text, fill=ink, font=ImageFont.load_default(size), anchor="mm"
+    )
+    return image
+
+
+def jpeg(image: Image.Image, quality: int = 90) -> bytes:
+    """Return a picture's bytes."""
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=quality)
+    return out.getvalue()
+
+
+def rebuilt(folder: Path, covers: Mapping[str, tuple[bytes, bytes]]) -> Summary:
+    """Make a dataset of covers by their paths, and build it where each has other bytes."""
+    with ScriptedServer(Script(status=404)) as server:
+        rows = [
+            {
+                "artist": path.split("/")[1], "album": path, "album_index": "1", "genre": "Jazz",
+                "year": "", "image_url": server.url + path,
+            }
+            for path in covers
+        ]  # fmt: skip
+        (folder / "first").mkdir()
+        write_tsv(folder / "first" / TSV, list(rows[0]), [list(row.values()) for row in rows])
+        server.by_path |= {path: Script(body=one) for path, (one, _) in covers.items()}
+        download.run(make_context(folder / "first"))
+        file = folder / "covers.recipe"
+        recipe.run(
+            make_context(folder / "first"), action=recipe.RecipeAction.WRITE, files=[file]
+        )
+        server.by_path |= {path: Script(body=other) for path, (_, other) in covers.items()}
+        context = make_context(folder / "second")
+        return recipe.run(context, action=recipe.RecipeAction.BUILD, files=[file])
 
 
 @pytest.mark.long
