@@ -236,7 +236,9 @@ def _told_apart(what: str, covers: Sequence[bytes]) -> str:
         copies = list[Picture]()
         for number, body in enumerate(known):
             with Image.open(io.BytesIO(body)) as image:
-                copies.append(check_picture(change(image.convert("RGB"), number), Demands(1, 10**9)))
+                copies.append(
+                    check_picture(change(image.convert("RGB"), number), Demands(1, 10**9))
+                )
         bits = np.bitwise_count(hashes ^ np.array([int(e.phash, 16) for e in copies], np.uint64))
         apart = np.abs(levels_of([each.descriptor for each in copies]) - levels).max(1)
         rows.append(_row(f"copies: {name}", Counter(bits.tolist()), apart[bits <= MOST_BITS]))
@@ -247,7 +249,9 @@ def _told_apart(what: str, covers: Sequence[bytes]) -> str:
         alike = exact[at + 1 :][bits <= MOST_BITS]
         near += np.abs(alike - levels[at]).max(1).tolist()
     rows.append(_row("pairs of covers", bits_of, np.array(near)))
-    return table([f"{len(known):,} {what} covers", "number", "taken", "share", "bits", "levels"], rows)
+    return table(
+        [f"{len(known):,} {what} covers", "number", "taken", "share", "bits", "levels"], rows
+    )
 
 
 def _row(name: str, bits: Counter[int], apart: np.ndarray) -> list[str]:

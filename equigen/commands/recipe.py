@@ -25,7 +25,7 @@ from equigen.commands import download, split
 from equigen.config.layers import CONFIG_NAME, as_toml
 from equigen.dataset.context import Context
 from equigen.dataset.dataset import Dataset, Need
-from equigen.errors import UsageError
+from equigen.errors import InputError, UsageError
 from equigen.fetching.by_id import AlbumsById
 from equigen.identity.albums import album_key
 from equigen.identity.pictures import clean_url, picture_key
@@ -99,6 +99,12 @@ def run(
 
 def _write(context: Context, out: Path) -> Summary:
     context.check_output(out, "recipe write")
+    if out.exists():
+        try:
+            read_recipe(out)
+        except InputError:
+            msg = f"{out}: another file, no recipe, lies here. It stays. Name another one."
+            raise UsageError(msg) from None
     with Dataset.writing(context, "recipe", Need.WHOLE_TSV | Need.KNOWN_COVERS) as dataset:
         done = write_recipe(dataset, out)
     size_bytes = out.stat().st_size
@@ -109,6 +115,11 @@ def _write(context: Context, out: Path) -> Summary:
         notes.append(
             f"{done.bare:,} albums are there by ids and labels alone, since their source's terms"
             " cover what it says of them; building asks for the rest"
+        )
+    if done.emptied:
+        notes.append(
+            f"{done.emptied:,} cells of columns of your own are left out: they have paths of this"
+            " machine, or addresses that nobody else may have"
         )
     if done.unaddressed:
         notes.append(
@@ -136,8 +147,8 @@ def _build(context: Context, file: Path, link: Link, *, retry_failed: bool) -> S
     recipe = read_recipe(file)
     for _ in recipe.both():  # a broken one leaves nothing behind
         pass
-    with Dataset.writing(context, "recipe"):
-        building.claim(context, recipe)
+    with Dataset.writing(context, "recipe") as place:
+        building.claim(place, recipe)
         context = building.with_settings(context, recipe)
         with Dataset.writing(context, "recipe") as dataset, ExitStack() as stack:
             building.begin(dataset, recipe)

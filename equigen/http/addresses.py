@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from html.entities import html5
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import idna
 
@@ -22,6 +22,14 @@ _START_LOGIN = re.compile(r"\A[^/?#]*@")
 _LOGIN = re.compile(r"(?<=://)[^/?#\s]*@")
 _LOOSE_LOGIN = re.compile(r"[^/\s]*@")
 _QUERY = re.compile(r"[?#].*", re.DOTALL)
+# Parameters, of a query, a path or a fragment, that let in whoever has them, by the names that
+# Amazon, Google, Azure, Akamai, Cloudflare and others give them.
+_LETS_IN = re.compile(
+    r"[?&;#/~](?:[\w.-]*(?:signature|credentials?|token|secret|passw(?:or)?d|session(?:_?id)?|jwt"
+    r"|api[_-]?key)|(?:[\w.-]*[_.-])?(?:sig|auth|authorization|key|pass|pwd|hmac|verify|sid)"
+    r"|hdn(?:ts|ea)|(?:access|private|secret)key)=",
+    re.IGNORECASE,
+)
 _MOST_SHOWN_CHARS = 300
 
 
@@ -45,6 +53,11 @@ def origin(url: str) -> tuple[str, str, int]:
 def shown(url: str) -> str:
     """Return a URL for messages: without login and fragment, cut where it is long."""
     return without_password(url).partition("#")[0][:_MOST_SHOWN_CHARS]
+
+
+def lets_in(url: str) -> bool:
+    """Tell whether an address has a token, a signature or another secret among its parameters."""
+    return "=" in url and bool(_LETS_IN.search(unquote(url)))
 
 
 def without_password(url: str) -> str:

@@ -129,25 +129,30 @@ def _toml(table: Mapping[str, Any]) -> Iterator[str]:
         yield f"{key} = {json.dumps(text, ensure_ascii=False)}"
 
 
-def claim(context: Context, recipe: Recipe) -> None:
-    """Refuse to build where another dataset lies; the folder stays as it is.
+def claim(dataset: Dataset, recipe: Recipe) -> None:
+    """Refuse to build where another dataset, or a file that isn't ours, lies; else note the recipe.
 
     Raises:
-        UsageError: one lies here.
+        UsageError: one lies here; the folder stays as it is.
         LedgerError: there is a ledger that can't be read.
 
     """
-    if not context.tsv.exists() and not are_covers_there(context):
-        return
+    context = dataset.context
     if has_tables(context.ledger):
         with Ledger(context.ledger, read_only=True) as ledger:
             if ledger.value(RECIPE) == recipe.sha256:
                 return
-    msg = (
-        f"{context.directory}: another dataset lies here, which is not built from {recipe.path}."
-        " Nothing was changed. Name an empty folder with --directory."
-    )
-    raise UsageError(msg)
+    own = [
+        file for name in (TAXONOMY_FILE, DIFFERENCES) if (file := context.directory / name).exists()
+    ]
+    if context.tsv.exists() or are_covers_there(context) or own:
+        what = f"{own[0].name} lies" if own else "another dataset lies"
+        msg = (
+            f"{context.directory}: {what} here, which is not built from {recipe.path}."
+            " Nothing was changed. Name an empty folder with --directory."
+        )
+        raise UsageError(msg)
+    dataset.ledger.remember(RECIPE, recipe.sha256)
 
 
 def begin(dataset: Dataset, recipe: Recipe) -> None:
@@ -159,7 +164,6 @@ def begin(dataset: Dataset, recipe: Recipe) -> None:
 
     """
     context, ledger = dataset.context, dataset.ledger
-    ledger.remember(RECIPE, recipe.sha256)
     ledger.remember(RECIPE_DUE, "1")
     if not context.tsv.exists():
         rows = recipe.rows()
@@ -356,12 +360,10 @@ def set_aside(dataset: Dataset, recipe: Recipe) -> None:
         or (each.state == NONE and each.reason)
     }
     covers = ledger.covers_of(wrong)
-    files = ledger.files_of(covers)
     ledger.record_covers(
         [_without(context, cover, wrong[picture]) for picture, cover in covers.items()]
     )
-    for picture, cover in covers.items():
-        store.put_away([(path, cover.size_bytes) for path in files.get(picture, ())])
+    store.put_away(ledger.refused_files())  # with those that a kill left in their places
 
 
 @dataclass(slots=True)

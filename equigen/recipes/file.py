@@ -27,7 +27,7 @@ from equigen.dataset.made_with import DEFINING, value_of
 from equigen.dataset.table import map_table
 from equigen.dataset.tsv import as_cell, as_lines, reading_tsv
 from equigen.errors import InputError, MissingInputError
-from equigen.http.addresses import without_password
+from equigen.http.addresses import lets_in, without_password
 from equigen.identity.artists import artist_ids
 from equigen.identity.pictures import clean_url, host_of, without_signature
 from equigen.labels.taxonomy import load_taxonomy
@@ -36,12 +36,21 @@ from equigen.ledger.values import read_by_name
 from equigen.schema import (
     ASIDE,
     MAX_CELL_CHARS,
+    RATING_COLUMNS,
     REQUIRED_COLUMNS,
     SETS,
+    TAKEN_COLUMNS,
     join_list,
     split_list,
 )
-from equigen.sources.base import licence_of, may_republish, restricting, restriction_of
+from equigen.sources.base import (
+    PictureFrom,
+    licence_of,
+    may_republish,
+    restricting,
+    restricting_by,
+    restriction_of,
+)
 from equigen.storage.atomic import in_place_of
 from equigen.storage.below import open_regular
 from equigen.storage.os_errors import translating_read_errors
@@ -61,12 +70,10 @@ _COVER_COLUMNS: Final = (
 # Between ties, since artists' names may hold anything that can be printed.
 _BETWEEN: Final = "\x1f"
 _SCHEMES: Final = ("https://", "http://")
-# Queries that are signed, or have a token, by Amazon's, Google's, Azure's and others' names.
-_LETS_IN: Final = re.compile(
-    r"[?&;](?:x-[a-z]+-(?:signature|credential|security-token)|signature|sig|auth|(?:access_?)?token"
-    r"|api_?key)=",
-    re.IGNORECASE,
-)
+# Paths on a machine, wherever they stand in a cell.
+_PATH: Final = re.compile(r"""(?:^|[\s|"'=,;:(\[<])(?:file:|~?/\w|[A-Za-z]:[\\/]|\\\\\w)""")
+_WORD: Final = re.compile(r"""[^\s|"'<>]*://[^\s|"'<>]*""")
+_OURS: Final = frozenset((*TAKEN_COLUMNS, *RATING_COLUMNS))
 # An album's tie to its own cover stands for itself: the cover built may have other bytes.
 _TIE, _OWN = "cover ", "cover"
 _LEVEL: Final = 2
@@ -326,7 +333,7 @@ class Written(NamedTuple):
     """What a recipe has: its albums, those with a cover and those in sets; of what sources.
 
     `bare` counts the albums whose source's terms cover what it says of them, and `unaddressed` the
-    covers whose address isn't told.
+    covers whose address isn't told, `emptied` the cells of columns of one's own that aren't.
     """
 
     albums: int
@@ -335,6 +342,7 @@ class Written(NamedTuple):
     sets: Mapping[str, int]
     sources: Mapping[str, int]
     bare: int
+    emptied: int
 
 
 def write_recipe(dataset: Dataset, out: Path) -> Written:
@@ -347,17 +355,18 @@ def write_recipe(dataset: Dataset, out: Path) -> Written:
 
     """
     sources = Counter[str]()
-    covers, sets = Counter[bool](), Counter[str]()
+    covers, sets, emptied = Counter[bool](), Counter[str](), Counter[str]()
     with (
         in_place_of(out) as beside,
         zipfile.ZipFile(beside, "x", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as file,
     ):
-        _write(file, _ALBUMS, _album_lines(dataset, sources, covers))
+        _write(file, _ALBUMS, _album_lines(dataset, sources, covers, emptied))
         _write(file, _COVERS, _cover_lines(dataset, covers, sets))
         bare = sum(n for name, n in sources.items() if not may_republish(f"{name}:"))
         done = Written(
-            sources.total(), covers.total(), covers[False], dict(sets), dict(sources), bare
-        )
+            sources.total(), covers.total(), covers[False], dict(sets), dict(sources), bare,
+            emptied.total(),
+        )  # fmt: skip
         text = json.dumps(_head(dataset, done), ensure_ascii=False, indent=1)
         _write(file, _HEAD, [text.encode()])
     return done
@@ -399,7 +408,9 @@ def _head(dataset: Dataset, done: Written) -> Mapping[str, Any]:
     }
 
 
-def _album_lines(dataset: Dataset, sources: Counter[str], covers: Counter[bool]) -> Iterator[bytes]:
+def _album_lines(
+    dataset: Dataset, sources: Counter[str], covers: Counter[bool], emptied: Counter[str]
+) -> Iterator[bytes]:
     import polars as pl  # noqa: PLC0415  (it starts a thread)
 
     tsv = dataset.context.tsv
@@ -420,11 +431,16 @@ def _album_lines(dataset: Dataset, sources: Counter[str], covers: Counter[bool])
                 join_list(list(map(_public, split_list(cell)))) for cell in frame["more_images"]
             ]
             cells["more_images"] = pl.Series(more, dtype=pl.String)
+        for name in columns:
+            if name not in _OURS:
+                own = [_free(cell) for cell in frame[name]]
+                emptied[name] += own.count("") - int((frame[name] == "").sum())
+                cells[name] = pl.Series(own, dtype=pl.String)
         if bare := [name for name in counts if not may_republish(f"{name}:")]:
             is_bare = pl.Series(of).is_in(bare)
             cells |= {
                 name: pl.select(
-                    pl.when(is_bare).then(pl.lit("")).otherwise(frame[name])
+                    pl.when(is_bare).then(pl.lit("")).otherwise(cells.get(name, frame[name]))
                 ).to_series()
                 for name in columns
                 if name not in _FREE
@@ -436,13 +452,26 @@ def _album_lines(dataset: Dataset, sources: Counter[str], covers: Counter[bool])
 def _public(address: str) -> str:
     """Return an address without what is secret or expires; "" where nothing of it can be told.
 
-    That are paths on this machine, and addresses whose query lets in whoever has it.
+    That are paths on this machine, addresses that let in whoever has them, and those of a source
+    whose terms also cover them.
     """
     if not address.startswith(_SCHEMES) and not host_of(clean_url(address)):
         return ""
-    if "=" in address and _LETS_IN.search(address):
+    if lets_in(address) or _is_withheld(host_of(address)):
         return ""
     return without_signature(without_password(address) if "@" in address else address)
+
+
+@cache
+def _is_withheld(host: str) -> bool:
+    source = restricting_by("", PictureFrom(host, ""))
+    return bool(source) and not may_republish(f"{source}:")
+
+
+def _free(cell: str) -> str:
+    """Return a cell of somebody's own column; "" where a path, or what isn't public, is in it."""
+    is_told = all(_public(each) == each for each in _WORD.findall(cell))
+    return cell if is_told and not _PATH.search(cell) else ""
 
 
 def _cover_lines(dataset: Dataset, covers: Counter[bool], sets: Counter[str]) -> Iterator[bytes]:

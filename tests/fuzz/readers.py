@@ -453,7 +453,7 @@ def read_a_recipe(body: bytes) -> None:
         recipe = read_recipe(file)
         context = make_context(file.parent / "data")
         with Dataset.writing(context, "recipe") as dataset:
-            building.claim(context, recipe)
+            building.claim(dataset, recipe)
             context = building.with_settings(context, recipe)
         with Dataset.writing(context, "recipe") as dataset:
             building.begin(dataset, recipe)

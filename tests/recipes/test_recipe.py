@@ -192,7 +192,15 @@ def test_each_cover_is_judged(tmp_path: Path, sandbox: Sandbox) -> None:
         ["same picture"] * 5 + ["another picture now"] * 2 + ["gone at its source"] * 2
     )
     aside = tmp_path / "second" / "equigen_album_images_set_aside"
-    assert len(list(aside.rglob("*.jpg"))) == 2
+    files = list(aside.rglob("*.jpg"))
+    assert len(files) == 2
+    # As a kill leaves them, between the ledger and the files.
+    for each in files:
+        back = tmp_path / "second" / "equigen_album_images" / each.relative_to(aside)
+        back.parent.mkdir(exist_ok=True)
+        each.rename(back)
+    assert build(tmp_path, sandbox, file).facts["changed"] == 2
+    assert sorted(aside.rglob("*.jpg")) == sorted(files)
     sandbox.hook = None
     context = replace(
         context_of(tmp_path / "second", sandbox), now=lambda: NOON + timedelta(days=2)
@@ -365,7 +373,7 @@ def test_cells_of_any_kind_come_back_as_they_are(tmp_path: Path) -> None:
     ]
     for number, secret in enumerate(
         ("file:///home/me/x.jpg", "/home/me/x.jpg", "http://h.example/x?X-Amz-Signature=abc",
-         "https://h.example/x?v=1&token=abc", "https://h.example/x?sig=abc&se=2030")
+         "https://h.example/x?v=1&token=abc", "https://i.scdn.co/image/ab67616d")
     ):  # fmt: skip
         rows[number]["image_url"] = secret
     write_tsv(tmp_path / TSV, list(rows[0]), [list(row.values()) for row in rows])
@@ -375,6 +383,61 @@ def test_cells_of_any_kind_come_back_as_they_are(tmp_path: Path) -> None:
     covers = [cover for _, cover in read_recipe(out).both()]
     assert {cover.labels for cover in covers} == {("Jazz",)}
     assert {cover.sha256 for cover in covers} == {""}
+
+
+SECRET = (
+    "https://h.example/x?auth_token=abc", "https://h.example/x?client_secret=abc",
+    "https://h.example/x?api-key=abc", "https://h.example/x?key=abc", "https://h.example/x#id_token=a",
+    "https://h.example/hdnts=exp=1~acl=/*~hmac=abc/x.jpg", "https://h.example/x?verify=17-abc",
+    "https://h.example/x?%73ig=abc&se=2030", "https://h.example/x?password=a", "https://h.example/x?jwt=a",
+    "https://h.example/x?session=a", "see https://me:secret@h.example/x", "https://i.scdn.co/image/ab",
+    "/home/me/x.jpg", "C:\\me\\x.jpg", "from ~/covers/x.jpg", "file:///home/me", '{"at": "/mnt/x"}',
+)  # fmt: skip
+FREE = (
+    "https://h.example/x?monkey=1&sigma=2",
+    "AC/DC",
+    "and/or",
+    "a: b",
+    "http://h.example/a/b.jpg",
+)
+
+
+def test_columns_of_ones_own_tell_no_secret(tmp_path: Path) -> None:
+    """Nor a path of the machine, nor what a source's terms cover; a note counts the cells."""
+    rows = [
+        {
+            "artist": "A", "album": f"{number}", "album_index": "1", "genre": "Jazz", "year": "",
+            "image_url": cell if "://" in cell and " " not in cell else "", "where": cell,
+        }
+        for number, cell in enumerate((*SECRET, *FREE))
+    ]  # fmt: skip
+    write_tsv(tmp_path / TSV, list(rows[0]), [list(row.values()) for row in rows])
+    out = tmp_path / "covers.recipe"
+    told = recipe.run(make_context(tmp_path), action=recipe.RecipeAction.WRITE, files=[out])
+    found = [cells for cells, _ in read_recipe(out).both()]
+    assert [cells["where"] for cells in found] == [""] * len(SECRET) + [*FREE]
+    assert not any(cells["image_url"] for cells in found[: len(SECRET)])
+    assert any(note.startswith(f"{len(SECRET)} cells") for note in told.notes)
+
+
+def test_no_file_of_somebody_is_written_over(tmp_path: Path, sandbox: Sandbox) -> None:
+    """Neither by a recipe, nor by what building writes beside the rows."""
+    file = made(tmp_path, sandbox)
+    notes = tmp_path / "notes.txt"
+    notes.write_text("mine")
+    context = context_of(tmp_path / "first", sandbox)
+    with pytest.raises(UsageError, match="no recipe"):
+        recipe.run(context, action=recipe.RecipeAction.WRITE, files=[notes])
+    recipe.run(context, action=recipe.RecipeAction.WRITE, files=[file])
+    for name in ("recipe_taxonomy.toml", "recipe_differences.tsv"):
+        (tmp_path / "second").mkdir(exist_ok=True)
+        own = tmp_path / "second" / name
+        own.write_text("mine")
+        with pytest.raises(UsageError, match=f"{name} lies here"):
+            build(tmp_path, sandbox, file)
+        assert own.read_text() == "mine"
+        own.unlink()
+    assert notes.read_text() == "mine"
 
 
 def test_two_recipes_are_told_apart(tmp_path: Path, sandbox: Sandbox) -> None:
@@ -631,9 +694,7 @@ def rebuilt(folder: Path, covers: Mapping[str, tuple[bytes, bytes]]) -> Summary:
         server.by_path |= {path: Script(body=one) for path, (one, _) in covers.items()}
         download.run(make_context(folder / "first"))
         file = folder / "covers.recipe"
-        recipe.run(
-            make_context(folder / "first"), action=recipe.RecipeAction.WRITE, files=[file]
-        )
+        recipe.run(make_context(folder / "first"), action=recipe.RecipeAction.WRITE, files=[file])
         server.by_path |= {path: Script(body=other) for path, (_, other) in covers.items()}
         context = make_context(folder / "second")
         return recipe.run(context, action=recipe.RecipeAction.BUILD, files=[file])
