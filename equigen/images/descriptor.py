@@ -3,7 +3,7 @@
 A hash of the whole picture changes with its edges: a border, a crop, a sticker. So the descriptor
 has several views: the whole, the part without the outer 2.5 % and 5 %, and the part inside a plain
 border where there is one; a cropped copy's whole is another's inset. Each view has a hash, which
-finds candidates, and 16x16 greys, which compare them. Colours are told in nine parts alone.
+finds candidates, and 16x16 greys, which compare them. Colours are told in four parts alone.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ _INSETS = (0.0, 0.025, 0.05)
 # A view's place: left, top, right and bottom, in 65,535ths of the picture.
 _WHOLE = 0xFFFF
 # How many parts of a picture along each axis have colours, and greys in `levels_of`.
-_COLOUR_CELLS, _LEVEL_CELLS = 3, 7
+_COLOUR_CELLS, _LEVEL_CELLS = 2, 7
 # Blue and red of a colour beside its grey, as JPEG has them: 128 where it has none.
 _CHROMA = np.array([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
 COLOUR_BYTES = len(_CHROMA) * _COLOUR_CELLS**2
@@ -70,8 +70,8 @@ class Grid(NamedTuple):
     """Picture in greys, reduced to as few pixels as a hash needs: rows x columns.
 
     `width` and `height` are its size in these pixels: where they are no whole numbers, the last
-    column and row are cut by the picture's edge. `colours` are the means of its 3x3 parts: 9 bytes
-    of blue, 9 of red.
+    column and row are cut by the picture's edge. `colours` are the means of its 2x2 parts: 4 bytes
+    of blue, 4 of red.
     """
 
     pixels: Grey

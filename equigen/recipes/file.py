@@ -98,7 +98,7 @@ _CELLS: Final = {
         (("set",), "|".join(("", *_SETS)), f"{', '.join(_SETS)} or nothing"),
         (("sha256",), r"[0-9a-f]{64}|", "64 hex digits or nothing"),
         (("phash",), r"[0-9a-f]{16}|", "16 hex digits or nothing"),
-        (("look",), r"[0-9a-f]{67}|", "67 hex digits or nothing"),
+        (("look",), r"[0-9a-f]{57}|", "57 hex digits or nothing"),
         (("size_bytes", "width_px", "height_px"), r"\d{1,12}", "a number"),
     )
     for name in names

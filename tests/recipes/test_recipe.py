@@ -609,7 +609,7 @@ def test_a_recipes_settings_name_no_place_and_no_host(tmp_path: Path, sandbox: S
         (2, "AB", "sha256: expected 64 hex digits or nothing, got 'AB'"),
         (3, "0", "phash: expected 16 hex digits or nothing, got '0'"),
         (5, "9" * 5000, "width_px: expected a number, got '999"),
-        (7, "0", "look: expected 67 hex digits or nothing, got '0'"),
+        (7, "0", "look: expected 57 hex digits or nothing, got '0'"),
         (8, "x" * 70_000, "field larger than field limit"),
         (8, "x\ty", "expected 9 cells of text"),
     ],
