@@ -137,14 +137,15 @@ def claim(dataset: Dataset, recipe: Recipe) -> None:
         LedgerError: there is a ledger that can't be read.
 
     """
-    context = dataset.context
+    context, noted = dataset.context, ""
     if has_tables(context.ledger):
         with Ledger(context.ledger, read_only=True) as ledger:
-            if ledger.value(RECIPE) == recipe.sha256:
-                return
-    own = [
-        file for name in (TAXONOMY_FILE, DIFFERENCES) if (file := context.directory / name).exists()
-    ]
+            noted = ledger.value(RECIPE)
+    if noted == recipe.sha256:
+        return
+    # Of a recipe that was begun here, and of which nothing came.
+    ours = (context.directory / name for name in (TAXONOMY_FILE, DIFFERENCES))
+    own = [] if noted else [file for file in ours if file.exists()]
     if context.tsv.exists() or are_covers_there(context) or own:
         what = f"{own[0].name} lies" if own else "another dataset lies"
         msg = (

@@ -466,8 +466,10 @@ def recipes() -> tuple[bytes, ...]:
         "version": 1, "settings": {"download.sizes": [64], "fetch.taxonomy": "mine.toml"},
         "taxonomy": {"label": [{"name": "Jazz", "any_genre": ["Jazz"]}]}, "own_labels": [],
     }  # fmt: skip
-    cover = ("Jazz", "train", "ab" * 32, "0f" * 8, "9", "60", "60", "artist ann\x1fcover")
-    columns = ("labels", "set", "sha256", "phash", "size_bytes", "width_px", "height_px", "ties")
+    cover = ("Jazz", "train", "ab" * 32, "0f" * 8, "9", "60", "60", "8" * 57, "artist ann\x1fcover")
+    columns = (
+        "labels", "set", "sha256", "phash", "size_bytes", "width_px", "height_px", "look", "ties",
+    )  # fmt: skip
     covers = "".join("\t".join(each) + "\n" for each in (columns, cover, cover))
     made = []
     for way in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
