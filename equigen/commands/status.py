@@ -246,7 +246,7 @@ class _Found:
     def _due(self) -> Iterator[str]:
         """Yield the stages that are due, in the order in which they are run."""
         cut_off = self.pages and not self.last_fetch
-        is_wanted = any(each.asks_for_more for each in self.differences)
+        is_wanted = self.last_fetch and any(each.asks_for_more for each in self.differences)
         if not self.rows or self.pending or self.refresh_under_way or cut_off or is_wanted:
             yield self.fetch
         yield from (f"equigen {stage}" for stage in self.before_download)
