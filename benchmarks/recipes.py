@@ -37,7 +37,7 @@ from equigen.dataset.counting import note_facts
 from equigen.dataset.covers import wanted_covers
 from equigen.errors import PictureError
 from equigen.images.check import Picture, check_picture
-from equigen.images.descriptor import COLOUR_BYTES, VIEW, levels_of
+from equigen.images.descriptor import VIEW, levels_of
 from equigen.images.rendering import Demands
 from equigen.ledger.ledger import LEDGER_NAME, Ledger
 from equigen.ledger.models import OK, AlbumSet, Cover, FileOf, Placement
@@ -135,12 +135,12 @@ def fill(folder: Path, albums: int) -> None:
 
 
 def _look(seed: int) -> bytes:
-    """Return the descriptor of a made-up cover: parts of any grey and any colour."""
+    """Return the descriptor of a made-up cover: parts of any grey."""
     chance = np.random.default_rng(seed)
     views = np.zeros(3, VIEW)
     rows = chance.integers(0, 256, (8, 8), np.uint8)
     views["grey"] = rows.repeat(2, 0).repeat(2, 1)
-    return views.tobytes() + chance.integers(64, 192, COLOUR_BYTES, np.uint8).tobytes()
+    return views.tobytes()
 
 
 def _words(chance: Random, most: int) -> str:

@@ -62,8 +62,8 @@ class Picture:
     """Picture that was checked, and the files made of it.
 
     `files` has one for each rendering, in their order; the size in pixels and the `sha256` (hex)
-    are those of the first. `phash` (16 hex digits) and `descriptor` (of `descriptor_of`, as
-    bytes, with colours) show the whole picture upright; both are empty where it was not decoded.
+    are those of the first. `phash` (16 hex digits) and `descriptor` (of `descriptor_of`, as bytes)
+    show the whole picture upright; both are empty where it was not decoded.
     """
 
     files: tuple[bytes, ...]
@@ -210,7 +210,7 @@ def _decoded(picture: Opened, renderings: Sequence[Rendering]) -> Picture:
         height_px=size_px[1],
         sha256=_sha256(files[0]),
         phash=perceptual_hash(grey_square(grid)),
-        descriptor=descriptor_of(shown).tobytes() + shown.colours,
+        descriptor=descriptor_of(shown).tobytes(),
     )
 
 

@@ -146,7 +146,7 @@ class Pixels:
         size_px = self.width_px, self.height_px
         by = coarsest(*size_px)
         if self.array.ndim == _GREY_DIMENSIONS and self.reduced == by:
-            return Grid(self.array, size_px[0] / by, size_px[1] / by)
+            return Grid(self.array, *(side_px / by for side_px in size_px))
         return grey_grid(self.image(), *size_px, reduced=self.reduced)
 
 
@@ -309,9 +309,10 @@ def ends_as_jpeg(body: bytes) -> bool:
 def decode(picture: Opened, *, scale: float) -> Pixels:
     """Decode a whole picture, and keep as many pixels as `scale` needs.
 
-    With `scale` 0 a JPEG becomes as small as a hash allows; above, it keeps at least that share of
-    its size. Every type but JPEG is decoded at its full size. Colours are converted to sRGB by the
-    picture's profile, also for hashes: they then are those of files that are made of it.
+    With `scale` 0 a JPEG becomes grey and as small as a hash allows; above, it keeps its colours
+    and at least that share of its size. Every type but JPEG is decoded at its full size. Colours
+    are converted to sRGB by the picture's profile, also for hashes: they then are those of files
+    that are made of it.
 
     A JPEG must be whole to the last byte of its data: one that was cut off is damaged, also where
     an end marker was put behind the cut or zeros fill the rest. A progressive one that ends early
@@ -401,7 +402,8 @@ def _decode_jpeg(picture: Opened, *, scale: float) -> Pixels | None:
         width_px, height_px = (0 if reduced == 1 else -(-side // reduced) for side in size_px)
         mode = "L" if space == "Gray" else "RGB"
         converts = bool(picture.profile and srgb_transform(picture.profile, mode))
-        kept = "CMYK" if space in _PRINT_SPACES else "GRAY" if space == "Gray" else "RGB"
+        grey = space == "Gray" or (scale == 0 and not converts)
+        kept = "CMYK" if space in _PRINT_SPACES else "GRAY" if grey else "RGB"
         pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(
             body,
             colorspace=kept,
@@ -419,7 +421,8 @@ def _decode_jpeg(picture: Opened, *, scale: float) -> Pixels | None:
     if kept == "GRAY":
         pixels = pixels[..., 0]
     if converts:
-        pixels = np.asarray(in_srgb(Image.fromarray(pixels), picture.profile))
+        shown = in_srgb(Image.fromarray(pixels), picture.profile)
+        pixels = np.asarray(shown if scale else shown.convert("L"))
     return Pixels(pixels, *size_px, reduced)
 
 

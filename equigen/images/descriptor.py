@@ -3,7 +3,7 @@
 A hash of the whole picture changes with its edges: a border, a crop, a sticker. So the descriptor
 has several views: the whole, the part without the outer 2.5 % and 5 %, and the part inside a plain
 border where there is one; a cropped copy's whole is another's inset. Each view has a hash, which
-finds candidates, and 16x16 greys, which compare them. Colours are told in four parts alone.
+finds candidates, and 16x16 greys, which compare them.
 """
 
 from collections.abc import Sequence
@@ -27,14 +27,10 @@ GREY_CELLS = 16
 _HASH_CELLS = 6
 _HASH_BITS = 2 * _HASH_CELLS * (_HASH_CELLS - 1)
 _INSETS = (0.0, 0.025, 0.05)
+# Parts of a picture along each axis in `levels_of`.
+_LEVEL_CELLS = 7
 # A view's place: left, top, right and bottom, in 65,535ths of the picture.
 _WHOLE = 0xFFFF
-# How many parts of a picture along each axis have colours, and greys in `levels_of`.
-_COLOUR_CELLS, _LEVEL_CELLS = 2, 7
-# Blue and red of a colour beside its grey, as JPEG has them: 128 where it has none.
-_CHROMA = np.array([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
-COLOUR_BYTES = len(_CHROMA) * _COLOUR_CELLS**2
-_COLOURLESS = b"\x80" * COLOUR_BYTES
 VIEW = np.dtype([("hash", "<u8"), ("box", "<u2", (4,)), ("grey", "u1", (GREY_CELLS, GREY_CELLS))])
 Descriptor = npt.NDArray[np.void]
 Floats = npt.NDArray[np.float32]
@@ -70,14 +66,12 @@ class Grid(NamedTuple):
     """Picture in greys, reduced to as few pixels as a hash needs: rows x columns.
 
     `width` and `height` are its size in these pixels: where they are no whole numbers, the last
-    column and row are cut by the picture's edge. `colours` are the means of its 2x2 parts: 4 bytes
-    of blue, 4 of red.
+    column and row are cut by the picture's edge.
     """
 
     pixels: Grey
     width: float
     height: float
-    colours: bytes = _COLOURLESS
 
 
 def grey_grid(image: Image.Image, width_px: int, height_px: int, *, reduced: int = 1) -> Grid:
@@ -89,20 +83,7 @@ def grey_grid(image: Image.Image, width_px: int, height_px: int, *, reduced: int
     factor = coarsest(width_px, height_px)
     if factor > reduced:
         image = image.reduce(factor // reduced)
-    size = width_px / factor, height_px / factor
-    colours = _colours(image, *size) if image.mode == "RGB" else _COLOURLESS
-    return Grid(np.asarray(image.convert("L")), *size, colours)
-
-
-def _colours(image: Image.Image, width: float, height: float) -> bytes:
-    pixels = np.moveaxis(np.asarray(image, np.float32), 2, 0)
-    down, across = (
-        parts(pixels.shape[axis], size, (0.0, 1.0), _COLOUR_CELLS)
-        for axis, size in ((1, height), (2, width))
-    )
-    means = np.tensordot(_CHROMA, down @ pixels @ across.T, 1) + 128
-    colours: Grey = np.rint(means).clip(0, 255).astype(np.uint8)
-    return colours.tobytes()
+    return Grid(np.asarray(image.convert("L")), width_px / factor, height_px / factor)
 
 
 def grey_square(grid: Grid) -> Greys:
@@ -211,29 +192,19 @@ def box_of(stored: npt.NDArray[np.uint16]) -> Box:
 
 
 def read_descriptor(stored: bytes) -> Descriptor:
-    """Read the views that `descriptor.tobytes()` wrote; none where nothing was decoded.
-
-    Colours may follow them.
-    """
-    return np.frombuffer(stored, VIEW, len(stored) // VIEW.itemsize)
-
-
-def has_colours(stored: bytes) -> bool:
-    """Tell whether colours follow the views of a descriptor."""
-    return len(stored) % VIEW.itemsize == COLOUR_BYTES
+    """Read the views that `descriptor.tobytes()` wrote; none where nothing was decoded."""
+    return np.frombuffer(stored, VIEW)
 
 
 def levels_of(stored: Sequence[bytes]) -> Floats:
-    """Return how pictures look in few numbers, 0 to 255: 7x7 mean greys, then the colours.
+    """Return how pictures look in few numbers, 0 to 255: the mean greys of their 7x7 parts.
 
-    `stored` are descriptors with colours, one at least.
+    `stored` are descriptors as `read_descriptor` reads them, one at least, none empty.
     """
-    at = VIEW.itemsize
-    greys = np.frombuffer(b"".join([each[:at] for each in stored]), VIEW)["grey"]
-    colours = np.frombuffer(b"".join([each[-COLOUR_BYTES:] for each in stored]), np.uint8)
+    whole = np.frombuffer(b"".join(each[: VIEW.itemsize] for each in stored), VIEW)["grey"]
     few = parts(GREY_CELLS, GREY_CELLS, (0.0, 1.0), _LEVEL_CELLS)
-    rows = (few @ greys.astype(np.float32) @ few.T, colours)
-    return np.hstack([each.reshape(len(stored), -1) for each in rows], dtype=np.float32)
+    levels: Floats = (few @ whole.astype(np.float32) @ few.T).reshape(len(stored), -1)
+    return levels
 
 
 @lru_cache(maxsize=512)

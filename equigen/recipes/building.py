@@ -322,7 +322,7 @@ def judged(dataset: Dataset, recipe: Recipe) -> Iterator[Judged]:
 def _state(
     ledger: Ledger, was: RecipeCover, cover: Cover | None, *, has_file: bool
 ) -> tuple[str, str]:
-    from equigen.images.descriptor import has_colours, levels_of  # noqa: PLC0415  (heavy)
+    from equigen.images.descriptor import levels_of  # noqa: PLC0415  (heavy)
 
     if not was.sha256:
         return NONE, _UNWANTED if has_file else ""
@@ -331,10 +331,10 @@ def _state(
     if cover.sha256 == was.sha256:
         return IDENTICAL, ""
     look = ledger.looks_of([cover.sha256]).get(cover.sha256, b"")
-    levels = levels_of([look])[0].tolist() if has_colours(look) else ()
+    levels = levels_of([look])[0].tolist() if look else ()
     bits, apart = bits_apart(was.phash, cover.phash), levels_apart(levels_in(was.look), levels)
     if bits is None or apart is None:
-        return CHANGED, "other bytes, and no perceptual hash and colours to compare"
+        return CHANGED, "other bytes, and no perceptual hash and greys to compare"
     is_same = bits <= MOST_BITS and apart <= MOST_LEVELS
     why = f"{bits} of 64 bits differ, a part of it by up to {apart:.0f} of 255 levels"
     return (SAME if is_same else CHANGED), why

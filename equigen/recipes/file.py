@@ -86,8 +86,8 @@ _MOST_COLUMNS, _MOST_ROWS = 1_000, 10_000_000
 # Copies that were encoded anew or resized differ in up to 8 of the hash's 64 bits; so do 15 in a
 # million pairs of drawn covers (docs/recipes.md has the measurement).
 MOST_BITS: Final = 8
-# So do flat covers, one in another colour and one with another number: these differ in greys or
-# colours, which copies change by 7 of 255 levels; 8.5 more are lost with a hex digit for each.
+# So do flat covers, and one with another number: these differ in greys, which copies change by a
+# few of 255 levels; 8.5 more are lost with a hex digit for each.
 MOST_LEVELS: Final = 13
 STEP_LEVELS: Final = 17
 _SETS: Final = (*SETS, ASIDE)
@@ -98,7 +98,7 @@ _CELLS: Final = {
         (("set",), "|".join(("", *_SETS)), f"{', '.join(_SETS)} or nothing"),
         (("sha256",), r"[0-9a-f]{64}|", "64 hex digits or nothing"),
         (("phash",), r"[0-9a-f]{16}|", "16 hex digits or nothing"),
-        (("look",), r"[0-9a-f]{57}|", "57 hex digits or nothing"),
+        (("look",), r"[0-9a-f]{49}|", "49 hex digits or nothing"),
         (("size_bytes", "width_px", "height_px"), r"\d{1,12}", "a number"),
     )
     for name in names
@@ -141,16 +141,16 @@ def levels_apart(levels: Sequence[float], others: Sequence[float]) -> float | No
 
 
 def looks_in_hex(looks: Mapping[str, bytes]) -> dict[str, str]:
-    """Return descriptors with colours as a recipe has them, by the same keys."""
-    from equigen.images.descriptor import has_colours, levels_of  # noqa: PLC0415  (heavy, and needed here alone)
+    """Return descriptors as a recipe has them, by the same keys."""
+    from equigen.images.descriptor import levels_of  # noqa: PLC0415  (heavy, and needed here alone)
 
-    coloured = {key: look for key, look in looks.items() if has_colours(look)}
-    if not coloured:
+    known = {key: look for key, look in looks.items() if look}
+    if not known:
         return {}
-    levels = levels_of([*coloured.values()])
+    levels = levels_of([*known.values()])
     return {
         key: row.tobytes().hex()[1::2]
-        for key, row in zip(coloured, (levels / STEP_LEVELS).round().astype("u1"), strict=True)
+        for key, row in zip(known, (levels / STEP_LEVELS).round().astype("u1"), strict=True)
     }
 
 

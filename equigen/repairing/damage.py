@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from equigen.errors import ForeignLedgerError, LedgerError
-from equigen.images.descriptor import COLOUR_BYTES, VIEW
+from equigen.images.descriptor import VIEW
 from equigen.ledger.database import BESIDE, complaint, connect, refuse_newer, translated
 from equigen.ledger.ledger import COVERS_COMPARED, Ledger
 from equigen.ledger.models import BROKEN, FAILED, MISSING, OK, REFUSED, is_cover_path, read_moment
@@ -275,7 +275,7 @@ _TABLES: Final[Mapping[str, str]] = {
     " AND (fetched_at = '' OR datetime(fetched_at) IS NOT NULL))",
     "files": _calls("is_path", "path"),
     "renewals": "1",
-    "looks": f"{_is_hex('sha256', 64)} AND length(look) % {VIEW.itemsize} IN (0, {COLOUR_BYTES})",
+    "looks": f"{_is_hex('sha256', 64)} AND length(look) % {VIEW.itemsize} = 0",
     "sets": f"{_calls('is_path', 'path')} AND {_IN_A_SET}",
     "placements": f"{_IN_A_SET} AND {_calls('are_texts', 'ties')}",
     "pairs": f"{_is_hex('first', 64)} AND {_is_hex('second', 64)} AND is_alike IN (0, 1)",

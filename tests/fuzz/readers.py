@@ -466,7 +466,7 @@ def recipes() -> tuple[bytes, ...]:
         "version": 1, "settings": {"download.sizes": [64], "fetch.taxonomy": "mine.toml"},
         "taxonomy": {"label": [{"name": "Jazz", "any_genre": ["Jazz"]}]}, "own_labels": [],
     }  # fmt: skip
-    cover = ("Jazz", "train", "ab" * 32, "0f" * 8, "9", "60", "60", "8" * 57, "artist ann\x1fcover")
+    cover = ("Jazz", "train", "ab" * 32, "0f" * 8, "9", "60", "60", "8" * 49, "artist ann\x1fcover")
     columns = (
         "labels", "set", "sha256", "phash", "size_bytes", "width_px", "height_px", "look", "ties",
     )  # fmt: skip

@@ -32,7 +32,7 @@ Floats = npt.NDArray[np.float64]
 
 def exact(image: Image.Image) -> Grid:
     """Return a picture's greys, not reduced at all."""
-    return Grid(np.asarray(image.convert("L")), float(image.width), float(image.height))
+    return Grid(np.asarray(image.convert("L")), *map(float, image.size))
 
 
 def seen(image: Image.Image) -> Descriptor:
