@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -509,6 +510,15 @@ def _cover_lines(dataset: Dataset, covers: Counter[bool], sets: Counter[str]) ->
 
 
 def _write(file: zipfile.ZipFile, name: str, parts: Iterable[bytes]) -> None:
-    with file.open(name, "w", force_zip64=True) as opened:  # dated 1980, so always the same
+    """Write a member, compressed in a thread while the next part is made."""
+    with (
+        file.open(name, "w", force_zip64=True) as opened,  # dated 1980, so always the same
+        ThreadPoolExecutor(1) as pool,
+    ):
+        before: Future[int] | None = None
         for part in parts:
-            opened.write(part)
+            if before:
+                before.result()
+            before = pool.submit(opened.write, part)
+        if before:
+            before.result()
