@@ -99,14 +99,9 @@ def find_plugins(package: str, function: str) -> Mapping[str, Plugin]:
     return found
 
 
-def completing(package: str, function: str, *others: str) -> Callable[[str], list[str]]:
-    """Return the function that lists, for shells, the plug-ins and others whose names begin so."""
-
-    def completed(incomplete: str) -> list[str]:
-        names = (*others, *find_plugins(package, function))
-        return [name for name in names if name.startswith(incomplete)]
-
-    return completed
+def completing(package: str, function: str, *others: str) -> Callable[[], list[str]]:
+    """Return the function that lists the names of plug-ins and others, of which Typer completes."""
+    return lambda: [*others, *find_plugins(package, function)]
 
 
 def _source_of(module: str, name: str) -> ast.Module:

@@ -54,7 +54,7 @@ from equigen.version import __version__
 _LEAST_BYTES, _ROOMY_BYTES = 700_000 << 10, 8 << 30
 # Rows and albums, of which there are millions, are in no reference cycles.
 _GC_THRESHOLDS = (50_000, 200, 100)
-# What pydantic says, which Typer quotes, and what users would say.
+# Messages of pydantic, which Typer quotes, and the words of users for them.
 _PYDANTIC = (
     ("Value error, ", ""),
     ("Input should be a valid integer.*", "expected a whole number"),
@@ -376,16 +376,15 @@ def _choices(annotation: Any) -> Sequence[str]:  # noqa: ANN401
     return ()
 
 
-def _completion(path: str) -> Callable[[str], list[str]]:
-    """Return the function that lists a setting's values that begin so, for shells."""
+def _completion(path: str) -> Callable[[], list[str]]:
+    """Return the function that lists a setting's values, of which Typer completes."""
 
-    def completed(incomplete: str) -> list[str]:
+    def known() -> list[str]:
         from equigen.config.settings import values_of  # noqa: PLC0415  (as in `_setting`)
 
-        known = _choices(_setting(path).annotation) or values_of(path)
-        return [each for each in known if each.startswith(incomplete)]
+        return [*(_choices(_setting(path).annotation) or values_of(path))]
 
-    return completed
+    return known
 
 
 def _setting(path: str) -> Any:  # noqa: ANN401  (pydantic's FieldInfo, not imported for help)

@@ -17,9 +17,9 @@ _OPTIONS, _ARGUMENTS, _COMMANDS = "Options", "Arguments", "Commands"
 _PLACES: Final = {_ARGUMENTS: 0, _OPTIONS: 1, COMMON: 3}
 _NAME_CHARS: Final = 24
 _ALL_TABLES: Final = 99
-# What a description ends with: a setting's path and its default, or the default of another option.
+# The end of a description: a setting's path and its default, or the default of another option.
 _NOTE: Final = re.compile(r"\s+\[(?:[\w.]+(?: = |(?=\]))|default: )([^\];]*)[^\]]*\]$")
-# What Typer calls types, and what stands for a value of one.
+# Types as Typer writes them, and the words for a value of each.
 _TYPES: Final = (
     (r"<int( range)?>", "N"), (r"<float( range)?>", "X"), (r"<path>", "PATH"), (r"<str>", "TEXT"),
     (r" <list\[str\]>", ""), (r"<([^>]*\|[^>]*)>", r"\1"),

@@ -49,7 +49,7 @@ SETTINGS: Final = ("dataset.directory",)
 _MOST_SHOWN: Final = 20
 _ONLY: Final = ("only in the first", "only in the second")
 _DIFFER: Final = "different"
-# What differs, of what, and what it is in both recipes.
+# The kind of a difference, the album or setting that it is of, and both recipes' values.
 Difference = tuple[str, str, str, str]
 _FILES: Final = {"write": 1, "build": 1, "diff": 2}
 # Between cells; no text of a recipe has it.

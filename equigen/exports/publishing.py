@@ -63,7 +63,7 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a publication came to: where it is, and which files were sent and removed there."""
+    """The result of a publication: its place, and the files that were sent and removed there."""
 
     place: str
     sent: Sequence[ExportFile]
