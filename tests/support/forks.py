@@ -71,6 +71,7 @@ class Forks:
     def __init__(self, *, apart: bool = False, within: Sequence[str] = ()) -> None:
         self._process: subprocess.Popen[str] | None = None
         self._prefix = APART if apart else tuple(within)
+        self._one_at_a_time = threading.Lock()
 
     def __enter__(self) -> Self:
         if not hasattr(os, "fork"):
@@ -107,7 +108,6 @@ class Forks:
         number: int = signal.SIGKILL,
     ) -> Ended:
         """Run the program to its end, or send it a signal so many seconds after its start."""
-        self._one_at_a_time = threading.Lock()
         asked = {
             "args": list(map(str, args)),
             "cwd": str(cwd),
